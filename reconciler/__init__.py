@@ -1,0 +1,1 @@
+"""Keep Temporal Schedules equal to what a repository declares."""

@@ -1,0 +1,86 @@
+"""A plan to outcomes: each step written once, read back, and told as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from reconciler import diffing, errors, model, ports
+
+CONCURRENCY = 20  # writes under way at once; more is no faster on a dev server and rude to a shared one
+
+Tell = Callable[[model.Outcome], None]
+
+
+async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell) -> tuple[model.Outcome, ...]:
+    """Walk the plan and return an outcome for every step, in the plan's order.
+
+    `tell` hears each outcome as it happens. Pauses come last and only when all else succeeded, so that a half-done
+    apply never leaves less running than before. One failure does not stop its neighbours, but a server that
+    gives no answer ends the walk: what was not begun is SKIPPED.
+    """
+    walk = _Walk(schedules, tell)
+    pauses = [change for change in plan.steps if change.verb is model.Verb.PAUSE]
+    others = [change for change in plan.steps if change.verb is not model.Verb.PAUSE]
+    first = await walk.run(others)
+    if all(outcome.status is model.Status.DONE for outcome in first):
+        return first + await walk.run(pauses)
+    reason = "not paused, because a step before it did not succeed"
+    return first + tuple(walk.end(change, model.Status.SKIPPED, reason) for change in pauses)
+
+
+class _Walk:
+    """The steps of one apply, side by side, until the server is away."""
+
+    def __init__(self, schedules: ports.Schedules, tell: Tell) -> None:
+        self._schedules = schedules
+        self._tell = tell
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._away = ""
+
+    async def run(self, changes: Iterable[model.Change]) -> tuple[model.Outcome, ...]:
+        return tuple(await asyncio.gather(*map(self._turn, changes)))
+
+    def end(self, change: model.Change, status: model.Status, detail: str = "") -> model.Outcome:
+        outcome = model.Outcome(change=change, status=status, detail=detail)
+        self._tell(outcome)
+        return outcome
+
+    async def _turn(self, change: model.Change) -> model.Outcome:
+        async with self._slots:
+            if self._away:
+                return self.end(change, model.Status.SKIPPED, f"not begun: {self._away}")
+            try:
+                return self.end(change, *await self._step(change))
+            except errors.UnreachableError as error:
+                self._away = error.message
+                return self.end(change, model.Status.FAILED, f"it may be written or not: {error.message}")
+            except errors.ServerError as error:
+                return self.end(change, model.Status.FAILED, error.message)
+
+    async def _step(self, change: model.Change) -> tuple[model.Status, str]:
+        """Write, then believe only what the server shows: a lost answer or a dropped write is told apart so."""
+        refusal: errors.ServerError | None = None
+        try:
+            await self._write(change)
+        except (errors.ConflictError, errors.UnreachableError) as error:
+            refusal = error
+        left = await self._left(change)
+        if not left:
+            return model.Status.DONE, ""
+        if isinstance(refusal, errors.UnreachableError):
+            return model.Status.FAILED, f"no sign of it on the server: {refusal.message}"
+        return model.Status.STALE, f"the live schedule changed since it was planned: {left}; plan again"
+
+    async def _write(self, change: model.Change) -> None:
+        if change.live is None:
+            await self._schedules.create(change.after)
+        else:
+            await self._schedules.update(change.live, change.after)
+
+    async def _left(self, change: model.Change) -> str:
+        """Return what the live schedule still lacks, in words; empty when the change is in place."""
+        live = await self._schedules.describe(change.id)
+        if live is None:
+            return "it is gone"
+        return ", ".join(field.path for field in diffing.diff(live.schedule, change.after))

@@ -1,0 +1,70 @@
+"""The errors that reach a user: each has a message, a hint and an exit code.
+
+Adapters translate what their library raises into one of these; the entry point prints it. Nothing else is
+caught there, so that a defect still shows its traceback.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """What the process tells its caller; a contract, listed in the README."""
+
+    OK = 0
+    ERROR = 1
+    CHANGES_PENDING = 2
+    INVALID_SPEC = 3
+    REFUSED = 4
+    STALE = 5
+    LOCKED = 6
+    USAGE = 64
+    INTERRUPTED = 130
+
+
+class ReconcilerError(Exception):
+    """An expected failure: `message` says what and where, `hint` what to do about it."""
+
+    exit_code: ExitCode = ExitCode.ERROR
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidSpecError(ReconcilerError):
+    """The spec cannot be used; the message holds one located line for each problem."""
+
+    exit_code = ExitCode.INVALID_SPEC
+
+
+class GuardError(ReconcilerError):
+    """A guard refuses to run a plan that may not be meant."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class UsageError(ReconcilerError):
+    """The command line asks for something that cannot be done as asked."""
+
+    exit_code = ExitCode.USAGE
+
+
+class OutputError(ReconcilerError):
+    """What was to be shown or saved could not be written."""
+
+
+class ServerError(ReconcilerError):
+    """The Temporal server refused a call or answered with a failure."""
+
+
+class UnreachableError(ServerError):
+    """The Temporal server gives no answer; a write that was under way may have been done or not."""
+
+
+class ConflictError(ServerError):
+    """The server refused a write because the schedule is not what the plan saw."""
+
+    exit_code = ExitCode.STALE

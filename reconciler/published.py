@@ -1,0 +1,38 @@
+"""The published JSON Schemas: their text, and what they say of a value. The only home of jsonschema."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
+
+import jsonschema
+import jsonschema.protocols
+
+Name = Literal["repo-spec", "plan"]
+NAMES: tuple[str, ...] = get_args(Name)
+
+
+def text(name: Name) -> str:
+    """Return the schema as it is published."""
+    return (importlib.resources.files("reconciler") / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+
+
+@functools.cache
+def _validator(name: Name) -> jsonschema.protocols.Validator:
+    return jsonschema.Draft202012Validator(json.loads(text(name)))
+
+
+def violations(name: Name, value: object) -> Iterator[jsonschema.ValidationError]:
+    """Yield every way in which the value breaks the schema."""
+    yield from _validator(name).iter_errors(value)
+
+
+def known_keys(name: Name, *path: str) -> list[str]:
+    """Return the property names that the schema gives to the object found along `path` of its own keys."""
+    found: Any = _validator(name).schema
+    for key in path:
+        found = found[key]
+    return list(found["properties"])

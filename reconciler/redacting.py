@@ -1,0 +1,57 @@
+"""Take secrets out of values before anyone can render them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from reconciler import model
+
+_SECRET_WORDS = frozenset(
+    {
+        *(
+            "apikey",
+            "auth",
+            "authorization",
+            "bearer",
+            "credential",
+            "credentials",
+            "dsn",
+            "key",
+            "passphrase",
+        ),
+        *("passwd", "password", "pat", "pwd", "secret", "secrets", "signature", "token"),
+    }
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def redact(value: model.Json, *names: str) -> model.Json:
+    """Return the value with every secret in it replaced by a digest.
+
+    A value is secret when a word of its name, or of a name it stands under (`names`, outermost first), is one
+    such as token, secret, password or key. Equal secrets have equal digests, so a change still shows.
+    """
+    if any(map(is_secret, names)):
+        return _digest(value)
+    match value:
+        case Mapping():
+            return {name: redact(inner, name) for name, inner in value.items()}
+        case str():
+            return value
+        case Sequence():
+            return [redact(inner) for inner in value]
+        case _:
+            return value
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a name sounds like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
+    return any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name))
+
+
+def _digest(value: model.Json) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return f"(secret, sha256:{hashlib.sha256(text.encode()).hexdigest()[:12]})"

@@ -1,0 +1,63 @@
+"""A spec file to a `model.Declaration`, or to all of its problems at once."""
+
+from __future__ import annotations
+
+import pathlib
+
+from reconciler import model, published
+from reconciler.spec import charters, nodes, problems, rules, shape, source, values
+
+SECTION = "governance"
+
+
+def load(path: pathlib.Path) -> model.Declaration:
+    """Return what the file declares.
+
+    Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place.
+    """
+    return parse(source.read(path), str(path))
+
+
+def parse(text: str, path: str) -> model.Declaration:
+    """Return what the text declares; `path` is for messages only."""
+    root = nodes.compose(text, path)
+    start = model.Place(path=path, line=1, column=1)
+    if root is None or (isinstance(root, nodes.Scalar) and not root.text):
+        raise _invalid(start, "the file is empty", "add a governance section with schedules")
+    if not isinstance(root, nodes.Mapping):
+        raise _invalid(root.place, "the repo-spec is not an object", "begin with 'governance:'")
+    found: list[problems.Problem] = []
+    sections = {name: (key, value) for name, key, value in values.pairs(root, found)}
+    found += [
+        shape.unknown_key(name, key.place, [SECTION], "the repo-spec")
+        for name, (key, _) in sections.items()
+        if SECTION not in sections and problems.nearest(name, [SECTION])
+    ]
+    section = sections.get(SECTION)
+    governance = values.evaluate(section[1], (SECTION,)) if section else None
+    if governance is not None:
+        governance.value = {SECTION: governance.value}
+        found += [*governance.problems, *shape.check(governance), *_misspelt(governance)]
+        found += rules.check(governance)
+    if found:
+        raise problems.InvalidSpecError(found)
+    if governance is None or governance.value == {SECTION: None}:
+        return model.Declaration(path=path, charters=(), governed=False)
+    return model.Declaration(path=path, charters=charters.read(governance))
+
+
+def _misspelt(document: values.Document) -> list[problems.Problem]:
+    """Find keys of the section that are nearly ours; others may be some other tool's."""
+    section = document.value[SECTION] if isinstance(document.value, dict) else None
+    if not isinstance(section, dict):
+        return []
+    known = published.known_keys("repo-spec", "properties", SECTION)
+    return [
+        shape.unknown_key(key, document.keys[(SECTION, key)], known, SECTION)
+        for key in section
+        if key not in known and problems.nearest(key, known)
+    ]
+
+
+def _invalid(place: model.Place, message: str, hint: str) -> problems.InvalidSpecError:
+    return problems.InvalidSpecError([problems.Problem(place=place, message=message, hint=hint)])

@@ -1,0 +1,148 @@
+"""YAML text to a tree of nodes that know where they stand: any valid YAML, nothing interpreted yet."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TypeAlias
+
+import yaml
+
+from reconciler import model
+from reconciler.spec import problems
+
+DEPTH_LIMIT = 100
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast where it is built in
+
+
+@dataclasses.dataclass(slots=True)
+class Scalar:
+    """A single value as written; `plain` without quotes. `inner` is the column of its first character, 0 unknown."""
+
+    place: model.Place
+    text: str
+    plain: bool
+    tag: str | None
+    inner: int
+
+
+@dataclasses.dataclass(slots=True)
+class Sequence:
+    """A list of nodes."""
+
+    place: model.Place
+    tag: str | None
+    items: list[Node] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Mapping:
+    """Keys and values in the file's order, repeats included."""
+
+    place: model.Place
+    tag: str | None
+    pairs: list[tuple[Node, Node]] = dataclasses.field(default_factory=list)
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def compose(text: str, path: str) -> Node | None:
+    """Return the root node of the file's one document, None when it is empty.
+
+    Raises InvalidSpecError for what is not YAML, for a second document, and for nesting that no person writes.
+    """
+    try:
+        return _Composer(path).compose(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = model.Place(path=path, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
+        raise _refused(place, f"not valid YAML: {error.problem or error.context}", "mend the syntax here") from error
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position] if isinstance(error.position, int) else ""
+        place = model.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
+        raise _refused(place, "a character that YAML does not allow", "remove control characters") from error
+
+
+class _Composer:
+    """Builds nodes from the parser's events with a stack of its own, so that depth is bounded by us."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._anchors: dict[str, Node] = {}
+        self._open: list[tuple[Sequence | Mapping, list[Node]]] = []
+        self._root: Node | None = None
+        self._documents = 0
+
+    def compose(self, text: str) -> Node | None:
+        for event in yaml.parse(text, Loader=_LOADER):
+            self._take(event)
+        return self._root
+
+    def _take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    raise _refused(self._place(event), "a second document", "keep one document in the file")
+            case yaml.ScalarEvent():
+                self._add(_scalar(event, self._place(event)), event.anchor)
+            case yaml.AliasEvent():
+                self._add(self._anchored(event), None)
+            case yaml.SequenceStartEvent():
+                self._begin(Sequence(place=self._place(event), tag=event.tag), event.anchor)
+            case yaml.MappingStartEvent():
+                self._begin(Mapping(place=self._place(event), tag=event.tag), event.anchor)
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                self._end()
+
+    def _place(self, event: yaml.Event) -> model.Place:
+        return model.Place(path=self._path, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
+
+    def _anchored(self, event: yaml.AliasEvent) -> Node:
+        node = self._anchors.get(event.anchor)
+        if node is None:
+            raise _refused(self._place(event), f"alias *{event.anchor} has no anchor before it", "define it first")
+        if any(node is container for container, _ in self._open):
+            raise _refused(self._place(event), f"alias *{event.anchor} contains itself", "write the value out")
+        return node
+
+    def _begin(self, node: Sequence | Mapping, anchor: str | None) -> None:
+        if len(self._open) >= DEPTH_LIMIT:
+            raise _refused(node.place, f"nested deeper than {DEPTH_LIMIT} levels", "flatten the value")
+        if anchor:
+            self._anchors[anchor] = node
+        self._open.append((node, []))
+
+    def _end(self) -> None:
+        node, inner = self._open.pop()
+        if isinstance(node, Sequence):
+            node.items = inner
+        else:
+            node.pairs = list(zip(inner[::2], inner[1::2], strict=True))
+        self._add(node, None)
+
+    def _add(self, node: Node, anchor: str | None) -> None:
+        if anchor:
+            self._anchors[anchor] = node
+        if self._open:
+            self._open[-1][1].append(node)
+        else:
+            self._root = node
+
+
+def _scalar(event: yaml.ScalarEvent, place: model.Place) -> Scalar:
+    quoted = event.style in {"'", '"'}
+    width = event.end_mark.column - event.start_mark.column - (2 if quoted else 0)
+    verbatim = event.start_mark.line == event.end_mark.line and width == len(event.value)
+    return Scalar(
+        place=place,
+        text=event.value,
+        plain=event.style is None or event.style == "",
+        tag=event.tag,
+        inner=place.column + quoted if verbatim else 0,
+    )
+
+
+def _refused(place: model.Place, message: str, hint: str) -> problems.InvalidSpecError:
+    return problems.InvalidSpecError([problems.Problem(place=place, message=message, hint=hint)])

@@ -1,0 +1,123 @@
+"""What the published schema finds wrong, in sentences that say where and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import jsonschema
+
+from reconciler import model, published
+from reconciler.spec import problems, values
+
+_KINDS = {
+    "string": "text",
+    "object": "an object",
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "nothing",
+}
+
+
+def check(document: values.Document) -> Iterator[problems.Problem]:
+    """Yield a problem for every way in which the document breaks the repo-spec schema."""
+    seen: set[problems.Problem] = set()
+    for violation in published.violations("repo-spec", document.value):
+        for problem in _problems(violation, document):
+            if problem not in seen:
+                seen.add(problem)
+                yield problem
+
+
+def _problems(violation: jsonschema.ValidationError, document: values.Document) -> Iterator[problems.Problem]:
+    at = tuple(violation.absolute_path)
+    place = document.places[at]
+    match violation.validator:
+        case "additionalProperties":
+            for key in violation.instance:
+                if key not in violation.schema["properties"]:
+                    yield unknown_key(key, document.keys[(*at, key)], list(violation.schema["properties"]), _owner(at))
+        case "required":
+            for key in violation.validator_value:
+                if key not in violation.instance:
+                    hint = f"add {key}:, {_first_sentence(violation.schema, key)}"
+                    yield problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
+        case _:
+            message, hint = _sentence(violation, f"{at[-1]!r}" if at and isinstance(at[-1], str) else _owner(at))
+            yield problems.Problem(place=place, message=message, hint=hint)
+
+
+def unknown_key(key: str, place: model.Place, known: list[str], owner: str) -> problems.Problem:
+    """Return the problem of a key that is not known, with the nearest one that is."""
+    near = problems.nearest(key, known)
+    hint = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
+    return problems.Problem(place=place, message=f"unknown key {key!r} in {owner}", hint=hint)
+
+
+def _owner(at: values.Path) -> str:
+    match at:
+        case ("governance", "schedules", int(index), *_):
+            return f"charter {index + 1}"
+        case ():
+            return "the repo-spec"
+        case _:
+            return ".".join(map(str, at))
+
+
+def _first_sentence(schema: object, key: str) -> str:
+    """Return the beginning of the key's own description, which says what to write."""
+    described = schema["properties"][key] if isinstance(schema, dict) else {}
+    text = str(described.get("description", "")).partition(". ")[0].rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _sentence(violation: jsonschema.ValidationError, name: str) -> tuple[str, str]:
+    wanted, got = violation.validator_value, violation.instance
+    schema = violation.schema if isinstance(violation.schema, dict) else {}
+    match violation.validator:
+        case "type":
+            kinds = " or ".join(_KINDS[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
+            quote = "string" in wanted and not isinstance(got, (str, list, dict)) and got is not None
+            return f"{name} must be {kinds}, not {_kind(got)}", "quote it" if quote else _example(schema)
+        case "enum":
+            near = problems.nearest(str(got), [str(each) for each in wanted])
+            choices = ", ".join(map(str, wanted))
+            return f"{name} is {_short(got)}, not one of {choices}", f"did you mean {near!r}?" if near else ""
+        case "pattern":
+            return f"{name} {_short(got)} {schema.get('patternErrorMessage', 'is malformed')}", _example(schema)
+        case "minLength" | "minItems" | "minProperties":
+            return f"{name} is empty", _example(schema)
+        case "maxLength":
+            return f"{name} is longer than {wanted} characters", "shorten it"
+        case "uniqueItems":
+            return f"{name} has the same entry twice", "remove one of them"
+        case other:
+            return f"{name} does not satisfy {other}: {wanted}", _example(schema)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + '…"'
+
+
+def _example(schema: dict[str, object]) -> str:
+    examples = schema.get("examples")
+    return f"for example {json.dumps(examples[0], ensure_ascii=False)}" if isinstance(examples, list) else ""

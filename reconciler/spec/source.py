@@ -1,0 +1,35 @@
+"""The text of a spec file, within limits."""
+
+from __future__ import annotations
+
+import pathlib
+
+from reconciler import errors
+
+SIZE_LIMIT = 1024 * 1024  # bytes
+
+
+def read(path: pathlib.Path) -> str:
+    """Return the file's text; raise `errors.InvalidSpecError` with a sentence when there is none to use."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        raise errors.InvalidSpecError(
+            f"{path}: no such file", hint="run where the repository's root is, or name the file with --spec"
+        ) from None
+    except IsADirectoryError:
+        raise errors.InvalidSpecError(f"{path}: is a directory", hint="name the file itself with --spec") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise errors.InvalidSpecError(f"{path}: cannot be read: {why}", hint="name a readable file") from error
+    if len(data) > SIZE_LIMIT:
+        raise errors.InvalidSpecError(
+            f"{path}: is over 1 MiB", hint="a repo-spec is a few kilobytes; name the right file"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        raise errors.InvalidSpecError(f"{path}:{line}:{column}: is not UTF-8", hint="save the file as UTF-8") from error

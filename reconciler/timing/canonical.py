@@ -1,0 +1,35 @@
+"""The one form of a timing in which two that fire alike are equal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TypeVar
+
+from reconciler import model
+from reconciler.timing import ranges
+
+T = TypeVar("T", model.Calendar, model.Interval)
+
+
+def calendar_of(
+    fields: dict[str, tuple[ranges.Range, ...]],
+    *,
+    comment: str = "",
+) -> model.Calendar:
+    """Return the calendar of the fields' ranges; a field that is not given is empty."""
+    sets = {
+        field.name: ranges.expand(fields.get(field.name, ()))
+        for field in dataclasses.fields(model.Calendar)
+        if field.name != "comment"
+    }
+    return model.Calendar(**sets, comment=comment)
+
+
+def distinct(items: Iterable[T]) -> tuple[T, ...]:
+    """Return the items sorted and each once, so that order and repeats do not count as a difference."""
+    return tuple(sorted(dict.fromkeys(items), key=_order))
+
+
+def _order(item: model.Calendar | model.Interval) -> tuple[object, ...]:
+    return tuple(getattr(item, field.name) for field in dataclasses.fields(item) if field.compare)

@@ -1,0 +1,287 @@
+"""Temporal's cron grammar: text to calendar or interval, and back.
+
+It is not crontab's: five fields, six with a year, seven with seconds first and a year last; day of month and day
+of week must both match; `x/y` runs from x to the field's end; text after `#` is a comment. The rules are those
+that the server was seen to follow (1.29.1; parseCronString in its scheduler), its quirks included: `1-7` as day
+of week is Monday to Saturday.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import re
+from collections.abc import Mapping
+
+from reconciler import model
+from reconciler.timing import durations, ranges
+
+COMMENT_LIMIT = 200  # bytes; the server refuses a longer comment in a calendar
+
+_PREDEFINED = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_SPACE = " \t\n\v\f\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Go's unicode.IsSpace
+_WORD = re.compile(f"[^{_SPACE}]+")
+_EDGES = re.compile(f"^[{_SPACE}]+|[{_SPACE}]+$")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+_ZONE = re.compile(r"(?:CRON_)?TZ=([^ ]*) ")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Field:
+    """One field's name, bounds, the names that stand for numbers, and how short these may be cut."""
+
+    name: str
+    lowest: int
+    highest: int
+    names: tuple[str, ...] = ()
+    first: int = 0
+    shortest: int = 0
+
+    def number_named(self, text: str) -> int | None:
+        """Return the number whose name begins with `text`, in any case."""
+        if not self.names or len(text) < self.shortest:
+            return None
+        lowered = text.lower()
+        return next((n for n, name in enumerate(self.names, self.first) if name.startswith(lowered)), None)
+
+
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+
+SECOND = Field("second", 0, 59)
+MINUTE = Field("minute", 0, 59)
+HOUR = Field("hour", 0, 23)
+DAY_OF_MONTH = Field("day of month", 1, 31)
+MONTH = Field("month", 1, 12, _MONTHS, 1, 3)
+DAY_OF_WEEK = Field("day of week", 0, 7, _DAYS, 0, 2)
+YEAR = Field("year", 2000, 2100)
+
+_FIVE = (MINUTE, HOUR, DAY_OF_MONTH, MONTH, DAY_OF_WEEK)
+_LAYOUTS: Mapping[int, tuple[Field, ...]] = {5: _FIVE, 6: (*_FIVE, YEAR), 7: (SECOND, *_FIVE, YEAR)}
+
+
+class CronError(Exception):
+    """A cron text that Temporal does not take; `offset` is where in the text, in characters from 0."""
+
+    def __init__(self, message: str, *, offset: int = 0, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.hint = hint
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a cron text says: times, and the time zone that it names, if any."""
+
+    times: model.Calendar | model.Interval
+    timezone: str = ""
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(text: str) -> Parsed:
+    """Return what Temporal makes of a cron text; the calendar's comment is the text itself.
+
+    Raises CronError for a text that the server refuses.
+    """
+    body, offset, timezone = _without_zone(text)
+    body = body.partition("#")[0]
+    offset += len(body) - len(body.lstrip())
+    body = _EDGES.sub("", body)
+    if body.startswith("@every"):
+        return Parsed(_interval(body, offset))
+    if body in _PREDEFINED:
+        return Parsed(_calendar(_PREDEFINED[body], None, text), timezone)
+    return Parsed(_calendar(body, offset, text), timezone)
+
+
+def _without_zone(text: str) -> tuple[str, int, str]:
+    """Split `TZ=Zone rest` into the rest, its offset in the text, and the zone."""
+    start = len(text) - len(text.lstrip())
+    stripped = _EDGES.sub("", text)
+    if not stripped.startswith(("TZ=", "CRON_TZ=")):
+        return stripped, start, ""
+    match = _ZONE.match(stripped)
+    if match is None:
+        raise CronError("a time zone and nothing after it", offset=start, hint="add the five cron fields")
+    return stripped[match.end() :], start + match.end(), match[1]
+
+
+def _interval(body: str, offset: int) -> model.Interval:
+    words = body.partition(" ")[2]
+    every_text, _, phase_text = words.partition("/")
+    try:
+        every = durations.parse(every_text)
+        phase = durations.parse(phase_text) if phase_text else durations.ZERO
+    except ValueError as error:
+        raise CronError(str(error), offset=offset, hint="write @every 6h, or @every 6h/15m") from None
+    if every < datetime.timedelta(seconds=1):
+        raise CronError("the interval is shorter than a second", offset=offset, hint="use at least 1s")
+    if not durations.ZERO <= phase < every:
+        raise CronError("the phase is not below the interval", offset=offset, hint="use 0s up to the interval")
+    return model.Interval(every=every, offset=phase)
+
+
+def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
+    """Compile the fields; `offset` is None where the text of the fields is not the user's own."""
+    words = [(match[0], match.start()) for match in _WORD.finditer(body)]
+    layout = _LAYOUTS.get(len(words))
+    if layout is None:
+        raise CronError(
+            f"{len(words)} fields where Temporal takes 5 to 7",
+            offset=offset or 0,
+            hint="write minute, hour, day of month, month, day of week; a year last, seconds first",
+        )
+    sets: dict[Field, tuple[int, ...]] = {SECOND: (0,), YEAR: ()}
+    for field, (word, start) in zip(layout, words, strict=True):
+        sets[field] = _numbers(word, field, (offset or 0) + start)
+    return model.Calendar(
+        second=sets[SECOND],
+        minute=sets[MINUTE],
+        hour=sets[HOUR],
+        day_of_month=sets[DAY_OF_MONTH],
+        month=sets[MONTH],
+        day_of_week=sets[DAY_OF_WEEK],
+        year=sets[YEAR],
+        comment=comment(source),
+    )
+
+
+def comment(text: str) -> str:
+    """Return the text cut to what the server takes as a calendar's comment."""
+    return text.strip().encode()[:COMMENT_LIMIT].decode(errors="ignore")
+
+
+def _numbers(word: str, field: Field, offset: int) -> tuple[int, ...]:
+    if word == "*" and field is YEAR:
+        return ()
+    found: set[int] = set()
+    for part in word.split(","):
+        found.update(_part(part, field, offset))
+        offset += len(part) + 1
+    return tuple(sorted(found))
+
+
+def _part(part: str, field: Field, offset: int) -> set[int]:
+    span, slash, step_text = part.partition("/")
+    step = _step(step_text, field, offset + len(span) + 1) if slash else 1
+    if span == "*":
+        start, end = field.lowest, field.highest
+    elif "-" in span:
+        low, _, high = span.partition("-")
+        start = _value(low, field, offset)
+        end = _value(high, field, offset + len(low) + 1)
+        if end < start:
+            raise _end_before_start(low, high, field, offset)
+    else:
+        start = _value(span, field, offset)
+        end = field.highest if slash else start
+    numbers = set(range(start, end + 1, step))
+    return _sundays(numbers, start, step) if field is DAY_OF_WEEK else numbers
+
+
+def _sundays(numbers: set[int], start: int, step: int) -> set[int]:
+    """Turn day 7 into day 0, but for `1-7`, where the server loses it."""
+    lost = start == 1 and step == 1
+    return {0 if day == 7 else day for day in numbers if not (lost and day == 7)}
+
+
+def _step(text: str, field: Field, offset: int) -> int:
+    if not _NUMBER.fullmatch(text) or int(text) < 1:
+        raise CronError(
+            f"{text!r} is not a step for the {field.name}",
+            offset=offset,
+            hint="write one number of at least 1 after the slash, as in */15",
+        )
+    return int(text)
+
+
+def _value(text: str, field: Field, offset: int) -> int:
+    named = field.number_named(text)
+    if named is not None:
+        return named
+    if _NUMBER.fullmatch(text) and field.lowest <= int(text) <= field.highest:
+        return int(text)
+    raise CronError(
+        f"{text!r} does not fit the {field.name}: use {field.lowest} to {field.highest}"
+        + (f" or a name such as {field.names[1][:3].upper()}" if field.names else ""),
+        offset=offset,
+        hint=_hint_for(text, field),
+    )
+
+
+def _hint_for(text: str, field: Field) -> str:
+    if "?" in text:
+        return "Temporal has no '?': write *"
+    if field in (DAY_OF_MONTH, DAY_OF_WEEK) and re.search("[LWlw]", text):
+        return "Temporal has no 'L' or 'W': name the days themselves"
+    return ""
+
+
+def _end_before_start(low: str, high: str, field: Field, offset: int) -> CronError:
+    hint = f"write {low}-{field.highest},{field.lowest}-{high} to wrap around"
+    if field is DAY_OF_WEEK:
+        hint = "Sunday is 0, or 7 at the end of a range: write TUE-7"
+        if field.number_named(low) == 1 or low == "1":
+            hint = "for every day write *"
+    return CronError(f"the {field.name} range {low}-{high} ends before it starts", offset=offset, hint=hint)
+
+
+def render(times: model.Calendar | model.Interval) -> str:
+    """Return a cron text for these times: the calendar's own comment where that says the same.
+
+    A calendar with an empty field matches nothing; it is written with `(none)` in that field, which no parser
+    takes.
+    """
+    if isinstance(times, model.Interval):
+        every = f"@every {durations.render(times.every)}"
+        return every + (f"/{durations.render(times.offset)}" if times.offset else "")
+    return times.comment if _says(times.comment, times) else _fields(times)
+
+
+def _says(text: str, calendar: model.Calendar) -> bool:
+    if not text:
+        return False
+    try:
+        return parse(text).times == calendar
+    except CronError:
+        return False
+
+
+def _fields(calendar: model.Calendar) -> str:
+    words = [
+        _field_text(calendar.minute, MINUTE),
+        _field_text(calendar.hour, HOUR),
+        _field_text(calendar.day_of_month, DAY_OF_MONTH),
+        _field_text(calendar.month, MONTH),
+        _field_text(calendar.day_of_week, DAY_OF_WEEK),
+    ]
+    year = _field_text(calendar.year, YEAR) if calendar.year else "*"
+    if calendar.second != (0,):
+        words = [_field_text(calendar.second, SECOND), *words, year]
+    elif calendar.year:
+        words.append(year)
+    return " ".join(words)
+
+
+def _field_text(numbers: tuple[int, ...], field: Field) -> str:
+    if not numbers:
+        return "(none)"
+    highest = 6 if field is DAY_OF_WEEK else field.highest
+    parts = ranges.compress(numbers)
+    if len(parts) == 1 and parts[0].start == field.lowest and parts[0].end + parts[0].step > highest:
+        step = parts[0].step
+        return "*" if step == 1 and len(numbers) > 1 else f"*/{step}" if step > 1 else str(parts[0])
+    return ",".join(map(str, parts))

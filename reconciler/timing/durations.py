@@ -1,0 +1,63 @@
+"""Durations as Go writes them (`1h30m`, `10s`, `1.5d`), which is what Temporal's tools read and print."""
+
+from __future__ import annotations
+
+import datetime
+import fractions
+import re
+
+ZERO = datetime.timedelta(0)
+
+_UNITS_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,  # U+00B5, the micro sign
+    "μs": 1_000,  # U+03BC, the Greek letter
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60 * 1_000_000_000,
+    "h": 3600 * 1_000_000_000,
+    "d": 24 * 3600 * 1_000_000_000,
+}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
+_LONGEST_NS = 2**63 - 1
+
+
+def parse(text: str) -> datetime.timedelta:
+    """Return the duration that `text` says, cut to whole microseconds.
+
+    The grammar is that of Go's time.ParseDuration and the unit `d` for 24 hours, as the Temporal server reads
+    it. Raises ValueError with a sentence for people.
+    """
+    sign = -1 if text.startswith("-") else 1
+    body = text[1:] if text[:1] in ("+", "-") else text
+    if body == "0":
+        return ZERO
+    total = fractions.Fraction(0)
+    position = 0
+    while match := _PART.match(body, position):
+        total += fractions.Fraction(match[1]) * _UNITS_NS[match[2]]
+        position = match.end()
+    if position == 0 or position != len(body):
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit, as in 10s, 15m or 1h30m")
+    if total > _LONGEST_NS:
+        raise ValueError(f"{text!r} is longer than the 292 years that Temporal can hold")
+    return datetime.timedelta(microseconds=sign * (int(total) // 1_000))
+
+
+def render(duration: datetime.timedelta) -> str:
+    """Return the shortest text in days, hours, minutes and seconds that `parse` reads as `duration`."""
+    if duration < ZERO:
+        return "-" + render(-duration)
+    micros = duration // datetime.timedelta(microseconds=1)
+    parts = []
+    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000)):
+        count, micros = divmod(micros, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    seconds, micros = divmod(micros, 1_000_000)
+    if micros:
+        parts.append(f"{seconds}.{micros:06d}".rstrip("0") + "s")
+    elif seconds or not parts:
+        parts.append(f"{seconds}s")
+    return "".join(parts)

@@ -1,0 +1,57 @@
+"""Sets of numbers as ranges with a step, the form in which the server keeps a calendar's fields."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers from `start` to `end`, both included, `step` apart."""
+
+    start: int
+    end: int
+    step: int = 1
+
+    def __str__(self) -> str:
+        if self.start == self.end:
+            return str(self.start)
+        return f"{self.start}-{self.end}" + (f"/{self.step}" if self.step > 1 else "")
+
+
+def expand(parts: Iterable[Range]) -> tuple[int, ...]:
+    """Return the numbers of all ranges, sorted, each once.
+
+    An end before the start counts as the start and a step below 1 as 1, as the server counts them
+    (CleanSpec in its scheduler).
+    """
+    numbers: set[int] = set()
+    for part in parts:
+        numbers.update(range(part.start, max(part.start, part.end) + 1, max(part.step, 1)))
+    return tuple(sorted(numbers))
+
+
+def compress(numbers: Iterable[int]) -> tuple[Range, ...]:
+    """Return few ranges that hold exactly these numbers, in ascending order.
+
+    Greedy from the lowest number: the longest run with an even step of at least three numbers, else one alone.
+    """
+    rest = sorted(set(numbers))
+    found: list[Range] = []
+    while rest:
+        length = _run_length(rest)
+        step = rest[1] - rest[0] if length > 1 else 1
+        found.append(Range(rest[0], rest[length - 1], step))
+        rest = rest[length:]
+    return tuple(found)
+
+
+def _run_length(numbers: list[int]) -> int:
+    if len(numbers) < 3:
+        return 1
+    step = numbers[1] - numbers[0]
+    length = 2
+    while length < len(numbers) and numbers[length] - numbers[length - 1] == step:
+        length += 1
+    return length if length > 2 else 1
