@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.resources
 import json
@@ -25,9 +26,27 @@ def _validator(name: Name) -> jsonschema.protocols.Validator:
     return jsonschema.Draft202012Validator(json.loads(text(name)))
 
 
-def violations(name: Name, value: object) -> Iterator[jsonschema.ValidationError]:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One way in which a value breaks a schema: `keyword` of `schema` wants `wanted`, the value at `path` is `got`."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    wanted: Any
+    got: Any
+    schema: dict[str, Any]
+
+
+def violations(name: Name, value: Any) -> Iterator[Violation]:
     """Yield every way in which the value breaks the schema."""
-    yield from _validator(name).iter_errors(value)
+    for error in _validator(name).iter_errors(value):
+        yield Violation(
+            path=tuple(error.absolute_path),
+            keyword=str(error.validator),
+            wanted=error.validator_value,
+            got=error.instance,
+            schema=dict(error.schema) if isinstance(error.schema, dict) else {},
+        )
 
 
 def known_keys(name: Name, *path: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import yaml
 
@@ -97,10 +97,11 @@ class _Composer:
                 self._end()
 
     def _place(self, event: yaml.Event) -> model.Place:
-        return model.Place(path=self._path, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
+        mark = _start(event)
+        return model.Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
 
     def _anchored(self, event: yaml.AliasEvent) -> Node:
-        node = self._anchors.get(event.anchor)
+        node = self._anchors.get(event.anchor or "")
         if node is None:
             raise _refused(self._place(event), f"alias *{event.anchor} has no anchor before it", "define it first")
         if any(node is container for container, _ in self._open):
@@ -132,16 +133,25 @@ class _Composer:
 
 
 def _scalar(event: yaml.ScalarEvent, place: model.Place) -> Scalar:
+    start, end = _start(event), _end(event)
     quoted = event.style in {"'", '"'}
-    width = event.end_mark.column - event.start_mark.column - (2 if quoted else 0)
-    verbatim = event.start_mark.line == event.end_mark.line and width == len(event.value)
+    width = end.column - start.column - (2 if quoted else 0)
+    verbatim = start.line == end.line and width == len(event.value)
     return Scalar(
         place=place,
         text=event.value,
-        plain=event.style is None or event.style == "",
+        plain=not event.style,
         tag=event.tag,
         inner=place.column + quoted if verbatim else 0,
     )
+
+
+def _start(event: yaml.Event) -> yaml.Mark:
+    return cast("yaml.Mark", event.start_mark)  # None only for events that no parser made
+
+
+def _end(event: yaml.Event) -> yaml.Mark:
+    return cast("yaml.Mark", event.end_mark)
 
 
 def _refused(place: model.Place, message: str, hint: str) -> problems.InvalidSpecError:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-
-import jsonschema
+from typing import Any
 
 from reconciler import model, published
 from reconciler.spec import problems, values
@@ -31,21 +30,23 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
                 yield problem
 
 
-def _problems(violation: jsonschema.ValidationError, document: values.Document) -> Iterator[problems.Problem]:
-    at = tuple(violation.absolute_path)
+def _problems(violation: published.Violation, document: values.Document) -> Iterator[problems.Problem]:
+    at = violation.path
     place = document.places[at]
-    match violation.validator:
+    match violation.keyword:
         case "additionalProperties":
-            for key in violation.instance:
-                if key not in violation.schema["properties"]:
-                    yield unknown_key(key, document.keys[(*at, key)], list(violation.schema["properties"]), _owner(at))
+            known = list(violation.schema["properties"])
+            for key in violation.got:
+                if key not in known:
+                    yield unknown_key(key, document.keys[(*at, key)], known, _owner(at))
         case "required":
-            for key in violation.validator_value:
-                if key not in violation.instance:
-                    hint = f"add {key}:, {_first_sentence(violation.schema, key)}"
+            for key in violation.wanted:
+                if key not in violation.got:
+                    hint = f"add {key}: {_first_sentence(violation.schema['properties'][key])}"
                     yield problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
         case _:
-            message, hint = _sentence(violation, f"{at[-1]!r}" if at and isinstance(at[-1], str) else _owner(at))
+            name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at)
+            message, hint = _sentence(violation, name)
             yield problems.Problem(place=place, message=message, hint=hint)
 
 
@@ -66,17 +67,15 @@ def _owner(at: values.Path) -> str:
             return ".".join(map(str, at))
 
 
-def _first_sentence(schema: object, key: str) -> str:
-    """Return the beginning of the key's own description, which says what to write."""
-    described = schema["properties"][key] if isinstance(schema, dict) else {}
-    text = str(described.get("description", "")).partition(". ")[0].rstrip(".")
-    return text[:1].lower() + text[1:]
+def _first_sentence(schema: dict[str, Any]) -> str:
+    """Return the beginning of a key's own description, which says what to write."""
+    text = schema["description"].partition(". ")[0].rstrip(".")
+    return str(text[:1].lower() + text[1:])
 
 
-def _sentence(violation: jsonschema.ValidationError, name: str) -> tuple[str, str]:
-    wanted, got = violation.validator_value, violation.instance
-    schema = violation.schema if isinstance(violation.schema, dict) else {}
-    match violation.validator:
+def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
+    wanted, got, schema = violation.wanted, violation.got, violation.schema
+    match violation.keyword:
         case "type":
             kinds = " or ".join(_KINDS[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
             quote = "string" in wanted and not isinstance(got, (str, list, dict)) and got is not None
@@ -118,6 +117,6 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + '…"'
 
 
-def _example(schema: dict[str, object]) -> str:
+def _example(schema: dict[str, Any]) -> str:
     examples = schema.get("examples")
     return f"for example {json.dumps(examples[0], ensure_ascii=False)}" if isinstance(examples, list) else ""
