@@ -15,7 +15,8 @@ import deepdiff
 from reconciler import model, redacting
 from reconciler.timing import cron, durations
 
-_BARE_ARGUMENT_KEYS = ("charter", "entrypoint", "input", "temporalScheduleId", "dbScheduleId")
+_IDENTITIES = ("temporalScheduleId", "dbScheduleId")
+_BARE_ARGUMENT_KEYS = ("charter", "entrypoint", "input", *_IDENTITIES)
 
 Fields: TypeAlias = dict[str, model.Json]
 
@@ -36,16 +37,20 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
         zip_ordered_iterables=True,  # lists are compared place by place
         threshold_to_diff_deeper=0,  # else objects that share little are reported whole
     )
-    order = {name: place for place, name in enumerate([*new, *old])}
+    order = {name: place for place, name in enumerate(dict.fromkeys([*new, *old]))}
     changes = [_change(level) for levels in tree.values() for level in levels]
     return tuple(sorted(changes, key=lambda change: (order[_root(change.path)], change.path)))
 
 
 def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
-    """Return every field of a schedule as an addition, for one that does not exist yet."""
+    """Return every field that says something as an addition, for a schedule that does not exist yet.
+
+    Left out are the identities among the arguments, which follow from the schedule's id, and what is empty.
+    """
     return tuple(
         model.FieldChange(path=name, old=model.ABSENT, new=redacting.redact(value, name))
         for name, value in _fields(schedule).items()
+        if name not in _IDENTITIES and value
     )
 
 

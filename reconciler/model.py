@@ -26,14 +26,14 @@ PAUSED_BY_US = "paused by reconciler: "
 
 
 class Overlap(enum.Enum):
-    """What happens when a run is due while the one before it still runs; values are the spec's words."""
+    """What happens when a run is due while the one before it still runs; values are the names in Temporal's command line."""
 
-    SKIP = "skip"
-    BUFFER_ONE = "buffer_one"
-    BUFFER_ALL = "buffer_all"
-    CANCEL_OTHER = "cancel_other"
-    TERMINATE_OTHER = "terminate_other"
-    ALLOW_ALL = "allow_all"
+    SKIP = "Skip"
+    BUFFER_ONE = "BufferOne"
+    BUFFER_ALL = "BufferAll"
+    CANCEL_OTHER = "CancelOther"
+    TERMINATE_OTHER = "TerminateOther"
+    ALLOW_ALL = "AllowAll"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

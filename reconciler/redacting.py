@@ -9,21 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from reconciler import model
 
-_SECRET_WORDS = frozenset(
-    {
-        *(
-            "apikey",
-            "auth",
-            "authorization",
-            "bearer",
-            "credential",
-            "credentials",
-            "dsn",
-            "key",
-            "passphrase",
-        ),
-        *("passwd", "password", "pat", "pwd", "secret", "secrets", "signature", "token"),
-    }
+_SECRET = re.compile(
+    "apikey|auth|authorization|bearer|credentials?|dsn|key|pass(phrase|wd|word)|pat|pwd|secrets?|signature|token"
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -49,7 +36,7 @@ def redact(value: model.Json, *names: str) -> model.Json:
 
 def is_secret(name: str) -> bool:
     """Tell whether a name sounds like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
-    return any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name))
+    return any(_SECRET.fullmatch(word.lower()) for word in _WORD.findall(name))
 
 
 def _digest(value: model.Json) -> str:

@@ -193,7 +193,7 @@ def _edit_action(start: workflow_pb2.NewWorkflowExecutionInfo, action: model.Act
 
 
 def _replace(repeated: object, items: Iterable[object]) -> None:
-    repeated[:] = []  # type: ignore[index]
+    del repeated[:]  # type: ignore[attr-defined]
     repeated.extend(items)  # type: ignore[attr-defined]
 
 

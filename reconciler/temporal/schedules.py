@@ -44,7 +44,7 @@ class Schedules:
             request = rpc_pb2.ListSchedulesRequest(
                 namespace=self._calls.namespace, maximum_page_size=PAGE_SIZE, next_page_token=token
             )
-            page = await self._calls.send(self._service.list_schedules, request)
+            page = await self._calls.read(self._service.list_schedules, request)
             found.update(entry.schedule_id for entry in page.schedules)
             token = page.next_page_token
             if not token:
@@ -54,7 +54,7 @@ class Schedules:
         """Return the schedule as it is now, None when there is none."""
         request = rpc_pb2.DescribeScheduleRequest(namespace=self._calls.namespace, schedule_id=schedule_id)
         try:
-            answer = await self._calls.send(self._service.describe_schedule, request)
+            answer = await self._calls.read(self._service.describe_schedule, request)
         except calls.NotFoundError:
             return None
         return model.Live(
@@ -77,7 +77,7 @@ class Schedules:
             identity=self._identity,
             request_id=self._new_request_id(),
         )
-        await self._calls.send(self._service.create_schedule, request)
+        await self._calls.write(self._service.create_schedule, request)
 
     async def update(self, live: model.Live, after: model.Schedule) -> None:
         """Edit what was described and send it back under its conflict token, everything in one write."""
@@ -92,6 +92,6 @@ class Schedules:
             request_id=self._new_request_id(),
         )
         try:
-            await self._calls.send(self._service.update_schedule, request)
+            await self._calls.write(self._service.update_schedule, request)
         except calls.NotFoundError as error:
             raise errors.ConflictError(f"schedule {after.id} is gone") from error

@@ -1,0 +1,56 @@
+# Everything runs in .venv, which is made from the lock file. Taken for granted: Python 3.11 or newer, make, git.
+
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+WORKERS ?= auto
+
+.PHONY: help demo test check format golden bench lock server clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(INSTALLED) ## Walk the main job on an embedded Temporal dev server (DEMO_UI=1 keeps it running)
+	@$(BIN)/python -m tools.demo
+
+test: check server ## Check everything and run all tests
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+check: $(INSTALLED) ## Format, lint, types, layers, schemas
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --quiet --check-metaschema schemas/*.schema.json
+	$(BIN)/check-jsonschema --quiet --schemafile schemas/repo-spec.schema.json .cogni/repo-spec.yaml
+
+format: $(INSTALLED) ## Format and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(INSTALLED) ## Write the golden plans anew, to be read before they are committed
+	$(BIN)/pytest tests/golden --update-golden
+
+bench: $(INSTALLED) server ## Measure plan and apply beside bare calls
+	@$(BIN)/python -m bench.schedules
+
+server: $(INSTALLED) ## Find or fetch Temporal's dev server
+	@$(BIN)/python -m tools.devserver
+
+lock: $(INSTALLED) ## Resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
+		--custom-compile-command "make lock" --output-file requirements-dev.lock --group dev pyproject.toml
+
+$(INSTALLED): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) --require-hashes --requirement requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean: ## Remove what the targets made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

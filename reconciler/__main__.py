@@ -1,0 +1,76 @@
+"""The console script: run the command line, flush, and leave with the declared exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from reconciler import errors
+from reconciler.cli import commands, console
+
+
+def main() -> NoReturn:
+    """Run and leave by `os._exit`.
+
+    The Temporal SDK's threads outlive the interpreter and now and then crash it at exit, after all work is done
+    (temporalio/sdk-python#300); a process that skips the interpreter's end keeps its exit code.
+    """
+    out = console.Console(sys.stdout, sys.stderr)
+    try:
+        code = _closed(out, _run(out))
+    except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
+        out.warn(f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above.")
+        code = errors.ExitCode.ERROR
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: said already
+            stream.flush()
+    os._exit(code)
+
+
+def _run(out: console.Console) -> int:
+    try:
+        code: int = commands.app.main(obj=out, standalone_mode=False, prog_name="reconciler") or errors.ExitCode.OK
+    except errors.ReconcilerError as error:
+        return _report(out, error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        out.warn(error.format_message())
+        return errors.ExitCode.USAGE
+    except click.UsageError as error:
+        hint = f"\nSee '{error.ctx.command_path} --help'." if error.ctx else ""
+        out.warn(f"Error: {error.format_message()}{hint}")
+        return errors.ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        out.warn("Interrupted.")
+        return errors.ExitCode.INTERRUPTED
+    except OSError as error:  # click prints its help by itself; every other output and file has its own handling
+        out.lost(error)
+        return errors.ExitCode.OK
+    return code
+
+
+def _closed(out: console.Console, code: int) -> int:
+    try:
+        out.close()
+    except errors.OutputError as error:
+        return _report(out, error)
+    return code
+
+
+def _report(out: console.Console, error: errors.ReconcilerError) -> int:
+    located = isinstance(error, errors.InvalidSpecError)  # editors read lines that begin with their place
+    hint = f"; {error.hint}" if located and error.hint else f"\n{_sentence(error.hint)}" if error.hint else ""
+    out.warn(f"{'' if located else 'Error: '}{error.message}{hint}")
+    return error.exit_code
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The commands: each reads its options, runs one use case and renders its result."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import click
+
+from reconciler import errors, guarding, model, published, reconciling, settings, wiring
+from reconciler.cli import console, files, options
+from reconciler.documents import plans
+from reconciler.report import markdown, text
+from reconciler.spec import loading
+
+Format = Literal["text", "json", "markdown"]
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 error, 2 changes pending, 3 invalid spec, 4 refused by a guard, 5 stale, 64 usage.",
+)
+@click.version_option(importlib.metadata.version("reconciler"), message="%(prog)s %(version)s")
+def app() -> None:
+    """Keep Temporal schedules equal to the charters that a repository declares."""
+
+
+@app.command()
+@options.spec
+@click.pass_obj
+def validate(out: console.Console, spec_path: pathlib.Path) -> errors.ExitCode:
+    """Check the repo-spec, without a server; all problems at once."""
+    declaration = loading.load(spec_path)
+    count = len(declaration.charters)
+    out.say(f"{spec_path}: valid, {count} charter{'s'[: count != 1]}\n")
+    return errors.ExitCode.OK
+
+
+@app.command()
+@options.spec
+@options.connection
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@click.option(
+    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save the plan (JSON)."
+)
+@options.verbose
+@options.no_color
+@click.pass_obj
+def plan(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    connection: settings.Connection,
+    form: Format,
+    detailed_exitcode: bool,
+    out_path: pathlib.Path | None,
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Show what apply would change, and change nothing."""
+    declaration = loading.load(spec_path)
+    with _session() as session:
+        planned = session.plan(declaration, connection)
+    if out_path is not None:
+        files.save(out_path, plans.dumps(planned))
+    renderings: dict[Format, Callable[[], str]] = {
+        "text": lambda: _text(out, no_color=no_color, verbose=verbose).plan(planned),
+        "json": lambda: plans.dumps(planned),
+        "markdown": lambda: markdown.plan(planned, verbose=verbose),
+    }
+    out.say(renderings[form]())
+    try:
+        guarding.check(planned)
+    except errors.GuardError as refusal:
+        out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
+    pending = detailed_exitcode and planned.steps
+    return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
+
+
+@app.command()
+@options.spec
+@options.connection
+@click.option("--yes", is_flag=True, help="Apply without asking; needed without a terminal.")
+@click.option("--allow-mass-pause", is_flag=True, help="Let the plan pause most or all of what runs.")
+@options.verbose
+@options.no_color
+@click.pass_obj
+def apply(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    connection: settings.Connection,
+    yes: bool,
+    allow_mass_pause: bool,
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Show the plan, ask, and make the server what the repo-spec declares."""
+    declaration = loading.load(spec_path)
+    if not settings.schedules_enabled(connection.environ):
+        out.say("Nothing applied: GOVERNANCE_SCHEDULES_ENABLED switches schedules off here.\n")
+        return errors.ExitCode.OK
+    rendering = _text(out, no_color=no_color, verbose=verbose)
+    with _session() as session:
+        planned = session.plan(declaration, connection)
+        out.say(rendering.plan(planned))
+        guarding.check(planned, allow_mass_pause=allow_mass_pause)
+        if not planned.steps:
+            return errors.ExitCode.OK
+        if not yes and not _agreed(out):
+            out.warn("Nothing applied.")
+            return errors.ExitCode.ERROR
+        out.say("\n")
+        outcomes = session.apply(planned, lambda outcome: out.say(rendering.outcome(outcome)))
+    out.say("\n" + rendering.outcomes(outcomes))
+    return _exit_code(outcomes)
+
+
+@app.command()
+@click.argument("name", type=click.Choice(published.NAMES))
+@click.pass_obj
+def schema(out: console.Console, name: published.Name) -> errors.ExitCode:
+    """Print a published JSON Schema."""
+    out.say(published.text(name))
+    return errors.ExitCode.OK
+
+
+class _Session:
+    """One connection and the event loop it lives on, which rests while a person is asked."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+        self._server: wiring.Server | None = None
+
+    def plan(self, declaration: model.Declaration, connection: settings.Connection) -> model.Plan:
+        self._server = self._runner.run(wiring.server(connection))
+        return self._runner.run(reconciling.plan(declaration, self._server.schedules, self._server.target()))
+
+    def apply(self, planned: model.Plan, tell: Callable[[model.Outcome], None]) -> tuple[model.Outcome, ...]:
+        if self._server is None:
+            raise AssertionError("a plan comes before its apply")
+        return self._runner.run(reconciling.apply(planned, self._server.schedules, tell))
+
+
+@contextlib.contextmanager
+def _session() -> Iterator[_Session]:
+    with asyncio.Runner() as runner:
+        yield _Session(runner)
+
+
+def _text(out: console.Console, *, no_color: bool, verbose: bool) -> text.Text:
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return text.Text(colour=out.is_terminal and not plain, verbose=verbose)
+
+
+def _agreed(out: console.Console) -> bool:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise errors.UsageError("there is no terminal to ask on", hint="pass --yes to apply without asking")
+    return out.ask("\nApply this plan? Only 'yes' is taken: ") == "yes"
+
+
+def _exit_code(outcomes: tuple[model.Outcome, ...]) -> errors.ExitCode:
+    statuses = {outcome.status for outcome in outcomes}
+    if statuses <= {model.Status.DONE}:
+        return errors.ExitCode.OK
+    if statuses <= {model.Status.DONE, model.Status.STALE}:
+        return errors.ExitCode.STALE
+    return errors.ExitCode.ERROR

@@ -1,0 +1,70 @@
+"""Standard output and standard error, in a way that no closed pipe and no full disk can disturb the work."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from reconciler import errors
+
+
+class Console:
+    """Where a command writes.
+
+    A reader that went away (`| head`) is no error: what it no longer reads is dropped. Any other failure to write is
+    kept until `close`, so that an apply ends properly before it is reported.
+    """
+
+    def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
+        self._out = out
+        self._err = err
+        self._failure: OSError | None = None
+        for stream in (out, err):
+            if stream is not None and hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # a symbol that the locale lacks is no reason to fail
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether a person sees the output as it comes."""
+        return self._out is not None and self._out.isatty()
+
+    def say(self, text: str) -> None:
+        """Write to standard output; the text brings its own newline."""
+        if self._out is None:
+            return
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except OSError as error:
+            self.lost(error)
+
+    def lost(self, error: OSError) -> None:
+        """Take note that standard output fails, and write no more to it."""
+        self._out = None
+        if not isinstance(error, BrokenPipeError):
+            self._failure = error
+
+    def warn(self, text: str) -> None:
+        """Write a line to standard error, where messages go that are not the result."""
+        if self._err is None:
+            return
+        try:
+            self._err.write(f"{text}\n")
+            self._err.flush()
+        except OSError:  # there is no further place to say so
+            self._err = None
+
+    def ask(self, question: str) -> str:
+        """Ask on standard error, so that a piped output stays clean, and return the line that was typed."""
+        if self._err is not None:
+            self._err.write(question)
+            self._err.flush()
+        return sys.stdin.readline().strip()
+
+    def close(self) -> None:
+        """Raise `errors.OutputError` if some of the output is lost."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise errors.OutputError(
+                f"standard output could not be written: {failure.strerror}", hint="some of the output above is missing"
+            )

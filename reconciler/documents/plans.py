@@ -1,0 +1,50 @@
+"""The plan as a JSON document, for machines; `schemas/plan.schema.json` describes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from reconciler import model
+
+FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+
+
+def dumps(plan: model.Plan) -> str:
+    """Return the document's text, with a newline at its end."""
+    return json.dumps(encode(plan), indent=2, ensure_ascii=False) + "\n"
+
+
+def encode(plan: model.Plan) -> dict[str, Any]:
+    """Return the document; it holds no conflict tokens, no times and no secrets."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "target": {
+            "address": plan.target.address,
+            "namespace": plan.target.namespace,
+            "prefix": plan.target.prefix,
+        },
+        "spec": plan.spec_path,
+        "digest": plan.digest,
+        "counts": {verb.word: plan.count(verb) for verb in model.Verb},
+        "changes": [_change(change) for change in plan.changes],
+    }
+
+
+def _change(change: model.Change) -> dict[str, Any]:
+    place = change.place
+    return {
+        "verb": change.verb.word,
+        "id": change.id,
+        "charter": change.charter,
+        "reason": change.reason.name.lower(),
+        "place": {"path": place.path, "line": place.line, "column": place.column} if place else None,
+        "live_note": change.live.schedule.note if change.live else None,
+        "fields": [_field(field) for field in change.fields],
+    }
+
+
+def _field(field: model.FieldChange) -> dict[str, Any]:
+    """Return the field's change; a side that does not have the field has no key."""
+    sides = {"old": field.old, "new": field.new}
+    return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, model.Absent)}

@@ -1,0 +1,43 @@
+"""A plan as GitHub's markdown. Whatever comes from a spec or a server stands in code spans, where it can do nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconciler import model
+from reconciler.report import words
+
+
+def plan(plan: model.Plan, *, verbose: bool = False) -> str:
+    """Return the plan: the summary, a line for each change, and what changes in it."""
+    lines = [f"### {_summary(plan)}", "", f"{_code(words.target(plan))}, by {_code(plan.spec_path)}", ""]
+    for change in plan.changes:
+        if verbose or change.verb is not model.Verb.KEEP:
+            lines += _change(change)
+    return "\n".join([*lines, "", f"Digest {_code(plan.digest)}"]) + "\n"
+
+
+def _summary(plan: model.Plan) -> str:
+    """Return the summary; a path in it could hold markup, so an empty plan says less here."""
+    return words.summary(plan).rstrip(".") if plan.steps else f"No changes, {plan.count(model.Verb.KEEP)} unchanged"
+
+
+def _change(change: model.Change) -> Iterator[str]:
+    place = f" ({_code(str(change.place))})" if change.place else ""
+    yield f"- {change.verb.value} **{change.verb.word}** {_code(change.id)}: {change.reason.value}{place}"
+    note = change.live.schedule.note if change.live else ""
+    if change.verb is model.Verb.RESUME and note:
+        yield f"  - its note says {_code(words.value(note))}"
+    for field in change.fields:
+        old = "" if field.old is model.ABSENT else f"{_code(words.value(field.old))} → "
+        yield f"  - {_code(field.path)}: {old}{_code(words.value(field.new))}"
+
+
+def _code(text: str) -> str:
+    """Return a code span that the text cannot leave (CommonMark 6.1: the fence is longer than any run inside)."""
+    shown = words.printable(text)
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if "`" in (shown[:1], shown[-1:]) or not shown.strip() else ""
+    return f"{fence}{padding}{shown}{padding}{fence}"

@@ -1,0 +1,87 @@
+"""Plans and outcomes for a terminal, with colour where that is wanted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from reconciler import model
+from reconciler.report import words
+
+_RESET = "\x1b[0m"
+_BOLD = "\x1b[1m"
+_FAINT = "\x1b[2m"
+_RED = "\x1b[31m"
+_COLOURS = {
+    model.Verb.CREATE: "\x1b[32m",
+    model.Verb.UPDATE: "\x1b[33m",
+    model.Verb.RESUME: "\x1b[36m",
+    model.Verb.PAUSE: "\x1b[35m",
+    model.Verb.KEEP: _FAINT,
+}
+_DONE = {
+    model.Verb.CREATE: "created",
+    model.Verb.UPDATE: "updated",
+    model.Verb.RESUME: "resumed",
+    model.Verb.PAUSE: "paused",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Renders lines, each with its newline; `verbose` lists what is kept as well."""
+
+    colour: bool = False
+    verbose: bool = False
+
+    def plan(self, plan: model.Plan) -> str:
+        """Return the plan: a paragraph for each change, and the summary line."""
+        shown = [change for change in plan.changes if self.verbose or change.verb is not model.Verb.KEEP]
+        paragraphs = ["\n".join(self._change(change)) for change in shown]
+        head = words.printable(words.target(plan))
+        return "\n\n".join([head, *paragraphs, self._paint(words.summary(plan), _BOLD)]) + "\n"
+
+    def outcome(self, outcome: model.Outcome) -> str:
+        """Return the line of one step that has ended."""
+        change = outcome.change
+        symbol = self._paint(change.verb.value, _COLOURS[change.verb])
+        name = words.printable(change.id)
+        if outcome.status is model.Status.DONE:
+            return f"  {symbol} {name} {_DONE[change.verb]}\n"
+        status = self._paint(outcome.status.name, _RED)
+        return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
+
+    def outcomes(self, outcomes: Iterable[model.Outcome]) -> str:
+        """Return the summary of an apply."""
+        ended = tuple(outcomes)
+        done = [each.change.verb for each in ended if each.status is model.Status.DONE]
+        counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in _DONE.items())
+        if len(done) == len(ended):
+            return self._paint(f"Applied: {counts}.", _BOLD) + "\n"
+        statuses = [each.status for each in ended]
+        missing = ", ".join(
+            f"{statuses.count(status)} {status.value}" for status in model.Status if status is not model.Status.DONE
+        )
+        line = f"Applied in part: {counts}; {missing}."
+        return self._paint(line, _BOLD) + " Run apply again for the rest.\n"
+
+    def _change(self, change: model.Change) -> Iterator[str]:
+        symbol = self._paint(change.verb.value, _COLOURS[change.verb])
+        place = f"  {self._paint(words.printable(str(change.place)), _FAINT)}" if change.place else ""
+        name = self._paint(words.printable(change.id), _BOLD)
+        yield f"  {symbol} {name}  {change.reason.value}{place}"
+        width = max((len(field.path) for field in change.fields), default=0)
+        for field in change.fields:
+            yield f"      {words.printable(field.path):<{width}}  {_sides(field)}"
+        note = change.live.schedule.note if change.live else ""
+        if change.verb is model.Verb.RESUME and note:
+            yield f"      its note says: {words.value(note)}"
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"{code}{text}{_RESET}" if self.colour else text
+
+
+def _sides(field: model.FieldChange) -> str:
+    if field.old is model.ABSENT:
+        return words.value(field.new)
+    return f"{words.value(field.old)} → {words.value(field.new)}"

@@ -1,0 +1,43 @@
+"""The words and the escaping that every rendering shares."""
+
+from __future__ import annotations
+
+import json
+
+from reconciler import model
+
+LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
+
+
+def summary(plan: model.Plan) -> str:
+    """Return the line that says how much the plan does, in Terraform's words."""
+    if not plan.steps:
+        return f"No changes: the server is as {printable(plan.spec_path)} declares, {_counted(plan, model.Verb.KEEP)}."
+    return f"Plan: {', '.join(_counted(plan, verb) for verb in model.Verb)}."
+
+
+def _counted(plan: model.Plan, verb: model.Verb) -> str:
+    return f"{plan.count(verb)} unchanged" if verb is model.Verb.KEEP else f"{plan.count(verb)} to {verb.word}"
+
+
+def value(shown: model.Json | model.Absent) -> str:
+    """Return a field's value as compact JSON on one line, cut when it is very long."""
+    if isinstance(shown, model.Absent):
+        return shown.value
+    text = printable(json.dumps(shown, ensure_ascii=False))
+    if len(text) <= LONGEST_VALUE:
+        return text
+    return f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    """Return the text with everything that a terminal would obey, or nobody would see, written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def target(plan: model.Plan) -> str:
+    """Return which schedules on which server the plan is about."""
+    found = plan.target
+    return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}"

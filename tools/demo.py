@@ -1,0 +1,123 @@
+"""The main job, walked on an embedded Temporal dev server with this repository's own charters.
+
+Everything shown is what the program itself prints. DEMO_UI=1 keeps the server and its web UI running at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from tools import devserver
+
+ROOT = pathlib.Path(__file__).parent.parent
+SPEC = pathlib.Path(".cogni/repo-spec.yaml")
+
+
+class Demo:
+    """The steps of the walk: each says what it shows, runs a command and checks how it ended."""
+
+    def __init__(self, server: devserver.DevServer, folder: pathlib.Path) -> None:
+        self._server = server
+        self._folder = folder
+
+    def title(self, text: str) -> None:
+        """Announce a step."""
+        self._print(f"\n── {text} {'─' * (90 - len(text))}\n")
+
+    def reconciler(self, *arguments: str, expect: int = 0) -> None:
+        """Run the program as a user would, and see that it ends with the exit code it promises."""
+        self._print(f"$ reconciler {' '.join(arguments)}\n")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", *arguments],
+            cwd=self._folder,
+            env={
+                **environment,
+                "TEMPORAL_ADDRESS": self._server.address,
+                "TEMPORAL_CONFIG_FILE": os.devnull,
+                "GOVERNANCE_SCHEDULES_ENABLED": "true",
+            },
+            check=False,
+        )
+        self._print(f"exit code {done.returncode}\n")
+        if done.returncode != expect:
+            sys.exit(f"demo: expected exit code {expect}")
+
+    def temporal(self, *arguments: str) -> None:
+        """Change something behind the program's back, with Temporal's own command line."""
+        quoted = " ".join(f"'{each}'" if re.search(r"[^\w:.=/-]", each) else each for each in arguments)
+        self._print(f"$ temporal {quoted}\n{self._server.cli(*arguments)}")
+
+    def remove_charter(self, name: str) -> None:
+        """Take one charter out of the folder's spec."""
+        path = self._folder / SPEC
+        kept = re.sub(rf"    - charter: {name}\n(?:      .*\n)*", "", path.read_text(encoding="utf-8"))
+        path.write_text(kept, encoding="utf-8")
+
+    def _print(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def walk(demo: Demo) -> None:
+    """Plan, apply, plan nothing; mend a drift; pause what was removed."""
+    demo.title("the spec is valid")
+    demo.reconciler("validate")
+    demo.title("a plan")
+    demo.reconciler("plan", "--detailed-exitcode", expect=2)
+    demo.title("apply it")
+    demo.reconciler("apply", "--yes")
+    demo.title("a second plan is empty")
+    demo.reconciler("plan", "--detailed-exitcode")
+    demo.title("somebody changes schedules by hand")
+    demo.temporal(
+        *("schedule", "update", "--schedule-id", "governance:engineering"),
+        *("--cron", "*/5 * * * *", "--overlap-policy", "AllowAll"),
+        *("--type", "GovernanceScheduledRunWorkflow", "--task-queue", "scheduler-tasks"),
+        *("--workflow-id", "governance:engineering", "--input", '{"entrypoint": "ENGINEERING"}'),
+    )
+    demo.temporal(
+        *("schedule", "toggle", "--schedule-id", "governance:community"),
+        *("--pause", "--reason", "too noisy during the incident"),
+    )
+    demo.title("the plan shows the drift")
+    demo.reconciler("plan", "--detailed-exitcode", expect=2)
+    demo.title("apply mends it")
+    demo.reconciler("apply", "--yes")
+    demo.title("a charter is removed: its schedule is paused, not deleted")
+    demo.remove_charter("GOVERN")
+    demo.reconciler("apply", "--yes")
+    demo.title("nothing is left to do")
+    demo.reconciler("plan", "--detailed-exitcode")
+
+
+def main() -> None:
+    """Run the demo; with DEMO_UI=1, keep the server until Enter is pressed."""
+    ui = os.environ.get("DEMO_UI") == "1"
+    with devserver.running(ui=ui) as server, tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / SPEC).parent.mkdir()
+        (folder / SPEC).write_bytes((ROOT / SPEC).read_bytes())
+        walk(Demo(server, folder))
+        if ui:
+            sys.stdout.write(
+                f"\nTemporal's UI: http://127.0.0.1:{server.ui_port}/namespaces/default/schedules\n"
+                f"Its address for reconciler: {server.address}\nPress Enter to end. "
+            )
+            sys.stdout.flush()
+            sys.stdin.readline()
+    sys.stdout.write("\nThe demo is done.\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except devserver.MissingServerError as error:
+        sys.exit(f"demo: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
