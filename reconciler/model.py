@@ -26,7 +26,7 @@ PAUSED_BY_US = "paused by reconciler: "
 
 
 class Overlap(enum.Enum):
-    """What happens when a run is due while the one before it still runs; values are the names in Temporal's command line."""
+    """What happens when a run is due while the one before it still runs; values as in Temporal's command line."""
 
     SKIP = "Skip"
     BUFFER_ONE = "BufferOne"

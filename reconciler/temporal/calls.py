@@ -14,8 +14,8 @@ from reconciler import errors
 
 CONCURRENCY = 20
 WRITE_TIMEOUT = datetime.timedelta(seconds=10)  # for one attempt; the SDK repeats transient failures for up to 10 s
-# A Describe is a query to the schedule's own workflow. Now and then that query gets lost and the server waits 5 s before it
-# asks again (seen on 1.29.1, about once in 400 calls), while a second Describe is answered at once. So: give up early, once.
+# A Describe is a query to the schedule's own workflow. Now and then one gets lost and the server waits 5 s before it
+# asks again (seen on 1.29.1, about once in 400 calls), while a second Describe is answered at once. So: give up early.
 READ_TIMEOUTS = (datetime.timedelta(seconds=2), datetime.timedelta(seconds=6))
 _BUSY_ATTEMPTS = 12  # rounds of the SDK's own 10 s of retries, when the server says that we are too fast
 
