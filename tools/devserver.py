@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import temporalio.testing
 
@@ -107,6 +107,7 @@ class DevServer:
     port: int
     ui_port: int | None = None
     database: pathlib.Path | None = None
+    namespaces: tuple[str, ...] = ()  # beside `default`
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -120,6 +121,8 @@ class DevServer:
         options += ["--headless"] if self.ui_port is None else ["--ui-port", str(self.ui_port)]
         if self.database is not None:
             options += ["--db-filename", str(self.database)]
+        for namespace in self.namespaces:
+            options += ["--namespace", namespace]
         self.process = subprocess.Popen(
             [self.binary, "server", "start-dev", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
@@ -160,9 +163,10 @@ class DevServer:
 
 
 @contextlib.contextmanager
-def running(*, database: pathlib.Path | None = None, ui: bool = False) -> Iterator[DevServer]:
+def running(*, ui: bool = False, namespaces: Iterable[str] = ()) -> Iterator[DevServer]:
     """Run a dev server on free ports of the loopback interface."""
-    server = DevServer(binary=provide(), port=free_port(), ui_port=free_port() if ui else None, database=database)
+    ui_port = free_port() if ui else None
+    server = DevServer(binary=provide(), port=free_port(), ui_port=ui_port, namespaces=tuple(namespaces))
     server.start()
     try:
         yield server

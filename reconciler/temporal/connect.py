@@ -73,14 +73,7 @@ def _user() -> str:
 def _config(connection: settings.Connection) -> dict[str, Any]:
     """Return the arguments of Client.connect: profile and environment first, flags over them."""
     try:
-        profile = temporalio.envconfig.ClientConfigProfile.load(
-            connection.profile,
-            config_source=connection.config_file,
-            disable_file=connection.disable_config_file,
-            disable_env=connection.disable_config_env,
-            override_env_vars=settings.without_empty(connection.environ),
-        )
-        config: dict[str, Any] = dict(profile.to_client_connect_config())
+        config: dict[str, Any] = dict(_profile(connection).to_client_connect_config())
     except (RuntimeError, ValueError, OSError) as error:
         raise errors.UsageError(
             f"the Temporal client configuration cannot be used: {error}",
@@ -99,6 +92,18 @@ def _config(connection: settings.Connection) -> dict[str, Any]:
         config["rpc_metadata"] = {**config.get("rpc_metadata", {}), **dict(connection.grpc_meta)}
     config["tls"] = _tls(connection.tls, config.get("tls", False))
     return config
+
+
+def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConfigProfile:
+    if connection.disable_config_file and connection.disable_config_env:  # the SDK refuses to load from nowhere
+        return temporalio.envconfig.ClientConfigProfile()
+    return temporalio.envconfig.ClientConfigProfile.load(
+        connection.profile,
+        config_source=connection.config_file,
+        disable_file=connection.disable_config_file,
+        disable_env=connection.disable_config_env,
+        override_env_vars=settings.without_empty(connection.environ),
+    )
 
 
 def _tls(flags: settings.Tls, configured: bool | temporalio.service.TLSConfig) -> Any:

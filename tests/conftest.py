@@ -1,0 +1,68 @@
+"""What the tests share: the real server, a namespace of it for each test, and a clean end of the test process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import fake_temporal, program
+from tools import devserver
+
+_NAMESPACES = tuple(f"test-{number}" for number in range(150))  # more than tests that need one; they cost little
+_ended_with: int | None = None
+
+
+def _leave() -> None:
+    """Leave as `reconciler` itself does: the SDK's threads may crash an interpreter that ends in the usual way."""
+    if _ended_with is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_ended_with)
+
+
+atexit.register(_leave)  # the first to register is the last to run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    global _ended_with
+    _ended_with = int(session.exitstatus)
+
+
+@pytest.fixture(scope="session")
+def dev_server() -> Iterator[devserver.DevServer]:
+    """Temporal's dev server; where none can be had, the tests that need it fail."""
+    with devserver.running(namespaces=_NAMESPACES) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def namespaces(dev_server: devserver.DevServer) -> Iterator[str]:
+    return iter(dev_server.namespaces)
+
+
+@pytest.fixture
+def namespace(namespaces: Iterator[str]) -> str:
+    """A namespace that no other test uses."""
+    return next(namespaces)
+
+
+@pytest.fixture
+def reconciler(dev_server: devserver.DevServer, namespace: str, tmp_path: pathlib.Path) -> program.Program:
+    """The program, in an empty folder, with an empty namespace of the real server."""
+    return program.Program(folder=tmp_path, address=dev_server.address, namespace=namespace)
+
+
+@pytest.fixture
+def fake() -> Iterator[fake_temporal.FakeTemporal]:
+    with fake_temporal.running() as served:
+        yield served

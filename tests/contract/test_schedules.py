@@ -1,0 +1,199 @@
+"""What the adapter promises of `ports.Schedules`, on the real server and on the fake: so the fake cannot drift."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Iterator
+
+import pytest
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+
+from reconciler import errors, model
+from reconciler.temporal import schedules as adapter
+from tests.support import fake_temporal, remote
+
+ID = "governance:alpha"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Backend:
+    """Where the contract is tried."""
+
+    address: str
+    namespace: str
+
+
+@pytest.fixture(params=["temporal", "fake", "fake that refuses stale tokens"])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    if request.param == "temporal":
+        yield Backend(request.getfixturevalue("dev_server").address, request.getfixturevalue("namespace"))
+        return
+    with fake_temporal.running(refuses_stale_tokens=request.param != "fake") as served:
+        yield Backend(served.address, fake_temporal.NAMESPACE)
+
+
+@pytest.fixture
+async def live(backend: Backend) -> adapter.Schedules:
+    return (await remote.connected(backend.address, backend.namespace)).schedules
+
+
+@pytest.fixture
+async def raw(backend: Backend) -> remote.Raw:
+    return await remote.raw(backend.address, backend.namespace)
+
+
+async def found(live: adapter.Schedules, schedule_id: str = ID) -> model.Live:
+    described = await live.describe(schedule_id)
+    assert described is not None
+    return described
+
+
+async def test_what_does_not_exist_is_described_as_nothing(live: adapter.Schedules) -> None:
+    assert await live.describe(ID) is None
+    assert await live.describe_all([ID, "governance:beta"]) == {}
+
+
+async def test_a_created_schedule_reads_back_as_it_was_declared(live: adapter.Schedules) -> None:
+    wanted = remote.schedule(
+        cron="*/7 9-17 1,15 JAN-JUN MON-FRI 2030-2040/2",
+        timezone="Europe/Berlin",
+        input={"model": "small", "nested": {"list": [1, 2.5, True, None, "ü"]}},
+        policies=model.Policies(
+            overlap=model.Overlap.BUFFER_ALL, catchup_window=datetime.timedelta(minutes=5), pause_on_failure=True
+        ),
+        paused=True,
+        note="by the contract",
+    )
+    await live.create(wanted)
+    read = (await found(live)).schedule
+    assert read == wanted
+    assert read.note == "by the contract"
+
+
+async def test_the_cron_text_survives_as_the_calendars_comment(live: adapter.Schedules) -> None:
+    await live.create(remote.schedule(cron="*/20 * * * *"))
+    assert [each.comment for each in (await found(live)).schedule.timing.calendars] == ["*/20 * * * *"]
+
+
+async def test_an_id_that_is_taken_is_a_conflict(live: adapter.Schedules) -> None:
+    await live.create(remote.schedule())
+    with pytest.raises(errors.ConflictError):
+        await live.create(remote.schedule(cron="5 * * * *"))
+    assert (await found(live)).schedule == remote.schedule()
+
+
+async def test_a_create_that_is_sent_twice_is_done_once(raw: remote.Raw, live: adapter.Schedules) -> None:
+    proto = remote.proto_of(remote.schedule())
+    await raw.create(ID, proto, request_id="the same")
+    await raw.create(ID, proto, request_id="the same")
+    assert (await found(live)).schedule == remote.schedule()
+
+
+async def test_an_update_changes_everything_in_one_write(live: adapter.Schedules) -> None:
+    await live.create(remote.schedule(paused=True, note="before"))
+    before = await found(live)
+    wanted = remote.schedule(cron="5 * * * *", task_queue="other", input={"n": 1}, note="after")
+    await live.update(before, wanted)
+    after = await found(live)
+    assert after.schedule == wanted
+    assert after.schedule.note == "after"
+    assert after.token != before.token
+
+
+async def test_an_update_under_a_stale_token_changes_nothing(raw: remote.Raw, live: adapter.Schedules) -> None:
+    """V1 drops it in silence, V2 says so: neither may write."""
+    await live.create(remote.schedule())
+    stale = await found(live)
+    somebody_elses = remote.schedule(cron="10 * * * *")
+    await raw.update(ID, remote.proto_of(somebody_elses))
+    with contextlib.suppress(errors.ConflictError):
+        await live.update(stale, remote.schedule(cron="20 * * * *"))
+    assert (await found(live)).schedule == somebody_elses
+
+
+async def test_an_update_of_what_is_gone_is_a_conflict(raw: remote.Raw, live: adapter.Schedules) -> None:
+    await live.create(remote.schedule())
+    before = await found(live)
+    await raw.delete(ID)
+    with pytest.raises(errors.ConflictError, match="is gone"):
+        await live.update(before, remote.schedule(cron="20 * * * *"))
+
+
+async def test_a_field_that_the_model_does_not_know_survives_an_update(
+    raw: remote.Raw, live: adapter.Schedules
+) -> None:
+    proto = remote.proto_of(remote.schedule())
+    proto.state.limited_actions = True
+    proto.state.remaining_actions = 7
+    proto.action.start_workflow.workflow_run_timeout.FromTimedelta(datetime.timedelta(hours=1))
+    proto.action.start_workflow.memo.fields["team"].data = b'"platform"'
+    await raw.create(ID, proto)
+    await live.update(await found(live), remote.schedule(cron="20 * * * *"))
+    after = (await raw.describe(ID)).schedule
+    assert after.state.remaining_actions == 7
+    assert after.action.start_workflow.workflow_run_timeout.ToTimedelta() == datetime.timedelta(hours=1)
+    assert after.action.start_workflow.memo.fields["team"].data == b'"platform"'
+    assert (await found(live)).schedule == remote.schedule(cron="20 * * * *")
+
+
+async def test_the_listing_names_every_schedule_on_all_of_its_pages(
+    live: adapter.Schedules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "PAGE_SIZE", 2)
+    names = ["alpha", "beta", "gamma", "delta"]
+    for name in names:
+        await live.create(remote.schedule(name))
+    wanted = frozenset(f"governance:{name}" for name in names)
+    await remote.until(lambda: _lists(live, wanted))
+
+
+async def _lists(live: adapter.Schedules, wanted: frozenset[str]) -> bool:
+    return await live.ids() == wanted
+
+
+def as_the_older_sync_made_it() -> schedule_pb2.Schedule:
+    """Return cron text, another argument shape, and no word on overlap and catch-up."""
+    proto = remote.proto_of(remote.schedule())
+    proto.spec.Clear()
+    proto.spec.cron_string.append("0 * * * *")
+    proto.policies.Clear()
+    del proto.action.start_workflow.input.payloads[:]
+    proto.action.start_workflow.input.payloads.add(metadata={"encoding": b"json/plain"}, data=b'{"entrypoint":"A"}')
+    return proto
+
+
+async def test_cron_text_reads_back_as_the_calendar_that_it_means(raw: remote.Raw, live: adapter.Schedules) -> None:
+    await raw.create(ID, as_the_older_sync_made_it())
+    assert (await found(live)).schedule.timing == remote.schedule(cron="0 * * * *").timing
+
+
+async def test_what_is_unset_reads_back_as_the_servers_default(raw: remote.Raw, live: adapter.Schedules) -> None:
+    await raw.create(ID, as_the_older_sync_made_it())
+    policies = (await found(live)).schedule.policies
+    assert policies == model.Policies(overlap=model.Overlap.SKIP, catchup_window=datetime.timedelta(days=365))
+
+
+@pytest.mark.parametrize("seconds", [0, 5, 10])
+async def test_every_catchup_window_up_to_ten_seconds_is_one_value(
+    raw: remote.Raw, live: adapter.Schedules, seconds: int
+) -> None:
+    proto = remote.proto_of(remote.schedule())
+    proto.policies.catchup_window.FromTimedelta(datetime.timedelta(seconds=seconds))
+    await raw.create(ID, proto)
+    assert (await found(live)).schedule.policies == model.Policies(catchup_window=model.LEAST_CATCHUP)
+
+
+async def test_a_schedule_that_the_server_refuses_is_an_error_that_says_why(live: adapter.Schedules) -> None:
+    with pytest.raises(errors.ServerError, match="INVALID_ARGUMENT"):
+        await live.create(remote.schedule(workflow=""))
+    assert await live.describe(ID) is None
+
+
+async def test_a_namespace_that_does_not_exist_is_named(backend: Backend) -> None:
+    server = await remote.connected(backend.address, "nowhere")
+    for call in (server.schedules.describe(ID), server.schedules.ids()):
+        with pytest.raises(errors.ServerError, match="namespace 'nowhere' does not exist") as caught:
+            await call
+        assert "--namespace" in caught.value.hint

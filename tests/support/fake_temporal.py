@@ -1,0 +1,217 @@
+"""A loopback gRPC server that speaks Temporal's schedule protocol and can be told to fail.
+
+It stands for the real server only where a fault is needed that the real one will not produce on demand; the contract
+suite runs on both, so that this one cannot drift.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from typing import Any
+
+import grpc
+from temporalio.api.common.v1 import grpc_status_pb2 as common_pb2
+from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
+from temporalio.api.errordetails.v1 import message_pb2 as details_pb2
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
+from temporalio.api.workflowservice.v1 import service_pb2_grpc
+
+from reconciler import model
+from reconciler.temporal import convert
+from reconciler.timing import cron
+
+NAMESPACE = "default"
+
+Fault = Callable[[], None]
+"""Called in the server instead of the work (`before`) or when the work is done and the answer is due (`after`)."""
+
+
+class Refusal(Exception):  # noqa: N818  # a status, not an error of the fake
+    """A status to answer with."""
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+@dataclasses.dataclass(slots=True)
+class Stored:
+    """A schedule, its conflict token's counter and the request that made it."""
+
+    proto: schedule_pb2.Schedule
+    token: int
+    created_by: str
+
+
+class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
+    """Schedules in memory. Stale tokens are dropped in silence as V1 does, or refused as V2 does."""
+
+    def __init__(self, *, refuses_stale_tokens: bool = False) -> None:
+        self.schedules: dict[str, Stored] = {}
+        self.ghosts: set[str] = set()  # listed, but not there
+        self.calls: collections.Counter[str] = collections.Counter()
+        self.before: dict[str, list[Fault]] = collections.defaultdict(list)
+        self.after: dict[str, list[Fault]] = collections.defaultdict(list)
+        self._refuses_stale_tokens = refuses_stale_tokens
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self.address = ""
+
+    # Faults
+
+    def hang(self) -> None:
+        """Give no answer until the server ends."""
+        self._stopping.wait()
+        raise Refusal(grpc.StatusCode.UNAVAILABLE, "the server is ending")
+
+    def stop_waiting(self) -> None:
+        """Let every call that hangs end."""
+        self._stopping.set()
+
+    def patch(self, schedule_id: str, change: Callable[[schedule_pb2.Schedule], None]) -> None:
+        """Change a schedule as somebody else would."""
+        stored = self.schedules[schedule_id]
+        change(stored.proto)
+        stored.token += 1
+
+    # The protocol
+
+    def GetSystemInfo(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("GetSystemInfo", context, rpc_pb2.GetSystemInfoResponse, request)
+
+    def CreateSchedule(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("CreateSchedule", context, lambda: self._create(request), request)
+
+    def DescribeSchedule(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("DescribeSchedule", context, lambda: self._describe(request), request)
+
+    def UpdateSchedule(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("UpdateSchedule", context, lambda: self._update(request), request)
+
+    def ListSchedules(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("ListSchedules", context, lambda: self._list(request), request)
+
+    def DeleteSchedule(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("DeleteSchedule", context, lambda: self._delete(request), request)
+
+    def _answered(self, name: str, context: grpc.ServicerContext, work: Callable[[], Any], request: Any = None) -> Any:
+        with self._lock:
+            self.calls[name] += 1
+            before = self.before[name].pop(0) if self.before[name] else None
+            after = self.after[name].pop(0) if self.after[name] else None
+        try:
+            if getattr(request, "namespace", NAMESPACE) != NAMESPACE:
+                raise _missing_namespace(context, request.namespace)
+            if before:
+                before()
+            with self._lock:
+                answer = work()
+            if after:
+                after()
+        except Refusal as refusal:
+            context.abort(refusal.code, refusal.text)
+        return answer
+
+    def _create(self, request: rpc_pb2.CreateScheduleRequest) -> rpc_pb2.CreateScheduleResponse:
+        known = self.schedules.get(request.schedule_id)
+        if known and known.created_by != request.request_id:
+            raise Refusal(grpc.StatusCode.ALREADY_EXISTS, f"schedule {request.schedule_id!r} is already registered")
+        if known is None:
+            proto = _canonical(request.schedule)
+            self.schedules[request.schedule_id] = Stored(proto=proto, token=1, created_by=request.request_id)
+        return rpc_pb2.CreateScheduleResponse(conflict_token=_token(1))
+
+    def _describe(self, request: rpc_pb2.DescribeScheduleRequest) -> rpc_pb2.DescribeScheduleResponse:
+        stored = self._found(request.schedule_id)
+        return rpc_pb2.DescribeScheduleResponse(schedule=stored.proto, conflict_token=_token(stored.token))
+
+    def _update(self, request: rpc_pb2.UpdateScheduleRequest) -> rpc_pb2.UpdateScheduleResponse:
+        stored = self._found(request.schedule_id)
+        proto = _canonical(request.schedule)
+        if request.conflict_token and request.conflict_token != _token(stored.token):
+            if self._refuses_stale_tokens:
+                raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "mismatched conflict token")
+            return rpc_pb2.UpdateScheduleResponse()
+        stored.proto = proto
+        stored.token += 1
+        return rpc_pb2.UpdateScheduleResponse()
+
+    def _list(self, request: rpc_pb2.ListSchedulesRequest) -> rpc_pb2.ListSchedulesResponse:
+        ids = sorted({*self.schedules, *self.ghosts})
+        start = int(request.next_page_token or b"0")
+        end = start + request.maximum_page_size
+        entries = [schedule_pb2.ScheduleListEntry(schedule_id=id_) for id_ in ids[start:end]]
+        full = len(entries) == request.maximum_page_size  # a full page names a next one, even an empty one
+        return rpc_pb2.ListSchedulesResponse(schedules=entries, next_page_token=str(end).encode() if full else b"")
+
+    def _delete(self, request: rpc_pb2.DeleteScheduleRequest) -> rpc_pb2.DeleteScheduleResponse:
+        self._found(request.schedule_id)
+        del self.schedules[request.schedule_id]
+        return rpc_pb2.DeleteScheduleResponse()
+
+    def _found(self, schedule_id: str) -> Stored:
+        if schedule_id not in self.schedules:
+            raise Refusal(grpc.StatusCode.NOT_FOUND, "schedule not found")
+        return self.schedules[schedule_id]
+
+
+def _token(counter: int) -> bytes:
+    return counter.to_bytes(8, "big")
+
+
+def _canonical(sent: schedule_pb2.Schedule) -> schedule_pb2.Schedule:
+    """Return the schedule as the server keeps it: cron text becomes calendars, what is unset gets its default."""
+    proto = schedule_pb2.Schedule()
+    proto.CopyFrom(sent)
+    if not proto.action.start_workflow.workflow_type.name or not proto.action.start_workflow.task_queue.name:
+        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "a workflow type and a task queue must be set")
+    for text in proto.spec.cron_string:
+        try:
+            times = cron.parse(text).times
+        except cron.CronError as error:
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"invalid cron: {error}") from error
+        if not isinstance(times, model.Calendar):
+            raise NotImplementedError("the fake keeps calendars only")
+        timing = model.Timing(calendars=(dataclasses.replace(times, comment=""),))
+        action = model.Action(workflow="", task_queue="", workflow_id="")
+        proto.spec.MergeFrom(convert.make(model.Schedule(id="", timing=timing, action=action)).spec)
+    proto.spec.ClearField("cron_string")
+    policies = proto.policies
+    policies.overlap_policy = policies.overlap_policy or enums_pb2.SCHEDULE_OVERLAP_POLICY_SKIP
+    if not policies.HasField("catchup_window"):
+        policies.catchup_window.FromTimedelta(convert.UNSET_CATCHUP)
+    elif policies.catchup_window.ToTimedelta() < model.LEAST_CATCHUP:
+        policies.catchup_window.FromTimedelta(model.LEAST_CATCHUP)
+    return proto
+
+
+def _missing_namespace(context: grpc.ServicerContext, namespace: str) -> Refusal:
+    """Return the refusal and attach the detail by which clients tell it from a missing schedule."""
+    status = common_pb2.GrpcStatus(
+        code=grpc.StatusCode.NOT_FOUND.value[0], message=f"Namespace {namespace} is not found."
+    )
+    status.details.add().Pack(details_pb2.NamespaceNotFoundFailure(namespace=namespace))
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    return Refusal(grpc.StatusCode.NOT_FOUND, status.message)
+
+
+@contextlib.contextmanager
+def running(*, refuses_stale_tokens: bool = False) -> Iterator[FakeTemporal]:
+    """Serve on a free port of the loopback interface."""
+    fake = FakeTemporal(refuses_stale_tokens=refuses_stale_tokens)  # type: ignore[abstract]  # what is not here answers so
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=64))
+    service_pb2_grpc.add_WorkflowServiceServicer_to_server(fake, server)
+    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield fake
+    finally:
+        fake.stop_waiting()
+        server.stop(grace=None).wait()

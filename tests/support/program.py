@@ -1,0 +1,64 @@
+"""The program as its users run it: a process of its own, in a folder with a spec, against one namespace."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+
+SPEC = pathlib.Path(".cogni/repo-spec.yaml")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """Runs `reconciler` in `folder`; `address` empty leaves the server to the arguments."""
+
+    folder: pathlib.Path
+    address: str
+    namespace: str = "default"
+
+    def declare(self, text: str) -> None:
+        """Write the folder's spec."""
+        path = self.folder / SPEC
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return an environment that nothing of the developer's own leaks into."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "GITHUB_"))}
+        kept.pop("NO_COLOR", None)
+        given = {"TEMPORAL_ADDRESS": self.address, "TEMPORAL_NAMESPACE": self.namespace}
+        return {**kept, "TEMPORAL_CONFIG_FILE": os.devnull, **given, **more}
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line."""
+        return [sys.executable, "-m", "reconciler", *arguments]
+
+    def run(self, *arguments: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run to the end and return what was printed and the exit code."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start and return the process, its output in pipes."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(**environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )

@@ -1,0 +1,94 @@
+"""Connections for tests, and schedules to put on a server."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import temporalio.client
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
+from temporalio.service import WorkflowService
+
+from reconciler import model, settings
+from reconciler.temporal import connect, convert
+from reconciler.timing import cron
+
+TIMEOUT = datetime.timedelta(seconds=15)
+
+
+def settings_for(address: str, namespace: str = "default") -> settings.Connection:
+    """Return settings that take nothing from the developer's machine."""
+    return settings.Connection(
+        address=address, namespace=namespace, disable_config_file=True, disable_config_env=True, identity="test"
+    )
+
+
+async def connected(address: str, namespace: str = "default") -> connect.Server:
+    """Return the adapter under test."""
+    return await connect.connect(settings_for(address, namespace))
+
+
+def schedule(name: str = "alpha", **changes: Any) -> model.Schedule:
+    """Return an hourly governance schedule; `cron` is a text, every other change a field of the schedule or action."""
+    times = cron.parse(changes.pop("cron", "0 * * * *")).times
+    assert isinstance(times, model.Calendar)
+    schedule_id = f"governance:{name}"
+    action = model.Action(
+        workflow=changes.pop("workflow", "GovernanceScheduledRunWorkflow"),
+        task_queue=changes.pop("task_queue", "scheduler-tasks"),
+        workflow_id=schedule_id,
+        arguments=({"temporalScheduleId": schedule_id, "input": changes.pop("input", {})},),
+    )
+    timing = model.Timing(calendars=(times,), timezone=changes.pop("timezone", "UTC"))
+    return model.Schedule(id=schedule_id, timing=timing, action=action, **changes)
+
+
+class Raw:
+    """Temporal's own calls, for what only somebody else would do."""
+
+    def __init__(self, service: WorkflowService, namespace: str) -> None:
+        self._service = service
+        self._namespace = namespace
+
+    async def create(self, schedule_id: str, proto: schedule_pb2.Schedule, request_id: str = "by hand") -> None:
+        """Create a schedule as any other tool would."""
+        request = rpc_pb2.CreateScheduleRequest(
+            namespace=self._namespace, schedule_id=schedule_id, schedule=proto, request_id=request_id
+        )
+        await self._service.create_schedule(request, timeout=TIMEOUT)
+
+    async def describe(self, schedule_id: str) -> rpc_pb2.DescribeScheduleResponse:
+        """Return the server's whole answer."""
+        request = rpc_pb2.DescribeScheduleRequest(namespace=self._namespace, schedule_id=schedule_id)
+        return await self._service.describe_schedule(request, retry=True, timeout=TIMEOUT)
+
+    async def update(self, schedule_id: str, proto: schedule_pb2.Schedule) -> None:
+        """Replace a schedule without a token, as other tools do."""
+        request = rpc_pb2.UpdateScheduleRequest(namespace=self._namespace, schedule_id=schedule_id, schedule=proto)
+        await self._service.update_schedule(request, timeout=TIMEOUT)
+
+    async def delete(self, schedule_id: str) -> None:
+        """Delete a schedule."""
+        request = rpc_pb2.DeleteScheduleRequest(namespace=self._namespace, schedule_id=schedule_id)
+        await self._service.delete_schedule(request, timeout=TIMEOUT)
+
+
+async def raw(address: str, namespace: str = "default") -> Raw:
+    """Connect without the adapter under test."""
+    client = await temporalio.client.Client.connect(address, namespace=namespace)
+    return Raw(client.workflow_service, namespace)
+
+
+def proto_of(schedule: model.Schedule) -> schedule_pb2.Schedule:
+    """Return the schedule as it goes over the wire."""
+    return convert.make(schedule)
+
+
+async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 20) -> None:
+    """Wait for a condition on the server, which lists with a delay; TimeoutError when it never holds."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110  # the server has no event to wait for
+            await asyncio.sleep(0.02)
