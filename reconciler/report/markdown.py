@@ -30,8 +30,7 @@ def _change(change: model.Change) -> Iterator[str]:
     if change.verb is model.Verb.RESUME and note:
         yield f"  - its note says {_code(words.value(note))}"
     for field in change.fields:
-        old = "" if field.old is model.ABSENT else f"{_code(words.value(field.old))} → "
-        yield f"  - {_code(field.path)}: {old}{_code(words.value(field.new))}"
+        yield f"  - {_code(field.path)}: {words.sides(field, change.verb, _code)}"
 
 
 def _code(text: str) -> str:

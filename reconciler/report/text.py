@@ -72,16 +72,10 @@ class Text:
         yield f"  {symbol} {name}  {change.reason.value}{place}"
         width = max((len(field.path) for field in change.fields), default=0)
         for field in change.fields:
-            yield f"      {words.printable(field.path):<{width}}  {_sides(field)}"
+            yield f"      {words.printable(field.path):<{width}}  {words.sides(field, change.verb)}"
         note = change.live.schedule.note if change.live else ""
         if change.verb is model.Verb.RESUME and note:
             yield f"      its note says: {words.value(note)}"
 
     def _paint(self, text: str, code: str) -> str:
         return f"{code}{text}{_RESET}" if self.colour else text
-
-
-def _sides(field: model.FieldChange) -> str:
-    if field.old is model.ABSENT:
-        return words.value(field.new)
-    return f"{words.value(field.old)} → {words.value(field.new)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from reconciler import model
 
@@ -28,6 +29,12 @@ def value(shown: model.Json | model.Absent) -> str:
     if len(text) <= LONGEST_VALUE:
         return text
     return f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
+
+
+def sides(field: model.FieldChange, verb: model.Verb, mark: Callable[[str], str] = str) -> str:
+    """Return old → new, or only the new value of a schedule that is created; `mark` wraps each value."""
+    new = mark(value(field.new))
+    return new if verb is model.Verb.CREATE else f"{mark(value(field.old))} → {new}"
 
 
 def printable(text: str) -> str:
