@@ -23,7 +23,7 @@ Fields: TypeAlias = dict[str, model.Json]
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
     """Return what must change in `live` to make it `desired`, in the order of the spec's fields."""
-    if live == desired and _same_json(live.action.arguments, desired.action.arguments):
+    if live == desired and same_json(live.action.arguments, desired.action.arguments):
         return ()
     old, new = _fields(live), _fields(desired)
     for name in _same_times(live.timing, desired.timing):
@@ -54,7 +54,7 @@ def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
     )
 
 
-def _same_json(left: tuple[model.Argument, ...], right: tuple[model.Argument, ...]) -> bool:
+def same_json(left: tuple[model.Argument, ...], right: tuple[model.Argument, ...]) -> bool:
     """Compare as JSON does: unlike in Python, true is not 1."""
     return _canonical(left) == _canonical(right)
 
@@ -104,7 +104,7 @@ def _arguments(arguments: tuple[model.Argument, ...]) -> Fields:
     if len(values) == 1 and isinstance(values[0], Mapping):
         bare: Fields = {key: values[0][key] for key in _BARE_ARGUMENT_KEYS if key in values[0]}
         others = {key: value for key, value in values[0].items() if key not in bare}
-        return bare | ({"arguments": [others]} if others else {})
+        return bare | ({"arguments": [others]} if others or not bare else {})
     return {"arguments": values} if values else {}
 
 

@@ -16,10 +16,8 @@ def check(plan: model.Plan, *, allow_mass_pause: bool = False) -> None:
     hint = "if this is meant, pass --allow-mass-pause"
     live = [change for change in plan.changes if change.live is not None]
     if live and not plan.governed:
-        raise errors.GuardError(
-            f"{plan.spec_path} has no governance section, but {len(live)} managed schedules are live",
-            hint=hint,
-        )
+        managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
+        raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
     running = [change for change in live if change.live and not change.live.schedule.paused]
     pauses = plan.count(model.Verb.PAUSE)
     if pauses and pauses == len(running):

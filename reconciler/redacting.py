@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from reconciler import model
 
 _SECRET = re.compile(
-    "apikey|auth|authorization|bearer|credentials?|dsn|key|pass(phrase|wd|word)|pat|pwd|secrets?|signature|token"
+    "auth|authorization|bearer|cookies?|credentials?|dsn|jwt|pat|pwd|signature"
+    "|(access|api|auth|encryption|private|secret|signing|ssh)?keys?"
+    "|.*(passphrase|passwd|password|secret)s?|.*token"
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 

@@ -55,10 +55,17 @@ class Console:
             self._err = None
 
     def ask(self, question: str) -> str:
-        """Ask on standard error, so that a piped output stays clean, and return the line that was typed."""
-        if self._err is not None:
-            self._err.write(question)
-            self._err.flush()
+        """Ask on standard error, so that a piped output stays clean, and return the line that was typed.
+
+        A question that nobody can read is not answered: the empty text is returned.
+        """
+        try:
+            if self._err is not None:
+                self._err.write(question)
+                self._err.flush()
+        except OSError:
+            self._err = None
+            return ""
         return sys.stdin.readline().strip()
 
     def close(self) -> None:

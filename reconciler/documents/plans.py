@@ -12,7 +12,8 @@ FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 
 def dumps(plan: model.Plan) -> str:
     """Return the document's text, with a newline at its end."""
-    return json.dumps(encode(plan), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(encode(plan), indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be saved but as an escape
 
 
 def encode(plan: model.Plan) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def compose(text: str, path: str) -> Node | None:
         place = model.Place(path=path, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
         raise _refused(place, f"not valid YAML: {error.problem or error.context}", "mend the syntax here") from error
     except yaml.reader.ReaderError as error:
-        before = text[: error.position] if isinstance(error.position, int) else ""
+        before = text[: max(text.find(chr(error.character)), 0)]  # its position counts bytes or characters, as built
         place = model.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
         raise _refused(place, "a character that YAML does not allow", "remove control characters") from error
 

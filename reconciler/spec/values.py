@@ -12,6 +12,7 @@ from reconciler import model
 from reconciler.spec import nodes, problems
 
 VALUE_LIMIT = 300_000  # values in the section that we read, aliases written out
+TEXT_LIMIT = 4 * 1024 * 1024  # characters of all values, aliases written out; no server takes a larger schedule
 
 Path: TypeAlias = tuple[str | int, ...]
 Value: TypeAlias = bool | int | float | str | list["Value"] | dict[str, "Value"] | None
@@ -83,14 +84,10 @@ class _Evaluator:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._count = 0
+        self._characters = 0
 
     def value(self, node: nodes.Node, at: Path) -> Value:
-        self._count += 1
-        if self._count > VALUE_LIMIT:
-            hint = "aliases multiply: write the values out"
-            raise problems.InvalidSpecError(
-                [problems.Problem(place=node.place, message=f"more than {VALUE_LIMIT} values", hint=hint)]
-            )
+        self._weigh(node, at)
         self._document.places[at] = node.place
         found = self._document.problems
         if isinstance(node, nodes.Scalar):
@@ -101,6 +98,19 @@ class _Evaluator:
         if isinstance(node, nodes.Sequence):
             return [self.value(item, (*at, index)) for index, item in enumerate(node.items)]
         return {name: self._entry(key, value, (*at, name)) for name, key, value in pairs(node, found)}
+
+    def _weigh(self, node: nodes.Node, at: Path) -> None:
+        """Refuse what aliases multiply beyond any use: values, text and depth."""
+        self._count += 1
+        self._characters += len(node.text) if isinstance(node, nodes.Scalar) else 0
+        for weight, limit, what in (
+            (self._count, VALUE_LIMIT, f"more than {VALUE_LIMIT} values"),
+            (self._characters, TEXT_LIMIT, f"more than {TEXT_LIMIT} characters"),
+            (len(at), nodes.DEPTH_LIMIT, f"nested deeper than {nodes.DEPTH_LIMIT} levels"),
+        ):
+            if weight > limit:
+                hint = "aliases multiply: write the values out"
+                raise problems.InvalidSpecError([problems.Problem(place=node.place, message=what, hint=hint)])
 
     def _entry(self, key: nodes.Node, value: nodes.Node, at: Path) -> Value:
         self._document.keys[at] = key.place
@@ -139,10 +149,10 @@ def _number(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
         found.append(problems.Problem(place=node.place, message=f"{text} is not a JSON number", hint=hint))
         return 0
     number: int | float | None = None
-    if _INTEGER.fullmatch(text) and len(text) <= 20:
-        number = int(text)
-    elif _BASED.fullmatch(text) and len(text) <= 24:
-        number = int(text, 0)
+    if _INTEGER.fullmatch(text):
+        number = int(text) if len(text) <= 20 else _INTEGER_LIMIT
+    elif _BASED.fullmatch(text):
+        number = int(text, 0) if len(text) <= 24 else _INTEGER_LIMIT
     elif _FLOAT.fullmatch(text):
         number = float(text)
     if number is None:

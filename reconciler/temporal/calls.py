@@ -16,7 +16,7 @@ CONCURRENCY = 20
 WRITE_TIMEOUT = datetime.timedelta(seconds=10)  # for one attempt; the SDK repeats transient failures for up to 10 s
 # A Describe is a query to the schedule's own workflow. Now and then one gets lost and the server waits 5 s before it
 # asks again (seen on 1.29.1, about once in 400 calls), while a second Describe is answered at once. So: give up early.
-READ_TIMEOUTS = tuple(datetime.timedelta(seconds=each) for each in (1, 3, 5))  # together below 10 s
+READ_TIMEOUTS = tuple(datetime.timedelta(seconds=each) for each in (1, 2, 5))  # together below 10 s
 _BUSY_ATTEMPTS = 12  # rounds of the SDK's own 10 s of retries, when the server says that we are too fast
 
 _NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}  # the SDK's own timeout comes as CANCELLED

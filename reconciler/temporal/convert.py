@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 
 import google.protobuf.duration_pb2
@@ -14,10 +15,11 @@ from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler import model
+from reconciler import diffing, model
 from reconciler.timing import canonical, ranges
 
 UNSET_CATCHUP = datetime.timedelta(days=365)
+DEPTH_LIMIT = 120  # levels of an argument that is compared; a spec has fewer
 
 _OVERLAPS = {
     model.Overlap.SKIP: enums_pb2.SCHEDULE_OVERLAP_POLICY_SKIP,
@@ -122,21 +124,28 @@ def _argument(payload: common_pb2.Payload) -> model.Argument:
     if encoding in {"json/plain", "json/protobuf"}:
         try:
             return _as_json_means(json.loads(payload.data))
-        except (ValueError, RecursionError):  # not JSON after all: known by its bytes, as any other payload
+        except (ValueError, RecursionError):  # not JSON that can be compared: known by its bytes
             encoding = f"malformed {encoding}"
     digest = hashlib.sha256(payload.SerializeToString(deterministic=True)).hexdigest()
     return model.Opaque(encoding=encoding or "raw", sha256=digest)
 
 
-def _as_json_means(value: model.Json) -> model.Json:
-    """Return the value with its numbers in one form, whichever way an SDK wrote them."""
+def _as_json_means(value: model.Json, depth: int = 0) -> model.Json:
+    """Return the value with its numbers in one form, whichever way an SDK wrote them.
+
+    Raises ValueError for what no JSON document holds (NaN, infinity) and for nesting that nobody compares.
+    """
+    if depth > DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
     match value:
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{value} is not a JSON number")
         case float():
             return model.json_number(value)
         case dict():
-            return {name: _as_json_means(inner) for name, inner in value.items()}
+            return {name: _as_json_means(inner, depth + 1) for name, inner in value.items()}
         case list():
-            return [_as_json_means(inner) for inner in value]
+            return [_as_json_means(inner, depth + 1) for inner in value]
         case _:
             return value
 
@@ -188,7 +197,7 @@ def _edit_action(start: workflow_pb2.NewWorkflowExecutionInfo, action: model.Act
     start.workflow_id = action.workflow_id
     start.workflow_type.name = action.workflow
     start.task_queue.name = action.task_queue
-    if tuple(map(_argument, start.input.payloads)) != action.arguments:
+    if not diffing.same_json(tuple(map(_argument, start.input.payloads)), action.arguments):
         _replace(start.input.payloads, map(_payload, action.arguments))
 
 

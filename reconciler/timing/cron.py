@@ -233,10 +233,18 @@ def _hint_for(text: str, field: Field) -> str:
 def _end_before_start(low: str, high: str, field: Field, offset: int) -> CronError:
     hint = f"write {low}-{field.highest},{field.lowest}-{high} to wrap around"
     if field is DAY_OF_WEEK:
-        hint = "Sunday is 0, or 7 at the end of a range: write TUE-7"
-        if field.number_named(low) == 1 or low == "1":
-            hint = "for every day write *"
+        hint = _weekday_hint(low, high)
     return CronError(f"the {field.name} range {low}-{high} ends before it starts", offset=offset, hint=hint)
+
+
+def _weekday_hint(low: str, high: str) -> str:
+    """Say how to write a range over the week's end: Sunday is 0, and 7 at the end of a range."""
+    start, end = _value(low, DAY_OF_WEEK, 0), _value(high, DAY_OF_WEEK, 0)
+    if start == 7:
+        return f"Sunday at the start of a range is 0: write 0-{high}"
+    if end == 0:
+        return "for every day write *" if start == 1 else f"Sunday at the end of a range is 7: write {low}-7"
+    return f"write {low}-6,0-{high} to wrap around"
 
 
 def render(times: model.Calendar | model.Interval) -> str:
@@ -283,5 +291,7 @@ def _field_text(numbers: tuple[int, ...], field: Field) -> str:
     parts = ranges.compress(numbers)
     if len(parts) == 1 and parts[0].start == field.lowest and parts[0].end + parts[0].step > highest:
         step = parts[0].step
+        if step == 1 and field is YEAR:  # every year that can be named, where * is every year there is
+            return str(parts[0])
         return "*" if step == 1 and len(numbers) > 1 else f"*/{step}" if step > 1 else str(parts[0])
     return ",".join(map(str, parts))

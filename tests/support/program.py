@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 
+TIMEOUT = 120  # seconds, for one command
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 
 
@@ -36,7 +37,7 @@ class Program:
         """Return the command line."""
         return [sys.executable, "-m", "reconciler", *arguments]
 
-    def run(self, *arguments: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run to the end and return what was printed and the exit code."""
         return subprocess.run(
             self.command(*arguments),
@@ -46,7 +47,7 @@ class Program:
             text=True,
             encoding="utf-8",
             check=False,
-            timeout=timeout,
+            timeout=TIMEOUT,
             stdin=subprocess.DEVNULL,
         )
 

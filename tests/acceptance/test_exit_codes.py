@@ -1,0 +1,283 @@
+"""Exit codes are a contract, whatever the SDK's threads do at the interpreter's end and whoever reads the output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import pty
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import grpc
+import pytest
+
+from tests.support import fake_temporal, program
+
+SPEC = """\
+governance:
+  schedules:
+    - {charter: COMMUNITY, cron: "0 * * * *", entrypoint: COMMUNITY}
+"""
+
+
+@pytest.fixture
+def away(tmp_path: pathlib.Path) -> program.Program:
+    """The program with a valid spec and a server that nobody runs."""
+    away = program.Program(folder=tmp_path, address="127.0.0.1:1")
+    away.declare(SPEC)
+    return away
+
+
+@pytest.mark.parametrize("code", [0, 2, 0, 2])
+def test_fifty_plans_end_with_the_declared_code(reconciler: program.Program, code: int) -> None:
+    reconciler.declare(SPEC)
+    if code == 0:
+        assert reconciler.run("apply", "--yes").returncode == 0
+    ended = [reconciler.run("plan", "--detailed-exitcode") for _ in range(50)]
+    assert [(each.returncode, each.stderr) for each in ended] == [(code, "")] * 50
+
+
+def test_a_reader_that_goes_away_is_no_error(reconciler: program.Program) -> None:
+    entries = "\n".join(f"    - {{charter: C{n}, cron: '{n} * * * *', entrypoint: C}}" for n in range(60))
+    reconciler.declare(f"governance:\n  schedules:\n{entries}\n")
+    process = reconciler.start("apply", "--yes")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
+
+
+def test_a_full_disk_is_an_error_after_the_work_is_done(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # a device, not a path to a file of ours
+        done = subprocess.run(
+            reconciler.command("apply", "--yes"),
+            cwd=reconciler.folder,
+            env=reconciler.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert "standard output could not be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
+
+
+def test_a_plan_that_cannot_be_saved_is_an_error_that_names_the_file(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    done = reconciler.run("plan", "--out", "no/such/folder/plan.json")
+    assert done.returncode == 1
+    assert "no/such/folder/plan.json: cannot be written" in done.stderr
+
+
+def timed(run: program.Program, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run, and see that it takes less than 10 seconds."""
+    started = time.monotonic()
+    done = run.run(*arguments, **environment)
+    assert time.monotonic() - started < 10
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_server_that_is_away_is_one_clear_sentence(away: program.Program) -> None:
+    for command in (["plan"], ["apply", "--yes"]):
+        done = timed(away, *command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: cannot reach Temporal at 127.0.0.1:1 (")
+        assert "TEMPORAL_ADDRESS" in done.stderr
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time(away: program.Program) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        done = timed(away, "plan", "--address", f"127.0.0.1:{listener.getsockname()[1]}")
+    assert done.returncode == 1
+    assert "gave no answer" in done.stderr
+
+
+def test_a_server_that_stops_answering_is_given_up_in_time(away: program.Program) -> None:
+    with fake_temporal.running() as fake:
+        fake.before["ListSchedules"] = [fake.hang] * 9
+        done = timed(away, "plan", "--address", fake.address)
+    assert done.returncode == 1
+    assert "gave no answer in time" in done.stderr
+
+
+def test_a_namespace_that_does_not_exist_is_named(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    done = timed(reconciler, "plan", "--namespace", "nowhere")
+    assert done.returncode == 1
+    assert "namespace 'nowhere' does not exist" in done.stderr
+    assert "--namespace or TEMPORAL_NAMESPACE" in done.stderr
+
+
+@pytest.mark.parametrize("method", ["GetSystemInfo", "DescribeSchedule"])
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED])
+def test_a_refused_key_is_said_and_never_shown(away: program.Program, method: str, code: grpc.StatusCode) -> None:
+    def refuse() -> None:
+        raise fake_temporal.Refusal(code, "Request unauthorized")
+
+    with fake_temporal.running() as fake:
+        fake.before[method] = [refuse] * 9
+        done = timed(away, "plan", "--no-tls", "--address", fake.address, TEMPORAL_API_KEY="very-secret")
+    assert done.returncode == 1
+    assert "refused the credentials for namespace 'default' (Request unauthorized)" in done.stderr
+    assert "TEMPORAL_API_KEY" in done.stderr
+    assert "very-secret" not in done.stderr + done.stdout
+
+
+def test_an_empty_variable_is_unset(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    empty = dict.fromkeys(
+        ("TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_PROFILE", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"), ""
+    )
+    assert reconciler.run("plan", **empty).returncode == 0
+
+
+def test_the_connection_comes_from_flags_over_environment_over_profile(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    (reconciler.folder / "temporal.toml").write_text(
+        f'[profile.staging]\naddress = "{reconciler.address}"\nnamespace = "from-profile"\n'
+    )
+    arguments = ["plan", "--config-file", "temporal.toml", "--profile", "staging"]
+    done = reconciler.run(*arguments, TEMPORAL_ADDRESS="", TEMPORAL_NAMESPACE="")
+    assert "namespace 'from-profile' does not exist" in done.stderr
+    done = reconciler.run(*arguments, TEMPORAL_ADDRESS="", TEMPORAL_NAMESPACE="from-environment")
+    assert "namespace 'from-environment' does not exist" in done.stderr
+    done = reconciler.run(*arguments, "-n", reconciler.namespace, TEMPORAL_NAMESPACE="from-environment")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Usage: reconciler"),
+        (["plan", "--no-such-option"], "No such option"),
+        (["plan", "--format", "yaml"], "'yaml' is not one of"),
+        (["aply"], "No such command 'aply'"),
+        (["plan", "--profile", "missing"], "missing"),
+        (["plan", "--address", "not an address"], "is not an address"),
+        (["plan", "--tls-ca-path", "missing.pem"], "missing.pem"),
+        (["plan", "--grpc-meta", "novalue"], "KEY=VALUE"),
+        (["apply"], "--yes"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_line_that_cannot_be_meant_is_64(
+    reconciler: program.Program, arguments: list[str], said: str
+) -> None:
+    reconciler.declare(SPEC)
+    done = reconciler.run(*arguments)
+    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (64, True, False), done.stderr
+
+
+def test_a_schema_is_printed_and_a_version_and_a_help(away: program.Program) -> None:
+    assert '"$schema": "https://json-schema.org/draft/2020-12/schema"' in away.run("schema", "repo-spec").stdout
+    assert '"title": "Plan"' in away.run("schema", "plan").stdout
+    assert re.fullmatch(r"reconciler \d+\.\d+\.\d+\n", away.run("--version").stdout)
+    for command in ([], ["validate"], ["plan"], ["apply"], ["schema"]):
+        done = away.run(*command, "--help")
+        assert (done.returncode, done.stdout.startswith("Usage: reconciler")) == (0, True)
+
+
+# On a terminal
+
+
+class Terminal:
+    """A process whose three streams are a pseudo terminal."""
+
+    def __init__(self, run: program.Program, *arguments: str, **environment: str) -> None:
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            run.command(*arguments),
+            cwd=run.folder,
+            env=run.environment(**{"TERM": "xterm", **environment}),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text shows."""
+        while text not in self.seen:
+            chunk = os.read(self._master, 4096).decode()
+            assert chunk, self.seen
+            self.seen += chunk
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        os.write(self._master, f"{text}\n".encode())
+
+    def end(self) -> int:
+        """Read the rest and return the exit code."""
+        with contextlib.suppress(OSError):  # a terminal whose other side is closed gives an error, not an end
+            while chunk := os.read(self._master, 4096):
+                self.seen += chunk.decode()
+        os.close(self._master)
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def declared(reconciler: program.Program) -> program.Program:
+    reconciler.declare(SPEC)
+    return reconciler
+
+
+def test_on_a_terminal_apply_asks_and_yes_applies(declared: program.Program) -> None:
+    terminal = Terminal(declared, "apply")
+    terminal.wait_for("Only 'yes' is taken: ")
+    terminal.type("yes")
+    assert terminal.end() == 0
+    assert "Applied: 1 created" in terminal.seen
+
+
+@pytest.mark.parametrize("answer", ["no", "y", "", "\x04"])
+def test_any_other_answer_applies_nothing(declared: program.Program, answer: str) -> None:
+    terminal = Terminal(declared, "apply")
+    terminal.wait_for("Only 'yes' is taken: ")
+    terminal.type(answer)
+    assert terminal.end() == 1
+    assert "Nothing applied." in terminal.seen
+    assert declared.run("plan", "--detailed-exitcode").returncode == 2
+
+
+def test_ctrl_c_at_the_question_applies_nothing(declared: program.Program) -> None:
+    terminal = Terminal(declared, "apply")
+    terminal.wait_for("Only 'yes' is taken: ")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+    assert "Traceback" not in terminal.seen
+    assert declared.run("plan", "--detailed-exitcode").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "coloured"),
+    [
+        ([], {}, True),
+        (["--no-color"], {}, False),
+        ([], {"NO_COLOR": "1"}, False),
+        ([], {"NO_COLOR": ""}, True),
+        ([], {"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(
+    declared: program.Program, arguments: list[str], environment: dict[str, str], coloured: bool
+) -> None:
+    terminal = Terminal(declared, "plan", *arguments, **environment)
+    assert terminal.end() == 0
+    assert ("\x1b[" in terminal.seen) is coloured
+    assert "\x1b[" not in declared.run("plan", *arguments, **environment).stdout

@@ -1,0 +1,224 @@
+"""What a user case does when the server hangs, drops, refuses or loses: provoked on the loopback fake."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+
+import grpc
+import pytest
+
+from reconciler import errors, model, reconciling
+from reconciler.temporal import calls, connect
+from tests.support import fake_temporal, remote
+
+SHORT = datetime.timedelta(seconds=0.3)
+
+
+@pytest.fixture
+async def server(fake: fake_temporal.FakeTemporal) -> connect.Server:
+    return await remote.connected(fake.address)
+
+
+def declaration(*schedules: model.Schedule) -> model.Declaration:
+    place = model.Place(path="spec.yaml", line=1, column=1)
+    charters = (model.Charter(name=each.id, place=place, schedule=each) for each in schedules)
+    return model.Declaration(path="spec.yaml", charters=tuple(charters))
+
+
+async def plan(server: connect.Server, *schedules: model.Schedule) -> model.Plan:
+    return await reconciling.plan(declaration(*schedules), server.schedules, server.target())
+
+
+async def apply(server: connect.Server, planned: model.Plan) -> list[tuple[str, model.Status, str]]:
+    told: list[model.Outcome] = []
+    outcomes = await reconciling.apply(planned, server.schedules, told.append)
+    assert sorted(each.change.id for each in told) == sorted(each.change.id for each in outcomes)
+    return [(each.change.id, each.status, each.detail) for each in outcomes]
+
+
+def refuse(code: grpc.StatusCode, text: str) -> fake_temporal.Fault:
+    def fault() -> None:
+        raise fake_temporal.Refusal(code, text)
+
+    return fault
+
+
+async def test_a_describe_that_hangs_is_asked_again(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT * 10))
+    fake.before["DescribeSchedule"] = [fake.hang]
+    planned = await plan(server, remote.schedule())
+    assert [change.verb for change in planned.changes] == [model.Verb.CREATE]
+    assert fake.calls["DescribeSchedule"] == 2
+
+
+async def test_a_server_that_hangs_for_good_is_an_error_that_says_so(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT))
+    fake.before["DescribeSchedule"] = [fake.hang] * 2
+    with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+        await plan(server, remote.schedule())
+
+
+def test_a_read_gives_up_within_ten_seconds() -> None:
+    assert sum(calls.READ_TIMEOUTS, datetime.timedelta()) < datetime.timedelta(seconds=10)
+
+
+async def test_a_listing_that_fails_is_an_error_and_never_an_empty_list(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    fake.before["ListSchedules"] = [refuse(grpc.StatusCode.PERMISSION_DENIED, "may not list")]
+    with pytest.raises(errors.ServerError, match="may not list"):
+        await plan(server, remote.schedule())
+
+
+async def test_a_server_that_limits_the_rate_is_asked_again(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    limited = refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded")
+    for method in ("ListSchedules", "DescribeSchedule", "CreateSchedule"):
+        fake.before[method] = [limited] * 2
+    assert await apply(server, await plan(server, remote.schedule())) == [("governance:alpha", model.Status.DONE, "")]
+
+
+async def test_what_is_listed_but_not_found_is_gone(fake: fake_temporal.FakeTemporal, server: connect.Server) -> None:
+    fake.ghosts.add("governance:ghost")
+    assert (await plan(server)).changes == ()
+
+
+async def test_what_is_not_ours_is_neither_read_nor_planned(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    raw = await remote.raw(fake.address)
+    for schedule_id in ("nightly-backup", "4b0c3d0e-7a0f-4b52-8d6a-0f6f6d1d8a11", "Governance:x", "xgovernance:y"):
+        await raw.create(schedule_id, remote.proto_of(remote.schedule()))
+    assert (await plan(server)).changes == ()
+    assert fake.calls["DescribeSchedule"] == 0
+
+
+async def test_a_plan_costs_one_describe_for_each_charter_and_one_listing(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    before = fake.calls.copy()
+    await plan(server, *(remote.schedule(f"s{number}") for number in range(30)))
+    assert fake.calls - before == {"DescribeSchedule": 30, "ListSchedules": 1}
+
+
+async def test_a_step_costs_one_write_and_one_read(fake: fake_temporal.FakeTemporal, server: connect.Server) -> None:
+    await apply(server, await plan(server, remote.schedule("old", paused=True), remote.schedule("gone")))
+    planned = await plan(server, remote.schedule("new"), remote.schedule("old", cron="5 * * * *"))
+    assert [change.verb.word for change in planned.steps] == ["create", "resume", "pause"]
+    before = fake.calls.copy()
+    await apply(server, planned)
+    assert fake.calls - before == {"CreateSchedule": 1, "UpdateSchedule": 2, "DescribeSchedule": 3}
+
+
+async def test_reads_go_side_by_side_but_never_more_than_the_bound(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    lock = threading.Lock()
+    under_way = most = 0
+
+    def pass_through() -> None:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.01)  # long enough that others would come in between
+        with lock:
+            under_way -= 1
+
+    fake.before["DescribeSchedule"] = [pass_through] * 100
+    await plan(server, *(remote.schedule(f"s{number}") for number in range(100)))
+    assert 1 < most <= calls.CONCURRENCY
+
+
+@pytest.mark.parametrize("refuses_stale_tokens", [False, True], ids=["dropped in silence", "refused"])
+async def test_a_schedule_that_moved_since_the_plan_is_stale_and_left_as_it_is(refuses_stale_tokens: bool) -> None:
+    with fake_temporal.running(refuses_stale_tokens=refuses_stale_tokens) as fake:
+        server = await remote.connected(fake.address)
+        await apply(server, await plan(server, remote.schedule()))
+        planned = await plan(server, remote.schedule(cron="5 * * * *"))
+        fake.patch("governance:alpha", lambda proto: setattr(proto.state, "paused", True))
+        [(_, status, detail)] = await apply(server, planned)
+        assert status is model.Status.STALE
+        assert "cron, paused" in detail
+        live = await server.schedules.describe("governance:alpha")
+        assert live is not None
+        assert live.schedule == remote.schedule(paused=True)
+
+
+async def test_an_id_that_somebody_took_since_the_plan_is_stale(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    planned = await plan(server, remote.schedule())
+    raw = await remote.raw(fake.address)
+    await raw.create("governance:alpha", remote.proto_of(remote.schedule(cron="9 * * * *")))
+    assert [(status, "cron" in detail) for _, status, detail in await apply(server, planned)] == [
+        (model.Status.STALE, True)
+    ]
+
+
+@pytest.mark.parametrize("method", ["CreateSchedule", "UpdateSchedule"])
+async def test_a_write_whose_answer_is_lost_is_done_once_and_known_to_be_done(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, method: str
+) -> None:
+    if method == "UpdateSchedule":
+        await apply(server, await plan(server, remote.schedule(cron="1 * * * *")))
+    fake.after[method] = [refuse(grpc.StatusCode.UNAVAILABLE, "connection reset")]
+    [(_, status, detail)] = await apply(server, await plan(server, remote.schedule()))
+    assert (status, detail) == (model.Status.DONE, "")
+    assert (await plan(server, remote.schedule())).steps == ()
+
+
+async def test_a_write_that_hangs_but_was_done_counts_as_done(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "WRITE_TIMEOUT", SHORT)
+    fake.after["CreateSchedule"] = [fake.hang]
+    assert await apply(server, await plan(server, remote.schedule())) == [("governance:alpha", model.Status.DONE, "")]
+
+
+async def test_a_write_that_hangs_and_was_not_done_fails_and_says_so(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "WRITE_TIMEOUT", SHORT)
+    fake.before["UpdateSchedule"] = [fake.hang]
+    await apply(server, await plan(server, remote.schedule()))
+    [(_, status, detail)] = await apply(server, await plan(server, remote.schedule(cron="5 * * * *")))
+    assert status is model.Status.FAILED
+    assert detail.startswith("no sign of it on the server")
+
+
+async def test_one_failure_hides_nothing_but_keeps_the_pauses_back(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    gone, good, bad = (remote.schedule(name) for name in ("gone", "good", "bad"))
+    await apply(server, await plan(server, gone))
+    planned = await plan(server, good, bad)
+    fake.before["CreateSchedule"] = [refuse(grpc.StatusCode.INVALID_ARGUMENT, "the server dislikes it")]
+    outcomes = await apply(server, planned)
+    statuses = sorted(status.value for _, status, _ in outcomes)
+    assert statuses == ["done", "failed", "skipped"]
+    assert outcomes[-1][0] == "governance:gone"
+    assert "the server dislikes it" in " ".join(detail for _, _, detail in outcomes)
+    assert not fake.schedules["governance:gone"].proto.state.paused
+
+
+async def test_after_the_server_is_gone_every_schedule_has_its_outcome(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "WRITE_TIMEOUT", SHORT)
+    monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT,))
+    planned = await plan(server, *(remote.schedule(f"s{number:02}") for number in range(60)))
+    fake.before["CreateSchedule"] = [fake.hang] * 60
+    fake.before["DescribeSchedule"] = [fake.hang] * 60
+    outcomes = await apply(server, planned)
+    assert [id_ for id_, _, _ in outcomes] == [f"governance:s{number:02}" for number in range(60)]
+    assert {status for _, status, _ in outcomes} == {model.Status.FAILED, model.Status.SKIPPED}
+    for _, status, detail in outcomes:
+        assert detail.startswith("it may be written or not" if status is model.Status.FAILED else "not begun")
