@@ -1,0 +1,98 @@
+"""An apply that is cut off half-way: the server killed, or the apply itself."""
+
+from __future__ import annotations
+
+import collections
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+from tests.support import program
+from tools import devserver
+
+COUNT = 400
+NAMES = [f"governance:c{number:03}" for number in range(COUNT)]
+SPEC = "governance:\n  schedules:\n" + "".join(
+    f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C}}\n" for number in range(COUNT)
+)
+
+
+def read_until_created(process: subprocess.Popen[str], count: int) -> list[str]:
+    """Return the lines up to the count-th schedule that is told to be created."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    created = 0
+    for line in process.stdout:
+        lines.append(line)
+        created += line.endswith(" created\n")
+        if created == count:
+            return lines
+    raise AssertionError("".join(lines))
+
+
+def outcomes(lines: list[str]) -> dict[str, str]:
+    """Return the word of each schedule's outcome; a schedule that is told twice fails."""
+    told: dict[str, str] = {}
+    for line in lines:
+        match line.split():
+            case ["+", name, ("created" | "FAILED:" | "SKIPPED:") as word, *_]:
+                assert name not in told
+                told[name] = word
+            case _:
+                pass
+    return told
+
+
+def to_create(run: program.Program) -> set[str]:
+    """Return the ids that a plan would create."""
+    document = json.loads(run.run("plan", "--format", "json").stdout)
+    return {change["id"] for change in document["changes"] if change["verb"] == "create"}
+
+
+def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_apply_converges(
+    tmp_path: pathlib.Path,
+) -> None:
+    server = devserver.DevServer(
+        binary=devserver.provide(), port=devserver.free_port(), database=tmp_path / "temporal.db"
+    )
+    server.start()
+    try:
+        run = program.Program(folder=tmp_path, address=server.address)
+        run.declare(SPEC)
+        process = run.start("apply", "--yes")
+        lines = read_until_created(process, 30)
+        server.kill()
+        out, err = process.communicate(timeout=120)
+        told = outcomes([*lines, *out.splitlines(keepends=True)])
+        words = collections.Counter(told.values())
+        assert (process.returncode, err) == (1, "")
+        assert sorted(told) == NAMES
+        assert words["created"] >= 30
+        assert words["FAILED:"] > 0
+        assert words["SKIPPED:"] > 0
+        assert "Applied in part: " in out
+        assert "Run apply again for the rest." in out
+
+        server.start()
+        missing = to_create(run)
+        assert missing.isdisjoint(name for name, word in told.items() if word == "created")
+        assert missing.issuperset(name for name, word in told.items() if word == "SKIPPED:")
+        again = run.run("apply", "--yes")
+        assert (again.returncode, again.stderr) == (0, "")
+        assert run.run("plan", "--detailed-exitcode").returncode == 0
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("created", [1, 100])
+def test_when_the_apply_is_killed_a_later_one_converges(reconciler: program.Program, created: int) -> None:
+    reconciler.declare(SPEC)
+    process = reconciler.start("apply", "--yes")
+    read_until_created(process, created)
+    process.kill()
+    process.communicate()
+    assert 0 < len(to_create(reconciler)) <= COUNT - created
+    assert reconciler.run("apply", "--yes").returncode == 0
+    assert reconciler.run("plan", "--detailed-exitcode").returncode == 0

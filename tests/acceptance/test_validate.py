@@ -1,0 +1,131 @@
+"""`validate`, and every other command before it reads a server: bad input gets a clear, located error."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import program
+
+
+@pytest.fixture
+def local(tmp_path: pathlib.Path) -> program.Program:
+    """The program without a server."""
+    return program.Program(folder=tmp_path, address="127.0.0.1:1")
+
+
+TEN_MISTAKES = """\
+schema_version: "0.1.4"
+governance:
+  defaults:
+    task_que: scheduler-tasks
+    overlap: skip
+  schedules:
+    - charter: COMMUNITY
+      cron: "0 * * * MON-SAT/0"
+      entrypoint: COMMUNITY
+    - charter: community
+      cron: "0 25 * * *"
+      entrypoint: two words
+    - charter: ENGINEERING
+      crn: "15 * * * *"
+      entrypoint: ENGINEERING
+    - charter: "NOT OK"
+      cron: "15 * * * *"
+      timezone: Europe/Atlantis
+      entrypoint: X
+    - charter: PAUSED
+      cron: "15 * * * *"
+      entrypoint: X
+      paused: yes
+      catchup_window: 1 week
+      input: [a, list]
+"""
+
+
+def test_many_mistakes_give_a_located_message_each_with_what_to_do(local: program.Program) -> None:
+    local.declare(TEN_MISTAKES)
+    done = local.run("validate")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (pathlib.Path(__file__).parent / "many_mistakes.txt").read_text(encoding="utf-8")
+
+
+def test_plan_and_apply_say_the_same_before_they_look_for_a_server(local: program.Program) -> None:
+    local.declare(TEN_MISTAKES)
+    said = local.run("validate").stderr
+    for command in (["plan"], ["apply", "--yes"]):
+        done = local.run(*command)
+        assert (done.returncode, done.stdout, done.stderr) == (3, "", said)
+
+
+def test_a_valid_spec_is_said_to_be_valid(local: program.Program) -> None:
+    local.declare("governance:\n  schedules:\n    - {charter: NO, cron: '@daily', entrypoint: A}\n")
+    done = local.run("validate")
+    assert (done.returncode, done.stdout, done.stderr) == (0, ".cogni/repo-spec.yaml: valid, 1 charter\n", "")
+
+
+def laughs() -> str:
+    levels = "".join(f"  l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    return f"governance:\n  l0: &l0 [lol]\n{levels}  schedules:\n    - *l8\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"# nothing\n", "the file is empty"),
+        (b"- a\n- b\n", "the repo-spec is not an object"),
+        (b"governance:\n  schedules: [\n", "not valid YAML"),
+        (b"governance: {}\n---\ngovernance: {}\n", "a second document"),
+        (b"governance:\n  schedules: []\n  schedules: []\n", "schedules"),
+        (b"governance: \xff\xfe\n", "UTF-8"),
+        (b"governance: \x00\n", "a character that YAML does not allow"),
+        (b"#" * (1024 * 1024 + 1), "1 MiB"),
+        (laughs().encode(), "repo-spec.yaml:"),
+        (b"governance: " + b"[" * 50_000, "nested deeper than 100 levels"),
+        (b"governance:\n  schedules: &a\n    - *a\n", "contains itself"),
+        (b"governence:\n  schedules: []\n", "'governance'"),
+    ],
+    ids=[
+        *("empty", "comment", "list", "syntax", "documents", "duplicate", "bytes", "control", "size"),
+        *("laughs", "depth", "cycle", "misspelt"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_clear_error(local: program.Program, content: bytes, said: str) -> None:
+    local.declare("")
+    (local.folder / program.SPEC).write_bytes(content)
+    done = local.run("validate")
+    assert done.returncode == 3
+    assert done.stderr.startswith(".cogni/repo-spec.yaml:")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr) < 2000
+
+
+def absent(path: pathlib.Path) -> None:
+    path.parent.mkdir()
+
+
+def directory(path: pathlib.Path) -> None:
+    path.mkdir(parents=True)
+
+
+def loop(path: pathlib.Path) -> None:
+    path.parent.mkdir()
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("make", [absent, directory, loop])
+def test_what_is_no_file_is_a_clear_error(local: program.Program, make: Callable[[pathlib.Path], None]) -> None:
+    make(local.folder / program.SPEC)
+    done = local.run("validate")
+    assert done.returncode == 3
+    assert ".cogni/repo-spec.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_spec_is_named_by_an_option(local: program.Program) -> None:
+    (local.folder / "other.yaml").write_text("governance: {schedules: []}\n")
+    assert local.run("validate", "--spec", "other.yaml").stdout == "other.yaml: valid, 0 charters\n"
