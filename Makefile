@@ -30,8 +30,8 @@ format: $(INSTALLED) ## Format and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(INSTALLED) ## Write the golden plans anew, to be read before they are committed
-	$(BIN)/pytest tests/golden --update-golden
+golden: $(INSTALLED) server ## Write the golden plans and the README's consoles anew, to be read before they are committed
+	$(BIN)/pytest tests/golden tests/acceptance/test_readme.py --update-golden
 
 bench: $(INSTALLED) server ## Measure plan and apply beside bare calls
 	@$(BIN)/python -m bench.schedules

@@ -121,6 +121,8 @@ class DevServer:
         options += ["--headless"] if self.ui_port is None else ["--ui-port", str(self.ui_port)]
         if self.database is not None:
             options += ["--db-filename", str(self.database)]
+        if self.namespaces:  # each starts a worker of its own for its schedules, ten a second unless told otherwise
+            options += ["--dynamic-config-value", "worker.perNamespaceWorkerStartRate=1000"]
         for namespace in self.namespaces:
             options += ["--namespace", namespace]
         self.process = subprocess.Popen(

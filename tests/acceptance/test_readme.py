@@ -1,0 +1,85 @@
+"""The README's consoles are what the program prints: its commands are run, on the real server, in their order."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+
+import pytest
+
+from tests.support import program
+from tools import devserver
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+PICTURE = re.compile(r"^```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+GOLDEN = README.parent / "tests/golden/cases/everything-at-once/plan.txt"
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BROKEN = """\
+governance:
+  schedules:
+    - charter: COMMUNITY
+      cron: "0 25 * * *"
+      entrypoint: COMMUNITY
+    - charter: ENGINEERING
+      crn: "15 * * * *"
+      entrypoint: ENGINEERING
+      overlap: skip
+"""
+
+
+class Shell:
+    """Runs the README's commands and remembers the last exit code."""
+
+    def __init__(self, run: program.Program, server: devserver.DevServer) -> None:
+        self._run = run
+        self._server = server
+        self._code = 0
+
+    def enter(self, line: str) -> str:
+        """Return what a command prints, with the addresses that a reader has."""
+        name, *arguments = shlex.split(line)
+        if name == "echo":
+            return f"{self._code}\n"
+        if name == "temporal":
+            return self._server.cli(*arguments, "--namespace", self._run.namespace)
+        assert name == "reconciler"
+        done = self._run.run(*arguments)
+        self._code = done.returncode
+        shown = (done.stdout + done.stderr).replace(self._run.address, "localhost:7233")
+        return shown.replace(f"namespace {self._run.namespace} ", "namespace default ")
+
+
+def test_the_consoles_show_what_the_program_prints(
+    reconciler: program.Program, dev_server: devserver.DevServer, pytestconfig: pytest.Config
+) -> None:
+    text = README.read_text(encoding="utf-8")
+    yaml = re.search(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert yaml
+    reconciler.declare(yaml[1])
+    (reconciler.folder / "broken.yaml").write_text(BROKEN)
+    shell = Shell(reconciler, dev_server)
+
+    def run(console: re.Match[str]) -> str:
+        commands = [line for line in console[1].splitlines() if line.startswith("$ ")]
+        shown = "\n".join(f"{line}\n{shell.enter(line[2:])}" for line in commands)
+        return f"```console\n{shown}```"
+
+    printed = CONSOLE.sub(run, text)
+    if pytestconfig.getoption("--update-golden"):
+        README.write_text(printed, encoding="utf-8")
+    assert lines_in_any_order(README.read_text(encoding="utf-8")) == lines_in_any_order(printed)
+
+
+def test_the_picture_at_the_top_is_a_golden_plan(pytestconfig: pytest.Config) -> None:
+    text = README.read_text(encoding="utf-8")
+    golden = GOLDEN.read_text(encoding="utf-8")
+    if pytestconfig.getoption("--update-golden"):
+        README.write_text(PICTURE.sub(lambda _: f"```text\n{golden}```", text), encoding="utf-8")
+        return
+    assert PICTURE.findall(text) == [golden]
+
+
+def lines_in_any_order(text: str) -> list[list[str]]:
+    """Return each console's lines sorted: steps that run side by side end in any order."""
+    return [sorted(console.splitlines()) for console in CONSOLE.findall(text)]

@@ -1,0 +1,98 @@
+"""The walls of the design that the layers alone do not show. The layers themselves are checked by import-linter."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+PACKAGE = ROOT / "reconciler"
+MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
+
+HOMES = {
+    "click": ("reconciler/cli/", "reconciler/__main__.py"),
+    "deepdiff": ("reconciler/diffing.py",),
+    "google": ("reconciler/temporal/",),
+    "jsonschema": ("reconciler/published.py",),
+    "temporalio": ("reconciler/temporal/",),
+    "yaml": ("reconciler/spec/",),
+}
+PURE = ("errors.py", "model.py", "redacting.py", "ports.py", "diffing.py", "planning.py", "guarding.py", "timing/")
+IMPURE = {
+    "asyncio",
+    "datetime.datetime.now",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "socket",
+    "subprocess",
+    "sys",
+    "time",
+}
+
+
+def imported(module: pathlib.Path) -> set[str]:
+    """Return the top-level names of what a module imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import():
+                found.update(alias.name.partition(".")[0] for alias in node.names)
+            case ast.ImportFrom():
+                found.add((node.module or "").partition(".")[0])
+            case _:
+                pass
+    return found
+
+
+def test_nothing_imports_upwards() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_has_one_home(library: str) -> None:
+    users = [str(module) for module in MODULES if library in imported(module)]
+    assert users
+    assert [user for user in users if not user.startswith(HOMES[library])] == []
+
+
+def test_every_library_that_is_used_is_declared_here() -> None:
+    used = set().union(*map(imported, MODULES)) - sys.stdlib_module_names - {"reconciler"}
+    assert used == set(HOMES)
+
+
+def test_the_core_has_no_clock_no_environment_and_no_files() -> None:
+    core = [module for module in MODULES if str(module.relative_to("reconciler")).startswith(PURE)]
+    assert len(core) > 8
+    assert {str(module): imported(module) & IMPURE for module in core if imported(module) & IMPURE} == {}
+
+
+def test_a_package_says_what_it_owns_and_holds_nothing_else() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        assert [type(node) for node in body] == [ast.Expr], path
+        assert isinstance(body[0], ast.Expr)
+        assert isinstance(body[0].value, ast.Constant), path
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    missing = []
+    for module in MODULES:
+        tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+        named = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+        public = [node for node in named if not node.name.startswith("_")]
+        missing += [f"{module}:{node.name}" for node in public if not ast.get_docstring(node)]
+        missing += [] if ast.get_docstring(tree) else [str(module)]
+    assert missing == []

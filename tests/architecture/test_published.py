@@ -1,0 +1,94 @@
+"""What is published keeps its word: the schemas, their examples, the documented specs, the package."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+
+from reconciler import published
+from reconciler.spec import loading
+
+ROOT = pathlib.Path(__file__).parents[2]
+YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def schema(name: published.Name) -> dict[str, Any]:
+    """Return a published schema, parsed."""
+    parsed: dict[str, Any] = json.loads(published.text(name))
+    return parsed
+
+
+def parts(part: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every object of a schema with where it stands."""
+    if isinstance(part, dict):
+        yield path, part
+        for key, value in part.items():
+            if key not in {"examples", "const", "enum", "default"}:
+                yield from parts(value, f"{path}/{key}")
+    elif isinstance(part, list):
+        for index, value in enumerate(part):
+            yield from parts(value, f"{path}/{index}")
+
+
+@pytest.mark.parametrize("name", published.NAMES)
+def test_a_schema_is_valid_and_each_of_its_examples_too(name: published.Name) -> None:
+    whole = schema(name)
+    jsonschema.Draft202012Validator.check_schema(whole)
+    examples = 0
+    for path, part in parts(whole):
+        validator = jsonschema.Draft202012Validator({**part, "$defs": whole.get("$defs", {})})
+        for example in part.get("examples", []):
+            examples += 1
+            assert [error.message for error in validator.iter_errors(example)] == [], path
+    assert examples or name == "plan"
+
+
+def test_every_key_of_the_repo_spec_has_a_description_for_editors() -> None:
+    whole = schema("repo-spec")
+    named = {**whole["$defs"], **whole["$defs"]["charter"]["properties"], **whole["properties"]}
+    assert [key for key, part in named.items() if "description" not in part and "$ref" not in part] == []
+
+
+def test_the_golden_plans_are_as_the_plan_schema_says() -> None:
+    golden = sorted((ROOT / "tests/golden/cases").glob("*/plan.json"))
+    assert len(golden) > 5
+    for path in golden:
+        broken = list(published.violations("plan", json.loads(path.read_text(encoding="utf-8"))))
+        assert broken == [], path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_documented_spec_is_valid(document: pathlib.Path) -> None:
+    for text in YAML.findall(document.read_text(encoding="utf-8")):
+        assert loading.parse(text, document.name).charters
+
+
+def test_the_readme_documents_every_key() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    keys = schema("repo-spec")["$defs"]["charter"]["properties"]
+    assert [key for key in keys if f"| `{key}` |" not in text] == []
+
+
+def test_the_wheel_holds_the_package_its_schemas_and_its_types(tmp_path: pathlib.Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    [wheel] = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {str(path.relative_to(ROOT)) for path in (ROOT / "reconciler").rglob("*.py")}
+    expected |= {f"reconciler/schemas/{name}.schema.json" for name in published.NAMES} | {"reconciler/py.typed"}
+    assert expected - names == set()
+    assert {name for name in names if not name.startswith(("reconciler/", "reconciler-"))} == set()
