@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies as st
+
+from reconciler import errors
+from reconciler.spec import loading
+from tests.property import strategies
+
+LOCATED = re.compile(r"spec\.yaml:\d+:\d+: .+")
+
+pieces = st.sampled_from(
+    (
+        *(
+            "governance:",
+            "\n  schedules:",
+            "\n    - charter: A",
+            "\n      cron: ",
+            '"0 * * * *"',
+            "\n      entrypoint: A",
+        ),
+        *(
+            "\n",
+            " ",
+            "  ",
+            "- ",
+            ": ",
+            "[",
+            "]",
+            "{",
+            "}",
+            "&a ",
+            "*a",
+            "!x ",
+            "|",
+            ">",
+            "'",
+            '"',
+            "#",
+            "---",
+            "? ",
+            "<<",
+        ),
+        *("\t", "~", "NO", "5", "1e9", "\x00", "\u2028", "ü", "\r\n", "%YAML 1.1\n", "@", "`", ","),
+    )
+)
+nearly_yaml = st.lists(pieces, max_size=25).map("".join)
+known = ("charter", "cron", "entrypoint", "timezone", "input", "jitter", "overlap", "paused", "defaults", "schedules")
+nearly_specs = strategies.json_of(
+    st.sampled_from(("A", "a", "0 * * * *", "@every 1h", "UTC", "10s", "Skip")) | strategies.plain_words,
+    st.sampled_from(known) | strategies.plain_words,
+)
+
+
+def load(text: str) -> None:
+    """Load what may be refused, but only with located problems."""
+    try:
+        loading.parse(text, "spec.yaml")
+    except errors.InvalidSpecError as error:
+        lines = error.message.splitlines()
+        assert lines
+        assert [line for line in lines if not LOCATED.fullmatch(line)] == []
+
+
+@hypothesis.given(st.one_of(st.text(max_size=40), nearly_yaml))
+def test_any_text_is_a_spec_or_refused_with_places(text: str) -> None:
+    load(text)
+
+
+@hypothesis.given(nearly_specs)
+def test_any_shape_of_the_section_is_a_spec_or_refused_with_places(section: Any) -> None:
+    load(json.dumps({"governance": section}, ensure_ascii=False))
+
+
+@hypothesis.given(st.lists(nearly_specs, max_size=3))
+def test_any_list_of_charters_is_a_spec_or_refused_with_places(charters: list[Any]) -> None:
+    load(json.dumps({"governance": {"schedules": charters}}, ensure_ascii=False))
+
+
+@hypothesis.given(
+    st.dictionaries(strategies.plain_words, strategies.json_of(strategies.plain_words, strategies.plain_words))
+)
+def test_any_json_is_taken_as_input_for_what_it_says(given: dict[str, Any]) -> None:
+    charter = {"charter": "A", "cron": "0 * * * *", "entrypoint": "A", "input": given}
+    text = json.dumps({"governance": {"schedules": [charter]}}, ensure_ascii=False)
+    (found,) = loading.parse(text, "spec.yaml").charters
+    (argument,) = found.schedule.action.arguments
+    assert isinstance(argument, dict)
+    assert json.dumps(argument["input"]) == json.dumps(given)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+from collections.abc import Iterable
+
+import hypothesis
+from hypothesis import strategies as st
+
+from reconciler import diffing, model, planning, reconciling
+from tests.property import strategies
+
+Sides = tuple[list[model.Schedule], list[model.Schedule]]
+
+
+def plan(desired: list[model.Schedule], live: list[model.Schedule]) -> model.Plan:
+    return planning.plan(strategies.declare(desired), strategies.described(live), strategies.TARGET)
+
+
+def after(live: list[model.Schedule], plan: model.Plan) -> dict[str, model.Schedule]:
+    """Return what a server has when every step of the plan is done."""
+    return {each.id: each for each in live} | {step.id: step.after for step in plan.steps}
+
+
+@hypothesis.given(strategies.desired_and_live())
+def test_a_plan_makes_live_what_is_desired(sides: Sides) -> None:
+    desired, live = sides
+    found = after(live, plan(desired, live))
+    assert [diffing.diff(found[each.id], each) for each in desired] == [()] * len(desired)
+
+
+@hypothesis.given(strategies.desired_and_live())
+def test_a_plan_pauses_what_nobody_wants_and_changes_nothing_else_of_it(sides: Sides) -> None:
+    desired, live = sides
+    found = after(live, plan(desired, live))
+    wanted = {each.id for each in desired}
+    unwanted = [each for each in live if each.id not in wanted]
+    assert [found[each.id] for each in unwanted] == [dataclasses.replace(each, paused=True) for each in unwanted]
+    assert set(found) == wanted | {each.id for each in unwanted}
+
+
+@hypothesis.given(strategies.desired_and_live())
+def test_a_second_plan_has_nothing_to_do(sides: Sides) -> None:
+    desired, live = sides
+    second = plan(desired, list(after(live, plan(desired, live)).values()))
+    assert {change.verb for change in second.changes} <= {model.Verb.KEEP}
+    assert second.steps == ()
+    assert second.digest == plan([], []).digest
+
+
+@hypothesis.given(strategies.desired_and_live(), st.randoms(use_true_random=False))
+def test_the_order_of_neither_side_counts(sides: Sides, order: random.Random) -> None:
+    desired, live = sides
+    declaration = strategies.declare(desired)
+    first = planning.plan(declaration, strategies.described(live), strategies.TARGET)
+    charters, found = list(declaration.charters), list(live)
+    order.shuffle(charters)
+    order.shuffle(found)
+    moved = dataclasses.replace(declaration, charters=tuple(charters))
+    assert planning.plan(moved, strategies.described(found), strategies.TARGET) == first
+
+
+@hypothesis.given(strategies.desired_and_live())
+def test_a_step_says_what_it_changes_and_a_keep_that_nothing_does(sides: Sides) -> None:
+    for change in plan(*sides).changes:
+        assert bool(change.fields) == (change.verb is not model.Verb.KEEP)
+
+
+class Memory:
+    """The reading half of `ports.Schedules` over a dict; keeps the ids that were asked for."""
+
+    def __init__(self, schedules: Iterable[model.Schedule]) -> None:
+        self._found = strategies.described(list(schedules))
+        self.asked: set[str] = set()
+
+    async def ids(self) -> frozenset[str]:
+        return frozenset(self._found)
+
+    async def describe(self, schedule_id: str) -> model.Live | None:
+        self.asked.add(schedule_id)
+        return self._found.get(schedule_id)
+
+    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, model.Live]:
+        answers = [await self.describe(schedule_id) for schedule_id in schedule_ids]
+        return {live.schedule.id: live for live in answers if live is not None}
+
+    async def create(self, schedule: model.Schedule) -> None:
+        raise AssertionError(f"a plan writes nothing, not {schedule.id}")
+
+    async def update(self, live: model.Live, after: model.Schedule) -> None:
+        raise AssertionError(f"a plan writes nothing, not {live.schedule.id} as {after}")
+
+
+foreign = st.one_of(
+    st.text(max_size=12), st.sampled_from(("governance", "Governance:a", " governance:a", "x-governance:a"))
+).filter(lambda name: not name.startswith(model.GOVERNANCE_PREFIX))
+
+
+@hypothesis.given(strategies.desired_and_live(), st.lists(strategies.schedules(foreign), max_size=3))
+def test_what_is_not_ours_is_neither_read_nor_named_in_a_plan(sides: Sides, others: list[model.Schedule]) -> None:
+    desired, live = sides
+    server = Memory([*live, *others])
+    found = asyncio.run(reconciling.plan(strategies.declare(desired), server, strategies.TARGET))
+    assert found == plan(desired, live)
+    assert all(planning.managed(name, strategies.TARGET) for name in server.asked)

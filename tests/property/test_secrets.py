@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies as st
+
+from reconciler import model, planning
+from reconciler.documents import plans
+from reconciler.report import markdown, text
+from tests.property import strategies
+
+ID = f"{model.GOVERNANCE_PREFIX}a"
+
+secret_values = st.text("0123456789abcdefghijkl", min_size=6, max_size=12).map("hunter2-{}".format)
+names = st.sampled_from(strategies.SECRET_NAMES)
+
+
+@st.composite
+def hidden(draw: st.DrawFn) -> dict[str, Any]:
+    """Return an input with a secret somewhere in it, under a name that says so."""
+    value = draw(
+        st.recursive(
+            secret_values,
+            lambda inner: st.one_of(
+                st.lists(inner, min_size=1, max_size=2), st.dictionaries(strategies.plain_words, inner, min_size=1)
+            ),
+            max_leaves=3,
+        )
+    )
+    found: Any = {draw(names): value}
+    for wrap in draw(st.lists(st.sampled_from(("list", "object")), max_size=3)):
+        found = [found] if wrap == "list" else {draw(strategies.plain_words): found}
+    return {"around": found, "plain": draw(strategies.json_values)}
+
+
+def schedule(arguments: tuple[model.Argument, ...], *, paused: bool) -> model.Schedule:
+    action = model.Action(workflow="W", task_queue="q", workflow_id=ID, arguments=arguments)
+    return model.Schedule(id=ID, timing=model.Timing(), action=action, paused=paused)
+
+
+sides = st.builds(
+    schedule,
+    hidden().flatmap(
+        lambda given: st.sampled_from(
+            [({"charter": "A", "input": given},), (given,), ("text", given), ({"legacy": [given]},)]
+        )
+    ),
+    paused=st.booleans(),
+)
+
+
+@hypothesis.given(sides, st.none() | sides)
+def test_no_rendering_of_a_plan_holds_a_secret(desired: model.Schedule, live: model.Schedule | None) -> None:
+    plan = planning.plan(strategies.declare([desired]), strategies.described([live] if live else []), strategies.TARGET)
+    renderings = (
+        text.Text(verbose=True).plan(plan),
+        text.Text(colour=True).plan(plan),
+        markdown.plan(plan, verbose=True),
+        plans.dumps(plan),
+    )
+    assert [each for each in renderings if "hunter2" in each] == []

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import datetime
+
+import hypothesis
+from hypothesis import strategies as st
+
+from reconciler import model
+from reconciler.timing import cron, durations, ranges
+from tests.property import strategies
+
+crons = st.one_of(
+    st.text(max_size=20),
+    st.text("0123456789*/,-#?LW@ ", max_size=20),
+    st.lists(
+        st.sampled_from(("0", "*", "*/5", "1-7", "5-1", "MON", "JAN-", "?", "L", "2030", "#", "")), max_size=8
+    ).map(" ".join),
+    st.builds("{} {}".format, st.sampled_from(("@every", "TZ=UTC", "CRON_TZ=")), st.text("0123456789hmsd/-.* ")),
+)
+
+
+@hypothesis.given(strategies.calendars)
+def test_a_calendar_written_as_cron_reads_back_as_itself(calendar: model.Calendar) -> None:
+    assert cron.parse(cron.render(calendar)).times == calendar
+
+
+@hypothesis.given(strategies.intervals())
+def test_an_interval_written_as_every_reads_back_as_itself(interval: model.Interval) -> None:
+    assert cron.parse(cron.render(interval)).times == interval
+
+
+def refusal(text: str) -> cron.CronError | None:
+    try:
+        cron.parse(text)
+    except cron.CronError as error:
+        return error
+    return None
+
+
+@hypothesis.given(crons)
+def test_any_text_is_a_cron_whose_rendering_means_the_same_or_is_refused_with_a_place_in_it(text: str) -> None:
+    error = refusal(text)
+    if error is None:
+        times = cron.parse(text).times
+        assert cron.parse(cron.render(times)).times == times
+    else:
+        assert error.message
+        assert 0 <= error.offset <= len(text)
+
+
+@hypothesis.given(st.lists(st.integers(0, 200)))
+def test_numbers_survive_being_ranges(numbers: list[int]) -> None:
+    found = ranges.compress(numbers)
+    assert ranges.expand(found) == tuple(sorted(set(numbers)))
+    assert len(found) <= len(set(numbers))
+
+
+@hypothesis.given(
+    st.timedeltas(min_value=-datetime.timedelta(days=100_000), max_value=datetime.timedelta(days=100_000))
+)
+def test_a_duration_reads_back_as_itself(duration: datetime.timedelta) -> None:
+    assert durations.parse(durations.render(duration)) == duration
+
+
+@hypothesis.given(st.one_of(st.text(max_size=12), st.text("0123456789.hmsdnuµ+-", max_size=12)))
+def test_any_text_is_a_duration_that_reads_back_or_refused(text: str) -> None:
+    try:
+        duration = durations.parse(text)
+    except ValueError:
+        return
+    assert durations.parse(durations.render(duration)) == duration

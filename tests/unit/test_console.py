@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+import pytest
+
+from reconciler import errors
+from reconciler.cli import console
+
+
+@contextlib.contextmanager
+def broken_pipe() -> Iterator[TextIO]:
+    """Yield a stream whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(writer, "w", encoding="utf-8")
+    try:
+        yield stream
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[TextIO]:
+    stream = open("/dev/full", "w", encoding="utf-8")  # noqa: PTH123, SIM115  # closing it fails as writing does
+    try:
+        yield stream
+    finally:
+        with contextlib.suppress(OSError):
+            stream.close()
+
+
+def test_results_go_to_standard_output_and_messages_to_standard_error() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    shown = console.Console(out, err)
+    shown.say("result\n")
+    shown.warn("message")
+    shown.close()
+    assert (out.getvalue(), err.getvalue()) == ("result\n", "message\n")
+
+
+def test_a_reader_that_went_away_is_no_error() -> None:
+    with broken_pipe() as out:
+        shown = console.Console(out, io.StringIO())
+        shown.say("line\n")
+        shown.say("line\n")
+        shown.close()
+        assert not shown.is_terminal
+
+
+def test_a_full_disk_is_reported_at_the_end_so_that_the_work_ends_first() -> None:
+    with full_disk() as out:
+        shown = console.Console(out, io.StringIO())
+        shown.say("line\n")
+        shown.say("line\n")
+        with pytest.raises(errors.OutputError) as caught:
+            shown.close()
+    assert caught.value.message == "standard output could not be written: No space left on device"
+    assert caught.value.exit_code == errors.ExitCode.ERROR
+    shown.close()
+
+
+def test_messages_that_nobody_can_read_disturb_nothing() -> None:
+    with broken_pipe() as err, full_disk() as full:
+        for stream in (err, full):
+            out = io.StringIO()
+            shown = console.Console(out, stream)
+            shown.warn("message")
+            shown.warn("message")
+            shown.say("result\n")
+            shown.close()
+            assert out.getvalue() == "result\n"
+
+
+def test_closed_streams_are_written_to_by_nobody() -> None:
+    shown = console.Console(None, None)
+    shown.say("result\n")
+    shown.warn("message")
+    shown.close()
+    assert not shown.is_terminal
+
+
+def test_a_symbol_that_the_locale_lacks_is_escaped() -> None:
+    written = io.BytesIO()
+    out = io.TextIOWrapper(written, encoding="ascii")
+    console.Console(out, None).say("▶ ü\n")
+    assert written.getvalue() == b"\\u25b6 \\xfc\n"
+
+
+def test_a_question_is_asked_on_standard_error_and_answered_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stdin", io.StringIO(" yes \nmore\n"))
+    assert console.Console(out, err).ask("Apply? ") == "yes"
+    assert (out.getvalue(), err.getvalue()) == ("", "Apply? ")
+
+
+def test_a_question_that_nobody_can_read_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
+    with broken_pipe() as err:
+        assert console.Console(io.StringIO(), err).ask("Apply? ") == ""

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Any
+
+import pytest
+
+from reconciler import diffing, model
+from tests.unit import builders
+
+ABSENT = model.ABSENT
+
+
+def changes(live: model.Schedule, desired: model.Schedule) -> list[tuple[str, Any, Any]]:
+    return [(each.path, each.old, each.new) for each in diffing.diff(live, desired)]
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ({"calendars": (builders.calendar("5 * * * *"),)}, ("cron", "0 * * * *", "5 * * * *")),
+        ({"calendars": ()}, ("cron", "0 * * * *", ABSENT)),
+        ({"intervals": (builders.interval("@every 6h"),)}, ("cron", "0 * * * *", ["0 * * * *", "@every 6h"])),
+        ({"exclude": (builders.calendar("0 0 * * *"),)}, ("exclude", ABSENT, "0 0 * * *")),
+        ({"timezone": "Europe/Berlin"}, ("timezone", "UTC", "Europe/Berlin")),
+        (
+            {"start_at": datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)},
+            ("start_at", ABSENT, "2030-01-01T12:00:00+00:00"),
+        ),
+        (
+            {"end_at": datetime.datetime(2031, 1, 1, tzinfo=datetime.UTC)},
+            ("end_at", ABSENT, "2031-01-01T00:00:00+00:00"),
+        ),
+        ({"jitter": datetime.timedelta(seconds=90)}, ("jitter", ABSENT, "1m30s")),
+        ({"overlap": model.Overlap.ALLOW_ALL}, ("overlap", "Skip", "AllowAll")),
+        ({"catchup_window": datetime.timedelta(days=365)}, ("catchup_window", "10s", "365d")),
+        ({"pause_on_failure": True}, ("pause_on_failure", ABSENT, True)),
+        ({"workflow": "Other"}, ("workflow", "GovernanceScheduledRunWorkflow", "Other")),
+        ({"task_queue": "other"}, ("task_queue", "scheduler-tasks", "other")),
+        ({"workflow_id": "other"}, ("workflow_id", "governance:community", "other")),
+        ({"input": {"model": "small"}}, ("input.model", ABSENT, "small")),
+        ({"paused": True}, ("paused", False, True)),
+    ],
+)
+def test_a_field_that_changed_is_exactly_what_is_named(field: dict[str, Any], change: tuple[str, Any, Any]) -> None:
+    assert changes(builders.schedule(), builders.schedule(**field)) == [change]
+    path, old, new = change
+    assert changes(builders.schedule(**field), builders.schedule()) == [(path, new, old)]
+
+
+def test_changes_come_in_the_order_of_the_specs_fields() -> None:
+    desired = builders.schedule(
+        paused=True, input={"a": 1}, task_queue="q", overlap=model.Overlap.ALLOW_ALL, timezone="Asia/Tokyo"
+    )
+    assert [path for path, *_ in changes(builders.schedule(), desired)] == [
+        *("timezone", "overlap", "task_queue", "input.a", "paused")
+    ]
+
+
+@pytest.mark.parametrize("text", ["0 0-23 * * *", "0 */1 1-31 JAN-DEC 0-7", "0 * * * * # hourly"])
+def test_another_text_for_the_same_times_is_no_change(text: str) -> None:
+    assert changes(builders.schedule(calendars=(builders.calendar(text),)), builders.schedule()) == []
+
+
+def test_another_text_for_the_same_times_is_not_named_beside_what_changed() -> None:
+    live = builders.schedule(
+        calendars=(builders.calendar("0-59/15 * * * *"),), exclude=(builders.calendar("0 0 */1 * *"),), paused=True
+    )
+    desired = builders.schedule(
+        calendars=(builders.calendar("*/15 * * * *"),), exclude=(builders.calendar("0 0 * * *"),)
+    )
+    assert changes(live, desired) == [("paused", True, False)]
+
+
+def test_the_note_and_the_calendars_comment_are_not_compared() -> None:
+    live = builders.schedule(note="by hand", calendars=(builders.calendar("0 * * * *", comment="their words"),))
+    assert changes(live, builders.schedule()) == []
+
+
+def test_calendars_that_follow_the_same_text_are_told_apart_by_their_times() -> None:
+    """The comment of one that was changed behind our back still says the old cron."""
+    drifted = dataclasses.replace(builders.calendar("0 * * * *"), minute=(30,))
+    assert changes(builders.schedule(calendars=(drifted,)), builders.schedule()) == [
+        ("cron", "30 * * * *", "0 * * * *")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 2}}}, ("input.a.b.c", 1, 2)),
+        ({"a": 1}, {}, ("input.a", 1, ABSENT)),
+        ({"a": None}, {}, ("input.a", None, ABSENT)),
+        ({}, {"a": None}, ("input.a", ABSENT, None)),
+        ({"a": True}, {"a": 1}, ("input.a", True, 1)),
+        ({"a": [0]}, {"a": [False]}, ("input.a[0]", 0, False)),
+        ({"a": 1}, {"a": "1"}, ("input.a", 1, "1")),
+        ({"a": [1, 2, 3]}, {"a": [1, 5, 3]}, ("input.a[1]", 2, 5)),
+        ({"a": [1]}, {"a": [1, 2]}, ("input.a[1]", ABSENT, 2)),
+        ({"a": {"b": 1}}, {"a": [1]}, ("input.a", {"b": 1}, [1])),
+        ({"a.b": 1}, {"a.b": 2}, ('input["a.b"]', 1, 2)),
+        ({"a": {"b c": 1}}, {"a": {"b c": 2}}, ('input.a["b c"]', 1, 2)),
+        ({"kebab-case": 1}, {"kebab-case": 2}, ("input.kebab-case", 1, 2)),
+        ({"": 1}, {"": 2}, ('input[""]', 1, 2)),
+        ({'it\'s "x"': 1}, {'it\'s "x"': 2}, ('input["it\'s \\"x\\""]', 1, 2)),
+        ({"root['a']": 1}, {"root['a']": 2}, ("input[\"root['a']\"]", 1, 2)),
+        ({"__private": 1}, {"__private": 2}, ("input.__private", 1, 2)),
+        ({"0": 1}, {"0": 2}, ('input["0"]', 1, 2)),
+    ],
+)
+def test_an_input_is_compared_key_by_key_as_json(
+    old: dict[str, model.Json], new: dict[str, model.Json], change: tuple[str, Any, Any]
+) -> None:
+    assert changes(builders.schedule(input=old), builders.schedule(input=new)) == [change]
+
+
+def test_lists_are_compared_place_by_place() -> None:
+    assert changes(builders.schedule(input={"a": [1, 2]}), builders.schedule(input={"a": [2, 1]})) == [
+        ("input.a[0]", 1, 2),
+        ("input.a[1]", 2, 1),
+    ]
+    assert changes(builders.schedule(input={"a": [1, 2]}), builders.schedule(input={"a": [2]})) == [
+        ("input.a[0]", 1, 2),
+        ("input.a[1]", 2, ABSENT),
+    ]
+
+
+def test_the_order_of_keys_does_not_count() -> None:
+    assert changes(builders.schedule(input={"a": 1, "b": 2}), builders.schedule(input={"b": 2, "a": 1})) == []
+
+
+def test_inputs_that_share_nothing_are_still_told_key_by_key() -> None:
+    assert changes(builders.schedule(input={"a": 1, "b": {"c": 2}}), builders.schedule(input={"x": 1, "y": 2})) == [
+        ("input.a", 1, ABSENT),
+        ("input.b", {"c": 2}, ABSENT),
+        ("input.x", ABSENT, 1),
+        ("input.y", ABSENT, 2),
+    ]
+
+
+def test_a_secret_that_changed_shows_as_two_digests() -> None:
+    live = builders.schedule(input={"api_key": "old-secret", "nested": {"auth": {"user": "ada"}}})
+    desired = builders.schedule(input={"api_key": "new-secret", "nested": {"auth": {"user": "bob"}}})
+    found = changes(live, desired)
+    assert [path for path, *_ in found] == ["input.api_key", "input.nested.auth.user"]
+    for _, old, new in found:
+        assert (old[:15], new[:15]) == ("(secret, sha256", "(secret, sha256")
+        assert old != new
+
+
+def test_a_secret_that_did_not_change_is_no_change() -> None:
+    secret = {"api_key": "secret"}
+    assert changes(builders.schedule(input=secret), builders.schedule(input=dict(secret))) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "leaves"),
+    [
+        ((), []),
+        (({"charter": "COMMUNITY", "legacy": 1},), [{"legacy": 1}]),
+        (({},), [{}]),
+        (("text", 2), ["text", 2]),
+        ((["text"],), [["text"]]),
+        (
+            (model.Opaque(encoding="binary/encrypted", sha256="0123456789abcdef"),),
+            ["(binary/encrypted payload, sha256:0123456789ab)"],
+        ),
+    ],
+)
+def test_arguments_of_another_shape_are_shown_as_what_goes_away(
+    arguments: tuple[model.Argument, ...], leaves: list[model.Json]
+) -> None:
+    found = changes(builders.schedule(arguments=arguments), builders.schedule())
+    added = {path for path, old, _ in found if old is ABSENT}
+    gone = [each for each in found if each[0] not in added]
+    assert gone == ([("arguments", leaves, ABSENT)] if leaves else [])
+    assert added >= {"entrypoint", "input", "temporalScheduleId", "dbScheduleId"}
+
+
+def test_a_new_schedule_shows_what_it_says_and_no_more() -> None:
+    shown = diffing.everything(builders.schedule(timezone="Asia/Tokyo", input={"model": "small", "token": "s3cr3t"}))
+    assert all(each.old is ABSENT for each in shown)
+    values = {each.path: each.new for each in shown}
+    said = values.pop("input")
+    assert values == {
+        "cron": "0 * * * *",
+        "timezone": "Asia/Tokyo",
+        "overlap": "Skip",
+        "catchup_window": "10s",
+        "workflow": "GovernanceScheduledRunWorkflow",
+        "task_queue": "scheduler-tasks",
+        "workflow_id": "governance:community",
+        "charter": "COMMUNITY",
+        "entrypoint": "COMMUNITY",
+    }
+    assert isinstance(said, dict)
+    assert said["model"] == "small"
+    assert str(said["token"]).startswith("(secret, sha256:")

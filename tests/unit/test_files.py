@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+
+from reconciler import errors
+from reconciler.cli import files
+
+
+def refusal(path: pathlib.Path) -> str:
+    with pytest.raises(errors.OutputError) as caught:
+        files.save(path, "text")
+    return caught.value.message
+
+
+@pytest.mark.parametrize("before", [None, "something longer that stood there"])
+def test_a_file_is_written_whole(tmp_path: pathlib.Path, before: str | None) -> None:
+    path = tmp_path / "plan.json"
+    if before is not None:
+        path.write_text(before, encoding="utf-8")
+    files.save(path, "ü ▶\n")
+    assert path.read_bytes() == "ü ▶\n".encode()
+    assert [each.name for each in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_old_one_and_nothing_beside_it(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text("old", encoding="utf-8")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert refusal(path) == f"{path}: cannot be written: No space left on device"
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_a_new_file_is_as_readable_as_the_umask_allows(tmp_path: pathlib.Path) -> None:
+    before = os.umask(0o027)
+    try:
+        files.save(tmp_path / "plan.json", "text")
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert (tmp_path / "plan.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_device_is_an_error_that_names_it() -> None:
+    assert refusal(pathlib.Path("/dev/full")) == "/dev/full: cannot be written: No space left on device"
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        files.save(path, "through the pipe\n")
+        assert os.read(reader, 100) == b"through the pipe\n"
+    finally:
+        os.close(reader)
+    assert path.is_fifo()
+
+
+def test_a_folder_or_an_absent_folder_cannot_be_written(tmp_path: pathlib.Path) -> None:
+    absent = tmp_path / "absent" / "plan.json"
+    assert refusal(tmp_path) == f"{tmp_path}: cannot be written: Is a directory"
+    assert refusal(absent) == f"{absent}: cannot be written: No such file or directory"

@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+import datetime
+import pathlib
+import textwrap
+
+import pytest
+
+from reconciler import errors, model
+from reconciler.spec import loading
+from tests.unit import builders
+
+COMMUNITY = """\
+governance:
+  schedules:
+    - charter: COMMUNITY
+      cron: "0 * * * *"
+      entrypoint: COMMUNITY
+"""
+
+
+def declared(text: str) -> model.Declaration:
+    return loading.parse(textwrap.dedent(text), "spec.yaml")
+
+
+def problems(text: str) -> list[str]:
+    """Return the lines of the error that a text causes."""
+    with pytest.raises(errors.InvalidSpecError) as caught:
+        declared(text)
+    assert caught.value.exit_code == errors.ExitCode.INVALID_SPEC
+    return caught.value.message.splitlines()
+
+
+def with_line(line: str) -> str:
+    """Return a charter with one more line, line 6."""
+    return f"{COMMUNITY}      {line}\n"
+
+
+def test_a_charter_asks_for_an_hourly_schedule_with_our_defaults() -> None:
+    found = declared(COMMUNITY)
+    assert found.charters == (
+        model.Charter(
+            name="COMMUNITY",
+            place=model.Place(path="spec.yaml", line=3, column=7),
+            schedule=builders.schedule("community"),
+        ),
+    )
+    assert found.governed
+
+
+def test_a_charter_can_say_everything() -> None:
+    found = declared("""\
+        governance:
+          schedules:
+            - charter: Research/Weekly
+              cron: ["30 9 * * MON", "@every 6h/15m", "30 9 * * 1"]
+              timezone: Europe/Berlin
+              entrypoint: RESEARCH
+              input: {model: large, retries: 3, ratio: 2.0, nested: {deep: [1, null, true]}}
+              jitter: 1m30s
+              overlap: BufferOne
+              catchup_window: 1h
+              pause_on_failure: true
+              paused: true
+              workflow: Other
+              workflow_id: research
+              task_queue: elsewhere
+        """)
+    assert [each.schedule for each in found.charters] == [
+        model.Schedule(
+            id="governance:research/weekly",
+            timing=model.Timing(
+                calendars=(builders.calendar("30 9 * * MON"),),
+                intervals=(builders.interval("@every 6h/15m"),),
+                jitter=datetime.timedelta(seconds=90),
+                timezone="Europe/Berlin",
+            ),
+            action=model.Action(
+                workflow="Other",
+                task_queue="elsewhere",
+                workflow_id="research",
+                arguments=(
+                    {
+                        "temporalScheduleId": "governance:research/weekly",
+                        "dbScheduleId": None,
+                        "charter": "Research/Weekly",
+                        "entrypoint": "RESEARCH",
+                        "input": {"model": "large", "retries": 3, "ratio": 2, "nested": {"deep": [1, None, True]}},
+                    },
+                ),
+            ),
+            policies=model.Policies(
+                overlap=model.Overlap.BUFFER_ONE,
+                catchup_window=datetime.timedelta(hours=1),
+                pause_on_failure=True,
+            ),
+            paused=True,
+        )
+    ]
+
+
+def test_charters_inherit_the_defaults_and_their_own_keys_replace_these_whole() -> None:
+    found = declared("""\
+        governance:
+          defaults: {timezone: Asia/Tokyo, task_queue: team, input: {model: small, budget: 1}}
+          schedules:
+            - {charter: A, cron: "0 * * * *", entrypoint: A}
+            - {charter: B, cron: "0 * * * *", entrypoint: B, timezone: UTC, input: {model: large}}
+        """)
+    assert [
+        (each.schedule.timing.timezone, each.schedule.action.task_queue, _input(each)) for each in found.charters
+    ] == [("Asia/Tokyo", "team", {"model": "small", "budget": 1}), ("UTC", "team", {"model": "large"})]
+
+
+def _input(charter: model.Charter) -> object:
+    (argument,) = charter.schedule.action.arguments
+    assert isinstance(argument, dict)
+    return argument["input"]
+
+
+@pytest.mark.parametrize("window", ["0s", "5s", "10s"])
+def test_a_catchup_window_of_ten_seconds_or_less_is_ten_seconds(window: str) -> None:
+    (charter,) = declared(with_line(f"catchup_window: {window}")).charters
+    assert charter.schedule.policies.catchup_window == datetime.timedelta(seconds=10)
+
+
+def test_a_time_zone_may_stand_in_the_cron() -> None:
+    (charter,) = declared(COMMUNITY.replace('"0 *', '"TZ=Asia/Tokyo 0 *')).charters
+    assert charter.schedule.timing == model.Timing(calendars=(builders.calendar(),), timezone="Asia/Tokyo")
+
+
+def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> None:
+    found = problems("""\
+        governance:
+          defaults:
+            task_que: scheduler-tasks
+            jitter: soon
+          schedule: []
+          schedules:
+            - charter: COMMUNITY
+              cron: "0 25 * * *"
+              entrypoint: two words
+            - charter: Community
+              cron: "0 * * * *"
+              timezone: Europe/Berln
+              entrypoint: COMMUNITY
+              overlap: skip
+            - charter: ENGINEERING
+              cron: "15 * * * *"
+              entrypoint: ENGINEERING
+              jittr: 5s
+              paused: yes
+        """)
+    assert found == [
+        "spec.yaml:3:5: unknown key 'task_que' in governance.defaults; did you mean 'task_queue'?",
+        "spec.yaml:4:13: 'jitter': 'soon' is not a duration: write a number and a unit, as in 10s, 15m or 1h30m",
+        "spec.yaml:5:3: unknown key 'schedule' in governance; did you mean 'schedules'?",
+        "spec.yaml:8:16: '25' does not fit the hour: use 0 to 23",
+        'spec.yaml:9:19: \'entrypoint\' "two words" must be one word, without spaces; for example "COMMUNITY"',
+        "spec.yaml:10:16: charter 'Community' is declared twice, first in line 7, as case does not count;"
+        " rename or remove one of them",
+        "spec.yaml:12:17: 'timezone': 'Europe/Berln' is not a time zone; did you mean 'Europe/Berlin'?",
+        "spec.yaml:14:16: 'overlap' is \"skip\", not one of Skip, BufferOne, BufferAll, CancelOther, TerminateOther,"
+        " AllowAll; did you mean 'Skip'?",
+        "spec.yaml:18:7: unknown key 'jittr' in charter 3; did you mean 'jitter'?",
+        "spec.yaml:19:15: 'paused' must be true or false, not text",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("colour: red", "6:7: unknown key 'colour' in charter 1; known here: charter, cron, timezone, entrypoint"),
+        ("input: [1]", "6:14: 'input' must be an object, not a list; for example"),
+        ("input:", "6:13: 'input' must be an object, not nothing"),
+        ("task_queue: 7", "6:19: 'task_queue' must be text, not the number 7; quote it"),
+        ("task_queue: ''", "6:19: 'task_queue' is empty; for example"),
+        (f"workflow: {'w' * 1001}", "6:17: 'workflow' is longer than 1000 characters; shorten it"),
+        ("catchup_window: -5s", "6:23: 'catchup_window': '-5s' is negative; write 0s or more"),
+        ("timezone: ../../etc/passwd", "6:17: 'timezone': '../../etc/passwd' is not a time zone; write"),
+        ("timezone: Europe", "6:17: 'timezone': 'Europe' is not a time zone"),
+        ("input: {n: .inf}", "6:18: .inf is not a JSON number; write a number, or quote it"),
+        ("input: {n: 1e999}", "6:18: the number 1e999 is too large; quote it to make it text"),
+        ("input: {n: 9223372036854775808}", "6:18: the number 9223372036854775808 is too large; quote it"),
+        (f"input: {{n: 1{'0' * 40}}}", f"6:18: the number 1{'0' * 29} is too large; quote it"),
+        (f"input: {{n: 0x{'F' * 40}}}", f"6:18: the number 0x{'F' * 28} is too large; quote it"),
+        ("input: !secret {a: 1}", "6:14: the tag !secret has no meaning here; write a plain value"),
+        ("input: {1: a}", "6:15: a key that is not text: 1; quote it"),
+        ("input: {[a]: b}", "6:15: a key that is not text: a list or an object; quote it"),
+        ("input: {<<: {a: 1}}", "6:15: a merge key '<<'; YAML 1.2 has no merge keys: use governance.defaults"),
+        ("entrypoint: AGAIN", "6:7: key 'entrypoint' stands twice, first in line 5; remove one of them"),
+        ("input: *nowhere", "6:14: alias *nowhere has no anchor before it; define it first"),
+        ("input: &me {a: *me}", "6:22: alias *me contains itself; write the value out"),
+    ],
+)
+def test_a_mistake_in_a_charter_is_located_with_what_to_do(line: str, problem: str) -> None:
+    (found,) = problems(with_line(line))
+    assert found.startswith(f"spec.yaml:{problem}")
+
+
+def test_what_a_charter_lacks_is_told_with_what_it_is() -> None:
+    assert problems("governance: {schedules: [{}]}") == [
+        "spec.yaml:1:26: charter 1 has no 'charter'; add charter: the charter's name",
+        "spec.yaml:1:26: charter 1 has no 'cron'; add cron: when to fire, in Temporal's cron grammar",
+        "spec.yaml:1:26: charter 1 has no 'entrypoint'; add entrypoint: the name of what the workflow runs",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cron", "problem"),
+    [
+        ('"0 22-2 * * *"', "4:16: the hour range 22-2 ends before it starts; write 22-23,0-2 to wrap around"),
+        ("0 99 * * *", "4:15: '99' does not fit the hour"),
+        ('["0 * * * *", "0 0 ? * *"]', "4:32: '?' does not fit the day of month: use 1 to 31; Temporal has no '?'"),
+        ('"\\u0030 99 * * *"', "4:13: '99' does not fit the hour"),
+        ("[]", "4:13: 'cron' is empty; for example"),
+        ("5", "4:13: 'cron' must be text or a list, not the number 5; quote it"),
+        ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron names the time zone 'Asia/Tokyo', but"),
+        ('"TZ=Mars/Base 0 * * * *"', "4:13: 'Mars/Base' is not a time zone"),
+        ('"@every 1h/2h"', "4:14: the phase is not below the interval; use 0s up to the interval"),
+    ],
+)
+def test_a_mistake_in_a_cron_is_located_within_the_text_where_that_is_known(cron: str, problem: str) -> None:
+    (found,) = problems(COMMUNITY.replace('"0 * * * *"', cron))
+    assert found.startswith(f"spec.yaml:{problem}")
+
+
+@pytest.mark.parametrize("name", ['"A\\n"', '"A B"', "-a", "Ä", '"a:b"'])
+def test_a_charters_name_is_a_word_that_can_be_a_schedules_id(name: str) -> None:
+    (found,) = problems(COMMUNITY.replace("charter: COMMUNITY", f"charter: {name}"))
+    assert found.startswith("spec.yaml:3:16: 'charter' ")
+
+
+def test_an_entrypoint_that_ends_in_a_newline_is_no_word() -> None:
+    (found,) = problems(COMMUNITY.replace("entrypoint: COMMUNITY", 'entrypoint: "RUN\\n"'))
+    assert found.startswith("spec.yaml:5:19: 'entrypoint' \"RUN\\n\" must be one word")
+
+
+@pytest.mark.parametrize("name", ["NO", "ON", "Yes", "off", "y", "1e", "0o9", "2024-01-01", "1_000"])
+def test_words_that_older_yaml_takes_for_values_stay_text(name: str) -> None:
+    (charter,) = declared(COMMUNITY.replace("COMMUNITY", name)).charters
+    assert (charter.name, charter.schedule.id) == (name, f"governance:{name.lower()}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("no", "no"),
+        ("true", True),
+        ("FALSE", False),
+        ("~", None),
+        ("", None),
+        ("'true'", "true"),
+        ("!!str 12", "12"),
+        ("012", 12),
+        ("0o14", 12),
+        ("0x0C", 12),
+        ("1e3", 1000),
+        ("2.50", 2.5),
+        ("12:30:45", "12:30:45"),
+        ("|-\n          two\n          lines", "two\nlines"),
+    ],
+)
+def test_values_mean_what_yaml_1_2_says(text: str, value: model.Json) -> None:
+    (charter,) = declared(with_line(f"input:\n        value: {text}")).charters
+    found = _input(charter)
+    assert isinstance(found, dict)
+    assert (type(found["value"]), found["value"]) == (type(value), value)
+
+
+def test_aliases_work_within_reason() -> None:
+    (charter,) = declared(with_line("input: {a: &a [1, 2], b: *a}")).charters
+    assert _input(charter) == {"a": [1, 2], "b": [1, 2]}
+
+
+def laughs() -> str:
+    """Return nine levels, each of which names the one before nine times."""
+    lines = ['x0: &x0 ["lol"]', *(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 10))]
+    return "\n".join(lines) + "\n" + with_line("input: {bomb: *x9}")
+
+
+def ladder() -> str:
+    """Return anchors that nest far deeper together than any of them does."""
+    rungs = (f"x{n}: &x{n} {'[' * 90}{f'*x{n - 1}' if n else ''}{']' * 90}" for n in range(14))
+    return "\n".join(rungs) + "\n" + with_line("input: {deep: *x13}")
+
+
+def copies() -> str:
+    """Return a long text that is named very often."""
+    return f"x: &x {'a' * 100_000}\n" + with_line(f"input: {{many: [{', '.join(['*x'] * 1000)}]}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (laughs(), "more than 300000 values; aliases multiply: write the values out"),
+        (ladder(), "nested deeper than 100 levels; aliases multiply: write the values out"),
+        (copies(), "more than 4194304 characters; aliases multiply: write the values out"),
+    ],
+    ids=["values", "levels", "characters"],
+)
+def test_what_aliases_multiply_without_bounds_is_refused(text: str, message: str) -> None:
+    (found,) = problems(text)
+    assert found.endswith(f": {message}")
+
+
+def test_nesting_that_no_person_writes_is_refused_in_every_section() -> None:
+    (found,) = problems(f"elsewhere: {'[' * 5000}{']' * 5000}\n{COMMUNITY}")
+    assert found == "spec.yaml:1:111: nested deeper than 100 levels; flatten the value"
+
+
+def test_sections_of_other_tools_are_left_alone_whatever_yaml_they_hold() -> None:
+    odd = """\
+        schema_version: "0.1.4"
+        include: !include other.yaml
+        secret: !vault |
+          $ANSIBLE_VAULT;1.1
+        base: &base {a: 1, a: 2, 7: seven, [x]: y, when: .nan}
+        merged: {<<: *base, big: 99999999999999999999999999}
+        schedules: not ours
+        """
+    assert declared(textwrap.dedent(odd) + COMMUNITY) == declared(_moved(COMMUNITY, lines=7))
+
+
+def _moved(text: str, *, lines: int) -> str:
+    return "\n" * lines + text
+
+
+def test_other_keys_beside_ours_within_governance_are_left_alone() -> None:
+    assert declared(COMMUNITY + "  ownership: {team: a}\n  approvers: [ada]\n") == declared(COMMUNITY)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "1:1: the file is empty; add a governance section with schedules"),
+        ("# nothing but a comment\n", "1:1: the file is empty; add a governance section with schedules"),
+        ("- a\n- b\n", "1:1: the repo-spec is not an object; begin with 'governance:'"),
+        ("just text", "1:1: the repo-spec is not an object; begin with 'governance:'"),
+        ("Governence: {}\n", "1:1: unknown key 'Governence' in the repo-spec; did you mean 'governance'?"),
+        ("governance: []\n", "1:13: 'governance' must be an object or nothing, not a list"),
+        ("governance: {schedules: {}}\n", "1:25: 'schedules' must be a list, not an object"),
+        ("governance: {schedules: [5]}\n", "1:26: charter 1 must be an object, not the number 5"),
+        ("governance: {}\ngovernance: {}\n", "2:1: key 'governance' stands twice, first in line 1"),
+        ("a: 1\n---\nb: 2\n", "2:1: a second document; keep one document in the file"),
+        ("a: [1,\nb: 2\n", "3:1: not valid YAML: "),
+        ("a:\n\t- 1\n", "2:1: not valid YAML: found character that cannot start any token; mend the syntax here"),
+        ("é: ü\na: '\x07'\n", "2:5: a character that YAML does not allow; remove control characters"),
+    ],
+)
+def test_a_file_that_is_no_repo_spec_is_refused_with_a_place(text: str, problem: str) -> None:
+    (found,) = problems(text)
+    assert found.startswith(f"spec.yaml:{problem}")
+
+
+@pytest.mark.parametrize("text", ["other: 1\n", "governance:\n", "governance: ~\n"])
+def test_a_spec_without_a_governance_section_declares_nothing_and_says_so(text: str) -> None:
+    assert declared(text) == model.Declaration(path="spec.yaml", charters=(), governed=False)
+
+
+def test_an_empty_governance_section_is_one() -> None:
+    assert declared("governance: {schedules: []}") == model.Declaration(path="spec.yaml", charters=(), governed=True)
+
+
+def refusal(path: pathlib.Path) -> tuple[str, str]:
+    with pytest.raises(errors.InvalidSpecError) as caught:
+        loading.load(path)
+    return caught.value.message, caught.value.hint
+
+
+def test_a_file_is_read_with_its_path_in_every_place(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("\ufeff" + COMMUNITY.replace("\n", "\r\n"), encoding="utf-8")
+    (charter,) = loading.load(path).charters
+    assert (charter.schedule, str(charter.place)) == (builders.schedule(), f"{path}:3:7")
+
+
+def test_an_absent_file_is_told_with_where_to_look(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "spec.yaml"
+    assert refusal(path) == (
+        f"{path}: no such file",
+        "run where the repository's root is, or name the file with --spec",
+    )
+
+
+def test_a_directory_is_told_apart(tmp_path: pathlib.Path) -> None:
+    assert refusal(tmp_path) == (f"{tmp_path}: is a directory", "name the file itself with --spec")
+
+
+def test_a_file_under_a_file_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "spec.yaml"
+    assert refusal(path) == (f"{path}: cannot be read: Not a directory", "name a readable file")
+
+
+def test_text_that_is_not_utf_8_is_located(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(b"a: 1\nb: caf\xe9\n")
+    assert refusal(path) == (f"{path}:2:7: is not UTF-8", "save the file as UTF-8")
+
+
+def test_a_file_of_a_mebibyte_is_read_and_one_byte_more_is_not(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "spec.yaml"
+    filled = COMMUNITY + "#" * (1024 * 1024 - len(COMMUNITY))
+    path.write_text(filled, encoding="utf-8")
+    assert len(loading.load(path).charters) == 1
+    path.write_text(filled + "#", encoding="utf-8")
+    assert refusal(path) == (f"{path}: is over 1 MiB", "a repo-spec is a few kilobytes; name the right file")

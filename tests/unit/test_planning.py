@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from reconciler import diffing, model, planning
+from tests.unit import builders
+
+REMOVED = f"paused by reconciler: charter is not in {builders.PATH}"
+DECLARED = f"paused by reconciler: declared paused in {builders.PATH}"
+MANAGED = f"managed by reconciler: declared in {builders.PATH}"
+
+
+def only(plan: model.Plan) -> model.Change:
+    (change,) = plan.changes
+    return change
+
+
+def test_a_charter_that_is_not_on_the_server_is_created_with_a_note_that_says_whose_it_is() -> None:
+    change = only(builders.plan([builders.schedule()], []))
+    assert (change.verb, change.reason) == (model.Verb.CREATE, model.Reason.NEW)
+    assert (change.after, change.after.note, change.live) == (builders.schedule(), MANAGED, None)
+    assert (change.charter, str(change.place)) == ("COMMUNITY", f"{builders.PATH}:3:7")
+    assert change.fields == diffing.everything(builders.schedule())
+
+
+def test_a_charter_that_is_declared_paused_is_created_paused() -> None:
+    change = only(builders.plan([builders.schedule(paused=True)], []))
+    assert (change.verb, change.after.paused, change.after.note) == (model.Verb.CREATE, True, DECLARED)
+
+
+def test_a_schedule_as_declared_is_kept() -> None:
+    plan = builders.plan([builders.schedule()], [builders.schedule(note="by hand")])
+    change = only(plan)
+    assert (change.verb, change.reason, change.fields) == (model.Verb.KEEP, model.Reason.SAME, ())
+    assert plan.steps == ()
+
+
+def test_a_schedule_that_differs_is_updated_and_keeps_its_note() -> None:
+    change = only(builders.plan([builders.schedule()], [builders.schedule(task_queue="other", note="by hand")]))
+    assert (change.verb, change.reason) == (model.Verb.UPDATE, model.Reason.DIFFERENT)
+    assert (change.after, change.after.note) == (builders.schedule(), "by hand")
+    assert [field.path for field in change.fields] == ["task_queue"]
+
+
+@pytest.mark.parametrize(
+    ("note", "reason"),
+    [
+        (REMOVED, model.Reason.RETURNED),
+        ("paused by reconciler: charter is not in another/spec.yaml", model.Reason.RETURNED),
+        (DECLARED, model.Reason.UNDECLARED_PAUSED),
+        ("maintenance until Monday", model.Reason.PAUSED_OUTSIDE),
+        ("", model.Reason.PAUSED_OUTSIDE),
+    ],
+)
+def test_a_paused_schedule_is_resumed_and_the_note_tells_why_it_was_paused(note: str, reason: model.Reason) -> None:
+    change = only(builders.plan([builders.schedule()], [builders.schedule(paused=True, note=note)]))
+    assert (change.verb, change.reason) == (model.Verb.RESUME, reason)
+    assert (change.after.paused, change.after.note) == (False, MANAGED)
+
+
+def test_a_charter_that_comes_back_different_is_resumed_and_updated_in_one_step() -> None:
+    live = builders.schedule(paused=True, note=REMOVED, task_queue="other")
+    change = only(builders.plan([builders.schedule()], [live]))
+    assert change.verb is model.Verb.RESUME
+    assert [field.path for field in change.fields] == ["task_queue", "paused"]
+
+
+def test_a_charter_that_is_declared_paused_is_paused_with_a_note() -> None:
+    change = only(builders.plan([builders.schedule(paused=True)], [builders.schedule(note=MANAGED)]))
+    assert (change.verb, change.reason) == (model.Verb.PAUSE, model.Reason.DECLARED_PAUSED)
+    assert (change.after.paused, change.after.note) == (True, DECLARED)
+
+
+def test_a_charter_that_is_declared_paused_and_is_paused_is_kept() -> None:
+    live = builders.schedule(paused=True, note="by hand")
+    change = only(builders.plan([builders.schedule(paused=True)], [live]))
+    assert (change.verb, change.after.note) == (model.Verb.KEEP, "by hand")
+
+
+def test_a_schedule_without_a_charter_is_paused_as_it_is_and_never_deleted() -> None:
+    orphan = builders.schedule(task_queue="their own", input={"a": 1})
+    change = only(builders.plan([], [orphan]))
+    assert (change.verb, change.reason) == (model.Verb.PAUSE, model.Reason.REMOVED)
+    assert change.after == dataclasses.replace(orphan, paused=True)
+    assert change.after.note == REMOVED
+    assert [field.path for field in change.fields] == ["paused"]
+    assert (change.charter, change.place) == (None, None)
+
+
+def test_a_schedule_without_a_charter_that_is_paused_already_is_kept_whoever_paused_it() -> None:
+    change = only(builders.plan([], [builders.schedule(paused=True, note="by hand")]))
+    assert (change.verb, change.reason) == (model.Verb.KEEP, model.Reason.ALREADY_PAUSED)
+    assert change.after.note == "by hand"
+
+
+def mixed(*, backwards: bool = False) -> model.Plan:
+    """Return a plan with every verb, two of most."""
+    step = -1 if backwards else 1
+    desired = [builders.schedule(name) for name in ("b-new", "a-new", "returned", "different", "same", "a-returned")]
+    found = [
+        builders.schedule("removed"),
+        builders.schedule("same"),
+        builders.schedule("different", task_queue="other"),
+        builders.schedule("returned", paused=True, note=REMOVED),
+        builders.schedule("a-removed"),
+        builders.schedule("a-returned", paused=True, note=REMOVED),
+        builders.schedule("gone", paused=True),
+    ]
+    return builders.plan(desired[::step], found[::step])
+
+
+def test_changes_come_in_the_order_of_execution_and_pauses_last_of_all_that_writes() -> None:
+    assert [(change.verb.word, change.id.removeprefix("governance:")) for change in mixed().changes] == [
+        ("create", "a-new"),
+        ("create", "b-new"),
+        ("update", "different"),
+        ("resume", "a-returned"),
+        ("resume", "returned"),
+        ("pause", "a-removed"),
+        ("pause", "removed"),
+        ("keep", "gone"),
+        ("keep", "same"),
+    ]
+    assert [mixed().count(verb) for verb in model.Verb] == [2, 1, 2, 2, 2]
+    assert len(mixed().steps) == 7
+
+
+def test_the_order_of_the_file_and_of_the_listing_does_not_count() -> None:
+    assert mixed(backwards=True) == mixed()
+
+
+def digest(desired: list[model.Schedule], found: list[model.Schedule]) -> str:
+    return builders.plan(desired, found).digest
+
+
+def test_the_digest_does_not_count_where_and_when_it_was_planned() -> None:
+    declared = builders.declaration(builders.schedule())
+    moved = model.Declaration(path="other.yaml", charters=(builders.charter(builders.schedule(), line=99),))
+    found = builders.live(builders.schedule(task_queue="other"))
+    later = {id_: dataclasses.replace(each, token=b"2", described=b"2") for id_, each in found.items()}
+    elsewhere = dataclasses.replace(builders.TARGET, address="temporal.example:7233")
+    assert planning.plan(moved, later, elsewhere).digest == planning.plan(declared, found, builders.TARGET).digest
+
+
+def test_the_digest_does_not_count_what_is_kept() -> None:
+    step, kept = builders.schedule("step"), builders.schedule("kept")
+    assert digest([step, kept], [kept]) == digest([step], [])
+
+
+@pytest.mark.parametrize(
+    ("desired", "found"),
+    [
+        (builders.schedule(), builders.schedule(task_queue="a third")),
+        (builders.schedule(task_queue="a third"), builders.schedule(task_queue="other")),
+        (builders.schedule(input={"token": "new"}), builders.schedule(task_queue="other")),
+        (builders.schedule(), builders.schedule(task_queue="other", paused=True)),
+        (builders.schedule(), None),
+        (builders.schedule("another"), builders.schedule("another", task_queue="other")),
+    ],
+)
+def test_the_digest_changes_with_every_step_and_field(desired: model.Schedule, found: model.Schedule | None) -> None:
+    first = digest([builders.schedule()], [builders.schedule(task_queue="other")])
+    assert digest([desired], [found] if found else []) != first
+
+
+@pytest.mark.parametrize("change", [{"namespace": "other"}, {"prefix": "gov:"}])
+def test_the_digest_changes_with_the_namespace_and_the_prefix(change: dict[str, str]) -> None:
+    declared = builders.declaration(builders.schedule())
+    other = dataclasses.replace(builders.TARGET, **change)
+    assert planning.plan(declared, {}, other).digest != planning.plan(declared, {}, builders.TARGET).digest
+
+
+def test_a_field_that_goes_away_and_one_that_becomes_null_have_different_digests() -> None:
+    live = [builders.schedule(input={"a": 1})]
+    assert digest([builders.schedule(input={"a": None})], live) != digest([builders.schedule()], live)
+
+
+@pytest.mark.parametrize(
+    ("schedule_id", "ours"),
+    [("governance:a", True), ("governance:", True), ("governance", False), ("Governance:a", False), ("x:a", False)],
+)
+def test_what_is_ours_begins_with_the_prefix(schedule_id: str, ours: bool) -> None:
+    assert planning.managed(schedule_id, builders.TARGET) is ours

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from reconciler import redacting
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("token", "accessToken", "ACCESS_TOKEN", "accesstoken", "GITHUB_TOKEN", "x-auth-token"),
+        *("password", "passwords", "dbPassword", "dbpassword", "PGPASSWORD", "pwd", "passphrase"),
+        *("secret", "client_secret", "clientSecrets", "key", "api_key", "apiKeys", "apikey", "APIKey", "secretkey"),
+        *("privateKey", "ssh-key-path", "credentials", "Authorization", "bearer", "dsn", "jwt", "cookie", "token2"),
+    ],
+)
+def test_names_that_sound_like_a_secret_are_known(name: str) -> None:
+    assert redacting.is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["max_tokens", "tokens", "tokenizer", "keyboard", "monkey", "author", "path", "passes", "secretary", "", "äöü"],
+)
+def test_names_that_only_look_alike_are_left(name: str) -> None:
+    assert not redacting.is_secret(name)
+
+
+def test_what_stands_under_a_secret_name_is_taken_whole_and_the_rest_is_left() -> None:
+    shown = redacting.redact({"auth": {"user": "ada", "pin": 1234}, "list": [{"apiKey": "s3cr3t", "n": 1}, "plain"]})
+    assert isinstance(shown, dict)
+    assert list(shown) == ["auth", "list"]
+    assert str(shown["auth"]).startswith("(secret, sha256:")
+    assert shown["list"][1] == "plain"
+    assert shown["list"][0]["n"] == 1
+    assert not [each for each in ("ada", "1234", "s3cr3t") if each in str(shown)]
+
+
+def test_any_name_on_the_way_to_a_value_counts() -> None:
+    assert redacting.redact("hunter2", "input", "password", "current") != "hunter2"
+    assert redacting.redact("hunter2", "input", "passage", "current") == "hunter2"
+
+
+def test_equal_secrets_have_equal_digests_and_others_differ() -> None:
+    one = redacting.redact({"b": 1, "a": 2}, "token")
+    assert redacting.redact({"a": 2, "b": 1}, "token") == one
+    assert redacting.redact({"a": 2, "b": True}, "token") != one

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from reconciler import settings
+
+
+@pytest.mark.parametrize(
+    ("text", "on"),
+    [("false", False), (" FALSE ", False), ("0", False), ("no", False), ("off", False), ("", True), ("true", True)],
+)
+def test_preview_environments_can_switch_schedules_off(text: str, on: bool) -> None:
+    assert settings.schedules_enabled({"GOVERNANCE_SCHEDULES_ENABLED": text}) is on
+    assert settings.schedules_enabled({})
+
+
+def test_credentials_are_not_shown_where_settings_are_printed() -> None:
+    given = settings.Connection(
+        environ={"TEMPORAL_API_KEY": "s3cr3t"},
+        api_key="s3cr3t",
+        grpc_meta=(("authorization", "s3cr3t"),),
+        tls=settings.Tls(cert_data="s3cr3t", key_data="s3cr3t"),
+    )
+    assert "s3cr3t" not in repr(given)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reconciler import model
+from reconciler.report import text, words
+from tests.unit import builders
+
+ESCAPE = "\x1b[31m"
+
+
+def resume(note: str) -> model.Plan:
+    return builders.plan([builders.schedule()], [builders.schedule(paused=True, note=note)])
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("plain ü ▶ 日本", "plain ü ▶ 日本"),
+        (f"{ESCAPE}red", "\\x1b[31mred"),
+        ("a\nb\r\tc\x00\x7f", "a\\nb\\r\\tc\\x00\\x7f"),
+        ("\x9b31m", "\\x9b31m"),
+        ("right\u202eto left", "right\\u202eto left"),
+        ("zero\u200bwidth\ufeff", "zero\\u200bwidth\\ufeff"),
+        ("half\ud800", "half\\ud800"),
+    ],
+)
+def test_what_a_terminal_would_obey_or_nobody_would_see_is_written_as_an_escape(raw: str, shown: str) -> None:
+    assert words.printable(raw) == shown
+
+
+def test_nothing_from_a_server_or_a_spec_reaches_the_terminal_raw() -> None:
+    hostile = f"{ESCAPE}\n+ forged  not on the server\u202e"
+    live = builders.schedule(
+        paused=True, note=hostile, task_queue=hostile, workflow=hostile, timezone=hostile, input={hostile: hostile}
+    )
+    shown = text.Text(verbose=True).plan(builders.plan([builders.schedule()], [live]))
+    assert [character for character in shown if not character.isprintable() and character != "\n"] == []
+    assert [line for line in shown.splitlines() if line.startswith("+ forged")] == []
+
+
+def test_an_id_and_a_detail_of_an_outcome_are_escaped_too() -> None:
+    change = builders.plan([builders.schedule(f"a{ESCAPE}")], []).changes[0]
+    outcome = model.Outcome(change=change, status=model.Status.FAILED, detail=f"the server said {ESCAPE}\n")
+    assert text.Text().outcome(outcome) == ("  + governance:a\\x1b[31m FAILED: the server said \\x1b[31m\\n\n")
+
+
+def test_a_long_value_is_cut_with_its_length() -> None:
+    assert words.value("x" * 398) == '"' + "x" * 398 + '"'
+    assert words.value("x" * 1000) == '"' + "x" * 399 + "… (1002 characters)"
+
+
+def test_a_field_that_a_side_does_not_have_differs_from_one_that_is_null() -> None:
+    assert (words.value(model.ABSENT), words.value(None), words.value("(none)")) == ("(none)", "null", '"(none)"')
+
+
+def test_colour_only_paints_and_changes_no_word() -> None:
+    plan = builders.plan([builders.schedule(), builders.schedule("new")], [builders.schedule(paused=True, note="why")])
+    painted, plain = text.Text(colour=True).plan(plan), text.Text().plan(plan)
+    assert "\x1b[36m▶\x1b[0m" in painted
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[\d+m", "", painted) == plain
+
+
+def test_a_resume_shows_the_note_that_a_person_left() -> None:
+    assert 'its note says: "maintenance until Monday"' in text.Text().plan(resume("maintenance until Monday"))
+    assert "note says" not in text.Text().plan(resume(""))
+
+
+def test_what_is_kept_is_listed_only_on_request() -> None:
+    plan = builders.plan([builders.schedule()], [builders.schedule()])
+    assert builders.ID not in text.Text().plan(plan)
+    assert builders.ID in text.Text(verbose=True).plan(plan)
+
+
+def outcomes(*statuses: model.Status) -> list[model.Outcome]:
+    changes = builders.plan([builders.schedule(f"n{number}") for number in range(len(statuses))], []).changes
+    return [model.Outcome(change=change, status=status) for change, status in zip(changes, statuses, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "line"),
+    [
+        ([model.Status.DONE] * 2, "Applied: 2 created, 0 updated, 0 resumed, 0 paused.\n"),
+        (
+            [model.Status.DONE, model.Status.STALE, model.Status.FAILED, model.Status.SKIPPED, model.Status.SKIPPED],
+            "Applied in part: 1 created, 0 updated, 0 resumed, 0 paused; 1 failed, 1 stale, 2 skipped."
+            " Run apply again for the rest.\n",
+        ),
+    ],
+)
+def test_the_summary_of_an_apply_counts_every_outcome(statuses: list[model.Status], line: str) -> None:
+    assert text.Text().outcomes(outcomes(*statuses)) == line
