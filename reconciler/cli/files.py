@@ -12,10 +12,12 @@ from reconciler import errors
 
 def save(path: pathlib.Path, text: str) -> None:
     """Write the file whole or not at all; raise `errors.OutputError` when it cannot be written."""
+    shown = path
     try:
         if path.exists() and not path.is_file():  # a pipe or /dev/stdout cannot be replaced
             path.write_text(text, encoding="utf-8")
             return
+        path = path.resolve()  # through a link, so that the link stays
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = pathlib.Path(name)
         try:
@@ -30,7 +32,7 @@ def save(path: pathlib.Path, text: str) -> None:
                 temporary.unlink()
             raise
     except OSError as error:
-        raise errors.OutputError(f"{path}: cannot be written: {error.strerror}", hint="name another --out") from error
+        raise errors.OutputError(f"{shown}: cannot be written: {error.strerror}", hint="name another --out") from error
 
 
 def _umask() -> int:

@@ -70,3 +70,12 @@ def test_a_folder_or_an_absent_folder_cannot_be_written(tmp_path: pathlib.Path) 
     absent = tmp_path / "absent" / "plan.json"
     assert refusal(tmp_path) == f"{tmp_path}: cannot be written: Is a directory"
     assert refusal(absent) == f"{absent}: cannot be written: No such file or directory"
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: pathlib.Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "target"
+    target.write_text("old", encoding="utf-8")
+    link.symlink_to(target)
+    files.save(link, "new")
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8") == "new"
