@@ -6,29 +6,21 @@ under names that sound like secrets leave here only as a digest.
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
-from typing import TypeAlias
 
 import deepdiff
 
-from reconciler import model, redacting
-from reconciler.timing import cron, durations
-
-_IDENTITIES = ("temporalScheduleId", "dbScheduleId")
-_BARE_ARGUMENT_KEYS = ("charter", "entrypoint", "input", *_IDENTITIES)
-
-Fields: TypeAlias = dict[str, model.Json]
+from reconciler import model, redacting, wording
 
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
     """Return what must change in `live` to make it `desired`, in the order of the spec's fields."""
-    if live == desired and same_json(live.action.arguments, desired.action.arguments):
+    desired = settled(live, desired)
+    if live == desired and same_json(*map(_values, (live.action, desired.action))):
         return ()
-    old, new = _fields(live), _fields(desired)
-    for name in _same_times(live.timing, desired.timing):
-        old.pop(name, None)
-        new.pop(name, None)
+    old, new = wording.fields(live, like=desired.timing), wording.fields(desired)
+    times = _times(live.timing, desired.timing, old, new)
     tree = deepdiff.DeepDiff(
         old,
         new,
@@ -37,8 +29,8 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
         zip_ordered_iterables=True,  # lists are compared place by place
         threshold_to_diff_deeper=0,  # else objects that share little are reported whole
     )
-    order = {name: place for place, name in enumerate(dict.fromkeys([*new, *old]))}
-    changes = [_change(level) for levels in tree.values() for level in levels]
+    order = {name: place for place, name in enumerate(dict.fromkeys([*wording.TIMES, *new, *old]))}
+    changes = [*times, *(_change(level) for levels in tree.values() for level in levels)]
     return tuple(sorted(changes, key=lambda change: (order[_root(change.path)], change.path)))
 
 
@@ -49,69 +41,50 @@ def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
     """
     return tuple(
         model.FieldChange(path=name, old=model.ABSENT, new=redacting.redact(value, name))
-        for name, value in _fields(schedule).items()
-        if name not in _IDENTITIES and value
+        for name, value in wording.fields(schedule).items()
+        if name not in wording.IDENTITIES and value
     )
 
 
-def same_json(left: tuple[model.Argument, ...], right: tuple[model.Argument, ...]) -> bool:
-    """Compare as JSON does: unlike in Python, true is not 1."""
+def same_json(left: object, right: object) -> bool:
+    """Compare decoded values as JSON does: unlike in Python, true is not 1."""
     return _canonical(left) == _canonical(right)
 
 
-def _canonical(arguments: tuple[model.Argument, ...]) -> str:
-    return json.dumps(arguments, sort_keys=True, default=repr)
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
-def _same_times(left: model.Timing, right: model.Timing) -> list[str]:
-    """Return the fields that fire alike, whatever words each side has for it."""
-    same = []
-    if left.calendars == right.calendars and left.intervals == right.intervals:
-        same.append("cron")
-    if left.exclude == right.exclude:
-        same.append("exclude")
-    return same
+def _values(action: model.Action) -> list[object]:
+    """Return the parts of an action that hold decoded values, where equal for Python is not equal for JSON."""
+    return [action.arguments, action.memo, action.search_attributes, action.summary, action.details]
 
 
-def _fields(schedule: model.Schedule) -> Fields:
-    """Return the schedule's fields in the spec's words and order; those that say nothing are left out."""
-    timing, policies, action = schedule.timing, schedule.policies, schedule.action
-    said: Fields = {
-        "cron": _one_or_many([cron.render(times) for times in (*timing.calendars, *timing.intervals)]),
-        "exclude": _one_or_many([cron.render(calendar) for calendar in timing.exclude]),
-        "timezone": timing.timezone,
-        "start_at": timing.start_at.isoformat() if timing.start_at else None,
-        "end_at": timing.end_at.isoformat() if timing.end_at else None,
-        "jitter": durations.render(timing.jitter) if timing.jitter != durations.ZERO else None,
-        "overlap": policies.overlap.value,
-        "catchup_window": durations.render(policies.catchup_window),
-        "pause_on_failure": policies.pause_on_failure or None,
-        "workflow": action.workflow,
-        "task_queue": action.task_queue,
-        "workflow_id": action.workflow_id,
-    }
-    present = {name: value for name, value in said.items() if value is not None}
-    return present | _arguments(action.arguments) | {"paused": schedule.paused}
+def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
+    """Return what shall be on the server: desired, with what the server counts and what is not declared kept.
+
+    A limit on actions that has begun to count down stays where it is; a note that nobody declares stays as well.
+    """
+    limits = (live.remaining_actions, desired.remaining_actions)
+    return dataclasses.replace(
+        desired,
+        remaining_actions=desired.remaining_actions if None in limits else min(each or 0 for each in limits),
+        note=live.note if desired.note is None else desired.note,
+    )
 
 
-def _one_or_many(texts: list[str]) -> model.Json:
-    return texts[0] if len(texts) == 1 else texts or None
-
-
-def _arguments(arguments: tuple[model.Argument, ...]) -> Fields:
-    """Return the keys of a governed workflow's one argument object; any other shape as `arguments`."""
-    values = [_shown(argument) for argument in arguments]
-    if len(values) == 1 and isinstance(values[0], Mapping):
-        bare: Fields = {key: values[0][key] for key in _BARE_ARGUMENT_KEYS if key in values[0]}
-        others = {key: value for key, value in values[0].items() if key not in bare}
-        return bare | ({"arguments": [others]} if others or not bare else {})
-    return {"arguments": values} if values else {}
-
-
-def _shown(argument: model.Argument) -> model.Json:
-    if isinstance(argument, model.Opaque):
-        return f"({argument.encoding} payload, sha256:{argument.sha256[:12]})"
-    return argument
+def _times(
+    left: model.Timing, right: model.Timing, old: wording.Fields, new: wording.Fields
+) -> list[model.FieldChange]:
+    """Take the times out of both sides and return what differs; each is a set, so it is shown whole."""
+    sides = [(name, old.pop(name, model.ABSENT), new.pop(name, model.ABSENT)) for name in wording.TIMES]
+    same = {"exclude"} if left.exclude == right.exclude else set()
+    same |= {"cron", "calendars"} if left.calendars == right.calendars else set()
+    return [
+        model.FieldChange(path=name, old=was, new=shall)
+        for name, was, shall in sides
+        if name not in same and was != shall
+    ]
 
 
 def _change(level: deepdiff.model.DiffLevel) -> model.FieldChange:

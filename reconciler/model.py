@@ -17,11 +17,12 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 
 def json_number(number: float) -> int | float:
     """Return a whole float as an int: JSON has one kind of number, and 2.0 and 2 mean the same in it."""
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
 
 
 GOVERNANCE_PREFIX = "governance:"
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
+MEMO_PREFIX = "reconciler."  # of names in a workflow's memo that are not the charter's
 PAUSED_BY_US = "paused by reconciler: "
 
 
@@ -92,13 +93,81 @@ Argument: TypeAlias = Json | Opaque
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How a failed run is tried again. What is zero or empty is left to the server, which fills nothing in."""
+
+    initial_interval: datetime.timedelta = datetime.timedelta(0)
+    backoff_coefficient: float = 0.0
+    maximum_interval: datetime.timedelta = datetime.timedelta(0)
+    maximum_attempts: int = 0
+    non_retryable_errors: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Priority:
+    """A run's place among others on its task queue; zero and empty are the server's defaults."""
+
+    key: int = 0
+    fairness_key: str = ""
+    fairness_weight: float = 0.0
+
+
+class AttributeType(enum.Enum):
+    """The type of a search attribute; values are the names in Temporal's command line."""
+
+    TEXT = "Text"
+    KEYWORD = "Keyword"
+    INT = "Int"
+    DOUBLE = "Double"
+    BOOL = "Bool"
+    DATETIME = "Datetime"
+    KEYWORD_LIST = "KeywordList"
+
+
+def attribute_type(value: Json | Opaque) -> AttributeType:
+    """Return the type that a search attribute has when only its value is given."""
+    match value:
+        case bool():
+            return AttributeType.BOOL
+        case int():
+            return AttributeType.INT
+        case float():
+            return AttributeType.DOUBLE
+        case list() | tuple():
+            return AttributeType.KEYWORD_LIST
+        case _:
+            return AttributeType.KEYWORD
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A search attribute of a run: a typed value."""
+
+    type: AttributeType
+    value: Argument
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """The workflow that a firing starts. `arguments` are decoded values, in order."""
+    """The workflow that a firing starts. `arguments` are decoded values, in order; a timeout of zero is none.
+
+    `memo` leaves out the names under `MEMO_PREFIX`, which are this tool's own. `summary` and `details` are None where
+    there are none.
+    """
 
     workflow: str
     task_queue: str
     workflow_id: str
     arguments: tuple[Argument, ...] = ()
+    execution_timeout: datetime.timedelta = datetime.timedelta(0)
+    run_timeout: datetime.timedelta = datetime.timedelta(0)
+    task_timeout: datetime.timedelta = datetime.timedelta(0)
+    retry_policy: RetryPolicy | None = None
+    memo: Mapping[str, Argument] = dataclasses.field(default_factory=dict)
+    search_attributes: Mapping[str, Attribute] = dataclasses.field(default_factory=dict)
+    priority: Priority = Priority()
+    summary: Argument = None
+    details: Argument = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +177,16 @@ class Policies:
     overlap: Overlap = Overlap.SKIP
     catchup_window: datetime.timedelta = LEAST_CATCHUP
     pause_on_failure: bool = False
+    keep_original_workflow_id: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """One Temporal schedule, desired or live.
 
-    `note` is what people see beside the state; it is written with a change and never compared.
+    `remaining_actions` is how often it may still fire, None without a limit; a desired one is where the count starts,
+    so a lower live one is no difference. `note` is what people see beside the state; None in a desired schedule
+    leaves it to the plan, which says there what it did and why.
     """
 
     id: str
@@ -122,7 +194,8 @@ class Schedule:
     action: Action
     policies: Policies = Policies()
     paused: bool = False
-    note: str = dataclasses.field(default="", compare=False)
+    remaining_actions: int | None = None
+    note: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

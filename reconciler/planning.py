@@ -43,12 +43,14 @@ def _wanted(charter: model.Charter, live: model.Live | None) -> model.Change:
     path = charter.place.path
     if live is None:
         note = _declared_note(path) if charter.schedule.paused else _managed_note(path)
-        after = dataclasses.replace(charter.schedule, note=note)
-        verb, reason, fields = model.Verb.CREATE, model.Reason.NEW, diffing.everything(after)
+        after = dataclasses.replace(charter.schedule, note=charter.schedule.note or note)
+        verb, reason, fields = model.Verb.CREATE, model.Reason.NEW, diffing.everything(charter.schedule)
     else:
         fields = diffing.diff(live.schedule, charter.schedule)
         verb, reason = _verb(live.schedule, charter.schedule, fields)
-        after = dataclasses.replace(charter.schedule, note=_note(verb, live.schedule.note, path))
+        after = diffing.settled(live.schedule, charter.schedule)
+        if charter.schedule.note is None:
+            after = dataclasses.replace(after, note=_note(verb, live.schedule.note, path))
     return model.Change(
         verb=verb,
         reason=reason,
@@ -64,7 +66,7 @@ def _verb(
     live: model.Schedule, desired: model.Schedule, fields: Iterable[model.FieldChange]
 ) -> tuple[model.Verb, model.Reason]:
     if live.paused and not desired.paused:
-        return model.Verb.RESUME, _why_paused(live.note)
+        return model.Verb.RESUME, _why_paused(live.note or "", desired.note)
     if desired.paused and not live.paused:
         return model.Verb.PAUSE, model.Reason.DECLARED_PAUSED
     if fields:
@@ -72,20 +74,21 @@ def _verb(
     return model.Verb.KEEP, model.Reason.SAME
 
 
-def _why_paused(note: str) -> model.Reason:
+def _why_paused(note: str, declared_note: str | None) -> model.Reason:
     if note.startswith(_REMOVED):
         return model.Reason.RETURNED
-    if note.startswith(_DECLARED):
+    if note.startswith(_DECLARED) or note == declared_note:
         return model.Reason.UNDECLARED_PAUSED
     return model.Reason.PAUSED_OUTSIDE
 
 
 def _unwanted(live: model.Live, path: str) -> model.Change:
+    paused = dataclasses.replace(live.schedule, paused=True, note=None)
     if live.schedule.paused:
         verb, reason, after = model.Verb.KEEP, model.Reason.ALREADY_PAUSED, live.schedule
     else:
         verb, reason = model.Verb.PAUSE, model.Reason.REMOVED
-        after = dataclasses.replace(live.schedule, paused=True, note=_REMOVED + path)
+        after = dataclasses.replace(paused, note=_REMOVED + path)
     return model.Change(
         verb=verb,
         reason=reason,
@@ -93,7 +96,7 @@ def _unwanted(live: model.Live, path: str) -> model.Change:
         live=live,
         charter=None,
         place=None,
-        fields=diffing.diff(live.schedule, after),
+        fields=diffing.diff(live.schedule, paused),
     )
 
 
@@ -109,7 +112,7 @@ def _declared_note(path: str) -> str:
     return _DECLARED + path
 
 
-def _note(verb: model.Verb, live_note: str, path: str) -> str:
+def _note(verb: model.Verb, live_note: str | None, path: str) -> str | None:
     """Return the note after a change: what is true of the state, or what stood there."""
     match verb:
         case model.Verb.RESUME:

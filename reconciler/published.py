@@ -49,6 +49,15 @@ def violations(name: Name, value: Any) -> Iterator[Violation]:
         )
 
 
+def resolved(name: Name, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema that a `$ref` within the document stands for, or the schema itself."""
+    found: Any = schema
+    while "$ref" in found:
+        steps = found["$ref"].removeprefix("#/").split("/")
+        found = functools.reduce(lambda part, step: part[step], steps, _validator(name).schema)
+    return dict(found)
+
+
 def known_keys(name: Name, *path: str) -> list[str]:
     """Return the property names that the schema gives to the object found along `path` of its own keys."""
     found: Any = _validator(name).schema

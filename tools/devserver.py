@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import temporalio.testing
 
@@ -108,6 +108,7 @@ class DevServer:
     ui_port: int | None = None
     database: pathlib.Path | None = None
     namespaces: tuple[str, ...] = ()  # beside `default`
+    search_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # name to type, in `default`
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -123,6 +124,8 @@ class DevServer:
             options += ["--db-filename", str(self.database)]
         if self.namespaces:  # each starts a worker of its own for its schedules, ten a second unless told otherwise
             options += ["--dynamic-config-value", "worker.perNamespaceWorkerStartRate=1000"]
+        for name, kind in self.search_attributes.items():
+            options += ["--search-attribute", f"{name}={kind}"]
         for namespace in self.namespaces:
             options += ["--namespace", namespace]
         self.process = subprocess.Popen(
@@ -165,10 +168,18 @@ class DevServer:
 
 
 @contextlib.contextmanager
-def running(*, ui: bool = False, namespaces: Iterable[str] = ()) -> Iterator[DevServer]:
+def running(
+    *, ui: bool = False, namespaces: Iterable[str] = (), search_attributes: Mapping[str, str] | None = None
+) -> Iterator[DevServer]:
     """Run a dev server on free ports of the loopback interface."""
     ui_port = free_port() if ui else None
-    server = DevServer(binary=provide(), port=free_port(), ui_port=ui_port, namespaces=tuple(namespaces))
+    server = DevServer(
+        binary=provide(),
+        port=free_port(),
+        ui_port=ui_port,
+        namespaces=tuple(namespaces),
+        search_attributes=search_attributes or {},
+    )
     server.start()
     try:
         yield server

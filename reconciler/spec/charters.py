@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from reconciler import model
-from reconciler.spec import rules, values
-from reconciler.timing import canonical, cron, durations
+from reconciler.spec import moments, rules, values
+from reconciler.timing import calendars, canonical, cron, durations
 
 BUILT_IN: Mapping[str, Any] = {
     "workflow": "GovernanceScheduledRunWorkflow",
     "task_queue": "scheduler-tasks",
     "overlap": model.Overlap.SKIP.value,
     "catchup_window": "10s",
-    "jitter": "0s",
     "pause_on_failure": False,
+    "keep_original_workflow_id": False,
     "paused": False,
     "input": {},
 }
@@ -45,27 +46,55 @@ def _charter(said: Mapping[str, Any], place: model.Place) -> model.Charter:
                 overlap=model.Overlap(said["overlap"]),
                 catchup_window=max(durations.parse(said["catchup_window"]), model.LEAST_CATCHUP),
                 pause_on_failure=said["pause_on_failure"],
+                keep_original_workflow_id=said["keep_original_workflow_id"],
             ),
             paused=said["paused"],
+            remaining_actions=said.get("remaining_actions"),
+            note=said.get("note"),
         ),
     )
 
 
 def _timing(said: Mapping[str, Any]) -> model.Timing:
-    texts = [said["cron"]] if isinstance(said["cron"], str) else said["cron"]
+    texts = [said["cron"]] if isinstance(said.get("cron"), str) else said.get("cron", [])
     parsed = [cron.parse(text) for text in texts]
     times = [each.times for each in parsed]
     named = next((each.timezone for each in parsed if each.timezone), "UTC")
     return model.Timing(
-        calendars=canonical.distinct(each for each in times if isinstance(each, model.Calendar)),
-        intervals=canonical.distinct(each for each in times if isinstance(each, model.Interval)),
-        jitter=durations.parse(said["jitter"]),
+        calendars=canonical.distinct(
+            [
+                *(each for each in times if isinstance(each, model.Calendar)),
+                *(calendars.parse(fields) for fields in said.get("calendars", [])),
+            ]
+        ),
+        intervals=canonical.distinct(
+            [
+                *(each for each in times if isinstance(each, model.Interval)),
+                *(
+                    model.Interval(every=durations.parse(each["every"]), offset=_duration(each, "offset"))
+                    for each in said.get("intervals", [])
+                ),
+            ]
+        ),
+        exclude=canonical.distinct(calendars.parse(fields, excludes=True) for fields in said.get("exclude", [])),
+        start_at=_moment(said, "start_at"),
+        end_at=_moment(said, "end_at"),
+        jitter=_duration(said, "jitter"),
         timezone=said.get("timezone", named),
     )
 
 
+def _moment(said: Mapping[str, Any], key: str) -> datetime.datetime | None:
+    return moments.parse(said[key]) if key in said else None
+
+
+def _duration(said: Mapping[str, Any], key: str) -> datetime.timedelta:
+    return durations.parse(said[key]) if key in said else durations.ZERO
+
+
 def _action(said: Mapping[str, Any], schedule_id: str) -> model.Action:
     """Return the action; the workflow's one argument carries both identities, as a user's schedule does."""
+    priority = said.get("priority", {})
     return model.Action(
         workflow=said["workflow"],
         task_queue=said["task_queue"],
@@ -79,4 +108,33 @@ def _action(said: Mapping[str, Any], schedule_id: str) -> model.Action:
                 "input": said["input"],
             },
         ),
+        execution_timeout=_duration(said, "execution_timeout"),
+        run_timeout=_duration(said, "run_timeout"),
+        task_timeout=_duration(said, "task_timeout"),
+        retry_policy=_retry_policy(said["retry_policy"]) if "retry_policy" in said else None,
+        memo=said.get("memo", {}),
+        search_attributes={name: _attribute(each) for name, each in said.get("search_attributes", {}).items()},
+        priority=model.Priority(
+            key=priority.get("key", 0),
+            fairness_key=priority.get("fairness_key", ""),
+            fairness_weight=priority.get("fairness_weight", 0.0),
+        ),
+        summary=said.get("static_summary"),
+        details=said.get("static_details"),
     )
+
+
+def _retry_policy(said: Mapping[str, Any]) -> model.RetryPolicy:
+    return model.RetryPolicy(
+        initial_interval=_duration(said, "initial_interval"),
+        backoff_coefficient=said.get("backoff_coefficient", 0.0),
+        maximum_interval=_duration(said, "maximum_interval"),
+        maximum_attempts=said.get("maximum_attempts", 0),
+        non_retryable_errors=tuple(sorted(set(said.get("non_retryable_errors", [])))),
+    )
+
+
+def _attribute(said: Any) -> model.Attribute:
+    if isinstance(said, dict):
+        return model.Attribute(type=model.AttributeType(said["type"]), value=said["value"])
+    return model.Attribute(type=model.attribute_type(said), value=said)

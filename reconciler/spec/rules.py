@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import zoneinfo
 from collections.abc import Callable, Iterator
 
 from reconciler import model
-from reconciler.spec import problems, values
-from reconciler.timing import cron, durations
+from reconciler.spec import moments, problems, values
+from reconciler.timing import calendars, cron, durations
 
 DEFAULTS: values.Path = ("governance", "defaults")
 SCHEDULES: values.Path = ("governance", "schedules")
@@ -17,14 +18,18 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every rule that is broken; what has the wrong shape is left to the schema."""
     defaults = value_at(document, DEFAULTS)
     default_zone = defaults.get("timezone") if isinstance(defaults, dict) else None
-    yield from _words(document, DEFAULTS)
+    for part in (_words, _calendars, _attributes):
+        yield from part(document, DEFAULTS)
+    yield from _ends(document, DEFAULTS, None)
     schedules = value_at(document, SCHEDULES)
     named: dict[str, model.Place] = {}
     for index, charter in enumerate(schedules if isinstance(schedules, list) else []):
         at: values.Path = (*SCHEDULES, index)
         if isinstance(charter, dict):
             yield from _name(document, at, charter, named)
-            yield from _words(document, at)
+            for part in (_words, _calendars, _intervals, _attributes):
+                yield from part(document, at)
+            yield from _ends(document, at, defaults)
             yield from _crons(document, at, charter.get("timezone", default_zone))
 
 
@@ -59,24 +64,35 @@ def _name(
 
 
 def _words(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
-    """Durations and time zones, in a charter or in the defaults."""
-    checks: dict[str, Callable[[str], None]] = {
-        "timezone": _timezone,
-        "catchup_window": _not_negative,
-        "jitter": _not_negative,
-    }
-    for key, look in checks.items():
-        text = value_at(document, (*at, key))
-        if isinstance(text, str) and text:
+    """What is text in the schema and more than text in its meaning, in a charter or in the defaults."""
+    for path, look in _CHECKS:
+        for place, text in _texts(document, (*at, *path)):
             try:
                 look(text)
             except ValueError as error:
-                yield problems.Problem(place=document.places[(*at, key)], message=f"{key!r}: {error}")
+                yield problems.Problem(place=place, message=f"{path[-1]!r}: {error}")
+
+
+def _texts(document: values.Document, at: values.Path) -> Iterator[tuple[model.Place, str]]:
+    """Yield the texts at a path, in which `*` stands for every entry of a list."""
+    if "*" in at:
+        before, after = at[: at.index("*")], at[at.index("*") + 1 :]
+        entries = value_at(document, before)
+        for index in range(len(entries) if isinstance(entries, list) else 0):
+            yield from _texts(document, (*before, index, *after))
+        return
+    text = value_at(document, at)
+    if isinstance(text, str) and text:
+        yield document.places[at], text
 
 
 def _not_negative(text: str) -> None:
     if durations.parse(text) < durations.ZERO:
         raise ValueError(f"{text!r} is negative; write 0s or more")
+
+
+def _moment(text: str) -> None:
+    moments.parse(text)
 
 
 def _timezone(name: str) -> None:
@@ -86,6 +102,122 @@ def _timezone(name: str) -> None:
         near = problems.nearest(name, zoneinfo.available_timezones())
         advice = f"did you mean {near!r}?" if near else "write an IANA name such as Europe/Berlin"
         raise ValueError(f"{name!r} is not a time zone; {advice}") from None
+
+
+_CHECKS: tuple[tuple[values.Path, Callable[[str], None]], ...] = (
+    (("timezone",), _timezone),
+    (("start_at",), _moment),
+    (("end_at",), _moment),
+    (("jitter",), _not_negative),
+    (("catchup_window",), _not_negative),
+    (("execution_timeout",), _not_negative),
+    (("run_timeout",), _not_negative),
+    (("task_timeout",), _not_negative),
+    (("retry_policy", "initial_interval"), _not_negative),
+    (("retry_policy", "maximum_interval"), _not_negative),
+    (("intervals", "*", "every"), _not_negative),
+    (("intervals", "*", "offset"), _not_negative),
+)
+
+
+def _ends(document: values.Document, at: values.Path, defaults: values.Value) -> Iterator[problems.Problem]:
+    """The end must come after the start, whichever of them is inherited."""
+    entry = value_at(document, at)
+    said = {**(defaults if isinstance(defaults, dict) else {}), **(entry if isinstance(entry, dict) else {})}
+    start, end = said.get("start_at"), said.get("end_at")
+    place = document.places.get((*at, "end_at")) or document.places.get((*at, "start_at"))
+    if place is None or not isinstance(start, str) or not isinstance(end, str):
+        return
+    try:
+        ordered = moments.parse(start) <= moments.parse(end)
+    except ValueError:  # told at its own place
+        return
+    if not ordered:
+        yield problems.Problem(place=place, message=f"the end {end} is before the start {start}", hint="swap them")
+
+
+def _intervals(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    entries = value_at(document, (*at, "intervals"))
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        path: values.Path = (*at, "intervals", index)
+        every, offset = (_duration(entry.get(key)) if isinstance(entry, dict) else None for key in ("every", "offset"))
+        if every is not None and every < _LEAST_INTERVAL:
+            hint = "use at least 1s"
+            yield problems.Problem(
+                place=document.places[(*path, "every")], message="the interval is shorter than a second", hint=hint
+            )
+        elif every is not None and offset is not None and offset >= every:
+            hint = "use 0s up to the interval"
+            yield problems.Problem(
+                place=document.places[(*path, "offset")], message="the offset is not below the interval", hint=hint
+            )
+
+
+_LEAST_INTERVAL = datetime.timedelta(seconds=1)
+
+
+def _duration(text: values.Value) -> datetime.timedelta | None:
+    try:
+        return durations.parse(text) if isinstance(text, str) else None
+    except ValueError:  # told at its own place
+        return None
+
+
+def _calendars(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """Every field of every calendar must be one that Temporal takes."""
+    for key in ("calendars", "exclude"):
+        entries = value_at(document, (*at, key))
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            for name in calendars.FIELDS.keys() & (entry if isinstance(entry, dict) else {}):
+                yield from _calendar_field(document, (*at, key, index, name), name)
+
+
+def _calendar_field(document: values.Document, at: values.Path, name: str) -> Iterator[problems.Problem]:
+    said = value_at(document, at)
+    parts = [(at, said)] if not isinstance(said, list) else [((*at, index), part) for index, part in enumerate(said)]
+    for path, part in parts:
+        if isinstance(part, (int, str)) and not isinstance(part, bool):
+            try:
+                calendars.numbers(name, part)
+            except cron.CronError as error:
+                place = _inside(document, path, error.offset)
+                yield problems.Problem(place=place, message=error.message, hint=error.hint)
+
+
+def _attributes(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """A search attribute's value must fit its type."""
+    entries = value_at(document, (*at, "search_attributes"))
+    for name, entry in (entries if isinstance(entries, dict) else {}).items():
+        if isinstance(entry, dict) and isinstance(entry.get("type"), str):
+            wrong = _unfit(str(entry["type"]), entry.get("value"))
+            if wrong:
+                place = document.places[(*at, "search_attributes", name, "value")]
+                yield problems.Problem(place=place, message=f"{name!r}: {wrong}")
+
+
+def _unfit(named: str, value: values.Value) -> str:
+    """Say why a value is none of the type; empty when it is."""
+    if named not in _FITTING or value is None:
+        return ""
+    if not isinstance(value, _FITTING[named]) or (isinstance(value, bool) and named != "Bool"):
+        return f"the value is no {named}"
+    if named == "Datetime":
+        try:
+            moments.parse(str(value))
+        except ValueError as error:
+            return str(error)
+    return ""
+
+
+_FITTING: dict[str, type | tuple[type, ...]] = {
+    "Text": str,
+    "Keyword": str,
+    "Int": int,
+    "Double": (int, float),
+    "Bool": bool,
+    "Datetime": str,
+    "KeywordList": list,
+}
 
 
 def _crons(document: values.Document, at: values.Path, zone: values.Value) -> Iterator[problems.Problem]:

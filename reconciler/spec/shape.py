@@ -42,12 +42,22 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
         case "required":
             for key in violation.wanted:
                 if key not in violation.got:
-                    hint = f"add {key}: {_first_sentence(violation.schema['properties'][key])}"
-                    yield problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
+                    yield _missing(violation, key, key, at, place)
+        case "anyOf":
+            keys = [branch["required"][0] for branch in violation.wanted]
+            yield _missing(violation, keys[0], " or ".join([", ".join(keys[:-1]), keys[-1]]), at, place)
         case _:
             name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at)
             message, hint = _sentence(violation, name)
             yield problems.Problem(place=place, message=message, hint=hint)
+
+
+def _missing(
+    violation: published.Violation, key: str, keys: str, at: values.Path, place: model.Place
+) -> problems.Problem:
+    described = published.resolved("repo-spec", violation.schema["properties"][key])
+    hint = f"add {keys}: {_first_sentence(described)}"
+    return problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
 
 
 def unknown_key(key: str, place: model.Place, known: list[str], owner: str) -> problems.Problem:
@@ -90,8 +100,10 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
             return f"{name} is empty", _example(schema)
         case "maxLength":
             return f"{name} is longer than {wanted} characters", "shorten it"
-        case "uniqueItems":
-            return f"{name} has the same entry twice", "remove one of them"
+        case "minimum":
+            return f"{name} is {_short(got)}, below {wanted}", _example(schema)
+        case "maximum":
+            return f"{name} is {_short(got)}, above {wanted}", _example(schema)
         case other:
             return f"{name} does not satisfy {other}: {wanted}", _example(schema)
 

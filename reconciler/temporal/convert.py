@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import json
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Literal, TypeVar
 
 import google.protobuf.duration_pb2
+import google.protobuf.message
 import google.protobuf.timestamp_pb2
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
@@ -16,10 +15,12 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
 from reconciler import diffing, model
+from reconciler.temporal import payloads
 from reconciler.timing import canonical, ranges
 
+T = TypeVar("T")
+
 UNSET_CATCHUP = datetime.timedelta(days=365)
-DEPTH_LIMIT = 120  # levels of an argument that is compared; a spec has fewer
 
 _OVERLAPS = {
     model.Overlap.SKIP: enums_pb2.SCHEDULE_OVERLAP_POLICY_SKIP,
@@ -32,24 +33,20 @@ _OVERLAPS = {
 _OVERLAP_WORDS = {proto: overlap for overlap, proto in _OVERLAPS.items()} | {
     enums_pb2.SCHEDULE_OVERLAP_POLICY_UNSPECIFIED: model.Overlap.SKIP
 }
+_TEXTS: tuple[Literal["summary"], Literal["details"]] = ("summary", "details")
 _FIELDS = ("second", "minute", "hour", "day_of_month", "month", "day_of_week", "year")
 
 
 def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
     """Return what a described schedule means, in canonical form."""
-    start = proto.action.start_workflow
     return model.Schedule(
         id=schedule_id,
         timing=_timing(proto.spec),
-        action=model.Action(
-            workflow=start.workflow_type.name,
-            task_queue=start.task_queue.name,
-            workflow_id=start.workflow_id,
-            arguments=tuple(map(_argument, start.input.payloads)),
-        ),
+        action=_action(proto.action.start_workflow),
         policies=_policies(proto.policies),
         paused=proto.state.paused,
-        note=proto.state.notes,
+        remaining_actions=proto.state.remaining_actions if proto.state.limited_actions else None,
+        note=proto.state.notes or None,
     )
 
 
@@ -71,13 +68,16 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     if _policies(proto.policies) != schedule.policies or not proto.policies.HasField("catchup_window"):
         _edit_policies(proto.policies, schedule.policies)
     proto.state.paused = schedule.paused
-    proto.state.notes = schedule.note
+    proto.state.notes = schedule.note or ""
+    proto.state.limited_actions = schedule.remaining_actions is not None
+    proto.state.remaining_actions = schedule.remaining_actions or 0
 
 
 def _edit_policies(proto: schedule_pb2.SchedulePolicies, policies: model.Policies) -> None:
     proto.overlap_policy = _OVERLAPS[policies.overlap]
     proto.catchup_window.FromTimedelta(policies.catchup_window)
     proto.pause_on_failure = policies.pause_on_failure
+    proto.keep_original_workflow_id = policies.keep_original_workflow_id
 
 
 def _timing(spec: schedule_pb2.ScheduleSpec) -> model.Timing:
@@ -113,48 +113,50 @@ def _policies(proto: schedule_pb2.SchedulePolicies) -> model.Policies:
         overlap=_OVERLAP_WORDS[proto.overlap_policy],
         catchup_window=max(window, model.LEAST_CATCHUP),
         pause_on_failure=proto.pause_on_failure,
+        keep_original_workflow_id=proto.keep_original_workflow_id,
     )
 
 
-def _argument(payload: common_pb2.Payload) -> model.Argument:
-    """Decode a JSON payload; whatever else it is stays opaque, known by its encoding and bytes."""
-    encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
-    if encoding == "binary/null":
-        return None
-    if encoding in {"json/plain", "json/protobuf"}:
-        try:
-            return _as_json_means(json.loads(payload.data))
-        except (ValueError, RecursionError):  # not JSON that can be compared: known by its bytes
-            encoding = f"malformed {encoding}"
-    digest = hashlib.sha256(payload.SerializeToString(deterministic=True)).hexdigest()
-    return model.Opaque(encoding=encoding or "raw", sha256=digest)
+def _action(start: workflow_pb2.NewWorkflowExecutionInfo) -> model.Action:
+    return model.Action(
+        workflow=start.workflow_type.name,
+        task_queue=start.task_queue.name,
+        workflow_id=start.workflow_id,
+        arguments=tuple(map(payloads.read, start.input.payloads)),
+        execution_timeout=start.workflow_execution_timeout.ToTimedelta(),
+        run_timeout=start.workflow_run_timeout.ToTimedelta(),
+        task_timeout=start.workflow_task_timeout.ToTimedelta(),
+        retry_policy=_retry_policy(start.retry_policy) if start.HasField("retry_policy") else None,
+        memo={name: payloads.read(each) for name, each in start.memo.fields.items() if _is_declarable(name)},
+        search_attributes={
+            name: payloads.read_attribute(each) for name, each in start.search_attributes.indexed_fields.items()
+        },
+        priority=model.Priority(
+            key=start.priority.priority_key,
+            fairness_key=start.priority.fairness_key,
+            fairness_weight=start.priority.fairness_weight,
+        ),
+        summary=_text(start, "summary"),
+        details=_text(start, "details"),
+    )
 
 
-def _as_json_means(value: model.Json, depth: int = 0) -> model.Json:
-    """Return the value with its numbers in one form, whichever way an SDK wrote them.
-
-    Raises ValueError for what no JSON document holds (NaN, infinity) and for nesting that nobody compares.
-    """
-    if depth > DEPTH_LIMIT:
-        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
-    match value:
-        case float() if not math.isfinite(value):
-            raise ValueError(f"{value} is not a JSON number")
-        case float():
-            return model.json_number(value)
-        case dict():
-            return {name: _as_json_means(inner, depth + 1) for name, inner in value.items()}
-        case list():
-            return [_as_json_means(inner, depth + 1) for inner in value]
-        case _:
-            return value
+def _is_declarable(memo_name: str) -> bool:
+    return not memo_name.startswith(model.MEMO_PREFIX)
 
 
-def _payload(argument: model.Argument) -> common_pb2.Payload:
-    if isinstance(argument, model.Opaque):
-        raise TypeError("an opaque argument is only ever kept, never written")
-    text = json.dumps(argument, ensure_ascii=False, separators=(",", ":"))
-    return common_pb2.Payload(metadata={"encoding": b"json/plain"}, data=text.encode())
+def _text(start: workflow_pb2.NewWorkflowExecutionInfo, name: Literal["summary", "details"]) -> model.Argument:
+    return payloads.read(getattr(start.user_metadata, name)) if start.user_metadata.HasField(name) else None
+
+
+def _retry_policy(proto: common_pb2.RetryPolicy) -> model.RetryPolicy:
+    return model.RetryPolicy(
+        initial_interval=proto.initial_interval.ToTimedelta(),
+        backoff_coefficient=proto.backoff_coefficient,
+        maximum_interval=proto.maximum_interval.ToTimedelta(),
+        maximum_attempts=proto.maximum_attempts,
+        non_retryable_errors=tuple(sorted(set(proto.non_retryable_error_types))),
+    )
 
 
 def _edit_spec(spec: schedule_pb2.ScheduleSpec, timing: model.Timing) -> None:
@@ -194,11 +196,67 @@ def _structured(calendar: model.Calendar) -> schedule_pb2.StructuredCalendarSpec
 
 
 def _edit_action(start: workflow_pb2.NewWorkflowExecutionInfo, action: model.Action) -> None:
+    live = _action(start)
     start.workflow_id = action.workflow_id
     start.workflow_type.name = action.workflow
     start.task_queue.name = action.task_queue
-    if not diffing.same_json(tuple(map(_argument, start.input.payloads)), action.arguments):
-        _replace(start.input.payloads, map(_payload, action.arguments))
+    if not diffing.same_json(live.arguments, action.arguments):
+        _replace(start.input.payloads, map(payloads.make, action.arguments))
+    for name in ("execution_timeout", "run_timeout", "task_timeout"):
+        if getattr(live, name) != getattr(action, name):
+            _edit_duration(start, f"workflow_{name}", getattr(action, name))
+    if live.retry_policy != action.retry_policy:
+        _edit_retry_policy(start, action.retry_policy)
+    _edit_map(start.memo.fields, live.memo, action.memo, payloads.make)
+    _edit_map(
+        start.search_attributes.indexed_fields,
+        live.search_attributes,
+        action.search_attributes,
+        payloads.make_attribute,
+    )
+    if live.priority != action.priority:
+        start.priority.priority_key = action.priority.key
+        start.priority.fairness_key = action.priority.fairness_key
+        start.priority.fairness_weight = action.priority.fairness_weight
+    for name in _TEXTS:
+        if not diffing.same_json(getattr(live, name), getattr(action, name)):
+            start.user_metadata.ClearField(name)
+            if getattr(action, name) is not None:
+                getattr(start.user_metadata, name).CopyFrom(payloads.make(getattr(action, name)))
+
+
+def _edit_duration(message: google.protobuf.message.Message, name: str, value: datetime.timedelta) -> None:
+    message.ClearField(name)
+    if value:
+        getattr(message, name).FromTimedelta(value)
+
+
+def _edit_retry_policy(start: workflow_pb2.NewWorkflowExecutionInfo, policy: model.RetryPolicy | None) -> None:
+    if policy is None:
+        start.ClearField("retry_policy")
+        return
+    proto = start.retry_policy
+    proto.SetInParent()
+    _edit_duration(proto, "initial_interval", policy.initial_interval)
+    proto.backoff_coefficient = policy.backoff_coefficient
+    _edit_duration(proto, "maximum_interval", policy.maximum_interval)
+    proto.maximum_attempts = policy.maximum_attempts
+    _replace(proto.non_retryable_error_types, policy.non_retryable_errors)
+
+
+def _edit_map(
+    proto: MutableMapping[str, common_pb2.Payload],
+    live: Mapping[str, T],
+    wanted: Mapping[str, T],
+    make: Callable[[T], common_pb2.Payload],
+) -> None:
+    """Write the entries that differ and drop those that nobody wants; `live` names the ones that are ours."""
+    for name in live:
+        if name not in wanted:
+            del proto[name]
+    for name, value in wanted.items():
+        if name not in live or not diffing.same_json(live[name], value):
+            proto[name].CopyFrom(make(value))
 
 
 def _replace(repeated: object, items: Iterable[object]) -> None:

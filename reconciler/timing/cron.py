@@ -32,6 +32,7 @@ _SPACE = " \t\n\v\f\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000" 
 _WORD = re.compile(f"[^{_SPACE}]+")
 _EDGES = re.compile(f"^[{_SPACE}]+|[{_SPACE}]+$")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+_LAST_OR_NEAREST = re.compile(r"(?:[0-9]*|[a-z]{3})-?[lw]{1,2}(?:-[0-9]+)?", re.ASCII | re.IGNORECASE)
 _ZONE = re.compile(r"(?:CRON_)?TZ=([^ ]*) ")
 
 
@@ -146,7 +147,7 @@ def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
         )
     sets: dict[Field, tuple[int, ...]] = {SECOND: (0,), YEAR: ()}
     for field, (word, start) in zip(layout, words, strict=True):
-        sets[field] = _numbers(word, field, (offset or 0) + start)
+        sets[field] = numbers(word, field, (offset or 0) + start)
     return model.Calendar(
         second=sets[SECOND],
         minute=sets[MINUTE],
@@ -164,7 +165,8 @@ def comment(text: str) -> str:
     return text.strip().encode()[:COMMENT_LIMIT].decode(errors="ignore")
 
 
-def _numbers(word: str, field: Field, offset: int) -> tuple[int, ...]:
+def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
+    """Return the numbers that one field's text names; empty for every year. `offset` is where errors count from."""
     if word == "*" and field is YEAR:
         return ()
     found: set[int] = set()
@@ -188,14 +190,14 @@ def _part(part: str, field: Field, offset: int) -> set[int]:
     else:
         start = _value(span, field, offset)
         end = field.highest if slash else start
-    numbers = set(range(start, end + 1, step))
-    return _sundays(numbers, start, step) if field is DAY_OF_WEEK else numbers
+    found = set(range(start, end + 1, step))
+    return _sundays(found, start, step) if field is DAY_OF_WEEK else found
 
 
-def _sundays(numbers: set[int], start: int, step: int) -> set[int]:
+def _sundays(days: set[int], start: int, step: int) -> set[int]:
     """Turn day 7 into day 0, but for `1-7`, where the server loses it."""
     lost = start == 1 and step == 1
-    return {0 if day == 7 else day for day in numbers if not (lost and day == 7)}
+    return {0 if day == 7 else day for day in days if not (lost and day == 7)}
 
 
 def _step(text: str, field: Field, offset: int) -> int:
@@ -225,7 +227,7 @@ def _value(text: str, field: Field, offset: int) -> int:
 def _hint_for(text: str, field: Field) -> str:
     if "?" in text:
         return "Temporal has no '?': write *"
-    if field in (DAY_OF_MONTH, DAY_OF_WEEK) and re.search("[LWlw]", text):
+    if field in (DAY_OF_MONTH, DAY_OF_WEEK) and _LAST_OR_NEAREST.fullmatch(text):
         return "Temporal has no 'L' or 'W': name the days themselves"
     return ""
 
@@ -256,10 +258,11 @@ def render(times: model.Calendar | model.Interval) -> str:
     if isinstance(times, model.Interval):
         every = f"@every {durations.render(times.every)}"
         return every + (f"/{durations.render(times.offset)}" if times.offset else "")
-    return times.comment if _says(times.comment, times) else _fields(times)
+    return times.comment if says(times.comment, times) else _fields(times)
 
 
-def _says(text: str, calendar: model.Calendar) -> bool:
+def says(text: str, calendar: model.Calendar) -> bool:
+    """Tell whether `text` is a cron that means this calendar."""
     if not text:
         return False
     try:
@@ -270,21 +273,22 @@ def _says(text: str, calendar: model.Calendar) -> bool:
 
 def _fields(calendar: model.Calendar) -> str:
     words = [
-        _field_text(calendar.minute, MINUTE),
-        _field_text(calendar.hour, HOUR),
-        _field_text(calendar.day_of_month, DAY_OF_MONTH),
-        _field_text(calendar.month, MONTH),
-        _field_text(calendar.day_of_week, DAY_OF_WEEK),
+        field_text(calendar.minute, MINUTE),
+        field_text(calendar.hour, HOUR),
+        field_text(calendar.day_of_month, DAY_OF_MONTH),
+        field_text(calendar.month, MONTH),
+        field_text(calendar.day_of_week, DAY_OF_WEEK),
     ]
-    year = _field_text(calendar.year, YEAR) if calendar.year else "*"
+    year = field_text(calendar.year, YEAR) if calendar.year else "*"
     if calendar.second != (0,):
-        words = [_field_text(calendar.second, SECOND), *words, year]
+        words = [field_text(calendar.second, SECOND), *words, year]
     elif calendar.year:
         words.append(year)
     return " ".join(words)
 
 
-def _field_text(numbers: tuple[int, ...], field: Field) -> str:
+def field_text(numbers: tuple[int, ...], field: Field) -> str:
+    """Return the shortest usual text of a field that is neither empty nor every year, `(none)` for one that is."""
     if not numbers:
         return "(none)"
     highest = 6 if field is DAY_OF_WEEK else field.highest

@@ -69,7 +69,6 @@ async def test_a_created_schedule_reads_back_as_it_was_declared(live: adapter.Sc
     await live.create(wanted)
     read = (await found(live)).schedule
     assert read == wanted
-    assert read.note == "by the contract"
 
 
 async def test_the_cron_text_survives_as_the_calendars_comment(live: adapter.Schedules) -> None:
@@ -98,7 +97,6 @@ async def test_an_update_changes_everything_in_one_write(live: adapter.Schedules
     await live.update(before, wanted)
     after = await found(live)
     assert after.schedule == wanted
-    assert after.schedule.note == "after"
     assert after.token != before.token
 
 
@@ -125,16 +123,13 @@ async def test_a_field_that_the_model_does_not_know_survives_an_update(
     raw: remote.Raw, live: adapter.Schedules
 ) -> None:
     proto = remote.proto_of(remote.schedule())
-    proto.state.limited_actions = True
-    proto.state.remaining_actions = 7
-    proto.action.start_workflow.workflow_run_timeout.FromTimedelta(datetime.timedelta(hours=1))
-    proto.action.start_workflow.memo.fields["team"].data = b'"platform"'
+    proto.action.start_workflow.header.fields["trace"].data = b'"on"'
+    proto.action.start_workflow.memo.fields["reconciler.owner"].data = b'"platform"'
     await raw.create(ID, proto)
     await live.update(await found(live), remote.schedule(cron="20 * * * *"))
     after = (await raw.describe(ID)).schedule
-    assert after.state.remaining_actions == 7
-    assert after.action.start_workflow.workflow_run_timeout.ToTimedelta() == datetime.timedelta(hours=1)
-    assert after.action.start_workflow.memo.fields["team"].data == b'"platform"'
+    assert after.action.start_workflow.header.fields["trace"].data == b'"on"'
+    assert after.action.start_workflow.memo.fields["reconciler.owner"].data == b'"platform"'
     assert (await found(live)).schedule == remote.schedule(cron="20 * * * *")
 
 

@@ -149,7 +149,7 @@ async def test_a_schedule_that_moved_since_the_plan_is_stale_and_left_as_it_is(r
         assert "cron, paused" in detail
         live = await server.schedules.describe("governance:alpha")
         assert live is not None
-        assert live.schedule == remote.schedule(paused=True)
+        assert live.schedule == remote.schedule(paused=True, note="managed by reconciler: declared in spec.yaml")
 
 
 async def test_an_id_that_somebody_took_since_the_plan_is_stale(

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler import model
+from reconciler import diffing, model
 from reconciler.timing import canonical
 
 SECOND = datetime.timedelta(seconds=1)
@@ -79,8 +79,31 @@ timings = st.builds(
     jitter=durations,
     timezone=st.sampled_from(("UTC", "Europe/Berlin", "Asia/Tokyo")),
 )
+whole_seconds = st.one_of(st.just(datetime.timedelta(0)), st.integers(1, 10**6).map(lambda n: n * SECOND))
+retry_policies = st.none() | st.builds(
+    model.RetryPolicy,
+    initial_interval=whole_seconds,
+    backoff_coefficient=st.sampled_from((0.0, 1.0, 1.5, 2.0)),
+    maximum_interval=whole_seconds,
+    maximum_attempts=st.integers(0, 5),
+    non_retryable_errors=st.sets(words, max_size=2).map(lambda found: tuple(sorted(found))),
+)
+attributes = st.one_of(
+    st.builds(model.Attribute, type=st.just(model.AttributeType.KEYWORD), value=words),
+    st.builds(model.Attribute, type=st.just(model.AttributeType.TEXT), value=words),
+    st.builds(model.Attribute, type=st.just(model.AttributeType.INT), value=st.integers(-100, 100)),
+    st.builds(model.Attribute, type=st.just(model.AttributeType.BOOL), value=st.booleans()),
+    st.builds(model.Attribute, type=st.just(model.AttributeType.KEYWORD_LIST), value=st.lists(words, max_size=2)),
+)
+priorities = st.builds(
+    model.Priority,
+    key=st.integers(0, 5),
+    fairness_key=st.sampled_from(("", "tenant")),
+    fairness_weight=st.sampled_from((0.0, 0.5, 2.0)),
+)
 policies = st.builds(
     model.Policies,
+    keep_original_workflow_id=st.booleans(),
     overlap=st.sampled_from(model.Overlap),
     catchup_window=durations.map(lambda window: max(window, model.LEAST_CATCHUP)),
     pause_on_failure=st.booleans(),
@@ -103,10 +126,34 @@ def schedules(
         model.Schedule,
         id=ids,
         timing=timings,
-        action=st.builds(model.Action, workflow=words, task_queue=words, workflow_id=words, arguments=arguments),
+        action=st.builds(
+            model.Action,
+            workflow=words,
+            task_queue=words,
+            workflow_id=words,
+            arguments=arguments,
+            execution_timeout=whole_seconds,
+            run_timeout=whole_seconds,
+            task_timeout=whole_seconds,
+            retry_policy=retry_policies,
+            memo=st.dictionaries(keys, json_values, max_size=2),
+            search_attributes=st.dictionaries(words, attributes, max_size=2),
+            priority=priorities,
+            summary=st.none() | words,
+            details=st.none() | words,
+        ),
         policies=policies,
         paused=st.booleans(),
-        note=st.one_of(st.text(max_size=8), st.just(f"{model.PAUSED_BY_US}charter is not in {PATH}")),
+        remaining_actions=st.none() | st.integers(0, 100),
+        note=st.one_of(st.none(), words, st.just(f"{model.PAUSED_BY_US}charter is not in {PATH}")),
+    )
+
+
+def identical(left: model.Schedule, right: model.Schedule) -> bool:
+    """Tell whether two schedules are equal in Python's eyes and in JSON's, for which true is not 1."""
+    return left == right and all(
+        diffing.same_json(getattr(left.action, name), getattr(right.action, name))
+        for name in ("arguments", "memo", "search_attributes")
     )
 
 
@@ -119,7 +166,9 @@ def near_schedules(draw: st.DrawFn) -> tuple[model.Schedule, model.Schedule]:
     """Return two schedules of one id that differ in few of their parts, or in none."""
     left = draw(any_schedule)
     other = draw(schedules(st.just(left.id)))
-    kept = {name: draw(st.booleans()) for name in ("timing", "action", "policies", "paused")}
+    kept = {
+        name: draw(st.booleans()) for name in ("timing", "action", "policies", "paused", "remaining_actions", "note")
+    }
     parts = {name: getattr(left if keep else other, name) for name, keep in kept.items()}
     return left, model.Schedule(id=left.id, **parts)
 

@@ -36,7 +36,9 @@ def test_a_plan_pauses_what_nobody_wants_and_changes_nothing_else_of_it(sides: S
     found = after(live, plan(desired, live))
     wanted = {each.id for each in desired}
     unwanted = [each for each in live if each.id not in wanted]
-    assert [found[each.id] for each in unwanted] == [dataclasses.replace(each, paused=True) for each in unwanted]
+    assert [dataclasses.replace(found[each.id], note=each.note) for each in unwanted] == [
+        dataclasses.replace(each, paused=True) for each in unwanted
+    ]
     assert set(found) == wanted | {each.id for each in unwanted}
 
 

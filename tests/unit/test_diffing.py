@@ -21,16 +21,19 @@ def changes(live: model.Schedule, desired: model.Schedule) -> list[tuple[str, An
     [
         ({"calendars": (builders.calendar("5 * * * *"),)}, ("cron", "0 * * * *", "5 * * * *")),
         ({"calendars": ()}, ("cron", "0 * * * *", ABSENT)),
-        ({"intervals": (builders.interval("@every 6h"),)}, ("cron", "0 * * * *", ["0 * * * *", "@every 6h"])),
-        ({"exclude": (builders.calendar("0 0 * * *"),)}, ("exclude", ABSENT, "0 0 * * *")),
+        ({"intervals": (builders.interval("@every 6h"),)}, ("intervals", ABSENT, [{"every": "6h"}])),
+        (
+            {"exclude": (builders.calendar("0 0 * * *"),)},
+            ("exclude", ABSENT, [{"second": "0", "minute": "0", "hour": "0"}]),
+        ),
         ({"timezone": "Europe/Berlin"}, ("timezone", "UTC", "Europe/Berlin")),
         (
             {"start_at": datetime.datetime(2030, 1, 1, 12, tzinfo=datetime.UTC)},
-            ("start_at", ABSENT, "2030-01-01T12:00:00+00:00"),
+            ("start_at", ABSENT, "2030-01-01T12:00:00Z"),
         ),
         (
             {"end_at": datetime.datetime(2031, 1, 1, tzinfo=datetime.UTC)},
-            ("end_at", ABSENT, "2031-01-01T00:00:00+00:00"),
+            ("end_at", ABSENT, "2031-01-01T00:00:00Z"),
         ),
         ({"jitter": datetime.timedelta(seconds=90)}, ("jitter", ABSENT, "1m30s")),
         ({"overlap": model.Overlap.ALLOW_ALL}, ("overlap", "Skip", "AllowAll")),

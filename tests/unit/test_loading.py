@@ -8,6 +8,7 @@ import pytest
 
 from reconciler import errors, model
 from reconciler.spec import loading
+from reconciler.timing import canonical
 from tests.unit import builders
 
 COMMUNITY = """\
@@ -65,13 +66,41 @@ def test_a_charter_can_say_everything() -> None:
               workflow: Other
               workflow_id: research
               task_queue: elsewhere
+              calendars: [{hour: 9-17, day_of_week: mon-fri}, {second: [5, "10-12"], year: 2030}]
+              intervals: [{every: 1d, offset: 2h}]
+              exclude: [{month: 12, day_of_month: 24-26}]
+              start_at: "2027-01-01T09:00:00+01:00"
+              end_at: 2027-12-31T23:59:59.5Z
+              keep_original_workflow_id: true
+              remaining_actions: 10
+              note: owned by us
+              execution_timeout: 1d
+              run_timeout: 1h
+              task_timeout: 10s
+              retry_policy:
+                initial_interval: 10s
+                backoff_coefficient: 2
+                maximum_interval: 10m
+                maximum_attempts: 5
+                non_retryable_errors: [B, A, B]
+              memo: {team: platform, levels: [1, 2]}
+              search_attributes: {Team: platform, Size: 7, Ratio: 1.5, Open: true, Tags: [a, b], Words: &text
+                {type: Text, value: w}}
+              priority: {key: 1, fairness_key: tenant, fairness_weight: 2.5}
+              static_summary: A summary
+              static_details: Some *details*
         """)
     assert [each.schedule for each in found.charters] == [
         model.Schedule(
             id="governance:research/weekly",
             timing=model.Timing(
-                calendars=(builders.calendar("30 9 * * MON"),),
-                intervals=(builders.interval("@every 6h/15m"),),
+                calendars=canonical.distinct(
+                    builders.calendar(text) for text in ("30 9 * * MON", "0 9-17 * * MON-FRI", "5,10-12 0 0 * * * 2030")
+                ),
+                intervals=(builders.interval("@every 6h/15m"), builders.interval("@every 1d/2h")),
+                exclude=(builders.calendar("* * * 24-26 12 * *"),),
+                start_at=datetime.datetime(2027, 1, 1, 8, tzinfo=datetime.UTC),
+                end_at=datetime.datetime(2027, 12, 31, 23, 59, 59, 500_000, tzinfo=datetime.UTC),
                 jitter=datetime.timedelta(seconds=90),
                 timezone="Europe/Berlin",
             ),
@@ -88,15 +117,44 @@ def test_a_charter_can_say_everything() -> None:
                         "input": {"model": "large", "retries": 3, "ratio": 2, "nested": {"deep": [1, None, True]}},
                     },
                 ),
+                execution_timeout=datetime.timedelta(days=1),
+                run_timeout=datetime.timedelta(hours=1),
+                task_timeout=datetime.timedelta(seconds=10),
+                retry_policy=model.RetryPolicy(
+                    initial_interval=datetime.timedelta(seconds=10),
+                    backoff_coefficient=2,
+                    maximum_interval=datetime.timedelta(minutes=10),
+                    maximum_attempts=5,
+                    non_retryable_errors=("A", "B"),
+                ),
+                memo={"team": "platform", "levels": [1, 2]},
+                search_attributes={
+                    "Team": attribute("Keyword", "platform"),
+                    "Size": attribute("Int", 7),
+                    "Ratio": attribute("Double", 1.5),
+                    "Open": attribute("Bool", True),
+                    "Tags": attribute("KeywordList", ["a", "b"]),
+                    "Words": attribute("Text", "w"),
+                },
+                priority=model.Priority(key=1, fairness_key="tenant", fairness_weight=2.5),
+                summary="A summary",
+                details="Some *details*",
             ),
             policies=model.Policies(
                 overlap=model.Overlap.BUFFER_ONE,
                 catchup_window=datetime.timedelta(hours=1),
                 pause_on_failure=True,
+                keep_original_workflow_id=True,
             ),
             paused=True,
+            remaining_actions=10,
+            note="owned by us",
         )
     ]
+
+
+def attribute(named: str, value: model.Json) -> model.Attribute:
+    return model.Attribute(type=model.AttributeType(named), value=value)
 
 
 def test_charters_inherit_the_defaults_and_their_own_keys_replace_these_whole() -> None:
@@ -170,7 +228,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour: red", "6:7: unknown key 'colour' in charter 1; known here: charter, cron, timezone, entrypoint"),
+        ("colour: red", "6:7: unknown key 'colour' in charter 1; known here: charter, cron, calendars, intervals"),
         ("input: [1]", "6:14: 'input' must be an object, not a list; for example"),
         ("input:", "6:13: 'input' must be an object, not nothing"),
         ("task_queue: 7", "6:19: 'task_queue' must be text, not the number 7; quote it"),
@@ -188,6 +246,30 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("input: {1: a}", "6:15: a key that is not text: 1; quote it"),
         ("input: {[a]: b}", "6:15: a key that is not text: a list or an object; quote it"),
         ("input: {<<: {a: 1}}", "6:15: a merge key '<<'; YAML 1.2 has no merge keys: use governance.defaults"),
+        ("calendars: [{hour: 9-25}]", "6:28: '25' does not fit the hour: use 0 to 23"),
+        (
+            "calendars: [{day_of_week: [mon, fribble]}]",
+            "6:39: 'fribble' does not fit the day of week: use 0 to 7 or a name such as MON",
+        ),
+        ("calendars: [{hours: 9}]", "6:20: unknown key 'hours' in charter 1; did you mean 'hour'?"),
+        ("calendars: [{}]", "6:19: charter 1 is empty; for example"),
+        ("exclude: [{month: 13}]", "6:25: '13' does not fit the month: use 1 to 12"),
+        ("intervals: [{every: 500ms}]", "6:27: the interval is shorter than a second; use at least 1s"),
+        ("intervals: [{every: 1h, offset: 1h}]", "6:39: the offset is not below the interval; use 0s up to the"),
+        ("intervals: [{offset: 1h}]", "6:19: charter 1 has no 'every'; add every: the interval, at least 1s"),
+        ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a time: write it with its zone"),
+        ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a time"),
+        ("run_timeout: soon", "6:20: 'run_timeout': 'soon' is not a duration"),
+        ("retry_policy: {initial_interval: -1s}", "6:40: 'initial_interval': '-1s' is negative"),
+        ("retry_policy: {backoff_coefficient: 0.5}", "6:43: 'backoff_coefficient' is 0.5, below 1; for example 2"),
+        ("priority: {key: 9}", "6:23: 'key' is 9, above 5; for example 1"),
+        ("remaining_actions: 0", "6:26: 'remaining_actions' is 0, below 1; for example 10"),
+        ("memo: {reconciler.owner: me}", "6:13: 'memo' \"reconciler.owner\" has a name that begins with"),
+        ("search_attributes: {A: {type: Int, value: x}}", "6:49: 'A': the value is no Int"),
+        ("search_attributes: {A: {type: Int, value: true}}", "6:49: 'A': the value is no Int"),
+        ("search_attributes: {A: {type: Datetime, value: now}}", "6:54: 'A': 'now' is not a time"),
+        ("search_attributes: {A: {type: Date, value: x}}", "6:37: 'type' is \"Date\", not one of Text, Keyword"),
+        ("search_attributes: {A: [1]}", "6:31: charter 1 must be text, not the number 1; quote it"),
         ("entrypoint: AGAIN", "6:7: key 'entrypoint' stands twice, first in line 5; remove one of them"),
         ("input: *nowhere", "6:14: alias *nowhere has no anchor before it; define it first"),
         ("input: &me {a: *me}", "6:22: alias *me contains itself; write the value out"),
@@ -198,11 +280,21 @@ def test_a_mistake_in_a_charter_is_located_with_what_to_do(line: str, problem: s
     assert found.startswith(f"spec.yaml:{problem}")
 
 
+def test_the_end_comes_after_the_start_whichever_is_inherited() -> None:
+    assert problems("""\
+governance:
+  defaults: {start_at: "2028-01-01T00:00:00Z"}
+  schedules:
+    - {charter: A, cron: "@daily", entrypoint: A, end_at: "2027-01-01T00:00:00Z"}
+""") == ["spec.yaml:4:59: the end 2027-01-01T00:00:00Z is before the start 2028-01-01T00:00:00Z; swap them"]
+
+
 def test_what_a_charter_lacks_is_told_with_what_it_is() -> None:
     assert problems("governance: {schedules: [{}]}") == [
         "spec.yaml:1:26: charter 1 has no 'charter'; add charter: the charter's name",
-        "spec.yaml:1:26: charter 1 has no 'cron'; add cron: when to fire, in Temporal's cron grammar",
         "spec.yaml:1:26: charter 1 has no 'entrypoint'; add entrypoint: the name of what the workflow runs",
+        "spec.yaml:1:26: charter 1 has no 'cron';"
+        " add cron, calendars or intervals: when to fire, in Temporal's cron grammar",
     ]
 
 

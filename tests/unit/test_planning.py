@@ -20,7 +20,7 @@ def only(plan: model.Plan) -> model.Change:
 def test_a_charter_that_is_not_on_the_server_is_created_with_a_note_that_says_whose_it_is() -> None:
     change = only(builders.plan([builders.schedule()], []))
     assert (change.verb, change.reason) == (model.Verb.CREATE, model.Reason.NEW)
-    assert (change.after, change.after.note, change.live) == (builders.schedule(), MANAGED, None)
+    assert (change.after, change.live) == (builders.schedule(note=MANAGED), None)
     assert (change.charter, str(change.place)) == ("COMMUNITY", f"{builders.PATH}:3:7")
     assert change.fields == diffing.everything(builders.schedule())
 
@@ -40,7 +40,7 @@ def test_a_schedule_as_declared_is_kept() -> None:
 def test_a_schedule_that_differs_is_updated_and_keeps_its_note() -> None:
     change = only(builders.plan([builders.schedule()], [builders.schedule(task_queue="other", note="by hand")]))
     assert (change.verb, change.reason) == (model.Verb.UPDATE, model.Reason.DIFFERENT)
-    assert (change.after, change.after.note) == (builders.schedule(), "by hand")
+    assert change.after == builders.schedule(note="by hand")
     assert [field.path for field in change.fields] == ["task_queue"]
 
 
@@ -83,8 +83,7 @@ def test_a_schedule_without_a_charter_is_paused_as_it_is_and_never_deleted() -> 
     orphan = builders.schedule(task_queue="their own", input={"a": 1})
     change = only(builders.plan([], [orphan]))
     assert (change.verb, change.reason) == (model.Verb.PAUSE, model.Reason.REMOVED)
-    assert change.after == dataclasses.replace(orphan, paused=True)
-    assert change.after.note == REMOVED
+    assert change.after == dataclasses.replace(orphan, paused=True, note=REMOVED)
     assert [field.path for field in change.fields] == ["paused"]
     assert (change.charter, change.place) == (None, None)
 

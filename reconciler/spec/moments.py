@@ -1,0 +1,18 @@
+"""Points in time as a spec writes them: RFC 3339, with a zone."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parse(text: str) -> datetime.datetime:
+    """Return the moment in UTC; ValueError with a sentence for people when it is none."""
+    try:
+        if _MOMENT.fullmatch(text):
+            return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):  # a 30 February, or a year that only its zone takes out of range
+        pass
+    raise ValueError(f"{text!r} is not a time: write it with its zone, as in 2027-01-01T09:00:00Z")

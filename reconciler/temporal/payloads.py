@@ -1,0 +1,71 @@
+"""Between payloads and decoded values: JSON by what it means, whichever SDK wrote it; everything else by its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+
+from temporalio.api.common.v1 import message_pb2 as common_pb2
+
+from reconciler import model
+
+DEPTH_LIMIT = 120  # levels of a value that is compared; a spec has fewer
+_JSON = {"json/plain", "json/protobuf"}
+
+
+def read(payload: common_pb2.Payload) -> model.Argument:
+    """Decode a JSON payload; whatever else it is stays opaque, known by its encoding and bytes."""
+    encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
+    if encoding == "binary/null":
+        return None
+    if encoding in _JSON:
+        try:
+            return _as_json_means(json.loads(payload.data))
+        except (ValueError, RecursionError):  # not JSON that can be compared: known by its bytes
+            encoding = f"malformed {encoding}"
+    digest = hashlib.sha256(payload.SerializeToString(deterministic=True)).hexdigest()
+    return model.Opaque(encoding=encoding or "raw", sha256=digest)
+
+
+def make(argument: model.Argument) -> common_pb2.Payload:
+    """Return the JSON payload of a value."""
+    if isinstance(argument, model.Opaque):
+        raise TypeError("an opaque argument is only ever kept, never written")
+    text = json.dumps(argument, ensure_ascii=False, separators=(",", ":"))
+    return common_pb2.Payload(metadata={"encoding": b"json/plain"}, data=text.encode())
+
+
+def read_attribute(payload: common_pb2.Payload) -> model.Attribute:
+    """Decode a search attribute; one without a type has that of its value."""
+    value = read(payload)
+    named = payload.metadata.get("type", b"").decode(errors="replace")
+    known = {each.value: each for each in model.AttributeType}
+    return model.Attribute(type=known.get(named) or model.attribute_type(value), value=value)
+
+
+def make_attribute(attribute: model.Attribute) -> common_pb2.Payload:
+    """Return the payload of a search attribute, its type beside it."""
+    payload = make(attribute.value)
+    payload.metadata["type"] = attribute.type.value.encode()
+    return payload
+
+
+def _as_json_means(value: model.Json, depth: int = 0) -> model.Json:
+    """Return the value with its numbers in one form, whichever way an SDK wrote them.
+
+    Raises ValueError for what no JSON document holds (NaN, infinity) and for nesting that nobody compares.
+    """
+    if depth > DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    match value:
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{value} is not a JSON number")
+        case float():
+            return model.json_number(value)
+        case dict():
+            return {name: _as_json_means(inner, depth + 1) for name, inner in value.items()}
+        case list():
+            return [_as_json_means(inner, depth + 1) for inner in value]
+        case _:
+            return value

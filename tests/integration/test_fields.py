@@ -1,0 +1,193 @@
+"""Every field that a charter can say, on the real server: where it drifts alone, the plan names it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
+
+from reconciler import model, reconciling
+from reconciler.spec import loading
+from reconciler.temporal import connect
+from tests.support import remote
+from tools import devserver
+
+SPEC = """\
+governance:
+  schedules:
+    - charter: ALPHA
+      cron: ["30 9 * * MON", "0 0 13 * *"]
+      calendars: [{hour: 9-17, day_of_week: mon-fri}]
+      intervals: [{every: 6h, offset: 15m}]
+      exclude: [{month: 12, day_of_month: 24-26}]
+      timezone: Europe/Berlin
+      start_at: 2027-01-01T00:00:00Z
+      end_at: 2037-01-01T00:00:00Z
+      jitter: 90s
+      entrypoint: ALPHA
+      input: {model: small}
+      overlap: BufferOne
+      catchup_window: 1h
+      pause_on_failure: true
+      keep_original_workflow_id: true
+      remaining_actions: 10
+      note: owned by us
+      workflow: Nightly
+      workflow_id: nightly
+      task_queue: heavy
+      execution_timeout: 1d
+      run_timeout: 1h
+      task_timeout: 10s
+      retry_policy: {initial_interval: 10s, backoff_coefficient: 2, maximum_interval: 10m, maximum_attempts: 5,
+        non_retryable_errors: [Bad]}
+      memo: {team: platform}
+      search_attributes: {CustomKeyword: platform, CustomInt: 7, CustomDouble: 1.5, CustomBool: true,
+        CustomKeywordList: [a, b], CustomText: {type: Text, value: words},
+        CustomDatetime: {type: Datetime, value: "2027-01-01T00:00:00Z"}}
+      priority: {key: 1, fairness_key: tenant, fairness_weight: 2.5}
+      static_summary: A summary
+      static_details: Some *details*
+"""
+ID = "governance:alpha"
+Edit = Callable[[schedule_pb2.Schedule], None]
+
+
+def on_action(edit: Callable[[workflow_pb2.NewWorkflowExecutionInfo], object]) -> Edit:
+    def edited(proto: schedule_pb2.Schedule) -> None:
+        edit(proto.action.start_workflow)
+
+    return edited
+
+
+def calendar_named(proto: schedule_pb2.Schedule, comment: str) -> schedule_pb2.StructuredCalendarSpec:
+    return next(each for each in proto.spec.structured_calendar if each.comment == comment)
+
+
+EDITS: list[tuple[str, Edit]] = [
+    ("cron", lambda proto: calendar_named(proto, "30 9 * * MON").minute[0].MergeFrom(range_of(31))),
+    ("calendars", lambda proto: calendar_named(proto, "").hour[0].MergeFrom(range_of(8, 17))),
+    ("intervals", lambda proto: proto.spec.interval[0].interval.FromSeconds(7 * 3600)),
+    ("intervals", lambda proto: proto.spec.interval[0].phase.FromSeconds(60)),
+    ("exclude", lambda proto: proto.spec.ClearField("exclude_structured_calendar")),
+    ("timezone", lambda proto: setattr(proto.spec, "timezone_name", "Asia/Tokyo")),
+    ("start_at", lambda proto: proto.spec.start_time.FromSeconds(2_000_000_000)),
+    ("end_at", lambda proto: proto.spec.ClearField("end_time")),
+    ("jitter", lambda proto: proto.spec.jitter.FromSeconds(91)),
+    ("overlap", lambda proto: setattr(proto.policies, "overlap_policy", 6)),
+    ("catchup_window", lambda proto: proto.policies.catchup_window.FromSeconds(7200)),
+    ("pause_on_failure", lambda proto: setattr(proto.policies, "pause_on_failure", False)),
+    ("keep_original_workflow_id", lambda proto: setattr(proto.policies, "keep_original_workflow_id", False)),
+    ("paused", lambda proto: setattr(proto.state, "paused", True)),
+    ("remaining_actions", lambda proto: setattr(proto.state, "remaining_actions", 11)),
+    ("remaining_actions", lambda proto: setattr(proto.state, "limited_actions", False)),
+    ("note", lambda proto: setattr(proto.state, "notes", "by hand")),
+    ("workflow", on_action(lambda start: setattr(start.workflow_type, "name", "Other"))),
+    ("workflow_id", on_action(lambda start: setattr(start, "workflow_id", "other"))),
+    ("task_queue", on_action(lambda start: setattr(start.task_queue, "name", "other"))),
+    ("execution_timeout", on_action(lambda start: start.workflow_execution_timeout.FromSeconds(1))),
+    ("run_timeout", on_action(lambda start: start.ClearField("workflow_run_timeout"))),
+    ("task_timeout", on_action(lambda start: start.workflow_task_timeout.FromSeconds(11))),
+    ("retry_policy.initial_interval", on_action(lambda start: start.retry_policy.initial_interval.FromSeconds(11))),
+    (
+        "retry_policy.backoff_coefficient",
+        on_action(lambda start: setattr(start.retry_policy, "backoff_coefficient", 3)),
+    ),
+    ("retry_policy.maximum_interval", on_action(lambda start: start.retry_policy.maximum_interval.FromSeconds(601))),
+    ("retry_policy.maximum_attempts", on_action(lambda start: setattr(start.retry_policy, "maximum_attempts", 6))),
+    (
+        "retry_policy.non_retryable_errors[1]",
+        on_action(lambda start: start.retry_policy.non_retryable_error_types.append("W")),
+    ),
+    ("retry_policy", on_action(lambda start: start.ClearField("retry_policy"))),
+    ("memo.team", on_action(lambda start: setattr(start.memo.fields["team"], "data", b'"other"'))),
+    ("memo.more", on_action(lambda start: start.memo.fields["more"].MergeFrom(start.memo.fields["team"]))),
+    (
+        "search_attributes.CustomInt",
+        on_action(lambda start: setattr(start.search_attributes.indexed_fields["CustomInt"], "data", b"8")),
+    ),
+    ("search_attributes", on_action(lambda start: start.ClearField("search_attributes"))),
+    ("priority.key", on_action(lambda start: setattr(start.priority, "priority_key", 2))),
+    ("priority.fairness_key", on_action(lambda start: setattr(start.priority, "fairness_key", "other"))),
+    ("priority.fairness_weight", on_action(lambda start: setattr(start.priority, "fairness_weight", 3.5))),
+    ("static_summary", on_action(lambda start: setattr(start.user_metadata.summary, "data", b'"Another"'))),
+    ("static_details", on_action(lambda start: start.user_metadata.ClearField("details"))),
+    (
+        "input.model",
+        on_action(
+            lambda start: setattr(
+                start.input.payloads[0], "data", start.input.payloads[0].data.replace(b"small", b"large")
+            )
+        ),
+    ),
+]
+
+
+def range_of(start: int, end: int = 0) -> schedule_pb2.Range:
+    return schedule_pb2.Range(start=start, end=end or start, step=1)
+
+
+@pytest.fixture
+async def applied(fields_server: devserver.DevServer) -> connect.Server:
+    """A server on which the schedule is as declared."""
+    server = await remote.connected(fields_server.address)
+    live = await server.schedules.describe(ID)
+    if live is None or await drifted(server):
+        await apply(server)
+    assert await drifted(server) == []
+    return server
+
+
+@pytest.fixture(scope="module")
+def fields_server() -> object:
+    types = {"Keyword": "Keyword", "Int": "Int", "Double": "Double", "Bool": "Bool", "Text": "Text"}
+    types |= {"KeywordList": "KeywordList", "Datetime": "Datetime"}
+    attributes = {f"Custom{name}": kind for name, kind in types.items()}
+    with devserver.running(search_attributes=attributes) as server:
+        yield server
+
+
+async def plan(server: connect.Server) -> model.Plan:
+    return await reconciling.plan(loading.parse(SPEC, "spec.yaml"), server.schedules, server.target())
+
+
+async def drifted(server: connect.Server) -> list[str]:
+    return [field.path for change in (await plan(server)).steps for field in change.fields]
+
+
+async def apply(server: connect.Server) -> None:
+    outcomes = await reconciling.apply(await plan(server), server.schedules, lambda _: None)
+    assert [(each.status, each.detail) for each in outcomes] == [(model.Status.DONE, "")] * len(outcomes)
+
+
+@pytest.mark.parametrize(("path", "edit"), EDITS, ids=[f"{number}-{path}" for number, (path, _) in enumerate(EDITS)])
+async def test_a_field_that_drifts_alone_is_named_alone_and_mended(
+    applied: connect.Server, fields_server: devserver.DevServer, path: str, edit: Edit
+) -> None:
+    raw = await remote.raw(fields_server.address)
+    before = (await raw.describe(ID)).schedule
+    proto = schedule_pb2.Schedule.FromString(before.SerializeToString())
+    edit(proto)
+    assert proto != before
+    await raw.update(ID, proto)
+    assert await drifted(applied) == [path]
+    await apply(applied)
+    assert await drifted(applied) == []
+
+
+async def test_a_limit_that_counts_down_is_no_drift(
+    applied: connect.Server, fields_server: devserver.DevServer
+) -> None:
+    raw = await remote.raw(fields_server.address)
+    proto = (await raw.describe(ID)).schedule
+    proto.state.remaining_actions = 3
+    await raw.update(ID, proto)
+    assert await drifted(applied) == []
+
+
+def test_every_field_of_the_model_has_its_drift() -> None:
+    from reconciler import published
+
+    keys = {*published.known_keys("repo-spec", "$defs", "charter")} - {"charter", "entrypoint"}
+    assert keys - {path.partition(".")[0].partition("[")[0] for path, _ in EDITS} == set()
