@@ -29,9 +29,8 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
         zip_ordered_iterables=True,  # lists are compared place by place
         threshold_to_diff_deeper=0,  # else objects that share little are reported whole
     )
-    order = {name: place for place, name in enumerate(dict.fromkeys([*wording.TIMES, *new, *old]))}
     changes = [*times, *(_change(level) for levels in tree.values() for level in levels)]
-    return tuple(sorted(changes, key=lambda change: (order[_root(change.path)], change.path)))
+    return tuple(sorted(changes, key=lambda change: (wording.ORDER.index(_root(change.path)), change.path)))
 
 
 def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:

@@ -13,6 +13,15 @@ IDENTITIES = ("temporalScheduleId", "dbScheduleId")
 ARGUMENT_KEYS = ("charter", "entrypoint", "input", *IDENTITIES)
 
 TIMES = ("cron", "calendars", "intervals", "exclude")  # sets, whatever their order in the file
+ORDER = (
+    *TIMES,
+    *("timezone", "start_at", "end_at", "jitter"),
+    *("overlap", "catchup_window", "pause_on_failure", "keep_original_workflow_id"),
+    *("workflow", "task_queue", "workflow_id", "execution_timeout", "run_timeout", "task_timeout", "retry_policy"),
+    *("memo", "search_attributes", "priority", "static_summary", "static_details"),
+    *ARGUMENT_KEYS,
+    *("arguments", "paused", "remaining_actions", "note"),
+)
 
 Fields: TypeAlias = dict[str, model.Json]
 Kind: TypeAlias = Literal["cron", "calendars"]

@@ -42,6 +42,8 @@ async def connect(connection: settings.Connection) -> Server:
     """
     config = _config(connection)
     address, namespace = config["target_host"], config["namespace"]
+    if "://" in address:  # the SDK takes it with a warning
+        raise _not_an_address(address)
     identity = connection.identity or f"reconciler:{_user()}@{socket.gethostname()}"
     try:
         client = await asyncio.wait_for(
@@ -139,8 +141,13 @@ def _connect_error(error: Exception, address: str, namespace: str) -> errors.Rec
     lowered = text.lower()
     if "unauthenticated" in lowered or "permissiondenied" in lowered or "permission denied" in lowered:
         return calls.refused(address, namespace, _last_message(text))
+    if "invalidcontenttype" in lowered:
+        return errors.UnreachableError(
+            f"Temporal at {address} speaks no TLS",
+            hint="pass --no-tls, or check --tls, TEMPORAL_TLS and why there is an API key, which turns TLS on",
+        )
     if "invalid url" in lowered or "invalid target" in lowered or "invalid uri" in lowered:
-        return errors.UsageError(f"{address!r} is not an address", hint="write host:port, as in localhost:7233")
+        return _not_an_address(address)
     if "certificate" in lowered or "tls" in lowered or "private key" in lowered:
         return errors.UnreachableError(
             f"no TLS connection to Temporal at {address} ({_last_message(text)})",
@@ -150,6 +157,10 @@ def _connect_error(error: Exception, address: str, namespace: str) -> errors.Rec
         f"cannot reach Temporal at {address} ({_last_message(text)})",
         hint="see that it runs there, or name the right --address or TEMPORAL_ADDRESS",
     )
+
+
+def _not_an_address(address: str) -> errors.UsageError:
+    return errors.UsageError(f"{address!r} is not an address", hint="write host:port, as in localhost:7233")
 
 
 def _last_message(text: str) -> str:

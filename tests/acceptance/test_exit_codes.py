@@ -137,6 +137,13 @@ def test_a_refused_key_is_said_and_never_shown(away: program.Program, method: st
     assert "very-secret" not in done.stderr + done.stdout
 
 
+def test_tls_with_a_server_that_has_none_is_said(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    for environment in ({"TEMPORAL_TLS": "true"}, {"TEMPORAL_API_KEY": "very-secret"}):
+        done = timed(reconciler, "plan", **environment)
+        assert (done.returncode, "speaks no TLS" in done.stderr, "very-secret" in done.stderr) == (1, True, False)
+
+
 def test_an_empty_variable_is_unset(reconciler: program.Program) -> None:
     reconciler.declare(SPEC)
     empty = dict.fromkeys(
@@ -168,6 +175,7 @@ def test_the_connection_comes_from_flags_over_environment_over_profile(reconcile
         (["aply"], "No such command 'aply'"),
         (["plan", "--profile", "missing"], "missing"),
         (["plan", "--address", "not an address"], "is not an address"),
+        (["plan", "--address", "http://localhost:7233"], "is not an address"),
         (["plan", "--tls-ca-path", "missing.pem"], "missing.pem"),
         (["plan", "--grpc-meta", "novalue"], "KEY=VALUE"),
         (["apply"], "--yes"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import diffing, model
+from reconciler import diffing, model, published, wording
 from tests.unit import builders
 
 ABSENT = model.ABSENT
@@ -200,3 +200,8 @@ def test_a_new_schedule_shows_what_it_says_and_no_more() -> None:
     assert isinstance(said, dict)
     assert said["model"] == "small"
     assert str(said["token"]).startswith("(secret, sha256:")
+
+
+def test_every_field_has_its_place_in_the_order() -> None:
+    keys = {*published.known_keys("repo-spec", "$defs", "charter")} - {"charter", "entrypoint", "input"}
+    assert keys - set(wording.ORDER) == set()
