@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= auto
 
-.PHONY: help demo test check format golden bench lock server clean
+.PHONY: help demo test check format golden oracle bench lock server clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,10 @@ format: $(INSTALLED) ## Format and mend what the linter can
 
 golden: $(INSTALLED) server ## Write the golden plans and the README's consoles anew, to be read before they are committed
 	$(BIN)/pytest tests/golden tests/acceptance/test_readme.py --update-golden
+
+oracle: $(INSTALLED) server ## Compare N random crons and timings with the server (N=50000 SEED=...)
+	ORACLE_CASES=$(or $(N),50000) ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/pytest tests/oracle --numprocesses $(WORKERS) --dist worksteal -rP
 
 bench: $(INSTALLED) server ## Measure plan and apply beside bare calls
 	@$(BIN)/python -m bench.schedules

@@ -1,0 +1,116 @@
+"""The server is the oracle: what it makes of random cron texts and timings is what we make of them.
+
+ORACLE_CASES says how many, ORACLE_SEED which; the usual run has the same ones each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import itertools
+import os
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.service import RPCError, RPCStatusCode
+
+from reconciler import model
+from reconciler.temporal import calls, convert
+from reconciler.timing import cron, times
+from tests.oracle import cases
+from tests.support import remote
+from tools import devserver
+
+CASES = int(os.environ.get("ORACLE_CASES") or 2000)
+SEED = os.environ.get("ORACLE_SEED") or "steady"
+BATCH = 1000  # cases to a test, each on a server of its own: they do not pile up
+BATCHES = [f"{kind}-{number}" for kind in ("cron", "timing") for number in range(max(CASES // BATCH // 2, 1))]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What a side makes of a case; `refused` when it takes it for wrong."""
+
+    refused: bool
+    timing: model.Timing | None = None
+    next_times: tuple[datetime.datetime, ...] = ()
+
+
+@pytest.fixture
+def oracle() -> Iterator[devserver.DevServer]:
+    with devserver.running() as server:
+        yield server
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+async def test_the_server_makes_of_it_what_we_do(oracle: devserver.DevServer, batch: str) -> None:
+    raw = await remote.raw(oracle.address)
+    slots = asyncio.Semaphore(calls.CONCURRENCY)
+    kind, _, _ = batch.partition("-")
+    compare: Callable[[remote.Raw, str], Awaitable[str]] = _text_differs if kind == "cron" else _timing_differs
+
+    async def one(number: int) -> str:
+        async with slots:
+            return await compare(raw, f"{SEED}/{batch}/{number}")
+
+    found = await asyncio.gather(*map(one, range(min(BATCH, max(CASES // 2, 1)))))
+    differences = [each for each in found if each]
+    print(f"seed {SEED}, {batch}: {len(found)} cases, {len(differences)} differences")
+    assert differences[:10] == []
+
+
+async def _text_differs(raw: remote.Raw, seed: str) -> str:
+    """Return how the server and we differ on a cron text; empty when we agree."""
+    case = cases.text(seed)
+    proto = remote.proto_of(remote.schedule(f"oracle-{seed}"))
+    proto.spec.Clear()
+    proto.spec.cron_string.append(case.cron)
+    proto.spec.timezone_name = case.timezone
+    proto.spec.start_time.FromDatetime(case.start_at)
+    theirs = await _answer(raw, seed, proto)
+    ours = _ours(case, theirs)
+    return "" if ours == theirs else f"{seed}: {case!r}\n  server {theirs}\n  ours   {ours}"
+
+
+def _ours(case: cases.Text, theirs: Answer) -> Answer:
+    try:
+        parsed = cron.parse(case.cron)
+        timing = model.Timing(
+            calendars=(parsed.times,) if isinstance(parsed.times, model.Calendar) else (),
+            intervals=(parsed.times,) if isinstance(parsed.times, model.Interval) else (),
+            start_at=case.start_at,
+            timezone=parsed.timezone or case.timezone or "UTC",
+        )
+        return Answer(refused=False, timing=timing, next_times=_next(timing, len(theirs.next_times)))
+    except (cron.CronError, LookupError, ValueError):  # what is no cron, and what is no zone
+        return Answer(refused=True)
+
+
+async def _timing_differs(raw: remote.Raw, seed: str) -> str:
+    """Return how the server and we differ on a timing; empty when we agree."""
+    timing = cases.timing(seed)
+    schedule = dataclasses.replace(remote.schedule(f"oracle-{seed}"), timing=timing)
+    theirs = await _answer(raw, seed, convert.make(schedule))
+    ours = Answer(refused=False, timing=timing, next_times=_next(timing, len(theirs.next_times)))
+    return "" if ours == theirs else f"{seed}:\n  server {theirs}\n  ours   {ours}"
+
+
+def _next(timing: model.Timing, count: int) -> tuple[datetime.datetime, ...]:
+    """Return the next times, one more than the server's when it has less than its ten: then there must be none."""
+    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)  # before every start
+    return tuple(itertools.islice(times.upcoming(timing, now), count if count == 10 else count + 1))
+
+
+async def _answer(raw: remote.Raw, seed: str, proto: schedule_pb2.Schedule) -> Answer:
+    schedule_id = f"oracle/{seed}"
+    try:
+        await raw.create(schedule_id, proto)
+    except RPCError as error:
+        if error.status is RPCStatusCode.INVALID_ARGUMENT:
+            return Answer(refused=True)
+        raise
+    described = await raw.describe(schedule_id)
+    future = (stamp.ToDatetime(tzinfo=datetime.UTC) for stamp in described.info.future_action_times)
+    return Answer(refused=False, timing=convert.read(schedule_id, described.schedule).timing, next_times=tuple(future))
