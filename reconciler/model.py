@@ -212,11 +212,12 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
-    """One declared schedule: its name, where it stands, and what it asks for."""
+    """One declared schedule: its name, where it stands, what it asks for, and where each of its own keys stands."""
 
     name: str
     place: Place
     schedule: Schedule
+    places: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

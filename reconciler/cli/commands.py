@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import importlib.metadata
 import os
 import pathlib
@@ -13,10 +14,10 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, guarding, model, published, reconciling, settings, wiring
+from reconciler import advising, errors, guarding, model, published, reconciling, settings, wiring
 from reconciler.cli import console, files, options
 from reconciler.documents import plans
-from reconciler.report import markdown, text
+from reconciler.report import forecast, markdown, text
 from reconciler.spec import loading
 
 Format = Literal["text", "json", "markdown"]
@@ -36,7 +37,7 @@ def app() -> None:
 @click.pass_obj
 def validate(out: console.Console, spec_path: pathlib.Path) -> errors.ExitCode:
     """Check the repo-spec, without a server; all problems at once."""
-    declaration = loading.load(spec_path)
+    declaration = _load(out, spec_path)
     count = len(declaration.charters)
     out.say(f"{spec_path}: valid, {count} charter{'s'[: count != 1]}\n")
     return errors.ExitCode.OK
@@ -64,7 +65,7 @@ def plan(
     no_color: bool,
 ) -> errors.ExitCode:
     """Show what apply would change, and change nothing."""
-    declaration = loading.load(spec_path)
+    declaration = _load(out, spec_path)
     with _session() as session:
         planned = session.plan(declaration, connection)
     if out_path is not None:
@@ -72,7 +73,7 @@ def plan(
     renderings: dict[Format, Callable[[], str]] = {
         "text": lambda: _text(out, no_color=no_color, verbose=verbose).plan(planned),
         "json": lambda: plans.dumps(planned),
-        "markdown": lambda: markdown.plan(planned, verbose=verbose),
+        "markdown": lambda: markdown.plan(planned, verbose=verbose, now=_now()),
     }
     out.say(renderings[form]())
     try:
@@ -101,7 +102,7 @@ def apply(
     no_color: bool,
 ) -> errors.ExitCode:
     """Show the plan, ask, and make the server what the repo-spec declares."""
-    declaration = loading.load(spec_path)
+    declaration = _load(out, spec_path)
     if not settings.schedules_enabled(connection.environ):
         out.say("Nothing applied: GOVERNANCE_SCHEDULES_ENABLED switches schedules off here.\n")
         return errors.ExitCode.OK
@@ -119,6 +120,39 @@ def apply(
         outcomes = session.apply(planned, lambda outcome: out.say(rendering.outcome(outcome)))
     out.say("\n" + rendering.outcomes(outcomes))
     return _exit_code(outcomes)
+
+
+@app.command(name="next")
+@click.argument("charter", required=False)
+@options.spec
+@click.option("--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many at most.")
+@click.option("--from", "start", type=options.MOMENT, metavar="TIME", help="After this time.  [now]")
+@click.option("--until", type=options.MOMENT, metavar="TIME", help="Up to this time.")
+@click.pass_obj
+def next_times(
+    out: console.Console,
+    charter: str | None,
+    spec_path: pathlib.Path,
+    count: int,
+    start: datetime.datetime | None,
+    until: datetime.datetime | None,
+) -> errors.ExitCode:
+    """List when the charters fire, or one of them, without a server."""
+    declaration = _load(out, spec_path)
+    chosen = _chosen(declaration, charter)
+    for line in forecast.table(chosen, start or _now(), until, count):
+        out.say(line + "\n")
+    return errors.ExitCode.OK
+
+
+def _chosen(declaration: model.Declaration, name: str | None) -> tuple[model.Charter, ...]:
+    if name is None:
+        return declaration.charters
+    found = tuple(each for each in declaration.charters if each.name.lower() == name.lower())
+    if not found:
+        known = ", ".join(each.name for each in declaration.charters) or "none"
+        raise errors.UsageError(f"{declaration.path} has no charter {name!r}", hint=f"declared are {known}")
+    return found
 
 
 @app.command()
@@ -155,7 +189,19 @@ def _session() -> Iterator[_Session]:
 
 def _text(out: console.Console, *, no_color: bool, verbose: bool) -> text.Text:
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return text.Text(colour=out.is_terminal and not plain, verbose=verbose)
+    return text.Text(colour=out.is_terminal and not plain, verbose=verbose, now=_now())
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _load(out: console.Console, spec_path: pathlib.Path) -> model.Declaration:
+    """Read the spec, and pass on what there is to say about it."""
+    declaration = loading.load(spec_path)
+    for advice in advising.advise(declaration, _now()):
+        out.warn(str(advice))
+    return declaration
 
 
 def _agreed(out: console.Console) -> bool:

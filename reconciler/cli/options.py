@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import os
 import pathlib
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from reconciler import settings
+from reconciler.spec import moments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,6 +29,21 @@ spec = click.option(
 )
 no_color = click.option("--no-color", is_flag=True, help="Plain text on a terminal too; NO_COLOR does the same.")
 verbose = click.option("--verbose", is_flag=True, help="List what is kept as well.")
+
+
+class _Moment(click.ParamType[datetime.datetime]):
+    """A point in time, as the spec has them."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.datetime:
+        try:
+            return moments.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+MOMENT = _Moment()
 
 
 def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

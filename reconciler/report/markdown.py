@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 
 from reconciler import model
-from reconciler.report import words
+from reconciler.report import forecast, words
 
 
-def plan(plan: model.Plan, *, verbose: bool = False) -> str:
-    """Return the plan: the summary, a line for each change, and what changes in it."""
+def plan(plan: model.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
+    """Return the plan: the summary, a line for each change, and what changes in it; `now` adds the next times."""
     lines = [f"### {_summary(plan)}", "", f"{_code(words.target(plan))}, by {_code(plan.spec_path)}", ""]
     for change in plan.changes:
         if verbose or change.verb is not model.Verb.KEEP:
             lines += _change(change)
+            lines += [f"  - {label}: {text}" for label, text in (forecast.lines(change, now) if now else ())]
+    if now and plan.steps:
+        lines += ["", forecast.total(plan, now)]
     return "\n".join([*lines, "", f"Digest {_code(plan.digest)}"]) + "\n"
 
 

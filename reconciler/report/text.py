@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Iterable, Iterator
 
 from reconciler import model
-from reconciler.report import words
+from reconciler.report import forecast, words
 
 _RESET = "\x1b[0m"
 _BOLD = "\x1b[1m"
@@ -29,17 +30,21 @@ _DONE = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Renders lines, each with its newline; `verbose` lists what is kept as well."""
+    """Renders lines, each with its newline; `verbose` lists what is kept as well, `now` adds the next times."""
 
     colour: bool = False
     verbose: bool = False
+    now: datetime.datetime | None = None
 
     def plan(self, plan: model.Plan) -> str:
         """Return the plan: a paragraph for each change, and the summary line."""
         shown = [change for change in plan.changes if self.verbose or change.verb is not model.Verb.KEEP]
         paragraphs = ["\n".join(self._change(change)) for change in shown]
         head = words.printable(words.target(plan))
-        return "\n\n".join([head, *paragraphs, self._paint(words.summary(plan), _BOLD)]) + "\n"
+        end = self._paint(words.summary(plan), _BOLD)
+        if self.now is not None and plan.steps:
+            end += f"\n{forecast.total(plan, self.now)}"
+        return "\n\n".join([head, *paragraphs, end]) + "\n"
 
     def outcome(self, outcome: model.Outcome) -> str:
         """Return the line of one step that has ended."""
@@ -70,9 +75,12 @@ class Text:
         place = f"  {self._paint(words.printable(str(change.place)), _FAINT)}" if change.place else ""
         name = self._paint(words.printable(change.id), _BOLD)
         yield f"  {symbol} {name}  {change.reason.value}{place}"
-        width = max((len(field.path) for field in change.fields), default=0)
-        for field in change.fields:
-            yield f"      {words.printable(field.path):<{width}}  {words.sides(field, change.verb)}"
+        rows = [(words.printable(field.path), words.sides(field, change.verb)) for field in change.fields]
+        if self.now is not None:
+            rows += forecast.lines(change, self.now)
+        width = max((len(label) for label, _ in rows), default=0)
+        for label, value in rows:
+            yield f"      {label:<{width}}  {value}"
         note = change.live.schedule.note if change.live else ""
         if change.verb is model.Verb.RESUME and note:
             yield f"      its note says: {words.value(note)}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import zoneinfo
 from collections.abc import Callable
 
 from reconciler import model
@@ -48,3 +50,31 @@ def target(plan: model.Plan) -> str:
     """Return which schedules on which server the plan is about."""
     found = plan.target
     return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}"
+
+
+def moment(when: datetime.datetime, timezone: str) -> str:
+    """Return a time as the charter's people read it: `Mon 24 Nov 2026 09:00 CET`, seconds where there are any."""
+    local = when.astimezone(zoneinfo.ZoneInfo(timezone))
+    clock = local.strftime("%H:%M:%S" if local.second else "%H:%M")
+    return f"{local:%a %d %b %Y} {clock} {local:%Z}"
+
+
+def distance(when: datetime.datetime, now: datetime.datetime) -> str:
+    """Return how far away a time is, in its largest whole unit: `in 22 h`."""
+    seconds = int((when - now).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"in {seconds // size} {unit}"
+    return f"in {max(seconds, 0)} s"
+
+
+def rate(a_year: float) -> str:
+    """Return a number of firings in 365 days in the unit that a person counts in."""
+    for unit, size in (("an hour", 365 * 24), ("a day", 365), ("a month", 12)):
+        if a_year >= size * (48 if unit == "an hour" else 1):
+            return f"{_short(a_year / size)} {unit}"
+    return f"{_short(a_year)} a year"
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

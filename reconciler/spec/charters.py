@@ -27,17 +27,20 @@ def read(document: values.Document) -> tuple[model.Charter, ...]:
     defaults = rules.value_at(document, rules.DEFAULTS) or {}
     entries = rules.value_at(document, rules.SCHEDULES) or []
     return tuple(
-        _charter({**BUILT_IN, **defaults, **entry}, document.places[(*rules.SCHEDULES, index)])  # type: ignore[dict-item]
+        _charter({**BUILT_IN, **defaults, **entry}, document, (*rules.SCHEDULES, index), entry)  # type: ignore[dict-item,arg-type]
         for index, entry in enumerate(entries)  # type: ignore[arg-type]
     )
 
 
-def _charter(said: Mapping[str, Any], place: model.Place) -> model.Charter:
+def _charter(
+    said: Mapping[str, Any], document: values.Document, at: values.Path, own: Mapping[str, Any]
+) -> model.Charter:
     name: str = said["charter"]
     schedule_id = model.GOVERNANCE_PREFIX + name.lower()
     return model.Charter(
         name=name,
-        place=place,
+        place=document.places[at],
+        places={key: document.places[(*at, key)] for key in own},
         schedule=model.Schedule(
             id=schedule_id,
             timing=_timing(said),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import bisect
 import calendar as gregorian
 import datetime
+import functools
 import itertools
 import zoneinfo
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,7 @@ def upcoming(timing: model.Timing, after: datetime.datetime) -> Iterator[datetim
         yield _moment(last)
 
 
+@functools.lru_cache(maxsize=4096)
 def per_year(timing: model.Timing, after: datetime.datetime) -> float:
     """Return how often the timing fires in the 365 days after `after`.
 

@@ -129,3 +129,29 @@ def test_what_is_no_file_is_a_clear_error(local: program.Program, make: Callable
 def test_another_spec_is_named_by_an_option(local: program.Program) -> None:
     (local.folder / "other.yaml").write_text("governance: {schedules: []}\n")
     assert local.run("validate", "--spec", "other.yaml").stdout == "other.yaml: valid, 0 charters\n"
+
+
+def test_a_warning_is_no_error(local: program.Program) -> None:
+    local.declare("governance:\n  schedules:\n    - {charter: A, cron: '0 0 30 2 *', entrypoint: A}\n")
+    done = local.run("validate")
+    assert (done.returncode, done.stdout) == (0, ".cogni/repo-spec.yaml: valid, 1 charter\n")
+    assert done.stderr.startswith(".cogni/repo-spec.yaml:3:26: warning: no time matches, so this never fires")
+
+
+def test_next_lists_the_times_of_one_charter_or_of_all_without_a_server(local: program.Program) -> None:
+    local.declare(
+        "governance:\n  schedules:\n"
+        "    - {charter: A, cron: '0 9 * * *', timezone: Europe/Berlin, entrypoint: A}\n"
+        "    - {charter: B, intervals: [{every: 6h}], entrypoint: B}\n"
+        "    - {charter: C, cron: '@hourly', paused: true, entrypoint: C}\n"
+    )
+    done = local.run("next", "--from", "2026-11-23T05:00:00Z", "--until", "2026-11-23T12:00:00Z")
+    assert done.stdout.splitlines() == [
+        "Mon 23 Nov 2026 06:00 UTC   in 60 min  B",
+        "Mon 23 Nov 2026 09:00 CET      in 3 h  A",
+        "Mon 23 Nov 2026 12:00 UTC      in 7 h  B",
+    ]
+    one = local.run("next", "b", "--from", "2026-11-23T05:00:00Z", "--count", "1")
+    assert one.stdout == "Mon 23 Nov 2026 06:00 UTC   in 60 min  B\n"
+    unknown = local.run("next", "Z")
+    assert (unknown.returncode, "has no charter 'Z'" in unknown.stderr) == (64, True)

@@ -7,6 +7,7 @@ arguments decoded under `json`. `make golden` writes the plans anew.
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import pathlib
 from typing import Any
@@ -22,6 +23,7 @@ from reconciler.spec import loading
 from reconciler.temporal import convert
 
 CASES = pathlib.Path(__file__).parent / "cases"
+NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 TARGET = model.Target(address="temporal.example:7233", namespace="production")
 
 
@@ -31,8 +33,8 @@ def test_a_plan_reads_as_its_golden_files_do(case: str, pytestconfig: pytest.Con
     plan = planned(folder)
     renderings = {
         "plan.json": plans.dumps(plan),
-        "plan.txt": text.Text(verbose=True).plan(plan),
-        "plan.md": markdown.plan(plan),
+        "plan.txt": text.Text(verbose=True, now=NOW).plan(plan),
+        "plan.md": markdown.plan(plan, now=NOW),
     }
     if pytestconfig.getoption("--update-golden"):
         for name, rendering in renderings.items():

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from reconciler import advising
+from reconciler.spec import loading
+
+NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
+
+
+def advice(keys: str) -> list[str]:
+    spec = f"governance:\n  schedules:\n    - charter: A\n      entrypoint: A\n      {keys}\n"
+    return [str(each) for each in advising.advise(loading.parse(spec, "spec.yaml"), NOW)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("cron: 0 0 13 * 5", "5:13: warning: '0 0 13 * 5' fires only on days that match both day of month and day of"),
+        ("cron: 0 0 30 2 *", "5:13: warning: no time matches, so this never fires"),
+        ("cron: 0 0 1 1 * 2020", "5:13: warning: no time matches, so this never fires"),
+        (
+            'cron: "0 9 * * MON#2"',
+            "5:13: warning: '0 9 * * MON#2' fires on every MON: for Temporal '#2' begins a comment",
+        ),
+        (
+            "calendars: [{day_of_month: 13, day_of_week: fri}]",
+            "3:7: warning: the calendar fires only on days that match",
+        ),
+    ],
+)
+def test_what_is_seldom_meant_is_said_with_what_to_do(keys: str, said: str) -> None:
+    (found,) = advice(keys)
+    assert found.startswith(f"spec.yaml:{said}")
+
+
+def test_times_that_daylight_saving_skips_or_repeats_are_named() -> None:
+    skipped, repeated = advice("cron: 30 2 * * *\n      timezone: Europe/Berlin")
+    assert "2027-03-28 02:30 does not exist in Europe/Berlin" in skipped
+    assert "2027-10-31 02:30 comes twice in Europe/Berlin" in repeated
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "cron: 0 9 8-14 * MON",  # the second Monday
+        "cron: 0 * * * *\n      timezone: Europe/Berlin",  # an hour more or less
+        "cron: 30 2 * * *",  # UTC has no daylight saving
+        'cron: "0 9 * * MON # 2 of them"',
+        "intervals: [{every: 6h}]",
+    ],
+)
+def test_what_is_usually_meant_is_not_talked_about(keys: str) -> None:
+    assert advice(keys) == []
