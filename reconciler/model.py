@@ -212,21 +212,30 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
-    """One declared schedule: its name, where it stands, what it asks for, and where each of its own keys stands."""
+    """One declared schedule: its name, where it stands and what it asks for.
+
+    `places` says where each of its own keys stands, `overrides` where those do that an environment replaces.
+    """
 
     name: str
     place: Place
     schedule: Schedule
     places: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
+    overrides: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """All that a spec declares. `governed` is false when the spec has no governance section at all."""
+    """All that a spec declares, for one environment where one is chosen.
+
+    `governed` is false when the spec has no governance section at all, `enabled` when the environment is switched off.
+    """
 
     path: str
     charters: tuple[Charter, ...]
     governed: bool = True
+    environment: str | None = None
+    enabled: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +309,10 @@ class FieldChange:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One schedule's step: `after` is what it shall be, `live` what it was when planned (None: nothing)."""
+    """One schedule's step: `after` is what it shall be, `live` what it was when planned (None: nothing).
+
+    `overrides` says where the keys stand that an environment replaces.
+    """
 
     verb: Verb
     reason: Reason
@@ -309,6 +321,7 @@ class Change:
     charter: str | None
     place: Place | None
     fields: tuple[FieldChange, ...] = ()
+    overrides: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
     def id(self) -> str:
@@ -325,6 +338,7 @@ class Plan:
     governed: bool
     changes: tuple[Change, ...]
     digest: str
+    environment: str | None = None
 
     @property
     def steps(self) -> tuple[Change, ...]:

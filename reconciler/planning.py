@@ -34,6 +34,7 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
         target=target,
         spec_path=declaration.path,
         governed=declaration.governed,
+        environment=declaration.environment,
         changes=tuple(changes),
         digest=digest(target, changes),
     )
@@ -59,6 +60,7 @@ def _wanted(charter: model.Charter, live: model.Live | None) -> model.Change:
         charter=charter.name,
         place=charter.place,
         fields=fields,
+        overrides=charter.overrides,
     )
 
 

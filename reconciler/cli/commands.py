@@ -34,10 +34,11 @@ def app() -> None:
 
 @app.command()
 @options.spec
+@options.environment
 @click.pass_obj
-def validate(out: console.Console, spec_path: pathlib.Path) -> errors.ExitCode:
+def validate(out: console.Console, spec_path: pathlib.Path, environment: str | None) -> errors.ExitCode:
     """Check the repo-spec, without a server; all problems at once."""
-    declaration = _load(out, spec_path)
+    declaration = _load(out, spec_path, environment)
     count = len(declaration.charters)
     out.say(f"{spec_path}: valid, {count} charter{'s'[: count != 1]}\n")
     return errors.ExitCode.OK
@@ -45,6 +46,7 @@ def validate(out: console.Console, spec_path: pathlib.Path) -> errors.ExitCode:
 
 @app.command()
 @options.spec
+@options.environment
 @options.connection
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
@@ -57,6 +59,7 @@ def validate(out: console.Console, spec_path: pathlib.Path) -> errors.ExitCode:
 def plan(
     out: console.Console,
     spec_path: pathlib.Path,
+    environment: str | None,
     connection: settings.Connection,
     form: Format,
     detailed_exitcode: bool,
@@ -65,7 +68,9 @@ def plan(
     no_color: bool,
 ) -> errors.ExitCode:
     """Show what apply would change, and change nothing."""
-    declaration = _load(out, spec_path)
+    declaration = _load(out, spec_path, environment)
+    if not declaration.enabled:
+        return _switched_off(out, f"{spec_path} switches environment {environment!r} off")
     with _session() as session:
         planned = session.plan(declaration, connection)
     if out_path is not None:
@@ -86,6 +91,7 @@ def plan(
 
 @app.command()
 @options.spec
+@options.environment
 @options.connection
 @click.option("--yes", is_flag=True, help="Apply without asking; needed without a terminal.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let the plan pause most or all of what runs.")
@@ -95,6 +101,7 @@ def plan(
 def apply(
     out: console.Console,
     spec_path: pathlib.Path,
+    environment: str | None,
     connection: settings.Connection,
     yes: bool,
     allow_mass_pause: bool,
@@ -102,10 +109,11 @@ def apply(
     no_color: bool,
 ) -> errors.ExitCode:
     """Show the plan, ask, and make the server what the repo-spec declares."""
-    declaration = _load(out, spec_path)
+    declaration = _load(out, spec_path, environment)
     if not settings.schedules_enabled(connection.environ):
-        out.say("Nothing applied: GOVERNANCE_SCHEDULES_ENABLED switches schedules off here.\n")
-        return errors.ExitCode.OK
+        return _switched_off(out, "GOVERNANCE_SCHEDULES_ENABLED switches schedules off here")
+    if not declaration.enabled:
+        return _switched_off(out, f"{spec_path} switches environment {environment!r} off")
     rendering = _text(out, no_color=no_color, verbose=verbose)
     with _session() as session:
         planned = session.plan(declaration, connection)
@@ -125,6 +133,7 @@ def apply(
 @app.command(name="next")
 @click.argument("charter", required=False)
 @options.spec
+@options.environment
 @click.option("--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many at most.")
 @click.option("--from", "start", type=options.MOMENT, metavar="TIME", help="After this time.  [now]")
 @click.option("--until", type=options.MOMENT, metavar="TIME", help="Up to this time.")
@@ -133,12 +142,13 @@ def next_times(
     out: console.Console,
     charter: str | None,
     spec_path: pathlib.Path,
+    environment: str | None,
     count: int,
     start: datetime.datetime | None,
     until: datetime.datetime | None,
 ) -> errors.ExitCode:
     """List when the charters fire, or one of them, without a server."""
-    declaration = _load(out, spec_path)
+    declaration = _load(out, spec_path, environment)
     chosen = _chosen(declaration, charter)
     for line in forecast.table(chosen, start or _now(), until, count):
         out.say(line + "\n")
@@ -187,6 +197,11 @@ def _session() -> Iterator[_Session]:
         yield _Session(runner)
 
 
+def _switched_off(out: console.Console, reason: str) -> errors.ExitCode:
+    out.say(f"Nothing to do: {reason}.\n")
+    return errors.ExitCode.OK
+
+
 def _text(out: console.Console, *, no_color: bool, verbose: bool) -> text.Text:
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return text.Text(colour=out.is_terminal and not plain, verbose=verbose, now=_now())
@@ -196,9 +211,9 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def _load(out: console.Console, spec_path: pathlib.Path) -> model.Declaration:
+def _load(out: console.Console, spec_path: pathlib.Path, environment: str | None) -> model.Declaration:
     """Read the spec, and pass on what there is to say about it."""
-    declaration = loading.load(spec_path)
+    declaration = loading.load(spec_path, environment or None)
     for advice in advising.advise(declaration, _now()):
         out.warn(str(advice))
     return declaration

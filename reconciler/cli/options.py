@@ -27,6 +27,9 @@ spec = click.option(
     metavar="PATH",
     help="The repo-spec.",
 )
+environment = click.option(
+    "--environment", metavar="NAME", envvar="GOVERNANCE_ENVIRONMENT", help="The environment of the repo-spec."
+)
 no_color = click.option("--no-color", is_flag=True, help="Plain text on a terminal too; NO_COLOR does the same.")
 verbose = click.option("--verbose", is_flag=True, help="List what is kept as well.")
 

@@ -26,6 +26,7 @@ def encode(plan: model.Plan) -> dict[str, Any]:
             "prefix": plan.target.prefix,
         },
         "spec": plan.spec_path,
+        "environment": plan.environment,
         "digest": plan.digest,
         "counts": {verb.word: plan.count(verb) for verb in model.Verb},
         "changes": [_change(change) for change in plan.changes],
@@ -39,10 +40,15 @@ def _change(change: model.Change) -> dict[str, Any]:
         "id": change.id,
         "charter": change.charter,
         "reason": change.reason.name.lower(),
-        "place": {"path": place.path, "line": place.line, "column": place.column} if place else None,
+        "place": _place(place) if place else None,
         "live_note": change.live.schedule.note if change.live else None,
+        "overrides": {key: _place(place) for key, place in change.overrides.items()},
         "fields": [_field(field) for field in change.fields],
     }
+
+
+def _place(place: model.Place) -> dict[str, Any]:
+    return {"path": place.path, "line": place.line, "column": place.column}
 
 
 def _field(field: model.FieldChange) -> dict[str, Any]:

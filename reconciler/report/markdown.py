@@ -34,7 +34,10 @@ def _change(change: model.Change) -> Iterator[str]:
     if change.verb is model.Verb.RESUME and note:
         yield f"  - its note says {_code(words.value(note))}"
     for field in change.fields:
-        yield f"  - {_code(field.path)}: {words.sides(field, change.verb, _code)}"
+        where = words.override(change, field)
+        yield f"  - {_code(field.path)}: {words.sides(field, change.verb, _code)}" + (
+            f" ({_code(where)})" if where else ""
+        )
 
 
 def _code(text: str) -> str:

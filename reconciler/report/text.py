@@ -75,7 +75,7 @@ class Text:
         place = f"  {self._paint(words.printable(str(change.place)), _FAINT)}" if change.place else ""
         name = self._paint(words.printable(change.id), _BOLD)
         yield f"  {symbol} {name}  {change.reason.value}{place}"
-        rows = [(words.printable(field.path), words.sides(field, change.verb)) for field in change.fields]
+        rows = [(words.printable(field.path), self._sides(change, field)) for field in change.fields]
         if self.now is not None:
             rows += forecast.lines(change, self.now)
         width = max((len(label) for label, _ in rows), default=0)
@@ -84,6 +84,11 @@ class Text:
         note = change.live.schedule.note if change.live else ""
         if change.verb is model.Verb.RESUME and note:
             yield f"      its note says: {words.value(note)}"
+
+    def _sides(self, change: model.Change, field: model.FieldChange) -> str:
+        where = words.override(change, field)
+        place = f"  {self._paint(words.printable(where), _FAINT)}" if where else ""
+        return words.sides(field, change.verb) + place
 
     def _paint(self, text: str, code: str) -> str:
         return f"{code}{text}{_RESET}" if self.colour else text

@@ -47,9 +47,16 @@ def printable(text: str) -> str:
 
 
 def target(plan: model.Plan) -> str:
-    """Return which schedules on which server the plan is about."""
+    """Return which schedules on which server the plan is about, and for which environment."""
     found = plan.target
-    return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}"
+    environment = f", environment {plan.environment}" if plan.environment else ""
+    return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}{environment}"
+
+
+def override(change: model.Change, field: model.FieldChange) -> str:
+    """Return where the environment says what the field shall be; empty when the charter itself does."""
+    key = field.path.partition(".")[0].partition("[")[0]
+    return str(change.overrides[key]) if key in change.overrides else ""
 
 
 def moment(when: datetime.datetime, timezone: str) -> str:

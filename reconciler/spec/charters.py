@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import model
+from reconciler import errors, model
 from reconciler.spec import moments, rules, values
 from reconciler.timing import calendars, canonical, cron, durations
 
@@ -22,25 +22,63 @@ BUILT_IN: Mapping[str, Any] = {
 }
 
 
-def read(document: values.Document) -> tuple[model.Charter, ...]:
-    """Return the declared charters in the file's order; the document has passed the schema and the rules."""
-    defaults = rules.value_at(document, rules.DEFAULTS) or {}
-    entries = rules.value_at(document, rules.SCHEDULES) or []
-    return tuple(
-        _charter({**BUILT_IN, **defaults, **entry}, document, (*rules.SCHEDULES, index), entry)  # type: ignore[dict-item,arg-type]
-        for index, entry in enumerate(entries)  # type: ignore[arg-type]
-    )
+def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
+    """Return what an environment says, nothing when none is named; UsageError for one that the file does not have."""
+    if name is None:
+        return {}
+    known: Any = rules.value_at(document, rules.ENVIRONMENTS) or {}
+    if name not in known:
+        declared = ", ".join(known) or "none"
+        raise errors.UsageError(f"{path} has no environment {name!r}", hint=f"declared are {declared}")
+    found: Mapping[str, Any] = known[name]
+    return found
 
 
-def _charter(
-    said: Mapping[str, Any], document: values.Document, at: values.Path, own: Mapping[str, Any]
-) -> model.Charter:
+def read(document: values.Document, environment: str | None = None) -> tuple[model.Charter, ...]:
+    """Return the declared charters in the file's order; the document has passed the schema and the rules.
+
+    A key comes from the environment's charter, else the charter, else the environment's defaults, else the
+    defaults, else what is built in.
+    """
+    return tuple(_charter(_Said(document, index, environment)) for index in range(rules.count(document)))
+
+
+class _Said:
+    """All that is said about one charter, and where."""
+
+    def __init__(self, document: values.Document, index: int, environment: str | None) -> None:
+        self._document = document
+        self.at: values.Path = (*rules.SCHEDULES, index)
+        self.own = self._keys(self.at)
+        over: values.Path = (*rules.ENVIRONMENTS, environment or "")
+        name = next(
+            (each for each in self._keys((*over, "charters")) if each.lower() == self.own["charter"].lower()), ""
+        )
+        paths = [rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name)]
+        self.keys: dict[str, Any] = dict(BUILT_IN)
+        for path in paths:
+            self.keys |= self._keys(path)
+        inherited = {key: (*paths[1], key) for key in self._keys(paths[1]) if key not in self.own}
+        replaced = {key: (*paths[3], key) for key in self._keys(paths[3])}
+        self.overrides = {key: document.places[path] for key, path in (inherited | replaced).items()}
+
+    def _keys(self, at: values.Path) -> Mapping[str, Any]:
+        found: Any = rules.value_at(self._document, at)
+        return found if isinstance(found, dict) else {}
+
+    def place(self, *inside: str) -> model.Place:
+        return self._document.places[(*self.at, *inside)]
+
+
+def _charter(source: _Said) -> model.Charter:
+    said = source.keys
     name: str = said["charter"]
     schedule_id = model.GOVERNANCE_PREFIX + name.lower()
     return model.Charter(
         name=name,
-        place=document.places[at],
-        places={key: document.places[(*at, key)] for key in own},
+        place=source.place(),
+        places={key: source.place(key) for key in source.own} | source.overrides,
+        overrides=source.overrides,
         schedule=model.Schedule(
             id=schedule_id,
             timing=_timing(said),

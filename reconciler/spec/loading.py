@@ -10,15 +10,16 @@ from reconciler.spec import charters, nodes, problems, rules, shape, source, val
 SECTION = "governance"
 
 
-def load(path: pathlib.Path) -> model.Declaration:
-    """Return what the file declares.
+def load(path: pathlib.Path, environment: str | None = None) -> model.Declaration:
+    """Return what the file declares, in an environment where one is named.
 
-    Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place.
+    Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place,
+    and `errors.UsageError` for an environment that the file does not have.
     """
-    return parse(source.read(path), str(path))
+    return parse(source.read(path), str(path), environment)
 
 
-def parse(text: str, path: str) -> model.Declaration:
+def parse(text: str, path: str, environment: str | None = None) -> model.Declaration:
     """Return what the text declares; `path` is for messages only."""
     root = nodes.compose(text, path)
     start = model.Place(path=path, line=1, column=1)
@@ -42,8 +43,14 @@ def parse(text: str, path: str) -> model.Declaration:
     if found:
         raise problems.InvalidSpecError(found)
     if governance is None or governance.value == {SECTION: None}:
-        return model.Declaration(path=path, charters=(), governed=False)
-    return model.Declaration(path=path, charters=charters.read(governance))
+        return model.Declaration(path=path, charters=(), governed=False, environment=environment)
+    chosen = charters.environment(governance, environment, path)
+    return model.Declaration(
+        path=path,
+        charters=charters.read(governance, environment),
+        environment=environment,
+        enabled=chosen.get("enabled", True),
+    )
 
 
 def _misspelt(document: values.Document) -> list[problems.Problem]:

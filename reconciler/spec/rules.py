@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from reconciler import model
 from reconciler.spec import moments, problems, values
@@ -12,25 +12,60 @@ from reconciler.timing import calendars, cron, durations
 
 DEFAULTS: values.Path = ("governance", "defaults")
 SCHEDULES: values.Path = ("governance", "schedules")
+ENVIRONMENTS: values.Path = ("governance", "environments")
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every rule that is broken; what has the wrong shape is left to the schema."""
     defaults = value_at(document, DEFAULTS)
-    default_zone = defaults.get("timezone") if isinstance(defaults, dict) else None
-    for part in (_words, _calendars, _attributes):
-        yield from part(document, DEFAULTS)
-    yield from _ends(document, DEFAULTS, None)
-    schedules = value_at(document, SCHEDULES)
+    yield from _inherited(document, DEFAULTS)
     named: dict[str, model.Place] = {}
-    for index, charter in enumerate(schedules if isinstance(schedules, list) else []):
+    for index in range(count(document)):
         at: values.Path = (*SCHEDULES, index)
+        charter = value_at(document, at)
         if isinstance(charter, dict):
             yield from _name(document, at, charter, named)
-            for part in (_words, _calendars, _intervals, _attributes):
-                yield from part(document, at)
-            yield from _ends(document, at, defaults)
-            yield from _crons(document, at, charter.get("timezone", default_zone))
+            yield from _declared(document, at, defaults)
+    environments = value_at(document, ENVIRONMENTS)
+    for name in environments if isinstance(environments, dict) else {}:
+        yield from _environment(document, (*ENVIRONMENTS, name), named)
+
+
+def count(document: values.Document) -> int:
+    """Return how many charters are listed."""
+    schedules = value_at(document, SCHEDULES)
+    return len(schedules) if isinstance(schedules, list) else 0
+
+
+def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """Check what charters inherit."""
+    for part in (_words, _calendars, _attributes):
+        yield from part(document, at)
+    yield from _ends(document, at, None)
+
+
+def _declared(document: values.Document, at: values.Path, defaults: values.Value) -> Iterator[problems.Problem]:
+    """Check what a charter says, or an environment in its place."""
+    for part in (_words, _calendars, _intervals, _attributes):
+        yield from part(document, at)
+    yield from _ends(document, at, defaults)
+    inherited = defaults.get("timezone") if isinstance(defaults, dict) else None
+    yield from _crons(document, at, value_at(document, (*at, "timezone")) or inherited)
+
+
+def _environment(
+    document: values.Document, at: values.Path, named: Mapping[str, model.Place]
+) -> Iterator[problems.Problem]:
+    yield from _inherited(document, (*at, "defaults"))
+    charters = value_at(document, (*at, "charters"))
+    for name in charters if isinstance(charters, dict) else {}:
+        path: values.Path = (*at, "charters", name)
+        yield from _declared(document, path, None)
+        if name.lower() not in named:
+            near = problems.nearest(name, named)
+            hint = f"did you mean {near!r}?" if near else "name one of the charters under schedules"
+            message = f"environment {at[-1]!r} changes charter {name!r}, which is not declared"
+            yield problems.Problem(place=document.keys[path], message=message, hint=hint)
 
 
 def value_at(document: values.Document, at: values.Path) -> values.Value:

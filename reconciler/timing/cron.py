@@ -99,7 +99,7 @@ def parse(text: str) -> Parsed:
     """
     body, offset, timezone = _without_zone(text)
     body = body.partition("#")[0]
-    offset += len(body) - len(body.lstrip())
+    offset += _indent(body)
     body = _EDGES.sub("", body)
     if body.startswith("@every"):
         return Parsed(_interval(body, offset))
@@ -110,7 +110,7 @@ def parse(text: str) -> Parsed:
 
 def _without_zone(text: str) -> tuple[str, int, str]:
     """Split `TZ=Zone rest` into the rest, its offset in the text, and the zone."""
-    start = len(text) - len(text.lstrip())
+    start = _indent(text)
     stripped = _EDGES.sub("", text)
     if not stripped.startswith(("TZ=", "CRON_TZ=")):
         return stripped, start, ""
@@ -118,6 +118,12 @@ def _without_zone(text: str) -> tuple[str, int, str]:
     if match is None:
         raise CronError("a time zone and nothing after it", offset=start, hint="add the five cron fields")
     return stripped[match.end() :], start + match.end(), match[1]
+
+
+def _indent(text: str) -> int:
+    """Return how many characters stand before the first word; not str.lstrip, which knows other spaces than Go."""
+    word = _WORD.search(text)
+    return word.start() if word else len(text)
 
 
 def _interval(body: str, offset: int) -> model.Interval:

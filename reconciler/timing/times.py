@@ -136,24 +136,25 @@ def _of_calendar(calendar: model.Calendar, zone: zoneinfo.ZoneInfo, last: int) -
             if found is None:
                 return _NEVER
             day, hour, minute, second, shift = found, 0, 0, 0, 0
-        elif later := _later(calendar, hour, minute, second):
-            shift = shift if later[0] == hour else 0
-            hour, minute, second = later
-        elif _wall(instant := _instant(day, hour, minute, second, zone), zone).hour != hour:
+            continue
+        before, (hour, minute, second) = hour, _forward(calendar, hour, minute, second)
+        shift = shift if hour == before else 0
+        if hour < 24 and minute < 60 and second < 60:  # else it carries over
+            instant = _instant(day, hour, minute, second, zone)
+            if _wall(instant, zone).hour == hour:
+                return instant + shift
             hour, minute, second = hour + 1, 0, 0  # a time that no clock shows
-        else:
-            return instant + shift
 
 
-def _later(calendar: model.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int] | None:
-    """Return where to turn the clock for its first field that does not match, None when all match."""
+def _forward(calendar: model.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int]:
+    """Turn the clock to the next match within the day; a field that has none left stands at its end: 24 or 60."""
     if hour not in calendar.hour:
-        return _next(calendar.hour, hour, 24), 0, 0
-    if minute not in calendar.minute:
-        return hour, _next(calendar.minute, minute, 60), 0
-    if second not in calendar.second:
-        return hour, minute, _next(calendar.second, second, 60)
-    return None
+        hour, minute, second = _next(calendar.hour, hour, 24), 0, 0
+    if hour < 24 and minute not in calendar.minute:
+        minute, second = _next(calendar.minute, minute, 60), 0
+    if hour < 24 and minute < 60 and second not in calendar.second:
+        second = _next(calendar.second, second, 60)
+    return hour, minute, second
 
 
 def _lasts_longer(day: datetime.date, hour: int, zone: zoneinfo.ZoneInfo) -> bool:

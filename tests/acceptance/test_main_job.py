@@ -276,6 +276,21 @@ def test_preview_environments_are_left_alone(reconciler: program.Program) -> Non
     assert plan_of(reconciler)["counts"]["create"] == 3
 
 
+def test_an_environment_that_is_switched_off_is_left_alone(reconciler: program.Program) -> None:
+    reconciler.declare(
+        SPEC + "  environments:\n    preview: {enabled: false}\n    staging: {defaults: {paused: true}}\n"
+    )
+    for command in (["plan"], ["apply", "--yes"]):
+        done = reconciler.run(*command, "--environment", "preview")
+        assert (done.returncode, done.stdout) == (
+            0,
+            "Nothing to do: .cogni/repo-spec.yaml switches environment 'preview' off.\n",
+        )
+    assert reconciler.run("apply", "--yes", GOVERNANCE_ENVIRONMENT="staging").returncode == 0
+    assert [described(reconciler, id_).schedule.state.paused for id_ in IDS] == [True] * 3
+    assert reconciler.run("plan", "--environment", "prod").returncode == 64
+
+
 def test_the_plan_document_is_as_its_schema_says_and_can_be_saved(applied: program.Program) -> None:
     applied.declare(SPEC.replace("45 6 1 * *", "50 6 1 * *"))
     shown = applied.run("plan", "--format", "markdown", "--out", "plan.json")

@@ -1,7 +1,7 @@
 """Whole plans, to be read: `spec.yaml` and `live.json` give `plan.json`, `plan.txt` and `plan.md`.
 
-`live.json` holds schedules as the server describes them (the JSON form of its protos), by id, with the workflow's
-arguments decoded under `json`. `make golden` writes the plans anew.
+`environment.txt` names an environment where one is chosen. `live.json` holds schedules as the server describes them
+(the JSON form of its protos), by id, with the workflow's arguments decoded under `json`. `make golden` writes them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def test_a_plan_reads_as_its_golden_files_do(case: str, pytestconfig: pytest.Con
 
 def planned(folder: pathlib.Path) -> model.Plan:
     """Return the plan of a case."""
-    declaration = loading.parse((folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml")
+    chosen = folder / "environment.txt"
+    environment = chosen.read_text(encoding="utf-8").strip() if chosen.exists() else None
+    declaration = loading.parse((folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", environment)
     live = {id_: live_of(id_, said) for id_, said in json.loads((folder / "live.json").read_bytes()).items()}
     return planning.plan(declaration, live, TARGET)
 

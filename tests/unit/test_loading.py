@@ -498,3 +498,66 @@ def test_a_file_of_a_mebibyte_is_read_and_one_byte_more_is_not(tmp_path: pathlib
     assert len(loading.load(path).charters) == 1
     path.write_text(filled + "#", encoding="utf-8")
     assert refusal(path) == (f"{path}: is over 1 MiB", "a repo-spec is a few kilobytes; name the right file")
+
+
+ENVIRONMENTS = """\
+governance:
+  defaults: {timezone: UTC, task_queue: base}
+  schedules:
+    - {charter: A, cron: "0 * * * *", entrypoint: A, workflow: own}
+    - {charter: B, cron: "0 * * * *", entrypoint: B}
+  environments:
+    staging:
+      defaults: {task_queue: staging, workflow: inherited}
+      charters:
+        a: {cron: "5 * * * *"}
+    preview: {enabled: false}
+"""
+
+
+def test_an_environment_replaces_defaults_and_single_keys_of_charters() -> None:
+    found = loading.parse(ENVIRONMENTS, "spec.yaml", "staging")
+    a, b = (each.schedule for each in found.charters)
+    assert (found.environment, found.enabled) == ("staging", True)
+    assert (a.action.task_queue, a.action.workflow, a.timing.calendars) == (
+        "staging",
+        "own",
+        (builders.calendar("5 * * * *"),),
+    )
+    assert (b.action.task_queue, b.action.workflow, b.timing.calendars) == (
+        "staging",
+        "inherited",
+        (builders.calendar("0 * * * *"),),
+    )
+    assert [{key: str(place) for key, place in each.overrides.items()} for each in found.charters] == [
+        {"task_queue": "spec.yaml:8:30", "cron": "spec.yaml:10:19"},
+        {"task_queue": "spec.yaml:8:30", "workflow": "spec.yaml:8:49"},
+    ]
+
+
+def test_without_an_environment_none_has_a_say() -> None:
+    a = loading.parse(ENVIRONMENTS, "spec.yaml").charters[0].schedule
+    assert (a.action.task_queue, a.timing.calendars) == ("base", (builders.calendar("0 * * * *"),))
+
+
+def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
+    assert not loading.parse(ENVIRONMENTS, "spec.yaml", "preview").enabled
+    with pytest.raises(errors.UsageError, match="no environment 'prod'") as caught:
+        loading.parse(ENVIRONMENTS, "spec.yaml", "prod")
+    assert caught.value.hint == "declared are staging, preview"
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ("{charters: {c: {paused: true}}}", "7:26: environment 'staging' changes charter 'c', which is not declared"),
+        ("{charters: {a: {cron: 0 99 * * *}}}", "7:38: '99' does not fit the hour"),
+        ("{charters: {a: {charter: b}}}", "7:30: unknown key 'charter' in governance.environments.staging.charters.a"),
+        ("{defaults: {jitter: soon}}", "7:34: 'jitter': 'soon' is not a duration"),
+        ("{enable: false}", "7:15: unknown key 'enable' in governance.environments.staging; did you mean 'enabled'?"),
+    ],
+)
+def test_a_mistake_in_an_environment_is_told_whichever_is_chosen(environment: str, problem: str) -> None:
+    base = ENVIRONMENTS[: ENVIRONMENTS.index("    staging")]
+    (found,) = problems(f"{base}    staging: {environment}\n")
+    assert found.startswith(f"spec.yaml:{problem}")
