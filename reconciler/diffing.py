@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import deepdiff
 
@@ -30,7 +31,7 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
         threshold_to_diff_deeper=0,  # else objects that share little are reported whole
     )
     changes = [*times, *(_change(level) for levels in tree.values() for level in levels)]
-    return tuple(sorted(changes, key=lambda change: (wording.ORDER.index(_root(change.path)), change.path)))
+    return tuple(sorted(changes, key=_place))
 
 
 def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
@@ -113,6 +114,15 @@ def _path(parts: list[str | int]) -> str:
         else:
             text += f"[{json.dumps(part)}]"
     return text
+
+
+def _place(change: model.FieldChange) -> tuple[int, list[tuple[int, str]]]:
+    """Return what sorts changes in the spec's order, and entry 2 of a list before entry 10."""
+    steps = _STEP.findall(change.path)
+    return wording.ORDER.index(_root(change.path)), [(int(number or 0), name) for number, name in steps]
+
+
+_STEP = re.compile(r"\[(\d+)\]|([^.\[]+)")
 
 
 def _root(path: str) -> str:

@@ -15,7 +15,7 @@ def check(plan: model.Plan, *, allow_mass_pause: bool = False) -> None:
         return
     hint = "if this is meant, pass --allow-mass-pause"
     live = [change for change in plan.changes if change.live is not None]
-    if live and not plan.governed:
+    if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
         raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
     running = [change for change in live if change.live and not change.live.schedule.paused]

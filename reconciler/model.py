@@ -35,6 +35,7 @@ class Overlap(enum.Enum):
     CANCEL_OTHER = "CancelOther"
     TERMINATE_OTHER = "TerminateOther"
     ALLOW_ALL = "AllowAll"
+    UNKNOWN = "(unknown)"  # of a newer server; no spec can say it
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

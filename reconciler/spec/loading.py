@@ -27,8 +27,10 @@ def parse(text: str, path: str, environment: str | None = None) -> model.Declara
         raise _invalid(start, "the file is empty", "add a governance section with schedules")
     if not isinstance(root, nodes.Mapping):
         raise _invalid(root.place, "the repo-spec is not an object", "begin with 'governance:'")
-    found: list[problems.Problem] = []
-    sections = {name: (key, value) for name, key, value in values.pairs(root, found)}
+    others: list[problems.Problem] = []  # of other tools' keys, which are not ours to judge
+    sections = {name: (key, value) for name, key, value in values.pairs(root, others)}
+    ours = {key.place for key, _ in root.pairs if isinstance(key, nodes.Scalar) and key.text == SECTION}
+    found = [problem for problem in others if problem.place in ours]
     found += [
         shape.unknown_key(name, key.place, [SECTION], "the repo-spec")
         for name, (key, _) in sections.items()

@@ -74,7 +74,8 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
 
 
 def _edit_policies(proto: schedule_pb2.SchedulePolicies, policies: model.Policies) -> None:
-    proto.overlap_policy = _OVERLAPS[policies.overlap]
+    if policies.overlap is not model.Overlap.UNKNOWN:
+        proto.overlap_policy = _OVERLAPS[policies.overlap]
     proto.catchup_window.FromTimedelta(policies.catchup_window)
     proto.pause_on_failure = policies.pause_on_failure
     proto.keep_original_workflow_id = policies.keep_original_workflow_id
@@ -110,7 +111,7 @@ def _interval(proto: schedule_pb2.IntervalSpec) -> model.Interval:
 def _policies(proto: schedule_pb2.SchedulePolicies) -> model.Policies:
     window = proto.catchup_window.ToTimedelta() if proto.HasField("catchup_window") else UNSET_CATCHUP
     return model.Policies(
-        overlap=_OVERLAP_WORDS[proto.overlap_policy],
+        overlap=_OVERLAP_WORDS.get(proto.overlap_policy, model.Overlap.UNKNOWN),
         catchup_window=max(window, model.LEAST_CATCHUP),
         pause_on_failure=proto.pause_on_failure,
         keep_original_workflow_id=proto.keep_original_workflow_id,

@@ -104,7 +104,7 @@ priorities = st.builds(
 policies = st.builds(
     model.Policies,
     keep_original_workflow_id=st.booleans(),
-    overlap=st.sampled_from(model.Overlap),
+    overlap=st.sampled_from([each for each in model.Overlap if each is not model.Overlap.UNKNOWN]),
     catchup_window=durations.map(lambda window: max(window, model.LEAST_CATCHUP)),
     pause_on_failure=st.booleans(),
 )

@@ -238,3 +238,12 @@ def test_arguments_of_older_shapes_are_read_and_replaced(arguments: tuple[model.
     assert read(proto).action.arguments == arguments
     convert.edit(proto, builders.schedule())
     assert read(proto) == builders.schedule()
+
+
+def test_an_overlap_policy_of_a_newer_server_is_shown_as_unknown_and_kept_by_a_pause() -> None:
+    proto = made()
+    proto.policies.overlap_policy = 99  # type: ignore[assignment]
+    live = read(proto)
+    assert live.policies.overlap is model.Overlap.UNKNOWN
+    convert.edit(proto, dataclasses.replace(live, paused=True))
+    assert (proto.policies.overlap_policy, proto.state.paused) == (99, True)

@@ -561,3 +561,8 @@ def test_a_mistake_in_an_environment_is_told_whichever_is_chosen(environment: st
     base = ENVIRONMENTS[: ENVIRONMENTS.index("    staging")]
     (found,) = problems(f"{base}    staging: {environment}\n")
     assert found.startswith(f"spec.yaml:{problem}")
+
+
+def test_keys_of_other_tools_are_not_judged() -> None:
+    assert declared(f"1: one\n<<: {{a: b}}\n? [odd]\n: key\nx: 1\nx: 2\n{COMMUNITY}").charters
+    assert problems(f"{COMMUNITY}governance: {{}}\n")[0].startswith("spec.yaml:6:1: key 'governance' stands twice")
