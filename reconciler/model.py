@@ -24,6 +24,7 @@ GOVERNANCE_PREFIX = "governance:"
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
 MEMO_PREFIX = "reconciler."  # of names in a workflow's memo that are not the charter's
 PAUSED_BY_US = "paused by reconciler: "
+MANAGED_BY_US = "managed by reconciler: "
 
 
 class Overlap(enum.Enum):

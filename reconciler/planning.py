@@ -107,7 +107,7 @@ _DECLARED = f"{model.PAUSED_BY_US}declared paused in "
 
 
 def _managed_note(path: str) -> str:
-    return f"managed by reconciler: declared in {path}"
+    return f"{model.MANAGED_BY_US}declared in {path}"
 
 
 def _declared_note(path: str) -> str:

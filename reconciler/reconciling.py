@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from reconciler import applying, model, planning, ports
+
+
+async def managed(schedules: ports.Schedules, prefix: str) -> Mapping[str, model.Live]:
+    """Read every schedule whose id has the prefix, as the listing names them."""
+    listed = await schedules.ids()
+    return await schedules.describe_all(id_ for id_ in sorted(listed) if id_.startswith(prefix))
 
 
 async def plan(declaration: model.Declaration, schedules: ports.Schedules, target: model.Target) -> model.Plan:

@@ -18,7 +18,7 @@ from reconciler import advising, errors, guarding, model, published, reconciling
 from reconciler.cli import console, files, options
 from reconciler.documents import plans
 from reconciler.report import forecast, markdown, text
-from reconciler.spec import loading
+from reconciler.spec import importing, loading
 
 Format = Literal["text", "json", "markdown"]
 
@@ -165,6 +165,41 @@ def _chosen(declaration: model.Declaration, name: str | None) -> tuple[model.Cha
     return found
 
 
+@app.command(name="import")
+@options.spec
+@options.connection
+@click.option("--prefix", metavar="TEXT", help="Schedules whose id begins so.  [governance:]")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="This schedule, whatever its id; may be repeated.")
+@click.option("--write", is_flag=True, help="Write the repo-spec instead of printing it.")
+@click.pass_obj
+def import_(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    connection: settings.Connection,
+    prefix: str | None,
+    ids: tuple[str, ...],
+    write: bool,
+) -> errors.ExitCode:
+    """Write charters for live schedules into the repo-spec, keeping its comments.
+
+    What a charter cannot say is told on standard error.
+    """
+    if prefix and ids:
+        raise errors.UsageError("--prefix and --id are both given", hint="give one of them")
+    text = loading.source_text(spec_path) if spec_path.exists() else None
+    with _session() as session:
+        found = session.read(connection, prefix or model.GOVERNANCE_PREFIX, ids)
+    imported = importing.add(text, str(spec_path), found)
+    for each in imported.left_out:
+        out.warn(f"warning: {each}")
+    if not write:
+        out.say(imported.text)
+        return errors.ExitCode.OK
+    files.save(spec_path, imported.text)
+    out.say(f"{spec_path}: {len(imported.added)} charter{'s'[: len(imported.added) != 1]} added\n")
+    return errors.ExitCode.OK
+
+
 @app.command()
 @click.argument("name", type=click.Choice(published.NAMES))
 @click.pass_obj
@@ -184,6 +219,20 @@ class _Session:
     def plan(self, declaration: model.Declaration, connection: settings.Connection) -> model.Plan:
         self._server = self._runner.run(wiring.server(connection))
         return self._runner.run(reconciling.plan(declaration, self._server.schedules, self._server.target()))
+
+    def read(self, connection: settings.Connection, prefix: str, ids: tuple[str, ...]) -> tuple[model.Schedule, ...]:
+        """Return the schedules with these ids, or with the prefix where there are none."""
+        schedules = self._runner.run(wiring.server(connection)).schedules
+        if ids:
+            found = self._runner.run(schedules.describe_all(ids))
+        else:
+            found = dict(self._runner.run(reconciling.managed(schedules, prefix)))
+        missing = [id_ for id_ in ids if id_ not in found]
+        if missing:
+            raise errors.UsageError(
+                f"there is no schedule {missing[0]!r}", hint="see the ids with temporal schedule list"
+            )
+        return tuple(live.schedule for live in found.values())
 
     def apply(self, planned: model.Plan, tell: Callable[[model.Outcome], None]) -> tuple[model.Outcome, ...]:
         if self._server is None:

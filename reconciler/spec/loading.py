@@ -19,6 +19,11 @@ def load(path: pathlib.Path, environment: str | None = None) -> model.Declaratio
     return parse(source.read(path), str(path), environment)
 
 
+def source_text(path: pathlib.Path) -> str:
+    """Return the file's text; `errors.InvalidSpecError` for what is no readable text file."""
+    return source.read(path)
+
+
 def parse(text: str, path: str, environment: str | None = None) -> model.Declaration:
     """Return what the text declares; `path` is for messages only."""
     root = nodes.compose(text, path)

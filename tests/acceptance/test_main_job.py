@@ -328,3 +328,24 @@ def test_the_workflow_gets_one_object_with_both_identities(applied: program.Prog
     assert model.LEAST_CATCHUP.total_seconds() == 10
     policies = described(applied, "governance:engineering").schedule.policies
     assert (policies.catchup_window.seconds, policies.overlap_policy) == (10, 1)
+
+
+def test_after_an_import_of_what_is_live_the_plan_is_empty(applied: program.Program) -> None:
+    create_behind_our_back(applied, "governance:foreign", remote.proto_of(remote.schedule("foreign", input={"a": 1})))
+    (applied.folder / program.SPEC).unlink()
+    printed = applied.run("import")
+    assert printed.returncode == 0
+    assert "    - charter: ENGINEERING\n" in printed.stdout
+    assert not (applied.folder / program.SPEC).exists()
+    done = applied.run("import", *(f"--id={id_}" for id_ in IDS), "--write")
+    assert (done.returncode, done.stdout, done.stderr) == (0, ".cogni/repo-spec.yaml: 3 charters added\n", "")
+    assert steps_of(applied) == [("pause", "governance:foreign", ["paused"])]
+    more = applied.run("import", "--write")
+    assert more.stdout == ".cogni/repo-spec.yaml: 1 charter added\n"
+    assert "governance:foreign: dbScheduleId cannot be said and would change" in more.stderr
+    assert [(verb, id_) for verb, id_, _ in steps_of(applied)] == [("update", "governance:foreign")]
+
+
+def test_an_import_of_what_is_not_there_is_refused(applied: program.Program) -> None:
+    done = applied.run("import", "--id", "governance:nothing")
+    assert (done.returncode, "there is no schedule 'governance:nothing'" in done.stderr) == (64, True)

@@ -18,6 +18,7 @@ HOMES = {
     "deepdiff": ("reconciler/diffing.py",),
     "google": ("reconciler/temporal/",),
     "jsonschema": ("reconciler/published.py",),
+    "ruamel": ("reconciler/spec/importing.py",),
     "temporalio": ("reconciler/temporal/",),
     "yaml": ("reconciler/spec/",),
 }

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import dataclasses
+
+import hypothesis
+from hypothesis import strategies as st
+
+from reconciler import model, planning
+from reconciler.spec import importing, loading
+from tests.property import strategies
+
+
+@st.composite
+def sayable(draw: st.DrawFn) -> model.Schedule:
+    """Return a schedule that a charter could have made."""
+    found = draw(strategies.any_schedule)
+    name = found.id.removeprefix(model.GOVERNANCE_PREFIX)
+    argument = {
+        "temporalScheduleId": found.id,
+        "dbScheduleId": None,
+        "charter": draw(st.sampled_from((name, name.upper()))),
+        "entrypoint": draw(st.sampled_from(("A", "run-this", "NO", "1e3", "é:"))),
+        "input": draw(strategies.json_objects),
+    }
+    timing = found.timing
+    if not timing.calendars and not timing.intervals:
+        timing = dataclasses.replace(timing, calendars=(draw(strategies.calendars),))
+    if timing.start_at and timing.end_at and timing.start_at > timing.end_at:
+        timing = dataclasses.replace(timing, start_at=timing.end_at, end_at=timing.start_at)
+    memo = {key: value for key, value in found.action.memo.items() if not key.startswith(model.MEMO_PREFIX)}
+    action = dataclasses.replace(found.action, arguments=(argument,), memo=memo)
+    return dataclasses.replace(found, timing=timing, action=action, remaining_actions=found.remaining_actions or None)
+
+
+@hypothesis.settings(max_examples=30)  # a round trip through a file is slow
+@hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id))
+def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> None:
+    imported = importing.add(None, "spec.yaml", schedules)
+    hypothesis.assume(not any("no charter can say" in each for each in imported.left_out))
+    assert imported.left_out == ()
+    declaration = loading.parse(imported.text, "spec.yaml")
+    plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
+    assert [(change.id, change.fields) for change in plan.steps if change.verb is not model.Verb.RESUME] == []
+    assert len(declaration.charters) == len(schedules)
+
+
+@hypothesis.settings(max_examples=30)
+@hypothesis.given(st.lists(strategies.any_schedule, max_size=3, unique_by=lambda each: each.id))
+def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> None:
+    imported = importing.add(None, "spec.yaml", schedules)
+    declaration = loading.parse(imported.text, "spec.yaml")
+    live = strategies.described(schedules)
+    plan = planning.plan(declaration, live, strategies.TARGET)
+    silent = [
+        change for change in plan.steps if not any(each.startswith(f"{change.id}: ") for each in imported.left_out)
+    ]
+    assert silent == []
