@@ -333,7 +333,10 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every change in the order of its execution, and the digest of what they mean (`sha256:…`)."""
+    """Every change in the order of its execution, and the digest of what they mean (`sha256:…`).
+
+    `as_of` is when the server was read, where that was not now.
+    """
 
     target: Target
     spec_path: str
@@ -341,6 +344,7 @@ class Plan:
     changes: tuple[Change, ...]
     digest: str
     environment: str | None = None
+    as_of: datetime.datetime | None = None
 
     @property
     def steps(self) -> tuple[Change, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-from reconciler import diffing, model
+from reconciler import diffing, model, redacting
 
 _ORDER = tuple(model.Verb)
 
@@ -38,6 +39,20 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
         changes=tuple(changes),
         digest=digest(target, changes),
     )
+
+
+def plan_from_snapshot(
+    declaration: model.Declaration,
+    live: Mapping[str, model.Live],
+    target: model.Target,
+    taken_at: datetime.datetime,
+) -> model.Plan:
+    """Return the plan for schedules whose secrets are redacted: those of the declaration are redacted to compare."""
+    charters = (
+        dataclasses.replace(charter, schedule=redacting.schedule(charter.schedule)) for charter in declaration.charters
+    )
+    found = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
+    return dataclasses.replace(found, as_of=taken_at)
 
 
 def _wanted(charter: model.Charter, live: model.Live | None) -> model.Change:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import jsonschema
 import jsonschema.protocols
 
-Name = Literal["repo-spec", "plan"]
+Name = Literal["repo-spec", "plan", "snapshot"]
 NAMES: tuple[str, ...] = get_args(Name)
 
 

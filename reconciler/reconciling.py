@@ -20,11 +20,18 @@ async def plan(declaration: model.Declaration, schedules: ports.Schedules, targe
     Every wanted id is described (strongly consistent); the listing, which lags behind, serves only to find what
     nobody wants. A listing that fails is an error, never an empty one.
     """
+    return planning.plan(declaration, await live(declaration, schedules, target), target)
+
+
+async def live(
+    declaration: model.Declaration, schedules: ports.Schedules, target: model.Target
+) -> Mapping[str, model.Live]:
+    """Read what a plan needs: each wanted schedule that exists, and each managed one that is not wanted."""
     wanted = {charter.schedule.id for charter in declaration.charters}
-    listed, live = await asyncio.gather(schedules.ids(), schedules.describe_all(wanted))
+    listed, found = await asyncio.gather(schedules.ids(), schedules.describe_all(wanted))
     unwanted = {id_ for id_ in listed if planning.managed(id_, target)} - wanted
     orphans = await schedules.describe_all(unwanted) if unwanted else {}
-    return planning.plan(declaration, {**live, **orphans}, target)
+    return {**found, **orphans}
 
 
 async def apply(plan: model.Plan, schedules: ports.Schedules, tell: applying.Tell) -> tuple[model.Outcome, ...]:

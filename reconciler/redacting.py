@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -17,6 +18,9 @@ _SECRET = re.compile(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
+_DIGEST = re.compile(r"\(secret, sha256:[0-9a-f]{12}\)")
+
+
 def redact(value: model.Json, *names: str) -> model.Json:
     """Return the value with every secret in it replaced by a digest.
 
@@ -24,7 +28,7 @@ def redact(value: model.Json, *names: str) -> model.Json:
     such as token, secret, password or key. Equal secrets have equal digests, so a change still shows.
     """
     if any(map(is_secret, names)):
-        return _digest(value)
+        return value if isinstance(value, str) and _DIGEST.fullmatch(value) else _digest(value)
     match value:
         case Mapping():
             return {name: redact(inner, name) for name, inner in value.items()}
@@ -39,6 +43,26 @@ def redact(value: model.Json, *names: str) -> model.Json:
 def is_secret(name: str) -> bool:
     """Tell whether a name sounds like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
     return any(_SECRET.fullmatch(word.lower()) for word in _WORD.findall(name))
+
+
+def schedule(given: model.Schedule) -> model.Schedule:
+    """Return the schedule with every secret in its arguments, memo and search attributes replaced by a digest."""
+    action = given.action
+    attributes = {
+        name: dataclasses.replace(each, value=_argument(each.value, name))
+        for name, each in action.search_attributes.items()
+    }
+    redacted = dataclasses.replace(
+        action,
+        arguments=tuple(_argument(each) for each in action.arguments),
+        memo={name: _argument(each, name) for name, each in action.memo.items()},
+        search_attributes=attributes,
+    )
+    return dataclasses.replace(given, action=redacted)
+
+
+def _argument(argument: model.Argument, *names: str) -> model.Argument:
+    return argument if isinstance(argument, model.Opaque) else redact(argument, *names)
 
 
 def _digest(value: model.Json) -> str:

@@ -9,14 +9,14 @@ import importlib.metadata
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 import click
 
-from reconciler import advising, errors, guarding, model, published, reconciling, settings, wiring
+from reconciler import advising, errors, guarding, model, planning, published, reconciling, settings, wiring
 from reconciler.cli import console, files, options
-from reconciler.documents import plans
+from reconciler.documents import plans, snapshots
 from reconciler.report import forecast, markdown, text
 from reconciler.spec import importing, loading
 
@@ -53,6 +53,9 @@ def validate(out: console.Console, spec_path: pathlib.Path, environment: str | N
 @click.option(
     "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save the plan (JSON)."
 )
+@click.option(
+    "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
+)
 @options.verbose
 @options.no_color
 @click.pass_obj
@@ -64,6 +67,7 @@ def plan(
     form: Format,
     detailed_exitcode: bool,
     out_path: pathlib.Path | None,
+    snapshot_path: pathlib.Path | None,
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
@@ -71,8 +75,12 @@ def plan(
     declaration = _load(out, spec_path, environment)
     if not declaration.enabled:
         return _switched_off(out, f"{spec_path} switches environment {environment!r} off")
-    with _session() as session:
-        planned = session.plan(declaration, connection)
+    if snapshot_path is not None:
+        taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
+        planned = planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at)
+    else:
+        with _session() as session:
+            planned = session.plan(declaration, connection)
     if out_path is not None:
         files.save(out_path, plans.dumps(planned))
     renderings: dict[Format, Callable[[], str]] = {
@@ -165,6 +173,36 @@ def _chosen(declaration: model.Declaration, name: str | None) -> tuple[model.Cha
     return found
 
 
+@app.command()
+@options.spec
+@options.environment
+@options.connection
+@click.option(
+    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save it instead of printing it."
+)
+@click.pass_obj
+def snapshot(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    environment: str | None,
+    connection: settings.Connection,
+    out_path: pathlib.Path | None,
+) -> errors.ExitCode:
+    """Write what plan reads, to plan from it later with no server: plan --live FILE."""
+    declaration = _load(out, spec_path, environment)
+    with _session() as session:
+        taken_at = _now()
+        target, live = session.live(declaration, connection)
+    schedules = tuple(each.schedule for each in live.values())
+    document = snapshots.dumps(snapshots.Snapshot(target=target, taken_at=taken_at, schedules=schedules))
+    if out_path is None:
+        out.say(document)
+        return errors.ExitCode.OK
+    files.save(out_path, document)
+    out.say(f"{out_path}: {len(schedules)} schedule{'s'[: len(schedules) != 1]}\n")
+    return errors.ExitCode.OK
+
+
 @app.command(name="import")
 @options.spec
 @options.connection
@@ -219,6 +257,13 @@ class _Session:
     def plan(self, declaration: model.Declaration, connection: settings.Connection) -> model.Plan:
         self._server = self._runner.run(wiring.server(connection))
         return self._runner.run(reconciling.plan(declaration, self._server.schedules, self._server.target()))
+
+    def live(
+        self, declaration: model.Declaration, connection: settings.Connection
+    ) -> tuple[model.Target, Mapping[str, model.Live]]:
+        server = self._runner.run(wiring.server(connection))
+        target = server.target()
+        return target, self._runner.run(reconciling.live(declaration, server.schedules, target))
 
     def read(self, connection: settings.Connection, prefix: str, ids: tuple[str, ...]) -> tuple[model.Schedule, ...]:
         """Return the schedules with these ids, or with the prefix where there are none."""

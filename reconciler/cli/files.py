@@ -1,4 +1,4 @@
-"""Files that a command saves."""
+"""Files that a command saves and reads."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def save(path: pathlib.Path, text: str) -> None:
             raise
     except OSError as error:
         raise errors.OutputError(f"{shown}: cannot be written: {error.strerror}", hint="name another --out") from error
+
+
+def read(path: pathlib.Path) -> str:
+    """Return a text file's content; raise `errors.UsageError` when there is none to read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
+    except UnicodeDecodeError as error:
+        raise errors.UsageError(f"{path}: is not UTF-8 text", hint="name another file") from error
 
 
 def _umask() -> int:

@@ -27,6 +27,7 @@ def encode(plan: model.Plan) -> dict[str, Any]:
         },
         "spec": plan.spec_path,
         "environment": plan.environment,
+        "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
         "counts": {verb.word: plan.count(verb) for verb in model.Verb},
         "changes": [_change(change) for change in plan.changes],

@@ -13,6 +13,7 @@ from reconciler.report import forecast, words
 def plan(plan: model.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
     """Return the plan: the summary, a line for each change, and what changes in it; `now` adds the next times."""
     lines = [f"### {_summary(plan)}", "", f"{_code(words.target(plan))}, by {_code(plan.spec_path)}", ""]
+    lines += [words.as_of(plan, now), ""] if plan.as_of else []
     for change in plan.changes:
         if verbose or change.verb is not model.Verb.KEEP:
             lines += _change(change)

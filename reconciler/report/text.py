@@ -40,7 +40,8 @@ class Text:
         """Return the plan: a paragraph for each change, and the summary line."""
         shown = [change for change in plan.changes if self.verbose or change.verb is not model.Verb.KEEP]
         paragraphs = ["\n".join(self._change(change)) for change in shown]
-        head = words.printable(words.target(plan))
+        as_of = words.as_of(plan, self.now)
+        head = words.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
         end = self._paint(words.summary(plan), _BOLD)
         if self.now is not None and plan.steps:
             end += f"\n{forecast.total(plan, self.now)}"

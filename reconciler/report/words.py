@@ -53,6 +53,14 @@ def target(plan: model.Plan) -> str:
     return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}{environment}"
 
 
+def as_of(plan: model.Plan, now: datetime.datetime | None) -> str:
+    """Return how old the snapshot is that the plan is made from; empty when the server was read."""
+    if plan.as_of is None:
+        return ""
+    age = f", {distance(now, plan.as_of).removeprefix('in ')} ago" if now else ""
+    return f"From a snapshot of {moment(plan.as_of, 'UTC')}{age}."
+
+
 def override(change: model.Change, field: model.FieldChange) -> str:
     """Return where the environment says what the field shall be; empty when the charter itself does."""
     key = field.path.partition(".")[0].partition("[")[0]

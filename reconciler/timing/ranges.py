@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 
 
@@ -18,6 +19,18 @@ class Range:
         if self.start == self.end:
             return str(self.start)
         return f"{self.start}-{self.end}" + (f"/{self.step}" if self.step > 1 else "")
+
+
+def parse(text: str) -> Range:
+    """Return the range that `str` has written; ValueError for any other text."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a range such as 0-59/15")
+    start = int(match[1])
+    return Range(start, int(match[2] or start), int(match[3] or 1))
+
+
+_TEXT = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4})(?:/([0-9]{1,4}))?)?", re.ASCII)
 
 
 def expand(parts: Iterable[Range]) -> tuple[int, ...]:

@@ -349,3 +349,34 @@ def test_after_an_import_of_what_is_live_the_plan_is_empty(applied: program.Prog
 def test_an_import_of_what_is_not_there_is_refused(applied: program.Program) -> None:
     done = applied.run("import", "--id", "governance:nothing")
     assert (done.returncode, "there is no schedule 'governance:nothing'" in done.stderr) == (64, True)
+
+
+def test_a_plan_from_a_snapshot_is_the_plan_without_a_server(applied: program.Program) -> None:
+    secret = SPEC.replace("{model: small}", "{model: small, api_key: hunter2}")
+    applied.declare(secret)
+    assert applied.run("apply", "--yes").returncode == 0
+    done = applied.run("snapshot", "--out", "live.json")
+    assert (done.returncode, done.stdout) == (0, "live.json: 3 schedules\n")
+    taken = (applied.folder / "live.json").read_text(encoding="utf-8")
+    assert "hunter2" not in taken
+    assert list(published.violations("snapshot", json.loads(taken))) == []
+
+    offline = program.Program(folder=applied.folder, address="127.0.0.1:1")
+    assert offline.run("plan", "--live", "live.json", "--detailed-exitcode").returncode == 0
+    applied.declare(secret.replace("hunter2", "hunter3").replace("45 6 1 * *", "50 6 1 * *"))
+    shown = offline.run("plan", "--live", "live.json")
+    assert "From a snapshot of " in shown.stdout
+    assert "hunter" not in shown.stdout
+    document = json.loads(offline.run("plan", "--live", "live.json", "--format", "json").stdout)
+    assert document.pop("as_of")
+    online = plan_of(applied)
+    assert online.pop("as_of") is None
+    assert document == online
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": "9.0"}', "\x00"])
+def test_what_is_no_snapshot_is_a_clear_error(reconciler: program.Program, content: str) -> None:
+    reconciler.declare(SPEC)
+    (reconciler.folder / "live.json").write_text(content, encoding="utf-8")
+    done = reconciler.run("plan", "--live", "live.json")
+    assert (done.returncode, "live.json is no snapshot" in done.stderr, "Traceback" in done.stderr) == (64, True, False)
