@@ -47,6 +47,8 @@ def _run(out: console.Console) -> int:
     except (KeyboardInterrupt, click.Abort):
         out.warn("Interrupted.")
         return errors.ExitCode.INTERRUPTED
+    except SystemExit:  # click's way when a reader of the help went away
+        return errors.ExitCode.OK
     except OSError as error:  # click prints its help by itself; every other output and file has its own handling
         out.lost(error)
         return errors.ExitCode.OK

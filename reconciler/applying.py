@@ -9,6 +9,8 @@ from reconciler import diffing, errors, model, ports
 
 CONCURRENCY = 20  # writes under way at once; more is no faster on a dev server and rude to a shared one
 
+_PATIENCE = 3  # steps in a row without an answer, after which the server counts as away
+
 Tell = Callable[[model.Outcome], None]
 
 
@@ -17,7 +19,7 @@ async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell) -> tup
 
     `tell` hears each outcome as it happens. Pauses come last and only when all else succeeded, so that a half-done
     apply never leaves less running than before. One failure does not stop its neighbours, but a server that
-    gives no answer ends the walk: what was not begun is SKIPPED.
+    gives no answer to several steps in a row ends the walk: what was not begun is SKIPPED.
     """
     walk = _Walk(schedules, tell)
     pauses = [change for change in plan.steps if change.verb is model.Verb.PAUSE]
@@ -37,6 +39,7 @@ class _Walk:
         self._tell = tell
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._away = ""
+        self._unanswered = 0
 
     async def run(self, changes: Iterable[model.Change]) -> tuple[model.Outcome, ...]:
         return tuple(await asyncio.gather(*map(self._turn, changes)))
@@ -51,9 +54,13 @@ class _Walk:
             if self._away:
                 return self.end(change, model.Status.SKIPPED, f"not begun: {self._away}")
             try:
-                return self.end(change, *await self._step(change))
+                ended = await self._step(change)
+                self._unanswered = 0
+                return self.end(change, *ended)
             except errors.UnreachableError as error:
-                self._away = error.message
+                self._unanswered += 1
+                if self._unanswered >= _PATIENCE:
+                    self._away = error.message
                 return self.end(change, model.Status.FAILED, f"it may be written or not: {error.message}")
             except errors.ServerError as error:
                 return self.end(change, model.Status.FAILED, error.message)
@@ -75,8 +82,11 @@ class _Walk:
     async def _write(self, change: model.Change) -> None:
         if change.live is None:
             await self._schedules.create(change.after)
-        else:
-            await self._schedules.update(change.live, change.after)
+            return
+        now = await self._schedules.describe(change.id)
+        if now is None or (now.token, now.created_at) != (change.live.token, change.live.created_at):
+            raise errors.ConflictError("it is not the one that was planned for")
+        await self._schedules.update(change.live, change.after)
 
     async def _left(self, change: model.Change) -> str:
         """Return what the live schedule still lacks, in words; empty when the change is in place."""

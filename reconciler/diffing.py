@@ -14,11 +14,13 @@ import deepdiff
 
 from reconciler import model, redacting, wording
 
+_OPEN_NAMED = ("input", "arguments", "memo", "search_attributes")  # names in these are the user's, and may be secrets
+
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
     """Return what must change in `live` to make it `desired`, in the order of the spec's fields."""
     desired = settled(live, desired)
-    if live == desired and same_json(*map(_values, (live.action, desired.action))):
+    if live == desired and same_action(live.action, desired.action):
         return ()
     old, new = wording.fields(live, like=desired.timing), wording.fields(desired)
     times = _times(live.timing, desired.timing, old, new)
@@ -40,7 +42,7 @@ def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
     Left out are the identities among the arguments, which follow from the schedule's id, and what is empty.
     """
     return tuple(
-        model.FieldChange(path=name, old=model.ABSENT, new=redacting.redact(value, name))
+        model.FieldChange(path=name, old=model.ABSENT, new=_side(value, [name]))
         for name, value in wording.fields(schedule).items()
         if name not in wording.IDENTITIES and value
     )
@@ -55,6 +57,11 @@ def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=repr)
 
 
+def same_action(left: model.Action, right: model.Action) -> bool:
+    """Tell whether two actions are equal, for JSON too: unlike in Python, true is not 1."""
+    return left == right and same_json(_values(left), _values(right))
+
+
 def _values(action: model.Action) -> list[object]:
     """Return the parts of an action that hold decoded values, where equal for Python is not equal for JSON."""
     return [action.arguments, action.memo, action.search_attributes, action.summary, action.details]
@@ -65,10 +72,12 @@ def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
 
     A limit on actions that has begun to count down stays where it is; a note that nobody declares stays as well.
     """
-    limits = (live.remaining_actions, desired.remaining_actions)
+    start, left = desired.remaining_actions, live.remaining_actions
+    counting = start is not None and left is not None and left <= start and live.counted_from in (None, start)
     return dataclasses.replace(
         desired,
-        remaining_actions=desired.remaining_actions if None in limits else min(each or 0 for each in limits),
+        remaining_actions=left if counting else start,
+        counted_from=live.counted_from if counting else start,
         note=live.note if desired.note is None else desired.note,
     )
 
@@ -101,7 +110,9 @@ def _change(level: deepdiff.model.DiffLevel) -> model.FieldChange:
 def _side(value: object, names: list[str]) -> model.Json | model.Absent:
     if value is deepdiff.helper.notpresent:
         return model.ABSENT
-    return redacting.redact(value, *names)  # type: ignore[arg-type]  # deepdiff hands back what went in
+    if names[0] not in _OPEN_NAMED:
+        return value  # type: ignore[return-value]  # deepdiff hands back what went in
+    return redacting.redact(value, *names)  # type: ignore[arg-type]
 
 
 def _path(parts: list[str | int]) -> str:

@@ -20,6 +20,11 @@ def json_number(number: float) -> int | float:
     return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
 
 
+def short_float(number: float) -> float:
+    """Return the number with the six digits that survive the server's single precision."""
+    return float(f"{number:.6g}")
+
+
 GOVERNANCE_PREFIX = "governance:"
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
 MEMO_PREFIX = "reconciler."  # of names in a workflow's memo that are not the charter's
@@ -187,8 +192,9 @@ class Schedule:
     """One Temporal schedule, desired or live.
 
     `remaining_actions` is how often it may still fire, None without a limit; a desired one is where the count starts,
-    so a lower live one is no difference. `note` is what people see beside the state; None in a desired schedule
-    leaves it to the plan, which says there what it did and why.
+    so a lower live one is no difference while `counted_from`, the start that the server remembers, is the same.
+    `note` is what people see beside the state; None in a desired schedule leaves it to the plan, which says there what
+    it did and why.
     """
 
     id: str
@@ -197,6 +203,7 @@ class Schedule:
     policies: Policies = Policies()
     paused: bool = False
     remaining_actions: int | None = None
+    counted_from: int | None = None
     note: str | None = None
 
 
@@ -244,12 +251,14 @@ class Declaration:
 class Live:
     """A schedule as the server described it.
 
-    `token` is the conflict token of that description. `described` is the adapter's own record of it, opaque
+    `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
+    (nanoseconds since the epoch) tells two of them apart. `described` is the adapter's own record of it, opaque
     here, which an update edits so that what this model does not know survives.
     """
 
     schedule: Schedule
     token: bytes
+    created_at: int = 0
     described: bytes = dataclasses.field(default=b"", repr=False)
 
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from reconciler import model
 
-_SECRET = re.compile(
-    "auth|authorization|bearer|cookies?|credentials?|dsn|jwt|pat|pwd|signature"
-    "|(access|api|auth|encryption|private|secret|signing|ssh)?keys?"
-    "|.*(passphrase|passwd|password|secret)s?|.*token"
+_SECRET_WORD = re.compile("auth|dsn|jwt|keys?|otp|pass|pat|pin|pw|pwd|signature")
+_SECRET_PART = re.compile(
+    "authorization|bearer|connectionstring|cookie|cred(s$|ential)|database_?url|pass(code|phrase|wd|word)|secret(?!ar)"
+    "|sessionid|token(?!s|i[sz])|^tokens$|webhook|(access|api|auth|encryption|master|private|signing|ssh)keys?"
 )
+_SECRET_TEXT = re.compile(r"://[^/\s:@]+:[^/\s@]+@|\b(bearer|basic)\s+\S{6,}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -24,16 +25,18 @@ _DIGEST = re.compile(r"\(secret, sha256:[0-9a-f]{12}\)")
 def redact(value: model.Json, *names: str) -> model.Json:
     """Return the value with every secret in it replaced by a digest.
 
-    A value is secret when a word of its name, or of a name it stands under (`names`, outermost first), is one
-    such as token, secret, password or key. Equal secrets have equal digests, so a change still shows.
+    A value is secret when a word of its name, or of a name it stands under (`names`, outermost first), is one such as
+    token, secret, password or key, and a text when it holds a URL's password or a bearer's token. Equal secrets have
+    equal digests, so a change still shows.
     """
     if any(map(is_secret, names)):
         return value if isinstance(value, str) and _DIGEST.fullmatch(value) else _digest(value)
     match value:
         case Mapping():
-            return {name: redact(inner, name) for name, inner in value.items()}
+            named = [value["name"]] if isinstance(value.get("name"), str) and "value" in value else []
+            return {key: redact(inner, key, *(named if key == "value" else ())) for key, inner in value.items()}
         case str():
-            return value
+            return _digest(value) if _SECRET_TEXT.search(value) else value
         case Sequence():
             return [redact(inner) for inner in value]
         case _:
@@ -42,7 +45,8 @@ def redact(value: model.Json, *names: str) -> model.Json:
 
 def is_secret(name: str) -> bool:
     """Tell whether a name sounds like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
-    return any(_SECRET.fullmatch(word.lower()) for word in _WORD.findall(name))
+    words = [word.lower() for word in _WORD.findall(name)]
+    return any(map(_SECRET_WORD.fullmatch, words)) or bool(_SECRET_PART.search("".join(words)))
 
 
 def schedule(given: model.Schedule) -> model.Schedule:

@@ -38,10 +38,14 @@ def fields(schedule: model.Schedule, *, like: model.Timing | None = None) -> Fie
         **_action(schedule.action),
         **_arguments(schedule.action.arguments),
         "paused": schedule.paused,
-        "remaining_actions": schedule.remaining_actions,
+        "remaining_actions": _count(schedule.remaining_actions, schedule.counted_from),
         "note": schedule.note,
     }
     return {name: value for name, value in said.items() if value is not None or name == "dbScheduleId"}
+
+
+def _count(left: int | None, start: int | None) -> model.Json:
+    return left if left is None or start in (None, left) else {"left": left, "of": start}
 
 
 def _timing(timing: model.Timing, like: model.Timing) -> Fields:

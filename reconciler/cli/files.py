@@ -31,8 +31,9 @@ def save(path: pathlib.Path, text: str) -> None:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
             raise
-    except OSError as error:
-        raise errors.OutputError(f"{shown}: cannot be written: {error.strerror}", hint="name another --out") from error
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise errors.OutputError(f"{shown}: cannot be written: {reason}", hint="name another --out") from error
 
 
 def read(path: pathlib.Path) -> str:

@@ -54,7 +54,7 @@ def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            raise click.BadParameter(f"{key!r} is not KEY=VALUE")
+            raise click.BadParameter("a header is written KEY=VALUE")
         found.append((key, value))
     return tuple(found)
 

@@ -102,6 +102,7 @@ def _schedule(schedule: model.Schedule) -> dict[str, Any]:
         },
         "paused": schedule.paused,
         "remaining_actions": schedule.remaining_actions,
+        "counted_from": schedule.counted_from,
         "note": schedule.note,
     }
 
@@ -156,6 +157,7 @@ def _read_schedule(said: Mapping[str, Any]) -> model.Schedule:
         ),
         paused=said["paused"],
         remaining_actions=said["remaining_actions"],
+        counted_from=said["counted_from"],
         note=said["note"],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import heapq
 import itertools
+import zoneinfo
 from collections.abc import Iterable, Iterator
 
 from reconciler import model
@@ -28,6 +29,8 @@ def lines(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, s
 
 def upcoming(timing: model.Timing, now: datetime.datetime) -> str:
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1 a day`."""
+    if not _is_known(timing.timezone):
+        return f"unknown, as {words.printable(timing.timezone)} is no time zone here"
     found = list(itertools.islice(times.upcoming(timing, now), _SHOWN))
     if not found:
         return "never"
@@ -64,4 +67,13 @@ def _firings(charter: model.Charter, start: datetime.datetime) -> Iterator[tuple
 
 
 def _rate(schedules: Iterable[model.Schedule], now: datetime.datetime) -> float:
-    return sum(times.per_year(each.timing, now) for each in schedules if not each.paused)
+    known = (each.timing for each in schedules if not each.paused and _is_known(each.timing.timezone))
+    return sum(times.per_year(timing, now) for timing in known)
+
+
+def _is_known(timezone: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(timezone)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return True

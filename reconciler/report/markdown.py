@@ -32,7 +32,7 @@ def _change(change: model.Change) -> Iterator[str]:
     place = f" ({_code(str(change.place))})" if change.place else ""
     yield f"- {change.verb.value} **{change.verb.word}** {_code(change.id)}: {change.reason.value}{place}"
     note = change.live.schedule.note if change.live else ""
-    if change.verb is model.Verb.RESUME and note:
+    if change.verb in (model.Verb.RESUME, model.Verb.PAUSE) and note:
         yield f"  - its note says {_code(words.value(note))}"
     for field in change.fields:
         where = words.override(change, field)

@@ -83,7 +83,7 @@ class Text:
         for label, value in rows:
             yield f"      {label:<{width}}  {value}"
         note = change.live.schedule.note if change.live else ""
-        if change.verb is model.Verb.RESUME and note:
+        if change.verb in (model.Verb.RESUME, model.Verb.PAUSE) and note:
             yield f"      its note says: {words.value(note)}"
 
     def _sides(self, change: model.Change, field: model.FieldChange) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from reconciler import errors, model
 from reconciler.spec import moments, rules, values
-from reconciler.timing import calendars, canonical, cron, durations
+from reconciler.timing import calendars, canonical, cron, durations, times
 
 BUILT_IN: Mapping[str, Any] = {
     "workflow": "GovernanceScheduledRunWorkflow",
@@ -70,6 +71,18 @@ class _Said:
         return self._document.places[(*self.at, *inside)]
 
 
+def is_all_excluded(timing: model.Timing) -> bool:
+    """Tell whether exclusions leave nothing of calendars or intervals that do match."""
+    if not timing.exclude:
+        return False
+    start = timing.start_at or _EPOCH
+    bare = dataclasses.replace(timing, exclude=())
+    return next(times.upcoming(timing, start), None) is None and next(times.upcoming(bare, start), None) is not None
+
+
+_EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+
+
 def _charter(source: _Said) -> model.Charter:
     said = source.keys
     name: str = said["charter"]
@@ -91,6 +104,7 @@ def _charter(source: _Said) -> model.Charter:
             ),
             paused=said["paused"],
             remaining_actions=said.get("remaining_actions"),
+            counted_from=said.get("remaining_actions"),
             note=said.get("note"),
         ),
     )
@@ -99,18 +113,18 @@ def _charter(source: _Said) -> model.Charter:
 def _timing(said: Mapping[str, Any]) -> model.Timing:
     texts = [said["cron"]] if isinstance(said.get("cron"), str) else said.get("cron", [])
     parsed = [cron.parse(text) for text in texts]
-    times = [each.times for each in parsed]
+    found = [each.times for each in parsed]
     named = next((each.timezone for each in parsed if each.timezone), "UTC")
     return model.Timing(
         calendars=canonical.distinct(
             [
-                *(each for each in times if isinstance(each, model.Calendar)),
+                *(each for each in found if isinstance(each, model.Calendar)),
                 *(calendars.parse(fields) for fields in said.get("calendars", [])),
             ]
         ),
         intervals=canonical.distinct(
             [
-                *(each for each in times if isinstance(each, model.Interval)),
+                *(each for each in found if isinstance(each, model.Interval)),
                 *(
                     model.Interval(every=durations.parse(each["every"]), offset=_duration(each, "offset"))
                     for each in said.get("intervals", [])
@@ -158,7 +172,7 @@ def _action(said: Mapping[str, Any], schedule_id: str) -> model.Action:
         priority=model.Priority(
             key=priority.get("key", 0),
             fairness_key=priority.get("fairness_key", ""),
-            fairness_weight=priority.get("fairness_weight", 0.0),
+            fairness_weight=model.short_float(priority.get("fairness_weight", 0.0)),
         ),
         summary=said.get("static_summary"),
         details=said.get("static_details"),

@@ -105,6 +105,8 @@ def _sayable(schedule: model.Schedule) -> model.Schedule:
     return dataclasses.replace(
         schedule,
         timing=dataclasses.replace(schedule.timing, calendars=calendars),
+        remaining_actions=schedule.counted_from or schedule.remaining_actions,
+        counted_from=None,
         note=None if ours else schedule.note,
     )
 

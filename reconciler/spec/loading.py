@@ -8,6 +8,7 @@ from reconciler import model, published
 from reconciler.spec import charters, nodes, problems, rules, shape, source, values
 
 SECTION = "governance"
+SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
 
 
 def load(path: pathlib.Path, environment: str | None = None) -> model.Declaration:
@@ -39,7 +40,7 @@ def parse(text: str, path: str, environment: str | None = None) -> model.Declara
     found += [
         shape.unknown_key(name, key.place, [SECTION], "the repo-spec")
         for name, (key, _) in sections.items()
-        if SECTION not in sections and problems.nearest(name, [SECTION])
+        if SECTION not in sections and problems.nearest(name, [SECTION], likeness=SURE)
     ]
     section = sections.get(SECTION)
     governance = values.evaluate(section[1], (SECTION,)) if section else None
@@ -52,11 +53,22 @@ def parse(text: str, path: str, environment: str | None = None) -> model.Declara
     if governance is None or governance.value == {SECTION: None}:
         return model.Declaration(path=path, charters=(), governed=False, environment=environment)
     chosen = charters.environment(governance, environment, path)
+    declared = charters.read(governance, environment)
+    if silent := [charter for charter in declared if charters.is_all_excluded(charter.schedule.timing)]:
+        raise problems.InvalidSpecError(map(_all_excluded, silent))
     return model.Declaration(
         path=path,
-        charters=charters.read(governance, environment),
+        charters=declared,
         environment=environment,
         enabled=chosen.get("enabled", True),
+    )
+
+
+def _all_excluded(charter: model.Charter) -> problems.Problem:
+    return problems.Problem(
+        place=charter.places.get("exclude", charter.place),
+        message=f"every time of charter {charter.name!r} is excluded, and Temporal would look for one for ever",
+        hint="exclude less, or declare it paused",
     )
 
 
@@ -69,7 +81,7 @@ def _misspelt(document: values.Document) -> list[problems.Problem]:
     return [
         shape.unknown_key(key, document.keys[(SECTION, key)], known, SECTION)
         for key in section
-        if key not in known and problems.nearest(key, known)
+        if key not in known and problems.nearest(key, known, likeness=SURE)
     ]
 
 

@@ -103,9 +103,9 @@ class _Composer:
     def _anchored(self, event: yaml.AliasEvent) -> Node:
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            raise _refused(self._place(event), f"alias *{event.anchor} has no anchor before it", "define it first")
+            raise _refused(self._place(event), "an alias with no anchor before it", "define it first")
         if any(node is container for container, _ in self._open):
-            raise _refused(self._place(event), f"alias *{event.anchor} contains itself", "write the value out")
+            raise _refused(self._place(event), "an alias that contains itself", "write the value out")
         return node
 
     def _begin(self, node: Sequence | Mapping, anchor: str | None) -> None:

@@ -29,8 +29,8 @@ class InvalidSpecError(errors.InvalidSpecError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that was probably meant, None when nothing is near."""
+def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """Return the known name that was probably meant, None when nothing is near; a likeness of 1 is equal."""
     by_lower = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[found[0]] if found else None

@@ -39,14 +39,14 @@ def count(document: values.Document) -> int:
 
 def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
     """Check what charters inherit."""
-    for part in (_words, _calendars, _attributes):
+    for part in (_words, _calendars, _attributes, _retries):
         yield from part(document, at)
     yield from _ends(document, at, None)
 
 
 def _declared(document: values.Document, at: values.Path, defaults: values.Value) -> Iterator[problems.Problem]:
     """Check what a charter says, or an environment in its place."""
-    for part in (_words, _calendars, _intervals, _attributes):
+    for part in (_words, _calendars, _intervals, _attributes, _retries):
         yield from part(document, at)
     yield from _ends(document, at, defaults)
     inherited = defaults.get("timezone") if isinstance(defaults, dict) else None
@@ -169,6 +169,16 @@ def _ends(document: values.Document, at: values.Path, defaults: values.Value) ->
         return
     if not ordered:
         yield problems.Problem(place=place, message=f"the end {end} is before the start {start}", hint="swap them")
+
+
+def _retries(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """The longest wait is no shorter than the first: the server takes such a schedule and never starts a run."""
+    path: values.Path = (*at, "retry_policy", "maximum_interval")
+    first = _duration(value_at(document, (*at, "retry_policy", "initial_interval")))
+    longest = _duration(value_at(document, path))
+    if first and longest and longest < first:
+        message = "the maximum interval is shorter than the initial one, and no run would start"
+        yield problems.Problem(place=document.places[path], message=message, hint="make it at least as long")
 
 
 def _intervals(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:

@@ -120,11 +120,11 @@ class _Evaluator:
 def _check_tag(node: nodes.Sequence | nodes.Mapping, found: list[problems.Problem]) -> None:
     usual = "seq" if isinstance(node, nodes.Sequence) else "map"
     if node.tag not in {None, "!", _TAG_PREFIX + usual}:
-        found.append(_unknown_tag(node.place, node.tag))
+        found.append(_unknown_tag(node.place))
 
 
-def _unknown_tag(place: model.Place, tag: str | None) -> problems.Problem:
-    return problems.Problem(place=place, message=f"the tag {tag} has no meaning here", hint="write a plain value")
+def _unknown_tag(place: model.Place) -> problems.Problem:
+    return problems.Problem(place=place, message="a tag, which has no meaning here", hint="write a plain value")
 
 
 def _scalar(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
@@ -133,7 +133,7 @@ def _scalar(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
     if node.tag == "!" or kind == "str" or (not kind and not node.plain):
         return node.text
     if kind not in {"", "null", "bool", "int", "float"}:
-        found.append(_unknown_tag(node.place, node.tag))
+        found.append(_unknown_tag(node.place))
         return node.text
     if node.text in _NULL:
         return None
@@ -161,6 +161,6 @@ def _number(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
         return model.json_number(number)
     if isinstance(number, float) or not -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
         hint = "quote it to make it text"
-        found.append(problems.Problem(place=node.place, message=f"the number {text[:30]} is too large", hint=hint))
+        found.append(problems.Problem(place=node.place, message="the number is too large", hint=hint))
         return 0
     return number

@@ -19,7 +19,8 @@ WRITE_TIMEOUT = datetime.timedelta(seconds=10)  # for one attempt; the SDK repea
 READ_TIMEOUTS = tuple(datetime.timedelta(seconds=each) for each in (1, 2, 5))  # together below 10 s
 _BUSY_ATTEMPTS = 12  # rounds of the SDK's own 10 s of retries, when the server says that we are too fast
 
-_NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}  # the SDK's own timeout comes as CANCELLED
+# The SDK's own timeout comes as CANCELLED; FAILED_PRECONDITION comes while the schedule's workflow has no worker.
+_AGAIN = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 _NAMESPACE_NOT_FOUND = "temporal.api.errordetails.v1.NamespaceNotFoundFailure"
 
 Request_contra = TypeVar("Request_contra", bound=google.protobuf.message.Message, contravariant=True)
@@ -59,7 +60,13 @@ class Calls:
             try:
                 return await _send(rpc, request, READ_TIMEOUTS)
             except RPCError as error:
-                raise self._translated(error) from error
+                found = self._translated(error)
+                if isinstance(found, errors.ConflictError):  # a read has nothing to conflict with: it was not served
+                    hint = "see that the server is well, then run again"
+                    raise errors.UnreachableError(
+                        f"Temporal at {self.address} could not answer ({found.message})", hint=hint
+                    ) from error
+                raise found from error
 
     async def write(self, rpc: Rpc[Request, Response], request: Request) -> Response:
         """Send a request that changes something, and carries a request id so that repeating it does not do it twice.
@@ -115,7 +122,7 @@ async def _send(rpc: Rpc[Request, Response], request: Request, timeouts: tuple[d
         except RPCError as error:
             if error.status is RPCStatusCode.RESOURCE_EXHAUSTED and busy < _BUSY_ATTEMPTS:
                 busy += 1
-            elif error.status in _NO_ANSWER and len(left) > 1:
+            elif error.status in _AGAIN and len(left) > 1:
                 del left[0]
             else:
                 raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import functools
 import getpass
 import pathlib
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 import temporalio.client
 import temporalio.envconfig
+import temporalio.runtime
 import temporalio.service
 
 from reconciler import errors, model, settings
@@ -47,7 +49,7 @@ async def connect(connection: settings.Connection) -> Server:
     identity = connection.identity or f"reconciler:{_user()}@{socket.gethostname()}"
     try:
         client = await asyncio.wait_for(
-            temporalio.client.Client.connect(**config, identity=identity),
+            temporalio.client.Client.connect(**config, identity=identity, runtime=_runtime()),
             CONNECT_TIMEOUT.total_seconds(),
         )
     except TimeoutError:
@@ -65,6 +67,12 @@ async def connect(connection: settings.Connection) -> Server:
     )
 
 
+@functools.cache
+def _runtime() -> temporalio.runtime.Runtime:
+    """Return a runtime that logs nothing: the SDK's core would write to standard output, into a plan's JSON."""
+    return temporalio.runtime.Runtime(telemetry=temporalio.runtime.TelemetryConfig(logging=None))
+
+
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -77,8 +85,9 @@ def _config(connection: settings.Connection) -> dict[str, Any]:
     try:
         config: dict[str, Any] = dict(_profile(connection).to_client_connect_config())
     except (RuntimeError, ValueError, OSError) as error:
+        said = str(error).partition("\n")[0]  # what follows quotes the file, keys and all
         raise errors.UsageError(
-            f"the Temporal client configuration cannot be used: {error}",
+            f"the Temporal client configuration cannot be used: {said}",
             hint="check --profile, --config-file and the TEMPORAL_ variables",
         ) from error
     config.setdefault("target_host", DEFAULT_ADDRESS)
@@ -97,6 +106,9 @@ def _config(connection: settings.Connection) -> dict[str, Any]:
 
 
 def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConfigProfile:
+    named = connection.config_file or settings.without_empty(connection.environ).get("TEMPORAL_CONFIG_FILE")
+    if named and not connection.disable_config_file and not pathlib.Path(named).exists():
+        raise errors.UsageError(f"the configuration file {named} does not exist", hint="check --config-file")
     if connection.disable_config_file and connection.disable_config_env:  # the SDK refuses to load from nowhere
         return temporalio.envconfig.ClientConfigProfile()
     return temporalio.envconfig.ClientConfigProfile.load(
@@ -148,7 +160,7 @@ def _connect_error(error: Exception, address: str, namespace: str) -> errors.Rec
         )
     if "invalid url" in lowered or "invalid target" in lowered or "invalid uri" in lowered:
         return _not_an_address(address)
-    if "certificate" in lowered or "tls" in lowered or "private key" in lowered:
+    if "certificate" in lowered or "tls" in lowered or "private key" in lowered or "privatekey" in lowered:
         return errors.UnreachableError(
             f"no TLS connection to Temporal at {address} ({_last_message(text)})",
             hint="check the --tls… options and the certificates",

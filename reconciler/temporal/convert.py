@@ -33,6 +33,7 @@ _OVERLAPS = {
 _OVERLAP_WORDS = {proto: overlap for overlap, proto in _OVERLAPS.items()} | {
     enums_pb2.SCHEDULE_OVERLAP_POLICY_UNSPECIFIED: model.Overlap.SKIP
 }
+_COUNT = f"{model.MEMO_PREFIX}remaining_actions"
 _TEXTS: tuple[Literal["summary"], Literal["details"]] = ("summary", "details")
 _FIELDS = ("second", "minute", "hour", "day_of_month", "month", "day_of_week", "year")
 
@@ -46,6 +47,7 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
         policies=_policies(proto.policies),
         paused=proto.state.paused,
         remaining_actions=proto.state.remaining_actions if proto.state.limited_actions else None,
+        counted_from=_counted_from(proto.action.start_workflow),
         note=proto.state.notes or None,
     )
 
@@ -64,7 +66,8 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     """
     if _timing(proto.spec) != schedule.timing:
         _edit_spec(proto.spec, schedule.timing)
-    _edit_action(proto.action.start_workflow, schedule.action)
+    _edit_action(proto, schedule.action)
+    _edit_count(proto, schedule.counted_from)
     if _policies(proto.policies) != schedule.policies or not proto.policies.HasField("catchup_window"):
         _edit_policies(proto.policies, schedule.policies)
     proto.state.paused = schedule.paused
@@ -89,12 +92,17 @@ def _timing(spec: schedule_pb2.ScheduleSpec) -> model.Timing:
         start_at=_moment(spec.start_time) if spec.HasField("start_time") else None,
         end_at=_moment(spec.end_time) if spec.HasField("end_time") else None,
         jitter=spec.jitter.ToTimedelta(),
-        timezone=spec.timezone_name or "UTC",
+        timezone=f"{spec.timezone_name} (with its own data)" if spec.timezone_data else spec.timezone_name or "UTC",
     )
 
 
 def _moment(stamp: google.protobuf.timestamp_pb2.Timestamp) -> datetime.datetime:
-    return stamp.ToDatetime(tzinfo=datetime.UTC)
+    """Return the moment; one that no calendar of ours has is the first or the last that it has."""
+    try:
+        return stamp.ToDatetime(tzinfo=datetime.UTC)
+    except (ValueError, OverflowError):
+        beyond = datetime.datetime.max if stamp.seconds > 0 else datetime.datetime.min
+        return beyond.replace(tzinfo=datetime.UTC)
 
 
 def _calendar(proto: schedule_pb2.StructuredCalendarSpec) -> model.Calendar:
@@ -135,11 +143,17 @@ def _action(start: workflow_pb2.NewWorkflowExecutionInfo) -> model.Action:
         priority=model.Priority(
             key=start.priority.priority_key,
             fairness_key=start.priority.fairness_key,
-            fairness_weight=start.priority.fairness_weight,
+            fairness_weight=model.short_float(start.priority.fairness_weight),
         ),
         summary=_text(start, "summary"),
         details=_text(start, "details"),
     )
+
+
+def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
+    """Return where the count of remaining actions was declared to start; the runs' memo remembers it."""
+    value = payloads.read(start.memo.fields[_COUNT]) if _COUNT in start.memo.fields else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _is_declarable(memo_name: str) -> bool:
@@ -174,6 +188,7 @@ def _edit_spec(spec: schedule_pb2.ScheduleSpec, timing: model.Timing) -> None:
         ),
     )
     spec.timezone_name = timing.timezone
+    spec.ClearField("timezone_data")  # else it would count, and not the name
     spec.ClearField("start_time")
     if timing.start_at is not None:
         spec.start_time.FromDatetime(timing.start_at)
@@ -196,8 +211,20 @@ def _structured(calendar: model.Calendar) -> schedule_pb2.StructuredCalendarSpec
     return proto
 
 
-def _edit_action(start: workflow_pb2.NewWorkflowExecutionInfo, action: model.Action) -> None:
-    live = _action(start)
+def _edit_count(proto: schedule_pb2.Schedule, counted_from: int | None) -> None:
+    if counted_from == _counted_from(proto.action.start_workflow):
+        return
+    fields = proto.action.start_workflow.memo.fields
+    fields.pop(_COUNT, None)
+    if counted_from is not None:
+        fields[_COUNT].CopyFrom(payloads.make(counted_from))
+
+
+def _edit_action(proto: schedule_pb2.Schedule, action: model.Action) -> None:
+    live = _action(proto.action.start_workflow)
+    if diffing.same_action(live, action):
+        return
+    start = proto.action.start_workflow
     start.workflow_id = action.workflow_id
     start.workflow_type.name = action.workflow
     start.task_queue.name = action.task_queue

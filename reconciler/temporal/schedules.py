@@ -57,9 +57,12 @@ class Schedules:
             answer = await self._calls.read(self._service.describe_schedule, request)
         except calls.NotFoundError:
             return None
+        except errors.UnreachableError as error:
+            raise errors.UnreachableError(f"{error.message}, asked about {schedule_id}", hint=error.hint) from error
         return model.Live(
             schedule=convert.read(schedule_id, answer.schedule),
             token=answer.conflict_token,
+            created_at=answer.info.create_time.ToNanoseconds(),
             described=answer.schedule.SerializeToString(),
         )
 

@@ -24,25 +24,31 @@ YEAR = 365 * DAY
 
 _HOUR = 3600  # seconds
 _PATIENCE = 100_000  # excluded times in a row after which nothing is expected to come
+_STEPS = 1_000  # excluded times in a row that are gone through one by one, as the server does
 _COUNTABLE = 10_000  # firings in a year that are counted one by one
 
 
 def upcoming(timing: model.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
     """Yield the times after `after`, ascending, in UTC; none when the timing never fires again."""
     zone = zoneinfo.ZoneInfo(timing.timezone)
-    last = _seconds(after)
+    last = max(_seconds(after), -1)  # nothing fires before 1970
     if timing.start_at is not None:
         last = max(last, _seconds(timing.start_at) - 1)
     skipped = 0
     while skipped < _PATIENCE:
+        if last >= _NEVER:
+            return
         found = [_of_calendar(each, zone, last) for each in timing.calendars]
         found += [_of_interval(each, last) for each in timing.intervals]
         last = min(found, default=_NEVER)
         if last >= _NEVER or (timing.end_at is not None and _moment(last) > timing.end_at):
             return
         local = _moment(last).astimezone(zone)
-        if any(_matches(each, local) for each in timing.exclude):
+        excluding = [each for each in timing.exclude if _matches(each, local)]
+        if excluding:
             skipped += 1
+            if skipped > _STEPS:
+                last = max(_end_of(each, local, last) for each in excluding)
             continue
         skipped = 0
         yield _moment(last)
@@ -55,7 +61,9 @@ def per_year(timing: model.Timing, after: datetime.datetime) -> float:
     Times of a single calendar or interval, and of very busy ones, are counted by days, where a change of clocks and
     what two have in common do not show; others one by one.
     """
-    rough = sum(_rough(each, after) for each in timing.calendars) + sum(YEAR / each.every for each in timing.intervals)
+    rough = sum(_rough(each, timing.exclude, after) for each in timing.calendars) + sum(
+        YEAR / each.every for each in timing.intervals
+    )
     alone = len(timing.calendars) + len(timing.intervals) <= 1 and not timing.exclude
     bounded = timing.start_at is not None or timing.end_at is not None
     if rough > _COUNTABLE or (alone and not bounded):
@@ -64,12 +72,29 @@ def per_year(timing: model.Timing, after: datetime.datetime) -> float:
     return float(sum(1 for _ in itertools.takewhile(lambda moment: moment <= end, upcoming(timing, after))))
 
 
-def _rough(calendar: model.Calendar, after: datetime.datetime) -> float:
+def _rough(calendar: model.Calendar, exclude: Sequence[model.Calendar], after: datetime.datetime) -> float:
     a_day = len(calendar.hour) * len(calendar.minute) * len(calendar.second)
-    return float(a_day * sum(_matches_date(calendar, day) for day in _coming_year(after)))
+    whole = [each for each in exclude if _fills_day(each)]
+    days = (day for day in _coming_year(after) if not any(_matches_date(each, day) for each in whole))
+    return float(a_day * sum(_matches_date(calendar, day) for day in days))
+
+
+def _fills_day(calendar: model.Calendar) -> bool:
+    return (len(calendar.hour), len(calendar.minute), len(calendar.second)) == (24, 60, 60)
+
+
+def _end_of(excluding: model.Calendar, local: datetime.datetime, last: int) -> int:
+    """Return the last second of the hour or the day that is excluded as a whole."""
+    if len(excluding.minute) < 60 or len(excluding.second) < 60:
+        return last
+    end_of_hour = last + _HOUR - 1 - local.minute * 60 - local.second
+    hours = max(22 - local.hour, 0) if len(excluding.hour) == 24 else 0  # short of the day's end, should clocks change
+    return end_of_hour + hours * _HOUR
 
 
 def _coming_year(after: datetime.datetime) -> Iterator[datetime.date]:
+    if after.year >= LAST_YEAR:
+        return iter(())
     days = (after.date() + datetime.timedelta(days=number) for number in range(1, 366))
     return (day for day in days if day.year <= LAST_YEAR)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import pty
@@ -52,6 +53,35 @@ def test_a_reader_that_goes_away_is_no_error(reconciler: program.Program) -> Non
     assert process.stderr.read() == ""
     process.stderr.close()
     assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plan", "--help"], ["schema", "plan"]])
+def test_help_for_a_reader_that_goes_away_is_no_error(away: program.Program, arguments: list[str]) -> None:
+    process = away.start(*arguments)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_what_the_sdk_has_to_say_stays_out_of_the_plan(away: program.Program) -> None:
+    def limit() -> None:
+        raise fake_temporal.Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded")
+
+    with fake_temporal.running() as fake:
+        fake.before["ListSchedules"] = [limit] * 4
+        done = away.run("plan", "--format", "json", "--address", fake.address)
+    assert (done.returncode, json.loads(done.stdout)["counts"]["create"]) == (0, 1)
+
+
+def test_a_secret_in_a_file_or_an_option_that_cannot_be_read_is_not_shown(away: program.Program) -> None:
+    (away.folder / "bad.toml").write_text('[profile.default]\napi_key = "sk-secret\n')
+    for arguments in (["--config-file", "bad.toml"], ["--grpc-meta", "authorization: Bearer sk-secret"]):
+        done = away.run("plan", *arguments)
+        assert (done.returncode, "sk-secret" in done.stderr) == (64, False)
+    assert away.run("plan", "--config-file", "absent.toml").returncode == 64
 
 
 def test_a_full_disk_is_an_error_after_the_work_is_done(reconciler: program.Program) -> None:

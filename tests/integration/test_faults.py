@@ -108,13 +108,15 @@ async def test_a_plan_costs_one_describe_for_each_charter_and_one_listing(
     assert fake.calls - before == {"DescribeSchedule": 30, "ListSchedules": 1}
 
 
-async def test_a_step_costs_one_write_and_one_read(fake: fake_temporal.FakeTemporal, server: connect.Server) -> None:
+async def test_a_create_costs_a_write_and_a_read_and_an_update_one_read_more(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
     await apply(server, await plan(server, remote.schedule("old", paused=True), remote.schedule("gone")))
     planned = await plan(server, remote.schedule("new"), remote.schedule("old", cron="5 * * * *"))
     assert [change.verb.word for change in planned.steps] == ["create", "resume", "pause"]
     before = fake.calls.copy()
     await apply(server, planned)
-    assert fake.calls - before == {"CreateSchedule": 1, "UpdateSchedule": 2, "DescribeSchedule": 3}
+    assert fake.calls - before == {"CreateSchedule": 1, "UpdateSchedule": 2, "DescribeSchedule": 5}
 
 
 async def test_reads_go_side_by_side_but_never_more_than_the_bound(
@@ -222,3 +224,42 @@ async def test_after_the_server_is_gone_every_schedule_has_its_outcome(
     assert {status for _, status, _ in outcomes} == {model.Status.FAILED, model.Status.SKIPPED}
     for _, status, detail in outcomes:
         assert detail.startswith("it may be written or not" if status is model.Status.FAILED else "not begun")
+
+
+async def test_a_schedule_that_was_deleted_and_made_anew_is_not_overwritten(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    """Conflict tokens count from 1 for each new schedule, so that an old one fits."""
+    raw = await remote.raw(fake.address)
+    await raw.create("governance:alpha", remote.proto_of(remote.schedule()))
+    planned = await plan(server, remote.schedule(cron="5 * * * *"))
+    await raw.delete("governance:alpha")
+    somebody_elses = remote.schedule(cron="7 7 * * *", paused=True, note="do not start")
+    await raw.create("governance:alpha", remote.proto_of(somebody_elses))
+    [(_, status, _)] = await apply(server, planned)
+    assert status is model.Status.STALE
+    live = await server.schedules.describe("governance:alpha")
+    assert live is not None
+    assert live.schedule == somebody_elses
+
+
+async def test_one_slow_step_does_not_end_the_others(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "WRITE_TIMEOUT", SHORT)
+    planned = await plan(server, *(remote.schedule(f"s{number:02}") for number in range(40)))
+    fake.before["CreateSchedule"] = [fake.hang]
+    statuses = [status for _, status, _ in await apply(server, planned)]
+    assert (statuses.count(model.Status.DONE), statuses.count(model.Status.SKIPPED)) == (39, 0)
+
+
+async def test_a_schedule_whose_workflow_has_no_worker_is_asked_again(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    absent = refuse(grpc.StatusCode.FAILED_PRECONDITION, "no poller seen for task queue recently")
+    fake.before["DescribeSchedule"] = [absent]
+    assert (await plan(server, remote.schedule())).count(model.Verb.CREATE) == 1
+    fake.before["DescribeSchedule"] = [absent] * len(calls.READ_TIMEOUTS)
+    with pytest.raises(errors.UnreachableError, match="no poller seen") as caught:
+        await plan(server, remote.schedule())
+    assert caught.value.exit_code == errors.ExitCode.ERROR

@@ -48,6 +48,7 @@ class Stored:
     proto: schedule_pb2.Schedule
     token: int
     created_by: str
+    created_at: int  # seconds, of a clock that counts creates
 
 
 class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
@@ -61,6 +62,7 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         self.after: dict[str, list[Fault]] = collections.defaultdict(list)
         self._refuses_stale_tokens = refuses_stale_tokens
         self._lock = threading.Lock()
+        self._created = 0
         self._stopping = threading.Event()
         self.address = ""
 
@@ -125,12 +127,17 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
             raise Refusal(grpc.StatusCode.ALREADY_EXISTS, f"schedule {request.schedule_id!r} is already registered")
         if known is None:
             proto = _canonical(request.schedule)
-            self.schedules[request.schedule_id] = Stored(proto=proto, token=1, created_by=request.request_id)
+            self._created += 1
+            self.schedules[request.schedule_id] = Stored(
+                proto=proto, token=1, created_by=request.request_id, created_at=self._created
+            )
         return rpc_pb2.CreateScheduleResponse(conflict_token=_token(1))
 
     def _describe(self, request: rpc_pb2.DescribeScheduleRequest) -> rpc_pb2.DescribeScheduleResponse:
         stored = self._found(request.schedule_id)
-        return rpc_pb2.DescribeScheduleResponse(schedule=stored.proto, conflict_token=_token(stored.token))
+        answer = rpc_pb2.DescribeScheduleResponse(schedule=stored.proto, conflict_token=_token(stored.token))
+        answer.info.create_time.FromSeconds(stored.created_at)
+        return answer
 
     def _update(self, request: rpc_pb2.UpdateScheduleRequest) -> rpc_pb2.UpdateScheduleResponse:
         stored = self._found(request.schedule_id)

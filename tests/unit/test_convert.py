@@ -25,7 +25,6 @@ def made() -> schedule_pb2.Schedule:
 def described() -> schedule_pb2.Schedule:
     """Return what a server shows of a schedule that somebody gave more than we model."""
     proto = made()
-    proto.spec.timezone_data = b"TZif"
     proto.spec.start_time.FromNanoseconds(1_893_456_000_123_456_789)
     start = proto.action.start_workflow
     start.header.fields["trace"].data = b'"on"'
@@ -127,7 +126,6 @@ def test_what_the_model_does_not_know_survives_an_update_of_everything_else() ->
     convert.edit(proto, wanted)
     assert read(proto) == wanted
     before = described()
-    assert proto.spec.timezone_data == before.spec.timezone_data
     kept = ("header", "memo", "task_queue")
     assert [getattr(proto.action.start_workflow, name) for name in kept] == [
         getattr(before.action.start_workflow, name) for name in kept
@@ -247,3 +245,34 @@ def test_an_overlap_policy_of_a_newer_server_is_shown_as_unknown_and_kept_by_a_p
     assert live.policies.overlap is model.Overlap.UNKNOWN
     convert.edit(proto, dataclasses.replace(live, paused=True))
     assert (proto.policies.overlap_policy, proto.state.paused) == (99, True)
+
+
+def test_a_zone_with_data_of_its_own_is_another_zone_and_an_update_takes_the_data_away() -> None:
+    proto = made()
+    proto.spec.timezone_data = b"TZif"  # counts for the server, whatever the name is
+    wanted = builders.schedule()
+    assert read(proto).timing.timezone == f"{wanted.timing.timezone} (with its own data)"
+    convert.edit(proto, wanted)
+    assert (proto.spec.timezone_data, read(proto).timing) == (b"", wanted.timing)
+
+
+@pytest.mark.parametrize("seconds", [10**12, -(10**12)])
+def test_a_time_that_no_calendar_of_ours_has_can_be_read(seconds: int) -> None:
+    proto = made()
+    proto.spec.end_time.seconds = seconds
+    assert read(proto).timing.end_at is not None
+
+
+def test_pausing_a_schedule_without_an_action_gives_it_none() -> None:
+    proto = schedule_pb2.Schedule()
+    convert.edit(proto, dataclasses.replace(read(proto), paused=True))
+    assert not proto.HasField("action")
+
+
+def test_the_start_of_a_count_is_remembered_so_that_another_one_begins_anew() -> None:
+    first = builders.schedule(remaining_actions=5, counted_from=5)
+    proto = convert.make(first)
+    proto.state.remaining_actions = 2
+    assert diffing.diff(read(proto), first) == ()
+    more = dataclasses.replace(first, remaining_actions=9, counted_from=9)
+    assert [field.path for field in diffing.diff(read(proto), more)] == ["remaining_actions"]
