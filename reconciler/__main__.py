@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from typing import NoReturn
@@ -21,6 +22,7 @@ def main() -> NoReturn:
     (temporalio/sdk-python#300); a process that skips the interpreter's end keeps its exit code.
     """
     out = console.Console(sys.stdout, sys.stderr)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _closed(out, _run(out))
     except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
@@ -30,6 +32,16 @@ def main() -> NoReturn:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: said already
             stream.flush()
     os._exit(code)
+
+
+_terminated = False
+
+
+def _terminate(*_: object) -> None:
+    """End as Ctrl-C does, so that an apply still tells how far it came."""
+    global _terminated
+    _terminated = True
+    signal.raise_signal(signal.SIGINT)
 
 
 def _run(out: console.Console) -> int:
@@ -46,7 +58,7 @@ def _run(out: console.Console) -> int:
         return errors.ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         out.warn("Interrupted.")
-        return errors.ExitCode.INTERRUPTED
+        return errors.ExitCode.TERMINATED if _terminated else errors.ExitCode.INTERRUPTED
     except SystemExit:  # click's way when a reader of the help went away
         return errors.ExitCode.OK
     except OSError as error:  # click prints its help by itself; every other output and file has its own handling

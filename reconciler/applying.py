@@ -19,9 +19,18 @@ async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell) -> tup
 
     `tell` hears each outcome as it happens. Pauses come last and only when all else succeeded, so that a half-done
     apply never leaves less running than before. One failure does not stop its neighbours, but a server that
-    gives no answer to several steps in a row ends the walk: what was not begun is SKIPPED.
+    gives no answer to several steps in a row ends the walk: what was not begun is SKIPPED. When it is cancelled, every
+    step that has not ended is told first.
     """
     walk = _Walk(schedules, tell)
+    try:
+        return await _walked(walk, plan)
+    except asyncio.CancelledError:
+        walk.interrupt(plan.steps)
+        raise
+
+
+async def _walked(walk: _Walk, plan: model.Plan) -> tuple[model.Outcome, ...]:
     pauses = [change for change in plan.steps if change.verb is model.Verb.PAUSE]
     others = [change for change in plan.steps if change.verb is not model.Verb.PAUSE]
     first = await walk.run(others)
@@ -40,19 +49,33 @@ class _Walk:
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._away = ""
         self._unanswered = 0
+        self._begun: set[str] = set()
+        self._ended: set[str] = set()
 
     async def run(self, changes: Iterable[model.Change]) -> tuple[model.Outcome, ...]:
         return tuple(await asyncio.gather(*map(self._turn, changes)))
 
     def end(self, change: model.Change, status: model.Status, detail: str = "") -> model.Outcome:
         outcome = model.Outcome(change=change, status=status, detail=detail)
+        self._ended.add(change.id)
         self._tell(outcome)
         return outcome
+
+    def interrupt(self, changes: Iterable[model.Change]) -> None:
+        """Tell of every step that has not ended what is known of it."""
+        for change in changes:
+            if change.id in self._ended:
+                continue
+            if change.id in self._begun:
+                self.end(change, model.Status.FAILED, "interrupted: it may be written or not")
+            else:
+                self.end(change, model.Status.SKIPPED, "not begun: interrupted")
 
     async def _turn(self, change: model.Change) -> model.Outcome:
         async with self._slots:
             if self._away:
                 return self.end(change, model.Status.SKIPPED, f"not begun: {self._away}")
+            self._begun.add(change.id)
             try:
                 ended = await self._step(change)
                 self._unanswered = 0

@@ -21,6 +21,7 @@ class ExitCode(enum.IntEnum):
     LOCKED = 6
     USAGE = 64
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class ReconcilerError(Exception):

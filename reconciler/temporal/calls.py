@@ -17,10 +17,11 @@ WRITE_TIMEOUT = datetime.timedelta(seconds=10)  # for one attempt; the SDK repea
 # A Describe is a query to the schedule's own workflow. Now and then one gets lost and the server waits 5 s before it
 # asks again (seen on 1.29.1, about once in 400 calls), while a second Describe is answered at once. So: give up early.
 READ_TIMEOUTS = tuple(datetime.timedelta(seconds=each) for each in (1, 2, 5))  # together below 10 s
-_BUSY_ATTEMPTS = 12  # rounds of the SDK's own 10 s of retries, when the server says that we are too fast
+_BUSY_ATTEMPTS = 5  # rounds of the SDK's own 10 s of retries, when the server says that we are too fast
 
 # The SDK's own timeout comes as CANCELLED; FAILED_PRECONDITION comes while the schedule's workflow has no worker.
 _AGAIN = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
+_TOO_LARGE = "larger than max"
 _NAMESPACE_NOT_FOUND = "temporal.api.errordetails.v1.NamespaceNotFoundFailure"
 
 Request_contra = TypeVar("Request_contra", bound=google.protobuf.message.Message, contravariant=True)
@@ -104,6 +105,11 @@ class Calls:
                 return refused(self.address, self.namespace, said)
             case RPCStatusCode.ALREADY_EXISTS | RPCStatusCode.FAILED_PRECONDITION | RPCStatusCode.ABORTED:
                 return errors.ConflictError(said)
+            case RPCStatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE in said:
+                return errors.ServerError(
+                    f"the request is larger than Temporal at {self.address} takes ({said})",
+                    hint="declare less input and memo",
+                )
             case RPCStatusCode.RESOURCE_EXHAUSTED:
                 return errors.ServerError(
                     f"Temporal at {self.address} still limits the rate ({said})", hint="wait, then run again"
@@ -120,7 +126,8 @@ async def _send(rpc: Rpc[Request, Response], request: Request, timeouts: tuple[d
         try:
             return await rpc(request, retry=True, timeout=left[0])
         except RPCError as error:
-            if error.status is RPCStatusCode.RESOURCE_EXHAUSTED and busy < _BUSY_ATTEMPTS:
+            limited = error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in error.message
+            if limited and busy < _BUSY_ATTEMPTS:
                 busy += 1
             elif error.status in _AGAIN and len(left) > 1:
                 del left[0]

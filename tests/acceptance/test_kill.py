@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import json
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -84,6 +85,23 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         assert run.run("plan", "--detailed-exitcode").returncode == 0
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_apply_that_is_interrupted_tells_of_every_schedule(
+    reconciler: program.Program, sent: signal.Signals, code: int
+) -> None:
+    reconciler.declare(SPEC)
+    process = reconciler.start("apply", "--yes")
+    lines = read_until_created(process, 30)
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=60)
+    told = outcomes([*lines, *out.splitlines(keepends=True)])
+    assert (process.returncode, err.strip()) == (code, "Interrupted.")
+    assert sorted(told) == NAMES
+    assert to_create(reconciler).isdisjoint(name for name, word in told.items() if word == "created")
+    assert reconciler.run("apply", "--yes").returncode == 0
+    assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
 
 
 @pytest.mark.parametrize("created", [1, 100])

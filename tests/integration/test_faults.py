@@ -243,6 +243,16 @@ async def test_a_schedule_that_was_deleted_and_made_anew_is_not_overwritten(
     assert live.schedule == somebody_elses
 
 
+async def test_a_request_that_is_too_large_is_no_rate_limit_and_not_sent_again(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    large = refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "grpc: received message larger than max (5 vs. 4)")
+    fake.before["CreateSchedule"] = [large] * 99
+    [(_, status, detail)] = await apply(server, await plan(server, remote.schedule()))
+    assert status is model.Status.FAILED
+    assert detail.startswith("the request is larger than Temporal at")
+
+
 async def test_one_slow_step_does_not_end_the_others(
     fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
