@@ -7,16 +7,24 @@ INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= auto
 
-.PHONY: help demo test check format golden oracle bench lock server clean
+.PHONY: help demo test test-v2 test-backends check format golden oracle fuzz crash-test bench \
+	lock server clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(INSTALLED) ## Walk the main job on an embedded Temporal dev server (DEMO_UI=1 keeps it running)
 	@$(BIN)/python -m tools.demo
 
 test: check server ## Check everything and run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+test-backends: test test-v2 ## Run all tests on V1, and what talks to a server on V2 as well
+
+test-v2: $(INSTALLED) ## Run the tests that talk to a server on the newer schedule backend (needs Go, once)
+	@$(BIN)/python -m tools.devserver v2
+	SCHEDULE_BACKEND=v2 $(BIN)/pytest tests/contract tests/integration tests/acceptance tests/oracle \
+		--numprocesses $(WORKERS) --dist worksteal
 
 check: $(INSTALLED) ## Format, lint, types, layers, schemas
 	$(BIN)/ruff format --check --quiet .
@@ -33,9 +41,17 @@ format: $(INSTALLED) ## Format and mend what the linter can
 golden: $(INSTALLED) server ## Write the golden plans and the README's consoles anew, to be read before they are committed
 	$(BIN)/pytest tests/golden tests/acceptance/test_readme.py --update-golden
 
-oracle: $(INSTALLED) server ## Compare N random crons and timings with the server (N=50000 SEED=...)
+oracle: $(INSTALLED) server ## Compare N random crons and timings with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
 	ORACLE_CASES=$(or $(N),50000) ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/oracle --numprocesses $(WORKERS) --dist worksteal -rP
+
+fuzz: $(INSTALLED) ## Mutate specs, saved plans and snapshots (N=100000 SEED=...)
+	FUZZ_CASES=$(or $(N),100000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/pytest tests/fuzz --numprocesses $(WORKERS) --dist worksteal
+
+crash-test: $(INSTALLED) server ## Kill an apply at N call boundaries, one after the other (N=1000 SEED=...)
+	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/pytest tests/acceptance/test_crash.py --numprocesses $(WORKERS) --dist worksteal -rP
 
 bench: $(INSTALLED) server ## Measure plan and apply beside bare calls
 	@$(BIN)/python -m bench.schedules

@@ -152,7 +152,7 @@ async def measure(address: str, namespaces: Iterator[str], count: int, rounds: i
 async def _planned_and_applied(server: connect.Server, declared: model.Declaration) -> None:
     """Plan and apply, as the command does."""
     plan = await reconciling.plan(declared, server.schedules, server.target())
-    outcomes = await reconciling.apply(plan, server.schedules, lambda _: None)
+    outcomes = (await reconciling.apply(plan, server.schedules, lambda _: None)).outcomes
     undone = [outcome for outcome in outcomes if outcome.status is not model.Status.DONE]
     if undone or len(outcomes) != len(declared.charters):
         raise RuntimeError(f"the measured apply did not succeed: {undone[:3]}")

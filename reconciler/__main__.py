@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import traceback
 from typing import NoReturn
@@ -12,7 +11,7 @@ from typing import NoReturn
 import click
 
 from reconciler import errors
-from reconciler.cli import commands, console
+from reconciler.cli import commands, console, interrupts
 
 
 def main() -> NoReturn:
@@ -22,7 +21,7 @@ def main() -> NoReturn:
     (temporalio/sdk-python#300); a process that skips the interpreter's end keeps its exit code.
     """
     out = console.Console(sys.stdout, sys.stderr)
-    signal.signal(signal.SIGTERM, _terminate)
+    interrupts.listen()
     try:
         code = _closed(out, _run(out))
     except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
@@ -32,16 +31,6 @@ def main() -> NoReturn:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: said already
             stream.flush()
     os._exit(code)
-
-
-_terminated = False
-
-
-def _terminate(*_: object) -> None:
-    """End as Ctrl-C does, so that an apply still tells how far it came."""
-    global _terminated
-    _terminated = True
-    signal.raise_signal(signal.SIGINT)
 
 
 def _run(out: console.Console) -> int:
@@ -58,7 +47,7 @@ def _run(out: console.Console) -> int:
         return errors.ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         out.warn("Interrupted.")
-        return errors.ExitCode.TERMINATED if _terminated else errors.ExitCode.INTERRUPTED
+        return interrupts.code()
     except SystemExit:  # click's way when a reader of the help went away
         return errors.ExitCode.OK
     except OSError as error:  # click prints its help by itself; every other output and file has its own handling
@@ -76,6 +65,9 @@ def _closed(out: console.Console, code: int) -> int:
 
 
 def _report(out: console.Console, error: errors.ReconcilerError) -> int:
+    if out.structured:
+        out.warn(error.message, "error", hint=error.hint, exit_code=int(error.exit_code))
+        return error.exit_code
     located = isinstance(error, errors.InvalidSpecError)  # editors read lines that begin with their place
     hint = f"; {error.hint}" if located and error.hint else f"\n{_sentence(error.hint)}" if error.hint else ""
     out.warn(f"{'' if located else 'Error: '}{error.message}{hint}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from reconciler import model
-from reconciler.timing import times
+from reconciler.timing import changes, times
 
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
@@ -53,11 +53,11 @@ def _messages(timing: model.Timing, now: datetime.datetime) -> Iterator[str]:
     if next(times.upcoming(timing, now), None) is None:
         yield "no time matches, so this never fires; look at its days, years, exclusions and end"
         return
-    skipped, repeated = times.skipped_or_repeated(timing, now)
-    if skipped:
-        yield f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}, so it does not fire then; {_ADVICE}"
-    if repeated:
-        yield f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}, so it may fire twice then; {_ADVICE}"
+    skipped, repeated = changes.skipped_or_repeated(timing, now)
+    said = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
+    said += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
+    if said:
+        yield f"{' and '.join(said)}, so it may not fire then, or twice; {_ADVICE}"
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:

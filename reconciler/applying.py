@@ -12,42 +12,64 @@ CONCURRENCY = 20  # writes under way at once; more is no faster on a dev server 
 _PATIENCE = 3  # steps in a row without an answer, after which the server counts as away
 
 Tell = Callable[[model.Outcome], None]
+Lost = Callable[[], str]
 
 
-async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell) -> tuple[model.Outcome, ...]:
+def never() -> str:
+    """Say that no lock is lost, where there is none."""
+    return ""
+
+
+async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell, *, lost: Lost = never) -> model.Applied:
     """Walk the plan and return an outcome for every step, in the plan's order.
 
     `tell` hears each outcome as it happens. Pauses come last and only when all else succeeded, so that a half-done
     apply never leaves less running than before. One failure does not stop its neighbours, but a server that
-    gives no answer to several steps in a row ends the walk: what was not begun is SKIPPED. When it is cancelled, every
-    step that has not ended is told first.
+    gives no answer to several steps in a row ends the walk, and so does a lock that is `lost` (its reason, empty while
+    it is held): what was not begun is SKIPPED. When the task is cancelled, the steps under way end first; when
+    it is cancelled again, they are told as they are.
     """
-    walk = _Walk(schedules, tell)
+    walk = _Walk(schedules, tell, lost)
+    work = asyncio.ensure_future(_walked(walk, plan))
     try:
-        return await _walked(walk, plan)
+        return model.Applied(outcomes=await asyncio.shield(work))
     except asyncio.CancelledError:
-        walk.interrupt(plan.steps)
+        return await _interrupted(walk, work, plan)
+
+
+async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[model.Outcome, ...]], plan: model.Plan) -> model.Applied:
+    walk.stop("interrupted")
+    try:
+        outcomes = await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.cancel()
+        walk.abandon(plan.steps)
         raise
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()  # it is dealt with: what follows may take its time again
+    return model.Applied(outcomes=outcomes, interrupted=True)
 
 
 async def _walked(walk: _Walk, plan: model.Plan) -> tuple[model.Outcome, ...]:
-    pauses = [change for change in plan.steps if change.verb is model.Verb.PAUSE]
-    others = [change for change in plan.steps if change.verb is not model.Verb.PAUSE]
-    first = await walk.run(others)
+    last = (model.Verb.PAUSE, model.Verb.DELETE)
+    first = await walk.run(change for change in plan.steps if change.verb not in last)
+    others = [change for change in plan.steps if change.verb in last]
     if all(outcome.status is model.Status.DONE for outcome in first):
-        return first + await walk.run(pauses)
+        return first + await walk.run(others)
     reason = "not paused, because a step before it did not succeed"
-    return first + tuple(walk.end(change, model.Status.SKIPPED, reason) for change in pauses)
+    return first + tuple(walk.end(change, model.Status.SKIPPED, reason) for change in others)
 
 
 class _Walk:
-    """The steps of one apply, side by side, until the server is away."""
+    """The steps of one apply, side by side, until something stops them."""
 
-    def __init__(self, schedules: ports.Schedules, tell: Tell) -> None:
+    def __init__(self, schedules: ports.Schedules, tell: Tell, lost: Lost) -> None:
         self._schedules = schedules
         self._tell = tell
+        self._lost = lost
         self._slots = asyncio.Semaphore(CONCURRENCY)
-        self._away = ""
+        self._stopped = ""
         self._unanswered = 0
         self._begun: set[str] = set()
         self._ended: set[str] = set()
@@ -61,7 +83,11 @@ class _Walk:
         self._tell(outcome)
         return outcome
 
-    def interrupt(self, changes: Iterable[model.Change]) -> None:
+    def stop(self, reason: str) -> None:
+        """Begin no further step."""
+        self._stopped = self._stopped or reason
+
+    def abandon(self, changes: Iterable[model.Change]) -> None:
         """Tell of every step that has not ended what is known of it."""
         for change in changes:
             if change.id in self._ended:
@@ -73,8 +99,9 @@ class _Walk:
 
     async def _turn(self, change: model.Change) -> model.Outcome:
         async with self._slots:
-            if self._away:
-                return self.end(change, model.Status.SKIPPED, f"not begun: {self._away}")
+            stopped = self._stopped or self._lost()
+            if stopped:
+                return self.end(change, model.Status.SKIPPED, f"not begun: {stopped}")
             self._begun.add(change.id)
             try:
                 ended = await self._step(change)
@@ -83,7 +110,7 @@ class _Walk:
             except errors.UnreachableError as error:
                 self._unanswered += 1
                 if self._unanswered >= _PATIENCE:
-                    self._away = error.message
+                    self.stop(error.message)
                 return self.end(change, model.Status.FAILED, f"it may be written or not: {error.message}")
             except errors.ServerError as error:
                 return self.end(change, model.Status.FAILED, error.message)
@@ -93,14 +120,16 @@ class _Walk:
         refusal: errors.ServerError | None = None
         try:
             await self._write(change)
-        except (errors.ConflictError, errors.UnreachableError) as error:
+        except errors.ServerError as error:
             refusal = error
         left = await self._left(change)
         if not left:
-            return model.Status.DONE, ""
-        if isinstance(refusal, errors.UnreachableError):
-            return model.Status.FAILED, f"no sign of it on the server: {refusal.message}"
-        return model.Status.STALE, f"the live schedule changed since it was planned: {left}; plan again"
+            alike = change.live is None and isinstance(refusal, errors.ConflictError)
+            return model.Status.DONE, "somebody else did it, just the same" if alike else ""
+        if refusal is None or isinstance(refusal, errors.ConflictError):
+            return model.Status.STALE, f"the live schedule changed since it was planned: {left}; plan again"
+        unknown = isinstance(refusal, errors.UnreachableError)
+        return model.Status.FAILED, f"no sign of it on the server: {refusal.message}" if unknown else refusal.message
 
     async def _write(self, change: model.Change) -> None:
         if change.live is None:
@@ -109,11 +138,19 @@ class _Walk:
         now = await self._schedules.describe(change.id)
         if now is None or (now.token, now.created_at) != (change.live.token, change.live.created_at):
             raise errors.ConflictError("it is not the one that was planned for")
-        await self._schedules.update(change.live, change.after)
+        lost = self._lost()
+        if lost:
+            raise errors.ServerError(f"not written: {lost}")
+        if change.verb is model.Verb.DELETE:
+            await self._schedules.delete(change.id)
+        else:
+            await self._schedules.update(change.live, change.after)
 
     async def _left(self, change: model.Change) -> str:
         """Return what the live schedule still lacks, in words; empty when the change is in place."""
         live = await self._schedules.describe(change.id)
+        if change.verb is model.Verb.DELETE:
+            return "it is still there" if live else ""
         if live is None:
             return "it is gone"
         return ", ".join(field.path for field in diffing.diff(live.schedule, change.after))

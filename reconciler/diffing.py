@@ -14,15 +14,13 @@ import deepdiff
 
 from reconciler import model, redacting, wording
 
-_OPEN_NAMED = ("input", "arguments", "memo", "search_attributes")  # names in these are the user's, and may be secrets
-
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
     """Return what must change in `live` to make it `desired`, in the order of the spec's fields."""
     desired = settled(live, desired)
     if live == desired and same_action(live.action, desired.action):
         return ()
-    old, new = wording.fields(live, like=desired.timing), wording.fields(desired)
+    old, new = _said(live, like=desired.timing), _said(desired)
     times = _times(live.timing, desired.timing, old, new)
     tree = deepdiff.DeepDiff(
         old,
@@ -42,8 +40,8 @@ def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
     Left out are the identities among the arguments, which follow from the schedule's id, and what is empty.
     """
     return tuple(
-        model.FieldChange(path=name, old=model.ABSENT, new=_side(value, [name]))
-        for name, value in wording.fields(schedule).items()
+        model.FieldChange(path=name, old=model.ABSENT, new=value)
+        for name, value in _said(schedule).items()
         if name not in wording.IDENTITIES and value
     )
 
@@ -97,22 +95,18 @@ def _times(
 
 
 def _change(level: deepdiff.model.DiffLevel) -> model.FieldChange:
-    parts = level.path(output_format="list")
-    path = _path(parts)
-    names = [part for part in parts if isinstance(part, str)]
-    return model.FieldChange(
-        path=path,
-        old=_side(level.t1, names),
-        new=_side(level.t2, names),
-    )
+    return model.FieldChange(path=_path(level.path(output_format="list")), old=_side(level.t1), new=_side(level.t2))
 
 
-def _side(value: object, names: list[str]) -> model.Json | model.Absent:
+def _side(value: object) -> model.Json | model.Absent:
     if value is deepdiff.helper.notpresent:
         return model.ABSENT
-    if names[0] not in _OPEN_NAMED:
-        return value  # type: ignore[return-value]  # deepdiff hands back what went in
-    return redacting.redact(value, *names)  # type: ignore[arg-type]
+    return value  # type: ignore[return-value]  # deepdiff hands back what went in
+
+
+def _said(schedule: model.Schedule, like: model.Timing | None = None) -> wording.Fields:
+    """Return the schedule's fields with secrets as digests, before anything is compared: what is in one is no field."""
+    return wording.fields(redacting.schedule(schedule), like=like)
 
 
 def _path(parts: list[str | int]) -> str:
@@ -133,7 +127,7 @@ def _place(change: model.FieldChange) -> tuple[int, list[tuple[int, str]]]:
     return wording.ORDER.index(_root(change.path)), [(int(number or 0), name) for number, name in steps]
 
 
-_STEP = re.compile(r"\[(\d+)\]|([^.\[]+)")
+_STEP = re.compile(r"\[(\d{1,9})\]|([^.\[]+)")
 
 
 def _root(path: str) -> str:

@@ -53,6 +53,28 @@ class UsageError(ReconcilerError):
     exit_code = ExitCode.USAGE
 
 
+class LockedError(ReconcilerError):
+    """Somebody else holds the lock."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class StoreError(ReconcilerError):
+    """The database cannot be reached, or refused what was asked of it."""
+
+
+class DocumentError(ReconcilerError):
+    """A saved plan or snapshot cannot be used: it is none, it was cut or edited, or another version wrote it."""
+
+    exit_code = ExitCode.STALE
+
+
+class StaleError(ReconcilerError):
+    """What was reviewed is not what would be applied now; nothing was written."""
+
+    exit_code = ExitCode.STALE
+
+
 class OutputError(ReconcilerError):
     """What was to be shown or saved could not be written."""
 
@@ -63,6 +85,10 @@ class ServerError(ReconcilerError):
 
 class UnreachableError(ServerError):
     """The Temporal server gives no answer; a write that was under way may have been done or not."""
+
+
+class CodecError(ServerError):
+    """The codec server, through which encrypted payloads are read and written, cannot be used."""
 
 
 class ConflictError(ServerError):

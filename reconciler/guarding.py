@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from reconciler import errors, model
 
 
-def check(plan: model.Plan, *, allow_mass_pause: bool = False) -> None:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What a person has said is meant."""
+
+    mass_pause: bool = False
+    empty_namespace: bool = False
+    plaintext: bool = False
+
+
+def check(plan: model.Plan, allowed: Allowed | None = None, *, left: int = 0) -> None:
     """Raise `errors.GuardError` when the plan should not run without a word from a person.
 
-    Refused unless `allow_mass_pause`: pausing every running managed schedule or more than half of two or more,
-    and a spec with no governance section while something is managed.
+    Refused are: pausing every running managed schedule or more than half of two or more; a spec with no governance
+    section while something is managed; a namespace that has nothing managed although the last apply to it `left` some;
+    wanting an id that belongs to another owner; and writing readable payloads over encrypted ones.
     """
-    if allow_mass_pause:
-        return
+    allowed = allowed or Allowed()
+    if not allowed.empty_namespace:
+        _check_emptiness(plan, left)
+    if not allowed.mass_pause:
+        _check_pauses(plan)
+    _check_owners(plan)
+    if not allowed.plaintext:
+        _check_payloads(plan)
+
+
+def _check_emptiness(plan: model.Plan, left: int) -> None:
+    if left and plan.steps and all(change.live is None for change in plan.changes):
+        target = plan.target
+        raise errors.GuardError(
+            f"there is no schedule {target.prefix}* in namespace {target.namespace} on {target.address}, "
+            f"where the last apply left {left}",
+            hint="see that it is the right server and namespace; if they were deleted, pass --allow-empty-namespace",
+        )
+
+
+def _check_pauses(plan: model.Plan) -> None:
     hint = "if this is meant, pass --allow-mass-pause"
     live = [change for change in plan.changes if change.live is not None]
     if plan.steps and not plan.governed:
@@ -27,3 +58,40 @@ def check(plan: model.Plan, *, allow_mass_pause: bool = False) -> None:
         raise errors.GuardError(
             f"the plan pauses {pauses} of {len(running)} running managed schedules, more than half", hint=hint
         )
+
+
+def _check_owners(plan: model.Plan) -> None:
+    owned = [change for change in plan.changes if change.reason is model.Reason.OWNED]
+    if owned:
+        change = owned[0]
+        owner = change.after.owner
+        more = f" (and {len(owned) - 1} more)" if len(owned) > 1 else ""
+        raise errors.GuardError(
+            f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",
+            hint=f"rename the charter; if you are {owner}, pass --owner; to take it over for good, --adopt",
+        )
+
+
+def _whose(target: model.Target) -> str:
+    return f"this spec is {target.owner}'s" if target.owner else "this spec names no owner"
+
+
+def _check_payloads(plan: model.Plan) -> None:
+    for change in plan.steps:
+        lost = _replaced(change.live.schedule.action, change.after.action) if change.live else None
+        if lost is not None:
+            raise errors.GuardError(
+                f"the plan replaces {lost.encoding} payloads of {change.id} by readable ones",
+                hint="pass --codec-endpoint to compare and write them as they are; if this is meant, --allow-plaintext",
+            )
+
+
+def _replaced(live: model.Action, after: model.Action) -> model.Opaque | None:
+    """Return a payload of some codec's that the action after has no more."""
+    kept = list(_payloads(after))
+    coded = (each for each in _payloads(live) if isinstance(each, model.Opaque) and each.is_coded)
+    return next((each for each in coded if each not in kept), None)
+
+
+def _payloads(action: model.Action) -> list[model.Argument]:
+    return [*action.arguments, *action.memo.values(), action.summary, action.details]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -20,16 +21,43 @@ def json_number(number: float) -> int | float:
     return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
 
 
+def json_value(value: Json) -> Json:
+    """Return the value with its numbers in one form, whichever way an SDK wrote them.
+
+    Raises ValueError for what no JSON document holds (NaN, infinity) and for nesting that nobody compares.
+    """
+    return _json_value(value, 0)
+
+
+def _json_value(value: Json, depth: int) -> Json:
+    if depth > DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    match value:
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{value} is not a JSON number")
+        case float():
+            return json_number(value)
+        case dict():
+            return {name: _json_value(inner, depth + 1) for name, inner in value.items()}
+        case list():
+            return [_json_value(inner, depth + 1) for inner in value]
+        case _:
+            return value
+
+
 def short_float(number: float) -> float:
     """Return the number with the six digits that survive the server's single precision."""
     return float(f"{number:.6g}")
 
 
+DEPTH_LIMIT = 120  # levels of a value that is compared; a spec has fewer
 GOVERNANCE_PREFIX = "governance:"
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
 MEMO_PREFIX = "reconciler."  # of names in a workflow's memo that are not the charter's
 PAUSED_BY_US = "paused by reconciler: "
+PAUSED_ON_FAILURE = ("paused due to workflow ", "paused, workflow ")  # what V1 and V2 write when a run has failed
 MANAGED_BY_US = "managed by reconciler: "
+OWNER_MARK = f"{MEMO_PREFIX}owner"
 
 
 class Overlap(enum.Enum):
@@ -94,6 +122,11 @@ class Opaque:
 
     encoding: str
     sha256: str
+
+    @property
+    def is_coded(self) -> bool:
+        """Tell whether a codec made it, to encrypt or compress: its encoding is none of the SDKs' own."""
+        return self.encoding.startswith("binary/") and self.encoding not in {"binary/plain", "binary/protobuf"}
 
 
 Argument: TypeAlias = Json | Opaque
@@ -194,7 +227,7 @@ class Schedule:
     `remaining_actions` is how often it may still fire, None without a limit; a desired one is where the count starts,
     so a lower live one is no difference while `counted_from`, the start that the server remembers, is the same.
     `note` is what people see beside the state; None in a desired schedule leaves it to the plan, which says there what
-    it did and why.
+    it did and why. `owner` is whose mark it carries: that of the repository that declares it.
     """
 
     id: str
@@ -205,6 +238,7 @@ class Schedule:
     remaining_actions: int | None = None
     counted_from: int | None = None
     note: str | None = None
+    owner: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,10 +268,26 @@ class Charter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is chosen beside the spec, for one run; None leaves it to the spec.
+
+    `repository` is the owner where neither the spec nor `owner` names one.
+    """
+
+    environment: str | None = None
+    prefix: str | None = None
+    owner: str | None = None
+    repository: str | None = None
+    keep_manual_pauses: bool = False
+    adopt: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """All that a spec declares, for one environment where one is chosen.
 
     `governed` is false when the spec has no governance section at all, `enabled` when the environment is switched off.
+    `keep_manual_pauses` leaves alone what somebody paused by hand, `adopt` takes over what has another owner.
     """
 
     path: str
@@ -245,6 +295,62 @@ class Declaration:
     governed: bool = True
     environment: str | None = None
     enabled: bool = True
+    prefix: str = GOVERNANCE_PREFIX
+    owner: str = ""
+    keep_manual_pauses: bool = False
+    adopt: bool = False
+
+
+class RunStatus(enum.Enum):
+    """How a run of a schedule's workflow stands; UNKNOWN when the server has forgotten it."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    TERMINATED = "terminated"
+    CONTINUED_AS_NEW = "continued as new"
+    TIMED_OUT = "timed out"
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A workflow that a firing started, and the time that it was due."""
+
+    workflow_id: str
+    run_id: str
+    due_at: datetime.datetime | None
+    started_at: datetime.datetime | None
+    status: RunStatus
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What a schedule has done and will do, as far as the server remembers.
+
+    The counts are over the schedule's life: firings `taken`, `missed` (late by more than the catch-up window),
+    `skipped` (the run before still ran) and `dropped` (the buffer was full); `buffered` ones wait now. `recent` runs
+    come oldest first, `next_times` soonest first, also while the schedule is paused.
+    """
+
+    updated_at: datetime.datetime | None = None
+    taken: int = 0
+    missed: int = 0
+    skipped: int = 0
+    dropped: int = 0
+    buffered: int = 0
+    running: tuple[str, ...] = ()
+    recent: tuple[Run, ...] = ()
+    next_times: tuple[datetime.datetime, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Who paused a schedule and when, where the server tells; empty and None where it does not."""
+
+    by: str = ""
+    at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,22 +359,25 @@ class Live:
 
     `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
     (nanoseconds since the epoch) tells two of them apart. `described` is the adapter's own record of it, opaque
-    here, which an update edits so that what this model does not know survives.
+    here, which an update edits so that what this model does not know survives. `pause` is None where nobody asked.
     """
 
     schedule: Schedule
     token: bytes
     created_at: int = 0
     described: bytes = dataclasses.field(default=b"", repr=False)
+    activity: Activity = Activity()
+    pause: Pause | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which schedules on which server: an address, a namespace and the prefix of the managed ids."""
+    """Which schedules on which server: an address, a namespace, the prefix of the managed ids and whose they are."""
 
     address: str
     namespace: str
     prefix: str = GOVERNANCE_PREFIX
+    owner: str = ""
 
 
 class Verb(enum.Enum):
@@ -278,6 +387,7 @@ class Verb(enum.Enum):
     UPDATE = "~"
     RESUME = "▶"
     PAUSE = "‖"
+    DELETE = "-"
     KEEP = "="
 
     @property
@@ -294,10 +404,23 @@ class Reason(enum.Enum):
     RETURNED = "charter is back in the spec"
     UNDECLARED_PAUSED = "no longer declared paused"
     PAUSED_OUTSIDE = "paused outside the spec"
+    PAUSED_ON_FAILURE = "paused by the server, because a run failed"
     DECLARED_PAUSED = "declared paused"
     REMOVED = "charter is not in the spec"
     ALREADY_PAUSED = "charter is not in the spec, already paused"
     SAME = "as declared"
+    PRUNED = "paused since its charter was removed"
+    MANUAL_PAUSE = "paused outside the spec, and left so"
+    OWNED = "belongs to another owner"
+
+
+class State(enum.Enum):
+    """How a schedule is now, in one word."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    EXHAUSTED = "exhausted"  # no actions remain
+    MISSING = "missing"
 
 
 class Absent(enum.Enum):
@@ -322,7 +445,8 @@ class FieldChange:
 class Change:
     """One schedule's step: `after` is what it shall be, `live` what it was when planned (None: nothing).
 
-    `overrides` says where the keys stand that an environment replaces.
+    `overrides` says where the keys stand that an environment replaces, `renamed_from` the id of a schedule that the
+    same plan pauses and that is the same but for its name.
     """
 
     verb: Verb
@@ -333,11 +457,21 @@ class Change:
     place: Place | None
     fields: tuple[FieldChange, ...] = ()
     overrides: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
+    renamed_from: str | None = None
 
     @property
     def id(self) -> str:
         """Return the schedule's id, which is the change's identity within a plan."""
         return self.after.id
+
+    @property
+    def state(self) -> State:
+        """Return how the live schedule is."""
+        if self.live is None:
+            return State.MISSING
+        if self.live.schedule.paused:
+            return State.PAUSED
+        return State.EXHAUSTED if self.live.schedule.remaining_actions == 0 else State.ACTIVE
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,3 +515,60 @@ class Outcome:
     change: Change
     status: Status
     detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a plan: an outcome for every step; `interrupted` when it was told to end early."""
+
+    outcomes: tuple[Outcome, ...]
+    interrupted: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lock: a person or a job (`who`), which run of it, and since when, where that is known."""
+
+    who: str
+    run: str = ""
+    since: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An apply or a prune that was begun: by whom, from which commit and run, for what, and of which plan."""
+
+    command: str
+    who: str
+    run: str
+    commit: str
+    started_at: datetime.datetime
+    target: Target
+    spec_path: str
+    environment: str | None
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What the audit keeps of an outcome: words, no values."""
+
+    id: str
+    verb: str
+    status: str
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An attempt as the audit has it; `ended_at` is None while it runs, and for one that was killed.
+
+    `managed` is how many managed schedules it left on the server.
+    """
+
+    number: int
+    attempt: Attempt
+    ended_at: datetime.datetime | None
+    steps: tuple[Step, ...]
+    managed: int
+    error: str

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-from reconciler import diffing, model, redacting
+from reconciler import diffing, errors, model, redacting, renaming
 
 _ORDER = tuple(model.Verb)
 
@@ -27,9 +27,14 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     """
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
-        *(_wanted(charter, live.get(charter.schedule.id)) for charter in declaration.charters),
-        *(_unwanted(found, declaration.path) for id_, found in live.items() if id_ not in wanted),
+        *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
+        *(
+            _unwanted(found, declaration.path)
+            for id_, found in live.items()
+            if id_ not in wanted and not _is_foreign(found.schedule, declaration)
+        ),
     ]
+    changes = renaming.pointed_out(changes)
     changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
     return model.Plan(
         target=target,
@@ -41,13 +46,76 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     )
 
 
+def repeatable(outcomes: Iterable[model.Outcome]) -> tuple[model.Change, ...]:
+    """Return the changes to try once more: stale ones, and pauses that only waited for them."""
+    ended = tuple(outcomes)
+    stale = [outcome.change for outcome in ended if outcome.status is model.Status.STALE]
+    if not stale or any(outcome.status is model.Status.FAILED for outcome in ended):
+        return tuple(stale)
+    waited = [outcome.change for outcome in ended if outcome.status is model.Status.SKIPPED]
+    return (*stale, *waited)
+
+
+def same(plan: model.Plan, wanted: Iterable[model.Change]) -> model.Plan:
+    """Return the plan's steps that mean the same as one of the wanted changes."""
+    meanings = {change.id: (change.verb, change.fields) for change in wanted}
+    changes = (change for change in plan.steps if meanings.get(change.id) == (change.verb, change.fields))
+    return dataclasses.replace(plan, changes=tuple(changes))
+
+
+def prune(
+    declaration: model.Declaration,
+    live: Mapping[str, model.Live],
+    target: model.Target,
+    before: datetime.datetime,
+) -> model.Plan:
+    """Return the plan that deletes each schedule which this tool paused before a time, its charter being removed."""
+    wanted = {charter.schedule.id for charter in declaration.charters}
+    changes = [
+        model.Change(
+            verb=model.Verb.DELETE,
+            reason=model.Reason.PRUNED,
+            after=found.schedule,
+            live=found,
+            charter=None,
+            place=None,
+        )
+        for id_, found in sorted(live.items())
+        if id_ not in wanted and _is_prunable(found, declaration, before)
+    ]
+    return model.Plan(
+        target=target,
+        spec_path=declaration.path,
+        governed=declaration.governed,
+        environment=declaration.environment,
+        changes=tuple(changes),
+        digest=digest(target, changes),
+    )
+
+
+def _is_prunable(found: model.Live, declaration: model.Declaration, before: datetime.datetime) -> bool:
+    since = found.activity.updated_at
+    ours = found.schedule.paused and _is_removed(found.schedule.note) and not _is_foreign(found.schedule, declaration)
+    return ours and since is not None and since <= before
+
+
 def plan_from_snapshot(
     declaration: model.Declaration,
     live: Mapping[str, model.Live],
     target: model.Target,
     taken_at: datetime.datetime,
 ) -> model.Plan:
-    """Return the plan for schedules whose secrets are redacted: those of the declaration are redacted to compare."""
+    """Return the plan for schedules whose secrets are redacted: those of the declaration are redacted to compare.
+
+    The snapshot's owner counts where the declaration names none. Raises `errors.UsageError` when the snapshot is about
+    other ids.
+    """
+    if target.prefix != declaration.prefix:
+        raise errors.UsageError(
+            f"the snapshot is of schedules {target.prefix}*, the spec declares {declaration.prefix}*",
+            hint="take a new snapshot, or pass the --prefix that it has",
+        )
+    declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
     charters = (
         dataclasses.replace(charter, schedule=redacting.schedule(charter.schedule)) for charter in declaration.charters
     )
@@ -55,18 +123,59 @@ def plan_from_snapshot(
     return dataclasses.replace(found, as_of=taken_at)
 
 
-def _wanted(charter: model.Charter, live: model.Live | None) -> model.Change:
-    path = charter.place.path
+def _is_foreign(live: model.Schedule, declaration: model.Declaration) -> bool:
+    """Tell whether a schedule carries another owner's mark; one without a mark is of an older sync, and ours."""
+    return live.owner is not None and live.owner != declaration.owner
+
+
+def _wanted(charter: model.Charter, live: model.Live | None, declaration: model.Declaration) -> model.Change:
+    desired = dataclasses.replace(charter.schedule, owner=declaration.owner or None)
     if live is None:
-        note = _declared_note(path) if charter.schedule.paused else _managed_note(path)
-        after = dataclasses.replace(charter.schedule, note=charter.schedule.note or note)
-        verb, reason, fields = model.Verb.CREATE, model.Reason.NEW, diffing.everything(charter.schedule)
-    else:
-        fields = diffing.diff(live.schedule, charter.schedule)
-        verb, reason = _verb(live.schedule, charter.schedule, fields)
-        after = diffing.settled(live.schedule, charter.schedule)
-        if charter.schedule.note is None:
-            after = dataclasses.replace(after, note=_note(verb, live.schedule.note, path))
+        return _creation(charter, desired)
+    if _is_foreign(live.schedule, declaration) and not declaration.adopt:
+        return _change(charter, model.Verb.KEEP, model.Reason.OWNED, live.schedule, live)
+    if declaration.keep_manual_pauses and _is_paused_by_hand(live.schedule, desired):
+        return _left_paused(charter, desired, live)
+    fields = diffing.diff(live.schedule, desired)
+    verb, reason = _verb(live.schedule, desired, fields)
+    after = diffing.settled(live.schedule, desired)
+    if desired.note is None:
+        after = dataclasses.replace(after, note=_note(verb, live.schedule.note, charter.place.path))
+    return _change(charter, verb, reason, after, live, fields)
+
+
+def _creation(charter: model.Charter, desired: model.Schedule) -> model.Change:
+    path = charter.place.path
+    note = _declared_note(path) if desired.paused else _managed_note(path)
+    after = dataclasses.replace(desired, note=desired.note or note)
+    return _change(charter, model.Verb.CREATE, model.Reason.NEW, after, None, diffing.everything(desired))
+
+
+def _is_paused_by_hand(live: model.Schedule, desired: model.Schedule) -> bool:
+    if desired.paused or not live.paused:
+        return False
+    reason = _why_paused(live.note or "", desired.note)
+    return reason in (model.Reason.PAUSED_OUTSIDE, model.Reason.PAUSED_ON_FAILURE)
+
+
+def _left_paused(charter: model.Charter, desired: model.Schedule, live: model.Live) -> model.Change:
+    """Return what else is to change in a schedule whose pause and its note are left as they are."""
+    paused = dataclasses.replace(desired, paused=True, note=live.schedule.note)
+    fields = diffing.diff(live.schedule, paused)
+    verb, reason = model.Verb.KEEP, model.Reason.MANUAL_PAUSE
+    if fields:
+        verb, reason = model.Verb.UPDATE, model.Reason.DIFFERENT
+    return _change(charter, verb, reason, diffing.settled(live.schedule, paused), live, fields)
+
+
+def _change(
+    charter: model.Charter,
+    verb: model.Verb,
+    reason: model.Reason,
+    after: model.Schedule,
+    live: model.Live | None,
+    fields: tuple[model.FieldChange, ...] = (),
+) -> model.Change:
     return model.Change(
         verb=verb,
         reason=reason,
@@ -92,11 +201,17 @@ def _verb(
 
 
 def _why_paused(note: str, declared_note: str | None) -> model.Reason:
-    if note.startswith(_REMOVED):
+    if _is_removed(note):
         return model.Reason.RETURNED
     if note.startswith(_DECLARED) or note == declared_note:
         return model.Reason.UNDECLARED_PAUSED
+    if note.startswith(model.PAUSED_ON_FAILURE):
+        return model.Reason.PAUSED_ON_FAILURE
     return model.Reason.PAUSED_OUTSIDE
+
+
+def _is_removed(note: str | None) -> bool:
+    return (note or "").startswith(REMOVED)
 
 
 def _unwanted(live: model.Live, path: str) -> model.Change:
@@ -105,7 +220,7 @@ def _unwanted(live: model.Live, path: str) -> model.Change:
         verb, reason, after = model.Verb.KEEP, model.Reason.ALREADY_PAUSED, live.schedule
     else:
         verb, reason = model.Verb.PAUSE, model.Reason.REMOVED
-        after = dataclasses.replace(paused, note=_REMOVED + path)
+        after = dataclasses.replace(paused, note=REMOVED + path)
     return model.Change(
         verb=verb,
         reason=reason,
@@ -117,7 +232,7 @@ def _unwanted(live: model.Live, path: str) -> model.Change:
     )
 
 
-_REMOVED = f"{model.PAUSED_BY_US}charter is not in "
+REMOVED = f"{model.PAUSED_BY_US}charter is not in "
 _DECLARED = f"{model.PAUSED_BY_US}declared paused in "
 
 
@@ -135,6 +250,8 @@ def _note(verb: model.Verb, live_note: str | None, path: str) -> str | None:
         case model.Verb.RESUME:
             return _managed_note(path)
         case model.Verb.PAUSE:
+            return _declared_note(path)
+        case model.Verb.UPDATE if _is_removed(live_note):  # back in the spec, and declared paused
             return _declared_note(path)
         case _:
             return live_note

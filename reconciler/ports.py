@@ -1,4 +1,4 @@
-"""What the core asks of the outside world, as Protocols; `temporal` has the real ones."""
+"""What the core asks of the outside world, as Protocols; `temporal` and `store` have the real ones."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ class Schedules(Protocol):
         """Describe many at once; ids that do not exist are left out."""
         ...
 
+    async def explained(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+        """Return the same schedules, each paused one with who paused it and when."""
+        ...
+
+    async def followed(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+        """Return the same schedules, their recent runs with the results they have by now."""
+        ...
+
     async def create(self, schedule: model.Schedule) -> None:
         """Create a schedule, once however often the call is retried.
 
@@ -39,5 +47,60 @@ class Schedules(Protocol):
 
         What the model does not know keeps its value. A stale token raises `errors.ConflictError` on servers that
         say so; others drop the write in silence, so the caller must read back.
+        """
+        ...
+
+    async def delete(self, schedule_id: str) -> None:
+        """Delete a schedule; one that is gone already is no error."""
+        ...
+
+
+class Lease(Protocol):
+    """A lock that is held."""
+
+    def lost(self) -> str:
+        """Return why the lock is held no longer, empty while it is; nothing may be written once it is lost."""
+        ...
+
+    async def release(self) -> None:
+        """Let go; without effect once it is lost."""
+        ...
+
+
+class Lock(Protocol):
+    """Keeps two applies to the same schedules apart."""
+
+    async def acquire(self, holder: model.Holder) -> Lease:
+        """Take the lock, without waiting; `errors.LockedError` names who has it."""
+        ...
+
+    async def holder(self) -> model.Holder | None:
+        """Return who has the lock, None when it is free."""
+        ...
+
+    async def free(self) -> model.Holder | None:
+        """Take the lock away from whoever has it, and return who that was; None when it was free."""
+        ...
+
+
+class Audit(Protocol):
+    """Keeps who applied what, when and with which outcomes."""
+
+    async def begin(self, attempt: model.Attempt) -> int:
+        """Record that an attempt begins, before anything is written; return its number."""
+        ...
+
+    async def end(self, number: int, steps: Iterable[model.Step], *, managed: int, error: str = "") -> None:
+        """Record how it ended."""
+        ...
+
+    async def latest(self, count: int) -> tuple[model.Record, ...]:
+        """Return the latest attempts, the newest first."""
+        ...
+
+    async def managed(self, target: model.Target) -> int:
+        """Return how many managed schedules the last attempt that ended left in the target; 0 when there was none.
+
+        The address does not count: a namespace may be reached by several.
         """
         ...

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import jsonschema
 import jsonschema.protocols
 
-Name = Literal["repo-spec", "plan", "snapshot"]
+Name = Literal["repo-spec", "plan", "snapshot", "status", "outcome", "history"]
 NAMES: tuple[str, ...] = get_args(Name)
 
 
@@ -22,8 +22,11 @@ def text(name: Name) -> str:
 
 
 @functools.cache
-def _validator(name: Name) -> jsonschema.protocols.Validator:
-    return jsonschema.Draft202012Validator(json.loads(text(name)))
+def _validator(name: Name, part: str = "") -> jsonschema.protocols.Validator:
+    schema = json.loads(text(name))
+    if part:
+        schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
+    return jsonschema.Draft202012Validator(schema)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +40,9 @@ class Violation:
     schema: dict[str, Any]
 
 
-def violations(name: Name, value: Any) -> Iterator[Violation]:
-    """Yield every way in which the value breaks the schema."""
-    for error in _validator(name).iter_errors(value):
+def violations(name: Name, value: Any, part: str = "") -> Iterator[Violation]:
+    """Yield every way in which the value breaks the schema, or the `part` of it that its $defs name."""
+    for error in _validator(name, part).iter_errors(value):
         yield Violation(
             path=tuple(error.absolute_path),
             keyword=str(error.validator),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import pathlib
 from collections.abc import Mapping
+from typing import Literal
+
+from reconciler import errors
 
 DEFAULT_SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 
@@ -24,6 +28,15 @@ class Tls:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """How to reach the server that decodes and encodes payloads; `{namespace}` in the endpoint is filled in."""
+
+    endpoint: str
+    auth: str | None = dataclasses.field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """How to reach Temporal; None leaves a value to the environment, the profile, then the default."""
 
@@ -38,6 +51,42 @@ class Connection:
     identity: str | None = None
     grpc_meta: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
     tls: Tls = Tls()
+    codec_endpoint: str | None = None
+    codec_auth: str | None = dataclasses.field(default=None, repr=False)
+    codec_header: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
+
+
+LockKind = Literal["auto", "postgres", "temporal", "none"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How writers are kept apart, and where it is recorded what they did.
+
+    `auto` is PostgreSQL where there is a database, else Temporal. `lock_lease` is how long a lease in Temporal lasts.
+    """
+
+    lock: LockKind = "auto"
+    lock_timeout: datetime.timedelta = datetime.timedelta(0)
+    lock_lease: datetime.timedelta = datetime.timedelta(minutes=10)
+    database_url: str | None = dataclasses.field(default=None, repr=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who runs this: a person on a machine, or a job with its run and commit."""
+
+    who: str
+    run: str = ""
+    commit: str = ""
+
+
+def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
+    """Return who runs this, as GitHub Actions or the machine has it."""
+    if not environ.get("GITHUB_RUN_ID"):
+        return Origin(who=f"{user}@{host}")
+    run = f"{environ.get('GITHUB_RUN_ID')}/{environ.get('GITHUB_RUN_ATTEMPT') or 1}"
+    return Origin(who=environ.get("GITHUB_ACTOR") or user, run=run, commit=environ.get("GITHUB_SHA", ""))
 
 
 def without_empty(environ: Mapping[str, str]) -> dict[str, str]:
@@ -46,5 +95,18 @@ def without_empty(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def schedules_enabled(environ: Mapping[str, str]) -> bool:
-    """Tell whether applying is switched on; GOVERNANCE_SCHEDULES_ENABLED=false keeps preview environments still."""
-    return environ.get("GOVERNANCE_SCHEDULES_ENABLED", "").strip().lower() not in {"false", "0", "no", "off"}
+    """Tell whether applying is switched on; GOVERNANCE_SCHEDULES_ENABLED=false keeps preview environments still.
+
+    Raises `errors.UsageError` for a word that is neither yes nor no: a mistyped no must not apply.
+    """
+    said = environ.get("GOVERNANCE_SCHEDULES_ENABLED", "")
+    word = said.strip().lower()
+    if word not in _YES | _NO:
+        raise errors.UsageError(
+            f"GOVERNANCE_SCHEDULES_ENABLED={said} is neither true nor false", hint="write one of them"
+        )
+    return word in _YES
+
+
+_YES = frozenset({"", "true", "1", "yes", "on"})
+_NO = frozenset({"false", "0", "no", "off"})

@@ -2,12 +2,73 @@
 
 from __future__ import annotations
 
-from reconciler import settings
-from reconciler.temporal import connect
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
-Server = connect.Server
+from reconciler import errors, locking, ports, settings
+
+if TYPE_CHECKING:
+    from reconciler.store.migrating import Migration
+    from reconciler.temporal.connect import Server
 
 
 async def server(connection: settings.Connection) -> Server:
     """Return the connected server; raises `errors.ReconcilerError` when there is none to talk to."""
+    from reconciler.temporal import connect  # a third of a second, which commands without a server do not need
+
     return await connect.connect(connection)
+
+
+def offline_lock(writing: settings.Writing) -> ports.Lock | None:
+    """Return the lock that needs no Temporal, where such a one is chosen.
+
+    Raises `errors.UsageError` for one that needs a database and has none.
+    """
+    match writing.lock:
+        case "none":
+            return locking.Unlocked()
+        case "postgres" | "auto" if writing.database_url:
+            from reconciler.store import locking as store_locking
+
+            return store_locking.PostgresLock(writing.database_url)
+        case "postgres":
+            raise needs_database("--lock postgres")
+        case _:
+            return None
+
+
+def lock(writing: settings.Writing, server: Server, prefix: str) -> ports.Lock:
+    """Return the lock of the managed schedules; raises as `offline_lock` does."""
+    return offline_lock(writing) or server.lock(prefix, length=writing.lock_lease)
+
+
+def needs_database(what: str) -> errors.UsageError:
+    """Return the error for something that only a database can do."""
+    return errors.UsageError(f"{what} needs a database", hint="pass --database-url or set DATABASE_URL")
+
+
+@contextlib.asynccontextmanager
+async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
+    """Open the audit for a while; None without a database."""
+    if writing.database_url is None:
+        yield None
+        return
+    from reconciler.store import audit as store_audit
+
+    async with store_audit.opened(writing.database_url) as found:
+        yield found
+
+
+async def migrate(database_url: str) -> tuple[str, ...]:
+    """Bring the database's tables to this version; return the names of what was applied."""
+    from reconciler.store import migrating
+
+    return await migrating.migrate(database_url)
+
+
+async def migrations(database_url: str) -> tuple[Migration, ...]:
+    """Return the known migrations, each with when it was applied."""
+    from reconciler.store import migrating
+
+    return await migrating.status(database_url)

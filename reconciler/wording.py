@@ -1,4 +1,4 @@
-"""A schedule in the spec's own words: what a charter would have to say to declare it."""
+"""A schedule in the spec's own words, what a charter would have to say to declare it; and a lock's holder in words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDER = (
     *("workflow", "task_queue", "workflow_id", "execution_timeout", "run_timeout", "task_timeout", "retry_policy"),
     *("memo", "search_attributes", "priority", "static_summary", "static_details"),
     *ARGUMENT_KEYS,
-    *("arguments", "paused", "remaining_actions", "note"),
+    *("arguments", "paused", "remaining_actions", "note", "owner"),
 )
 
 Fields: TypeAlias = dict[str, model.Json]
@@ -40,6 +40,7 @@ def fields(schedule: model.Schedule, *, like: model.Timing | None = None) -> Fie
         "paused": schedule.paused,
         "remaining_actions": _count(schedule.remaining_actions, schedule.counted_from),
         "note": schedule.note,
+        "owner": schedule.owner,
     }
     return {name: value for name, value in said.items() if value is not None or name == "dbScheduleId"}
 
@@ -154,8 +155,22 @@ def _arguments(arguments: tuple[model.Argument, ...]) -> Fields:
     return {"arguments": values} if values else {}
 
 
+class OpaqueText(str):
+    """What an opaque payload is known by; of another type than a decoded text, so that the two never compare as one."""
+
+    __slots__ = ()
+
+
 def shown(argument: model.Argument) -> model.Json:
     """Return a decoded value, or what an opaque one is known by."""
     if isinstance(argument, model.Opaque):
-        return f"({argument.encoding} payload, sha256:{argument.sha256[:12]})"
+        return OpaqueText(f"({argument.encoding} payload, sha256:{argument.sha256[:12]})")
     return argument
+
+
+def holder(holder: model.Holder, now: datetime.datetime) -> str:
+    """Return who holds a lock: `alice@laptop, run 123, for 2 min`."""
+    run = f", run {holder.run}" if holder.run else ""
+    seconds = int((now - holder.since).total_seconds()) if holder.since else None
+    age = "" if seconds is None else f", for {seconds // 60} min" if seconds >= 120 else f", for {max(seconds, 0)} s"
+    return f"{holder.who}{run}{age}"

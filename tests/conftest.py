@@ -1,4 +1,4 @@
-"""What the tests share: the real server, a namespace of it for each test, and a clean end of the test process."""
+"""What the tests share: the real servers, a part of them for each test, and a clean end of the test process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import fake_temporal, program
+from tests.support import fake_temporal, postgres, program, servers
 from tools import devserver
 
 _NAMESPACES = tuple(f"test-{number}" for number in range(150))  # more than tests that need one; they cost little
@@ -41,7 +41,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def dev_server() -> Iterator[devserver.DevServer]:
     """Temporal's dev server; where none can be had, the tests that need it fail."""
-    with devserver.running(namespaces=_NAMESPACES) as server:
+    with servers.running(namespaces=_NAMESPACES) as server:
         yield server
 
 
@@ -60,6 +60,20 @@ def namespace(namespaces: Iterator[str]) -> str:
 def reconciler(dev_server: devserver.DevServer, namespace: str, tmp_path: pathlib.Path) -> program.Program:
     """The program, in an empty folder, with an empty namespace of the real server."""
     return program.Program(folder=tmp_path, address=dev_server.address, namespace=namespace)
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL's superuser; where none can be had, the tests that need it fail."""
+    with postgres.running(tmp_path_factory.getbasetemp().parent / "postgres.lock") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(database_server: str) -> Iterator[str]:
+    """The URL of a database that no other test uses."""
+    with postgres.database(database_server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from tools import devserver
+from tools import devserver, fetching
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
@@ -117,7 +117,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except devserver.MissingServerError as error:
+    except fetching.MissingServerError as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,115 +1,48 @@
-"""Temporal's real dev server for the tests, the demo and the bench: find it, fetch it, run it.
+"""Temporal's real server for the tests, the demo and the bench, with either of its two schedule backends.
 
-It is looked for on PATH, then in the user's cache; what is missing is downloaded by the Temporal SDK, or else built
-from source by Go. Run as a program, this prints where it is.
+V1, a workflow for each schedule, is what the command line's dev server has; V2 ("CHASM") comes with the server itself.
+Run as a program, this provides the server and prints where it is.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent import futures
+from typing import Literal
 
-import temporalio.testing
+from tools import chasm, fetching
 
-VERSION = "v1.5.1"  # of the Temporal command line; its server is 1.29.1
-MODULE = f"github.com/temporalio/cli/cmd/temporal@{VERSION}"
 START_TIMEOUT = 60.0  # seconds
 
-
-class MissingServerError(Exception):
-    """There is no dev server, and no way to get one."""
-
-
-def provide() -> pathlib.Path:
-    """Return the path of a `temporal` that can run the dev server, fetching it when need be."""
-    found = find()
-    if found is not None:
-        return found
-    return _download() or _build()
-
-
-def find() -> pathlib.Path | None:
-    """Return a `temporal` that is already here."""
-    on_path = shutil.which("temporal")
-    if on_path:
-        return pathlib.Path(on_path)
-    return _cached() if _cached().is_file() else None
-
-
-def _cached() -> pathlib.Path:
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    return cache / "reconciler" / f"temporal-cli-{VERSION}" / "temporal"
-
-
-def _keep(binary: pathlib.Path) -> pathlib.Path:
-    """Move a fetched program to its place in the cache, in one step."""
-    binary.replace(_cached())
-    return _cached()
-
-
-def _download() -> pathlib.Path | None:
-    _tell(f"no temporal on PATH or in {_cached().parent}: downloading {VERSION}")
-
-    async def fetch(folder: str) -> None:
-        environment = await temporalio.testing.WorkflowEnvironment.start_local(
-            dev_server_download_version=VERSION, download_dest_dir=folder
-        )
-        await environment.shutdown()
-
-    _cached().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_cached().parent) as folder:
-        try:
-            asyncio.run(fetch(folder))
-        except RuntimeError as error:
-            _tell(f"that failed: {error}")
-            return None
-        return _keep(next(path for path in pathlib.Path(folder).iterdir() if os.access(path, os.X_OK)))
-
-
-def _build() -> pathlib.Path:
-    go = shutil.which("go")
-    if go is None:
-        raise MissingServerError(
-            "the Temporal dev server is neither on PATH nor in the cache, and could not be downloaded; "
-            "install Temporal's command line (https://docs.temporal.io/cli), or Go to build it from source"
-        )
-    _tell(f"building {MODULE} from source with Go; once, 2 to 5 minutes")
-    _cached().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_cached().parent) as folder:
-        built = subprocess.run(
-            [go, "install", "-ldflags=-s -w", MODULE], env={**os.environ, "GOBIN": folder}, check=False
-        )
-        if built.returncode:
-            raise MissingServerError(f"go install {MODULE} failed; its output stands above")
-        return _keep(pathlib.Path(folder) / "temporal")
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"devserver: {text}\n")
-    sys.stderr.flush()
+Backend = Literal["v1", "v2"]
 
 
 @dataclasses.dataclass(slots=True)
 class DevServer:
-    """A running dev server; with a database file its schedules outlive it."""
+    """A running server; with a database file its schedules outlive it."""
 
-    binary: pathlib.Path
+    command_line: pathlib.Path
     port: int
     ui_port: int | None = None
     database: pathlib.Path | None = None
     namespaces: tuple[str, ...] = ()  # beside `default`
     search_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # name to type, in `default`
+    root: pathlib.Path | None = None  # of a V2 server's configuration
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def backend(self) -> Backend:
+        """Return where schedules are kept."""
+        return "v2" if self.root else "v1"
 
     @property
     def address(self) -> str:
@@ -117,7 +50,18 @@ class DevServer:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start and wait until the namespace answers."""
+        """Start and wait until the namespaces answer."""
+        command = self._newer() if self.root else self._dev()
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + START_TIMEOUT
+        if self.root:
+            self._wait(deadline, "operator", "cluster", "health")
+            self._register()
+        self._wait(deadline, "schedule", "list")
+        if self.namespaces:
+            self._wait(deadline, "schedule", "list", "--namespace", self.namespaces[-1])
+
+    def _dev(self) -> list[str]:
         options = ["--ip", "127.0.0.1", "--port", str(self.port), "--log-level", "never"]
         options += ["--headless"] if self.ui_port is None else ["--ui-port", str(self.ui_port)]
         if self.database is not None:
@@ -128,24 +72,36 @@ class DevServer:
             options += ["--search-attribute", f"{name}={kind}"]
         for namespace in self.namespaces:
             options += ["--namespace", namespace]
-        self.process = subprocess.Popen(
-            [self.binary, "server", "start-dev", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        self._wait(time.monotonic() + START_TIMEOUT)
+        return [str(self.command_line), "server", "start-dev", *options]
 
-    def _wait(self, deadline: float) -> None:
-        while self._cli("schedule", "list").returncode:
+    def _newer(self) -> list[str]:
+        root = self.root or pathlib.Path()
+        return [str(fetching.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
+
+    def _register(self) -> None:
+        """Create what the dev server has by itself or makes of its options."""
+        with futures.ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(self._create_namespace, ("default", *self.namespaces)))
+        for name, kind in self.search_attributes.items():
+            self.cli("operator", "search-attribute", "create", "--name", name, "--type", kind)
+
+    def _create_namespace(self, name: str) -> None:
+        self.cli("operator", "namespace", "create", "--namespace", name, "--retention", "1d")
+
+    def _wait(self, deadline: float, *question: str) -> None:
+        while self._cli(*question).returncode:
             if self.process is None or self.process.poll() is not None:
                 said = self.process.stderr.read().decode() if self.process and self.process.stderr else ""
-                raise MissingServerError(f"the dev server ended at once: {said}")
+                raise fetching.MissingServerError(f"the dev server ended at once: {said}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise MissingServerError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
+                raise fetching.MissingServerError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
             time.sleep(0.05)
 
     def _cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        options = ("--address", self.address, "--command-timeout", "5s", "--disable-config-file")
         return subprocess.run(
-            [self.binary, *arguments, "--address", self.address, "--command-timeout", "5s", "--disable-config-file"],
+            [self.command_line, *arguments, *options],
             capture_output=True,
             text=True,
             check=False,
@@ -169,22 +125,29 @@ class DevServer:
 
 @contextlib.contextmanager
 def running(
-    *, ui: bool = False, namespaces: Iterable[str] = (), search_attributes: Mapping[str, str] | None = None
+    *,
+    backend: Backend = "v1",
+    ui: bool = False,
+    namespaces: Iterable[str] = (),
+    search_attributes: Mapping[str, str] | None = None,
 ) -> Iterator[DevServer]:
-    """Run a dev server on free ports of the loopback interface."""
-    ui_port = free_port() if ui else None
-    server = DevServer(
-        binary=provide(),
-        port=free_port(),
-        ui_port=ui_port,
-        namespaces=tuple(namespaces),
-        search_attributes=search_attributes or {},
-    )
-    server.start()
-    try:
+    """Run a server in memory on free ports of the loopback interface."""
+    with contextlib.ExitStack() as stack:
+        port, root = free_port(), None
+        if backend == "v2":
+            root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            chasm.write(root, port, free_port)
+        server = DevServer(
+            command_line=fetching.command_line(),
+            port=port,
+            ui_port=free_port() if ui else None,
+            namespaces=tuple(namespaces),
+            search_attributes=search_attributes or {},
+            root=root,
+        )
+        stack.callback(server.kill)
+        server.start()
         yield server
-    finally:
-        server.kill()
 
 
 def free_port() -> int:
@@ -195,8 +158,14 @@ def free_port() -> int:
         return port
 
 
-if __name__ == "__main__":
+def _main(backends: list[str]) -> None:
     try:
-        sys.stdout.write(f"{provide()}\n")
-    except MissingServerError as error:
+        sys.stdout.write(f"{fetching.command_line()}\n")
+        if "v2" in backends:
+            sys.stdout.write(f"{fetching.server()}\n")
+    except fetching.MissingServerError as error:
         sys.exit(f"devserver: {error}")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 from reconciler import errors
 
@@ -19,6 +21,7 @@ class Console:
         self._out = out
         self._err = err
         self._failure: OSError | None = None
+        self.structured = False  # messages as lines of JSON
         for stream in (out, err):
             if stream is not None and hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a symbol that the locale lacks is no reason to fail
@@ -44,10 +47,13 @@ class Console:
         if not isinstance(error, BrokenPipeError):
             self._failure = error
 
-    def warn(self, text: str) -> None:
-        """Write a line to standard error, where messages go that are not the result."""
+    def warn(self, text: str, level: str = "warning", **fields: Any) -> None:
+        """Write a message to standard error, where those go that are not the result; `fields` only in JSON."""
         if self._err is None:
             return
+        if self.structured:
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+            text = json.dumps({"time": now, "level": level, "message": text, **fields}, ensure_ascii=False, default=str)
         try:
             self._err.write(f"{text}\n")
             self._err.flush()

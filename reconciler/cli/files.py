@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import tempfile
@@ -37,13 +38,24 @@ def save(path: pathlib.Path, text: str) -> None:
 
 
 def read(path: pathlib.Path) -> str:
-    """Return a text file's content; raise `errors.UsageError` when there is none to read."""
+    """Return a text file's content.
+
+    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is no text.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
     except UnicodeDecodeError as error:
-        raise errors.UsageError(f"{path}: is not UTF-8 text", hint="name another file") from error
+        raise errors.DocumentError(f"{path}: is not UTF-8 text", hint="name another file") from error
+
+
+def sha256(path: pathlib.Path) -> str:
+    """Return the checksum of a file's bytes, in hex; raise `errors.UsageError` when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
 
 
 def _umask() -> int:

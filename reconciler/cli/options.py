@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler import settings
+from reconciler import model, settings
 from reconciler.spec import moments
+from reconciler.timing import durations
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,11 +28,121 @@ spec = click.option(
     metavar="PATH",
     help="The repo-spec.",
 )
-environment = click.option(
-    "--environment", metavar="NAME", envvar="GOVERNANCE_ENVIRONMENT", help="The environment of the repo-spec."
-)
 no_color = click.option("--no-color", is_flag=True, help="Plain text on a terminal too; NO_COLOR does the same.")
 verbose = click.option("--verbose", is_flag=True, help="List what is kept as well.")
+
+
+_CHOICE = (
+    click.option(
+        "--environment", metavar="NAME", envvar="GOVERNANCE_ENVIRONMENT", help="The environment of the repo-spec."
+    ),
+    click.option("--prefix", metavar="TEXT", help="What the ids of managed schedules begin with.  [governance:]"),
+    click.option(
+        "--owner", metavar="TEXT", envvar="GOVERNANCE_OWNER", help="Whose schedules these are.  [the repository]"
+    ),
+)
+_OVERRIDES = (
+    click.option("--keep-manual-pauses", is_flag=True, help="Leave paused what somebody paused by hand."),
+    click.option("--adopt", is_flag=True, help="Take over wanted schedules that belong to another owner."),
+)
+
+
+def choice(command: Command) -> Callable[..., Any]:
+    """Give a command the options that choose what of the spec counts, gathered into `choice`."""
+    return _choosing(command, _CHOICE)
+
+
+def choice_and_overrides(command: Command) -> Callable[..., Any]:
+    """Give a command these options and those that change what a plan does about other people's doings."""
+    return _choosing(command, (*_CHOICE, *_OVERRIDES))
+
+
+def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def gathered(
+        *,
+        environment: str | None,
+        prefix: str | None,
+        owner: str | None,
+        keep_manual_pauses: bool = False,
+        adopt: bool = False,
+        **options: Any,
+    ) -> Any:
+        chosen = model.Choice(
+            environment=environment or None,
+            prefix=prefix or None,
+            owner=owner or None,
+            repository=os.environ.get("GITHUB_REPOSITORY") or None,
+            keep_manual_pauses=keep_manual_pauses,
+            adopt=adopt,
+        )
+        return command(choice=chosen, **options)
+
+    for option in reversed(declared):
+        gathered = option(gathered)
+    return gathered
+
+
+class _Duration(click.ParamType[datetime.timedelta]):
+    """A length of time, as the spec has them."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
+        if isinstance(value, datetime.timedelta):
+            return value
+        try:
+            return durations.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Duration()
+
+_WRITING = (
+    click.option(
+        "--lock",
+        type=click.Choice(["auto", "postgres", "temporal", "none"]),
+        default="auto",
+        help="What keeps two writers apart.  [postgres with a database, else temporal]",
+    ),
+    click.option("--lock-timeout", type=DURATION, default="0s", metavar="TIME", help="How long to wait for it.  [0s]"),
+    click.option(
+        "--lock-lease", type=DURATION, default="10m", metavar="TIME", help="How long a lease in Temporal lasts.  [10m]"
+    ),
+)
+database = click.option(
+    "--database-url",
+    metavar="URL",
+    envvar="DATABASE_URL",
+    callback=lambda _, __, given: given or None,  # an absent secret arrives as an empty one
+    help="PostgreSQL, for the lock and the audit.",
+)
+outcome_format = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+def writing(command: Command) -> Callable[..., Any]:
+    """Give a command the options about the lock and the audit, gathered into `writing`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *,
+        lock: settings.LockKind,
+        lock_timeout: datetime.timedelta,
+        lock_lease: datetime.timedelta,
+        database_url: str | None,
+        **options: Any,
+    ) -> Any:
+        chosen = settings.Writing(
+            lock=lock, lock_timeout=lock_timeout, lock_lease=lock_lease, database_url=database_url
+        )
+        return command(writing=chosen, **options)
+
+    for option in reversed((*_WRITING, database)):
+        gathered = option(gathered)
+    return gathered
 
 
 class _Moment(click.ParamType[datetime.datetime]):
@@ -79,6 +190,9 @@ _CONNECTION = (
     click.option("--tls-ca-data", metavar="PEM", help="The certificate authority's certificate itself."),
     click.option("--tls-cert-data", metavar="PEM", help="The client's certificate itself."),
     click.option("--tls-key-data", metavar="PEM", help="The client's private key itself."),
+    click.option("--codec-endpoint", metavar="URL", help="The codec server, for encrypted payloads."),
+    click.option("--codec-auth", metavar="TEXT", help="Its Authorization header; better as TEMPORAL_CODEC_AUTH."),
+    click.option("--codec-header", multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A header for it."),
 )
 
 
@@ -104,4 +218,5 @@ _TLS_NAMES = ("server_name", "ca_path", "cert_path", "key_path", "ca_data", "cer
 _NAMES = (
     *("address", "namespace", "profile", "api_key", "identity", "grpc_meta", "config_file"),
     *("disable_config_file", "disable_config_env", "tls", *(f"tls_{name}" for name in _TLS_NAMES)),
+    *("codec_endpoint", "codec_auth", "codec_header"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -20,18 +21,19 @@ def encode(plan: model.Plan) -> dict[str, Any]:
     """Return the document; it holds no conflict tokens, no times and no secrets."""
     return {
         "format_version": FORMAT_VERSION,
-        "target": {
-            "address": plan.target.address,
-            "namespace": plan.target.namespace,
-            "prefix": plan.target.prefix,
-        },
+        "target": target(plan.target),
         "spec": plan.spec_path,
         "environment": plan.environment,
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
-        "counts": {verb.word: plan.count(verb) for verb in model.Verb},
+        "counts": {verb.word: plan.count(verb) for verb in model.Verb if verb is not model.Verb.DELETE},
         "changes": [_change(change) for change in plan.changes],
     }
+
+
+def target(about: model.Target) -> dict[str, Any]:
+    """Return where the schedules are, and whose."""
+    return {**dataclasses.asdict(about), "owner": about.owner or None}
 
 
 def _change(change: model.Change) -> dict[str, Any]:
@@ -43,9 +45,17 @@ def _change(change: model.Change) -> dict[str, Any]:
         "reason": change.reason.name.lower(),
         "place": _place(place) if place else None,
         "live_note": change.live.schedule.note if change.live else None,
+        "pause": pause(change.live.pause) if change.live and change.live.pause else None,
+        "owner": change.live.schedule.owner if change.live else None,
+        "renamed_from": change.renamed_from,
         "overrides": {key: _place(place) for key, place in change.overrides.items()},
         "fields": [_field(field) for field in change.fields],
     }
+
+
+def pause(pause: model.Pause) -> dict[str, Any]:
+    """Return who paused a schedule and when."""
+    return {"by": pause.by or None, "at": pause.at.isoformat() if pause.at else None}
 
 
 def _place(place: model.Place) -> dict[str, Any]:

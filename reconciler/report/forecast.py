@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator
 
 from reconciler import model
 from reconciler.report import words
-from reconciler.timing import times
+from reconciler.timing import counting, times
 
 _SHOWN = 2  # next times
 
 
 def lines(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield labels and texts about when the schedule fires, where the change makes a difference to that."""
-    before = change.live.schedule.timing if change.live and not change.live.schedule.paused else None
-    after = None if change.after.paused else change.after.timing
-    if before == after:
+    before = change.live.schedule if change.live and not change.live.schedule.paused else None
+    after = None if change.after.paused else change.after
+    if before and after and _firing(before) == _firing(after):
         return
     if before is not None:
         yield "next before", upcoming(before, now)
@@ -27,25 +27,51 @@ def lines(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, s
         yield "next after" if before else "next", upcoming(after, now)
 
 
-def upcoming(timing: model.Timing, now: datetime.datetime) -> str:
+def _firing(schedule: model.Schedule) -> tuple[model.Timing, int | None]:
+    return schedule.timing, schedule.remaining_actions
+
+
+def upcoming(schedule: model.Schedule, now: datetime.datetime) -> str:
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1 a day`."""
-    if not _is_known(timing.timezone):
-        return f"unknown, as {words.printable(timing.timezone)} is no time zone here"
-    found = list(itertools.islice(times.upcoming(timing, now), _SHOWN))
+    timezone = schedule.timing.timezone
+    if not _is_known(timezone):
+        return f"unknown, as {words.printable(timezone)} is no time zone here"
+    found = list(itertools.islice(_times(schedule, now), _SHOWN))
     if not found:
-        return "never"
-    first = f"{words.moment(found[0], timing.timezone)} ({words.distance(found[0], now)})"
-    rest = "".join(f", then {words.moment(each, timing.timezone)}" for each in found[1:])
-    return f"{first}{rest}; {words.rate(times.per_year(timing, now))}"
+        return "never, no actions remain" if schedule.remaining_actions == 0 else "never"
+    first = f"{words.moment(found[0], timezone)} ({words.distance(found[0], now)})"
+    rest = "".join(f", then {words.moment(each, timezone)}" for each in found[1:])
+    return f"{first}{rest}; {_pace(schedule, now)}"
+
+
+def _times(schedule: model.Schedule, after: datetime.datetime) -> Iterator[datetime.datetime]:
+    return itertools.islice(times.upcoming(schedule.timing, after), schedule.remaining_actions)
+
+
+def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
+    """Return the rate of what goes on, and how often what ends will fire: `24 a day`, `3 left until …`."""
+    pace = counting.pace(*_firing(schedule), now)
+    parts = [words.rate(pace.a_year)] if pace.a_year else []
+    parts += [f"{pace.left} left"] if pace.left is not None else []
+    end = schedule.timing.end_at
+    until = f" until {words.moment(end, schedule.timing.timezone)}" if end and end.year <= times.LAST_YEAR else ""
+    return ", ".join(parts) + until
 
 
 def total(plan: model.Plan, now: datetime.datetime) -> str:
     """Return how often all that is managed fires, before and after the plan."""
-    before = _rate((change.live.schedule for change in plan.changes if change.live), now)
-    after = _rate((change.after for change in plan.changes), now)
-    if before == after:
-        return f"All together fire {words.rate(after)}."
-    return f"All together fire {words.rate(before)} → {words.rate(after)}."
+    before = _together((change.live.schedule for change in plan.changes if change.live), now)
+    after = _together((change.after for change in plan.changes), now)
+    return f"All together fire {before} → {after}." if before != after else f"All together fire {after}."
+
+
+def _together(schedules: Iterable[model.Schedule], now: datetime.datetime) -> str:
+    """Return the rate of all that go on, and how often the others fire until they end."""
+    known = (each for each in schedules if not each.paused and _is_known(each.timing.timezone))
+    paces = [counting.pace(*_firing(each), now) for each in known]
+    rate = words.rate(sum(pace.a_year for pace in paces))
+    ending = sum(pace.left or 0 for pace in paces if not pace.a_year)
+    return f"{rate} and {ending} more times" if ending else rate
 
 
 def table(
@@ -61,14 +87,14 @@ def table(
 
 def _firings(charter: model.Charter, start: datetime.datetime) -> Iterator[tuple[datetime.datetime, str, str]]:
     """Yield when a charter fires, with its name and zone: not at all while it is declared paused."""
-    found = iter(()) if charter.schedule.paused else times.upcoming(charter.schedule.timing, start)
-    for moment in itertools.islice(found, charter.schedule.remaining_actions):
+    found = iter(()) if charter.schedule.paused else _times(charter.schedule, start)
+    for moment in found:
         yield moment, charter.name, charter.schedule.timing.timezone
 
 
-def _rate(schedules: Iterable[model.Schedule], now: datetime.datetime) -> float:
-    known = (each.timing for each in schedules if not each.paused and _is_known(each.timing.timezone))
-    return sum(times.per_year(timing, now) for timing in known)
+def known_zone(timezone: str) -> str:
+    """Return the zone in which times can be shown: the schedule's own, UTC where it is none that is known here."""
+    return timezone if _is_known(timezone) else "UTC"
 
 
 def _is_known(timezone: str) -> bool:

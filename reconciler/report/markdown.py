@@ -15,8 +15,8 @@ def plan(plan: model.Plan, *, verbose: bool = False, now: datetime.datetime | No
     lines = [f"### {_summary(plan)}", "", f"{_code(words.target(plan))}, by {_code(plan.spec_path)}", ""]
     lines += [words.as_of(plan, now), ""] if plan.as_of else []
     for change in plan.changes:
-        if verbose or change.verb is not model.Verb.KEEP:
-            lines += _change(change)
+        if verbose or words.is_notable(change):
+            lines += _change(change, now)
             lines += [f"  - {label}: {text}" for label, text in (forecast.lines(change, now) if now else ())]
     if now and plan.steps:
         lines += ["", forecast.total(plan, now)]
@@ -28,12 +28,11 @@ def _summary(plan: model.Plan) -> str:
     return words.summary(plan).rstrip(".") if plan.steps else f"No changes, {plan.count(model.Verb.KEEP)} unchanged"
 
 
-def _change(change: model.Change) -> Iterator[str]:
+def _change(change: model.Change, now: datetime.datetime | None) -> Iterator[str]:
     place = f" ({_code(str(change.place))})" if change.place else ""
     yield f"- {change.verb.value} **{change.verb.word}** {_code(change.id)}: {change.reason.value}{place}"
-    note = change.live.schedule.note if change.live else ""
-    if change.verb in (model.Verb.RESUME, model.Verb.PAUSE) and note:
-        yield f"  - its note says {_code(words.value(note))}"
+    for remark in words.remarks(change, now, _code):
+        yield f"  - {remark}"
     for field in change.fields:
         where = words.override(change, field)
         yield f"  - {_code(field.path)}: {words.sides(field, change.verb, _code)}" + (

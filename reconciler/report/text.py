@@ -18,6 +18,7 @@ _COLOURS = {
     model.Verb.UPDATE: "\x1b[33m",
     model.Verb.RESUME: "\x1b[36m",
     model.Verb.PAUSE: "\x1b[35m",
+    model.Verb.DELETE: _RED,
     model.Verb.KEEP: _FAINT,
 }
 _DONE = {
@@ -25,6 +26,7 @@ _DONE = {
     model.Verb.UPDATE: "updated",
     model.Verb.RESUME: "resumed",
     model.Verb.PAUSE: "paused",
+    model.Verb.DELETE: "deleted",
 }
 
 
@@ -38,7 +40,7 @@ class Text:
 
     def plan(self, plan: model.Plan) -> str:
         """Return the plan: a paragraph for each change, and the summary line."""
-        shown = [change for change in plan.changes if self.verbose or change.verb is not model.Verb.KEEP]
+        shown = [change for change in plan.changes if self.verbose or words.is_notable(change)]
         paragraphs = ["\n".join(self._change(change)) for change in shown]
         as_of = words.as_of(plan, self.now)
         head = words.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
@@ -53,7 +55,8 @@ class Text:
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])
         name = words.printable(change.id)
         if outcome.status is model.Status.DONE:
-            return f"  {symbol} {name} {_DONE[change.verb]}\n"
+            detail = f" ({words.printable(outcome.detail)})" if outcome.detail else ""
+            return f"  {symbol} {name} {_DONE[change.verb]}{detail}\n"
         status = self._paint(outcome.status.name, _RED)
         return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
 
@@ -61,7 +64,8 @@ class Text:
         """Return the summary of an apply."""
         ended = tuple(outcomes)
         done = [each.change.verb for each in ended if each.status is model.Status.DONE]
-        counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in _DONE.items())
+        shown = {verb: word for verb, word in _DONE.items() if verb is not model.Verb.DELETE or verb in done}
+        counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
         if len(done) == len(ended):
             return self._paint(f"Applied: {counts}.", _BOLD) + "\n"
         statuses = [each.status for each in ended]
@@ -82,9 +86,8 @@ class Text:
         width = max((len(label) for label, _ in rows), default=0)
         for label, value in rows:
             yield f"      {label:<{width}}  {value}"
-        note = change.live.schedule.note if change.live else ""
-        if change.verb in (model.Verb.RESUME, model.Verb.PAUSE) and note:
-            yield f"      its note says: {words.value(note)}"
+        for remark in words.remarks(change, self.now):
+            yield f"      {remark}"
 
     def _sides(self, change: model.Change, field: model.FieldChange) -> str:
         where = words.override(change, field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from reconciler import model
 
@@ -16,7 +16,8 @@ def summary(plan: model.Plan) -> str:
     """Return the line that says how much the plan does, in Terraform's words."""
     if not plan.steps:
         return f"No changes: the server is as {printable(plan.spec_path)} declares, {_counted(plan, model.Verb.KEEP)}."
-    return f"Plan: {', '.join(_counted(plan, verb) for verb in model.Verb)}."
+    shown = (verb for verb in model.Verb if verb is not model.Verb.DELETE or plan.count(verb))
+    return f"Plan: {', '.join(_counted(plan, verb) for verb in shown)}."
 
 
 def _counted(plan: model.Plan, verb: model.Verb) -> str:
@@ -50,14 +51,15 @@ def target(plan: model.Plan) -> str:
     """Return which schedules on which server the plan is about, and for which environment."""
     found = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
-    return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}{environment}"
+    owner = f", owner {found.owner}" if found.owner else ""
+    return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}{environment}{owner}"
 
 
 def as_of(plan: model.Plan, now: datetime.datetime | None) -> str:
     """Return how old the snapshot is that the plan is made from; empty when the server was read."""
     if plan.as_of is None:
         return ""
-    age = f", {distance(now, plan.as_of).removeprefix('in ')} ago" if now else ""
+    age = f", {ago(plan.as_of, now)}" if now else ""
     return f"From a snapshot of {moment(plan.as_of, 'UTC')}{age}."
 
 
@@ -81,6 +83,44 @@ def distance(when: datetime.datetime, now: datetime.datetime) -> str:
         if seconds >= 2 * size:
             return f"in {seconds // size} {unit}"
     return f"in {max(seconds, 0)} s"
+
+
+def is_notable(change: model.Change) -> bool:
+    """Tell whether a plan shows a change without being asked: a step, and what is left alone for a reason."""
+    left = (model.Reason.MANUAL_PAUSE, model.Reason.OWNED)
+    return change.verb is not model.Verb.KEEP or change.reason in left
+
+
+def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str] = str) -> Iterator[str]:
+    """Yield what is to know beside the fields: whose it is, who paused it and when, and what its note says."""
+    if change.renamed_from:
+        yield f"it looks like {mark(printable(change.renamed_from))} renamed, which is paused as removed"
+    if change.live is None:
+        return
+    owner = change.live.schedule.owner
+    if change.reason is model.Reason.OWNED or (owner and owner != change.after.owner):
+        taken = "" if change.reason is model.Reason.OWNED else ", and is taken over"
+        yield f"it belongs to {mark(printable(owner or ''))}{taken}"
+    if change.verb not in (model.Verb.RESUME, model.Verb.PAUSE) and change.reason is not model.Reason.MANUAL_PAUSE:
+        return
+    if now and change.live.pause:
+        known = paused_by(change.live.pause, "UTC", now)
+        if known:
+            yield f"it was paused {mark(known)}"
+    if change.live.schedule.note:
+        yield f"its note says: {mark(value(change.live.schedule.note))}"
+
+
+def ago(when: datetime.datetime, now: datetime.datetime) -> str:
+    """Return how long ago a time is, in its largest whole unit: `22 h ago`."""
+    return f"{distance(now, when).removeprefix('in ')} ago"
+
+
+def paused_by(pause: model.Pause, timezone: str, now: datetime.datetime) -> str:
+    """Return who paused a schedule and when, as far as that is known; empty when nothing is."""
+    who = f"by {printable(pause.by)}" if pause.by else ""
+    when = f"on {moment(pause.at, timezone)} ({ago(pause.at, now)})" if pause.at else ""
+    return " ".join(each for each in (who, when) if each)
 
 
 def rate(a_year: float) -> str:

@@ -35,13 +35,16 @@ def environment(document: values.Document, name: str | None, path: str) -> Mappi
     return found
 
 
-def read(document: values.Document, environment: str | None = None) -> tuple[model.Charter, ...]:
+def read(
+    document: values.Document, environment: str | None = None, prefix: str = model.GOVERNANCE_PREFIX
+) -> tuple[model.Charter, ...]:
     """Return the declared charters in the file's order; the document has passed the schema and the rules.
 
     A key comes from the environment's charter, else the charter, else the environment's defaults, else the
-    defaults, else what is built in.
+    defaults, else what is built in; cron, calendars and intervals come together.
     """
-    return tuple(_charter(_Said(document, index, environment)) for index in range(rules.count(document)))
+    said = (_Said(document, index, environment) for index in range(rules.count(document)))
+    return tuple(_charter(each, prefix) for each in said)
 
 
 class _Said:
@@ -55,13 +58,10 @@ class _Said:
         name = next(
             (each for each in self._keys((*over, "charters")) if each.lower() == self.own["charter"].lower()), ""
         )
-        paths = [rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name)]
-        self.keys: dict[str, Any] = dict(BUILT_IN)
-        for path in paths:
-            self.keys |= self._keys(path)
-        inherited = {key: (*paths[1], key) for key in self._keys(paths[1]) if key not in self.own}
-        replaced = {key: (*paths[3], key) for key in self._keys(paths[3])}
-        self.overrides = {key: document.places[path] for key, path in (inherited | replaced).items()}
+        layers = (rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name))
+        found = rules.merged(document, *layers)
+        self.keys: dict[str, Any] = {**BUILT_IN, **{key: rules.value_at(document, at) for key, at in found.items()}}
+        self.overrides = {key: document.places[at] for key, at in found.items() if at[: len(over)] == over}
 
     def _keys(self, at: values.Path) -> Mapping[str, Any]:
         found: Any = rules.value_at(self._document, at)
@@ -80,13 +80,13 @@ def is_all_excluded(timing: model.Timing) -> bool:
     return next(times.upcoming(timing, start), None) is None and next(times.upcoming(bare, start), None) is not None
 
 
-_EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no server's clock shows less than when this was written
 
 
-def _charter(source: _Said) -> model.Charter:
+def _charter(source: _Said, prefix: str) -> model.Charter:
     said = source.keys
     name: str = said["charter"]
-    schedule_id = model.GOVERNANCE_PREFIX + name.lower()
+    schedule_id = prefix + name.lower()
     return model.Charter(
         name=name,
         place=source.place(),

@@ -15,7 +15,8 @@ from reconciler import diffing, errors, model, wording
 from reconciler.spec import charters, loading
 
 _HEAD = "governance:\n  schedules: []\n"
-_NOT_A_KEY = {*wording.IDENTITIES, "charter", "arguments"}
+_MAY_BE_EMPTY = {"year", "comment"}
+_NOT_A_KEY = {*wording.IDENTITIES, "charter", "arguments", "owner"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +28,23 @@ class Imported:
     left_out: tuple[str, ...]
 
 
-def add(text: str | None, path: str, schedules: Iterable[model.Schedule]) -> Imported:
-    """Return the spec with a charter for each schedule that it does not declare yet; `text` None begins a new one.
+def add(
+    text: str | None, path: str, schedules: Iterable[model.Schedule], prefix: str = model.GOVERNANCE_PREFIX
+) -> Imported:
+    """Return the spec with a charter for each schedule that it does not declare yet.
+
+    `text` None begins a new one, in which ids begin with `prefix`; a spec that is there has its own.
 
     Raises `errors.InvalidSpecError` when the spec at hand is not valid.
     """
-    declared = {charter.schedule.id for charter in loading.parse(text, path).charters} if text else set()
+    declaration = loading.parse(text, path) if text else model.Declaration(path=path, charters=(), prefix=prefix)
+    declared = {charter.schedule.id for charter in declaration.charters}
     yaml = _yaml()
     document = yaml.load(text or _HEAD)
     governance = _section(document)
+    if declaration.prefix != model.GOVERNANCE_PREFIX:
+        governance.setdefault("prefix", declaration.prefix)
+    inherited = {key: governance[key] for key in ("prefix", "defaults") if governance.get(key)}
     defaults = {"timezone": "UTC", **charters.BUILT_IN, **(governance.get("defaults") or {})}
     entries: list[Any] = []
     left_out: list[str] = []
@@ -43,7 +52,7 @@ def add(text: str | None, path: str, schedules: Iterable[model.Schedule]) -> Imp
         if schedule.id in declared:
             left_out.append(f"{schedule.id}: already declared")
             continue
-        entry, missing = _entry(schedule, defaults, governance.get("defaults"))
+        entry, missing = _entry(schedule, defaults, inherited)
         left_out += [f"{schedule.id}: {each}" for each in missing]
         if entry is not None:
             entries.append(entry)
@@ -74,16 +83,17 @@ def _section(document: Any) -> Any:
 
 
 def _entry(
-    schedule: model.Schedule, defaults: Mapping[str, Any], inherited: Any
+    schedule: model.Schedule, defaults: Mapping[str, Any], inherited: Mapping[str, Any]
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Return the charter that says the schedule, and what it cannot say; None when it can say nothing of use."""
     said = wording.fields(_sayable(schedule), like=model.Timing())
-    name = _name(schedule.id, said.get("charter"))
+    prefix = inherited.get("prefix", model.GOVERNANCE_PREFIX)
+    name = _name(schedule.id.removeprefix(prefix), said.get("charter"))
     entry: dict[str, Any] = {"charter": name}
     for key in sorted(said.keys() - _NOT_A_KEY, key=wording.ORDER.index):
         if said[key] != defaults.get(key) and (key, said[key]) != (
             "workflow_id",
-            model.GOVERNANCE_PREFIX + name.lower(),
+            prefix + name.lower(),
         ):
             entry[key] = said[key]
     entry.setdefault("entrypoint", name)
@@ -91,44 +101,66 @@ def _entry(
         charter = _read_back(entry, inherited)
     except errors.InvalidSpecError as error:
         problem = error.message.splitlines()[0].partition(": ")[2]
-        return None, [f"no charter can say this schedule: {problem}"]
-    missing = [_missing(change) for change in diffing.diff(schedule, charter.schedule)]
+        return None, [f"no charter can say this schedule: {problem}; {_fate(schedule.id, prefix)}"]
+    said_again = dataclasses.replace(charter.schedule, owner=schedule.owner)  # no charter's key, but the spec's
+    missing = [_missing(change) for change in diffing.diff(schedule, said_again)]
     if charter.schedule.id != schedule.id:
-        missing.insert(0, f"a charter's id is {charter.schedule.id}; the schedule under the old id stays as it is")
+        missing.insert(0, f"a charter's id is {charter.schedule.id}: {_fate(schedule.id, prefix)}")
     return entry, missing
 
 
 def _sayable(schedule: model.Schedule) -> model.Schedule:
-    """Leave out calendars that match nothing, and notes that this tool wrote."""
-    calendars = tuple(each for each in schedule.timing.calendars if _matches_something(each))
+    """Leave out calendars that match nothing, payloads that nobody can read, and notes that this tool wrote."""
+    timing = dataclasses.replace(
+        schedule.timing,
+        calendars=tuple(filter(_matches_something, schedule.timing.calendars)),
+        exclude=tuple(filter(_matches_something, schedule.timing.exclude)),
+    )
     ours = (schedule.note or "").startswith((model.PAUSED_BY_US, model.MANAGED_BY_US))
     return dataclasses.replace(
         schedule,
-        timing=dataclasses.replace(schedule.timing, calendars=calendars),
+        timing=timing,
+        action=_readable(schedule.action),
         remaining_actions=schedule.counted_from or schedule.remaining_actions,
         counted_from=None,
         note=None if ours else schedule.note,
     )
 
 
+def _readable(action: model.Action) -> model.Action:
+    attributes = action.search_attributes.items()
+    return dataclasses.replace(
+        action,
+        memo={name: value for name, value in action.memo.items() if not isinstance(value, model.Opaque)},
+        search_attributes={name: each for name, each in attributes if not isinstance(each.value, model.Opaque)},
+        summary=None if isinstance(action.summary, model.Opaque) else action.summary,
+        details=None if isinstance(action.details, model.Opaque) else action.details,
+    )
+
+
 def _matches_something(calendar: model.Calendar) -> bool:
-    sets = (getattr(calendar, field.name) for field in dataclasses.fields(calendar) if field.compare)
-    return all(found or found is calendar.year for found in sets)
+    return all(getattr(calendar, each.name) for each in dataclasses.fields(calendar) if each.name not in _MAY_BE_EMPTY)
 
 
-def _name(schedule_id: str, named: Any) -> str:
+def _name(name: str, named: Any) -> str:
     """Return the charter that the workflow is told, where it gives this id, else the id in upper case."""
-    name = schedule_id.removeprefix(model.GOVERNANCE_PREFIX)
     return named if isinstance(named, str) and named.lower() == name.lower() else name.upper()
 
 
-def _read_back(entry: Mapping[str, Any], inherited: Any) -> model.Charter:
+def _read_back(entry: Mapping[str, Any], inherited: Mapping[str, Any]) -> model.Charter:
     """Return what the charter would mean in the file: the proof that nothing is lost on the way."""
-    governance = {"schedules": [entry], **({"defaults": inherited} if inherited else {})}
+    governance = {"schedules": [entry], **inherited}
     written = io.StringIO()
     _yaml().dump(_formatted({loading.SECTION: governance}), written)
     (charter,) = loading.parse(written.getvalue(), "the import").charters
     return charter
+
+
+def _fate(schedule_id: str, prefix: str) -> str:
+    """Return what the next apply does with a schedule that no charter declares."""
+    if schedule_id.startswith(prefix):
+        return "the next apply pauses this one, unless it is another owner's"
+    return "this one stays as it is"
 
 
 def _missing(change: model.FieldChange) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 from reconciler import model, published
 from reconciler.spec import charters, nodes, problems, rules, shape, source, values
@@ -11,13 +14,13 @@ SECTION = "governance"
 SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
 
 
-def load(path: pathlib.Path, environment: str | None = None) -> model.Declaration:
-    """Return what the file declares, in an environment where one is named.
+def load(path: pathlib.Path, choice: model.Choice | None = None) -> model.Declaration:
+    """Return what the file declares, with what is chosen beside it.
 
     Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place,
     and `errors.UsageError` for an environment that the file does not have.
     """
-    return parse(source.read(path), str(path), environment)
+    return parse(source.read(path), str(path), choice)
 
 
 def source_text(path: pathlib.Path) -> str:
@@ -25,8 +28,9 @@ def source_text(path: pathlib.Path) -> str:
     return source.read(path)
 
 
-def parse(text: str, path: str, environment: str | None = None) -> model.Declaration:
+def parse(text: str, path: str, choice: model.Choice | None = None) -> model.Declaration:
     """Return what the text declares; `path` is for messages only."""
+    choice = choice or model.Choice()
     root = nodes.compose(text, path)
     start = model.Place(path=path, line=1, column=1)
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
@@ -51,16 +55,29 @@ def parse(text: str, path: str, environment: str | None = None) -> model.Declara
     if found:
         raise problems.InvalidSpecError(found)
     if governance is None or governance.value == {SECTION: None}:
-        return model.Declaration(path=path, charters=(), governed=False, environment=environment)
-    chosen = charters.environment(governance, environment, path)
-    declared = charters.read(governance, environment)
+        return _declaration(path, {}, choice, governed=False)
+    chosen = charters.environment(governance, choice.environment, path)
+    said: Any = rules.value_at(governance, (SECTION,))
+    declaration = _declaration(path, said, choice)
+    declared = charters.read(governance, choice.environment, declaration.prefix)
     if silent := [charter for charter in declared if charters.is_all_excluded(charter.schedule.timing)]:
         raise problems.InvalidSpecError(map(_all_excluded, silent))
+    return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
+
+
+def _declaration(
+    path: str, said: Mapping[str, Any], choice: model.Choice, *, governed: bool = True
+) -> model.Declaration:
+    """Return the declaration without its charters: what is chosen counts, then what the spec says."""
     return model.Declaration(
         path=path,
-        charters=declared,
-        environment=environment,
-        enabled=chosen.get("enabled", True),
+        charters=(),
+        governed=governed,
+        environment=choice.environment,
+        prefix=choice.prefix or said.get("prefix", model.GOVERNANCE_PREFIX),
+        owner=choice.owner or said.get("owner") or choice.repository or "",
+        keep_manual_pauses=choice.keep_manual_pauses or said.get("manual_pauses") == "keep",
+        adopt=choice.adopt,
     )
 
 

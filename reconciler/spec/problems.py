@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from reconciler import errors, model
 
+_LONGEST = 1_000  # characters
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -18,7 +20,10 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        said = f"{self.message}; {self.hint}" if self.hint else self.message
+        if len(said) > _LONGEST:  # a value that is quoted may be of any length
+            said = f"{said[: _LONGEST // 2]} … {said[-_LONGEST // 2 :]}"
+        return f"{self.place}: {said}"
 
 
 class InvalidSpecError(errors.InvalidSpecError):

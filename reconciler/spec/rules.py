@@ -17,7 +17,6 @@ ENVIRONMENTS: values.Path = ("governance", "environments")
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every rule that is broken; what has the wrong shape is left to the schema."""
-    defaults = value_at(document, DEFAULTS)
     yield from _inherited(document, DEFAULTS)
     named: dict[str, model.Place] = {}
     for index in range(count(document)):
@@ -25,7 +24,8 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
         charter = value_at(document, at)
         if isinstance(charter, dict):
             yield from _name(document, at, charter, named)
-            yield from _declared(document, at, defaults)
+            yield from _declared(document, at)
+            yield from _together(document, at, (DEFAULTS, at))
     environments = value_at(document, ENVIRONMENTS)
     for name in environments if isinstance(environments, dict) else {}:
         yield from _environment(document, (*ENVIRONMENTS, name), named)
@@ -41,16 +41,44 @@ def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.
     """Check what charters inherit."""
     for part in (_words, _calendars, _attributes, _retries):
         yield from part(document, at)
-    yield from _ends(document, at, None)
+    yield from _ends(document, merged(document, at), at)
 
 
-def _declared(document: values.Document, at: values.Path, defaults: values.Value) -> Iterator[problems.Problem]:
+def _declared(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
     """Check what a charter says, or an environment in its place."""
-    for part in (_words, _calendars, _intervals, _attributes, _retries):
+    for part in (_words, _calendars, _intervals, _attributes, _retries, _crons):
         yield from part(document, at)
-    yield from _ends(document, at, defaults)
-    inherited = defaults.get("timezone") if isinstance(defaults, dict) else None
-    yield from _crons(document, at, value_at(document, (*at, "timezone")) or inherited)
+
+
+def _together(
+    document: values.Document, at: values.Path, layers: tuple[values.Path, ...], environment: str = ""
+) -> Iterator[problems.Problem]:
+    """Check what keys mean together that may stand in different layers; told is what `at` has a part in."""
+    said = merged(document, *layers)
+    where = f" in environment {environment!r}" if environment else ""
+    yield from _ends(document, said, at, where)
+    if "cron" in said and any(said[key][: len(at)] == at for key in ("cron", "timezone") if key in said):
+        yield from _zones(
+            document, said["cron"], value_at(document, said["timezone"]) if "timezone" in said else None, where
+        )
+
+
+def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
+    """Return where each key stands that counts, the later layers before the earlier.
+
+    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals.
+    """
+    found: dict[str, values.Path] = {}
+    for layer in layers:
+        entry = value_at(document, layer)
+        keys = entry if isinstance(entry, dict) else {}
+        if any(key in keys for key in FIRINGS):
+            found = {key: path for key, path in found.items() if key not in FIRINGS}
+        found |= {key: (*layer, key) for key in keys}
+    return found
+
+
+FIRINGS = ("cron", "calendars", "intervals")
 
 
 def _environment(
@@ -58,14 +86,27 @@ def _environment(
 ) -> Iterator[problems.Problem]:
     yield from _inherited(document, (*at, "defaults"))
     charters = value_at(document, (*at, "charters"))
+    overrides: dict[str, str] = {}
     for name in charters if isinstance(charters, dict) else {}:
         path: values.Path = (*at, "charters", name)
-        yield from _declared(document, path, None)
+        yield from _declared(document, path)
+        first = overrides.setdefault(name.lower(), name)
+        if first != name:
+            message = (
+                f"environment {at[-1]!r} changes charter {name!r} twice, first as {first!r}, as case does not count"
+            )
+            yield problems.Problem(place=document.keys[path], message=message, hint="put the two together")
         if name.lower() not in named:
             near = problems.nearest(name, named)
             hint = f"did you mean {near!r}?" if near else "name one of the charters under schedules"
             message = f"environment {at[-1]!r} changes charter {name!r}, which is not declared"
             yield problems.Problem(place=document.keys[path], message=message, hint=hint)
+    for index in range(count(document)):
+        charter: values.Path = (*SCHEDULES, index)
+        declared = value_at(document, (*charter, "charter"))
+        override = overrides.get(declared.lower(), "") if isinstance(declared, str) else ""
+        layers = (DEFAULTS, (*at, "defaults"), charter, (*at, "charters", override))
+        yield from _together(document, at, layers, str(at[-1]))
 
 
 def value_at(document: values.Document, at: values.Path) -> values.Value:
@@ -155,20 +196,21 @@ _CHECKS: tuple[tuple[values.Path, Callable[[str], None]], ...] = (
 )
 
 
-def _ends(document: values.Document, at: values.Path, defaults: values.Value) -> Iterator[problems.Problem]:
+def _ends(
+    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str = ""
+) -> Iterator[problems.Problem]:
     """The end must come after the start, whichever of them is inherited."""
-    entry = value_at(document, at)
-    said = {**(defaults if isinstance(defaults, dict) else {}), **(entry if isinstance(entry, dict) else {})}
-    start, end = said.get("start_at"), said.get("end_at")
-    place = document.places.get((*at, "end_at")) or document.places.get((*at, "start_at"))
-    if place is None or not isinstance(start, str) or not isinstance(end, str):
+    own = [said[key] for key in ("end_at", "start_at") if key in said and said[key][: len(at)] == at]
+    start, end = (value_at(document, said[key]) if key in said else None for key in ("start_at", "end_at"))
+    if not own or not isinstance(start, str) or not isinstance(end, str):
         return
     try:
         ordered = moments.parse(start) <= moments.parse(end)
     except ValueError:  # told at its own place
         return
     if not ordered:
-        yield problems.Problem(place=place, message=f"the end {end} is before the start {start}", hint="swap them")
+        message = f"the end {end} is before the start {start}{where}"
+        yield problems.Problem(place=document.places[own[0]], message=message, hint="swap them")
 
 
 def _retries(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
@@ -265,33 +307,42 @@ _FITTING: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def _crons(document: values.Document, at: values.Path, zone: values.Value) -> Iterator[problems.Problem]:
-    """Every cron must be one that Temporal takes, and all must agree on the time zone."""
-    declared = value_at(document, (*at, "cron"))
-    texts = [((*at, "cron"), declared)] if isinstance(declared, str) else []
-    if isinstance(declared, list):
-        texts = [((*at, "cron", index), text) for index, text in enumerate(declared) if isinstance(text, str)]
-    agreed = zone if isinstance(zone, str) else None
-    for path, text in texts:
+def _crons(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """Every cron must be one that Temporal takes."""
+    for path, text in _cron_texts(document, (*at, "cron")):
         try:
             named = cron.parse(text).timezone
+            if named:
+                _timezone(named)
         except cron.CronError as error:
             yield problems.Problem(place=_inside(document, path, error.offset), message=error.message, hint=error.hint)
-            continue
-        if named:
-            yield from _named_zone(document.places[path], named, agreed)
-            agreed = agreed or named
+        except ValueError as error:
+            yield problems.Problem(place=document.places[path], message=str(error))
 
 
-def _named_zone(place: model.Place, named: str, agreed: str | None) -> Iterator[problems.Problem]:
-    try:
-        _timezone(named)
-    except ValueError as error:
-        yield problems.Problem(place=place, message=str(error))
-        return
-    if agreed and named != agreed:
-        message = f"the cron names the time zone {named!r}, but the charter's is {agreed!r}"
-        yield problems.Problem(place=place, message=message, hint="name it once, under timezone:")
+def _cron_texts(document: values.Document, at: values.Path) -> list[tuple[values.Path, str]]:
+    declared = value_at(document, at)
+    if isinstance(declared, str):
+        return [(at, declared)]
+    entries = declared if isinstance(declared, list) else []
+    return [((*at, index), text) for index, text in enumerate(entries) if isinstance(text, str)]
+
+
+def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
+    """All crons must agree on the time zone: the server refuses one that names it beside another that does not."""
+    named: dict[values.Path, str] = {}
+    for path, text in _cron_texts(document, at):
+        try:
+            named[path] = cron.parse(text).timezone
+        except cron.CronError:  # told at its own place
+            return
+    agreed = zone if isinstance(zone, str) and zone else next(filter(None, named.values()), "")
+    for path, name in named.items():
+        message = f"the cron names the time zone {name!r}, but the charter's is {agreed!r}{where}"
+        if not name and any(named.values()):
+            message = f"the cron names no time zone, but another one does{where}, and Temporal refuses the two together"
+        if (name or any(named.values())) and name != agreed:
+            yield problems.Problem(place=document.places[path], message=message, hint="name it once, under timezone:")
 
 
 def _inside(document: values.Document, path: values.Path, offset: int) -> model.Place:

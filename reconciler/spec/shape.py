@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler import model, published
@@ -69,12 +69,20 @@ def unknown_key(key: str, place: model.Place, known: list[str], owner: str) -> p
 
 def _owner(at: values.Path) -> str:
     match at:
-        case ("governance", "schedules", int(index), *_):
+        case ("governance", "schedules", int(index)):
             return f"charter {index + 1}"
+        case ("governance", "schedules", int(index), *inside):
+            return f"{_joined(inside)} of charter {index + 1}"
         case ():
             return "the repo-spec"
         case _:
-            return ".".join(map(str, at))
+            return _joined(at)
+
+
+def _joined(steps: Sequence[str | int]) -> str:
+    """Return a path as people write it: `retry_policy.maximum_attempts`, `cron[2]`; entries count from 1."""
+    text = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return text.removeprefix(".")
 
 
 def _first_sentence(schema: dict[str, Any]) -> str:

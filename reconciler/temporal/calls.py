@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import logging
+import time
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
@@ -11,6 +13,8 @@ import google.protobuf.message
 from temporalio.service import RPCError, RPCStatusCode
 
 from reconciler import errors
+
+_LOG = logging.getLogger(__name__)
 
 CONCURRENCY = 20
 WRITE_TIMEOUT = datetime.timedelta(seconds=10)  # for one attempt; the SDK repeats transient failures for up to 10 s
@@ -100,7 +104,7 @@ class Calls:
                     hint="name an existing one with --namespace or TEMPORAL_NAMESPACE",
                 )
             case RPCStatusCode.NOT_FOUND:
-                return NotFoundError(said)
+                return NotFoundError(f"Temporal at {self.address} answered NOT_FOUND: {said}")
             case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
                 return refused(self.address, self.namespace, said)
             case RPCStatusCode.ALREADY_EXISTS | RPCStatusCode.FAILED_PRECONDITION | RPCStatusCode.ABORTED:
@@ -123,9 +127,11 @@ async def _send(rpc: Rpc[Request, Response], request: Request, timeouts: tuple[d
     left = list(timeouts)
     busy = 0
     while True:
+        begun = time.monotonic()
         try:
-            return await rpc(request, retry=True, timeout=left[0])
+            answer = await rpc(request, retry=True, timeout=left[0])
         except RPCError as error:
+            _log(request, error.status.name, begun)
             limited = error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in error.message
             if limited and busy < _BUSY_ATTEMPTS:
                 busy += 1
@@ -133,6 +139,16 @@ async def _send(rpc: Rpc[Request, Response], request: Request, timeouts: tuple[d
                 del left[0]
             else:
                 raise
+        else:
+            _log(request, "OK", begun)
+            return answer
+
+
+def _log(request: google.protobuf.message.Message, status: str, begun: float) -> None:
+    """Note a call and how it ended; never what it carried, which may be secret."""
+    about = getattr(request, "schedule_id", "") or getattr(request, "workflow_id", "")
+    fields = {"schedule": about, "status": status, "ms": round((time.monotonic() - begun) * 1000, 1)}
+    _LOG.debug(type(request).__name__.removesuffix("Request"), extra={"fields": fields})
 
 
 def refused(address: str, namespace: str, said: str) -> errors.ServerError:

@@ -1,4 +1,4 @@
-"""From connection settings to a client, in the order that Temporal's own tools have: flag, environment, profile."""
+"""From connection settings to a connected namespace."""
 
 from __future__ import annotations
 
@@ -7,21 +7,29 @@ import dataclasses
 import datetime
 import functools
 import getpass
-import pathlib
+import re
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 import temporalio.client
-import temporalio.envconfig
 import temporalio.runtime
-import temporalio.service
+from temporalio.service import WorkflowService
 
 from reconciler import errors, model, settings
-from reconciler.temporal import calls, schedules
+from reconciler.temporal import calls, codec, configuring, lease, schedules
 
-DEFAULT_ADDRESS = "localhost:7233"
-DEFAULT_NAMESPACE = "default"
 CONNECT_TIMEOUT = datetime.timedelta(seconds=7)
+_PAUSES = (0.1, 0.4, 1.6)  # seconds between attempts
+_PASSING = re.compile(
+    r"call error after connection: Status \{ code: "
+    r"(Unavailable|Internal|Unknown|ResourceExhausted|Aborted|DeadlineExceeded|Cancelled|OutOfRange|DataLoss)\b"
+)
+_NOBODY_THERE = ("connection refused", "dns", "lookup", "unreachable", "timed out")
+_NOT_PEM = {
+    "privatekeyparseerror": "the client's private key",
+    "certificateparseerror": "the client's or the authority's certificate",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +39,22 @@ class Server:
     address: str
     namespace: str
     schedules: schedules.Schedules
+    codec: codec.Codec
+    service: WorkflowService
+    identity: str
 
-    def target(self, prefix: str = model.GOVERNANCE_PREFIX) -> model.Target:
+    async def close(self) -> None:
+        """Let go of what is open beside the client, which has nothing to close."""
+        await self.codec.close()
+
+    def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
+        """Return the lock of the schedules with a prefix; `options` as for the lock itself."""
+        calls_ = calls.Calls(address=self.address, namespace=self.namespace)
+        return lease.TemporalLock(self.service, calls_, prefix=prefix, identity=self.identity, **options)
+
+    def target(self, prefix: str = model.GOVERNANCE_PREFIX, owner: str = "") -> model.Target:
         """Return the part of the server that a plan is about."""
-        return model.Target(address=self.address, namespace=self.namespace, prefix=prefix)
+        return model.Target(address=self.address, namespace=self.namespace, prefix=prefix, owner=owner)
 
 
 async def connect(connection: settings.Connection) -> Server:
@@ -42,29 +62,42 @@ async def connect(connection: settings.Connection) -> Server:
 
     Raises `errors.ReconcilerError` within 10 seconds for a bad setting, a server that is away or refused credentials.
     """
-    config = _config(connection)
+    config = configuring.client(connection)
     address, namespace = config["target_host"], config["namespace"]
-    if "://" in address:  # the SDK takes it with a warning
+    if "://" in address or "@" in address:  # the SDK takes both
         raise _not_an_address(address)
+    codec_ = codec.connect(configuring.codec(connection), namespace)
     identity = connection.identity or f"reconciler:{_user()}@{socket.gethostname()}"
     try:
-        client = await asyncio.wait_for(
-            temporalio.client.Client.connect(**config, identity=identity, runtime=_runtime()),
-            CONNECT_TIMEOUT.total_seconds(),
-        )
+        client = await asyncio.wait_for(_client(config, identity), CONNECT_TIMEOUT.total_seconds())
     except TimeoutError:
         raise errors.UnreachableError(
             f"Temporal at {address} gave no answer within {CONNECT_TIMEOUT.seconds} s",
             hint="check --address or TEMPORAL_ADDRESS, --tls, and the network",
         ) from None
     except (RuntimeError, ValueError) as error:
-        raise _connect_error(error, address, namespace) from error
+        raise _connect_error(error, address, namespace, tls=bool(config.get("tls"))) from error
     calls_ = calls.Calls(address=address, namespace=namespace)
     return Server(
         address=address,
         namespace=namespace,
-        schedules=schedules.Schedules(client.workflow_service, calls_, identity=identity),
+        schedules=schedules.Schedules(client.workflow_service, calls_, identity=identity, codec_=codec_),
+        codec=codec_,
+        service=client.workflow_service,
+        identity=identity,
     )
+
+
+async def _client(config: Mapping[str, Any], identity: str) -> temporalio.client.Client:
+    """Return the connected client; one that answers with a passing failure is asked again."""
+    for pause in (*_PAUSES, None):
+        try:
+            return await temporalio.client.Client.connect(**config, identity=identity, runtime=_runtime())
+        except RuntimeError as error:
+            if pause is None or not _PASSING.search(str(error)):
+                raise
+        await asyncio.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
 
 
 @functools.cache
@@ -80,75 +113,11 @@ def _user() -> str:
         return "unknown"
 
 
-def _config(connection: settings.Connection) -> dict[str, Any]:
-    """Return the arguments of Client.connect: profile and environment first, flags over them."""
-    try:
-        config: dict[str, Any] = dict(_profile(connection).to_client_connect_config())
-    except (RuntimeError, ValueError, OSError) as error:
-        said = str(error).partition("\n")[0]  # what follows quotes the file, keys and all
-        raise errors.UsageError(
-            f"the Temporal client configuration cannot be used: {said}",
-            hint="check --profile, --config-file and the TEMPORAL_ variables",
-        ) from error
-    config.setdefault("target_host", DEFAULT_ADDRESS)
-    config.setdefault("namespace", DEFAULT_NAMESPACE)
-    if connection.address:
-        config["target_host"] = connection.address
-    if connection.namespace:
-        config["namespace"] = connection.namespace
-    if connection.api_key:
-        config["api_key"] = connection.api_key
-        config.setdefault("tls", True)
-    if connection.grpc_meta:
-        config["rpc_metadata"] = {**config.get("rpc_metadata", {}), **dict(connection.grpc_meta)}
-    config["tls"] = _tls(connection.tls, config.get("tls", False))
-    return config
+def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool) -> errors.ReconcilerError:
+    """Turn the SDK's one kind of error into the sentence that its text calls for.
 
-
-def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConfigProfile:
-    named = connection.config_file or settings.without_empty(connection.environ).get("TEMPORAL_CONFIG_FILE")
-    if named and not connection.disable_config_file and not pathlib.Path(named).exists():
-        raise errors.UsageError(f"the configuration file {named} does not exist", hint="check --config-file")
-    if connection.disable_config_file and connection.disable_config_env:  # the SDK refuses to load from nowhere
-        return temporalio.envconfig.ClientConfigProfile()
-    return temporalio.envconfig.ClientConfigProfile.load(
-        connection.profile,
-        config_source=connection.config_file,
-        disable_file=connection.disable_config_file,
-        disable_env=connection.disable_config_env,
-        override_env_vars=settings.without_empty(connection.environ),
-    )
-
-
-def _tls(flags: settings.Tls, configured: bool | temporalio.service.TLSConfig) -> Any:
-    if flags.enabled is False:
-        return False
-    own: dict[str, Any] = {
-        "domain": flags.server_name,
-        "server_root_ca_cert": _data("--tls-ca", flags.ca_path, flags.ca_data),
-        "client_cert": _data("--tls-cert", flags.cert_path, flags.cert_data),
-        "client_private_key": _data("--tls-key", flags.key_path, flags.key_data),
-    }
-    given = {name: value for name, value in own.items() if value is not None}
-    if not given:
-        return configured or bool(flags.enabled)
-    base = configured if isinstance(configured, temporalio.service.TLSConfig) else temporalio.service.TLSConfig()
-    return dataclasses.replace(base, **given)
-
-
-def _data(flag: str, path: pathlib.Path | None, data: str | None) -> bytes | None:
-    if path is not None and data is not None:
-        raise errors.UsageError(f"{flag}-path and {flag}-data are both given", hint="give one of them")
-    if path is None:
-        return None if data is None else data.encode()
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise errors.UsageError(f"{flag}-path {path}: {error.strerror}", hint="name a file that can be read") from error
-
-
-def _connect_error(error: Exception, address: str, namespace: str) -> errors.ReconcilerError:
-    """Turn the SDK's one kind of error into the sentence that its text calls for."""
+    In TLS 1.3 a server refuses a client's certificate after the handshake: the connection breaks, in one of many words.
+    """
     text = str(error)
     lowered = text.lower()
     if "unauthenticated" in lowered or "permissiondenied" in lowered or "permission denied" in lowered:
@@ -160,10 +129,19 @@ def _connect_error(error: Exception, address: str, namespace: str) -> errors.Rec
         )
     if "invalid url" in lowered or "invalid target" in lowered or "invalid uri" in lowered:
         return _not_an_address(address)
+    for sign, what in _NOT_PEM.items():
+        if sign in lowered:
+            return errors.UsageError(f"{what} is not in PEM form", hint="check the --tls… options and their files")
     if "certificate" in lowered or "tls" in lowered or "private key" in lowered or "privatekey" in lowered:
         return errors.UnreachableError(
             f"no TLS connection to Temporal at {address} ({_last_message(text)})",
             hint="check the --tls… options and the certificates",
+        )
+    if tls and not any(sign in lowered for sign in _NOBODY_THERE):
+        return errors.UnreachableError(
+            f"the TLS connection to Temporal at {address} broke ({_last_message(text)})",
+            hint="a server that wants another client certificate ends it so: check --tls-cert-path and --tls-key-path, "
+            "and that the server is well",
         )
     return errors.UnreachableError(
         f"cannot reach Temporal at {address} ({_last_message(text)})",
@@ -172,7 +150,8 @@ def _connect_error(error: Exception, address: str, namespace: str) -> errors.Rec
 
 
 def _not_an_address(address: str) -> errors.UsageError:
-    return errors.UsageError(f"{address!r} is not an address", hint="write host:port, as in localhost:7233")
+    shown = re.sub(r"^(\w*:?/*).*@", r"\1…@", address)  # a name and a password before the @ are nobody's to read
+    return errors.UsageError(f"{shown!r} is not an address", hint="write host:port, as in localhost:7233")
 
 
 def _last_message(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Literal, TypeVar
 
@@ -33,6 +34,7 @@ _OVERLAPS = {
 _OVERLAP_WORDS = {proto: overlap for overlap, proto in _OVERLAPS.items()} | {
     enums_pb2.SCHEDULE_OVERLAP_POLICY_UNSPECIFIED: model.Overlap.SKIP
 }
+_NO_NUMBER = -1.0  # for NaN and infinity, which no JSON holds and which are not even equal to themselves
 _COUNT = f"{model.MEMO_PREFIX}remaining_actions"
 _TEXTS: tuple[Literal["summary"], Literal["details"]] = ("summary", "details")
 _FIELDS = ("second", "minute", "hour", "day_of_month", "month", "day_of_week", "year")
@@ -49,6 +51,7 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
         remaining_actions=proto.state.remaining_actions if proto.state.limited_actions else None,
         counted_from=_counted_from(proto.action.start_workflow),
         note=proto.state.notes or None,
+        owner=_owner(proto.action.start_workflow),
     )
 
 
@@ -67,7 +70,10 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     if _timing(proto.spec) != schedule.timing:
         _edit_spec(proto.spec, schedule.timing)
     _edit_action(proto, schedule.action)
-    _edit_count(proto, schedule.counted_from)
+    if schedule.counted_from != _counted_from(proto.action.start_workflow):
+        _edit_mark(proto, _COUNT, schedule.counted_from)
+    if schedule.owner != _owner(proto.action.start_workflow):
+        _edit_mark(proto, model.OWNER_MARK, schedule.owner)
     if _policies(proto.policies) != schedule.policies or not proto.policies.HasField("catchup_window"):
         _edit_policies(proto.policies, schedule.policies)
     proto.state.paused = schedule.paused
@@ -143,7 +149,9 @@ def _action(start: workflow_pb2.NewWorkflowExecutionInfo) -> model.Action:
         priority=model.Priority(
             key=start.priority.priority_key,
             fairness_key=start.priority.fairness_key,
-            fairness_weight=model.short_float(start.priority.fairness_weight),
+            fairness_weight=model.short_float(start.priority.fairness_weight)
+            if math.isfinite(start.priority.fairness_weight)
+            else _NO_NUMBER,
         ),
         summary=_text(start, "summary"),
         details=_text(start, "details"),
@@ -154,6 +162,14 @@ def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
     """Return where the count of remaining actions was declared to start; the runs' memo remembers it."""
     value = payloads.read(start.memo.fields[_COUNT]) if _COUNT in start.memo.fields else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _owner(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
+    """Return the owner's mark; one that cannot be read is somebody's all the same."""
+    if model.OWNER_MARK not in start.memo.fields:
+        return None
+    value = payloads.read(start.memo.fields[model.OWNER_MARK])
+    return value if isinstance(value, str) and value else "(an owner that cannot be read)"
 
 
 def _is_declarable(memo_name: str) -> bool:
@@ -167,7 +183,7 @@ def _text(start: workflow_pb2.NewWorkflowExecutionInfo, name: Literal["summary",
 def _retry_policy(proto: common_pb2.RetryPolicy) -> model.RetryPolicy:
     return model.RetryPolicy(
         initial_interval=proto.initial_interval.ToTimedelta(),
-        backoff_coefficient=proto.backoff_coefficient,
+        backoff_coefficient=proto.backoff_coefficient if math.isfinite(proto.backoff_coefficient) else _NO_NUMBER,
         maximum_interval=proto.maximum_interval.ToTimedelta(),
         maximum_attempts=proto.maximum_attempts,
         non_retryable_errors=tuple(sorted(set(proto.non_retryable_error_types))),
@@ -211,13 +227,12 @@ def _structured(calendar: model.Calendar) -> schedule_pb2.StructuredCalendarSpec
     return proto
 
 
-def _edit_count(proto: schedule_pb2.Schedule, counted_from: int | None) -> None:
-    if counted_from == _counted_from(proto.action.start_workflow):
-        return
+def _edit_mark(proto: schedule_pb2.Schedule, name: str, value: int | str | None) -> None:
+    """Write one of our own names into the memo of the workflow, or remove it."""
     fields = proto.action.start_workflow.memo.fields
-    fields.pop(_COUNT, None)
-    if counted_from is not None:
-        fields[_COUNT].CopyFrom(payloads.make(counted_from))
+    fields.pop(name, None)
+    if value is not None:
+        fields[name].CopyFrom(payloads.make(value))
 
 
 def _edit_action(proto: schedule_pb2.Schedule, action: model.Action) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 
 from reconciler import model
 
-DEPTH_LIMIT = 120  # levels of a value that is compared; a spec has fewer
 _JSON = {"json/plain", "json/protobuf"}
+STANDARD = {*_JSON, "binary/null", "binary/plain", "binary/protobuf"}  # encodings of the SDKs' own converters
 
 
 def read(payload: common_pb2.Payload) -> model.Argument:
@@ -21,7 +20,7 @@ def read(payload: common_pb2.Payload) -> model.Argument:
         return None
     if encoding in _JSON:
         try:
-            return _as_json_means(json.loads(payload.data))
+            return model.json_value(json.loads(payload.data))
         except (ValueError, RecursionError):  # not JSON that can be compared: known by its bytes
             encoding = f"malformed {encoding}"
     digest = hashlib.sha256(payload.SerializeToString(deterministic=True)).hexdigest()
@@ -49,23 +48,3 @@ def make_attribute(attribute: model.Attribute) -> common_pb2.Payload:
     payload = make(attribute.value)
     payload.metadata["type"] = attribute.type.value.encode()
     return payload
-
-
-def _as_json_means(value: model.Json, depth: int = 0) -> model.Json:
-    """Return the value with its numbers in one form, whichever way an SDK wrote them.
-
-    Raises ValueError for what no JSON document holds (NaN, infinity) and for nesting that nobody compares.
-    """
-    if depth > DEPTH_LIMIT:
-        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
-    match value:
-        case float() if not math.isfinite(value):
-            raise ValueError(f"{value} is not a JSON number")
-        case float():
-            return model.json_number(value)
-        case dict():
-            return {name: _as_json_means(inner, depth + 1) for name, inner in value.items()}
-        case list():
-            return [_as_json_means(inner, depth + 1) for inner in value]
-        case _:
-            return value

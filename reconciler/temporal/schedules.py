@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler import errors, model
-from reconciler.temporal import calls, convert
+from reconciler.temporal import activity, calls, codec, convert, history
 
 PAGE_SIZE = 1000  # the most that the server gives
 
@@ -29,11 +31,15 @@ class Schedules:
         calls_: calls.Calls,
         *,
         identity: str,
+        codec_: codec.Codec,
         new_request_id: Callable[[], str] = _new_request_id,
     ) -> None:
         self._service = service
         self._calls = calls_
         self._identity = identity
+        self._codec = codec_
+        self._pauses = history.Pauses(service, calls_)
+        self._results = activity.Results(service, calls_)
         self._new_request_id = new_request_id
 
     async def ids(self) -> frozenset[str]:
@@ -52,31 +58,59 @@ class Schedules:
 
     async def describe(self, schedule_id: str) -> model.Live | None:
         """Return the schedule as it is now, None when there is none."""
+        return (await self.describe_all([schedule_id])).get(schedule_id)
+
+    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, model.Live]:
+        """Describe many, side by side; an id that does not exist is left out."""
+        ids = list(schedule_ids)
+        answers = await asyncio.gather(*map(self._described, ids))
+        found = {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
+        decoded = await self._codec.decode([answer.schedule for answer in found.values()])
+        return {
+            id_: model.Live(
+                schedule=convert.read(id_, proto),
+                token=answer.conflict_token,
+                created_at=answer.info.create_time.ToNanoseconds(),
+                described=answer.schedule.SerializeToString(),
+                activity=activity.read(answer.info),
+            )
+            for (id_, answer), proto in zip(found.items(), decoded, strict=True)
+        }
+
+    async def _described(self, schedule_id: str) -> rpc_pb2.DescribeScheduleResponse | None:
         request = rpc_pb2.DescribeScheduleRequest(namespace=self._calls.namespace, schedule_id=schedule_id)
         try:
-            answer = await self._calls.read(self._service.describe_schedule, request)
+            return await self._calls.read(self._service.describe_schedule, request)
         except calls.NotFoundError:
             return None
         except errors.UnreachableError as error:
             raise errors.UnreachableError(f"{error.message}, asked about {schedule_id}", hint=error.hint) from error
-        return model.Live(
-            schedule=convert.read(schedule_id, answer.schedule),
-            token=answer.conflict_token,
-            created_at=answer.info.create_time.ToNanoseconds(),
-            described=answer.schedule.SerializeToString(),
-        )
 
-    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, model.Live]:
-        """Describe many, side by side; an id that does not exist is left out."""
-        answers = await asyncio.gather(*map(self.describe, schedule_ids))
-        return {live.schedule.id: live for live in answers if live is not None}
+    async def explained(self, found: Mapping[str, model.Live]) -> dict[str, model.Live]:
+        """Return the same schedules, each paused one with who paused it and when."""
+        paused = {id_: live for id_, live in found.items() if live.schedule.paused}
+        known = await asyncio.gather(*(self._pauses.read(live) for live in paused.values()))
+        explained = {
+            id_: dataclasses.replace(live, pause=pause)
+            for (id_, live), pause in zip(paused.items(), known, strict=True)
+        }
+        return {**found, **explained}
+
+    async def followed(self, found: Mapping[str, model.Live]) -> dict[str, model.Live]:
+        """Return the same schedules, their recent runs with the results they have by now."""
+        results = await asyncio.gather(*(self._results.read(live.activity) for live in found.values()))
+        return {
+            id_: dataclasses.replace(live, activity=result)
+            for (id_, live), result in zip(found.items(), results, strict=True)
+        }
 
     async def create(self, schedule: model.Schedule) -> None:
         """Create the schedule; ConflictError when its id is taken."""
+        nothing = schedule_pb2.Schedule()
         request = rpc_pb2.CreateScheduleRequest(
             namespace=self._calls.namespace,
             schedule_id=schedule.id,
-            schedule=convert.make(schedule),
+            schedule=await self._codec.encode(convert.make(schedule), readable=nothing, stored=nothing),
             identity=self._identity,
             request_id=self._new_request_id(),
         )
@@ -84,12 +118,13 @@ class Schedules:
 
     async def update(self, live: model.Live, after: model.Schedule) -> None:
         """Edit what was described and send it back under its conflict token, everything in one write."""
-        proto = schedule_pb2.Schedule.FromString(live.described)
+        stored = schedule_pb2.Schedule.FromString(live.described)
+        readable, proto = await self._codec.decode([stored, stored])
         convert.edit(proto, after)
         request = rpc_pb2.UpdateScheduleRequest(
             namespace=self._calls.namespace,
             schedule_id=after.id,
-            schedule=proto,
+            schedule=await self._codec.encode(proto, readable=readable, stored=stored),
             conflict_token=live.token,
             identity=self._identity,
             request_id=self._new_request_id(),
@@ -98,3 +133,11 @@ class Schedules:
             await self._calls.write(self._service.update_schedule, request)
         except calls.NotFoundError as error:
             raise errors.ConflictError(f"schedule {after.id} is gone") from error
+
+    async def delete(self, schedule_id: str) -> None:
+        """Delete a schedule; one that is gone already is no error."""
+        request = rpc_pb2.DeleteScheduleRequest(
+            namespace=self._calls.namespace, schedule_id=schedule_id, identity=self._identity
+        )
+        with contextlib.suppress(calls.NotFoundError):
+            await self._calls.write(self._service.delete_schedule, request)

@@ -23,11 +23,12 @@ _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d)", 
 _LONGEST_NS = 2**63 - 1
 
 
-def parse(text: str) -> datetime.timedelta:
+def parse(text: str, *, bounded: bool = True) -> datetime.timedelta:
     """Return the duration that `text` says, cut to whole microseconds.
 
     The grammar is that of Go's time.ParseDuration and the unit `d` for 24 hours, as the Temporal server reads
-    it. Raises ValueError with a sentence for people.
+    it; `bounded` False takes what is longer than Go can hold, as some fields of a live schedule are. Raises ValueError
+    with a sentence for people.
     """
     sign = -1 if text.startswith("-") else 1
     body = text[1:] if text[:1] in ("+", "-") else text
@@ -40,7 +41,7 @@ def parse(text: str) -> datetime.timedelta:
         position = match.end()
     if position == 0 or position != len(body):
         raise ValueError(f"{text!r} is not a duration: write a number and a unit, as in 10s, 15m or 1h30m")
-    if total > _LONGEST_NS:
+    if bounded and total > _LONGEST_NS:
         raise ValueError(f"{text!r} is longer than the 292 years that Temporal can hold")
     return datetime.timedelta(microseconds=sign * (int(total) // 1_000))
 

@@ -77,10 +77,10 @@ def test_what_the_sdk_has_to_say_stays_out_of_the_plan(away: program.Program) ->
 
 
 def test_a_secret_in_a_file_or_an_option_that_cannot_be_read_is_not_shown(away: program.Program) -> None:
-    (away.folder / "bad.toml").write_text('[profile.default]\napi_key = "sk-secret\n')
-    for arguments in (["--config-file", "bad.toml"], ["--grpc-meta", "authorization: Bearer sk-secret"]):
+    (away.folder / "bad.toml").write_text('[profile.default]\napi_key = "sk-hunter2\n')
+    for arguments in (["--config-file", "bad.toml"], ["--grpc-meta", "authorization: Bearer sk-hunter2"]):
         done = away.run("plan", *arguments)
-        assert (done.returncode, "sk-secret" in done.stderr) == (64, False)
+        assert (done.returncode, "sk-hunter2" in done.stderr) == (64, False)
     assert away.run("plan", "--config-file", "absent.toml").returncode == 64
 
 
@@ -160,18 +160,18 @@ def test_a_refused_key_is_said_and_never_shown(away: program.Program, method: st
 
     with fake_temporal.running() as fake:
         fake.before[method] = [refuse] * 9
-        done = timed(away, "plan", "--no-tls", "--address", fake.address, TEMPORAL_API_KEY="very-secret")
+        done = timed(away, "plan", "--no-tls", "--address", fake.address, TEMPORAL_API_KEY="sk-hunter2")
     assert done.returncode == 1
     assert "refused the credentials for namespace 'default' (Request unauthorized)" in done.stderr
     assert "TEMPORAL_API_KEY" in done.stderr
-    assert "very-secret" not in done.stderr + done.stdout
+    assert "sk-hunter2" not in done.stderr + done.stdout
 
 
 def test_tls_with_a_server_that_has_none_is_said(reconciler: program.Program) -> None:
     reconciler.declare(SPEC)
-    for environment in ({"TEMPORAL_TLS": "true"}, {"TEMPORAL_API_KEY": "very-secret"}):
+    for environment in ({"TEMPORAL_TLS": "true"}, {"TEMPORAL_TLS": "", "TEMPORAL_API_KEY": "sk-hunter2"}):
         done = timed(reconciler, "plan", **environment)
-        assert (done.returncode, "speaks no TLS" in done.stderr, "very-secret" in done.stderr) == (1, True, False)
+        assert (done.returncode, "speaks no TLS" in done.stderr, "sk-hunter2" in done.stderr) == (1, True, False)
 
 
 def test_an_empty_variable_is_unset(reconciler: program.Program) -> None:

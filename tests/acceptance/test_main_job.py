@@ -297,8 +297,10 @@ def test_the_plan_document_is_as_its_schema_says_and_can_be_saved(applied: progr
     assert shown.returncode == 0
     assert shown.stdout.startswith("### Plan: 0 to create, 1 to update")
     saved = json.loads((applied.folder / "plan.json").read_bytes())
-    assert saved == plan_of(applied)
     assert list(published.violations("plan", saved)) == []
+    assert {key: value for key, value in saved.items() if key not in ("saved", "checksum", "applied_at")} == plan_of(
+        applied
+    )
 
 
 def test_a_new_schedule_fires_as_declared(applied: program.Program) -> None:
@@ -379,4 +381,4 @@ def test_what_is_no_snapshot_is_a_clear_error(reconciler: program.Program, conte
     reconciler.declare(SPEC)
     (reconciler.folder / "live.json").write_text(content, encoding="utf-8")
     done = reconciler.run("plan", "--live", "live.json")
-    assert (done.returncode, "live.json is no snapshot" in done.stderr, "Traceback" in done.stderr) == (64, True, False)
+    assert (done.returncode, "live.json is no snapshot" in done.stderr, "Traceback" in done.stderr) == (5, True, False)

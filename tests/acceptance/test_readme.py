@@ -13,7 +13,8 @@ from tools import devserver
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 PICTURE = re.compile(r"^```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-TIMES = re.compile(r"\w{3} \d\d \w{3} \d{4} [\d:]+ [\w+-]+( +\(?in \d+ \w+\)?)?")
+TIMES = re.compile(r"\w{3} \d\d \w{3} \d{4} [\d:]+ [\w+-]+( +\(?(in )?\d+ \w+( ago)?\)?)?")
+IDENTITY = re.compile(r"by \d+@\S+@ on")  # of Temporal's command line: process and machine
 GOLDEN = README.parent / "tests/golden/cases/everything-at-once/plan.txt"
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BROKEN = """\
@@ -48,12 +49,15 @@ class Shell:
         done = self._run.run(*arguments)
         self._code = done.returncode
         shown = (done.stdout + done.stderr).replace(self._run.address, "localhost:7233")
+        shown = IDENTITY.sub("by 4711@laptop@ on", shown)
         return shown.replace(f"namespace {self._run.namespace} ", "namespace default ")
 
 
 def test_the_consoles_show_what_the_program_prints(
     reconciler: program.Program, dev_server: devserver.DevServer, pytestconfig: pytest.Config
 ) -> None:
+    if dev_server.backend == "v2":
+        pytest.skip("the README shows a server that tells who paused a schedule; V2 does not")
     text = README.read_text(encoding="utf-8")
     yaml = re.search(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     assert yaml

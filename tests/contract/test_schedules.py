@@ -124,12 +124,12 @@ async def test_a_field_that_the_model_does_not_know_survives_an_update(
 ) -> None:
     proto = remote.proto_of(remote.schedule())
     proto.action.start_workflow.header.fields["trace"].data = b'"on"'
-    proto.action.start_workflow.memo.fields["reconciler.owner"].data = b'"platform"'
+    proto.action.start_workflow.memo.fields["reconciler.later"].data = b'"platform"'
     await raw.create(ID, proto)
     await live.update(await found(live), remote.schedule(cron="20 * * * *"))
     after = (await raw.describe(ID)).schedule
     assert after.action.start_workflow.header.fields["trace"].data == b'"on"'
-    assert after.action.start_workflow.memo.fields["reconciler.owner"].data == b'"platform"'
+    assert after.action.start_workflow.memo.fields["reconciler.later"].data == b'"platform"'
     assert (await found(live)).schedule == remote.schedule(cron="20 * * * *")
 
 
@@ -192,3 +192,12 @@ async def test_a_namespace_that_does_not_exist_is_named(backend: Backend) -> Non
         with pytest.raises(errors.ServerError, match="namespace 'nowhere' does not exist") as caught:
             await call
         assert "--namespace" in caught.value.hint
+
+
+async def test_the_owners_mark_is_written_changed_and_read_back(live: adapter.Schedules) -> None:
+    await live.create(remote.schedule(owner="acme/app"))
+    assert (await found(live)).schedule.owner == "acme/app"
+    await live.update(await found(live), remote.schedule(owner="acme/other"))
+    assert (await found(live)).schedule == remote.schedule(owner="acme/other")
+    await live.update(await found(live), remote.schedule())
+    assert (await found(live)).schedule.owner is None

@@ -46,7 +46,9 @@ def planned(folder: pathlib.Path) -> model.Plan:
     """Return the plan of a case."""
     chosen = folder / "environment.txt"
     environment = chosen.read_text(encoding="utf-8").strip() if chosen.exists() else None
-    declaration = loading.parse((folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", environment)
+    declaration = loading.parse(
+        (folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", model.Choice(environment=environment)
+    )
     live = {id_: live_of(id_, said) for id_, said in json.loads((folder / "live.json").read_bytes()).items()}
     return planning.plan(declaration, live, TARGET)
 

@@ -33,7 +33,7 @@ async def plan(server: connect.Server, *schedules: model.Schedule) -> model.Plan
 
 async def apply(server: connect.Server, planned: model.Plan) -> list[tuple[str, model.Status, str]]:
     told: list[model.Outcome] = []
-    outcomes = await reconciling.apply(planned, server.schedules, told.append)
+    outcomes = (await reconciling.apply(planned, server.schedules, told.append)).outcomes
     assert sorted(each.change.id for each in told) == sorted(each.change.id for each in outcomes)
     return [(each.change.id, each.status, each.detail) for each in outcomes]
 

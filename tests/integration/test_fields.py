@@ -11,7 +11,7 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from reconciler import model, reconciling
 from reconciler.spec import loading
 from reconciler.temporal import connect
-from tests.support import remote
+from tests.support import remote, servers
 from tools import devserver
 
 SPEC = """\
@@ -144,7 +144,7 @@ def fields_server() -> object:
     types = {"Keyword": "Keyword", "Int": "Int", "Double": "Double", "Bool": "Bool", "Text": "Text"}
     types |= {"KeywordList": "KeywordList", "Datetime": "Datetime"}
     attributes = {f"Custom{name}": kind for name, kind in types.items()}
-    with devserver.running(search_attributes=attributes) as server:
+    with servers.running(search_attributes=attributes) as server:
         yield server
 
 
@@ -157,7 +157,7 @@ async def drifted(server: connect.Server) -> list[str]:
 
 
 async def apply(server: connect.Server) -> None:
-    outcomes = await reconciling.apply(await plan(server), server.schedules, lambda _: None)
+    outcomes = (await reconciling.apply(await plan(server), server.schedules, lambda _: None)).outcomes
     assert [(each.status, each.detail) for each in outcomes] == [(model.Status.DONE, "")] * len(outcomes)
 
 

@@ -20,7 +20,7 @@ from reconciler import model
 from reconciler.temporal import calls, convert
 from reconciler.timing import cron, times
 from tests.oracle import cases
-from tests.support import remote
+from tests.support import remote, servers
 from tools import devserver
 
 CASES = int(os.environ.get("ORACLE_CASES") or 2000)
@@ -40,7 +40,7 @@ class Answer:
 
 @pytest.fixture
 def oracle() -> Iterator[devserver.DevServer]:
-    with devserver.running() as server:
+    with servers.running() as server:
         yield server
 
 

@@ -61,9 +61,9 @@ durations = st.timedeltas(min_value=datetime.timedelta(0), max_value=datetime.ti
 
 
 @st.composite
-def intervals(draw: st.DrawFn) -> model.Interval:
+def intervals(draw: st.DrawFn, longest: datetime.timedelta = datetime.timedelta(days=1000)) -> model.Interval:
     """Return an interval of at least a second with a phase below it."""
-    every = draw(st.timedeltas(min_value=SECOND, max_value=datetime.timedelta(days=1000)))
+    every = draw(st.timedeltas(min_value=SECOND, max_value=longest))
     offset = draw(st.timedeltas(min_value=datetime.timedelta(0), max_value=every - datetime.timedelta(microseconds=1)))
     return model.Interval(every=every, offset=offset)
 

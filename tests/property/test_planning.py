@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import hypothesis
 from hypothesis import strategies as st
@@ -87,8 +87,17 @@ class Memory:
         answers = [await self.describe(schedule_id) for schedule_id in schedule_ids]
         return {live.schedule.id: live for live in answers if live is not None}
 
+    async def explained(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+        return found
+
+    async def followed(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+        raise AssertionError(f"a plan follows no runs, of {sorted(found)}")
+
     async def create(self, schedule: model.Schedule) -> None:
         raise AssertionError(f"a plan writes nothing, not {schedule.id}")
+
+    async def delete(self, schedule_id: str) -> None:
+        raise AssertionError(f"a plan deletes nothing, not {schedule_id}")
 
     async def update(self, live: model.Live, after: model.Schedule) -> None:
         raise AssertionError(f"a plan writes nothing, not {live.schedule.id} as {after}")

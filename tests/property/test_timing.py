@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 
 import hypothesis
 from hypothesis import strategies as st
 
 from reconciler import model
-from reconciler.timing import cron, durations, ranges
+from reconciler.timing import counting, cron, durations, ranges, times
 from tests.property import strategies
+
+UTC = st.just(datetime.UTC)
 
 crons = st.one_of(
     st.text(max_size=20),
@@ -70,3 +73,30 @@ def test_any_text_is_a_duration_that_reads_back_or_refused(text: str) -> None:
     except ValueError:
         return
     assert durations.parse(durations.render(duration)) == duration
+
+
+SEVERAL = st.builds(
+    model.Timing,
+    calendars=st.lists(strategies.calendars, max_size=3).map(tuple),
+    intervals=st.lists(strategies.intervals(datetime.timedelta(hours=9)), max_size=2).map(tuple),
+    exclude=st.lists(strategies.calendars, max_size=2).map(tuple),
+    start_at=st.none() | st.datetimes(datetime.datetime(2026, 3, 1), datetime.datetime(2026, 12, 1), timezones=UTC),
+    end_at=st.none() | st.datetimes(datetime.datetime(2026, 3, 1), datetime.datetime(2026, 12, 1), timezones=UTC),
+    timezone=st.sampled_from(("UTC", "Asia/Kolkata", "America/New_York")),
+)
+DAYLIGHT = [datetime.datetime(2026, *day, tzinfo=datetime.UTC) for day in ((3, 8), (11, 1))]  # New York changes clocks
+
+
+@hypothesis.given(
+    SEVERAL,
+    st.sampled_from(DAYLIGHT)
+    | st.datetimes(datetime.datetime(2026, 1, 1), datetime.datetime(2027, 1, 1), timezones=UTC),
+    st.timedeltas(datetime.timedelta(0), datetime.timedelta(hours=10)),
+)
+def test_firings_are_counted_as_if_gone_through_one_by_one(
+    timing: model.Timing, after: datetime.datetime, span: datetime.timedelta
+) -> None:
+    found = itertools.takewhile(lambda moment: moment <= after + span, times.upcoming(timing, after))
+    some = list(itertools.islice(found, 2_000))
+    until = some[-1] if len(some) == 2_000 else after + span
+    assert counting.count(timing, after, until) == len(some)

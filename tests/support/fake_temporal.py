@@ -17,6 +17,7 @@ from typing import Any
 import grpc
 from temporalio.api.common.v1 import grpc_status_pb2 as common_pb2
 from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
+from temporalio.api.enums.v1 import workflow_pb2 as workflow_enums_pb2
 from temporalio.api.errordetails.v1 import message_pb2 as details_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
@@ -56,6 +57,7 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
 
     def __init__(self, *, refuses_stale_tokens: bool = False) -> None:
         self.schedules: dict[str, Stored] = {}
+        self.runs: dict[str, rpc_pb2.StartWorkflowExecutionRequest] = {}
         self.ghosts: set[str] = set()  # listed, but not there
         self.calls: collections.Counter[str] = collections.Counter()
         self.before: dict[str, list[Fault]] = collections.defaultdict(list)
@@ -65,6 +67,9 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         self._created = 0
         self._stopping = threading.Event()
         self.address = ""
+        self.wants_key = ""  # the only API key that it takes; empty: takes any and none
+        self.headers: list[dict[str, str]] = []  # of each call
+        self.peers: set[str] = set()  # the names in the clients' certificates
 
     # Faults
 
@@ -103,12 +108,56 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
     def DeleteSchedule(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         return self._answered("DeleteSchedule", context, lambda: self._delete(request), request)
 
+    def StartWorkflowExecution(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("StartWorkflowExecution", context, lambda: self._start(request), request)
+
+    def DescribeWorkflowExecution(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("DescribeWorkflowExecution", context, lambda: self._run(request), request)
+
+    def GetWorkflowExecutionHistoryReverse(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        empty = rpc_pb2.GetWorkflowExecutionHistoryReverseResponse
+        return self._answered("GetWorkflowExecutionHistoryReverse", context, empty, request)
+
+    def TerminateWorkflowExecution(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return self._answered("TerminateWorkflowExecution", context, lambda: self._terminate(request), request)
+
+    def _start(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> rpc_pb2.StartWorkflowExecutionResponse:
+        held = self.runs.get(request.workflow_id)
+        if held and held.request_id != request.request_id:
+            raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "Workflow execution already started")
+        self.runs[request.workflow_id] = request
+        return rpc_pb2.StartWorkflowExecutionResponse(run_id=request.request_id)
+
+    def _run(self, request: rpc_pb2.DescribeWorkflowExecutionRequest) -> rpc_pb2.DescribeWorkflowExecutionResponse:
+        held = self.runs.get(request.execution.workflow_id)
+        if held is None:
+            raise Refusal(grpc.StatusCode.NOT_FOUND, "workflow not found")
+        answer = rpc_pb2.DescribeWorkflowExecutionResponse()
+        answer.workflow_execution_info.execution.run_id = held.request_id
+        answer.workflow_execution_info.status = workflow_enums_pb2.WORKFLOW_EXECUTION_STATUS_RUNNING
+        answer.workflow_execution_info.memo.CopyFrom(held.memo)
+        answer.workflow_execution_info.start_time.GetCurrentTime()
+        return answer
+
+    def _terminate(
+        self, request: rpc_pb2.TerminateWorkflowExecutionRequest
+    ) -> rpc_pb2.TerminateWorkflowExecutionResponse:
+        held = self.runs.get(request.workflow_execution.workflow_id)
+        if held is None or held.request_id != request.workflow_execution.run_id:
+            raise Refusal(grpc.StatusCode.NOT_FOUND, "workflow execution already completed")
+        del self.runs[request.workflow_execution.workflow_id]
+        return rpc_pb2.TerminateWorkflowExecutionResponse()
+
     def _answered(self, name: str, context: grpc.ServicerContext, work: Callable[[], Any], request: Any = None) -> Any:
+        headers = {str(key): str(value) for key, value in context.invocation_metadata()}
         with self._lock:
+            self.headers.append(headers)
+            self.peers |= {name.decode() for name in context.auth_context().get("x509_subject_alternative_name", ())}
             self.calls[name] += 1
             before = self.before[name].pop(0) if self.before[name] else None
             after = self.after[name].pop(0) if self.after[name] else None
         try:
+            self._let_in(headers)
             if getattr(request, "namespace", NAMESPACE) != NAMESPACE:
                 raise _missing_namespace(context, request.namespace)
             if before:
@@ -120,6 +169,10 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         except Refusal as refusal:
             context.abort(refusal.code, refusal.text)
         return answer
+
+    def _let_in(self, headers: dict[str, str]) -> None:
+        if self.wants_key and headers.get("authorization") != f"Bearer {self.wants_key}":
+            raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "Request unauthorized")
 
     def _create(self, request: rpc_pb2.CreateScheduleRequest) -> rpc_pb2.CreateScheduleResponse:
         known = self.schedules.get(request.schedule_id)
@@ -137,6 +190,8 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         stored = self._found(request.schedule_id)
         answer = rpc_pb2.DescribeScheduleResponse(schedule=stored.proto, conflict_token=_token(stored.token))
         answer.info.create_time.FromSeconds(stored.created_at)
+        if stored.token > 1:
+            answer.info.update_time.FromSeconds(stored.created_at + stored.token)
         return answer
 
     def _update(self, request: rpc_pb2.UpdateScheduleRequest) -> rpc_pb2.UpdateScheduleResponse:
@@ -210,12 +265,16 @@ def _missing_namespace(context: grpc.ServicerContext, namespace: str) -> Refusal
 
 
 @contextlib.contextmanager
-def running(*, refuses_stale_tokens: bool = False) -> Iterator[FakeTemporal]:
-    """Serve on a free port of the loopback interface."""
+def running(
+    *, refuses_stale_tokens: bool = False, credentials: grpc.ServerCredentials | None = None
+) -> Iterator[FakeTemporal]:
+    """Serve on a free port of the loopback interface; with credentials, by TLS only."""
     fake = FakeTemporal(refuses_stale_tokens=refuses_stale_tokens)  # type: ignore[abstract]  # what is not here answers so
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=64))
     service_pb2_grpc.add_WorkflowServiceServicer_to_server(fake, server)
-    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    place = "127.0.0.1:0"
+    port = server.add_secure_port(place, credentials) if credentials else server.add_insecure_port(place)
+    fake.address = f"127.0.0.1:{port}"
     server.start()
     try:
         yield fake

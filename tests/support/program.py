@@ -9,7 +9,11 @@ import subprocess
 import sys
 
 TIMEOUT = 120  # seconds, for one command
+SECRET = "hunter"  # noqa: S105  # every key, password and secret input value of the acceptance tests holds this word
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
+
+printed: list[str] = []
+"""What the commands run so far printed on both streams; a test suite may look through it and empty it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +32,15 @@ class Program:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return an environment that nothing of the developer's own leaks into."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "GITHUB_"))}
-        kept.pop("NO_COLOR", None)
-        given = {"TEMPORAL_ADDRESS": self.address, "TEMPORAL_NAMESPACE": self.namespace}
+        ours = ("TEMPORAL_", "GITHUB_", "GOVERNANCE_", "RECONCILER_", "DATABASE_URL", "NO_COLOR")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        given = {
+            "TEMPORAL_ADDRESS": self.address,
+            "TEMPORAL_NAMESPACE": self.namespace,
+            "TEMPORAL_API_KEY": f"sk-{SECRET}2",  # the dev server asks for none and passes over it
+            "TEMPORAL_TLS": "false",
+            "TEMPORAL_CODEC_AUTH": f"Bearer {SECRET}2",
+        }
         return {**kept, "TEMPORAL_CONFIG_FILE": os.devnull, **given, **more}
 
     def command(self, *arguments: str) -> list[str]:
@@ -39,7 +49,7 @@ class Program:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run to the end and return what was printed and the exit code."""
-        return subprocess.run(
+        done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment(**environment),
@@ -50,6 +60,8 @@ class Program:
             timeout=TIMEOUT,
             stdin=subprocess.DEVNULL,
         )
+        printed.extend((done.stdout, done.stderr))
+        return done
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start and return the process, its output in pipes."""

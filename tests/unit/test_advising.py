@@ -37,9 +37,39 @@ def test_what_is_seldom_meant_is_said_with_what_to_do(keys: str, said: str) -> N
 
 
 def test_times_that_daylight_saving_skips_or_repeats_are_named() -> None:
-    skipped, repeated = advice("cron: 30 2 * * *\n      timezone: Europe/Berlin")
-    assert "2027-03-28 02:30 does not exist in Europe/Berlin" in skipped
-    assert "2027-10-31 02:30 comes twice in Europe/Berlin" in repeated
+    (found,) = advice("cron: 30 2 * * *\n      timezone: Europe/Berlin")
+    assert "2027-03-28 02:30 does not exist in Europe/Berlin and 2027-10-31 02:30 comes twice in Europe/Berlin" in found
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("cron: 30 2 * * * 2030", "2030-03-31 02:30 does not exist in Europe/Berlin and 2030-10-27 02:30 comes twice"),
+        ("cron: 30 2 * * *\n      exclude: [{month: 3}]", "warning: 2027-10-31 02:30 comes twice in Europe/Berlin, so"),
+        ("cron: 30 2 * * *\n      start_at: 2027-05-01T00:00:00Z", "2027-10-31 02:30 comes twice"),
+        (
+            "cron: 30 2 * * *\n      end_at: 2027-05-01T00:00:00Z",
+            "warning: 2027-03-28 02:30 does not exist in Europe/B",
+        ),
+        ("cron: 0 */30 2-3 * * * *", "2027-03-28 02:00 does not exist"),
+    ],
+)
+def test_daylight_saving_is_talked_about_where_the_schedule_meets_it(keys: str, said: str) -> None:
+    (found,) = advice(f"{keys}\n      timezone: Europe/Berlin")
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "exclude: [{month: 3}, {month: 10}]",
+        "exclude: [{hour: 2, day_of_week: SUN}]",
+        "end_at: 2027-03-01T00:00:00Z",
+        "end_at: 2026-11-24T00:00:00Z",
+    ],
+)
+def test_a_schedule_that_never_meets_a_change_of_clocks_has_no_warning(keys: str) -> None:
+    assert advice(f"cron: 30 2 * * *\n      timezone: Europe/Berlin\n      {keys}") == []
 
 
 @pytest.mark.parametrize(

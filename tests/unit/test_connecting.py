@@ -8,7 +8,7 @@ import pytest
 import temporalio.service
 
 from reconciler import errors, settings
-from reconciler.temporal import connect
+from reconciler.temporal import configuring
 
 PROFILES = """\
 [profile.default]
@@ -43,7 +43,7 @@ def profiles(tmp_path: pathlib.Path) -> pathlib.Path:
 def config(environ: Mapping[str, str] | None = None, **given: Any) -> dict[str, Any]:
     """Return what the client would be given; without a file of profiles unless one is named."""
     given.setdefault("disable_config_file", "config_file" not in given)
-    return connect._config(settings.Connection(environ=environ or {}, **given))
+    return configuring.client(settings.Connection(environ=environ or {}, **given))
 
 
 def refusal(environ: Mapping[str, str] | None = None, **given: Any) -> errors.UsageError:
@@ -160,3 +160,37 @@ def test_a_profile_or_file_that_cannot_be_used_is_a_usage_error(profiles: pathli
     ):
         assert error.message.startswith("the Temporal client configuration cannot be used: ")
         assert error.hint == "check --profile, --config-file and the TEMPORAL_ variables"
+
+
+CODEC_PROFILES = """\
+[profile.default.codec]
+endpoint = "http://profile"
+auth = "profile-auth"
+
+[profile.plain]
+address = "plain:7233"
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "codec"),
+    [
+        ({}, {}, settings.Codec(endpoint="http://profile", auth="profile-auth")),
+        ({"TEMPORAL_CODEC_ENDPOINT": "http://env"}, {}, settings.Codec(endpoint="http://env", auth="profile-auth")),
+        (
+            {"TEMPORAL_CODEC_ENDPOINT": "http://env", "TEMPORAL_CODEC_AUTH": ""},
+            {"codec_endpoint": "http://flag", "codec_auth": "flag-auth", "codec_header": (("a", "b"),)},
+            settings.Codec(endpoint="http://flag", auth="flag-auth", headers=(("a", "b"),)),
+        ),
+        ({"TEMPORAL_PROFILE": "plain", "TEMPORAL_CODEC_AUTH": "alone"}, {}, None),
+        ({}, {"profile": "plain"}, None),
+        ({}, {"disable_config_file": True}, None),
+    ],
+)
+def test_the_codec_comes_from_flag_environment_and_profile_in_this_order(
+    tmp_path: pathlib.Path, environ: dict[str, str], given: dict[str, Any], codec: settings.Codec | None
+) -> None:
+    path = tmp_path / "temporal.toml"
+    path.write_text(CODEC_PROFILES, encoding="utf-8")
+    connection = settings.Connection(environ=environ, **{"config_file": path, **given})
+    assert configuring.codec(connection) == codec

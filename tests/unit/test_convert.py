@@ -28,7 +28,7 @@ def described() -> schedule_pb2.Schedule:
     proto.spec.start_time.FromNanoseconds(1_893_456_000_123_456_789)
     start = proto.action.start_workflow
     start.header.fields["trace"].data = b'"on"'
-    start.memo.fields["reconciler.owner"].data = b'"platform"'
+    start.memo.fields["reconciler.later"].data = b'"platform"'
     start.task_queue.kind = 1  # type: ignore[assignment]  # NORMAL, as it comes back
     return proto
 
@@ -276,3 +276,12 @@ def test_the_start_of_a_count_is_remembered_so_that_another_one_begins_anew() ->
     assert diffing.diff(read(proto), first) == ()
     more = dataclasses.replace(first, remaining_actions=9, counted_from=9)
     assert [field.path for field in diffing.diff(read(proto), more)] == ["remaining_actions"]
+
+
+def test_a_coefficient_that_is_no_number_is_a_difference_that_an_update_ends() -> None:
+    proto = made()
+    proto.action.start_workflow.retry_policy.backoff_coefficient = float("nan")
+    live, wanted = read(proto), builders.schedule(retry_policy=model.RetryPolicy(backoff_coefficient=2.0))
+    assert [field.path for field in diffing.diff(live, wanted)] == ["retry_policy.backoff_coefficient"]
+    convert.edit(proto, wanted)
+    assert diffing.diff(read(proto), wanted) == ()

@@ -146,7 +146,7 @@ def test_a_secret_that_changed_shows_as_two_digests() -> None:
     live = builders.schedule(input={"api_key": "old-secret", "nested": {"auth": {"user": "ada"}}})
     desired = builders.schedule(input={"api_key": "new-secret", "nested": {"auth": {"user": "bob"}}})
     found = changes(live, desired)
-    assert [path for path, *_ in found] == ["input.api_key", "input.nested.auth.user"]
+    assert [path for path, *_ in found] == ["input.api_key", "input.nested.auth"]
     for _, old, new in found:
         assert (old[:15], new[:15]) == ("(secret, sha256", "(secret, sha256")
         assert old != new
@@ -205,3 +205,12 @@ def test_a_new_schedule_shows_what_it_says_and_no_more() -> None:
 def test_every_field_has_its_place_in_the_order() -> None:
     keys = {*published.known_keys("repo-spec", "$defs", "charter")} - {"charter", "entrypoint", "input"}
     assert keys - set(wording.ORDER) == set()
+
+
+def test_a_payload_that_nobody_can_read_is_never_the_text_that_shows_it() -> None:
+    secret = model.Opaque(encoding="binary/encrypted", sha256="a8590dfbc793" + "0" * 52)
+    text = wording.shown(secret)
+    (change,) = diffing.diff(builders.schedule(memo={"m": secret}), builders.schedule(memo={"m": str(text)}))
+    assert change.path == "memo.m"
+    assert diffing.diff(builders.schedule(summary=secret), builders.schedule(summary=str(text))) != ()
+    assert diffing.diff(builders.schedule(summary=secret), builders.schedule(summary=secret)) == ()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from reconciler import errors, guarding, model
@@ -64,4 +66,22 @@ def test_a_spec_without_a_governance_section_is_fine_on_an_empty_server() -> Non
 
 @pytest.mark.parametrize("governed", [True, False])
 def test_a_person_can_say_that_a_mass_pause_is_meant(governed: bool) -> None:
-    guarding.check(plan(running=3, removed=3, governed=governed), allow_mass_pause=True)
+    guarding.check(plan(running=3, removed=3, governed=governed), guarding.Allowed(mass_pause=True))
+
+
+def test_readable_payloads_over_encrypted_ones_are_refused() -> None:
+    sealed = model.Opaque(encoding="binary/encrypted", sha256="0" * 64)
+    over = builders.plan([builders.schedule("a")], [builders.schedule("a", arguments=(sealed,))])
+    error = refusal(over)
+    assert error.message == "the plan replaces binary/encrypted payloads of governance:a by readable ones"
+    guarding.check(over, guarding.Allowed(plaintext=True))
+
+
+def test_encrypted_payloads_that_stay_are_no_reason_to_refuse() -> None:
+    sealed = model.Opaque(encoding="binary/encrypted", sha256="0" * 64)
+    guarding.check(
+        builders.plan(
+            [builders.schedule("a", memo={"sealed": sealed}, jitter=datetime.timedelta(seconds=1))],
+            [builders.schedule("a", memo={"sealed": sealed})],
+        )
+    )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+
+from reconciler import model
 from reconciler.spec import importing
 from tests.unit import builders
 
@@ -36,3 +39,31 @@ def test_a_spec_that_is_not_there_yet_is_begun() -> None:
 def test_what_a_charter_cannot_say_is_told_and_not_dropped_in_silence() -> None:
     imported = importing.add(None, "spec.yaml", [builders.schedule("a", arguments=(1, 2))])
     assert "governance:a: arguments cannot be said and would change" in imported.left_out
+
+
+def test_a_payload_that_nobody_can_read_is_told_and_never_written_as_text() -> None:
+    secret = model.Opaque(encoding="binary/encrypted", sha256="a8590dfbc793" + "0" * 52)
+    live = builders.schedule("a", memo={"m": secret, "team": "platform"}, summary=secret)
+    imported = importing.add(None, "spec.yaml", [live])
+    assert "payload" not in imported.text
+    assert "team: platform" in imported.text
+    assert set(imported.left_out) >= {
+        "governance:a: memo.m cannot be said and would change",
+        "governance:a: static_summary cannot be said and would change",
+    }
+
+
+def test_times_that_never_come_are_left_out_and_the_others_stay() -> None:
+    hourly = builders.schedule("a").timing.calendars[0]
+    empty = dataclasses.replace(hourly, hour=(), comment="")
+    imported = importing.add(None, "spec.yaml", [builders.schedule("a", calendars=(hourly, empty), exclude=(empty,))])
+    assert imported.added == ("A",)
+    assert 'cron: "0 * * * *"' in imported.text
+
+
+def test_it_is_said_what_becomes_of_a_schedule_that_no_charter_declares() -> None:
+    ours, foreign = builders.schedule("Foo"), dataclasses.replace(builders.schedule("Foo"), id="other")
+    left_out = importing.add(None, "spec.yaml", [ours, foreign]).left_out
+    paused = "governance:Foo: a charter's id is governance:foo: the next apply pauses this one, unless it is another"
+    assert [each for each in left_out if each.startswith(paused)]
+    assert "other: a charter's id is governance:other: this one stays as it is" in left_out

@@ -252,12 +252,15 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
             "calendars: [{day_of_week: [mon, fribble]}]",
             "6:39: 'fribble' does not fit the day of week: use 0 to 7 or a name such as MON",
         ),
-        ("calendars: [{hours: 9}]", "6:20: unknown key 'hours' in charter 1; did you mean 'hour'?"),
-        ("calendars: [{}]", "6:19: charter 1 is empty; for example"),
+        ("calendars: [{hours: 9}]", "6:20: unknown key 'hours' in calendars[1] of charter 1; did you mean 'hour'?"),
+        ("calendars: [{}]", "6:19: calendars[1] of charter 1 is empty; for example"),
         ("exclude: [{month: 13}]", "6:25: '13' does not fit the month: use 1 to 12"),
         ("intervals: [{every: 500ms}]", "6:27: the interval is shorter than a second; use at least 1s"),
         ("intervals: [{every: 1h, offset: 1h}]", "6:39: the offset is not below the interval; use 0s up to the"),
-        ("intervals: [{offset: 1h}]", "6:19: charter 1 has no 'every'; add every: the interval, at least 1s"),
+        (
+            "intervals: [{offset: 1h}]",
+            "6:19: intervals[1] of charter 1 has no 'every'; add every: the interval, at least 1s",
+        ),
         ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a time: write it with its zone"),
         ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a time"),
         ("run_timeout: soon", "6:20: 'run_timeout': 'soon' is not a duration"),
@@ -270,7 +273,10 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("search_attributes: {A: {type: Int, value: true}}", "6:49: 'A': the value is no Int"),
         ("search_attributes: {A: {type: Datetime, value: now}}", "6:54: 'A': 'now' is not a time"),
         ("search_attributes: {A: {type: Date, value: x}}", "6:37: 'type' is \"Date\", not one of Text, Keyword"),
-        ("search_attributes: {A: [1]}", "6:31: charter 1 must be text, not the number 1; quote it"),
+        (
+            "search_attributes: {A: [1]}",
+            "6:31: search_attributes.A[1] of charter 1 must be text, not the number 1; quote it",
+        ),
         ("entrypoint: AGAIN", "6:7: key 'entrypoint' stands twice, first in line 5; remove one of them"),
         ("input: *nowhere", "6:14: an alias with no anchor before it; define it first"),
         ("input: &me {a: *me}", "6:22: an alias that contains itself; write the value out"),
@@ -517,7 +523,7 @@ governance:
 
 
 def test_an_environment_replaces_defaults_and_single_keys_of_charters() -> None:
-    found = loading.parse(ENVIRONMENTS, "spec.yaml", "staging")
+    found = loading.parse(ENVIRONMENTS, "spec.yaml", model.Choice(environment="staging"))
     a, b = (each.schedule for each in found.charters)
     assert (found.environment, found.enabled) == ("staging", True)
     assert (a.action.task_queue, a.action.workflow, a.timing.calendars) == (
@@ -542,9 +548,9 @@ def test_without_an_environment_none_has_a_say() -> None:
 
 
 def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
-    assert not loading.parse(ENVIRONMENTS, "spec.yaml", "preview").enabled
+    assert not loading.parse(ENVIRONMENTS, "spec.yaml", model.Choice(environment="preview")).enabled
     with pytest.raises(errors.UsageError, match="no environment 'prod'") as caught:
-        loading.parse(ENVIRONMENTS, "spec.yaml", "prod")
+        loading.parse(ENVIRONMENTS, "spec.yaml", model.Choice(environment="prod"))
     assert caught.value.hint == "declared are staging, preview"
 
 
@@ -584,3 +590,59 @@ def test_a_retry_that_would_never_start_a_run_is_refused() -> None:
 @pytest.mark.parametrize("key", ["schemas: 1", "modules: []", "faults: {}"])
 def test_other_tools_keys_beside_ours_are_left_alone(key: str) -> None:
     assert declared(f"{COMMUNITY}  {key}\nprovenance: {{}}\n").charters
+
+
+def in_staging(charter: str, staging: str, defaults: str = "{}") -> str:
+    """Return a spec of one charter A with the keys given in YAML's flow form, and an environment of the same form."""
+    return (
+        f"governance:\n  defaults: {defaults}\n  schedules:\n    - {{charter: A, entrypoint: A, {charter}}}\n"
+        f"  environments:\n    staging: {staging}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            in_staging('cron: "TZ=Asia/Tokyo 0 6 * * *"', "{defaults: {timezone: Europe/Berlin}}"),
+            "names the time zone 'Asia/Tokyo', but the charter's is 'Europe/Berlin' in environment 'staging'",
+        ),
+        (
+            in_staging('cron: "0 6 * * *"', '{charters: {A: {cron: "TZ=Asia/Tokyo 0 6 * * *"}}}', "{timezone: UTC}"),
+            "names the time zone 'Asia/Tokyo', but the charter's is 'UTC' in environment 'staging'",
+        ),
+        (
+            in_staging(
+                'cron: "0 6 * * *", start_at: 2028-01-01T00:00:00Z', "{defaults: {end_at: 2027-01-01T00:00:00Z}}"
+            ),
+            "the end 2027-01-01T00:00:00Z is before the start 2028-01-01T00:00:00Z in environment 'staging'",
+        ),
+        (
+            in_staging('cron: "0 6 * * *"', "{charters: {a: {paused: true}, A: {paused: false}}}"),
+            "environment 'staging' changes charter 'A' twice, first as 'a', as case does not count",
+        ),
+    ],
+)
+def test_what_an_environment_says_must_fit_what_it_does_not_say(text: str, problem: str) -> None:
+    (found,) = problems(text)
+    assert problem in found
+
+
+@pytest.mark.parametrize("crons", ['"TZ=Asia/Tokyo 0 6 * * *", "0 7 * * *"', '"0 7 * * *", "TZ=Asia/Tokyo 0 6 * * *"'])
+def test_a_cron_that_names_a_time_zone_stands_beside_no_other_that_does_not(crons: str) -> None:
+    for zone in ("", ", timezone: Asia/Tokyo"):
+        (found,) = problems(in_staging(f"cron: [{crons}]{zone}", "{}"))
+        assert "the cron names no time zone, but another one does" in found
+
+
+def test_an_environment_that_says_when_says_all_of_it() -> None:
+    text = in_staging("intervals: [{every: 6h}], calendars: [{hour: 9}]", '{charters: {a: {cron: "0 * * * *"}}}')
+    (charter,) = loading.parse(text, "spec.yaml", model.Choice(environment="staging")).charters
+    assert charter.schedule.timing.intervals == ()
+    assert [each.comment for each in charter.schedule.timing.calendars] == ["0 * * * *"]
+    assert set(charter.overrides) == {"cron"}
+
+
+def test_what_fires_in_the_past_alone_is_all_excluded() -> None:
+    (found,) = problems(in_staging('cron: "* * * * * * *", exclude: [{year: 2026-2100}]', "{}"))
+    assert "every time of charter 'A' is excluded" in found

@@ -122,7 +122,7 @@ def test_changes_come_in_the_order_of_execution_and_pauses_last_of_all_that_writ
         ("keep", "gone"),
         ("keep", "same"),
     ]
-    assert [mixed().count(verb) for verb in model.Verb] == [2, 1, 2, 2, 2]
+    assert [mixed().count(verb) for verb in model.Verb] == [2, 1, 2, 2, 0, 2]
     assert len(mixed().steps) == 7
 
 
@@ -182,3 +182,18 @@ def test_a_field_that_goes_away_and_one_that_becomes_null_have_different_digests
 )
 def test_what_is_ours_begins_with_the_prefix(schedule_id: str, ours: bool) -> None:
     assert planning.managed(schedule_id, builders.TARGET) is ours
+
+
+@pytest.mark.parametrize(
+    ("note", "reason"),
+    [
+        ("paused due to workflow failure: governance:a-2026: boom", model.Reason.PAUSED_ON_FAILURE),
+        ("paused due to workflow timeout: governance:a-2026", model.Reason.PAUSED_ON_FAILURE),
+        ("paused, workflow failed: governance:a-2026", model.Reason.PAUSED_ON_FAILURE),
+        ("too noisy", model.Reason.PAUSED_OUTSIDE),
+        ("", model.Reason.PAUSED_OUTSIDE),
+    ],
+)
+def test_a_pause_after_a_failed_run_is_told_apart_from_a_persons(note: str, reason: model.Reason) -> None:
+    (change,) = builders.plan([builders.schedule("a")], [builders.schedule("a", paused=True, note=note)]).changes
+    assert (change.verb, change.reason) == (model.Verb.RESUME, reason)

@@ -77,11 +77,3 @@ def test_a_timing_all_of_whose_times_are_excluded_ends() -> None:
 def test_intervals_count_from_the_epoch_with_their_offset() -> None:
     found = model.Timing(intervals=(builders.interval("@every 6h/15m"),))
     assert local(found, "2026-11-23T00:15:00Z", 2) == ["11-23 06:15 +0000", "11-23 12:15 +0000"]
-
-
-@pytest.mark.parametrize(
-    ("crons", "expected"),
-    [(["0 * * * *"], 8760), (["0 9 * * *"], 365), (["0 9 * * *", "0 9 * * MON"], 365), (["0 0 30 2 *"], 0)],
-)
-def test_firings_in_a_year_count_each_time_once(crons: list[str], expected: float) -> None:
-    assert times.per_year(timing(*crons), datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)) == expected

@@ -1,0 +1,246 @@
+"""Plan and apply."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import pathlib
+from collections.abc import Callable
+from typing import Literal
+
+import click
+
+from reconciler import errors, guarding, model, planning, reconciling, reviewing, settings
+from reconciler.cli import common, console, executing, files, options, sessions
+from reconciler.documents import plans, saved, snapshots
+from reconciler.report import markdown
+
+Format = Literal["text", "json", "markdown"]
+
+
+@click.command()
+@options.spec
+@options.choice_and_overrides
+@options.connection
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@click.option(
+    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save the plan, for apply FILE."
+)
+@click.option(
+    "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
+)
+@options.verbose
+@options.no_color
+@click.pass_obj
+def plan(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: model.Choice,
+    connection: settings.Connection,
+    form: Format,
+    detailed_exitcode: bool,
+    out_path: pathlib.Path | None,
+    snapshot_path: pathlib.Path | None,
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Show what apply would change, and change nothing."""
+    declaration = common.load(out, spec_path, choice)
+    if not declaration.enabled:
+        return common.switched_off(out, f"{spec_path} switches environment {choice.environment!r} off")
+    if snapshot_path is not None:
+        taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
+        planned = planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at)
+    else:
+        with sessions.opened(connection) as session:
+            planned = session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
+    if out_path is not None:
+        files.save(
+            out_path,
+            saved.dumps(
+                saved.Saved(plan=planned, planned_at=common.now(), spec_sha256=files.sha256(spec_path), choice=choice)
+            ),
+        )
+    renderings: dict[Format, Callable[[], str]] = {
+        "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
+        "json": lambda: plans.dumps(planned),
+        "markdown": lambda: markdown.plan(planned, verbose=verbose, now=common.now()),
+    }
+    out.say(renderings[form]())
+    try:
+        guarding.check(planned)
+    except errors.GuardError as refusal:
+        out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
+    pending = detailed_exitcode and planned.steps
+    return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
+
+
+_YES = click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
+
+
+@click.command()
+@click.argument("plan_file", type=click.Path(path_type=pathlib.Path), required=False)
+@options.spec
+@options.choice_and_overrides
+@options.connection
+@options.writing
+@_YES
+@click.option("--expect-digest", metavar="sha256:…", help="Apply only the plan with this digest.")
+@click.option("--allow-mass-pause", is_flag=True, help="Let the plan pause most or all of what runs.")
+@click.option("--allow-empty-namespace", is_flag=True, help="Apply although everything managed is gone.")
+@click.option("--allow-plaintext", is_flag=True, help="Let the plan replace encrypted payloads by readable ones.")
+@options.outcome_format
+@options.verbose
+@options.no_color
+@click.pass_obj
+def apply(
+    out: console.Console,
+    plan_file: pathlib.Path | None,
+    spec_path: pathlib.Path,
+    choice: model.Choice,
+    connection: settings.Connection,
+    writing: settings.Writing,
+    yes: bool,
+    expect_digest: str | None,
+    allow_mass_pause: bool,
+    allow_empty_namespace: bool,
+    allow_plaintext: bool,
+    form: executing.Form,
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Show the plan, ask, and make the server what the repo-spec declares.
+
+    With PLAN_FILE, of plan --out, exactly that plan is applied, or none.
+    """
+    source = click.get_current_context().get_parameter_source("spec_path")
+    spec_given = source is click.core.ParameterSource.COMMANDLINE
+    allowed = guarding.Allowed(
+        mass_pause=allow_mass_pause, empty_namespace=allow_empty_namespace, plaintext=allow_plaintext
+    )
+    teller = executing.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form)
+
+    def work() -> errors.ExitCode:
+        review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
+        path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
+        declaration = common.load(out, path, chosen)
+        off = _why_off(declaration, connection)
+        if off:
+            return teller.skipped(off)
+        job = executing.Job(
+            command="apply",
+            declaration=declaration,
+            connection=connection,
+            writing=writing,
+            make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+            check=review.check,
+            before=review.used_up,
+            yes=yes,
+        )
+        return executing.execute(out, teller, job)
+
+    return teller.run(work)
+
+
+class _Review:
+    """What was reviewed and may be applied: a plan in a file, a digest, or, with neither, any plan."""
+
+    def __init__(self, *, path: pathlib.Path | None, digest: str | None, allowed: guarding.Allowed) -> None:
+        self._path = path
+        self._digest = digest
+        self._allowed = allowed
+        self._saved = saved.loads(files.read(path), str(path)) if path is not None else None
+
+    def subject(self, spec: pathlib.Path | None, choice: model.Choice) -> tuple[pathlib.Path, model.Choice]:
+        """Return the spec and the choice to plan from: those of the saved plan, which must be as they were.
+
+        `spec` is None when it is where the saved plan found it.
+        """
+        if self._saved is None:
+            return spec or settings.DEFAULT_SPEC, choice
+        made = f"{self._saved.planned_at:%Y-%m-%d %H:%M:%S} UTC"
+        if self._saved.applied_at is not None:
+            at = f"{self._saved.applied_at:%Y-%m-%d %H:%M:%S} UTC"
+            raise errors.StaleError(f"{self._path} was applied already, on {at}", hint="plan again")
+        path = spec or pathlib.Path(self._saved.plan.spec_path)
+        if files.sha256(path) != self._saved.spec_sha256:
+            raise errors.StaleError(
+                f"{path} changed since the plan was made on {made}", hint="plan again, and review what is new"
+            )
+        return path, reviewing.same_choice(self._saved.choice, choice)
+
+    def check(self, planned: model.Plan, left: int) -> None:
+        """Raise `errors.StaleError` unless this is what was reviewed, `errors.GuardError` when it may not run."""
+        if self._saved is not None:
+            reviewing.check(self._saved.plan, planned)
+        if self._digest is not None:
+            reviewing.check_digest(self._digest, planned)
+        guarding.check(planned, self._allowed, left=left)
+
+    def used_up(self) -> None:
+        """Note in the file that its plan is being applied, so that it is not applied again."""
+        if self._path is not None and self._saved is not None:
+            files.save(self._path, saved.dumps(dataclasses.replace(self._saved, applied_at=common.now())))
+
+
+def _why_off(declaration: model.Declaration, connection: settings.Connection) -> str:
+    """Return why nothing is wanted here; empty when it is."""
+    if not settings.schedules_enabled(connection.environ):
+        return "GOVERNANCE_SCHEDULES_ENABLED switches schedules off here"
+    if not declaration.enabled:
+        return f"{declaration.path} switches environment {declaration.environment!r} off"
+    return ""
+
+
+@click.command()
+@options.spec
+@options.choice
+@options.connection
+@options.writing
+@click.option(
+    "--older-than",
+    type=options.DURATION,
+    default="0s",
+    metavar="TIME",
+    help="Only what has been paused for so long, as in 30d.  [0s]",
+)
+@_YES
+@options.outcome_format
+@options.no_color
+@click.pass_obj
+def prune(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: model.Choice,
+    connection: settings.Connection,
+    writing: settings.Writing,
+    older_than: datetime.timedelta,
+    yes: bool,
+    form: executing.Form,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Delete the schedules that apply paused because their charter was removed, after asking."""
+    before = common.now() - older_than
+    teller = executing.Teller(out, common.text(out, no_color=no_color, verbose=False), "prune", form)
+
+    def work() -> errors.ExitCode:
+        declaration = common.load(out, spec_path, choice)
+        off = _why_off(declaration, connection)
+        if off:
+            return teller.skipped(off)
+        job = executing.Job(
+            command="prune",
+            declaration=declaration,
+            connection=connection,
+            writing=writing,
+            make=lambda session: reconciling.prunable(
+                declaration, session.schedules, session.target(declaration), before
+            ),
+            check=lambda plan, left: guarding.check(plan, left=left),
+            repeats=False,
+            yes=yes,
+        )
+        return executing.execute(out, teller, job)
+
+    return teller.run(work)

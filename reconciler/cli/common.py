@@ -1,0 +1,45 @@
+"""What commands share: read the spec, say what is switched off, render."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pathlib
+import sys
+
+from reconciler import advising, errors, model
+from reconciler.cli import console
+from reconciler.report import text as text_report
+from reconciler.spec import loading
+
+
+def switched_off(out: console.Console, reason: str) -> errors.ExitCode:
+    """Say why there is nothing to do."""
+    out.say(f"Nothing to do: {reason}.\n")
+    return errors.ExitCode.OK
+
+
+def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.Text:
+    """Return the rendering for the terminal, in colour where one reads along that wants it."""
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=now())
+
+
+def agreed(out: console.Console, question: str) -> bool:
+    """Ask a person, who has to type `yes`; `errors.UsageError` when there is no terminal to ask on."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise errors.UsageError("there is no terminal to ask on", hint="pass --yes to do it without asking")
+    return out.ask(f"\n{question} Only 'yes' is taken: ") == "yes"
+
+
+def now() -> datetime.datetime:
+    """Return the moment from which next times and ages are counted."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def load(out: console.Console, spec_path: pathlib.Path, choice: model.Choice) -> model.Declaration:
+    """Read the spec, and pass on what there is to say about it."""
+    declaration = loading.load(spec_path, choice)
+    for advice in advising.advise(declaration, now()):
+        out.warn(str(advice))
+    return declaration

@@ -1,0 +1,68 @@
+"""The log on standard error: text or lines of JSON, down to every call to the server."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+import click
+
+from reconciler.cli import console
+
+Form = Literal["text", "json"]
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+class _Handler(logging.Handler):
+    """Writes records where all other messages go; the record's `fields` are its data."""
+
+    def __init__(self, out: console.Console) -> None:
+        super().__init__()
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        text = record.getMessage()
+        if not self._out.structured:
+            text = " ".join([f"{record.levelname.lower()}: {text}", *(f"{key}={fields[key]}" for key in fields)])
+        self._out.warn(text, record.levelname.lower(), logger=record.name, **fields)
+
+
+def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Set the log up; JSON has everything from `info` on, text only warnings, unless a level is named."""
+    out = ctx.find_object(console.Console)
+    if out is None or value is None:
+        return
+    if param.name == "log_format":
+        out.structured = value == "json"
+    logger = logging.getLogger("reconciler")
+    if not logger.handlers:
+        logger.addHandler(_Handler(out))
+    if param.name == "log_level":
+        logger.setLevel(value.upper())
+    elif logger.level == logging.NOTSET and value == "json":
+        logger.setLevel(logging.INFO)
+
+
+def options() -> list[click.Option]:
+    """Return the options of every command that choose the log."""
+    return [
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(["text", "json"]),
+            envvar="RECONCILER_LOG_FORMAT",
+            expose_value=False,
+            is_eager=True,
+            callback=_chosen,
+            help="How messages on standard error look.  [text]",
+        ),
+        click.Option(
+            ["--log-level"],
+            type=click.Choice(_LEVELS),
+            envvar="RECONCILER_LOG_LEVEL",
+            expose_value=False,
+            is_eager=True,
+            callback=_chosen,
+            help="From which level on.  [info in JSON, else warning]",
+        ),
+    ]

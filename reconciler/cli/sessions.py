@@ -1,0 +1,65 @@
+"""One connection and the event loop it lives on, which rests while a person is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reconciler import model, ports, settings, wiring
+
+if TYPE_CHECKING:
+    from reconciler.temporal import connect
+
+T = TypeVar("T")
+
+
+class Session:
+    """A connected namespace, and `run` to ask it something."""
+
+    def __init__(self, runner: asyncio.Runner, server: connect.Server) -> None:
+        self._runner = runner
+        self._server = server
+        self.schedules = server.schedules
+
+    def target(self, declaration: model.Declaration) -> model.Target:
+        """Return the schedules that a spec is about."""
+        return self._server.target(declaration.prefix, declaration.owner)
+
+    def lock(self, writing: settings.Writing, prefix: str) -> ports.Lock:
+        """Return the lock of the schedules with a prefix."""
+        return wiring.lock(writing, self._server, prefix)
+
+    def run(self, question: Coroutine[Any, Any, T]) -> T:
+        """Wait for the answer."""
+        return self._runner.run(question)
+
+    @contextlib.contextmanager
+    def audit(self, writing: settings.Writing) -> Iterator[ports.Audit | None]:
+        """Open the audit for a while; None without a database."""
+        manager = wiring.audit(writing)
+        found = self.run(_entered(manager))
+        try:
+            yield found
+        finally:
+            self.run(_left(manager))
+
+
+async def _entered(manager: contextlib.AbstractAsyncContextManager[T]) -> T:
+    return await manager.__aenter__()
+
+
+async def _left(manager: contextlib.AbstractAsyncContextManager[object]) -> None:
+    await manager.__aexit__(None, None, None)
+
+
+@contextlib.contextmanager
+def opened(connection: settings.Connection) -> Iterator[Session]:
+    """Connect, and let go at the end."""
+    with asyncio.Runner() as runner:
+        server = runner.run(wiring.server(connection))
+        try:
+            yield Session(runner, server)
+        finally:
+            runner.run(server.close())

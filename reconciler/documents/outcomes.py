@@ -1,0 +1,61 @@
+"""What an apply or a prune came to, as a JSON document; `schemas/outcome.schema.json` describes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from reconciler import errors, model
+from reconciler.documents import plans
+
+FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+
+
+def dumps(
+    command: str,
+    plan: model.Plan | None,
+    applied: model.Applied | None,
+    *,
+    exit_code: errors.ExitCode,
+    error: errors.ReconcilerError | None = None,
+    skipped: str = "",
+) -> str:
+    """Return the document's text, with a newline at its end.
+
+    `plan` is None when it did not come to one, `applied` when nothing was begun; `skipped` says why nothing was wanted.
+    """
+    document = {
+        "format_version": FORMAT_VERSION,
+        "command": command,
+        "target": plans.target(plan.target) if plan else None,
+        "environment": plan.environment if plan else None,
+        "spec": plan.spec_path if plan else None,
+        "digest": plan.digest if plan else None,
+        "exit_code": int(exit_code),
+        "interrupted": applied.interrupted if applied else False,
+        "skipped": skipped or None,
+        "counts": _counts(applied),
+        "outcomes": [_outcome(each) for each in applied.outcomes] if applied else [],
+        "error": {"message": error.message, "hint": error.hint or None} if error else None,
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _counts(applied: model.Applied | None) -> dict[str, int]:
+    """Return how many steps ended in each status, and how many done ones had each verb."""
+    ended = applied.outcomes if applied else ()
+    done = [each.change.verb for each in ended if each.status is model.Status.DONE]
+    verbs = {verb.word: done.count(verb) for verb in model.Verb if verb is not model.Verb.KEEP}
+    statuses = [each.status for each in ended]
+    return verbs | {each.value: statuses.count(each) for each in model.Status}
+
+
+def _outcome(outcome: model.Outcome) -> dict[str, Any]:
+    return {
+        "id": outcome.change.id,
+        "charter": outcome.change.charter,
+        "verb": outcome.change.verb.word,
+        "status": outcome.status.value,
+        "detail": outcome.detail or None,
+    }

@@ -1,0 +1,39 @@
+"""Earlier applies as a JSON document; `schemas/history.schema.json` describes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from reconciler import model
+from reconciler.documents import plans
+
+FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+
+
+def dumps(records: Iterable[model.Record]) -> str:
+    """Return the document's text, with a newline at its end."""
+    document = {"format_version": FORMAT_VERSION, "records": list(map(_record, records))}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _record(record: model.Record) -> dict[str, Any]:
+    attempt = record.attempt
+    return {
+        "number": record.number,
+        "command": attempt.command,
+        "who": attempt.who,
+        "run": attempt.run or None,
+        "commit": attempt.commit or None,
+        "started_at": attempt.started_at.isoformat(),
+        "ended_at": record.ended_at.isoformat() if record.ended_at else None,
+        "target": plans.target(attempt.target),
+        "environment": attempt.environment,
+        "spec": attempt.spec_path,
+        "digest": attempt.digest,
+        "managed": record.managed,
+        "error": record.error or None,
+        "steps": [dataclasses.asdict(step) for step in record.steps],
+    }

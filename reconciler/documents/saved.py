@@ -1,0 +1,159 @@
+"""A plan in a file, to be applied later exactly as it was reviewed.
+
+It is the plan document with what an apply needs beside it: what each schedule was and shall be (secrets as digests),
+conflict tokens, the spec's checksum and the choices that were made; and a checksum over all of that.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler import errors, model, published
+from reconciler.documents import plans, schedules, snapshots
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A reviewed plan; `spec_sha256` is of the spec's bytes, `applied_at` is set once an apply of it was begun."""
+
+    plan: model.Plan
+    planned_at: datetime.datetime
+    spec_sha256: str
+    choice: model.Choice
+    applied_at: datetime.datetime | None = None
+
+
+def dumps(saved: Saved) -> str:
+    """Return the document's text, with a newline at its end."""
+    document = plans.encode(saved.plan)
+    document["saved"] = {
+        "planned_at": saved.planned_at.isoformat(),
+        "spec_sha256": saved.spec_sha256,
+        "governed": saved.plan.governed,
+        "choice": dataclasses.asdict(saved.choice),
+        "schedules": [_sides(change) for change in saved.plan.changes],
+    }
+    document["checksum"] = _checksum(document)
+    document["applied_at"] = saved.applied_at.isoformat() if saved.applied_at else None
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def loads(text: str, path: str) -> Saved:
+    """Return the plan of a document's text; `errors.DocumentError` when it is none, `path` being for the message."""
+    document = _object(text, path)
+    version = document.get("format_version")
+    if not isinstance(version, str) or version.partition(".")[0] != plans.FORMAT_VERSION.partition(".")[0]:
+        raise _refused(path, f"its format version is {version!r}, and this program knows {plans.FORMAT_VERSION}")
+    if document.get("checksum") != _checksum(document):
+        raise _refused(path, "its checksum does not fit: it was cut or edited")
+    broken = next(published.violations("plan", document), None)
+    if broken is not None or "saved" not in document:
+        where = ".".join(map(str, broken.path)) if broken else "saved"
+        raise _refused(path, f"{where or 'the document'} is not as the schema says")
+    for side in _all_sides(document):
+        if next(published.violations("snapshot", side, "schedule"), None):
+            raise _refused(path, "a schedule in it is not as the schema says")
+    try:
+        return _saved(document)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise _refused(path, f"a value cannot be read ({error})") from None
+
+
+def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
+    for said in document["saved"]["schedules"]:
+        yield said["after"]
+        if said["before"] is not None:
+            yield said["before"]
+
+
+def _object(text: str, path: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _refused(path, "it is no JSON, or was cut") from None
+    if not isinstance(document, dict):
+        raise _refused(path, "it is no JSON object")
+    return document
+
+
+def _refused(path: str, what: str) -> errors.DocumentError:
+    return errors.DocumentError(f"{path} is no plan that can be used: {what}", hint="plan again with --out")
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    covered = {key: value for key, value in document.items() if key not in ("checksum", "applied_at")}
+    text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _sides(change: model.Change) -> dict[str, Any]:
+    live = change.live
+    return {
+        "id": change.id,
+        "after": schedules.encode(change.after),
+        "before": schedules.encode(live.schedule) if live else None,
+        "token": base64.b64encode(live.token).decode() if live else None,
+        "created_at": live.created_at if live else None,
+    }
+
+
+def _saved(document: Mapping[str, Any]) -> Saved:
+    said = document["saved"]
+    sides = {each["id"]: each for each in said["schedules"]}
+    as_of = document["as_of"]
+    plan = model.Plan(
+        target=snapshots.read_target(document["target"]),
+        spec_path=document["spec"],
+        governed=said["governed"],
+        environment=document["environment"],
+        digest=document["digest"],
+        as_of=schedules.moment(as_of) if as_of else None,
+        changes=tuple(_change(each, sides[each["id"]]) for each in document["changes"]),
+    )
+    applied_at = document.get("applied_at")
+    return Saved(
+        plan=plan,
+        planned_at=schedules.moment(said["planned_at"]),
+        spec_sha256=said["spec_sha256"],
+        choice=model.Choice(**said["choice"]),
+        applied_at=schedules.moment(applied_at) if applied_at else None,
+    )
+
+
+def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Change:
+    return model.Change(
+        verb=model.Verb[said["verb"].upper()],
+        reason=model.Reason[said["reason"].upper()],
+        after=schedules.decode(sides["after"]),
+        live=_live(said, sides) if sides["before"] else None,
+        charter=said["charter"],
+        place=_place(said["place"]),
+        fields=tuple(
+            model.FieldChange(path=each["path"], old=each.get("old", model.ABSENT), new=each.get("new", model.ABSENT))
+            for each in said["fields"]
+        ),
+        overrides={key: model.Place(**place) for key, place in said["overrides"].items()},
+        renamed_from=said["renamed_from"],
+    )
+
+
+def _live(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Live:
+    pause = said["pause"]
+    at = schedules.moment(pause["at"]) if pause and pause["at"] else None
+    return model.Live(
+        schedule=schedules.decode(sides["before"]),
+        token=base64.b64decode(sides["token"], validate=True),
+        created_at=sides["created_at"],
+        pause=model.Pause(by=pause["by"] or "", at=at) if pause else None,
+    )
+
+
+def _place(said: Mapping[str, Any] | None) -> model.Place | None:
+    return model.Place(**said) if said else None

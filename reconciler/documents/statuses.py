@@ -1,0 +1,62 @@
+"""How each schedule is, as a JSON document; `schemas/status.schema.json` describes it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from reconciler import model
+from reconciler.documents import plans
+
+FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+
+
+def dumps(plan: model.Plan, now: datetime.datetime) -> str:
+    """Return the document's text, with a newline at its end."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "taken_at": now.isoformat(),
+        "target": plans.target(plan.target),
+        "spec": plan.spec_path,
+        "environment": plan.environment,
+        "schedules": [_schedule(change) for change in sorted(plan.changes, key=lambda change: change.id)],
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be saved but as an escape
+
+
+def _schedule(change: model.Change) -> dict[str, Any]:
+    live = change.live
+    activity = live.activity if live else model.Activity()
+    return {
+        "id": change.id,
+        "charter": change.charter,
+        "state": change.state.value,
+        "note": live.schedule.note if live else None,
+        "pause": plans.pause(live.pause) if live and live.pause else None,
+        "remaining_actions": live.schedule.remaining_actions if live else None,
+        "last": _run(activity.recent[-1]) if activity.recent else None,
+        "next": _moment(activity.next_times[0]) if activity.next_times and change.state is model.State.ACTIVE else None,
+        "running": list(activity.running),
+        "recent": list(map(_run, activity.recent)),
+        "counts": {name: getattr(activity, name) for name in ("taken", "missed", "skipped", "dropped", "buffered")},
+        "drift": change.verb is not model.Verb.KEEP,
+        "verb": change.verb.word,
+        "reason": change.reason.name.lower(),
+        "fields": [field.path for field in change.fields],
+    }
+
+
+def _run(run: model.Run) -> dict[str, Any]:
+    return {
+        "workflow_id": run.workflow_id,
+        "run_id": run.run_id,
+        "due_at": _moment(run.due_at),
+        "started_at": _moment(run.started_at),
+        "status": run.status.value,
+    }
+
+
+def _moment(moment: datetime.datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,49 @@
+"""Earlier applies, for a terminal."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Iterator
+
+from reconciler import model
+from reconciler.report import words
+
+
+def text(records: Iterable[model.Record], *, verbose: bool) -> str:
+    """Return a paragraph for each apply, the newest first; with its steps where they are wanted."""
+    paragraphs = ["\n".join(_lines(record, verbose=verbose)) for record in records]
+    return "\n\n".join(paragraphs or ["Nothing has been applied yet."]) + "\n"
+
+
+def _lines(record: model.Record, *, verbose: bool) -> Iterator[str]:
+    attempt, target = record.attempt, record.attempt.target
+    environment = f", environment {attempt.environment}" if attempt.environment else ""
+    yield words.printable(
+        f"#{record.number}  {words.moment(attempt.started_at, 'UTC')}  {attempt.command} by {_who(attempt)}"
+    )
+    yield words.printable(
+        f"    {target.prefix}* in namespace {target.namespace} on {target.address}{environment}, {attempt.digest}"
+    )
+    yield f"    {words.printable(_result(record))}"
+    if verbose:
+        for step in record.steps:
+            detail = f": {step.detail}" if step.detail else ""
+            yield words.printable(f"      {model.Verb[step.verb.upper()].value} {step.id} {step.status}{detail}")
+
+
+def _who(attempt: model.Attempt) -> str:
+    run = f", run {attempt.run}" if attempt.run else ""
+    commit = f", commit {attempt.commit[:12]}" if attempt.commit else ""
+    return f"{attempt.who}{run}{commit}"
+
+
+def _result(record: model.Record) -> str:
+    """Return what it came to: how many of which verb, and what did not succeed."""
+    if record.ended_at is None:
+        return "not ended: it runs, or was killed"
+    done = collections.Counter(step.verb for step in record.steps if step.status == model.Status.DONE.value)
+    left = collections.Counter(step.status for step in record.steps if step.status != model.Status.DONE.value)
+    counts = [f"{count} to {verb} done" for verb, count in done.items()] + [
+        f"{n} {status}" for status, n in left.items()
+    ]
+    return "; ".join([", ".join(counts) or "no step", *([record.error] if record.error else [])])

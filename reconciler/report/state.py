@@ -1,0 +1,108 @@
+"""How each schedule is: its state, its runs, and whether it drifts, for a terminal."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+from collections.abc import Iterator
+
+from reconciler import model
+from reconciler.report import forecast, words
+
+
+def text(plan: model.Plan, now: datetime.datetime) -> str:
+    """Return a paragraph for each schedule, and a line that counts them."""
+    changes = sorted(plan.changes, key=lambda change: change.id)
+    paragraphs = ["\n".join(_lines(change, now)) for change in changes]
+    return "\n\n".join([words.printable(words.target(plan)), *paragraphs, _counts(plan)]) + "\n"
+
+
+def _lines(change: model.Change, now: datetime.datetime) -> Iterator[str]:
+    charter = f"  {words.printable(change.charter)}" if change.charter else ""
+    place = f"  {words.printable(str(change.place))}" if change.place else ""
+    yield f"  {words.printable(change.id)}{charter}{place}"
+    for label, value in _rows(change, now):
+        yield f"      {label:<7}  {value}"
+
+
+def _rows(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, str]]:
+    live = change.live
+    yield "state", _state(change, now)
+    if live is None:
+        yield "drift", "yes: it is to be created"
+        return
+    zone = forecast.known_zone(live.schedule.timing.timezone)
+    if live.schedule.note:
+        yield "note", words.value(live.schedule.note)
+    yield "last", _last(live.activity, zone, now)
+    if not live.schedule.paused:
+        yield "next", _next(live.activity, zone, now)
+    if live.activity.running:
+        yield "running", ", ".join(map(words.printable, live.activity.running))
+    if live.activity.recent:
+        yield "recent", _recent(live.activity)
+    lost = _lost(live.activity)
+    if lost:
+        yield "lost", lost
+    yield "drift", _drift(change)
+
+
+def _state(change: model.Change, now: datetime.datetime) -> str:
+    word = change.state.value
+    if change.live is None or change.live.pause is None:
+        return word
+    zone = forecast.known_zone(change.live.schedule.timing.timezone)
+    said = words.paused_by(change.live.pause, zone, now)
+    return f"{word} {said}" if said else word
+
+
+def _last(activity: model.Activity, zone: str, now: datetime.datetime) -> str:
+    if not activity.recent or activity.recent[-1].started_at is None:
+        return "never"
+    run = activity.recent[-1]
+    started = run.started_at or now
+    return f"{words.moment(started, zone)} ({words.ago(started, now)}), {run.status.value}"
+
+
+def _next(activity: model.Activity, zone: str, now: datetime.datetime) -> str:
+    if not activity.next_times:
+        return "never"
+    soonest = activity.next_times[0]
+    return f"{words.moment(soonest, zone)} ({words.distance(soonest, now)})"
+
+
+def _recent(activity: model.Activity) -> str:
+    """Return the results of the recent runs, the newest last, those in a row counted: `2 completed, 1 failed`."""
+    groups: list[list[model.RunStatus]] = []
+    for run in activity.recent:
+        if groups and groups[-1][0] is run.status:
+            groups[-1].append(run.status)
+        else:
+            groups.append([run.status])
+    return ", then ".join(f"{len(group)} {group[0].value}" for group in groups)
+
+
+def _lost(activity: model.Activity) -> str:
+    """Return how many firings came to nothing, and why."""
+    counts = (
+        (activity.missed, "missed: late by more than the catch-up window"),
+        (activity.skipped, "skipped: the run before still ran"),
+        (activity.dropped, "dropped: the buffer was full"),
+    )
+    return "; ".join(f"{count} {why}" for count, why in counts if count)
+
+
+def _drift(change: model.Change) -> str:
+    if change.charter is None:
+        return f"{'no' if change.verb is model.Verb.KEEP else 'yes'}: {change.reason.value}"
+    if change.verb is model.Verb.KEEP:
+        return "no"
+    return f"yes: {', '.join(words.printable(field.path) for field in change.fields)}"
+
+
+def _counts(plan: model.Plan) -> str:
+    states = collections.Counter(change.state for change in plan.changes)
+    total = f"{len(plan.changes)} schedule{'s'[: len(plan.changes) != 1]}"
+    said = ", ".join(f"{states[state]} {state.value}" for state in model.State if states[state])
+    drifting = "1 differs" if len(plan.steps) == 1 else f"{len(plan.steps)} differ"
+    return f"{total}{': ' if said else ''}{said}; {drifting} from the spec."

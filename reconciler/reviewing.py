@@ -1,0 +1,101 @@
+"""Is what would be applied what was reviewed? If not: what changed, since when, and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from reconciler import diffing, errors, model, redacting
+
+_SHOWN = 3  # reasons in the message; one is enough to plan again
+
+
+def check_digest(expected: str, plan: model.Plan) -> None:
+    """Raise `errors.StaleError` unless the plan has the digest that was reviewed; an empty one is none."""
+    if expected != plan.digest:
+        was = expected or "no digest at all"
+        raise errors.StaleError(
+            f"the plan is not the one that was reviewed: {was} was expected, and it is {plan.digest}",
+            hint="review the plan above, and apply that one",
+        )
+
+
+def same_choice(reviewed: model.Choice, given: model.Choice) -> model.Choice:
+    """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now."""
+    for field in dataclasses.fields(model.Choice):
+        was, now = getattr(reviewed, field.name), getattr(given, field.name)
+        if now and now != was and field.name != "repository":
+            option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {now}")
+            raise errors.StaleError(
+                f"{option} is given, and the plan was made {'without it' if not was else f'with {was}'}",
+                hint="leave it out, or plan again with it",
+            )
+    return reviewed
+
+
+def check(reviewed: model.Plan, now: model.Plan) -> None:
+    """Raise `errors.StaleError` unless the plan of now is the reviewed one, of the same schedules as they were then."""
+    if reviewed.as_of is not None:
+        raise errors.StaleError(
+            "the plan was made from a snapshot, which nothing can be applied to", hint="plan from the server"
+        )
+    if reviewed.target != now.target or reviewed.environment != now.environment:
+        raise errors.StaleError(
+            f"the plan is for {_named(reviewed)}, and this is {_named(now)}",
+            hint="name the same server, namespace, environment, prefix and owner, or plan again",
+        )
+    reasons = list(_reasons(reviewed, now))
+    if not reasons and reviewed.digest != now.digest:
+        reasons = ["it would do something else now"]
+    if reasons:
+        more = f", and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+        raise errors.StaleError(
+            f"the plan is stale: {'; '.join(reasons[:_SHOWN])}{more}", hint="plan again, and review what is new"
+        )
+
+
+def _named(plan: model.Plan) -> str:
+    target = plan.target
+    environment = f", environment {plan.environment}" if plan.environment else ""
+    owner = f", owner {target.owner}" if target.owner else ""
+    return f"{target.prefix}* in namespace {target.namespace} on {target.address}{environment}{owner}"
+
+
+def _reasons(reviewed: model.Plan, now: model.Plan) -> Iterator[str]:
+    before = {change.id: change for change in reviewed.changes}
+    after = {change.id: change for change in now.changes}
+    steps = {change.id for change in (*reviewed.steps, *now.steps)}
+    for schedule_id in sorted(steps):
+        reason = _reason(before.get(schedule_id), after.get(schedule_id))
+        if reason:
+            yield f"{schedule_id} {reason}"
+
+
+def _reason(before: model.Change | None, now: model.Change | None) -> str:
+    """Return how a schedule has moved since the review; empty when it has not."""
+    old, new = before.live if before else None, now.live if now else None
+    if old is None or new is None:
+        return _came_or_went(old, new) or _means_other(before, now)
+    if old.created_at != new.created_at:
+        return f"was deleted and created anew{_since(new)}"
+    if old.token == new.token:
+        return _means_other(before, now)
+    fields = ", ".join(each.path for each in diffing.diff(old.schedule, redacting.schedule(new.schedule)))
+    return f"changed{_since(new)}: {fields or 'nothing that a charter can say'}"
+
+
+def _came_or_went(old: model.Live | None, new: model.Live | None) -> str:
+    if old is None and new is not None:
+        return f"exists by now{_since(new)}"
+    return "is gone" if old is not None else ""
+
+
+def _means_other(before: model.Change | None, now: model.Change | None) -> str:
+    if before is not None and now is not None and (before.verb, before.fields) == (now.verb, now.fields):
+        return ""
+    return "is declared differently by now"
+
+
+def _since(live: model.Live) -> str:
+    at = live.pause.at if live.pause and live.pause.at else live.activity.updated_at
+    return f" on {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""

@@ -1,0 +1,137 @@
+"""The audit of applies in PostgreSQL: an attempt before anything is written, its outcomes once it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from reconciler import errors, model
+from reconciler.store import database, migrating
+
+_BEGIN = """
+INSERT INTO applies (who, run, commit, command, address, namespace, prefix, owner, environment, spec_path, digest,
+    started_at)
+VALUES (%(who)s, %(run)s, %(commit)s, %(command)s, %(address)s, %(namespace)s, %(prefix)s, %(owner)s, %(environment)s,
+    %(spec_path)s, %(digest)s, %(started_at)s)
+RETURNING number
+"""
+_END = """
+UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed)s, error = %(error)s
+WHERE number = %(number)s AND ended_at IS NULL
+"""
+_STEP = "INSERT INTO apply_steps (apply, position, schedule_id, verb, status, detail) VALUES (%s, %s, %s, %s, %s, %s)"
+_LATEST = """
+SELECT applies.*, (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('id', schedule_id, 'verb', verb, 'status', status, 'detail', detail)
+        ORDER BY position), '[]')
+    FROM apply_steps WHERE apply = applies.number
+) AS steps
+FROM applies ORDER BY number DESC LIMIT %s
+"""
+_MANAGED = """
+SELECT managed FROM applies
+WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND owner = %(owner)s AND ended_at IS NOT NULL
+ORDER BY ended_at DESC, number DESC LIMIT 1
+"""
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Audit]:
+    """Bring the database up to date and return its audit; `errors.StoreError` when that fails."""
+    await migrating.migrate(url)
+    yield Audit(url)
+
+
+class Audit:
+    """Keeps who applied what; implements `ports.Audit`.
+
+    Each call has a session of its own, so that one which was lost during a long apply does not lose its end.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def begin(self, attempt: model.Attempt) -> int:
+        """Record that an attempt begins, before anything is written; return its number."""
+        async with database.opened(self._url) as connection:
+            row = await (await connection.execute(_BEGIN, _columns(attempt))).fetchone()
+        assert row is not None  # noqa: S101  # RETURNING gives one row
+        return int(row["number"])
+
+    async def end(self, number: int, steps: Iterable[model.Step], *, managed: int, error: str = "") -> None:
+        """Record how it ended, all of it or nothing; `errors.StoreError` when it never began or has ended."""
+        ending = {"number": number, "now": datetime.datetime.now(datetime.UTC), "managed": managed}
+        async with database.opened(self._url) as connection, connection.transaction():
+            ended = await connection.execute(_END, {**ending, "error": _text(error)})
+            if ended.rowcount != 1:
+                raise errors.StoreError(
+                    f"{database.place(self._url)} has no apply {number} that goes on",
+                    hint="see that nothing else writes to the table applies",
+                )
+            await connection.cursor().executemany(_STEP, [_step(number, *each) for each in enumerate(steps, start=1)])
+
+    async def latest(self, count: int) -> tuple[model.Record, ...]:
+        """Return the latest attempts, the newest first."""
+        async with database.opened(self._url) as connection:
+            found = await (await connection.execute(_LATEST, (max(count, 0),))).fetchall()
+        return tuple(map(_record, found))
+
+    async def managed(self, target: model.Target) -> int:
+        """Return how many managed schedules the last attempt that ended left in the target; 0 when there was none."""
+        where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
+        async with database.opened(self._url) as connection:
+            row = await (await connection.execute(_MANAGED, where)).fetchone()
+        return int(row["managed"]) if row else 0
+
+
+def _columns(attempt: model.Attempt) -> dict[str, Any]:
+    target = attempt.target
+    texts = {
+        "who": attempt.who,
+        "run": attempt.run,
+        "commit": attempt.commit,
+        "command": attempt.command,
+        "address": target.address,
+        "namespace": target.namespace,
+        "prefix": target.prefix,
+        "owner": target.owner,
+        "spec_path": attempt.spec_path,
+        "digest": attempt.digest,
+    }
+    environment = None if attempt.environment is None else _text(attempt.environment)
+    kept = {name: _text(value) for name, value in texts.items()}
+    return {**kept, "environment": environment, "started_at": attempt.started_at}
+
+
+def _step(number: int, position: int, step: model.Step) -> tuple[int | str, ...]:
+    return (number, position, *map(_text, (step.id, step.verb, step.status, step.detail)))
+
+
+def _record(row: dict[str, Any]) -> model.Record:
+    target = model.Target(address=row["address"], namespace=row["namespace"], prefix=row["prefix"], owner=row["owner"])
+    attempt = model.Attempt(
+        command=row["command"],
+        who=row["who"],
+        run=row["run"],
+        commit=row["commit"],
+        started_at=row["started_at"].astimezone(datetime.UTC),
+        target=target,
+        spec_path=row["spec_path"],
+        environment=row["environment"],
+        digest=row["digest"],
+    )
+    return model.Record(
+        number=row["number"],
+        attempt=attempt,
+        ended_at=row["ended_at"].astimezone(datetime.UTC) if row["ended_at"] else None,
+        steps=tuple(model.Step(**step) for step in row["steps"]),
+        managed=row["managed"] or 0,
+        error=row["error"],
+    )
+
+
+def _text(value: str) -> str:
+    """Return a text that the database can keep: without NUL, and without the odd bytes of a file's name."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,134 @@
+"""Connections to PostgreSQL, and its errors in our words: nothing that is raised here holds a password or a URL."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import conninfo, rows
+
+from reconciler import errors
+
+Connection: TypeAlias = psycopg.AsyncConnection[rows.DictRow]
+
+PROGRAM = "reconciler"
+CONNECT_TIMEOUT = 10  # seconds
+_DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within half a minute
+    "connect_timeout": CONNECT_TIMEOUT,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+_PORTS = re.compile(r"(\d+(,\d+)*)?")
+_AWAY = "see that PostgreSQL runs there, and try again"
+_CONNECTING = (  # a phrase in what libpq or the server says of a connection, what it means, and what to do
+    ("connection refused", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
+    ("no such file or directory", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
+    ("resolve host", "no such host", "check the host in the database URL"),
+    ("translate host", "no such host", "check the host in the database URL"),
+    ("timeout", "no answer in time", "check host and port in the database URL, and the network"),
+    ("pg_hba.conf", "", "let this host and user in, or try sslmode=require in the database URL"),
+    ("password", "no password", "check user and password in the database URL; percent-encode special characters"),
+    ("role", "", "check the user in the database URL"),
+    ("does not exist", "", "create the database, or check its name in the database URL"),
+    ("permission denied", "", "grant the role CONNECT on the database, or check the database URL"),
+    ("too many", "", "wait until sessions end, or raise the server's limit"),
+    ("slots", "", "wait until sessions end, or raise the server's limit"),
+    ("certificate", "no TLS connection", "check sslmode and sslrootcert in the database URL"),
+    ("ssl", "no TLS connection", "check sslmode in the database URL"),
+)
+_STATES = {  # an SQLSTATE or its class, and what to do
+    "42501": "grant the role what it lacks, or connect as the tables' owner",
+    "25006": "name a server in the database URL that takes writes",
+    "55P03": "somebody else is at it: try again",
+    "57P": _AWAY,
+    "08": _AWAY,
+    "53": "see that the server has room, and try again",
+}
+
+
+async def connect(url: str, *, name: str = PROGRAM) -> Connection:
+    """Connect and return the session, in autocommit; `name` is its application_name.
+
+    Raises `errors.StoreError` for a URL that cannot be read and for a server that cannot be reached or refuses.
+    """
+    given = _parsed(url)
+    parameters = {**_DEFAULTS, **given, "application_name": name, "client_encoding": "utf8"}
+    try:
+        return await psycopg.AsyncConnection.connect(
+            **parameters,
+            autocommit=True,
+            row_factory=rows.dict_row,
+            prepare_threshold=None,  # poolers lose prepared statements
+        )
+    except (psycopg.Error, OSError, ValueError) as error:
+        raise _connect_error(str(error), _place(given)) from None
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Connection]:
+    """Connect for a while; what fails meanwhile is an `errors.StoreError`."""
+    connection = await connect(url)
+    try:
+        with translated(place(url)):
+            yield connection
+    finally:
+        await connection.close()
+
+
+@contextlib.contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn what psycopg raises into `errors.StoreError`, whose message begins with `what`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        state = error.sqlstate or "08"
+        said = error.diag.message_primary or "the connection was lost"
+        found = [hint for known, hint in _STATES.items() if state.startswith(known)]
+        hint = found[0] if found else "see the server's log"
+        raise errors.StoreError(f"{what} failed: {said}", hint=hint) from None
+
+
+def place(url: str) -> str:
+    """Return what may be said of a URL: `database app at localhost:5432`."""
+    return _place(_parsed(url))
+
+
+def _place(given: dict[str, Any]) -> str:
+    database = f"database {given['dbname']}" if given.get("dbname") else "the default database"
+    host = given.get("host") or given.get("hostaddr") or "the default host"
+    return f"{database} at {host}" + (f":{given['port']}" if given.get("port") else "")
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    """Return the parameters of a URL, or of libpq's `key=value` words.
+
+    An unescaped `@`, `/` or `:` in a password moves a part of it into the host, port or database, so that such a URL
+    is refused before anything of it is shown.
+    """
+    try:
+        given: dict[str, Any] = conninfo.conninfo_to_dict(url)
+    except (psycopg.Error, ValueError):  # its words quote the URL
+        given = {}
+    moved = "@" in str(given.get("host", ""))[1:] or "@" in str(given.get("dbname", ""))
+    if not given or moved or not _PORTS.fullmatch(str(given.get("port", ""))):
+        raise errors.StoreError(
+            "the database URL cannot be read",
+            hint="write postgresql://user:password@host:5432/database; percent-encode special characters, as %40 for @",
+        )
+    return given
+
+
+def _connect_error(text: str, where: str) -> errors.StoreError:
+    """Return the sentence that a refusal calls for; only the server's own words are repeated."""
+    _, _, told = text.partition("FATAL:")
+    words = told.strip().partition("\n")[0]
+    for phrase, meaning, hint in _CONNECTING:
+        if phrase in (words or text).lower():
+            said = words or meaning or "no connection"
+            return errors.StoreError(f"cannot connect to {where} ({said})", hint=hint)
+    return errors.StoreError(f"cannot connect to {where} ({words or 'no connection'})", hint=_AWAY)

@@ -1,0 +1,94 @@
+"""What a schedule has done: the info of a Describe, and the results of its runs."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+
+import google.protobuf.message
+from temporalio.api.common.v1 import message_pb2 as common_pb2
+from temporalio.api.enums.v1 import workflow_pb2 as enums_pb2
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
+from temporalio.service import WorkflowService
+
+from reconciler import model
+from reconciler.temporal import calls
+
+_PREFIX = "WORKFLOW_EXECUTION_STATUS_"
+_STATUSES = {
+    enums_pb2.WorkflowExecutionStatus.Value(f"{_PREFIX}{status.name}"): status
+    for status in model.RunStatus
+    if status is not model.RunStatus.UNKNOWN
+}
+_FIRST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+_OPEN = {model.RunStatus.RUNNING, model.RunStatus.UNKNOWN}
+_INEXACT = {*_OPEN, model.RunStatus.FAILED}  # V2 says failed of whatever did not complete
+
+
+def read(info: schedule_pb2.ScheduleInfo) -> model.Activity:
+    """Return what a Describe says of the firings; V2 lists the runs that are under way before those that have ended."""
+    recent = sorted(map(_run, info.recent_actions), key=lambda run: run.started_at or run.due_at or _FIRST)
+    return model.Activity(
+        updated_at=moment(info, "update_time"),
+        taken=info.action_count,
+        missed=info.missed_catchup_window,
+        skipped=info.overlap_skipped,
+        dropped=info.buffer_dropped,
+        buffered=info.buffer_size,
+        running=tuple(each.workflow_id for each in info.running_workflows),
+        recent=tuple(recent),
+        next_times=tuple(each.ToDatetime(tzinfo=datetime.UTC) for each in info.future_action_times),
+    )
+
+
+def moment(message: google.protobuf.message.Message, field: str) -> datetime.datetime | None:
+    """Return a timestamp of a message; None for one that is not set, which some servers send as the year 1 or 1970."""
+    stamp = getattr(message, field)
+    if not message.HasField(field) or stamp.seconds <= 0:
+        return None
+    found: datetime.datetime = stamp.ToDatetime(tzinfo=datetime.UTC)
+    return found
+
+
+def _run(result: schedule_pb2.ScheduleActionResult) -> model.Run:
+    started = result.start_workflow_result
+    return model.Run(
+        workflow_id=started.workflow_id,
+        run_id=started.run_id,
+        due_at=moment(result, "schedule_time"),
+        started_at=moment(result, "actual_time"),
+        status=_STATUSES.get(result.start_workflow_status, model.RunStatus.UNKNOWN),
+    )
+
+
+class Results:
+    """Asks for the results of runs that a schedule does not watch to their end."""
+
+    def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
+        self._service = service
+        self._calls = calls_
+
+    async def read(self, activity: model.Activity) -> model.Activity:
+        """Return the activity with the results that its runs have by now."""
+        recent = tuple(await asyncio.gather(*map(self._settled, activity.recent)))
+        ended = {run.workflow_id for run in recent if run.status not in _OPEN}
+        running = [each for each in activity.running if each not in ended]
+        running += [run.workflow_id for run in recent if run.status is model.RunStatus.RUNNING]
+        return dataclasses.replace(activity, recent=recent, running=tuple(dict.fromkeys(running)))
+
+    async def _settled(self, run: model.Run) -> model.Run:
+        if run.status not in _INEXACT:
+            return run
+        request = rpc_pb2.DescribeWorkflowExecutionRequest(
+            namespace=self._calls.namespace,
+            execution=common_pb2.WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id),
+        )
+        try:
+            answer = await self._calls.read(self._service.describe_workflow_execution, request)
+        except calls.NotFoundError:  # over, and out of the namespace's retention
+            failed = run.status is model.RunStatus.FAILED
+            return run if failed else dataclasses.replace(run, status=model.RunStatus.UNKNOWN)
+        status = _STATUSES.get(answer.workflow_execution_info.status, model.RunStatus.UNKNOWN)
+        return dataclasses.replace(run, status=status)

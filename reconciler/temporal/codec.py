@@ -1,0 +1,188 @@
+"""Encrypted payloads, by way of a remote codec server: the protocol of Temporal's own command line and web UI.
+
+Input, memo, summary and details of the workflow pass through it; search attributes never do, nor this tool's own marks
+in the memo, which must be readable without it. The only home of httpx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import google.protobuf.json_format
+import httpx
+from temporalio.api.common.v1 import message_pb2 as common_pb2
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+
+from reconciler import errors, model, settings
+from reconciler.temporal import payloads
+
+TIMEOUT = 10.0  # seconds, for one request
+BATCH = 200  # payloads of one request
+
+_TEXTS: tuple[Literal["summary", "details"], ...] = ("summary", "details")
+_Slot = tuple[str, str | int]
+
+
+class Codec(Protocol):
+    """Makes the payloads of schedules readable, and what is written unreadable again."""
+
+    async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
+        """Return the schedules with their payloads decoded; the ones given stay as they are."""
+        ...
+
+    async def encode(
+        self, edited: schedule_pb2.Schedule, *, readable: schedule_pb2.Schedule, stored: schedule_pb2.Schedule
+    ) -> schedule_pb2.Schedule:
+        """Return the edited schedule with its payloads encoded.
+
+        One that is still as in `readable` stays byte for byte as it is `stored`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Plain:
+    """No codec: payloads are what they are."""
+
+    async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
+        return list(map(_copied, protos))
+
+    async def encode(
+        self, edited: schedule_pb2.Schedule, *, readable: schedule_pb2.Schedule, stored: schedule_pb2.Schedule
+    ) -> schedule_pb2.Schedule:
+        del readable, stored
+        return edited
+
+    async def close(self) -> None:
+        return
+
+
+class Remote:
+    """A codec server: POST `{endpoint}/decode` and `{endpoint}/encode` with a list of payloads as JSON."""
+
+    def __init__(self, codec: settings.Codec, namespace: str) -> None:
+        self._endpoint = codec.endpoint.replace("{namespace}", namespace).rstrip("/")
+        self._shown = _without_credentials(self._endpoint)
+        headers = {"X-Namespace": namespace, **dict(codec.headers)}
+        headers |= {"Authorization": codec.auth} if codec.auth else {}
+        if not all(each.isascii() and each.isprintable() for pair in headers.items() for each in pair):
+            raise errors.UsageError(
+                "a header for the codec server has characters that no header can have",
+                hint="check --codec-auth and --codec-header",
+            )
+        self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
+
+    async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
+        decoded = [_copied(proto) for proto in protos]
+        await self._replace("decode", [each for proto in decoded for each in _slots(proto).values() if _is_coded(each)])
+        return decoded
+
+    async def encode(
+        self, edited: schedule_pb2.Schedule, *, readable: schedule_pb2.Schedule, stored: schedule_pb2.Schedule
+    ) -> schedule_pb2.Schedule:
+        encoded = _copied(edited)
+        known, kept = _slots(readable), _slots(stored)
+        changed = []
+        for slot, payload in _slots(encoded).items():
+            if slot in kept and known.get(slot) == payload:
+                payload.CopyFrom(kept[slot])
+            else:
+                changed.append(payload)
+        await self._replace("encode", changed)
+        return encoded
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _replace(self, step: Literal["decode", "encode"], found: Sequence[common_pb2.Payload]) -> None:
+        """Replace each payload by what the codec server makes of it."""
+        for start in range(0, len(found), BATCH):
+            batch = found[start : start + BATCH]
+            answers = await self._ask(step, batch)
+            for payload, answer in zip(batch, answers, strict=True):
+                payload.CopyFrom(answer)
+
+    async def _ask(self, step: str, batch: Sequence[common_pb2.Payload]) -> Sequence[common_pb2.Payload]:
+        body = google.protobuf.json_format.MessageToJson(common_pb2.Payloads(payloads=batch), indent=None)
+        try:
+            response = await self._client.post(
+                f"{self._endpoint}/{step}", content=body, headers={"Content-Type": "application/json"}
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            said = str(error) or type(error).__name__
+            raise errors.CodecError(
+                f"the codec server at {self._shown} does not answer ({said})", hint="check --codec-endpoint"
+            ) from error
+        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise errors.CodecError(
+                f"the codec server at {self._shown} refused the credentials ({response.status_code})",
+                hint="check --codec-auth and --codec-header",
+            )
+        if response.status_code != httpx.codes.OK:
+            raise errors.CodecError(
+                f"the codec server at {self._shown} answered {response.status_code} to {step}",
+                hint="see its log, and whether it knows this namespace's keys",
+            )
+        return self._read(response.text, len(batch))
+
+    def _read(self, text: str, count: int) -> Sequence[common_pb2.Payload]:
+        try:
+            answers = google.protobuf.json_format.Parse(text, common_pb2.Payloads()).payloads
+        except google.protobuf.json_format.ParseError as error:
+            raise self._wrong("something that is no list of payloads") from error
+        if len(answers) != count:
+            raise self._wrong(f"{len(answers)} payloads for {count}")
+        return answers
+
+    def _wrong(self, what: str) -> errors.CodecError:
+        return errors.CodecError(
+            f"the codec server at {self._shown} answered with {what}",
+            hint="see that --codec-endpoint is a codec server",
+        )
+
+
+def connect(codec: settings.Codec | None, namespace: str) -> Codec:
+    """Return the codec of the settings; `errors.UsageError` when its address is none."""
+    if codec is None:
+        return Plain()
+    if not codec.endpoint.startswith(("http://", "https://")):
+        raise errors.UsageError(
+            f"--codec-endpoint {_without_credentials(codec.endpoint)!r} is no address of a web server",
+            hint="write http://host:port or https://host/path",
+        )
+    return Remote(codec, namespace)
+
+
+def _copied(proto: schedule_pb2.Schedule) -> schedule_pb2.Schedule:
+    copied = schedule_pb2.Schedule()
+    copied.CopyFrom(proto)
+    return copied
+
+
+def _slots(proto: schedule_pb2.Schedule) -> Mapping[_Slot, common_pb2.Payload]:
+    """Return the payloads that a codec may have made, each under the place where it stands."""
+    start = proto.action.start_workflow
+    found: dict[_Slot, common_pb2.Payload] = {}
+    for number, payload in enumerate(start.input.payloads):
+        found["input", number] = payload
+    for name in sorted(start.memo.fields):
+        if not name.startswith(model.MEMO_PREFIX):
+            found["memo", name] = start.memo.fields[name]
+    for text in _TEXTS:
+        if start.user_metadata.HasField(text):
+            found["text", text] = getattr(start.user_metadata, text)
+    return found
+
+
+def _is_coded(payload: common_pb2.Payload) -> bool:
+    return payload.metadata.get("encoding", b"").decode(errors="replace") not in payloads.STANDARD
+
+
+def _without_credentials(address: str) -> str:
+    head, scheme, rest = address.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{head}{scheme}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"

@@ -1,0 +1,124 @@
+"""What to connect to, in the order that Temporal's own tools have: flag, environment, profile."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import temporalio.envconfig
+import temporalio.service
+
+from reconciler import errors, settings
+
+DEFAULT_ADDRESS = "localhost:7233"
+DEFAULT_NAMESPACE = "default"
+
+
+def client(connection: settings.Connection) -> dict[str, Any]:
+    """Return the arguments of Client.connect: profile and environment first, flags over them."""
+    try:
+        config: dict[str, Any] = dict(_profile(connection).to_client_connect_config())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise _bad_config(error) from error
+    config.setdefault("target_host", DEFAULT_ADDRESS)
+    config.setdefault("namespace", DEFAULT_NAMESPACE)
+    if connection.address:
+        config["target_host"] = connection.address
+    if connection.namespace:
+        config["namespace"] = connection.namespace
+    if connection.api_key:
+        config["api_key"] = connection.api_key
+        config.setdefault("tls", True)
+    if connection.grpc_meta:
+        config["rpc_metadata"] = {**config.get("rpc_metadata", {}), **dict(connection.grpc_meta)}
+    config["tls"] = _tls(connection.tls, config.get("tls", False))
+    return config
+
+
+def _bad_config(error: Exception) -> errors.UsageError:
+    said = str(error).partition("\n")[0]  # what follows quotes the file, keys and all
+    return errors.UsageError(
+        f"the Temporal client configuration cannot be used: {said}",
+        hint="check --profile, --config-file and the TEMPORAL_ variables",
+    )
+
+
+def codec(connection: settings.Connection) -> settings.Codec | None:
+    """Return the codec's settings, in the same order; as in Temporal's tools, auth alone asks for no codec."""
+    profile = _codec_of_profile(connection)
+    environ = {} if connection.disable_config_env else settings.without_empty(connection.environ)
+    endpoint = connection.codec_endpoint or environ.get("TEMPORAL_CODEC_ENDPOINT") or profile.get("endpoint")
+    if not endpoint:
+        return None
+    auth = connection.codec_auth or environ.get("TEMPORAL_CODEC_AUTH") or profile.get("auth")
+    return settings.Codec(endpoint=endpoint, auth=auth, headers=connection.codec_header)
+
+
+def _codec_of_profile(connection: settings.Connection) -> Mapping[str, str]:
+    """Return the profile's `codec` table, which the SDK passes over."""
+    environ = settings.without_empty(connection.environ)
+    path = pathlib.Path(connection.config_file or environ.get("TEMPORAL_CONFIG_FILE") or _default_config_file(environ))
+    if connection.disable_config_file or not path.is_file():
+        return {}
+    try:
+        profiles = tomllib.loads(path.read_text(encoding="utf-8")).get("profile", {})
+    except (OSError, ValueError) as error:
+        raise _bad_config(error) from error
+    found = profiles.get(connection.profile or environ.get("TEMPORAL_PROFILE") or "default", {}).get("codec", {})
+    return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def _default_config_file(environ: Mapping[str, str]) -> pathlib.Path:
+    """Return where Temporal's tools keep their profiles: Go's os.UserConfigDir, then temporalio/temporal.toml."""
+    home = pathlib.Path.home()
+    if sys.platform == "darwin":
+        folder = home / "Library" / "Application Support"
+    else:
+        folder = pathlib.Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return folder / "temporalio" / "temporal.toml"
+
+
+def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConfigProfile:
+    named = connection.config_file or settings.without_empty(connection.environ).get("TEMPORAL_CONFIG_FILE")
+    if named and not connection.disable_config_file and not pathlib.Path(named).exists():
+        raise errors.UsageError(f"the configuration file {named} does not exist", hint="check --config-file")
+    if connection.disable_config_file and connection.disable_config_env:  # the SDK refuses to load from nowhere
+        return temporalio.envconfig.ClientConfigProfile()
+    return temporalio.envconfig.ClientConfigProfile.load(
+        connection.profile,
+        config_source=connection.config_file,
+        disable_file=connection.disable_config_file,
+        disable_env=connection.disable_config_env,
+        override_env_vars=settings.without_empty(connection.environ),
+    )
+
+
+def _tls(flags: settings.Tls, configured: bool | temporalio.service.TLSConfig) -> Any:
+    if flags.enabled is False:
+        return False
+    own: dict[str, Any] = {
+        "domain": flags.server_name,
+        "server_root_ca_cert": _data("--tls-ca", flags.ca_path, flags.ca_data),
+        "client_cert": _data("--tls-cert", flags.cert_path, flags.cert_data),
+        "client_private_key": _data("--tls-key", flags.key_path, flags.key_data),
+    }
+    given = {name: value for name, value in own.items() if value is not None}
+    if not given:
+        return configured or bool(flags.enabled)
+    base = configured if isinstance(configured, temporalio.service.TLSConfig) else temporalio.service.TLSConfig()
+    return dataclasses.replace(base, **given)
+
+
+def _data(flag: str, path: pathlib.Path | None, data: str | None) -> bytes | None:
+    if path is not None and data is not None:
+        raise errors.UsageError(f"{flag}-path and {flag}-data are both given", hint="give one of them")
+    if path is None:
+        return None if data is None else data.encode()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.UsageError(f"{flag}-path {path}: {error.strerror}", hint="name a file that can be read") from error

@@ -1,0 +1,175 @@
+"""An apply that is killed at any call, before or after the server has acted: the next one finishes its work.
+
+CRASH_POINTS says how many kills; the first are spread over every call boundary of one apply, the others are of random
+applies of which CRASH_SEED says which. The usual run has a few of the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import random
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler import diffing, model, reconciling
+from reconciler.spec import loading
+from reconciler.temporal import connect
+from tests.support import program, proxy, remote
+from tools import devserver
+
+POINTS = int(os.environ.get("CRASH_POINTS") or 16)
+SEED = os.environ.get("CRASH_SEED") or "steady"
+BOUNDARIES = 88  # of the usual apply: two for each of its calls, seen by running it
+CHUNK = 10  # kills to a test
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scenario:
+    """How many charters stay as they are, change, come back, are new, and are removed."""
+
+    kept: int = 1
+    changed: int = 2
+    returned: int = 2
+    new: int = 2
+    removed: int = 2
+
+    def spec(self, *groups: str, minute: int = 0) -> str:
+        """Return the spec with the charters of these groups; `minute` is that of the changed ones."""
+        minutes = {"changed": minute}
+        lines = [
+            f"    - {{charter: {group}{number}, cron: '{minutes.get(group, 7)} * * * *', entrypoint: E}}\n"
+            for group in groups
+            for number in range(getattr(self, group))
+        ]
+        return "governance:\n  schedules:\n" + "".join(lines)
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """Return the specs that were applied before."""
+        first = self.spec("kept", "changed", "returned", "removed")
+        return first, self.spec("kept", "changed", "removed")
+
+    @property
+    def wanted(self) -> str:
+        """Return the spec whose apply is killed."""
+        return self.spec("kept", "changed", "returned", "new", minute=30)
+
+
+def scenario(point: int) -> Scenario:
+    """Return the usual scenario for the first kills, random ones for the others."""
+    if point < BOUNDARIES:
+        return Scenario()
+    chance = random.Random(f"{SEED}/{point}")  # noqa: S311
+    removed = chance.randrange(4)
+    counts = {name: chance.randrange(4) for name in ("changed", "returned", "new")}
+    return Scenario(kept=removed + 1, removed=removed, **counts)
+
+
+def boundary(point: int) -> int:
+    """Return at which boundary to kill."""
+    if point >= BOUNDARIES:
+        return random.Random(f"{SEED}/{point}/at").randrange(BOUNDARIES)  # noqa: S311
+    return point * (BOUNDARIES // min(POINTS, BOUNDARIES)) % BOUNDARIES
+
+
+@pytest.fixture
+def before_server(dev_server: devserver.DevServer) -> Iterator[proxy.Proxy]:
+    with proxy.running(dev_server.address) as served:
+        yield served
+
+
+@pytest.mark.parametrize("chunk", range(-(-POINTS // CHUNK)))
+async def test_the_next_apply_finishes_what_a_killed_one_began(
+    reconciler: program.Program, before_server: proxy.Proxy, chunk: int
+) -> None:
+    server = await remote.connected(reconciler.address, reconciler.namespace)
+    killed = 0
+    for point in range(chunk * CHUNK, min((chunk + 1) * CHUNK, POINTS)):
+        case = Case(reconciler, before_server, server, f"p{point}:", scenario(point))
+        await case.prepare()
+        killed += await case.kill(boundary(point))
+        await case.check_half_way()
+        await case.finish()
+    print(f"seed {SEED}, chunk {chunk}: {killed} killed")
+    assert killed > 0
+
+
+class Case:
+    """One apply that is killed, and what becomes of its schedules."""
+
+    def __init__(
+        self, run: program.Program, before: proxy.Proxy, server: connect.Server, prefix: str, what: Scenario
+    ) -> None:
+        self._run = dataclasses.replace(run, address=before.address)
+        self._proxy = before
+        self._server = server
+        self._prefix = prefix
+        self._scenario = what
+        self._plan: model.Plan | None = None
+
+    async def prepare(self) -> None:
+        """Bring the server into the state before."""
+        for text in self._scenario.history:
+            self._run.declare(text)
+            done = await reconciling.apply(await self._planned(), self._server.schedules, lambda _: None)
+            assert all(outcome.status is model.Status.DONE for outcome in done.outcomes)
+        self._run.declare(self._scenario.wanted)
+        self._plan = await self._planned()
+        for step in self._plan.steps:
+            self._proxy.written[step.id] = 0
+
+    async def _planned(self) -> model.Plan:
+        """Return the plan of the spec as it is now; schedules that the listing does not show yet are waited for."""
+        text = (self._run.folder / program.SPEC).read_text(encoding="utf-8")
+        declaration = loading.parse(text, str(program.SPEC), model.Choice(prefix=self._prefix))
+        target = self._server.target(self._prefix)
+        known = {change.id for change in self._plan.changes} if self._plan else set()
+        await remote.until(lambda: self._lists(known))
+        return await reconciling.plan(declaration, self._server.schedules, target)
+
+    async def _lists(self, known: set[str]) -> bool:
+        return known <= await self._server.schedules.ids()
+
+    async def kill(self, at: int) -> bool:
+        """Apply, and kill the program at a boundary; tell whether it came so far."""
+        process = self._run.start("apply", "--yes", "--prefix", self._prefix)
+        self._proxy.restart(lambda number, _: process.send_signal(signal.SIGKILL) if number == at else None)
+        await asyncio.to_thread(process.communicate, timeout=program.TIMEOUT)
+        await asyncio.to_thread(self._proxy.settled)
+        self._proxy.restart(lambda _, __: None)
+        return process.returncode == -signal.SIGKILL
+
+    async def check_half_way(self) -> None:
+        """See that every schedule is as before or as wanted, and that none is paused before all else is done."""
+        assert self._plan is not None
+        found = await self._server.schedules.describe_all(step.id for step in self._plan.steps)
+        done = {step.id: _is_done(step, found.get(step.id)) for step in self._plan.steps}
+        pauses = {step.id for step in self._plan.steps if step.verb is model.Verb.PAUSE}
+        if any(done[id_] for id_ in pauses):
+            assert all(done[id_] for id_ in done.keys() - pauses)
+
+    async def finish(self) -> None:
+        """Apply again: everything is as wanted, and no schedule was written twice."""
+        assert self._plan is not None
+        await self._server.lock(self._prefix).free()
+        wanted = {step.id for step in self._plan.steps}
+        done = await asyncio.to_thread(self._run.run, "apply", "--yes", "--prefix", self._prefix)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (await self._planned()).steps == ()
+        assert {id_: self._proxy.written[id_] for id_ in wanted} == dict.fromkeys(wanted, 1)
+        for id_ in await self._server.schedules.describe_all(change.id for change in self._plan.changes):
+            await self._server.schedules.delete(id_)
+
+
+def _is_done(step: model.Change, live: model.Live | None) -> bool:
+    """Tell whether a step is done; AssertionError when it is neither that nor as it was before."""
+    if live is not None and not diffing.diff(live.schedule, step.after):
+        return True
+    before = step.live
+    assert (live is None) == (before is None)
+    assert live is None or before is None or not diffing.diff(live.schedule, before.schedule)
+    return False

@@ -1,0 +1,127 @@
+"""With a database: its lock, and the record of who applied what."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import psycopg
+import pytest
+
+from reconciler import published
+from tests.support import program
+
+SPEC = """\
+governance:
+  schedules:
+    - {charter: ALPHA, cron: "0 * * * *", entrypoint: ALPHA, input: {api_key: sk-hunter2}}
+    - {charter: BETA, cron: "15 * * * *", entrypoint: BETA}
+    - {charter: GAMMA, cron: "30 * * * *", entrypoint: GAMMA}
+"""
+JOB = {
+    "GITHUB_RUN_ID": "777",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_ACTOR": "octocat",
+    "GITHUB_SHA": "0123456789abcdef0123456789abcdef01234567",
+    "GITHUB_REPOSITORY": "acme/work",
+}
+
+
+@pytest.fixture
+def declared(reconciler: program.Program) -> program.Program:
+    reconciler.declare(SPEC)
+    return reconciler
+
+
+def test_an_apply_is_recorded_with_who_when_commit_digest_and_outcomes(
+    declared: program.Program, database_url: str
+) -> None:
+    digest = json.loads(declared.run("plan", "--format", "json", **JOB).stdout)["digest"]
+    assert declared.run("apply", "--yes", DATABASE_URL=database_url, **JOB).returncode == 0
+    document = json.loads(declared.run("history", "--format", "json", DATABASE_URL=database_url).stdout)
+    assert list(published.violations("history", document)) == []
+    (record,) = document["records"]
+    assert (record["who"], record["run"], record["commit"]) == ("octocat", "777/2", JOB["GITHUB_SHA"])
+    assert (record["digest"], record["managed"], record["error"]) == (digest, 3, None)
+    assert record["started_at"] <= record["ended_at"]
+    assert [(step["id"], step["verb"], step["status"]) for step in record["steps"]] == [
+        ("governance:alpha", "create", "done"),
+        ("governance:beta", "create", "done"),
+        ("governance:gamma", "create", "done"),
+    ]
+    assert "hunter2" not in json.dumps(document)
+
+
+def test_the_history_reads_well_newest_first(declared: program.Program, database_url: str) -> None:
+    assert declared.run("apply", "--yes", DATABASE_URL=database_url, **JOB).returncode == 0
+    declared.declare(SPEC.replace("15 *", "20 *"))
+    assert declared.run("apply", "--yes", "--owner", "acme/work", "--database-url", database_url).returncode == 0
+    shown = declared.run("history", "--verbose", "--database-url", database_url).stdout
+    second, first = shown.split("\n\n")
+    assert re.match(r"#2  \w{3} \d\d \w{3} \d{4} \d\d:\d\d(:\d\d)? UTC  apply by \S+@\S+\n", second)
+    assert "    1 to update done\n      ~ governance:beta done" in second
+    assert "apply by octocat, run 777/2, commit 0123456789ab\n" in first
+    assert "    3 to create done\n" in first
+    assert declared.run("history", "--count", "1", "--database-url", database_url).stdout.startswith("#2")
+
+
+def test_an_apply_with_nothing_to_do_is_not_recorded(declared: program.Program, database_url: str) -> None:
+    for _ in range(2):
+        assert declared.run("apply", "--yes", DATABASE_URL=database_url).returncode == 0
+    records = json.loads(declared.run("history", "--format", "json", DATABASE_URL=database_url).stdout)["records"]
+    assert [record["number"] for record in records] == [1]
+
+
+def test_a_namespace_that_lost_everything_is_refused_until_it_is_meant(
+    declared: program.Program, database_url: str
+) -> None:
+    assert declared.run("apply", "--yes", DATABASE_URL=database_url).returncode == 0
+    with psycopg.connect(database_url) as connection:  # as if the last apply had gone to this namespace
+        connection.execute("UPDATE applies SET namespace = 'default'")
+    elsewhere = ("apply", "--yes", "--namespace", "default", "--prefix", "governance:")
+    refused = declared.run(*elsewhere, DATABASE_URL=database_url)
+    assert refused.returncode == 4
+    assert "where the last apply left 3" in refused.stderr
+    assert "--allow-empty-namespace" in refused.stderr
+    assert "3 to create" in refused.stdout  # the plan is shown first
+    assert declared.run("plan", "--namespace", "default", "--detailed-exitcode").returncode == 2
+
+
+def test_the_database_is_the_lock_where_there_is_one(declared: program.Program, database_url: str) -> None:
+    """An earlier sync program takes the same lock by the same words."""
+    with psycopg.connect(database_url, application_name="governance-sync", autocommit=True) as held:
+        taken = held.execute("SELECT pg_try_advisory_lock(hashtext('governance_sync'))").fetchone()
+        assert taken == (True,)
+        busy = declared.run("apply", "--yes", DATABASE_URL=database_url)
+        assert (busy.returncode, "governance-sync" in busy.stderr) == (6, True)
+        shown = declared.run("lock", "show", DATABASE_URL=database_url, TEMPORAL_ADDRESS="127.0.0.1:1")
+        assert (shown.returncode, "is held by" in shown.stdout) == (0, True)
+        assert declared.run("apply", "--yes", "--lock", "temporal", DATABASE_URL=database_url).returncode == 0
+        freed = declared.run("lock", "release", "--yes", DATABASE_URL=database_url)
+        assert (freed.returncode, "Taken away from " in freed.stdout) == (0, True)
+    assert declared.run("apply", "--yes", DATABASE_URL=database_url).returncode == 0
+
+
+def test_a_database_that_is_away_is_an_error_before_anything_is_written(declared: program.Program) -> None:
+    url = "postgresql://app:sk-hunter2@127.0.0.1:1/app"
+    for options in ([], ["--lock", "temporal"]):
+        done = declared.run("apply", "--yes", *options, DATABASE_URL=url)
+        assert (done.returncode, "127.0.0.1:1" in done.stderr, "hunter2" in done.stderr) == (1, True, False)
+    assert declared.run("plan", "--detailed-exitcode").returncode == 2
+    assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
+
+
+def test_the_tables_are_made_when_they_are_needed_or_by_hand(declared: program.Program, database_url: str) -> None:
+    assert "0001_audit  pending\n" in declared.run("db", "status", DATABASE_URL=database_url).stdout
+    assert "0001_audit applied\n" in declared.run("db", "migrate", DATABASE_URL=database_url).stdout
+    assert declared.run("db", "migrate", DATABASE_URL=database_url).stdout == "The database is up to date.\n"
+    assert re.search(
+        r"0001_audit  applied \d{4}-\d\d-\d\d", declared.run("db", "status", DATABASE_URL=database_url).stdout
+    )
+    assert declared.run("history", DATABASE_URL=database_url).stdout == "Nothing has been applied yet.\n"
+
+
+@pytest.mark.parametrize("command", [["history"], ["db", "migrate"], ["db", "status"]])
+def test_what_needs_a_database_says_so(declared: program.Program, command: list[str]) -> None:
+    done = declared.run(*command)
+    assert (done.returncode, "DATABASE_URL" in done.stderr) == (64, True)

@@ -1,0 +1,142 @@
+"""One writer at a time: who is kept out, what is said, and how a lock is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from reconciler import model
+from tests.support import fake_temporal, program, remote
+
+SPEC = """\
+governance:
+  schedules:
+    - {charter: COMMUNITY, cron: "0 * * * *", entrypoint: COMMUNITY}
+"""
+NOW = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
+
+
+@pytest.fixture
+def declared(reconciler: program.Program) -> program.Program:
+    reconciler.declare(SPEC)
+    return reconciler
+
+
+def waiting(run: program.Program, *arguments: str) -> subprocess.Popen[str]:
+    """Start an apply that waits for the lock, and return it once it says so."""
+    process = run.start("apply", "--yes", "--lock-timeout", "60s", *arguments)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("Waiting: the schedules are locked by ")
+    return process
+
+
+async def test_a_busy_lock_is_exit_code_6_and_names_holder_run_and_age(declared: program.Program) -> None:
+    server = await remote.connected(declared.address, declared.namespace)
+    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop", run="123/1", since=NOW))
+    for command in (["apply"], ["prune"]):
+        busy = await asyncio.to_thread(declared.run, *command, "--yes")
+        assert (busy.returncode, busy.stdout) == (6, "")
+        assert re.search(r"locked by alice@laptop, run 123/1, for \d+ s\n", busy.stderr)
+        assert "--lock-timeout" in busy.stderr
+    assert (await asyncio.to_thread(declared.run, "plan")).returncode == 0  # reading needs no lock
+    await lease.release()
+    assert (await asyncio.to_thread(declared.run, "apply", "--yes")).returncode == 0
+
+
+async def test_an_apply_waits_for_the_lock_as_long_as_it_is_told(declared: program.Program) -> None:
+    server = await remote.connected(declared.address, declared.namespace)
+    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop"))
+    process = await asyncio.to_thread(waiting, declared)
+    await lease.release()
+    out, err = await asyncio.to_thread(process.communicate, timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "+ governance:community created" in out
+
+
+async def test_another_prefix_is_another_lock(declared: program.Program) -> None:
+    server = await remote.connected(declared.address, declared.namespace)
+    lease = await server.lock("team:").acquire(model.Holder(who="alice@laptop"))
+    assert (await asyncio.to_thread(declared.run, "apply", "--yes")).returncode == 0
+    await lease.release()
+
+
+async def test_without_a_lock_nobody_is_asked(declared: program.Program) -> None:
+    server = await remote.connected(declared.address, declared.namespace)
+    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop"))
+    assert (await asyncio.to_thread(declared.run, "apply", "--yes", "--lock", "none")).returncode == 0
+    await lease.release()
+
+
+async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program) -> None:
+    assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
+    assert declared.run("lock", "release", "--yes").stdout == "Nobody holds the lock of governance:*.\n"
+    server = await remote.connected(declared.address, declared.namespace)
+    lease = await server.lock("governance:", look_every=0.1).acquire(model.Holder(who="alice@laptop", run="9/1"))
+    shown = await asyncio.to_thread(declared.run, "lock", "show")
+    assert re.fullmatch(r"The lock of governance:\* is held by alice@laptop, run 9/1, for \d+ s\.\n", shown.stdout)
+    asked = await asyncio.to_thread(declared.run, "lock", "release")
+    assert (asked.returncode, "pass --yes" in asked.stderr.lower()) == (64, True)
+    freed = await asyncio.to_thread(declared.run, "lock", "release", "--yes", "--prefix", "governance:")
+    assert (freed.returncode, freed.stdout.splitlines()[-1]) == (0, "Taken away from alice@laptop.")
+    await remote.until(lambda: lost(lease.lost))
+    await lease.release()
+    assert declared.run("apply", "--yes").returncode == 0
+
+
+async def lost(why: Callable[[], str]) -> bool:
+    return why() == "the lock was taken away"
+
+
+def test_an_apply_in_a_job_is_named_by_its_actor_and_run(declared: program.Program) -> None:
+    job = {"GITHUB_RUN_ID": "777", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_ACTOR": "octocat"}
+    process = declared.start("apply", "--yes", **job)
+    process.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=60)
+    logged = declared.run("apply", "--yes", "--log-format", "json", **job).stderr.splitlines()
+    taken = next(entry for entry in map(json.loads, logged) if entry["message"] == "lock taken")
+    assert (taken["who"], taken["run"]) == ("octocat", "777/2")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_apply_that_is_interrupted_lets_the_lock_go(declared: program.Program, sent: signal.Signals) -> None:
+    declared.declare(
+        "governance:\n  schedules:\n"
+        + "".join(f"    - {{charter: C{n}, cron: '{n % 60} * * * *', entrypoint: C}}\n" for n in range(300))
+    )
+    process = declared.start("apply", "--yes")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.endswith(" created\n"):
+            break
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (128 + sent, "Interrupted.\n")
+    assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
+
+
+@pytest.fixture
+def faulty(fake: fake_temporal.FakeTemporal, declared: program.Program) -> program.Program:
+    """The program, on the fake."""
+    return program.Program(folder=declared.folder, address=fake.address)
+
+
+def test_a_lock_that_is_lost_stops_the_writing(fake: fake_temporal.FakeTemporal, faulty: program.Program) -> None:
+    """Somebody takes the lock away after the first of three creates; none is begun after that is seen."""
+    done = faulty.run("apply", "--yes", "--lock-lease", "30s")  # the margin before a lease's end is 30 s: lost at once
+    assert done.returncode == 1
+    assert "SKIPPED: not begun: the lock's lease is about to end" in done.stdout
+    assert fake.calls["CreateSchedule"] == 0
+    assert fake.runs == {}
+
+
+def test_postgres_without_a_database_is_said(declared: program.Program) -> None:
+    done = declared.run("apply", "--yes", "--lock", "postgres")
+    assert (done.returncode, "DATABASE_URL" in done.stderr) == (64, True)

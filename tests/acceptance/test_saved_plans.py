@@ -1,0 +1,198 @@
+"""What was reviewed is applied, or nothing is."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import program, remote
+
+SPEC = """\
+governance:
+  schedules:
+    - {charter: COMMUNITY, cron: "0 */6 * * *", entrypoint: COMMUNITY, input: {api_key: sk-hunter2}}
+    - {charter: ENGINEERING, cron: "30 7 * * 1-5", entrypoint: ENGINEERING}
+  environments:
+    staging: {defaults: {timezone: Europe/Berlin}}
+"""
+CHANGED = SPEC.replace("30 7 * * 1-5", "30 8 * * 1-5")
+
+
+@pytest.fixture
+def planned(reconciler: program.Program) -> program.Program:
+    """The program, both charters applied, one of them changed since, and the plan of that saved."""
+    reconciler.declare(SPEC)
+    assert reconciler.run("apply", "--yes").returncode == 0
+    reconciler.declare(CHANGED)
+    assert reconciler.run("plan", "--out", "plan.json").returncode == 0
+    return reconciler
+
+
+def document(run: program.Program) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run.folder / "plan.json").read_text(encoding="utf-8"))
+    return found
+
+
+def rewrite(run: program.Program, edit: Callable[[dict[str, Any]], object]) -> None:
+    found = document(run)
+    edit(found)
+    (run.folder / "plan.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def pending(run: program.Program) -> list[str]:
+    """Return what a plan of now would do."""
+    found = json.loads(run.run("plan", "--format", "json").stdout)
+    return [f"{change['verb']} {change['id']}" for change in found["changes"] if change["verb"] != "keep"]
+
+
+def refused(run: program.Program, *arguments: str, says: str) -> None:
+    """Apply, and see that it is refused as stale with these words, and that nothing is written."""
+    before = pending(run)
+    done = run.run("apply", "plan.json", "--yes", *arguments)
+    assert (done.returncode, "Traceback" in done.stderr) == (5, False)
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 2  # what, and what to do
+    assert pending(run) == before
+
+
+def test_a_saved_plan_is_applied_as_it_was_reviewed(planned: program.Program) -> None:
+    assert pending(planned) == ["update governance:engineering"]
+    done = planned.run("apply", "plan.json", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "~ governance:engineering updated" in done.stdout
+    assert pending(planned) == []
+
+
+def test_a_saved_plan_holds_no_secret_and_shows_as_it_was_printed(planned: program.Program) -> None:
+    assert "hunter2" not in (planned.folder / "plan.json").read_text(encoding="utf-8")
+    for form in ("json", "markdown"):
+        printed = planned.run("plan", "--format", form).stdout
+        assert planned.run("show", "plan.json", "--format", form).stdout == printed
+    shown = planned.run("show", "plan.json")
+    assert (shown.returncode, "governance:engineering" in shown.stdout) == (0, True)
+
+
+def test_show_needs_no_server(planned: program.Program) -> None:
+    shown = planned.run("show", "plan.json", "--verbose", TEMPORAL_ADDRESS="127.0.0.1:1")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "= governance:community  as declared" in shown.stdout
+
+
+def test_a_plan_is_applied_once(planned: program.Program) -> None:
+    shutil.copy(planned.folder / "plan.json", planned.folder / "copy.json")
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0
+    refused(planned, says="plan.json was applied already, on ")
+    shutil.copy(planned.folder / "copy.json", planned.folder / "plan.json")
+    refused(planned, says="governance:engineering changed on ")
+
+
+async def test_a_live_schedule_that_changed_since_is_named_with_its_fields_and_when(planned: program.Program) -> None:
+    raw = await remote.raw(planned.address, planned.namespace)
+    described = await raw.describe("governance:engineering")
+    described.schedule.spec.jitter.FromSeconds(60)
+    await raw.update("governance:engineering", described.schedule)
+    refused(planned, says="governance:engineering changed on ")
+    done = planned.run("apply", "plan.json", "--yes")
+    assert ": jitter" in done.stderr
+
+
+async def test_what_the_plan_does_not_touch_may_change(planned: program.Program) -> None:
+    raw = await remote.raw(planned.address, planned.namespace)
+    described = await raw.describe("governance:community")
+    await raw.update("governance:community", described.schedule)
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0
+
+
+def test_a_changed_spec_is_refused(planned: program.Program) -> None:
+    planned.declare(CHANGED.replace("0 */6", "0 */8"))
+    refused(planned, says="repo-spec.yaml changed since the plan was made on ")
+
+
+def test_another_namespace_or_address_is_refused(planned: program.Program) -> None:
+    named = planned.run("apply", "plan.json", "--yes", "--namespace", "default")
+    assert (named.returncode, f"in namespace {planned.namespace} on" in named.stderr) == (5, True)
+    port = planned.address.rpartition(":")[2]
+    elsewhere = planned.run("apply", "plan.json", "--yes", "--address", f"localhost:{port}")
+    assert (elsewhere.returncode, f"on localhost:{port}" in elsewhere.stderr) == (5, True)
+    assert pending(planned) == ["update governance:engineering"]
+
+
+def test_another_environment_or_prefix_is_refused(planned: program.Program) -> None:
+    refused(planned, "--environment", "staging", says="--environment staging is given, and the plan was made without")
+    refused(planned, "--prefix", "team:", says="--prefix team: is given")
+    refused(planned, "--adopt", says="--adopt is given")
+
+
+def test_a_plan_keeps_the_environment_that_it_was_made_for(planned: program.Program) -> None:
+    assert planned.run("plan", "--environment", "staging", "--out", "plan.json").returncode == 0
+    done = planned.run("apply", "plan.json", "--yes")
+    assert (done.returncode, "2 updated" in done.stdout, "environment staging" in done.stdout) == (0, True, True)
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (lambda found: found.update(format_version="2.0"), "its format version is '2.0'"),
+        (lambda found: found.pop("format_version"), "its format version is None"),
+        (lambda found: found.update(digest="sha256:" + "0" * 64), "its checksum does not fit"),
+        (lambda found: found["saved"]["schedules"][0].update(created_at=1), "its checksum does not fit"),
+        (lambda found: found.pop("saved"), "its checksum does not fit"),
+    ],
+)
+def test_an_edited_plan_is_refused(
+    planned: program.Program, edit: Callable[[dict[str, Any]], object], says: str
+) -> None:
+    rewrite(planned, edit)
+    refused(planned, says=says)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_cut_plan_is_refused(planned: program.Program, kept: float) -> None:
+    path = planned.folder / "plan.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: int(len(text) * kept)], encoding="utf-8")
+    refused(planned, says="it is no JSON, or was cut")
+
+
+def test_a_plan_from_a_snapshot_is_refused(planned: program.Program) -> None:
+    assert planned.run("snapshot", "--out", "live.json").returncode == 0
+    assert planned.run("plan", "--live", "live.json", "--out", "plan.json").returncode == 0
+    refused(planned, says="the plan was made from a snapshot")
+
+
+def test_the_spec_may_stand_elsewhere_but_must_be_the_same(planned: program.Program) -> None:
+    shutil.move(planned.folder / ".cogni" / "repo-spec.yaml", planned.folder / "moved.yaml")
+    gone = planned.run("apply", "plan.json", "--yes")
+    assert (gone.returncode, "cannot be read" in gone.stderr) == (64, True)
+    assert planned.run("apply", "plan.json", "--yes", "--spec", "moved.yaml").returncode == 0
+
+
+def test_an_expected_digest_lets_only_that_plan_through(planned: program.Program) -> None:
+    digest = document(planned)["digest"]
+    for other in ("sha256:" + "0" * 64, "", digest[:-1], digest.upper()):
+        done = planned.run("apply", "--yes", "--expect-digest", other)
+        assert (done.returncode, "not the one that was reviewed" in done.stderr) == (5, True)
+        assert "~ governance:engineering" in done.stdout  # the plan is shown first
+    assert pending(planned) == ["update governance:engineering"]
+    assert planned.run("apply", "--yes", "--expect-digest", digest).returncode == 0
+
+
+def test_an_expected_digest_counts_also_when_there_is_nothing_to_do(planned: program.Program) -> None:
+    digest = document(planned)["digest"]
+    assert planned.run("apply", "--yes").returncode == 0
+    assert planned.run("apply", "--yes", "--expect-digest", digest).returncode == 5
+
+
+def test_the_digest_is_the_same_anywhere(planned: program.Program, tmp_path: pathlib.Path) -> None:
+    """Another folder, another order of charters, another locale and time zone, another hash seed."""
+    other = program.Program(folder=tmp_path / "elsewhere", address=planned.address, namespace=planned.namespace)
+    lines = CHANGED.splitlines(keepends=True)
+    other.declare("# moved\n" + "".join([*lines[:2], lines[3], lines[2], *lines[4:]]))
+    strange = {"LC_ALL": "C", "LANG": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "77", "PYTHONUTF8": "0"}
+    found = json.loads(other.run("plan", "--format", "json", **strange).stdout)
+    assert found["digest"] == document(planned)["digest"]

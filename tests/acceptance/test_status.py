@@ -1,0 +1,135 @@
+"""`reconciler status` on the real server, its runs included."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import temporalio.client
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+
+from reconciler import published
+from tests.support import program, remote
+from tools import devserver
+
+SPEC = """\
+governance:
+  schedules:
+    - charter: ALPHA
+      cron: "0 * * * *"
+      entrypoint: ALPHA
+    - charter: BETA
+      cron: "0 6 * * *"
+      timezone: Europe/Berlin
+      entrypoint: BETA
+    - charter: GAMMA
+      cron: "0 7 * * *"
+      entrypoint: GAMMA
+      paused: true
+"""
+
+
+@pytest.fixture
+def applied(reconciler: program.Program) -> program.Program:
+    reconciler.declare(SPEC)
+    done = reconciler.run("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    return reconciler
+
+
+def status(run: program.Program) -> dict[str, Any]:
+    """Return the schedules of the JSON document, by charter."""
+    done = run.run("status", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert list(published.violations("status", document)) == []
+    return {each["charter"] or each["id"]: each for each in document["schedules"]}
+
+
+def cli(server: devserver.DevServer, run: program.Program, *arguments: str) -> None:
+    server.cli(*arguments, "--namespace", run.namespace)
+
+
+async def trigger(
+    server: devserver.DevServer, run: program.Program, seen: Callable[[schedule_pb2.ScheduleInfo], bool]
+) -> None:
+    """Trigger by hand, and wait until it is seen."""
+    cli(server, run, "schedule", "trigger", "--schedule-id", "governance:alpha")
+    raw = await remote.raw(run.address, run.namespace)
+
+    async def is_seen() -> bool:
+        return seen((await raw.describe("governance:alpha")).info)
+
+    await remote.until(is_seen)
+
+
+def test_it_says_the_state_of_each_schedule_and_whether_it_drifts(
+    applied: program.Program, dev_server: devserver.DevServer
+) -> None:
+    cli(dev_server, applied, "schedule", "delete", "--schedule-id", "governance:beta")
+    found = status(applied)
+    assert {name: (each["state"], each["drift"]) for name, each in found.items()} == {
+        "ALPHA": ("active", False),
+        "BETA": ("missing", True),
+        "GAMMA": ("paused", False),
+    }
+    assert found["BETA"]["verb"] == "create"
+    due = datetime.datetime.fromisoformat(found["ALPHA"]["next"])
+    assert (due.minute, due.second, due - datetime.datetime.now(datetime.UTC) <= datetime.timedelta(hours=1)) == (
+        *(0, 0),
+        True,
+    )
+    assert found["GAMMA"]["next"] is None
+
+
+async def test_a_pause_is_told_with_who_and_when_as_far_as_the_server_knows(
+    applied: program.Program, dev_server: devserver.DevServer
+) -> None:
+    alice = await temporalio.client.Client.connect(
+        applied.address, namespace=applied.namespace, identity="alice@laptop"
+    )
+    await alice.get_schedule_handle("governance:alpha").pause(note="too noisy")
+    found = status(applied)
+    pause = found["ALPHA"]["pause"]
+    assert pause["by"] == (None if dev_server.backend == "v2" else "alice@laptop")
+    age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(pause["at"])
+    assert age < datetime.timedelta(minutes=1)
+    assert found["ALPHA"]["note"] == "too noisy"
+    assert found["ALPHA"]["fields"] == ["paused"]
+    shown = applied.run("plan").stdout
+    assert "it was paused " + ("on " if dev_server.backend == "v2" else "by alice@laptop on ") in shown
+
+
+def test_our_own_pause_is_told_as_ours(applied: program.Program) -> None:
+    applied.declare(SPEC.partition("    - charter: GAMMA")[0].replace("ALPHA", "DELTA"))
+    assert applied.run("apply", "--yes").returncode == 0
+    found = status(applied)
+    assert found["governance:alpha"]["state"] == "paused"
+    assert found["governance:alpha"]["pause"]["by"] == "reconciler"
+    assert found["governance:alpha"]["pause"]["at"]
+    assert found["governance:alpha"]["drift"] is False
+
+
+async def test_runs_are_followed_to_their_results(applied: program.Program, dev_server: devserver.DevServer) -> None:
+    await trigger(dev_server, applied, lambda info: len(info.running_workflows) == 1)
+    await trigger(dev_server, applied, lambda info: info.overlap_skipped == 1)  # nobody works: the first still runs
+    alpha = status(applied)["ALPHA"]
+    assert (alpha["counts"]["taken"], alpha["counts"]["skipped"]) == (1, 1)
+    assert [each["status"] for each in alpha["recent"]] == ["running"]
+    (running,) = alpha["running"]
+    assert running.startswith("governance:alpha-")
+    client = await temporalio.client.Client.connect(applied.address, namespace=applied.namespace)
+    await client.get_workflow_handle(running).terminate("enough")
+    alpha = status(applied)["ALPHA"]
+    assert alpha["last"]["status"] == "terminated"
+    assert alpha["running"] == []
+
+
+def test_the_text_has_a_paragraph_for_each_schedule(applied: program.Program) -> None:
+    done = applied.run("status")
+    assert done.returncode == 0
+    assert done.stdout.count("\n      state ") == 3
+    assert done.stdout.endswith("3 schedules: 2 active, 1 paused; 0 differ from the spec.\n")

@@ -1,0 +1,58 @@
+"""A thousand random schedules on the real server: after an apply, and after an import, a plan is empty."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler import model, reconciling
+from reconciler.spec import importing, loading
+from reconciler.temporal import connect
+from tests.oracle import schedules
+from tests.support import remote, servers
+from tools import devserver
+
+COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 1000)
+SEED = os.environ.get("ORACLE_SEED") or "steady"
+BATCH = 250  # schedules to a test, each on a server of its own: attributes are known in its default namespace only
+
+
+@pytest.fixture
+def server() -> Iterator[devserver.DevServer]:
+    attributes = {name: kind.value for name, kind in schedules.ATTRIBUTES.items()}
+    with servers.running(search_attributes=attributes) as running:
+        yield running
+
+
+def declared(found: list[model.Schedule]) -> model.Declaration:
+    """Return the spec of these schedules, by way of the file that a person would write."""
+    imported = importing.add(None, "spec.yaml", found)
+    assert imported.left_out == ()
+    return loading.parse(imported.text, "spec.yaml")
+
+
+async def steps(server: connect.Server, declaration: model.Declaration) -> list[object]:
+    planned = await reconciling.plan(declaration, server.schedules, server.target())
+    return [(change.id, change.verb, change.fields) for change in planned.steps]
+
+
+@pytest.mark.parametrize("batch", range(max(COUNT // BATCH, 1)))
+async def test_after_an_apply_and_after_an_import_a_plan_is_empty(server: devserver.DevServer, batch: int) -> None:
+    temporal = await remote.connected(server.address)
+    count = min(BATCH, COUNT)
+    wanted = [schedules.schedule(f"{SEED}/{batch}/{number}", f"S{number}") for number in range(count)]
+    declaration = declared(wanted)
+    planned = await reconciling.plan(declaration, temporal.schedules, temporal.target())
+    assert planned.count(model.Verb.CREATE) == count
+    outcomes = (await reconciling.apply(planned, temporal.schedules, lambda _: None)).outcomes
+    assert [(each.change.id, each.detail) for each in outcomes if each.status is not model.Status.DONE] == []
+    assert await steps(temporal, declaration) == []
+
+    async def all_are_listed() -> bool:
+        return len(await temporal.schedules.ids()) == count
+
+    await remote.until(all_are_listed)
+    live = await reconciling.managed(temporal.schedules, model.GOVERNANCE_PREFIX)
+    assert await steps(temporal, declared([each.schedule for each in live.values()])) == []

@@ -1,0 +1,216 @@
+"""The audit of applies, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import itertools
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from reconciler import errors, model
+from reconciler.store import audit
+from tests.support import postgres
+
+TARGET = model.Target(address="temporal:7233", namespace="default", owner="cogni/app")
+ATTEMPT = model.Attempt(
+    command="apply",
+    who="zoë@laptop",
+    run="42",
+    commit="f" * 40,
+    started_at=datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC),
+    target=TARGET,
+    spec_path=".cogni/repo-spec.yaml",
+    environment="production",
+    digest="sha256:" + "0" * 64,
+)
+DONE = model.Step(id="governance:alpha", verb="create", status="done", detail="")
+FAILED = model.Step(id="governance:beta", verb="pause", status="failed", detail="the server said “no”")
+KILLED = """
+import asyncio, sys
+from reconciler.store import audit
+from tests.integration import test_store_audit as here
+
+async def main() -> None:
+    async with audit.opened(sys.argv[1]) as kept:
+        print(await kept.begin(here.ATTEMPT), flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+CUT: LiteralString = """
+CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(10); RETURN NEW; END $$;
+CREATE TRIGGER cut AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION cut();
+"""
+
+
+@pytest.fixture
+async def kept(database_url: str) -> AsyncIterator[audit.Audit]:
+    async with audit.opened(database_url) as opened:
+        yield opened
+
+
+async def ended(kept: audit.Audit, *, managed: int = 1, **changes: Any) -> int:
+    """Record an attempt from begin to end."""
+    number = await kept.begin(dataclasses.replace(ATTEMPT, target=dataclasses.replace(TARGET, **changes)))
+    await kept.end(number, [], managed=managed)
+    return number
+
+
+async def test_what_is_recorded_reads_back_as_it_was(kept: audit.Audit) -> None:
+    number = await kept.begin(ATTEMPT)
+    before = datetime.datetime.now(datetime.UTC)
+    await kept.end(number, [FAILED, DONE], managed=7, error="1 of 2 failed")
+    (found,) = await kept.latest(10)
+    assert found.ended_at is not None
+    assert before <= found.ended_at <= datetime.datetime.now(datetime.UTC)
+    assert found == model.Record(
+        number=number,
+        attempt=ATTEMPT,
+        ended_at=found.ended_at,
+        steps=(FAILED, DONE),
+        managed=7,
+        error="1 of 2 failed",
+    )
+
+
+async def test_an_attempt_is_recorded_before_it_ends(kept: audit.Audit, database_url: str) -> None:
+    number = await kept.begin(ATTEMPT)
+    async with audit.opened(database_url) as another:
+        assert await another.latest(1) == (
+            model.Record(number=number, attempt=ATTEMPT, ended_at=None, steps=(), managed=0, error=""),
+        )
+
+
+async def test_an_attempt_that_was_killed_shows_as_not_ended(database_url: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", KILLED, database_url), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    number = int(await process.stdout.readline())
+    process.kill()
+    assert await process.wait() == -signal.SIGKILL
+    async with audit.opened(database_url) as kept:
+        assert await ended(kept) > number
+        assert [(each.number, each.ended_at is None) for each in await kept.latest(5)][1] == (number, True)
+
+
+async def test_the_latest_come_newest_first_and_no_more_than_asked_for(kept: audit.Audit) -> None:
+    numbers = [await kept.begin(ATTEMPT) for _ in range(3)]
+    assert [each.number for each in await kept.latest(2)] == numbers[:0:-1]
+    assert await kept.latest(0) == ()
+
+
+async def test_as_many_are_managed_as_the_last_attempt_that_ended_left(kept: audit.Audit) -> None:
+    assert await kept.managed(TARGET) == 0
+    await ended(kept, managed=4)
+    await ended(kept, managed=3, address="the same server, by another name:7233")
+    await kept.begin(ATTEMPT)
+    await ended(kept, managed=9, namespace="other")
+    await ended(kept, managed=9, prefix="other:")
+    await ended(kept, managed=9, owner="cogni/other")
+    assert await kept.managed(TARGET) == 3
+
+
+async def test_of_two_at_once_the_one_that_ended_last_counts(kept: audit.Audit) -> None:
+    first, second = await kept.begin(ATTEMPT), await kept.begin(ATTEMPT)
+    await kept.end(second, [], managed=2)
+    await kept.end(first, [], managed=1)
+    assert await kept.managed(TARGET) == 1
+
+
+async def test_every_verb_and_every_status_can_be_kept(kept: audit.Audit) -> None:
+    steps = [
+        model.Step(id=f"governance:{verb.word}-{status.value}", verb=verb.word, status=status.value, detail="why")
+        for verb, status in itertools.product(model.Verb, model.Status)
+    ]
+    await kept.end(await kept.begin(ATTEMPT), steps, managed=0)
+    assert (await kept.latest(1))[0].steps == tuple(steps)
+
+
+async def test_texts_that_postgres_cannot_hold_lose_only_what_it_cannot(kept: audit.Audit) -> None:
+    number = await kept.begin(dataclasses.replace(ATTEMPT, spec_path="sp\udcffec.yaml", environment=None))
+    await kept.end(number, [dataclasses.replace(FAILED, detail="a\0b")], managed=0)
+    (found,) = await kept.latest(1)
+    assert (found.attempt.spec_path, found.attempt.environment) == ("sp?ec.yaml", None)
+    assert found.steps[0].detail == "a\N{REPLACEMENT CHARACTER}b"
+
+
+async def test_an_attempt_ends_once(kept: audit.Audit) -> None:
+    number = await ended(kept, managed=5)
+    for wrong in (number, number + 1):
+        with pytest.raises(errors.StoreError, match=f"has no apply {wrong} that goes on"):
+            await kept.end(wrong, [DONE], managed=1)
+    assert [(each.steps, each.managed) for each in await kept.latest(5)] == [((), 5)]
+
+
+async def test_an_end_that_fails_leaves_nothing_half_done(kept: audit.Audit) -> None:
+    number = await kept.begin(ATTEMPT)
+    with pytest.raises(errors.StoreError, match="duplicate key"):
+        await kept.end(number, [DONE, DONE], managed=1)
+    assert [(each.steps, each.ended_at) for each in await kept.latest(5)] == [((), None)]
+    await kept.end(number, [DONE], managed=1)
+
+
+@pytest.mark.parametrize("table", ["applies", "apply_steps"])
+async def test_a_database_that_goes_away_in_the_middle_is_an_error_and_nothing_is_half_done(
+    kept: audit.Audit, database_url: str, table: LiteralString
+) -> None:
+    number = await kept.begin(ATTEMPT)
+    postgres.execute(database_url, psycopg.sql.SQL(CUT).format(table=psycopg.sql.Identifier(table)))
+    with pytest.raises(
+        errors.StoreError, match=r"database test_.* failed: (the connection was lost|terminating)"
+    ) as caught:
+        await (kept.begin(ATTEMPT) if table == "applies" else kept.end(number, [DONE], managed=1))
+    assert caught.value.hint == "see that PostgreSQL runs there, and try again"
+    assert [(each.number, each.steps, each.ended_at) for each in await kept.latest(5)] == [(number, (), None)]
+
+
+async def test_a_session_that_is_lost_between_begin_and_end_does_not_lose_the_end(
+    kept: audit.Audit, database_url: str
+) -> None:
+    number = await kept.begin(ATTEMPT)
+    postgres.execute(
+        database_url,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    await kept.end(number, [DONE], managed=1)
+    assert (await kept.latest(1))[0].steps == (DONE,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"who": ""},
+        {"command": ""},
+        {"digest": "abc"},
+        {"target": dataclasses.replace(TARGET, namespace="")},
+    ],
+    ids=lambda change: str(*change),
+)
+async def test_the_database_itself_refuses_what_makes_no_sense(kept: audit.Audit, change: dict[str, Any]) -> None:
+    with pytest.raises(errors.StoreError, match="violates check constraint"):
+        await kept.begin(dataclasses.replace(ATTEMPT, **change))
+
+
+async def test_the_database_itself_refuses_steps_of_no_apply_and_unknown_words(
+    kept: audit.Audit, database_url: str
+) -> None:
+    number = await kept.begin(ATTEMPT)
+    for wrong in (dataclasses.replace(DONE, verb="+"), dataclasses.replace(DONE, status="DONE")):
+        with pytest.raises(errors.StoreError, match="violates check constraint"):
+            await kept.end(number, [wrong], managed=1)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        postgres.execute(database_url, "INSERT INTO apply_steps VALUES (99, 1, 'a', 'create', 'done', '')")
+    for half in ("ended_at = now()", "managed = 1", "error = 'why'"):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            postgres.execute(database_url, psycopg.sql.SQL("UPDATE applies SET {}").format(psycopg.sql.SQL(half)))

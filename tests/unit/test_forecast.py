@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from reconciler import model
+from reconciler.report import forecast
+from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
+TOMORROW = datetime.datetime(2026, 11, 24, 20, tzinfo=datetime.UTC)
+FAR = datetime.datetime(2029, 1, 1, tzinfo=datetime.UTC)
+NEXT = "Mon 23 Nov 2026 21:00 UTC (in 60 min)"
+
+
+def hourly(name: str = "community", **changes: object) -> model.Schedule:
+    return builders.schedule(name, **changes)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        (hourly(), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day"),
+        (hourly(remaining_actions=0), "never, no actions remain"),
+        (hourly(remaining_actions=1), f"{NEXT}; 1 left"),
+        (hourly(remaining_actions=9), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 9 left"),
+        (hourly(remaining_actions=9999), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day, 9999 left"),
+        (
+            hourly(end_at=TOMORROW),
+            f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 left until Tue 24 Nov 2026 20:00 UTC",
+        ),
+        (
+            hourly(end_at=FAR),
+            f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day until Mon 01 Jan 2029 00:00 UTC",
+        ),
+        (hourly(end_at=NOW), "never"),
+    ],
+)
+def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedule, said: str) -> None:
+    assert forecast.upcoming(schedule, NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "desired", "said"),
+    [
+        ([hourly()], [hourly()], "24 a day"),
+        ([], [hourly()], "0 a year → 24 a day"),
+        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=0)], "24 a day"),
+        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=7)], "24 a day → 24 a day and 7 more times"),
+        ([hourly("a", end_at=TOMORROW)], [hourly("a")], "0 a year and 24 more times → 24 a day"),
+    ],
+)
+def test_the_total_tells_what_goes_on_from_what_ends(
+    found: list[model.Schedule], desired: list[model.Schedule], said: str
+) -> None:
+    assert forecast.total(builders.plan(desired, found), NOW) == f"All together fire {said}."
+
+
+def test_a_change_of_what_remains_shows_the_next_times() -> None:
+    (change,) = builders.plan([hourly(remaining_actions=5)], [hourly(remaining_actions=0, counted_from=3)]).changes
+    labels = [label for label, _ in forecast.lines(change, NOW)]
+    assert labels == ["next before", "next after"]

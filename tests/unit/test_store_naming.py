@@ -1,0 +1,64 @@
+"""A lock's holder in the 63 bytes of an application_name."""
+
+from __future__ import annotations
+
+import datetime
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from reconciler import model
+from reconciler.store import naming
+
+NOW = datetime.datetime(2026, 11, 24, 2, 35, 31, tzinfo=datetime.UTC)
+
+
+def test_it_can_be_read_by_who_looks_at_the_sessions() -> None:
+    holder = model.Holder(who="alice@laptop", run="42")
+    assert naming.encoded(holder, NOW) == "reconciler:1795487731:42:alice@laptop"
+
+
+@hypothesis.given(who=strategies.text(max_size=80), run=strategies.text("0123456789:%é/", max_size=5))
+def test_it_fits_and_loses_nothing_but_the_end_of_who(who: str, run: str) -> None:
+    name = naming.encoded(model.Holder(who=who, run=run), NOW)
+    assert name.isascii()
+    assert name.isprintable()
+    assert len(name) <= naming.LIMIT
+    found = naming.decoded(name, "app", None)
+    assert (found.run, found.since) == (run, NOW)
+    assert who.encode(errors="replace").decode().startswith(found.who) or not who
+
+
+@pytest.mark.parametrize(
+    ("who", "kept"),
+    [
+        ("zoë@büro", "zoë@büro"),
+        ("a" * 80, "a" * 27),
+        ("ë" * 80, "ë" * 4),
+        ("", "somebody unknown"),
+        ("a:b%c", "a:b%c"),
+    ],
+)
+def test_who_is_cut_between_two_characters(who: str, kept: str) -> None:
+    name = naming.encoded(model.Holder(who=who, run="12345678901/1"), NOW)
+    assert naming.decoded(name, "app", None) == model.Holder(who=kept, run="12345678901/1", since=NOW)
+
+
+def test_a_run_that_leaves_no_room_still_fits() -> None:
+    name = naming.encoded(model.Holder(who="alice", run="1" * 80), NOW)
+    assert len(name) == naming.LIMIT
+    assert naming.decoded(name, "app", None).run == "1" * 40
+
+
+@pytest.mark.parametrize(
+    ("name", "who"),
+    [
+        ("cogni-sync", "cogni-sync (database role app)"),
+        ("", "a session of database role app"),
+        ("reconciler", "reconciler (database role app)"),
+        ("reconciler:soon:1:alice", "reconciler:soon:1:alice (database role app)"),
+    ],
+)
+def test_another_program_is_known_by_its_name_its_role_and_its_start(name: str, who: str) -> None:
+    assert naming.decoded(name, "app", NOW) == model.Holder(who=who, since=NOW)

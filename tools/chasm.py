@@ -1,0 +1,76 @@
+"""The configuration of a Temporal server that keeps schedules in its newer backend, V2 ("CHASM")."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+ENVIRONMENT = "development"
+_SERVICES = ("frontend", "history", "matching", "worker")
+_DYNAMIC = {
+    "frontend.rps.namespaceReplicationInducingAPIs": 1000,  # creating namespaces is one
+    "history.enableChasm": True,
+    "history.enableTransitionHistory": True,
+    "history.enableCHASMSchedulerCreation": True,
+    "history.enableCHASMSchedulerRouting": True,
+    "system.forceSearchAttributesCacheRefreshOnRead": True,
+    "system.namespaceCacheRefreshInterval": "1s",
+    "worker.perNamespaceWorkerStartRate": 1000,
+}
+
+
+def write(folder: pathlib.Path, port: int, free_port: Callable[[], int]) -> None:
+    """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`."""
+    config = folder / "config"
+    config.mkdir()
+    dynamic = config / "dynamic.yaml"
+    dynamic.write_text(yaml.safe_dump({name: [{"value": value}] for name, value in _DYNAMIC.items()}))
+    ports = {name: (port if name == "frontend" else free_port(), free_port()) for name in _SERVICES}
+    services = {
+        name: {"rpc": {"grpcPort": grpc, "membershipPort": membership, "bindOnLocalHost": True}}
+        for name, (grpc, membership) in ports.items()
+    }
+    document = {
+        "log": {"stdout": True, "level": "error"},
+        "persistence": {
+            "defaultStore": "sqlite",
+            "visibilityStore": "sqlite",
+            "numHistoryShards": 1,
+            "datastores": {"sqlite": {"sql": _in_memory()}},
+        },
+        "global": {"membership": {"maxJoinDuration": "30s", "broadcastAddress": "127.0.0.1"}},
+        "services": services,
+        "clusterMetadata": {
+            "enableGlobalNamespace": False,
+            "failoverVersionIncrement": 10,
+            "masterClusterName": "active",
+            "currentClusterName": "active",
+            "clusterInformation": {
+                "active": {
+                    "enabled": True,
+                    "initialFailoverVersion": 1,
+                    "rpcName": "frontend",
+                    "rpcAddress": f"127.0.0.1:{port}",
+                }
+            },
+        },
+        "dcRedirectionPolicy": {"policy": "noop"},
+        "dynamicConfigClient": {"filepath": str(dynamic), "pollInterval": "10s"},
+    }
+    (config / f"{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(document))
+
+
+def _in_memory() -> dict[str, Any]:
+    return {
+        "pluginName": "sqlite",
+        "databaseName": "default",
+        "connectAddr": "localhost",
+        "connectProtocol": "tcp",
+        "connectAttributes": {"mode": "memory", "cache": "private"},
+        "maxConns": 1,
+        "maxIdleConns": 1,
+        "maxConnLifetime": "1h",
+    }
