@@ -11,7 +11,8 @@ from typing import NoReturn
 import click
 
 from reconciler import errors
-from reconciler.cli import commands, console, interrupts
+from reconciler.cli import commands, console
+from reconciler.operating import interrupts
 
 
 def main() -> NoReturn:

@@ -11,8 +11,9 @@ from typing import Literal
 import click
 
 from reconciler import errors, guarding, model, planning, reconciling, reviewing, settings
-from reconciler.cli import common, console, executing, files, options, sessions
+from reconciler.cli import common, console, options, telling
 from reconciler.documents import plans, saved, snapshots
+from reconciler.operating import clock, executing, files, sessions
 from reconciler.report import markdown
 
 Format = Literal["text", "json", "markdown"]
@@ -48,7 +49,7 @@ def plan(
     """Show what apply would change, and change nothing."""
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
-        return common.switched_off(out, f"{spec_path} switches environment {choice.environment!r} off")
+        return common.switched_off(out, executing.declared_off(declaration))
     if snapshot_path is not None:
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         planned = planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at)
@@ -59,13 +60,13 @@ def plan(
         files.save(
             out_path,
             saved.dumps(
-                saved.Saved(plan=planned, planned_at=common.now(), spec_sha256=files.sha256(spec_path), choice=choice)
+                saved.Saved(plan=planned, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)
             ),
         )
     renderings: dict[Format, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
         "json": lambda: plans.dumps(planned),
-        "markdown": lambda: markdown.plan(planned, verbose=verbose, now=common.now()),
+        "markdown": lambda: markdown.plan(planned, verbose=verbose, now=clock.now()),
     }
     out.say(renderings[form]())
     try:
@@ -106,7 +107,7 @@ def apply(
     allow_mass_pause: bool,
     allow_empty_namespace: bool,
     allow_plaintext: bool,
-    form: executing.Form,
+    form: telling.Form,
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
@@ -119,13 +120,13 @@ def apply(
     allowed = guarding.Allowed(
         mass_pause=allow_mass_pause, empty_namespace=allow_empty_namespace, plaintext=allow_plaintext
     )
-    teller = executing.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form)
+    teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form, yes=yes)
 
     def work() -> errors.ExitCode:
         review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
         path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
         declaration = common.load(out, path, chosen)
-        off = _why_off(declaration, connection)
+        off = executing.why_off(declaration, connection)
         if off:
             return teller.skipped(off)
         job = executing.Job(
@@ -136,9 +137,8 @@ def apply(
             make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
             check=review.check,
             before=review.used_up,
-            yes=yes,
         )
-        return executing.execute(out, teller, job)
+        return executing.execute(job, teller)
 
     return teller.run(work)
 
@@ -181,16 +181,7 @@ class _Review:
     def used_up(self) -> None:
         """Note in the file that its plan is being applied, so that it is not applied again."""
         if self._path is not None and self._saved is not None:
-            files.save(self._path, saved.dumps(dataclasses.replace(self._saved, applied_at=common.now())))
-
-
-def _why_off(declaration: model.Declaration, connection: settings.Connection) -> str:
-    """Return why nothing is wanted here; empty when it is."""
-    if not settings.schedules_enabled(connection.environ):
-        return "GOVERNANCE_SCHEDULES_ENABLED switches schedules off here"
-    if not declaration.enabled:
-        return f"{declaration.path} switches environment {declaration.environment!r} off"
-    return ""
+            files.save(self._path, saved.dumps(dataclasses.replace(self._saved, applied_at=clock.now())))
 
 
 @click.command()
@@ -217,16 +208,16 @@ def prune(
     writing: settings.Writing,
     older_than: datetime.timedelta,
     yes: bool,
-    form: executing.Form,
+    form: telling.Form,
     no_color: bool,
 ) -> errors.ExitCode:
     """Delete the schedules that apply paused because their charter was removed, after asking."""
-    before = common.now() - older_than
-    teller = executing.Teller(out, common.text(out, no_color=no_color, verbose=False), "prune", form)
+    before = clock.now() - older_than
+    teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=False), "prune", form, yes=yes)
 
     def work() -> errors.ExitCode:
         declaration = common.load(out, spec_path, choice)
-        off = _why_off(declaration, connection)
+        off = executing.why_off(declaration, connection)
         if off:
             return teller.skipped(off)
         job = executing.Job(
@@ -239,8 +230,7 @@ def prune(
             ),
             check=lambda plan, left: guarding.check(plan, left=left),
             repeats=False,
-            yes=yes,
         )
-        return executing.execute(out, teller, job)
+        return executing.execute(job, teller)
 
     return teller.run(work)

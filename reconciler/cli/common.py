@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import pathlib
 import sys
 
 from reconciler import advising, errors, model
 from reconciler.cli import console
+from reconciler.operating import clock
 from reconciler.report import text as text_report
 from reconciler.spec import loading
 
@@ -22,7 +22,7 @@ def switched_off(out: console.Console, reason: str) -> errors.ExitCode:
 def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.Text:
     """Return the rendering for the terminal, in colour where one reads along that wants it."""
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=now())
+    return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=clock.now())
 
 
 def agreed(out: console.Console, question: str) -> bool:
@@ -32,14 +32,9 @@ def agreed(out: console.Console, question: str) -> bool:
     return out.ask(f"\n{question} Only 'yes' is taken: ") == "yes"
 
 
-def now() -> datetime.datetime:
-    """Return the moment from which next times and ages are counted."""
-    return datetime.datetime.now(datetime.UTC)
-
-
 def load(out: console.Console, spec_path: pathlib.Path, choice: model.Choice) -> model.Declaration:
     """Read the spec, and pass on what there is to say about it."""
     declaration = loading.load(spec_path, choice)
-    for advice in advising.advise(declaration, now()):
+    for advice in advising.advise(declaration, clock.now()):
         out.warn(str(advice))
     return declaration

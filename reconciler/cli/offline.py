@@ -10,8 +10,9 @@ from typing import Literal
 import click
 
 from reconciler import errors, model, published
-from reconciler.cli import common, console, files, options
+from reconciler.cli import common, console, options
 from reconciler.documents import plans, saved
+from reconciler.operating import clock, files
 from reconciler.report import forecast, markdown
 
 
@@ -47,7 +48,7 @@ def next_times(
     """List when the charters fire, or one of them, without a server."""
     declaration = common.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
-    for line in forecast.table(chosen, start or common.now(), until, count):
+    for line in forecast.table(chosen, start or clock.now(), until, count):
         out.say(line + "\n")
     return errors.ExitCode.OK
 
@@ -80,7 +81,7 @@ def show(
     renderings: dict[str, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(plan),
         "json": lambda: plans.dumps(plan),
-        "markdown": lambda: markdown.plan(plan, verbose=verbose, now=common.now()),
+        "markdown": lambda: markdown.plan(plan, verbose=verbose, now=clock.now()),
     }
     out.say(renderings[form]())
     return errors.ExitCode.OK

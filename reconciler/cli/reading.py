@@ -8,8 +8,9 @@ from typing import Literal
 import click
 
 from reconciler import errors, model, reconciling, settings
-from reconciler.cli import common, console, files, options, sessions
+from reconciler.cli import common, console, options
 from reconciler.documents import snapshots, statuses
+from reconciler.operating import clock, files, sessions
 from reconciler.report import state
 from reconciler.spec import importing, loading
 
@@ -32,7 +33,7 @@ def snapshot(
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
-        taken_at = common.now()
+        taken_at = clock.now()
         target = session.target(declaration)
         live = session.run(reconciling.live(declaration, session.schedules, target))
     schedules = tuple(each.schedule for each in live.values())
@@ -62,7 +63,7 @@ def status(
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
         planned = session.run(reconciling.status(declaration, session.schedules, session.target(declaration)))
-    out.say(state.text(planned, common.now()) if form == "text" else statuses.dumps(planned, common.now()))
+    out.say(state.text(planned, clock.now()) if form == "text" else statuses.dumps(planned, clock.now()))
     return errors.ExitCode.OK
 
 

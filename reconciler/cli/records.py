@@ -11,11 +11,12 @@ from typing import Any
 import click
 
 from reconciler import errors, model, ports, settings, wiring, wording
-from reconciler.cli import common, console, executing, options, sessions
+from reconciler.cli import common, console, options, telling
 from reconciler.documents import records
+from reconciler.operating import clock, sessions
 from reconciler.report import history as history_report
 
-Form = executing.Form
+Form = telling.Form
 
 
 @click.group()
@@ -81,7 +82,7 @@ def _prefix(out: console.Console, spec_path: pathlib.Path, choice: model.Choice)
 def _described(holder: model.Holder | None, prefix: str) -> str:
     if holder is None:
         return f"Nobody holds the lock of {prefix}*."
-    return f"The lock of {prefix}* is held by {wording.holder(holder, common.now())}."
+    return f"The lock of {prefix}* is held by {wording.holder(holder, clock.now())}."
 
 
 @contextlib.contextmanager

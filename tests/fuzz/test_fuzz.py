@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from reconciler import advising, errors, guarding, model, planning, reviewing
-from reconciler.cli import files
 from reconciler.documents import plans, saved, snapshots
+from reconciler.operating import files
 from reconciler.report import forecast, markdown, text
 from reconciler.spec import loading
 from tests.fuzz import cases

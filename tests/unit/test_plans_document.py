@@ -5,8 +5,8 @@ import pathlib
 from typing import Any
 
 from reconciler import model, planning, published
-from reconciler.cli import files
 from reconciler.documents import plans
+from reconciler.operating import files
 from tests.unit import builders
 
 

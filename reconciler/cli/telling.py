@@ -1,0 +1,97 @@
+"""Tells a person, or a program that reads along, what an apply or a prune does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+
+from reconciler import errors, model
+from reconciler.cli import common, console
+from reconciler.documents import outcomes
+from reconciler.operating import executing, interrupts
+from reconciler.report import text as text_report
+
+_LOG = logging.getLogger(__name__)
+
+Form = Literal["text", "json"]
+
+
+class Teller:
+    """Tells what happens: text as it comes, or one JSON document at the end, whatever the end is.
+
+    Implements `executing.Audience`.
+    """
+
+    def __init__(
+        self, out: console.Console, rendering: text_report.Text, command: executing.Command, form: Form, *, yes: bool
+    ) -> None:
+        self._out = out
+        self._yes = yes
+        self._rendering = rendering
+        self._command = command
+        self._form = form
+        self._plan: model.Plan | None = None
+        self._applied: model.Applied | None = None
+        self._heard: list[model.Outcome] = []
+        self._skipped = ""
+
+    def run(self, work: Callable[[], errors.ExitCode]) -> errors.ExitCode:
+        """Return the exit code of the work, told; so is an error, which goes on."""
+        try:
+            code = work()
+        except errors.ReconcilerError as error:
+            self._ended(error.exit_code, error)
+            raise
+        except KeyboardInterrupt:
+            self._ended(interrupts.code())
+            raise
+        self._ended(code)
+        return code
+
+    def skipped(self, reason: str) -> errors.ExitCode:
+        """Tell why nothing is wanted."""
+        self._skipped = reason
+        self._text(f"Nothing to do: {reason}.\n")
+        return errors.ExitCode.OK
+
+    def agreed(self) -> bool:
+        """Ask whether the plan shall be done, unless that is said already; `errors.UsageError` where nobody can be."""
+        if self._yes:
+            return True
+        if self._form == "json":
+            raise errors.UsageError("nobody is asked with --format json", hint="pass --yes to do it without asking")
+        return common.agreed(self._out, f"{self._command.capitalize()} this plan?")
+
+    def plan(self, plan: model.Plan) -> None:
+        """Tell what shall be done."""
+        self._plan = plan
+        self._text(self._rendering.plan(plan))
+
+    def outcome(self, outcome: model.Outcome) -> None:
+        """Tell what became of a step."""
+        self._text(f"{'' if self._heard else chr(10)}{self._rendering.outcome(outcome)}")
+        self._heard.append(outcome)
+
+    def applied(self, applied: model.Applied) -> None:
+        """Tell what became of all of them."""
+        self._applied = applied
+        self._text(f"\n{self._rendering.outcomes(applied.outcomes)}")
+        if applied.interrupted:
+            self._out.warn("Interrupted.")
+
+    def warn(self, text: str) -> None:
+        """Tell of something beside the work."""
+        self._out.warn(text)
+
+    def _ended(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:
+        _LOG.info(f"{self._command} ended", extra={"fields": {"exit_code": int(code)}})
+        if self._form == "json":
+            applied = self._applied or (model.Applied(outcomes=tuple(self._heard)) if self._heard else None)
+            self._out.say(
+                outcomes.dumps(self._command, self._plan, applied, exit_code=code, error=error, skipped=self._skipped)
+            )
+
+    def _text(self, text: str) -> None:
+        if self._form == "text":
+            self._out.say(text)
