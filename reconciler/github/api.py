@@ -162,7 +162,7 @@ class Repository:
             return
 
     def pulls_of(self, sha: str) -> tuple[Pull, ...]:
-        """Return the pull requests that a commit came with: merged ones on the default branch, else open ones."""
+        """Return the pull request that brought a commit to the default branch; elsewhere all, merged and open."""
         call = calls.Call(doing=f"find the pull request of {sha} in {self.name}", permission=_READ_COMMENTS)
         found = self._repository.get_commit(sha).get_pulls()
         return self._calls.send(call, lambda: tuple(map(_pull, found)))

@@ -125,7 +125,8 @@ class Calls:
 
     def _wait(self, call: Call, seconds: float) -> None:
         """Wait until the limit is over, or say that this takes too long."""
-        _LOG.info("GitHub limits the rate", extra={"fields": {"seconds": seconds}})
+        if seconds <= self._patience:
+            _LOG.warning("GitHub limits the rate of requests, waiting", extra={"fields": {"seconds": seconds}})
         if not self._paused(seconds):
             raise errors.GitHubError(
                 f"cannot {call.doing}: GitHub limits the rate of requests for another {_duration(seconds)}",

@@ -99,7 +99,8 @@ class GitHub:
         with self.lock:
             fault = self._fault(request)
             answer = self._right_answer(request, token) if fault is None or fault.carried_out else None
-            answer = answer if fault is None else None if isinstance(fault.fault, str) else fault.fault
+            if fault is not None:
+                answer = None if isinstance(fault.fault, str) else fault.fault
             self.requests.append(dataclasses.replace(request, status=answer.status if answer else None))
         if fault and fault.fault == "hang":
             self.ending.wait()
@@ -254,4 +255,4 @@ def running(*, prefix: str = "") -> Iterator[GitHub]:
         finally:
             served.ending.set()
             server.shutdown()
-    assert served.problems == []
+    assert served.problems == [], "\n".join(served.problems)
