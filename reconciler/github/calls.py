@@ -135,7 +135,7 @@ class Calls:
 
     def _refusal(self, call: Call, error: github.GithubException) -> errors.GitHubError:
         """Say what a refusal means to the user."""
-        said = _reason(error.data).replace(self._token, "***")
+        said = _reason(error.data).replace(self._token, "***")[:_LONGEST_REASON]
         cannot = f"cannot {call.doing}"
         match error.status:
             case 401:
@@ -219,7 +219,7 @@ def _reason(data: object) -> str:
     for each in data.get("errors") or ():
         text = each.get("message") or f"{each.get('field')} {each.get('code')}" if isinstance(each, dict) else each
         said.append(str(text))
-    return " ".join("; ".join(said).split())[:_LONGEST_REASON]
+    return " ".join("; ".join(said).split())
 
 
 def _root(error: BaseException) -> str:

@@ -212,6 +212,12 @@ def test_a_server_that_says_the_token_does_not_make_us_say_it(
     assert "(no, *** may not)" in raised.value.message
 
 
+def test_a_reason_is_not_cut_within_the_token(github: github_server.GitHub, repository: api.Repository) -> None:
+    github.inject("GET", COMMENTS, github_server.failing(418, "x" * 295 + github_hub.JOB))
+    message, _ = told(lambda: repository.comments(1))
+    assert github_hub.JOB[:5] not in message
+
+
 def test_no_log_says_the_token(
     github: github_server.GitHub, repository: api.Repository, caplog: pytest.LogCaptureFixture
 ) -> None:
