@@ -5,6 +5,9 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 $(UPGRADE) \
+	--custom-compile-command "make lock"
+UPGRADE ?= --upgrade
 WORKERS ?= auto
 
 .PHONY: help demo test test-v2 test-backends check format golden oracle fuzz crash-test bench \
@@ -60,10 +63,9 @@ server: $(INSTALLED) ## Find or fetch Temporal's dev server
 	@$(BIN)/python -m tools.devserver
 
 lock: $(INSTALLED) ## Resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
-		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
-		--custom-compile-command "make lock" --output-file requirements-dev.lock --group dev pyproject.toml
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --output-file requirements-dev.lock --extra github --group dev
+	$(COMPILE) --output-file requirements-action.lock --extra github --group build
 
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..."; exit 1; }
