@@ -1,1 +1,4 @@
-"""The GitHub Action: its use of GitHub's REST API, and what it writes into pull requests, issues and workflow runs."""
+"""The entry point of the GitHub Action: inputs and an event in, one use case, told as GitHub shows it, exit code out.
+
+Owns comments, drift issues, annotations, outputs and step summaries..
+"""
