@@ -215,7 +215,7 @@ class Action:
         self._told.annotate(annotating.error(error))
         page = self._page(self._bare_mark("plan"))
         self._summarize(comment.failed(f"{self._given.command.capitalize()} failed", _whole(error), page.whole))
-        if self._given.command == "plan" and not isinstance(error, errors.GitHubError):
+        if self._given.command == "plan" and self._hub is not None and not isinstance(error, errors.GitHubError):
             self._tell_failure(error, None)
         return self._result(code=error.exit_code, summary=error.message.partition("\n")[0])
 
@@ -231,7 +231,7 @@ class Action:
                     page = self._page(dataclasses.replace(self._bare_mark("plan"), key=mark.key))
                     body = comment.failed(f"{self._given.command.capitalize()} failed", _whole(error), page.about)
                     thread.hub.edit_comment(shown.id, body)
-        except errors.GitHubError as other:
+        except errors.ReconcilerError as other:
             self._told.annotate([annotating.warning(f"{other.message}; {other.hint}")])
 
     def _summarize(self, body: str) -> None:
