@@ -20,4 +20,4 @@ def key(root: pathlib.Path, *identity: str) -> str:
 
 
 if __name__ == "__main__":
-    print(key(pathlib.Path(sys.argv[1]), sys.base_prefix, sys.version, sysconfig.get_platform()))  # noqa: T201
+    print(key(pathlib.Path(sys.argv[1]), sys.base_prefix, sys.version, sysconfig.get_platform()))
