@@ -93,9 +93,12 @@ leave() {
 
 # Say in an annotation what is wrong and what to do, and end.
 fail() {
-    local message=${1//[%]/%25}
+    local message
+    message=${1//[%]/%25}
     message=${message//$'\r'/%0D}
-    printf '::error title=reconciler::%s\n' "${message//$'\n'/%0A}"
+    message=${message//$'\n'/%0A}
+    [ -z "$made" ] || printf '::endgroup::\n'
+    printf '::error title=reconciler::%s\n' "$message"
     [ -z "${GITHUB_OUTPUT:-}" ] || printf 'exit-code=1\n' >>"$GITHUB_OUTPUT"
     exit 1
 }
