@@ -19,7 +19,7 @@ main() {
     environment=$kept/reconciler-$("$python" -I "$root/action/key.py" "$root")
     [ -x "$environment/bin/python" ] || make_environment
     # Replaced by the program, this process hands it the signals of a job that is cancelled.
-    exec "$environment/bin/python" -I -u -X utf8 -m reconciler.github
+    exec "$environment/bin/python" -I -u -X utf8 -m reconciler.github </dev/null
 }
 
 find_python() {
