@@ -9,9 +9,10 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-ha
 	--custom-compile-command "make lock"
 UPGRADE ?= --upgrade
 WORKERS ?= auto
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 .PHONY: help demo test test-v2 test-backends check format golden oracle fuzz crash-test bench \
-	lock server clean
+	lock server dist clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,13 +30,18 @@ test-v2: $(INSTALLED) ## Run the tests that talk to a server on the newer schedu
 	SCHEDULE_BACKEND=v2 $(BIN)/pytest tests/contract tests/integration tests/acceptance tests/oracle \
 		--numprocesses $(WORKERS) --dist worksteal
 
-check: $(INSTALLED) ## Format, lint, types, layers, schemas
+check: $(INSTALLED) ## Format, lint, types, layers, schemas, workflows
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --quiet --check-metaschema schemas/*.schema.json
 	$(BIN)/check-jsonschema --quiet --schemafile schemas/repo-spec.schema.json .cogni/repo-spec.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/shellcheck action/run.sh
+	$(BIN)/zizmor --quiet --pedantic --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
+	$(BIN)/python -m tools.actionlint $(WORKFLOWS)
 
 format: $(INSTALLED) ## Format and mend what the linter can
 	$(BIN)/ruff format .
@@ -73,6 +79,10 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+dist: $(INSTALLED) ## Build what is published
+	rm -rf dist
+	$(BIN)/hatchling build
 
 clean: ## Remove what the targets made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
