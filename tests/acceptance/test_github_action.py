@@ -268,13 +268,13 @@ def test_what_was_reviewed_is_applied_on_merge_and_told_in_the_comment(
     work: job.Job, github: github_server.GitHub, required: str
 ) -> None:
     shown = reviewed(work, github)
-    step = work.step("apply", **{"require-reviewed-plan": required})
+    step = work.step("apply", require_reviewed_plan=required)
     assert (step.code, step.outputs["digest"], step.said("warning")) == (0, shown, [])
     assert step.outputs["summary"] == "Applied: 0 created, 1 updated, 0 resumed, 0 paused."
     [body] = bodies(github)
     assert ("### Applied: 1 done\n" in body, digest_in(body)) == (True, "")
     assert work.run.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode == 0
-    again = work.step("apply", **{"require-reviewed-plan": "true"})
+    again = work.step("apply", require_reviewed_plan="true")
     assert (again.code, again.outputs["changes"]) == (0, "false")
 
 
@@ -284,7 +284,7 @@ def test_what_changed_since_the_review_is_refused_or_warned_of(
 ) -> None:
     reviewed(work, github)
     work.run.declare(THREE.replace("0 3", "15 3"))
-    step = work.step("apply", **{"require-reviewed-plan": required})
+    step = work.step("apply", require_reviewed_plan=required)
     said = "the plan is not the one that was reviewed"
     changed = work.run.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode
     if required == "warn":
@@ -307,10 +307,10 @@ def test_without_a_review_nothing_is_applied_where_one_is_required(
         del github.hub.comments[comment.id]
     if why == "forged":
         github.hub.add_comment(1, comment.body, author="mallory")
-    step = work.step("apply", **{"require-reviewed-plan": "true"})
+    step = work.step("apply", require_reviewed_plan="true")
     assert (step.code, step.outputs["exit-code"]) == (5, "5")
     assert "no reviewed plan: " in step.said("error")[0]
-    expected = work.step("apply", **{"require-reviewed-plan": "true", "expect-digest": step.outputs["digest"]})
+    expected = work.step("apply", require_reviewed_plan="true", expect_digest=step.outputs["digest"])
     assert expected.code == 0
 
 
@@ -323,7 +323,7 @@ def test_a_guard_refuses_and_names_the_input(work: job.Job, github: github_serve
     github.hub.merge(1, MERGED)
     work.push(MERGED)
     assert work.step("apply").code == 4
-    assert work.step("apply", **{"allow-mass-pause": "true"}).code == 0
+    assert work.step("apply", allow_mass_pause="true").code == 0
 
 
 def test_a_switched_off_environment_applies_nothing(work: job.Job) -> None:
@@ -372,9 +372,9 @@ def test_somebody_elses_issue_with_our_mark_is_left_alone(work: job.Job, github:
     assert (ours.is_open, forged.is_open, forged.title) == (False, True, "forged")
 
 
-def test_an_interrupted_apply_ends_in_order_and_tells_the_runner(work: job.Job, github: github_server.GitHub) -> None:
+def test_an_interrupted_apply_ends_in_order_and_tells_the_runner(work: job.Job) -> None:
     work.run.declare(spec(*(f"{n % 60} {n // 60} * * *" for n in range(200))))
-    prepared = work.prepared("apply", **{"require-reviewed-plan": "false"})
+    prepared = work.prepared("apply", require_reviewed_plan="false")
     process = subprocess.Popen(
         work.command(), cwd=work.run.folder, env=prepared, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     )
@@ -389,13 +389,13 @@ def test_an_interrupted_apply_ends_in_order_and_tells_the_runner(work: job.Job, 
     step = work.ended(prepared, process.returncode, "".join(lines) + rest)
     assert (step.code, step.outputs["exit-code"]) == (130, "130")
     assert "### Applied in part: " in step.summary
-    assert work.step("apply", **{"require-reviewed-plan": "false"}).code == 0  # the lock was let go
+    assert work.step("apply", require_reviewed_plan="false").code == 0  # the lock was let go
 
 
 def test_secrets_are_nowhere_in_what_the_runner_gets(work: job.Job, github: github_server.GitHub) -> None:
     work.run.declare(CHANGED.replace("entrypoint: E}", "entrypoint: E, input: {api_key: hunter2}}", 1))
     work.pull_request(1, sha=HEAD)
-    step = work.step("plan", **{"api-key": "hunter2", "codec-auth": "hunter2", "tls": "false"})
+    step = work.step("plan", api_key="hunter2", codec_auth="hunter2", tls="false")
     assert step.code == 0
     everything = [step.log, step.summary, *step.outputs.values(), *bodies(github)]
     everything.append(pathlib.Path(step.outputs["plan-file"]).read_text())
