@@ -223,8 +223,11 @@ def _reason(data: object) -> str:
 
 
 def _root(error: BaseException) -> str:
-    """Return the innermost cause, which says in a few words what three libraries wrap in many."""
-    while error.__context__ is not None:
+    """Return the innermost cause, which says in a few words what three libraries wrap in many.
+
+    What failed before this call was made, and is being told when it is, is no cause of it.
+    """
+    while error.__context__ is not None and not isinstance(error.__context__, errors.ReconcilerError):
         error = error.__context__
     return str(getattr(error, "strerror", None) or error)
 

@@ -63,6 +63,8 @@ def read(environ: Mapping[str, str]) -> Inputs:
         comment_author=given.text("comment-author"),
         token=given.text("github-token") or "",
     )
+    if inputs.command != "validate" and inputs.live is None and not _names_a_server(inputs.connection):
+        given.wrong.append("input 'address' is empty, and TEMPORAL_ADDRESS is not set: no server is named")
     if given.wrong:
         raise errors.UsageError("; ".join(given.wrong), hint="see the inputs in the action.yml of reconciler")
     return inputs
@@ -105,6 +107,12 @@ def _writing(given: _Given) -> settings.Writing:
         lock_lease=given.duration("lock-lease", usual.lock_lease),
         database_url=given.text("database-url"),
     )
+
+
+def _names_a_server(connection: settings.Connection) -> bool:
+    """Tell whether anything says where Temporal is: in a job the local default is never meant."""
+    named = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
+    return bool(connection.address or any(connection.environ.get(name) for name in named))
 
 
 class _Given:

@@ -30,9 +30,9 @@ def tree(place: pathlib.Path) -> pathlib.Path:
     )
     for name in listed.stdout.split("\0"):
         source = ROOT / name
-        if name and not name.startswith(_LEFT_OUT) and source.is_file():
+        if name and not name.startswith(_LEFT_OUT) and (source.is_file() or source.is_symlink()):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, place / name)
+            shutil.copy2(source, place / name, follow_symlinks=False)
     return place
 
 

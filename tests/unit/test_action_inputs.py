@@ -14,7 +14,9 @@ EMPTY = {f"INPUT_{name}": "" for name in ("COMMAND", "SPEC", "ADDRESS", "API_KEY
 
 
 def test_empty_inputs_are_left_out_as_an_absent_secret_arrives_empty() -> None:
-    given = inputs.read({**EMPTY, "GITHUB_REPOSITORY": "acme/app", "RUNNER_TEMP": "runner/temp"})
+    given = inputs.read(
+        {**EMPTY, "TEMPORAL_ADDRESS": "t:1", "GITHUB_REPOSITORY": "acme/app", "RUNNER_TEMP": "runner/temp"}
+    )
     assert (given.command, given.spec_path, given.live) == ("plan", settings.DEFAULT_SPEC, None)
     assert (given.connection.address, given.connection.api_key, given.connection.tls.enabled) == (None, None, None)
     assert (given.comment, given.require_reviewed_plan, given.writing) == (True, "warn", settings.Writing())
@@ -120,3 +122,11 @@ def test_other_events_have_no_pull_request(tmp_path: pathlib.Path, payload: Any)
 def test_an_event_that_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.UsageError, match="cannot be read"):
         event(tmp_path, "{")
+
+
+@pytest.mark.parametrize("name", ["TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "INPUT_LIVE"])
+def test_a_job_must_name_a_server_and_not_mean_the_local_one(name: str) -> None:
+    assert inputs.read({name: "something"}).connection.address is None
+    with pytest.raises(errors.UsageError, match="no server is named"):
+        inputs.read({name: ""})
+    assert inputs.read({"INPUT_COMMAND": "validate"}).command == "validate"
