@@ -12,7 +12,7 @@ from reconciler.operating import clock, executing, interrupts, proposing
 from reconciler.report import annotating, comment, text, words
 from reconciler.spec import loading
 
-_REVIEW_NEXT = "**Next:** review it, then merge: the apply looks whether it is still this plan."
+REVIEW_NEXT = "**Next:** review it, then merge: the apply looks whether it is still this plan."
 _DRIFT_NEXT = "**Next:** apply, to make the server as declared, or declare what is there. This issue closes by itself."
 _UNTRUSTED = (
     "this pull request comes without secrets, so there is no server to plan from and the repo-spec is only validated; "
@@ -95,7 +95,7 @@ class Action:
         page = self._page(
             self._mark("plan", plan, digest=plan.digest),
             remarks=self._refusals(plan),
-            next_step=_REVIEW_NEXT if plan.steps else "",
+            next_step=REVIEW_NEXT if plan.steps else "",
         )
         self._summarize(comment.plan(plan, page.whole))
         thread = self._thread(self._event.pull)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from reconciler.documents import marks
 from tests.support import act as workflows
-from tests.support import events, github_hub, github_server, program
+from tests.support import action, events, github_hub, github_server, program
 from tools import devserver
 
 TOKEN = workflows.TOKEN
@@ -103,6 +104,22 @@ def test_a_pull_request_shows_its_plan_and_the_merge_applies_it(
     applied = run("push", merged(repository, github), "apply.yml")
     assert applied.jobs == {"apply": "success"}, applied.printed
     assert ("### Applied: 1 done" in body(github), mark(github).digest) == (True, "")
+    reconciler.declare(CHANGED)
+    assert reconciler.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode == 0
+
+
+def test_the_ten_lines_of_the_readme_plan_and_apply(
+    repository: workflows.Repository, github: github_server.GitHub, run: Run, reconciler: program.Program
+) -> None:
+    [lines] = re.findall(
+        r"^```yml\n(.*?)^```", (action.ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    repository.workflow(lines, "schedules.yml")
+    planned = run("pull_request", pull_request(repository, github), "schedules.yml")
+    assert (planned.jobs, planned.outputs["updates"]) == ({"schedules": "success"}, "1"), planned.printed
+    applied = run("push", merged(repository, github), "schedules.yml")
+    assert (applied.jobs, applied.annotated("warning")) == ({"schedules": "success"}, ()), applied.printed
+    assert "### Applied: 1 done" in body(github)
     reconciler.declare(CHANGED)
     assert reconciler.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode == 0
 
