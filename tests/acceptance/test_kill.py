@@ -108,6 +108,20 @@ def test_an_apply_that_is_interrupted_tells_of_every_schedule(
     assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
 
 
+def test_an_apply_in_the_background_of_a_script_ends_in_order_too(reconciler: program.Program) -> None:
+    """A shell starts it with SIGINT ignored."""
+    reconciler.declare(SPEC)
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *reconciler.command("apply", "--yes")]
+    with subprocess.Popen(
+        shell, cwd=reconciler.folder, env=reconciler.environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        read_until_created(process, 10)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Applied in part: " in out
+
+
 @pytest.mark.parametrize("created", [1, 100])
 def test_when_the_apply_is_killed_a_later_one_converges(reconciler: program.Program, created: int) -> None:
     reconciler.declare(SPEC)
