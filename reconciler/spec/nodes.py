@@ -33,7 +33,7 @@ class Scalar:
 
 @dataclasses.dataclass(slots=True)
 class Sequence:
-    """A list of nodes; `flow` in brackets, `shared` where an alias repeats it."""
+    """A list of nodes; `flow` in brackets, `shared` where an alias repeats it. `last` is where its last item ends."""
 
     place: model.Place
     tag: str | None
@@ -42,11 +42,12 @@ class Sequence:
     shared: bool = False
     start: int = 0
     end: int = 0
+    last: int = 0
 
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
-    """Keys and values in the file's order, repeats included; `flow` in braces, `shared` where an alias repeats it."""
+    """Keys and values in the file's order, repeats included; `flow` in braces, the rest as in a list."""
 
     place: model.Place
     tag: str | None
@@ -55,6 +56,7 @@ class Mapping:
     shared: bool = False
     start: int = 0
     end: int = 0
+    last: int = 0
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
@@ -137,6 +139,7 @@ class _Composer:
 
     def _close(self, event: yaml.Event) -> None:
         node, inner = self._open.pop()
+        node.last = self._end_of_content
         if node.flow:
             self._end_of_content = _end(event).index
         node.end = self._end_of_content

@@ -20,7 +20,7 @@ HOMES = {
     "httpx": ("reconciler/temporal/codec.py",),
     "jsonschema": ("reconciler/published.py",),
     "psycopg": ("reconciler/store/",),
-    "ruamel": ("reconciler/spec/importing.py",),
+    "ruamel": ("reconciler/spec/writing.py",),
     "temporalio": ("reconciler/temporal/",),
     "yaml": ("reconciler/spec/",),
 }

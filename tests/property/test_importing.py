@@ -28,8 +28,11 @@ def sayable(draw: st.DrawFn) -> model.Schedule:
     if timing.start_at and timing.end_at and timing.start_at > timing.end_at:
         timing = dataclasses.replace(timing, start_at=timing.end_at, end_at=timing.start_at)
     memo = {key: value for key, value in found.action.memo.items() if not key.startswith(model.MEMO_PREFIX)}
-    action = dataclasses.replace(found.action, arguments=(argument,), memo=memo)
-    return dataclasses.replace(found, timing=timing, action=action, remaining_actions=found.remaining_actions or None)
+    retries = found.action.retry_policy
+    if retries and retries.maximum_interval < retries.initial_interval:
+        retries = dataclasses.replace(retries, maximum_interval=retries.initial_interval)
+    action = dataclasses.replace(found.action, arguments=(argument,), memo=memo, retry_policy=retries)
+    return dataclasses.replace(found, timing=timing, action=action)
 
 
 @hypothesis.settings(max_examples=30)  # a round trip through a file is slow
