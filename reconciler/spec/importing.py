@@ -90,7 +90,7 @@ def add(
 
 
 def prefix(text: str | None, path: str, choice: model.Choice) -> str:
-    """Return what the ids begin with that are imported into a spec: as chosen, else as it says; raises as `add` does."""
+    """Return what the ids begin with that are imported: as chosen, else as the spec says; raises as `add` does."""
     file = _opened(text or "", path, choice)
     return choice.prefix or file.declaration.prefix
 

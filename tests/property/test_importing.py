@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import hypothesis
 from hypothesis import strategies as st
 
 from reconciler import model, planning
-from reconciler.spec import importing, loading
+from reconciler.spec import importing, loading, nodes, writing
 from tests.property import strategies
 
 
@@ -58,3 +59,35 @@ def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> N
         change for change in plan.steps if not any(each.startswith(f"{change.id}: ") for each in imported.left_out)
     ]
     assert silent == []
+
+
+def defaults_of(schedule: model.Schedule) -> dict[str, Any]:
+    """Return what a file could have as defaults: all that a charter of this schedule says and can be inherited."""
+    document = loading.section(nodes.compose(importing.add(None, "spec.yaml", [schedule]).text, "s"), "s")
+    said: Any = document.value if document else {}
+    own = {"charter", "cron", "intervals", "entrypoint", "paused"}
+    return {key: value for entry in said["governance"]["schedules"] for key, value in entry.items() if key not in own}
+
+
+LAYOUTS = (
+    "# ours\r\na: {b: 1}   # kept\r\ngovernance:\r\n  defaults: %s # for all\r\n  schedules: []  # none\r\nz: 1\r\n",
+    "governance:\n    # first\n    defaults: %s\n\n# end",
+    '{"governance": {"defaults": %s}, "z": 1}',
+)
+
+
+@hypothesis.settings(max_examples=40)
+@hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id), sayable(), st.sampled_from(LAYOUTS))
+def test_after_an_import_beside_defaults_a_plan_is_empty_and_the_rest_of_the_file_is_the_same(
+    schedules: list[model.Schedule], inherited: model.Schedule, layout: str
+) -> None:
+    text = layout % writing.flow(defaults_of(inherited))
+    imported = importing.add(text, "spec.yaml", schedules)
+    hypothesis.assume(not any("no charter can say" in each for each in imported.left_out))
+    assert imported.left_out == ()
+    declaration = loading.parse(imported.text, "spec.yaml")
+    plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
+    assert [(change.id, change.fields) for change in plan.steps if change.verb is not model.Verb.RESUME] == []
+    kept = iter(imported.text)
+    assert all(character in kept for character in text.replace(" []  # none", "  # none"))
+    assert imported.text.count("\r\n") == (imported.text.count("\n") if "\r\n" in text else 0)
