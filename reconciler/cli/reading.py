@@ -67,6 +67,9 @@ def status(
     return errors.ExitCode.OK
 
 
+_WRITABLE = "make its folder where there is none, let the file be written, or name another with --spec"
+
+
 @click.command(name="import")
 @options.spec
 @options.choice
@@ -106,6 +109,6 @@ def import_(
         out.say(imported.text)
         return errors.ExitCode.OK
     if imported.added:
-        files.save(spec_path, imported.text, hint="make its folder, or name another file with --spec")
+        files.save(spec_path, imported.text, hint=_WRITABLE)
     out.say(f"{spec_path}: {len(imported.added)} charter{'s'[: len(imported.added) != 1]} added\n")
     return errors.ExitCode.OK
