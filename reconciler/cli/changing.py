@@ -10,10 +10,10 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, guarding, model, planning, reconciling, reviewing, settings
+from reconciler import errors, guarding, model, reconciling, reviewing, settings
 from reconciler.cli import common, console, options, telling
-from reconciler.documents import plans, saved, snapshots
-from reconciler.operating import clock, executing, files, sessions
+from reconciler.documents import plans, saved
+from reconciler.operating import clock, executing, files, proposing
 from reconciler.report import markdown
 
 Format = Literal["text", "json", "markdown"]
@@ -50,19 +50,9 @@ def plan(
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
         return common.switched_off(out, executing.declared_off(declaration))
-    if snapshot_path is not None:
-        taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
-        planned = planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at)
-    else:
-        with sessions.opened(connection) as session:
-            planned = session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
+    planned = proposing.propose(declaration, connection, snapshot_path)
     if out_path is not None:
-        files.save(
-            out_path,
-            saved.dumps(
-                saved.Saved(plan=planned, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)
-            ),
-        )
+        proposing.save(out_path, planned, spec_path, choice)
     renderings: dict[Format, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
         "json": lambda: plans.dumps(planned),

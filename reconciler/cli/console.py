@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
+import select
 import sys
 from typing import Any, TextIO
 
 from reconciler import errors
+
+_LOOK_EVERY = 0.2  # seconds
 
 
 class Console:
@@ -72,6 +75,8 @@ class Console:
         except OSError:
             self._err = None
             return ""
+        while not select.select([sys.stdin], [], [], _LOOK_EVERY)[0]:
+            pass  # a Ctrl-C just before a read would not end it, only the one after this look
         return sys.stdin.readline().strip()
 
     def close(self) -> None:

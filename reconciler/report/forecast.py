@@ -6,7 +6,7 @@ import datetime
 import heapq
 import itertools
 import zoneinfo
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from reconciler import model
 from reconciler.report import words
@@ -15,27 +15,30 @@ from reconciler.timing import counting, times
 _SHOWN = 2  # next times
 
 
-def lines(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, str]]:
-    """Yield labels and texts about when the schedule fires, where the change makes a difference to that."""
+def lines(change: model.Change, now: datetime.datetime, mark: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
+    """Yield labels and texts about when the schedule fires, where the change makes a difference to that.
+
+    `mark` wraps what comes from the server.
+    """
     before = change.live.schedule if change.live and not change.live.schedule.paused else None
     after = None if change.after.paused else change.after
     if before and after and _firing(before) == _firing(after):
         return
     if before is not None:
-        yield "next before", upcoming(before, now)
+        yield "next before", upcoming(before, now, mark)
     if after is not None:
-        yield "next after" if before else "next", upcoming(after, now)
+        yield "next after" if before else "next", upcoming(after, now, mark)
 
 
 def _firing(schedule: model.Schedule) -> tuple[model.Timing, int | None]:
     return schedule.timing, schedule.remaining_actions
 
 
-def upcoming(schedule: model.Schedule, now: datetime.datetime) -> str:
+def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[str], str] = str) -> str:
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1 a day`."""
     timezone = schedule.timing.timezone
     if not _is_known(timezone):
-        return f"unknown, as {words.printable(timezone)} is no time zone here"
+        return f"unknown, as {mark(words.printable(timezone))} is no time zone here"
     found = list(itertools.islice(_times(schedule, now), _SHOWN))
     if not found:
         return "never, no actions remain" if schedule.remaining_actions == 0 else "never"

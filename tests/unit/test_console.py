@@ -95,8 +95,12 @@ def test_a_symbol_that_the_locale_lacks_is_escaped() -> None:
 
 def test_a_question_is_asked_on_standard_error_and_answered_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     out, err = io.StringIO(), io.StringIO()
-    monkeypatch.setattr(sys, "stdin", io.StringIO(" yes \nmore\n"))
-    assert console.Console(out, err).ask("Apply? ") == "yes"
+    read, write = os.pipe()
+    os.write(write, b" yes \nmore\n")
+    os.close(write)
+    with os.fdopen(read) as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert console.Console(out, err).ask("Apply? ") == "yes"
     assert (out.getvalue(), err.getvalue()) == ("", "Apply? ")
 
 
