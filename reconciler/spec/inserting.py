@@ -89,7 +89,7 @@ class _File:
         before, after = self.text[: old.start], self.text[old.end :]
         if parent.flow:
             return f"{before} {self.flow(value, parent)}{after}"
-        before = before.rstrip(" ")
+        before = before.rstrip(" ") + " " * after.startswith("#")
         lines = writing.block(value, key.place.column - 1 + _step(parent))
         rest = dataclasses.replace(self, text=before + after)
         return rest._lines(rest._next_line(len(before)), lines)
@@ -110,7 +110,7 @@ class _File:
 
     def is_bare(self, listed: nodes.Sequence) -> bool:
         """Tell whether a list is `[]` and nothing else."""
-        return bool(re.fullmatch(r"\[\s*\]", self.text[listed.start : listed.end]))
+        return bool(re.fullmatch(r"\[[ \t\r\n]*\]", self.text[listed.start : listed.end]))
 
     def dash(self, listed: nodes.Sequence) -> int:
         """Return the column of the dashes of a list in block style, whose anchor may stand a line above them."""

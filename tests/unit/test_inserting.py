@@ -115,6 +115,7 @@ def test_a_list_or_a_section_that_is_missing_is_begun() -> None:
 def test_a_list_that_is_empty_becomes_one_with_lines(empty: str) -> None:
     text = f"governance:\n  schedules: {empty} # none\nb: [1]\n"
     assert added(text) == "governance:\n  schedules: # none\n" + lines(4) + "b: [1]\n"
+    assert added(text.replace(" #", "#")) == "governance:\n  schedules: # none\n" + lines(4) + "b: [1]\n"
 
 
 @pytest.mark.parametrize(
