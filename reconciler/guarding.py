@@ -88,10 +88,6 @@ def _check_payloads(plan: model.Plan) -> None:
 
 def _replaced(live: model.Action, after: model.Action) -> model.Opaque | None:
     """Return a payload of some codec's that the action after has no more."""
-    kept = list(_payloads(after))
-    coded = (each for each in _payloads(live) if isinstance(each, model.Opaque) and each.is_coded)
+    kept = list(after.payloads)
+    coded = (each for each in live.payloads if isinstance(each, model.Opaque) and each.is_coded)
     return next((each for each in coded if each not in kept), None)
-
-
-def _payloads(action: model.Action) -> list[model.Argument]:
-    return [*action.arguments, *action.memo.values(), action.summary, action.details]

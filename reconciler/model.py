@@ -209,6 +209,11 @@ class Action:
     summary: Argument = None
     details: Argument = None
 
+    @property
+    def payloads(self) -> tuple[Argument, ...]:
+        """Return all that a codec may have encrypted."""
+        return (*self.arguments, *self.memo.values(), self.summary, self.details)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
@@ -359,7 +364,8 @@ class Live:
 
     `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
     (nanoseconds since the epoch) tells two of them apart. `described` is the adapter's own record of it, opaque
-    here, which an update edits so that what this model does not know survives. `pause` is None where nobody asked.
+    here, which an update edits so that what this model does not know survives; `unsaid` tells of that in sentences.
+    `pause` is None where nobody asked.
     """
 
     schedule: Schedule
@@ -368,6 +374,7 @@ class Live:
     described: bytes = dataclasses.field(default=b"", repr=False)
     activity: Activity = Activity()
     pause: Pause | None = None
+    unsaid: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

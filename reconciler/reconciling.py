@@ -17,7 +17,7 @@ async def managed(schedules: ports.Schedules, prefix: str) -> Mapping[str, model
     return await schedules.describe_all(id_ for id_ in sorted(listed) if id_.startswith(prefix))
 
 
-async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> tuple[model.Schedule, ...]:
+async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> Mapping[str, model.Live]:
     """Read the schedules with these ids, or those with the prefix where no id is given.
 
     Raises `errors.UsageError` for an id that does not exist.
@@ -26,7 +26,7 @@ async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) ->
     missing = [id_ for id_ in ids if id_ not in found]
     if missing:
         raise errors.UsageError(f"there is no schedule {missing[0]!r}", hint="see the ids with temporal schedule list")
-    return tuple(live.schedule for live in found.values())
+    return found
 
 
 async def plan(declaration: model.Declaration, schedules: ports.Schedules, target: model.Target) -> model.Plan:
