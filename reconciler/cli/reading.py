@@ -10,7 +10,7 @@ import click
 from reconciler import errors, model, reconciling, settings
 from reconciler.cli import common, console, options
 from reconciler.documents import snapshots, statuses
-from reconciler.operating import clock, files, sessions
+from reconciler.operating import clock, files, proposing, sessions
 from reconciler.report import state
 from reconciler.spec import importing, loading
 
@@ -32,17 +32,13 @@ def snapshot(
 ) -> errors.ExitCode:
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
     declaration = common.load(out, spec_path, choice)
-    with sessions.opened(connection) as session:
-        taken_at = clock.now()
-        target = session.target(declaration)
-        live = session.run(reconciling.live(declaration, session.schedules, target))
-    schedules = tuple(each.schedule for each in live.values())
-    document = snapshots.dumps(snapshots.Snapshot(target=target, taken_at=taken_at, schedules=schedules))
+    taken = proposing.snapshot(declaration, connection)
+    document = snapshots.dumps(taken)
     if out_path is None:
         out.say(document)
         return errors.ExitCode.OK
     files.save(out_path, document)
-    out.say(f"{out_path}: {len(schedules)} schedule{'s'[: len(schedules) != 1]}\n")
+    out.say(f"{out_path}: {len(taken.schedules)} schedule{'s'[: len(taken.schedules) != 1]}\n")
     return errors.ExitCode.OK
 
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from reconciler import advising, errors, guarding, model, reconciling, reviewing
-from reconciler.documents import marks
+from reconciler.documents import marks, snapshots
 from reconciler.github import api, conversation, events, inputs, reviews, workflow
-from reconciler.operating import clock, executing, interrupts, proposing
+from reconciler.operating import clock, executing, files, interrupts, proposing
 from reconciler.report import annotating, comment, text, words
 from reconciler.spec import loading
 
@@ -64,7 +64,13 @@ class Action:
 
     def run(self) -> Result:
         """Do what is asked for; an error is told wherever somebody may look for it, and is in the result."""
-        commands = {"plan": self._do_plan, "apply": self._do_apply, "drift": self._do_drift, "validate": self._validate}
+        commands: dict[inputs.Command, Callable[[], Result]] = {
+            "plan": self._do_plan,
+            "apply": self._do_apply,
+            "drift": self._do_drift,
+            "validate": self._validate,
+            "snapshot": self._snapshot,
+        }
         try:
             return commands[self._given.command]()
         except errors.ReconcilerError as error:
@@ -81,6 +87,16 @@ class Action:
         declaration = self._declared()
         count = len(declaration.charters)
         summary = f"{declaration.path}: valid, {count} charter{'s'[: count != 1]}"
+        self._told.say(summary)
+        return self._result(summary=summary)
+
+    def _snapshot(self) -> Result:
+        declaration, path = self._declared(), self._given.live
+        if path is None:
+            raise errors.UsageError("there is no file to write the snapshot to", hint="name one with the input live")
+        taken = proposing.snapshot(declaration, self._given.connection)
+        files.save(path, snapshots.dumps(taken))
+        summary = f"{path}: {len(taken.schedules)} schedule{'s'[: len(taken.schedules) != 1]}"
         self._told.say(summary)
         return self._result(summary=summary)
 
