@@ -58,8 +58,11 @@ class Schedules(Protocol):
 class Lease(Protocol):
     """A lock that is held."""
 
-    def lost(self) -> str:
-        """Return why the lock is held no longer, empty while it is; nothing may be written once it is lost."""
+    async def lost(self) -> str:
+        """Return why the lock is held no longer, empty while it is; nothing may be written once it is lost.
+
+        Asked before each write: it waits where it has not been known for a while whether the lock is held.
+        """
         ...
 
     async def release(self) -> None:
