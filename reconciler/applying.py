@@ -52,9 +52,8 @@ async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[model.Outcome, ..
 
 
 async def _walked(walk: _Walk, plan: model.Plan) -> tuple[model.Outcome, ...]:
-    last = (model.Verb.PAUSE, model.Verb.DELETE)
-    first = await walk.run(change for change in plan.steps if change.verb not in last)
-    others = [change for change in plan.steps if change.verb in last]
+    first = await walk.run(change for change in plan.steps if not change.verb.is_last)
+    others = [change for change in plan.steps if change.verb.is_last]
     if all(outcome.status is model.Status.DONE for outcome in first):
         return first + await walk.run(others)
     reason = "not paused, because a step before it did not succeed"

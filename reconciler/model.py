@@ -395,6 +395,11 @@ class Verb(enum.Enum):
         """Return the verb in lower case, as documents write it."""
         return self.name.lower()
 
+    @property
+    def is_last(self) -> bool:
+        """Tell whether such a step waits until all others have succeeded: it leaves less running than before."""
+        return self in (Verb.PAUSE, Verb.DELETE)
+
 
 class Reason(enum.Enum):
     """Why a change is planned; the value completes a line about the schedule."""

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler import diffing, errors, model, redacting, renaming
 
@@ -47,20 +47,32 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
 
 
 def repeatable(outcomes: Iterable[model.Outcome]) -> tuple[model.Change, ...]:
-    """Return the changes to try once more: stale ones, and pauses that only waited for them."""
+    """Return the changes to try once more: stale ones, and pauses and deletes that waited for nothing else."""
     ended = tuple(outcomes)
     stale = [outcome.change for outcome in ended if outcome.status is model.Status.STALE]
-    if not stale or any(outcome.status is model.Status.FAILED for outcome in ended):
+    before = {outcome.status for outcome in ended if not outcome.change.verb.is_last}
+    if not stale or not before <= {model.Status.STALE, model.Status.DONE}:
         return tuple(stale)
     waited = [outcome.change for outcome in ended if outcome.status is model.Status.SKIPPED]
     return (*stale, *waited)
 
 
-def same(plan: model.Plan, wanted: Iterable[model.Change]) -> model.Plan:
-    """Return the plan's steps that mean the same as one of the wanted changes."""
-    meanings = {change.id: (change.verb, change.fields) for change in wanted}
-    changes = (change for change in plan.steps if meanings.get(change.id) == (change.verb, change.fields))
-    return dataclasses.replace(plan, changes=tuple(changes))
+def same(plan: model.Plan, wanted: Sequence[model.Change]) -> model.Plan:
+    """Return the plan's steps that mean the same as one of the wanted changes.
+
+    Where a wanted one is missing that comes before them, no pause and no delete is among them.
+    """
+    meanings = {change.id: _meaning(change) for change in wanted}
+    found = [change for change in plan.steps if meanings.get(change.id) == _meaning(change)]
+    missing = meanings.keys() - {change.id for change in found}
+    if any(change.id in missing and not change.verb.is_last for change in wanted):
+        found = [change for change in found if not change.verb.is_last]
+    return dataclasses.replace(plan, changes=tuple(found))
+
+
+def _meaning(change: model.Change) -> tuple[object, ...]:
+    """Return what a person agreed to; the reason too, as a resume that would undo another's pause is another step."""
+    return change.verb, change.reason, change.fields
 
 
 def prune(
