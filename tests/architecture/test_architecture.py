@@ -16,10 +16,12 @@ MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 HOMES = {
     "click": ("reconciler/cli/", "reconciler/__main__.py"),
     "deepdiff": ("reconciler/diffing.py",),
+    "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/",),
     "httpx": ("reconciler/temporal/codec.py",),
     "jsonschema": ("reconciler/published.py",),
     "psycopg": ("reconciler/store/",),
+    "requests": ("reconciler/github/calls.py",),
     "ruamel": ("reconciler/spec/importing.py",),
     "temporalio": ("reconciler/temporal/",),
     "yaml": ("reconciler/spec/",),
