@@ -43,6 +43,7 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
         environment=declaration.environment,
         changes=tuple(changes),
         digest=digest(target, changes),
+        found=_found(live, declaration),
     )
 
 
@@ -102,7 +103,15 @@ def prune(
         environment=declaration.environment,
         changes=tuple(changes),
         digest=digest(target, changes),
+        found=_found(live, declaration),
     )
+
+
+def _found(live: Mapping[str, model.Live], declaration: model.Declaration) -> model.Left:
+    """Return how many schedules there are; one that is about to be taken over counts as managed."""
+    wanted = {charter.schedule.id for charter in declaration.charters} if declaration.adopt else set()
+    ours = (id_ in wanted or not _is_foreign(each.schedule, declaration) for id_, each in live.items())
+    return model.Left(managed=sum(ours), present=len(live))
 
 
 def _is_prunable(found: model.Live, declaration: model.Declaration, before: datetime.datetime) -> bool:
@@ -146,10 +155,10 @@ def _wanted(charter: model.Charter, live: model.Live | None, declaration: model.
         return _creation(charter, desired)
     if _is_foreign(live.schedule, declaration) and not declaration.adopt:
         return _change(charter, model.Verb.KEEP, model.Reason.OWNED, live.schedule, live)
-    if declaration.keep_manual_pauses and _is_paused_by_hand(live.schedule, desired):
+    if declaration.keep_manual_pauses and _is_paused_by_hand(live, desired):
         return _left_paused(charter, desired, live)
     fields = diffing.diff(live.schedule, desired)
-    verb, reason = _verb(live.schedule, desired, fields)
+    verb, reason = _verb(live, desired, fields)
     after = diffing.settled(live.schedule, desired)
     if desired.note is None:
         after = dataclasses.replace(after, note=_note(verb, live.schedule.note, charter.place.path))
@@ -163,10 +172,10 @@ def _creation(charter: model.Charter, desired: model.Schedule) -> model.Change:
     return _change(charter, model.Verb.CREATE, model.Reason.NEW, after, None, diffing.everything(desired))
 
 
-def _is_paused_by_hand(live: model.Schedule, desired: model.Schedule) -> bool:
-    if desired.paused or not live.paused:
+def _is_paused_by_hand(live: model.Live, desired: model.Schedule) -> bool:
+    if desired.paused or not live.schedule.paused:
         return False
-    reason = _why_paused(live.note or "", desired.note)
+    reason = _why_paused(live, desired.note)
     return reason in (model.Reason.PAUSED_OUTSIDE, model.Reason.PAUSED_ON_FAILURE)
 
 
@@ -201,21 +210,28 @@ def _change(
 
 
 def _verb(
-    live: model.Schedule, desired: model.Schedule, fields: Iterable[model.FieldChange]
+    live: model.Live, desired: model.Schedule, fields: Iterable[model.FieldChange]
 ) -> tuple[model.Verb, model.Reason]:
-    if live.paused and not desired.paused:
-        return model.Verb.RESUME, _why_paused(live.note or "", desired.note)
-    if desired.paused and not live.paused:
+    if live.schedule.paused and not desired.paused:
+        return model.Verb.RESUME, _why_paused(live, desired.note)
+    if desired.paused and not live.schedule.paused:
         return model.Verb.PAUSE, model.Reason.DECLARED_PAUSED
     if fields:
         return model.Verb.UPDATE, model.Reason.DIFFERENT
     return model.Verb.KEEP, model.Reason.SAME
 
 
-def _why_paused(note: str, declared_note: str | None) -> model.Reason:
+def _why_paused(live: model.Live, declared_note: str | None) -> model.Reason:
+    """Return why it is paused: by its note, and where that is the charter's own, by who did it.
+
+    Whoever pauses by an update leaves the charter's note in place, as our declared pause does. So that note alone
+    proves nothing: where the server does not name us, a person did it.
+    """
+    note = live.schedule.note or ""
     if _is_removed(note):
         return model.Reason.RETURNED
-    if note.startswith(_DECLARED) or note == declared_note:
+    ours = note == declared_note and live.pause is not None and live.pause.is_ours
+    if note.startswith(_DECLARED) or ours:
         return model.Reason.UNDECLARED_PAUSED
     if note.startswith(model.PAUSED_ON_FAILURE):
         return model.Reason.PAUSED_ON_FAILURE
@@ -244,7 +260,7 @@ def _unwanted(live: model.Live, path: str) -> model.Change:
     )
 
 
-REMOVED = f"{model.PAUSED_BY_US}charter is not in "
+REMOVED = renaming.REMOVED
 _DECLARED = f"{model.PAUSED_BY_US}declared paused in "
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import os
-import pty
 import re
 import subprocess
 import threading
@@ -16,7 +14,7 @@ import psycopg
 import pytest
 
 from reconciler import applying, errors, model
-from tests.support import program, proxy, remote
+from tests.support import program, proxy, remote, terminal
 from tools import devserver
 
 COUNT = 300
@@ -39,6 +37,12 @@ def through(reconciler: program.Program, before_server: proxy.Proxy) -> program.
     found = program.Program(folder=reconciler.folder, address=before_server.address, namespace=reconciler.namespace)
     found.declare(SPEC)
     return found
+
+
+@pytest.fixture
+def declared(reconciler: program.Program) -> program.Program:
+    reconciler.declare(SPEC)
+    return reconciler
 
 
 class Theft:
@@ -119,14 +123,14 @@ async def test_when_another_process_releases_the_lease_the_writing_stops(
     assert await asyncio.to_thread(theft.begun.wait, 60)
     direct = program.Program(folder=through.folder, address=dev_server.address, namespace=through.namespace)
     server = await remote.connected(dev_server.address, through.namespace)
-    with Terminal(direct, "lock", "release") as release:
+    with terminal.running(direct, "lock", "release") as release:
         await asyncio.to_thread(release.wait_for, "Only 'yes' is taken: ")
         theft.ready.set()
         assert await asyncio.to_thread(theft.due.wait, 60)
         release.type("yes")
         await remote.until(lambda: _stolen(server.lock("governance:")))
         theft.done()
-        await asyncio.to_thread(release.wait_for, "Taken away from ")
+        assert await asyncio.to_thread(release.end) == 0
     assert await asyncio.to_thread(reading.end) == 1
     theft.after()
     ended = told(reading.out)
@@ -160,37 +164,18 @@ class Reading:
         return self._process.returncode
 
 
-class Terminal:
-    """A process whose three streams are a pseudo terminal."""
-
-    def __init__(self, run: program.Program, *arguments: str) -> None:
-        self._master, slave = pty.openpty()
-        self._process = subprocess.Popen(
-            run.command(*arguments),
-            cwd=run.folder,
-            env=run.environment(TERM="dumb"),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.seen = ""
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.wait(60)
-        os.close(self._master)
-
-    def wait_for(self, text: str) -> None:
-        """Read until the text shows."""
-        while text not in self.seen:
-            chunk = os.read(self._master, 4096).decode()
-            assert chunk, self.seen
-            self.seen += chunk
-
-    def type(self, text: str) -> None:
-        """Type a line."""
-        os.write(self._master, f"{text}\n".encode())
+@pytest.mark.parametrize("lock", ["temporal", "postgres"])
+async def test_who_answers_after_the_lock_is_lost_is_told_so_and_nothing_is_applied(
+    declared: program.Program, request: pytest.FixtureRequest, lock: str
+) -> None:
+    """Nobody looks after a lock while a person is asked."""
+    url = request.getfixturevalue("database_url") if lock == "postgres" else ""
+    with terminal.running(declared, "apply", DATABASE_URL=url) as shown:
+        await asyncio.to_thread(shown.wait_for, "Only 'yes' is taken: ")
+        freed = await asyncio.to_thread(declared.run, "lock", "release", "--yes", DATABASE_URL=url)
+        assert freed.returncode == 0
+        shown.type("yes")
+        assert await asyncio.to_thread(shown.end) == 6
+        assert "nothing is applied: the lock was taken away" in shown.seen
+        assert "SKIPPED" not in shown.seen
+    assert declared.run("plan", "--detailed-exitcode").returncode == 2

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import pathlib
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import temporalio.client
 
 from tests.support import program, remote
 
@@ -89,6 +92,38 @@ def test_a_plan_is_applied_once(planned: program.Program) -> None:
     refused(planned, says="plan.json was applied already, on ")
     shutil.copy(planned.folder / "copy.json", planned.folder / "plan.json")
     refused(planned, says="governance:engineering changed on ")
+
+
+def since(run: program.Program) -> tuple[str, datetime.datetime, datetime.datetime]:
+    """Apply, see that it is refused, and return what moved, when that was, and when the plan was made."""
+    done = run.run("apply", "plan.json", "--yes")
+    found = re.search(r"stale: (\S+ .*?) (on|since the plan of) (\S+ \S+) UTC", done.stderr)
+    assert done.returncode == 5
+    assert found, done.stderr
+    made = datetime.datetime.fromisoformat(document(run)["saved"]["planned_at"])
+    return found[1], datetime.datetime.fromisoformat(f"{found[3]}+00:00"), made.replace(microsecond=0)
+
+
+async def test_a_stale_plan_is_never_said_to_be_stale_since_before_it_was_made(planned: program.Program) -> None:
+    client = await temporalio.client.Client.connect(planned.address, namespace=planned.namespace)
+    handle = client.get_schedule_handle("governance:engineering")
+    for change, moved in (
+        (handle.pause, "governance:engineering changed"),
+        (handle.unpause, "governance:engineering changed"),
+        (handle.delete, "governance:engineering is gone"),
+    ):
+        assert planned.run("plan", "--out", "plan.json").returncode == 0
+        await change()
+        what, at, made = since(planned)
+        assert what == moved
+        assert made <= at <= datetime.datetime.now(datetime.UTC)
+
+
+async def test_what_would_be_done_now_is_not_shown_when_a_saved_plan_is_refused(planned: program.Program) -> None:
+    shutil.copy(planned.folder / "plan.json", planned.folder / "copy.json")
+    assert planned.run("apply", "--yes").returncode == 0
+    done = planned.run("apply", "copy.json", "--yes")
+    assert (done.returncode, done.stdout) == (5, "")
 
 
 async def test_a_live_schedule_that_changed_since_is_named_with_its_fields_and_when(planned: program.Program) -> None:
