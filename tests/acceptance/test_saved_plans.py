@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import datetime
 import json
 import pathlib
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import temporalio.client
 
-from tests.support import program, remote
+from tests.support import program, proxy, remote
+from tools import devserver
 
 SPEC = """\
 governance:
@@ -141,6 +145,44 @@ async def test_what_the_plan_does_not_touch_may_change(planned: program.Program)
     described = await raw.describe("governance:community")
     await raw.update("governance:community", described.schedule)
     assert planned.run("apply", "plan.json", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize("moved", ["only its token", "what it asks for"])
+def test_a_step_of_a_saved_plan_that_is_stale_is_done_again_only_if_it_is_the_same(
+    planned: program.Program, dev_server: devserver.DevServer, moved: str
+) -> None:
+    """Somebody writes between the apply's look and its write; a pause waits behind that write."""
+    planned.declare(CHANGED.replace('"0 */6 * * *",', '"0 */6 * * *", paused: true,'))
+    assert planned.run("plan", "--out", "plan.json").returncode == 0
+    assert pending(planned) == ["update governance:engineering", "pause governance:community"]
+    done = threading.Event()
+
+    async def move() -> None:
+        raw = await remote.raw(dev_server.address, planned.namespace)
+        described = await raw.describe("governance:engineering")
+        if moved == "what it asks for":
+            described.schedule.spec.jitter.FromSeconds(60)
+        await raw.update("governance:engineering", described.schedule)
+        await raw.describe("governance:engineering")  # of two updates at once V1 forgets the first
+
+    def boundary(_: int, name: str) -> None:
+        if name == "UpdateSchedule" and not done.is_set():
+            done.set()
+            asyncio.run(move())
+
+    with proxy.running(dev_server.address) as before:
+        through = dataclasses.replace(planned, address=before.address)
+        assert through.run("plan", "--out", "plan.json").returncode == 0
+        before.restart(boundary)
+        ended = through.run("apply", "plan.json", "--yes", "--allow-mass-pause")
+    if moved == "only its token":
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert pending(planned) == []
+    else:
+        assert ended.returncode == 1
+        assert "governance:engineering STALE: the live schedule changed since it was planned" in ended.stdout
+        assert "governance:community SKIPPED: not paused, because a step before it did not succeed" in ended.stdout
+        assert pending(planned) == ["update governance:engineering", "pause governance:community"]
 
 
 def test_a_changed_spec_is_refused(planned: program.Program) -> None:
