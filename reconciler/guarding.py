@@ -34,7 +34,7 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, left: int = 0) ->
 
 
 def _check_emptiness(plan: model.Plan, left: int) -> None:
-    if left and plan.steps and all(change.live is None for change in plan.changes):
+    if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
             f"there is no schedule {target.prefix}* in namespace {target.namespace} on {target.address}, "
@@ -45,7 +45,7 @@ def _check_emptiness(plan: model.Plan, left: int) -> None:
 
 def _check_pauses(plan: model.Plan) -> None:
     hint = "if this is meant, pass --allow-mass-pause"
-    live = [change for change in plan.changes if change.live is not None]
+    live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
         raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
@@ -61,7 +61,7 @@ def _check_pauses(plan: model.Plan) -> None:
 
 
 def _check_owners(plan: model.Plan) -> None:
-    owned = [change for change in plan.changes if change.reason is model.Reason.OWNED]
+    owned = plan.blocked
     if owned:
         change = owned[0]
         owner = change.after.owner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -65,7 +66,8 @@ async def apply(
 ) -> model.Applied:
     """Make the server what the plan says; see `applying.apply`.
 
-    A step that is stale is planned `again`, once, and done when it is still the same step.
+    A step that is stale is planned `again`, once, and done when it is still the same step. When that fails, it stays
+    stale.
     """
     held: list[model.Outcome] = []
 
@@ -78,7 +80,8 @@ async def apply(
         first = await applying.apply(plan, schedules, hear, lost=lost)
         repeatable = planning.repeatable(first.outcomes)
         if again is not None and repeatable and not first.interrupted:
-            second = await applying.apply(planning.same(await again(), repeatable), schedules, tell, lost=lost)
+            with contextlib.suppress(errors.ServerError):
+                second = await applying.apply(planning.same(await again(), repeatable), schedules, tell, lost=lost)
     finally:
         repeated = {outcome.change.id: outcome for outcome in second.outcomes}
         for outcome in held:
