@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from reconciler import errors, model
+from reconciler import errors, model, wording
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def _check_owners(plan: model.Plan) -> None:
     owned = [change for change in plan.changes if change.reason is model.Reason.OWNED]
     if owned:
         change = owned[0]
-        owner = change.after.owner
+        owner = wording.brief(change.after.owner or "")
         more = f" (and {len(owned) - 1} more)" if len(owned) > 1 else ""
         raise errors.GuardError(
             f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",

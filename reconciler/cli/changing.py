@@ -77,7 +77,7 @@ _YES = click.option("--yes", is_flag=True, help="Do it without asking; needed wi
 @options.connection
 @options.writing
 @_YES
-@click.option("--expect-digest", metavar="sha256:…", help="Apply only the plan with this digest.")
+@click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let the plan pause most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Apply although everything managed is gone.")
 @click.option("--allow-plaintext", is_flag=True, help="Let the plan replace encrypted payloads by readable ones.")

@@ -7,7 +7,7 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator
 
-from reconciler import model
+from reconciler import model, wording
 
 LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
 
@@ -100,7 +100,7 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
     owner = change.live.schedule.owner
     if change.reason is model.Reason.OWNED or (owner and owner != change.after.owner):
         taken = "" if change.reason is model.Reason.OWNED else ", and is taken over"
-        yield f"it belongs to {mark(printable(owner or ''))}{taken}"
+        yield f"it belongs to {mark(printable(wording.brief(owner or '')))}{taken}"
     if change.verb not in (model.Verb.RESUME, model.Verb.PAUSE) and change.reason is not model.Reason.MANUAL_PAUSE:
         return
     if now and change.live.pause:
