@@ -33,6 +33,16 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, left: int = 0) ->
         _check_payloads(plan)
 
 
+def check_prune(plan: model.Plan) -> None:
+    """Raise `errors.GuardError` when the plan deletes for a spec with no governance section: it may be the wrong file."""
+    if plan.steps and not plan.governed:
+        count = len(plan.steps)
+        raise errors.GuardError(
+            f"{plan.spec_path} has no governance section, and {count} of {plan.target.prefix}* would be deleted",
+            hint="see that it is the right file; if nothing shall be declared, write 'governance: {schedules: []}'",
+        )
+
+
 def _check_emptiness(plan: model.Plan, left: int) -> None:
     if left and plan.steps and all(change.live is None for change in plan.changes):
         target = plan.target

@@ -67,6 +67,7 @@ def _variable(name: str) -> str:
         raise errors.UsageError(f"{name} {wrong}", hint="set it anew, or unset it")
     return value
 
+
 spec = click.option(
     "--spec",
     "spec_path",
@@ -82,11 +83,21 @@ verbose = click.option("--verbose", is_flag=True, help="List what is kept as wel
 
 _CHOICE = (
     click.option(
-        "--environment", type=LINE, metavar="NAME", envvar="GOVERNANCE_ENVIRONMENT", help="The environment of the repo-spec."
+        "--environment",
+        type=LINE,
+        metavar="NAME",
+        envvar="GOVERNANCE_ENVIRONMENT",
+        help="The environment of the repo-spec.",
     ),
-    click.option("--prefix", type=LINE, metavar="TEXT", help="What the ids of managed schedules begin with.  [governance:]"),
     click.option(
-        "--owner", type=LINE, metavar="TEXT", envvar="GOVERNANCE_OWNER", help="Whose schedules these are.  [the repository]"
+        "--prefix", type=LINE, metavar="TEXT", help="What the ids of managed schedules begin with.  [governance:]"
+    ),
+    click.option(
+        "--owner",
+        type=LINE,
+        metavar="TEXT",
+        envvar="GOVERNANCE_OWNER",
+        help="Whose schedules these are.  [the repository]",
     ),
 )
 _OVERRIDES = (
@@ -225,14 +236,21 @@ _CONNECTION = (
     click.option("--profile", type=LINE, metavar="NAME", help="The profile in the Temporal configuration file."),
     click.option("--api-key", type=LINE, metavar="KEY", help="The API key; better given as TEMPORAL_API_KEY."),
     click.option(
-        "--identity", type=LINE, metavar="TEXT", help="Who the server's history shall say wrote.  [reconciler:USER@HOST]"
+        "--identity",
+        type=LINE,
+        metavar="TEXT",
+        help="Who the server's history shall say wrote.  [reconciler:USER@HOST]",
     ),
-    click.option("--grpc-meta", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A gRPC header."),
+    click.option(
+        "--grpc-meta", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A gRPC header."
+    ),
     click.option("--config-file", type=_FILE, metavar="PATH", help="The Temporal configuration file (TOML)."),
     click.option("--disable-config-file", is_flag=True, help="Read no Temporal configuration file."),
     click.option("--disable-config-env", is_flag=True, help="Read no TEMPORAL_ variables."),
     click.option("--tls/--no-tls", default=None, help="Use TLS, or do not, whatever the configuration says."),
-    click.option("--tls-server-name", type=LINE, metavar="NAME", help="The server's name, where its certificate has another."),
+    click.option(
+        "--tls-server-name", type=LINE, metavar="NAME", help="The server's name, where its certificate has another."
+    ),
     click.option("--tls-ca-path", type=_FILE, metavar="PATH", help="The certificate authority's certificate."),
     click.option("--tls-cert-path", type=_FILE, metavar="PATH", help="The client's certificate."),
     click.option("--tls-key-path", type=_FILE, metavar="PATH", help="The client's private key."),
@@ -240,8 +258,12 @@ _CONNECTION = (
     click.option("--tls-cert-data", type=TEXT, metavar="PEM", help="The client's certificate itself."),
     click.option("--tls-key-data", type=TEXT, metavar="PEM", help="The client's private key itself."),
     click.option("--codec-endpoint", type=LINE, metavar="URL", help="The codec server, for encrypted payloads."),
-    click.option("--codec-auth", type=LINE, metavar="TEXT", help="Its Authorization header; better as TEMPORAL_CODEC_AUTH."),
-    click.option("--codec-header", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A header for it."),
+    click.option(
+        "--codec-auth", type=LINE, metavar="TEXT", help="Its Authorization header; better as TEMPORAL_CODEC_AUTH."
+    ),
+    click.option(
+        "--codec-header", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A header for it."
+    ),
 )
 
 

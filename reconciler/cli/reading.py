@@ -71,7 +71,14 @@ def status(
 @options.spec
 @options.connection
 @click.option("--prefix", type=options.LINE, metavar="TEXT", help="Schedules whose id begins so.  [governance:]")
-@click.option("--id", "ids", type=options.TEXT, multiple=True, metavar="ID", help="This schedule, whatever its id; may be repeated.")
+@click.option(
+    "--id",
+    "ids",
+    type=options.TEXT,
+    multiple=True,
+    metavar="ID",
+    help="This schedule, whatever its id; may be repeated.",
+)
 @click.option("--write", is_flag=True, help="Write the repo-spec instead of printing it.")
 @click.pass_obj
 def import_(

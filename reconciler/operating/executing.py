@@ -47,8 +47,8 @@ class Audience(Protocol):
 class Job:
     """One command that writes. `make` reads the server and returns the plan, `check` raises when it may not run.
 
-    `check` hears how many schedules the last apply left, 0 where nobody knows; `before` is called before the first
-    write. `repeats` allows a stale step to be planned once more.
+    `check` hears how many schedules the last apply left, 0 where nobody knows; `before` is called right before the
+    first write, and `unbegun` when no step was begun after all. `repeats` allows a stale step to be planned once more.
     """
 
     command: Command
@@ -58,6 +58,7 @@ class Job:
     make: Callable[[sessions.Session], Coroutine[Any, Any, model.Plan]]
     check: Check
     before: Callable[[], None] = lambda: None
+    unbegun: Callable[[], None] = lambda: None
     repeats: bool = True
 
 
@@ -90,10 +91,14 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         if not plan.steps:
             return errors.ExitCode.OK
         if not audience.agreed():
-            audience.warn("Nothing applied.")
+            audience.warn("Nothing done.")
             return errors.ExitCode.ERROR
-        job.before()
-        number = session.run(audit.begin(_attempt(job, plan))) if audit else 0
+        record = _Record(session, audit, _attempt(job, plan))
+        try:
+            job.before()
+        except errors.ReconcilerError as error:
+            record.end(plan, model.Applied(outcomes=()), error.message)
+            raise
 
         def tell(outcome: model.Outcome) -> None:
             audience.outcome(outcome)
@@ -102,10 +107,36 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         again = (lambda: job.make(session)) if job.repeats else None
         applied = session.run(reconciling.apply(plan, session.schedules, tell, again=again, lost=lease.lost))
         audience.applied(applied)
-        if audit:
-            steps, managed = _steps(applied), _managed(plan, applied)
-            session.run(audit.end(number, steps, managed=managed, error="interrupted" if applied.interrupted else ""))
+        try:
+            record.end(plan, applied, "interrupted" if applied.interrupted else "")
+        finally:
+            if all(each.status is model.Status.SKIPPED for each in applied.outcomes):
+                job.unbegun()
     return _exit_code(applied)
+
+
+class _Record:
+    """What the audit keeps of this attempt, which begins with it; nothing without a database."""
+
+    def __init__(self, session: sessions.Session, audit: ports.Audit | None, attempt: model.Attempt) -> None:
+        self._session = session
+        self._audit = audit
+        self._number = session.run(audit.begin(attempt)) if audit else 0
+
+    def end(self, plan: model.Plan, applied: model.Applied, error: str) -> None:
+        """Record the end; `errors.StoreError` says that only this is missing."""
+        if self._audit is None:
+            return
+        steps, managed = _steps(applied), _managed(plan, applied)
+        try:
+            self._session.run(self._audit.end(self._number, steps, managed=managed, error=error))
+        except errors.StoreError as lost:
+            done = sum(each.status is model.Status.DONE for each in applied.outcomes)
+            raise errors.StoreError(
+                f"{done} of {len(steps)} steps are done, as told, and only the record of it could not be written: "
+                f"{lost.message}",
+                hint=f"history shows #{self._number} as not ended; {lost.hint}",
+            ) from None
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import tempfile
 
 from reconciler import errors
 
-
 LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand schedules
 
 

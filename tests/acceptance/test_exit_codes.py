@@ -289,7 +289,7 @@ def test_any_other_answer_applies_nothing(declared: program.Program, answer: str
     terminal.wait_for("Only 'yes' is taken: ")
     terminal.type(answer)
     assert terminal.end() == 1
-    assert "Nothing applied." in terminal.seen
+    assert "Nothing done." in terminal.seen
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
 
 

@@ -646,3 +646,11 @@ def test_an_environment_that_says_when_says_all_of_it() -> None:
 def test_what_fires_in_the_past_alone_is_all_excluded() -> None:
     (found,) = problems(in_staging('cron: "* * * * * * *", exclude: [{year: 2026-2100}]', "{}"))
     assert "every time of charter 'A' is excluded" in found
+
+
+@pytest.mark.parametrize("key", ["prefix", "owner"])
+@pytest.mark.parametrize("value", ["n\\u0000:", "a\\u0000\\u001b[31m", "a\\nb", "a\\u202eb"])
+def test_a_prefix_and_an_owner_hold_nothing_that_nobody_would_see(key: str, value: str) -> None:
+    (told,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
+    assert told.startswith(f"spec.yaml:2:{len(key) + 5}: ")
+    assert told.isprintable()
