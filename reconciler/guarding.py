@@ -34,7 +34,7 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, left: int = 0) ->
 
 
 def check_prune(plan: model.Plan) -> None:
-    """Raise `errors.GuardError` when the plan deletes for a spec with no governance section: it may be the wrong file."""
+    """Raise `errors.GuardError` when the plan deletes for a spec without a governance section."""
     if plan.steps and not plan.governed:
         count = len(plan.steps)
         raise errors.GuardError(
