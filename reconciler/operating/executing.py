@@ -135,7 +135,7 @@ class _Record:
             raise errors.StoreError(
                 f"{done} of {len(steps)} steps are done, as told, and only the record of it could not be written: "
                 f"{lost.message}",
-                hint=f"history shows #{self._number} as not ended; {lost.hint}",
+                hint="; ".join([f"history shows #{self._number} as not ended", *filter(None, [lost.hint])]),
             ) from None
 
 

@@ -55,12 +55,6 @@ def test_so_is_a_variable(declared: program.Program, name: str) -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (64, False)
 
 
-def test_who_applies_may_have_an_odd_name(declared: program.Program, database_url: str) -> None:
-    job = {"GITHUB_RUN_ID": ODD, "GITHUB_ACTOR": ODD, "GITHUB_SHA": ODD}
-    for lock in ("temporal", "postgres"):
-        assert declared.run("apply", "--yes", "--lock", lock, DATABASE_URL=database_url, **job).returncode == 0
-
-
 @pytest.mark.parametrize("owner", ["\x1b[31mred\n+ forged", "o" * 5000])
 async def test_what_a_foreign_owner_wrote_is_shown_and_not_obeyed(declared: program.Program, owner: str) -> None:
     raw = await remote.raw(declared.address)

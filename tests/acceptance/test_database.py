@@ -135,6 +135,7 @@ async def test_a_record_that_could_not_be_written_is_told_as_just_that(
     on_fake = program.Program(folder=declared.folder, address=fake.address)
     loop = asyncio.get_running_loop()
     async with relay.running(database_url) as wire:
+
         def hold() -> None:
             loop.call_soon_threadsafe(wire.hold)
 

@@ -280,7 +280,9 @@ def test_on_a_terminal_apply_asks_and_yes_applies(declared: program.Program) -> 
     terminal.wait_for("Only 'yes' is taken: ")
     terminal.type("yes")
     assert terminal.end() == 0
-    assert "Applied: 1 created" in terminal.seen
+    place = f"governance:* in namespace {declared.namespace} on {declared.address}"
+    assert f"Apply 1 create to {place}? Only 'yes' is taken: " in terminal.seen
+    assert f"Applied to {place}: 1 created" in terminal.seen
 
 
 @pytest.mark.parametrize("answer", ["no", "y", "", "\x04"])

@@ -14,9 +14,7 @@ from tools import devserver
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 PICTURE = re.compile(r"^```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-TIMES = re.compile(
-    r"(\w{3} \d\d \w{3} \d{4} [\d:]+|\d{4}-\d\d-\d\d [\d:]+) [\w+-]+( +\(?(in )?\d+ \w+( ago)?\)?)?"
-)
+TIMES = re.compile(r"(\w{3} \d\d \w{3} \d{4} [\d:]+|\d{4}-\d\d-\d\d [\d:]+) [\w+-]+( +\(?(in )?\d+ \w+( ago)?\)?)?")
 DIGESTS = re.compile(r"sha256:[0-9a-f]{64}")  # of the test's own namespace
 IDENTITY = re.compile(r"by \d+@\S+@ on")  # of Temporal's command line: process and machine
 APPLIER = re.compile(r"(apply|prune) by \S+@\S+")
@@ -100,6 +98,6 @@ def test_the_picture_at_the_top_is_a_golden_plan(pytestconfig: pytest.Config) ->
 
 
 def lines_in_any_order(text: str) -> list[list[str]]:
-    """Return each console's lines sorted, as steps that run side by side end in any order, and without times and digests."""
+    """Return each console's lines sorted, as steps end in any order, without times and digests."""
     bare = TIMES.sub("(a time)", DIGESTS.sub("(a digest)", text))
     return [sorted(console.splitlines()) for console in CONSOLE.findall(bare)]
