@@ -10,7 +10,6 @@ from reconciler.cli import console, telling
 from reconciler.report import text
 from tests.unit import builders
 
-
 PLAN = builders.plan([builders.schedule()], [])
 
 
