@@ -101,3 +101,22 @@ def test_a_read_only_file_is_left_as_it_is(tmp_path: pathlib.Path) -> None:
 def test_line_endings_are_written_as_they_are(tmp_path: pathlib.Path) -> None:
     files.save(tmp_path / "spec.yaml", "\ufeffa: 1\r\nb: 2\n")
     assert (tmp_path / "spec.yaml").read_bytes() == b"\xef\xbb\xbfa: 1\r\nb: 2\n"
+
+
+def test_the_longest_name_that_a_file_may_have_can_be_saved(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / ("p" * 255)
+    files.save(path, "text")
+    assert files.read(path) == "text"
+
+
+def test_a_file_without_end_is_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LIMIT", 1024**2)
+    path = tmp_path / "large.json"
+    path.write_bytes(b" " * 1024**2)
+    assert len(files.read(path)) == 1024**2
+    path.write_bytes(b" " * (1024**2 + 1))
+    for each in (path, pathlib.Path("/dev/zero")):
+        for way in (files.read, files.sha256):
+            with pytest.raises(errors.DocumentError) as caught:
+                way(each)
+            assert (caught.value.message, caught.value.exit_code) == (f"{each}: is over 1 MiB", errors.ExitCode.STALE)
