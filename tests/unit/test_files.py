@@ -106,3 +106,9 @@ def test_a_file_without_end_is_refused(tmp_path: pathlib.Path, monkeypatch: pyte
             with pytest.raises(errors.DocumentError) as caught:
                 way(each)
             assert (caught.value.message, caught.value.exit_code) == (f"{each}: is over 1 MiB", errors.ExitCode.STALE)
+
+
+def test_what_to_do_is_what_the_caller_knows(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.OutputError) as caught:
+        files.save(tmp_path / "absent" / "plan.json", "text", hint="make it writable")
+    assert caught.value.hint == "make it writable"
