@@ -44,7 +44,7 @@ def check_prune(plan: model.Plan) -> None:
 
 
 def _check_emptiness(plan: model.Plan, left: int) -> None:
-    if left and plan.steps and all(change.live is None for change in plan.changes):
+    if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
             f"there is no schedule {target.prefix}* in namespace {target.namespace} on {target.address}, "
@@ -55,7 +55,7 @@ def _check_emptiness(plan: model.Plan, left: int) -> None:
 
 def _check_pauses(plan: model.Plan) -> None:
     hint = "if this is meant, pass --allow-mass-pause"
-    live = [change for change in plan.changes if change.live is not None]
+    live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
         raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
@@ -71,7 +71,7 @@ def _check_pauses(plan: model.Plan) -> None:
 
 
 def _check_owners(plan: model.Plan) -> None:
-    owned = [change for change in plan.changes if change.reason is model.Reason.OWNED]
+    owned = plan.blocked
     if owned:
         change = owned[0]
         owner = wording.brief(change.after.owner or "")
@@ -98,10 +98,6 @@ def _check_payloads(plan: model.Plan) -> None:
 
 def _replaced(live: model.Action, after: model.Action) -> model.Opaque | None:
     """Return a payload of some codec's that the action after has no more."""
-    kept = list(_payloads(after))
-    coded = (each for each in _payloads(live) if isinstance(each, model.Opaque) and each.is_coded)
+    kept = list(after.payloads)
+    coded = (each for each in live.payloads if isinstance(each, model.Opaque) and each.is_coded)
     return next((each for each in coded if each not in kept), None)
-
-
-def _payloads(action: model.Action) -> list[model.Argument]:
-    return [*action.arguments, *action.memo.values(), action.summary, action.details]

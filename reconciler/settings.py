@@ -56,6 +56,7 @@ class Connection:
     codec_header: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
 
 
+LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
 
 

@@ -63,7 +63,7 @@ def plan(
         guarding.check(planned)
     except errors.GuardError as refusal:
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
-    pending = detailed_exitcode and planned.steps
+    pending = detailed_exitcode and planned.differs
     return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
 
 
@@ -128,6 +128,7 @@ def apply(
             connection=connection,
             writing=writing,
             make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+            review=review.compare,
             check=review.check,
             before=review.use_up,
             unbegun=review.keep,
@@ -164,10 +165,13 @@ class _Review:
             )
         return path, reviewing.same_choice(self._saved.choice, choice)
 
-    def check(self, planned: model.Plan, left: int) -> None:
-        """Raise `errors.StaleError` unless this is what was reviewed, `errors.GuardError` when it may not run."""
+    def compare(self, planned: model.Plan) -> None:
+        """Raise `errors.StaleError` unless this is the plan that was saved."""
         if self._saved is not None:
-            reviewing.check(self._saved.plan, planned)
+            reviewing.check(self._saved.plan, planned, self._saved.planned_at)
+
+    def check(self, planned: model.Plan, left: int) -> None:
+        """Raise `errors.StaleError` unless it has the reviewed digest, `errors.GuardError` when it may not run."""
         if self._digest is not None:
             reviewing.check_digest(self._digest, planned)
         guarding.check(planned, self._allowed, left=left)

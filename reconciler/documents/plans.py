@@ -26,7 +26,10 @@ def encode(plan: model.Plan) -> dict[str, Any]:
         "environment": plan.environment,
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
-        "counts": {verb.word: plan.count(verb) for verb in model.Verb if verb is not model.Verb.DELETE},
+        "counts": {
+            **{verb.word: plan.count(verb) for verb in model.Verb if verb is not model.Verb.DELETE},
+            "blocked": len(plan.blocked),
+        },
         "changes": [_change(change) for change in plan.changes],
     }
 
@@ -48,6 +51,7 @@ def _change(change: model.Change) -> dict[str, Any]:
         "pause": pause(change.live.pause) if change.live and change.live.pause else None,
         "owner": change.live.schedule.owner if change.live else None,
         "renamed_from": change.renamed_from,
+        "origin_pause": pause(change.origin_pause) if change.origin_pause else None,
         "overrides": {key: _place(place) for key, place in change.overrides.items()},
         "fields": [_field(field) for field in change.fields],
     }

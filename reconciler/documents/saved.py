@@ -141,18 +141,23 @@ def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Change:
         ),
         overrides={key: model.Place(**place) for key, place in said["overrides"].items()},
         renamed_from=said["renamed_from"],
+        origin_pause=_pause(said["origin_pause"]),
     )
 
 
 def _live(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Live:
-    pause = said["pause"]
-    at = schedules.moment(pause["at"]) if pause and pause["at"] else None
     return model.Live(
         schedule=schedules.decode(sides["before"]),
         token=base64.b64decode(sides["token"], validate=True),
         created_at=sides["created_at"],
-        pause=model.Pause(by=pause["by"] or "", at=at) if pause else None,
+        pause=_pause(said["pause"]),
     )
+
+
+def _pause(said: Mapping[str, Any] | None) -> model.Pause | None:
+    if said is None:
+        return None
+    return model.Pause(by=said["by"] or "", at=schedules.moment(said["at"]) if said["at"] else None)
 
 
 def _place(said: Mapping[str, Any] | None) -> model.Place | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import sys
@@ -12,7 +13,7 @@ from typing import NoReturn
 
 from reconciler import errors
 from reconciler.github import api, events, inputs, running, workflow
-from reconciler.operating import interrupts
+from reconciler.operating import interrupts, logs
 from reconciler.report import annotating
 
 
@@ -38,11 +39,21 @@ def _run(environ: Mapping[str, str], told: workflow.Workflow) -> running.Result:
     except errors.ReconcilerError as error:
         told.annotate(annotating.error(error))
         return running.Result(code=error.exit_code, summary=error.message)
+    _log(given.log_level, told)
     if not (given.token and event.repository):
         return running.Action(given, event, told, None).run()
     hub = api.Repository(api_url=event.api_url, repository=event.repository, token=given.token)
     with contextlib.closing(hub):
         return running.Action(given, event, told, hub).run()
+
+
+def _log(level: inputs.Level, told: workflow.Workflow) -> None:
+    """Let the log go where the rest goes, from a level on."""
+    handler = logging.Handler()
+    handler.emit = lambda record: told.say(logs.line(record))  # type: ignore[method-assign]
+    logger = logging.getLogger("reconciler")
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from typing import Literal, TypeVar, get_args
 from reconciler import errors, guarding, model, settings
 from reconciler.timing import durations
 
-Command = Literal["plan", "apply", "drift", "validate"]
+Command = Literal["plan", "apply", "drift", "validate", "snapshot"]
 Review = Literal["true", "warn", "false"]
+Level = Literal["debug", "info", "warning", "error"]
 T = TypeVar("T")
 
 _PREFIX = "INPUT_"
@@ -24,7 +25,7 @@ _PREFIX = "INPUT_"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a workflow asks for; `live` is a snapshot to plan from, `plan_file` where the plan is left."""
+    """What a workflow asks for; `live` is a snapshot to plan from or to write, `plan_file` where the plan is left."""
 
     command: Command
     spec_path: pathlib.Path
@@ -38,6 +39,7 @@ class Inputs:
     require_reviewed_plan: Review
     comment: bool
     comment_author: str | None
+    log_level: Level
     token: str = dataclasses.field(repr=False)
 
 
@@ -61,9 +63,13 @@ def read(environ: Mapping[str, str]) -> Inputs:
         require_reviewed_plan=given.word("require-reviewed-plan", get_args(Review), "warn"),
         comment=given.flag("comment") is not False,
         comment_author=given.text("comment-author"),
+        log_level=given.word("log-level", get_args(Level), "warning"),
         token=given.text("github-token") or "",
     )
-    if inputs.command != "validate" and inputs.live is None and not _names_a_server(inputs.connection):
+    if inputs.command == "snapshot" and inputs.live is None:
+        given.wrong.append("input 'live' is empty: no file is named to write the snapshot to")
+    offline = inputs.command == "validate" or (inputs.command == "plan" and inputs.live is not None)
+    if not offline and not _names_a_server(inputs.connection):
         given.wrong.append("input 'address' is empty, and TEMPORAL_ADDRESS is not set: no server is named")
     if given.wrong:
         raise errors.UsageError("; ".join(given.wrong), hint="see the inputs in the action.yml of reconciler")

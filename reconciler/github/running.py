@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from reconciler import advising, errors, guarding, model, reconciling, reviewing
-from reconciler.documents import marks
+from reconciler.documents import marks, snapshots
 from reconciler.github import api, conversation, events, inputs, reviews, workflow
-from reconciler.operating import clock, executing, interrupts, proposing
+from reconciler.operating import clock, executing, files, interrupts, proposing
 from reconciler.report import annotating, comment, text, words
 from reconciler.spec import loading
 
@@ -37,7 +37,7 @@ class Result:
         counted = (model.Verb.CREATE, model.Verb.UPDATE, model.Verb.RESUME, model.Verb.PAUSE)
         counts = {f"{verb.word}s": str(plan.count(verb)) if plan else "" for verb in counted}
         return {
-            "changes": "" if plan is None else str(bool(plan.steps)).lower(),
+            "changes": "" if plan is None else str(plan.differs).lower(),
             **counts,
             "unchanged": str(plan.count(model.Verb.KEEP)) if plan else "",
             "digest": plan.digest if plan else "",
@@ -64,7 +64,13 @@ class Action:
 
     def run(self) -> Result:
         """Do what is asked for; an error is told wherever somebody may look for it, and is in the result."""
-        commands = {"plan": self._do_plan, "apply": self._do_apply, "drift": self._do_drift, "validate": self._validate}
+        commands: dict[inputs.Command, Callable[[], Result]] = {
+            "plan": self._do_plan,
+            "apply": self._do_apply,
+            "drift": self._do_drift,
+            "validate": self._validate,
+            "snapshot": self._snapshot,
+        }
         try:
             return commands[self._given.command]()
         except errors.ReconcilerError as error:
@@ -84,6 +90,16 @@ class Action:
         self._told.say(summary)
         return self._result(summary=summary)
 
+    def _snapshot(self) -> Result:
+        declaration, path = self._declared(), self._given.live
+        if path is None:
+            raise errors.UsageError("there is no file to write the snapshot to", hint="name one with the input live")
+        taken = proposing.snapshot(declaration, self._given.connection)
+        files.save(path, snapshots.dumps(taken))
+        summary = f"{path}: {len(taken.schedules)} schedule{'s'[: len(taken.schedules) != 1]}"
+        self._told.say(summary)
+        return self._result(summary=summary)
+
     def _do_plan(self) -> Result:
         declaration = self._declared()
         off = executing.declared_off(declaration)
@@ -99,7 +115,7 @@ class Action:
         )
         self._summarize(comment.plan(plan, page.whole))
         thread = self._thread(self._event.pull)
-        shown = thread and thread.show(comment.plan(plan, page.about), page.mark, create=bool(plan.steps))
+        shown = thread and thread.show(comment.plan(plan, page.about), page.mark, create=plan.differs)
         return self._result(summary=words.summary(plan), comment_url=shown.url if shown else "")
 
     def _do_apply(self) -> Result:
@@ -131,7 +147,7 @@ class Action:
             return self._result(code=code)
         page = self._page(self._mark("plan", plan))
         self._summarize(comment.applied(plan, applied, page.whole))
-        shown = thread and thread.show(comment.applied(plan, applied, page.about), page.mark, create=bool(plan.steps))
+        shown = thread and thread.show(comment.applied(plan, applied, page.about), page.mark, create=plan.differs)
         for outcome in applied.outcomes:
             if outcome.status is not model.Status.DONE:
                 self._told.annotate([annotating.outcome(outcome)])
@@ -170,14 +186,14 @@ class Action:
         def write(known: marks.Mark | None) -> tuple[str, str]:
             since = known.since if known else None
             page = self._page(
-                dataclasses.replace(first, since=since or now), next_step=_DRIFT_NEXT if plan.steps else ""
+                dataclasses.replace(first, since=since or now), next_step=_DRIFT_NEXT if plan.differs else ""
             )
-            if plan.steps:
+            if plan.differs:
                 return words.printable(title), comment.drift(plan, page.about, since or now)
             return words.printable(title), comment.settled(plan, page.about, since)
 
         self._summarize(comment.plan(plan, self._page(first).whole))
-        issue = conversation.track(hub, self._author(hub), first, write=write, is_open=bool(plan.steps))
+        issue = conversation.track(hub, self._author(hub), first, write=write, is_open=plan.differs)
         return self._result(summary=words.summary(plan), issue_url=issue.url if issue else "")
 
     def _declared(self) -> model.Declaration:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
@@ -15,24 +16,30 @@ LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand sch
 
 
 def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> None:
-    """Write the file whole or not at all, with the mode that it has or a new one gets.
+    """Write the file whole or not at all, line endings as they are in the text; one that is there keeps its mode.
 
-    Raises `errors.OutputError` with the hint when it cannot be written.
+    Raises `errors.OutputError` with the hint when it cannot be written, or is not meant to be.
     """
     shown = path
     try:
         if path.exists() and not path.is_file():  # a pipe or /dev/stdout cannot be replaced
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", newline="")
             return
         path = path.resolve()  # through a link, so that the link stays
+        before = path.stat() if path.exists() else None
+        if before and not before.st_mode & _WRITABLE:
+            raise PermissionError(errno.EACCES, "it is read-only")
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         temporary = pathlib.Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(_mode(path))
+            if before:
+                with contextlib.suppress(OSError):  # only root may give a file away
+                    os.chown(temporary, before.st_uid, before.st_gid)
+            temporary.chmod(stat.S_IMODE(before.st_mode) if before else 0o666 & ~_umask())
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -41,6 +48,9 @@ def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> 
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
         reason = error.strerror if isinstance(error, OSError) else error
         raise errors.OutputError(f"{shown}: cannot be written: {reason}", hint=hint) from error
+
+
+_WRITABLE = 0o222
 
 
 def read(path: pathlib.Path) -> str:

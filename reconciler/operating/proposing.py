@@ -20,6 +20,15 @@ def propose(
         return session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
 
 
+def snapshot(declaration: model.Declaration, connection: settings.Connection) -> snapshots.Snapshot:
+    """Return what a plan would read now."""
+    with sessions.opened(connection) as session:
+        taken_at, target = clock.now(), session.target(declaration)
+        live = session.run(reconciling.live(declaration, session.schedules, target))
+    schedules = tuple(each.schedule for each in live.values())
+    return snapshots.Snapshot(target=target, taken_at=taken_at, schedules=schedules)
+
+
 def save(path: pathlib.Path, plan: model.Plan, spec_path: pathlib.Path, choice: model.Choice) -> None:
     """Keep the plan, to be applied later as it is; `errors.OutputError` when it cannot be written."""
     kept = saved.Saved(plan=plan, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)

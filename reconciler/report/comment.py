@@ -91,10 +91,11 @@ def _titled(word: str, plan: model.Plan, counts: str) -> str:
 
 def _counts(plan: model.Plan) -> str:
     unchanged = f"{plan.count(model.Verb.KEEP)} unchanged"
-    if not plan.steps:
+    held = [f"{len(plan.blocked)} of another owner"] if plan.blocked else []
+    if not plan.differs:
         return f"no changes, {unchanged}"
     verbs = (verb for verb in model.Verb if verb is not model.Verb.KEEP and plan.count(verb))
-    return ", ".join([*(f"{plan.count(verb)} to {verb.word}" for verb in verbs), unchanged])
+    return ", ".join([*held, *(f"{plan.count(verb)} to {verb.word}" for verb in verbs), unchanged])
 
 
 def _page(title: str, plan: model.Plan, about: About, lead: tuple[str, ...]) -> str:

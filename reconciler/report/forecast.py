@@ -63,8 +63,9 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
 
 def total(plan: model.Plan, now: datetime.datetime) -> str:
     """Return how often all that is managed fires, before and after the plan."""
-    before = _together((change.live.schedule for change in plan.changes if change.live), now)
-    after = _together((change.after for change in plan.changes), now)
+    ours = [change for change in plan.changes if not change.is_blocked]
+    before = _together((change.live.schedule for change in ours if change.live), now)
+    after = _together((change.after for change in ours), now)
     return f"All together fire {before} → {after}." if before != after else f"All together fire {after}."
 
 

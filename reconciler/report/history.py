@@ -46,4 +46,6 @@ def _result(record: model.Record) -> str:
     counts = [f"{count} to {verb} done" for verb, count in done.items()] + [
         f"{n} {status}" for status, n in left.items()
     ]
-    return "; ".join([", ".join(counts) or "no step", *([record.error] if record.error else [])])
+    said = ", ".join(counts) or ("" if record.error else "nothing to do")
+    reason = f"refused: {record.error}" if record.managed is None else record.error
+    return "; ".join(each for each in (said, reason) if each)

@@ -24,7 +24,7 @@ def plan(plan: model.Plan, *, verbose: bool = False, now: datetime.datetime | No
 
 def _summary(plan: model.Plan) -> str:
     """Return the summary; a path in it could hold markup, so an empty plan says less here."""
-    return words.summary(plan).rstrip(".") if plan.steps else f"No changes, {plan.count(model.Verb.KEEP)} unchanged"
+    return words.summary(plan).rstrip(".") if plan.differs else f"No changes, {plan.count(model.Verb.KEEP)} unchanged"
 
 
 def _title(change: model.Change) -> str:

@@ -15,10 +15,23 @@ LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
 
 def summary(plan: model.Plan) -> str:
     """Return the line that says how much the plan does, in Terraform's words."""
-    if not plan.steps:
+    if not plan.differs:
         return f"No changes: the server is as {printable(plan.spec_path)} declares, {_counted(plan, model.Verb.KEEP)}."
+    if not plan.steps:
+        return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, model.Verb.KEEP)}."
     shown = (verb for verb in model.Verb if verb is not model.Verb.DELETE or plan.count(verb))
-    return f"Plan: {', '.join(_counted(plan, verb) for verb in shown)}."
+    said = ", ".join(_counted(plan, verb) for verb in shown)
+    return f"Plan: {said}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"Plan: {said}."
+
+
+def blocked(plan: model.Plan) -> str:
+    """Return how many wanted schedules cannot be had."""
+    count = len(plan.blocked)
+    return (
+        "1 declared schedule belongs to another owner"
+        if count == 1
+        else (f"{count} declared schedules belong to other owners")
+    )
 
 
 def _counted(plan: model.Plan, verb: model.Verb) -> str:
@@ -128,7 +141,7 @@ def is_notable(change: model.Change) -> bool:
 def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str] = str) -> Iterator[str]:
     """Yield what is to know beside the fields: whose it is, who paused it and when, and what its note says."""
     if change.renamed_from:
-        yield f"it looks like {mark(printable(change.renamed_from))} renamed, which is paused as removed"
+        yield _origin(change, now, mark)
     if change.live is None:
         return
     owner = change.live.schedule.owner
@@ -143,6 +156,16 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
             yield f"it was paused {mark(known)}"
     if change.live.schedule.note:
         yield f"its note says: {mark(value(change.live.schedule.note))}"
+
+
+def _origin(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
+    """Return which schedule this looks like, and that a pause of that one's does not come along."""
+    said = f"it looks like {mark(printable(change.renamed_from or ''))} renamed, which "
+    if change.origin_pause is None:
+        return f"{said}is paused as removed"
+    known = paused_by(change.origin_pause, "UTC", now) if now else ""
+    said += f"was paused {mark(known)}" if known else "is paused already"
+    return said if change.after.paused else f"{said}; this one will run: declare paused: true to keep it paused"
 
 
 def ago(when: datetime.datetime, now: datetime.datetime) -> str:

@@ -77,7 +77,8 @@ def _together(
 def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
     """Return where each key stands that counts, the later layers before the earlier.
 
-    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals.
+    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals. A null
+    counts as well: it takes back what the layers before it say.
     """
     found: dict[str, values.Path] = {}
     for layer in layers:
@@ -191,10 +192,24 @@ def _timezone(name: str) -> None:
         raise ValueError(f"{name!r} is not a time zone; {advice}") from None
 
 
+def _at_most(limit: int) -> Callable[[str], None]:
+    """Return the check of a name's length, which the server counts in bytes and the schema in characters."""
+
+    def check(text: str) -> None:
+        size = len(text.encode(errors="surrogatepass"))
+        if len(text) <= limit < size:
+            raise ValueError(f"it is {size} bytes long, and the server takes {limit}; shorten it")
+
+    return check
+
+
 _CHECKS: tuple[tuple[values.Path, Callable[[str], None]], ...] = (
     (("timezone",), _timezone),
     (("start_at",), _moment),
     (("end_at",), _moment),
+    (("workflow",), _at_most(1000)),
+    (("task_queue",), _at_most(1000)),
+    (("workflow_id",), _at_most(979)),  # the server puts the time of the run behind it
     (("jitter",), _not_negative),
     (("catchup_window",), _not_negative),
     (("execution_timeout",), _not_negative),

@@ -18,7 +18,8 @@ VALUES (%(who)s, %(run)s, %(commit)s, %(command)s, %(address)s, %(namespace)s, %
 RETURNING number
 """
 _END = """
-UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed)s, error = %(error)s
+UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed)s, present = %(present)s,
+    error = %(error)s
 WHERE number = %(number)s AND ended_at IS NULL
 """
 # an end that is there already although its answer was lost: no other has this very moment
@@ -32,11 +33,11 @@ SELECT applies.*, (
 ) AS steps
 FROM applies ORDER BY number DESC LIMIT %s
 """
-_MANAGED = """
-SELECT managed FROM applies
-WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND owner = %(owner)s AND ended_at IS NOT NULL
-ORDER BY ended_at DESC, number DESC LIMIT 1
-"""
+_PRESENT = """
+SELECT present FROM applies
+WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND present IS NOT NULL
+ORDER BY number DESC LIMIT 1
+"""  # by number: of two clocks one is wrong
 
 
 @contextlib.asynccontextmanager
@@ -62,7 +63,7 @@ class Audit:
         assert row is not None  # noqa: S101  # RETURNING gives one row
         return int(row["number"])
 
-    async def end(self, number: int, steps: Iterable[model.Step], *, managed: int, error: str = "") -> None:
+    async def end(self, number: int, steps: Iterable[model.Step], *, left: model.Left | None, error: str = "") -> None:
         """Record how it ended, all of it or nothing; where that fails, once more on a new connection.
 
         Raises `errors.StoreError` when it never began or has ended, and when the database does not answer either time.
@@ -70,7 +71,8 @@ class Audit:
         ending = {
             "number": number,
             "now": datetime.datetime.now(datetime.UTC),
-            "managed": managed,
+            "managed": left.managed if left else None,
+            "present": left.present if left else None,
             "error": _text(error),
         }
         rows = [_step(number, *each) for each in enumerate(steps, start=1)]
@@ -97,12 +99,12 @@ class Audit:
             found = await (await connection.execute(_LATEST, (max(count, 0),))).fetchall()
         return tuple(map(_record, found))
 
-    async def managed(self, target: model.Target) -> int:
-        """Return how many managed schedules the last attempt that ended left in the target; 0 when there was none."""
-        where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
+    async def present(self, target: model.Target) -> int:
+        """Return how many schedules with the prefix the last apply or prune left, of any owner; 0 without one."""
+        where = {"namespace": target.namespace, "prefix": target.prefix}
         async with database.opened(self._url) as connection:
-            row = await (await connection.execute(_MANAGED, where)).fetchone()
-        return int(row["managed"]) if row else 0
+            row = await (await connection.execute(_PRESENT, where)).fetchone()
+        return int(row["present"]) if row else 0
 
 
 def _columns(attempt: model.Attempt) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _record(row: dict[str, Any]) -> model.Record:
         attempt=attempt,
         ended_at=row["ended_at"].astimezone(datetime.UTC) if row["ended_at"] else None,
         steps=tuple(model.Step(**step) for step in row["steps"]),
-        managed=row["managed"] or 0,
+        managed=row["managed"],
         error=row["error"],
     )
 

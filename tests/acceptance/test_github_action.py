@@ -204,6 +204,14 @@ def test_wrong_inputs_are_told_all_at_once(work: job.Job) -> None:
     assert ("'lock'" in said, "'tls'" in said) == (True, True)
 
 
+def test_the_log_level_shows_calls_and_no_secret(work: job.Job) -> None:
+    step = work.step("plan", log_level="debug", api_key="hunter2", tls="false")
+    assert (step.code, "debug: DescribeSchedule schedule=governance:c0 status=OK" in step.log) == (0, True)
+    assert "debug:" not in work.step("plan").log
+    assert work.step("plan", log_level="loud").code == 64
+    assert work.step("snapshot").said("error")[0].startswith("input 'live' is empty")
+
+
 def test_a_server_that_is_away_is_a_clear_error(work: job.Job) -> None:
     work.pull_request(1, sha=HEAD)
     step = work.step("plan", address="127.0.0.1:1")
@@ -233,7 +241,8 @@ def test_a_token_without_the_permission_names_it(work: job.Job) -> None:
 
 
 def test_a_fork_plans_from_a_snapshot_and_writes_no_comment(work: job.Job, github: github_server.GitHub) -> None:
-    assert work.run.run("snapshot", "--out", "live.json").returncode == 0
+    taken = work.step("snapshot", live="live.json")
+    assert (taken.code, taken.outputs["summary"]) == (0, "live.json: 3 schedules")
     work.run.declare(CHANGED)
     work.token = github_hub.FORK
     work.pull_request(1, sha=HEAD, repository="eve/schedules")

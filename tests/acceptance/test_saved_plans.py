@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import datetime
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import temporalio.client
 
-from tests.support import program, remote
+from tests.support import program, proxy, remote
+from tools import devserver
 
 SPEC = """\
 governance:
@@ -93,6 +100,38 @@ def test_a_plan_is_applied_once(planned: program.Program) -> None:
     refused(planned, says="governance:engineering changed on ")
 
 
+def since(run: program.Program) -> tuple[str, datetime.datetime, datetime.datetime]:
+    """Apply, see that it is refused, and return what moved, when that was, and when the plan was made."""
+    done = run.run("apply", "plan.json", "--yes")
+    found = re.search(r"stale: (\S+ .*?) (on|since the plan of) (\S+ \S+) UTC", done.stderr)
+    assert done.returncode == 5
+    assert found, done.stderr
+    made = datetime.datetime.fromisoformat(document(run)["saved"]["planned_at"])
+    return found[1], datetime.datetime.fromisoformat(f"{found[3]}+00:00"), made.replace(microsecond=0)
+
+
+async def test_a_stale_plan_is_never_said_to_be_stale_since_before_it_was_made(planned: program.Program) -> None:
+    client = await temporalio.client.Client.connect(planned.address, namespace=planned.namespace)
+    handle = client.get_schedule_handle("governance:engineering")
+    for change, moved in (
+        (handle.pause, "governance:engineering changed"),
+        (handle.unpause, "governance:engineering changed"),
+        (handle.delete, "governance:engineering is gone"),
+    ):
+        assert planned.run("plan", "--out", "plan.json").returncode == 0
+        await change()
+        what, at, made = since(planned)
+        assert what == moved
+        assert made <= at <= datetime.datetime.now(datetime.UTC)
+
+
+async def test_what_would_be_done_now_is_not_shown_when_a_saved_plan_is_refused(planned: program.Program) -> None:
+    shutil.copy(planned.folder / "plan.json", planned.folder / "copy.json")
+    assert planned.run("apply", "--yes").returncode == 0
+    done = planned.run("apply", "copy.json", "--yes")
+    assert (done.returncode, done.stdout) == (5, "")
+
+
 async def test_a_live_schedule_that_changed_since_is_named_with_its_fields_and_when(planned: program.Program) -> None:
     raw = await remote.raw(planned.address, planned.namespace)
     described = await raw.describe("governance:engineering")
@@ -108,6 +147,44 @@ async def test_what_the_plan_does_not_touch_may_change(planned: program.Program)
     described = await raw.describe("governance:community")
     await raw.update("governance:community", described.schedule)
     assert planned.run("apply", "plan.json", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize("moved", ["only its token", "what it asks for"])
+def test_a_step_of_a_saved_plan_that_is_stale_is_done_again_only_if_it_is_the_same(
+    planned: program.Program, dev_server: devserver.DevServer, moved: str
+) -> None:
+    """Somebody writes between the apply's look and its write; a pause waits behind that write."""
+    planned.declare(CHANGED.replace('"0 */6 * * *",', '"0 */6 * * *", paused: true,'))
+    assert planned.run("plan", "--out", "plan.json").returncode == 0
+    assert pending(planned) == ["update governance:engineering", "pause governance:community"]
+    done = threading.Event()
+
+    async def move() -> None:
+        raw = await remote.raw(dev_server.address, planned.namespace)
+        described = await raw.describe("governance:engineering")
+        if moved == "what it asks for":
+            described.schedule.spec.jitter.FromSeconds(60)
+        await raw.update("governance:engineering", described.schedule)
+        await raw.describe("governance:engineering")  # of two updates at once V1 forgets the first
+
+    def boundary(_: int, name: str) -> None:
+        if name == "UpdateSchedule" and not done.is_set():
+            done.set()
+            asyncio.run(move())
+
+    with proxy.running(dev_server.address) as before:
+        through = dataclasses.replace(planned, address=before.address)
+        assert through.run("plan", "--out", "plan.json").returncode == 0
+        before.restart(boundary)
+        ended = through.run("apply", "plan.json", "--yes", "--allow-mass-pause")
+    if moved == "only its token":
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert pending(planned) == []
+    else:
+        assert ended.returncode == 1
+        assert "governance:engineering STALE: the live schedule changed since it was planned" in ended.stdout
+        assert "governance:community SKIPPED: not paused, because a step before it did not succeed" in ended.stdout
+        assert pending(planned) == ["update governance:engineering", "pause governance:community"]
 
 
 def test_a_changed_spec_is_refused(planned: program.Program) -> None:

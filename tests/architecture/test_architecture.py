@@ -22,7 +22,7 @@ HOMES = {
     "jsonschema": ("reconciler/published.py",),
     "psycopg": ("reconciler/store/",),
     "requests": ("reconciler/github/calls.py",),
-    "ruamel": ("reconciler/spec/importing.py",),
+    "ruamel": ("reconciler/spec/writing.py",),
     "temporalio": ("reconciler/temporal/",),
     "yaml": ("reconciler/spec/",),
 }

@@ -134,7 +134,8 @@ async def test_a_role_that_may_only_write_the_audit_can_keep_it_once_the_tables_
             postgres.execute(database_url, sql.SQL("GRANT {} TO {}").format(sql.SQL(grant), sql.Identifier(role)))
         async with audit.opened(postgres.altered(database_url, user=role, password=SECRET)) as kept:
             number = await kept.begin(ATTEMPT)
-            await kept.end(number, [model.Step(id="governance:a", verb="create", status="done", detail="")], managed=1)
+            step = model.Step(id="governance:a", verb="create", status="done", detail="")
+            await kept.end(number, [step], left=model.Left(managed=1, present=1))
             assert [each.number for each in await kept.latest(1)] == [number]
 
 

@@ -41,7 +41,7 @@ class Told:
     def audit(self, _: object) -> Iterator[Told]:
         yield self
 
-    async def managed(self, _: object) -> int:
+    async def present(self, _: object) -> int:
         return 0
 
     async def begin(self, _: object) -> int:
@@ -98,7 +98,7 @@ def test_a_plan_is_marked_right_before_the_first_write(monkeypatch: pytest.Monke
 
 def test_a_plan_of_which_no_step_was_begun_is_marked_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     skipped = Told(model.Status.SKIPPED, model.Status.SKIPPED)
-    assert executed(skipped, monkeypatch) == ["begin", "mark", "apply", "end", "#7", "unmark"]
+    assert executed(skipped, monkeypatch) == ["begin", "mark", "apply", "unmark", "end", "#7"]
 
 
 def test_a_plan_whose_record_cannot_begin_is_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,3 +112,25 @@ def test_what_to_do_is_what_the_caller_knows(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.OutputError) as caught:
         files.save(tmp_path / "absent" / "plan.json", "text", hint="make it writable")
     assert caught.value.hint == "make it writable"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o755])
+def test_a_file_that_is_there_keeps_its_mode(tmp_path: pathlib.Path, mode: int) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(mode)
+    files.save(path, "new")
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("new", mode)
+
+
+def test_a_read_only_file_is_left_as_it_is(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(0o444)
+    assert refusal(path) == f"{path}: cannot be written: it is read-only"
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("old", 0o444)
+
+
+def test_line_endings_are_written_as_they_are(tmp_path: pathlib.Path) -> None:
+    files.save(tmp_path / "spec.yaml", "\ufeffa: 1\r\nb: 2\n")
+    assert (tmp_path / "spec.yaml").read_bytes() == b"\xef\xbb\xbfa: 1\r\nb: 2\n"
