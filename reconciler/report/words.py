@@ -132,4 +132,9 @@ def rate(a_year: float) -> str:
 
 
 def _short(number: float) -> str:
+    """Return a number with what digits say something: `24`, `4.3`, `0.25`, `0.003`."""
+    if 0 < number < 0.01:
+        return f"{number:.1g}"
+    if number < 1:
+        return f"{number:.2f}".rstrip("0").rstrip(".")
     return f"{number:.1f}".removesuffix(".0")

@@ -35,6 +35,14 @@ def hourly(name: str = "community", **changes: object) -> model.Schedule:
             f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day until Mon 01 Jan 2029 00:00 UTC",
         ),
         (hourly(end_at=NOW), "never"),
+        (
+            hourly(calendars=(), intervals=(builders.interval("@every 36500d"),)),
+            "Sat 07 Dec 2069 00:00 UTC (in 15719 d); 0.01 a year",
+        ),
+        (
+            hourly(calendars=(builders.calendar("0 0 29 2 *"),)),
+            "Tue 29 Feb 2028 00:00 UTC (in 462 d), then Sun 29 Feb 2032 00:00 UTC; 0.25 a year",
+        ),
     ],
 )
 def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedule, said: str) -> None:
