@@ -126,7 +126,7 @@ def _count(timing: model.Timing, begin: int, end: int) -> int:
 
 
 def _end(timing: model.Timing, end: int) -> int:
-    """Return the second before which all of it is over: `end`, the timing's own, or what the server looks no further."""
+    """Return the second before which all of it is over: `end`, the timing's own, or what the server stops at."""
     own = times.NEVER if timing.end_at is None else clocks.seconds(timing.end_at) + 1
     return min(end, own, times.NEVER)
 
