@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 import yaml
 
 from reconciler import model
-from reconciler.spec import problems
+from reconciler.spec import positions, problems
 
 DEPTH_LIMIT = 100
 
@@ -17,13 +17,23 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten tim
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """A single value as written; `plain` without quotes. `inner` is the column of its first character, 0 unknown."""
+    """A single value: what it says and how it is written; `plain` without quotes."""
 
     place: model.Place
     text: str
     plain: bool
     tag: str | None
-    inner: int
+    written: str
+
+    def inside(self, offset: int) -> model.Place:
+        """Return where a character of the text stands, where the whole does when that cannot be told."""
+        index = positions.index(self.written, self.text, offset)
+        if index is None:
+            return self.place
+        lines, column = positions.moved(self.written, index)
+        if lines:
+            return dataclasses.replace(self.place, line=self.place.line + lines, column=column + 1)
+        return dataclasses.replace(self.place, column=self.place.column + column)
 
 
 @dataclasses.dataclass(slots=True)
@@ -73,8 +83,10 @@ class _Composer:
         self._open: list[tuple[Sequence | Mapping, list[Node]]] = []
         self._root: Node | None = None
         self._documents = 0
+        self._text = ""
 
     def compose(self, text: str) -> Node | None:
+        self._text = text
         for event in yaml.parse(text, Loader=_LOADER):
             self._take(event)
         return self._root
@@ -86,7 +98,7 @@ class _Composer:
                 if self._documents > 1:
                     raise _refused(self._place(event), "a second document", "keep one document in the file")
             case yaml.ScalarEvent():
-                self._add(_scalar(event, self._place(event)), event.anchor)
+                self._add(self._scalar(event), event.anchor)
             case yaml.AliasEvent():
                 self._add(self._anchored(event), None)
             case yaml.SequenceStartEvent():
@@ -99,6 +111,21 @@ class _Composer:
     def _place(self, event: yaml.Event) -> model.Place:
         mark = _start(event)
         return model.Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        """Return the value, whose place is that of its text: not of the anchor before it."""
+        written = self._text[_start(event).index : _end(event).index]
+        begin = positions.begin(written) if event.anchor or event.tag else 0
+        lines, column = positions.moved(written, begin)
+        place = self._place(event)
+        column += 1 if lines else place.column
+        return Scalar(
+            place=dataclasses.replace(place, line=place.line + lines, column=column),
+            text=event.value,
+            plain=not event.style,
+            tag=event.tag,
+            written=written[begin:],
+        )
 
     def _anchored(self, event: yaml.AliasEvent) -> Node:
         node = self._anchors.get(event.anchor or "")
@@ -130,20 +157,6 @@ class _Composer:
             self._open[-1][1].append(node)
         else:
             self._root = node
-
-
-def _scalar(event: yaml.ScalarEvent, place: model.Place) -> Scalar:
-    start, end = _start(event), _end(event)
-    quoted = event.style in {"'", '"'}
-    width = end.column - start.column - (2 if quoted else 0)
-    verbatim = start.line == end.line and width == len(event.value)
-    return Scalar(
-        place=place,
-        text=event.value,
-        plain=not event.style,
-        tag=event.tag,
-        inner=place.column + quoted if verbatim else 0,
-    )
 
 
 def _start(event: yaml.Event) -> yaml.Mark:

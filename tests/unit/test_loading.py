@@ -20,6 +20,9 @@ governance:
 """
 
 
+FIVE = ("minute", "hour", "day of month", "month", "day of week")
+
+
 def declared(text: str) -> model.Declaration:
     return loading.parse(textwrap.dedent(text), "spec.yaml")
 
@@ -311,11 +314,11 @@ def test_what_a_charter_lacks_is_told_with_what_it_is() -> None:
         ('"0 22-2 * * *"', "4:16: the hour range 22-2 ends before it starts; write 22-23,0-2 to wrap around"),
         ("0 99 * * *", "4:15: '99' does not fit the hour"),
         ('["0 * * * *", "0 0 ? * *"]', "4:32: '?' does not fit the day of month: use 1 to 31; Temporal has no '?'"),
-        ('"\\u0030 99 * * *"', "4:13: '99' does not fit the hour"),
+        ('"\\u0030 99 * * *"', "4:21: '99' does not fit the hour"),
         ("[]", "4:13: 'cron' is empty; for example"),
         ("5", "4:13: 'cron' must be text or a list, not the number 5; quote it"),
         ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron names the time zone 'Asia/Tokyo', but"),
-        ('"TZ=Mars/Base 0 * * * *"', "4:13: 'Mars/Base' is not a time zone"),
+        ('"TZ=Mars/Base 0 * * * *"', "4:17: 'Mars/Base' is not a time zone"),
         ('"@every 1h/2h"', "4:14: the phase is not below the interval; use 0s up to the interval"),
     ],
 )
@@ -646,3 +649,55 @@ def test_an_environment_that_says_when_says_all_of_it() -> None:
 def test_what_fires_in_the_past_alone_is_all_excluded() -> None:
     (found,) = problems(in_staging('cron: "* * * * * * *", exclude: [{year: 2026-2100}]', "{}"))
     assert "every time of charter 'A' is excluded" in found
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ('"99 99 99 99 99"', [(13 + 1 + 3 * n, name) for n, name in enumerate(FIVE)]),
+        ('"TZ=Nowhere 99 * * 99 *"', [(17, "time zone"), (25, "minute"), (32, "month")]),
+    ],
+)
+def test_all_that_is_wrong_in_a_cron_is_told_at_once(cron: str, said: list[tuple[int, str]]) -> None:
+    found = problems(COMMUNITY.replace('"0 * * * *"', cron))
+    assert [int(line.split(":")[2]) for line in found] == [column for column, _ in said]
+    assert [line for line, (_, name) in zip(found, said, strict=True) if name not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("|\n        0 99 * * *", "5:11"),
+        ("|-\n        # night\n        0 99 * * *", ""),
+        (">\n        0\n        99 *\n        * *", "6:9"),
+        ('"\\x30\\t99 * * *"', "4:20"),
+        ('"0 \\\n        99 * * *"', "5:9"),
+        ('"0\n        99 * * *"', "5:9"),
+        ("'0 99 * * * # it''s'", "4:16"),
+        ("0\n        99 * * *", "5:9"),
+        ('&c "0 99 * * *"', "4:19"),
+        ("&c !!str 0 99 * * *", "4:24"),
+        ("&c\n        0 99 * * *", "5:11"),
+        ("'# it''s 0 99 * * *'", ""),
+    ],
+)
+def test_a_mistake_is_found_however_the_cron_is_written(written: str, place: str) -> None:
+    (found,) = problems(COMMUNITY.replace('"0 * * * *"', written))
+    if place:
+        assert found.startswith(f"spec.yaml:{place}: '99' does not fit the hour")
+
+
+def test_a_mistake_that_an_alias_repeats_is_told_once_where_it_stands() -> None:
+    found = problems("""\
+        governance:
+          schedules:
+            - {charter: A, cron: &c "0 99 * * *", entrypoint: A}
+            - {charter: B, cron: *c, entrypoint: B}
+    """)
+    assert [line.partition(" ")[0] for line in found] == ["spec.yaml:3:32:"]
+
+
+@pytest.mark.parametrize("cron", ["''", "['']"])
+def test_an_empty_cron_is_told_once(cron: str) -> None:
+    (found,) = problems(COMMUNITY.replace('"0 * * * *"', cron))
+    assert "is empty" in found
