@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import functools
 import operator
+import re
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -21,6 +22,7 @@ from reconciler.timing import clocks, times
 
 YEAR = 365 * clocks.DAY  # the year of a rate
 _CYCLE = tuple(clocks.seconds(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)) for year in (2030, 2058))
+SEARCHED = 200_000  # excluded times in a row that a server goes through, one by one, before a second is over
 _LONG = 28 * clocks.DAY  # an interval from which on a cycle has too few firings to take an average of
 
 _DATE = ("day_of_month", "month", "day_of_week", "year")
@@ -114,6 +116,43 @@ def count(timing: model.Timing, after: datetime.datetime, until: datetime.dateti
     return _count(timing, begin, clocks.seconds(until) + 1)
 
 
+def excluded_in_a_row(timing: model.Timing, after: datetime.datetime) -> int:
+    """Return the most times in a row that the exclusions take away after a moment, days taken as wholes.
+
+    0 where there are fewer than a server minds (`SEARCHED`). Times that several calendars have count for each of them.
+    """
+    begin = max(clocks.seconds(after), 0)
+    if timing.start_at is not None:
+        begin = max(begin, clocks.seconds(timing.start_at))
+    end = _end(timing, times.NEVER)
+    a_day = _most_a_day(timing)
+    if not timing.exclude or a_day * ((end - begin) // clocks.DAY + 1) <= SEARCHED:
+        return 0
+    days = _days(timing.timezone, begin, end)
+    nothing = dataclasses.replace(timing, calendars=(), intervals=())
+    alone = [dataclasses.replace(nothing, calendars=(each,)) for each in timing.calendars]
+    alone += [dataclasses.replace(nothing, intervals=(each,)) for each in timing.intervals]
+    firing = functools.reduce(
+        operator.or_, (those for each in alone for those, seconds in _groups(each, days) if seconds), 0
+    )
+    found = [group for each in alone for group in _groups(dataclasses.replace(each, exclude=()), days)]
+    shown = f"{firing:0{days.all.bit_length()}b}"[::-1]
+    silent = [run.span() for run in re.finditer("0+", shown) if a_day * (run.end() - run.start()) > SEARCHED]
+    most = max((_between(found, *span) for span in silent), default=0)
+    return most if most > SEARCHED else 0
+
+
+def _most_a_day(timing: model.Timing) -> int:
+    calendars = (len(each.hour) * len(each.minute) * len(each.second) for each in timing.calendars)
+    return sum(calendars) + sum(clocks.DAY // times.in_seconds(each)[0] + 1 for each in timing.intervals)
+
+
+def _between(groups: _Groups, first: int, last: int) -> int:
+    """Return how many seconds the groups have from one stretch to before another."""
+    window = (1 << last) - (1 << first)
+    return sum(seconds.bit_count() * (those & window).bit_count() for those, seconds in groups)
+
+
 def _count(timing: model.Timing, begin: int, end: int) -> int:
     begin, end = max(begin, 0), _end(timing, end)
     if begin >= end:
@@ -144,8 +183,22 @@ class _Days:
     midnights: Sequence[int]
 
 
-@functools.lru_cache(maxsize=256)
 def _days(timezone: str, begin: int, end: int) -> _Days:
+    few = end - begin <= 2 * YEAR  # what is longer takes a megabyte to keep
+    return _kept_days(timezone, begin, end) if few else _kept_years(timezone, begin, end)
+
+
+@functools.lru_cache(maxsize=256)
+def _kept_days(timezone: str, begin: int, end: int) -> _Days:
+    return _cut(timezone, begin, end)
+
+
+@functools.lru_cache(maxsize=16)
+def _kept_years(timezone: str, begin: int, end: int) -> _Days:
+    return _cut(timezone, begin, end)
+
+
+def _cut(timezone: str, begin: int, end: int) -> _Days:
     on: dict[str, dict[int, _Set]] = {name: collections.defaultdict(int) for name in _DATE}
     parts: dict[tuple[int, int], _Set] = collections.defaultdict(int)
     midnights = []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import re
 import textwrap
 
 import pytest
@@ -578,13 +579,6 @@ def test_keys_of_other_tools_are_not_judged() -> None:
     assert problems(f"{COMMUNITY}governance: {{}}\n")[0].startswith("spec.yaml:6:1: key 'governance' stands twice")
 
 
-def test_exclusions_that_leave_nothing_are_refused_as_the_server_would_look_for_ever() -> None:
-    spec = f"{COMMUNITY}      exclude: [{{minute: '*', month: '*'}}]\n"
-    (found,) = problems(spec)
-    assert found.startswith("spec.yaml:6:16: every time of charter 'COMMUNITY' is excluded")
-    assert declared(f"{COMMUNITY}      exclude: [{{month: 12}}]\n").charters
-
-
 def test_a_retry_that_would_never_start_a_run_is_refused() -> None:
     (found,) = problems(with_line("retry_policy: {initial_interval: 10s, maximum_interval: 1s}"))
     assert found.startswith("spec.yaml:6:63: the maximum interval is shorter than the initial one")
@@ -646,9 +640,37 @@ def test_an_environment_that_says_when_says_all_of_it() -> None:
     assert set(charter.overrides) == {"cron"}
 
 
-def test_what_fires_in_the_past_alone_is_all_excluded() -> None:
-    (found,) = problems(in_staging('cron: "* * * * * * *", exclude: [{year: 2026-2100}]', "{}"))
-    assert "every time of charter 'A' is excluded" in found
+@pytest.mark.parametrize(
+    "said",
+    [
+        'cron: "* * * * * * *", exclude: [{year: 2026-2100}]',
+        "intervals: [{every: 1h}], exclude: [{year: 2027-2100}]",
+        "intervals: [{every: 1h}], exclude: [{year: 2027-2100}], paused: true",
+        "intervals: [{every: 1s}], exclude: [{month: 1-11}]",
+        'cron: "* * * * *", exclude: [{month: 1-11}]',
+        "calendars: [{hour: 9}], intervals: [{every: 61s}, {every: 67s}], exclude: [{year: 2040-2060}]",
+    ],
+)
+def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paused_or_not(said: str) -> None:
+    (found,) = problems(in_staging(said, "{}"))
+    assert re.search(r"charter 'A' excludes [0-9,]{7,} times in a row, and Temporal", found)
+    assert "paused" not in found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "intervals: [{every: 86400s}], exclude: [{hour: 0}]",  # never fires, which the server finds out at once
+        "intervals: [{every: 1d}], exclude: [{year: 2027-2100}]",
+        "intervals: [{every: 1h}], exclude: [{year: 2027-2040}]",
+        'cron: "* * * * *", exclude: [{month: 12}]',
+        'cron: "* * * * * * *", exclude: [{hour: 1-23}]',
+        'cron: "* * * * * * *", exclude: [{month: 1-11}], end_at: 2026-12-01T00:00:00Z, start_at: 2026-11-30T00:00:00Z',
+        "intervals: [{every: 86401s}, {every: 90007s}], exclude: [{day_of_week: 1}]",
+    ],
+)
+def test_other_exclusions_are_taken_although_nothing_may_be_left(said: str) -> None:
+    assert declared(in_staging(said, "{}")).charters
 
 
 @pytest.mark.parametrize(
