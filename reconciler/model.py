@@ -360,6 +360,7 @@ class Live:
     `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
     (nanoseconds since the epoch) tells two of them apart. `described` is the adapter's own record of it, opaque
     here, which an update edits so that what this model does not know survives. `pause` is None where nobody asked.
+    `coded` tells that a codec made payloads of it, to encrypt or compress them: what they say is for who has the codec.
     """
 
     schedule: Schedule
@@ -368,6 +369,7 @@ class Live:
     described: bytes = dataclasses.field(default=b"", repr=False)
     activity: Activity = Activity()
     pause: Pause | None = None
+    coded: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

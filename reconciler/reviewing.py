@@ -80,7 +80,8 @@ def _reason(before: model.Change | None, now: model.Change | None) -> str:
         return f"was deleted and created anew{_since(new)}"
     if old.token == new.token:
         return _means_other(before, now)
-    fields = ", ".join(each.path for each in diffing.diff(old.schedule, redacting.schedule(new.schedule)))
+    differing = diffing.diff(old.schedule, redacting.schedule(new.schedule, coded=old.coded))
+    fields = ", ".join(each.path for each in differing)
     return f"changed{_since(new)}: {fields or 'nothing that a charter can say'}"
 
 

@@ -36,13 +36,12 @@ def snapshot(
         taken_at = clock.now()
         target = session.target(declaration)
         live = session.run(reconciling.live(declaration, session.schedules, target))
-    schedules = tuple(each.schedule for each in live.values())
-    document = snapshots.dumps(snapshots.Snapshot(target=target, taken_at=taken_at, schedules=schedules))
+    document = snapshots.dumps(snapshots.Snapshot(target=target, taken_at=taken_at, live=live))
     if out_path is None:
         out.say(document)
         return errors.ExitCode.OK
     files.save(out_path, document)
-    out.say(f"{out_path}: {len(schedules)} schedule{'s'[: len(schedules) != 1]}\n")
+    out.say(f"{out_path}: {len(live)} schedule{'s'[: len(live) != 1]}\n")
     return errors.ExitCode.OK
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from reconciler import model
+from reconciler import model, redacting
+from reconciler.documents import schedules
 
-FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
 
 def dumps(plan: model.Plan) -> str:
@@ -44,7 +46,7 @@ def _change(change: model.Change) -> dict[str, Any]:
         "charter": change.charter,
         "reason": change.reason.name.lower(),
         "place": _place(place) if place else None,
-        "live_note": change.live.schedule.note if change.live else None,
+        "live_note": redacting.text(change.live.schedule.note) if change.live else None,
         "pause": pause(change.live.pause) if change.live and change.live.pause else None,
         "owner": change.live.schedule.owner if change.live else None,
         "renamed_from": change.renamed_from,
@@ -56,6 +58,13 @@ def _change(change: model.Change) -> dict[str, Any]:
 def pause(pause: model.Pause) -> dict[str, Any]:
     """Return who paused a schedule and when."""
     return {"by": pause.by or None, "at": pause.at.isoformat() if pause.at else None}
+
+
+def read_pause(said: Mapping[str, Any] | None) -> model.Pause | None:
+    """Return the pause of a document; ValueError, KeyError or TypeError for a value that cannot be one."""
+    if said is None:
+        return None
+    return model.Pause(by=said["by"] or "", at=schedules.moment(said["at"]) if said["at"] else None)
 
 
 def _place(place: model.Place) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import collections
 import datetime
 from collections.abc import Iterator
 
-from reconciler import model
+from reconciler import model, redacting
 from reconciler.report import forecast, words
 
 
@@ -33,7 +33,7 @@ def _rows(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, s
         return
     zone = forecast.known_zone(live.schedule.timing.timezone)
     if live.schedule.note:
-        yield "note", words.value(live.schedule.note)
+        yield "note", words.value(redacting.text(live.schedule.note))
     yield "last", _last(live.activity, zone, now)
     if not live.schedule.paused:
         yield "next", _next(live.activity, zone, now)

@@ -7,7 +7,7 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator
 
-from reconciler import model
+from reconciler import model, redacting
 
 LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
 
@@ -60,6 +60,8 @@ def as_of(plan: model.Plan, now: datetime.datetime | None) -> str:
     if plan.as_of is None:
         return ""
     age = f", {ago(plan.as_of, now)}" if now else ""
+    if now and plan.as_of > now:
+        age = ", which is still to come: one of the two clocks is wrong"
     return f"From a snapshot of {moment(plan.as_of, 'UTC')}{age}."
 
 
@@ -108,7 +110,7 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
         if known:
             yield f"it was paused {mark(known)}"
     if change.live.schedule.note:
-        yield f"its note says: {mark(value(change.live.schedule.note))}"
+        yield f"its note says: {mark(value(redacting.text(change.live.schedule.note)))}"
 
 
 def ago(when: datetime.datetime, now: datetime.datetime) -> str:

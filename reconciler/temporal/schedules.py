@@ -73,6 +73,7 @@ class Schedules:
                 created_at=answer.info.create_time.ToNanoseconds(),
                 described=answer.schedule.SerializeToString(),
                 activity=activity.read(answer.info),
+                coded=codec.is_coded(answer.schedule),
             )
             for (id_, answer), proto in zip(found.items(), decoded, strict=True)
         }

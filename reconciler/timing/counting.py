@@ -22,7 +22,7 @@ from reconciler.timing import clocks, times
 
 YEAR = 365 * clocks.DAY  # the year of a rate
 _CYCLE = tuple(clocks.seconds(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)) for year in (2030, 2058))
-SEARCHED = 200_000  # excluded times in a row that a server goes through, one by one, before a second is over
+SEARCHED = 300_000  # excluded times in a row that a server goes through, one by one, before a second is over
 _LONG = 28 * clocks.DAY  # an interval from which on a cycle has too few firings to take an average of
 
 _DATE = ("day_of_month", "month", "day_of_week", "year")
