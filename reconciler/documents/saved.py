@@ -32,7 +32,7 @@ class Saved:
 
 def dumps(saved: Saved) -> str:
     """Return the document's text, with a newline at its end."""
-    document = plans.encode(saved.plan)
+    document = plans.encode(saved.plan, saved.planned_at)
     document["saved"] = {
         "planned_at": saved.planned_at.isoformat(),
         "spec_sha256": saved.spec_sha256,

@@ -65,6 +65,23 @@ def test_the_total_tells_what_goes_on_from_what_ends(
     assert forecast.total(builders.plan(desired, found), NOW) == f"All together fire {said}."
 
 
+def test_charters_that_do_not_fire_are_told_with_their_reason() -> None:
+    never = (builders.calendar("0 0 30 2 *"),)
+    given = [
+        hourly("a"),
+        hourly("b", paused=True),
+        hourly("c", remaining_actions=0),
+        hourly("d", calendars=never),
+        hourly("e", calendars=never, paused=True),
+    ]
+    assert list(forecast.silent(map(builders.charter, given), NOW)) == [
+        "B does not fire: it is declared paused",
+        "C does not fire: no actions remain",
+        "D never fires: no time matches; look at its days, years, exclusions and end",
+        "E does not fire: it is declared paused",
+    ]
+
+
 def test_a_change_of_what_remains_shows_the_next_times() -> None:
     (change,) = builders.plan([hourly(remaining_actions=5)], [hourly(remaining_actions=0, counted_from=3)]).changes
     labels = [label for label, _ in forecast.lines(change, NOW)]
