@@ -414,6 +414,7 @@ class Reason(enum.Enum):
     PRUNED = "paused since its charter was removed"
     MANUAL_PAUSE = "paused outside the spec, and left so"
     OWNED = "belongs to another owner"
+    SWITCHED_OFF = "the environment is switched off"
 
 
 class State(enum.Enum):

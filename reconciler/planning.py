@@ -46,6 +46,22 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     )
 
 
+def at_rest(plan: model.Plan) -> model.Plan:
+    """Return the plan of an environment that is switched off: everything is kept as it is."""
+    changes = (
+        dataclasses.replace(
+            change,
+            verb=model.Verb.KEEP,
+            reason=model.Reason.SWITCHED_OFF,
+            after=change.live.schedule if change.live else change.after,
+            fields=(),
+            renamed_from=None,
+        )
+        for change in plan.changes
+    )
+    return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, ()))
+
+
 def repeatable(outcomes: Iterable[model.Outcome]) -> tuple[model.Change, ...]:
     """Return the changes to try once more: stale ones, and pauses that only waited for them."""
     ended = tuple(outcomes)

@@ -10,7 +10,7 @@ import click
 from reconciler import errors, model, reconciling, settings
 from reconciler.cli import common, console, options
 from reconciler.documents import snapshots, statuses
-from reconciler.operating import clock, files, sessions
+from reconciler.operating import clock, executing, files, sessions
 from reconciler.report import state
 from reconciler.spec import importing, loading
 
@@ -32,6 +32,8 @@ def snapshot(
 ) -> errors.ExitCode:
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
     declaration = common.load(out, spec_path, choice)
+    if not declaration.enabled:
+        out.warn(f"Warning: {executing.declared_off(declaration)}; the snapshot holds what is live all the same.")
     with sessions.opened(connection) as session:
         taken_at = clock.now()
         target = session.target(declaration)

@@ -63,7 +63,7 @@ def test_maps_stand_in_the_order_of_their_names() -> None:
         "memo": {"b": 1, "a": 2},
         "search_attributes": {"B": attribute, "A": attribute},
     }
-    turned = {key: dict(reversed(value.items())) for key, value in given.items()}
+    turned: dict[str, Any] = {key: dict(reversed(value.items())) for key, value in given.items()}
     assert dumps(**given) == dumps(**turned)
 
 
