@@ -119,14 +119,15 @@ def count(timing: model.Timing, after: datetime.datetime, until: datetime.dateti
 def excluded_in_a_row(timing: model.Timing, after: datetime.datetime) -> int:
     """Return the most times in a row that the exclusions take away after a moment, days taken as wholes.
 
-    0 where there are fewer than a server minds (`SEARCHED`). Times that several calendars have count for each of them.
+    0 where there are fewer than a server minds: `SEARCHED`, or less where each step costs it more. Times that several
+    calendars have count for each of them.
     """
     begin = max(clocks.seconds(after), 0)
     if timing.start_at is not None:
         begin = max(begin, clocks.seconds(timing.start_at))
     end = _end(timing, times.NEVER)
-    a_day = _most_a_day(timing)
-    if not timing.exclude or a_day * ((end - begin) // clocks.DAY + 1) <= SEARCHED:
+    a_day, limit = _most_a_day(timing), SEARCHED // _cost(timing)
+    if not timing.exclude or a_day * ((end - begin) // clocks.DAY + 1) <= limit:
         return 0
     days = _days(timing.timezone, begin, end)
     nothing = dataclasses.replace(timing, calendars=(), intervals=())
@@ -137,9 +138,14 @@ def excluded_in_a_row(timing: model.Timing, after: datetime.datetime) -> int:
     )
     found = [group for each in alone for group in _groups(dataclasses.replace(each, exclude=()), days)]
     shown = f"{firing:0{days.all.bit_length()}b}"[::-1]
-    silent = [run.span() for run in re.finditer("0+", shown) if a_day * (run.end() - run.start()) > SEARCHED]
+    silent = [run.span() for run in re.finditer("0+", shown) if a_day * (run.end() - run.start()) > limit]
     most = max((_between(found, *span) for span in silent), default=0)
-    return most if most > SEARCHED else 0
+    return most if most > limit else 0
+
+
+def _cost(timing: model.Timing) -> int:
+    """Return what a step costs: all calendars are asked each time, and one of Fridays the 13th looks at many months."""
+    return 1 + 5 * sum(len(each.day_of_month) < 31 and len(each.day_of_week) < 7 for each in timing.calendars)
 
 
 def _most_a_day(timing: model.Timing) -> int:

@@ -648,6 +648,7 @@ def test_an_environment_that_says_when_says_all_of_it() -> None:
         "intervals: [{every: 1h}], exclude: [{year: 2027-2100}], paused: true",
         "intervals: [{every: 1s}], exclude: [{month: 1-11}]",
         'cron: "* * * * *", exclude: [{month: 1-11}]',
+        "calendars: [{day_of_month: 13, day_of_week: fri}], intervals: [{every: 1s}], exclude: [{day_of_week: [1, 2]}]",
         "calendars: [{hour: 9}], intervals: [{every: 61s}, {every: 67s}], exclude: [{year: 2040-2060}]",
     ],
 )
@@ -666,6 +667,7 @@ def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paus
         'cron: "* * * * *", exclude: [{month: 12}]',
         'cron: "* * * * * * *", exclude: [{hour: 1-23}]',
         'cron: "* * * * * * *", exclude: [{month: 1-11}], end_at: 2026-12-01T00:00:00Z, start_at: 2026-11-30T00:00:00Z',
+        "intervals: [{every: 1s}], exclude: [{day_of_week: [1, 2]}]",
         "intervals: [{every: 86401s}, {every: 90007s}], exclude: [{day_of_week: 1}]",
     ],
 )
