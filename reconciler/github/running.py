@@ -96,7 +96,7 @@ class Action:
             raise errors.UsageError("there is no file to write the snapshot to", hint="name one with the input live")
         taken = proposing.snapshot(declaration, self._given.connection)
         files.save(path, snapshots.dumps(taken))
-        summary = f"{path}: {len(taken.schedules)} schedule{'s'[: len(taken.schedules) != 1]}"
+        summary = f"{path}: {len(taken.live)} schedule{'s'[: len(taken.live) != 1]}"
         self._told.say(summary)
         return self._result(summary=summary)
 
