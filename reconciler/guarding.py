@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from reconciler import errors, model
+from reconciler import errors, model, wording
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,16 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, left: int = 0) ->
     _check_owners(plan)
     if not allowed.plaintext:
         _check_payloads(plan)
+
+
+def check_prune(plan: model.Plan) -> None:
+    """Raise `errors.GuardError` when the plan deletes for a spec without a governance section."""
+    if plan.steps and not plan.governed:
+        count = len(plan.steps)
+        raise errors.GuardError(
+            f"{plan.spec_path} has no governance section, and {count} of {plan.target.prefix}* would be deleted",
+            hint="see that it is the right file; if nothing shall be declared, write 'governance: {schedules: []}'",
+        )
 
 
 def _check_emptiness(plan: model.Plan, left: int) -> None:
@@ -64,7 +74,7 @@ def _check_owners(plan: model.Plan) -> None:
     owned = plan.blocked
     if owned:
         change = owned[0]
-        owner = change.after.owner
+        owner = wording.brief(change.after.owner or "")
         more = f" (and {len(owned) - 1} more)" if len(owned) > 1 else ""
         raise errors.GuardError(
             f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",

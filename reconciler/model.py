@@ -428,6 +428,7 @@ class Reason(enum.Enum):
     ALREADY_PAUSED = "charter is not in the spec, already paused"
     SAME = "as declared"
     PRUNED = "paused since its charter was removed"
+    STAYS = "not paused as removed"
     MANUAL_PAUSE = "paused outside the spec, and left so"
     OWNED = "belongs to another owner"
 

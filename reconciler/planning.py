@@ -82,20 +82,13 @@ def prune(
     target: model.Target,
     before: datetime.datetime,
 ) -> model.Plan:
-    """Return the plan that deletes each schedule which this tool paused before a time, its charter being removed."""
+    """Return the plan that deletes each schedule which this tool paused before a time, its charter being removed.
+
+    What it paused later, and all else that is managed, is kept.
+    """
     wanted = {charter.schedule.id for charter in declaration.charters}
-    changes = [
-        model.Change(
-            verb=model.Verb.DELETE,
-            reason=model.Reason.PRUNED,
-            after=found.schedule,
-            live=found,
-            charter=None,
-            place=None,
-        )
-        for id_, found in sorted(live.items())
-        if id_ not in wanted and _is_prunable(found, declaration, before)
-    ]
+    ours = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
+    changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in ours]
     return model.Plan(
         target=target,
         spec_path=declaration.path,
@@ -114,10 +107,13 @@ def _found(live: Mapping[str, model.Live], declaration: model.Declaration) -> mo
     return model.Left(managed=sum(ours), present=len(live))
 
 
-def _is_prunable(found: model.Live, declaration: model.Declaration, before: datetime.datetime) -> bool:
-    since = found.activity.updated_at
-    ours = found.schedule.paused and _is_removed(found.schedule.note) and not _is_foreign(found.schedule, declaration)
-    return ours and since is not None and since <= before
+def _pruned(found: model.Live, before: datetime.datetime, *, wanted: bool) -> model.Change:
+    verb, reason = model.Verb.KEEP, model.Reason.STAYS
+    if not wanted and found.schedule.paused and _is_removed(found.schedule.note):
+        since = found.activity.updated_at
+        due = since is not None and since <= before
+        verb, reason = (model.Verb.DELETE, model.Reason.PRUNED) if due else (verb, model.Reason.ALREADY_PAUSED)
+    return model.Change(verb=verb, reason=reason, after=found.schedule, live=found, charter=None, place=None)
 
 
 def plan_from_snapshot(

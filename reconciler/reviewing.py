@@ -22,7 +22,10 @@ def check_digest(expected: str, plan: model.Plan) -> None:
 
 
 def same_choice(reviewed: model.Choice, given: model.Choice) -> model.Choice:
-    """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now."""
+    """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now.
+
+    Its repository is the one that this runs for, so that a plan of another one's schedules is found out.
+    """
     for field in dataclasses.fields(model.Choice):
         was, now = getattr(reviewed, field.name), getattr(given, field.name)
         if now and now != was and field.name != "repository":
@@ -31,7 +34,7 @@ def same_choice(reviewed: model.Choice, given: model.Choice) -> model.Choice:
                 f"{option} is given, and the plan was made {'without it' if not was else f'with {was}'}",
                 hint="leave it out, or plan again with it",
             )
-    return reviewed
+    return dataclasses.replace(reviewed, repository=given.repository or reviewed.repository)
 
 
 def check(reviewed: model.Plan, now: model.Plan, planned_at: datetime.datetime) -> None:

@@ -21,6 +21,13 @@ async def server(connection: settings.Connection) -> Server:
     return await connect.connect(connection)
 
 
+def place(connection: settings.Connection) -> tuple[str | None, str]:
+    """Return the address and the namespace, without connecting; raises as `server` does for a bad setting."""
+    from reconciler.temporal import configuring
+
+    return configuring.place(connection)
+
+
 def offline_lock(writing: settings.Writing) -> ports.Lock | None:
     """Return the lock that needs no Temporal, where such a one is chosen.
 

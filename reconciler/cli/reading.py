@@ -70,7 +70,14 @@ _WRITABLE = "make its folder where there is none, let the file be written, or na
 @options.spec
 @options.choice
 @options.connection
-@click.option("--id", "ids", multiple=True, metavar="ID", help="This schedule, whatever its id; may be repeated.")
+@click.option(
+    "--id",
+    "ids",
+    type=options.TEXT,
+    multiple=True,
+    metavar="ID",
+    help="This schedule, whatever its id; may be repeated.",
+)
 @click.option("--write", is_flag=True, help="Write the repo-spec instead of printing it.")
 @click.pass_obj
 def import_(

@@ -48,8 +48,8 @@ class Job:
     """One command that writes. `make` reads the server and returns the plan, `check` raises when it may not run.
 
     `review` raises before the plan is shown, when it is not the one that a person has seen already. `check` hears how
-    many schedules the last apply left, 0 where nobody knows; `before` is called before the first write. `repeats`
-    allows a stale step to be planned once more.
+    many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write, and
+    `unbegun` when no step was begun after all. `repeats` allows a stale step to be planned once more.
     """
 
     command: Command
@@ -60,6 +60,7 @@ class Job:
     check: Check
     review: Callable[[model.Plan], None] = lambda _: None
     before: Callable[[], None] = lambda: None
+    unbegun: Callable[[], None] = lambda: None
     repeats: bool = True
 
 
@@ -91,7 +92,7 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         audience.plan(plan)
         job.check(plan, session.run(audit.present(plan.target)) if audit else 0)
         if plan.steps and not audience.agreed():
-            audience.warn("Nothing applied.")
+            audience.warn("Nothing done.")
             record.error = "declined"
             return errors.ExitCode.ERROR
         if not plan.steps:
@@ -102,6 +103,8 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         record.begun = True
         applied = _applied(session, job, audience, lease, plan, record)
         audience.applied(applied)
+        if all(each.status is model.Status.SKIPPED for each in applied.outcomes):
+            job.unbegun()
     return _exit_code(applied)
 
 
@@ -158,7 +161,20 @@ def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, pl
         with contextlib.suppress(errors.StoreError):  # what went wrong first is what is told
             end()
         raise
-    end()
+    try:
+        end()
+    except errors.StoreError as lost:
+        raise _unrecorded(number, record.outcomes, lost) from None
+
+
+def _unrecorded(number: int, outcomes: tuple[model.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
+    """Return the error that says what was done all the same."""
+    done = sum(each.status is model.Status.DONE for each in outcomes)
+    told = f"{done} of {len(outcomes)} steps are done, as told" if outcomes else "nothing was to be done"
+    return errors.StoreError(
+        f"{told}, and only the record of it could not be written: {lost.message}",
+        hint="; ".join([f"history shows #{number} as not ended", *filter(None, [lost.hint])]),
+    )
 
 
 @contextlib.contextmanager

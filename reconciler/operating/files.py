@@ -12,6 +12,8 @@ import tempfile
 
 from reconciler import errors
 
+LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand schedules
+
 
 def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> None:
     """Write the file whole or not at all, line endings as they are in the text; one that is there keeps its mode.
@@ -27,7 +29,7 @@ def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> 
         before = path.stat() if path.exists() else None
         if before and not before.st_mode & _WRITABLE:
             raise PermissionError(errno.EACCES, "it is read-only")
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         temporary = pathlib.Path(name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
@@ -54,22 +56,34 @@ _WRITABLE = 0o222
 def read(path: pathlib.Path) -> str:
     """Return a text file's content.
 
-    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is no text.
+    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is no text or too large.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return _content(path).decode("utf-8")
     except OSError as error:
         raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
     except UnicodeDecodeError as error:
         raise errors.DocumentError(f"{path}: is not UTF-8 text", hint="name another file") from error
 
 
-def sha256(path: pathlib.Path) -> str:
-    """Return the checksum of a file's bytes, in hex; raise `errors.UsageError` when it cannot be read."""
+def sha256(path: pathlib.Path, *, hint: str = "name another file") -> str:
+    """Return the checksum of a file's bytes, in hex.
+
+    Raises `errors.UsageError` with the hint when it cannot be read, `errors.DocumentError` when it is too large.
+    """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(_content(path)).hexdigest()
     except OSError as error:
-        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
+        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
+
+
+def _content(path: pathlib.Path) -> bytes:
+    """Return the file's bytes, never more than the limit: some files, such as /dev/zero, have no end."""
+    with path.open("rb") as file:
+        data = file.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        raise errors.DocumentError(f"{path}: is over {LIMIT // 1024**2} MiB", hint="name another file")
+    return data
 
 
 def _umask() -> int:

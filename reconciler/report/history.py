@@ -40,7 +40,7 @@ def _who(attempt: model.Attempt) -> str:
 def _result(record: model.Record) -> str:
     """Return what it came to: how many of which verb, and what did not succeed."""
     if record.ended_at is None:
-        return "not ended: it runs, or was killed"
+        return "not ended: it runs, was killed, or could not record its end"
     done = collections.Counter(step.verb for step in record.steps if step.status == model.Status.DONE.value)
     left = collections.Counter(step.status for step in record.steps if step.status != model.Status.DONE.value)
     counts = [f"{count} to {verb} done" for verb, count in done.items()] + [

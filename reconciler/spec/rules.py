@@ -10,6 +10,7 @@ from reconciler import model
 from reconciler.spec import moments, problems, values
 from reconciler.timing import calendars, cron, durations
 
+SECTION: values.Path = ("governance",)
 DEFAULTS: values.Path = ("governance", "defaults")
 SCHEDULES: values.Path = ("governance", "schedules")
 ENVIRONMENTS: values.Path = ("governance", "environments")
@@ -17,6 +18,8 @@ ENVIRONMENTS: values.Path = ("governance", "environments")
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every rule that is broken; what has the wrong shape is left to the schema."""
+    for key in ("owner", "prefix"):
+        yield from _visible(document, (*SECTION, key))
     yield from _inherited(document, DEFAULTS)
     named: dict[str, model.Place] = {}
     for index in range(count(document)):
@@ -35,6 +38,14 @@ def count(document: values.Document) -> int:
     """Return how many charters are listed."""
     schedules = value_at(document, SCHEDULES)
     return len(schedules) if isinstance(schedules, list) else 0
+
+
+def _visible(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """What goes into ids and marks is shown everywhere: it holds nothing that nobody would see."""
+    text = value_at(document, at)
+    if isinstance(text, str) and not text.isprintable():
+        message = f"{at[-1]!r} is {text!r}, which holds a character that nobody would see"
+        yield problems.Problem(place=document.places[at], message=message, hint="write letters, digits and marks")
 
 
 def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:

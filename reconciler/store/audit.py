@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler import errors, model
@@ -22,6 +22,8 @@ UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed
     error = %(error)s
 WHERE number = %(number)s AND ended_at IS NULL
 """
+# an end that is there already although its answer was lost: no other has this very moment
+_ENDED_SO = "SELECT 1 FROM applies WHERE number = %(number)s AND ended_at = greatest(%(now)s, started_at)"
 _STEP = "INSERT INTO apply_steps (apply, position, schedule_id, verb, status, detail) VALUES (%s, %s, %s, %s, %s, %s)"
 _LATEST = """
 SELECT applies.*, (
@@ -62,17 +64,34 @@ class Audit:
         return int(row["number"])
 
     async def end(self, number: int, steps: Iterable[model.Step], *, left: model.Left | None, error: str = "") -> None:
-        """Record how it ended, all of it or nothing; `errors.StoreError` when it never began or has ended."""
-        counts = {"managed": left.managed if left else None, "present": left.present if left else None}
-        ending = {"number": number, "now": datetime.datetime.now(datetime.UTC), **counts}
-        async with database.opened(self._url) as connection, connection.transaction():
-            ended = await connection.execute(_END, {**ending, "error": _text(error)})
-            if ended.rowcount != 1:
+        """Record how it ended, all of it or nothing; where that fails, once more on a new connection.
+
+        Raises `errors.StoreError` when it never began or has ended, and when the database does not answer either time.
+        """
+        ending = {
+            "number": number,
+            "now": datetime.datetime.now(datetime.UTC),
+            "managed": left.managed if left else None,
+            "present": left.present if left else None,
+            "error": _text(error),
+        }
+        rows = [_step(number, *each) for each in enumerate(steps, start=1)]
+        try:
+            await self._end(ending, rows)
+        except errors.StoreError:  # a session that was lost says nothing about the next
+            await self._end(ending, rows)
+
+    async def _end(self, ending: Mapping[str, Any], steps: Sequence[tuple[int | str, ...]]) -> None:
+        where = database.place(self._url)
+        async with database.answering(where), database.opened(self._url) as connection, connection.transaction():
+            ended = await connection.execute(_END, ending)
+            if ended.rowcount == 1:
+                await connection.cursor().executemany(_STEP, steps)
+            elif not await (await connection.execute(_ENDED_SO, ending)).fetchone():
                 raise errors.StoreError(
-                    f"{database.place(self._url)} has no apply {number} that goes on",
+                    f"{where} has no apply {ending['number']} that goes on",
                     hint="see that nothing else writes to the table applies",
                 )
-            await connection.cursor().executemany(_STEP, [_step(number, *each) for each in enumerate(steps, start=1)])
 
     async def latest(self, count: int) -> tuple[model.Record, ...]:
         """Return the latest attempts, the newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 
 from reconciler import published
-from tests.support import program, remote, terminal
+from tests.support import fake_temporal, program, relay, remote, terminal
 
 SPEC = """\
 governance:
@@ -202,3 +203,27 @@ def test_the_tables_are_made_when_they_are_needed_or_by_hand(declared: program.P
 def test_what_needs_a_database_says_so(declared: program.Program, command: list[str]) -> None:
     done = declared.run(*command)
     assert (done.returncode, "DATABASE_URL" in done.stderr) == (64, True)
+
+
+async def test_a_record_that_could_not_be_written_is_told_as_just_that(
+    fake: fake_temporal.FakeTemporal, declared: program.Program, database_url: str
+) -> None:
+    """The database stops answering while the first schedule is written."""
+    on_fake = program.Program(folder=declared.folder, address=fake.address)
+    loop = asyncio.get_running_loop()
+    async with relay.running(database_url) as wire:
+
+        def hold() -> None:
+            loop.call_soon_threadsafe(wire.hold)
+
+        fake.after["CreateSchedule"] = [hold]
+        url = f"{wire.url}{'&' if '?' in wire.url else '?'}connect_timeout=2"
+        options = ("apply", "--yes", "--format", "json", "--lock", "temporal", "--database-url", url)
+        done = await asyncio.to_thread(on_fake.run, *options)
+        wire.flow()
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["counts"]["done"]) == (1, 3)
+    assert "Error: 3 of 3 steps are done, as told, and only the record of it could not be written: " in done.stderr
+    assert document["error"]["hint"].startswith("history shows #1 as not ended; ")
+    shown = on_fake.run("history", DATABASE_URL=database_url).stdout
+    assert "not ended: it runs, was killed, or could not record its end" in shown

@@ -240,7 +240,9 @@ def test_on_a_terminal_apply_asks_and_yes_applies(declared: program.Program) -> 
     shown.wait_for("Only 'yes' is taken: ")
     shown.type("yes")
     assert shown.end() == 0
-    assert "Applied: 1 created" in shown.seen
+    place = f"governance:* in namespace {declared.namespace} on {declared.address}"
+    assert f"Apply 1 create to {place}? Only 'yes' is taken: " in shown.seen
+    assert f"Applied to {place}: 1 created" in shown.seen
 
 
 @pytest.mark.parametrize("answer", ["no", "y", "", "\x04"])
@@ -249,7 +251,7 @@ def test_any_other_answer_applies_nothing(declared: program.Program, answer: str
     shown.wait_for("Only 'yes' is taken: ")
     shown.type(answer)
     assert shown.end() == 1
-    assert "Nothing applied." in shown.seen
+    assert "Nothing done." in shown.seen
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
 
 

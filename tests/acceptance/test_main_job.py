@@ -106,7 +106,8 @@ def test_a_plan_shows_what_apply_then_does_and_a_second_plan_is_empty(reconciler
     assert sorted(line.strip() for line in apply.stdout.splitlines() if line.endswith(" created")) == [
         f"+ {id_} created" for id_ in IDS
     ]
-    assert apply.stdout.endswith("Applied: 3 created, 0 updated, 0 resumed, 0 paused.\n")
+    where = f"governance:* in namespace {reconciler.namespace} on {reconciler.address}"
+    assert apply.stdout.endswith(f"Applied to {where}: 3 created, 0 updated, 0 resumed, 0 paused.\n")
     second = reconciler.run("plan", "--detailed-exitcode")
     assert second.returncode == 0
     assert second.stdout.endswith("No changes: the server is as .cogni/repo-spec.yaml declares, 3 unchanged.\n")

@@ -6,9 +6,11 @@ import asyncio
 import dataclasses
 import datetime
 import json
+import os
 import pathlib
 import re
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -219,6 +221,7 @@ def test_a_plan_keeps_the_environment_that_it_was_made_for(planned: program.Prog
         (lambda found: found.update(digest="sha256:" + "0" * 64), "its checksum does not fit"),
         (lambda found: found["saved"]["schedules"][0].update(created_at=1), "its checksum does not fit"),
         (lambda found: found.pop("saved"), "its checksum does not fit"),
+        (lambda found: found.update(applied_at="2026-01-01T00:00:00+00:00"), "its checksum does not fit"),
     ],
 )
 def test_an_edited_plan_is_refused(
@@ -273,3 +276,60 @@ def test_the_digest_is_the_same_anywhere(planned: program.Program, tmp_path: pat
     strange = {"LC_ALL": "C", "LANG": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "77", "PYTHONUTF8": "0"}
     found = json.loads(other.run("plan", "--format", "json", **strange).stdout)
     assert found["digest"] == document(planned)["digest"]
+
+
+def test_that_a_plan_was_applied_cannot_be_taken_out_of_the_file(planned: program.Program) -> None:
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0
+    rewrite(planned, lambda found: found.update(applied_at=None))
+    refused(planned, says="its checksum does not fit")
+
+
+def test_a_plan_that_is_no_regular_file_is_refused(planned: program.Program) -> None:
+    os.mkfifo(planned.folder / "pipe")
+    for path in ("pipe", "/dev/stdin", "/dev/zero", "."):
+        done = planned.run("apply", path, "--yes")
+        assert (done.returncode, "is no regular file" in done.stderr) == (64, True)
+
+
+def test_a_file_without_end_is_refused_in_bounded_memory(planned: program.Program) -> None:
+    with (planned.folder / "large.json").open("wb") as file:
+        file.truncate(10 * 1024**3)
+    for arguments in (["show", "/dev/zero"], ["show", "large.json"], ["plan", "--live", "/dev/zero"]):
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", *planned.command(*arguments)],
+            cwd=planned.folder,
+            env=planned.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, "is over 64 MiB" in done.stderr) == (5, True)
+    refusal = planned.run("apply", "plan.json", "--yes", "--spec", "/dev/zero")
+    assert (refusal.returncode, "is over 64 MiB" in refusal.stderr) == (5, True)
+
+
+def test_an_applied_plan_keeps_its_mode(planned: program.Program) -> None:
+    (planned.folder / "plan.json").chmod(0o600)
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0
+    assert (planned.folder / "plan.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_from_another_folder_the_hint_names_spec(planned: program.Program, tmp_path: pathlib.Path) -> None:
+    elsewhere = program.Program(folder=tmp_path / "other", address=planned.address, namespace=planned.namespace)
+    elsewhere.folder.mkdir()
+    done = elsewhere.run("apply", str(planned.folder / "plan.json"), "--yes")
+    assert (done.returncode, "name the repo-spec with --spec" in done.stderr) == (64, True)
+
+
+def test_another_repository_is_refused(planned: program.Program) -> None:
+    assert planned.run("plan", "--adopt", "--out", "plan.json", GITHUB_REPOSITORY="org/a").returncode == 0
+    done = planned.run("apply", "plan.json", "--yes", GITHUB_REPOSITORY="org/b")
+    assert (done.returncode, "owner org/a, and this is" in done.stderr) == (5, True)
+    assert planned.run("apply", "plan.json", "--yes", GITHUB_REPOSITORY="org/a").returncode == 0
+
+
+def test_a_plan_that_was_not_begun_may_be_applied(planned: program.Program) -> None:
+    away = planned.run("apply", "plan.json", "--yes", "--lock", "none", DATABASE_URL="postgresql://me@127.0.0.1:1/x")
+    assert (away.returncode, document(planned)["applied_at"]) == (1, None)
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 
 from reconciler import errors, model
-from reconciler.store import audit
+from reconciler.store import audit, database
 from tests.support import postgres
 
 TARGET = model.Target(address="temporal:7233", namespace="default", owner="cogni/app")
@@ -35,7 +36,7 @@ DONE = model.Step(id="governance:alpha", verb="create", status="done", detail=""
 FAILED = model.Step(id="governance:beta", verb="pause", status="failed", detail="the server said “no”")
 KILLED = """
 import asyncio, sys
-from reconciler.store import audit
+from reconciler.store import audit, database
 from tests.integration import test_store_audit as here
 
 async def main() -> None:
@@ -230,3 +231,54 @@ async def test_the_database_itself_refuses_steps_of_no_apply_and_unknown_words(
     for half in ("ended_at = now()", "managed = 1", "error = 'why'"):
         with pytest.raises(psycopg.errors.CheckViolation):
             postgres.execute(database_url, psycopg.sql.SQL("UPDATE applies SET {}").format(psycopg.sql.SQL(half)))
+
+
+async def test_an_end_whose_session_is_lost_is_recorded_on_the_next(
+    kept: audit.Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = await kept.begin(ATTEMPT)
+    once = iter([errors.StoreError("the connection was lost")])
+    opened = database.opened
+
+    def losing(url: str) -> contextlib.AbstractAsyncContextManager[database.Connection]:
+        for error in once:
+            raise error
+        return opened(url)
+
+    monkeypatch.setattr(database, "opened", losing)
+    await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+    (found,) = await kept.latest(1)
+    assert (found.ended_at is not None, found.steps) == (True, (DONE,))
+
+
+async def test_an_end_that_was_recorded_although_its_answer_was_lost_is_no_error(
+    kept: audit.Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = await kept.begin(ATTEMPT)
+    opened = database.opened
+    times = itertools.count()
+
+    @contextlib.asynccontextmanager
+    async def losing(url: str) -> AsyncIterator[database.Connection]:
+        async with opened(url) as connection:
+            yield connection
+        if next(times) == 0:
+            raise errors.StoreError("the connection was lost")
+
+    monkeypatch.setattr(database, "opened", losing)
+    await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+    (found,) = await kept.latest(1)
+    assert found.steps == (DONE,)
+
+
+async def test_a_database_that_stops_answering_is_waited_for_a_while_only(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.5)
+    async with audit.opened(database_url) as kept:
+        number = await kept.begin(ATTEMPT)
+        with psycopg.connect(database_url) as other:
+            other.execute("LOCK TABLE applies IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(errors.StoreError, match=r"gave no answer within 0\.5 s"):
+                await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+        await kept.end(number, [DONE], left=model.Left(managed=1, present=1))

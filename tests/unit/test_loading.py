@@ -720,3 +720,11 @@ def test_texts_for_people_may_be_as_long_as_the_server_takes_them() -> None:
     long = "😀" * 25_000
     for key in ("note", "static_summary", "static_details"):
         assert declared(with_line(f"{key}: {long}")).charters
+
+
+@pytest.mark.parametrize("key", ["prefix", "owner"])
+@pytest.mark.parametrize("value", ["n\\u0000:", "a\\u0000\\u001b[31m", "a\\nb", "a\\u202eb"])
+def test_a_prefix_and_an_owner_hold_nothing_that_nobody_would_see(key: str, value: str) -> None:
+    (told,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
+    assert told.startswith(f"spec.yaml:2:{len(key) + 5}: ")
+    assert told.isprintable()
