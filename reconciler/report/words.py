@@ -185,7 +185,7 @@ def paused_by(pause: model.Pause, timezone: str, now: datetime.datetime) -> str:
 def rate(a_year: float) -> str:
     """Return a number of firings in 365 days in the unit that a person counts in."""
     for unit, size in (("an hour", 365 * 24), ("a day", 365), ("a month", 12)):
-        if a_year >= size * (48 if unit == "an hour" else 1):
+        if a_year >= size * (48 if unit == "an hour" else 0.99):  # once a month is 11.99 times in 365 days
             return f"{_short(a_year / size)} {unit}"
     return f"{_short(a_year)} a year"
 

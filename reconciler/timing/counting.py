@@ -7,6 +7,7 @@ on sets. Where a clock shows an hour twice, all its times count twice, and not a
 
 from __future__ import annotations
 
+import bisect
 import collections
 import dataclasses
 import datetime
@@ -23,6 +24,7 @@ from reconciler.timing import clocks, times
 YEAR = 365 * clocks.DAY  # the year of a rate
 _CYCLE = tuple(clocks.seconds(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)) for year in (2030, 2058))
 SEARCHED = 300_000  # excluded times in a row that a server goes through, one by one, before a second is over
+_FIRST = clocks.seconds(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))  # before any time that is still to come
 _LONG = 28 * clocks.DAY  # an interval from which on a cycle has too few firings to take an average of
 
 _DATE = ("day_of_month", "month", "day_of_week", "year")
@@ -129,12 +131,13 @@ def excluded_in_a_row(timing: model.Timing, after: datetime.datetime) -> int:
     a_day, limit = _most_a_day(timing), SEARCHED // _cost(timing)
     if not timing.exclude or a_day * ((end - begin) // clocks.DAY + 1) <= limit:
         return 0
-    days = _days(timing.timezone, begin, end)
+    days = _days(timing.timezone, _FIRST, times.NEVER)  # the same for all charters of a zone
+    outside = days.all & ~_numbers(bisect.bisect(days.midnights, begin) - 1, bisect.bisect(days.midnights, end))
     nothing = dataclasses.replace(timing, calendars=(), intervals=())
     alone = [dataclasses.replace(nothing, calendars=(each,)) for each in timing.calendars]
     alone += [dataclasses.replace(nothing, intervals=(each,)) for each in timing.intervals]
     firing = functools.reduce(
-        operator.or_, (those for each in alone for those, seconds in _groups(each, days) if seconds), 0
+        operator.or_, (those for each in alone for those, seconds in _groups(each, days) if seconds), outside
     )
     found = [group for each in alone for group in _groups(dataclasses.replace(each, exclude=()), days)]
     shown = f"{firing:0{days.all.bit_length()}b}"[::-1]
@@ -155,8 +158,13 @@ def _most_a_day(timing: model.Timing) -> int:
 
 def _between(groups: _Groups, first: int, last: int) -> int:
     """Return how many seconds the groups have from one stretch to before another."""
-    window = (1 << last) - (1 << first)
+    window = _numbers(first, last)
     return sum(seconds.bit_count() * (those & window).bit_count() for those, seconds in groups)
+
+
+def _numbers(first: int, last: int) -> _Set:
+    """Return the numbers from one to before another."""
+    return (1 << max(last, 0)) - (1 << max(first, 0))
 
 
 def _count(timing: model.Timing, begin: int, end: int) -> int:
@@ -199,7 +207,7 @@ def _kept_days(timezone: str, begin: int, end: int) -> _Days:
     return _cut(timezone, begin, end)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=32)
 def _kept_years(timezone: str, begin: int, end: int) -> _Days:
     return _cut(timezone, begin, end)
 
