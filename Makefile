@@ -5,10 +5,15 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 $(UPGRADE) \
+	--custom-compile-command "make lock"
+UPGRADE ?= --upgrade
 WORKERS ?= auto
+README_WORKFLOW := build/readme.yml
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
 .PHONY: help demo test test-v2 test-backends check format golden oracle fuzz crash-test bench \
-	lock server clean
+	lock server dist clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,13 +31,18 @@ test-v2: $(INSTALLED) ## Run the tests that talk to a server on the newer schedu
 	SCHEDULE_BACKEND=v2 $(BIN)/pytest tests/contract tests/integration tests/acceptance tests/oracle \
 		--numprocesses $(WORKERS) --dist worksteal
 
-check: $(INSTALLED) ## Format, lint, types, layers, schemas
+check: $(INSTALLED) $(README_WORKFLOW) ## Format, lint, types, layers, schemas, workflows
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --quiet --check-metaschema schemas/*.schema.json
 	$(BIN)/check-jsonschema --quiet --schemafile schemas/repo-spec.schema.json .cogni/repo-spec.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/shellcheck action/run.sh
+	$(BIN)/zizmor --quiet --pedantic --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
+	$(BIN)/python -m tools.actionlint $(WORKFLOWS)
 
 format: $(INSTALLED) ## Format and mend what the linter can
 	$(BIN)/ruff format .
@@ -60,10 +70,13 @@ server: $(INSTALLED) ## Find or fetch Temporal's dev server
 	@$(BIN)/python -m tools.devserver
 
 lock: $(INSTALLED) ## Resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
-		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
-		--custom-compile-command "make lock" --output-file requirements-dev.lock --group dev pyproject.toml
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --output-file requirements-dev.lock --extra github --group dev
+	$(COMPILE) --output-file requirements-action.lock --extra github --group build
+
+$(README_WORKFLOW): README.md # its workflow, to be checked as the others are
+	@mkdir -p $(@D)
+	@sed -n '/^```yml$$/,/^```$$/{/^```/!p;}' README.md >$@
 
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..."; exit 1; }
@@ -72,5 +85,9 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+dist: $(INSTALLED) ## Build what is published
+	rm -rf dist
+	$(BIN)/hatchling build
+
 clean: ## Remove what the targets made
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

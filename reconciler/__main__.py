@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from reconciler import errors
-from reconciler.cli import commands, console
+from reconciler.cli import commands, console, logs
 from reconciler.operating import interrupts
 
 
@@ -22,11 +22,13 @@ def main() -> NoReturn:
     (temporalio/sdk-python#300); a process that skips the interpreter's end keeps its exit code.
     """
     out = console.Console(sys.stdout, sys.stderr)
+    out.structured = logs.wants_json(sys.argv[1:], os.environ)  # known before the first mistake in the line is told
     interrupts.listen()
     try:
         code = _closed(out, _run(out))
     except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
-        out.warn(f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above.")
+        said = f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above."
+        out.warn(said, "error", exit_code=int(errors.ExitCode.ERROR))
         code = errors.ExitCode.ERROR
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: said already
@@ -40,12 +42,11 @@ def _run(out: console.Console) -> int:
     except errors.ReconcilerError as error:
         return _report(out, error)
     except click.exceptions.NoArgsIsHelpError as error:
-        out.warn(error.format_message())
+        out.warn(error.format_message(), "error", exit_code=int(errors.ExitCode.USAGE))
         return errors.ExitCode.USAGE
     except click.UsageError as error:
-        hint = f"\nSee '{error.ctx.command_path} --help'." if error.ctx else ""
-        out.warn(f"Error: {error.format_message()}{hint}")
-        return errors.ExitCode.USAGE
+        hint = f"see '{error.ctx.command_path} --help'" if error.ctx else ""
+        return _report(out, errors.UsageError(error.format_message(), hint=hint))
     except (KeyboardInterrupt, click.Abort):
         out.warn("Interrupted.")
         return interrupts.code()
@@ -67,11 +68,13 @@ def _closed(out: console.Console, code: int) -> int:
 
 def _report(out: console.Console, error: errors.ReconcilerError) -> int:
     if out.structured:
-        out.warn(error.message, "error", hint=error.hint, exit_code=int(error.exit_code))
-        return error.exit_code
-    located = isinstance(error, errors.InvalidSpecError)  # editors read lines that begin with their place
-    hint = f"; {error.hint}" if located and error.hint else f"\n{_sentence(error.hint)}" if error.hint else ""
-    out.warn(f"{'' if located else 'Error: '}{error.message}{hint}")
+        hint = {"hint": error.hint} if error.hint else {}
+        out.warn(error.message, "error", **hint, exit_code=int(error.exit_code))
+    elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
+        out.warn(f"{error.message}; {error.hint}" if error.hint else error.message)
+    else:  # a line for each, also where somebody else's value holds a newline and would look like a line of ours
+        said = [f"Error: {error.message}", *([_sentence(error.hint)] if error.hint else [])]
+        out.warn("\n".join(line.replace("\n", "\\n") for line in said))
     return error.exit_code
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from reconciler import diffing, errors, model, ports
 
@@ -12,10 +12,10 @@ CONCURRENCY = 20  # writes under way at once; more is no faster on a dev server 
 _PATIENCE = 3  # steps in a row without an answer, after which the server counts as away
 
 Tell = Callable[[model.Outcome], None]
-Lost = Callable[[], str]
+Lost = Callable[[], Awaitable[str]]
 
 
-def never() -> str:
+async def never() -> str:
     """Say that no lock is lost, where there is none."""
     return ""
 
@@ -52,9 +52,8 @@ async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[model.Outcome, ..
 
 
 async def _walked(walk: _Walk, plan: model.Plan) -> tuple[model.Outcome, ...]:
-    last = (model.Verb.PAUSE, model.Verb.DELETE)
-    first = await walk.run(change for change in plan.steps if change.verb not in last)
-    others = [change for change in plan.steps if change.verb in last]
+    first = await walk.run(change for change in plan.steps if not change.verb.is_last)
+    others = [change for change in plan.steps if change.verb.is_last]
     if all(outcome.status is model.Status.DONE for outcome in first):
         return first + await walk.run(others)
     reason = "not paused, because a step before it did not succeed"
@@ -99,7 +98,7 @@ class _Walk:
 
     async def _turn(self, change: model.Change) -> model.Outcome:
         async with self._slots:
-            stopped = self._stopped or self._lost()
+            stopped = self._stopped or await self._lost() or self._stopped
             if stopped:
                 return self.end(change, model.Status.SKIPPED, f"not begun: {stopped}")
             self._begun.add(change.id)
@@ -138,7 +137,7 @@ class _Walk:
         now = await self._schedules.describe(change.id)
         if now is None or (now.token, now.created_at) != (change.live.token, change.live.created_at):
             raise errors.ConflictError("it is not the one that was planned for")
-        lost = self._lost()
+        lost = await self._lost()
         if lost:
             raise errors.ServerError(f"not written: {lost}")
         if change.verb is model.Verb.DELETE:

@@ -95,3 +95,7 @@ class ConflictError(ServerError):
     """The server refused a write because the schedule is not what the plan saw."""
 
     exit_code = ExitCode.STALE
+
+
+class GitHubError(ReconcilerError):
+    """GitHub cannot be reached, refused a request, or answered with a failure."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from reconciler import errors, model
+from reconciler import errors, model, wording
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,18 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, left: int = 0) ->
         _check_payloads(plan)
 
 
+def check_prune(plan: model.Plan) -> None:
+    """Raise `errors.GuardError` when the plan deletes for a spec without a governance section."""
+    if plan.steps and not plan.governed:
+        count = len(plan.steps)
+        raise errors.GuardError(
+            f"{plan.spec_path} has no governance section, and {count} of {plan.target.prefix}* would be deleted",
+            hint="see that it is the right file; if nothing shall be declared, write 'governance: {schedules: []}'",
+        )
+
+
 def _check_emptiness(plan: model.Plan, left: int) -> None:
-    if left and plan.steps and all(change.live is None for change in plan.changes):
+    if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
             f"there is no schedule {target.prefix}* in namespace {target.namespace} on {target.address}, "
@@ -45,7 +55,7 @@ def _check_emptiness(plan: model.Plan, left: int) -> None:
 
 def _check_pauses(plan: model.Plan) -> None:
     hint = "if this is meant, pass --allow-mass-pause"
-    live = [change for change in plan.changes if change.live is not None]
+    live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
         raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
@@ -61,10 +71,10 @@ def _check_pauses(plan: model.Plan) -> None:
 
 
 def _check_owners(plan: model.Plan) -> None:
-    owned = [change for change in plan.changes if change.reason is model.Reason.OWNED]
+    owned = plan.blocked
     if owned:
         change = owned[0]
-        owner = change.after.owner
+        owner = wording.brief(change.after.owner or "")
         more = f" (and {len(owned) - 1} more)" if len(owned) > 1 else ""
         raise errors.GuardError(
             f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",
@@ -88,10 +98,6 @@ def _check_payloads(plan: model.Plan) -> None:
 
 def _replaced(live: model.Action, after: model.Action) -> model.Opaque | None:
     """Return a payload of some codec's that the action after has no more."""
-    kept = list(_payloads(after))
-    coded = (each for each in _payloads(live) if isinstance(each, model.Opaque) and each.is_coded)
+    kept = list(after.payloads)
+    coded = (each for each in live.payloads if isinstance(each, model.Opaque) and each.is_coded)
     return next((each for each in coded if each not in kept), None)
-
-
-def _payloads(action: model.Action) -> list[model.Argument]:
-    return [*action.arguments, *action.memo.values(), action.summary, action.details]

@@ -1,14 +1,22 @@
-"""Wait for a lock, or do without one."""
+"""Wait for a lock, do without one, and know whether it is still held."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Awaitable, Callable
 
 from reconciler import errors, model, ports
 
 _AGAIN_AFTER = 1.0  # seconds
+LOOK_EVERY = 0.5  # seconds that a look whether the lock is still there waits for news
+FRESH = 2.0  # seconds from its beginning for which a look is good; nothing is written upon an older one
+PATIENCE = 5.0  # seconds that a write waits for a newer one, until the lock counts as lost
+TAKEN = "the lock was taken away"
+UNSURE = "nobody answers whether the lock is still held"
 
 
 async def take(
@@ -48,9 +56,72 @@ class Unlocked:
     async def free(self) -> None:
         """Return that nobody held it."""
 
-    def lost(self) -> str:
+    async def lost(self) -> str:
         """Return that nothing was lost."""
         return ""
 
     async def release(self) -> None:
         """Let go of nothing."""
+
+
+class Watch:
+    """Knows whether a lock is still held: it looks in the background, and a write waits where the last look is old.
+
+    `look` waits a little for news and then asks; it returns why the lock is lost, empty while it is held,
+    and raises `errors.ReconcilerError` when that cannot be told. `until`, of the monotonic clock, is when it ends.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[str]],
+        *,
+        until: float = math.inf,
+        fresh: float = FRESH,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._look = look
+        self._until = until
+        self._fresh = fresh
+        self._patience = patience
+        self._gone = ""
+        self._seen = time.monotonic()
+        self._news = asyncio.Event()
+        self._watching = asyncio.ensure_future(self._watch())
+
+    async def lost(self) -> str:
+        """Return why the lock is held no longer, empty while it is; what is lost stays so."""
+        if not self._gone and time.monotonic() >= self._until:
+            self._gone = "the lock's lease is about to end"
+        if not self._gone and not self.is_held():
+            await self._hear()
+        return self._gone
+
+    def is_held(self) -> bool:
+        """Tell whether it was held a moment ago."""
+        return not self._gone and time.monotonic() - self._seen <= self._fresh
+
+    async def _hear(self) -> None:
+        """Wait for fresh news; none in time is bad news."""
+        try:
+            async with asyncio.timeout(self._patience):
+                while not self._gone and not self.is_held():
+                    await self._news.wait()
+        except TimeoutError:
+            self._gone = self._gone or UNSURE
+
+    async def stop(self) -> None:
+        """Look no longer."""
+        self._watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watching
+
+    async def _watch(self) -> None:
+        while not self._gone:
+            begun = time.monotonic()  # an answer may lie for long where the event loop rests
+            try:
+                self._gone = await self._look()
+            except errors.ReconcilerError:
+                continue
+            self._seen = begun
+            news, self._news = self._news, asyncio.Event()
+            news.set()

@@ -56,6 +56,7 @@ LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter 
 MEMO_PREFIX = "reconciler."  # of names in a workflow's memo that are not the charter's
 PAUSED_BY_US = "paused by reconciler: "
 PAUSED_ON_FAILURE = ("paused due to workflow ", "paused, workflow ")  # what V1 and V2 write when a run has failed
+IDENTITY = "reconciler"  # what our calls' identity begins with, unless --identity says otherwise
 MANAGED_BY_US = "managed by reconciler: "
 OWNER_MARK = f"{MEMO_PREFIX}owner"
 
@@ -209,6 +210,11 @@ class Action:
     summary: Argument = None
     details: Argument = None
 
+    @property
+    def payloads(self) -> tuple[Argument, ...]:
+        """Return all that a codec may have encrypted."""
+        return (*self.arguments, *self.memo.values(), self.summary, self.details)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
@@ -352,6 +358,11 @@ class Pause:
     by: str = ""
     at: datetime.datetime | None = None
 
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether this tool is known to have done it; under another --identity it is anybody's."""
+        return self.by.partition(":")[0] == IDENTITY
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
@@ -359,8 +370,9 @@ class Live:
 
     `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
     (nanoseconds since the epoch) tells two of them apart. `described` is the adapter's own record of it, opaque
-    here, which an update edits so that what this model does not know survives. `pause` is None where nobody asked.
-    `coded` tells that a codec made payloads of it, to encrypt or compress them: what they say is for who has the codec.
+    here, which an update edits so that what this model does not know survives; `unsaid` tells of that in sentences.
+    `pause` is None where nobody asked. `coded` tells that a codec made payloads of it, to encrypt or compress them:
+    what they say is for who has the codec.
     """
 
     schedule: Schedule
@@ -369,6 +381,7 @@ class Live:
     described: bytes = dataclasses.field(default=b"", repr=False)
     activity: Activity = Activity()
     pause: Pause | None = None
+    unsaid: tuple[str, ...] = ()
     coded: bool = False
 
 
@@ -397,6 +410,11 @@ class Verb(enum.Enum):
         """Return the verb in lower case, as documents write it."""
         return self.name.lower()
 
+    @property
+    def is_last(self) -> bool:
+        """Tell whether such a step waits until all others have succeeded: it leaves less running than before."""
+        return self in (Verb.PAUSE, Verb.DELETE)
+
 
 class Reason(enum.Enum):
     """Why a change is planned; the value completes a line about the schedule."""
@@ -412,6 +430,7 @@ class Reason(enum.Enum):
     ALREADY_PAUSED = "charter is not in the spec, already paused"
     SAME = "as declared"
     PRUNED = "paused since its charter was removed"
+    STAYS = "not paused as removed"
     MANUAL_PAUSE = "paused outside the spec, and left so"
     OWNED = "belongs to another owner"
     SWITCHED_OFF = "the environment is switched off"
@@ -449,7 +468,8 @@ class Change:
     """One schedule's step: `after` is what it shall be, `live` what it was when planned (None: nothing).
 
     `overrides` says where the keys stand that an environment replaces, `renamed_from` the id of a schedule that the
-    same plan pauses and that is the same but for its name.
+    same plan leaves paused and that is the same but for its name, `origin_pause` who had paused that one before, None
+    where nobody had.
     """
 
     verb: Verb
@@ -461,11 +481,17 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     overrides: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
     renamed_from: str | None = None
+    origin_pause: Pause | None = None
 
     @property
     def id(self) -> str:
         """Return the schedule's id, which is the change's identity within a plan."""
         return self.after.id
+
+    @property
+    def is_blocked(self) -> bool:
+        """Tell whether the spec wants what belongs to another owner."""
+        return self.reason is Reason.OWNED
 
     @property
     def state(self) -> State:
@@ -478,10 +504,18 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """How many schedules a server has: the managed ones, and all with the prefix, whoever's they are."""
+
+    managed: int = 0
+    present: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Every change in the order of its execution, and the digest of what they mean (`sha256:…`).
 
-    `as_of` is when the server was read, where that was not now.
+    `as_of` is when the server was read, where that was not now. `found` is what it had then.
     """
 
     target: Target
@@ -491,15 +525,26 @@ class Plan:
     digest: str
     environment: str | None = None
     as_of: datetime.datetime | None = None
+    found: Left = Left()
 
     @property
     def steps(self) -> tuple[Change, ...]:
         """Return the changes that write; empty means that there is nothing to do."""
         return tuple(change for change in self.changes if change.verb is not Verb.KEEP)
 
+    @property
+    def blocked(self) -> tuple[Change, ...]:
+        """Return what is wanted and cannot be had, because another owner has it; nothing is applied with such."""
+        return tuple(change for change in self.changes if change.is_blocked)
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether the server is other than declared."""
+        return bool(self.steps or self.blocked)
+
     def count(self, verb: Verb) -> int:
-        """Return how many changes have this verb."""
-        return sum(change.verb is verb for change in self.changes)
+        """Return how many changes have this verb; what is blocked is counted nowhere."""
+        return sum(change.verb is verb and not change.is_blocked for change in self.changes)
 
 
 class Status(enum.Enum):
@@ -566,12 +611,12 @@ class Step:
 class Record:
     """An attempt as the audit has it; `ended_at` is None while it runs, and for one that was killed.
 
-    `managed` is how many managed schedules it left on the server.
+    `managed` is how many managed schedules it left on the server, None where that is not known: it was refused.
     """
 
     number: int
     attempt: Attempt
     ended_at: datetime.datetime | None
     steps: tuple[Step, ...]
-    managed: int
+    managed: int | None
     error: str

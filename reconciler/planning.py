@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler import diffing, errors, model, redacting, renaming
 
@@ -43,6 +43,7 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
         environment=declaration.environment,
         changes=tuple(changes),
         digest=digest(target, changes),
+        found=_found(live, declaration),
     )
 
 
@@ -63,20 +64,32 @@ def at_rest(plan: model.Plan) -> model.Plan:
 
 
 def repeatable(outcomes: Iterable[model.Outcome]) -> tuple[model.Change, ...]:
-    """Return the changes to try once more: stale ones, and pauses that only waited for them."""
+    """Return the changes to try once more: stale ones, and pauses and deletes that waited for nothing else."""
     ended = tuple(outcomes)
     stale = [outcome.change for outcome in ended if outcome.status is model.Status.STALE]
-    if not stale or any(outcome.status is model.Status.FAILED for outcome in ended):
+    before = {outcome.status for outcome in ended if not outcome.change.verb.is_last}
+    if not stale or not before <= {model.Status.STALE, model.Status.DONE}:
         return tuple(stale)
     waited = [outcome.change for outcome in ended if outcome.status is model.Status.SKIPPED]
     return (*stale, *waited)
 
 
-def same(plan: model.Plan, wanted: Iterable[model.Change]) -> model.Plan:
-    """Return the plan's steps that mean the same as one of the wanted changes."""
-    meanings = {change.id: (change.verb, change.fields) for change in wanted}
-    changes = (change for change in plan.steps if meanings.get(change.id) == (change.verb, change.fields))
-    return dataclasses.replace(plan, changes=tuple(changes))
+def same(plan: model.Plan, wanted: Sequence[model.Change]) -> model.Plan:
+    """Return the plan's steps that mean the same as one of the wanted changes.
+
+    Where a wanted one is missing that comes before them, no pause and no delete is among them.
+    """
+    meanings = {change.id: _meaning(change) for change in wanted}
+    found = [change for change in plan.steps if meanings.get(change.id) == _meaning(change)]
+    missing = meanings.keys() - {change.id for change in found}
+    if any(change.id in missing and not change.verb.is_last for change in wanted):
+        found = [change for change in found if not change.verb.is_last]
+    return dataclasses.replace(plan, changes=tuple(found))
+
+
+def _meaning(change: model.Change) -> tuple[object, ...]:
+    """Return what a person agreed to; the reason too, as a resume that would undo another's pause is another step."""
+    return change.verb, change.reason, change.fields
 
 
 def prune(
@@ -85,20 +98,13 @@ def prune(
     target: model.Target,
     before: datetime.datetime,
 ) -> model.Plan:
-    """Return the plan that deletes each schedule which this tool paused before a time, its charter being removed."""
+    """Return the plan that deletes each schedule which this tool paused before a time, its charter being removed.
+
+    What it paused later, and all else that is managed, is kept.
+    """
     wanted = {charter.schedule.id for charter in declaration.charters}
-    changes = [
-        model.Change(
-            verb=model.Verb.DELETE,
-            reason=model.Reason.PRUNED,
-            after=found.schedule,
-            live=found,
-            charter=None,
-            place=None,
-        )
-        for id_, found in sorted(live.items())
-        if id_ not in wanted and _is_prunable(found, declaration, before)
-    ]
+    ours = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
+    changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in ours]
     return model.Plan(
         target=target,
         spec_path=declaration.path,
@@ -106,13 +112,24 @@ def prune(
         environment=declaration.environment,
         changes=tuple(changes),
         digest=digest(target, changes),
+        found=_found(live, declaration),
     )
 
 
-def _is_prunable(found: model.Live, declaration: model.Declaration, before: datetime.datetime) -> bool:
-    since = found.activity.updated_at
-    ours = found.schedule.paused and _is_removed(found.schedule.note) and not _is_foreign(found.schedule, declaration)
-    return ours and since is not None and since <= before
+def _found(live: Mapping[str, model.Live], declaration: model.Declaration) -> model.Left:
+    """Return how many schedules there are; one that is about to be taken over counts as managed."""
+    wanted = {charter.schedule.id for charter in declaration.charters} if declaration.adopt else set()
+    ours = (id_ in wanted or not _is_foreign(each.schedule, declaration) for id_, each in live.items())
+    return model.Left(managed=sum(ours), present=len(live))
+
+
+def _pruned(found: model.Live, before: datetime.datetime, *, wanted: bool) -> model.Change:
+    verb, reason = model.Verb.KEEP, model.Reason.STAYS
+    if not wanted and found.schedule.paused and _is_removed(found.schedule.note):
+        since = found.activity.updated_at
+        due = since is not None and since <= before
+        verb, reason = (model.Verb.DELETE, model.Reason.PRUNED) if due else (verb, model.Reason.ALREADY_PAUSED)
+    return model.Change(verb=verb, reason=reason, after=found.schedule, live=found, charter=None, place=None)
 
 
 def plan_from_snapshot(
@@ -152,10 +169,10 @@ def _wanted(charter: model.Charter, live: model.Live | None, declaration: model.
         return _creation(charter, desired)
     if _is_foreign(live.schedule, declaration) and not declaration.adopt:
         return _change(charter, model.Verb.KEEP, model.Reason.OWNED, live.schedule, live)
-    if declaration.keep_manual_pauses and _is_paused_by_hand(live.schedule, desired):
+    if declaration.keep_manual_pauses and _is_paused_by_hand(live, desired):
         return _left_paused(charter, desired, live)
     fields = diffing.diff(live.schedule, desired)
-    verb, reason = _verb(live.schedule, desired, fields)
+    verb, reason = _verb(live, desired, fields)
     after = diffing.settled(live.schedule, desired)
     if desired.note is None:
         after = dataclasses.replace(after, note=_note(verb, live.schedule.note, charter.place.path))
@@ -169,10 +186,10 @@ def _creation(charter: model.Charter, desired: model.Schedule) -> model.Change:
     return _change(charter, model.Verb.CREATE, model.Reason.NEW, after, None, diffing.everything(desired))
 
 
-def _is_paused_by_hand(live: model.Schedule, desired: model.Schedule) -> bool:
-    if desired.paused or not live.paused:
+def _is_paused_by_hand(live: model.Live, desired: model.Schedule) -> bool:
+    if desired.paused or not live.schedule.paused:
         return False
-    reason = _why_paused(live.note or "", desired.note)
+    reason = _why_paused(live, desired.note)
     return reason in (model.Reason.PAUSED_OUTSIDE, model.Reason.PAUSED_ON_FAILURE)
 
 
@@ -207,21 +224,28 @@ def _change(
 
 
 def _verb(
-    live: model.Schedule, desired: model.Schedule, fields: Iterable[model.FieldChange]
+    live: model.Live, desired: model.Schedule, fields: Iterable[model.FieldChange]
 ) -> tuple[model.Verb, model.Reason]:
-    if live.paused and not desired.paused:
-        return model.Verb.RESUME, _why_paused(live.note or "", desired.note)
-    if desired.paused and not live.paused:
+    if live.schedule.paused and not desired.paused:
+        return model.Verb.RESUME, _why_paused(live, desired.note)
+    if desired.paused and not live.schedule.paused:
         return model.Verb.PAUSE, model.Reason.DECLARED_PAUSED
     if fields:
         return model.Verb.UPDATE, model.Reason.DIFFERENT
     return model.Verb.KEEP, model.Reason.SAME
 
 
-def _why_paused(note: str, declared_note: str | None) -> model.Reason:
+def _why_paused(live: model.Live, declared_note: str | None) -> model.Reason:
+    """Return why it is paused: by its note, and where that is the charter's own, by who did it.
+
+    Whoever pauses by an update leaves the charter's note in place, as our declared pause does. So that note alone
+    proves nothing: where the server does not name us, a person did it.
+    """
+    note = live.schedule.note or ""
     if _is_removed(note):
         return model.Reason.RETURNED
-    if note.startswith(_DECLARED) or note == declared_note:
+    ours = note == declared_note and live.pause is not None and live.pause.is_ours
+    if note.startswith(_DECLARED) or ours:
         return model.Reason.UNDECLARED_PAUSED
     if note.startswith(model.PAUSED_ON_FAILURE):
         return model.Reason.PAUSED_ON_FAILURE
@@ -250,7 +274,7 @@ def _unwanted(live: model.Live, path: str) -> model.Change:
     )
 
 
-REMOVED = f"{model.PAUSED_BY_US}charter is not in "
+REMOVED = renaming.REMOVED
 _DECLARED = f"{model.PAUSED_BY_US}declared paused in "
 
 

@@ -58,8 +58,11 @@ class Schedules(Protocol):
 class Lease(Protocol):
     """A lock that is held."""
 
-    def lost(self) -> str:
-        """Return why the lock is held no longer, empty while it is; nothing may be written once it is lost."""
+    async def lost(self) -> str:
+        """Return why the lock is held no longer, empty while it is; nothing may be written once it is lost.
+
+        Asked before each write: it waits where it has not been known for a while whether the lock is held.
+        """
         ...
 
     async def release(self) -> None:
@@ -90,17 +93,17 @@ class Audit(Protocol):
         """Record that an attempt begins, before anything is written; return its number."""
         ...
 
-    async def end(self, number: int, steps: Iterable[model.Step], *, managed: int, error: str = "") -> None:
-        """Record how it ended."""
+    async def end(self, number: int, steps: Iterable[model.Step], *, left: model.Left | None, error: str = "") -> None:
+        """Record how it ended; `left` is None for one that was refused, whose reason is the error."""
         ...
 
     async def latest(self, count: int) -> tuple[model.Record, ...]:
         """Return the latest attempts, the newest first."""
         ...
 
-    async def managed(self, target: model.Target) -> int:
-        """Return how many managed schedules the last attempt that ended left in the target; 0 when there was none.
+    async def present(self, target: model.Target) -> int:
+        """Return how many schedules with the prefix the last apply or prune left; 0 when there was none.
 
-        The address does not count: a namespace may be reached by several.
+        Neither owner nor address count: a namespace may be shared by several, and reached by several.
         """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -17,7 +18,7 @@ async def managed(schedules: ports.Schedules, prefix: str) -> Mapping[str, model
     return await schedules.describe_all(id_ for id_ in sorted(listed) if id_.startswith(prefix))
 
 
-async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> tuple[model.Schedule, ...]:
+async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> Mapping[str, model.Live]:
     """Read the schedules with these ids, or those with the prefix where no id is given.
 
     Raises `errors.UsageError` for an id that does not exist.
@@ -26,7 +27,7 @@ async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) ->
     missing = [id_ for id_ in ids if id_ not in found]
     if missing:
         raise errors.UsageError(f"there is no schedule {missing[0]!r}", hint="see the ids with temporal schedule list")
-    return tuple(live.schedule for live in found.values())
+    return found
 
 
 async def plan(declaration: model.Declaration, schedules: ports.Schedules, target: model.Target) -> model.Plan:
@@ -65,7 +66,8 @@ async def apply(
 ) -> model.Applied:
     """Make the server what the plan says; see `applying.apply`.
 
-    A step that is stale is planned `again`, once, and done when it is still the same step.
+    A step that is stale is planned `again`, once, and done when it is still the same step. When that fails, it stays
+    stale.
     """
     held: list[model.Outcome] = []
 
@@ -78,7 +80,8 @@ async def apply(
         first = await applying.apply(plan, schedules, hear, lost=lost)
         repeatable = planning.repeatable(first.outcomes)
         if again is not None and repeatable and not first.interrupted:
-            second = await applying.apply(planning.same(await again(), repeatable), schedules, tell, lost=lost)
+            with contextlib.suppress(errors.ServerError):
+                second = await applying.apply(planning.same(await again(), repeatable), schedules, tell, lost=lost)
     finally:
         repeated = {outcome.change.id: outcome for outcome in second.outcomes}
         for outcome in held:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler import model
 
@@ -41,6 +41,22 @@ def redact(value: model.Json, *names: str) -> model.Json:
             return [redact(inner) for inner in value]
         case _:
             return value
+
+
+def secrets(value: model.Json, path: str, *names: str) -> Iterator[str]:
+    """Yield where within a value the secrets stand that `redact` takes out: `input.api_key`."""
+    hidden = redact(value, *names)
+    match value, hidden:
+        case Mapping(), Mapping():
+            for key, inner in value.items():
+                named = str(value.get("name", "")) if key == "value" else ""
+                yield from secrets(inner, f"{path}.{key}", key, named)
+        case ((list() | tuple()), (list() | tuple())):
+            for index, inner in enumerate(value):
+                yield from secrets(inner, f"{path}[{index}]")
+        case _:
+            if hidden != value:
+                yield path
 
 
 def is_secret(name: str) -> bool:

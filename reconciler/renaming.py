@@ -8,20 +8,35 @@ from collections.abc import Iterable
 
 from reconciler import diffing, model
 
+REMOVED = f"{model.PAUSED_BY_US}charter is not in "  # the note of what was paused since its charter was removed
 _LIKENESS = 0.6  # of the names, from which an equal timing is taken for more than chance
 
 
 def pointed_out(changes: Iterable[model.Change]) -> list[model.Change]:
-    """Return the changes, each create that looks like a schedule that is paused as removed with that one's id."""
+    """Return the changes, each create that looks like a schedule without a charter with that one's id.
+
+    One that was paused before, by anybody but us as removed, is looked at as well: its pause does not come along.
+    """
     all_ = list(changes)
-    removed = [change for change in all_ if change.reason is model.Reason.REMOVED]
-    return [_with_origin(change, removed) if change.verb is model.Verb.CREATE else change for change in all_]
+    left = [change for change in all_ if _is_left(change)]
+    return [_with_origin(change, left) if change.verb is model.Verb.CREATE else change for change in all_]
 
 
-def _with_origin(created: model.Change, removed: Iterable[model.Change]) -> model.Change:
-    alike = [change for change in removed if change.live and _is_renamed(change.live.schedule, created.after)]
+def _is_left(change: model.Change) -> bool:
+    """Tell whether it may have lost its charter just now; what we paused as removed lost it before."""
+    if change.reason is model.Reason.ALREADY_PAUSED and change.live:
+        return not (change.live.schedule.note or "").startswith(REMOVED)
+    return change.reason is model.Reason.REMOVED
+
+
+def _with_origin(created: model.Change, left: Iterable[model.Change]) -> model.Change:
+    alike = [change for change in left if change.live and _is_renamed(change.live.schedule, created.after)]
     nearest = max(alike, key=lambda change: _likeness(change.id, created.id), default=None)
-    return dataclasses.replace(created, renamed_from=nearest.id if nearest else None)
+    if nearest is None or nearest.live is None:
+        return created
+    paused = nearest.reason is model.Reason.ALREADY_PAUSED
+    pause = (nearest.live.pause or model.Pause()) if paused else None
+    return dataclasses.replace(created, renamed_from=nearest.id, origin_pause=pause)
 
 
 def _is_renamed(old: model.Schedule, new: model.Schedule) -> bool:

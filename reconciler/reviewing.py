@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Iterator
 
 from reconciler import diffing, errors, model, redacting
@@ -21,7 +22,10 @@ def check_digest(expected: str, plan: model.Plan) -> None:
 
 
 def same_choice(reviewed: model.Choice, given: model.Choice) -> model.Choice:
-    """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now."""
+    """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now.
+
+    Its repository is the one that this runs for, so that a plan of another one's schedules is found out.
+    """
     for field in dataclasses.fields(model.Choice):
         was, now = getattr(reviewed, field.name), getattr(given, field.name)
         if now and now != was and field.name != "repository":
@@ -30,11 +34,14 @@ def same_choice(reviewed: model.Choice, given: model.Choice) -> model.Choice:
                 f"{option} is given, and the plan was made {'without it' if not was else f'with {was}'}",
                 hint="leave it out, or plan again with it",
             )
-    return reviewed
+    return dataclasses.replace(reviewed, repository=given.repository or reviewed.repository)
 
 
-def check(reviewed: model.Plan, now: model.Plan) -> None:
-    """Raise `errors.StaleError` unless the plan of now is the reviewed one, of the same schedules as they were then."""
+def check(reviewed: model.Plan, now: model.Plan, planned_at: datetime.datetime) -> None:
+    """Raise `errors.StaleError` unless the plan of now is the reviewed one, of the same schedules as they were then.
+
+    `planned_at` is when it was made: what moved since moved later, whatever the server says.
+    """
     if reviewed.as_of is not None:
         raise errors.StaleError(
             "the plan was made from a snapshot, which nothing can be applied to", hint="plan from the server"
@@ -44,7 +51,7 @@ def check(reviewed: model.Plan, now: model.Plan) -> None:
             f"the plan is for {_named(reviewed)}, and this is {_named(now)}",
             hint="name the same server, namespace, environment, prefix and owner, or plan again",
         )
-    reasons = list(_reasons(reviewed, now))
+    reasons = list(_reasons(reviewed, now, planned_at))
     if not reasons and reviewed.digest != now.digest:
         reasons = ["it would do something else now"]
     if reasons:
@@ -61,34 +68,35 @@ def _named(plan: model.Plan) -> str:
     return f"{target.prefix}* in namespace {target.namespace} on {target.address}{environment}{owner}"
 
 
-def _reasons(reviewed: model.Plan, now: model.Plan) -> Iterator[str]:
+def _reasons(reviewed: model.Plan, now: model.Plan, planned_at: datetime.datetime) -> Iterator[str]:
     before = {change.id: change for change in reviewed.changes}
     after = {change.id: change for change in now.changes}
     steps = {change.id for change in (*reviewed.steps, *now.steps)}
     for schedule_id in sorted(steps):
-        reason = _reason(before.get(schedule_id), after.get(schedule_id))
+        reason = _reason(before.get(schedule_id), after.get(schedule_id), planned_at)
         if reason:
             yield f"{schedule_id} {reason}"
 
 
-def _reason(before: model.Change | None, now: model.Change | None) -> str:
+def _reason(before: model.Change | None, now: model.Change | None, planned_at: datetime.datetime) -> str:
     """Return how a schedule has moved since the review; empty when it has not."""
     old, new = before.live if before else None, now.live if now else None
     if old is None or new is None:
-        return _came_or_went(old, new) or _means_other(before, now)
+        return _came_or_went(old, new, planned_at) or _means_other(before, now)
     if old.created_at != new.created_at:
-        return f"was deleted and created anew{_since(new)}"
+        return f"was deleted and created anew {_when(planned_at, _created(new))}"
     if old.token == new.token:
         return _means_other(before, now)
     differing = diffing.diff(old.schedule, redacting.schedule(new.schedule, coded=old.coded))
     fields = ", ".join(each.path for each in differing)
-    return f"changed{_since(new)}: {fields or 'nothing that a charter can say'}"
+    when = _when(planned_at, new.activity.updated_at, new.pause.at if new.pause else None)
+    return f"changed {when}: {fields or 'nothing that a charter can say'}"
 
 
-def _came_or_went(old: model.Live | None, new: model.Live | None) -> str:
+def _came_or_went(old: model.Live | None, new: model.Live | None, planned_at: datetime.datetime) -> str:
     if old is None and new is not None:
-        return f"exists by now{_since(new)}"
-    return "is gone" if old is not None else ""
+        return f"exists by now, created {_when(planned_at, _created(new))}"
+    return f"is gone {_when(planned_at)}" if old is not None else ""
 
 
 def _means_other(before: model.Change | None, now: model.Change | None) -> str:
@@ -97,6 +105,15 @@ def _means_other(before: model.Change | None, now: model.Change | None) -> str:
     return "is declared differently by now"
 
 
-def _since(live: model.Live) -> str:
-    at = live.pause.at if live.pause and live.pause.at else live.activity.updated_at
-    return f" on {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
+def _created(live: model.Live) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(live.created_at / 1e9, datetime.UTC)
+
+
+def _when(planned_at: datetime.datetime, *known: datetime.datetime | None) -> str:
+    """Return the latest known time after the plan; some changes leave none, and the plan is all that is known then."""
+    at = max((each for each in known if each and each >= planned_at), default=None)
+    return f"on {_moment(at)}" if at else f"since the plan of {_moment(planned_at)}"
+
+
+def _moment(at: datetime.datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -56,6 +56,7 @@ class Connection:
     codec_header: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
 
 
+LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
 
 
@@ -82,11 +83,16 @@ class Origin:
 
 
 def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
-    """Return who runs this, as GitHub Actions or the machine has it."""
+    """Return who runs this, as GitHub Actions or the machine has it; bytes that are no text become question marks."""
     if not environ.get("GITHUB_RUN_ID"):
-        return Origin(who=f"{user}@{host}")
+        return Origin(who=_text(f"{user}@{host}"))
     run = f"{environ.get('GITHUB_RUN_ID')}/{environ.get('GITHUB_RUN_ATTEMPT') or 1}"
-    return Origin(who=environ.get("GITHUB_ACTOR") or user, run=run, commit=environ.get("GITHUB_SHA", ""))
+    who = environ.get("GITHUB_ACTOR") or user
+    return Origin(who=_text(who), run=_text(run), commit=_text(environ.get("GITHUB_SHA", "")))
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
 
 
 def without_empty(environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from reconciler import errors, locking, ports, settings
+from reconciler.timing import durations
 
 if TYPE_CHECKING:
     from reconciler.store.migrating import Migration
@@ -18,6 +19,13 @@ async def server(connection: settings.Connection) -> Server:
     from reconciler.temporal import connect  # a third of a second, which commands without a server do not need
 
     return await connect.connect(connection)
+
+
+def place(connection: settings.Connection) -> tuple[str | None, str]:
+    """Return the address and the namespace, without connecting; raises as `server` does for a bad setting."""
+    from reconciler.temporal import configuring
+
+    return configuring.place(connection)
 
 
 def offline_lock(writing: settings.Writing) -> ports.Lock | None:
@@ -39,8 +47,20 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
 
 
 def lock(writing: settings.Writing, server: Server, prefix: str) -> ports.Lock:
-    """Return the lock of the managed schedules; raises as `offline_lock` does."""
-    return offline_lock(writing) or server.lock(prefix, length=writing.lock_lease)
+    """Return the lock of the managed schedules.
+
+    Raises as `offline_lock` does, and `errors.UsageError` for a lease in which nothing could be written.
+    """
+    found = offline_lock(writing)
+    if found is not None:
+        return found
+    if writing.lock_lease < settings.LEAST_LEASE:
+        least, given = map(durations.render, (settings.LEAST_LEASE, writing.lock_lease))
+        raise errors.UsageError(
+            f"--lock-lease {given} is too short: nothing is written in the last half minute of a lease",
+            hint=f"pass {least} or more",
+        )
+    return server.lock(prefix, length=writing.lock_lease)
 
 
 def needs_database(what: str) -> errors.UsageError:

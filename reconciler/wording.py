@@ -174,3 +174,11 @@ def holder(holder: model.Holder, now: datetime.datetime) -> str:
     seconds = int((now - holder.since).total_seconds()) if holder.since else None
     age = "" if seconds is None else f", for {seconds // 60} min" if seconds >= 120 else f", for {max(seconds, 0)} s"
     return f"{holder.who}{run}{age}"
+
+
+LONGEST_NAME = 200  # characters of a name that somebody else gave, such as an owner's
+
+
+def brief(name: str) -> str:
+    """Return a name, cut when it is very long."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}… ({len(name)} characters)"

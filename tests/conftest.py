@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -13,7 +14,8 @@ import pytest
 from tests.support import fake_temporal, postgres, program, servers
 from tools import devserver
 
-_NAMESPACES = tuple(f"test-{number}" for number in range(150))  # more than tests that need one; they cost little
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
+_NAMESPACES = tuple(f"test-{number}" for number in range(150 + 300 // _WORKERS))  # more than tests; they cost little
 _ended_with: int | None = None
 
 
@@ -26,6 +28,10 @@ def _leave() -> None:
 
 
 atexit.register(_leave)  # the first to register is the last to run
+
+
+# A shell without job control starts its background with SIGINT ignored, which what the tests start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

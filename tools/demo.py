@@ -117,7 +117,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except fetching.MissingServerError as error:
+    except fetching.MissingProgramError as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

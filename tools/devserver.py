@@ -92,10 +92,10 @@ class DevServer:
         while self._cli(*question).returncode:
             if self.process is None or self.process.poll() is not None:
                 said = self.process.stderr.read().decode() if self.process and self.process.stderr else ""
-                raise fetching.MissingServerError(f"the dev server ended at once: {said}")
+                raise fetching.MissingProgramError(f"the dev server ended at once: {said}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise fetching.MissingServerError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
+                raise fetching.MissingProgramError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
             time.sleep(0.05)
 
     def _cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -163,7 +163,7 @@ def _main(backends: list[str]) -> None:
         sys.stdout.write(f"{fetching.command_line()}\n")
         if "v2" in backends:
             sys.stdout.write(f"{fetching.server()}\n")
-    except fetching.MissingServerError as error:
+    except fetching.MissingProgramError as error:
         sys.exit(f"devserver: {error}")
 
 

@@ -1,62 +1,112 @@
-"""Where Temporal's programs are: on PATH, in the user's cache, downloaded by the SDK, or built from source by Go."""
+"""Where programs that PyPI has not are: on PATH, in the user's cache, downloaded by the SDK, or built by Go.
+
+They are Temporal's two, and the two that run and check workflows of GitHub Actions.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
+import fcntl
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 
 import temporalio.testing
 
-CLI_VERSION = "v1.5.1"  # of the Temporal command line; the server in it is 1.29.1
-SERVER_VERSION = "v1.31.2"
-CLI_MODULE = f"github.com/temporalio/cli/cmd/temporal@{CLI_VERSION}"
-SERVER_MODULE = f"go.temporal.io/server/cmd/server@{SERVER_VERSION}"
+
+class MissingProgramError(Exception):
+    """There is no such program to run, and no way to get one."""
 
 
-class MissingServerError(Exception):
-    """There is no server to run, and no way to get one."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program of one version, and where it comes from."""
+
+    name: str  # of the executable
+    package: str  # what Go builds
+    version: str
+    home: str  # where to read how else to install it
+    title: str  # of its folder in the cache
+
+    @property
+    def module(self) -> str:
+        """Return what `go install` takes."""
+        return f"{self.package}@{self.version}"
+
+    @property
+    def place(self) -> pathlib.Path:
+        """Return its path in the cache, whether it is there or not."""
+        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+        return cache / "reconciler" / f"{self.title}-{self.version}" / self.name
+
+
+CLI = Program(
+    name="temporal",
+    package="github.com/temporalio/cli/cmd/temporal",
+    version="v1.5.1",  # the server in it is 1.29.1
+    home="https://docs.temporal.io/cli",
+    title="temporal-cli",
+)
+SERVER = Program(
+    name="server",
+    package="go.temporal.io/server/cmd/server",
+    version="v1.31.2",
+    home="https://github.com/temporalio/temporal",
+    title="temporal-server",
+)
+ACT = Program(name="act", package="github.com/nektos/act", version="v0.2.89", home="https://nektosact.com", title="act")
+ACTIONLINT = Program(
+    name="actionlint",
+    package="github.com/rhysd/actionlint/cmd/actionlint",
+    version="v1.7.12",
+    home="https://github.com/rhysd/actionlint",
+    title="actionlint",
+)
 
 
 def command_line() -> pathlib.Path:
     """Return the path of a `temporal` that can run the dev server, fetching it when need be."""
-    return find() or _download() or _build(CLI_MODULE, _cached_cli())
-
-
-def find() -> pathlib.Path | None:
-    """Return a `temporal` that is already here."""
-    on_path = shutil.which("temporal")
-    if on_path:
-        return pathlib.Path(on_path)
-    return _cached_cli() if _cached_cli().is_file() else None
+    return find(CLI) or _download() or _build(CLI)
 
 
 def server() -> pathlib.Path:
     """Return the path of the server by itself, which no release of the dev server has in this version yet."""
-    cached = _cache(f"temporal-server-{SERVER_VERSION}") / "server"
-    return cached if cached.is_file() else _build(SERVER_MODULE, cached)
+    return _cached(SERVER) or _build(SERVER)
 
 
-def _cached_cli() -> pathlib.Path:
-    return _cache(f"temporal-cli-{CLI_VERSION}") / "temporal"
+def act() -> pathlib.Path:
+    """Return the path of `act`, which runs workflows on this machine."""
+    return find(ACT) or _build(ACT)
 
 
-def _cache(name: str) -> pathlib.Path:
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    return cache / "reconciler" / name
+def actionlint() -> pathlib.Path:
+    """Return the path of `actionlint`, which checks workflows."""
+    return find(ACTIONLINT) or _build(ACTIONLINT)
+
+
+def find(program: Program) -> pathlib.Path | None:
+    """Return a program that is already here."""
+    on_path = shutil.which(program.name)
+    return pathlib.Path(on_path) if on_path else _cached(program)
+
+
+def _cached(program: Program) -> pathlib.Path | None:
+    return program.place if program.place.is_file() else None
 
 
 def _download() -> pathlib.Path | None:
-    place = _cached_cli()
-    _tell(f"no temporal on PATH or in {place.parent}: downloading {CLI_VERSION}")
+    place = CLI.place
+    _tell(f"no temporal on PATH or in {place.parent}: downloading {CLI.version}")
 
     async def fetch(folder: str) -> None:
         environment = await temporalio.testing.WorkflowEnvironment.start_local(
-            dev_server_download_version=CLI_VERSION, download_dest_dir=folder
+            dev_server_download_version=CLI.version, download_dest_dir=folder
         )
         await environment.shutdown()
 
@@ -70,22 +120,32 @@ def _download() -> pathlib.Path | None:
         return _keep(next(path for path in pathlib.Path(folder).iterdir() if os.access(path, os.X_OK)), place)
 
 
-def _build(module: str, place: pathlib.Path) -> pathlib.Path:
+def _build(program: Program) -> pathlib.Path:
     go = shutil.which("go")
     if go is None:
-        raise MissingServerError(
-            f"{place.name} is neither on PATH nor in the cache, and could not be downloaded; "
-            f"install Temporal's command line (https://docs.temporal.io/cli), or Go to build {module} from source"
+        raise MissingProgramError(
+            f"{program.name} is neither on PATH nor in the cache, and could not be downloaded; "
+            f"install it ({program.home}), or Go to build {program.module} from source"
         )
-    _tell(f"building {module} from source with Go; once, 2 to 5 minutes")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as folder:
+    with _alone(program), tempfile.TemporaryDirectory(dir=program.place.parent) as folder:
+        if program.place.is_file():  # another process built it meanwhile
+            return program.place
+        _tell(f"building {program.module} from source with Go; once, up to 5 minutes")
         built = subprocess.run(
-            [go, "install", "-ldflags=-s -w", module], env={**os.environ, "GOBIN": folder}, check=False
+            [go, "install", "-ldflags=-s -w", program.module], env={**os.environ, "GOBIN": folder}, check=False
         )
         if built.returncode:
-            raise MissingServerError(f"go install {module} failed; its output stands above")
-        return _keep(pathlib.Path(folder) / place.name, place)
+            raise MissingProgramError(f"go install {program.module} failed; its output stands above")
+        return _keep(pathlib.Path(folder) / program.name, program.place)
+
+
+@contextlib.contextmanager
+def _alone(program: Program) -> Iterator[None]:
+    """Keep processes apart that want the same program."""
+    program.place.parent.mkdir(parents=True, exist_ok=True)
+    with (program.place.parent / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _keep(binary: pathlib.Path, place: pathlib.Path) -> pathlib.Path:
@@ -95,5 +155,5 @@ def _keep(binary: pathlib.Path, place: pathlib.Path) -> pathlib.Path:
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"servers: {text}\n")
+    sys.stderr.write(f"tools: {text}\n")
     sys.stderr.flush()

@@ -10,10 +10,10 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, guarding, model, planning, reconciling, reviewing, settings
+from reconciler import errors, guarding, model, reconciling, reviewing, settings
 from reconciler.cli import common, console, options, telling
-from reconciler.documents import plans, saved, snapshots
-from reconciler.operating import clock, executing, files, sessions
+from reconciler.documents import plans, saved
+from reconciler.operating import clock, executing, files, proposing
 from reconciler.report import markdown
 
 Format = Literal["text", "json", "markdown"]
@@ -50,19 +50,9 @@ def plan(
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
         return common.switched_off(out, executing.declared_off(declaration))
-    if snapshot_path is not None:
-        taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
-        planned = planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at)
-    else:
-        with sessions.opened(connection) as session:
-            planned = session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
+    planned = proposing.propose(declaration, connection, snapshot_path)
     if out_path is not None:
-        files.save(
-            out_path,
-            saved.dumps(
-                saved.Saved(plan=planned, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)
-            ),
-        )
+        proposing.save(out_path, planned, spec_path, choice)
     renderings: dict[Format, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
         "json": lambda: plans.dumps(planned, clock.now()),
@@ -73,7 +63,7 @@ def plan(
         guarding.check(planned)
     except errors.GuardError as refusal:
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
-    pending = detailed_exitcode and planned.steps
+    pending = detailed_exitcode and planned.differs
     return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
 
 
@@ -87,7 +77,7 @@ _YES = click.option("--yes", is_flag=True, help="Do it without asking; needed wi
 @options.connection
 @options.writing
 @_YES
-@click.option("--expect-digest", metavar="sha256:…", help="Apply only the plan with this digest.")
+@click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let the plan pause most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Apply although everything managed is gone.")
 @click.option("--allow-plaintext", is_flag=True, help="Let the plan replace encrypted payloads by readable ones.")
@@ -123,9 +113,12 @@ def apply(
     teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form, yes=yes)
 
     def work() -> errors.ExitCode:
+        teller.about(connection, str(spec_path), choice)
         review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
         path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
+        teller.about(connection, str(path), chosen)
         declaration = common.load(out, path, chosen)
+        teller.declared(declaration)
         off = executing.why_off(declaration, connection)
         if off:
             return teller.skipped(off)
@@ -135,8 +128,10 @@ def apply(
             connection=connection,
             writing=writing,
             make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+            review=review.compare,
             check=review.check,
-            before=review.used_up,
+            before=review.use_up,
+            unbegun=review.keep,
         )
         return executing.execute(job, teller)
 
@@ -150,7 +145,7 @@ class _Review:
         self._path = path
         self._digest = digest
         self._allowed = allowed
-        self._saved = saved.loads(files.read(path), str(path)) if path is not None else None
+        self._saved = _reviewed(path) if path is not None else None
 
     def subject(self, spec: pathlib.Path | None, choice: model.Choice) -> tuple[pathlib.Path, model.Choice]:
         """Return the spec and the choice to plan from: those of the saved plan, which must be as they were.
@@ -164,24 +159,47 @@ class _Review:
             at = f"{self._saved.applied_at:%Y-%m-%d %H:%M:%S} UTC"
             raise errors.StaleError(f"{self._path} was applied already, on {at}", hint="plan again")
         path = spec or pathlib.Path(self._saved.plan.spec_path)
-        if files.sha256(path) != self._saved.spec_sha256:
+        if files.sha256(path, hint=_ELSEWHERE) != self._saved.spec_sha256:
             raise errors.StaleError(
                 f"{path} changed since the plan was made on {made}", hint="plan again, and review what is new"
             )
         return path, reviewing.same_choice(self._saved.choice, choice)
 
-    def check(self, planned: model.Plan, left: int) -> None:
-        """Raise `errors.StaleError` unless this is what was reviewed, `errors.GuardError` when it may not run."""
+    def compare(self, planned: model.Plan) -> None:
+        """Raise `errors.StaleError` unless this is the plan that was saved."""
         if self._saved is not None:
-            reviewing.check(self._saved.plan, planned)
+            reviewing.check(self._saved.plan, planned, self._saved.planned_at)
+
+    def check(self, planned: model.Plan, left: int) -> None:
+        """Raise `errors.StaleError` unless it has the reviewed digest, `errors.GuardError` when it may not run."""
         if self._digest is not None:
             reviewing.check_digest(self._digest, planned)
         guarding.check(planned, self._allowed, left=left)
 
-    def used_up(self) -> None:
+    def use_up(self) -> None:
         """Note in the file that its plan is being applied, so that it is not applied again."""
+        self._mark(clock.now())
+
+    def keep(self) -> None:
+        """Take the note back: no step was begun."""
+        self._mark(None)
+
+    def _mark(self, applied_at: datetime.datetime | None) -> None:
         if self._path is not None and self._saved is not None:
-            files.save(self._path, saved.dumps(dataclasses.replace(self._saved, applied_at=clock.now())))
+            marked = dataclasses.replace(self._saved, applied_at=applied_at)
+            files.save(self._path, saved.dumps(marked), hint=_WRITABLE)
+
+
+def _reviewed(path: pathlib.Path) -> saved.Saved:
+    if path.exists() and not path.is_file():
+        raise errors.UsageError(
+            f"{path}: is no regular file, and a plan that is applied is marked as used", hint="save the plan to a file"
+        )
+    return saved.loads(files.read(path), str(path))
+
+
+_ELSEWHERE = "run where the plan was made, or name the repo-spec with --spec"
+_WRITABLE = "make the plan file and its folder writable: a plan that is applied is marked as used"
 
 
 @click.command()
@@ -213,10 +231,13 @@ def prune(
 ) -> errors.ExitCode:
     """Delete the schedules that apply paused because their charter was removed, after asking."""
     before = clock.now() - older_than
-    teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=False), "prune", form, yes=yes)
+    rendering = common.text(out, no_color=no_color, verbose=False)
+    teller = telling.Teller(out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than))
 
     def work() -> errors.ExitCode:
+        teller.about(connection, str(spec_path), choice)
         declaration = common.load(out, spec_path, choice)
+        teller.declared(declaration)
         off = executing.why_off(declaration, connection)
         if off:
             return teller.skipped(off)
@@ -228,7 +249,7 @@ def prune(
             make=lambda session: reconciling.prunable(
                 declaration, session.schedules, session.target(declaration), before
             ),
-            check=lambda plan, left: guarding.check(plan, left=left),
+            check=lambda plan, _: guarding.check_prune(plan),
             repeats=False,
         )
         return executing.execute(job, teller)

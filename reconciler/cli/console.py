@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import datetime
 import json
+import select
 import sys
 from typing import Any, TextIO
 
 from reconciler import errors
+from reconciler.report import words
+
+LONGEST_LINE = 2_000  # characters of one line on standard error; what is longer is cut in its middle
+
+_LOOK_EVERY = 0.2  # seconds
 
 
 class Console:
@@ -53,7 +59,10 @@ class Console:
             return
         if self.structured:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-            text = json.dumps({"time": now, "level": level, "message": text, **fields}, ensure_ascii=False, default=str)
+            said = {"time": now, "level": level, "message": text, **fields}
+            text = _escaped(json.dumps(said, ensure_ascii=False, default=str))
+        else:
+            text = _shown(text)
         try:
             self._err.write(f"{text}\n")
             self._err.flush()
@@ -67,11 +76,13 @@ class Console:
         """
         try:
             if self._err is not None:
-                self._err.write(question)
+                self._err.write(_shown(question))
                 self._err.flush()
         except OSError:
             self._err = None
             return ""
+        while not select.select([sys.stdin], [], [], _LOOK_EVERY)[0]:
+            pass  # a Ctrl-C just before a read would not end it, only the one after this look
         return sys.stdin.readline().strip()
 
     def close(self) -> None:
@@ -81,3 +92,20 @@ class Console:
             raise errors.OutputError(
                 f"standard output could not be written: {failure.strerror}", hint="some of the output above is missing"
             )
+
+
+def _shown(text: str) -> str:
+    """Return lines that a terminal shows and does not obey, none of them endless."""
+    return "\n".join(_cut(words.printable(line)) for line in text.split("\n"))
+
+
+def _cut(line: str) -> str:
+    if len(line) <= LONGEST_LINE:
+        return line
+    half = LONGEST_LINE // 2
+    return f"{line[:half]}… ({len(line)} characters) …{line[-half:]}"
+
+
+def _escaped(text: str) -> str:
+    """Return JSON in which nothing stands raw that a terminal would obey."""
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)

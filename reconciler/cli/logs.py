@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import click
@@ -10,6 +12,8 @@ import click
 from reconciler.cli import console
 
 Form = Literal["text", "json"]
+OPTION = "--log-format"
+VARIABLE = "RECONCILER_LOG_FORMAT"
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -25,7 +29,21 @@ class _Handler(logging.Handler):
         text = record.getMessage()
         if not self._out.structured:
             text = " ".join([f"{record.levelname.lower()}: {text}", *(f"{key}={fields[key]}" for key in fields)])
+            text = text.replace("\n", "\\n")  # a record is a line
         self._out.warn(text, record.levelname.lower(), logger=record.name, **fields)
+
+
+def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Tell whether messages shall be lines of JSON, by the arguments as they stand: they may hold a mistake."""
+    form = environ.get(VARIABLE, "")
+    for option, value in itertools.pairwise([*arguments, ""]):
+        if option == "--":
+            break
+        if option == OPTION:
+            form = value
+        elif option.startswith(f"{OPTION}="):
+            form = option.partition("=")[2]
+    return form == "json"
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -48,9 +66,9 @@ def options() -> list[click.Option]:
     """Return the options of every command that choose the log."""
     return [
         click.Option(
-            ["--log-format"],
+            [OPTION],
             type=click.Choice(["text", "json"]),
-            envvar="RECONCILER_LOG_FORMAT",
+            envvar=VARIABLE,
             expose_value=False,
             is_eager=True,
             callback=_chosen,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler import model, settings
+from reconciler import errors, model, settings
 from reconciler.spec import moments
 from reconciler.timing import durations
 
@@ -19,10 +19,59 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FILE = click.Path(path_type=pathlib.Path)
 
+
+class _Text(click.ParamType[str]):
+    """Text that can be written down: bytes that are no UTF-8 arrive as halves of surrogate pairs, which cannot.
+
+    A `line` holds nothing either that a terminal would obey or nobody would see.
+    """
+
+    name = "text"
+
+    def __init__(self, *, line: bool) -> None:
+        self._line = line
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        wrong = _wrong(value, line=self._line)
+        if wrong:
+            self.fail(f"it {wrong}.", param, ctx)
+        return str(value)
+
+
+def _wrong(value: str, *, line: bool) -> str:
+    """Say why a text cannot be taken; empty when it can."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8 text"
+    return "holds a control character" if line and not value.isprintable() else ""
+
+
+class _SpecPath(click.Path):
+    """The path of a spec, which goes into the notes of schedules."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        TEXT.convert(str(value), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+LINE = _Text(line=True)
+TEXT = _Text(line=False)
+
+
+def _variable(name: str) -> str:
+    """Return a variable of the environment, empty when unset; `errors.UsageError` when it cannot be written down."""
+    value = os.environ.get(name, "")
+    wrong = _wrong(value, line=True)
+    if wrong:
+        raise errors.UsageError(f"{name} {wrong}", hint="set it anew, or unset it")
+    return value
+
+
 spec = click.option(
     "--spec",
     "spec_path",
-    type=_FILE,
+    type=_SpecPath(path_type=pathlib.Path),
     default=settings.DEFAULT_SPEC,
     show_default=True,
     metavar="PATH",
@@ -34,11 +83,21 @@ verbose = click.option("--verbose", is_flag=True, help="List what is kept as wel
 
 _CHOICE = (
     click.option(
-        "--environment", metavar="NAME", envvar="GOVERNANCE_ENVIRONMENT", help="The environment of the repo-spec."
+        "--environment",
+        type=LINE,
+        metavar="NAME",
+        envvar="GOVERNANCE_ENVIRONMENT",
+        help="The environment of the repo-spec.",
     ),
-    click.option("--prefix", metavar="TEXT", help="What the ids of managed schedules begin with.  [governance:]"),
     click.option(
-        "--owner", metavar="TEXT", envvar="GOVERNANCE_OWNER", help="Whose schedules these are.  [the repository]"
+        "--prefix", type=LINE, metavar="TEXT", help="What the ids of managed schedules begin with.  [governance:]"
+    ),
+    click.option(
+        "--owner",
+        type=LINE,
+        metavar="TEXT",
+        envvar="GOVERNANCE_OWNER",
+        help="Whose schedules these are.  [the repository]",
     ),
 )
 _OVERRIDES = (
@@ -72,7 +131,7 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
             environment=environment or None,
             prefix=prefix or None,
             owner=owner or None,
-            repository=os.environ.get("GITHUB_REPOSITORY") or None,
+            repository=_variable("GITHUB_REPOSITORY") or None,
             keep_manual_pauses=keep_manual_pauses,
             adopt=adopt,
         )
@@ -113,6 +172,7 @@ _WRITING = (
 )
 database = click.option(
     "--database-url",
+    type=LINE,
     metavar="URL",
     envvar="DATABASE_URL",
     callback=lambda _, __, given: given or None,  # an absent secret arrives as an empty one
@@ -171,28 +231,39 @@ def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
 
 
 _CONNECTION = (
-    click.option("--address", metavar="HOST:PORT", help="The Temporal frontend.  [localhost:7233]"),
-    click.option("-n", "--namespace", metavar="NAME", help="The Temporal namespace.  [default]"),
-    click.option("--profile", metavar="NAME", help="The profile in the Temporal configuration file."),
-    click.option("--api-key", metavar="KEY", help="The API key; better given as TEMPORAL_API_KEY."),
+    click.option("--address", type=LINE, metavar="HOST:PORT", help="The Temporal frontend.  [localhost:7233]"),
+    click.option("-n", "--namespace", type=LINE, metavar="NAME", help="The Temporal namespace.  [default]"),
+    click.option("--profile", type=LINE, metavar="NAME", help="The profile in the Temporal configuration file."),
+    click.option("--api-key", type=LINE, metavar="KEY", help="The API key; better given as TEMPORAL_API_KEY."),
     click.option(
-        "--identity", metavar="TEXT", help="Who the server's history shall say wrote.  [reconciler:USER@HOST]"
+        "--identity",
+        type=LINE,
+        metavar="TEXT",
+        help="Who the server's history shall say wrote.  [reconciler:USER@HOST]",
     ),
-    click.option("--grpc-meta", multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A gRPC header."),
+    click.option(
+        "--grpc-meta", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A gRPC header."
+    ),
     click.option("--config-file", type=_FILE, metavar="PATH", help="The Temporal configuration file (TOML)."),
     click.option("--disable-config-file", is_flag=True, help="Read no Temporal configuration file."),
     click.option("--disable-config-env", is_flag=True, help="Read no TEMPORAL_ variables."),
     click.option("--tls/--no-tls", default=None, help="Use TLS, or do not, whatever the configuration says."),
-    click.option("--tls-server-name", metavar="NAME", help="The server's name, where its certificate has another."),
+    click.option(
+        "--tls-server-name", type=LINE, metavar="NAME", help="The server's name, where its certificate has another."
+    ),
     click.option("--tls-ca-path", type=_FILE, metavar="PATH", help="The certificate authority's certificate."),
     click.option("--tls-cert-path", type=_FILE, metavar="PATH", help="The client's certificate."),
     click.option("--tls-key-path", type=_FILE, metavar="PATH", help="The client's private key."),
-    click.option("--tls-ca-data", metavar="PEM", help="The certificate authority's certificate itself."),
-    click.option("--tls-cert-data", metavar="PEM", help="The client's certificate itself."),
-    click.option("--tls-key-data", metavar="PEM", help="The client's private key itself."),
-    click.option("--codec-endpoint", metavar="URL", help="The codec server, for encrypted payloads."),
-    click.option("--codec-auth", metavar="TEXT", help="Its Authorization header; better as TEMPORAL_CODEC_AUTH."),
-    click.option("--codec-header", multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A header for it."),
+    click.option("--tls-ca-data", type=TEXT, metavar="PEM", help="The certificate authority's certificate itself."),
+    click.option("--tls-cert-data", type=TEXT, metavar="PEM", help="The client's certificate itself."),
+    click.option("--tls-key-data", type=TEXT, metavar="PEM", help="The client's private key itself."),
+    click.option("--codec-endpoint", type=LINE, metavar="URL", help="The codec server, for encrypted payloads."),
+    click.option(
+        "--codec-auth", type=LINE, metavar="TEXT", help="Its Authorization header; better as TEMPORAL_CODEC_AUTH."
+    ),
+    click.option(
+        "--codec-header", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A header for it."
+    ),
 )
 
 

@@ -10,7 +10,7 @@ import click
 from reconciler import errors, model, reconciling, settings
 from reconciler.cli import common, console, options
 from reconciler.documents import snapshots, statuses
-from reconciler.operating import clock, executing, files, sessions
+from reconciler.operating import clock, executing, files, proposing, sessions
 from reconciler.report import state
 from reconciler.spec import importing, loading
 
@@ -34,16 +34,13 @@ def snapshot(
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
         out.warn(f"Warning: {executing.declared_off(declaration)}; the snapshot holds what is live all the same.")
-    with sessions.opened(connection) as session:
-        taken_at = clock.now()
-        target = session.target(declaration)
-        live = session.run(reconciling.live(declaration, session.schedules, target))
-    document = snapshots.dumps(snapshots.Snapshot(target=target, taken_at=taken_at, live=live))
+    taken = proposing.snapshot(declaration, connection)
+    document = snapshots.dumps(taken)
     if out_path is None:
         out.say(document)
         return errors.ExitCode.OK
     files.save(out_path, document)
-    out.say(f"{out_path}: {len(live)} schedule{'s'[: len(live) != 1]}\n")
+    out.say(f"{out_path}: {len(taken.live)} schedule{'s'[: len(taken.live) != 1]}\n")
     return errors.ExitCode.OK
 
 
@@ -68,36 +65,55 @@ def status(
     return errors.ExitCode.OK
 
 
+_WRITABLE = "make its folder where there is none, let the file be written, or name another with --spec"
+
+
 @click.command(name="import")
 @options.spec
+@options.choice
 @options.connection
-@click.option("--prefix", metavar="TEXT", help="Schedules whose id begins so.  [governance:]")
-@click.option("--id", "ids", multiple=True, metavar="ID", help="This schedule, whatever its id; may be repeated.")
+@click.option(
+    "--id",
+    "ids",
+    type=options.TEXT,
+    multiple=True,
+    metavar="ID",
+    help="This schedule, whatever its id; may be repeated.",
+)
 @click.option("--write", is_flag=True, help="Write the repo-spec instead of printing it.")
 @click.pass_obj
 def import_(
     out: console.Console,
     spec_path: pathlib.Path,
+    choice: model.Choice,
     connection: settings.Connection,
-    prefix: str | None,
     ids: tuple[str, ...],
     write: bool,
 ) -> errors.ExitCode:
-    """Write charters for live schedules into the repo-spec, keeping its comments.
+    """Write charters for live schedules into the repo-spec, and leave the rest of it as it is.
 
     What a charter cannot say is told on standard error.
     """
-    if prefix and ids:
+    if choice.prefix and ids:
         raise errors.UsageError("--prefix and --id are both given", hint="give one of them")
     text = loading.source_text(spec_path) if spec_path.exists() else None
+    prefix = importing.prefix(text, str(spec_path), choice)
     with sessions.opened(connection) as session:
-        found = session.run(reconciling.chosen(session.schedules, prefix or model.GOVERNANCE_PREFIX, ids))
-    imported = importing.add(text, str(spec_path), found, prefix or model.GOVERNANCE_PREFIX)
-    for each in imported.left_out:
+        found = session.run(reconciling.chosen(session.schedules, prefix, ids))
+    imported = importing.add(
+        text,
+        str(spec_path),
+        [each.schedule for each in found.values()],
+        choice,
+        named=ids,
+        unsaid={id_: each.unsaid for id_, each in found.items()},
+    )
+    for each in (*imported.left_out, *imported.warnings):
         out.warn(f"warning: {each}")
     if not write:
         out.say(imported.text)
         return errors.ExitCode.OK
-    files.save(spec_path, imported.text)
+    if imported.added:
+        files.save(spec_path, imported.text, hint=_WRITABLE)
     out.say(f"{spec_path}: {len(imported.added)} charter{'s'[: len(imported.added) != 1]} added\n")
     return errors.ExitCode.OK

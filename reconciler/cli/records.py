@@ -67,7 +67,7 @@ def release(
         out.say(f"{_described(holder, prefix)}\n")
         if holder is None:
             return errors.ExitCode.OK
-        if not yes and not common.agreed(out, "Take the lock away?"):
+        if not yes and not common.agreed(out, f"Take the lock of {prefix}* away from {holder.who}?"):
             out.warn("Nothing done.")
             return errors.ExitCode.ERROR
         freed = run(found.free())

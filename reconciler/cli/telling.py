@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
 from collections.abc import Callable
 from typing import Literal
 
-from reconciler import errors, model
+from reconciler import errors, model, settings, wiring
 from reconciler.cli import common, console
 from reconciler.documents import outcomes
 from reconciler.operating import executing, interrupts
 from reconciler.report import text as text_report
+from reconciler.report import words
 
 _LOG = logging.getLogger(__name__)
 
@@ -20,17 +23,27 @@ Form = Literal["text", "json"]
 class Teller:
     """Tells what happens: text as it comes, or one JSON document at the end, whatever the end is.
 
-    Implements `executing.Audience`.
+    `show` renders a plan where it is not that of an apply. Implements `executing.Audience`.
     """
 
     def __init__(
-        self, out: console.Console, rendering: text_report.Text, command: executing.Command, form: Form, *, yes: bool
+        self,
+        out: console.Console,
+        rendering: text_report.Text,
+        command: executing.Command,
+        form: Form,
+        *,
+        yes: bool,
+        show: Callable[[model.Plan], str] | None = None,
     ) -> None:
         self._out = out
         self._yes = yes
         self._rendering = rendering
+        self._show = show or rendering.plan
         self._command = command
         self._form = form
+        self._connection: settings.Connection | None = None
+        self._known = outcomes.Subject()
         self._plan: model.Plan | None = None
         self._applied: model.Applied | None = None
         self._heard: list[model.Outcome] = []
@@ -46,8 +59,25 @@ class Teller:
         except KeyboardInterrupt:
             self._ended(interrupts.code())
             raise
+        except Exception as defect:
+            told = errors.ReconcilerError(
+                f"a defect in reconciler: {type(defect).__name__}", hint="report it with the traceback"
+            )
+            self._ended(told.exit_code, told)
+            raise
         self._ended(code)
         return code
+
+    def about(self, connection: settings.Connection, spec: str, choice: model.Choice) -> None:
+        """Hear what was asked for, before it is known whether it can be done."""
+        self._connection = connection
+        self._known = outcomes.Subject(
+            spec=spec, environment=choice.environment, prefix=choice.prefix, owner=choice.owner
+        )
+
+    def declared(self, declaration: model.Declaration) -> None:
+        """Hear what the spec declares."""
+        self._known = dataclasses.replace(self._known, prefix=declaration.prefix, owner=declaration.owner or None)
 
     def skipped(self, reason: str) -> errors.ExitCode:
         """Tell why nothing is wanted."""
@@ -61,12 +91,12 @@ class Teller:
             return True
         if self._form == "json":
             raise errors.UsageError("nobody is asked with --format json", hint="pass --yes to do it without asking")
-        return common.agreed(self._out, f"{self._command.capitalize()} this plan?")
+        return common.agreed(self._out, words.question(self._plan) if self._plan else "Do it?")
 
     def plan(self, plan: model.Plan) -> None:
         """Tell what shall be done."""
         self._plan = plan
-        self._text(self._rendering.plan(plan))
+        self._text(self._show(plan))
 
     def outcome(self, outcome: model.Outcome) -> None:
         """Tell what became of a step."""
@@ -76,7 +106,7 @@ class Teller:
     def applied(self, applied: model.Applied) -> None:
         """Tell what became of all of them."""
         self._applied = applied
-        self._text(f"\n{self._rendering.outcomes(applied.outcomes)}")
+        self._text(f"\n{self._rendering.outcomes(applied.outcomes, self._plan)}")
         if applied.interrupted:
             self._out.warn("Interrupted.")
 
@@ -88,9 +118,27 @@ class Teller:
         _LOG.info(f"{self._command} ended", extra={"fields": {"exit_code": int(code)}})
         if self._form == "json":
             applied = self._applied or (model.Applied(outcomes=tuple(self._heard)) if self._heard else None)
+            known = self._located()
             self._out.say(
-                outcomes.dumps(self._command, self._plan, applied, exit_code=code, error=error, skipped=self._skipped)
+                outcomes.dumps(
+                    self._command,
+                    self._plan,
+                    applied,
+                    exit_code=code,
+                    known=known,
+                    error=error,
+                    skipped=self._skipped,
+                )
             )
+
+    def _located(self) -> outcomes.Subject:
+        """Return what it is about, with the server that was or would have been asked, where the settings name one."""
+        if self._connection is None or self._plan is not None:
+            return self._known
+        with contextlib.suppress(errors.ReconcilerError):
+            address, namespace = wiring.place(self._connection)
+            return dataclasses.replace(self._known, address=address, namespace=namespace)
+        return self._known
 
     def _text(self, text: str) -> None:
         if self._form == "text":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,25 +12,46 @@ from reconciler.documents import plans
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an outcome is about, as far as that is known; None is not, or not chosen."""
+
+    address: str | None = None
+    namespace: str | None = None
+    prefix: str | None = None
+    owner: str | None = None
+    environment: str | None = None
+    spec: str | None = None
+
+
+def subject(plan: model.Plan) -> Subject:
+    """Return what the outcome of a plan is about."""
+    where = plans.target(plan.target)
+    return Subject(**where, environment=plan.environment, spec=plan.spec_path)
+
+
 def dumps(
     command: str,
     plan: model.Plan | None,
     applied: model.Applied | None,
     *,
     exit_code: errors.ExitCode,
+    known: Subject,
     error: errors.ReconcilerError | None = None,
     skipped: str = "",
 ) -> str:
     """Return the document's text, with a newline at its end.
 
-    `plan` is None when it did not come to one, `applied` when nothing was begun; `skipped` says why nothing was wanted.
+    `plan` is None when it did not come to one, and `known` is what it is about then; `applied` is None when nothing was
+    begun; `skipped` says why nothing was wanted.
     """
+    about = dataclasses.asdict(subject(plan) if plan else known)
     document = {
         "format_version": FORMAT_VERSION,
         "command": command,
-        "target": plans.target(plan.target) if plan else None,
-        "environment": plan.environment if plan else None,
-        "spec": plan.spec_path if plan else None,
+        "target": {name: about[name] for name in ("address", "namespace", "prefix", "owner")},
+        "environment": about["environment"],
+        "spec": about["spec"],
         "digest": plan.digest if plan else None,
         "exit_code": int(exit_code),
         "interrupted": applied.interrupted if applied else False,

@@ -35,11 +35,15 @@ def encode(plan: model.Plan, now: datetime.datetime | None = None) -> dict[str, 
         "environment": plan.environment,
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
-        "counts": {verb.word: plan.count(verb) for verb in model.Verb if verb is not model.Verb.DELETE},
+        "counts": {
+            **{verb.word: plan.count(verb) for verb in model.Verb if verb is not model.Verb.DELETE},
+            "blocked": len(plan.blocked),
+        },
     }
     if now is not None:
-        before = prospects.together((change.live.schedule for change in plan.changes if change.live), now)
-        after = prospects.together((change.after for change in plan.changes), now)
+        ours = [change for change in plan.changes if not change.is_blocked]
+        before = prospects.together((change.live.schedule for change in ours if change.live), now)
+        after = prospects.together((change.after for change in ours), now)
         document["rate"] = {"before": _pace(before), "after": _pace(after)}
     changes = [_change(change) | (_forecast(change, now) if now else {}) for change in plan.changes]
     return {**document, "changes": changes}
@@ -81,6 +85,7 @@ def _change(change: model.Change) -> dict[str, Any]:
         "pause": pause(change.live.pause) if change.live and change.live.pause else None,
         "owner": change.live.schedule.owner if change.live else None,
         "renamed_from": change.renamed_from,
+        "origin_pause": pause(change.origin_pause) if change.origin_pause else None,
         "overrides": {key: _place(place) for key, place in change.overrides.items()},
         "fields": [_field(field) for field in change.fields],
     }

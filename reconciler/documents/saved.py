@@ -40,8 +40,8 @@ def dumps(saved: Saved) -> str:
         "choice": dataclasses.asdict(saved.choice),
         "schedules": [_sides(change) for change in saved.plan.changes],
     }
-    document["checksum"] = _checksum(document)
     document["applied_at"] = saved.applied_at.isoformat() if saved.applied_at else None
+    document["checksum"] = _checksum(document)
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -94,7 +94,7 @@ def _refused(path: str, what: str) -> errors.DocumentError:
 
 
 def _checksum(document: Mapping[str, Any]) -> str:
-    covered = {key: value for key, value in document.items() if key not in ("checksum", "applied_at")}
+    covered = {key: value for key, value in document.items() if key != "checksum"}
     text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -148,6 +148,7 @@ def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Change:
         ),
         overrides={key: model.Place(**place) for key, place in said["overrides"].items()},
         renamed_from=said["renamed_from"],
+        origin_pause=plans.read_pause(said["origin_pause"]),
     )
 
 

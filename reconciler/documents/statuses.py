@@ -41,7 +41,7 @@ def _schedule(change: model.Change) -> dict[str, Any]:
         "running": list(activity.running),
         "recent": list(map(_run, activity.recent)),
         "counts": {name: getattr(activity, name) for name in ("taken", "missed", "skipped", "dropped", "buffered")},
-        "drift": change.verb is not model.Verb.KEEP,
+        "drift": change.verb is not model.Verb.KEEP or change.is_blocked,
         "verb": change.verb.word,
         "reason": change.reason.name.lower(),
         "fields": [field.path for field in change.fields],

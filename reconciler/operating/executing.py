@@ -7,7 +7,7 @@ import dataclasses
 import getpass
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 from reconciler import errors, locking, model, ports, reconciling, settings
@@ -47,8 +47,9 @@ class Audience(Protocol):
 class Job:
     """One command that writes. `make` reads the server and returns the plan, `check` raises when it may not run.
 
-    `check` hears how many schedules the last apply left, 0 where nobody knows; `before` is called before the first
-    write. `repeats` allows a stale step to be planned once more.
+    `review` raises before the plan is shown, when it is not the one that a person has seen already. `check` hears how
+    many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write, and
+    `unbegun` when no step was begun after all. `repeats` allows a stale step to be planned once more.
     """
 
     command: Command
@@ -57,7 +58,9 @@ class Job:
     writing: settings.Writing
     make: Callable[[sessions.Session], Coroutine[Any, Any, model.Plan]]
     check: Check
+    review: Callable[[model.Plan], None] = lambda _: None
     before: Callable[[], None] = lambda: None
+    unbegun: Callable[[], None] = lambda: None
     repeats: bool = True
 
 
@@ -83,29 +86,95 @@ def declared_off(declaration: model.Declaration) -> str:
 
 def _executed(session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease) -> errors.ExitCode:
     plan = session.run(job.make(session))
-    audience.plan(plan)
     _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
-    with session.audit(job.writing) as audit:
-        job.check(plan, session.run(audit.managed(plan.target)) if audit else 0)
-        if not plan.steps:
-            return errors.ExitCode.OK
-        if not audience.agreed():
-            audience.warn("Nothing applied.")
+    with session.audit(job.writing) as audit, _recorded(session, audit, job, plan) as record:
+        job.review(plan)
+        audience.plan(plan)
+        job.check(plan, session.run(audit.present(plan.target)) if audit else 0)
+        if plan.steps and not audience.agreed():
+            audience.warn("Nothing done.")
+            record.error = "declined"
             return errors.ExitCode.ERROR
+        if not plan.steps:
+            record.begun = True
+            return errors.ExitCode.OK
+        _check_held(session, lease)
         job.before()
-        number = session.run(audit.begin(_attempt(job, plan))) if audit else 0
-
-        def tell(outcome: model.Outcome) -> None:
-            audience.outcome(outcome)
-            _log_outcome(outcome)
-
-        again = (lambda: job.make(session)) if job.repeats else None
-        applied = session.run(reconciling.apply(plan, session.schedules, tell, again=again, lost=lease.lost))
+        record.begun = True
+        applied = _applied(session, job, audience, lease, plan, record)
         audience.applied(applied)
-        if audit:
-            steps, managed = _steps(applied), _managed(plan, applied)
-            session.run(audit.end(number, steps, managed=managed, error="interrupted" if applied.interrupted else ""))
+        if all(each.status is model.Status.SKIPPED for each in applied.outcomes):
+            job.unbegun()
     return _exit_code(applied)
+
+
+def _applied(
+    session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease, plan: model.Plan, record: _Record
+) -> model.Applied:
+    def tell(outcome: model.Outcome) -> None:
+        record.outcomes = (*record.outcomes, outcome)
+        audience.outcome(outcome)
+        _log_outcome(outcome)
+
+    again = (lambda: job.make(session)) if job.repeats else None
+    applied = session.run(reconciling.apply(plan, session.schedules, tell, again=again, lost=lease.lost))
+    record.outcomes = applied.outcomes
+    record.error = "interrupted" if applied.interrupted else ""
+    return applied
+
+
+def _check_held(session: sessions.Session, lease: ports.Lease) -> None:
+    """Raise `errors.LockedError` when the lock went while a person was asked; nobody looked after it then."""
+    lost = session.run(lease.lost())
+    if lost:
+        raise errors.LockedError(
+            f"nothing is applied: {lost}", hint="apply again; a longer --lock-lease leaves more time to answer"
+        )
+
+
+@dataclasses.dataclass(slots=True)
+class _Record:
+    """What there is to record at the end; `begun` once it may be that something was written."""
+
+    begun: bool = False
+    outcomes: tuple[model.Outcome, ...] = ()
+    error: str = ""
+
+
+@contextlib.contextmanager
+def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, plan: model.Plan) -> Iterator[_Record]:
+    """Keep in the audit, where there is one, that the attempt began, and how it ended, however that was."""
+    record = _Record()
+    if audit is None:
+        yield record
+        return
+    number = session.run(audit.begin(_attempt(job, plan)))
+
+    def end() -> None:
+        left = _left(plan, record.outcomes) if record.begun else None
+        session.run(audit.end(number, map(_step, record.outcomes), left=left, error=record.error))
+
+    try:
+        yield record
+    except (errors.ReconcilerError, KeyboardInterrupt) as error:
+        record.error = error.message if isinstance(error, errors.ReconcilerError) else "interrupted"
+        with contextlib.suppress(errors.StoreError):  # what went wrong first is what is told
+            end()
+        raise
+    try:
+        end()
+    except errors.StoreError as lost:
+        raise _unrecorded(number, record.outcomes, lost) from None
+
+
+def _unrecorded(number: int, outcomes: tuple[model.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
+    """Return the error that says what was done all the same."""
+    done = sum(each.status is model.Status.DONE for each in outcomes)
+    told = f"{done} of {len(outcomes)} steps are done, as told" if outcomes else "nothing was to be done"
+    return errors.StoreError(
+        f"{told}, and only the record of it could not be written: {lost.message}",
+        hint="; ".join([f"history shows #{number} as not ended", *filter(None, [lost.hint])]),
+    )
 
 
 @contextlib.contextmanager
@@ -150,18 +219,16 @@ def _attempt(job: Job, plan: model.Plan) -> model.Attempt:
     )
 
 
-def _steps(applied: model.Applied) -> tuple[model.Step, ...]:
-    return tuple(
-        model.Step(id=each.change.id, verb=each.change.verb.word, status=each.status.value, detail=each.detail)
-        for each in applied.outcomes
-    )
+def _step(outcome: model.Outcome) -> model.Step:
+    change = outcome.change
+    return model.Step(id=change.id, verb=change.verb.word, status=outcome.status.value, detail=outcome.detail)
 
 
-def _managed(plan: model.Plan, applied: model.Applied) -> int:
-    """Return how many managed schedules there are now: those that were there, and the created, less the deleted."""
-    done = [each.change.verb for each in applied.outcomes if each.status is model.Status.DONE]
-    found = sum(change.live is not None for change in plan.changes)
-    return found + done.count(model.Verb.CREATE) - done.count(model.Verb.DELETE)
+def _left(plan: model.Plan, outcomes: Iterable[model.Outcome]) -> model.Left:
+    """Return how many schedules there are now: those that were there, and the created, less the deleted."""
+    done = [each.change.verb for each in outcomes if each.status is model.Status.DONE]
+    more = done.count(model.Verb.CREATE) - done.count(model.Verb.DELETE)
+    return model.Left(managed=plan.found.managed + more, present=plan.found.present + more)
 
 
 def _log(event: str, **fields: object) -> None:

@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
+import stat
 import tempfile
 
 from reconciler import errors
 
+LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand schedules
 
-def save(path: pathlib.Path, text: str) -> None:
-    """Write the file whole or not at all; raise `errors.OutputError` when it cannot be written."""
+
+def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> None:
+    """Write the file whole or not at all, line endings as they are in the text; one that is there keeps its mode.
+
+    Raises `errors.OutputError` with the hint when it cannot be written, or is not meant to be.
+    """
     shown = path
     try:
         if path.exists() and not path.is_file():  # a pipe or /dev/stdout cannot be replaced
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", newline="")
             return
         path = path.resolve()  # through a link, so that the link stays
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        before = path.stat() if path.exists() else None
+        if before and not before.st_mode & _WRITABLE:
+            raise PermissionError(errno.EACCES, "it is read-only")
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         temporary = pathlib.Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
+            if before:
+                with contextlib.suppress(OSError):  # only root may give a file away
+                    os.chown(temporary, before.st_uid, before.st_gid)
+            temporary.chmod(stat.S_IMODE(before.st_mode) if before else 0o666 & ~_umask())
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -34,28 +47,43 @@ def save(path: pathlib.Path, text: str) -> None:
             raise
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
         reason = error.strerror if isinstance(error, OSError) else error
-        raise errors.OutputError(f"{shown}: cannot be written: {reason}", hint="name another --out") from error
+        raise errors.OutputError(f"{shown}: cannot be written: {reason}", hint=hint) from error
+
+
+_WRITABLE = 0o222
 
 
 def read(path: pathlib.Path) -> str:
     """Return a text file's content.
 
-    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is no text.
+    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is no text or too large.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return _content(path).decode("utf-8")
     except OSError as error:
         raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
     except UnicodeDecodeError as error:
         raise errors.DocumentError(f"{path}: is not UTF-8 text", hint="name another file") from error
 
 
-def sha256(path: pathlib.Path) -> str:
-    """Return the checksum of a file's bytes, in hex; raise `errors.UsageError` when it cannot be read."""
+def sha256(path: pathlib.Path, *, hint: str = "name another file") -> str:
+    """Return the checksum of a file's bytes, in hex.
+
+    Raises `errors.UsageError` with the hint when it cannot be read, `errors.DocumentError` when it is too large.
+    """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(_content(path)).hexdigest()
     except OSError as error:
-        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
+        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
+
+
+def _content(path: pathlib.Path) -> bytes:
+    """Return the file's bytes, never more than the limit: some files, such as /dev/zero, have no end."""
+    with path.open("rb") as file:
+        data = file.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        raise errors.DocumentError(f"{path}: is over {LIMIT // 1024**2} MiB", hint="name another file")
+    return data
 
 
 def _umask() -> int:

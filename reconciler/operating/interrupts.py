@@ -10,7 +10,12 @@ _terminated = False
 
 
 def listen() -> None:
-    """Let SIGTERM end the program as Ctrl-C does, so that an apply still tells how far it came."""
+    """Let SIGTERM end the program as Ctrl-C does, so that an apply still tells how far it came.
+
+    A shell without job control starts what it puts into the background with SIGINT ignored, and SIGTERM would be lost
+    with it: so SIGINT counts again.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from reconciler import model
 from reconciler.report import words
@@ -14,27 +14,30 @@ from reconciler.timing import counting, prospects, times
 _SHOWN = 2  # next times
 
 
-def lines(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, str]]:
-    """Yield labels and texts about when the schedule fires, where the change makes a difference to that."""
+def lines(change: model.Change, now: datetime.datetime, mark: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
+    """Yield labels and texts about when the schedule fires, where the change makes a difference to that.
+
+    `mark` wraps what comes from the server.
+    """
     before = change.live.schedule if change.live and not change.live.schedule.paused else None
     after = None if change.after.paused else change.after
     if before and after and _firing(before) == _firing(after):
         return
     if before is not None:
-        yield "next before", upcoming(before, now)
+        yield "next before", upcoming(before, now, mark)
     if after is not None:
-        yield "next after" if before else "next", upcoming(after, now)
+        yield "next after" if before else "next", upcoming(after, now, mark)
 
 
 def _firing(schedule: model.Schedule) -> tuple[model.Timing, int | None]:
     return schedule.timing, schedule.remaining_actions
 
 
-def upcoming(schedule: model.Schedule, now: datetime.datetime) -> str:
+def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[str], str] = str) -> str:
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1 a day`."""
     timezone = schedule.timing.timezone
     if not prospects.is_known(timezone):
-        return f"unknown, as {words.printable(timezone)} is no time zone here"
+        return f"unknown, as {mark(words.printable(timezone))} is no time zone here"
     found = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
     if not found:
         return "never, no actions remain" if schedule.remaining_actions == 0 else "never"
@@ -55,8 +58,9 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
 
 def total(plan: model.Plan, now: datetime.datetime) -> str:
     """Return how often all that is managed fires, before and after the plan."""
-    before = _words(prospects.together((change.live.schedule for change in plan.changes if change.live), now))
-    after = _words(prospects.together((change.after for change in plan.changes), now))
+    ours = [change for change in plan.changes if not change.is_blocked]
+    before = _words(prospects.together((change.live.schedule for change in ours if change.live), now))
+    after = _words(prospects.together((change.after for change in ours), now))
     return f"All together fire {before} → {after}." if before != after else f"All together fire {after}."
 
 

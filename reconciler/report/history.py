@@ -40,10 +40,12 @@ def _who(attempt: model.Attempt) -> str:
 def _result(record: model.Record) -> str:
     """Return what it came to: how many of which verb, and what did not succeed."""
     if record.ended_at is None:
-        return "not ended: it runs, or was killed"
+        return "not ended: it runs, was killed, or could not record its end"
     done = collections.Counter(step.verb for step in record.steps if step.status == model.Status.DONE.value)
     left = collections.Counter(step.status for step in record.steps if step.status != model.Status.DONE.value)
     counts = [f"{count} to {verb} done" for verb, count in done.items()] + [
         f"{n} {status}" for status, n in left.items()
     ]
-    return "; ".join([", ".join(counts) or "no step", *([record.error] if record.error else [])])
+    said = ", ".join(counts) or ("" if record.error else "nothing to do")
+    reason = f"refused: {record.error}" if record.managed is None else record.error
+    return "; ".join(each for each in (said, reason) if each)

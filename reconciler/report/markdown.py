@@ -12,35 +12,39 @@ from reconciler.report import forecast, words
 
 def plan(plan: model.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
     """Return the plan: the summary, a line for each change, and what changes in it; `now` adds the next times."""
-    lines = [f"### {_summary(plan)}", "", f"{_code(words.target(plan))}, by {_code(plan.spec_path)}", ""]
+    lines = [f"### {_summary(plan)}", "", f"{code(words.target(plan))}, by {code(plan.spec_path)}", ""]
     lines += [words.as_of(plan, now), ""] if plan.as_of else []
     for change in plan.changes:
         if verbose or words.is_notable(change):
-            lines += _change(change, now)
-            lines += [f"  - {label}: {text}" for label, text in (forecast.lines(change, now) if now else ())]
+            lines += [_title(change), *details(change, now)]
     if now and plan.steps:
         lines += ["", forecast.total(plan, now)]
-    return "\n".join([*lines, "", f"Digest {_code(plan.digest)}"]) + "\n"
+    return "\n".join([*lines, "", f"Digest {code(plan.digest)}"]) + "\n"
 
 
 def _summary(plan: model.Plan) -> str:
     """Return the summary; a path in it could hold markup, so an empty plan says less here."""
-    return words.summary(plan).rstrip(".") if plan.steps else f"No changes, {plan.count(model.Verb.KEEP)} unchanged"
+    return words.summary(plan).rstrip(".") if plan.differs else f"No changes, {plan.count(model.Verb.KEEP)} unchanged"
 
 
-def _change(change: model.Change, now: datetime.datetime | None) -> Iterator[str]:
-    place = f" ({_code(str(change.place))})" if change.place else ""
-    yield f"- {change.verb.value} **{change.verb.word}** {_code(change.id)}: {change.reason.value}{place}"
-    for remark in words.remarks(change, now, _code):
+def _title(change: model.Change) -> str:
+    place = f" ({code(str(change.place))})" if change.place else ""
+    return f"- {change.verb.value} **{change.verb.word}** {code(change.id)}: {change.reason.value}{place}"
+
+
+def details(change: model.Change, now: datetime.datetime | None) -> Iterator[str]:
+    """Yield what there is to say of a change, as the items of a list below it; `now` adds the next times."""
+    for remark in words.remarks(change, now, code):
         yield f"  - {remark}"
     for field in change.fields:
         where = words.override(change, field)
-        yield f"  - {_code(field.path)}: {words.sides(field, change.verb, _code)}" + (
-            f" ({_code(where)})" if where else ""
-        )
+        place = f" ({code(where)})" if where else ""
+        yield f"  - {code(field.path)}: {words.sides(field, change.verb, code)}{place}"
+    for label, text in forecast.lines(change, now, code) if now else ():
+        yield f"  - {label}: {text}"
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Return a code span that the text cannot leave (CommonMark 6.1: the fence is longer than any run inside)."""
     shown = words.printable(text)
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)

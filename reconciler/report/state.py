@@ -102,6 +102,8 @@ def _lost(activity: model.Activity) -> str:
 
 
 def _drift(change: model.Change) -> str:
+    if change.is_blocked and change.live:
+        return f"blocked: it belongs to {words.printable(change.live.schedule.owner or '')}, and the spec wants it"
     if change.charter is None or change.reason is model.Reason.SWITCHED_OFF:
         return f"{'no' if change.verb is model.Verb.KEEP else 'yes'}: {change.reason.value}"
     if change.verb is model.Verb.KEEP:
@@ -110,8 +112,10 @@ def _drift(change: model.Change) -> str:
 
 
 def _counts(plan: model.Plan) -> str:
-    states = collections.Counter(change.state for change in plan.changes)
-    total = f"{len(plan.changes)} schedule{'s'[: len(plan.changes) != 1]}"
+    ours = [change for change in plan.changes if not change.is_blocked]
+    states = collections.Counter(change.state for change in ours)
+    total = f"{len(ours)} schedule{'s'[: len(ours) != 1]}"
     said = ", ".join(f"{states[state]} {state.value}" for state in model.State if states[state])
     drifting = "1 differs" if len(plan.steps) == 1 else f"{len(plan.steps)} differ"
-    return f"{total}{': ' if said else ''}{said}; {drifting} from the spec."
+    held = f"; {words.blocked(plan)}" if plan.blocked else ""
+    return f"{total}{': ' if said else ''}{said}; {drifting} from the spec{held}."

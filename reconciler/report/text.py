@@ -39,14 +39,23 @@ class Text:
     now: datetime.datetime | None = None
 
     def plan(self, plan: model.Plan) -> str:
-        """Return the plan: a paragraph for each change, and the summary line."""
+        """Return the plan: a paragraph for each change, the summary line, and the digest of what it would do."""
+        end = self._paint(words.summary(plan), _BOLD)
+        if self.now is not None and plan.steps:
+            end += f"\n{forecast.total(plan, self.now)}"
+        if plan.steps:
+            end += f"\nDigest {plan.digest}"
+        return self._document(plan, end)
+
+    def prune(self, plan: model.Plan, older_than: datetime.timedelta) -> str:
+        """Return the plan of a prune: a paragraph for each deletion, and the summary line."""
+        return self._document(plan, self._paint(words.pruning(plan, older_than), _BOLD))
+
+    def _document(self, plan: model.Plan, end: str) -> str:
         shown = [change for change in plan.changes if self.verbose or words.is_notable(change)]
         paragraphs = ["\n".join(self._change(change)) for change in shown]
         as_of = words.as_of(plan, self.now)
         head = words.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
-        end = self._paint(words.summary(plan), _BOLD)
-        if self.now is not None and plan.steps:
-            end += f"\n{forecast.total(plan, self.now)}"
         return "\n\n".join([head, *paragraphs, end]) + "\n"
 
     def outcome(self, outcome: model.Outcome) -> str:
@@ -60,20 +69,23 @@ class Text:
         status = self._paint(outcome.status.name, _RED)
         return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
 
-    def outcomes(self, outcomes: Iterable[model.Outcome]) -> str:
-        """Return the summary of an apply."""
+    def outcomes(self, outcomes: Iterable[model.Outcome], plan: model.Plan | None = None) -> str:
+        """Return the summary of an apply, or of a prune where the steps are deletions; of a plan it says where."""
         ended = tuple(outcomes)
         done = [each.change.verb for each in ended if each.status is model.Status.DONE]
-        shown = {verb: word for verb, word in _DONE.items() if verb is not model.Verb.DELETE or verb in done}
+        prunes = any(each.change.verb is model.Verb.DELETE for each in ended)
+        shown = {verb: word for verb, word in _DONE.items() if (verb is model.Verb.DELETE) is prunes}
         counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
+        command, verb, at = ("prune", "Pruned", "from") if prunes else ("apply", "Applied", "to")
+        where = f" {at} {words.printable(words.where(plan))}" if plan else ""
         if len(done) == len(ended):
-            return self._paint(f"Applied: {counts}.", _BOLD) + "\n"
+            return self._paint(f"{verb}{where}: {counts}.", _BOLD) + "\n"
         statuses = [each.status for each in ended]
         missing = ", ".join(
             f"{statuses.count(status)} {status.value}" for status in model.Status if status is not model.Status.DONE
         )
-        line = f"Applied in part: {counts}; {missing}."
-        return self._paint(line, _BOLD) + " Run apply again for the rest.\n"
+        line = f"{verb} in part{where}: {counts}; {missing}."
+        return self._paint(line, _BOLD) + f" Run {command} again for the rest.\n"
 
     def _change(self, change: model.Change) -> Iterator[str]:
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])

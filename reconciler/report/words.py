@@ -7,17 +7,31 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator
 
-from reconciler import model, redacting
+from reconciler import model, redacting, wording
+from reconciler.timing import durations
 
 LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
 
 
 def summary(plan: model.Plan) -> str:
     """Return the line that says how much the plan does, in Terraform's words."""
-    if not plan.steps:
+    if not plan.differs:
         return f"No changes: the server is as {printable(plan.spec_path)} declares, {_counted(plan, model.Verb.KEEP)}."
+    if not plan.steps:
+        return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, model.Verb.KEEP)}."
     shown = (verb for verb in model.Verb if verb is not model.Verb.DELETE or plan.count(verb))
-    return f"Plan: {', '.join(_counted(plan, verb) for verb in shown)}."
+    said = ", ".join(_counted(plan, verb) for verb in shown)
+    return f"Plan: {said}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"Plan: {said}."
+
+
+def blocked(plan: model.Plan) -> str:
+    """Return how many wanted schedules cannot be had."""
+    count = len(plan.blocked)
+    return (
+        "1 declared schedule belongs to another owner"
+        if count == 1
+        else (f"{count} declared schedules belong to other owners")
+    )
 
 
 def _counted(plan: model.Plan, verb: model.Verb) -> str:
@@ -49,10 +63,43 @@ def printable(text: str) -> str:
 
 def target(plan: model.Plan) -> str:
     """Return which schedules on which server the plan is about, and for which environment."""
+    return f"Schedules {where(plan)}"
+
+
+def where(plan: model.Plan) -> str:
+    """Return the schedules that the plan is about as they stand within a sentence."""
     found = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
     owner = f", owner {found.owner}" if found.owner else ""
-    return f"Schedules {found.prefix}* in namespace {found.namespace} on {found.address}{environment}{owner}"
+    return f"{found.prefix}* in namespace {found.namespace} on {found.address}{environment}{owner}"
+
+
+def question(plan: model.Plan) -> str:
+    """Return what a person is asked before a plan is done: how much of what, and where."""
+    if plan.count(model.Verb.DELETE):
+        return f"Delete {_schedules(plan.count(model.Verb.DELETE))} of {where(plan)}?"
+    steps = {verb: plan.count(verb) for verb in model.Verb if verb is not model.Verb.KEEP}
+    counts = ", ".join(f"{count} {verb.word}{'s'[: count != 1]}" for verb, count in steps.items() if count)
+    return f"Apply {counts} to {where(plan)}?"
+
+
+def pruning(plan: model.Plan, older_than: datetime.timedelta) -> str:
+    """Return the line that says how much a prune deletes; where that is nothing, why."""
+    if plan.steps:
+        return f"Plan: {_counted(plan, model.Verb.DELETE)}, {plan.count(model.Verb.KEEP)} to stay."
+    paused = sum(change.reason is model.Reason.ALREADY_PAUSED for change in plan.changes)
+    if not paused:
+        return "Nothing to prune: no schedule is paused because its charter was removed."
+    one = paused == 1
+    return (
+        f"Nothing to prune: {_schedules(paused)} {'is' if one else 'are'} paused because "
+        f"{'its charter was' if one else 'their charters were'} removed, "
+        f"{'not' if one else 'none of them'} for as long as {durations.render(older_than)}."
+    )
+
+
+def _schedules(count: int) -> str:
+    return f"{count} schedule{'s'[: count != 1]}"
 
 
 def as_of(plan: model.Plan, now: datetime.datetime | None) -> str:
@@ -96,13 +143,13 @@ def is_notable(change: model.Change) -> bool:
 def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str] = str) -> Iterator[str]:
     """Yield what is to know beside the fields: whose it is, who paused it and when, and what its note says."""
     if change.renamed_from:
-        yield f"it looks like {mark(printable(change.renamed_from))} renamed, which is paused as removed"
+        yield _origin(change, now, mark)
     if change.live is None:
         return
     owner = change.live.schedule.owner
     if change.reason is model.Reason.OWNED or (owner and owner != change.after.owner):
         taken = "" if change.reason is model.Reason.OWNED else ", and is taken over"
-        yield f"it belongs to {mark(printable(owner or ''))}{taken}"
+        yield f"it belongs to {mark(printable(wording.brief(owner or '')))}{taken}"
     if change.verb not in (model.Verb.RESUME, model.Verb.PAUSE) and change.reason is not model.Reason.MANUAL_PAUSE:
         return
     if now and change.live.pause:
@@ -111,6 +158,16 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
             yield f"it was paused {mark(known)}"
     if change.live.schedule.note:
         yield f"its note says: {mark(value(redacting.text(change.live.schedule.note)))}"
+
+
+def _origin(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
+    """Return which schedule this looks like, and that a pause of that one's does not come along."""
+    said = f"it looks like {mark(printable(change.renamed_from or ''))} renamed, which "
+    if change.origin_pause is None:
+        return f"{said}is paused as removed"
+    known = paused_by(change.origin_pause, "UTC", now) if now else ""
+    said += f"was paused {mark(known)}" if known else "is paused already"
+    return said if change.after.paused else f"{said}; this one will run: declare paused: true to keep it paused"
 
 
 def ago(when: datetime.datetime, now: datetime.datetime) -> str:

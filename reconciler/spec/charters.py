@@ -40,10 +40,26 @@ def read(
     """Return the declared charters in the file's order; the document has passed the schema and the rules.
 
     A key comes from the environment's charter, else the charter, else the environment's defaults, else the
-    defaults, else what is built in; cron, calendars and intervals come together.
+    defaults, else what is built in; cron, calendars and intervals come together. One that is null there is what is
+    built in.
     """
     said = (_Said(document, index, environment) for index in range(rules.count(document)))
     return tuple(_charter(each, prefix) for each in said)
+
+
+def inherited(document: values.Document | None, environment: str | None, schedule_id: str) -> model.Schedule:
+    """Return the schedule of a charter that says nothing itself: no times, no names, and what all inherit."""
+    said: dict[str, Any] = {**BUILT_IN, "charter": "", "entrypoint": ""}
+    if document is not None:
+        found = rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults"))
+        said |= _values(document, found)
+    return _schedule(said, schedule_id)
+
+
+def _values(document: values.Document, found: Mapping[str, values.Path]) -> dict[str, Any]:
+    """Return what is said, without what a null takes back."""
+    said = {key: rules.value_at(document, at) for key, at in found.items()}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 class _Said:
@@ -59,7 +75,7 @@ class _Said:
         )
         layers = (rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name))
         found = rules.merged(document, *layers)
-        self.keys: dict[str, Any] = {**BUILT_IN, **{key: rules.value_at(document, at) for key, at in found.items()}}
+        self.keys: dict[str, Any] = {**BUILT_IN, **_values(document, found)}
         self.overrides = {key: document.places[at] for key, at in found.items() if at[: len(over)] == over}
 
     def _keys(self, at: values.Path) -> Mapping[str, Any]:
@@ -81,27 +97,30 @@ _EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no server's cloc
 def _charter(source: _Said, prefix: str) -> model.Charter:
     said = source.keys
     name: str = said["charter"]
-    schedule_id = prefix + name.lower()
     return model.Charter(
         name=name,
         place=source.place(),
         places={key: source.place(key) for key in source.own} | source.overrides,
         overrides=source.overrides,
-        schedule=model.Schedule(
-            id=schedule_id,
-            timing=_timing(said),
-            action=_action(said, schedule_id),
-            policies=model.Policies(
-                overlap=model.Overlap(said["overlap"]),
-                catchup_window=max(durations.parse(said["catchup_window"]), model.LEAST_CATCHUP),
-                pause_on_failure=said["pause_on_failure"],
-                keep_original_workflow_id=said["keep_original_workflow_id"],
-            ),
-            paused=said["paused"],
-            remaining_actions=said.get("remaining_actions"),
-            counted_from=said.get("remaining_actions"),
-            note=said.get("note"),
+        schedule=_schedule(said, prefix + name.lower()),
+    )
+
+
+def _schedule(said: Mapping[str, Any], schedule_id: str) -> model.Schedule:
+    return model.Schedule(
+        id=schedule_id,
+        timing=_timing(said),
+        action=_action(said, schedule_id),
+        policies=model.Policies(
+            overlap=model.Overlap(said["overlap"]),
+            catchup_window=max(durations.parse(said["catchup_window"]), model.LEAST_CATCHUP),
+            pause_on_failure=said["pause_on_failure"],
+            keep_original_workflow_id=said["keep_original_workflow_id"],
         ),
+        paused=said["paused"],
+        remaining_actions=said.get("remaining_actions"),
+        counted_from=said.get("remaining_actions"),
+        note=said.get("note"),
     )
 
 

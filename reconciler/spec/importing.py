@@ -1,159 +1,197 @@
-"""Live schedules to charters in a repo-spec, in the file's own layout and with its comments kept."""
+"""Live schedules to charters in a repo-spec, of which every character that stands there already stays as it is."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-import ruamel.yaml
-import ruamel.yaml.comments
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from reconciler import errors, model, redacting
+from reconciler.spec import charters, inserting, loading, nodes, phrasing, problems, source, values, writing
 
-from reconciler import diffing, errors, model, wording
-from reconciler.spec import charters, loading
-
-_HEAD = "governance:\n  schedules: []\n"
-_MAY_BE_EMPTY = {"year", "comment"}
-_NOT_A_KEY = {*wording.IDENTITIES, "charter", "arguments", "owner"}
+_READ_AS = "the import"
+_WRITTEN_IN_CLEAR = ("input", "memo", "search_attributes")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """The new text of the spec, the charters that were added, and what could not be said, a sentence each."""
+    """The new text of the spec, the charters that were added, and what there is to say, a sentence each.
+
+    `left_out` is what the next plan would change or pause, `warnings` what else the spec does not show.
+    """
 
     text: str
     added: tuple[str, ...]
     left_out: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A spec as it is before the import; `section` None where there is none yet, or nothing in it."""
+
+    text: str
+    path: str
+    root: nodes.Node | None
+    section: values.Document | None
+    declaration: model.Declaration
+    choice: model.Choice
 
 
 def add(
-    text: str | None, path: str, schedules: Iterable[model.Schedule], prefix: str = model.GOVERNANCE_PREFIX
+    text: str | None,
+    path: str,
+    schedules: Iterable[model.Schedule],
+    choice: model.Choice | None = None,
+    *,
+    named: Collection[str] = (),
+    unsaid: Mapping[str, Sequence[str]] | None = None,
 ) -> Imported:
     """Return the spec with a charter for each schedule that it does not declare yet.
 
-    `text` None begins a new one, in which ids begin with `prefix`; a spec that is there has its own.
+    `text` None begins a new spec. The prefix that is chosen is one for a section that is begun; one that is there has
+    its own. What belongs to another owner is left out, but for the ids in `named`. `unsaid` are sentences about
+    what `schedules` cannot hold, by id.
 
-    Raises `errors.InvalidSpecError` when the spec at hand is not valid.
+    Raises `errors.InvalidSpecError` when the spec at hand is not valid, `errors.UsageError` when charters cannot be put
+    into it.
     """
-    declaration = loading.parse(text, path) if text else model.Declaration(path=path, charters=(), prefix=prefix)
-    declared = {charter.schedule.id for charter in declaration.charters}
-    yaml = _yaml()
-    document = yaml.load(text or _HEAD)
-    governance = _section(document)
-    if declaration.prefix != model.GOVERNANCE_PREFIX:
-        governance.setdefault("prefix", declaration.prefix)
-    inherited = {key: governance[key] for key in ("prefix", "defaults") if governance.get(key)}
-    defaults = {"timezone": "UTC", **charters.BUILT_IN, **(governance.get("defaults") or {})}
-    entries: list[Any] = []
+    file = _opened(text or "", path, choice or model.Choice())
+    entries: list[phrasing.Entry] = []
+    expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
-    for schedule in sorted(schedules, key=lambda each: each.id):
-        if schedule.id in declared:
-            left_out.append(f"{schedule.id}: already declared")
+    warnings: list[str] = []
+    found = sorted(schedules, key=lambda each: each.id)
+    taken = {charter.schedule.id for charter in file.declaration.charters}
+    for schedule in found:
+        if refusal := _refusal(schedule, file.declaration, taken, named):
+            left_out.append(f"{schedule.id}: {refusal}")
             continue
-        entry, missing = _entry(schedule, defaults, inherited)
+        entry, charter, missing = _charter(schedule, file)
+        if charter is not None and charter.schedule.id != schedule.id:
+            others = {each.id for each in found} | taken | expected.keys()
+            missing.insert(0, f"a charter's id is {charter.schedule.id}: {_fate(schedule.id, file.declaration.prefix)}")
+            charter = None if charter.schedule.id in others else charter
         left_out += [f"{schedule.id}: {each}" for each in missing]
-        if entry is not None:
+        if charter is not None:
             entries.append(entry)
-    if governance.get("schedules") is None:
-        governance["schedules"] = ruamel.yaml.comments.CommentedSeq()
-    governance["schedules"].extend(_formatted(entry) for entry in entries)
-    governance["schedules"].fa.set_block_style()
-    written = io.StringIO()
-    yaml.dump(document, written)
+            expected[charter.schedule.id] = charter.schedule
+            told = [*_remarks(schedule, entry, file.declaration), *(unsaid or {}).get(schedule.id, ())]
+            warnings += [f"{schedule.id}: {each}" for each in told]
+    if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in found):
+        warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
+    if any(isinstance(each, model.Opaque) and each.is_coded for one in found for each in one.action.payloads):
+        warnings.append("there are encrypted payloads, which only a codec can read: pass --codec-endpoint")
     return Imported(
-        text=written.getvalue(), added=tuple(entry["charter"] for entry in entries), left_out=tuple(left_out)
+        text=_written(file, entries, expected),
+        added=tuple(entry["charter"] for entry in entries),
+        left_out=tuple(left_out),
+        warnings=tuple(warnings),
     )
 
 
-def _yaml() -> ruamel.yaml.YAML:
-    yaml = ruamel.yaml.YAML()
-    yaml.version = None
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
+def prefix(text: str | None, path: str, choice: model.Choice) -> str:
+    """Return what the ids begin with that are imported: as chosen, else as the spec says; raises as `add` does."""
+    file = _opened(text or "", path, choice)
+    return choice.prefix or file.declaration.prefix
 
 
-def _section(document: Any) -> Any:
-    if document.get(loading.SECTION) is None:
-        document[loading.SECTION] = ruamel.yaml.comments.CommentedMap()
-    return document[loading.SECTION]
+def _opened(text: str, path: str, choice: model.Choice) -> _File:
+    mark = source.BYTE_ORDER_MARK if text.startswith(source.BYTE_ORDER_MARK) else ""
+    root = nodes.compose(text.removeprefix(mark), path)
+    if root is None or (isinstance(root, nodes.Scalar) and not root.text):
+        root = section = None
+    else:
+        section = loading.section(root, path)
+    if section is None:
+        if choice.environment:
+            raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
+        prefix, owner = choice.prefix or model.GOVERNANCE_PREFIX, choice.owner or choice.repository or ""
+        declaration = model.Declaration(path=path, charters=(), prefix=prefix, owner=owner)
+    else:
+        declaration = loading.declared(root, path, dataclasses.replace(choice, prefix=None))
+    return _File(
+        text=text,
+        path=path,
+        root=root,
+        section=section,
+        declaration=declaration,
+        choice=model.Choice(environment=choice.environment, prefix=declaration.prefix),
+    )
 
 
-def _entry(
-    schedule: model.Schedule, defaults: Mapping[str, Any], inherited: Mapping[str, Any]
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """Return the charter that says the schedule, and what it cannot say; None when it can say nothing of use."""
-    said = wording.fields(_sayable(schedule), like=model.Timing())
-    prefix = inherited.get("prefix", model.GOVERNANCE_PREFIX)
-    name = _name(schedule.id.removeprefix(prefix), said.get("charter"))
-    entry: dict[str, Any] = {"charter": name}
-    for key in sorted(said.keys() - _NOT_A_KEY, key=wording.ORDER.index):
-        if said[key] != defaults.get(key) and (key, said[key]) != (
-            "workflow_id",
-            prefix + name.lower(),
-        ):
-            entry[key] = said[key]
-    entry.setdefault("entrypoint", name)
+def _refusal(
+    schedule: model.Schedule, declaration: model.Declaration, taken: Collection[str], named: Collection[str]
+) -> str:
+    """Return why a schedule gets no charter, whatever it is; empty when it may have one."""
+    if schedule.id in taken:
+        return "already declared"
+    if _is_foreign(schedule, declaration) and schedule.id not in named:
+        return (
+            f"belongs to {schedule.owner}, and is left out: --owner {schedule.owner} if that is this repository,"
+            f" --id {schedule.id} to have a charter for it all the same"
+        )
+    return ""
+
+
+def _is_foreign(schedule: model.Schedule, declaration: model.Declaration) -> bool:
+    return schedule.owner is not None and schedule.owner != declaration.owner
+
+
+def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, model.Charter | None, list[str]]:
+    """Return the charter as it is written and as it is read, None when there can be none, and what it cannot say."""
+    prefix = file.declaration.prefix
+    name = phrasing.name(schedule, prefix)
+    inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower())
+    entry = phrasing.entry(schedule, inherited, name)
+    if not entry.keys() & {"cron", "intervals"}:
+        return entry, None, [f"no charter can say this schedule: it has no times; {_fate(schedule.id, prefix)}"]
     try:
-        charter = _read_back(entry, inherited)
-    except errors.InvalidSpecError as error:
-        problem = error.message.splitlines()[0].partition(": ")[2]
-        return None, [f"no charter can say this schedule: {problem}; {_fate(schedule.id, prefix)}"]
-    said_again = dataclasses.replace(charter.schedule, owner=schedule.owner)  # no charter's key, but the spec's
-    missing = [_missing(change) for change in diffing.diff(schedule, said_again)]
-    if charter.schedule.id != schedule.id:
-        missing.insert(0, f"a charter's id is {charter.schedule.id}: {_fate(schedule.id, prefix)}")
-    return entry, missing
+        entry, charter = phrasing.accepted(entry, lambda said: _read_back(said, file))
+    except problems.InvalidSpecError as error:
+        why = error.problems[0].message
+        return entry, None, [f"no charter can say this schedule: {why}; {_fate(schedule.id, prefix)}"]
+    return entry, charter, phrasing.differences(schedule, charter)
 
 
-def _sayable(schedule: model.Schedule) -> model.Schedule:
-    """Leave out calendars that match nothing, payloads that nobody can read, and notes that this tool wrote."""
-    timing = dataclasses.replace(
-        schedule.timing,
-        calendars=tuple(filter(_matches_something, schedule.timing.calendars)),
-        exclude=tuple(filter(_matches_something, schedule.timing.exclude)),
-    )
-    ours = (schedule.note or "").startswith((model.PAUSED_BY_US, model.MANAGED_BY_US))
-    return dataclasses.replace(
-        schedule,
-        timing=timing,
-        action=_readable(schedule.action),
-        remaining_actions=schedule.counted_from or schedule.remaining_actions,
-        counted_from=None,
-        note=None if ours else schedule.note,
-    )
-
-
-def _readable(action: model.Action) -> model.Action:
-    attributes = action.search_attributes.items()
-    return dataclasses.replace(
-        action,
-        memo={name: value for name, value in action.memo.items() if not isinstance(value, model.Opaque)},
-        search_attributes={name: each for name, each in attributes if not isinstance(each.value, model.Opaque)},
-        summary=None if isinstance(action.summary, model.Opaque) else action.summary,
-        details=None if isinstance(action.details, model.Opaque) else action.details,
-    )
-
-
-def _matches_something(calendar: model.Calendar) -> bool:
-    return all(getattr(calendar, each.name) for each in dataclasses.fields(calendar) if each.name not in _MAY_BE_EMPTY)
-
-
-def _name(name: str, named: Any) -> str:
-    """Return the charter that the workflow is told, where it gives this id, else the id in upper case."""
-    return named if isinstance(named, str) and named.lower() == name.lower() else name.upper()
-
-
-def _read_back(entry: Mapping[str, Any], inherited: Mapping[str, Any]) -> model.Charter:
-    """Return what the charter would mean in the file: the proof that nothing is lost on the way."""
-    governance = {"schedules": [entry], **inherited}
-    written = io.StringIO()
-    _yaml().dump(_formatted({loading.SECTION: governance}), written)
-    (charter,) = loading.parse(written.getvalue(), "the import").charters
+def _read_back(entry: phrasing.Entry, file: _File) -> model.Charter:
+    """Return what the charter means among the file's defaults: the proof that nothing is lost on the way."""
+    place = model.Place(path=_READ_AS, line=1, column=1)
+    listed = nodes.compose("\n".join(writing.block([entry], 0)), _READ_AS) or _text("", place)
+    kept: list[tuple[nodes.Node, nodes.Node]] = []
+    for key, value in _pairs_of_section(file.root):
+        if isinstance(key, nodes.Scalar) and key.text != inserting.LIST:
+            kept.append((key, _without_charters(value) if key.text == "environments" else value))
+    section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(inserting.LIST, place), listed)])
+    root = nodes.Mapping(place=place, tag=None, pairs=[(_text(inserting.SECTION, place), section)])
+    (charter,) = loading.declared(root, _READ_AS, file.choice).charters
     return charter
+
+
+def _pairs_of_section(root: nodes.Node | None) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+    for key, value in root.pairs if isinstance(root, nodes.Mapping) else ():
+        if isinstance(key, nodes.Scalar) and key.text == inserting.SECTION and isinstance(value, nodes.Mapping):
+            yield from value.pairs
+
+
+def _without_charters(environments: nodes.Node) -> nodes.Node:
+    """Leave out what environments say of single charters, none of which is the one that is read."""
+    if not isinstance(environments, nodes.Mapping):
+        return environments
+    bare = [
+        (name, nodes.Mapping(place=each.place, tag=None, pairs=list(_without(each, "charters"))))
+        if isinstance(each, nodes.Mapping)
+        else (name, each)
+        for name, each in environments.pairs
+    ]
+    return nodes.Mapping(place=environments.place, tag=None, pairs=list(bare))
+
+
+def _without(node: nodes.Mapping, name: str) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+    return ((key, value) for key, value in node.pairs if not (isinstance(key, nodes.Scalar) and key.text == name))
+
+
+def _text(text: str, place: model.Place) -> nodes.Scalar:
+    return nodes.Scalar(place=place, text=text, plain=True, tag=None, written="")
 
 
 def _fate(schedule_id: str, prefix: str) -> str:
@@ -163,18 +201,41 @@ def _fate(schedule_id: str, prefix: str) -> str:
     return "this one stays as it is"
 
 
-def _missing(change: model.FieldChange) -> str:
-    return f"{change.path} cannot be said and would change"
+def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: model.Declaration) -> Iterator[str]:
+    """Yield what there is to know about a charter that no plan will show."""
+    if _is_foreign(schedule, declaration):
+        yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
+    for comment in phrasing.comments(schedule.timing):
+        yield f"the comment {comment!r} of a calendar cannot be said, and is lost when the times change"
+    for key in _WRITTEN_IN_CLEAR:
+        for path in redacting.secrets(entry.get(key), key):
+            yield f"{path} is written in the clear: take it out of the spec if it is a secret"
 
 
-def _formatted(value: Any, key: str = "") -> Any:
-    """Return the value as it is written: crons in quotes, as people do, and whatever a plain text cannot hold."""
-    match value:
-        case dict():
-            return {_formatted(name): _formatted(inner, name) for name, inner in value.items()}
-        case list():
-            return [_formatted(inner, key) for inner in value]
-        case str() if key == "cron" or not value.isprintable():
-            return DoubleQuotedScalarString(value)
-        case _:
-            return value
+def _written(file: _File, entries: Sequence[phrasing.Entry], expected: Mapping[str, model.Schedule]) -> str:
+    """Return the file's text with the entries, read again to see that they mean there what they shall."""
+    begins_with_prefix = file.section is None and file.declaration.prefix != model.GOVERNANCE_PREFIX
+    head = {"prefix": file.declaration.prefix} if begins_with_prefix else {}
+    if not entries:
+        return file.text or "\n".join([*writing.block({inserting.SECTION: {**head, inserting.LIST: []}}, 0), ""])
+    mark = source.BYTE_ORDER_MARK if file.text.startswith(source.BYTE_ORDER_MARK) else ""
+    text = mark + inserting.insert(file.text.removeprefix(mark), file.root, entries, head)
+    if len(text.encode()) > source.SIZE_LIMIT:
+        raise errors.UsageError(
+            f"{file.path}: would be over 1 MiB with {len(entries)} charters more", hint="import some, each by --id"
+        )
+    wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
+    try:
+        declaration = loading.parse(text.removeprefix(mark), file.path, file.choice)
+    except errors.InvalidSpecError as error:
+        raise _unfit(file.path) from error
+    if {each.schedule.id: each.schedule for each in declaration.charters} != wanted:
+        raise _unfit(file.path)
+    return text
+
+
+def _unfit(path: str) -> errors.UsageError:
+    return errors.UsageError(
+        f"{path}: charters cannot be put into the file as it is written",
+        hint="write governance and schedules as plain objects and lists with a key or an entry to a line",
+    )

@@ -24,14 +24,32 @@ def load(path: pathlib.Path, choice: model.Choice | None = None) -> model.Declar
 
 
 def source_text(path: pathlib.Path) -> str:
-    """Return the file's text; `errors.InvalidSpecError` for what is no readable text file."""
-    return source.read(path)
+    """Return the file's text, its byte order mark too; `errors.InvalidSpecError` for what is no readable text file."""
+    return source.whole(path)
 
 
 def parse(text: str, path: str, choice: model.Choice | None = None) -> model.Declaration:
     """Return what the text declares; `path` is for messages only."""
-    choice = choice or model.Choice()
-    root = nodes.compose(text, path)
+    return declared(nodes.compose(text, path), path, choice or model.Choice())
+
+
+def declared(root: nodes.Node | None, path: str, choice: model.Choice) -> model.Declaration:
+    """Return what a file's root node declares; `path` is for messages only."""
+    governance = section(root, path)
+    if governance is None:
+        return _declaration(path, {}, choice, governed=False)
+    chosen = charters.environment(governance, choice.environment, path)
+    said: Any = rules.value_at(governance, (SECTION,))
+    declaration = _declaration(path, said, choice)
+    declared = charters.read(governance, choice.environment, declaration.prefix)
+    searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
+    if endless := [_endless(charter, count) for charter, count in searches if count]:
+        raise problems.InvalidSpecError(endless)
+    return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
+
+
+def section(root: nodes.Node | None, path: str) -> values.Document | None:
+    """Return the section that is ours, None where there is none or nothing in it; raise for every problem in it."""
     start = model.Place(path=path, line=1, column=1)
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
         raise _invalid(start, "the file is empty", "add a governance section with schedules")
@@ -46,24 +64,15 @@ def parse(text: str, path: str, choice: model.Choice | None = None) -> model.Dec
         for name, (key, _) in sections.items()
         if SECTION not in sections and problems.nearest(name, [SECTION], likeness=SURE)
     ]
-    section = sections.get(SECTION)
-    governance = values.evaluate(section[1], (SECTION,)) if section else None
+    own = sections.get(SECTION)
+    governance = values.evaluate(own[1], (SECTION,)) if own else None
     if governance is not None:
         governance.value = {SECTION: governance.value}
         found += [*governance.problems, *shape.check(governance), *_misspelt(governance)]
         found += rules.check(governance)
     if found:
         raise problems.InvalidSpecError(found)
-    if governance is None or governance.value == {SECTION: None}:
-        return _declaration(path, {}, choice, governed=False)
-    chosen = charters.environment(governance, choice.environment, path)
-    said: Any = rules.value_at(governance, (SECTION,))
-    declaration = _declaration(path, said, choice)
-    declared = charters.read(governance, choice.environment, declaration.prefix)
-    searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
-    if endless := [_endless(charter, count) for charter, count in searches if count]:
-        raise problems.InvalidSpecError(endless)
-    return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
+    return None if governance is None or governance.value == {SECTION: None} else governance
 
 
 def _declaration(

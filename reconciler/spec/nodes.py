@@ -17,13 +17,18 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten tim
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """A single value: what it says and how it is written; `plain` without quotes."""
+    """A single value: what it says and how it is written; `plain` without quotes.
+
+    `start` and `end` are character offsets in the text, here and below.
+    """
 
     place: model.Place
     text: str
     plain: bool
     tag: str | None
     written: str
+    start: int = 0
+    end: int = 0
 
     def inside(self, offset: int) -> model.Place:
         """Return where a character of the text stands, where the whole does when that cannot be told."""
@@ -38,20 +43,30 @@ class Scalar:
 
 @dataclasses.dataclass(slots=True)
 class Sequence:
-    """A list of nodes."""
+    """A list of nodes; `flow` in brackets, `shared` where an alias repeats it. `last` is where its last item ends."""
 
     place: model.Place
     tag: str | None
     items: list[Node] = dataclasses.field(default_factory=list)
+    flow: bool = False
+    shared: bool = False
+    start: int = 0
+    end: int = 0
+    last: int = 0
 
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
-    """Keys and values in the file's order, repeats included."""
+    """Keys and values in the file's order, repeats included; `flow` in braces, the rest as in a list."""
 
     place: model.Place
     tag: str | None
     pairs: list[tuple[Node, Node]] = dataclasses.field(default_factory=list)
+    flow: bool = False
+    shared: bool = False
+    start: int = 0
+    end: int = 0
+    last: int = 0
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
@@ -83,6 +98,7 @@ class _Composer:
         self._open: list[tuple[Sequence | Mapping, list[Node]]] = []
         self._root: Node | None = None
         self._documents = 0
+        self._end_of_content = 0  # where the last thing ended that is no comment and no blank line
         self._text = ""
 
     def compose(self, text: str) -> Node | None:
@@ -98,15 +114,17 @@ class _Composer:
                 if self._documents > 1:
                     raise _refused(self._place(event), "a second document", "keep one document in the file")
             case yaml.ScalarEvent():
+                self._end_of_content = _end(event).index
                 self._add(self._scalar(event), event.anchor)
             case yaml.AliasEvent():
+                self._end_of_content = _end(event).index
                 self._add(self._anchored(event), None)
             case yaml.SequenceStartEvent():
-                self._begin(Sequence(place=self._place(event), tag=event.tag), event.anchor)
+                self._begin(Sequence(place=self._place(event), tag=event.tag), event)
             case yaml.MappingStartEvent():
-                self._begin(Mapping(place=self._place(event), tag=event.tag), event.anchor)
+                self._begin(Mapping(place=self._place(event), tag=event.tag), event)
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                self._end()
+                self._close(event)
 
     def _place(self, event: yaml.Event) -> model.Place:
         mark = _start(event)
@@ -125,6 +143,8 @@ class _Composer:
             plain=not event.style,
             tag=event.tag,
             written=written[begin:],
+            start=_start(event).index,
+            end=_end(event).index,
         )
 
     def _anchored(self, event: yaml.AliasEvent) -> Node:
@@ -133,17 +153,25 @@ class _Composer:
             raise _refused(self._place(event), "an alias with no anchor before it", "define it first")
         if any(node is container for container, _ in self._open):
             raise _refused(self._place(event), "an alias that contains itself", "write the value out")
+        if not isinstance(node, Scalar):
+            node.shared = True
         return node
 
-    def _begin(self, node: Sequence | Mapping, anchor: str | None) -> None:
+    def _begin(self, node: Sequence | Mapping, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
         if len(self._open) >= DEPTH_LIMIT:
             raise _refused(node.place, f"nested deeper than {DEPTH_LIMIT} levels", "flatten the value")
-        if anchor:
-            self._anchors[anchor] = node
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        node.flow = bool(event.flow_style)
+        node.start = _start(event).index
         self._open.append((node, []))
 
-    def _end(self) -> None:
+    def _close(self, event: yaml.Event) -> None:
         node, inner = self._open.pop()
+        node.last = self._end_of_content
+        if node.flow:
+            self._end_of_content = _end(event).index
+        node.end = self._end_of_content
         if isinstance(node, Sequence):
             node.items = inner
         else:

@@ -10,6 +10,7 @@ from reconciler import model
 from reconciler.spec import moments, problems, values
 from reconciler.timing import calendars, cron, durations
 
+SECTION: values.Path = ("governance",)
 DEFAULTS: values.Path = ("governance", "defaults")
 SCHEDULES: values.Path = ("governance", "schedules")
 ENVIRONMENTS: values.Path = ("governance", "environments")
@@ -17,6 +18,8 @@ ENVIRONMENTS: values.Path = ("governance", "environments")
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every rule that is broken; what has the wrong shape is left to the schema."""
+    for key in ("owner", "prefix"):
+        yield from _visible(document, (*SECTION, key))
     yield from _inherited(document, DEFAULTS)
     named: dict[str, model.Place] = {}
     for index in range(count(document)):
@@ -35,6 +38,14 @@ def count(document: values.Document) -> int:
     """Return how many charters are listed."""
     schedules = value_at(document, SCHEDULES)
     return len(schedules) if isinstance(schedules, list) else 0
+
+
+def _visible(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """What goes into ids and marks is shown everywhere: it holds nothing that nobody would see."""
+    text = value_at(document, at)
+    if isinstance(text, str) and not text.isprintable():
+        message = f"{at[-1]!r} is {text!r}, which holds a character that nobody would see"
+        yield problems.Problem(place=document.places[at], message=message, hint="write letters, digits and marks")
 
 
 def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
@@ -66,7 +77,8 @@ def _together(
 def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
     """Return where each key stands that counts, the later layers before the earlier.
 
-    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals.
+    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals. A null
+    counts as well: it takes back what the layers before it say.
     """
     found: dict[str, values.Path] = {}
     for layer in layers:
@@ -180,10 +192,24 @@ def _timezone(name: str) -> None:
         raise ValueError(f"{name!r} is not a time zone; {advice}") from None
 
 
+def _at_most(limit: int) -> Callable[[str], None]:
+    """Return the check of a name's length, which the server counts in bytes and the schema in characters."""
+
+    def check(text: str) -> None:
+        size = len(text.encode(errors="surrogatepass"))
+        if len(text) <= limit < size:
+            raise ValueError(f"it is {size} bytes long, and the server takes {limit}; shorten it")
+
+    return check
+
+
 _CHECKS: tuple[tuple[values.Path, Callable[[str], None]], ...] = (
     (("timezone",), _timezone),
     (("start_at",), _moment),
     (("end_at",), _moment),
+    (("workflow",), _at_most(1000)),
+    (("task_queue",), _at_most(1000)),
+    (("workflow_id",), _at_most(979)),  # the server puts the time of the run behind it
     (("jitter",), _not_negative),
     (("catchup_window",), _not_negative),
     (("execution_timeout",), _not_negative),

@@ -9,14 +9,13 @@ from typing import Any
 from reconciler import model, published
 from reconciler.spec import problems, values
 
-_KINDS = {
+_KINDS = {  # null takes back what is inherited, which nobody means who writes something else
     "string": "text",
     "object": "an object",
     "array": "a list",
     "boolean": "true or false",
     "integer": "a whole number",
     "number": "a number",
-    "null": "nothing",
 }
 
 
@@ -95,12 +94,15 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
     wanted, got, schema = violation.wanted, violation.got, violation.schema
     match violation.keyword:
         case "type":
-            kinds = " or ".join(_KINDS[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))
+            kinds = " or ".join(
+                _KINDS[each] for each in ([wanted] if isinstance(wanted, str) else wanted) if each in _KINDS
+            )
             quote = "string" in wanted and not isinstance(got, (str, list, dict)) and got is not None
             return f"{name} must be {kinds}, not {_kind(got)}", "quote it" if quote else _example(schema)
         case "enum":
-            near = problems.nearest(str(got), [str(each) for each in wanted])
-            choices = ", ".join(map(str, wanted))
+            wanted = [str(each) for each in wanted if each is not None]
+            near = problems.nearest(str(got), wanted)
+            choices = ", ".join(wanted)
             return f"{name} is {_short(got)}, not one of {choices}", f"did you mean {near!r}?" if near else ""
         case "pattern":
             return f"{name} {_short(got)} {schema.get('patternErrorMessage', 'is malformed')}", _example(schema)

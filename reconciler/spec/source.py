@@ -7,10 +7,16 @@ import pathlib
 from reconciler import errors
 
 SIZE_LIMIT = 1024 * 1024  # bytes
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def read(path: pathlib.Path) -> str:
     """Return the file's text; raise `errors.InvalidSpecError` with a sentence when there is none to use."""
+    return whole(path).removeprefix(BYTE_ORDER_MARK)
+
+
+def whole(path: pathlib.Path) -> str:
+    """Return the file's text as it is, a byte order mark at its beginning included; raise as `read` does."""
     try:
         with path.open("rb") as file:
             data = file.read(SIZE_LIMIT + 1)
@@ -28,7 +34,7 @@ def read(path: pathlib.Path) -> str:
             f"{path}: is over 1 MiB", hint="a repo-spec is a few kilobytes; name the right file"
         )
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler import errors, model
@@ -18,9 +18,12 @@ VALUES (%(who)s, %(run)s, %(commit)s, %(command)s, %(address)s, %(namespace)s, %
 RETURNING number
 """
 _END = """
-UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed)s, error = %(error)s
+UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed)s, present = %(present)s,
+    error = %(error)s
 WHERE number = %(number)s AND ended_at IS NULL
 """
+# an end that is there already although its answer was lost: no other has this very moment
+_ENDED_SO = "SELECT 1 FROM applies WHERE number = %(number)s AND ended_at = greatest(%(now)s, started_at)"
 _STEP = "INSERT INTO apply_steps (apply, position, schedule_id, verb, status, detail) VALUES (%s, %s, %s, %s, %s, %s)"
 _LATEST = """
 SELECT applies.*, (
@@ -30,11 +33,11 @@ SELECT applies.*, (
 ) AS steps
 FROM applies ORDER BY number DESC LIMIT %s
 """
-_MANAGED = """
-SELECT managed FROM applies
-WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND owner = %(owner)s AND ended_at IS NOT NULL
-ORDER BY ended_at DESC, number DESC LIMIT 1
-"""
+_PRESENT = """
+SELECT present FROM applies
+WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND present IS NOT NULL
+ORDER BY number DESC LIMIT 1
+"""  # by number: of two clocks one is wrong
 
 
 @contextlib.asynccontextmanager
@@ -60,17 +63,35 @@ class Audit:
         assert row is not None  # noqa: S101  # RETURNING gives one row
         return int(row["number"])
 
-    async def end(self, number: int, steps: Iterable[model.Step], *, managed: int, error: str = "") -> None:
-        """Record how it ended, all of it or nothing; `errors.StoreError` when it never began or has ended."""
-        ending = {"number": number, "now": datetime.datetime.now(datetime.UTC), "managed": managed}
-        async with database.opened(self._url) as connection, connection.transaction():
-            ended = await connection.execute(_END, {**ending, "error": _text(error)})
-            if ended.rowcount != 1:
+    async def end(self, number: int, steps: Iterable[model.Step], *, left: model.Left | None, error: str = "") -> None:
+        """Record how it ended, all of it or nothing; where that fails, once more on a new connection.
+
+        Raises `errors.StoreError` when it never began or has ended, and when the database does not answer either time.
+        """
+        ending = {
+            "number": number,
+            "now": datetime.datetime.now(datetime.UTC),
+            "managed": left.managed if left else None,
+            "present": left.present if left else None,
+            "error": _text(error),
+        }
+        rows = [_step(number, *each) for each in enumerate(steps, start=1)]
+        try:
+            await self._end(ending, rows)
+        except errors.StoreError:  # a session that was lost says nothing about the next
+            await self._end(ending, rows)
+
+    async def _end(self, ending: Mapping[str, Any], steps: Sequence[tuple[int | str, ...]]) -> None:
+        where = database.place(self._url)
+        async with database.answering(where), database.opened(self._url) as connection, connection.transaction():
+            ended = await connection.execute(_END, ending)
+            if ended.rowcount == 1:
+                await connection.cursor().executemany(_STEP, steps)
+            elif not await (await connection.execute(_ENDED_SO, ending)).fetchone():
                 raise errors.StoreError(
-                    f"{database.place(self._url)} has no apply {number} that goes on",
+                    f"{where} has no apply {ending['number']} that goes on",
                     hint="see that nothing else writes to the table applies",
                 )
-            await connection.cursor().executemany(_STEP, [_step(number, *each) for each in enumerate(steps, start=1)])
 
     async def latest(self, count: int) -> tuple[model.Record, ...]:
         """Return the latest attempts, the newest first."""
@@ -78,12 +99,12 @@ class Audit:
             found = await (await connection.execute(_LATEST, (max(count, 0),))).fetchall()
         return tuple(map(_record, found))
 
-    async def managed(self, target: model.Target) -> int:
-        """Return how many managed schedules the last attempt that ended left in the target; 0 when there was none."""
-        where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
+    async def present(self, target: model.Target) -> int:
+        """Return how many schedules with the prefix the last apply or prune left, of any owner; 0 without one."""
+        where = {"namespace": target.namespace, "prefix": target.prefix}
         async with database.opened(self._url) as connection:
-            row = await (await connection.execute(_MANAGED, where)).fetchone()
-        return int(row["managed"]) if row else 0
+            row = await (await connection.execute(_PRESENT, where)).fetchone()
+        return int(row["present"]) if row else 0
 
 
 def _columns(attempt: model.Attempt) -> dict[str, Any]:
@@ -127,7 +148,7 @@ def _record(row: dict[str, Any]) -> model.Record:
         attempt=attempt,
         ended_at=row["ended_at"].astimezone(datetime.UTC) if row["ended_at"] else None,
         steps=tuple(model.Step(**step) for step in row["steps"]),
-        managed=row["managed"] or 0,
+        managed=row["managed"],
         error=row["error"],
     )
 

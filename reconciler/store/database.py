@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ Connection: TypeAlias = psycopg.AsyncConnection[rows.DictRow]
 
 PROGRAM = "reconciler"
 CONNECT_TIMEOUT = 10  # seconds
+PATIENCE = 20  # seconds for one record, connecting included
 _DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within half a minute
     "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 10,
@@ -23,6 +25,7 @@ _DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within 
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,  # milliseconds
 }
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = re.compile(r"(\d+(,\d+)*)?")
 _AWAY = "see that PostgreSQL runs there, and try again"
 _CONNECTING = (  # a phrase in what libpq or the server says of a connection, what it means, and what to do
@@ -66,7 +69,7 @@ async def connect(url: str, *, name: str = PROGRAM) -> Connection:
             prepare_threshold=None,  # poolers lose prepared statements
         )
     except (psycopg.Error, OSError, ValueError) as error:
-        raise _connect_error(str(error), _place(given)) from None
+        raise _connect_error(str(error), _place(given, url)) from None
 
 
 @contextlib.asynccontextmanager
@@ -78,6 +81,16 @@ async def opened(url: str) -> AsyncIterator[Connection]:
             yield connection
     finally:
         await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def answering(what: str) -> AsyncIterator[None]:
+    """Raise `errors.StoreError` when what is done meanwhile takes longer than a database that answers."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except TimeoutError:
+        raise errors.StoreError(f"{what} gave no answer within {PATIENCE} s", hint=_AWAY) from None
 
 
 @contextlib.contextmanager
@@ -95,13 +108,22 @@ def translated(what: str) -> Iterator[None]:
 
 def place(url: str) -> str:
     """Return what may be said of a URL: `database app at localhost:5432`."""
-    return _place(_parsed(url))
+    return _place(_parsed(url), url)
 
 
-def _place(given: dict[str, Any]) -> str:
+def _place(given: dict[str, Any], url: str) -> str:
     database = f"database {given['dbname']}" if given.get("dbname") else "the default database"
-    host = given.get("host") or given.get("hostaddr") or "the default host"
+    host = given.get("host") or given.get("hostaddr") or ""
+    if not host:
+        return f"{database} at the default host"
+    if _may_be_a_password(str(host), url):
+        return f"{database} at the host of the database URL"
     return f"{database} at {host}" + (f":{given['port']}" if given.get("port") else "")
+
+
+def _may_be_a_password(host: str, url: str) -> bool:
+    """Tell whether a part is missing: `postgres://me:secret` and `postgres://secret` have a host and a port, too."""
+    return "://" in url and "@" not in url and not host.startswith("/") and host not in _LOOPBACK
 
 
 def _parsed(url: str) -> dict[str, Any]:
@@ -114,7 +136,7 @@ def _parsed(url: str) -> dict[str, Any]:
         given: dict[str, Any] = conninfo.conninfo_to_dict(url)
     except (psycopg.Error, ValueError):  # its words quote the URL
         given = {}
-    moved = "@" in str(given.get("host", ""))[1:] or "@" in str(given.get("dbname", ""))
+    moved = "@" in str(given.get("host", ""))[1:] or any(each in str(given.get("dbname", "")) for each in "@:/")
     if not given or moved or not _PORTS.fullmatch(str(given.get("port", ""))):
         raise errors.StoreError(
             "the database URL cannot be read",

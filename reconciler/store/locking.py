@@ -11,15 +11,12 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
-import time
 
 import psycopg
 
-from reconciler import errors, model, wording
+from reconciler import errors, locking, model, wording
 from reconciler.store import database, naming
 
-LOOK_EVERY = 5.0  # seconds between two looks whether the session is still there
-SILENCE = 15.0  # seconds that a look may go unanswered
 _TAKE = "SELECT pg_try_advisory_lock(hashtext('governance_sync')) AS taken"
 _GIVE = "SELECT pg_advisory_unlock(hashtext('governance_sync'))"
 # pg_locks has the key, an int4 widened to an int8, in two halves; shifting the upper one out of range keeps the sign
@@ -32,7 +29,8 @@ WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
 """
 _END = "SELECT pg_terminate_backend(%s, 5000) AS ended"  # waits for the end, in milliseconds
 _ENDED = "57P01"  # the SQLSTATE of a session that somebody ended
-TAKEN = "the lock was taken away, or its database was stopped"
+TAKEN = f"{locking.TAKEN}, or its database was stopped"
+LOST = "the lock's database session was lost"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +43,16 @@ class _Session:
 class PostgresLock:
     """The lock of everything that syncs schedules with this database; implements `ports.Lock`."""
 
-    def __init__(self, url: str, *, look_every: float = LOOK_EVERY, silence: float = SILENCE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        fresh: float = locking.FRESH,
+        patience: float = locking.PATIENCE,
+    ) -> None:
         self._url = url
-        self._look_every = look_every
-        self._silence = silence
+        self._fresh = fresh
+        self._patience = patience
 
     async def acquire(self, holder: model.Holder) -> PostgresLease:
         """Take the lock, without waiting; `errors.LockedError` names who has it."""
@@ -61,7 +65,7 @@ class PostgresLock:
                 if not (row and row["taken"]):
                     raise _busy(await _session(connection))
             otherwise.pop_all()
-        return PostgresLease(connection, self._look_every, self._silence)
+        return PostgresLease(connection, fresh=self._fresh, patience=self._patience)
 
     async def holder(self) -> model.Holder | None:
         """Return who has the lock, None when it is free."""
@@ -100,41 +104,40 @@ class PostgresLock:
 class PostgresLease:
     """The lock while it is held; implements `ports.Lease`."""
 
-    def __init__(self, connection: database.Connection, look_every: float, silence: float) -> None:
+    def __init__(self, connection: database.Connection, *, fresh: float, patience: float) -> None:
         self._connection = connection
-        self._look_every = look_every
-        self._silence = silence
-        self._gone = ""
-        self._answered = time.monotonic()
-        self._watch = asyncio.ensure_future(self._look())
+        self._patience = patience
+        self._ended = False
+        connection.add_notice_handler(self._hear)
+        self._watch = locking.Watch(self._look, fresh=fresh, patience=patience)
 
-    def lost(self) -> str:
-        """Return why the lock is held no longer, or why nobody can tell; empty while it is."""
-        if not self._gone and time.monotonic() - self._answered > self._look_every + self._silence:
-            return "the lock's database does not answer"
-        return self._gone
+    async def lost(self) -> str:
+        """Return why the lock is held no longer, or that nobody can tell; empty while it is."""
+        return await self._watch.lost()
 
     async def release(self) -> None:
         """Let go and end the session; without effect once it is lost."""
-        if not self.lost():
-            with contextlib.suppress(psycopg.Error):
-                await self._connection.execute(_GIVE)  # the end of a session alone would free it a little later
+        if self._watch.is_held():
+            await self._watch.stop()
+            with contextlib.suppress(psycopg.Error, TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self._connection.execute(_GIVE)  # the end of a session alone would free it a little later
         await self._connection.close()
-        self._watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._watch
+        await self._watch.stop()
 
-    async def _look(self) -> None:
-        """See now and then that the session is still there."""
-        while not self._gone:
-            await asyncio.sleep(self._look_every)
-            try:
-                await self._connection.execute("SELECT 1")
-            except psycopg.Error as error:
-                ended = error.sqlstate == _ENDED
-                self._gone = TAKEN if ended else "the lock's database session was lost"
-            else:
-                self._answered = time.monotonic()
+    async def _look(self) -> str:
+        """Wait for notices, as an idle session learns of its end from the socket and at once, and then ask."""
+        try:
+            async for _ in self._connection.notifies(timeout=locking.LOOK_EVERY):
+                pass
+            await self._connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            return TAKEN if self._ended or error.sqlstate == _ENDED else LOST
+        return ""
+
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        """Hear what the server says to a session that asks nothing: why it ends it."""
+        self._ended = self._ended or notice.sqlstate == _ENDED
 
 
 async def _session(connection: database.Connection) -> _Session | None:

@@ -84,6 +84,16 @@ class Calls:
             except RPCError as error:
                 raise self._translated(error) from error
 
+    async def wait(self, rpc: Rpc[Request, Response], request: Request, patience: datetime.timedelta) -> Response:
+        """Send once a request that the server answers when something happens; it takes no other call's place.
+
+        Raises as `read` does.
+        """
+        try:
+            return await rpc(request, retry=False, timeout=patience)
+        except RPCError as error:
+            raise self._translated(error) from error
+
     def _translated(self, error: RPCError) -> errors.ServerError:
         """Say what the server's status means to the user."""
         said = f"{error.message.strip().rstrip('.')}"

@@ -39,6 +39,13 @@ def client(connection: settings.Connection) -> dict[str, Any]:
     return config
 
 
+def place(connection: settings.Connection) -> tuple[str | None, str]:
+    """Return the address and the namespace; None for what is no address and may hold a password."""
+    config = client(connection)
+    address: str = config["target_host"]
+    return None if "://" in address or "@" in address else address, config["namespace"]
+
+
 def _bad_config(error: Exception) -> errors.UsageError:
     said = str(error).partition("\n")[0]  # what follows quotes the file, keys and all
     return errors.UsageError(

@@ -67,7 +67,7 @@ async def connect(connection: settings.Connection) -> Server:
     if "://" in address or "@" in address:  # the SDK takes both
         raise _not_an_address(address)
     codec_ = codec.connect(configuring.codec(connection), namespace)
-    identity = connection.identity or f"reconciler:{_user()}@{socket.gethostname()}"
+    identity = connection.identity or f"{model.IDENTITY}:{_user()}@{socket.gethostname()}"
     try:
         client = await asyncio.wait_for(_client(config, identity), CONNECT_TIMEOUT.total_seconds())
     except TimeoutError:

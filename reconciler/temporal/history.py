@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 
+from google.protobuf import empty_pb2, unknown_fields
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.enums.v1 import event_type_pb2 as enums_pb2
 from temporalio.api.history.v1 import message_pb2 as history_pb2
@@ -54,6 +55,8 @@ def _latest(events: Iterable[history_pb2.HistoryEvent]) -> model.Pause:
     """Return the pause that holds, of events that come newest first: the oldest call of those that left it paused."""
     found = model.Pause()
     for event in events:
+        if event.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+            return _created(event) or found
         if event.event_type != enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
             continue
         paused = _leaves_paused(event.workflow_execution_signaled_event_attributes)
@@ -63,6 +66,17 @@ def _latest(events: Iterable[history_pb2.HistoryEvent]) -> model.Pause:
             at = event.event_time.ToDatetime(tzinfo=datetime.UTC)
             found = model.Pause(by=event.workflow_execution_signaled_event_attributes.identity, at=at)
     return found
+
+
+def _created(event: history_pb2.HistoryEvent) -> model.Pause | None:
+    """Return who created the schedule paused; None when it was not, or was created before this history begins."""
+    start = event.workflow_execution_started_event_attributes
+    data = start.input.payloads[0].data if start.input.payloads and not start.continued_execution_run_id else b""
+    fields = unknown_fields.UnknownFieldSet(empty_pb2.Empty.FromString(data))  # of the server's own StartScheduleArgs
+    schedule = next((fields[at].data for at in range(len(fields)) if fields[at].field_number == 1), b"")
+    if not schedule_pb2.Schedule.FromString(schedule).state.paused:
+        return None
+    return model.Pause(by=start.identity, at=event.event_time.ToDatetime(tzinfo=datetime.UTC))
 
 
 def _leaves_paused(signal: history_pb2.WorkflowExecutionSignaledEventAttributes) -> bool | None:

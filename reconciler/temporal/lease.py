@@ -19,14 +19,14 @@ from temporalio.api.enums.v1 import workflow_pb2 as enums_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, model, wording
+from reconciler import errors, locking, model, wording
 from reconciler.temporal import calls, payloads
 
 WORKFLOW = "ReconcilerLock"
 TASK_QUEUE = "reconciler-lock"  # nobody polls it: the execution only waits for its end
 DEFAULT_LENGTH = datetime.timedelta(minutes=10)
+_LOOK = datetime.timedelta(seconds=locking.LOOK_EVERY + 1)  # it answers a second before the call's time is over
 MARGIN = datetime.timedelta(seconds=30)  # before the end, in which the writes under way may still end
-LOOK_EVERY = 5.0  # seconds between two looks whether the lease is still there
 
 
 class TemporalLock:
@@ -40,13 +40,15 @@ class TemporalLock:
         prefix: str,
         identity: str,
         length: datetime.timedelta = DEFAULT_LENGTH,
-        look_every: float = LOOK_EVERY,
+        fresh: float = locking.FRESH,
+        patience: float = locking.PATIENCE,
     ) -> None:
         self._service = service
         self._calls = calls_
         self._identity = identity
         self._length = length
-        self._look_every = look_every
+        self._fresh = fresh
+        self._patience = patience
         self.workflow_id = f"reconciler-lock:{prefix}"
 
     async def acquire(self, holder: model.Holder) -> TemporalLease:
@@ -69,7 +71,7 @@ class TemporalLock:
             run_id = await self._begun(request)
         except (errors.ConflictError, errors.UnreachableError) as error:
             run_id = await self._begun_unheard(request.request_id, error)
-        return TemporalLease(self, run_id, until, self._look_every)
+        return TemporalLease(self, run_id, until, fresh=self._fresh, patience=self._patience)
 
     async def _begun_unheard(self, request_id: str, error: errors.ServerError) -> str:
         """Return the run that this very request began although its answer was lost; raise when there is none."""
@@ -114,10 +116,29 @@ class TemporalLock:
         with contextlib.suppress(calls.NotFoundError):
             await self._calls.write(self._service.terminate_workflow_execution, request)
 
-    async def is_running(self, run_id: str) -> bool:
-        """Tell whether this run has not ended."""
-        found = await self._running()
-        return found is not None and found.run_id == run_id
+    async def goes_on(self, run_id: str) -> bool:
+        """Wait a little for this run to end, and tell whether it goes on.
+
+        The server answers the moment that it ends. Where histories may not be read, it is asked after a while.
+        """
+        request = rpc_pb2.GetWorkflowExecutionHistoryRequest(
+            namespace=self._calls.namespace,
+            execution=common_pb2.WorkflowExecution(workflow_id=self.workflow_id, run_id=run_id),
+            wait_new_event=True,
+            history_event_filter_type=enums_pb2.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+        )
+        try:
+            answer = await self._calls.wait(self._service.get_workflow_execution_history, request, _LOOK)
+        except calls.NotFoundError:
+            return False
+        except errors.UnreachableError:
+            await asyncio.sleep(locking.LOOK_EVERY)  # it may be away for a moment
+            raise
+        except errors.ServerError:
+            await asyncio.sleep(locking.LOOK_EVERY)
+            found = await self._running()
+            return found is not None and found.run_id == run_id
+        return not answer.history.events
 
     async def _running(self) -> _Running | None:
         """Return the run that holds the lease, None when it is free."""
@@ -139,36 +160,22 @@ class TemporalLock:
 class TemporalLease:
     """A lease that is held; implements `ports.Lease`."""
 
-    def __init__(self, lock: TemporalLock, run_id: str, until: float, look_every: float) -> None:
+    def __init__(self, lock: TemporalLock, run_id: str, until: float, *, fresh: float, patience: float) -> None:
         self._lock = lock
         self._run_id = run_id
-        self._until = until  # of the monotonic clock
-        self._gone = ""
-        self._look_every = look_every
-        self._watch = asyncio.ensure_future(self._look())
+        self._watch = locking.Watch(self._look, until=until, fresh=fresh, patience=patience)
 
-    def lost(self) -> str:
-        """Return why the lease is held no longer, empty while it is."""
-        if not self._gone and time.monotonic() >= self._until:
-            return "the lock's lease is about to end"
-        return self._gone
+    async def lost(self) -> str:
+        """Return why the lease is held no longer, or that nobody can tell; empty while it is."""
+        return await self._watch.lost()
 
     async def release(self) -> None:
         """End the lease; without effect once it is lost."""
-        self._watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._watch
+        await self._watch.stop()
         await self._lock.end(self._run_id, "done")
 
-    async def _look(self) -> None:
-        """See now and then that nobody has taken the lease away."""
-        while not self._gone:
-            await asyncio.sleep(self._look_every)
-            try:
-                if not await self._lock.is_running(self._run_id):
-                    self._gone = "the lock was taken away"
-            except errors.ServerError:  # away for a while: the lease stands until its end all the same
-                continue
+    async def _look(self) -> str:
+        return "" if await self._lock.goes_on(self._run_id) else locking.TAKEN
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler import errors, model
-from reconciler.temporal import activity, calls, codec, convert, history
+from reconciler.temporal import activity, calls, codec, convert, history, unsaid
 
 PAGE_SIZE = 1000  # the most that the server gives
 
@@ -73,6 +73,7 @@ class Schedules:
                 created_at=answer.info.create_time.ToNanoseconds(),
                 described=answer.schedule.SerializeToString(),
                 activity=activity.read(answer.info),
+                unsaid=unsaid.texts(answer.schedule),
                 coded=codec.is_coded(answer.schedule),
             )
             for (id_, answer), proto in zip(found.items(), decoded, strict=True)

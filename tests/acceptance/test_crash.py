@@ -23,7 +23,6 @@ from tools import devserver
 
 POINTS = int(os.environ.get("CRASH_POINTS") or 16)
 SEED = os.environ.get("CRASH_SEED") or "steady"
-BOUNDARIES = 88  # of the usual apply: two for each of its calls, seen by running it
 CHUNK = 10  # kills to a test
 
 
@@ -59,9 +58,9 @@ class Scenario:
         return self.spec("kept", "changed", "returned", "new", minute=30)
 
 
-def scenario(point: int) -> Scenario:
+def scenario(point: int, boundaries: int) -> Scenario:
     """Return the usual scenario for the first kills, random ones for the others."""
-    if point < BOUNDARIES:
+    if point < boundaries:
         return Scenario()
     chance = random.Random(f"{SEED}/{point}")  # noqa: S311
     removed = chance.randrange(4)
@@ -69,11 +68,11 @@ def scenario(point: int) -> Scenario:
     return Scenario(kept=removed + 1, removed=removed, **counts)
 
 
-def boundary(point: int) -> int:
-    """Return at which boundary to kill."""
-    if point >= BOUNDARIES:
-        return random.Random(f"{SEED}/{point}/at").randrange(BOUNDARIES)  # noqa: S311
-    return point * (BOUNDARIES // min(POINTS, BOUNDARIES)) % BOUNDARIES
+def boundary(point: int, boundaries: int) -> int:
+    """Return at which boundary to kill: the first kills are spread over all of them, the others at random ones."""
+    if point >= boundaries:
+        return random.Random(f"{SEED}/{point}/at").randrange(boundaries)  # noqa: S311
+    return point * boundaries // min(POINTS, boundaries)
 
 
 @pytest.fixture
@@ -87,14 +86,15 @@ async def test_the_next_apply_finishes_what_a_killed_one_began(
     reconciler: program.Program, before_server: proxy.Proxy, chunk: int
 ) -> None:
     server = await remote.connected(reconciler.address, reconciler.namespace)
+    boundaries = await Case(reconciler, before_server, server, f"count{chunk}:", Scenario()).count()
     killed = 0
     for point in range(chunk * CHUNK, min((chunk + 1) * CHUNK, POINTS)):
-        case = Case(reconciler, before_server, server, f"p{point}:", scenario(point))
+        case = Case(reconciler, before_server, server, f"p{point}:", scenario(point, boundaries))
         await case.prepare()
-        killed += await case.kill(boundary(point))
+        killed += await case.kill(boundary(point, boundaries))
         await case.check_half_way()
         await case.finish()
-    print(f"seed {SEED}, chunk {chunk}: {killed} killed")
+    print(f"seed {SEED}, chunk {chunk}: {killed} killed, {boundaries} boundaries")
     assert killed > 0
 
 
@@ -110,6 +110,14 @@ class Case:
         self._prefix = prefix
         self._scenario = what
         self._plan: model.Plan | None = None
+        self.passed = 0  # boundaries that the apply came to
+
+    async def count(self) -> int:
+        """Return how many boundaries the apply has, two for each of its calls, by letting it run to its end."""
+        await self.prepare()
+        assert await self.kill(-1) is False
+        await self.finish()
+        return self.passed
 
     async def prepare(self) -> None:
         """Bring the server into the state before."""
@@ -140,6 +148,7 @@ class Case:
         self._proxy.restart(lambda number, _: process.send_signal(signal.SIGKILL) if number == at else None)
         await asyncio.to_thread(process.communicate, timeout=program.TIMEOUT)
         await asyncio.to_thread(self._proxy.settled)
+        self.passed = self._proxy.count
         self._proxy.restart(lambda _, __: None)
         return process.returncode == -signal.SIGKILL
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import pathlib
-import pty
 import re
 import signal
 import socket
@@ -16,7 +13,7 @@ import time
 import grpc
 import pytest
 
-from tests.support import fake_temporal, program
+from tests.support import fake_temporal, program, terminal
 
 SPEC = """\
 governance:
@@ -232,43 +229,6 @@ def test_a_schema_is_printed_and_a_version_and_a_help(away: program.Program) -> 
 # On a terminal
 
 
-class Terminal:
-    """A process whose three streams are a pseudo terminal."""
-
-    def __init__(self, run: program.Program, *arguments: str, **environment: str) -> None:
-        self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            run.command(*arguments),
-            cwd=run.folder,
-            env=run.environment(**{"TERM": "xterm", **environment}),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.seen = ""
-
-    def wait_for(self, text: str) -> None:
-        """Read until the text shows."""
-        while text not in self.seen:
-            chunk = os.read(self._master, 4096).decode()
-            assert chunk, self.seen
-            self.seen += chunk
-
-    def type(self, text: str) -> None:
-        """Type a line."""
-        os.write(self._master, f"{text}\n".encode())
-
-    def end(self) -> int:
-        """Read the rest and return the exit code."""
-        with contextlib.suppress(OSError):  # a terminal whose other side is closed gives an error, not an end
-            while chunk := os.read(self._master, 4096):
-                self.seen += chunk.decode()
-        os.close(self._master)
-        return self.process.wait(timeout=60)
-
-
 @pytest.fixture
 def declared(reconciler: program.Program) -> program.Program:
     reconciler.declare(SPEC)
@@ -276,29 +236,31 @@ def declared(reconciler: program.Program) -> program.Program:
 
 
 def test_on_a_terminal_apply_asks_and_yes_applies(declared: program.Program) -> None:
-    terminal = Terminal(declared, "apply")
-    terminal.wait_for("Only 'yes' is taken: ")
-    terminal.type("yes")
-    assert terminal.end() == 0
-    assert "Applied: 1 created" in terminal.seen
+    shown = terminal.Terminal(declared, "apply")
+    shown.wait_for("Only 'yes' is taken: ")
+    shown.type("yes")
+    assert shown.end() == 0
+    place = f"governance:* in namespace {declared.namespace} on {declared.address}"
+    assert f"Apply 1 create to {place}? Only 'yes' is taken: " in shown.seen
+    assert f"Applied to {place}: 1 created" in shown.seen
 
 
 @pytest.mark.parametrize("answer", ["no", "y", "", "\x04"])
 def test_any_other_answer_applies_nothing(declared: program.Program, answer: str) -> None:
-    terminal = Terminal(declared, "apply")
-    terminal.wait_for("Only 'yes' is taken: ")
-    terminal.type(answer)
-    assert terminal.end() == 1
-    assert "Nothing applied." in terminal.seen
+    shown = terminal.Terminal(declared, "apply")
+    shown.wait_for("Only 'yes' is taken: ")
+    shown.type(answer)
+    assert shown.end() == 1
+    assert "Nothing done." in shown.seen
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
 
 
 def test_ctrl_c_at_the_question_applies_nothing(declared: program.Program) -> None:
-    terminal = Terminal(declared, "apply")
-    terminal.wait_for("Only 'yes' is taken: ")
-    terminal.process.send_signal(signal.SIGINT)
-    assert terminal.end() == 130
-    assert "Traceback" not in terminal.seen
+    shown = terminal.Terminal(declared, "apply")
+    shown.wait_for("Only 'yes' is taken: ")
+    shown.process.send_signal(signal.SIGINT)
+    assert shown.end() == 130
+    assert "Traceback" not in shown.seen
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
 
 
@@ -315,7 +277,7 @@ def test_ctrl_c_at_the_question_applies_nothing(declared: program.Program) -> No
 def test_colour_is_for_terminals_that_want_it(
     declared: program.Program, arguments: list[str], environment: dict[str, str], coloured: bool
 ) -> None:
-    terminal = Terminal(declared, "plan", *arguments, **environment)
-    assert terminal.end() == 0
-    assert ("\x1b[" in terminal.seen) is coloured
+    shown = terminal.Terminal(declared, "plan", *arguments, **environment)
+    assert shown.end() == 0
+    assert ("\x1b[" in shown.seen) is coloured
     assert "\x1b[" not in declared.run("plan", *arguments, **environment).stdout

@@ -75,7 +75,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         assert words["created"] >= 30
         assert words["FAILED:"] > 0
         assert words["SKIPPED:"] > 0
-        assert "Applied in part: " in out
+        assert "\nApplied in part to governance:* in namespace default on " in out
         assert "Run apply again for the rest." in out
 
         server.start()
@@ -106,6 +106,20 @@ def test_an_apply_that_is_interrupted_tells_of_every_schedule(
     assert to_create(reconciler).isdisjoint(name for name, word in told.items() if word == "created")
     assert reconciler.run("apply", "--yes").returncode == 0
     assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
+
+
+def test_an_apply_in_the_background_of_a_script_ends_in_order_too(reconciler: program.Program) -> None:
+    """A shell starts it with SIGINT ignored."""
+    reconciler.declare(SPEC)
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *reconciler.command("apply", "--yes")]
+    with subprocess.Popen(
+        shell, cwd=reconciler.folder, env=reconciler.environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        read_until_created(process, 10)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Applied in part: " in out
 
 
 @pytest.mark.parametrize("created", [1, 100])

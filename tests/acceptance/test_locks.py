@@ -8,12 +8,12 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from reconciler import model
-from tests.support import fake_temporal, program, remote
+from tests.support import program, remote
 
 SPEC = """\
 governance:
@@ -78,7 +78,7 @@ async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program)
     assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
     assert declared.run("lock", "release", "--yes").stdout == "Nobody holds the lock of governance:*.\n"
     server = await remote.connected(declared.address, declared.namespace)
-    lease = await server.lock("governance:", look_every=0.1).acquire(model.Holder(who="alice@laptop", run="9/1"))
+    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop", run="9/1"))
     shown = await asyncio.to_thread(declared.run, "lock", "show")
     assert re.fullmatch(r"The lock of governance:\* is held by alice@laptop, run 9/1, for \d+ s\.\n", shown.stdout)
     asked = await asyncio.to_thread(declared.run, "lock", "release")
@@ -90,8 +90,8 @@ async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program)
     assert declared.run("apply", "--yes").returncode == 0
 
 
-async def lost(why: Callable[[], str]) -> bool:
-    return why() == "the lock was taken away"
+async def lost(why: Callable[[], Awaitable[str]]) -> bool:
+    return await why() == "the lock was taken away"
 
 
 def test_an_apply_in_a_job_is_named_by_its_actor_and_run(declared: program.Program) -> None:
@@ -122,19 +122,14 @@ def test_an_apply_that_is_interrupted_lets_the_lock_go(declared: program.Program
     assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
 
 
-@pytest.fixture
-def faulty(fake: fake_temporal.FakeTemporal, declared: program.Program) -> program.Program:
-    """The program, on the fake."""
-    return program.Program(folder=declared.folder, address=fake.address)
-
-
-def test_a_lock_that_is_lost_stops_the_writing(fake: fake_temporal.FakeTemporal, faulty: program.Program) -> None:
-    """Somebody takes the lock away after the first of three creates; none is begun after that is seen."""
-    done = faulty.run("apply", "--yes", "--lock-lease", "30s")  # the margin before a lease's end is 30 s: lost at once
-    assert done.returncode == 1
-    assert "SKIPPED: not begun: the lock's lease is about to end" in done.stdout
-    assert fake.calls["CreateSchedule"] == 0
-    assert fake.runs == {}
+@pytest.mark.parametrize("length", ["1s", "30s", "59s"])
+def test_a_lease_in_which_nothing_could_be_written_is_a_usage_error(declared: program.Program, length: str) -> None:
+    done = declared.run("apply", "--yes", "--lock-lease", length)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert f"--lock-lease {length} is too short" in done.stderr
+    assert "Pass 1m or more" in done.stderr
+    assert declared.run("plan", "--detailed-exitcode").returncode == 2
+    assert declared.run("apply", "--yes", "--lock-lease", "1m").returncode == 0
 
 
 def test_postgres_without_a_database_is_said(declared: program.Program) -> None:

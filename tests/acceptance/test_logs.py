@@ -54,3 +54,20 @@ def test_debug_names_every_call_and_no_secret(declared: program.Program) -> None
 def test_text_says_nothing_unless_asked(declared: program.Program) -> None:
     declared.declare(SPEC.replace("0 0 1 * 1", "0 0 * * *"))
     assert declared.run("apply", "--yes").stderr == ""
+
+
+@pytest.mark.parametrize("line", [["--nonsense", "--log-format", "json"], ["--log-format=json", "--format", "yaml"]])
+def test_a_usage_error_is_a_line_of_json_too(declared: program.Program, line: list[str]) -> None:
+    done = declared.run("plan", *line)
+    (entry,) = map(json.loads, done.stderr.splitlines())
+    assert (done.returncode, entry["level"], entry["exit_code"]) == (64, "error", 64)
+    assert entry["hint"] == "see 'reconciler plan --help'"
+    by_variable = declared.run("frobnicate", RECONCILER_LOG_FORMAT="json")
+    assert json.loads(by_variable.stderr)["message"] == "No such command 'frobnicate'."
+    assert declared.run("plan", "--nonsense", "--log-format", "text").stderr.startswith("Error: ")
+
+
+def test_a_hint_that_there_is_not_is_left_out(declared: program.Program) -> None:
+    declared.declare(SPEC.replace("0 0 1 * 1", "99 * * * *"))
+    (entry,) = map(json.loads, declared.run("validate", "--log-format", "json").stderr.splitlines())
+    assert (entry["exit_code"], "hint" in entry) == (3, False)

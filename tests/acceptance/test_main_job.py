@@ -106,7 +106,8 @@ def test_a_plan_shows_what_apply_then_does_and_a_second_plan_is_empty(reconciler
     assert sorted(line.strip() for line in apply.stdout.splitlines() if line.endswith(" created")) == [
         f"+ {id_} created" for id_ in IDS
     ]
-    assert apply.stdout.endswith("Applied: 3 created, 0 updated, 0 resumed, 0 paused.\n")
+    where = f"governance:* in namespace {reconciler.namespace} on {reconciler.address}"
+    assert apply.stdout.endswith(f"Applied to {where}: 3 created, 0 updated, 0 resumed, 0 paused.\n")
     second = reconciler.run("plan", "--detailed-exitcode")
     assert second.returncode == 0
     assert second.stdout.endswith("No changes: the server is as .cogni/repo-spec.yaml declares, 3 unchanged.\n")
@@ -344,13 +345,60 @@ def test_after_an_import_of_what_is_live_the_plan_is_empty(applied: program.Prog
     assert steps_of(applied) == [("pause", "governance:foreign", ["paused"])]
     more = applied.run("import", "--write")
     assert more.stdout == ".cogni/repo-spec.yaml: 1 charter added\n"
-    assert "governance:foreign: dbScheduleId cannot be said and would change" in more.stderr
+    assert more.stderr.count("governance:foreign: ") == 1
+    assert "governance:foreign: arguments cannot be said and would change" in more.stderr
     assert [(verb, id_) for verb, id_, _ in steps_of(applied)] == [("update", "governance:foreign")]
 
 
 def test_an_import_of_what_is_not_there_is_refused(applied: program.Program) -> None:
     done = applied.run("import", "--id", "governance:nothing")
     assert (done.returncode, "there is no schedule 'governance:nothing'" in done.stderr) == (64, True)
+
+
+def test_an_import_leaves_the_file_as_it_is_but_for_its_charters(applied: program.Program) -> None:
+    path = applied.folder / program.SPEC
+    before = b"\xef\xbb\xbf# ours\r\ntwice: 1\r\ntwice: 2026-02-31\r\ngovernance:\r\n"
+    path.write_bytes(before)
+    path.chmod(0o640)
+    done = applied.run("import", "--write", "--id", "governance:engineering")
+    assert (done.returncode, done.stdout) == (0, ".cogni/repo-spec.yaml: 1 charter added\n")
+    after = path.read_bytes()
+    assert after.startswith(before + b"  schedules:\r\n    - charter: ENGINEERING\r\n")
+    assert path.stat().st_mode & 0o777 == 0o640
+    again = applied.run("import", "--write", "--id", "governance:engineering")
+    assert again.stdout == ".cogni/repo-spec.yaml: 0 charters added\n"
+    assert again.stderr == "warning: governance:engineering: already declared\n"
+    path.chmod(0o440)
+    refused = applied.run("import", "--write")
+    assert (refused.returncode, "cannot be written: it is read-only" in refused.stderr) == (1, True)
+    assert path.read_bytes() == after
+
+
+def test_an_import_of_nothing_writes_no_file_and_one_without_a_folder_says_what_to_do(
+    applied: program.Program,
+) -> None:
+    path = applied.folder / program.SPEC
+    path.unlink()
+    done = applied.run("import", "--write", "--prefix", "nobody:")
+    assert (done.returncode, done.stdout) == (0, ".cogni/repo-spec.yaml: 0 charters added\n")
+    assert not path.exists()
+    lost = applied.run("import", "--write", "--spec", "absent/spec.yaml")
+    assert lost.returncode == 1
+    assert "Make its folder where there is none" in lost.stderr
+
+
+def test_an_import_tells_of_other_owners_and_of_what_no_charter_can_say(applied: program.Program) -> None:
+    theirs = remote.proto_of(remote.schedule("theirs", owner="acme/other"))
+    theirs.action.start_workflow.header.fields["trace"].data = b"1"
+    create_behind_our_back(applied, "governance:theirs", theirs)
+    (applied.folder / program.SPEC).unlink()
+    left = applied.run("import", "--prefix", "governance:theirs", "--owner", "acme/app")
+    assert "THEIRS" not in left.stdout
+    assert "warning: governance:theirs: belongs to acme/other, and is left out" in left.stderr
+    named = applied.run("import", "--id", "governance:theirs", "--owner", "acme/app")
+    assert "- charter: THEIRS\n" in named.stdout
+    assert "warning: governance:theirs: belongs to acme/other: apply refuses this charter" in named.stderr
+    assert "warning: governance:theirs: header cannot be said; it stays with this schedule" in named.stderr
 
 
 def test_a_plan_from_a_snapshot_is_the_plan_without_a_server(applied: program.Program) -> None:

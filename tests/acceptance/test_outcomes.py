@@ -69,6 +69,15 @@ def test_an_invalid_spec(on_fake: program.Program) -> None:
     on_fake.declare(SPEC.replace("0 * * * *", "99 * * * *"))
     document = outcome(on_fake, "--yes", code=3)
     assert "repo-spec.yaml:3:" in document["error"]["message"]
+    assert document["target"] == {"address": on_fake.address, "namespace": "default", "prefix": None, "owner": None}
+    chosen = ("--prefix", "acme:", "--owner", "acme/app", "--environment", "staging")
+    known = outcome(on_fake, "--yes", *chosen, code=3)
+    assert (known["target"]["prefix"], known["target"]["owner"], known["environment"]) == chosen[1::2]
+
+
+def test_an_address_that_may_hold_a_password_is_not_told(on_fake: program.Program) -> None:
+    document = outcome(on_fake, "--yes", "--address", "me:hunter2@127.0.0.1:1", code=64)
+    assert (document["target"]["address"], document["target"]["namespace"]) == (None, "default")
 
 
 def test_a_guard(on_fake: program.Program) -> None:
@@ -92,13 +101,22 @@ def test_a_busy_lock(fake: fake_temporal.FakeTemporal, on_fake: program.Program)
         raise fake_temporal.Refusal(grpc.StatusCode.ALREADY_EXISTS, "Workflow execution already started")
 
     fake.before["StartWorkflowExecution"] = [taken]
-    assert "locked by" in outcome(on_fake, "--yes", code=6)["error"]["message"]
+    on_fake.declare(SPEC.replace("governance:\n", "governance:\n  owner: acme/app\n"))
+    document = outcome(on_fake, "--yes", code=6)
+    assert "locked by" in document["error"]["message"]
+    assert (document["target"]["address"], document["target"]["owner"]) == (on_fake.address, "acme/app")
 
 
 def test_a_server_that_is_away(on_fake: program.Program) -> None:
     document = outcome(on_fake, "--yes", "--address", "127.0.0.1:1", code=1)
     assert "127.0.0.1:1" in document["error"]["message"]
-    assert document["target"] is None
+    assert document["target"] == {
+        "address": "127.0.0.1:1",
+        "namespace": "default",
+        "prefix": "governance:",
+        "owner": None,
+    }
+    assert document["spec"] == ".cogni/repo-spec.yaml"
 
 
 def test_usage(on_fake: program.Program) -> None:

@@ -41,13 +41,16 @@ async def test_what_was_removed_is_listed_and_deleted_after_a_yes(removed: progr
     asked = removed.run("prune")
     assert (asked.returncode, "pass --yes" in asked.stderr.lower()) == (64, True)
     assert "- governance:sustain  paused since its charter was removed" in asked.stdout
-    assert "1 to delete" in asked.stdout
+    assert asked.stdout.endswith("Plan: 1 to delete, 3 to stay.\n")
     assert "governance:govern" not in asked.stdout  # paused, but declared so
     done = removed.run("prune", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert "- governance:sustain deleted" in done.stdout
     assert await ids(removed) == ["governance:community", "governance:engineering", "governance:govern"]
-    assert removed.run("prune", "--yes").stdout.splitlines()[-1].startswith("No changes")
+    assert f"\nPruned from governance:* in namespace {removed.namespace} on " in done.stdout
+    assert done.stdout.endswith(", owner acme/work: 1 deleted.\n")
+    nothing = "Nothing to prune: no schedule is paused because its charter was removed.\n"
+    assert removed.run("prune", "--yes").stdout.endswith(nothing)
 
 
 async def test_apply_never_deletes(removed: program.Program) -> None:
@@ -86,6 +89,8 @@ async def test_another_owners_schedule_is_not_deleted(removed: program.Program) 
 async def test_only_what_has_been_paused_for_long_enough(removed: program.Program) -> None:
     kept = removed.run("prune", "--yes", "--older-than", "30d")
     assert (kept.returncode, "sustain" in kept.stdout) == (0, False)
+    young = "1 schedule is paused because its charter was removed, not for as long as 30d."
+    assert kept.stdout.endswith(f"Nothing to prune: {young}\n")
     assert "governance:sustain" in await ids(removed)
     wrong = removed.run("prune", "--yes", "--older-than", "soon")
     assert (wrong.returncode, "--older-than" in wrong.stderr) == (64, True)
@@ -95,3 +100,17 @@ async def test_the_outcome_is_a_document_too(removed: program.Program) -> None:
     done = removed.run("prune", "--yes", "--format", "json")
     document = json.loads(done.stdout)
     assert (document["command"], document["counts"]["delete"], document["exit_code"]) == ("prune", 1, 0)
+
+
+async def test_a_spec_without_a_governance_section_deletes_nothing(removed: program.Program) -> None:
+    removed.declare("other: {}\n")
+    done = removed.run("prune", "--yes", "--owner", "acme/work")
+    assert (done.returncode, "1 of governance:* would be deleted" in done.stderr) == (4, True)
+    assert "--allow" not in done.stderr
+    assert "governance:sustain" in await ids(removed)
+
+
+async def test_a_prune_is_recorded_with_what_it_leaves(removed: program.Program, database_url: str) -> None:
+    assert removed.run("prune", "--yes", DATABASE_URL=database_url).returncode == 0
+    records = json.loads(removed.run("history", "--format", "json", DATABASE_URL=database_url).stdout)["records"]
+    assert [(each["command"], each["managed"]) for each in records] == [("prune", 3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 import shlex
+import subprocess
 
 import pytest
 
@@ -13,8 +14,10 @@ from tools import devserver
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 PICTURE = re.compile(r"^```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-TIMES = re.compile(r"\w{3} \d\d \w{3} \d{4} [\d:]+ [\w+-]+( +\(?(in )?\d+ \w+( ago)?\)?)?")
+TIMES = re.compile(r"(\w{3} \d\d \w{3} \d{4} [\d:]+|\d{4}-\d\d-\d\d [\d:]+) [\w+-]+( +\(?(in )?\d+ \w+( ago)?\)?)?")
+DIGESTS = re.compile(r"sha256:[0-9a-f]{64}")  # of the test's own namespace
 IDENTITY = re.compile(r"by \d+@\S+@ on")  # of Temporal's command line: process and machine
+APPLIER = re.compile(r"(apply|prune) by \S+@\S+")
 GOLDEN = README.parent / "tests/golden/cases/everything-at-once/plan.txt"
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BROKEN = """\
@@ -31,11 +34,13 @@ governance:
 
 
 class Shell:
-    """Runs the README's commands and remembers the last exit code."""
+    """Runs the README's commands and remembers the last exit code, and the database once it is named."""
 
-    def __init__(self, run: program.Program, server: devserver.DevServer) -> None:
+    def __init__(self, run: program.Program, server: devserver.DevServer, database_url: str) -> None:
         self._run = run
         self._server = server
+        self._database_url = database_url
+        self._environment: dict[str, str] = {}
         self._code = 0
 
     def enter(self, line: str) -> str:
@@ -43,18 +48,25 @@ class Shell:
         name, *arguments = shlex.split(line)
         if name == "echo":
             return f"{self._code}\n"
+        if name == "export":
+            self._environment["DATABASE_URL"] = self._database_url
+            return ""
+        if name == "sed":
+            subprocess.run([name, *arguments], cwd=self._run.folder, check=True)
+            return ""
         if name == "temporal":
             return self._server.cli(*arguments, "--namespace", self._run.namespace)
         assert name == "reconciler"
-        done = self._run.run(*arguments)
+        done = self._run.run(*arguments, **self._environment)
         self._code = done.returncode
         shown = (done.stdout + done.stderr).replace(self._run.address, "localhost:7233")
         shown = IDENTITY.sub("by 4711@laptop@ on", shown)
+        shown = APPLIER.sub(r"\1 by alice@laptop", shown)
         return shown.replace(f"namespace {self._run.namespace} ", "namespace default ")
 
 
 def test_the_consoles_show_what_the_program_prints(
-    reconciler: program.Program, dev_server: devserver.DevServer, pytestconfig: pytest.Config
+    reconciler: program.Program, dev_server: devserver.DevServer, database_url: str, pytestconfig: pytest.Config
 ) -> None:
     if dev_server.backend == "v2":
         pytest.skip("the README shows a server that tells who paused a schedule; V2 does not")
@@ -63,7 +75,7 @@ def test_the_consoles_show_what_the_program_prints(
     assert yaml
     reconciler.declare(yaml[1])
     (reconciler.folder / "broken.yaml").write_text(BROKEN)
-    shell = Shell(reconciler, dev_server)
+    shell = Shell(reconciler, dev_server, database_url)
 
     def run(console: re.Match[str]) -> str:
         commands = [line for line in console[1].splitlines() if line.startswith("$ ")]
@@ -86,5 +98,6 @@ def test_the_picture_at_the_top_is_a_golden_plan(pytestconfig: pytest.Config) ->
 
 
 def lines_in_any_order(text: str) -> list[list[str]]:
-    """Return each console's lines sorted, as steps that run side by side end in any order, and without times."""
-    return [sorted(TIMES.sub("(a time)", console).splitlines()) for console in CONSOLE.findall(text)]
+    """Return each console's lines sorted, as steps end in any order, without times and digests."""
+    bare = TIMES.sub("(a time)", DIGESTS.sub("(a digest)", text))
+    return [sorted(console.splitlines()) for console in CONSOLE.findall(bare)]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import datetime
 import json
+import os
 import pathlib
+import re
 import shutil
+import subprocess
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import temporalio.client
 
-from tests.support import program, remote
+from tests.support import program, proxy, remote
+from tools import devserver
 
 SPEC = """\
 governance:
@@ -91,6 +100,38 @@ def test_a_plan_is_applied_once(planned: program.Program) -> None:
     refused(planned, says="governance:engineering changed on ")
 
 
+def since(run: program.Program) -> tuple[str, datetime.datetime, datetime.datetime]:
+    """Apply, see that it is refused, and return what moved, when that was, and when the plan was made."""
+    done = run.run("apply", "plan.json", "--yes")
+    found = re.search(r"stale: (\S+ .*?) (on|since the plan of) (\S+ \S+) UTC", done.stderr)
+    assert done.returncode == 5
+    assert found, done.stderr
+    made = datetime.datetime.fromisoformat(document(run)["saved"]["planned_at"])
+    return found[1], datetime.datetime.fromisoformat(f"{found[3]}+00:00"), made.replace(microsecond=0)
+
+
+async def test_a_stale_plan_is_never_said_to_be_stale_since_before_it_was_made(planned: program.Program) -> None:
+    client = await temporalio.client.Client.connect(planned.address, namespace=planned.namespace)
+    handle = client.get_schedule_handle("governance:engineering")
+    for change, moved in (
+        (handle.pause, "governance:engineering changed"),
+        (handle.unpause, "governance:engineering changed"),
+        (handle.delete, "governance:engineering is gone"),
+    ):
+        assert planned.run("plan", "--out", "plan.json").returncode == 0
+        await change()
+        what, at, made = since(planned)
+        assert what == moved
+        assert made <= at <= datetime.datetime.now(datetime.UTC)
+
+
+async def test_what_would_be_done_now_is_not_shown_when_a_saved_plan_is_refused(planned: program.Program) -> None:
+    shutil.copy(planned.folder / "plan.json", planned.folder / "copy.json")
+    assert planned.run("apply", "--yes").returncode == 0
+    done = planned.run("apply", "copy.json", "--yes")
+    assert (done.returncode, done.stdout) == (5, "")
+
+
 async def test_a_live_schedule_that_changed_since_is_named_with_its_fields_and_when(planned: program.Program) -> None:
     raw = await remote.raw(planned.address, planned.namespace)
     described = await raw.describe("governance:engineering")
@@ -106,6 +147,44 @@ async def test_what_the_plan_does_not_touch_may_change(planned: program.Program)
     described = await raw.describe("governance:community")
     await raw.update("governance:community", described.schedule)
     assert planned.run("apply", "plan.json", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize("moved", ["only its token", "what it asks for"])
+def test_a_step_of_a_saved_plan_that_is_stale_is_done_again_only_if_it_is_the_same(
+    planned: program.Program, dev_server: devserver.DevServer, moved: str
+) -> None:
+    """Somebody writes between the apply's look and its write; a pause waits behind that write."""
+    planned.declare(CHANGED.replace('"0 */6 * * *",', '"0 */6 * * *", paused: true,'))
+    assert planned.run("plan", "--out", "plan.json").returncode == 0
+    assert pending(planned) == ["update governance:engineering", "pause governance:community"]
+    done = threading.Event()
+
+    async def move() -> None:
+        raw = await remote.raw(dev_server.address, planned.namespace)
+        described = await raw.describe("governance:engineering")
+        if moved == "what it asks for":
+            described.schedule.spec.jitter.FromSeconds(60)
+        await raw.update("governance:engineering", described.schedule)
+        await raw.describe("governance:engineering")  # of two updates at once V1 forgets the first
+
+    def boundary(_: int, name: str) -> None:
+        if name == "UpdateSchedule" and not done.is_set():
+            done.set()
+            asyncio.run(move())
+
+    with proxy.running(dev_server.address) as before:
+        through = dataclasses.replace(planned, address=before.address)
+        assert through.run("plan", "--out", "plan.json").returncode == 0
+        before.restart(boundary)
+        ended = through.run("apply", "plan.json", "--yes", "--allow-mass-pause")
+    if moved == "only its token":
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert pending(planned) == []
+    else:
+        assert ended.returncode == 1
+        assert "governance:engineering STALE: the live schedule changed since it was planned" in ended.stdout
+        assert "governance:community SKIPPED: not paused, because a step before it did not succeed" in ended.stdout
+        assert pending(planned) == ["update governance:engineering", "pause governance:community"]
 
 
 def test_a_changed_spec_is_refused(planned: program.Program) -> None:
@@ -142,6 +221,7 @@ def test_a_plan_keeps_the_environment_that_it_was_made_for(planned: program.Prog
         (lambda found: found.update(digest="sha256:" + "0" * 64), "its checksum does not fit"),
         (lambda found: found["saved"]["schedules"][0].update(created_at=1), "its checksum does not fit"),
         (lambda found: found.pop("saved"), "its checksum does not fit"),
+        (lambda found: found.update(applied_at="2026-01-01T00:00:00+00:00"), "its checksum does not fit"),
     ],
 )
 def test_an_edited_plan_is_refused(
@@ -196,3 +276,60 @@ def test_the_digest_is_the_same_anywhere(planned: program.Program, tmp_path: pat
     strange = {"LC_ALL": "C", "LANG": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "77", "PYTHONUTF8": "0"}
     found = json.loads(other.run("plan", "--format", "json", **strange).stdout)
     assert found["digest"] == document(planned)["digest"]
+
+
+def test_that_a_plan_was_applied_cannot_be_taken_out_of_the_file(planned: program.Program) -> None:
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0
+    rewrite(planned, lambda found: found.update(applied_at=None))
+    refused(planned, says="its checksum does not fit")
+
+
+def test_a_plan_that_is_no_regular_file_is_refused(planned: program.Program) -> None:
+    os.mkfifo(planned.folder / "pipe")
+    for path in ("pipe", "/dev/stdin", "/dev/zero", "."):
+        done = planned.run("apply", path, "--yes")
+        assert (done.returncode, "is no regular file" in done.stderr) == (64, True)
+
+
+def test_a_file_without_end_is_refused_in_bounded_memory(planned: program.Program) -> None:
+    with (planned.folder / "large.json").open("wb") as file:
+        file.truncate(10 * 1024**3)
+    for arguments in (["show", "/dev/zero"], ["show", "large.json"], ["plan", "--live", "/dev/zero"]):
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", *planned.command(*arguments)],
+            cwd=planned.folder,
+            env=planned.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, "is over 64 MiB" in done.stderr) == (5, True)
+    refusal = planned.run("apply", "plan.json", "--yes", "--spec", "/dev/zero")
+    assert (refusal.returncode, "is over 64 MiB" in refusal.stderr) == (5, True)
+
+
+def test_an_applied_plan_keeps_its_mode(planned: program.Program) -> None:
+    (planned.folder / "plan.json").chmod(0o600)
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0
+    assert (planned.folder / "plan.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_from_another_folder_the_hint_names_spec(planned: program.Program, tmp_path: pathlib.Path) -> None:
+    elsewhere = program.Program(folder=tmp_path / "other", address=planned.address, namespace=planned.namespace)
+    elsewhere.folder.mkdir()
+    done = elsewhere.run("apply", str(planned.folder / "plan.json"), "--yes")
+    assert (done.returncode, "name the repo-spec with --spec" in done.stderr) == (64, True)
+
+
+def test_another_repository_is_refused(planned: program.Program) -> None:
+    assert planned.run("plan", "--adopt", "--out", "plan.json", GITHUB_REPOSITORY="org/a").returncode == 0
+    done = planned.run("apply", "plan.json", "--yes", GITHUB_REPOSITORY="org/b")
+    assert (done.returncode, "owner org/a, and this is" in done.stderr) == (5, True)
+    assert planned.run("apply", "plan.json", "--yes", GITHUB_REPOSITORY="org/a").returncode == 0
+
+
+def test_a_plan_that_was_not_begun_may_be_applied(planned: program.Program) -> None:
+    away = planned.run("apply", "plan.json", "--yes", "--lock", "none", DATABASE_URL="postgresql://me@127.0.0.1:1/x")
+    assert (away.returncode, document(planned)["applied_at"]) == (1, None)
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0

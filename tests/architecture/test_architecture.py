@@ -16,11 +16,13 @@ MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 HOMES = {
     "click": ("reconciler/cli/", "reconciler/__main__.py"),
     "deepdiff": ("reconciler/diffing.py",),
+    "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/",),
     "httpx": ("reconciler/temporal/codec.py",),
     "jsonschema": ("reconciler/published.py",),
     "psycopg": ("reconciler/store/",),
-    "ruamel": ("reconciler/spec/importing.py",),
+    "requests": ("reconciler/github/calls.py",),
+    "ruamel": ("reconciler/spec/writing.py",),
     "temporalio": ("reconciler/temporal/",),
     "yaml": ("reconciler/spec/",),
 }

@@ -53,7 +53,7 @@ def draw(kind: Kind, seed: str) -> Case:
 
 def checksum(document: Mapping[str, Any]) -> str:
     """Return what a saved plan's checksum is to be, so that what lies behind it is reached."""
-    covered = {key: value for key, value in document.items() if key not in ("checksum", "applied_at")}
+    covered = {key: value for key, value in document.items() if key != "checksum"}
     text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 

@@ -136,7 +136,7 @@ def _plan(path: pathlib.Path, _: model.Choice) -> None:
     for declaration in cases.declarations()[:1]:
         dataclasses.replace(declaration, environment=chosen.environment, owner=chosen.owner or "")
     with contextlib.suppress(errors.StaleError):
-        reviewing.check(document.plan, cases.reviewed())
+        reviewing.check(document.plan, cases.reviewed(), document.planned_at)
 
 
 def _snapshot(path: pathlib.Path, _: model.Choice) -> None:

@@ -1,4 +1,4 @@
-"""Whole plans, to be read: `spec.yaml` and `live.json` give `plan.json`, `plan.txt` and `plan.md`.
+"""Whole plans, to be read: `spec.yaml` and `live.json` give `plan.json`, `plan.txt`, `plan.md` and `comment.md`.
 
 `environment.txt` names an environment where one is chosen. `live.json` holds schedules as the server describes them
 (the JSON form of its protos), by id, with the workflow's arguments decoded under `json`. `make golden` writes them.
@@ -10,6 +10,7 @@ import base64
 import datetime
 import json
 import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -17,13 +18,16 @@ from google.protobuf import json_format
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler import model, planning
-from reconciler.documents import plans
-from reconciler.report import markdown, text
+from reconciler.documents import marks, plans
+from reconciler.github import running
+from reconciler.report import comment, markdown, text
 from reconciler.spec import loading
 from reconciler.temporal import convert
 
 CASES = pathlib.Path(__file__).parent / "cases"
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
+DOCUMENTED = pathlib.Path(__file__).parents[2] / "docs/github.md"
+_SHOWN = re.compile(r"^````markdown\n(.*?)^````\n", re.DOTALL | re.MULTILINE)
 TARGET = model.Target(address="temporal.example:7233", namespace="production")
 
 
@@ -35,11 +39,31 @@ def test_a_plan_reads_as_its_golden_files_do(case: str, pytestconfig: pytest.Con
         "plan.json": plans.dumps(plan, NOW),
         "plan.txt": text.Text(verbose=True, now=NOW).plan(plan),
         "plan.md": markdown.plan(plan, now=NOW),
+        "comment.md": comment.plan(plan, about(plan)),
     }
     if pytestconfig.getoption("--update-golden"):
         for name, rendering in renderings.items():
             (folder / name).write_text(rendering, encoding="utf-8")
     assert {name: (folder / name).read_text(encoding="utf-8") for name in renderings} == renderings
+
+
+def test_the_documentation_shows_the_comment_as_it_is_rendered(pytestconfig: pytest.Config) -> None:
+    page = DOCUMENTED.read_text(encoding="utf-8")
+    golden = (CASES / "everything-at-once" / "comment.md").read_text(encoding="utf-8")
+    if pytestconfig.getoption("--update-golden"):
+        page = _SHOWN.sub(lambda _: f"````markdown\n{golden}````\n", page)
+        DOCUMENTED.write_text(page, encoding="utf-8")
+    assert _SHOWN.findall(page) == [golden]
+
+
+def about(plan: model.Plan) -> comment.About:
+    """Return what the Action says beside a plan in a pull request."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
+    mark = marks.Mark(kind="plan", scope=scope, key=key, digest=plan.digest, commit=commit, run=1234567890)
+    run_url = f"https://github.com/acme/schedules/actions/runs/{mark.run}"
+    next_step = running.REVIEW_NEXT if plan.steps else ""
+    return comment.About(mark=marks.dumps(mark), commit=commit, run_url=run_url, next_step=next_step, now=NOW)
 
 
 def planned(folder: pathlib.Path) -> model.Plan:

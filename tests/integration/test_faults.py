@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import threading
 import time
@@ -9,9 +10,9 @@ import time
 import grpc
 import pytest
 
-from reconciler import errors, model, reconciling
-from reconciler.temporal import calls, connect
-from tests.support import fake_temporal, remote
+from reconciler import applying, errors, locking, model, reconciling
+from reconciler.temporal import calls, connect, schedules
+from tests.support import fake_temporal, relay, remote
 
 SHORT = datetime.timedelta(seconds=0.3)
 
@@ -74,6 +75,120 @@ async def test_a_listing_that_fails_is_an_error_and_never_an_empty_list(
     fake.before["ListSchedules"] = [refuse(grpc.StatusCode.PERMISSION_DENIED, "may not list")]
     with pytest.raises(errors.ServerError, match="may not list"):
         await plan(server, remote.schedule())
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+async def test_a_listing_that_fails_on_its_second_page_is_whole_or_an_error(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch, code: grpc.StatusCode
+) -> None:
+    """What would be missing from a part of it would be taken for gone, or left running."""
+    monkeypatch.setattr(schedules, "PAGE_SIZE", 2)
+    orphans = [remote.schedule(f"orphan{number}") for number in range(5)]
+    await apply(server, await plan(server, *orphans))
+    fake.before["ListSchedules"] = [lambda: None, refuse(code, "page 2")]
+    pages = fake.calls["ListSchedules"]
+    try:
+        found = await plan(server)
+    except errors.ServerError as error:
+        assert fake.address in error.message  # noqa: PT017  # either way is right, a part of it is not
+    else:
+        assert [change.id for change in found.steps] == [each.id for each in orphans]
+        assert fake.calls["ListSchedules"] - pages == 4  # three pages, one of them twice
+
+
+async def test_a_listing_whose_second_page_never_comes_is_an_error(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "PAGE_SIZE", 2)
+    monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT))
+    await apply(server, await plan(server, *(remote.schedule(f"orphan{number}") for number in range(5))))
+    fake.before["ListSchedules"] = [lambda: None, fake.hang, fake.hang]
+    with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+        await plan(server)
+
+
+async def test_a_connection_that_goes_silent_in_the_middle_of_an_apply_ends_it_in_time_and_the_next_converges(
+    fake: fake_temporal.FakeTemporal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peer is gone and nobody says so: what is sent arrives nowhere, and no answer comes."""
+    monkeypatch.setattr(calls, "WRITE_TIMEOUT", SHORT)
+    monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT))
+    wanted = [remote.schedule(f"s{number:03}") for number in range(120)]
+    async with relay.running(f"postgresql://{fake.address}") as wire:
+        server = await remote.connected(wire.address)
+        lease = await server.lock("governance:").acquire(model.Holder(who="test"))
+        planned = await plan(server, *wanted)
+        told: list[model.Outcome] = []
+
+        def tell(outcome: model.Outcome) -> None:
+            told.append(outcome)
+            if len(told) == 30:
+                wire.hold()
+
+        began = time.monotonic()
+        outcomes = (await reconciling.apply(planned, server.schedules, tell, lost=lease.lost)).outcomes
+        assert time.monotonic() - began < 20
+        statuses = [each.status for each in outcomes]
+        assert statuses.count(model.Status.DONE) >= 30
+        assert set(statuses) == {model.Status.DONE, model.Status.FAILED, model.Status.SKIPPED}
+        assert len(told) == len(outcomes) == len(wanted)
+        assert statuses.count(model.Status.FAILED) <= 2 * applying.CONCURRENCY
+        wire.flow()
+        await lease.release()
+    mended = await remote.connected(fake.address)
+    await remote.until(lambda: _is_settled(fake))
+    assert {status for _, status, _ in await apply(mended, await plan(mended, *wanted))} <= {model.Status.DONE}
+    assert (await plan(mended, *wanted)).steps == ()
+
+
+async def _is_settled(fake: fake_temporal.FakeTemporal) -> bool:
+    """Tell whether what lay on the wire has arrived: no more creates come."""
+    before = fake.calls["CreateSchedule"]
+    await asyncio.sleep(0.2)
+    return fake.calls["CreateSchedule"] == before
+
+
+async def test_a_server_that_accepts_and_never_answers_cannot_be_locked_or_planned(
+    fake: fake_temporal.FakeTemporal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "WRITE_TIMEOUT", SHORT)
+    monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT))
+    async with relay.running(f"postgresql://{fake.address}") as wire:
+        server = await remote.connected(wire.address)
+        wire.hold()
+        with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+            await server.lock("governance:").acquire(model.Holder(who="test"))
+        with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+            await plan(server, remote.schedule())
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+async def test_a_look_after_the_lock_that_fails_once_loses_it_only_when_it_is_gone(
+    fake: fake_temporal.FakeTemporal, server: connect.Server, code: grpc.StatusCode
+) -> None:
+    fake.before["GetWorkflowExecutionHistory"] = [refuse(code, "injected")]
+    lease = await server.lock("governance:").acquire(model.Holder(who="test"))
+    looks = fake.calls["GetWorkflowExecutionHistory"]
+
+    async def has_looked_again() -> bool:
+        return await lease.lost() != "" or fake.calls["GetWorkflowExecutionHistory"] >= looks + 2
+
+    await remote.until(has_looked_again)
+    assert await lease.lost() == (locking.TAKEN if code is grpc.StatusCode.NOT_FOUND else "")
+    await lease.release()
+
+
+async def test_a_lock_after_which_nobody_can_look_counts_as_lost(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    fake.before["GetWorkflowExecutionHistory"] = [refuse(grpc.StatusCode.UNAVAILABLE, "away")] * 99
+    lease = await server.lock("governance:", fresh=1, patience=0.2).acquire(model.Holder(who="test"))
+
+    async def is_lost() -> bool:
+        return await lease.lost() == locking.UNSURE
+
+    await remote.until(is_lost)
+    await lease.release()
 
 
 async def test_a_server_that_limits_the_rate_is_asked_again(

@@ -1,9 +1,11 @@
-"""A schedule that the server paused, because a run failed, is told apart from one that a person paused."""
+"""Who paused a schedule: the server because a run failed, a person, or we because the spec said so."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+import pytest
 import temporalio.client
 import temporalio.exceptions
 import temporalio.worker
@@ -11,7 +13,8 @@ import temporalio.workflow
 
 from reconciler import model, reconciling
 from reconciler.spec import loading
-from tests.support import remote
+from reconciler.temporal import connect
+from tests.support import remote, servers
 from tools import devserver
 
 SPEC = """\
@@ -50,3 +53,59 @@ async def test_a_pause_after_a_failed_run_is_told_as_such(dev_server: devserver.
         await remote.until(is_paused, seconds=60)
     (change,) = (await reconciling.plan(declaration, server.schedules, server.target())).changes
     assert (change.verb, change.reason) == (model.Verb.RESUME, model.Reason.PAUSED_ON_FAILURE)
+
+
+NOTED = """\
+governance:
+  manual_pauses: keep
+  schedules:
+    - {charter: ALPHA, cron: "0 0 1 1 *", entrypoint: ALPHA, note: see the runbook}
+    - {charter: BETA, cron: "0 0 1 1 *", entrypoint: BETA, note: see the runbook}
+"""
+PAUSED = NOTED.replace("}", ", paused: true}")
+
+
+async def _planned(server: connect.Server, spec: str) -> model.Plan:
+    return await reconciling.plan(loading.parse(spec, "spec.yaml"), server.schedules, server.target())
+
+
+async def _apply(server: connect.Server, spec: str) -> None:
+    applied = await reconciling.apply(await _planned(server, spec), server.schedules, lambda _: None)
+    assert {each.status for each in applied.outcomes} == {model.Status.DONE}
+
+
+async def test_a_persons_update_that_pauses_and_keeps_the_charters_note_is_a_manual_pause(
+    dev_server: devserver.DevServer, namespace: str
+) -> None:
+    server = await remote.connected(dev_server.address, namespace)
+    await _apply(server, NOTED)
+    client = await temporalio.client.Client.connect(dev_server.address, namespace=namespace)
+
+    def pause(seen: temporalio.client.ScheduleUpdateInput) -> temporalio.client.ScheduleUpdate:
+        seen.description.schedule.state.paused = True
+        return temporalio.client.ScheduleUpdate(schedule=seen.description.schedule)
+
+    await client.get_schedule_handle("governance:alpha").update(pause)
+    plan = await _planned(server, NOTED)
+    assert plan.steps == ()
+    assert {each.id: each.reason for each in plan.changes} == {
+        "governance:alpha": model.Reason.MANUAL_PAUSE,
+        "governance:beta": model.Reason.SAME,
+    }
+
+
+@pytest.mark.parametrize("created", [True, False], ids=["created so", "paused later"])
+async def test_our_own_pause_under_a_charters_note_is_ended_where_the_server_names_us(
+    dev_server: devserver.DevServer, namespace: str, created: bool
+) -> None:
+    """V2 does not tell who paused: in doubt it is a person's, and stays."""
+    ours = dataclasses.replace(remote.settings_for(dev_server.address, namespace), identity=None)
+    server = await connect.connect(ours)
+    if not created:
+        await _apply(server, NOTED)
+    await _apply(server, PAUSED)
+    plan = await _planned(server, NOTED)
+    named = servers.backend() == "v1"
+    expected = model.Reason.UNDECLARED_PAUSED if named else model.Reason.MANUAL_PAUSE
+    assert {each.reason for each in plan.changes} == {expected}
+    assert len(plan.steps) == (2 if named else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 
 from reconciler import errors, model
-from reconciler.store import audit
+from reconciler.store import audit, database
 from tests.support import postgres
 
 TARGET = model.Target(address="temporal:7233", namespace="default", owner="cogni/app")
@@ -35,7 +36,7 @@ DONE = model.Step(id="governance:alpha", verb="create", status="done", detail=""
 FAILED = model.Step(id="governance:beta", verb="pause", status="failed", detail="the server said “no”")
 KILLED = """
 import asyncio, sys
-from reconciler.store import audit
+from reconciler.store import audit, database
 from tests.integration import test_store_audit as here
 
 async def main() -> None:
@@ -58,17 +59,21 @@ async def kept(database_url: str) -> AsyncIterator[audit.Audit]:
         yield opened
 
 
-async def ended(kept: audit.Audit, *, managed: int = 1, **changes: Any) -> int:
-    """Record an attempt from begin to end."""
+def left(count: int) -> model.Left:
+    return model.Left(managed=count, present=count)
+
+
+async def ended(kept: audit.Audit, *, present: int = 1, **changes: Any) -> int:
+    """Record an attempt from begin to end, that left nothing managed and so many of other owners."""
     number = await kept.begin(dataclasses.replace(ATTEMPT, target=dataclasses.replace(TARGET, **changes)))
-    await kept.end(number, [], managed=managed)
+    await kept.end(number, [], left=model.Left(managed=0, present=present))
     return number
 
 
 async def test_what_is_recorded_reads_back_as_it_was(kept: audit.Audit) -> None:
     number = await kept.begin(ATTEMPT)
     before = datetime.datetime.now(datetime.UTC)
-    await kept.end(number, [FAILED, DONE], managed=7, error="1 of 2 failed")
+    await kept.end(number, [FAILED, DONE], left=left(7), error="1 of 2 failed")
     (found,) = await kept.latest(10)
     assert found.ended_at is not None
     assert before <= found.ended_at <= datetime.datetime.now(datetime.UTC)
@@ -86,7 +91,7 @@ async def test_an_attempt_is_recorded_before_it_ends(kept: audit.Audit, database
     number = await kept.begin(ATTEMPT)
     async with audit.opened(database_url) as another:
         assert await another.latest(1) == (
-            model.Record(number=number, attempt=ATTEMPT, ended_at=None, steps=(), managed=0, error=""),
+            model.Record(number=number, attempt=ATTEMPT, ended_at=None, steps=(), managed=None, error=""),
         )
 
 
@@ -109,22 +114,34 @@ async def test_the_latest_come_newest_first_and_no_more_than_asked_for(kept: aud
     assert await kept.latest(0) == ()
 
 
-async def test_as_many_are_managed_as_the_last_attempt_that_ended_left(kept: audit.Audit) -> None:
-    assert await kept.managed(TARGET) == 0
-    await ended(kept, managed=4)
-    await ended(kept, managed=3, address="the same server, by another name:7233")
+async def test_as_many_are_present_as_the_last_that_was_not_refused_left_whoever_it_was(kept: audit.Audit) -> None:
+    assert await kept.present(TARGET) == 0
+    await ended(kept, present=4)
+    await ended(kept, present=3, address="the same server, by another name:7233", owner="cogni/other")
     await kept.begin(ATTEMPT)
-    await ended(kept, managed=9, namespace="other")
-    await ended(kept, managed=9, prefix="other:")
-    await ended(kept, managed=9, owner="cogni/other")
-    assert await kept.managed(TARGET) == 3
+    await kept.end(await kept.begin(ATTEMPT), [], left=None, error="the namespace is empty")
+    await ended(kept, present=9, namespace="other")
+    await ended(kept, present=9, prefix="other:")
+    assert await kept.present(TARGET) == 3
 
 
-async def test_of_two_at_once_the_one_that_ended_last_counts(kept: audit.Audit) -> None:
+async def test_of_two_at_once_the_one_that_began_last_counts_whatever_the_clocks_say(
+    kept: audit.Audit, database_url: str
+) -> None:
     first, second = await kept.begin(ATTEMPT), await kept.begin(ATTEMPT)
-    await kept.end(second, [], managed=2)
-    await kept.end(first, [], managed=1)
-    assert await kept.managed(TARGET) == 1
+    await kept.end(second, [], left=left(2))
+    await kept.end(first, [], left=left(1))
+    postgres.execute(database_url, "UPDATE applies SET ended_at = now() + interval '1 day' WHERE number = 1")
+    assert await kept.present(TARGET) == 2
+
+
+async def test_one_that_is_refused_is_kept_with_its_reason_and_counts_nothing(kept: audit.Audit) -> None:
+    number = await kept.begin(ATTEMPT)
+    with pytest.raises(errors.StoreError, match="violates check constraint"):
+        await kept.end(number, [], left=None)
+    await kept.end(number, [], left=None, error="declined")
+    (found,) = await kept.latest(1)
+    assert (found.managed, found.error, found.ended_at is None) == (None, "declined", False)
 
 
 async def test_every_verb_and_every_status_can_be_kept(kept: audit.Audit) -> None:
@@ -132,32 +149,32 @@ async def test_every_verb_and_every_status_can_be_kept(kept: audit.Audit) -> Non
         model.Step(id=f"governance:{verb.word}-{status.value}", verb=verb.word, status=status.value, detail="why")
         for verb, status in itertools.product(model.Verb, model.Status)
     ]
-    await kept.end(await kept.begin(ATTEMPT), steps, managed=0)
+    await kept.end(await kept.begin(ATTEMPT), steps, left=left(0))
     assert (await kept.latest(1))[0].steps == tuple(steps)
 
 
 async def test_texts_that_postgres_cannot_hold_lose_only_what_it_cannot(kept: audit.Audit) -> None:
     number = await kept.begin(dataclasses.replace(ATTEMPT, spec_path="sp\udcffec.yaml", environment=None))
-    await kept.end(number, [dataclasses.replace(FAILED, detail="a\0b")], managed=0)
+    await kept.end(number, [dataclasses.replace(FAILED, detail="a\0b")], left=left(0))
     (found,) = await kept.latest(1)
     assert (found.attempt.spec_path, found.attempt.environment) == ("sp?ec.yaml", None)
     assert found.steps[0].detail == "a\N{REPLACEMENT CHARACTER}b"
 
 
 async def test_an_attempt_ends_once(kept: audit.Audit) -> None:
-    number = await ended(kept, managed=5)
+    number = await ended(kept)
     for wrong in (number, number + 1):
         with pytest.raises(errors.StoreError, match=f"has no apply {wrong} that goes on"):
-            await kept.end(wrong, [DONE], managed=1)
-    assert [(each.steps, each.managed) for each in await kept.latest(5)] == [((), 5)]
+            await kept.end(wrong, [DONE], left=left(1))
+    assert [(each.steps, each.managed) for each in await kept.latest(5)] == [((), 0)]
 
 
 async def test_an_end_that_fails_leaves_nothing_half_done(kept: audit.Audit) -> None:
     number = await kept.begin(ATTEMPT)
     with pytest.raises(errors.StoreError, match="duplicate key"):
-        await kept.end(number, [DONE, DONE], managed=1)
+        await kept.end(number, [DONE, DONE], left=left(1))
     assert [(each.steps, each.ended_at) for each in await kept.latest(5)] == [((), None)]
-    await kept.end(number, [DONE], managed=1)
+    await kept.end(number, [DONE], left=left(1))
 
 
 @pytest.mark.parametrize("table", ["applies", "apply_steps"])
@@ -169,7 +186,7 @@ async def test_a_database_that_goes_away_in_the_middle_is_an_error_and_nothing_i
     with pytest.raises(
         errors.StoreError, match=r"database test_.* failed: (the connection was lost|terminating)"
     ) as caught:
-        await (kept.begin(ATTEMPT) if table == "applies" else kept.end(number, [DONE], managed=1))
+        await (kept.begin(ATTEMPT) if table == "applies" else kept.end(number, [DONE], left=left(1)))
     assert caught.value.hint == "see that PostgreSQL runs there, and try again"
     assert [(each.number, each.steps, each.ended_at) for each in await kept.latest(5)] == [(number, (), None)]
 
@@ -183,7 +200,7 @@ async def test_a_session_that_is_lost_between_begin_and_end_does_not_lose_the_en
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
-    await kept.end(number, [DONE], managed=1)
+    await kept.end(number, [DONE], left=left(1))
     assert (await kept.latest(1))[0].steps == (DONE,)
 
 
@@ -208,9 +225,60 @@ async def test_the_database_itself_refuses_steps_of_no_apply_and_unknown_words(
     number = await kept.begin(ATTEMPT)
     for wrong in (dataclasses.replace(DONE, verb="+"), dataclasses.replace(DONE, status="DONE")):
         with pytest.raises(errors.StoreError, match="violates check constraint"):
-            await kept.end(number, [wrong], managed=1)
+            await kept.end(number, [wrong], left=left(1))
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         postgres.execute(database_url, "INSERT INTO apply_steps VALUES (99, 1, 'a', 'create', 'done', '')")
     for half in ("ended_at = now()", "managed = 1", "error = 'why'"):
         with pytest.raises(psycopg.errors.CheckViolation):
             postgres.execute(database_url, psycopg.sql.SQL("UPDATE applies SET {}").format(psycopg.sql.SQL(half)))
+
+
+async def test_an_end_whose_session_is_lost_is_recorded_on_the_next(
+    kept: audit.Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = await kept.begin(ATTEMPT)
+    once = iter([errors.StoreError("the connection was lost")])
+    opened = database.opened
+
+    def losing(url: str) -> contextlib.AbstractAsyncContextManager[database.Connection]:
+        for error in once:
+            raise error
+        return opened(url)
+
+    monkeypatch.setattr(database, "opened", losing)
+    await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+    (found,) = await kept.latest(1)
+    assert (found.ended_at is not None, found.steps) == (True, (DONE,))
+
+
+async def test_an_end_that_was_recorded_although_its_answer_was_lost_is_no_error(
+    kept: audit.Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = await kept.begin(ATTEMPT)
+    opened = database.opened
+    times = itertools.count()
+
+    @contextlib.asynccontextmanager
+    async def losing(url: str) -> AsyncIterator[database.Connection]:
+        async with opened(url) as connection:
+            yield connection
+        if next(times) == 0:
+            raise errors.StoreError("the connection was lost")
+
+    monkeypatch.setattr(database, "opened", losing)
+    await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+    (found,) = await kept.latest(1)
+    assert found.steps == (DONE,)
+
+
+async def test_a_database_that_stops_answering_is_waited_for_a_while_only(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.5)
+    async with audit.opened(database_url) as kept:
+        number = await kept.begin(ATTEMPT)
+        with psycopg.connect(database_url) as other:
+            other.execute("LOCK TABLE applies IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(errors.StoreError, match=r"gave no answer within 0\.5 s"):
+                await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+        await kept.end(number, [DONE], left=model.Left(managed=1, present=1))

@@ -96,12 +96,21 @@ async def test_a_missing_database_is_named(database_server: str) -> None:
         "postgresql://me:1234/hunter2@localhost/app",
         "postgresql://me:hunter2@localhost/app?nonsense=hunter2",
         "postgresql://me:hunter2@localhost:hunter2/app",
+        "postgresql:///me:hunter2",
+        "postgresql:///me:hunter2/localhost",
+        "postgresql:///me/hunter2",
     ],
 )
 async def test_a_url_that_cannot_be_read_is_an_error_that_repeats_nothing_of_it(url: str) -> None:
     error = await refused(url)
     assert error.message == "the database URL cannot be read"
     assert error.hint.startswith("write postgresql://user:password@host:5432/database")
+
+
+@pytest.mark.parametrize("url", ["postgresql://hunter2.invalid", "postgresql://hunter2.invalid:1/app"])
+async def test_a_host_that_may_be_a_password_is_not_repeated(url: str) -> None:
+    error = await refused(url)
+    assert "at the host of the database URL (no such host)" in error.message
 
 
 async def test_a_setting_that_libpq_refuses_is_not_repeated() -> None:
@@ -125,7 +134,8 @@ async def test_a_role_that_may_only_write_the_audit_can_keep_it_once_the_tables_
             postgres.execute(database_url, sql.SQL("GRANT {} TO {}").format(sql.SQL(grant), sql.Identifier(role)))
         async with audit.opened(postgres.altered(database_url, user=role, password=SECRET)) as kept:
             number = await kept.begin(ATTEMPT)
-            await kept.end(number, [model.Step(id="governance:a", verb="create", status="done", detail="")], managed=1)
+            step = model.Step(id="governance:a", verb="create", status="done", detail="")
+            await kept.end(number, [step], left=model.Left(managed=1, present=1))
             assert [each.number for each in await kept.latest(1)] == [number]
 
 

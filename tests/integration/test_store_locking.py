@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from reconciler import errors, model
+from reconciler import locking as core_locking
 from reconciler.store import locking
 from tests.support import postgres, relay, remote
 
@@ -133,8 +134,8 @@ async def test_the_same_lock_of_another_database_is_another_lock(database_url: s
 
 
 async def test_a_holder_whose_session_is_ended_knows(database_url: str) -> None:
-    held = await locking.PostgresLock(database_url, look_every=0.05).acquire(ALICE)
-    assert held.lost() == ""
+    held = await locking.PostgresLock(database_url).acquire(ALICE)
+    assert await held.lost() == ""
     postgres.execute(
         database_url,
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'reconciler:%:42:%'"
@@ -142,7 +143,7 @@ async def test_a_holder_whose_session_is_ended_knows(database_url: str) -> None:
     )
 
     async def is_lost() -> bool:
-        return held.lost() == locking.TAKEN
+        return await held.lost() == locking.TAKEN
 
     await remote.until(is_lost)
     again = await locking.PostgresLock(database_url).acquire(BOB)
@@ -157,34 +158,40 @@ async def test_a_holder_whose_database_is_silent_cannot_say_that_it_holds_it_and
     database_url: str,
 ) -> None:
     async with relay.running(database_url) as wire:
-        held = await locking.PostgresLock(wire.url, look_every=0.05, silence=0.2).acquire(ALICE)
-        assert held.lost() == ""
+        held = await locking.PostgresLock(wire.url, fresh=1, patience=0.2).acquire(ALICE)
+        assert await held.lost() == ""
         wire.hold()
 
         async def is_lost() -> bool:
-            return held.lost() == "the lock's database does not answer"
+            return await held.lost() == core_locking.UNSURE
 
         await remote.until(is_lost, seconds=5)
         async with asyncio.timeout(10):
             await held.release()
 
 
-async def test_a_holder_whose_wire_is_slow_holds_it_again_once_it_is_answered(database_url: str) -> None:
+async def test_a_write_waits_while_nobody_can_tell_whether_the_lock_is_held_and_goes_on_once_it_is(
+    database_url: str,
+) -> None:
     async with relay.running(database_url) as wire:
-        held = await locking.PostgresLock(wire.url, look_every=0.05, silence=0.2).acquire(ALICE)
+        held = await locking.PostgresLock(wire.url, fresh=1, patience=30).acquire(ALICE)
         wire.hold()
-
-        async def is_silent() -> bool:
-            return held.lost() != ""
-
-        async def is_held() -> bool:
-            return held.lost() == ""
-
-        await remote.until(is_silent, seconds=5)
+        await remote.until(lambda: _waits(held))
+        asking = asyncio.ensure_future(held.lost())
         wire.flow()
-        await remote.until(is_held, seconds=5)
+        assert await asking == ""
         await held.release()
         assert await locking.PostgresLock(database_url).holder() is None
+
+
+async def _waits(held: locking.PostgresLease) -> bool:
+    """Tell whether the question is not answered at once."""
+    try:
+        async with asyncio.timeout(0.05):
+            await held.lost()
+    except TimeoutError:
+        return True
+    return False
 
 
 async def test_another_program_can_be_freed_too_and_returns_who_it_was(database_url: str) -> None:
@@ -210,7 +217,7 @@ async def test_who_may_not_end_the_holders_session_is_told_what_to_do(database_u
         with pytest.raises(errors.StoreError, match="does not let this role end the session of alice@laptop") as caught:
             await lock.free()
         assert "or grant this role pg_signal_backend" in caught.value.hint
-        assert held.lost() == ""
+        assert await held.lost() == ""
         await held.release()
 
 

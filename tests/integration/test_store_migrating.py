@@ -29,9 +29,12 @@ def tables(url: str) -> list[str]:
 
 async def test_a_fresh_database_gets_every_migration_once(database_url: str) -> None:
     waiting = await migrating.status(database_url)
-    assert [(each.number, each.name, each.applied_at) for each in waiting] == [(1, "0001_audit", None)]
+    assert [(each.number, each.name, each.applied_at) for each in waiting] == [
+        (1, "0001_audit", None),
+        (2, "0002_refusals", None),
+    ]
     assert tables(database_url) == []  # to look changes nothing
-    assert await migrating.migrate(database_url) == ("0001_audit",)
+    assert await migrating.migrate(database_url) == ("0001_audit", "0002_refusals")
     assert tables(database_url) == ["applies", "apply_steps", "reconciler_migrations"]
     first = await migrating.status(database_url)
     assert first[0].applied_at is not None

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import hypothesis
 from hypothesis import strategies as st
 
 from reconciler import model, planning
-from reconciler.spec import importing, loading
+from reconciler.spec import importing, loading, nodes, writing
 from tests.property import strategies
 
 
@@ -28,8 +29,11 @@ def sayable(draw: st.DrawFn) -> model.Schedule:
     if timing.start_at and timing.end_at and timing.start_at > timing.end_at:
         timing = dataclasses.replace(timing, start_at=timing.end_at, end_at=timing.start_at)
     memo = {key: value for key, value in found.action.memo.items() if not key.startswith(model.MEMO_PREFIX)}
-    action = dataclasses.replace(found.action, arguments=(argument,), memo=memo)
-    return dataclasses.replace(found, timing=timing, action=action, remaining_actions=found.remaining_actions or None)
+    retries = found.action.retry_policy
+    if retries and retries.maximum_interval < retries.initial_interval:
+        retries = dataclasses.replace(retries, maximum_interval=retries.initial_interval)
+    action = dataclasses.replace(found.action, arguments=(argument,), memo=memo, retry_policy=retries)
+    return dataclasses.replace(found, timing=timing, action=action)
 
 
 @hypothesis.settings(max_examples=30)  # a round trip through a file is slow
@@ -55,3 +59,35 @@ def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> N
         change for change in plan.steps if not any(each.startswith(f"{change.id}: ") for each in imported.left_out)
     ]
     assert silent == []
+
+
+def defaults_of(schedule: model.Schedule) -> dict[str, Any]:
+    """Return what a file could have as defaults: all that a charter of this schedule says and can be inherited."""
+    document = loading.section(nodes.compose(importing.add(None, "spec.yaml", [schedule]).text, "s"), "s")
+    said: Any = document.value if document else {}
+    own = {"charter", "cron", "intervals", "entrypoint", "paused"}
+    return {key: value for entry in said["governance"]["schedules"] for key, value in entry.items() if key not in own}
+
+
+LAYOUTS = (
+    "# ours\r\na: {b: 1}   # kept\r\ngovernance:\r\n  defaults: %s # for all\r\n  schedules: []  # none\r\nz: 1\r\n",
+    "governance:\n    # first\n    defaults: %s\n\n# end",
+    '{"governance": {"defaults": %s}, "z": 1}',
+)
+
+
+@hypothesis.settings(max_examples=40)
+@hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id), sayable(), st.sampled_from(LAYOUTS))
+def test_after_an_import_beside_defaults_a_plan_is_empty_and_the_rest_of_the_file_is_the_same(
+    schedules: list[model.Schedule], inherited: model.Schedule, layout: str
+) -> None:
+    text = layout % writing.flow(defaults_of(inherited))
+    imported = importing.add(text, "spec.yaml", schedules)
+    hypothesis.assume(not any("no charter can say" in each for each in imported.left_out))
+    assert imported.left_out == ()
+    declaration = loading.parse(imported.text, "spec.yaml")
+    plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
+    assert [(change.id, change.fields) for change in plan.steps if change.verb is not model.Verb.RESUME] == []
+    kept = iter(imported.text)
+    assert all(character in kept for character in text.replace(" []  # none", "  # none"))
+    assert imported.text.count("\r\n") == (imported.text.count("\n") if "\r\n" in text else 0)

@@ -64,6 +64,7 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         self.after: dict[str, list[Fault]] = collections.defaultdict(list)
         self._refuses_stale_tokens = refuses_stale_tokens
         self._lock = threading.Lock()
+        self._runs_changed = threading.Condition(self._lock)
         self._created = 0
         self._stopping = threading.Event()
         self.address = ""
@@ -81,6 +82,8 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
     def stop_waiting(self) -> None:
         """Let every call that hangs end."""
         self._stopping.set()
+        with self._runs_changed:
+            self._runs_changed.notify_all()
 
     def patch(self, schedule_id: str, change: Callable[[schedule_pb2.Schedule], None]) -> None:
         """Change a schedule as somebody else would."""
@@ -114,6 +117,22 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
     def DescribeWorkflowExecution(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         return self._answered("DescribeWorkflowExecution", context, lambda: self._run(request), request)
 
+    def GetWorkflowExecutionHistory(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Answer when the run has ended, or a second before the caller gives up, as the real one does."""
+        key, run_id = request.execution.workflow_id, request.execution.run_id
+        left = min(max((context.time_remaining() or 20) - 1, 0), 20)
+
+        def has_ended() -> bool:
+            held = self.runs.get(key)
+            return held is None or held.request_id != run_id or self._stopping.is_set()
+
+        with self._runs_changed:
+            ended = self._runs_changed.wait_for(has_ended, left)
+        answer = rpc_pb2.GetWorkflowExecutionHistoryResponse()
+        if ended:
+            answer.history.events.add()
+        return self._answered("GetWorkflowExecutionHistory", context, lambda: answer, request)
+
     def GetWorkflowExecutionHistoryReverse(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         empty = rpc_pb2.GetWorkflowExecutionHistoryReverseResponse
         return self._answered("GetWorkflowExecutionHistoryReverse", context, empty, request)
@@ -146,6 +165,7 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         if held is None or held.request_id != request.workflow_execution.run_id:
             raise Refusal(grpc.StatusCode.NOT_FOUND, "workflow execution already completed")
         del self.runs[request.workflow_execution.workflow_id]
+        self._runs_changed.notify_all()
         return rpc_pb2.TerminateWorkflowExecutionResponse()
 
     def _answered(self, name: str, context: grpc.ServicerContext, work: Callable[[], Any], request: Any = None) -> Any:

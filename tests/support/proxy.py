@@ -16,6 +16,7 @@ _WRITES: dict[str, Any] = {
     "CreateSchedule": rpc_pb2.CreateScheduleRequest,
     "UpdateSchedule": rpc_pb2.UpdateScheduleRequest,
 }
+_WAITS = {"GetWorkflowExecutionHistory"}  # no boundary of an apply: it looks after its lock beside it
 
 Boundary = Callable[[int, str], None]
 """Called before a call is passed on and again when its answer is there, with a count from 0 and the call's name."""
@@ -32,6 +33,8 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         self.count = 0
         self.boundary: Boundary = lambda _, __: None
         self.written: collections.Counter[str] = collections.Counter()
+        self.begun: collections.Counter[str] = collections.Counter()  # calls that came, by name
+        self.ended: collections.Counter[str] = collections.Counter()  # calls that the server has answered
         self.address = ""
 
     def service(self, details: Any) -> Any:
@@ -51,8 +54,11 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
 
     def _pass(self, details: Any, request: bytes, context: grpc.ServicerContext) -> bytes:
         name = details.method.rpartition("/")[2]
+        if name in _WAITS:
+            return self._wait(details, request, context)
         with self._lock:
             self._under_way += 1
+            self.begun[name] += 1
         try:
             self._reached(name)
             metadata = [(key, value) for key, value in details.invocation_metadata if not _is_of_the_wire(key)]
@@ -70,7 +76,21 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         finally:
             with self._idle:
                 self._under_way -= 1
+                self.ended[name] += 1
                 self._idle.notify_all()
+
+    def _wait(self, details: Any, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """Pass on a call that the server answers when something happens, for as long as its caller waits."""
+        metadata = [(key, value) for key, value in details.invocation_metadata if not _is_of_the_wire(key)]
+        left = context.time_remaining() or 30
+        call = self._channel.unary_unary(details.method).future(request, metadata=metadata, timeout=left)
+        context.add_callback(call.cancel)
+        try:
+            answer: bytes = call.result()
+        except (grpc.RpcError, grpc.FutureCancelledError):
+            context.abort(call.code() or grpc.StatusCode.CANCELLED, call.details() or "")
+            raise
+        return answer
 
     def _reached(self, name: str) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""A wire to a database that can be held: what is sent no longer arrives, and nobody is told."""
+"""A wire to a database or a server that can be held: what is sent no longer arrives, and nobody is told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg import conninfo
 
 
 class Relay:
-    """Passes bytes on until `held`; `url` is the database as seen through it."""
+    """Passes bytes on until `held`; `url` is the database as seen through it, `address` host and port."""
 
     def __init__(self, url: str) -> None:
         given = conninfo.conninfo_to_dict(url)
@@ -23,6 +23,7 @@ class Relay:
         self._original = url
         self._passing: set[asyncio.Task[None]] = set()
         self.url = ""
+        self.address = ""
 
     def hold(self) -> None:
         """Let nothing pass any more."""
@@ -37,6 +38,7 @@ class Relay:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         stack.callback(server.close)
         port = server.sockets[0].getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
         parts = urllib.parse.urlsplit(self._original)
         user = parts.netloc.rpartition("@")[0] or "postgres"
         query = "&".join(each for each in parts.query.split("&") if each and not each.startswith("host="))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -95,8 +96,12 @@ def test_a_symbol_that_the_locale_lacks_is_escaped() -> None:
 
 def test_a_question_is_asked_on_standard_error_and_answered_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     out, err = io.StringIO(), io.StringIO()
-    monkeypatch.setattr(sys, "stdin", io.StringIO(" yes \nmore\n"))
-    assert console.Console(out, err).ask("Apply? ") == "yes"
+    read, write = os.pipe()
+    os.write(write, b" yes \nmore\n")
+    os.close(write)
+    with os.fdopen(read) as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert console.Console(out, err).ask("Apply? ") == "yes"
     assert (out.getvalue(), err.getvalue()) == ("", "Apply? ")
 
 
@@ -104,3 +109,27 @@ def test_a_question_that_nobody_can_read_is_not_answered(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
     with broken_pipe() as err:
         assert console.Console(io.StringIO(), err).ask("Apply? ") == ""
+
+
+def test_what_a_terminal_would_obey_is_shown_on_standard_error_and_lines_stay_lines() -> None:
+    err = io.StringIO()
+    shown = console.Console(io.StringIO(), err)
+    shown.warn("spec.yaml:1:1: \x1b[31mred\nspec.yaml:2:1: \u202e")
+    assert err.getvalue() == "spec.yaml:1:1: \\x1b[31mred\nspec.yaml:2:1: \\u202e\n"
+
+
+def test_a_line_of_json_holds_nothing_raw_either() -> None:
+    err = io.StringIO()
+    shown = console.Console(io.StringIO(), err)
+    shown.structured = True
+    shown.warn("\x9bred ü \U000e0041", detail="\u202e")
+    assert all(each.isprintable() for each in err.getvalue().splitlines())
+    entry = json.loads(err.getvalue())
+    assert (entry["message"], entry["detail"]) == ("\x9bred ü \U000e0041", "\u202e")
+
+
+def test_an_endless_line_is_cut_in_its_middle() -> None:
+    err = io.StringIO()
+    console.Console(io.StringIO(), err).warn("a" * 5_000 + "\nb")
+    first, second = err.getvalue().splitlines()
+    assert (first, second) == (f"{'a' * 1000}… (5000 characters) …{'a' * 1000}", "b")

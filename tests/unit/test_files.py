@@ -79,3 +79,58 @@ def test_a_link_stays_and_its_target_is_written(tmp_path: pathlib.Path) -> None:
     files.save(link, "new")
     assert link.is_symlink()
     assert target.read_text(encoding="utf-8") == "new"
+
+
+def test_a_file_that_stood_there_keeps_its_mode(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(0o600)
+    files.save(path, "new")
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("new", 0o600)
+
+
+def test_the_longest_name_that_a_file_may_have_can_be_saved(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / ("p" * 255)
+    files.save(path, "text")
+    assert files.read(path) == "text"
+
+
+def test_a_file_without_end_is_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LIMIT", 1024**2)
+    path = tmp_path / "large.json"
+    path.write_bytes(b" " * 1024**2)
+    assert len(files.read(path)) == 1024**2
+    path.write_bytes(b" " * (1024**2 + 1))
+    for each in (path, pathlib.Path("/dev/zero")):
+        for way in (files.read, files.sha256):
+            with pytest.raises(errors.DocumentError) as caught:
+                way(each)
+            assert (caught.value.message, caught.value.exit_code) == (f"{each}: is over 1 MiB", errors.ExitCode.STALE)
+
+
+def test_what_to_do_is_what_the_caller_knows(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.OutputError) as caught:
+        files.save(tmp_path / "absent" / "plan.json", "text", hint="make it writable")
+    assert caught.value.hint == "make it writable"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o755])
+def test_a_file_that_is_there_keeps_its_mode(tmp_path: pathlib.Path, mode: int) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(mode)
+    files.save(path, "new")
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("new", mode)
+
+
+def test_a_read_only_file_is_left_as_it_is(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(0o444)
+    assert refusal(path) == f"{path}: cannot be written: it is read-only"
+    assert (path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777) == ("old", 0o444)
+
+
+def test_line_endings_are_written_as_they_are(tmp_path: pathlib.Path) -> None:
+    files.save(tmp_path / "spec.yaml", "\ufeffa: 1\r\nb: 2\n")
+    assert (tmp_path / "spec.yaml").read_bytes() == b"\xef\xbb\xbfa: 1\r\nb: 2\n"

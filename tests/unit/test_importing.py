@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+from typing import Any
 
-from reconciler import model
-from reconciler.spec import importing
+import pytest
+
+from reconciler import errors, model, planning
+from reconciler.spec import importing, loading
 from tests.unit import builders
 
 SPEC = """\
@@ -38,7 +42,8 @@ def test_a_spec_that_is_not_there_yet_is_begun() -> None:
 
 def test_what_a_charter_cannot_say_is_told_and_not_dropped_in_silence() -> None:
     imported = importing.add(None, "spec.yaml", [builders.schedule("a", arguments=(1, 2))])
-    assert "governance:a: arguments cannot be said and would change" in imported.left_out
+    said = "arguments cannot be said and would change: a charter's workflow is given one object with its names"
+    assert imported.left_out == (f"governance:a: {said}",)
 
 
 def test_a_payload_that_nobody_can_read_is_told_and_never_written_as_text() -> None:
@@ -47,6 +52,7 @@ def test_a_payload_that_nobody_can_read_is_told_and_never_written_as_text() -> N
     imported = importing.add(None, "spec.yaml", [live])
     assert "payload" not in imported.text
     assert "team: platform" in imported.text
+    assert imported.warnings == ("there are encrypted payloads, which only a codec can read: pass --codec-endpoint",)
     assert set(imported.left_out) >= {
         "governance:a: memo.m cannot be said and would change",
         "governance:a: static_summary cannot be said and would change",
@@ -67,3 +73,174 @@ def test_it_is_said_what_becomes_of_a_schedule_that_no_charter_declares() -> Non
     paused = "governance:Foo: a charter's id is governance:foo: the next apply pauses this one, unless it is another"
     assert [each for each in left_out if each.startswith(paused)]
     assert "other: a charter's id is governance:other: this one stays as it is" in left_out
+
+
+DEFAULTS = """\
+governance:
+  defaults:
+    exclude: [{month: 12}]
+    timezone: Europe/Berlin
+    start_at: 2027-01-01T00:00:00Z
+    end_at: 2028-01-01T00:00:00Z
+    jitter: 1m
+    overlap: AllowAll
+    catchup_window: 1h
+    pause_on_failure: true
+    keep_original_workflow_id: true
+    paused: true
+    remaining_actions: 3
+    note: ours
+    input: {a: 1}
+    workflow: Other
+    workflow_id: other
+    task_queue: other
+    execution_timeout: 1h
+    run_timeout: 1h
+    task_timeout: 10s
+    retry_policy: {maximum_attempts: 3}
+    memo: {a: 1}
+    search_attributes: {A: x}
+    priority: {key: 1}
+    static_summary: words
+    static_details: words
+"""
+
+
+def steps(text: str, *live: model.Schedule, choice: model.Choice | None = None) -> list[tuple[str, list[str]]]:
+    """Return what a plan would change."""
+    plan = planning.plan(loading.parse(text, "spec.yaml", choice), builders.live(*live), builders.TARGET)
+    return [(change.id, [each.path for each in change.fields]) for change in plan.steps]
+
+
+def named(name: str, **changes: Any) -> model.Schedule:
+    """Return a schedule whose workflow is told its own name."""
+    found = builders.schedule(name, **changes)
+    (argument,) = builders.arguments(found.id)
+    assert isinstance(argument, dict)
+    action = dataclasses.replace(found.action, arguments=({**argument, "charter": name.upper()},))
+    return dataclasses.replace(found, action=action)
+
+
+def test_a_charter_takes_back_each_default_that_the_schedule_does_not_have() -> None:
+    imported = importing.add(DEFAULTS, "spec.yaml", [named("a")])
+    assert imported.left_out == ()
+    assert steps(imported.text, named("a")) == []
+    for said in ("exclude: []", "start_at: null", "jitter: 0s", "pause_on_failure: false", "memo: {}", "input: {}"):
+        assert f"\n      {said}\n" in imported.text.replace(": \n", ": null\n").replace(":\n", ": null\n")
+
+
+def test_what_a_default_says_already_is_not_said_again() -> None:
+    text = "governance:\n  defaults: {jitter: 60s, catchup_window: 5s, timezone: Asia/Tokyo}\n"
+    live = named("a", jitter=datetime.timedelta(minutes=1), timezone="Asia/Tokyo")
+    assert importing.add(text, "spec.yaml", [live]).text == text + (
+        '  schedules:\n    - charter: A\n      cron: "0 * * * *"\n      entrypoint: COMMUNITY\n'
+    )
+
+
+def test_for_an_environment_a_charter_says_what_is_live_there() -> None:
+    text = "governance:\n  environments:\n    staging: {defaults: {task_queue: staging, jitter: 1m}, charters: {}}\n"
+    choice = model.Choice(environment="staging")
+    imported = importing.add(text, "spec.yaml", [named("a", task_queue="staging")], choice)
+    assert imported.text.endswith('      cron: "0 * * * *"\n      jitter: 0s\n      entrypoint: COMMUNITY\n')
+    assert steps(imported.text, named("a", task_queue="staging"), choice=choice) == []
+    with pytest.raises(errors.UsageError, match="no environment 'staging'"):
+        importing.add(None, "spec.yaml", [named("a")], choice)
+
+
+def test_a_charter_is_written_without_what_no_spec_can_say_and_the_plan_shows_just_that() -> None:
+    nothing = model.Attribute(type=model.AttributeType.KEYWORD, value=None)
+    team = model.Attribute(type=model.AttributeType.KEYWORD, value="platform")
+    live = named("a", workflow_id="", search_attributes={"Empty": nothing, "Team": team}, task_queue="heavy")
+    imported = importing.add(None, "spec.yaml", [live])
+    assert imported.added == ("A",)
+    assert "Team: platform" in imported.text
+    assert "task_queue: heavy" in imported.text
+    assert imported.left_out == (
+        "governance:a: workflow_id cannot be said and would change",
+        "governance:a: search_attributes.Empty cannot be said and would change",
+    )
+    assert steps(imported.text, live) == [("governance:a", ["workflow_id", "search_attributes.Empty"])]
+
+
+def test_odd_values_that_the_server_takes_are_said() -> None:
+    live = named("a", remaining_actions=0, retry_policy=model.RetryPolicy(), summary="s" * 300)
+    imported = importing.add(None, "spec.yaml", [live])
+    assert imported.left_out == ()
+    assert "remaining_actions: 0\n" in imported.text
+    assert steps(imported.text, live) == []
+
+
+def test_a_schedule_without_times_has_no_charter_and_that_is_said() -> None:
+    imported = importing.add(None, "spec.yaml", [named("a", calendars=())])
+    assert imported.added == ()
+    assert imported.left_out == (
+        "governance:a: no charter can say this schedule: it has no times;"
+        " the next apply pauses this one, unless it is another owner's",
+    )
+
+
+def test_two_schedules_that_would_be_one_charter_never_make_an_invalid_spec() -> None:
+    imported = importing.add(None, "spec.yaml", [named("Foo"), named("foo"), named("FOO")])
+    assert imported.added == ("FOO",)
+    assert [each.schedule.id for each in loading.parse(imported.text, "s").charters] == ["governance:foo"]
+    assert sum("a charter's id is governance:foo" in each for each in imported.left_out) == 2
+
+
+def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
+    theirs = named("a", owner="acme/other")
+    choice = model.Choice(owner="acme/app")
+    imported = importing.add(None, "spec.yaml", [theirs], choice)
+    assert imported.added == ()
+    assert imported.left_out == (
+        "governance:a: belongs to acme/other, and is left out: --owner acme/other if that is this repository,"
+        " --id governance:a to have a charter for it all the same",
+    )
+    taken = importing.add(None, "spec.yaml", [theirs], choice, named=["governance:a"])
+    assert taken.added == ("A",)
+    assert taken.warnings == (
+        "governance:a: belongs to acme/other: apply refuses this charter unless --adopt takes the schedule over",
+    )
+
+
+def test_a_schedule_without_a_mark_is_imported_and_that_it_gets_one_is_said() -> None:
+    imported = importing.add(None, "spec.yaml", [named("a"), named("b")], model.Choice(owner="acme/app"))
+    assert (imported.left_out, imported.warnings) == (
+        (),
+        ("2 without an owner's mark: the next apply marks them as acme/app's",),
+    )
+
+
+def test_what_the_model_cannot_hold_is_told() -> None:
+    standup = dataclasses.replace(builders.calendar(), comment="standup")
+    live = named("a", calendars=(standup,), exclude=(dataclasses.replace(builders.calendar("@daily"), comment="x"),))
+    imported = importing.add(None, "spec.yaml", [live], unsaid={"governance:a": ["header cannot be said"]})
+    assert imported.left_out == ()
+    assert imported.warnings == (
+        "governance:a: the comment 'standup' of a calendar cannot be said, and is lost when the times change",
+        "governance:a: the comment 'x' of a calendar cannot be said, and is lost when the times change",
+        "governance:a: header cannot be said",
+    )
+
+
+def test_a_secret_that_is_written_in_the_clear_is_told_by_its_name() -> None:
+    live = builders.schedule(
+        "a",
+        input={"model": "small", "auth": {"user": "x"}, "steps": [{"api_key": "hunter2"}]},
+        memo={"db_password": "hunter3", "env": {"name": "TOKEN", "value": "hunter4"}},
+    )
+    warnings = importing.add(None, "spec.yaml", [live]).warnings
+    assert [each.split()[1] for each in warnings if "in the clear" in each] == [
+        *("input.auth", "input.steps[0].api_key", "memo.db_password", "memo.env.value")
+    ]
+    assert "hunter" not in "".join(warnings)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["twice: 1\ntwice: 2\n", "date: 2026-02-31\n", "a: {<<: 1}\n", "a: !!int abc\n", "a: &x 1\nb: &x 2\n", "a: !b c\n"],
+)
+def test_whatever_stands_in_other_sections_stays(other: str) -> None:
+    text = f"{other}governance: {{defaults: {{task_queue: heavy}}}}\n"
+    imported = importing.add(text, "spec.yaml", [named("a")])
+    assert imported.text.startswith(other)
+    assert imported.added == ("A",)

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from reconciler import errors, model
+from reconciler import errors, model, published
 from reconciler.spec import loading
 from reconciler.timing import canonical
 from tests.unit import builders
@@ -235,7 +235,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
     [
         ("colour: red", "6:7: unknown key 'colour' in charter 1; known here: charter, cron, calendars, intervals"),
         ("input: [1]", "6:14: 'input' must be an object, not a list; for example"),
-        ("input:", "6:13: 'input' must be an object, not nothing"),
+        ("calendars:", "6:17: 'calendars' must be a list, not nothing"),
         ("task_queue: 7", "6:19: 'task_queue' must be text, not the number 7; quote it"),
         ("task_queue: ''", "6:19: 'task_queue' is empty; for example"),
         (f"workflow: {'w' * 1001}", "6:17: 'workflow' is longer than 1000 characters; shorten it"),
@@ -271,7 +271,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("retry_policy: {initial_interval: -1s}", "6:40: 'initial_interval': '-1s' is negative"),
         ("retry_policy: {backoff_coefficient: 0.5}", "6:43: 'backoff_coefficient' is 0.5, below 1; for example 2"),
         ("priority: {key: 9}", "6:23: 'key' is 9, above 5; for example 1"),
-        ("remaining_actions: 0", "6:26: 'remaining_actions' is 0, below 1; for example 10"),
+        ("remaining_actions: -1", "6:26: 'remaining_actions' is -1, below 0; for example 10"),
         ("memo: {reconciler.owner: me}", "6:13: 'memo' \"reconciler.owner\" has a name that begins with"),
         ("search_attributes: {A: {type: Int, value: x}}", "6:49: 'A': the value is no Int"),
         ("search_attributes: {A: {type: Int, value: true}}", "6:49: 'A': the value is no Int"),
@@ -441,7 +441,7 @@ def test_other_keys_beside_ours_within_governance_are_left_alone() -> None:
         ("- a\n- b\n", "1:1: the repo-spec is not an object; begin with 'governance:'"),
         ("just text", "1:1: the repo-spec is not an object; begin with 'governance:'"),
         ("Governence: {}\n", "1:1: unknown key 'Governence' in the repo-spec; did you mean 'governance'?"),
-        ("governance: []\n", "1:13: 'governance' must be an object or nothing, not a list"),
+        ("governance: []\n", "1:13: 'governance' must be an object, not a list"),
         ("governance: {schedules: {}}\n", "1:25: 'schedules' must be a list, not an object"),
         ("governance: {schedules: [5]}\n", "1:26: charter 1 must be an object, not the number 5"),
         ("governance: {}\ngovernance: {}\n", "2:1: key 'governance' stands twice, first in line 1"),
@@ -638,6 +638,88 @@ def test_an_environment_that_says_when_says_all_of_it() -> None:
     assert charter.schedule.timing.intervals == ()
     assert [each.comment for each in charter.schedule.timing.calendars] == ["0 * * * *"]
     assert set(charter.overrides) == {"cron"}
+
+
+def test_null_takes_back_whatever_a_charter_inherits() -> None:
+    """Every key of the defaults, said there and taken back: the charter is one of a file without defaults."""
+    found = declared(
+        """\
+        governance:
+          defaults:
+            exclude: [{month: 12}]
+            timezone: Europe/Berlin
+            start_at: 2027-01-01T00:00:00Z
+            end_at: 2028-01-01T00:00:00Z
+            jitter: 1m
+            overlap: AllowAll
+            catchup_window: 1h
+            pause_on_failure: true
+            keep_original_workflow_id: true
+            paused: true
+            remaining_actions: 3
+            note: ours
+            input: {a: 1}
+            workflow: Other
+            workflow_id: other
+            task_queue: other
+            execution_timeout: 1h
+            run_timeout: 1h
+            task_timeout: 10s
+            retry_policy: {maximum_attempts: 3}
+            memo: {a: 1}
+            search_attributes: {A: x}
+            priority: {key: 1}
+            static_summary: words
+            static_details: words
+          schedules:
+            - {charter: COMMUNITY, cron: "0 * * * *", entrypoint: COMMUNITY, NULLS}
+        """.replace(
+            "NULLS", ", ".join(f"{key}: null" for key in published.known_keys("repo-spec", "$defs", "defaults"))
+        )
+    )
+    assert [each.schedule for each in found.charters] == [builders.schedule("community")]
+
+
+def test_an_environment_takes_back_with_null_what_a_charter_says() -> None:
+    text = f"""{COMMUNITY}      jitter: 1m
+  environments:
+    staging:
+      charters:
+        community: {{jitter: null}}
+"""
+    assert declared(text).charters[0].schedule.timing.jitter == datetime.timedelta(minutes=1)
+    (charter,) = loading.parse(text, "spec.yaml", model.Choice(environment="staging")).charters
+    assert charter.schedule == builders.schedule("community")
+    assert str(charter.overrides["jitter"]) == "spec.yaml:10:29"
+
+
+def test_what_a_server_takes_and_seems_odd_can_be_said() -> None:
+    (charter,) = declared(with_line("remaining_actions: 0\n      retry_policy: {}\n      exclude: []")).charters
+    assert charter.schedule == builders.schedule(
+        "community", remaining_actions=0, counted_from=0, retry_policy=model.RetryPolicy()
+    )
+
+
+@pytest.mark.parametrize(("key", "limit"), [("workflow_id", 979), ("workflow", 1000), ("task_queue", 1000)])
+def test_a_name_is_as_long_as_the_server_takes_it_in_bytes(key: str, limit: int) -> None:
+    """Measured on the server: a run's id ends in its time, 21 bytes of the 1000 that any name may have."""
+    assert declared(with_line(f"{key}: {'é' * (limit // 2)}")).charters
+    (found,) = problems(with_line(f"{key}: {'é' * (limit // 2)}ab"))
+    assert found.endswith(f"bytes long, and the server takes {limit}; shorten it")
+
+
+def test_texts_for_people_may_be_as_long_as_the_server_takes_them() -> None:
+    long = "😀" * 25_000
+    for key in ("note", "static_summary", "static_details"):
+        assert declared(with_line(f"{key}: {long}")).charters
+
+
+@pytest.mark.parametrize("key", ["prefix", "owner"])
+@pytest.mark.parametrize("value", ["n\\u0000:", "a\\u0000\\u001b[31m", "a\\nb", "a\\u202eb"])
+def test_a_prefix_and_an_owner_hold_nothing_that_nobody_would_see(key: str, value: str) -> None:
+    (told,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
+    assert told.startswith(f"spec.yaml:2:{len(key) + 5}: ")
+    assert told.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.unit import builders
     ],
 )
 def test_no_text_can_leave_its_code_span(raw: str, span: str) -> None:
-    assert markdown._code(raw) == span
+    assert markdown.code(raw) == span
 
 
 def test_markup_from_a_spec_or_a_server_stands_in_code_spans_only() -> None:

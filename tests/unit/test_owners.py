@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import json
 
 import pytest
 
 from reconciler import errors, guarding, model, planning
+from reconciler.documents import statuses
+from reconciler.report import forecast, state, words
 from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 
 
 def plan(desired: list[model.Schedule], live: list[model.Schedule], **choices: object) -> model.Plan:
@@ -44,6 +50,41 @@ def test_an_id_that_belongs_to_another_owner_is_refused_by_name() -> None:
     assert "--adopt" in caught.value.hint
 
 
+def test_what_is_blocked_is_no_success_and_counts_nowhere() -> None:
+    others = builders.schedule("a", owner="acme/other")
+    ours = builders.schedule("b", owner="acme/app")
+    found = plan([builders.schedule("a"), builders.schedule("b")], [others, ours])
+    assert (found.steps, found.differs, [each.id for each in found.blocked]) == ((), True, ["governance:a"])
+    assert (found.count(model.Verb.KEEP), found.found) == (1, model.Left(managed=1, present=2))
+    said = "Nothing can be applied: 1 declared schedule belongs to another owner, 1 unchanged."
+    assert words.summary(found) == said
+    assert forecast.total(found, NOW) == "All together fire 24 a day."
+    assert "drift    blocked: it belongs to acme/other, and the spec wants it" in state.text(found, NOW)
+    assert state.text(found, NOW).splitlines()[-1] == (
+        "1 schedule: 1 active; 0 differ from the spec; 1 declared schedule belongs to another owner."
+    )
+    drift = {each["id"]: each["drift"] for each in json.loads(statuses.dumps(found, NOW))["schedules"]}
+    assert drift == {"governance:a": True, "governance:b": False}
+
+
+def test_beside_steps_what_is_blocked_is_told_in_the_summary() -> None:
+    found = plan([builders.schedule("a"), builders.schedule("c")], [builders.schedule("a", owner="acme/other")])
+    assert words.summary(found) == (
+        "Plan: 1 to create, 0 to update, 0 to resume, 0 to pause, 0 unchanged; "
+        "nothing can be applied, as 1 declared schedule belongs to another owner."
+    )
+
+
+def test_what_is_blocked_does_not_count_as_running_for_a_guard() -> None:
+    live = [builders.schedule("a", owner="acme/app"), builders.schedule("b", owner="acme/app")]
+    others = [builders.schedule(name, owner="acme/other") for name in ("x", "y")]
+    found = plan([builders.schedule("a"), builders.schedule("x"), builders.schedule("y")], [*live, *others])
+    guarding.check(dataclasses.replace(found, changes=tuple(each for each in found.changes if not each.is_blocked)))
+    both = plan([builders.schedule("x"), builders.schedule("y")], [*live, *others])
+    with pytest.raises(errors.GuardError, match="pauses all 2 running managed schedules"):
+        guarding.check(both)
+
+
 def test_without_an_owner_of_our_own_a_mark_is_another_owners() -> None:
     found = plan([], [builders.schedule("a", owner="acme/other"), builders.schedule("b")], owner="")
     assert told(found) == [("b", model.Verb.PAUSE, model.Reason.REMOVED)]
@@ -70,6 +111,25 @@ def test_what_else_differs_is_updated_while_a_manual_pause_and_its_note_are_kept
     assert (change.after.paused, change.after.note) == (True, "too noisy")
 
 
+@pytest.mark.parametrize(
+    ("by", "ours"),
+    [("reconciler:ci@host", True), ("alice@laptop", False), ("reconcilers-friend", False), ("", False), (None, False)],
+)
+def test_a_pause_under_the_charters_own_note_is_a_persons_unless_we_are_known_to_have_made_it(
+    by: str | None, ours: bool
+) -> None:
+    schedule = builders.schedule("a", paused=True, note="see the runbook", owner="acme/app")
+    pause = None if by is None else model.Pause(by=by)
+    live = {schedule.id: model.Live(schedule=schedule, token=b"1", pause=pause)}
+    declared = builders.declaration(builders.schedule("a", note="see the runbook"))
+    declared = dataclasses.replace(declared, owner="acme/app", keep_manual_pauses=True)
+    (kept,) = planning.plan(declared, live, builders.TARGET).changes
+    expected = (model.Verb.RESUME, model.Reason.UNDECLARED_PAUSED)
+    assert (kept.verb, kept.reason) == (expected if ours else (model.Verb.KEEP, model.Reason.MANUAL_PAUSE))
+    (resumed,) = planning.plan(dataclasses.replace(declared, keep_manual_pauses=False), live, builders.TARGET).changes
+    assert (resumed.verb, resumed.reason) == (expected if ours else (model.Verb.RESUME, model.Reason.PAUSED_OUTSIDE))
+
+
 def test_our_own_pause_is_ended_all_the_same() -> None:
     live = builders.schedule("a", paused=True, note=f"{planning.REMOVED}spec.yaml", owner="acme/app")
     (change,) = plan([builders.schedule("a")], [live], keep_manual_pauses=True).changes
@@ -85,6 +145,27 @@ def test_a_renamed_charter_is_pointed_out(old: str, new: str, renamed: bool) -> 
     created = found.changes[0]
     assert created.verb is model.Verb.CREATE
     assert created.renamed_from == (f"governance:{old}" if renamed else None)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_renaming_that_would_walk_around_a_pause_says_so(keep: bool) -> None:
+    paused = builders.schedule("gov", owner="acme/app", paused=True, note="too noisy")
+    alice = model.Pause(by="alice@laptop", at=NOW - datetime.timedelta(hours=3))
+    found = {paused.id: model.Live(schedule=paused, token=b"1", pause=alice)}
+    declared = dataclasses.replace(
+        builders.declaration(builders.schedule("govern")), owner="acme/app", keep_manual_pauses=keep
+    )
+    created = planning.plan(declared, found, builders.TARGET).changes[0]
+    assert (created.verb, created.after.paused) == (model.Verb.CREATE, False)
+    assert list(words.remarks(created, NOW)) == [
+        "it looks like governance:gov renamed, which was paused by alice@laptop on Mon 23 Nov 2026 17:00 UTC (3 h ago)"
+        "; this one will run: declare paused: true to keep it paused"
+    ]
+
+
+def test_what_was_paused_as_removed_long_ago_is_not_renamed_now() -> None:
+    live = builders.schedule("gov", owner="acme/app", paused=True, note=f"{planning.REMOVED}spec.yaml")
+    assert plan([builders.schedule("govern")], [live]).changes[0].renamed_from is None
 
 
 def test_another_timing_is_no_renaming() -> None:

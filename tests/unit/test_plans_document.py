@@ -41,7 +41,7 @@ def test_every_verb_makes_a_document_that_the_published_schema_takes() -> None:
     )
     document = json.loads(plans.dumps(plan))
     assert [each["verb"] for each in document["changes"]] == ["create", "update", "resume", "pause", "keep"]
-    assert document["counts"] == {"create": 1, "update": 1, "resume": 1, "pause": 1, "keep": 1}
+    assert document["counts"] == {"create": 1, "update": 1, "resume": 1, "pause": 1, "keep": 1, "blocked": 0}
     assert list(published.violations("plan", document)) == []
 
 

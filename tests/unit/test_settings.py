@@ -22,3 +22,10 @@ def test_credentials_are_not_shown_where_settings_are_printed() -> None:
         tls=settings.Tls(cert_data="s3cr3t", key_data="s3cr3t"),
     )
     assert "s3cr3t" not in repr(given)
+
+
+def test_whoever_runs_it_can_be_written_down() -> None:
+    odd = "a\udcff"
+    assert settings.origin({}, odd, "laptop").who == "a?@laptop"
+    job = {"GITHUB_RUN_ID": odd, "GITHUB_ACTOR": odd, "GITHUB_SHA": odd}
+    assert settings.origin(job, "root", "runner") == settings.Origin(who="a?", run="a?/1", commit="a?")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -93,3 +94,22 @@ def outcomes(*statuses: model.Status) -> list[model.Outcome]:
 )
 def test_the_summary_of_an_apply_counts_every_outcome(statuses: list[model.Status], line: str) -> None:
     assert text.Text().outcomes(outcomes(*statuses)) == line
+
+
+def test_a_prune_that_fails_in_part_says_which_command_to_run() -> None:
+    created = outcomes(model.Status.DONE, model.Status.FAILED)
+    deleted = [
+        dataclasses.replace(each, change=dataclasses.replace(each.change, verb=model.Verb.DELETE)) for each in created
+    ]
+    line = "Pruned in part: 1 deleted; 1 failed, 0 stale, 0 skipped. Run prune again for the rest.\n"
+    assert text.Text().outcomes(deleted) == line
+
+
+def test_a_question_says_how_much_of_what_and_where() -> None:
+    plan = builders.plan(
+        [builders.schedule("a"), builders.schedule("b"), builders.schedule("c")],
+        [builders.schedule("c", timezone="Asia/Kathmandu"), builders.schedule("gone")],
+    )
+    plan = dataclasses.replace(plan, target=dataclasses.replace(plan.target, owner="acme/app"), environment="staging")
+    place = "governance:* in namespace default on localhost:7233, environment staging, owner acme/app"
+    assert words.question(plan) == f"Apply 2 creates, 1 update, 1 pause to {place}?"

@@ -1,0 +1,98 @@
+"""Our one comment in a pull request, our one issue about a drift: found by mark and author, edited, never doubled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from reconciler import errors
+from reconciler.documents import marks
+from reconciler.github import api
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """A pull request, and whose comments there are ours."""
+
+    hub: api.Repository
+    number: int
+    author: str
+
+    def ours(self) -> list[tuple[api.Comment, marks.Mark]]:
+        """Return our marked comments, oldest first; a mark that somebody else wrote is nobody's."""
+        found = ((each, marks.find(each.body)) for each in self.hub.comments(self.number) if each.author == self.author)
+        return sorted(((each, mark) for each, mark in found if mark), key=lambda pair: pair[0].id)
+
+    def show(self, body: str, mark: marks.Mark, *, create: bool) -> api.Comment | None:
+        """Make our comment say this, unless a newer run has written it; None when there is none and none is wanted.
+
+        Two runs that create one at the same time keep the older comment and delete the other. Raises
+        `errors.GitHubError` when GitHub took the text and does not show it: it drops some updates without a word.
+        """
+        found = self._about(mark)
+        if not found and not create:
+            return None
+        if not found:
+            made = self.hub.create_comment(self.number, body)
+            found = self._about(mark) or [(made, mark)]
+        kept, shown = found[0]
+        for other, _ in found[1:]:
+            self.hub.delete_comment(other.id)
+        if shown.run > mark.run:
+            return kept
+        if kept.body != body:
+            self.hub.edit_comment(kept.id, body)
+        return self._read_back(kept.id, body, mark)
+
+    def _about(self, mark: marks.Mark) -> list[tuple[api.Comment, marks.Mark]]:
+        return [(each, found) for each, found in self.ours() if (found.scope, found.key) == (mark.scope, mark.key)]
+
+    def _read_back(self, comment_id: int, body: str, mark: marks.Mark) -> api.Comment:
+        now = self.hub.comment(comment_id)
+        found = marks.find(now.body)
+        if not _same(now.body, body) and (found is None or found.run <= mark.run):
+            raise errors.GitHubError(
+                f"the comment in pull request {self.number} does not show what was written",
+                hint="run it again; if that does not help, set comment: false and read the step summary",
+            )
+        return now
+
+
+def track(
+    hub: api.Repository,
+    author: str,
+    mark: marks.Mark,
+    *,
+    write: Callable[[marks.Mark | None], tuple[str, str]],
+    is_open: bool,
+) -> api.Issue | None:
+    """Open, update, reopen or close our issue about a drift; None when there is none and none is wanted.
+
+    `write` returns title and body, and hears the mark that the open issue has; with none open, the drift is a new one.
+    """
+    found = _issues_about(hub.issues(author), author, mark)
+    before = next((pair for pair in found if pair[0].is_open), found[-1] if found else None)
+    if before is None:
+        return hub.create_issue(*write(None)) if is_open else None
+    issue, known = before
+    if not is_open and not issue.is_open:
+        return None
+    title, body = write(known if issue.is_open else None)
+    changed = hub.edit_issue(issue.number, title=title, body=body, is_open=is_open)
+    if not _same(changed.body, body):
+        raise errors.GitHubError(
+            f"issue {issue.number} does not show what was written", hint="run it again, and look at the step summary"
+        )
+    return changed
+
+
+def _issues_about(issues: Iterable[api.Issue], author: str, mark: marks.Mark) -> list[tuple[api.Issue, marks.Mark]]:
+    marked = ((each, marks.find(each.body)) for each in issues if each.author == author)
+    about = ((each, found) for each, found in marked if found and found.kind == mark.kind)
+    same = ((each, found) for each, found in about if (found.scope, found.key) == (mark.scope, mark.key))
+    return sorted(same, key=lambda pair: pair[0].number)
+
+
+def _same(shown: str, written: str) -> bool:
+    """Tell whether GitHub shows what was written; it trims the ends and may have other line ends."""
+    return shown.replace("\r\n", "\n").strip() == written.strip()

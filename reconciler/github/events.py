@@ -1,0 +1,77 @@
+"""What happened in the repository: the event that GitHub started the workflow for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler import errors
+
+DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as a fork's do
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`commit` is what a person knows: a pull request's head, not the merge that GitHub tests.
+
+    `pull` is the pull request's number, None for other events. `is_untrusted` says that the token can only read and
+    that there are no secrets. `run` is the number of the workflow run, 0 outside of one.
+    """
+
+    name: str
+    repository: str
+    commit: str
+    pull: int | None
+    is_untrusted: bool
+    run: int
+    run_url: str
+    api_url: str
+
+
+def read(environ: Mapping[str, str]) -> Event:
+    """Return the event; `errors.UsageError` when there is none to be read."""
+    payload = _payload(environ.get("GITHUB_EVENT_PATH", ""))
+    pull = payload.get("pull_request") if isinstance(payload.get("pull_request"), dict) else None
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    run = environ.get("GITHUB_RUN_ID", "")
+    server = environ.get("GITHUB_SERVER_URL") or "https://github.com"
+    return Event(
+        name=environ.get("GITHUB_EVENT_NAME", ""),
+        repository=repository,
+        commit=str(_at(pull, "head", "sha") or environ.get("GITHUB_SHA", "")),
+        pull=_number(pull),
+        is_untrusted=pull is not None and _is_untrusted(pull, repository),
+        run=int(run) if run.isdecimal() else 0,
+        run_url=f"{server}/{repository}/actions/runs/{run}" if run.isdecimal() and repository else "",
+        api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
+    )
+
+
+def _payload(path: str) -> dict[str, Any]:
+    if not path:
+        return {}
+    try:
+        payload = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.UsageError(f"the event in {path} cannot be read: {error}", hint="run it in a workflow") from None
+    return payload if isinstance(payload, dict) else {}
+
+
+def _at(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _number(pull: Mapping[str, Any] | None) -> int | None:
+    number = _at(pull, "number")
+    return number if isinstance(number, int) else None
+
+
+def _is_untrusted(pull: Mapping[str, Any], repository: str) -> bool:
+    """Tell whether the pull request comes from elsewhere; a fork that is gone has no repository any more."""
+    origin, author = _at(pull, "head", "repo", "full_name"), _at(pull, "user", "login")
+    return bool(origin != repository or author == DEPENDABOT)

@@ -1,0 +1,355 @@
+"""The commands of the Action: validate, plan, apply and drift."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from reconciler import advising, errors, guarding, model, reconciling, reviewing
+from reconciler.documents import marks, snapshots
+from reconciler.github import api, conversation, events, inputs, reviews, workflow
+from reconciler.operating import clock, executing, files, interrupts, proposing
+from reconciler.report import annotating, comment, text, words
+from reconciler.spec import loading
+
+REVIEW_NEXT = "**Next:** review it, then merge: the apply looks whether it is still this plan."
+_DRIFT_NEXT = "**Next:** apply, to make the server as declared, or declare what is there. This issue closes by itself."
+_UNTRUSTED = (
+    "this pull request comes without secrets, so there is no server to plan from and the repo-spec is only validated; "
+    "for a plan, pass a snapshot as live"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the step's outputs are made of."""
+
+    code: errors.ExitCode = errors.ExitCode.OK
+    summary: str = ""
+    plan: model.Plan | None = None
+    plan_file: str = ""
+    comment_url: str = ""
+    issue_url: str = ""
+
+    def outputs(self) -> Mapping[str, str]:
+        """Return every output; those about a plan are empty where there is none."""
+        plan = self.plan
+        counted = (model.Verb.CREATE, model.Verb.UPDATE, model.Verb.RESUME, model.Verb.PAUSE)
+        counts = {f"{verb.word}s": str(plan.count(verb)) if plan else "" for verb in counted}
+        return {
+            "changes": "" if plan is None else str(plan.differs).lower(),
+            **counts,
+            "unchanged": str(plan.count(model.Verb.KEEP)) if plan else "",
+            "digest": plan.digest if plan else "",
+            "plan-file": self.plan_file,
+            "summary": self.summary,
+            "comment-url": self.comment_url,
+            "issue-url": self.issue_url,
+            "exit-code": str(int(self.code)),
+        }
+
+
+class Action:
+    """One run of the Action."""
+
+    def __init__(
+        self, given: inputs.Inputs, event: events.Event, told: workflow.Workflow, hub: api.Repository | None
+    ) -> None:
+        self._given = given
+        self._event = event
+        self._told = told
+        self._hub = hub
+        self._plan: model.Plan | None = None
+        self._plan_file = ""
+
+    def run(self) -> Result:
+        """Do what is asked for; an error is told wherever somebody may look for it, and is in the result."""
+        commands: dict[inputs.Command, Callable[[], Result]] = {
+            "plan": self._do_plan,
+            "apply": self._do_apply,
+            "drift": self._do_drift,
+            "validate": self._validate,
+            "snapshot": self._snapshot,
+        }
+        try:
+            return commands[self._given.command]()
+        except errors.ReconcilerError as error:
+            return self._failed(error)
+        except KeyboardInterrupt:
+            self._told.say("Interrupted.")
+            return self._result(code=interrupts.code(), summary="interrupted")
+
+    def _result(self, **more: object) -> Result:
+        known = Result(plan=self._plan, plan_file=self._plan_file)
+        return dataclasses.replace(known, **more)  # type: ignore[arg-type]
+
+    def _validate(self) -> Result:
+        declaration = self._declared()
+        count = len(declaration.charters)
+        summary = f"{declaration.path}: valid, {count} charter{'s'[: count != 1]}"
+        self._told.say(summary)
+        return self._result(summary=summary)
+
+    def _snapshot(self) -> Result:
+        declaration, path = self._declared(), self._given.live
+        if path is None:
+            raise errors.UsageError("there is no file to write the snapshot to", hint="name one with the input live")
+        taken = proposing.snapshot(declaration, self._given.connection)
+        files.save(path, snapshots.dumps(taken))
+        summary = f"{path}: {len(taken.live)} schedule{'s'[: len(taken.live) != 1]}"
+        self._told.say(summary)
+        return self._result(summary=summary)
+
+    def _do_plan(self) -> Result:
+        declaration = self._declared()
+        off = executing.declared_off(declaration)
+        if off:
+            return self._nothing(off)
+        if self._event.is_untrusted and self._given.live is None:
+            return self._nothing(_UNTRUSTED)
+        plan = self._proposed(proposing.propose(declaration, self._given.connection, self._given.live))
+        page = self._page(
+            self._mark("plan", plan, digest=plan.digest),
+            remarks=self._refusals(plan),
+            next_step=REVIEW_NEXT if plan.steps else "",
+        )
+        self._summarize(comment.plan(plan, page.whole))
+        thread = self._thread(self._event.pull)
+        shown = thread and thread.show(comment.plan(plan, page.about), page.mark, create=plan.differs)
+        return self._result(summary=words.summary(plan), comment_url=shown.url if shown else "")
+
+    def _do_apply(self) -> Result:
+        declaration = self._declared()
+        off = executing.why_off(declaration, self._given.connection)
+        if off:
+            return self._nothing(off)
+        thread = self._merged()
+        audience = _Audience(self._told, self._proposed)
+        job = executing.Job(
+            command="apply",
+            declaration=declaration,
+            connection=self._given.connection,
+            writing=self._given.writing,
+            make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+            check=lambda plan, left: self._check(plan, left, thread),
+        )
+        try:
+            code = executing.execute(job, audience)
+        except errors.ReconcilerError as error:
+            self._tell_failure(error, thread)
+            raise
+        return self._applied(code, audience, thread)
+
+    def _applied(self, code: errors.ExitCode, audience: _Audience, thread: conversation.Thread | None) -> Result:
+        """Tell what became of the plan, where it was reviewed as well."""
+        plan, applied = audience.planned, audience.ended or model.Applied(outcomes=tuple(audience.heard))
+        if plan is None:
+            return self._result(code=code)
+        page = self._page(self._mark("plan", plan))
+        self._summarize(comment.applied(plan, applied, page.whole))
+        shown = thread and thread.show(comment.applied(plan, applied, page.about), page.mark, create=plan.differs)
+        for outcome in applied.outcomes:
+            if outcome.status is not model.Status.DONE:
+                self._told.annotate([annotating.outcome(outcome)])
+        summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
+        return self._result(code=code, summary=summary, comment_url=shown.url if shown else "")
+
+    def _check(self, plan: model.Plan, left: int, thread: conversation.Thread | None) -> None:
+        """Raise unless this is what was reviewed, and may run."""
+        if self._given.expect_digest is not None:
+            reviewing.check_digest(self._given.expect_digest, plan)
+        elif plan.steps and self._given.require_reviewed_plan != "false":
+            self._check_review(plan, thread)
+        guarding.check(plan, self._given.allowed, left=left)
+
+    def _check_review(self, plan: model.Plan, thread: conversation.Thread | None) -> None:
+        try:
+            reviews.check(reviews.find(thread, plan, self._event.commit), plan)
+        except errors.ReconcilerError as error:
+            if self._given.require_reviewed_plan == "true":
+                raise
+            self._told.annotate([annotating.warning(f"{error.message}; it is applied all the same")])
+
+    def _do_drift(self) -> Result:
+        declaration = self._declared()
+        off = executing.declared_off(declaration)
+        if off:
+            return self._nothing(off)
+        plan = self._proposed(proposing.propose(declaration, self._given.connection, self._given.live))
+        hub = self._needed_hub()
+        now = clock.now()
+        first = self._mark("drift", plan, digest=plan.digest if plan.steps else "")
+        title = f"Temporal schedules differ from {plan.spec_path}" + (
+            f" in {plan.environment}" if plan.environment else f" in namespace {plan.target.namespace}"
+        )
+
+        def write(known: marks.Mark | None) -> tuple[str, str]:
+            since = known.since if known else None
+            page = self._page(
+                dataclasses.replace(first, since=since or now), next_step=_DRIFT_NEXT if plan.differs else ""
+            )
+            if plan.differs:
+                return words.printable(title), comment.drift(plan, page.about, since or now)
+            return words.printable(title), comment.settled(plan, page.about, since)
+
+        self._summarize(comment.plan(plan, self._page(first).whole))
+        issue = conversation.track(hub, self._author(hub), first, write=write, is_open=plan.differs)
+        return self._result(summary=words.summary(plan), issue_url=issue.url if issue else "")
+
+    def _declared(self) -> model.Declaration:
+        declaration = loading.load(self._given.spec_path, self._given.choice)
+        self._told.annotate(map(annotating.advice, advising.advise(declaration, clock.now())))
+        return declaration
+
+    def _proposed(self, plan: model.Plan) -> model.Plan:
+        """Tell of a plan: in the log, beside the lines of the spec, and in the plan file; return it again."""
+        self._plan = plan
+        self._told.say(text.Text(now=clock.now()).plan(plan))
+        self._told.annotate(annotating.plan(plan))
+        proposing.save(self._given.plan_file, plan, self._given.spec_path, self._given.choice)
+        self._plan_file = str(self._given.plan_file)
+        return plan
+
+    def _refusals(self, plan: model.Plan) -> tuple[str, ...]:
+        try:
+            guarding.check(plan, self._given.allowed)
+        except errors.GuardError as refusal:
+            said = f"apply will refuse this: {refusal.message}; {refusal.hint} (an input of the Action has its name)"
+            self._told.annotate([annotating.warning(said)])
+            return (said,)
+        return ()
+
+    def _nothing(self, reason: str) -> Result:
+        self._told.say(f"Nothing to do: {reason}.")
+        self._told.annotate([annotating.notice(reason)])
+        self._summarize(comment.failed("Nothing to do", reason, self._page(self._bare_mark("plan")).whole))
+        return self._result(summary=f"nothing to do: {reason}")
+
+    def _failed(self, error: errors.ReconcilerError) -> Result:
+        """Tell of an error in the log, beside the lines, in the summary and in a comment that is there already."""
+        self._told.say(f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else ""))
+        self._told.annotate(annotating.error(error))
+        page = self._page(self._bare_mark("plan"))
+        self._summarize(comment.failed(f"{self._given.command.capitalize()} failed", _whole(error), page.whole))
+        if self._given.command == "plan" and self._hub is not None and not isinstance(error, errors.GitHubError):
+            self._tell_failure(error, None)
+        return self._result(code=error.exit_code, summary=error.message.partition("\n")[0])
+
+    def _tell_failure(self, error: errors.ReconcilerError, thread: conversation.Thread | None) -> None:
+        """Let our comments no longer show a plan that does not hold; a failure to do so is told as a warning."""
+        try:
+            thread = thread or self._thread(self._event.pull)
+            if thread is None:
+                return
+            scope = self._bare_mark("plan").scope
+            for shown, mark in thread.ours():
+                if mark.scope == scope and mark.run <= self._event.run:
+                    page = self._page(dataclasses.replace(self._bare_mark("plan"), key=mark.key))
+                    body = comment.failed(f"{self._given.command.capitalize()} failed", _whole(error), page.about)
+                    thread.hub.edit_comment(shown.id, body)
+        except errors.ReconcilerError as other:
+            self._told.annotate([annotating.warning(f"{other.message}; {other.hint}")])
+
+    def _summarize(self, body: str) -> None:
+        self._told.summary(body)
+
+    def _mark(self, kind: marks.Kind, plan: model.Plan, digest: str = "") -> marks.Mark:
+        scope = marks.scope(plan.environment, plan.spec_path)
+        return dataclasses.replace(self._bare_mark(kind), scope=scope, key=marks.key(plan.target), digest=digest)
+
+    def _bare_mark(self, kind: marks.Kind) -> marks.Mark:
+        scope = marks.scope(self._given.choice.environment, str(self._given.spec_path))
+        return marks.Mark(kind=kind, scope=scope, commit=self._event.commit, run=self._event.run)
+
+    def _page(self, mark: marks.Mark, *, remarks: tuple[str, ...] = (), next_step: str = "") -> _Page:
+        about = comment.About(
+            mark=marks.dumps(mark),
+            commit=self._event.commit,
+            run_url=self._event.run_url,
+            next_step=next_step,
+            remarks=remarks,
+            now=clock.now(),
+        )
+        return _Page(mark=mark, about=about)
+
+    def _thread(self, pull: int | None) -> conversation.Thread | None:
+        """Return the pull request in which to comment; None where there is none, or none is wanted."""
+        if pull is None or not self._given.comment or self._event.is_untrusted:
+            return None
+        hub = self._needed_hub()
+        return conversation.Thread(hub=hub, number=pull, author=self._author(hub))
+
+    def _merged(self) -> conversation.Thread | None:
+        """Return the pull request that brought this commit; a warning where GitHub does not tell and may not."""
+        wanted = self._given.comment or self._given.require_reviewed_plan != "false"
+        if not wanted or self._hub is None or self._event.pull is not None:
+            return None
+        try:
+            merged = [each for each in self._hub.pulls_of(self._event.commit) if each.is_merged]
+            merged.sort(key=lambda each: each.merge_commit_sha != self._event.commit)
+            author = self._author(self._hub) if merged else ""
+        except errors.GitHubError as error:
+            if self._given.require_reviewed_plan == "true":
+                raise
+            self._told.annotate([annotating.warning(f"{error.message}; {error.hint}")])
+            return None
+        return conversation.Thread(hub=self._hub, number=merged[0].number, author=author) if merged else None
+
+    def _needed_hub(self) -> api.Repository:
+        if self._hub is None:
+            raise errors.UsageError(
+                "there is no token for GitHub", hint="leave github-token at its default, or set comment: false"
+            )
+        return self._hub
+
+    def _author(self, hub: api.Repository) -> str:
+        return self._given.comment_author or hub.login()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """A mark and what is said with it; `whole` is for the step summary, which is longer and found by nobody."""
+
+    mark: marks.Mark
+    about: comment.About
+
+    @property
+    def whole(self) -> comment.About:
+        return dataclasses.replace(self.about, mark="", limit=workflow.SUMMARY_LIMIT)
+
+
+class _Audience:
+    """Tells the log what an apply does, and remembers it; implements `executing.Audience`."""
+
+    def __init__(self, told: workflow.Workflow, proposed: Callable[[model.Plan], model.Plan]) -> None:
+        self._told = told
+        self._proposed = proposed
+        self.planned: model.Plan | None = None
+        self.heard: list[model.Outcome] = []
+        self.ended: model.Applied | None = None
+
+    def plan(self, plan: model.Plan) -> None:
+        """Hear what shall be done."""
+        self.planned = self._proposed(plan)
+
+    def agreed(self) -> bool:
+        """Say yes: who merges has agreed."""
+        return True
+
+    def outcome(self, outcome: model.Outcome) -> None:
+        """Hear what became of a step."""
+        self.heard.append(outcome)
+        self._told.say(text.Text().outcome(outcome))
+
+    def applied(self, applied: model.Applied) -> None:
+        """Hear what became of all of them."""
+        self.ended = applied
+        self._told.say(text.Text().outcomes(applied.outcomes))
+
+    def warn(self, text: str) -> None:
+        """Hear of something beside the work."""
+        self._told.annotate([annotating.warning(text)])
+
+
+def _whole(error: errors.ReconcilerError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -1,0 +1,78 @@
+"""What GitHub shows beside a line of the repo-spec: the changes that come from it, problems and advice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Literal
+
+from reconciler import advising, errors, model
+from reconciler.report import words
+from reconciler.spec import problems
+
+Level = Literal["notice", "warning", "error"]
+_FIELDS = 12  # of one change that are shown
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """A message, at a place where it has one."""
+
+    level: Level
+    title: str
+    message: str
+    place: model.Place | None = None
+
+
+def plan(plan: model.Plan) -> Iterator[Annotation]:
+    """Yield a notice for each change that is notable; pauses and what is left alone for a reason are warnings."""
+    for change in plan.changes:
+        if words.is_notable(change):
+            stops = change.verb is model.Verb.PAUSE or change.verb is model.Verb.KEEP
+            yield Annotation(
+                level="warning" if stops else "notice",
+                title=words.printable(f"{change.verb.word} {change.id}"),
+                message="\n".join([change.reason.value, *_fields(change), *words.remarks(change, None)]),
+                place=change.place,
+            )
+
+
+def _fields(change: model.Change) -> Iterator[str]:
+    for field in change.fields[:_FIELDS]:
+        yield f"{words.printable(field.path)}: {words.sides(field, change.verb)}"
+    if len(change.fields) > _FIELDS:
+        yield f"and {len(change.fields) - _FIELDS} more fields"
+
+
+def advice(advice: advising.Advice) -> Annotation:
+    """Return the warning of an advice."""
+    return Annotation(level="warning", title="reconciler", message=words.printable(advice.message), place=advice.place)
+
+
+def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
+    """Yield what went wrong: each problem of a spec at its place, anything else without one."""
+    if isinstance(error, problems.InvalidSpecError):
+        for each in error.problems:
+            message = f"{each.message}; {each.hint}" if each.hint else each.message
+            yield Annotation(
+                level="error", title="invalid repo-spec", message=words.printable(message), place=each.place
+            )
+        return
+    hint = f"; {error.hint}" if error.hint else ""
+    yield Annotation(level="error", title="reconciler", message=words.printable(f"{error.message}{hint}"))
+
+
+def outcome(outcome: model.Outcome) -> Annotation:
+    """Return the error of a step that was not done."""
+    title = words.printable(f"{outcome.change.verb.word} {outcome.change.id} {outcome.status.value}")
+    return Annotation(level="error", title=title, message=words.printable(outcome.detail), place=outcome.change.place)
+
+
+def warning(message: str) -> Annotation:
+    """Return a warning about the run itself."""
+    return Annotation(level="warning", title="reconciler", message=words.printable(message))
+
+
+def notice(message: str) -> Annotation:
+    """Return a notice about the run itself."""
+    return Annotation(level="notice", title="reconciler", message=words.printable(message))

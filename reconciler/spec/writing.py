@@ -1,0 +1,56 @@
+"""Charters as text, in the style of the file that they go into. The only home of ruamel.yaml."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import ruamel.yaml
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+_BREAKS_YAML = ("\x7f", *map(chr, range(0x80, 0xA0)), "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff")
+_ESCAPED = str.maketrans({each: f"\\u{ord(each):04x}" for each in _BREAKS_YAML})
+
+
+def block(value: Mapping[str, Any] | Sequence[Any], indent: int) -> list[str]:
+    """Return the lines of a value in block style, a list's dashes or an object's keys at column `indent`.
+
+    Strings that no plain text holds are quoted on one line, so that a line's indentation is never part of a value.
+    """
+    written = io.StringIO()
+    _yaml().dump(_formatted(value), written)
+    lines = written.getvalue().splitlines()
+    outer = len(lines[0]) - len(lines[0].lstrip(" "))
+    return [" " * indent + line[outer:] for line in lines]
+
+
+def flow(value: Any, indent: int | None = None) -> str:
+    """Return a value in flow style, which JSON is; on lines of their own behind `indent` where that is given."""
+    text = json.dumps(value, ensure_ascii=False, indent=None if indent is None else 2).translate(_ESCAPED)
+    return text if indent is None else text.replace("\n", "\n" + " " * indent)
+
+
+def _yaml() -> ruamel.yaml.YAML:
+    yaml = ruamel.yaml.YAML()
+    yaml.version = None
+    yaml.width = sys.maxsize
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _formatted(value: Any, key: str = "") -> Any:
+    """Return the value as it is written: crons in quotes, as people do, and whatever a plain text cannot hold."""
+    match value:
+        case Mapping():
+            return {_formatted(name): _formatted(inner, name) for name, inner in value.items()}
+        case str() if key == "cron" or not value.isprintable():
+            return DoubleQuotedScalarString(value)
+        case str():
+            return value
+        case Iterable():
+            return [_formatted(inner, key) for inner in value]
+        case _:
+            return value

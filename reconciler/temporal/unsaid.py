@@ -1,0 +1,89 @@
+"""What a described schedule has that `model.Schedule` cannot hold, in the spec's words."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+
+from google.protobuf import duration_pb2, message, timestamp_pb2
+from temporalio.api.common.v1 import message_pb2 as common_pb2
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue_pb2
+from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
+
+_HELD: Mapping[type[message.Message], frozenset[str]] = {
+    schedule_pb2.Schedule: frozenset({"spec", "action", "policies", "state"}),
+    schedule_pb2.ScheduleSpec: frozenset(
+        {
+            *("structured_calendar", "exclude_structured_calendar", "interval", "start_time", "end_time", "jitter"),
+            *("timezone_name", "timezone_data"),  # data of its own shows in the name that is compared
+        }
+    ),
+    schedule_pb2.StructuredCalendarSpec: frozenset(
+        {"second", "minute", "hour", "day_of_month", "month", "day_of_week", "year", "comment"}
+    ),
+    schedule_pb2.IntervalSpec: frozenset({"interval", "phase"}),
+    schedule_pb2.SchedulePolicies: frozenset(
+        {"overlap_policy", "catchup_window", "pause_on_failure", "keep_original_workflow_id"}
+    ),
+    schedule_pb2.ScheduleState: frozenset({"notes", "paused", "limited_actions", "remaining_actions"}),
+    schedule_pb2.ScheduleAction: frozenset({"start_workflow"}),
+    workflow_pb2.NewWorkflowExecutionInfo: frozenset(
+        {
+            *("workflow_id", "workflow_type", "task_queue", "input", "memo", "search_attributes", "user_metadata"),
+            *("workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout"),
+            *("retry_policy", "priority"),
+        }
+    ),
+    taskqueue_pb2.TaskQueue: frozenset({"name", "kind"}),  # the server fills the kind in
+    common_pb2.RetryPolicy: frozenset(
+        {
+            *("initial_interval", "backoff_coefficient", "maximum_interval", "maximum_attempts"),
+            "non_retryable_error_types",
+        }
+    ),
+    common_pb2.Priority: frozenset({"priority_key", "fairness_key", "fairness_weight"}),
+}
+_WORDS = {
+    "start_time": "start_at",
+    "end_time": "end_at",
+    "interval": "intervals",
+    "phase": "intervals",
+    "workflow_execution_timeout": "execution_timeout",
+    "workflow_run_timeout": "run_timeout",
+    "workflow_task_timeout": "task_timeout",
+}
+_STAYS = "cannot be said; it stays with this schedule, and one made anew is without it"
+
+
+def texts(proto: schedule_pb2.Schedule) -> tuple[str, ...]:
+    """Return a sentence for each thing that the schedule has and a charter has no word for."""
+    return tuple(dict.fromkeys(_found(proto)))
+
+
+def _found(proto: message.Message) -> Iterator[str]:
+    held = _HELD.get(type(proto))
+    for field, value in proto.ListFields():
+        if held is not None and field.name not in held:
+            yield f"{field.name} {_STAYS}"
+            continue
+        for each in value if _is_repeated(value) else [value]:
+            if isinstance(each, duration_pb2.Duration | timestamp_pb2.Timestamp):
+                yield from _fine(_WORDS.get(field.name, field.name), each)
+            elif type(each) in _HELD:
+                yield from _found(each)
+
+
+def _is_repeated(value: object) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes | message.Message)
+
+
+def _fine(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> Iterator[str]:
+    """Yield what microseconds and our calendar cannot hold of a time."""
+    if value.nanos % 1000:
+        yield f"the nanoseconds of {word} cannot be said, and are lost when a change is written to it"
+    if isinstance(value, timestamp_pb2.Timestamp):
+        try:
+            value.ToDatetime(tzinfo=datetime.UTC)
+        except (ValueError, OverflowError):
+            yield f"{word} is beyond the years 1 to 9999, and is said as the last that there is"

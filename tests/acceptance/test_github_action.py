@@ -1,0 +1,439 @@
+"""The Action's program as a job runs it: on the real Temporal server, and GitHub's API on a loopback server."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler.documents import marks
+from reconciler.github import api
+from tests.support import github_client, github_hub, github_routes, github_server, job, program
+
+HEAD, MERGED = "b" * 40, "c" * 40
+
+
+def spec(*crons: str) -> str:
+    lines = [f"    - {{charter: C{n}, cron: '{cron}', entrypoint: E}}\n" for n, cron in enumerate(crons)]
+    return "governance:\n  schedules:\n" + "".join(lines)
+
+
+THREE = spec("0 1 * * *", "0 2 * * *", "0 3 * * *")
+CHANGED = spec("30 1 * * *", "0 2 * * *", "0 3 * * *")
+
+
+@pytest.fixture
+def github() -> Iterator[github_server.GitHub]:
+    with github_server.running() as served:
+        served.hub.add_pull("Change a cron", head_sha=HEAD)
+        yield served
+
+
+@pytest.fixture
+def work(reconciler: program.Program, github: github_server.GitHub) -> job.Job:
+    """A job in a repository with three charters, which are applied already."""
+    reconciler.declare(THREE)
+    assert reconciler.run("apply", "--yes", "--owner", github.hub.repository).returncode == 0
+    return job.Job(run=reconciler, github=github)
+
+
+def bodies(github: github_server.GitHub, number: int = 1) -> list[str]:
+    return [each.body for each in github.hub.comments_of(number)]
+
+
+def digest_in(body: str) -> str:
+    mark = marks.find(body)
+    assert mark is not None
+    return mark.digest
+
+
+def test_a_pull_request_gets_comment_annotations_outputs_and_summary(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan")
+    plan_file = pathlib.Path(step.outputs["plan-file"])
+    document = json.loads(plan_file.read_text())
+    assert (step.code, step.outputs["exit-code"], step.outputs["changes"]) == (0, "0", "true")
+    assert {name: step.outputs[name] for name in ("creates", "updates", "resumes", "pauses", "unchanged")} == {
+        "creates": "0", "updates": "1", "resumes": "0", "pauses": "0", "unchanged": "2",
+    }  # fmt: skip
+    assert step.outputs["digest"] == document["digest"]
+    assert step.outputs["summary"] == "Plan: 0 to create, 1 to update, 0 to resume, 0 to pause, 2 unchanged."
+    [body] = bodies(github)
+    assert digest_in(body) == document["digest"]
+    assert f"commit `{HEAD[:12]}`" in body
+    assert step.outputs["comment-url"].endswith(f"#issuecomment-{github.hub.comments_of(1)[0].id}")
+    assert "### Plan: 1 to update, 2 unchanged" in step.summary
+    assert step.annotations == (
+        (
+            "notice",
+            "file=.cogni/repo-spec.yaml,line=3,col=7,title=update governance%3Ac0",
+            'differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"',
+        ),
+    )
+
+
+def test_the_comment_is_edited_in_place_and_says_when_nothing_is_left(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.pull_request(1, sha=HEAD)
+    assert (work.step("plan").outputs["comment-url"], bodies(github)) == ("", [])  # nothing to say
+    for text, title in ((CHANGED, "Plan: 1 to update, 2 unchanged"), (THREE, "Plan: no changes, 3 unchanged")):
+        work.run.declare(text)
+        assert work.step("plan").code == 0
+        [body] = bodies(github)
+        assert f"### {title}\n" in body
+
+
+def test_environments_have_comments_of_their_own(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED + "  environments: {staging: {charters: {C1: {cron: '5 * * * *'}}}}\n")
+    work.pull_request(1, sha=HEAD)
+    for environment in ("", "staging", "", "staging"):
+        assert work.step("plan", environment=environment).code == 0
+    assert ["for `staging`" in body for body in bodies(github)] == [False, True]
+
+
+def test_a_forged_comment_with_our_marker_is_not_ours(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    [ours] = github.hub.comments_of(1)
+    forged = github.hub.add_comment(1, ours.body.replace(digest_in(ours.body), "sha256:" + "0" * 64), author="mallory")
+    del github.hub.comments[ours.id]
+    assert work.step("plan").code == 0
+    assert [each.author for each in github.hub.comments_of(1)] == ["mallory", github_hub.BOT]
+    assert github.hub.comments[forged.id].body == forged.body
+
+
+def test_the_hundred_and_first_comment_is_found(work: job.Job, github: github_server.GitHub) -> None:
+    for number in range(100):
+        github.hub.add_comment(1, f"chatter {number}")
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    for _ in range(2):
+        assert work.step("plan").code == 0
+    assert len(bodies(github)) == 101
+
+
+def test_two_runs_that_comment_at_once_leave_one_comment(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    prepared = [work.prepared("plan") for _ in range(4)]
+    running = [
+        subprocess.Popen(work.command(), cwd=work.run.folder, env=each, stdout=subprocess.PIPE, text=True)
+        for each in prepared
+    ]
+    assert [process.wait(timeout=program.TIMEOUT) for process in running] == [0] * 4
+    [body] = bodies(github)
+    assert marks.find(body) is not None
+    for process in running:
+        process.communicate()
+
+
+def test_an_older_run_does_not_write_over_a_newer_one(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    [newer] = bodies(github)
+    work.number = 10
+    assert work.step("plan").code == 0
+    assert bodies(github) == [newer]
+
+
+def test_an_update_that_github_drops_without_a_word_is_found_out(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    work.run.declare(spec("45 1 * * *", "0 2 * * *", "0 3 * * *"))
+    [comment] = github.hub.comments_of(1)
+    kept = comment.body
+    github.inject("GET", f"/issues/comments/{comment.id}", _as_before(github, comment.id))
+    step = work.step("plan")
+    assert (step.code, step.outputs["exit-code"]) == (1, "1")
+    assert "does not show what was written" in step.log
+    assert kept != bodies(github)[0]
+
+
+def _as_before(github: github_server.GitHub, comment_id: int) -> github_server.Fault:
+    """Return the answer that shows a comment as it is now, whatever is written to it afterwards."""
+    with github_client.opened(github) as hub:
+        comment = hub.comment(comment_id)
+    data = {"id": comment.id, "body": comment.body, "user": {"login": comment.author}, "html_url": comment.url}
+    return github_routes.Answer(status=200, data=data)
+
+
+def test_an_invalid_spec_is_annotated_and_the_old_plan_is_no_longer_shown(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    broken = spec("0 25 * * *", "60 1 * * *")
+    columns = [line.index(wrong) + 1 for line, wrong in zip(broken.splitlines()[2:], ("25", "60"), strict=True)]
+    work.run.declare(broken)
+    step = work.step("plan")
+    assert (step.code, step.outputs["exit-code"], step.outputs["changes"]) == (3, "3", "")
+    assert [(level, properties) for level, properties, _ in step.annotations] == [
+        ("error", f"file=.cogni/repo-spec.yaml,line=3,col={columns[0]},title=invalid repo-spec"),
+        ("error", f"file=.cogni/repo-spec.yaml,line=4,col={columns[1]},title=invalid repo-spec"),
+    ]
+    assert "'25' does not fit the hour" in step.summary
+    [body] = bodies(github)
+    assert ("### Plan failed" in body, digest_in(body)) == (True, "")
+
+
+def test_validate_needs_no_server_and_no_token(work: job.Job) -> None:
+    work.token = ""
+    step = work.step("validate", variables={"TEMPORAL_ADDRESS": "127.0.0.1:1"})
+    assert (step.code, step.outputs["summary"]) == (0, ".cogni/repo-spec.yaml: valid, 3 charters")
+    work.run.declare(spec("0 25 * * *"))
+    assert work.step("validate").code == 3
+
+
+def test_wrong_inputs_are_told_all_at_once(work: job.Job) -> None:
+    step = work.step("plan", lock="maybe", tls="perhaps")
+    assert (step.code, step.outputs["exit-code"]) == (64, "64")
+    [said] = step.said("error")
+    assert ("'lock'" in said, "'tls'" in said) == (True, True)
+
+
+def test_the_log_level_shows_calls_and_no_secret(work: job.Job) -> None:
+    step = work.step("plan", log_level="debug", api_key="hunter2", tls="false")
+    assert (step.code, "debug: DescribeSchedule schedule=governance:c0 status=OK" in step.log) == (0, True)
+    assert "debug:" not in work.step("plan").log
+    assert work.step("plan", log_level="loud").code == 64
+    assert work.step("snapshot").said("error")[0].startswith("input 'live' is empty")
+
+
+def test_a_server_that_is_away_is_a_clear_error(work: job.Job) -> None:
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan", address="127.0.0.1:1")
+    assert (step.code, step.outputs["exit-code"]) == (1, "1")
+    assert "cannot reach Temporal at 127.0.0.1:1" in step.said("error")[0]
+    assert "cannot reach Temporal at 127.0.0.1:1" in step.summary
+
+
+def test_without_a_token_a_plan_in_a_pull_request_says_what_to_do(work: job.Job) -> None:
+    work.run.declare(CHANGED)
+    work.token = ""
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan")
+    assert step.code == 64
+    assert "github-token" in step.said("error")[-1]
+    assert work.step("plan", comment="false").code == 0
+
+
+def test_a_token_without_the_permission_names_it(work: job.Job) -> None:
+    work.run.declare(CHANGED)
+    work.token = github_hub.FORK
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan")
+    assert step.code == 1
+    assert "pull-requests: write" in step.said("error")[-1]
+    assert "### Plan: 1 to update, 2 unchanged" in step.summary
+
+
+def test_a_fork_plans_from_a_snapshot_and_writes_no_comment(work: job.Job, github: github_server.GitHub) -> None:
+    taken = work.step("snapshot", live="live.json")
+    assert (taken.code, taken.outputs["summary"]) == (0, "live.json: 3 schedules")
+    work.run.declare(CHANGED)
+    work.token = github_hub.FORK
+    work.pull_request(1, sha=HEAD, repository="eve/schedules")
+    step = work.step("plan", live="live.json", address="127.0.0.1:1")
+    assert (step.code, step.outputs["updates"], bodies(github)) == (0, "1", [])
+    assert "From a snapshot of" in step.summary
+    assert step.said("notice") == ['differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"']
+    assert github.asked() == []
+
+
+def test_a_fork_without_a_snapshot_is_validated_and_told_why(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD, repository="eve/schedules")
+    step = work.step("plan", address="127.0.0.1:1")
+    assert (step.code, step.outputs["changes"]) == (0, "")
+    assert "pass a snapshot as live" in step.said("notice")[0]
+    assert github.asked() == []
+
+
+def reviewed(work: job.Job, github: github_server.GitHub) -> str:
+    """Plan the change in a pull request, merge it, and run for the push; return the digest that was shown."""
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    github.hub.merge(1, MERGED)
+    work.push(MERGED)
+    return digest_in(bodies(github)[0])
+
+
+@pytest.mark.parametrize("required", ["true", "warn", "false"])
+def test_what_was_reviewed_is_applied_on_merge_and_told_in_the_comment(
+    work: job.Job, github: github_server.GitHub, required: str
+) -> None:
+    shown = reviewed(work, github)
+    step = work.step("apply", require_reviewed_plan=required)
+    assert (step.code, step.outputs["digest"], step.said("warning")) == (0, shown, [])
+    assert step.outputs["summary"] == "Applied: 0 created, 1 updated, 0 resumed, 0 paused."
+    [body] = bodies(github)
+    assert ("### Applied: 1 done\n" in body, digest_in(body)) == (True, "")
+    assert work.run.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode == 0
+    again = work.step("apply", require_reviewed_plan="true")
+    assert (again.code, again.outputs["changes"]) == (0, "false")
+
+
+@pytest.mark.parametrize("required", ["true", "warn"])
+def test_what_changed_since_the_review_is_refused_or_warned_of(
+    work: job.Job, github: github_server.GitHub, required: str
+) -> None:
+    reviewed(work, github)
+    work.run.declare(THREE.replace("0 3", "15 3"))
+    step = work.step("apply", require_reviewed_plan=required)
+    said = "the plan is not the one that was reviewed"
+    changed = work.run.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode
+    if required == "warn":
+        assert (step.code, said in step.said("warning")[0], changed) == (0, True, 0)
+        return
+    assert (step.code, said in step.said("error")[0], changed) == (5, True, 2)
+    assert "### Apply failed" in bodies(github)[0]
+
+
+@pytest.mark.parametrize("why", ["no pull request", "no comment", "forged"])
+def test_without_a_review_nothing_is_applied_where_one_is_required(
+    work: job.Job, github: github_server.GitHub, why: str
+) -> None:
+    reviewed(work, github)
+    if why == "no pull request":
+        work.push("d" * 40)
+        github.hub.commits.add("d" * 40)
+    else:
+        [comment] = github.hub.comments_of(1)
+        del github.hub.comments[comment.id]
+    if why == "forged":
+        github.hub.add_comment(1, comment.body, author="mallory")
+    step = work.step("apply", require_reviewed_plan="true")
+    assert (step.code, step.outputs["exit-code"]) == (5, "5")
+    assert "no reviewed plan: " in step.said("error")[0]
+    expected = work.step("apply", require_reviewed_plan="true", expect_digest=step.outputs["digest"])
+    assert expected.code == 0
+
+
+def test_a_guard_refuses_and_names_the_input(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(spec("0 1 * * *"))
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan")
+    assert (step.code, "apply will refuse this" in step.said("warning")[-1]) == (0, True)
+    assert "allow-mass-pause" in bodies(github)[0]
+    github.hub.merge(1, MERGED)
+    work.push(MERGED)
+    assert work.step("apply").code == 4
+    assert work.step("apply", allow_mass_pause="true").code == 0
+
+
+def test_a_switched_off_environment_applies_nothing(work: job.Job) -> None:
+    work.run.declare(CHANGED)
+    step = work.step("apply", variables={"GOVERNANCE_SCHEDULES_ENABLED": "false"})
+    assert (step.code, step.outputs["changes"]) == (0, "")
+    assert "switches schedules off" in step.outputs["summary"]
+
+
+def test_a_drift_opens_updates_closes_and_reopens_one_issue(work: job.Job, github: github_server.GitHub) -> None:
+    quiet = work.step("drift")
+    assert (quiet.code, quiet.outputs["issue-url"], len(github.hub.issues)) == (0, "", 1)
+
+    work.run.declare(CHANGED)
+    opened = work.step("drift")
+    number = int(opened.outputs["issue-url"].rpartition("/")[2])
+    issue = github.hub.issues[number]
+    assert (opened.code, opened.outputs["changes"], issue.is_open) == (0, "true", True)
+    assert issue.title.startswith("Temporal schedules differ from .cogni/repo-spec.yaml in namespace ")
+    first_seen = re.findall(r"First seen (.*?) \(", issue.body)
+
+    work.run.declare(CHANGED.replace("0 2", "20 2"))
+    assert work.step("drift").code == 0
+    assert ("2 to update" in issue.body, re.findall(r"First seen (.*?) \(", issue.body)) == (True, first_seen)
+
+    work.run.declare(THREE)
+    closed = work.step("drift")
+    assert (closed.outputs["changes"], issue.is_open) == ("false", False)
+    assert "and is gone since" in issue.body
+    asked = len(github.requests)
+    assert work.step("drift").outputs["issue-url"] == ""
+    assert [each.method for each in github.requests[asked:] if each.method in ("PATCH", "POST")] in ([], ["POST"])
+
+    work.run.declare(CHANGED)
+    assert work.step("drift").code == 0
+    assert (issue.is_open, len(github.hub.issues)) == (True, 2)
+
+
+def test_somebody_elses_issue_with_our_mark_is_left_alone(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    assert work.step("drift").code == 0
+    ours = github.hub.issues[2]
+    forged = github.hub.add_issue("forged", body=ours.body, author="mallory")
+    work.run.declare(THREE)
+    assert work.step("drift").code == 0
+    assert (ours.is_open, forged.is_open, forged.title) == (False, True, "forged")
+
+
+def test_an_interrupted_apply_ends_in_order_and_tells_the_runner(work: job.Job) -> None:
+    work.run.declare(spec(*(f"{n % 60} {n // 60} * * *" for n in range(200))))
+    prepared = work.prepared("apply", require_reviewed_plan="false")
+    process = subprocess.Popen(
+        work.command(), cwd=work.run.folder, env=prepared, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if " created" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    rest, _ = process.communicate(timeout=program.TIMEOUT)
+    step = work.ended(prepared, process.returncode, "".join(lines) + rest)
+    assert (step.code, step.outputs["exit-code"]) == (130, "130")
+    assert "### Applied in part: " in step.summary
+    assert work.step("apply", require_reviewed_plan="false").code == 0  # the lock was let go
+
+
+def test_secrets_are_nowhere_in_what_the_runner_gets(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED.replace("entrypoint: E}", "entrypoint: E, input: {api_key: hunter2}}", 1))
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan", api_key="hunter2", codec_auth="hunter2", tls="false")
+    assert step.code == 0
+    everything = [step.log, step.summary, *step.outputs.values(), *bodies(github)]
+    everything.append(pathlib.Path(step.outputs["plan-file"]).read_text())
+    assert [text for text in everything if "hunter" in text] == []
+
+
+def test_of_many_changes_the_comment_holds_what_fits_and_the_summary_all(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.run.declare(spec(*(f"{n % 60} {n // 60} * * *" for n in range(300))))
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan")
+    [body] = bodies(github)
+    assert (step.code, step.outputs["creates"], len(body.encode()) <= 60_000) == (0, "297", True)
+    assert "more changes do not fit here" in body
+    assert step.summary.count("<details>") == 300
+    assert len(step.annotations) == 10
+
+
+def test_the_adapter_is_asked_no_more_than_it_must(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    asked = len(github.requests)
+    assert work.step("plan").code == 0
+    later = github.asked()[asked:]
+    assert [each for each in later if each.startswith(("GET /repos", "PATCH"))] == [
+        "GET /repos/acme/schedules/issues/1/comments",
+        f"PATCH /repos/acme/schedules/issues/comments/{github.hub.comments_of(1)[0].id}",
+        f"GET /repos/acme/schedules/issues/comments/{github.hub.comments_of(1)[0].id}",
+    ]
+    assert api.ACTIONS_BOT == github_hub.BOT

@@ -1,0 +1,232 @@
+"""What the user is told when GitHub refuses, and that nothing ever tells the token."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from reconciler import errors
+from reconciler.github import api
+from tests.support import github_client, github_hub, github_routes, github_server
+
+COMMENTS = "/issues/1/comments"
+INTEGRATION = "Resource not accessible by integration"
+
+
+def told(ask: Callable[[], object], kind: type[errors.GitHubError] = errors.GitHubError) -> tuple[str, str]:
+    """Return message and hint of the error that a call ends with."""
+    with pytest.raises(kind) as raised:
+        ask()
+    assert type(raised.value) is kind
+    assert raised.value.exit_code == errors.ExitCode.ERROR
+    assert not any(token in str(raised.value) + raised.value.hint for token in (github_hub.JOB, github_hub.FORK))
+    return raised.value.message, raised.value.hint
+
+
+def test_a_token_that_github_does_not_know(github: github_server.GitHub) -> None:
+    with github_client.opened(github, "token-that-expired") as repository:
+        assert told(lambda: repository.comments(1)) == (
+            "cannot read the comments of acme/schedules#1: GitHub does not accept the token (Bad credentials)",
+            "give the job's own token, `github.token`, or one that has not expired",
+        )
+
+
+@pytest.mark.parametrize(
+    ("ask", "doing", "permission"),
+    [
+        (lambda api: api.create_comment(1, "new"), "comment on acme/schedules#1", "pull-requests: write"),
+        (lambda api: api.edit_comment(2, "new"), "edit comment 2 in acme/schedules", "pull-requests: write"),
+        (lambda api: api.delete_comment(2), "delete comment 2 in acme/schedules", "pull-requests: write"),
+        (lambda api: api.create_issue("t", "b"), "open an issue in acme/schedules", "issues: write"),
+        (
+            lambda api: api.edit_issue(1, title="t", body="b", is_open=True),
+            "edit issue acme/schedules#1",
+            "issues: write",
+        ),
+    ],
+    ids=["create_comment", "edit_comment", "delete_comment", "create_issue", "edit_issue"],
+)
+def test_a_token_that_can_only_read_is_told_the_permission_to_write(
+    github: github_server.GitHub, ask: Callable[[api.Repository], object], doing: str, permission: str
+) -> None:
+    with github_client.opened(github, github_hub.FORK) as repository:
+        assert told(lambda: ask(repository), api.ForbiddenError) == (
+            f"cannot {doing}: the token may not do this ({INTEGRATION})",
+            f"set `{permission}` under `permissions:` of the job; "
+            "a pull request from a fork has a token that can only read",
+        )
+    assert len(github.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("ask", "permission"),
+    [
+        (lambda api: api.comments(1), "pull-requests: read"),
+        (lambda api: api.comment(2), "pull-requests: read"),
+        (lambda api: api.pulls_of(github_client.SHA), "pull-requests: read"),
+        (lambda api: api.issues("ada"), "issues: read"),
+        (lambda api: api.issue(1), "issues: read"),
+    ],
+    ids=["comments", "comment", "pulls_of", "issues", "issue"],
+)
+def test_a_token_without_permissions_is_told_the_permission_to_read(
+    github: github_server.GitHub, ask: Callable[[api.Repository], object], permission: str
+) -> None:
+    github.hub.tokens[github_hub.FORK] = github_hub.Token(
+        login=github_hub.BOT, permissions={"contents": "read"}, is_installation=True
+    )
+    with github_client.opened(github, github_hub.FORK) as repository:
+        message, hint = told(lambda: ask(repository), api.ForbiddenError)
+    assert message.endswith(f"the token may not do this ({INTEGRATION})")
+    assert hint == f"set `{permission}` under `permissions:` of the job"
+
+
+def test_a_persons_token_is_told_its_permission(github: github_server.GitHub) -> None:
+    github.hub.tokens[github_hub.ADA] = github_hub.Token(login="ada", permissions={})
+    with github_client.opened(github, github_hub.ADA) as repository:
+        assert told(lambda: repository.create_issue("t", "b"), api.ForbiddenError) == (
+            "cannot open an issue in acme/schedules: GitHub refuses it "
+            "(Resource not accessible by personal access token)",
+            "give the token the permission `issues: write`",
+        )
+
+
+def test_a_pull_request_that_is_not_there(repository: api.Repository) -> None:
+    assert told(lambda: repository.comments(7), api.NotFoundError) == (
+        "cannot read the comments of acme/schedules#7: "
+        "GitHub does not find it, or the token may not see it (Not Found)",
+        "check the repository and the number, and that the token has `pull-requests: read`",
+    )
+
+
+def test_a_repository_without_issues(github: github_server.GitHub, repository: api.Repository) -> None:
+    github.hub.has_issues = False
+    assert told(lambda: repository.create_issue("t", "b")) == (
+        "cannot open an issue in acme/schedules: GitHub no longer has it (Issues are disabled for this repo)",
+        "see that issues are enabled in the repository",
+    )
+
+
+def test_a_text_that_is_too_long(repository: api.Repository) -> None:
+    assert told(lambda: repository.create_comment(1, "x" * 65_537)) == (
+        "cannot comment on acme/schedules#1: GitHub does not take what was sent "
+        "(Validation Failed; Body is too long (maximum is 65536 characters))",
+        "correct what the reason names; a text may have 65,536 characters",
+    )
+
+
+def test_a_commit_that_is_not_there(repository: api.Repository) -> None:
+    message, _ = told(lambda: repository.pulls_of("c" * 40))
+    assert message.endswith(f"GitHub does not take what was sent (No commit found for SHA: {'c' * 40})")
+
+
+def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    unreachable = api.Repository(
+        api_url=address, repository="acme/schedules", token=github_hub.JOB, sleep=lambda _: None
+    )
+    assert told(lambda: unreachable.comments(1), api.OutageError) == (
+        f"cannot read the comments of acme/schedules#1: GitHub at {address} cannot be reached (Connection refused)",
+        "check GITHUB_API_URL and that this machine may connect to it, then run again",
+    )
+    unreachable.close()
+    assert github.requests == []
+
+
+def test_a_github_that_gives_no_answer(github: github_server.GitHub, repository: api.Repository) -> None:
+    github.inject("GET", COMMENTS, "cut", times=3)
+    github.inject("GET", COMMENTS, "hang")
+    assert told(lambda: repository.comments(1), api.OutageError) == (
+        f"cannot read the comments of acme/schedules#1: GitHub at {github.api_url} gave no answer within 1 s",
+        "wait, then run again",
+    )
+
+
+ELSEWHERE = {"Location": "https://login.example/"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        github_routes.Answer(data="<html>Please log in</html>"),
+        github_routes.Answer(data='{"id": 1'),
+        github_routes.Answer(data=[{}]),
+        github_routes.Answer(status=301, data="", headers=ELSEWHERE),
+        github_routes.Answer(status=307, data={"message": "Temporary Redirect"}, headers=ELSEWHERE),
+    ],
+    ids=["page", "cut JSON", "other JSON", "other host", "redirect"],
+)
+@pytest.mark.parametrize("many", [True, False])
+def test_an_address_that_is_not_githubs(
+    github: github_server.GitHub, repository: api.Repository, answer: github_routes.Answer, many: bool
+) -> None:
+    github.inject("GET", COMMENTS, answer)
+    github.inject("PATCH", "/issues/comments/2", answer)
+    message, hint = told(lambda: repository.comments(1) if many else repository.edit_comment(2, "new"))
+    assert message.endswith(f"{github.api_url} does not answer as GitHub's API does")
+    assert hint == "check GITHUB_API_URL"
+    assert len(github.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("api_url", "repository", "expected"),
+    [
+        ("api.github.example", "a/b", "'api.github.example' is not an address of GitHub's API"),
+        ("", "a/b", "'' is not an address of GitHub's API"),
+        ("https://api.github.example", "just-a-name", "'just-a-name' is not a repository"),
+        ("https://api.github.example", "a/b/../c", "'a/b/../c' is not a repository"),
+    ],
+)
+def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: str) -> None:
+    message, _ = told(lambda: api.Repository(api_url=api_url, repository=repository, token=github_hub.JOB))
+    assert message == expected
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("", "the GitHub token is empty"),
+        (f"{github_hub.JOB}\n", "the GitHub token holds a space, a line break or another character that no token has"),
+        (f"{github_hub.JOB}é", "the GitHub token holds a space, a line break or another character that no token has"),
+    ],
+    ids=["empty", "line break", "letter"],
+)
+def test_a_token_that_cannot_be_one_is_not_quoted(token: str, expected: str) -> None:
+    message, hint = told(lambda: api.Repository(api_url="https://github.example", repository="a/b", token=token))
+    assert message == expected
+    assert hint == "give the job's own token, `github.token`"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 418, 422, 503])
+def test_a_server_that_says_the_token_does_not_make_us_say_it(
+    github: github_server.GitHub, repository: api.Repository, status: int
+) -> None:
+    answer = github_server.failing(status, f"no, {github_hub.JOB} may not")
+    github.inject("GET", COMMENTS, answer, times=4)
+    with pytest.raises(errors.GitHubError) as raised:
+        repository.comments(1)
+    assert "(no, *** may not)" in raised.value.message
+
+
+def test_a_reason_is_not_cut_within_the_token(github: github_server.GitHub, repository: api.Repository) -> None:
+    github.inject("GET", COMMENTS, github_server.failing(418, "x" * 295 + github_hub.JOB))
+    message, _ = told(lambda: repository.comments(1))
+    assert github_hub.JOB[:5] not in message
+
+
+def test_no_log_says_the_token(
+    github: github_server.GitHub, repository: api.Repository, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="github")  # it is silent unless asked
+    github.inject("GET", COMMENTS, github_server.failing())
+    github.inject("GET", COMMENTS, github_server.limited(after=1))
+    repository.create_comment(1, "new")
+    repository.comments(1)
+    repository.login()
+    assert {each.name.partition(".")[0] for each in caplog.records} == {"github", "reconciler", "urllib3"}
+    assert github_hub.JOB not in "\n".join(f"{each.getMessage()} {vars(each)}" for each in caplog.records)

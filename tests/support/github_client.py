@@ -1,0 +1,34 @@
+"""The adapter for GitHub, connected to the loopback server."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from reconciler.github import api
+from tests.support import github_hub, github_server
+
+SHA = "a" * 40
+
+
+@dataclasses.dataclass(slots=True)
+class Pauses:
+    """Notes for how long it was asked to sleep, and does not."""
+
+    seconds: list[float] = dataclasses.field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        """Note a pause."""
+        self.seconds.append(seconds)
+
+
+@contextlib.contextmanager
+def opened(
+    server: github_server.GitHub, token: str = github_hub.JOB, pauses: Pauses | None = None
+) -> Iterator[api.Repository]:
+    """Give the adapter under test; a request may take a second."""
+    sleep = (pauses or Pauses()).sleep
+    made = api.Repository(api_url=server.api_url, repository=server.hub.repository, token=token, timeout=1, sleep=sleep)
+    with contextlib.closing(made):
+        yield made

@@ -1,0 +1,114 @@
+"""A step of a GitHub job: the Action's program with inputs and an event, and what it left for the runner."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support import github_hub, github_server, program
+
+_OUTPUT = re.compile(r"^([a-z-]+)<<(\w+)\n(.*?)\n?\2\n", re.DOTALL | re.MULTILINE)
+_COMMAND = re.compile(r"^::(notice|warning|error) ?([^:]*)::(.*)$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How a step ended: annotations are level, properties and message, as the runner shows them."""
+
+    code: int
+    log: str
+    outputs: Mapping[str, str]
+    summary: str
+    annotations: tuple[tuple[str, str, str], ...]
+
+    def said(self, level: str) -> list[str]:
+        """Return the messages of the annotations of one level."""
+        return [message for each, _, message in self.annotations if each == level]
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Job:
+    """A repository's job; `event` and `payload` are what it runs for, `sha` its commit."""
+
+    run: program.Program
+    github: github_server.GitHub
+    token: str = github_hub.JOB
+    event: str = "push"
+    payload: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sha: str = "a" * 40
+    number: int = 100
+
+    def pull_request(self, number: int, *, sha: str, repository: str | None = None) -> None:
+        """Run for a pull request from now on, of a fork where another repository is named."""
+        self.event, self.sha = "pull_request", "f" * 40
+        head = {"sha": sha, "repo": {"full_name": repository or self.github.hub.repository}}
+        self.payload = {"pull_request": {"number": number, "head": head, "user": {"login": "ada"}}}
+
+    def push(self, sha: str) -> None:
+        """Run for a push from now on."""
+        self.event, self.sha, self.payload = "push", sha, {}
+
+    def step(self, command: str, *, variables: Mapping[str, str] | None = None, **inputs: str) -> Step:
+        """Run the program to its end."""
+        prepared = self.prepared(command, variables=variables, **inputs)
+        done = subprocess.run(
+            self.command(), cwd=self.run.folder, env=prepared, capture_output=True, text=True, encoding="utf-8",
+            check=False, timeout=program.TIMEOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        program.printed.extend((done.stdout, done.stderr))
+        return self.ended(prepared, done.returncode, done.stdout + done.stderr)
+
+    def command(self) -> list[str]:
+        """Return the command line."""
+        return [sys.executable, "-m", "reconciler.github"]
+
+    def prepared(self, command: str, *, variables: Mapping[str, str] | None = None, **inputs: str) -> dict[str, str]:
+        """Return the variables of one step; each step is a workflow run of its own, with files of its own."""
+        self.number += 1
+        folder = self.run.folder / f"runner-{uuid.uuid4().hex}"
+        folder.mkdir()
+        (folder / "event.json").write_text(json.dumps(self.payload))
+        said = {"command": command, "github-token": self.token, **inputs}
+        return self.run.environment(
+            **{f"INPUT_{name.replace('-', '_').upper()}": value for name, value in said.items()},
+            GITHUB_API_URL=self.github.api_url,
+            GITHUB_SERVER_URL="https://github.example",
+            GITHUB_REPOSITORY=self.github.hub.repository,
+            GITHUB_EVENT_NAME=self.event,
+            GITHUB_EVENT_PATH=str(folder / "event.json"),
+            GITHUB_SHA=self.sha,
+            GITHUB_ACTOR="ada",
+            GITHUB_RUN_ID=str(self.number),
+            GITHUB_RUN_ATTEMPT="1",
+            GITHUB_OUTPUT=str(folder / "output"),
+            GITHUB_STEP_SUMMARY=str(folder / "summary.md"),
+            RUNNER_TEMP=str(folder),
+            **(variables or {}),
+        )
+
+    def ended(self, prepared: Mapping[str, str], code: int, log: str) -> Step:
+        """Return what a step left that was run with these variables."""
+        output, summary = pathlib.Path(prepared["GITHUB_OUTPUT"]), pathlib.Path(prepared["GITHUB_STEP_SUMMARY"])
+        written = output.read_text(encoding="utf-8") if output.exists() else ""
+        return Step(
+            code=code,
+            log=log,
+            outputs={name: value for name, _, value in _OUTPUT.findall(written)},
+            summary=summary.read_text(encoding="utf-8") if summary.exists() else "",
+            annotations=tuple(
+                (level, properties, message.replace("%0A", "\n").replace("%25", "%"))
+                for level, properties, message in _COMMAND.findall(_without_stopped(log))
+            ),
+        )
+
+
+def _without_stopped(log: str) -> str:
+    """Return the lines in which the runner looks for commands."""
+    return re.sub(r"^::stop-commands::(\w+)\n.*?^::\1::\n", "", log, flags=re.DOTALL | re.MULTILINE)

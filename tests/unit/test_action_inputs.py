@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import datetime
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from reconciler import errors, settings
+from reconciler.github import events, inputs
+
+EMPTY = {f"INPUT_{name}": "" for name in ("COMMAND", "SPEC", "ADDRESS", "API_KEY", "TLS", "LOCK", "COMMENT", "LIVE")}
+
+
+def test_empty_inputs_are_left_out_as_an_absent_secret_arrives_empty() -> None:
+    given = inputs.read(
+        {**EMPTY, "TEMPORAL_ADDRESS": "t:1", "GITHUB_REPOSITORY": "acme/app", "RUNNER_TEMP": "runner/temp"}
+    )
+    assert (given.command, given.spec_path, given.live) == ("plan", settings.DEFAULT_SPEC, None)
+    assert (given.connection.address, given.connection.api_key, given.connection.tls.enabled) == (None, None, None)
+    assert (given.comment, given.require_reviewed_plan, given.writing) == (True, "warn", settings.Writing())
+    assert (given.choice.repository, given.plan_file) == ("acme/app", pathlib.Path("runner/temp/reconciler-plan.json"))
+
+
+def test_every_input_arrives_where_it_is_meant() -> None:
+    said = {
+        "COMMAND": "apply",
+        "SPEC": "a.yaml",
+        "ENVIRONMENT": "staging",
+        "PREFIX": "acme:",
+        "OWNER": "me",
+        "ADDRESS": "t:1",
+        "NAMESPACE": "n",
+        "API_KEY": "k",
+        "TLS": "true",
+        "TLS_SERVER_NAME": "s",
+        "TLS_CA_DATA": "ca",
+        "TLS_CERT_DATA": "cert",
+        "TLS_KEY_DATA": "key",
+        "CODEC_ENDPOINT": "http://c",
+        "CODEC_AUTH": "a",
+        "DATABASE_URL": "postgres://d",
+        "LOCK": "postgres",
+        "LOCK_TIMEOUT": "30s",
+        "LOCK_LEASE": "5m",
+        "LIVE": "snap.json",
+        "KEEP_MANUAL_PAUSES": "true",
+        "ADOPT": "true",
+        "ALLOW_MASS_PAUSE": "true",
+        "ALLOW_EMPTY_NAMESPACE": "true",
+        "ALLOW_PLAINTEXT": "true",
+        "EXPECT_DIGEST": "sha256:0",
+        "REQUIRE_REVIEWED_PLAN": "true",
+        "COMMENT": "false",
+        "COMMENT_AUTHOR": "bot",
+        "GITHUB_TOKEN": "t",
+        "PLAN_FILE": "p.json",
+    }
+    given = inputs.read({f"INPUT_{name}": value for name, value in said.items()})
+    choice, connection, writing, allowed = given.choice, given.connection, given.writing, given.allowed
+    assert (given.command, given.spec_path, given.live, given.plan_file) == (
+        *("apply", pathlib.Path("a.yaml"), pathlib.Path("snap.json"), pathlib.Path("p.json")),
+    )
+    assert (choice.environment, choice.prefix, choice.owner) == ("staging", "acme:", "me")
+    assert (choice.keep_manual_pauses, choice.adopt) == (True, True)
+    assert (connection.address, connection.namespace, connection.api_key) == ("t:1", "n", "k")
+    assert (connection.codec_endpoint, connection.codec_auth) == ("http://c", "a")
+    assert connection.tls == settings.Tls(enabled=True, server_name="s", ca_data="ca", cert_data="cert", key_data="key")
+    assert (writing.lock, writing.database_url) == ("postgres", "postgres://d")
+    assert (writing.lock_timeout, writing.lock_lease) == (
+        *(datetime.timedelta(seconds=30), datetime.timedelta(minutes=5)),
+    )
+    assert (allowed.mass_pause, allowed.empty_namespace, allowed.plaintext) == (True, True, True)
+    assert (given.expect_digest, given.require_reviewed_plan) == ("sha256:0", "true")
+    assert (given.comment, given.comment_author, given.token) == (False, "bot", "t")
+
+
+def test_all_wrong_inputs_are_told_at_once_and_no_value_is_shown() -> None:
+    wrong = {"COMMAND": "hunter2", "TLS": "hunter2", "LOCK": "hunter2", "LOCK_TIMEOUT": "-hunter2", "COMMENT": "yes"}
+    with pytest.raises(errors.UsageError) as raised:
+        inputs.read({f"INPUT_{name}": value for name, value in wrong.items()})
+    assert [
+        name for name in ("command", "tls", "lock", "lock-timeout", "comment") if f"'{name}'" not in str(raised.value)
+    ] == []
+    assert "not one of plan, apply, drift, validate" in raised.value.message
+
+
+def event(tmp_path: pathlib.Path, payload: Any, **environ: str) -> events.Event:
+    path = tmp_path / "event.json"
+    path.write_text(payload if isinstance(payload, str) else json.dumps(payload))
+    usual = {"GITHUB_REPOSITORY": "acme/app", "GITHUB_SHA": "merge", "GITHUB_EVENT_PATH": str(path)}
+    return events.read({**usual, "GITHUB_EVENT_NAME": "pull_request", "GITHUB_RUN_ID": "42", **environ})
+
+
+def pull(repository: str | None, author: str = "ann") -> dict[str, Any]:
+    repo = {"full_name": repository} if repository else None
+    return {"pull_request": {"number": 7, "user": {"login": author}, "head": {"sha": "head", "repo": repo}}}
+
+
+@pytest.mark.parametrize(
+    ("payload", "untrusted"),
+    [
+        (pull("acme/app"), False),
+        (pull("eve/app"), True),
+        (pull(None), True),
+        (pull("acme/app", "dependabot[bot]"), True),
+    ],
+)
+def test_a_pull_request_from_elsewhere_is_not_trusted(tmp_path: pathlib.Path, payload: Any, untrusted: bool) -> None:
+    found = event(tmp_path, payload)
+    assert (found.pull, found.commit, found.is_untrusted) == (7, "head", untrusted)
+    assert (found.run, found.run_url) == (42, "https://github.com/acme/app/actions/runs/42")
+
+
+@pytest.mark.parametrize("payload", [{}, [], {"pull_request": None}, {"pull_request": {"number": "7"}}])
+def test_other_events_have_no_pull_request(tmp_path: pathlib.Path, payload: Any) -> None:
+    found = event(tmp_path, payload, GITHUB_EVENT_NAME="push", GITHUB_SERVER_URL="https://ghe.example")
+    assert (found.pull, found.commit, found.run_url) == (None, "merge", "https://ghe.example/acme/app/actions/runs/42")
+
+
+def test_an_event_that_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.UsageError, match="cannot be read"):
+        event(tmp_path, "{")
+
+
+@pytest.mark.parametrize("name", ["TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "INPUT_LIVE"])
+def test_a_job_must_name_a_server_and_not_mean_the_local_one(name: str) -> None:
+    assert inputs.read({name: "something"}).connection.address is None
+    with pytest.raises(errors.UsageError, match="no server is named"):
+        inputs.read({name: ""})
+    assert inputs.read({"INPUT_COMMAND": "validate"}).command == "validate"

@@ -1,0 +1,122 @@
+"""A job from its plan to its outcome: in which order it is recorded, marked and done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from reconciler import errors, locking, model, reconciling, settings
+from reconciler.operating import executing, sessions
+from tests.unit import builders
+
+PLAN = builders.plan([builders.schedule("a"), builders.schedule("b")], [])
+
+
+class Told:
+    """Writes down what happens; stands for the audience, the audit and the session."""
+
+    def __init__(self, *statuses: model.Status, fails: str = "") -> None:
+        self.said: list[str] = []
+        self._statuses = statuses
+        self._fails = fails
+        self.schedules = None
+
+    def note(self, what: str) -> None:
+        """Write down what happens, or let it fail."""
+        self.said.append(what)
+        if what == self._fails:
+            raise errors.StoreError(f"{what} failed")
+
+    def run(self, question: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(question)
+
+    def lock(self, *_: object) -> locking.Unlocked:
+        return locking.Unlocked()
+
+    @contextlib.contextmanager
+    def audit(self, _: object) -> Iterator[Told]:
+        yield self
+
+    async def present(self, _: object) -> int:
+        return 0
+
+    async def begin(self, _: object) -> int:
+        self.note("begin")
+        return 7
+
+    async def end(self, number: int, *_: object, error: str, **__: object) -> None:
+        self.note("end")
+        self.said.append(f"#{number} {error}".strip())
+
+    async def apply(self, plan: model.Plan, *_: object, **__: object) -> model.Applied:
+        self.note("apply")
+        ended = zip(plan.steps, self._statuses, strict=True)
+        return model.Applied(outcomes=tuple(model.Outcome(change=each, status=status) for each, status in ended))
+
+    def agreed(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        """Hear all else without a word: plan, outcome, applied, warn."""
+        return lambda *_: None
+
+
+def executed(told: Told, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Execute a job and return what happened."""
+
+    @contextlib.contextmanager
+    def opened(_: object) -> Iterator[Told]:
+        yield told
+
+    async def make(_: object) -> model.Plan:
+        return PLAN
+
+    monkeypatch.setattr(sessions, "opened", opened)
+    monkeypatch.setattr(reconciling, "apply", told.apply)
+    job = executing.Job(
+        command="apply",
+        declaration=builders.declaration(),
+        connection=settings.Connection(),
+        writing=settings.Writing(),
+        make=make,
+        check=lambda *_: None,
+        before=lambda: told.note("mark"),
+        unbegun=lambda: told.note("unmark"),
+    )
+    executing.execute(job, told)
+    return told.said
+
+
+def test_a_plan_is_marked_right_before_the_first_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = Told(model.Status.DONE, model.Status.SKIPPED)
+    assert executed(done, monkeypatch) == ["begin", "mark", "apply", "end", "#7"]
+
+
+def test_a_plan_of_which_no_step_was_begun_is_marked_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    skipped = Told(model.Status.SKIPPED, model.Status.SKIPPED)
+    assert executed(skipped, monkeypatch) == ["begin", "mark", "apply", "unmark", "end", "#7"]
+
+
+def test_a_plan_whose_record_cannot_begin_is_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(fails="begin")
+    with pytest.raises(errors.StoreError):
+        executed(told, monkeypatch)
+    assert told.said == ["begin"]
+
+
+def test_a_plan_that_cannot_be_marked_is_not_applied_and_its_record_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(fails="mark")
+    with pytest.raises(errors.StoreError):
+        executed(told, monkeypatch)
+    assert told.said == ["begin", "mark", "end", "#7 mark failed"]
+
+
+def test_a_record_that_cannot_end_says_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(model.Status.DONE, model.Status.SKIPPED, fails="end")
+    with pytest.raises(errors.StoreError, match="1 of 2 steps are done, as told, and only the record") as caught:
+        executed(told, monkeypatch)
+    assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not ended", errors.ExitCode.ERROR)

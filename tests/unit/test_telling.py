@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from reconciler import errors, model, settings
+from reconciler.cli import console, telling
+from reconciler.report import text
+from tests.unit import builders
+
+PLAN = builders.plan([builders.schedule()], [])
+
+
+def test_a_defect_in_the_middle_still_writes_the_outcome() -> None:
+    out = io.StringIO()
+    teller = telling.Teller(console.Console(out, io.StringIO()), text.Text(), "apply", "json", yes=True)
+
+    def work() -> errors.ExitCode:
+        teller.about(settings.Connection(address="temporal:7233"), "spec.yaml", model.Choice())
+        teller.plan(PLAN)
+        raise RuntimeError("a secret, perhaps")
+
+    with pytest.raises(RuntimeError):
+        teller.run(work)
+    document = json.loads(out.getvalue())
+    assert (document["exit_code"], document["error"]["message"]) == (1, "a defect in reconciler: RuntimeError")
+    assert (document["digest"], document["outcomes"]) == (PLAN.digest, [])

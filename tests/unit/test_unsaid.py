@@ -1,0 +1,58 @@
+"""What a server's schedule has and no charter can say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+
+from reconciler.temporal import convert, unsaid
+from tests.unit import builders
+
+STAYS = "cannot be said; it stays with this schedule, and one made anew is without it"
+LOST = "cannot be said, and are lost when a change is written to it"
+
+
+def full() -> schedule_pb2.Schedule:
+    """Return a schedule that has something everywhere."""
+    return convert.make(builders.schedule("a", intervals=(builders.interval("@every 6h"),)))
+
+
+def test_what_a_charter_can_say_is_not_told() -> None:
+    proto = full()
+    proto.action.start_workflow.task_queue.kind = 1  # type: ignore[assignment]  # as the server fills it in
+    proto.spec.timezone_data = b"own"
+    assert unsaid.texts(proto) == ()
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda proto: proto.action.start_workflow.header.fields["a"].SetInParent(), f"header {STAYS}"),
+        (
+            lambda proto: proto.action.start_workflow.versioning_override.SetInParent(),
+            f"versioning_override {STAYS}",
+        ),
+        (lambda proto: setattr(proto.action.start_workflow, "cron_schedule", "@daily"), f"cron_schedule {STAYS}"),
+        (lambda proto: setattr(proto.spec.start_time, "nanos", 1), f"the nanoseconds of start_at {LOST}"),
+        (lambda proto: setattr(proto.spec.jitter, "nanos", 1001), f"the nanoseconds of jitter {LOST}"),
+        (lambda proto: setattr(proto.spec.interval[0].phase, "nanos", 1), f"the nanoseconds of intervals {LOST}"),
+        (
+            lambda proto: setattr(proto.action.start_workflow.workflow_run_timeout, "nanos", 1),
+            f"the nanoseconds of run_timeout {LOST}",
+        ),
+        (
+            lambda proto: setattr(proto.action.start_workflow.retry_policy.initial_interval, "nanos", 1),
+            f"the nanoseconds of initial_interval {LOST}",
+        ),
+        (
+            lambda proto: setattr(proto.spec.end_time, "seconds", 10**12),
+            "end_at is beyond the years 1 to 9999, and is said as the last that there is",
+        ),
+    ],
+)
+def test_each_thing_that_no_charter_can_say_is_told(edit: Callable[[schedule_pb2.Schedule], None], told: str) -> None:
+    proto = full()
+    edit(proto)
+    assert unsaid.texts(proto) == (told,)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import io
+import itertools
+import pathlib
+from collections.abc import Callable
+
+import pytest
+
+from reconciler import model
+from reconciler.github import workflow
+from reconciler.report import annotating
+
+
+def counting() -> Callable[[], str]:
+    numbers = itertools.count()
+    return lambda: f"token{next(numbers)}"
+
+
+@pytest.fixture
+def told(tmp_path: pathlib.Path) -> tuple[workflow.Workflow, io.StringIO, pathlib.Path]:
+    """A workflow, its log, and the folder with `output` and `summary`."""
+    log = io.StringIO()
+    environ = {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    return workflow.Workflow(log, environ, counting()), log, tmp_path
+
+
+def test_nothing_that_is_said_is_taken_for_a_command(
+    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+) -> None:
+    told[0].say("::error::forged\n  ::set-output name=a::b\n##[error]old")
+    lines = told[1].getvalue().splitlines()
+    assert (lines[0], lines[-1]) == ("::stop-commands::token0", "::token0::")
+    assert lines[1:-1] == ["::error::forged", "  ::set-output name=a::b", "##[error]old"]
+
+
+def test_an_annotation_names_its_place_and_is_escaped(
+    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+) -> None:
+    place = model.Place(path="a,b:c.yaml", line=3, column=7)
+    told[0].annotate(
+        [
+            annotating.Annotation(level="notice", title="create x:y,z", message="100%\nnext\r", place=place),
+            annotating.Annotation(level="error", title="t", message="m"),
+        ]
+    )
+    assert told[1].getvalue().splitlines() == [
+        "::notice file=a%2Cb%3Ac.yaml,line=3,col=7,title=create x%3Ay%2Cz::100%25%0Anext%0D",
+        "::error title=t::m",
+    ]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(10, 10), (11, 10), (200, 10)])
+def test_of_each_level_no_more_than_github_keeps(
+    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path], count: int, shown: int
+) -> None:
+    for level in ("notice", "warning"):
+        told[0].annotate(annotating.Annotation(level=level, title="t", message=str(number)) for number in range(count))
+    lines = told[1].getvalue().splitlines()
+    assert [sum(line.startswith(f"::{level} ") for line in lines) for level in ("notice", "warning")] == [shown] * 2
+    assert (f"::notice title=reconciler::{count - 9} more are in the log and the step summary" in lines) is (count > 10)
+
+
+def test_an_output_of_several_lines_cannot_set_another_one(
+    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+) -> None:
+    told[0].output("summary", "one\ntoken\nchanges=true")
+    told[0].output("digest", "")
+    written = (told[2] / "output").read_text()
+    assert written == "summary<<token0\none\ntoken\nchanges=true\ntoken0\ndigest<<token1\n\ntoken1\n"
+
+
+def test_a_summary_is_added_to_and_outside_of_a_workflow_nothing_is_written(
+    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+) -> None:
+    told[0].summary("one\n")
+    told[0].summary("two\n")
+    assert (told[2] / "summary").read_text() == "one\ntwo\n"
+    alone = workflow.Workflow(io.StringIO(), {"GITHUB_OUTPUT": ""}, counting())
+    alone.output("a", "b")
+    alone.summary("c")
+    assert sorted(path.name for path in told[2].iterdir()) == ["summary"]

@@ -1,0 +1,30 @@
+"""Check workflows with actionlint, which checks their shell with the shellcheck of this environment.
+
+A machine without actionlint, and without Go or a network to build it, leaves it out and says so in one line, unless it
+is continuous integration.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+from tools import fetching
+
+
+def _main(workflows: list[str]) -> None:
+    try:
+        actionlint = fetching.actionlint()
+    except fetching.MissingProgramError as error:
+        if os.environ.get("CI") == "true":
+            sys.exit(f"actionlint: {error}")
+        sys.stderr.write(f"actionlint was left out: {error}\n")
+        return
+    shellcheck = pathlib.Path(sys.executable).parent / "shellcheck"
+    sys.exit(subprocess.run([actionlint, "-shellcheck", shellcheck, *workflows], check=False).returncode)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])
