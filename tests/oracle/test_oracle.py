@@ -28,8 +28,8 @@ from tools import devserver
 CASES = int(os.environ.get("ORACLE_CASES") or 2000)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
 BATCH = 1000  # cases to a test, each on a server of its own: they do not pile up
-BATCHES = [f"{kind}-{number}" for kind in ("cron", "timing") for number in range(max(CASES // BATCH // 2, 1))]
-BATCHES += [f"words-{number}" for number in range(max(CASES // BATCH // 8, 1))]
+BATCHES = [f"{kind}-{number}" for kind in ("cron", "timing") for number in range(-(-CASES // BATCH // 2))]
+BATCHES += [f"words-{number}" for number in range(-(-CASES // BATCH // 8))]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
