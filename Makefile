@@ -9,7 +9,8 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-ha
 	--custom-compile-command "make lock"
 UPGRADE ?= --upgrade
 WORKERS ?= auto
-WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
+README_WORKFLOW := build/readme.yml
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
 .PHONY: help demo test test-v2 test-backends check format golden oracle fuzz crash-test bench \
 	lock server dist clean
@@ -30,7 +31,7 @@ test-v2: $(INSTALLED) ## Run the tests that talk to a server on the newer schedu
 	SCHEDULE_BACKEND=v2 $(BIN)/pytest tests/contract tests/integration tests/acceptance tests/oracle \
 		--numprocesses $(WORKERS) --dist worksteal
 
-check: $(INSTALLED) ## Format, lint, types, layers, schemas, workflows
+check: $(INSTALLED) $(README_WORKFLOW) ## Format, lint, types, layers, schemas, workflows
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
@@ -73,6 +74,10 @@ lock: $(INSTALLED) ## Resolve the dependencies anew
 	$(COMPILE) --output-file requirements-dev.lock --extra github --group dev
 	$(COMPILE) --output-file requirements-action.lock --extra github --group build
 
+$(README_WORKFLOW): README.md # its workflow, to be checked as the others are
+	@mkdir -p $(@D)
+	@sed -n '/^```yml$$/,/^```$$/{/^```/!p;}' README.md >$@
+
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv --clear .venv
@@ -85,4 +90,4 @@ dist: $(INSTALLED) ## Build what is published
 	$(BIN)/hatchling build
 
 clean: ## Remove what the targets made
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

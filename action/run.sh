@@ -73,10 +73,15 @@ pip() {
         "$made/bin/python" -I -m pip install --quiet --no-input --disable-pip-version-check "$@"
 }
 
-# Bash sits out a foreground command before it heeds a signal; of one in the background it lets go at once.
+# Bash sits out a foreground command before it heeds a signal; of one in the background it lets go at once. What it runs
+# belongs to the install, which has no use for the inputs: some are secrets, and a package's build runs code of its own.
 attend() {
     local status=0
-    "$@" </dev/null &
+    (
+        # shellcheck disable=SC2086 # unquoted: quoted, the bash of macOS makes one word of all names
+        unset ${!INPUT_@}
+        exec "$@"
+    ) </dev/null &
     child=$!
     wait "$child" || status=$?
     child=

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler import model
 from reconciler.timing import changes, times
@@ -15,12 +16,26 @@ _EVERY_WEEKDAY = tuple(range(7))
 _ORDINAL = re.compile(r"(?:\s|^)(\S*[A-Za-z0-9])#([1-5])(?:\s|$)")
 
 
+class Kind(enum.Enum):
+    """What advice is about; the value says what many charters have in common."""
+
+    ORDINAL = "have a '#' that begins a comment"
+    BOTH_DAYS = "fire only on days that match both day of month and day of week"
+    NEVER = "never fire"
+    CLOCKS = "fire at an hour at which clocks are changed"
+
+
+_EACH = 10  # of a kind are told one by one
+_NAMED = 3  # places of those that are told together
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One thing to look at; `message` says what is so and what to do if it is not meant."""
+    """One thing to look at; `message` says what is so and what to do if it is not meant, `kind` what it is about."""
 
     place: model.Place
     message: str
+    kind: Kind
 
     def __str__(self) -> str:
         return f"{self.place}: warning: {self.message}"
@@ -29,35 +44,56 @@ class Advice:
 def advise(declaration: model.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
     """Return advice in the order of the file; `now` is where the next times are counted from."""
     return tuple(
-        Advice(place=charter.places.get("cron", charter.place), message=message)
+        Advice(place=charter.places.get("cron", charter.place), message=message, kind=kind)
         for charter in declaration.charters
-        for message in _messages(charter.schedule.timing, now)
+        for kind, message in _messages(charter.schedule.timing, now)
     )
 
 
-def _messages(timing: model.Timing, now: datetime.datetime) -> Iterator[str]:
+def lines(found: Iterable[Advice]) -> tuple[str, ...]:
+    """Return a line for each advice, and one for all of a kind that many charters share, in the place of the first."""
+    kinds: dict[Kind, list[Advice]] = {}
+    for advice in found:
+        kinds.setdefault(advice.kind, []).append(advice)
+    told = [(each, str(each)) for alike in kinds.values() if len(alike) <= _EACH for each in alike]
+    told += [(alike[0], _together(alike)) for alike in kinds.values() if len(alike) > _EACH]
+    told.sort(key=lambda each: (each[0].place.line, each[0].place.column))
+    return tuple(line for _, line in told)
+
+
+def _together(alike: Sequence[Advice]) -> str:
+    others = ", ".join(f"{each.place.line}:{each.place.column}" for each in alike[1:_NAMED])
+    return (
+        f"{alike[0].place}: warning: {len(alike)} charters {alike[0].kind.value}, this one and those at {others} and "
+        f"{len(alike) - _NAMED} more; of this one: {alike[0].message}"
+    )
+
+
+def _messages(timing: model.Timing, now: datetime.datetime) -> Iterator[tuple[Kind, str]]:
     for calendar in timing.calendars:
         shown = repr(calendar.comment) if calendar.comment else "the calendar"
         ordinal = _ORDINAL.search(calendar.comment)
         if ordinal:
             yield (
+                Kind.ORDINAL,
                 f"{shown} fires on every {ordinal[1]}: for Temporal '#{ordinal[2]}' begins a comment; "
-                "for the second Monday write days 8-14 and MON"
+                "for the second Monday write days 8-14 and MON",
             )
         restricted = calendar.day_of_month != _EVERY_DAY and calendar.day_of_week != _EVERY_WEEKDAY
         if restricted and not _is_one_week(calendar.day_of_month):
             yield (
+                Kind.BOTH_DAYS,
                 f"{shown} fires only on days that match both day of month and day of week; "
-                "for either of them, as crontab has it, write two crons"
+                "for either of them, as crontab has it, write two crons",
             )
     if next(times.upcoming(timing, now), None) is None:
-        yield "no time matches, so this never fires; look at its days, years, exclusions and end"
+        yield Kind.NEVER, "no time matches, so this never fires; look at its days, years, exclusions and end"
         return
     skipped, repeated = changes.skipped_or_repeated(timing, now)
     said = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
     said += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
     if said:
-        yield f"{' and '.join(said)}, so it may not fire then, or twice; {_ADVICE}"
+        yield Kind.CLOCKS, f"{' and '.join(said)}, so it may not fire then, or twice; {_ADVICE}"
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:

@@ -371,7 +371,8 @@ class Live:
     `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
     (nanoseconds since the epoch) tells two of them apart. `described` is the adapter's own record of it, opaque
     here, which an update edits so that what this model does not know survives; `unsaid` tells of that in sentences.
-    `pause` is None where nobody asked.
+    `pause` is None where nobody asked. `coded` tells that a codec made payloads of it, to encrypt or compress them:
+    what they say is for who has the codec.
     """
 
     schedule: Schedule
@@ -381,6 +382,7 @@ class Live:
     activity: Activity = Activity()
     pause: Pause | None = None
     unsaid: tuple[str, ...] = ()
+    coded: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,6 +433,7 @@ class Reason(enum.Enum):
     STAYS = "not paused as removed"
     MANUAL_PAUSE = "paused outside the spec, and left so"
     OWNED = "belongs to another owner"
+    SWITCHED_OFF = "the environment is switched off"
 
 
 class State(enum.Enum):

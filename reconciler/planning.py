@@ -47,6 +47,22 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     )
 
 
+def at_rest(plan: model.Plan) -> model.Plan:
+    """Return the plan of an environment that is switched off: everything is kept as it is."""
+    changes = (
+        dataclasses.replace(
+            change,
+            verb=model.Verb.KEEP,
+            reason=model.Reason.SWITCHED_OFF,
+            after=change.live.schedule if change.live else change.after,
+            fields=(),
+            renamed_from=None,
+        )
+        for change in plan.changes
+    )
+    return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, ()))
+
+
 def repeatable(outcomes: Iterable[model.Outcome]) -> tuple[model.Change, ...]:
     """Return the changes to try once more: stale ones, and pauses and deletes that waited for nothing else."""
     ended = tuple(outcomes)
@@ -122,7 +138,7 @@ def plan_from_snapshot(
     target: model.Target,
     taken_at: datetime.datetime,
 ) -> model.Plan:
-    """Return the plan for schedules whose secrets are redacted: those of the declaration are redacted to compare.
+    """Return the plan for schedules whose secrets are redacted: the declaration is redacted alike, to compare.
 
     The snapshot's owner counts where the declaration names none. Raises `errors.UsageError` when the snapshot is about
     other ids.
@@ -133,8 +149,10 @@ def plan_from_snapshot(
             hint="take a new snapshot, or pass the --prefix that it has",
         )
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
+    coded = {id_ for id_, found in live.items() if found.coded}
     charters = (
-        dataclasses.replace(charter, schedule=redacting.schedule(charter.schedule)) for charter in declaration.charters
+        dataclasses.replace(each, schedule=redacting.schedule(each.schedule, coded=each.schedule.id in coded))
+        for each in declaration.charters
     )
     found = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
     return dataclasses.replace(found, as_of=taken_at)

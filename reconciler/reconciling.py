@@ -52,8 +52,8 @@ async def live(
 
 async def status(declaration: model.Declaration, schedules: ports.Schedules, target: model.Target) -> model.Plan:
     """Return the plan as it is now, the runs of each live schedule followed to their results."""
-    found = await schedules.followed(await live(declaration, schedules, target))
-    return planning.plan(declaration, found, target)
+    found = planning.plan(declaration, await schedules.followed(await live(declaration, schedules, target)), target)
+    return found if declaration.enabled else planning.at_rest(found)
 
 
 async def apply(

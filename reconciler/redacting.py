@@ -19,7 +19,7 @@ _SECRET_TEXT = re.compile(r"://[^/\s:@]+:[^/\s@]+@|\b(bearer|basic)\s+\S{6,}", r
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-_DIGEST = re.compile(r"\(secret, sha256:[0-9a-f]{12}\)")
+_DIGEST = re.compile(r"\((secret|encrypted), sha256:[0-9a-f]{12}\)")
 
 
 def redact(value: model.Json, *names: str) -> model.Json:
@@ -30,7 +30,7 @@ def redact(value: model.Json, *names: str) -> model.Json:
     equal digests, so a change still shows.
     """
     if any(map(is_secret, names)):
-        return value if isinstance(value, str) and _DIGEST.fullmatch(value) else _digest(value)
+        return _digest(value)
     match value:
         case Mapping():
             named = [value["name"]] if isinstance(value.get("name"), str) and "value" in value else []
@@ -65,9 +65,17 @@ def is_secret(name: str) -> bool:
     return any(map(_SECRET_WORD.fullmatch, words)) or bool(_SECRET_PART.search("".join(words)))
 
 
-def schedule(given: model.Schedule) -> model.Schedule:
-    """Return the schedule with every secret in its arguments, memo and search attributes replaced by a digest."""
-    action = given.action
+def text(said: str | None) -> str | None:
+    """Return a text for people, a digest in its place where it holds a URL's password or a bearer's token."""
+    return _digest(said) if said and _SECRET_TEXT.search(said) else said
+
+
+def schedule(given: model.Schedule, *, coded: bool = False) -> model.Schedule:
+    """Return the schedule with every secret in its payloads, search attributes and note replaced by a digest.
+
+    Of one whose payloads a codec made (`coded`), each argument, memo entry, summary and details is replaced as a whole.
+    """
+    action = _uncoded(given.action) if coded else given.action
     attributes = {
         name: dataclasses.replace(each, value=_argument(each.value, name))
         for name, each in action.search_attributes.items()
@@ -77,14 +85,34 @@ def schedule(given: model.Schedule) -> model.Schedule:
         arguments=tuple(_argument(each) for each in action.arguments),
         memo={name: _argument(each, name) for name, each in action.memo.items()},
         search_attributes=attributes,
+        summary=_argument(action.summary),
+        details=_argument(action.details),
     )
-    return dataclasses.replace(given, action=redacted)
+    return dataclasses.replace(given, action=redacted, note=text(given.note))
+
+
+def _uncoded(action: model.Action) -> model.Action:
+    """Return the action without anything of what its payloads say, which equal payloads still share."""
+    return dataclasses.replace(
+        action,
+        arguments=tuple(map(_encrypted, action.arguments)),
+        memo={name: _encrypted(each) for name, each in action.memo.items()},
+        summary=None if action.summary is None else _encrypted(action.summary),
+        details=None if action.details is None else _encrypted(action.details),
+    )
+
+
+def _encrypted(argument: model.Argument) -> model.Argument:
+    return argument if isinstance(argument, model.Opaque) else _digest(argument, "encrypted")
 
 
 def _argument(argument: model.Argument, *names: str) -> model.Argument:
     return argument if isinstance(argument, model.Opaque) else redact(argument, *names)
 
 
-def _digest(value: model.Json) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return f"(secret, sha256:{hashlib.sha256(text.encode()).hexdigest()[:12]})"
+def _digest(value: model.Json, what: str = "secret") -> str:
+    """Return what stands for a value; for one that stands for another already, itself."""
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return value
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return f"({what}, sha256:{hashlib.sha256(canonical.encode()).hexdigest()[:12]})"

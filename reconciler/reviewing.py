@@ -87,7 +87,8 @@ def _reason(before: model.Change | None, now: model.Change | None, planned_at: d
         return f"was deleted and created anew {_when(planned_at, _created(new))}"
     if old.token == new.token:
         return _means_other(before, now)
-    fields = ", ".join(each.path for each in diffing.diff(old.schedule, redacting.schedule(new.schedule)))
+    differing = diffing.diff(old.schedule, redacting.schedule(new.schedule, coded=old.coded))
+    fields = ", ".join(each.path for each in differing)
     when = _when(planned_at, new.activity.updated_at, new.pause.at if new.pause else None)
     return f"changed {when}: {fields or 'nothing that a charter can say'}"
 

@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
+def pytest_report_header() -> list[str]:
+    """Tell which random cases the tests draw, so that a failure can be had again."""
+    seeds = [f"{name}={os.environ.get(name) or 'steady'}" for name in ("ORACLE_SEED", "FUZZ_SEED", "CRASH_SEED")]
+    return [f"seeds: {' '.join(seeds)}; backend: {servers.backend()}"]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     global _ended_with

@@ -55,7 +55,7 @@ def plan(
         proposing.save(out_path, planned, spec_path, choice)
     renderings: dict[Format, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
-        "json": lambda: plans.dumps(planned),
+        "json": lambda: plans.dumps(planned, clock.now()),
         "markdown": lambda: markdown.plan(planned, verbose=verbose, now=clock.now()),
     }
     out.say(renderings[form]())

@@ -35,6 +35,6 @@ def agreed(out: console.Console, question: str) -> bool:
 def load(out: console.Console, spec_path: pathlib.Path, choice: model.Choice) -> model.Declaration:
     """Read the spec, and pass on what there is to say about it."""
     declaration = loading.load(spec_path, choice)
-    for advice in advising.advise(declaration, clock.now()):
-        out.warn(str(advice))
+    for line in advising.lines(advising.advise(declaration, clock.now())):
+        out.warn(line)
     return declaration

@@ -12,8 +12,8 @@ import click
 from reconciler import errors, model, published
 from reconciler.cli import common, console, options
 from reconciler.documents import plans, saved
-from reconciler.operating import clock, files
-from reconciler.report import forecast, markdown
+from reconciler.operating import clock, executing, files
+from reconciler.report import forecast, markdown, words
 
 
 @click.command()
@@ -45,10 +45,16 @@ def next_times(
     start: datetime.datetime | None,
     until: datetime.datetime | None,
 ) -> errors.ExitCode:
-    """List when the charters fire, or one of them, without a server."""
+    """List when the charters fire, or one of them, and which of them do not; without a server."""
     declaration = common.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
-    for line in forecast.table(chosen, start or clock.now(), until, count):
+    if not declaration.enabled:
+        out.say(f"Nothing fires: {executing.declared_off(declaration)}.\n")
+        return errors.ExitCode.OK
+    if declaration.environment:
+        out.say(f"{words.printable(f'{declaration.path}, environment {declaration.environment}')}\n")
+    after = start or clock.now()
+    for line in (*forecast.table(chosen, after, until, count), *forecast.silent(chosen, after)):
         out.say(line + "\n")
     return errors.ExitCode.OK
 
@@ -80,7 +86,7 @@ def show(
     plan = saved.loads(files.read(plan_file), str(plan_file)).plan
     renderings: dict[str, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(plan),
-        "json": lambda: plans.dumps(plan),
+        "json": lambda: plans.dumps(plan, clock.now()),
         "markdown": lambda: markdown.plan(plan, verbose=verbose, now=clock.now()),
     }
     out.say(renderings[form]())

@@ -10,7 +10,7 @@ import click
 from reconciler import errors, model, reconciling, settings
 from reconciler.cli import common, console, options
 from reconciler.documents import snapshots, statuses
-from reconciler.operating import clock, files, proposing, sessions
+from reconciler.operating import clock, executing, files, proposing, sessions
 from reconciler.report import state
 from reconciler.spec import importing, loading
 
@@ -32,13 +32,15 @@ def snapshot(
 ) -> errors.ExitCode:
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
     declaration = common.load(out, spec_path, choice)
+    if not declaration.enabled:
+        out.warn(f"Warning: {executing.declared_off(declaration)}; the snapshot holds what is live all the same.")
     taken = proposing.snapshot(declaration, connection)
     document = snapshots.dumps(taken)
     if out_path is None:
         out.say(document)
         return errors.ExitCode.OK
     files.save(out_path, document)
-    out.say(f"{out_path}: {len(taken.schedules)} schedule{'s'[: len(taken.schedules) != 1]}\n")
+    out.say(f"{out_path}: {len(taken.live)} schedule{'s'[: len(taken.live) != 1]}\n")
     return errors.ExitCode.OK
 
 

@@ -17,7 +17,7 @@ from reconciler import model
 
 Kind = Literal["plan", "drift"]
 
-_MARK = re.compile(r"^<!-- reconciler (\{[^<>\n]{1,2000}\}) -->$", re.MULTILINE)
+_MARK = re.compile(r"\s*<!-- reconciler (\{[^<>\n]{1,2000}\}) -->(?:\n|$)")
 _VERSION = 1
 
 
@@ -44,8 +44,13 @@ def scope(environment: str | None, spec_path: str) -> str:
 
 
 def key(target: model.Target) -> str:
-    """Return what tells the targets of an environment apart."""
-    return _hashed(target.namespace, target.prefix)
+    """Return what tells the targets of an environment apart; the namespace is in it by itself, see `is_of`."""
+    return f"{_hashed(target.namespace)}-{_hashed(target.prefix)}"
+
+
+def is_of(mark: Mark, namespace: str) -> bool:
+    """Tell whether a mark is about this namespace."""
+    return mark.key.partition("-")[0] == _hashed(namespace)
 
 
 def _hashed(*parts: str) -> str:
@@ -60,8 +65,8 @@ def dumps(mark: Mark) -> str:
 
 
 def find(body: str) -> Mark | None:
-    """Return the mark of a body, of its first line that holds one; None when there is none to be read."""
-    found = _MARK.search(body.replace("\r\n", "\n"))
+    """Return the mark of a body, which is its first line; None when there is none to be read."""
+    found = _MARK.match(body.replace("\r\n", "\n"))
     if found is None:
         return None
     try:
@@ -75,5 +80,7 @@ def _read(said: dict[str, Any]) -> Mark | None:
         return None
     since = said.pop("since")
     mark = Mark(**said, since=datetime.datetime.fromisoformat(since) if since else None)
+    if mark.since is not None and mark.since.tzinfo is None:
+        return None
     texts = (mark.scope, mark.key, mark.digest, mark.commit)
     return mark if all(isinstance(each, str) for each in texts) and isinstance(mark.run, int) else None

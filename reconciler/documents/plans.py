@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import itertools
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from reconciler import model
+from reconciler import model, redacting
+from reconciler.documents import schedules
+from reconciler.timing import counting, prospects
 
-FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
+_NEXT = 2  # times
 
 
-def dumps(plan: model.Plan) -> str:
-    """Return the document's text, with a newline at its end."""
-    text = json.dumps(encode(plan), indent=2, ensure_ascii=False) + "\n"
+def dumps(plan: model.Plan, now: datetime.datetime | None = None) -> str:
+    """Return the document's text, with a newline at its end; `now` adds the next times and the rates."""
+    text = json.dumps(encode(plan, now), indent=2, ensure_ascii=False) + "\n"
     return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be saved but as an escape
 
 
-def encode(plan: model.Plan) -> dict[str, Any]:
-    """Return the document; it holds no conflict tokens, no times and no secrets."""
-    return {
+def encode(plan: model.Plan, now: datetime.datetime | None = None) -> dict[str, Any]:
+    """Return the document; it holds no conflict tokens and no secrets, and times only where `now` is given.
+
+    These take no part in the digest, which is that of the plan.
+    """
+    document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "target": target(plan.target),
         "spec": plan.spec_path,
@@ -30,8 +39,33 @@ def encode(plan: model.Plan) -> dict[str, Any]:
             **{verb.word: plan.count(verb) for verb in model.Verb if verb is not model.Verb.DELETE},
             "blocked": len(plan.blocked),
         },
-        "changes": [_change(change) for change in plan.changes],
     }
+    if now is not None:
+        ours = [change for change in plan.changes if not change.is_blocked]
+        before = prospects.together((change.live.schedule for change in ours if change.live), now)
+        after = prospects.together((change.after for change in ours), now)
+        document["rate"] = {"before": _pace(before), "after": _pace(after)}
+    changes = [_change(change) | (_forecast(change, now) if now else {}) for change in plan.changes]
+    return {**document, "changes": changes}
+
+
+def _forecast(change: model.Change, now: datetime.datetime) -> dict[str, Any]:
+    """Return when the schedule fires next and how often, before and after; null where there is none before."""
+    sides = {"before": change.live.schedule if change.live else None, "after": change.after}
+    if change.verb is model.Verb.DELETE:
+        sides["after"] = None
+    return {
+        "next": {side: _next(each, now) if each else None for side, each in sides.items()},
+        "rate": {side: _pace(prospects.pace(each, now)) if each else None for side, each in sides.items()},
+    }
+
+
+def _next(schedule: model.Schedule, now: datetime.datetime) -> list[str]:
+    return [each.isoformat() for each in itertools.islice(prospects.upcoming(schedule, now), _NEXT)]
+
+
+def _pace(pace: counting.Pace) -> dict[str, Any]:
+    return {"a_year": model.json_number(round(pace.a_year, 4)), "left": pace.left}
 
 
 def target(about: model.Target) -> dict[str, Any]:
@@ -47,7 +81,7 @@ def _change(change: model.Change) -> dict[str, Any]:
         "charter": change.charter,
         "reason": change.reason.name.lower(),
         "place": _place(place) if place else None,
-        "live_note": change.live.schedule.note if change.live else None,
+        "live_note": redacting.text(change.live.schedule.note) if change.live else None,
         "pause": pause(change.live.pause) if change.live and change.live.pause else None,
         "owner": change.live.schedule.owner if change.live else None,
         "renamed_from": change.renamed_from,
@@ -60,6 +94,13 @@ def _change(change: model.Change) -> dict[str, Any]:
 def pause(pause: model.Pause) -> dict[str, Any]:
     """Return who paused a schedule and when."""
     return {"by": pause.by or None, "at": pause.at.isoformat() if pause.at else None}
+
+
+def read_pause(said: Mapping[str, Any] | None) -> model.Pause | None:
+    """Return the pause of a document; ValueError, KeyError or TypeError for a value that cannot be one."""
+    if said is None:
+        return None
+    return model.Pause(by=said["by"] or "", at=schedules.moment(said["at"]) if said["at"] else None)
 
 
 def _place(place: model.Place) -> dict[str, Any]:

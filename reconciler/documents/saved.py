@@ -1,7 +1,8 @@
 """A plan in a file, to be applied later exactly as it was reviewed.
 
-It is the plan document with what an apply needs beside it: what each schedule was and shall be (secrets as digests),
-conflict tokens, the spec's checksum and the choices that were made; and a checksum over all of that.
+It is the plan document with what an apply needs beside it: what each schedule was and shall be, conflict tokens, the
+spec's checksum and the choices that were made; and a checksum over all of that. Secrets are digests, and so is all that
+stood in encrypted payloads.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler import errors, model, published
-from reconciler.documents import plans, schedules, snapshots
+from reconciler.documents import plans, schedules, snapshots, versions
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Saved:
 
 def dumps(saved: Saved) -> str:
     """Return the document's text, with a newline at its end."""
-    document = plans.encode(saved.plan)
+    document = plans.encode(saved.plan, saved.planned_at)
     document["saved"] = {
         "planned_at": saved.planned_at.isoformat(),
         "spec_sha256": saved.spec_sha256,
@@ -49,6 +50,11 @@ def loads(text: str, path: str) -> Saved:
     """Return the plan of a document's text; `errors.DocumentError` when it is none, `path` being for the message."""
     document = _object(text, path)
     version = document.get("format_version")
+    newer = versions.newer(version, plans.FORMAT_VERSION)
+    if newer:
+        raise errors.DocumentError(
+            f"{path} is a plan {newer}", hint="apply it with the release that made it, or plan again"
+        )
     if not isinstance(version, str) or version.partition(".")[0] != plans.FORMAT_VERSION.partition(".")[0]:
         raise _refused(path, f"its format version is {version!r}, and this program knows {plans.FORMAT_VERSION}")
     if document.get("checksum") != _checksum(document):
@@ -97,8 +103,9 @@ def _sides(change: model.Change) -> dict[str, Any]:
     live = change.live
     return {
         "id": change.id,
-        "after": schedules.encode(change.after),
-        "before": schedules.encode(live.schedule) if live else None,
+        "after": schedules.encode(change.after, coded=live.coded if live else False),
+        "before": schedules.encode(live.schedule, coded=live.coded) if live else None,
+        "coded": live.coded if live else False,
         "token": base64.b64encode(live.token).decode() if live else None,
         "created_at": live.created_at if live else None,
     }
@@ -141,7 +148,7 @@ def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Change:
         ),
         overrides={key: model.Place(**place) for key, place in said["overrides"].items()},
         renamed_from=said["renamed_from"],
-        origin_pause=_pause(said["origin_pause"]),
+        origin_pause=plans.read_pause(said["origin_pause"]),
     )
 
 
@@ -150,14 +157,9 @@ def _live(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Live:
         schedule=schedules.decode(sides["before"]),
         token=base64.b64decode(sides["token"], validate=True),
         created_at=sides["created_at"],
-        pause=_pause(said["pause"]),
+        pause=plans.read_pause(said["pause"]),
+        coded=sides.get("coded", False),
     )
-
-
-def _pause(said: Mapping[str, Any] | None) -> model.Pause | None:
-    if said is None:
-        return None
-    return model.Pause(by=said["by"] or "", at=schedules.moment(said["at"]) if said["at"] else None)
 
 
 def _place(said: Mapping[str, Any] | None) -> model.Place | None:

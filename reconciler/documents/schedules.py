@@ -13,9 +13,9 @@ from reconciler.timing import calendars, canonical, durations, ranges
 _SETS = ("second", "minute", "hour", "day_of_month", "month", "day_of_week", "year")
 
 
-def encode(schedule: model.Schedule) -> dict[str, Any]:
-    """Return the schedule's document."""
-    schedule = redacting.schedule(schedule)
+def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
+    """Return the schedule's document; of one whose payloads a codec made (`coded`) with digests for all they say."""
+    schedule = redacting.schedule(schedule, coded=coded)
     timing, action = schedule.timing, schedule.action
     return {
         "id": schedule.id,
@@ -33,10 +33,10 @@ def encode(schedule: model.Schedule) -> dict[str, Any]:
             "arguments": [_argument(each) for each in action.arguments],
             **{name: _text(getattr(action, name)) for name in _TIMEOUTS},
             "retry_policy": _retry_policy(action.retry_policy) if action.retry_policy else None,
-            "memo": {name: _argument(each) for name, each in action.memo.items()},
+            "memo": {name: _argument(each) for name, each in sorted(action.memo.items())},
             "search_attributes": {
                 name: {"type": each.type.value, **_argument(each.value)}
-                for name, each in action.search_attributes.items()
+                for name, each in sorted(action.search_attributes.items())
             },
             "priority": dataclasses.asdict(action.priority),
             "summary": _argument(action.summary),

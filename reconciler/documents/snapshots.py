@@ -1,6 +1,8 @@
 """What a plan read, as a JSON document: to plan from later, with no server and no credentials.
 
-Secrets are redacted to digests, so that they can still be compared; `schemas/snapshot.schema.json` describes it.
+Secrets are redacted to digests, so that they can still be compared, and so is all that stood in payloads which a codec
+had made: a snapshot of an encrypted namespace tells nobody what only the codec tells. `schemas/snapshot.schema.json`
+describes it.
 """
 
 from __future__ import annotations
@@ -12,23 +14,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler import errors, model, published
-from reconciler.documents import plans, schedules
+from reconciler.documents import plans, schedules, versions
 
-FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The schedules of a target as they were at a moment."""
+    """The schedules of a target as they were at a moment, by id; to one that was read nothing can be written."""
 
     target: model.Target
     taken_at: datetime.datetime
-    schedules: tuple[model.Schedule, ...]
-
-    @property
-    def live(self) -> dict[str, model.Live]:
-        """Return the schedules as a plan takes them; nothing can be written to them."""
-        return {each.id: model.Live(schedule=each, token=b"") for each in self.schedules}
+    live: Mapping[str, model.Live]
 
 
 def dumps(snapshot: Snapshot) -> str:
@@ -37,9 +34,18 @@ def dumps(snapshot: Snapshot) -> str:
         "format_version": FORMAT_VERSION,
         "taken_at": snapshot.taken_at.isoformat(),
         "target": plans.target(snapshot.target),
-        "schedules": [schedules.encode(each) for each in sorted(snapshot.schedules, key=lambda s: s.id)],
+        "schedules": [_schedule(each) for _, each in sorted(snapshot.live.items())],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be saved but as an escape
+
+
+def _schedule(live: model.Live) -> dict[str, Any]:
+    return {
+        **schedules.encode(live.schedule, coded=live.coded),
+        "coded": live.coded,
+        "pause": plans.pause(live.pause) if live.pause else None,
+    }
 
 
 def loads(text: str, path: str) -> Snapshot:
@@ -48,6 +54,11 @@ def loads(text: str, path: str) -> Snapshot:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _refused(path, f"not JSON ({error})") from None
+    newer = versions.newer(document.get("format_version") if isinstance(document, dict) else None, FORMAT_VERSION)
+    if newer:
+        raise errors.DocumentError(
+            f"{path} is a snapshot {newer}", hint="take the snapshot and plan from it with the same release"
+        )
     broken = next(published.violations("snapshot", document), None)
     if broken is not None:
         where = ".".join(map(str, broken.path)) or "the document"
@@ -56,10 +67,19 @@ def loads(text: str, path: str) -> Snapshot:
         return Snapshot(
             target=read_target(document["target"]),
             taken_at=schedules.moment(document["taken_at"]),
-            schedules=tuple(map(schedules.decode, document["schedules"])),
+            live={each["id"]: _live(each) for each in document["schedules"]},
         )
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _refused(path, f"a value that cannot be read ({error})") from None
+
+
+def _live(said: Mapping[str, Any]) -> model.Live:
+    return model.Live(
+        schedule=schedules.decode(said),
+        token=b"",
+        pause=plans.read_pause(said.get("pause")),
+        coded=said.get("coded", False),
+    )
 
 
 def _refused(path: str, what: str) -> errors.DocumentError:

@@ -6,7 +6,7 @@ import datetime
 import json
 from typing import Any
 
-from reconciler import model
+from reconciler import model, redacting
 from reconciler.documents import plans
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
@@ -33,7 +33,7 @@ def _schedule(change: model.Change) -> dict[str, Any]:
         "id": change.id,
         "charter": change.charter,
         "state": change.state.value,
-        "note": live.schedule.note if live else None,
+        "note": redacting.text(live.schedule.note) if live else None,
         "pause": plans.pause(live.pause) if live and live.pause else None,
         "remaining_actions": live.schedule.remaining_actions if live else None,
         "last": _run(activity.recent[-1]) if activity.recent else None,

@@ -14,7 +14,7 @@ from typing import NoReturn
 from reconciler import errors
 from reconciler.github import api, events, inputs, running, workflow
 from reconciler.operating import interrupts, logs
-from reconciler.report import annotating
+from reconciler.report import annotating, markdown
 
 
 def main() -> NoReturn:
@@ -26,7 +26,9 @@ def main() -> NoReturn:
         result = _run(dict(os.environ), told)
     except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
         told.say(f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above.")
+        told.annotate([annotating.defect()])
         result = running.Result(code=errors.ExitCode.ERROR, summary="a defect in reconciler")
+    told.close()
     for name, value in result.outputs().items():
         told.output(name, value)
     sys.stdout.flush()
@@ -38,6 +40,7 @@ def _run(environ: Mapping[str, str], told: workflow.Workflow) -> running.Result:
         given, event = inputs.read(environ), events.read(environ)
     except errors.ReconcilerError as error:
         told.annotate(annotating.error(error))
+        told.summary(f"### Nothing done\n\n- {markdown.code(error.message)}\n")
         return running.Result(code=error.exit_code, summary=error.message)
     _log(given.log_level, told)
     if not (given.token and event.repository):

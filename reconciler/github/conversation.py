@@ -20,7 +20,8 @@ class Thread:
 
     def ours(self) -> list[tuple[api.Comment, marks.Mark]]:
         """Return our marked comments, oldest first; a mark that somebody else wrote is nobody's."""
-        found = ((each, marks.find(each.body)) for each in self.hub.comments(self.number) if each.author == self.author)
+        ours = (each for each in self.hub.comments(self.number) if _is(each.author, self.author))
+        found = ((each, marks.find(each.body)) for each in ours)
         return sorted(((each, mark) for each, mark in found if mark), key=lambda pair: pair[0].id)
 
     def show(self, body: str, mark: marks.Mark, *, create: bool) -> api.Comment | None:
@@ -33,16 +34,29 @@ class Thread:
         if not found and not create:
             return None
         if not found:
-            made = self.hub.create_comment(self.number, body)
-            found = self._about(mark) or [(made, mark)]
+            found = self._made(body, mark)
         kept, shown = found[0]
         for other, _ in found[1:]:
             self.hub.delete_comment(other.id)
         if shown.run > mark.run:
             return kept
-        if kept.body != body:
-            self.hub.edit_comment(kept.id, body)
-        return self._read_back(kept.id, body, mark)
+        try:
+            if kept.body != body:
+                self.hub.edit_comment(kept.id, body)
+            return self._read_back(kept.id, body, mark)
+        except api.NotFoundError:  # somebody deleted it meanwhile
+            return self.show(body, mark, create=create)
+
+    def _made(self, body: str, mark: marks.Mark) -> list[tuple[api.Comment, marks.Mark]]:
+        """Create our comment; return it with others about the same, which a run beside this one may have created."""
+        made = self.hub.create_comment(self.number, body)
+        if not _is(made.author, self.author):
+            self.hub.delete_comment(made.id)
+            raise errors.UsageError(
+                f"the token comments as {made.author}, and comment-author is {self.author}",
+                hint=f"leave comment-author empty, or set it to {made.author}",
+            )
+        return self._about(mark) or [(made, mark)]
 
     def _about(self, mark: marks.Mark) -> list[tuple[api.Comment, marks.Mark]]:
         return [(each, found) for each, found in self.ours() if (found.scope, found.key) == (mark.scope, mark.key)]
@@ -72,8 +86,15 @@ def track(
     """
     found = _issues_about(hub.issues(author), author, mark)
     before = next((pair for pair in found if pair[0].is_open), found[-1] if found else None)
+    if before is None and not is_open:
+        return None
     if before is None:
-        return hub.create_issue(*write(None)) if is_open else None
+        made = hub.create_issue(*write(None))
+        found = _issues_about(hub.issues(author), author, mark) or [(made, mark)]
+        before = found[0]
+    for other, _ in found:
+        if other.is_open and other.number != before[0].number:  # of a run beside this one
+            hub.edit_issue(other.number, title=other.title, body=other.body, is_open=False)
     issue, known = before
     if not is_open and not issue.is_open:
         return None
@@ -87,10 +108,24 @@ def track(
 
 
 def _issues_about(issues: Iterable[api.Issue], author: str, mark: marks.Mark) -> list[tuple[api.Issue, marks.Mark]]:
-    marked = ((each, marks.find(each.body)) for each in issues if each.author == author)
+    marked = ((each, marks.find(each.body)) for each in issues if _is(each.author, author))
     about = ((each, found) for each, found in marked if found and found.kind == mark.kind)
     same = ((each, found) for each, found in about if (found.scope, found.key) == (mark.scope, mark.key))
     return sorted(same, key=lambda pair: pair[0].number)
+
+
+def close_all(hub: api.Repository, author: str, scope: str, body: str) -> None:
+    """Close our open issues about drifts of an environment, saying why."""
+    for issue in hub.issues(author):
+        found = marks.find(issue.body) if issue.is_open and _is(issue.author, author) else None
+        if found and (found.kind, found.scope) == ("drift", scope):
+            mark = marks.dumps(dataclasses.replace(found, digest=""))
+            hub.edit_issue(issue.number, title=issue.title, body=f"{mark}\n\n{body}", is_open=False)
+
+
+def _is(login: str, other: str) -> bool:
+    """Tell whether two logins are one: case does not count."""
+    return login.lower() == other.lower()
 
 
 def _same(shown: str, written: str) -> bool:

@@ -15,16 +15,17 @@ DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as a 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """`commit` is what a person knows: a pull request's head, not the merge that GitHub tests.
+    """`commit` is what a person knows: a pull request's head, not the merge that GitHub tests; once merged, the merge.
 
-    `pull` is the pull request's number, None for other events. `is_untrusted` says that the token can only read and
-    that there are no secrets. `run` is the number of the workflow run, 0 outside of one.
+    `pull` is the pull request's number, None for other events, and `is_merged` tells that it is. `is_untrusted` says
+    that the token can only read and that there are no secrets. `run` is the workflow run's number, 0 outside of one.
     """
 
     name: str
     repository: str
     commit: str
     pull: int | None
+    is_merged: bool
     is_untrusted: bool
     run: int
     run_url: str
@@ -36,13 +37,15 @@ def read(environ: Mapping[str, str]) -> Event:
     payload = _payload(environ.get("GITHUB_EVENT_PATH", ""))
     pull = payload.get("pull_request") if isinstance(payload.get("pull_request"), dict) else None
     repository = environ.get("GITHUB_REPOSITORY", "")
-    run = environ.get("GITHUB_RUN_ID", "")
+    run, sha = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_SHA", "")
+    is_merged = _at(pull, "merged") is True
     server = environ.get("GITHUB_SERVER_URL") or "https://github.com"
     return Event(
         name=environ.get("GITHUB_EVENT_NAME", ""),
         repository=repository,
-        commit=str(_at(pull, "head", "sha") or environ.get("GITHUB_SHA", "")),
+        commit=str((_at(pull, "merge_commit_sha") if is_merged else _at(pull, "head", "sha")) or sha),
         pull=_number(pull),
+        is_merged=is_merged,
         is_untrusted=pull is not None and _is_untrusted(pull, repository),
         run=int(run) if run.isdecimal() else 0,
         run_url=f"{server}/{repository}/actions/runs/{run}" if run.isdecimal() and repository else "",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
+import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, get_args
@@ -48,7 +50,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
     given = _Given(environ)
     inputs = Inputs(
         command=given.word("command", get_args(Command), "plan"),
-        spec_path=pathlib.Path(given.text("spec") or settings.DEFAULT_SPEC),
+        spec_path=_in_workspace(pathlib.Path(given.text("spec") or settings.DEFAULT_SPEC), environ),
         choice=_choice(given, environ),
         connection=_connection(given, environ),
         writing=_writing(given),
@@ -58,7 +60,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
             plaintext=given.flag("allow-plaintext") or False,
         ),
         live=given.path("live"),
-        plan_file=given.path("plan-file") or pathlib.Path(environ.get("RUNNER_TEMP") or ".") / "reconciler-plan.json",
+        plan_file=given.path("plan-file") or pathlib.Path(environ.get("RUNNER_TEMP") or ".") / _plan_file(environ),
         expect_digest=given.text("expect-digest"),
         require_reviewed_plan=given.word("require-reviewed-plan", get_args(Review), "warn"),
         comment=given.flag("comment") is not False,
@@ -68,9 +70,8 @@ def read(environ: Mapping[str, str]) -> Inputs:
     )
     if inputs.command == "snapshot" and inputs.live is None:
         given.wrong.append("input 'live' is empty: no file is named to write the snapshot to")
-    offline = inputs.command == "validate" or (inputs.command == "plan" and inputs.live is not None)
-    if not offline and not _names_a_server(inputs.connection):
-        given.wrong.append("input 'address' is empty, and TEMPORAL_ADDRESS is not set: no server is named")
+    if inputs.command not in ("plan", "snapshot") and inputs.live is not None:
+        given.wrong.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
     if given.wrong:
         raise errors.UsageError("; ".join(given.wrong), hint="see the inputs in the action.yml of reconciler")
     return inputs
@@ -115,10 +116,27 @@ def _writing(given: _Given) -> settings.Writing:
     )
 
 
-def _names_a_server(connection: settings.Connection) -> bool:
-    """Tell whether anything says where Temporal is: in a job the local default is never meant."""
+def check_server(connection: settings.Connection) -> None:
+    """Raise `errors.UsageError` when nothing says where Temporal is: in a job the local default is never meant."""
     named = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
-    return bool(connection.address or any(connection.environ.get(name) for name in named))
+    if not (connection.address or any(connection.environ.get(name) for name in named)):
+        raise errors.UsageError(
+            "input 'address' is empty, and TEMPORAL_ADDRESS is not set: no server is named",
+            hint="an absent variable or secret arrives empty: see that the job has it",
+        )
+
+
+def _in_workspace(path: pathlib.Path, environ: Mapping[str, str]) -> pathlib.Path:
+    """Return the path as the repository has it, which is how GitHub shows it."""
+    workspace = environ.get("GITHUB_WORKSPACE")
+    return path.relative_to(workspace) if workspace and path.is_absolute() and path.is_relative_to(workspace) else path
+
+
+def _plan_file(environ: Mapping[str, str]) -> str:
+    """Return a name that steps about other things do not use."""
+    told_apart = ("SPEC", "ENVIRONMENT", "ADDRESS", "NAMESPACE", "PREFIX")
+    text = json.dumps([environ.get(_PREFIX + name, "") for name in told_apart])
+    return f"reconciler-plan-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
 
 
 class _Given:

@@ -94,9 +94,10 @@ class Action:
         declaration, path = self._declared(), self._given.live
         if path is None:
             raise errors.UsageError("there is no file to write the snapshot to", hint="name one with the input live")
+        inputs.check_server(self._given.connection)
         taken = proposing.snapshot(declaration, self._given.connection)
         files.save(path, snapshots.dumps(taken))
-        summary = f"{path}: {len(taken.schedules)} schedule{'s'[: len(taken.schedules) != 1]}"
+        summary = f"{path}: {len(taken.live)} schedule{'s'[: len(taken.live) != 1]}"
         self._told.say(summary)
         return self._result(summary=summary)
 
@@ -105,8 +106,10 @@ class Action:
         off = executing.declared_off(declaration)
         if off:
             return self._nothing(off)
-        if self._event.is_untrusted and self._given.live is None:
-            return self._nothing(_UNTRUSTED)
+        if self._given.live is None:
+            if self._event.is_untrusted:
+                return self._nothing(_UNTRUSTED)
+            inputs.check_server(self._given.connection)
         plan = self._proposed(proposing.propose(declaration, self._given.connection, self._given.live))
         page = self._page(
             self._mark("plan", plan, digest=plan.digest),
@@ -123,6 +126,12 @@ class Action:
         off = executing.why_off(declaration, self._given.connection)
         if off:
             return self._nothing(off)
+        if self._event.pull is not None and (self._event.is_untrusted or not self._event.is_merged):
+            raise errors.UsageError(
+                f"pull request {self._event.pull} is not merged, or comes from elsewhere, and is not applied",
+                hint="apply on a push to the default branch",
+            )
+        inputs.check_server(self._given.connection)
         thread = self._merged()
         audience = _Audience(self._told, self._proposed)
         job = executing.Job(
@@ -136,7 +145,7 @@ class Action:
         try:
             code = executing.execute(job, audience)
         except errors.ReconcilerError as error:
-            self._tell_failure(error, thread)
+            self._tell_failure(error, thread, is_written=bool(audience.heard))
             raise
         return self._applied(code, audience, thread)
 
@@ -147,12 +156,17 @@ class Action:
             return self._result(code=code)
         page = self._page(self._mark("plan", plan))
         self._summarize(comment.applied(plan, applied, page.whole))
-        shown = thread and thread.show(comment.applied(plan, applied, page.about), page.mark, create=plan.differs)
-        for outcome in applied.outcomes:
-            if outcome.status is not model.Status.DONE:
-                self._told.annotate([annotating.outcome(outcome)])
+        undone = (outcome for outcome in applied.outcomes if outcome.status is not model.Status.DONE)
+        self._told.annotate(map(annotating.outcome, undone))
+        url = ""
+        if thread and self._given.comment:
+            try:
+                shown = thread.show(comment.applied(plan, applied, page.about), page.mark, create=bool(plan.steps))
+                url = shown.url if shown else ""
+            except errors.ReconcilerError as error:  # the apply is what it is, with or without a word about it
+                self._told.annotate([annotating.warning(f"applied, but the comment does not say so: {_whole(error)}")])
         summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
-        return self._result(code=code, summary=summary, comment_url=shown.url if shown else "")
+        return self._result(code=code, summary=summary, comment_url=url)
 
     def _check(self, plan: model.Plan, left: int, thread: conversation.Thread | None) -> None:
         """Raise unless this is what was reviewed, and may run."""
@@ -164,6 +178,8 @@ class Action:
 
     def _check_review(self, plan: model.Plan, thread: conversation.Thread | None) -> None:
         try:
+            if self._hub is None:
+                self._needed_hub()
             reviews.check(reviews.find(thread, plan, self._event.commit), plan)
         except errors.ReconcilerError as error:
             if self._given.require_reviewed_plan == "true":
@@ -172,11 +188,15 @@ class Action:
 
     def _do_drift(self) -> Result:
         declaration = self._declared()
-        off = executing.declared_off(declaration)
-        if off:
-            return self._nothing(off)
-        plan = self._proposed(proposing.propose(declaration, self._given.connection, self._given.live))
         hub = self._needed_hub()
+        off = executing.why_off(declaration, self._given.connection)
+        if off:
+            page = self._page(dataclasses.replace(self._bare_mark("drift")))
+            closing = comment.failed("No longer looked after", off, page.whole)
+            conversation.close_all(hub, self._author(hub), page.mark.scope, closing)
+            return self._nothing(off)
+        inputs.check_server(self._given.connection)
+        plan = self._proposed(proposing.propose(declaration, self._given.connection, None))
         now = clock.now()
         first = self._mark("drift", plan, digest=plan.digest if plan.steps else "")
         title = f"Temporal schedules differ from {plan.spec_path}" + (
@@ -222,7 +242,10 @@ class Action:
     def _nothing(self, reason: str) -> Result:
         self._told.say(f"Nothing to do: {reason}.")
         self._told.annotate([annotating.notice(reason)])
-        self._summarize(comment.failed("Nothing to do", reason, self._page(self._bare_mark("plan")).whole))
+        page = self._page(self._bare_mark("plan"))
+        self._summarize(comment.failed("Nothing to do", reason, page.whole))
+        if self._given.command == "plan":
+            self._retell("Nothing to do", reason, None)
         return self._result(summary=f"nothing to do: {reason}")
 
     def _failed(self, error: errors.ReconcilerError) -> Result:
@@ -231,24 +254,42 @@ class Action:
         self._told.annotate(annotating.error(error))
         page = self._page(self._bare_mark("plan"))
         self._summarize(comment.failed(f"{self._given.command.capitalize()} failed", _whole(error), page.whole))
-        if self._given.command == "plan" and self._hub is not None and not isinstance(error, errors.GitHubError):
-            self._tell_failure(error, None)
+        if self._given.command == "plan" and not isinstance(error, errors.GitHubError):
+            self._retell("Plan failed", _whole(error), None)
         return self._result(code=error.exit_code, summary=error.message.partition("\n")[0])
 
-    def _tell_failure(self, error: errors.ReconcilerError, thread: conversation.Thread | None) -> None:
+    def _tell_failure(
+        self, error: errors.ReconcilerError, thread: conversation.Thread | None, *, is_written: bool
+    ) -> None:
+        """Tell of an apply that failed; where nothing was written, what was reviewed may still be applied."""
+        self._retell("Apply failed", _whole(error), thread, keep_digest=not is_written)
+
+    def _retell(
+        self, title: str, reason: str, thread: conversation.Thread | None, *, keep_digest: bool = False
+    ) -> None:
         """Let our comments no longer show a plan that does not hold; a failure to do so is told as a warning."""
+        if self._hub is None or not self._given.comment:
+            return
         try:
             thread = thread or self._thread(self._event.pull)
-            if thread is None:
-                return
-            scope = self._bare_mark("plan").scope
-            for shown, mark in thread.ours():
-                if mark.scope == scope and mark.run <= self._event.run:
-                    page = self._page(dataclasses.replace(self._bare_mark("plan"), key=mark.key))
-                    body = comment.failed(f"{self._given.command.capitalize()} failed", _whole(error), page.about)
-                    thread.hub.edit_comment(shown.id, body)
+            for _, mark in thread.ours() if thread else []:
+                if thread and self._is_meant(mark):
+                    renewed = dataclasses.replace(
+                        self._bare_mark("plan"), key=mark.key, digest=mark.digest if keep_digest else ""
+                    )
+                    thread.show(comment.failed(title, reason, self._page(renewed).about), renewed, create=False)
         except errors.ReconcilerError as other:
-            self._told.annotate([annotating.warning(f"{other.message}; {other.hint}")])
+            self._told.annotate([annotating.warning(_whole(other))])
+
+    def _is_meant(self, mark: marks.Mark) -> bool:
+        """Tell whether a mark is about what this run is about, as far as it came to know that."""
+        if mark.scope != self._bare_mark("plan").scope or mark.run > self._event.run:
+            return False
+        if self._plan is not None:
+            return mark.key == marks.key(self._plan.target)
+        connection = self._given.connection
+        namespace = connection.namespace or connection.environ.get("TEMPORAL_NAMESPACE") or "default"
+        return marks.is_of(mark, namespace)
 
     def _summarize(self, body: str) -> None:
         self._told.summary(body)
@@ -282,8 +323,10 @@ class Action:
     def _merged(self) -> conversation.Thread | None:
         """Return the pull request that brought this commit; a warning where GitHub does not tell and may not."""
         wanted = self._given.comment or self._given.require_reviewed_plan != "false"
-        if not wanted or self._hub is None or self._event.pull is not None:
+        if not wanted or self._hub is None:
             return None
+        if self._event.pull is not None:
+            return conversation.Thread(hub=self._hub, number=self._event.pull, author=self._author(self._hub))
         try:
             merged = [each for each in self._hub.pulls_of(self._event.commit) if each.is_merged]
             merged.sort(key=lambda each: each.merge_commit_sha != self._event.commit)

@@ -26,6 +26,7 @@ class Workflow:
         self._out = out
         self._environ = environ
         self._new_token = new_token
+        self._annotations: list[annotating.Annotation] = []
 
     def say(self, text: str) -> None:
         """Write to the log, where nothing in the text is taken for a command."""
@@ -33,9 +34,16 @@ class Workflow:
         self._write(f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n")
 
     def annotate(self, found: Iterable[annotating.Annotation]) -> None:
-        """Write annotations, of each level as many as GitHub shows; the last one then says how many are not shown."""
+        """Take annotations, to be written at the end: only then it is known which of them GitHub would drop."""
+        self._annotations += found
+
+    def close(self) -> None:
+        """Write the annotations, of each level as many as GitHub shows; the last then says how many it does not.
+
+        What is about the run itself comes first, what is about a line after that.
+        """
         by_level: dict[str, list[annotating.Annotation]] = collections.defaultdict(list)
-        for each in found:
+        for each in sorted(self._annotations, key=lambda each: each.place is not None):
             by_level[each.level].append(each)
         for level, all_ in by_level.items():
             shown = all_ if len(all_) <= PER_LEVEL else all_[: PER_LEVEL - 1]
@@ -44,6 +52,7 @@ class Workflow:
             if len(shown) < len(all_):
                 message = f"{len(all_) - len(shown)} more are in the log and the step summary"
                 self._write(f"::{level} title=reconciler::{message}\n")
+        self._annotations = []
 
     def output(self, name: str, value: str) -> None:
         """Set an output of the step."""
@@ -61,7 +70,7 @@ class Workflow:
     def _append(self, variable: str, text: str) -> None:
         path = self._environ.get(variable)
         if path:
-            with pathlib.Path(path).open("a", encoding="utf-8") as file:
+            with pathlib.Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
 
 

@@ -141,16 +141,6 @@ class _Record:
     error: str = ""
 
 
-def _unrecorded(record: _Record, number: int, error: errors.StoreError) -> errors.StoreError:
-    """Return the error of an attempt whose record alone is missing, which says what was done."""
-    done = sum(each.status is model.Status.DONE for each in record.outcomes)
-    what = f"{done} of {len(record.outcomes)} steps are done, as told" if record.outcomes else "nothing is written"
-    return errors.StoreError(
-        f"{what}, and only the record of it could not be written: {error.message}",
-        hint="; ".join([f"history shows #{number} as not ended", *filter(None, [error.hint])]),
-    )
-
-
 @contextlib.contextmanager
 def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, plan: model.Plan) -> Iterator[_Record]:
     """Keep in the audit, where there is one, that the attempt began, and how it ended, however that was."""
@@ -173,8 +163,18 @@ def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, pl
         raise
     try:
         end()
-    except errors.StoreError as error:
-        raise _unrecorded(record, number, error) from None
+    except errors.StoreError as lost:
+        raise _unrecorded(number, record.outcomes, lost) from None
+
+
+def _unrecorded(number: int, outcomes: tuple[model.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
+    """Return the error that says what was done all the same."""
+    done = sum(each.status is model.Status.DONE for each in outcomes)
+    told = f"{done} of {len(outcomes)} steps are done, as told" if outcomes else "nothing was to be done"
+    return errors.StoreError(
+        f"{told}, and only the record of it could not be written: {lost.message}",
+        hint="; ".join([f"history shows #{number} as not ended", *filter(None, [lost.hint])]),
+    )
 
 
 @contextlib.contextmanager

@@ -86,10 +86,6 @@ def _content(path: pathlib.Path) -> bytes:
     return data
 
 
-def _mode(path: pathlib.Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
-
-
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

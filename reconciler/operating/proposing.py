@@ -25,8 +25,7 @@ def snapshot(declaration: model.Declaration, connection: settings.Connection) ->
     with sessions.opened(connection) as session:
         taken_at, target = clock.now(), session.target(declaration)
         live = session.run(reconciling.live(declaration, session.schedules, target))
-    schedules = tuple(each.schedule for each in live.values())
-    return snapshots.Snapshot(target=target, taken_at=taken_at, schedules=schedules)
+    return snapshots.Snapshot(target=target, taken_at=taken_at, live=live)
 
 
 def save(path: pathlib.Path, plan: model.Plan, spec_path: pathlib.Path, choice: model.Choice) -> None:

@@ -73,6 +73,11 @@ def warning(message: str) -> Annotation:
     return Annotation(level="warning", title="reconciler", message=words.printable(message))
 
 
+def defect() -> Annotation:
+    """Return the error of a run that broke in a way that nobody has thought of."""
+    return Annotation(level="error", title="reconciler", message="a defect in reconciler; the log shows where")
+
+
 def notice(message: str) -> Annotation:
     """Return a notice about the run itself."""
     return Annotation(level="notice", title="reconciler", message=words.printable(message))

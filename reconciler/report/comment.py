@@ -16,6 +16,8 @@ from reconciler.report import forecast, markdown, words
 
 COMMENT_LIMIT = 60_000  # bytes; GitHub takes 65,536 characters, and drops a longer update without a word
 _LISTED = 20  # schedules that are named in a list before the rest is counted
+_LIST_SHARE = 6  # a list takes at most this part of the whole: there are up to five of them
+_LONGEST_TEXT = 1_000  # characters of a message
 _LONGEST_TITLE = 300  # characters of an id in a fold's title
 
 _REMOVED = (model.Reason.REMOVED,)
@@ -70,7 +72,8 @@ def applied(plan: model.Plan, applied: model.Applied, about: About) -> str:
     missing = [outcome for outcome in applied.outcomes if outcome.status is not model.Status.DONE]
     lines = _listed(
         "Not done:",
-        [f"{_name(each.change)} {each.status.value}: {markdown.code(each.detail)}" for each in missing],
+        [f"{_name(each.change)} {each.status.value}: {markdown.code(_cut(each.detail))}" for each in missing],
+        about.limit,
     )
     lead = ("\n".join(lines),) if lines else ()
     return _page(_titled(word, plan, said or "nothing to do"), plan, about, lead)
@@ -79,7 +82,7 @@ def applied(plan: model.Plan, applied: model.Applied, about: About) -> str:
 def failed(what: str, reason: str, about: About) -> str:
     """Return that there is no plan, or that it was not applied, and why."""
     lines = reason.splitlines()
-    listed = "\n".join(_listed("", [markdown.code(line) for line in lines])[1:])
+    listed = "\n".join(_listed("", [markdown.code(_cut(line)) for line in lines], about.limit)[1:])
     blocks = [*([about.mark] if about.mark else []), f"### {what}", listed, about.next_step, _origin(about)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -105,9 +108,11 @@ def _page(title: str, plan: model.Plan, about: About, lead: tuple[str, ...]) -> 
     blocks += [forecast.total(plan, about.now)] if plan.steps else []
     for heading, reasons in _LISTS:
         found = [_named(change, about.now) for change in plan.changes if change.reason in reasons]
-        blocks += ["\n".join(_listed(heading, found))] if found else []
+        blocks += ["\n".join(_listed(heading, found, about.limit))] if found else []
     if about.remarks:
-        blocks.append("\n".join(_listed("To know:", [markdown.code(each) for each in about.remarks])))
+        blocks.append(
+            "\n".join(_listed("To know:", [markdown.code(_cut(each)) for each in about.remarks], about.limit))
+        )
     blocks += [about.next_step] if about.next_step else []
     blocks.append(_origin(about, plan.digest))
     head = "\n\n".join([*([about.mark] if about.mark else []), *blocks]) + "\n"
@@ -122,11 +127,21 @@ def _origin(about: About, digest: str = "") -> str:
     return ", ".join(parts)
 
 
-def _listed(heading: str, items: list[str]) -> list[str]:
-    if not items:
-        return []
-    more = [f"- and {len(items) - _LISTED} more"] if len(items) > _LISTED else []
-    return [heading, *(f"- {item}" for item in items[:_LISTED]), *more]
+def _listed(heading: str, items: list[str], limit: int) -> list[str]:
+    """Return the heading and the first items, whole ones only, and how many there are beside them."""
+    shown: list[str] = []
+    left = limit // _LIST_SHARE
+    for item in items[:_LISTED]:
+        left -= len(item.encode()) + 3
+        if left < 0:
+            break
+        shown.append(f"- {item}")
+    more = [f"- and {len(items) - len(shown)} more"] if len(items) > len(shown) else []
+    return [heading, *shown, *more] if items else []
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
 
 
 def _name(change: model.Change) -> str:

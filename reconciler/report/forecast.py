@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime
 import heapq
 import itertools
-import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
 
 from reconciler import model
 from reconciler.report import words
-from reconciler.timing import counting, times
+from reconciler.timing import counting, prospects, times
 
 _SHOWN = 2  # next times
 
@@ -37,9 +36,9 @@ def _firing(schedule: model.Schedule) -> tuple[model.Timing, int | None]:
 def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[str], str] = str) -> str:
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1 a day`."""
     timezone = schedule.timing.timezone
-    if not _is_known(timezone):
+    if not prospects.is_known(timezone):
         return f"unknown, as {mark(words.printable(timezone))} is no time zone here"
-    found = list(itertools.islice(_times(schedule, now), _SHOWN))
+    found = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
     if not found:
         return "never, no actions remain" if schedule.remaining_actions == 0 else "never"
     first = f"{words.moment(found[0], timezone)} ({words.distance(found[0], now)})"
@@ -47,13 +46,9 @@ def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[s
     return f"{first}{rest}; {_pace(schedule, now)}"
 
 
-def _times(schedule: model.Schedule, after: datetime.datetime) -> Iterator[datetime.datetime]:
-    return itertools.islice(times.upcoming(schedule.timing, after), schedule.remaining_actions)
-
-
 def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
     """Return the rate of what goes on, and how often what ends will fire: `24 a day`, `3 left until …`."""
-    pace = counting.pace(*_firing(schedule), now)
+    pace = prospects.pace(schedule, now)
     parts = [words.rate(pace.a_year)] if pace.a_year else []
     parts += [f"{pace.left} left"] if pace.left is not None else []
     end = schedule.timing.end_at
@@ -64,18 +59,14 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
 def total(plan: model.Plan, now: datetime.datetime) -> str:
     """Return how often all that is managed fires, before and after the plan."""
     ours = [change for change in plan.changes if not change.is_blocked]
-    before = _together((change.live.schedule for change in ours if change.live), now)
-    after = _together((change.after for change in ours), now)
+    before = _words(prospects.together((change.live.schedule for change in ours if change.live), now))
+    after = _words(prospects.together((change.after for change in ours), now))
     return f"All together fire {before} → {after}." if before != after else f"All together fire {after}."
 
 
-def _together(schedules: Iterable[model.Schedule], now: datetime.datetime) -> str:
-    """Return the rate of all that go on, and how often the others fire until they end."""
-    known = (each for each in schedules if not each.paused and _is_known(each.timing.timezone))
-    paces = [counting.pace(*_firing(each), now) for each in known]
-    rate = words.rate(sum(pace.a_year for pace in paces))
-    ending = sum(pace.left or 0 for pace in paces if not pace.a_year)
-    return f"{rate} and {ending} more times" if ending else rate
+def _words(pace: counting.Pace) -> str:
+    rate = words.rate(pace.a_year)
+    return f"{rate} and {pace.left} more times" if pace.left else rate
 
 
 def table(
@@ -90,20 +81,23 @@ def table(
 
 
 def _firings(charter: model.Charter, start: datetime.datetime) -> Iterator[tuple[datetime.datetime, str, str]]:
-    """Yield when a charter fires, with its name and zone: not at all while it is declared paused."""
-    found = iter(()) if charter.schedule.paused else _times(charter.schedule, start)
-    for moment in found:
+    """Yield when a charter fires, with its name and zone."""
+    for moment in prospects.upcoming(charter.schedule, start):
         yield moment, charter.name, charter.schedule.timing.timezone
+
+
+def silent(charters: Iterable[model.Charter], start: datetime.datetime) -> Iterator[str]:
+    """Yield a line for each charter that never fires after `start`: why."""
+    for charter in charters:
+        schedule = charter.schedule
+        if schedule.paused:
+            yield f"{charter.name} does not fire: it is declared paused"
+        elif schedule.remaining_actions == 0:
+            yield f"{charter.name} does not fire: no actions remain"
+        elif next(prospects.upcoming(schedule, start), None) is None:
+            yield f"{charter.name} never fires: no time matches; look at its days, years, exclusions and end"
 
 
 def known_zone(timezone: str) -> str:
     """Return the zone in which times can be shown: the schedule's own, UTC where it is none that is known here."""
-    return timezone if _is_known(timezone) else "UTC"
-
-
-def _is_known(timezone: str) -> bool:
-    try:
-        zoneinfo.ZoneInfo(timezone)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return False
-    return True
+    return timezone if prospects.is_known(timezone) else "UTC"

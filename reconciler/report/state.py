@@ -6,7 +6,7 @@ import collections
 import datetime
 from collections.abc import Iterator
 
-from reconciler import model
+from reconciler import model, redacting
 from reconciler.report import forecast, words
 
 
@@ -29,11 +29,14 @@ def _rows(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     live = change.live
     yield "state", _state(change, now)
     if live is None:
-        yield "drift", "yes: it is to be created"
+        off = change.reason is model.Reason.SWITCHED_OFF
+        yield "drift", _drift(change) if off else "yes: it is to be created"
         return
     zone = forecast.known_zone(live.schedule.timing.timezone)
+    if live.schedule.remaining_actions is not None:
+        yield "left", _left(live.schedule.remaining_actions, live.schedule.counted_from)
     if live.schedule.note:
-        yield "note", words.value(live.schedule.note)
+        yield "note", words.value(redacting.text(live.schedule.note))
     yield "last", _last(live.activity, zone, now)
     if not live.schedule.paused:
         yield "next", _next(live.activity, zone, now)
@@ -54,6 +57,12 @@ def _state(change: model.Change, now: datetime.datetime) -> str:
     zone = forecast.known_zone(change.live.schedule.timing.timezone)
     said = words.paused_by(change.live.pause, zone, now)
     return f"{word} {said}" if said else word
+
+
+def _left(left: int, start: int | None) -> str:
+    """Return how many actions remain, and of how many where the count has begun."""
+    of = f" of {start}" if start not in (None, left) else ""
+    return f"{left}{of} action{'s'[: (start if of else left) != 1]}"
 
 
 def _last(activity: model.Activity, zone: str, now: datetime.datetime) -> str:
@@ -95,7 +104,7 @@ def _lost(activity: model.Activity) -> str:
 def _drift(change: model.Change) -> str:
     if change.is_blocked and change.live:
         return f"blocked: it belongs to {words.printable(change.live.schedule.owner or '')}, and the spec wants it"
-    if change.charter is None:
+    if change.charter is None or change.reason is model.Reason.SWITCHED_OFF:
         return f"{'no' if change.verb is model.Verb.KEEP else 'yes'}: {change.reason.value}"
     if change.verb is model.Verb.KEEP:
         return "no"

@@ -7,7 +7,7 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator
 
-from reconciler import model, wording
+from reconciler import model, redacting, wording
 from reconciler.timing import durations
 
 LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
@@ -107,6 +107,8 @@ def as_of(plan: model.Plan, now: datetime.datetime | None) -> str:
     if plan.as_of is None:
         return ""
     age = f", {ago(plan.as_of, now)}" if now else ""
+    if now and plan.as_of > now:
+        age = ", which is still to come: one of the two clocks is wrong"
     return f"From a snapshot of {moment(plan.as_of, 'UTC')}{age}."
 
 
@@ -155,7 +157,7 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
         if known:
             yield f"it was paused {mark(known)}"
     if change.live.schedule.note:
-        yield f"its note says: {mark(value(change.live.schedule.note))}"
+        yield f"its note says: {mark(value(redacting.text(change.live.schedule.note)))}"
 
 
 def _origin(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
@@ -183,10 +185,15 @@ def paused_by(pause: model.Pause, timezone: str, now: datetime.datetime) -> str:
 def rate(a_year: float) -> str:
     """Return a number of firings in 365 days in the unit that a person counts in."""
     for unit, size in (("an hour", 365 * 24), ("a day", 365), ("a month", 12)):
-        if a_year >= size * (48 if unit == "an hour" else 1):
+        if a_year >= size * (48 if unit == "an hour" else 0.99):  # once a month is 11.99 times in 365 days
             return f"{_short(a_year / size)} {unit}"
     return f"{_short(a_year)} a year"
 
 
 def _short(number: float) -> str:
+    """Return a number with what digits say something: `24`, `4.3`, `0.25`, `0.003`."""
+    if 0 < number < 0.01:
+        return f"{number:.1g}"
+    if number < 1:
+        return f"{number:.2f}".rstrip("0").rstrip(".")
     return f"{number:.1f}".removesuffix(".0")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from reconciler import errors, model
 from reconciler.spec import moments, rules, values
-from reconciler.timing import calendars, canonical, cron, durations, times
+from reconciler.timing import calendars, canonical, counting, cron, durations
 
 BUILT_IN: Mapping[str, Any] = {
     "workflow": "GovernanceScheduledRunWorkflow",
@@ -87,13 +86,9 @@ class _Said:
         return self._document.places[(*self.at, *inside)]
 
 
-def is_all_excluded(timing: model.Timing) -> bool:
-    """Tell whether exclusions leave nothing of calendars or intervals that do match."""
-    if not timing.exclude:
-        return False
-    start = timing.start_at or _EPOCH
-    bare = dataclasses.replace(timing, exclude=())
-    return next(times.upcoming(timing, start), None) is None and next(times.upcoming(bare, start), None) is not None
+def excluded_in_a_row(timing: model.Timing) -> int:
+    """Return how many excluded times in a row a server would have to go through; 0 for what it does at once."""
+    return counting.excluded_in_a_row(timing, _EPOCH)
 
 
 _EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no server's clock shows less than when this was written

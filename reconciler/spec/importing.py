@@ -191,7 +191,7 @@ def _without(node: nodes.Mapping, name: str) -> Iterator[tuple[nodes.Node, nodes
 
 
 def _text(text: str, place: model.Place) -> nodes.Scalar:
-    return nodes.Scalar(place=place, text=text, plain=True, tag=None, inner=0)
+    return nodes.Scalar(place=place, text=text, plain=True, tag=None, written="")
 
 
 def _fate(schedule_id: str, prefix: str) -> str:

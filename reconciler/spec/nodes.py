@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 import yaml
 
 from reconciler import model
-from reconciler.spec import problems
+from reconciler.spec import positions, problems
 
 DEPTH_LIMIT = 100
 
@@ -17,7 +17,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten tim
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """A single value as written; `plain` without quotes. `inner` is the column of its first character, 0 unknown.
+    """A single value: what it says and how it is written; `plain` without quotes.
 
     `start` and `end` are character offsets in the text, here and below.
     """
@@ -26,9 +26,19 @@ class Scalar:
     text: str
     plain: bool
     tag: str | None
-    inner: int
+    written: str
     start: int = 0
     end: int = 0
+
+    def inside(self, offset: int) -> model.Place:
+        """Return where a character of the text stands, where the whole does when that cannot be told."""
+        index = positions.index(self.written, self.text, offset)
+        if index is None:
+            return self.place
+        lines, column = positions.moved(self.written, index)
+        if lines:
+            return dataclasses.replace(self.place, line=self.place.line + lines, column=column + 1)
+        return dataclasses.replace(self.place, column=self.place.column + column)
 
 
 @dataclasses.dataclass(slots=True)
@@ -89,8 +99,10 @@ class _Composer:
         self._root: Node | None = None
         self._documents = 0
         self._end_of_content = 0  # where the last thing ended that is no comment and no blank line
+        self._text = ""
 
     def compose(self, text: str) -> Node | None:
+        self._text = text
         for event in yaml.parse(text, Loader=_LOADER):
             self._take(event)
         return self._root
@@ -103,7 +115,7 @@ class _Composer:
                     raise _refused(self._place(event), "a second document", "keep one document in the file")
             case yaml.ScalarEvent():
                 self._end_of_content = _end(event).index
-                self._add(_scalar(event, self._place(event)), event.anchor)
+                self._add(self._scalar(event), event.anchor)
             case yaml.AliasEvent():
                 self._end_of_content = _end(event).index
                 self._add(self._anchored(event), None)
@@ -117,6 +129,23 @@ class _Composer:
     def _place(self, event: yaml.Event) -> model.Place:
         mark = _start(event)
         return model.Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        """Return the value, whose place is that of its text: not of the anchor before it."""
+        written = self._text[_start(event).index : _end(event).index]
+        begin = positions.begin(written) if event.anchor or event.tag else 0
+        lines, column = positions.moved(written, begin)
+        place = self._place(event)
+        column += 1 if lines else place.column
+        return Scalar(
+            place=dataclasses.replace(place, line=place.line + lines, column=column),
+            text=event.value,
+            plain=not event.style,
+            tag=event.tag,
+            written=written[begin:],
+            start=_start(event).index,
+            end=_end(event).index,
+        )
 
     def _anchored(self, event: yaml.AliasEvent) -> Node:
         node = self._anchors.get(event.anchor or "")
@@ -156,22 +185,6 @@ class _Composer:
             self._open[-1][1].append(node)
         else:
             self._root = node
-
-
-def _scalar(event: yaml.ScalarEvent, place: model.Place) -> Scalar:
-    start, end = _start(event), _end(event)
-    quoted = event.style in {"'", '"'}
-    width = end.column - start.column - (2 if quoted else 0)
-    verbatim = start.line == end.line and width == len(event.value)
-    return Scalar(
-        place=place,
-        text=event.value,
-        plain=not event.style,
-        tag=event.tag,
-        inner=place.column + quoted if verbatim else 0,
-        start=start.index,
-        end=end.index,
-    )
 
 
 def _start(event: yaml.Event) -> yaml.Mark:

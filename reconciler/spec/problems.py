@@ -27,10 +27,13 @@ class Problem:
 
 
 class InvalidSpecError(errors.InvalidSpecError):
-    """A spec with problems; its message has a line for each, in the order of the file."""
+    """A spec with problems; its message has a line for each, in the order of the file.
+
+    What an alias repeats, or each of several environments, is told once.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda each: (each.place.line, each.place.column)))
+        self.problems = tuple(sorted(dict.fromkeys(problems), key=lambda each: (each.place.line, each.place.column)))
         super().__init__("\n".join(map(str, self.problems)))
 
 

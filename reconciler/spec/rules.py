@@ -336,22 +336,23 @@ _FITTING: dict[str, type | tuple[type, ...]] = {
 def _crons(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
     """Every cron must be one that Temporal takes."""
     for path, text in _cron_texts(document, (*at, "cron")):
+        for error in cron.problems(text):
+            place = _inside(document, path, error.offset)
+            yield problems.Problem(place=place, message=error.message, hint=error.hint)
+        zone, offset = cron.named_zone(text)
         try:
-            named = cron.parse(text).timezone
-            if named:
-                _timezone(named)
-        except cron.CronError as error:
-            yield problems.Problem(place=_inside(document, path, error.offset), message=error.message, hint=error.hint)
+            if zone:
+                _timezone(zone)
         except ValueError as error:
-            yield problems.Problem(place=document.places[path], message=str(error))
+            yield problems.Problem(place=_inside(document, path, offset), message=str(error))
 
 
 def _cron_texts(document: values.Document, at: values.Path) -> list[tuple[values.Path, str]]:
     declared = value_at(document, at)
     if isinstance(declared, str):
-        return [(at, declared)]
+        return [(at, declared)] if declared else []  # an empty one is told by the schema
     entries = declared if isinstance(declared, list) else []
-    return [((*at, index), text) for index, text in enumerate(entries) if isinstance(text, str)]
+    return [((*at, index), text) for index, text in enumerate(entries) if isinstance(text, str) and text]
 
 
 def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
@@ -372,8 +373,6 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
 
 
 def _inside(document: values.Document, path: values.Path, offset: int) -> model.Place:
-    """Return the place of a character within a value, of the value itself where that is not known."""
-    inner = document.inner.get(path)
-    if inner is None:
-        return document.places[path]
-    return model.Place(path=inner.path, line=inner.line, column=inner.column + offset)
+    """Return the place of a character within a value."""
+    scalar = document.scalars.get(path)
+    return scalar.inside(offset) if scalar else document.places[path]

@@ -29,18 +29,18 @@ _INTEGER_LIMIT = 2**63
 
 @dataclasses.dataclass(slots=True)
 class Document:
-    """A value and where each part of it stands; a path is the keys and indexes that lead to it."""
+    """A value, where each part of it stands and how it is written; a path is the keys and indexes that lead to it."""
 
     value: Value
     places: dict[Path, model.Place]
     keys: dict[Path, model.Place]
-    inner: dict[Path, model.Place]
+    scalars: dict[Path, nodes.Scalar]
     problems: list[problems.Problem]
 
 
 def evaluate(node: nodes.Node, at: Path = ()) -> Document:
     """Return the plain value of a node; every problem found on the way is in `problems`."""
-    document = Document(value=None, places={}, keys={}, inner={}, problems=[])
+    document = Document(value=None, places={}, keys={}, scalars={}, problems=[])
     evaluator = _Evaluator(document)
     document.value = evaluator.value(node, at)
     return document
@@ -91,8 +91,7 @@ class _Evaluator:
         self._document.places[at] = node.place
         found = self._document.problems
         if isinstance(node, nodes.Scalar):
-            if node.inner:
-                self._document.inner[at] = dataclasses.replace(node.place, column=node.inner)
+            self._document.scalars[at] = node
             return _scalar(node, found)
         _check_tag(node, found)
         if isinstance(node, nodes.Sequence):

@@ -178,6 +178,11 @@ def _slots(proto: schedule_pb2.Schedule) -> Mapping[_Slot, common_pb2.Payload]:
     return found
 
 
+def is_coded(proto: schedule_pb2.Schedule) -> bool:
+    """Tell whether a codec made a payload of the schedule."""
+    return any(map(_is_coded, _slots(proto).values()))
+
+
 def _is_coded(payload: common_pb2.Payload) -> bool:
     return payload.metadata.get("encoding", b"").decode(errors="replace") not in payloads.STANDARD
 

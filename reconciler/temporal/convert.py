@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Literal, TypeVar
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import google.protobuf.duration_pb2
 import google.protobuf.message
@@ -56,8 +56,12 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
 
 
 def make(schedule: model.Schedule) -> schedule_pb2.Schedule:
-    """Return the proto of a new schedule."""
+    """Return the proto of a new schedule; what an edit would leave to the server's defaults is said as well."""
     proto = schedule_pb2.Schedule()
+    proto.spec.timezone_name = schedule.timing.timezone
+    if schedule.policies.overlap is not model.Overlap.UNKNOWN:
+        proto.policies.overlap_policy = _OVERLAPS[schedule.policies.overlap]
+    proto.policies.catchup_window.FromTimedelta(schedule.policies.catchup_window)
     edit(proto, schedule)
     return proto
 
@@ -65,29 +69,39 @@ def make(schedule: model.Schedule) -> schedule_pb2.Schedule:
 def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     """Make the fields that we own say what `schedule` says; every other field keeps its value.
 
-    A part that already means the same is not touched, so that pausing a schedule changes its state alone.
+    What already means the same is not touched, down to each calendar, duration and payload: all that stands in those
+    and that we do not know, fields of newer servers and fractions of a microsecond, is kept.
     """
-    if _timing(proto.spec) != schedule.timing:
-        _edit_spec(proto.spec, schedule.timing)
-    _edit_action(proto, schedule.action)
-    if schedule.counted_from != _counted_from(proto.action.start_workflow):
+    live = read(schedule.id, proto)
+    _edit_spec(proto.spec, live.timing, schedule.timing)
+    if not diffing.same_action(live.action, schedule.action):
+        _edit_action(proto.action.start_workflow, live.action, schedule.action)
+    if schedule.counted_from != live.counted_from:
         _edit_mark(proto, _COUNT, schedule.counted_from)
-    if schedule.owner != _owner(proto.action.start_workflow):
+    if schedule.owner != live.owner:
         _edit_mark(proto, model.OWNER_MARK, schedule.owner)
-    if _policies(proto.policies) != schedule.policies or not proto.policies.HasField("catchup_window"):
-        _edit_policies(proto.policies, schedule.policies)
-    proto.state.paused = schedule.paused
-    proto.state.notes = schedule.note or ""
-    proto.state.limited_actions = schedule.remaining_actions is not None
-    proto.state.remaining_actions = schedule.remaining_actions or 0
+    _edit_policies(proto.policies, live.policies, schedule.policies)
+    if live.paused != schedule.paused:
+        proto.state.paused = schedule.paused
+    if live.note != schedule.note:
+        proto.state.notes = schedule.note or ""
+    if live.remaining_actions != schedule.remaining_actions:
+        proto.state.limited_actions = schedule.remaining_actions is not None
+        proto.state.remaining_actions = schedule.remaining_actions or 0
 
 
-def _edit_policies(proto: schedule_pb2.SchedulePolicies, policies: model.Policies) -> None:
-    if policies.overlap is not model.Overlap.UNKNOWN:
-        proto.overlap_policy = _OVERLAPS[policies.overlap]
-    proto.catchup_window.FromTimedelta(policies.catchup_window)
-    proto.pause_on_failure = policies.pause_on_failure
-    proto.keep_original_workflow_id = policies.keep_original_workflow_id
+def _edit_policies(proto: schedule_pb2.SchedulePolicies, live: model.Policies, wanted: model.Policies) -> None:
+    if live.overlap is not wanted.overlap and wanted.overlap is not model.Overlap.UNKNOWN:
+        proto.overlap_policy = _OVERLAPS[wanted.overlap]
+    if live.catchup_window != wanted.catchup_window:
+        proto.catchup_window.FromTimedelta(wanted.catchup_window)
+    for name in ("pause_on_failure", "keep_original_workflow_id"):
+        _edit_plain(proto, name, getattr(live, name), getattr(wanted, name))
+
+
+def _edit_plain(proto: google.protobuf.message.Message, name: str, live: object, wanted: object) -> None:
+    if live != wanted:
+        setattr(proto, name, wanted)
 
 
 def _timing(spec: schedule_pb2.ScheduleSpec) -> model.Timing:
@@ -190,28 +204,47 @@ def _retry_policy(proto: common_pb2.RetryPolicy) -> model.RetryPolicy:
     )
 
 
-def _edit_spec(spec: schedule_pb2.ScheduleSpec, timing: model.Timing) -> None:
+def _edit_spec(spec: schedule_pb2.ScheduleSpec, live: model.Timing, wanted: model.Timing) -> None:
+    if live == wanted:
+        return
     spec.ClearField("cron_string")
     spec.ClearField("calendar")
     spec.ClearField("exclude_calendar")
-    _replace(spec.structured_calendar, map(_structured, timing.calendars))
-    _replace(spec.exclude_structured_calendar, map(_structured, timing.exclude))
-    _replace(
-        spec.interval,
-        (
-            schedule_pb2.IntervalSpec(interval=_duration(each.every), phase=_duration(each.offset))
-            for each in timing.intervals
-        ),
-    )
-    spec.timezone_name = timing.timezone
-    spec.ClearField("timezone_data")  # else it would count, and not the name
-    spec.ClearField("start_time")
-    if timing.start_at is not None:
-        spec.start_time.FromDatetime(timing.start_at)
-    spec.ClearField("end_time")
-    if timing.end_at is not None:
-        spec.end_time.FromDatetime(timing.end_at)
-    spec.jitter.FromTimedelta(timing.jitter)
+    _edit_set(spec.structured_calendar, _calendar, wanted.calendars, _structured)
+    _edit_set(spec.exclude_structured_calendar, _calendar, wanted.exclude, _structured)
+    _edit_set(spec.interval, _interval, wanted.intervals, _made_interval)
+    if live.timezone != wanted.timezone:
+        spec.timezone_name = wanted.timezone
+        spec.ClearField("timezone_data")  # else it would count, and not the name
+    if live.start_at != wanted.start_at:
+        _edit_moment(spec, "start_time", wanted.start_at)
+    if live.end_at != wanted.end_at:
+        _edit_moment(spec, "end_time", wanted.end_at)
+    if live.jitter != wanted.jitter:
+        spec.jitter.FromTimedelta(wanted.jitter)
+
+
+def _edit_set(repeated: Any, understand: Callable[[Any], T], wanted: Iterable[T], make: Callable[[T], object]) -> None:
+    """Drop the messages that nobody wants, keep the others as they are, and add those that are missing."""
+    found = [understand(proto) for proto in repeated]
+    missing = [item for item in wanted if item not in found]
+    for number in reversed(range(len(found))):
+        if found[number] not in wanted:
+            del repeated[number]
+    repeated.extend(map(make, missing))
+
+
+def _made_interval(interval: model.Interval) -> schedule_pb2.IntervalSpec:
+    return schedule_pb2.IntervalSpec(interval=_duration(interval.every), phase=_duration(interval.offset))
+
+
+def _edit_moment(
+    spec: schedule_pb2.ScheduleSpec, name: Literal["start_time", "end_time"], moment: datetime.datetime | None
+) -> None:
+    if moment is None:
+        spec.ClearField(name)
+    else:
+        getattr(spec, name).FromDatetime(moment)
 
 
 def _structured(calendar: model.Calendar) -> schedule_pb2.StructuredCalendarSpec:
@@ -235,56 +268,71 @@ def _edit_mark(proto: schedule_pb2.Schedule, name: str, value: int | str | None)
         fields[name].CopyFrom(payloads.make(value))
 
 
-def _edit_action(proto: schedule_pb2.Schedule, action: model.Action) -> None:
-    live = _action(proto.action.start_workflow)
-    if diffing.same_action(live, action):
-        return
-    start = proto.action.start_workflow
-    start.workflow_id = action.workflow_id
-    start.workflow_type.name = action.workflow
-    start.task_queue.name = action.task_queue
-    if not diffing.same_json(live.arguments, action.arguments):
-        _replace(start.input.payloads, map(payloads.make, action.arguments))
+def _edit_action(start: workflow_pb2.NewWorkflowExecutionInfo, live: model.Action, wanted: model.Action) -> None:
+    _edit_plain(start, "workflow_id", live.workflow_id, wanted.workflow_id)
+    _edit_plain(start.workflow_type, "name", live.workflow, wanted.workflow)
+    _edit_plain(start.task_queue, "name", live.task_queue, wanted.task_queue)
+    _edit_arguments(start.input.payloads, live.arguments, wanted.arguments)
     for name in ("execution_timeout", "run_timeout", "task_timeout"):
-        if getattr(live, name) != getattr(action, name):
-            _edit_duration(start, f"workflow_{name}", getattr(action, name))
-    if live.retry_policy != action.retry_policy:
-        _edit_retry_policy(start, action.retry_policy)
-    _edit_map(start.memo.fields, live.memo, action.memo, payloads.make)
+        _edit_duration(start, f"workflow_{name}", getattr(live, name), getattr(wanted, name))
+    if live.retry_policy != wanted.retry_policy:
+        _edit_retry_policy(start, live.retry_policy or model.RetryPolicy(), wanted.retry_policy)
+    _edit_map(start.memo.fields, live.memo, wanted.memo, payloads.make)
     _edit_map(
         start.search_attributes.indexed_fields,
         live.search_attributes,
-        action.search_attributes,
+        wanted.search_attributes,
         payloads.make_attribute,
     )
-    if live.priority != action.priority:
-        start.priority.priority_key = action.priority.key
-        start.priority.fairness_key = action.priority.fairness_key
-        start.priority.fairness_weight = action.priority.fairness_weight
-    for name in _TEXTS:
-        if not diffing.same_json(getattr(live, name), getattr(action, name)):
-            start.user_metadata.ClearField(name)
-            if getattr(action, name) is not None:
-                getattr(start.user_metadata, name).CopyFrom(payloads.make(getattr(action, name)))
+    _edit_plain(start.priority, "priority_key", live.priority.key, wanted.priority.key)
+    for name in ("fairness_key", "fairness_weight"):
+        _edit_plain(start.priority, name, getattr(live.priority, name), getattr(wanted.priority, name))
+    for text in _TEXTS:
+        if not diffing.same_json(getattr(live, text), getattr(wanted, text)):
+            start.user_metadata.ClearField(text)
+            if getattr(wanted, text) is not None:
+                getattr(start.user_metadata, text).CopyFrom(payloads.make(getattr(wanted, text)))
 
 
-def _edit_duration(message: google.protobuf.message.Message, name: str, value: datetime.timedelta) -> None:
-    message.ClearField(name)
-    if value:
-        getattr(message, name).FromTimedelta(value)
+def _edit_arguments(
+    protos: Any,
+    live: Sequence[model.Argument],
+    wanted: Sequence[model.Argument],
+) -> None:
+    """Write the arguments that differ, each in its place; the others stay byte for byte."""
+    del protos[len(wanted) :]
+    for number, argument in enumerate(wanted):
+        if number >= len(live):
+            protos.append(payloads.make(argument))
+        elif not diffing.same_json(live[number], argument):
+            protos[number].CopyFrom(payloads.make(argument))
 
 
-def _edit_retry_policy(start: workflow_pb2.NewWorkflowExecutionInfo, policy: model.RetryPolicy | None) -> None:
-    if policy is None:
+def _edit_duration(
+    message: google.protobuf.message.Message, name: str, live: datetime.timedelta, wanted: datetime.timedelta
+) -> None:
+    if live == wanted:
+        return
+    if wanted:
+        getattr(message, name).FromTimedelta(wanted)
+    else:
+        message.ClearField(name)
+
+
+def _edit_retry_policy(
+    start: workflow_pb2.NewWorkflowExecutionInfo, live: model.RetryPolicy, wanted: model.RetryPolicy | None
+) -> None:
+    if wanted is None:
         start.ClearField("retry_policy")
         return
     proto = start.retry_policy
     proto.SetInParent()
-    _edit_duration(proto, "initial_interval", policy.initial_interval)
-    proto.backoff_coefficient = policy.backoff_coefficient
-    _edit_duration(proto, "maximum_interval", policy.maximum_interval)
-    proto.maximum_attempts = policy.maximum_attempts
-    _replace(proto.non_retryable_error_types, policy.non_retryable_errors)
+    for name in ("initial_interval", "maximum_interval"):
+        _edit_duration(proto, name, getattr(live, name), getattr(wanted, name))
+    for name in ("backoff_coefficient", "maximum_attempts"):
+        _edit_plain(proto, name, getattr(live, name), getattr(wanted, name))
+    if live.non_retryable_errors != wanted.non_retryable_errors:
+        _replace(proto.non_retryable_error_types, wanted.non_retryable_errors)
 
 
 def _edit_map(

@@ -74,6 +74,7 @@ class Schedules:
                 described=answer.schedule.SerializeToString(),
                 activity=activity.read(answer.info),
                 unsaid=unsaid.texts(answer.schedule),
+                coded=codec.is_coded(answer.schedule),
             )
             for (id_, answer), proto in zip(found.items(), decoded, strict=True)
         }

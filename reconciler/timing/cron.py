@@ -74,13 +74,17 @@ _LAYOUTS: Mapping[int, tuple[Field, ...]] = {5: _FIVE, 6: (*_FIVE, YEAR), 7: (SE
 
 
 class CronError(Exception):
-    """A cron text that Temporal does not take; `offset` is where in the text, in characters from 0."""
+    """A cron text that Temporal does not take; `offset` is where in the text, in characters from 0.
+
+    `others` are the mistakes that come after it, in other fields.
+    """
 
     def __init__(self, message: str, *, offset: int = 0, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
         self.hint = hint
+        self.others: tuple[CronError, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,6 +110,21 @@ def parse(text: str) -> Parsed:
     if body in _PREDEFINED:
         return Parsed(_calendar(_PREDEFINED[body], None, text), timezone)
     return Parsed(_calendar(body, offset, text), timezone)
+
+
+def problems(text: str) -> tuple[CronError, ...]:
+    """Return all that the server would refuse in a cron text, one mistake for each field."""
+    try:
+        parse(text)
+    except CronError as error:
+        return (error, *error.others)
+    return ()
+
+
+def named_zone(text: str) -> tuple[str, int]:
+    """Return the time zone that a cron text names, whatever else it says, and its offset; empty for none."""
+    match = _ZONE.match(_EDGES.sub("", text))
+    return (match[1], _indent(text) + match.start(1)) if match else ("", 0)
 
 
 def _without_zone(text: str) -> tuple[str, int, str]:
@@ -152,8 +171,15 @@ def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
             hint="write minute, hour, day of month, month, day of week; a year last, seconds first",
         )
     sets: dict[Field, tuple[int, ...]] = {SECOND: (0,), YEAR: ()}
+    wrong: list[CronError] = []
     for field, (word, start) in zip(layout, words, strict=True):
-        sets[field] = numbers(word, field, (offset or 0) + start)
+        try:
+            sets[field] = numbers(word, field, (offset or 0) + start)
+        except CronError as error:
+            wrong.append(error)
+    if wrong:
+        wrong[0].others = tuple(wrong[1:])
+        raise wrong[0]
     return model.Calendar(
         second=sets[SECOND],
         minute=sets[MINUTE],

@@ -98,6 +98,20 @@ async def test_an_update_leaves_alone_the_payloads_that_do_not_change(
     assert after.input.payloads[0].metadata["encoding"] == codec_server.ENCODING.encode()
 
 
+def test_a_snapshot_of_an_encrypted_namespace_can_be_given_away(
+    applied: program.Program, codec: codec_server.CodecServer
+) -> None:
+    assert applied.run("snapshot", "--out", "live.json", *options(codec)).returncode == 0
+    text = (applied.folder / "live.json").read_text(encoding="utf-8")
+    assert [each for each in ("small", "platform", "the summary", "entrypoint") if each in text] == []
+    done = applied.run("plan", "--live", "live.json", "--detailed-exitcode")
+    assert (done.returncode, done.stderr) == (0, "")
+    declare(applied, model="large")
+    done = applied.run("plan", "--live", "live.json", "--detailed-exitcode")
+    assert done.returncode == 2
+    assert 'arguments[0]  "(encrypted, sha256:' in done.stdout
+
+
 def test_a_plan_that_touches_no_payload_needs_no_codec(applied: program.Program) -> None:
     """A pause leaves the payloads as they are, readable or not."""
     applied.declare("governance: {schedules: []}\n")

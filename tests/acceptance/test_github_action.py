@@ -220,6 +220,109 @@ def test_a_server_that_is_away_is_a_clear_error(work: job.Job) -> None:
     assert "cannot reach Temporal at 127.0.0.1:1" in step.summary
 
 
+@pytest.mark.parametrize("fault", ["locked", "limited"])
+def test_an_apply_that_cannot_be_told_in_the_comment_is_an_apply_all_the_same(
+    work: job.Job, github: github_server.GitHub, fault: str
+) -> None:
+    reviewed(work, github)
+    answer = (
+        github_server.failing(403, "Issue is locked") if fault == "locked" else github_server.exhausted(seconds=3600)
+    )
+    github.inject("PATCH", "/issues/comments/", answer, times=9)
+    step = work.step("apply", require_reviewed_plan="true")
+    assert (step.code, step.outputs["exit-code"], step.said("error")) == (0, "0", [])
+    assert step.outputs["summary"] == "Applied: 0 created, 1 updated, 0 resumed, 0 paused."
+    assert step.said("warning")[0].startswith("applied, but the comment does not say so: ")
+    assert ("### Applied: 1 done" in step.summary, "failed" in step.summary) == (True, False)
+
+
+def test_an_apply_that_wrote_nothing_does_not_use_up_the_review(work: job.Job, github: github_server.GitHub) -> None:
+    shown = reviewed(work, github)
+    away = work.step("apply", require_reviewed_plan="true", address="127.0.0.1:1")
+    assert (away.code, "### Apply failed" in bodies(github)[0], digest_in(bodies(github)[0])) == (1, True, shown)
+    assert work.step("apply", require_reviewed_plan="true").code == 0
+    assert "### Applied: 1 done" in bodies(github)[0]
+
+
+def test_a_failure_in_one_namespace_leaves_the_comment_of_another_alone(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    [before] = bodies(github)
+    assert work.step("plan", namespace="nowhere").code == 1
+    assert bodies(github) == [before]
+
+
+@pytest.mark.parametrize("is_merged", [False, True])
+def test_a_pull_request_is_applied_when_it_is_merged_only(
+    work: job.Job, github: github_server.GitHub, is_merged: bool
+) -> None:
+    reviewed(work, github)
+    work.pull_request(1, sha=HEAD)
+    pull = {**work.payload["pull_request"], "merged": is_merged, "merge_commit_sha": MERGED}
+    work.payload = {"pull_request": pull}
+    step = work.step("apply", require_reviewed_plan="true")
+    assert (step.code, "### Applied: 1 done" in bodies(github)[0]) == ((0, True) if is_merged else (64, False))
+
+
+def test_without_comments_nothing_is_written_and_the_review_counts(work: job.Job, github: github_server.GitHub) -> None:
+    reviewed(work, github)
+    [before] = bodies(github)
+    assert work.step("apply", comment="false", require_reviewed_plan="true").code == 0
+    assert bodies(github) == [before]
+
+
+def test_a_comment_that_is_deleted_meanwhile_is_made_anew(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    work.run.declare(CHANGED.replace("0 2", "20 2"))
+    github.inject("PATCH", "/issues/comments/", github_server.failing(404, "Not Found"))
+    github.hub.comments.clear()
+    github.hub.add_comment(1, "chatter")
+    assert work.step("plan").code == 0
+    assert "### Plan: 2 to update" in bodies(github)[1]
+
+
+def test_a_comment_author_that_the_token_is_not_is_said_and_leaves_no_comment(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    step = work.step("plan", comment_author="github-actions")
+    assert (step.code, bodies(github)) == (64, [])
+    assert "the token comments as github-actions[bot]" in step.said("error")[0]
+    for _ in range(2):
+        assert work.step("plan", comment_author="GitHub-Actions[bot]").code == 0
+    assert len(bodies(github)) == 1
+
+
+def test_a_drift_of_an_environment_that_is_switched_off_is_no_longer_looked_after(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    staging = "  environments: {staging: {charters: {C1: {cron: '5 * * * *'}}}}\n"
+    work.run.declare(CHANGED + staging)
+    assert work.step("drift", environment="staging").code == 0
+    issue = github.hub.issues[2]
+    assert issue.is_open
+    work.run.declare(CHANGED + staging.replace("{charters", "{enabled: false, charters"))
+    assert work.step("drift", environment="staging").code == 0
+    assert (issue.is_open, "switches environment 'staging' off" in issue.body) == (False, True)
+
+
+def test_two_drifts_that_are_opened_at_once_leave_one_issue(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    prepared = [work.prepared("drift") for _ in range(3)]
+    running = [
+        subprocess.Popen(work.command(), cwd=work.run.folder, env=each, stdout=subprocess.DEVNULL) for each in prepared
+    ]
+    assert [process.wait(timeout=program.TIMEOUT) for process in running] == [0] * 3
+    assert work.step("drift").code == 0
+    assert sum(issue.is_open and issue.pull is None for issue in github.hub.issues.values()) == 1
+
+
 def test_without_a_token_a_plan_in_a_pull_request_says_what_to_do(work: job.Job) -> None:
     work.run.declare(CHANGED)
     work.token = ""
@@ -422,6 +525,7 @@ def test_of_many_changes_the_comment_holds_what_fits_and_the_summary_all(
     assert "more changes do not fit here" in body
     assert step.summary.count("<details>") == 300
     assert len(step.annotations) == 10
+    assert step.said("notice")[-1] == "291 more are in the log and the step summary"
 
 
 def test_the_adapter_is_asked_no_more_than_it_must(work: job.Job, github: github_server.GitHub) -> None:

@@ -424,7 +424,7 @@ def test_a_plan_from_a_snapshot_is_the_plan_without_a_server(applied: program.Pr
     assert document == online
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": "9.0"}', "\x00"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": "1.0"}', "\x00"])
 def test_what_is_no_snapshot_is_a_clear_error(reconciler: program.Program, content: str) -> None:
     reconciler.declare(SPEC)
     (reconciler.folder / "live.json").write_text(content, encoding="utf-8")

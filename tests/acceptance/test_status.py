@@ -133,3 +133,15 @@ def test_the_text_has_a_paragraph_for_each_schedule(applied: program.Program) ->
     assert done.returncode == 0
     assert done.stdout.count("\n      state ") == 3
     assert done.stdout.endswith("3 schedules: 2 active, 1 paused; 0 differ from the spec.\n")
+
+
+def test_an_environment_that_is_switched_off_does_not_drift_and_can_be_looked_at(applied: program.Program) -> None:
+    applied.declare(SPEC.replace("0 6", "0 5") + '  environments: {"off": {enabled: false}}\n')
+    done = applied.run("status", "--environment", "off")
+    assert done.stdout.count("drift    no: the environment is switched off") == 3
+    snapshot = applied.run("snapshot", "--out", "live.json", "--environment", "off")
+    assert (snapshot.returncode, snapshot.stdout) == (0, "live.json: 3 schedules\n")
+    assert "switches environment 'off' off; the snapshot holds what is live all the same" in snapshot.stderr
+    given = json.loads(applied.run("status", "--environment", "off", "--format", "json").stdout)
+    assert [(each["drift"], each["reason"]) for each in given["schedules"]] == [(False, "switched_off")] * 3
+    assert list(published.violations("status", given)) == []

@@ -138,6 +138,36 @@ def test_a_warning_is_no_error(local: program.Program) -> None:
     assert done.stderr.startswith(".cogni/repo-spec.yaml:3:26: warning: no time matches, so this never fires")
 
 
+SWITCHED_OFF = """\
+governance:
+  schedules:
+    - {charter: A, cron: "0 * * * *", entrypoint: A}
+    - {charter: B, cron: "0 0 30 2 *", entrypoint: B}
+  environments:
+    "off": {enabled: false}
+    staging: {charters: {A: {paused: true}}}
+"""
+
+
+def test_next_says_that_an_environment_is_switched_off(local: program.Program) -> None:
+    local.declare(SWITCHED_OFF)
+    done = local.run("next", "--environment", "off")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "Nothing fires: .cogni/repo-spec.yaml switches environment 'off' off.\n",
+    )
+
+
+def test_next_says_what_does_not_fire_and_names_the_environment(local: program.Program) -> None:
+    local.declare(SWITCHED_OFF)
+    done = local.run("next", "--environment", "staging")
+    assert done.stdout.splitlines() == [
+        ".cogni/repo-spec.yaml, environment staging",
+        "A does not fire: it is declared paused",
+        "B never fires: no time matches; look at its days, years, exclusions and end",
+    ]
+
+
 def test_next_lists_the_times_of_one_charter_or_of_all_without_a_server(local: program.Program) -> None:
     local.declare(
         "governance:\n  schedules:\n"
@@ -150,6 +180,7 @@ def test_next_lists_the_times_of_one_charter_or_of_all_without_a_server(local: p
         "Mon 23 Nov 2026 06:00 UTC   in 60 min  B",
         "Mon 23 Nov 2026 09:00 CET      in 3 h  A",
         "Mon 23 Nov 2026 12:00 UTC      in 7 h  B",
+        "C does not fire: it is declared paused",
     ]
     one = local.run("next", "b", "--from", "2026-11-23T05:00:00Z", "--count", "1")
     assert one.stdout == "Mon 23 Nov 2026 06:00 UTC   in 60 min  B\n"

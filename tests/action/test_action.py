@@ -192,6 +192,28 @@ def test_cancelling_reaches_the_program(
     assert run.jobs == {"job": "failure"}
 
 
+def test_the_install_sees_no_input_and_the_program_sees_them_all(
+    tree: pathlib.Path, tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    python = tmp_path / "python"  # one that makes an environment with itself in it, and installs nothing
+    python.write_text(
+        "#!/usr/bin/env bash\n"
+        f"echo \"$* sees $(env | grep -c '^INPUT_')\" >>'{tmp_path}/calls'\n"
+        'case "$*" in\n'
+        "  *key.py*) echo key ;;\n"
+        '  "-I -m venv "*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;\n'
+        "esac\n",
+        encoding="utf-8",
+    )
+    python.chmod(0o755)
+    step = start(tree, INPUT_PYTHON=str(python), INPUT_API_KEY="of temporal", INPUT_DATABASE_URL="a\nb", INPUT_OWNER="")
+    printed, _ = step.communicate(timeout=PATIENCE)
+    assert step.returncode == 0, printed
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    assert [line[-1] for line in calls if " -m venv " in line or " -m pip " in line] == ["0"] * 3, calls
+    assert calls[-1] == "-I -u -X utf8 -m reconciler.github sees 4"
+
+
 def test_a_cancelled_install_ends_at_once(
     small: pathlib.Path, kept: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -6,13 +6,13 @@ A script stands in the program's place and prints its inputs.
 from __future__ import annotations
 
 import pathlib
-import re
 from collections.abc import Callable
 
 import pytest
+import yaml
 
 from tests.support import act as workflows
-from tests.support import events
+from tests.support import artifacts, events
 
 SHOW = "env | grep '^INPUT_[A-Z_]*=.' | sort"
 HERE = {
@@ -39,6 +39,7 @@ USUAL = {
 COMMIT = "1" * 40
 PULL_REQUEST = events.pull_request(7, head=COMMIT, base=COMMIT)
 FORK = events.pull_request(7, head=COMMIT, base=COMMIT, fork="somebody/schedules")
+DEPENDABOT = events.pull_request(7, head=COMMIT, base=COMMIT, author="dependabot[bot]")
 DIGEST = f"sha256:{COMMIT}"
 
 CASES = {
@@ -46,17 +47,18 @@ CASES = {
     "apply.yml": (
         "push",
         events.push(after=COMMIT),
-        {"INPUT_COMMAND": "apply", "INPUT_REQUIRE_REVIEWED_PLAN": "true"},
+        {"INPUT_COMMAND": "apply", "INPUT_LOCK_TIMEOUT": "5m", "INPUT_REQUIRE_REVIEWED_PLAN": "true"},
     ),
     "drift.yml": ("schedule", events.schedule(), {"INPUT_COMMAND": "drift"}),
     "manual-apply.yml": (
         "workflow_dispatch",
-        events.dispatch({"environment": "staging", "digest": DIGEST}),
+        events.dispatch({"environment": "production", "spec-environment": "staging", "digest": DIGEST}),
         {
             "INPUT_COMMAND": "apply",
             "INPUT_COMMENT": "false",
             "INPUT_ENVIRONMENT": "staging",
             "INPUT_EXPECT_DIGEST": DIGEST,
+            "INPUT_LOCK_TIMEOUT": "5m",
             "INPUT_REQUIRE_REVIEWED_PLAN": "false",
         },
     ),
@@ -80,6 +82,45 @@ def test_a_ready_workflow_asks_for_what_it_says(
     assert set(run.jobs.values()) == {"success"}
 
 
+def test_an_apply_by_hand_is_of_the_spec_as_it_stands_unless_told_otherwise(
+    repository: workflows.Repository, stand_in: Callable[[str], dict[str, str]]
+) -> None:
+    repository.ready("manual-apply.yml")
+    repository.commit()
+    payload = events.dispatch({"environment": "production", "digest": DIGEST})
+    run = repository.run("workflow_dispatch", payload, environment=stand_in(SHOW), **HERE)
+    assert "INPUT_ENVIRONMENT" not in given(run)
+    assert run.jobs == {"apply": "success"}, run.printed
+
+
+@pytest.mark.parametrize(("ref", "runs"), [("refs/heads/main", True), ("refs/heads/change", False)])
+def test_a_drift_is_looked_for_by_hand_on_the_default_branch_only(
+    ref: str, runs: bool, repository: workflows.Repository, stand_in: Callable[[str], dict[str, str]]
+) -> None:
+    repository.ready("drift.yml")
+    repository.commit()
+    run = repository.run("workflow_dispatch", events.dispatch({}, ref=ref), environment=stand_in(SHOW), **HERE)
+    assert (run.exit_code, given(run) != {}) == (0, runs), run.printed
+
+
+def test_nothing_is_applied_by_hand_from_another_branch(
+    repository: workflows.Repository, stand_in: Callable[[str], dict[str, str]]
+) -> None:
+    repository.ready("manual-apply.yml")
+    repository.commit()
+    environment = stand_in(SHOW)
+    for ref in ("refs/heads/change", "refs/tags/main"):
+        payload = events.dispatch({"environment": "production", "digest": DIGEST}, ref=ref)
+        run = repository.run("workflow_dispatch", payload, environment=environment, **HERE)
+        assert (run.exit_code, given(run)) == (0, {}), run.printed
+
+
+@pytest.mark.parametrize("name", ["plan.yml", "fork-plan.yml", "drift.yml", "fork-snapshot.yml"])
+def test_what_runs_without_a_person_waits_for_none(name: str) -> None:
+    described = yaml.safe_load((workflows.READY / name).read_text(encoding="utf-8"))
+    assert [job for job in described["jobs"].values() if "environment" in job] == []
+
+
 def test_every_ready_workflow_is_run_here() -> None:
     assert {path.name for path in workflows.READY.iterdir()} == {*CASES, "fork-snapshot.yml", "fork-plan.yml"}
 
@@ -87,8 +128,7 @@ def test_every_ready_workflow_is_run_here() -> None:
 def test_a_fork_is_planned_for_without_secrets_from_the_snapshot_of_main(
     repository: workflows.Repository, stand_in: Callable[[str], dict[str, str]], tmp_path: pathlib.Path
 ) -> None:
-    artifacts = tmp_path / "artifacts"
-    artifacts.mkdir()
+    kept = artifacts.Artifacts(tmp_path / "artifacts")
     repository.ready("plan.yml", "fork-snapshot.yml", "fork-plan.yml")
     repository.commit()
     environment = stand_in(f'{SHOW}; test "$INPUT_COMMAND" != snapshot || echo "{{}}" > "$INPUT_LIVE"')
@@ -96,15 +136,13 @@ def test_a_fork_is_planned_for_without_secrets_from_the_snapshot_of_main(
         "push",
         events.push(after=COMMIT),
         environment=environment,
-        actions={_upload(): _uploads_to(artifacts, tmp_path / "upload")},
+        actions=kept.upload(),
         **HERE,
     )
     assert given(made) == {**USUAL, **CONNECTION, "INPUT_COMMAND": "snapshot", "INPUT_LIVE": "snapshot.json"}
     assert made.jobs == {"snapshot": "success"}, made.printed
 
-    planned = repository.run(
-        "pull_request", FORK, environment=environment, search_path=[_gh(artifacts, tmp_path / "bin")]
-    )
+    planned = repository.run("pull_request", FORK, environment=environment, search_path=[kept.gh()])
     inputs = given(planned)
     live = inputs.pop("INPUT_LIVE")
     assert live.endswith("/schedules/snapshot.json")
@@ -114,21 +152,25 @@ def test_a_fork_is_planned_for_without_secrets_from_the_snapshot_of_main(
     ]
     assert planned.jobs == {"plan": "success"}, planned.printed
 
+    dependabot = repository.run("pull_request", DEPENDABOT, environment=environment, search_path=[kept.gh()])
+    assert given(dependabot)["INPUT_LIVE"].endswith("/schedules/snapshot.json")
+    assert dependabot.jobs == {"plan": "success"}, dependabot.printed
+
 
 def test_a_fork_without_a_snapshot_is_told_how_to_get_one(
     repository: workflows.Repository, stand_in: Callable[[str], dict[str, str]], tmp_path: pathlib.Path
 ) -> None:
-    (tmp_path / "none").mkdir()
     repository.ready("fork-plan.yml")
     repository.commit()
-    run = repository.run(
-        "pull_request", FORK, environment=stand_in(SHOW), search_path=[_gh(tmp_path / "none", tmp_path / "bin")]
-    )
+    none = artifacts.Artifacts(tmp_path / "artifacts")
+    run = repository.run("pull_request", FORK, environment=stand_in(SHOW), search_path=[none.gh()])
     assert run.annotated("error") == ("there is no snapshot to plan from; let fork-snapshot.yml run on main",)
     assert given(run) == {}
 
 
-@pytest.mark.parametrize(("name", "payload"), [("plan.yml", FORK), ("fork-plan.yml", PULL_REQUEST)])
+@pytest.mark.parametrize(
+    ("name", "payload"), [("plan.yml", FORK), ("plan.yml", DEPENDABOT), ("fork-plan.yml", PULL_REQUEST)]
+)
 def test_a_pull_request_is_planned_for_by_one_of_the_two(
     name: str, payload: dict[str, object], repository: workflows.Repository, stand_in: Callable[[str], dict[str, str]]
 ) -> None:
@@ -137,42 +179,3 @@ def test_a_pull_request_is_planned_for_by_one_of_the_two(
     run = repository.run("pull_request", payload, environment=stand_in(SHOW), **HERE)
     assert given(run) == {}
     assert run.exit_code == 0
-
-
-def _upload() -> str:
-    text = (workflows.READY / "fork-snapshot.yml").read_text(encoding="utf-8")
-    return re.findall(r"actions/upload-artifact@\w+", text)[0]  # type: ignore[no-any-return]
-
-
-def _uploads_to(artifacts: pathlib.Path, place: pathlib.Path) -> pathlib.Path:
-    """Make an action that keeps an artifact in a folder."""
-    place.mkdir()
-    (place / "action.yml").write_text(
-        "inputs: {name: {}, path: {}, if-no-files-found: {}}\n"
-        "runs:\n"
-        "  using: composite\n"
-        "  steps:\n"
-        "    - shell: bash\n"
-        f"      run: mkdir {artifacts}/$NAME; cp $PLACE {artifacts}/$NAME/\n"
-        "      env: {NAME: '${{ inputs.name }}', PLACE: '${{ inputs.path }}'}\n",
-        encoding="utf-8",
-    )
-    return place
-
-
-def _gh(artifacts: pathlib.Path, place: pathlib.Path) -> pathlib.Path:
-    """Make a `gh` that knows one run when there are artifacts, and downloads them; return its folder."""
-    place.mkdir()
-    (place / "gh").write_text(
-        "#!/usr/bin/env bash\n"
-        'test -n "$GH_TOKEN" || exit 4\n'
-        'if [ "$2" = list ]; then\n'
-        f"  test -z \"$(ls '{artifacts}')\" || echo 42\n"
-        "else\n"
-        '  echo "gh $1 $2 $3 $4 $5 ($GH_REPO)"\n'
-        f'  mkdir -p "$7" && cp "{artifacts}/$5/"* "$7"\n'
-        "fi\n",
-        encoding="utf-8",
-    )
-    (place / "gh").chmod(0o755)
-    return place

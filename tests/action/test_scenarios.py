@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from reconciler.documents import marks
 from tests.support import act as workflows
-from tests.support import action, events, github_hub, github_server, program
+from tests.support import action, artifacts, events, github_hub, github_server, program
 from tools import devserver
 
 TOKEN = workflows.TOKEN
@@ -158,15 +159,75 @@ def test_a_comment_that_somebody_forged_is_passed_over(
     assert "no comment of ours" in applied.annotated("error")[0]
 
 
-def test_a_drift_opens_an_issue_and_closes_it(
+def test_a_drift_opens_an_issue_updates_it_closes_it_and_opens_it_again(
     repository: workflows.Repository, github: github_server.GitHub, run: Run
 ) -> None:
-    for text, is_open in ((CHANGED, True), (THREE, False), (CHANGED, True)):
+    more = CHANGED.replace("'0 2", "'30 2")
+    seen = []
+    for text, is_open, said in (
+        (CHANGED, True, "1 to update, 2 unchanged"),
+        (more, True, "2 to update, 1 unchanged"),
+        (THREE, False, "No drift"),
+        (CHANGED, True, "1 to update, 2 unchanged"),
+    ):
         repository.declare(text)
         repository.commit()
         drift = run("schedule", dict(events.schedule()), "drift.yml")
         assert drift.jobs == {"drift": "success"}, drift.printed
-        assert [issue.is_open for issue in github.hub.issues.values()] == [is_open]
+        [issue] = github.hub.issues.values()
+        assert (issue.is_open, said in issue.body) == (is_open, True), issue.body
+        seen.append(marks.find(issue.body))
+    opened, updated, _, again = (mark.since for mark in seen if mark)
+    assert opened is not None
+    assert again is not None
+    assert (opened == updated, opened < again) == (True, True)
+
+
+def test_an_apply_by_hand_does_the_plan_of_its_digest_and_no_other(
+    repository: workflows.Repository, github: github_server.GitHub, run: Run, reconciler: program.Program
+) -> None:
+    planned = run("pull_request", pull_request(repository, github), "plan.yml")
+    assert planned.jobs == {"plan": "success"}, planned.printed
+    merged(repository, github)
+
+    def by_hand(digest: str) -> workflows.Run:
+        payload = events.dispatch({"environment": "production", "spec-environment": "", "digest": digest})
+        return run("workflow_dispatch", dict(payload), "manual-apply.yml")
+
+    refused = by_hand("sha256:" + "0" * 64)
+    assert (refused.jobs, refused.outputs["exit-code"]) == ({"apply": "failure"}, "5"), refused.printed
+    reconciler.declare(CHANGED)
+    left = ("plan", "--detailed-exitcode", "--owner", github.hub.repository)
+    assert reconciler.run(*left).returncode == 2
+    applied = by_hand(planned.outputs["digest"])
+    assert (applied.jobs, applied.outputs["exit-code"]) == ({"apply": "success"}, "0"), applied.printed
+    assert reconciler.run(*left).returncode == 0
+
+
+def test_a_fork_is_shown_its_plan_from_the_snapshot_of_main(
+    repository: workflows.Repository, github: github_server.GitHub, run: Run, tmp_path: pathlib.Path
+) -> None:
+    kept = artifacts.Artifacts(tmp_path / "artifacts")
+    repository.ready("fork-snapshot.yml", "fork-plan.yml")
+    base = repository.commit()
+    made = run("push", dict(events.push(after=base)), "fork-snapshot.yml", actions=kept.upload())
+    assert made.jobs == {"snapshot": "success"}, made.printed
+
+    repository.declare(CHANGED)
+    head = repository.commit()
+    number = github.hub.add_pull("Change a cron", head_sha=head, author="mallory").number
+    github.hub.tokens[TOKEN] = github.hub.tokens[github_hub.FORK]
+    planned = repository.run(
+        "pull_request",
+        events.pull_request(number, head=head, base=base, fork="mallory/schedules"),
+        workflow="fork-plan.yml",
+        environment={"GITHUB_API_URL": github.api_url, "TEMPORAL_CONFIG_FILE": ""},
+        search_path=[kept.gh()],
+    )
+    assert (planned.jobs, planned.outputs["updates"]) == ({"plan": "success"}, "1"), planned.printed
+    assert "### Plan: 1 to update, 2 unchanged" in planned.summary
+    assert [(each.level, each.properties["line"]) for each in planned.annotations] == [("notice", "3")]
+    assert (planned.outputs["comment-url"], github.hub.comments) == ("", {})
 
 
 def test_no_token_and_no_server_are_clear_errors(

@@ -181,7 +181,7 @@ def live_documents() -> tuple[str, ...]:
             snapshots.Snapshot(
                 target=dataclasses.replace(TARGET, prefix=declaration.prefix, owner=declaration.owner),
                 taken_at=NOW,
-                schedules=tuple(each.schedule for each in live_like(declaration).values()),
+                live=live_like(declaration),
             )
         )
         for declaration in declarations()

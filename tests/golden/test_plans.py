@@ -36,7 +36,7 @@ def test_a_plan_reads_as_its_golden_files_do(case: str, pytestconfig: pytest.Con
     folder = CASES / case
     plan = planned(folder)
     renderings = {
-        "plan.json": plans.dumps(plan),
+        "plan.json": plans.dumps(plan, NOW),
         "plan.txt": text.Text(verbose=True, now=NOW).plan(plan),
         "plan.md": markdown.plan(plan, now=NOW),
         "comment.md": comment.plan(plan, about(plan)),

@@ -10,7 +10,7 @@ import random
 import zoneinfo
 
 from reconciler import model
-from reconciler.timing import canonical, times
+from reconciler.timing import canonical, counting
 
 ZONES = (
     *("UTC", "Etc/UTC", "Europe/Berlin", "Europe/London", "Europe/Dublin", "America/New_York", "America/Los_Angeles"),
@@ -45,6 +45,46 @@ def text(seed: str) -> Text:
     return Text(cron, "" if "TZ=" in cron else zone, _start(choose, zone))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Words:
+    """What a spec says of a calendar, by field, and of an interval (every, offset), in a zone from a time on."""
+
+    fields: dict[str, str]
+    interval: tuple[datetime.timedelta, datetime.timedelta] | None
+    timezone: str
+    start_at: datetime.datetime
+
+
+def words(seed: str) -> Words:
+    """Return the case of a seed: most would be taken, and some are wrong in one place."""
+    choose = random.Random(seed)  # noqa: S311  # repeatable, not secret
+    zone = choose.choice(ZONES)
+    fields = {name: _field(short, choose) for name, short in _FIELDS.items() if choose.random() < 0.5}
+    if fields and choose.random() < 0.2:
+        name = choose.choice(sorted(fields))
+        fields[name] = _mutated(fields[name], choose) or "*"
+    interval = None
+    if not fields or choose.random() < 0.3:
+        every, offset = (choose.choice(_LIMITS) for _ in range(2))
+        interval = (every, offset if choose.random() < 0.5 else datetime.timedelta(0))
+    return Words(fields, interval, zone, _start(choose, zone))
+
+
+_FIELDS = {
+    "second": "second",
+    "minute": "minute",
+    "hour": "hour",
+    "day_of_month": "day",
+    "month": "month",
+    "day_of_week": "weekday",
+    "year": "year",
+}
+_LIMITS = tuple(
+    datetime.timedelta(seconds=seconds)
+    for seconds in (-1, -0.5, 0, 0.001, 0.999999, 1, 1.000001, 1.5, 2, 59.9, 60, 60.5, 3600, 86_400, 10**9)
+)
+
+
 def timing(seed: str) -> model.Timing:
     """Return the timing of a seed, as a spec could declare it."""
     choose = random.Random(seed)  # noqa: S311  # repeatable, not secret
@@ -58,8 +98,8 @@ def timing(seed: str) -> model.Timing:
         end_at=choose.choice((None, None, start + datetime.timedelta(days=choose.randrange(1, 2000)))),
         timezone=zone,
     )
-    fires = next(times.upcoming(drawn, start), None) is not None
-    return drawn if fires else dataclasses.replace(drawn, exclude=())  # a server looks for ever where all is excluded
+    endless = counting.excluded_in_a_row(drawn, start)  # a server that goes through all of them answers no more
+    return dataclasses.replace(drawn, exclude=()) if endless else drawn
 
 
 def _start(choose: random.Random, zone: str) -> datetime.datetime:
@@ -164,8 +204,10 @@ def _exclusion(choose: random.Random) -> model.Calendar:
 
 
 def _interval(choose: random.Random) -> model.Interval:
-    every = datetime.timedelta(seconds=choose.choice((61, 900, 3600, 86_400, 86_401, 604_800)))
-    return model.Interval(every=every, offset=datetime.timedelta(seconds=choose.randrange(60)))
+    seconds = choose.choice((1, 1.5, 2, 7, 59, 60, 60.25, 61, 900, 3600, 3600.999, 86_400, 86_401, 604_800))
+    every = datetime.timedelta(seconds=seconds)
+    offset = datetime.timedelta(seconds=choose.choice((0, choose.randrange(60), 0.75, 58.5)))
+    return model.Interval(every=every, offset=offset if offset < every else datetime.timedelta(0))
 
 
 def _some(choose: random.Random, lowest: int, highest: int) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import datetime
 import itertools
+import json
 import os
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -16,9 +17,10 @@ import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
-from reconciler import model
+from reconciler import errors, model
+from reconciler.spec import loading
 from reconciler.temporal import calls, convert
-from reconciler.timing import cron, times
+from reconciler.timing import cron, durations, prospects, times
 from tests.oracle import cases
 from tests.support import remote, servers
 from tools import devserver
@@ -27,6 +29,7 @@ CASES = int(os.environ.get("ORACLE_CASES") or 2000)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
 BATCH = 1000  # cases to a test, each on a server of its own: they do not pile up
 BATCHES = [f"{kind}-{number}" for kind in ("cron", "timing") for number in range(max(CASES // BATCH // 2, 1))]
+BATCHES += [f"words-{number}" for number in range(max(CASES // BATCH // 8, 1))]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ async def test_the_server_makes_of_it_what_we_do(oracle: devserver.DevServer, ba
     raw = await remote.raw(oracle.address)
     slots = asyncio.Semaphore(calls.CONCURRENCY)
     kind, _, _ = batch.partition("-")
-    compare: Callable[[remote.Raw, str], Awaitable[str]] = _text_differs if kind == "cron" else _timing_differs
+    compare = _COMPARISONS[kind]
 
     async def one(number: int) -> str:
         async with slots:
@@ -77,15 +80,18 @@ async def _text_differs(raw: remote.Raw, seed: str) -> str:
 def _ours(case: cases.Text, theirs: Answer) -> Answer:
     try:
         parsed = cron.parse(case.cron)
-        timing = model.Timing(
-            calendars=(parsed.times,) if isinstance(parsed.times, model.Calendar) else (),
-            intervals=(parsed.times,) if isinstance(parsed.times, model.Interval) else (),
-            start_at=case.start_at,
-            timezone=parsed.timezone or case.timezone or "UTC",
-        )
-        return Answer(refused=False, timing=timing, next_times=_next(timing, len(theirs.next_times)))
-    except (cron.CronError, LookupError, ValueError):  # what is no cron, and what is no zone
+    except cron.CronError:
         return Answer(refused=True)
+    zone = parsed.timezone or case.timezone or "UTC"
+    if not prospects.is_known(zone):
+        return Answer(refused=True)
+    timing = model.Timing(
+        calendars=(parsed.times,) if isinstance(parsed.times, model.Calendar) else (),
+        intervals=(parsed.times,) if isinstance(parsed.times, model.Interval) else (),
+        start_at=case.start_at,
+        timezone=zone,
+    )
+    return Answer(refused=False, timing=timing, next_times=_next(timing, len(theirs.next_times)))
 
 
 async def _timing_differs(raw: remote.Raw, seed: str) -> str:
@@ -95,6 +101,49 @@ async def _timing_differs(raw: remote.Raw, seed: str) -> str:
     theirs = await _answer(raw, seed, convert.make(schedule))
     ours = Answer(refused=False, timing=timing, next_times=_next(timing, len(theirs.next_times)))
     return "" if ours == theirs else f"{seed}:\n  server {theirs}\n  ours   {ours}"
+
+
+async def _words_differ(raw: remote.Raw, seed: str) -> str:
+    """Return how the server and a whole spec differ on the texts of a calendar and on an interval's limits."""
+    case = cases.words(seed)
+    proto = remote.proto_of(remote.schedule(f"oracle-{seed}"))
+    proto.spec.Clear()
+    proto.spec.start_time.FromDatetime(case.start_at)
+    proto.spec.timezone_name = case.timezone
+    if case.fields:
+        proto.spec.calendar.add(**case.fields)  # the server's own texts, in the same grammar
+    if case.interval:
+        every, offset = case.interval
+        interval = proto.spec.interval.add()
+        interval.interval.FromTimedelta(every)
+        interval.phase.FromTimedelta(offset)
+    theirs = await _answer(raw, seed, proto)
+    try:
+        (charter,) = loading.parse(_spec(case), "spec.yaml").charters
+    except errors.InvalidSpecError:
+        ours = Answer(refused=True)
+    else:
+        timing = charter.schedule.timing
+        ours = Answer(refused=False, timing=timing, next_times=_next(timing, len(theirs.next_times)))
+    return "" if ours == theirs else f"{seed}: {case!r}\n  server {theirs}\n  ours   {ours}"
+
+
+def _spec(case: cases.Words) -> str:
+    said: dict[str, object] = {"charter": "A", "entrypoint": "A", "timezone": case.timezone}
+    said["start_at"] = case.start_at.isoformat()
+    if case.fields:
+        said["calendars"] = [case.fields]
+    if case.interval:
+        every, offset = map(durations.render, case.interval)
+        said["intervals"] = [{"every": every, "offset": offset}]
+    return json.dumps({"governance": {"schedules": [said]}})
+
+
+_COMPARISONS: dict[str, Callable[[remote.Raw, str], Awaitable[str]]] = {
+    "cron": _text_differs,
+    "timing": _timing_differs,
+    "words": _words_differ,
+}
 
 
 def _next(timing: model.Timing, count: int) -> tuple[datetime.datetime, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 
@@ -14,15 +15,16 @@ NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 lists = st.lists(strategies.any_schedule, max_size=3, unique_by=lambda each: each.id)
 
 
-def taken(schedules: list[model.Schedule]) -> snapshots.Snapshot:
-    return snapshots.Snapshot(target=strategies.TARGET, taken_at=NOW, schedules=tuple(schedules))
+def taken(schedules: list[model.Schedule], *, coded: bool = False) -> snapshots.Snapshot:
+    live = {id_: dataclasses.replace(each, coded=coded) for id_, each in strategies.described(schedules).items()}
+    return snapshots.Snapshot(target=strategies.TARGET, taken_at=NOW, live=live)
 
 
 @hypothesis.given(lists)
 def test_a_snapshot_comes_back_as_it_was_but_for_its_secrets(schedules: list[model.Schedule]) -> None:
     text = snapshots.dumps(taken(schedules))
     assert list(published.violations("snapshot", json.loads(text))) == []
-    found = snapshots.loads(text, "live.json").schedules
+    found = [each.schedule for each in snapshots.loads(text, "live.json").live.values()]
     expected = sorted(map(redacting.schedule, schedules), key=lambda each: each.id)
     assert [strategies.identical(left, right) for left, right in zip(found, expected, strict=True)] == [True] * len(
         found
@@ -37,3 +39,21 @@ def test_a_plan_from_a_snapshot_means_the_same(sides: tuple[list[model.Schedule]
     snapshot = snapshots.loads(snapshots.dumps(taken(live)), "live.json")
     offline = planning.plan_from_snapshot(declaration, snapshot.live, snapshot.target, snapshot.taken_at)
     assert offline.digest == online.digest
+
+
+@hypothesis.given(lists)
+def test_what_only_a_codec_tells_is_in_no_snapshot_and_is_no_difference(schedules: list[model.Schedule]) -> None:
+    text = snapshots.dumps(taken(schedules, coded=True))
+    assert list(published.violations("snapshot", json.loads(text))) == []
+    snapshot = snapshots.loads(text, "live.json")
+    declaration = strategies.declare(schedules)
+    offline = planning.plan_from_snapshot(declaration, snapshot.live, snapshot.target, snapshot.taken_at)
+    online = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
+    assert [(change.verb, change.id) for change in offline.steps] == [
+        (change.verb, change.id) for change in online.steps
+    ]
+    for said in json.loads(text)["schedules"]:
+        action = said["action"]
+        values = [*action["arguments"], *action["memo"].values(), action["summary"], action["details"]]
+        shown = [each["json"] for each in values if "json" in each]
+        assert [each for each in shown if each is not None and not str(each).startswith("(encrypted, sha256:")] == []

@@ -8,7 +8,9 @@ from typing import Any
 NAME = "acme/schedules"  # of the repository
 
 
-def pull_request(number: int, *, head: str, base: str, name: str = NAME, fork: str = "") -> dict[str, Any]:
+def pull_request(
+    number: int, *, head: str, base: str, name: str = NAME, fork: str = "", author: str = "somebody"
+) -> dict[str, Any]:
     """Return the event of a pull request between two commits; `fork` is the name of the repository it comes from."""
     source = _repository(fork or name)
     return {
@@ -18,7 +20,7 @@ def pull_request(number: int, *, head: str, base: str, name: str = NAME, fork: s
             "number": number,
             "html_url": f"https://github.com/{name}/pull/{number}",
             "state": "open",
-            "user": {"login": "somebody"},
+            "user": {"login": author},
             "head": {"ref": "change", "sha": head, "repo": {**source, "fork": bool(fork)}},
             "base": {"ref": "main", "sha": base, "repo": _repository(name)},
         },
@@ -39,14 +41,14 @@ def push(*, after: str, before: str = "0" * 40, name: str = NAME) -> dict[str, A
     }
 
 
-def schedule(name: str = NAME) -> dict[str, Any]:
-    """Return the event of a timer."""
-    return {"schedule": "23 * * * *", "repository": _repository(name)}
+def schedule() -> dict[str, Any]:
+    """Return the event of a timer, which does not say what the repository is."""
+    return {"schedule": "23 * * * *"}
 
 
-def dispatch(inputs: Mapping[str, str], name: str = NAME) -> dict[str, Any]:
-    """Return the event of a person who starts a workflow."""
-    return {"inputs": dict(inputs), "ref": "refs/heads/main", "repository": _repository(name)}
+def dispatch(inputs: Mapping[str, str], name: str = NAME, ref: str = "refs/heads/main") -> dict[str, Any]:
+    """Return the event of a person who starts a workflow, on a branch or tag."""
+    return {"inputs": dict(inputs), "ref": ref, "repository": _repository(name)}
 
 
 def _repository(name: str) -> dict[str, Any]:

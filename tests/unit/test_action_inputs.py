@@ -20,7 +20,9 @@ def test_empty_inputs_are_left_out_as_an_absent_secret_arrives_empty() -> None:
     assert (given.command, given.spec_path, given.live) == ("plan", settings.DEFAULT_SPEC, None)
     assert (given.connection.address, given.connection.api_key, given.connection.tls.enabled) == (None, None, None)
     assert (given.comment, given.require_reviewed_plan, given.writing) == (True, "warn", settings.Writing())
-    assert (given.choice.repository, given.plan_file) == ("acme/app", pathlib.Path("runner/temp/reconciler-plan.json"))
+    assert (given.choice.repository, given.plan_file.parent) == ("acme/app", pathlib.Path("runner/temp"))
+    other = inputs.read({**EMPTY, "INPUT_ENVIRONMENT": "staging", "RUNNER_TEMP": "runner/temp"})
+    assert given.plan_file.name != other.plan_file.name
 
 
 def test_every_input_arrives_where_it_is_meant() -> None:
@@ -44,7 +46,6 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         "LOCK": "postgres",
         "LOCK_TIMEOUT": "30s",
         "LOCK_LEASE": "5m",
-        "LIVE": "snap.json",
         "KEEP_MANUAL_PAUSES": "true",
         "ADOPT": "true",
         "ALLOW_MASS_PAUSE": "true",
@@ -60,7 +61,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     given = inputs.read({f"INPUT_{name}": value for name, value in said.items()})
     choice, connection, writing, allowed = given.choice, given.connection, given.writing, given.allowed
     assert (given.command, given.spec_path, given.live, given.plan_file) == (
-        *("apply", pathlib.Path("a.yaml"), pathlib.Path("snap.json"), pathlib.Path("p.json")),
+        *("apply", pathlib.Path("a.yaml"), None, pathlib.Path("p.json")),
     )
     assert (choice.environment, choice.prefix, choice.owner) == ("staging", "acme:", "me")
     assert (choice.keep_manual_pauses, choice.adopt) == (True, True)
@@ -124,9 +125,21 @@ def test_an_event_that_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:
         event(tmp_path, "{")
 
 
-@pytest.mark.parametrize("name", ["TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "INPUT_LIVE"])
+@pytest.mark.parametrize("name", ["TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "INPUT_ADDRESS"])
 def test_a_job_must_name_a_server_and_not_mean_the_local_one(name: str) -> None:
-    assert inputs.read({name: "something"}).connection.address is None
+    inputs.check_server(inputs.read({name: "something"}).connection)
     with pytest.raises(errors.UsageError, match="no server is named"):
-        inputs.read({name: ""})
-    assert inputs.read({"INPUT_COMMAND": "validate"}).command == "validate"
+        inputs.check_server(inputs.read({name: ""}).connection)
+
+
+def test_a_snapshot_is_for_a_plan_and_not_for_what_writes() -> None:
+    assert inputs.read({"INPUT_LIVE": "a.json"}).live == pathlib.Path("a.json")
+    for command in ("apply", "drift", "validate"):
+        with pytest.raises(errors.UsageError, match="'live' is for plan and snapshot"):
+            inputs.read({"INPUT_LIVE": "a.json", "INPUT_COMMAND": command})
+
+
+def test_a_spec_is_named_as_the_repository_has_it() -> None:
+    given = inputs.read({"INPUT_SPEC": "/work/repo/a/b.yaml", "GITHUB_WORKSPACE": "/work/repo"})
+    assert given.spec_path == pathlib.Path("a/b.yaml")
+    assert inputs.read({"INPUT_SPEC": "/else/b.yaml", "GITHUB_WORKSPACE": "/work/repo"}).spec_path.is_absolute()

@@ -36,6 +36,28 @@ def test_what_is_seldom_meant_is_said_with_what_to_do(keys: str, said: str) -> N
     assert found.startswith(f"spec.yaml:{said}")
 
 
+def many(count: int) -> str:
+    """Return so many charters that fire while clocks are changed, and one that never does."""
+    spec = "governance:\n  schedules:\n    - {charter: N, cron: 0 0 30 2 *, entrypoint: N}\n"
+    return spec + "".join(
+        f"    - {{charter: C{number}, cron: {number} 2 * * *, timezone: Europe/Berlin, entrypoint: C}}\n"
+        for number in range(count)
+    )
+
+
+def test_up_to_ten_of_a_kind_are_told_one_by_one() -> None:
+    assert len(advising.lines(advising.advise(loading.parse(many(10), "spec.yaml"), NOW))) == 11
+
+
+def test_more_of_a_kind_are_told_together_with_the_first_places() -> None:
+    never, clocks = advising.lines(advising.advise(loading.parse(many(30), "spec.yaml"), NOW))
+    assert never.startswith("spec.yaml:3:26: warning: no time matches")
+    assert clocks.startswith(
+        "spec.yaml:4:27: warning: 30 charters fire at an hour at which clocks are changed, this one and those at 5:27, "
+        "6:27 and 27 more; of this one: 2027-03-28 02:00 does not exist in Europe/Berlin"
+    )
+
+
 def test_times_that_daylight_saving_skips_or_repeats_are_named() -> None:
     (found,) = advice("cron: 30 2 * * *\n      timezone: Europe/Berlin")
     assert "2027-03-28 02:30 does not exist in Europe/Berlin and 2027-10-31 02:30 comes twice in Europe/Berlin" in found

@@ -120,14 +120,30 @@ def test_a_comment_is_cut_by_whole_changes_and_says_how_many_are_missing_and_whe
     assert plan.digest in body
 
 
+def test_however_long_names_notes_and_details_are_a_comment_stays_within_its_limit() -> None:
+    names = [f"{'g' * 900}{number:04}" for number in range(60)]
+    held = [builders.schedule(name, paused=True, note="ü" * 5000) for name in names]
+    gone = [builders.schedule(f"{name}-gone", note="n" * 5000) for name in names]
+    plan = builders.plan([builders.schedule(name) for name in names], [*held, *gone])
+    failed = tuple(model.Outcome(change=each, status=model.Status.FAILED, detail="d" * 3000) for each in plan.steps)
+    about = dataclasses.replace(ABOUT, remarks=("r" * 5000,) * 30)
+    for body in (
+        comment.plan(plan, about),
+        comment.applied(plan, model.Applied(outcomes=failed), about),
+        comment.failed("Apply failed", "\n".join(["e" * 5000] * 30), about),
+    ):
+        assert len(body.encode()) <= comment.COMMENT_LIMIT
+        assert " more\n" in body
+
+
 @pytest.mark.parametrize("count", [1, 20, 21, 2000])
 def test_long_lists_name_the_first_and_count_the_rest(count: int) -> None:
     kept = [builders.schedule(f"k{number}") for number in range(2)]
     gone = [builders.schedule(f"{'g' * 900}{number:04}") for number in range(count)]
     body = comment.plan(builders.plan(kept, [*kept, *gone]), ABOUT)
     listed = before_folds(body).count("- ‖ ")
-    assert (listed, len(body.encode()) <= comment.COMMENT_LIMIT) == (min(count, 20), True)
-    assert (f"- and {count - 20} more" in body) is (count > 20)
+    assert (0 < listed <= min(count, 20), len(body.encode()) <= comment.COMMENT_LIMIT) == (True, True)
+    assert (f"- and {count - listed} more" in body) is (count > listed)
 
 
 def test_what_was_not_done_is_named_with_the_reason() -> None:

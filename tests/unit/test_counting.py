@@ -49,7 +49,7 @@ def test_what_is_excluded_does_not_count_and_what_two_have_in_common_counts_once
 
 def test_days_that_are_excluded_do_not_count() -> None:
     found = pace(every("@every 5m", exclude={"day_of_week": "sat,sun"}))
-    assert found.a_year / 288 == 261  # working days from 23 November 2026 on
+    assert found.a_year / 288 == pytest.approx(365 * 5 / 7)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,34 @@ def test_a_schedule_has_the_rate_that_it_has_from_its_start_on() -> None:
     assert pace(timing("0 9 * * *", start_at=NOW + 900 * DAY, end_at=NOW + 1500 * DAY)).a_year == 365
 
 
-def test_what_fires_less_than_once_a_year_has_a_rate_as_well() -> None:
-    assert pace(timing("0 0 29 2 *")).a_year == pytest.approx(1 / 4, abs=0.01)
+JUNE = datetime.datetime(2027, 6, 1, tzinfo=datetime.UTC)
+FRIDAY_13 = 48 / 28  # there are 48 of them in 28 years
+
+
+@pytest.mark.parametrize(
+    ("timing", "a_year"),
+    [
+        (every("@every 100000h"), 365 * 24 / 100_000),
+        (every("@every 36500d"), 0.01),
+        (every("@every 100000h", exclude={"hour": "3"}), 365 * 24 / 100_000),
+        (every("@every 36h", exclude={"month": "8"}), 365 * 24 / 36 * 11 / 12),
+        (timing("0 0 29 2 *"), 0.25),
+        (timing("0 0 29 2 *", start_at=JUNE), 0.25),
+        (timing("* * 29 2 *"), 1440 / 4),
+        (timing("0 0 13 * FRI"), FRIDAY_13),
+        (timing("0 0 1 1 * 2027/10"), 0.1),
+        (timing("0 9 * * * 2027-2030"), 365),
+        (timing("0 0 1 1 *"), 1),
+        (timing("0 9 * * MON"), 365 / 7),
+    ],
+    ids=str,
+)
+def test_a_rate_is_that_of_the_long_run_however_rare_the_firings(timing: model.Timing, a_year: float) -> None:
+    assert pace(timing).a_year == pytest.approx(a_year, rel=0.01)
+
+
+def test_what_fires_once_more_in_many_years_has_one_left_and_no_rate() -> None:
+    assert pace(timing("0 0 29 2 * 2040")) == counting.Pace(a_year=0, left=1)
 
 
 @pytest.mark.parametrize("moment", [datetime.datetime.min, datetime.datetime.max])

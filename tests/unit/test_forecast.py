@@ -35,6 +35,14 @@ def hourly(name: str = "community", **changes: object) -> model.Schedule:
             f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day until Mon 01 Jan 2029 00:00 UTC",
         ),
         (hourly(end_at=NOW), "never"),
+        (
+            hourly(calendars=(), intervals=(builders.interval("@every 36500d"),)),
+            "Sat 07 Dec 2069 00:00 UTC (in 15719 d); 0.01 a year",
+        ),
+        (
+            hourly(calendars=(builders.calendar("0 0 29 2 *"),)),
+            "Tue 29 Feb 2028 00:00 UTC (in 462 d), then Sun 29 Feb 2032 00:00 UTC; 0.25 a year",
+        ),
     ],
 )
 def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedule, said: str) -> None:
@@ -55,6 +63,23 @@ def test_the_total_tells_what_goes_on_from_what_ends(
     found: list[model.Schedule], desired: list[model.Schedule], said: str
 ) -> None:
     assert forecast.total(builders.plan(desired, found), NOW) == f"All together fire {said}."
+
+
+def test_charters_that_do_not_fire_are_told_with_their_reason() -> None:
+    never = (builders.calendar("0 0 30 2 *"),)
+    given = [
+        hourly("a"),
+        hourly("b", paused=True),
+        hourly("c", remaining_actions=0),
+        hourly("d", calendars=never),
+        hourly("e", calendars=never, paused=True),
+    ]
+    assert list(forecast.silent(map(builders.charter, given), NOW)) == [
+        "B does not fire: it is declared paused",
+        "C does not fire: no actions remain",
+        "D never fires: no time matches; look at its days, years, exclusions and end",
+        "E does not fire: it is declared paused",
+    ]
 
 
 def test_a_change_of_what_remains_shows_the_next_times() -> None:

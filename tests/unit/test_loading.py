@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import re
 import textwrap
 
 import pytest
@@ -18,6 +19,9 @@ governance:
       cron: "0 * * * *"
       entrypoint: COMMUNITY
 """
+
+
+FIVE = ("minute", "hour", "day of month", "month", "day of week")
 
 
 def declared(text: str) -> model.Declaration:
@@ -311,11 +315,11 @@ def test_what_a_charter_lacks_is_told_with_what_it_is() -> None:
         ('"0 22-2 * * *"', "4:16: the hour range 22-2 ends before it starts; write 22-23,0-2 to wrap around"),
         ("0 99 * * *", "4:15: '99' does not fit the hour"),
         ('["0 * * * *", "0 0 ? * *"]', "4:32: '?' does not fit the day of month: use 1 to 31; Temporal has no '?'"),
-        ('"\\u0030 99 * * *"', "4:13: '99' does not fit the hour"),
+        ('"\\u0030 99 * * *"', "4:21: '99' does not fit the hour"),
         ("[]", "4:13: 'cron' is empty; for example"),
         ("5", "4:13: 'cron' must be text or a list, not the number 5; quote it"),
         ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron names the time zone 'Asia/Tokyo', but"),
-        ('"TZ=Mars/Base 0 * * * *"', "4:13: 'Mars/Base' is not a time zone"),
+        ('"TZ=Mars/Base 0 * * * *"', "4:17: 'Mars/Base' is not a time zone"),
         ('"@every 1h/2h"', "4:14: the phase is not below the interval; use 0s up to the interval"),
     ],
 )
@@ -575,13 +579,6 @@ def test_keys_of_other_tools_are_not_judged() -> None:
     assert problems(f"{COMMUNITY}governance: {{}}\n")[0].startswith("spec.yaml:6:1: key 'governance' stands twice")
 
 
-def test_exclusions_that_leave_nothing_are_refused_as_the_server_would_look_for_ever() -> None:
-    spec = f"{COMMUNITY}      exclude: [{{minute: '*', month: '*'}}]\n"
-    (found,) = problems(spec)
-    assert found.startswith("spec.yaml:6:16: every time of charter 'COMMUNITY' is excluded")
-    assert declared(f"{COMMUNITY}      exclude: [{{month: 12}}]\n").charters
-
-
 def test_a_retry_that_would_never_start_a_run_is_refused() -> None:
     (found,) = problems(with_line("retry_policy: {initial_interval: 10s, maximum_interval: 1s}"))
     assert found.startswith("spec.yaml:6:63: the maximum interval is shorter than the initial one")
@@ -641,19 +638,6 @@ def test_an_environment_that_says_when_says_all_of_it() -> None:
     assert charter.schedule.timing.intervals == ()
     assert [each.comment for each in charter.schedule.timing.calendars] == ["0 * * * *"]
     assert set(charter.overrides) == {"cron"}
-
-
-def test_what_fires_in_the_past_alone_is_all_excluded() -> None:
-    (found,) = problems(in_staging('cron: "* * * * * * *", exclude: [{year: 2026-2100}]', "{}"))
-    assert "every time of charter 'A' is excluded" in found
-
-
-@pytest.mark.parametrize("key", ["prefix", "owner"])
-@pytest.mark.parametrize("value", ["n\\u0000:", "a\\u0000\\u001b[31m", "a\\nb", "a\\u202eb"])
-def test_a_prefix_and_an_owner_hold_nothing_that_nobody_would_see(key: str, value: str) -> None:
-    (told,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
-    assert told.startswith(f"spec.yaml:2:{len(key) + 5}: ")
-    assert told.isprintable()
 
 
 def test_null_takes_back_whatever_a_charter_inherits() -> None:
@@ -728,3 +712,98 @@ def test_texts_for_people_may_be_as_long_as_the_server_takes_them() -> None:
     long = "😀" * 25_000
     for key in ("note", "static_summary", "static_details"):
         assert declared(with_line(f"{key}: {long}")).charters
+
+
+@pytest.mark.parametrize("key", ["prefix", "owner"])
+@pytest.mark.parametrize("value", ["n\\u0000:", "a\\u0000\\u001b[31m", "a\\nb", "a\\u202eb"])
+def test_a_prefix_and_an_owner_hold_nothing_that_nobody_would_see(key: str, value: str) -> None:
+    (told,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
+    assert told.startswith(f"spec.yaml:2:{len(key) + 5}: ")
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'cron: "* * * * * * *", exclude: [{year: 2026-2100}]',
+        "intervals: [{every: 1h}], exclude: [{year: 2027-2100}]",
+        "intervals: [{every: 1h}], exclude: [{year: 2027-2100}], paused: true",
+        "intervals: [{every: 1s}], exclude: [{month: 1-11}]",
+        'cron: "* * * * *", exclude: [{month: 1-11}]',
+        "calendars: [{day_of_month: 13, day_of_week: fri}], intervals: [{every: 1s}], exclude: [{day_of_week: [1, 2]}]",
+        "calendars: [{hour: 9}], intervals: [{every: 61s}, {every: 67s}], exclude: [{year: 2040-2060}]",
+    ],
+)
+def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paused_or_not(said: str) -> None:
+    (found,) = problems(in_staging(said, "{}"))
+    assert re.search(r"charter 'A' excludes [0-9,]{7,} times in a row, and Temporal", found)
+    assert "paused" not in found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "intervals: [{every: 86400s}], exclude: [{hour: 0}]",  # never fires, which the server finds out at once
+        "intervals: [{every: 1d}], exclude: [{year: 2027-2100}]",
+        "intervals: [{every: 1h}], exclude: [{year: 2027-2040}]",
+        'cron: "* * * * *", exclude: [{month: 12}]',
+        'cron: "* * * * * * *", exclude: [{hour: 1-23}]',
+        'cron: "* * * * * * *", exclude: [{month: 1-11}], end_at: 2026-12-01T00:00:00Z, start_at: 2026-11-30T00:00:00Z',
+        "intervals: [{every: 1s}], exclude: [{day_of_week: [1, 2]}]",
+        "intervals: [{every: 86401s}, {every: 90007s}], exclude: [{day_of_week: 1}]",
+    ],
+)
+def test_other_exclusions_are_taken_although_nothing_may_be_left(said: str) -> None:
+    assert declared(in_staging(said, "{}")).charters
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ('"99 99 99 99 99"', [(13 + 1 + 3 * n, name) for n, name in enumerate(FIVE)]),
+        ('"TZ=Nowhere 99 * * 99 *"', [(17, "time zone"), (25, "minute"), (32, "month")]),
+    ],
+)
+def test_all_that_is_wrong_in_a_cron_is_told_at_once(cron: str, said: list[tuple[int, str]]) -> None:
+    found = problems(COMMUNITY.replace('"0 * * * *"', cron))
+    assert [int(line.split(":")[2]) for line in found] == [column for column, _ in said]
+    assert [line for line, (_, name) in zip(found, said, strict=True) if name not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("|\n        0 99 * * *", "5:11"),
+        ("|-\n        # night\n        0 99 * * *", ""),
+        (">\n        0\n        99 *\n        * *", "6:9"),
+        ('"\\x30\\t99 * * *"', "4:20"),
+        ('"0 \\\n        99 * * *"', "5:9"),
+        ('"0\n        99 * * *"', "5:9"),
+        ("'0 99 * * * # it''s'", "4:16"),
+        ("0\n        99 * * *", "5:9"),
+        ('&c "0 99 * * *"', "4:19"),
+        ("&c !!str 0 99 * * *", "4:24"),
+        ("&c\n        0 99 * * *", "5:11"),
+        ("'# it''s 0 99 * * *'", ""),
+    ],
+)
+def test_a_mistake_is_found_however_the_cron_is_written(written: str, place: str) -> None:
+    (found,) = problems(COMMUNITY.replace('"0 * * * *"', written))
+    if place:
+        assert found.startswith(f"spec.yaml:{place}: '99' does not fit the hour")
+
+
+def test_a_mistake_that_an_alias_repeats_is_told_once_where_it_stands() -> None:
+    found = problems("""\
+        governance:
+          schedules:
+            - {charter: A, cron: &c "0 99 * * *", entrypoint: A}
+            - {charter: B, cron: *c, entrypoint: B}
+    """)
+    assert [line.partition(" ")[0] for line in found] == ["spec.yaml:3:32:"]
+
+
+@pytest.mark.parametrize("cron", ["''", "['']"])
+def test_an_empty_cron_is_told_once(cron: str) -> None:
+    (found,) = problems(COMMUNITY.replace('"0 * * * *"', cron))
+    assert "is empty" in found

@@ -21,10 +21,10 @@ MARK = marks.Mark(
 
 
 @pytest.mark.parametrize("mark", [MARK, dataclasses.replace(MARK, since=None, digest="", run=0)])
-def test_a_mark_is_found_again_wherever_it_stands(mark: marks.Mark) -> None:
+def test_a_mark_is_found_again_at_the_head_of_a_body(mark: marks.Mark) -> None:
     line = marks.dumps(mark)
     assert "\n" not in line
-    assert [marks.find(text) for text in (line, f"### a\n{line}\nb", f"{line}\r\n\r\nb\r\n")] == [mark] * 3
+    assert [marks.find(text) for text in (line, f"\n {line}\nb", f"{line}\r\n\r\nb\r\n")] == [mark] * 3
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,9 @@ def test_a_mark_is_found_again_wherever_it_stands(mark: marks.Mark) -> None:
         "<!-- reconciler not json -->",
         '<!-- reconciler {"v": 2} -->',
         f"quoted: {marks.dumps(MARK)}",
+        f"### somebody's\n{marks.dumps(MARK)}",
+        f"> {marks.dumps(MARK)}",
+        marks.dumps(MARK).replace("+00:00", ""),
         marks.dumps(MARK).replace('"run": 7', '"run": "7"'),
         marks.dumps(MARK).replace('"plan"', '"other"'),
         marks.dumps(MARK).replace("2026-11-24", "yesterday"),
@@ -61,3 +64,8 @@ def test_a_commit_of_any_kind_cannot_end_the_hidden_comment() -> None:
     line = marks.dumps(dataclasses.replace(MARK, commit="--> <b>"))
     assert line.count("-->") == 1
     assert line.endswith(" -->")
+
+
+def test_a_mark_tells_its_namespace_by_itself() -> None:
+    assert marks.is_of(MARK, builders.TARGET.namespace)
+    assert not marks.is_of(MARK, "another")

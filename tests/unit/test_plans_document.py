@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import datetime
+import hashlib
 import json
 import pathlib
 from typing import Any
 
+import pytest
+
 from reconciler import model, planning, published
-from reconciler.documents import plans
+from reconciler.documents import plans, saved
 from reconciler.operating import files
 from tests.unit import builders
 
@@ -46,6 +50,46 @@ def test_a_document_holds_no_token_of_the_server() -> None:
     plan = planning.plan(builders.declaration(), live, builders.TARGET)
     assert "sesame" not in plans.dumps(plan)
     assert "described" not in plans.dumps(plan)
+
+
+NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
+
+
+def test_next_times_and_rates_are_there_when_a_moment_is_given_and_take_no_part_in_the_digest() -> None:
+    half = (builders.calendar("*/30 * * * *"),)
+    live = [builders.schedule("a"), builders.schedule("b", paused=True, remaining_actions=3)]
+    plan = builders.plan([builders.schedule("a", calendars=half), builders.schedule("c")], live)
+    without, document = plans.encode(plan), plans.encode(plan, NOW)
+    assert list(published.violations("plan", document)) == []
+    changes = {change["id"].rpartition(":")[2]: change for change in document["changes"]}
+    hour, day = "2026-11-23T21:00:00+00:00", "2026-11-23T20:30:00+00:00"
+    later = "2026-11-23T22:00:00+00:00"
+    nothing, hourly, faster = {"a_year": 0, "left": 0}, {"a_year": 8760, "left": None}, {"a_year": 17520, "left": None}
+    assert changes["a"]["next"] == {"before": [hour, later], "after": [day, hour]}
+    assert changes["a"]["rate"] == {"before": hourly, "after": faster}
+    assert (changes["b"]["next"]["after"], changes["b"]["rate"]["after"]) == ([], nothing)
+    assert (changes["c"]["next"]["before"], changes["c"]["rate"]["before"]) == (None, None)
+    assert document["rate"] == {"before": {**hourly, "left": 0}, "after": {"a_year": 26280, "left": 0}}
+    for change in document["changes"]:
+        del change["next"], change["rate"]
+    del document["rate"]
+    assert document == without
+
+
+@pytest.mark.parametrize("lacks", [(), ("next", "rate")])
+def test_a_saved_plan_loads_with_and_without_next_times(lacks: tuple[str, ...]) -> None:
+    plan = builders.plan([builders.schedule()], [])
+    given = saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=model.Choice())
+    document = json.loads(saved.dumps(given))
+    for name in lacks:
+        for part in (document, *document["changes"]):
+            part.pop(name, None)
+    if lacks:
+        document["format_version"] = "1.0"
+        del document["checksum"], document["applied_at"]
+        covered = json.dumps(document, sort_keys=True, separators=(",", ":"))
+        document["checksum"] = f"sha256:{hashlib.sha256(covered.encode()).hexdigest()}"
+    assert saved.loads(json.dumps(document), "plan.json").plan.digest == plan.digest
 
 
 def test_half_a_surrogate_pair_in_a_live_value_is_saved_as_its_escape(tmp_path: pathlib.Path) -> None:

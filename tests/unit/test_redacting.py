@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler import redacting
+from reconciler import model, redacting
+from tests.unit import builders
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,24 @@ def test_a_secret_that_only_its_value_gives_away_is_redacted() -> None:
 def test_what_is_redacted_already_stays_as_it_is() -> None:
     once = redacting.redact({"api_key": "hunter2"})
     assert redacting.redact(once) == once
+
+
+URL = "see https://ada:hunter2@host/db"
+
+
+def test_texts_for_people_are_looked_into_as_well() -> None:
+    given = builders.schedule(summary=URL, details=URL, note=URL, memo={"db": URL})
+    assert "hunter2" not in str(redacting.schedule(given))
+
+
+def test_of_coded_payloads_nothing_is_left_but_what_compares_them() -> None:
+    attributes = {"Team": model.Attribute(type=model.AttributeType.KEYWORD, value="platform")}
+    given = builders.schedule(
+        input={"model": "small"}, memo={"team": "platform"}, summary="words", search_attributes=attributes
+    )
+    found = redacting.schedule(given, coded=True)
+    action = found.action
+    assert [str(each)[:11] for each in (*action.arguments, action.memo["team"], action.summary)] == ["(encrypted,"] * 3
+    assert (action.details, action.search_attributes) == (None, attributes)
+    assert redacting.schedule(found, coded=True) == found
+    assert redacting.schedule(found) == found

@@ -5,7 +5,7 @@ import datetime
 
 import pytest
 
-from reconciler import model
+from reconciler import model, planning
 from reconciler.report import state
 from tests.unit import builders
 
@@ -34,6 +34,22 @@ def test_results_in_a_row_are_counted_and_the_newest_come_last() -> None:
     lines = shown(model.Activity(taken=4, recent=recent))
     assert "recent   2 completed, then 1 failed, then 1 timed out" in lines
     assert "last     Mon 23 Nov 2026 14:00 UTC (6 h ago), timed out" in lines
+
+
+@pytest.mark.parametrize(
+    ("left", "start", "said"),
+    [(1, 1, "1 action"), (3, 3, "3 actions"), (3, None, "3 actions"), (1, 3, "1 of 3 actions")],
+)
+def test_how_many_actions_remain_is_told_where_that_has_a_limit(left: int, start: int | None, said: str) -> None:
+    assert f"left     {said}" in shown(remaining_actions=left, counted_from=start)
+    assert not [line for line in shown() if line.startswith("left")]
+
+
+def test_in_an_environment_that_is_switched_off_nothing_drifts() -> None:
+    plan = planning.at_rest(builders.plan([builders.schedule("a"), builders.schedule("b")], [builders.schedule("c")]))
+    lines = [line.strip() for line in state.text(plan, NOW).splitlines()]
+    assert [line for line in lines if line.startswith("drift")] == ["drift    no: the environment is switched off"] * 3
+    assert lines[-1] == "3 schedules: 1 active, 2 missing; 0 differ from the spec."
 
 
 def test_firings_that_came_to_nothing_are_told_with_their_reason() -> None:

@@ -44,21 +44,37 @@ def test_an_annotation_names_its_place_and_is_escaped(
             annotating.Annotation(level="error", title="t", message="m"),
         ]
     )
+    assert told[1].getvalue() == ""
+    told[0].close()
     assert told[1].getvalue().splitlines() == [
-        "::notice file=a%2Cb%3Ac.yaml,line=3,col=7,title=create x%3Ay%2Cz::100%25%0Anext%0D",
         "::error title=t::m",
+        "::notice file=a%2Cb%3Ac.yaml,line=3,col=7,title=create x%3Ay%2Cz::100%25%0Anext%0D",
     ]
 
 
 @pytest.mark.parametrize(("count", "shown"), [(10, 10), (11, 10), (200, 10)])
-def test_of_each_level_no_more_than_github_keeps(
+def test_of_each_level_no_more_than_github_keeps_of_a_whole_step(
     told: tuple[workflow.Workflow, io.StringIO, pathlib.Path], count: int, shown: int
 ) -> None:
-    for level in ("notice", "warning"):
-        told[0].annotate(annotating.Annotation(level=level, title="t", message=str(number)) for number in range(count))
+    place = model.Place(path="spec.yaml", line=1, column=1)
+    for number in range(count):
+        for level in ("notice", "warning"):
+            about_the_run = level == "warning" and number == count - 1
+            told[0].annotate(
+                [
+                    annotating.Annotation(
+                        level="warning" if level == "warning" else "notice",
+                        title="t",
+                        message="the run" if about_the_run else str(number),
+                        place=None if about_the_run else place,
+                    )
+                ]
+            )
+    told[0].close()
     lines = told[1].getvalue().splitlines()
     assert [sum(line.startswith(f"::{level} ") for line in lines) for level in ("notice", "warning")] == [shown] * 2
     assert (f"::notice title=reconciler::{count - 9} more are in the log and the step summary" in lines) is (count > 10)
+    assert "::warning title=t::the run" in lines
 
 
 def test_an_output_of_several_lines_cannot_set_another_one(

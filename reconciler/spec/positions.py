@@ -1,0 +1,68 @@
+"""Where a character of a value stands in the YAML that it was written as: quoted, escaped, folded or in a block."""
+
+from __future__ import annotations
+
+import re
+
+_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|#[^\n]*\n)*)*")  # an anchor and a tag, before the value itself
+_HEADER = re.compile(r"[|>][^\n\r]*(?:\r\n|[\n\r])?")
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_ESCAPE = re.compile(r"\\(?:x.{2}|u.{4}|U.{8}|.)", re.DOTALL)
+_CONTINUED = re.compile("\\\\(?:\r\n|[\n\r])")  # a line that goes on without a space
+
+
+def begin(written: str) -> int:
+    """Return where the value begins, behind its anchor and its tag."""
+    match = _PROPERTIES.match(written)
+    return match.end() if match else 0
+
+
+def moved(written: str, index: int) -> tuple[int, int]:
+    """Return by how many lines, and to which column of its line, counted from 0, an index of the text is."""
+    breaks = list(_BREAK.finditer(written, 0, index))
+    return len(breaks), index - (breaks[-1].end() if breaks else 0)
+
+
+def index(written: str, value: str, offset: int) -> int | None:
+    """Return where the value's character `offset` is written; None where the text does not tell.
+
+    Only white space differs in number between the two, so that the other characters are met one by one.
+    """
+    at = _first(written)
+    quote = written[:1] if written[:1] in {"'", '"'} else ""
+    for character in value[:offset]:
+        at = _reach(written, at, character, quote)
+        if at >= len(written):
+            return None
+        at = _after(written, at, character, quote)
+    return _reach(written, at, value[offset], quote) if offset < len(value) else at
+
+
+def _first(written: str) -> int:
+    match = _HEADER.match(written)
+    return match.end() if match else int(written[:1] in {"'", '"'})
+
+
+def _reach(written: str, at: int, character: str, quote: str) -> int:
+    """Return where the character is written that comes next."""
+    if character.isspace():
+        return at
+    while at < len(written):
+        continued = _CONTINUED.match(written, at) if quote == '"' else None
+        if continued:
+            at = continued.end()
+        elif written[at].isspace():
+            at += 1
+        else:
+            break
+    return at
+
+
+def _after(written: str, at: int, character: str, quote: str) -> int:
+    """Return where the next character may be written."""
+    escape = _ESCAPE.match(written, at) if quote == '"' else None
+    if escape:
+        return escape.end()
+    if quote == "'" and character == "'":
+        return at + 2
+    return at + 1 if not character.isspace() or written[at].isspace() else at

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from typing import Any
+
+import pytest
+
+from reconciler import errors, model, planning
+from reconciler.documents import saved, snapshots
+from reconciler.report import text
+from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+PAUSE = model.Pause(by="ada@laptop", at=NOW - HOUR)
+
+
+def dumps(taken_at: datetime.datetime = NOW, **schedule: Any) -> str:
+    live = {builders.ID: model.Live(schedule=builders.schedule(**schedule), token=b"1", pause=PAUSE)}
+    return snapshots.dumps(snapshots.Snapshot(target=builders.TARGET, taken_at=taken_at, live=live))
+
+
+def planned(snapshot: str) -> str:
+    found = snapshots.loads(snapshot, "live.json")
+    declaration = builders.declaration(builders.schedule())
+    plan = planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
+    return text.Text(now=NOW).plan(plan)
+
+
+def test_a_snapshot_keeps_who_paused_a_schedule_and_when() -> None:
+    assert "it was paused by ada@laptop on Mon 23 Nov 2026 19:00 UTC (60 min ago)" in planned(dumps(paused=True))
+
+
+def test_a_snapshot_of_an_earlier_release_can_still_be_used() -> None:
+    document = json.loads(dumps(paused=True))
+    document["format_version"] = "1.0"
+    for schedule in document["schedules"]:
+        del schedule["pause"], schedule["coded"]
+    found = snapshots.loads(json.dumps(document), "live.json").live[builders.ID]
+    assert (found.schedule.paused, found.pause, found.coded) == (True, None, False)
+
+
+def test_a_snapshot_from_the_future_is_said_to_be_one() -> None:
+    assert "2026 21:00 UTC, which is still to come: one of the two clocks is wrong." in planned(dumps(NOW + HOUR))
+
+
+@pytest.mark.parametrize("version", ["9.0", "2.0", 9.0])
+def test_a_document_of_a_newer_version_is_called_so(version: str | float) -> None:
+    document = json.loads(dumps())
+    document["format_version"] = version
+    newer = f"of a newer version, {version}, and this program knows 1.1"
+    with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer}"):
+        snapshots.loads(json.dumps(document), "live.json")
+    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer}"):
+        saved.loads(json.dumps(document), "plan.json")
+
+
+def test_maps_stand_in_the_order_of_their_names() -> None:
+    attribute = model.Attribute(type=model.AttributeType.KEYWORD, value="a")
+    given: dict[str, Any] = {
+        "memo": {"b": 1, "a": 2},
+        "search_attributes": {"B": attribute, "A": attribute},
+    }
+    turned: dict[str, Any] = {key: dict(reversed(value.items())) for key, value in given.items()}
+    assert dumps(**given) == dumps(**turned)
+
+
+def test_a_saved_plan_holds_nothing_of_encrypted_payloads_but_what_the_plan_shows() -> None:
+    live = model.Live(schedule=builders.schedule(input={"model": "small", "about": "confidential"}), token=b"1")
+    desired = builders.schedule(input={"model": "large", "about": "confidential"})
+    found = {builders.ID: dataclasses.replace(live, coded=True)}
+    plan = planning.plan(builders.declaration(desired), found, builders.TARGET)
+    document = saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=model.Choice()))
+    assert ("small" in document, "large" in document, "confidential" in document) == (True, True, False)
+    read = saved.loads(document, "plan.json").plan.changes[0].live
+    assert read is not None
+    assert read.coded
