@@ -119,7 +119,7 @@ def test_an_apply_in_the_background_of_a_script_ends_in_order_too(reconciler: pr
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "Applied in part: " in out
+    assert "\nApplied in part to governance:* in namespace " in out
 
 
 @pytest.mark.parametrize("created", [1, 100])
