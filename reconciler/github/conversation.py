@@ -9,6 +9,8 @@ from reconciler import errors
 from reconciler.documents import marks
 from reconciler.github import api
 
+_TRIES = 3  # at writing a comment that other runs write to as well
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
@@ -41,11 +43,23 @@ class Thread:
         if shown.run > mark.run:
             return kept
         try:
-            if kept.body != body:
-                self.hub.edit_comment(kept.id, body)
-            return self._read_back(kept.id, body, mark)
+            return self._written(kept, body, mark)
         except api.NotFoundError:  # somebody deleted it meanwhile
             return self.show(body, mark, create=create)
+
+    def _written(self, comment: api.Comment, body: str, mark: marks.Mark) -> api.Comment:
+        """Edit a comment and read it back; once more where an older run wrote over it in between."""
+        for _ in range(_TRIES):
+            if not _same(comment.body, body):
+                self.hub.edit_comment(comment.id, body)
+            comment = self.hub.comment(comment.id)
+            shown = marks.find(comment.body)
+            if _same(comment.body, body) or (shown is not None and shown.run > mark.run):
+                return comment
+        raise errors.GitHubError(
+            f"the comment in pull request {self.number} does not show what was written",
+            hint="run it again; if that does not help, set comment: false and read the step summary",
+        )
 
     def _made(self, body: str, mark: marks.Mark) -> list[tuple[api.Comment, marks.Mark]]:
         """Create our comment; return it with others about the same, which a run beside this one may have created."""
@@ -60,16 +74,6 @@ class Thread:
 
     def _about(self, mark: marks.Mark) -> list[tuple[api.Comment, marks.Mark]]:
         return [(each, found) for each, found in self.ours() if (found.scope, found.key) == (mark.scope, mark.key)]
-
-    def _read_back(self, comment_id: int, body: str, mark: marks.Mark) -> api.Comment:
-        now = self.hub.comment(comment_id)
-        found = marks.find(now.body)
-        if not _same(now.body, body) and (found is None or found.run <= mark.run):
-            raise errors.GitHubError(
-                f"the comment in pull request {self.number} does not show what was written",
-                hint="run it again; if that does not help, set comment: false and read the step summary",
-            )
-        return now
 
 
 def track(

@@ -108,10 +108,10 @@ def test_a_plan_that_cannot_be_saved_is_an_error_that_names_the_file(reconciler:
 
 
 def timed(run: program.Program, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run, and see that it takes less than 10 seconds."""
+    """Run, and see that it ends by itself, long before the program would be killed; a busy machine takes its time."""
     started = time.monotonic()
     done = run.run(*arguments, **environment)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
     assert "Traceback" not in done.stderr
     return done
 

@@ -154,7 +154,7 @@ def test_an_update_that_github_drops_without_a_word_is_found_out(work: job.Job, 
     work.run.declare(spec("45 1 * * *", "0 2 * * *", "0 3 * * *"))
     [comment] = github.hub.comments_of(1)
     kept = comment.body
-    github.inject("GET", f"/issues/comments/{comment.id}", _as_before(github, comment.id))
+    github.inject("GET", f"/issues/comments/{comment.id}", _as_before(github, comment.id), times=3)
     step = work.step("plan")
     assert (step.code, step.outputs["exit-code"]) == (1, "1")
     assert "does not show what was written" in step.log
@@ -497,7 +497,7 @@ def test_an_interrupted_apply_ends_in_order_and_tells_the_runner(work: job.Job) 
         if " created" in line:
             process.send_signal(signal.SIGINT)
             break
-    rest, _ = process.communicate(timeout=program.TIMEOUT)
+    rest, _ = program.rest(process)
     step = work.ended(prepared, process.returncode, "".join(lines) + rest)
     assert (step.code, step.outputs["exit-code"]) == (130, "130")
     assert "### Applied in part: " in step.summary

@@ -46,6 +46,14 @@ def outcomes(lines: list[str]) -> dict[str, str]:
     return told
 
 
+def converge(run: program.Program) -> None:
+    """Apply again; a server that is busy after what it went through may need to be asked more than once."""
+    said = [run.run("apply", "--yes").stderr]
+    while len(said) < 4 and "gave no answer in time" in said[-1]:
+        said.append(run.run("apply", "--yes").stderr)
+    assert said[-1] == "", said
+
+
 def to_create(run: program.Program) -> set[str]:
     """Return the ids that a plan would create."""
     document = json.loads(run.run("plan", "--format", "json").stdout)
@@ -65,7 +73,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         process = run.start("apply", "--yes")
         lines = read_until_created(process, 30)
         server.kill()
-        out, err = process.communicate(timeout=120)
+        out, err = program.rest(process)
         told = outcomes([*lines, *out.splitlines(keepends=True)])
         words = collections.Counter(told.values())
         assert process.returncode == 1
@@ -84,8 +92,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         assert missing.issuperset(name for name, word in told.items() if word == "SKIPPED:")
         assert run.run("apply", "--yes").returncode == 6  # the lease outlived the server
         assert run.run("lock", "release", "--yes").returncode == 0
-        again = run.run("apply", "--yes")
-        assert (again.returncode, again.stderr) == (0, "")
+        converge(run)
         assert run.run("plan", "--detailed-exitcode").returncode == 0
     finally:
         server.kill()
@@ -99,7 +106,7 @@ def test_an_apply_that_is_interrupted_tells_of_every_schedule(
     process = reconciler.start("apply", "--yes")
     lines = read_until_created(process, 30)
     process.send_signal(sent)
-    out, err = process.communicate(timeout=60)
+    out, err = program.rest(process)
     told = outcomes([*lines, *out.splitlines(keepends=True)])
     assert (process.returncode, err.strip()) == (code, "Interrupted.")
     assert sorted(told) == NAMES
@@ -117,7 +124,7 @@ def test_an_apply_in_the_background_of_a_script_ends_in_order_too(reconciler: pr
     ) as process:
         read_until_created(process, 10)
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=60)
+        out, _ = program.rest(process)
     assert process.returncode == 143
     assert "\nApplied in part to governance:* in namespace " in out
 
@@ -133,5 +140,5 @@ def test_when_the_apply_is_killed_a_later_one_converges(reconciler: program.Prog
     busy = reconciler.run("apply", "--yes")
     assert (busy.returncode, "reconciler lock release" in busy.stderr) == (6, True)
     assert reconciler.run("lock", "release", "--yes").returncode == 0
-    assert reconciler.run("apply", "--yes").returncode == 0
+    converge(reconciler)
     assert reconciler.run("plan", "--detailed-exitcode").returncode == 0

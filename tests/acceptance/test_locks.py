@@ -55,7 +55,7 @@ async def test_an_apply_waits_for_the_lock_as_long_as_it_is_told(declared: progr
     lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop"))
     process = await asyncio.to_thread(waiting, declared)
     await lease.release()
-    out, err = await asyncio.to_thread(process.communicate, timeout=60)
+    out, err = await asyncio.to_thread(program.rest, process)
     assert (process.returncode, err) == (0, "")
     assert "+ governance:community created" in out
 
@@ -117,7 +117,7 @@ def test_an_apply_that_is_interrupted_lets_the_lock_go(declared: program.Program
         if line.endswith(" created\n"):
             break
     process.send_signal(sent)
-    _, err = process.communicate(timeout=60)
+    _, err = program.rest(process)
     assert (process.returncode, err) == (128 + sent, "Interrupted.\n")
     assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
 

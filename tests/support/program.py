@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 TIMEOUT = 120  # seconds, for one command
 SECRET = "hunter"  # noqa: S105  # every key, password and secret input value of the acceptance tests holds this word
@@ -75,3 +76,21 @@ class Program:
             text=True,
             encoding="utf-8",
         )
+
+
+def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return what a process prints until its end, on both streams; one that does not end is killed.
+
+    Unlike `communicate`, it keeps what was read ahead while lines were read.
+    """
+    watchdog = threading.Timer(TIMEOUT, process.kill)
+    watchdog.start()
+    try:
+        out = process.stdout.read() if process.stdout else ""
+        err = process.stderr.read() if process.stderr else ""
+        process.wait()
+    finally:
+        watchdog.cancel()
+        for stream in filter(None, (process.stdout, process.stderr)):
+            stream.close()
+    return out, err
