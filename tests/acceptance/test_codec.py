@@ -125,7 +125,7 @@ def test_a_plan_that_touches_no_payload_needs_no_codec(applied: program.Program)
         (("--codec-endpoint", "http://127.0.0.1:1"), "the codec server at http://127.0.0.1:1 does not answer"),
         (("--codec-endpoint", "127.0.0.1:1"), "'127.0.0.1:1' is no address of a web server"),
         (("--codec-endpoint", "http://user:hidden@127.0.0.1:1"), "the codec server at http://127.0.0.1:1 does not"),
-        (("--codec-endpoint", "http://127.0.0.1:1", "--codec-auth", "a\nb"), "characters that no header can have"),
+        (("--codec-endpoint", "http://127.0.0.1:1", "--codec-auth", "a\nb"), "it holds a control character"),
     ],
 )
 def test_a_codec_that_cannot_be_used_is_an_error_that_says_why(
