@@ -60,6 +60,9 @@ class Unlocked:
         """Return that nothing was lost."""
         return ""
 
+    def doubt(self) -> None:
+        """Doubt nothing."""
+
     async def release(self) -> None:
         """Let go of nothing."""
 
@@ -85,6 +88,7 @@ class Watch:
         self._patience = patience
         self._gone = ""
         self._seen = time.monotonic()
+        self._doubted = -math.inf
         self._news = asyncio.Event()
         self._watching = asyncio.ensure_future(self._watch())
 
@@ -96,9 +100,13 @@ class Watch:
             await self._hear()
         return self._gone
 
+    def doubt(self) -> None:
+        """Let nothing count that was seen before now."""
+        self._doubted = time.monotonic()
+
     def is_held(self) -> bool:
         """Tell whether it was held a moment ago."""
-        return not self._gone and time.monotonic() - self._seen <= self._fresh
+        return not self._gone and self._seen >= max(self._doubted, time.monotonic() - self._fresh)
 
     async def _hear(self) -> None:
         """Wait for fresh news; none in time is bad news."""

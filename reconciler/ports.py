@@ -65,6 +65,10 @@ class Lease(Protocol):
         """
         ...
 
+    def doubt(self) -> None:
+        """Let nothing count that was known before now: `lost` looks again."""
+        ...
+
     async def release(self) -> None:
         """Let go; without effect once it is lost."""
         ...

@@ -7,6 +7,7 @@ import dataclasses
 import getpass
 import logging
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
@@ -14,6 +15,7 @@ from reconciler import errors, locking, model, ports, reconciling, settings
 from reconciler.operating import clock, interrupts, sessions
 
 _LOG = logging.getLogger(__name__)
+_MOMENT = 0.1  # seconds; where the answer took longer, a person was asked, and nobody looked after the lock
 
 Command = Literal["apply", "prune"]
 Check = Callable[[model.Plan, int], None]
@@ -91,6 +93,7 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         job.review(plan)
         audience.plan(plan)
         job.check(plan, session.run(audit.present(plan.target)) if audit else 0)
+        asked = time.monotonic()
         if plan.steps and not audience.agreed():
             audience.warn("Nothing done.")
             record.error = "declined"
@@ -98,6 +101,8 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         if not plan.steps:
             record.begun = True
             return errors.ExitCode.OK
+        if time.monotonic() - asked > _MOMENT:
+            lease.doubt()
         _check_held(session, lease)
         job.before()
         record.begun = True

@@ -115,6 +115,10 @@ class PostgresLease:
         """Return why the lock is held no longer, or that nobody can tell; empty while it is."""
         return await self._watch.lost()
 
+    def doubt(self) -> None:
+        """Let nothing count that was seen before now."""
+        self._watch.doubt()
+
     async def release(self) -> None:
         """Let go and end the session; without effect once it is lost."""
         if self._watch.is_held():

@@ -169,6 +169,10 @@ class TemporalLease:
         """Return why the lease is held no longer, or that nobody can tell; empty while it is."""
         return await self._watch.lost()
 
+    def doubt(self) -> None:
+        """Let nothing count that was seen before now."""
+        self._watch.doubt()
+
     async def release(self) -> None:
         """End the lease; without effect once it is lost."""
         await self._watch.stop()
