@@ -71,7 +71,7 @@ def _report(out: console.Console, error: errors.ReconcilerError) -> int:
         hint = {"hint": error.hint} if error.hint else {}
         out.warn(error.message, "error", **hint, exit_code=int(error.exit_code))
     elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
-        out.warn(f"{error.message}; {error.hint}" if error.hint else error.message)
+        out.warn(error.sentence)
     else:  # a line for each, also where somebody else's value holds a newline and would look like a line of ours
         said = [f"Error: {error.message}", *([_sentence(error.hint)] if error.hint else [])]
         out.warn("\n".join(line.replace("\n", "\\n") for line in said))

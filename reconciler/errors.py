@@ -34,6 +34,11 @@ class ReconcilerError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def sentence(self) -> str:
+        """Return message and hint in one."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
 
 class InvalidSpecError(ReconcilerError):
     """The spec cannot be used; the message holds one located line for each problem."""

@@ -36,6 +36,15 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     ]
     changes = renaming.pointed_out(changes)
     changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
+    return _planned(declaration, live, target, changes)
+
+
+def _planned(
+    declaration: model.Declaration,
+    live: Mapping[str, model.Live],
+    target: model.Target,
+    changes: Sequence[model.Change],
+) -> model.Plan:
     return model.Plan(
         target=target,
         spec_path=declaration.path,
@@ -105,15 +114,7 @@ def prune(
     wanted = {charter.schedule.id for charter in declaration.charters}
     ours = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
     changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in ours]
-    return model.Plan(
-        target=target,
-        spec_path=declaration.path,
-        governed=declaration.governed,
-        environment=declaration.environment,
-        changes=tuple(changes),
-        digest=digest(target, changes),
-        found=_found(live, declaration),
-    )
+    return _planned(declaration, live, target, changes)
 
 
 def _found(live: Mapping[str, model.Live], declaration: model.Declaration) -> model.Left:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from reconciler.cli import console
+from reconciler.operating import logs as lines
 
 Form = Literal["text", "json"]
 OPTION = "--log-format"
@@ -25,11 +26,8 @@ class _Handler(logging.Handler):
         self._out = out
 
     def emit(self, record: logging.LogRecord) -> None:
-        fields: dict[str, Any] = getattr(record, "fields", {})
-        text = record.getMessage()
-        if not self._out.structured:
-            text = " ".join([f"{record.levelname.lower()}: {text}", *(f"{key}={fields[key]}" for key in fields)])
-            text = text.replace("\n", "\\n")  # a record is a line
+        fields = lines.fields(record)
+        text = record.getMessage() if self._out.structured else lines.line(record)
         self._out.warn(text, record.levelname.lower(), logger=record.name, **fields)
 
 

@@ -103,6 +103,8 @@ def track(
     if not is_open and not issue.is_open:
         return None
     title, body = write(known if issue.is_open else None)
+    if (issue.title, issue.is_open) == (title, is_open) and _same(issue.body, body):
+        return issue
     changed = hub.edit_issue(issue.number, title=title, body=body, is_open=is_open)
     if not _same(changed.body, body):
         raise errors.GitHubError(

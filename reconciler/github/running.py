@@ -116,7 +116,7 @@ class Action:
             remarks=self._refusals(plan),
             next_step=REVIEW_NEXT if plan.steps else "",
         )
-        self._summarize(comment.plan(plan, page.whole))
+        self._told.summary(comment.plan(plan, page.whole))
         thread = self._thread(self._event.pull)
         shown = thread and thread.show(comment.plan(plan, page.about), page.mark, create=plan.differs)
         return self._result(summary=words.summary(plan), comment_url=shown.url if shown else "")
@@ -145,7 +145,8 @@ class Action:
         try:
             code = executing.execute(job, audience)
         except errors.ReconcilerError as error:
-            self._tell_failure(error, thread, is_written=bool(audience.heard))
+            # where nothing was written, what was reviewed may still be applied
+            self._retell("Apply failed", error.sentence, thread, keep_digest=not audience.heard)
             raise
         return self._applied(code, audience, thread)
 
@@ -155,7 +156,7 @@ class Action:
         if plan is None:
             return self._result(code=code)
         page = self._page(self._mark("plan", plan))
-        self._summarize(comment.applied(plan, applied, page.whole))
+        self._told.summary(comment.applied(plan, applied, page.whole))
         undone = (outcome for outcome in applied.outcomes if outcome.status is not model.Status.DONE)
         self._told.annotate(map(annotating.outcome, undone))
         url = ""
@@ -164,7 +165,7 @@ class Action:
                 shown = thread.show(comment.applied(plan, applied, page.about), page.mark, create=bool(plan.steps))
                 url = shown.url if shown else ""
             except errors.ReconcilerError as error:  # the apply is what it is, with or without a word about it
-                self._told.annotate([annotating.warning(f"applied, but the comment does not say so: {_whole(error)}")])
+                self._told.annotate([annotating.warning(f"applied, but the comment does not say so: {error.sentence}")])
         summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
         return self._result(code=code, summary=summary, comment_url=url)
 
@@ -178,8 +179,7 @@ class Action:
 
     def _check_review(self, plan: model.Plan, thread: conversation.Thread | None) -> None:
         try:
-            if self._hub is None:
-                self._needed_hub()
+            self._needed_hub()
             reviews.check(reviews.find(thread, plan, self._event.commit), plan)
         except errors.ReconcilerError as error:
             if self._given.require_reviewed_plan == "true":
@@ -191,7 +191,7 @@ class Action:
         hub = self._needed_hub()
         off = executing.why_off(declaration, self._given.connection)
         if off:
-            page = self._page(dataclasses.replace(self._bare_mark("drift")))
+            page = self._page(self._bare_mark("drift"))
             closing = comment.failed("No longer looked after", off, page.whole)
             conversation.close_all(hub, self._author(hub), page.mark.scope, closing)
             return self._nothing(off)
@@ -212,7 +212,7 @@ class Action:
                 return words.printable(title), comment.drift(plan, page.about, since or now)
             return words.printable(title), comment.settled(plan, page.about, since)
 
-        self._summarize(comment.plan(plan, self._page(first).whole))
+        self._told.summary(comment.plan(plan, self._page(first).whole))
         issue = conversation.track(hub, self._author(hub), first, write=write, is_open=plan.differs)
         return self._result(summary=words.summary(plan), issue_url=issue.url if issue else "")
 
@@ -243,7 +243,7 @@ class Action:
         self._told.say(f"Nothing to do: {reason}.")
         self._told.annotate([annotating.notice(reason)])
         page = self._page(self._bare_mark("plan"))
-        self._summarize(comment.failed("Nothing to do", reason, page.whole))
+        self._told.summary(comment.failed("Nothing to do", reason, page.whole))
         if self._given.command == "plan":
             self._retell("Nothing to do", reason, None)
         return self._result(summary=f"nothing to do: {reason}")
@@ -253,16 +253,10 @@ class Action:
         self._told.say(f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else ""))
         self._told.annotate(annotating.error(error))
         page = self._page(self._bare_mark("plan"))
-        self._summarize(comment.failed(f"{self._given.command.capitalize()} failed", _whole(error), page.whole))
+        self._told.summary(comment.failed(f"{self._given.command.capitalize()} failed", error.sentence, page.whole))
         if self._given.command == "plan" and not isinstance(error, errors.GitHubError):
-            self._retell("Plan failed", _whole(error), None)
+            self._retell("Plan failed", error.sentence, None)
         return self._result(code=error.exit_code, summary=error.message.partition("\n")[0])
-
-    def _tell_failure(
-        self, error: errors.ReconcilerError, thread: conversation.Thread | None, *, is_written: bool
-    ) -> None:
-        """Tell of an apply that failed; where nothing was written, what was reviewed may still be applied."""
-        self._retell("Apply failed", _whole(error), thread, keep_digest=not is_written)
 
     def _retell(
         self, title: str, reason: str, thread: conversation.Thread | None, *, keep_digest: bool = False
@@ -279,7 +273,7 @@ class Action:
                     )
                     thread.show(comment.failed(title, reason, self._page(renewed).about), renewed, create=False)
         except errors.ReconcilerError as other:
-            self._told.annotate([annotating.warning(_whole(other))])
+            self._told.annotate([annotating.warning(other.sentence)])
 
     def _is_meant(self, mark: marks.Mark) -> bool:
         """Tell whether a mark is about what this run is about, as far as it came to know that."""
@@ -290,9 +284,6 @@ class Action:
         connection = self._given.connection
         namespace = connection.namespace or connection.environ.get("TEMPORAL_NAMESPACE") or "default"
         return marks.is_of(mark, namespace)
-
-    def _summarize(self, body: str) -> None:
-        self._told.summary(body)
 
     def _mark(self, kind: marks.Kind, plan: model.Plan, digest: str = "") -> marks.Mark:
         scope = marks.scope(plan.environment, plan.spec_path)
@@ -334,7 +325,7 @@ class Action:
         except errors.GitHubError as error:
             if self._given.require_reviewed_plan == "true":
                 raise
-            self._told.annotate([annotating.warning(f"{error.message}; {error.hint}")])
+            self._told.annotate([annotating.warning(error.sentence)])
             return None
         return conversation.Thread(hub=self._hub, number=merged[0].number, author=author) if merged else None
 
@@ -392,7 +383,3 @@ class _Audience:
     def warn(self, text: str) -> None:
         """Hear of something beside the work."""
         self._told.annotate([annotating.warning(text)])
-
-
-def _whole(error: errors.ReconcilerError) -> str:
-    return f"{error.message}; {error.hint}" if error.hint else error.message

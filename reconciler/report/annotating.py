@@ -58,8 +58,7 @@ def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
                 level="error", title="invalid repo-spec", message=words.printable(message), place=each.place
             )
         return
-    hint = f"; {error.hint}" if error.hint else ""
-    yield Annotation(level="error", title="reconciler", message=words.printable(f"{error.message}{hint}"))
+    yield Annotation(level="error", title="reconciler", message=words.printable(error.sentence))
 
 
 def outcome(outcome: model.Outcome) -> Annotation:
