@@ -71,7 +71,7 @@ server: $(INSTALLED) ## Find or fetch Temporal's dev server
 
 lock: $(INSTALLED) ## Resolve the dependencies anew
 	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --output-file requirements-dev.lock --extra github --group dev
+	$(COMPILE) --output-file requirements-dev.lock --extra github --extra service --extra embedded --group dev
 	$(COMPILE) --output-file requirements-action.lock --extra github --group build
 
 $(README_WORKFLOW): README.md # its workflow, to be checked as the others are

@@ -104,3 +104,15 @@ class ConflictError(ServerError):
 
 class GitHubError(ReconcilerError):
     """GitHub cannot be reached, refused a request, or answered with a failure."""
+
+
+class ExecutorError(ReconcilerError):
+    """An execution could not be started now; the same request may be sent again."""
+
+
+class ExecutionRefusedError(ReconcilerError):
+    """An execution will not be started, however often it is asked for."""
+
+
+class ArgumentError(ReconcilerError):
+    """A workflow's argument is not the one that a schedule of ours hands over."""

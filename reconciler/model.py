@@ -249,14 +249,14 @@ class Schedule:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A position in a file; line and column count from 1."""
+    """A position in a file; line and column count from 1, and are 0 for the whole of it."""
 
     path: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}"
+        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,6 +433,8 @@ class Reason(enum.Enum):
     STAYS = "not paused as removed"
     MANUAL_PAUSE = "paused outside the spec, and left so"
     OWNED = "belongs to another owner"
+    ORPHANED = "has no row in the database"
+    DELETED = "its owner deleted it"
     SWITCHED_OFF = "the environment is switched off"
 
 

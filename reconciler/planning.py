@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from reconciler import diffing, errors, model, redacting, renaming
 
@@ -53,6 +53,38 @@ def _planned(
         changes=tuple(changes),
         digest=digest(target, changes),
         found=_found(live, declaration),
+    )
+
+
+def repair(
+    declaration: model.Declaration,
+    deleted: Collection[str],
+    live: Mapping[str, model.Live],
+    target: model.Target,
+) -> model.Plan:
+    """Return what makes the schedules of users equal to the rows that declare them.
+
+    `live` holds what there is of them: one of a `deleted` row is deleted, one of no row is paused. Only what carries
+    our own mark counts; others may have ids of the same kind.
+    """
+    wanted = {charter.schedule.id for charter in declaration.charters}
+    ours = [found for id_, found in live.items() if id_ not in wanted and found.schedule.owner == declaration.owner]
+    changes = [
+        *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
+        *(_deletion(each) if each.schedule.id in deleted else _orphan(each, declaration.path) for each in ours),
+    ]
+    changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
+    known = wanted | {each.schedule.id for each in ours}
+    return _planned(declaration, {id_: each for id_, each in live.items() if id_ in known}, target, changes)
+
+
+def _orphan(live: model.Live, path: str) -> model.Change:
+    return dataclasses.replace(_unwanted(live, path), reason=model.Reason.ORPHANED)
+
+
+def _deletion(live: model.Live) -> model.Change:
+    return model.Change(
+        verb=model.Verb.DELETE, reason=model.Reason.DELETED, after=live.schedule, live=live, charter=None, place=None
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from reconciler import model
+from reconciler import executions, model
 
 
 class Schedules(Protocol):
@@ -109,5 +111,66 @@ class Audit(Protocol):
         """Return how many schedules with the prefix the last apply or prune left; 0 when there was none.
 
         Neither owner nor address count: a namespace may be shared by several, and reached by several.
+        """
+        ...
+
+
+class Rows(Protocol):
+    """The rows of users' schedules, which say what Temporal shall have of them.
+
+    Every method raises `errors.StoreError` when the database does not answer, as those of the Protocols below do.
+    """
+
+    async def owner(self) -> str:
+        """Return the mark of this database's schedules, which no other database has."""
+        ...
+
+    async def all(self) -> tuple[executions.UserSchedule, ...]:
+        """Return every row, deleted ones too."""
+        ...
+
+    async def find(self, schedule_id: uuid.UUID) -> executions.UserSchedule | None:
+        """Return a row as it is now, deleted or not; None when there is none."""
+        ...
+
+    async def synced(self, revisions: Mapping[uuid.UUID, int]) -> None:
+        """Note up to which revision Temporal has a row; never less than what was noted before."""
+        ...
+
+
+class Runs(Protocol):
+    """The runs of users' schedules, and whether they may be."""
+
+    async def why_refused(self, schedule_id: uuid.UUID, workflow: str, now: datetime.datetime) -> str:
+        """Return why the schedule's owner may not run the workflow now; empty when a grant covers it."""
+        ...
+
+    async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:
+        """Record a firing; one that is there already, for the same schedule and time, takes the higher attempt.
+
+        One that has ended is left as it is. A row for an unknown schedule is none: `errors.StoreError`.
+        """
+        ...
+
+    async def end(
+        self,
+        schedule_id: uuid.UUID,
+        scheduled_for: datetime.datetime,
+        state: executions.RunState,
+        ended_at: datetime.datetime,
+        error: str = "",
+    ) -> None:
+        """Record how it ended; the first end counts."""
+        ...
+
+
+class Executor(Protocol):
+    """Whoever runs what a firing asks for, once for each idempotency key."""
+
+    async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
+        """Start it and return what became of it; of one that was asked for before, the recorded outcome.
+
+        Raises `errors.ExecutionRefusedError` for what will not be done however often it is asked for (also a key that
+        is taken by another request), and `errors.ExecutorError` for what may be tried again.
         """
         ...

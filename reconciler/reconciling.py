@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from reconciler import applying, errors, model, planning, ports
+from reconciler import applying, errors, executions, model, planning, ports
+from reconciler.spec import users
 
 Again = Callable[[], Awaitable[model.Plan]]
 
@@ -98,3 +101,81 @@ async def prunable(
 ) -> model.Plan:
     """Return the plan that deletes what was paused as removed before a time."""
     return planning.prune(declaration, await live(declaration, schedules, target), target, before)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """A plan for users' schedules, the revision of each row that it was made from, and the rows that are unreadable."""
+
+    plan: model.Plan
+    revisions: Mapping[str, int]
+    unread: Mapping[str, str]
+
+    def synced(self, outcomes: Iterable[model.Outcome] = ()) -> Mapping[uuid.UUID, int]:
+        """Return the revision that Temporal has of each row, the plan's steps having ended so."""
+        failed = {change.id for change in self.plan.steps}
+        failed -= {outcome.change.id for outcome in outcomes if outcome.status is model.Status.DONE}
+        behind = failed | self.unread.keys()
+        return {uuid.UUID(id_): revision for id_, revision in self.revisions.items() if id_ not in behind}
+
+
+async def repair(
+    rows: ports.Rows, schedules: ports.Schedules, target: model.Target, *, keep_manual_pauses: bool
+) -> Repair:
+    """Read users' schedules and their rows, and return what makes the first equal to the second.
+
+    The rows are read after the schedules: a row that is newer than what was read of its schedule is written under a
+    token that a newer write has made stale, and a row that was older would undo that write.
+    """
+    known, listed = await asyncio.gather(rows.all(), schedules.ids())
+    ids = {row.temporal_schedule_id for row in known if row.deleted_at is None}
+    ids |= {id_ for id_ in listed if executions.is_user_schedule(id_)}
+    found = await schedules.explained(await schedules.describe_all(ids))
+    now = [row for row in await rows.all() if row.temporal_schedule_id in ids or row.deleted_at is not None]
+    return _repair(now, found, target, keep_manual_pauses=keep_manual_pauses)
+
+
+async def repair_one(
+    schedule_id: uuid.UUID,
+    rows: ports.Rows,
+    schedules: ports.Schedules,
+    target: model.Target,
+    *,
+    keep_manual_pauses: bool,
+) -> model.Applied:
+    """Make one user's schedule what its row says, over again while somebody else writes it too."""
+    for _ in range(_ATTEMPTS):
+        live = await schedules.describe(str(schedule_id))
+        row = await rows.find(schedule_id)
+        planned = _repair(
+            [row] if row else [],
+            {str(schedule_id): live} if live else {},
+            target,
+            keep_manual_pauses=keep_manual_pauses,
+        )
+        applied = await applying.apply(planned.plan, schedules, lambda _: None)
+        await rows.synced(planned.synced(applied.outcomes))
+        if all(outcome.status is not model.Status.STALE for outcome in applied.outcomes):
+            break
+    return applied
+
+
+_ATTEMPTS = 5
+
+
+def _repair(
+    rows: Iterable[executions.UserSchedule],
+    found: Mapping[str, model.Live],
+    target: model.Target,
+    *,
+    keep_manual_pauses: bool,
+) -> Repair:
+    rows = tuple(rows)
+    declared = users.declaration(rows, target.owner, keep_manual_pauses=keep_manual_pauses)
+    live = {id_: each for id_, each in found.items() if id_ not in declared.unread}
+    deleted = {row.temporal_schedule_id for row in rows if row.deleted_at is not None}
+    return Repair(
+        plan=planning.repair(declared.declaration, deleted, live, target),
+        revisions={row.temporal_schedule_id: row.revision for row in rows},
+        unread=declared.unread,
+    )

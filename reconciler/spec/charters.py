@@ -6,13 +6,13 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import errors, model
+from reconciler import errors, executions, model
 from reconciler.spec import moments, rules, values
 from reconciler.timing import calendars, canonical, counting, cron, durations
 
 BUILT_IN: Mapping[str, Any] = {
-    "workflow": "GovernanceScheduledRunWorkflow",
-    "task_queue": "scheduler-tasks",
+    "workflow": executions.WORKFLOW,
+    "task_queue": executions.TASK_QUEUE,
     "overlap": model.Overlap.SKIP.value,
     "catchup_window": "10s",
     "pause_on_failure": False,
@@ -169,13 +169,9 @@ def _action(said: Mapping[str, Any], schedule_id: str) -> model.Action:
         task_queue=said["task_queue"],
         workflow_id=said.get("workflow_id", schedule_id),
         arguments=(
-            {
-                "temporalScheduleId": schedule_id,
-                "dbScheduleId": None,
-                "charter": said["charter"],
-                "entrypoint": said["entrypoint"],
-                "input": said["input"],
-            },
+            executions.argument(
+                schedule_id, None, charter=said["charter"], entrypoint=said["entrypoint"], given=said["input"]
+            ),
         ),
         execution_timeout=_duration(said, "execution_timeout"),
         run_timeout=_duration(said, "run_timeout"),

@@ -43,8 +43,8 @@ def declared(root: nodes.Node | None, path: str, choice: model.Choice) -> model.
     declaration = _declaration(path, said, choice)
     declared = charters.read(governance, choice.environment, declaration.prefix)
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
-    if endless := [_endless(charter, count) for charter, count in searches if count]:
-        raise problems.InvalidSpecError(endless)
+    if found := [endless(charter, count) for charter, count in searches if count]:
+        raise problems.InvalidSpecError(found)
     return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
 
 
@@ -91,8 +91,11 @@ def _declaration(
     )
 
 
-def _endless(charter: model.Charter, count: int) -> problems.Problem:
-    """Refuse what a server chokes on (seen on 1.29.1), paused or not: its search for the next time takes seconds."""
+def endless(charter: model.Charter, count: int) -> problems.Problem:
+    """Return the problem of what a server chokes on (seen on 1.29.1), paused or not.
+
+    Its search for the next time takes seconds.
+    """
     return problems.Problem(
         place=charter.places.get("exclude", charter.place),
         message=f"charter {charter.name!r} excludes {count:,} times in a row, and Temporal goes through them one by "

@@ -1,0 +1,125 @@
+"""Users' schedules, the database's rows, checked and read by the same rules as charters."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler import errors, executions, model
+from reconciler.spec import charters, loading, problems, rules, shape, values
+
+PATH = "the database"  # where the rows are declared, in notes and plans
+_KEYS = {"entrypoint": "workflow"}  # a charter's key, and what it is called in a row
+_AT: values.Path = (*rules.SCHEDULES, 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What rows declare; `unread` are rows that cannot be read as schedules (any more), each with the reason."""
+
+    declaration: model.Declaration
+    unread: Mapping[str, str]
+
+
+def check(*, cron: str, timezone: str | None, workflow: str, given: Mapping[str, model.Json]) -> model.Timing:
+    """Return when such a schedule fires; raise `problems.InvalidSpecError` with all that is wrong.
+
+    A problem's `place.path` is the key: `cron`, `timezone`, `workflow`, `input`.
+    """
+    return _schedule(cron=cron, timezone=timezone, workflow=workflow, given=given).timing
+
+
+def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_manual_pauses: bool = False) -> Declared:
+    """Return what the rows that are not deleted declare, under an owner's mark."""
+    declared: list[model.Charter] = []
+    unread: dict[str, str] = {}
+    for row in rows:
+        try:
+            if row.deleted_at is None:
+                declared.append(charter(row))
+        except errors.InvalidSpecError as error:
+            unread[row.temporal_schedule_id] = error.message.partition("\n")[0]
+    return Declared(
+        declaration=model.Declaration(
+            path=PATH,
+            charters=tuple(declared),
+            prefix="",
+            owner=owner,
+            keep_manual_pauses=keep_manual_pauses,
+        ),
+        unread=unread,
+    )
+
+
+def charter(row: executions.UserSchedule) -> model.Charter:
+    """Return the schedule that a row asks for; `errors.InvalidSpecError` where it is none that Temporal takes."""
+    found = _schedule(cron=row.cron, timezone=row.timezone, workflow=row.workflow, given=row.input)
+    id_ = row.temporal_schedule_id
+    argument = executions.argument(id_, row.id, charter=None, entrypoint=row.workflow, given=row.input)
+    schedule = dataclasses.replace(
+        found,
+        id=id_,
+        paused=not row.enabled,
+        action=dataclasses.replace(found.action, workflow_id=id_, arguments=(argument,)),
+    )
+    return model.Charter(name=row.workflow, place=model.Place(path=PATH, line=0, column=0), schedule=schedule)
+
+
+def _schedule(*, cron: str, timezone: str | None, workflow: str, given: Mapping[str, model.Json]) -> model.Schedule:
+    said: dict[str, Any] = {"charter": "USER", "cron": cron, "entrypoint": workflow, "input": dict(given)}
+    if timezone is not None:
+        said["timezone"] = timezone
+    unfit = list(_unfit(said))
+    if unfit:
+        raise problems.InvalidSpecError(unfit)
+    document = _document({"governance": {"schedules": [said]}})
+    found = [*shape.check(document), *rules.check(document)]
+    if found:
+        raise problems.InvalidSpecError(found)
+    (read,) = charters.read(document, prefix="")
+    count = charters.excluded_in_a_row(read.schedule.timing)
+    if count:
+        raise problems.InvalidSpecError([loading.endless(read, count)])
+    return read.schedule
+
+
+def _unfit(said: Mapping[str, Any]) -> Iterator[problems.Problem]:
+    """Find what no database keeps: NUL, halves of surrogate pairs, numbers that JSON has not, and bottomless values."""
+    for key, value in said.items():
+        wrong = _wrong(value)
+        if wrong:
+            hint = "send other text" if isinstance(value, str) else "send plain JSON"
+            yield problems.Problem(place=_place((*_AT, key)), message=f"{_KEYS.get(key, key)} {wrong}", hint=hint)
+
+
+def _wrong(value: Any) -> str:
+    try:
+        text = json.dumps(model.json_value(value), ensure_ascii=False)
+    except ValueError as error:
+        return f"cannot be kept: {error}"
+    if "\\u0000" in text or any("\ud800" <= each <= "\udfff" for each in text):
+        return "holds a NUL or half a surrogate pair"
+    return f"is over {values.TEXT_LIMIT} characters" if len(text) > values.TEXT_LIMIT else ""
+
+
+def _document(value: Any) -> values.Document:
+    """Return a document that was never text: the places are its keys."""
+    document = values.Document(value=value, places={}, keys={}, scalars={}, problems=[])
+
+    def note(inner: Any, at: values.Path) -> None:
+        document.places[at] = _place(at)
+        pairs = inner.items() if isinstance(inner, dict) else enumerate(inner) if isinstance(inner, list) else ()
+        for key, each in pairs:
+            document.keys[(*at, key)] = _place(at)
+            note(each, (*at, key))
+
+    note(value, ())
+    return document
+
+
+def _place(at: values.Path) -> model.Place:
+    inside = at[len(_AT) :]
+    key = str(inside[0]) if inside else ""
+    return model.Place(path=_KEYS.get(key, key), line=0, column=0)
