@@ -176,7 +176,7 @@ database = click.option(
     metavar="URL",
     envvar="DATABASE_URL",
     callback=lambda _, __, given: given or None,  # an absent secret arrives as an empty one
-    help="PostgreSQL, for the lock and the audit.",
+    help="PostgreSQL, for the lock, the audit and grants.",
 )
 outcome_format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
