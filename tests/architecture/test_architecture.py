@@ -21,6 +21,7 @@ HOMES = {
     "httpx": ("reconciler/temporal/codec.py",),
     "jsonschema": ("reconciler/published.py",),
     "psycopg": ("reconciler/store/",),
+    "psycopg_pool": ("reconciler/store/pools.py",),
     "requests": ("reconciler/github/calls.py",),
     "ruamel": ("reconciler/spec/writing.py",),
     "temporalio": ("reconciler/temporal/",),

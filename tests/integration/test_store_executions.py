@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import datetime
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -71,12 +72,41 @@ async def test_another_request_under_the_same_key_is_refused_and_changes_nothing
     assert await store.executor.find(KEY) == first
 
 
-async def test_a_request_that_no_database_keeps_is_refused_and_not_tried_again(store: opening.Store) -> None:
-    for wrong in ("a\0b", "\ud800", float("nan")):
-        with pytest.raises(errors.ExecutionRefusedError, match=f"the request {KEY} cannot be kept") as caught:
-            await store.executor.execute(stored.execution(input={"text": wrong}))
-        assert caught.value.__cause__ is None
-    assert await store.executor.find(KEY) is None
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"input": {"text": "a\0b"}}, "unsupported Unicode escape sequence"),
+        ({"input": {"text": "\ud800"}}, "invalid input syntax for type json"),
+        ({"input": {"number": float("nan")}}, "invalid input syntax for type json"),
+        ({"temporal_schedule_id": "a\0"}, "cannot contain NUL"),
+        ({"entrypoint": "\ud800"}, "half a surrogate pair is no text"),
+        ({"temporal_schedule_id": "".join(map(chr, range(256, 9000)))}, "index row"),
+    ],
+)
+async def test_a_request_that_no_database_keeps_is_refused_and_not_tried_again(
+    store: opening.Store, database_url: str, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(errors.ExecutionRefusedError, match=rf"^the request .* cannot be kept: .*{said}") as caught:
+        await store.executor.execute(stored.execution(**changes))
+    assert caught.value.__cause__ is None
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 400
+    assert postgres.execute(database_url, "SELECT count(*) FROM execution_requests") == [(0,)]
+
+
+async def test_a_database_that_fails_in_another_way_may_be_asked_again(store: opening.Store, database_url: str) -> None:
+    postgres.execute(database_url, "ALTER TABLE execution_requests RENAME TO elsewhere")
+    with pytest.raises(errors.StoreError, match="does not exist"):
+        await store.executor.execute(stored.execution())
+    postgres.execute(database_url, "ALTER TABLE elsewhere RENAME TO execution_requests")
+    assert (await store.executor.execute(stored.execution())).state is RequestState.DONE
+
+
+@pytest.mark.parametrize(("key", "said"), [("a\0", "cannot contain NUL"), ("\ud800", "half a surrogate pair")])
+async def test_a_text_that_no_database_keeps_is_said_to_be_that(store: opening.Store, key: str, said: str) -> None:
+    with pytest.raises(errors.StoreError, match=said) as caught:
+        await store.executor.find(key)
+    assert caught.value.hint.startswith("send plain text")
 
 
 async def test_a_request_is_pending_from_begin_to_end_and_new_once(store: opening.Store) -> None:
