@@ -52,16 +52,16 @@ golden: $(INSTALLED) server ## Write the golden plans and the README's consoles 
 	$(BIN)/pytest tests/golden tests/acceptance/test_readme.py --update-golden
 
 oracle: $(INSTALLED) server ## Compare N random crons and timings with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
-	ORACLE_CASES=$(or $(N),50000) ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/pytest tests/oracle --numprocesses $(WORKERS) --dist worksteal -rP
+	ORACLE_CASES=$(or $(N),50000) RANDOM_SCHEDULES=1000 ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/pytest tests/oracle tests/integration/test_random_schedules.py --numprocesses $(WORKERS) --dist worksteal -rP
 
 fuzz: $(INSTALLED) ## Mutate specs, saved plans and snapshots (N=100000 SEED=...)
 	FUZZ_CASES=$(or $(N),100000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/fuzz --numprocesses $(WORKERS) --dist worksteal
 
 crash-test: $(INSTALLED) server ## Kill an apply at N call boundaries, one after the other (N=1000 SEED=...)
-	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/pytest tests/acceptance/test_crash.py --numprocesses $(WORKERS) --dist worksteal -rP
+	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
+		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
 
 bench: $(INSTALLED) server ## Measure plan and apply beside bare calls
 	@$(BIN)/python -m bench.schedules
