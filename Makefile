@@ -40,6 +40,7 @@ check: $(INSTALLED) $(README_WORKFLOW) ## Format, lint, types, layers, schemas, 
 	$(BIN)/check-jsonschema --quiet --schemafile schemas/repo-spec.schema.json .cogni/repo-spec.yaml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/shellcheck action/run.sh
 	$(BIN)/zizmor --quiet --pedantic --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
 	$(BIN)/python -m tools.actionlint $(WORKFLOWS)
@@ -73,6 +74,7 @@ lock: $(INSTALLED) ## Resolve the dependencies anew
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --output-file requirements-dev.lock --extra github --extra service --extra embedded --group dev
 	$(COMPILE) --output-file requirements-action.lock --extra github --group build
+	$(COMPILE) --output-file requirements-service.lock --extra service --group build
 
 $(README_WORKFLOW): README.md # its workflow, to be checked as the others are
 	@mkdir -p $(@D)
