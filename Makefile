@@ -12,7 +12,7 @@ WORKERS ?= auto
 README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
-.PHONY: help demo test test-v2 test-backends check format golden oracle fuzz crash-test bench \
+.PHONY: help demo stack test test-v2 test-backends check format golden oracle fuzz crash-test bench \
 	lock server dist clean
 
 help: ## List the targets
@@ -20,6 +20,9 @@ help: ## List the targets
 
 demo: $(INSTALLED) ## Walk the main job on an embedded Temporal dev server (DEMO_UI=1 keeps it running)
 	@$(BIN)/python -m tools.demo
+
+stack: $(INSTALLED) server ## Run Temporal, PostgreSQL, the service and a worker together, until Ctrl-C
+	@$(BIN)/python -m tools.stack
 
 test: check server ## Check everything and run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
