@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -105,7 +106,7 @@ def running() -> Iterator[Stack]:
         stack.enter_context(_part(environment, "serve", "--listen", service))
         stack.enter_context(_part(environment, "worker", "--health", worker, "--metrics", metrics))
         for url in (made.service, made.worker):
-            until(f"{url}/readyz", lambda url=url: _is_ready(url))
+            until(f"{url}/readyz", functools.partial(_is_ready, url))
         yield made
 
 
