@@ -31,17 +31,14 @@ async def pool(database_url: str) -> AsyncIterator[pools.Pool]:
 @contextlib.contextmanager
 def away(server: str, url: str) -> Iterator[None]:
     """Let the server take no session of a database, and end those there are: what a restart looks like."""
-    name = sql.Identifier(str(postgres.execute(url, "SELECT current_database()")[0][0]))
-    postgres.execute(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
-    postgres.execute(
-        server,
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
-        name.as_string()[1:-1],
-    )
+    ((name,),) = postgres.execute(url, "SELECT current_database()::text")
+    named = sql.Identifier(name)
+    postgres.execute(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(named))
+    postgres.execute(server, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", name)
     try:
         yield
     finally:
-        postgres.execute(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
+        postgres.execute(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(named))
 
 
 async def at_once(pool: pools.Pool, count: int) -> None:
