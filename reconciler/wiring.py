@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import datetime
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from reconciler import errors, locking, ports, settings
 from reconciler.timing import durations
 
 if TYPE_CHECKING:
+    import temporalio.client
+
     from reconciler.store.migrating import Migration
     from reconciler.temporal.connect import Server
 
@@ -77,6 +80,30 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
     from reconciler.store import audit as store_audit
 
     async with store_audit.opened(writing.database_url) as found:
+        yield found
+
+
+async def worker_client(
+    connection: settings.Connection, identity: str, metrics: str | None
+) -> temporalio.client.Client:
+    """Return a client for a worker, whose payloads pass through the codec where there is one; raises as `server`."""
+    from reconciler.temporal import connect
+
+    client, _ = await connect.client(connection, identity, connect.metered(metrics) if metrics else connect.quiet())
+    return client
+
+
+@contextlib.asynccontextmanager
+async def executor(
+    chosen: settings.Executor, kept: ports.Executor, now: Callable[[], datetime.datetime]
+) -> AsyncIterator[ports.Executor]:
+    """Open the executor for a while: the endpoint that is chosen, else the one that keeps requests in the database."""
+    if chosen.url is None:
+        yield kept
+        return
+    from reconciler import remote
+
+    async with remote.opened(chosen, chosen.url, now) as found:
         yield found
 
 
