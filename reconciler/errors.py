@@ -121,3 +121,17 @@ class ExecutionRefusedError(ReconcilerError):
 
 class ArgumentError(ReconcilerError):
     """A workflow's argument is not the one that a schedule of ours hands over."""
+
+
+class IdempotencyConflictError(ReconcilerError):
+    """An idempotency key was used before, for another request."""
+
+
+class RevisionError(ReconcilerError):
+    """A row is not at the revision that a change was made from; nothing was written."""
+
+    exit_code = ExitCode.STALE
+
+
+class MissingError(ReconcilerError):
+    """There is no such row, or none that the caller may see."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import temporalio.client
 
     from reconciler.store.migrating import Migration
+    from reconciler.store.opening import Store
     from reconciler.temporal.connect import Server
 
 
@@ -104,6 +105,15 @@ async def executor(
     from reconciler import remote
 
     async with remote.opened(chosen, chosen.url, now) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def store(database_url: str, *, size: int = 10) -> AsyncIterator[Store]:
+    """Open users' schedules, their runs, execution requests and grants, over so many sessions at most."""
+    from reconciler.store import opening
+
+    async with opening.opened(database_url, size=size) as found:
         yield found
 
 
