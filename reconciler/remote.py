@@ -21,7 +21,6 @@ from reconciler import errors, executions, settings
 
 ANSWER_LIMIT = 65_536  # bytes of an answer that are read
 _ID = "runId"
-_AGAIN_LATER = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS}  # 4xx that pass
 _LONGEST_WAIT = 3600  # seconds of a Retry-After that are taken seriously
 
 Clock = Callable[[], datetime.datetime]
@@ -77,7 +76,7 @@ class Executor:
         said = f"the executor at {self._shown} answered {code}"
         if response.is_success:
             return
-        if code >= httpx.codes.INTERNAL_SERVER_ERROR or code in _AGAIN_LATER:
+        if code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise errors.ExecutorError(said, hint="see its log", retry_after=_retry_after(response))
         if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise errors.ExecutionRefusedError(said, hint="check RECONCILER_EXECUTOR_TOKEN and what it may do")

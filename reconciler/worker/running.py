@@ -49,26 +49,30 @@ def identity(given: str | None) -> str:
 async def run(options: settings.Worker, parts: Parts) -> None:
     """Work until SIGTERM or SIGINT, then drain: what runs may end within the drain timeout, nothing new is begun.
 
-    A second signal ends the process at once. Raises `errors.ServerError` when the server no longer lets it poll.
+    A second signal ends the process at once. Raises as `work` does.
     """
-    worker = _worker(options, parts)
     told = asyncio.Event()
-    polls = asyncio.create_task(worker.run())
-    state = _State(worker, parts, told)
     with _listening(told):
-        async with health.served(options.health, state.ready) if options.health else contextlib.nullcontext():
-            _log("worker started", task_queue=options.task_queue, build_id=options.build_id)
-            waits = asyncio.create_task(told.wait())
-            await asyncio.wait({polls, waits}, return_when=asyncio.FIRST_COMPLETED)
-            _log("worker drains", within=str(options.drain_timeout))
-            waits.cancel()
-            try:
-                await worker.shutdown()
-                await polls
-            except RuntimeError as error:
-                raise errors.ServerError(
-                    f"the worker cannot go on: {error}", hint="see that namespace and credentials are right"
-                ) from error
+        await work(options, parts, told)
+
+
+async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> None:
+    """Work until told to end; raises `errors.ServerError` when the server no longer lets it poll."""
+    worker = _worker(options, parts)
+    state = _State(worker, parts, told)
+    async with health.served(options.health, state.ready) if options.health else contextlib.nullcontext():
+        polls, waits = asyncio.create_task(worker.run()), asyncio.create_task(told.wait())
+        _log("worker started", task_queue=options.task_queue, build_id=options.build_id)
+        await asyncio.wait({polls, waits}, return_when=asyncio.FIRST_COMPLETED)
+        _log("worker drains", within=str(options.drain_timeout))
+        waits.cancel()
+        try:
+            await worker.shutdown()
+            await polls
+        except RuntimeError as error:
+            raise errors.ServerError(
+                f"the worker cannot go on: {error}", hint="see that namespace and credentials are right"
+            ) from error
     _log("worker ended")
 
 
