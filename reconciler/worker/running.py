@@ -24,7 +24,7 @@ from reconciler.worker import activities, health, workflows
 _LOG = logging.getLogger(__name__)
 _PATIENCE = datetime.timedelta(seconds=2)  # for what readiness depends on
 _WORKFLOWS = (workflows.GovernanceScheduledRunWorkflow,)
-_SANDBOX = workflow_sandbox.SandboxedWorkflowRunner(
+SANDBOX = workflow_sandbox.SandboxedWorkflowRunner(
     restrictions=workflow_sandbox.SandboxRestrictions.default.with_passthrough_modules("reconciler")
 )
 
@@ -92,7 +92,7 @@ def _worker(options: settings.Worker, parts: Parts) -> temporalio.worker.Worker:
         task_queue=options.task_queue,
         workflows=_WORKFLOWS,
         activities=parts.activities.all,
-        workflow_runner=_SANDBOX,
+        workflow_runner=SANDBOX,
         build_id=None if deployment else options.build_id,
         deployment_config=deployment,
         graceful_shutdown_timeout=options.drain_timeout,

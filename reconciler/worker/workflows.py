@@ -43,16 +43,16 @@ class GovernanceScheduledRunWorkflow:
     @workflow.run
     async def run(self, given: Any = None) -> dict[str, Any]:
         """Execute what the argument names and return its status; fail when it could not be done."""
-        execution = _execution(given)
+        execution = firing(given)
         request = execution.request
         if execution.db_schedule_id is None:
-            return await _executed(request)
+            return await executed(request)
         refused: str = await workflow.execute_activity(steps.VALIDATE_GRANT, request, result_type=str, **_RECORDING)
         begun = False
         try:
             await _begin(request)
             begun = True
-            done = {} if refused else await _executed(request)
+            done = {} if refused else await executed(request)
         except (temporalio.exceptions.FailureError, asyncio.CancelledError) as error:
             await _surely(_failed(request, _said(error), begun=begun))
             raise
@@ -63,7 +63,8 @@ class GovernanceScheduledRunWorkflow:
         return done
 
 
-def _execution(given: Any) -> executions.Execution:
+def firing(given: Any) -> executions.Execution:
+    """Return what the argument asks for, at the time that its schedule says; fail the run for good when it is none."""
     scheduled_for = workflow.info().typed_search_attributes.get(_SCHEDULED) or workflow.info().start_time
     try:
         return executions.execution(given, scheduled_for)
@@ -73,7 +74,7 @@ def _execution(given: Any) -> executions.Execution:
         ) from None
 
 
-async def _executed(request: dict[str, Any]) -> dict[str, Any]:
+async def executed(request: dict[str, Any]) -> dict[str, Any]:
     """Return what became of the execution; what cannot be repeated, nor can the workflow."""
     try:
         done: dict[str, Any] = await workflow.execute_activity(
