@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+import temporalio.client
 
-from tests.support import endpoint, postgres, program, relay, worker_process, workers
+from tests.support import codec_server, endpoint, postgres, program, relay, worker_process, workers
 from tools import devserver
 
 REQUESTS = "SELECT idempotency_key, status FROM execution_requests"
@@ -90,6 +92,28 @@ async def test_without_an_endpoint_executions_are_kept_in_the_database(
         assert worker.end(signal.SIGTERM) == 0
     assert postgres.execute(stage.database_url, REQUESTS) == [(result["idempotencyKey"], "done")]
     assert postgres.execute(stage.database_url, RUNS) == []
+
+
+async def test_a_worker_with_the_namespaces_codec_reads_what_is_encrypted_and_leaves_nothing_readable(
+    stage: workers.Stage, reconciler: program.Program
+) -> None:
+    with codec_server.running(auth=f"Bearer {program.SECRET}2") as codec:
+        environment = {"TEMPORAL_CODEC_ENDPOINT": codec.endpoint}
+        reconciler.declare(workers.SPEC)
+        applied = await asyncio.to_thread(reconciler.run, "apply", "--yes", **environment)
+        assert applied.returncode == 0, applied.stderr
+        with worker_process.started(reconciler, stage.database_url, **environment):
+            handle = await stage.trigger("governance:alpha")
+            history = handle.fetch_history_events(
+                wait_new_event=True, event_filter_type=temporalio.client.WorkflowHistoryEventFilterType.CLOSE_EVENT
+            )
+            (end,) = [event async for event in history]
+            (result,) = end.workflow_execution_completed_event_attributes.result.payloads
+    assert result.metadata["encoding"] == codec_server.ENCODING.encode()
+    asked = "SELECT request -> 'input' FROM execution_requests"
+    assert postgres.execute(stage.database_url, asked) == [({"model": "large"},)]
+    text = (await handle.fetch_history()).to_json()
+    assert base64.b64encode(b'{"charter"').decode()[:12] not in text
 
 
 async def test_it_says_which_part_is_away_and_serves_its_metrics(

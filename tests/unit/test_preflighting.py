@@ -14,13 +14,7 @@ QUEUE = "scheduler-tasks"
 OURS = "reconciler-worker:7@host[GovernanceScheduledRunWorkflow]"
 
 
-def declaration(*schedules: model.Schedule) -> model.Declaration:
-    place = model.Place(path="spec.yaml", line=1, column=1)
-    charters = (model.Charter(name=each.id.upper(), place=place, schedule=each) for each in schedules)
-    return model.Declaration(path="spec.yaml", charters=tuple(charters))
-
-
-ONE = declaration(builders.schedule("alpha"))
+ONE = builders.declaration(builders.schedule("alpha"))
 
 
 def poller(identity: str = OURS, build: str = "2", *, seconds: int = 60, served: bool = True) -> polling.Poller:
@@ -46,12 +40,12 @@ def test_a_worker_that_registers_the_workflow_is_all_that_is_needed() -> None:
 
 
 def test_a_queue_that_nobody_polls_is_found_with_what_waits_there() -> None:
-    declared = declaration(*map(builders.schedule, "abcde"), builders.schedule("f", task_queue="other"))
+    declared = builders.declaration(*map(builders.schedule, "abcde"), builders.schedule("f", task_queue="other"))
     found = looked(declared=declared)
     assert kinds(found) == [("other", preflighting.Kind.UNPOLLED), (QUEUE, preflighting.Kind.UNPOLLED)]
     assert str(found.findings[1]) == (
-        "nobody polls task queue 'scheduler-tasks', so the runs of 5 charters (GOVERNANCE:A, GOVERNANCE:B, "
-        "GOVERNANCE:C, …) wait; start a worker there: reconciler worker --task-queue scheduler-tasks"
+        "nobody polls task queue 'scheduler-tasks', so the runs of 5 charters (A, B, C, …) wait; "
+        "start a worker there: reconciler worker --task-queue scheduler-tasks"
     )
 
 
@@ -61,7 +55,7 @@ def test_a_worker_that_was_seen_long_ago_is_gone() -> None:
 
 
 def test_charters_that_are_paused_or_switched_off_need_no_worker() -> None:
-    paused = declaration(builders.schedule("alpha", paused=True))
+    paused = builders.declaration(builders.schedule("alpha", paused=True))
     off = dataclasses.replace(ONE, enabled=False)
     assert preflighting.queues(paused) == preflighting.queues(off) == ()
     assert looked(declared=paused).findings == looked(declared=off).findings == ()
@@ -104,7 +98,7 @@ def test_versions_that_the_server_gives_no_runs_are_found() -> None:
 def test_an_identity_tells_the_workflow_types_again() -> None:
     told = polling.identity("me@host", {"B", "A"})
     assert told == "me@host[A,B]"
-    assert poller(told).workflow_types == {"A", "B"}
+    assert poller(told).workflow_types == frozenset({"A", "B"})
     assert poller("me@host").workflow_types is None
     assert poller("me@host[]").workflow_types == frozenset()
 
@@ -120,4 +114,4 @@ def test_the_text_names_queues_workers_and_findings() -> None:
         "deploy 2 there; a worker that has ended is seen for 90 s more.\n"
         "1 problem.\n"
     )
-    assert workers.text(looked(declared=declaration()), NOW) == "No charter fires, so no worker is needed.\n"
+    assert workers.text(looked(declared=builders.declaration()), NOW) == "No charter fires, so no worker is needed.\n"
