@@ -6,7 +6,7 @@ import importlib.metadata
 
 import click
 
-from reconciler.cli import changing, logs, offline, reading, records, working
+from reconciler.cli import changing, grants, logs, offline, reading, records, working
 
 
 @click.group(
@@ -34,6 +34,7 @@ for each in (
     records.lock,
     records.history,
     records.db,
+    grants.grant,
     offline.schema,
 ):
     app.add_command(each)

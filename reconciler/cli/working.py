@@ -9,7 +9,7 @@ import logging
 
 import click
 
-from reconciler import errors, executions, settings, wiring
+from reconciler import errors, executions, settings
 from reconciler.cli import console, logs, options
 
 
@@ -19,7 +19,7 @@ def _build() -> str:
 
 @click.command()
 @options.connection
-@options.database
+@options.database_or_embedded
 @click.option(
     "--task-queue",
     type=options.LINE,
@@ -74,7 +74,7 @@ def _build() -> str:
 def worker(
     out: console.Console,
     connection: settings.Connection,
-    database_url: str | None,
+    database_url: str,
     task_queue: str,
     build_id: str | None,
     deployment_name: str | None,
@@ -90,8 +90,6 @@ def worker(
     """Run what fires, until SIGTERM."""
     if versioning and not deployment_name:
         raise errors.UsageError("--versioning needs a deployment", hint="name it with --deployment-name")
-    if database_url is None:
-        raise wiring.needs_database("a worker")
     executor = settings.Executor(
         url=executor_url or None,
         token=executor_token or None,

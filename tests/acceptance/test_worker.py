@@ -137,7 +137,6 @@ async def test_it_says_which_part_is_away_and_serves_its_metrics(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ((), 64, "a worker needs a database"),
         (("--versioning", "--database-url", "postgresql://127.0.0.1:9/none"), 64, "--versioning needs a deployment"),
         (("--database-url", "postgresql://127.0.0.1:9/none"), 1, "nothing listens there"),
     ],
