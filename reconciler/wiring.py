@@ -11,11 +11,9 @@ from reconciler import errors, locking, ports, settings
 from reconciler.timing import durations
 
 if TYPE_CHECKING:
-    import temporalio.client
-
     from reconciler.store.migrating import Migration
     from reconciler.store.opening import Store
-    from reconciler.temporal.connect import Server
+    from reconciler.temporal.connect import Client, Server
 
 
 async def server(connection: settings.Connection) -> Server:
@@ -93,9 +91,7 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
         yield found
 
 
-async def worker_client(
-    connection: settings.Connection, identity: str, metrics: str | None
-) -> temporalio.client.Client:
+async def worker_client(connection: settings.Connection, identity: str, metrics: str | None) -> Client:
     """Return a client for a worker, whose payloads pass through the codec where there is one; raises as `server`."""
     from reconciler.temporal import connect
 

@@ -10,7 +10,7 @@ import getpass
 import re
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import temporalio.client
 import temporalio.runtime
@@ -19,6 +19,7 @@ from temporalio.service import WorkflowService
 from reconciler import errors, model, settings
 from reconciler.temporal import calls, codec, configuring, lease, pollers, schedules
 
+Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=7)
 _PAUSES = (0.1, 0.4, 1.6)  # seconds between attempts
 _PASSING = re.compile(
@@ -81,7 +82,7 @@ async def connect(connection: settings.Connection) -> Server:
 
 async def client(
     connection: settings.Connection, identity: str, runtime: temporalio.runtime.Runtime
-) -> tuple[temporalio.client.Client, codec.Codec]:
+) -> tuple[Client, codec.Codec]:
     """Return the connected client, and the codec that its converter uses; raises as `connect` does."""
     config = configuring.client(connection)
     address, namespace = config["target_host"], config["namespace"]
@@ -100,7 +101,7 @@ async def client(
         raise _connect_error(error, address, namespace, tls=bool(config.get("tls"))) from error
 
 
-async def _client(options: Mapping[str, Any]) -> temporalio.client.Client:
+async def _client(options: Mapping[str, Any]) -> Client:
     """Return the connected client; one that answers with a passing failure is asked again."""
     for pause in (*_PAUSES, None):
         try:
