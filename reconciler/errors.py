@@ -6,6 +6,7 @@ caught there, so that a defect still shows its traceback.
 
 from __future__ import annotations
 
+import datetime
 import enum
 
 
@@ -59,9 +60,17 @@ class UsageError(ReconcilerError):
 
 
 class LockedError(ReconcilerError):
-    """Somebody else holds the lock."""
+    """Somebody else holds the lock: `who`, in which `run` and `since` when, as far as that is known."""
 
     exit_code = ExitCode.LOCKED
+
+    def __init__(
+        self, message: str, *, hint: str = "", who: str = "", run: str = "", since: datetime.datetime | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.who = who
+        self.run = run
+        self.since = since
 
 
 class StoreError(ReconcilerError):
@@ -116,3 +125,17 @@ class ExecutionRefusedError(ReconcilerError):
 
 class ArgumentError(ReconcilerError):
     """A workflow's argument is not the one that a schedule of ours hands over."""
+
+
+class IdempotencyConflictError(ReconcilerError):
+    """An idempotency key is taken by another request."""
+
+
+class RevisionError(ReconcilerError):
+    """A row is no longer at the revision that it was to be changed from."""
+
+    exit_code = ExitCode.STALE
+
+
+class MissingError(ReconcilerError):
+    """There is no such row, or it is somebody else's."""

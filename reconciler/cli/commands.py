@@ -6,7 +6,7 @@ import importlib.metadata
 
 import click
 
-from reconciler.cli import changing, logs, offline, reading, records
+from reconciler.cli import changing, logs, offline, reading, records, repairing
 
 
 @click.group(
@@ -29,6 +29,7 @@ for each in (
     reading.status,
     reading.snapshot,
     reading.import_,
+    repairing.repair,
     records.lock,
     records.history,
     records.db,

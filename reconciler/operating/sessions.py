@@ -38,7 +38,17 @@ class Session:
     @contextlib.contextmanager
     def audit(self, writing: settings.Writing) -> Iterator[ports.Audit | None]:
         """Open the audit for a while; None without a database."""
-        manager = wiring.audit(writing)
+        with self._within(wiring.audit(writing)) as found:
+            yield found
+
+    @contextlib.contextmanager
+    def rows(self, writing: settings.Writing) -> Iterator[ports.Rows]:
+        """Open the rows of users' schedules for a while; `errors.UsageError` without a database."""
+        with self._within(wiring.rows(writing)) as found:
+            yield found
+
+    @contextlib.contextmanager
+    def _within(self, manager: contextlib.AbstractAsyncContextManager[T]) -> Iterator[T]:
         found = self.run(_entered(manager))
         try:
             yield found
