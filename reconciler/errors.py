@@ -128,14 +128,18 @@ class ArgumentError(ReconcilerError):
 
 
 class IdempotencyConflictError(ReconcilerError):
-    """An idempotency key is taken by another request."""
+    """An idempotency key was used before, for another request."""
 
 
 class RevisionError(ReconcilerError):
-    """A row is no longer at the revision that it was to be changed from."""
+    """A row is not at the revision that a change was made from; nothing was written."""
 
     exit_code = ExitCode.STALE
 
 
 class MissingError(ReconcilerError):
-    """There is no such row, or it is somebody else's."""
+    """There is no such row, or none that the caller may see."""
+
+
+class ServiceError(ReconcilerError):
+    """The HTTP service cannot be reached, or what answers is not it."""

@@ -11,6 +11,7 @@ from reconciler.timing import durations
 
 if TYPE_CHECKING:
     from reconciler.store.migrating import Migration
+    from reconciler.store.opening import Store
     from reconciler.temporal.connect import Server
 
 
@@ -77,6 +78,15 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
     from reconciler.store import audit as store_audit
 
     async with store_audit.opened(writing.database_url) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def store(database_url: str, *, size: int = 10) -> AsyncIterator[Store]:
+    """Open users' schedules, their runs, execution requests and grants, over so many sessions at most."""
+    from reconciler.store import opening
+
+    async with opening.opened(database_url, size=size) as found:
         yield found
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 
 import click
 
-from reconciler.cli import changing, logs, offline, reading, records, repairing
+from reconciler.cli import asking, changing, logs, offline, reading, records, repairing, serving
 
 
 @click.group(
@@ -30,6 +30,8 @@ for each in (
     reading.snapshot,
     reading.import_,
     repairing.repair,
+    serving.serve,
+    asking.sync,
     records.lock,
     records.history,
     records.db,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler import errors, guarding, model, settings, wiring
+from reconciler import errors, model, settings, wiring
 from reconciler.cli import common, console, options, telling
 from reconciler.operating import repairing
 from reconciler.spec import users
@@ -35,9 +35,7 @@ def repair(
 
     What is missing is created, what differs updated, what was deleted deleted, and what has no row paused.
     """
-    wish = repairing.Wish(
-        keep_manual_pauses=keep_manual_pauses, allowed=guarding.Allowed(mass_pause=allow_mass_pause)
-    )
+    wish = repairing.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause)
     teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
 
     def work() -> errors.ExitCode:

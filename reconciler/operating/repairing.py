@@ -14,7 +14,7 @@ class Wish:
     """What a repair shall do about what people did by hand, and what it may do."""
 
     keep_manual_pauses: bool = False
-    allowed: guarding.Allowed = guarding.Allowed()
+    mass_pause: bool = False
 
 
 def repair(
@@ -54,7 +54,7 @@ def repair(
             writing=writing,
             make=make,
             review=warn,
-            check=lambda plan, _: guarding.check_repair(plan, wish.allowed),
+            check=lambda plan, _: guarding.check_repair(plan, guarding.Allowed(mass_pause=wish.mass_pause)),
             after=note,
         )
         return executing.execute_within(session, job, audience)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import fastapi
@@ -29,7 +30,7 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def tokens(environ: dict[str, str]) -> tuple[bytes, bytes]:
+def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
     """Return the digests of the ops token and the executor's; `errors.UsageError` without the first."""
     ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
     if not ops:

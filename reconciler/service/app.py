@@ -27,8 +27,10 @@ from reconciler.service import (
     schedules,
     shapes,
     syncing,
+    triggering,
 )
 
+_SESSIONS = 10  # with the database
 _DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
 _LOG = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ def _application(lifespan: Any, most_bytes: int) -> fastapi.FastAPI:
         responses=shapes.problems(500),
     )
     problems.install(app)
-    for router in (ops.router, schedules.router, executing.router, health.router):
+    for router in (ops.router, schedules.router, triggering.router, executing.router, health.router):
         app.include_router(router)
     app.add_middleware(limits.BodyLimit, most=most_bytes)
     app.add_middleware(Logged)
@@ -98,7 +100,7 @@ def _describe_refusal(responses: dict[str, Any]) -> None:
 async def _opened(
     options: parts.Options, rate: limits.Rate, ops_token: bytes, executor_token: bytes
 ) -> AsyncIterator[parts.Parts]:
-    async with wiring.store(options.writing) as store:
+    async with wiring.store(options.database_url, size=_SESSIONS) as store:
         temporal = parts.Temporal(options.connection)
         found = parts.Parts(
             options=options,
@@ -107,7 +109,7 @@ async def _opened(
             rate=rate,
             ops_token=ops_token,
             executor_token=executor_token,
-            owner=await store.rows.owner(),
+            owner=await store.schedules.owner(),
         )
         repairs = asyncio.create_task(_repair_for_ever(options))
         try:
@@ -139,8 +141,8 @@ def _repair(connection: settings.Connection, options: parts.Options) -> None:
     except errors.ReconcilerError as error:
         _LOG.warning("the repair did not come to an end", extra={"fields": {"error": error.sentence}})
         return
-    except Exception as defect:  # a defect of one repair is not one of the service; the next may find another state
-        _LOG.exception("a defect in the repair", extra={"fields": {"error": type(defect).__name__}})
+    except Exception as defect:  # noqa: BLE001  # a defect of one repair is not one of the service; the next may find another state
+        _LOG.error("a defect in the repair", extra={"fields": {"error": type(defect).__name__}})
         return
     steps = len(listener.ended.outcomes) if listener.ended else 0
     level = logging.INFO if code is errors.ExitCode.OK else logging.WARNING

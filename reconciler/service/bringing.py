@@ -1,4 +1,4 @@
-"""From a committed row to Temporal, within a few seconds; what takes longer goes on, and a repair finds what is left."""
+"""From a committed row to Temporal, within a few seconds; what takes longer goes on, and a repair finds the rest."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ async def _bring(found: parts.Parts, schedule_id: uuid.UUID, *, keep_manual_paus
         server = await found.temporal.server()
         await reconciling.repair_one(
             schedule_id,
-            found.store.rows,
+            found.store.schedules,
             server.schedules,
             server.target("", found.owner),
             keep_manual_pauses=keep_manual_pauses,
         )
-        row = await found.store.rows.find(schedule_id)
+        row = await found.store.schedules.find(schedule_id)
     except errors.ReconcilerError as error:
         _LOG.warning("not brought into line", extra={"fields": {"schedule": schedule_id, "error": error.message}})
         return 0

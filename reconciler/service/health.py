@@ -52,7 +52,7 @@ async def _away(name: str, question: Coroutine[Any, Any, object]) -> str:
 
 
 async def _database(found: parts.Parts) -> None:
-    await found.store.rows.owner()
+    await found.store.pool.ping()
 
 
 async def _temporal(found: parts.Parts) -> None:

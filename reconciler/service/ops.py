@@ -22,9 +22,7 @@ router = fastapi.APIRouter(tags=["operations"])
     responses=shapes.problems(401, 409, 413, 422, 429, 502, 503),
     response_model=shapes.Synced,
 )
-async def sync(
-    request: fastapi.Request, wish: Annotated[shapes.Sync | None, fastapi.Body()] = None
-) -> shapes.Synced:
+async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fastapi.Body()] = None) -> shapes.Synced:
     """Make Temporal what the repo-spec declares, as `reconciler apply` does, under the same lock."""
     wanted = wish or shapes.Sync()
     asked = syncing.Wish(

@@ -14,6 +14,7 @@ from reconciler import model, settings, wiring
 from reconciler.service import limits
 
 if TYPE_CHECKING:
+    from reconciler.store import opening
     from reconciler.temporal import connect
 
 
@@ -28,6 +29,13 @@ class Options:
     repair_every: datetime.timedelta
     most_bytes: int
     rate: str
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's URL; `errors.UsageError` without one."""
+        if self.writing.database_url is None:
+            raise wiring.needs_database("serve")
+        return self.writing.database_url
 
 
 class Temporal:
@@ -56,7 +64,7 @@ class Parts:
     """What requests work with; tokens are only there as digests."""
 
     options: Options
-    store: wiring.Store
+    store: opening.Store
     temporal: Temporal
     rate: limits.Rate
     ops_token: bytes = dataclasses.field(repr=False)

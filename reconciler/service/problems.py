@@ -27,6 +27,7 @@ _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the fir
     (errors.IdempotencyConflictError, 422, "idempotency-key-reused"),
     (errors.RevisionError, 412, "revision"),
     (errors.MissingError, 404, "not-found"),
+    (errors.ExecutionRefusedError, 422, "execution-refused"),
     (errors.UnreachableError, 503, "temporal-away"),
     (errors.StoreError, 503, "database-away"),
     (errors.ServerError, 502, "temporal-failed"),
@@ -79,9 +80,7 @@ def of(error: errors.ReconcilerError) -> Problem:
             members["holder"] = {"who": error.who or None, "run": error.run or None, "since": since}
         case _:
             pass
-    return Problem(
-        status, kind, error.message, hint=error.hint, headers=_AWAY if status == 503 else None, **members
-    )
+    return Problem(status, kind, error.message, hint=error.hint, headers=_AWAY if status == 503 else None, **members)
 
 
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:

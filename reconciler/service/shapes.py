@@ -55,7 +55,7 @@ class Step(pydantic.BaseModel):
 
     id: str
     verb: str
-    status: Literal["done", "failed", "stale", "skipped", "planned"]
+    status: str = pydantic.Field(description="done, failed, stale, skipped (not begun) or planned.")
     detail: str | None
 
 

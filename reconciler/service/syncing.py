@@ -87,9 +87,7 @@ def sync(options: parts.Options, wish: Wish) -> Report:
         check=lambda plan, left: _check(plan, wish, left),
     )
     code = executing.execute(job, listener)
-    return Report(
-        exit_code=code, plan=listener.planned, applied=listener.ended, warnings=tuple(listener.warnings)
-    )
+    return Report(exit_code=code, plan=listener.planned, applied=listener.ended, warnings=tuple(listener.warnings))
 
 
 def _proposed(declaration: model.Declaration, options: parts.Options, wish: Wish) -> Report:

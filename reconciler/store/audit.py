@@ -73,7 +73,7 @@ class Audit:
             "now": datetime.datetime.now(datetime.UTC),
             "managed": left.managed if left else None,
             "present": left.present if left else None,
-            "error": _text(error),
+            "error": database.text(error),
         }
         rows = [_step(number, *each) for each in enumerate(steps, start=1)]
         try:
@@ -121,13 +121,13 @@ def _columns(attempt: model.Attempt) -> dict[str, Any]:
         "spec_path": attempt.spec_path,
         "digest": attempt.digest,
     }
-    environment = None if attempt.environment is None else _text(attempt.environment)
-    kept = {name: _text(value) for name, value in texts.items()}
+    environment = None if attempt.environment is None else database.text(attempt.environment)
+    kept = {name: database.text(value) for name, value in texts.items()}
     return {**kept, "environment": environment, "started_at": attempt.started_at}
 
 
 def _step(number: int, position: int, step: model.Step) -> tuple[int | str, ...]:
-    return (number, position, *map(_text, (step.id, step.verb, step.status, step.detail)))
+    return (number, position, *map(database.text, (step.id, step.verb, step.status, step.detail)))
 
 
 def _record(row: dict[str, Any]) -> model.Record:
@@ -151,8 +151,3 @@ def _record(row: dict[str, Any]) -> model.Record:
         managed=row["managed"],
         error=row["error"],
     )
-
-
-def _text(value: str) -> str:
-    """Return a text that the database can keep: without NUL, and without the odd bytes of a file's name."""
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")

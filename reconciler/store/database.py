@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from psycopg import conninfo, rows
 from reconciler import errors
 
 Connection: TypeAlias = psycopg.AsyncConnection[rows.DictRow]
+Row: TypeAlias = rows.DictRow
 
 PROGRAM = "reconciler"
 CONNECT_TIMEOUT = 10  # seconds
@@ -27,7 +29,7 @@ _DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within 
 }
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = re.compile(r"(\d+(,\d+)*)?")
-_AWAY = "see that PostgreSQL runs there, and try again"
+AWAY = "see that PostgreSQL runs there, and try again"
 _CONNECTING = (  # a phrase in what libpq or the server says of a connection, what it means, and what to do
     ("connection refused", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
     ("no such file or directory", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
@@ -48,8 +50,8 @@ _STATES = {  # an SQLSTATE or its class, and what to do
     "42501": "grant the role what it lacks, or connect as the tables' owner",
     "25006": "name a server in the database URL that takes writes",
     "55P03": "somebody else is at it: try again",
-    "57P": _AWAY,
-    "08": _AWAY,
+    "57P": AWAY,
+    "08": AWAY,
     "53": "see that the server has room, and try again",
 }
 
@@ -59,17 +61,24 @@ async def connect(url: str, *, name: str = PROGRAM) -> Connection:
 
     Raises `errors.StoreError` for a URL that cannot be read and for a server that cannot be reached or refuses.
     """
-    given = _parsed(url)
-    parameters = {**_DEFAULTS, **given, "application_name": name, "client_encoding": "utf8"}
+    where = place(url)
     try:
-        return await psycopg.AsyncConnection.connect(
-            **parameters,
-            autocommit=True,
-            row_factory=rows.dict_row,
-            prepare_threshold=None,  # poolers lose prepared statements
-        )
+        return await psycopg.AsyncConnection.connect(**parameters(url, name=name))
     except (psycopg.Error, OSError, ValueError) as error:
-        raise _connect_error(str(error), _place(given, url)) from None
+        raise _connect_error(str(error), where) from None
+
+
+def parameters(url: str, *, name: str = PROGRAM) -> dict[str, Any]:
+    """Return what psycopg makes every session of ours with; the password is in it."""
+    return {
+        **_DEFAULTS,
+        **_parsed(url),
+        "application_name": name,
+        "client_encoding": "utf8",
+        "autocommit": True,
+        "row_factory": rows.dict_row,
+        "prepare_threshold": None,  # poolers lose prepared statements
+    }
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +99,7 @@ async def answering(what: str) -> AsyncIterator[None]:
         async with asyncio.timeout(PATIENCE):
             yield
     except TimeoutError:
-        raise errors.StoreError(f"{what} gave no answer within {PATIENCE} s", hint=_AWAY) from None
+        raise errors.StoreError(f"{what} gave no answer within {PATIENCE} s", hint=AWAY) from None
 
 
 @contextlib.contextmanager
@@ -109,6 +118,16 @@ def translated(what: str) -> Iterator[None]:
 def place(url: str) -> str:
     """Return what may be said of a URL: `database app at localhost:5432`."""
     return _place(_parsed(url), url)
+
+
+def text(value: str) -> str:
+    """Return a text that the database can keep: without NUL, and without the odd bytes of a file's name."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+def moment(value: datetime.datetime | None) -> datetime.datetime | None:
+    """Return a time of a row in UTC, whatever the session's zone."""
+    return None if value is None else value.astimezone(datetime.UTC)
 
 
 def _place(given: dict[str, Any], url: str) -> str:
@@ -153,4 +172,4 @@ def _connect_error(text: str, where: str) -> errors.StoreError:
         if phrase in (words or text).lower():
             said = words or meaning or "no connection"
             return errors.StoreError(f"cannot connect to {where} ({said})", hint=hint)
-    return errors.StoreError(f"cannot connect to {where} ({words or 'no connection'})", hint=_AWAY)
+    return errors.StoreError(f"cannot connect to {where} ({words or 'no connection'})", hint=AWAY)

@@ -16,14 +16,20 @@ MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 HOMES = {
     "click": ("reconciler/cli/", "reconciler/__main__.py"),
     "deepdiff": ("reconciler/diffing.py",),
+    "fastapi": ("reconciler/service/",),
     "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/",),
-    "httpx": ("reconciler/temporal/codec.py",),
+    "httpx": ("reconciler/temporal/codec.py", "reconciler/cli/asking.py"),
     "jsonschema": ("reconciler/published.py",),
+    "limits": ("reconciler/service/limits.py",),
     "psycopg": ("reconciler/store/",),
+    "psycopg_pool": ("reconciler/store/pools.py",),
+    "pydantic": ("reconciler/service/",),
     "requests": ("reconciler/github/calls.py",),
     "ruamel": ("reconciler/spec/writing.py",),
+    "starlette": ("reconciler/service/",),
     "temporalio": ("reconciler/temporal/",),
+    "uvicorn": ("reconciler/service/serving.py",),
     "yaml": ("reconciler/spec/",),
 }
 PURE = ("errors.py", "model.py", "redacting.py", "ports.py", "diffing.py", "planning.py", "guarding.py", "timing/")
