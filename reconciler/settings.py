@@ -57,7 +57,6 @@ class Connection:
 
 
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
-LEAST_REPAIR = datetime.timedelta(seconds=1)
 LockKind = Literal["auto", "postgres", "temporal", "none"]
 GOVERNANCE_LOCK = "governance_sync"  # the key that an earlier sync program takes as well
 REPAIR_LOCK = "schedules_repair"

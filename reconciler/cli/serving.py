@@ -58,7 +58,7 @@ class _Size(click.ParamType[int]):
     type=options.DURATION,
     default="5m",
     metavar="TIME",
-    help="How often users' schedules are brought into line.  [5m]",
+    help="How often users' schedules are brought into line; 0s for never.  [5m]",
 )
 @click.option(
     "--rate-limit",
@@ -88,8 +88,6 @@ def serve(
         raise errors.UsageError("serve needs what the extra 'service' brings", hint="install reconciler[service]")
     from reconciler.service import parts, serving
 
-    if repair_every < settings.LEAST_REPAIR:
-        raise errors.UsageError("--repair-every is too short", hint="pass 1s or more")
     told = parts.Options(
         spec_path=spec_path,
         choice=choice,

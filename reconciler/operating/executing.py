@@ -97,7 +97,7 @@ def declared_off(declaration: model.Declaration) -> str:
 def _executed(session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease) -> errors.ExitCode:
     plan = session.run(job.make(session))
     _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
-    with session.audit(job.writing) as audit, _recorded(session, audit, job, plan) as record:
+    with session.audit(job.writing) as audit, _recorded(session, _keeper(audit, job, plan), job, plan) as record:
         job.review(plan)
         audience.plan(plan)
         job.check(plan, session.run(audit.present(plan.target)) if audit else 0)
@@ -145,6 +145,11 @@ def _check_held(session: sessions.Session, lease: ports.Lease) -> None:
         raise errors.LockedError(
             f"nothing is applied: {lost}", hint="apply again; a longer --lock-lease leaves more time to answer"
         )
+
+
+def _keeper(audit: ports.Audit | None, job: Job, plan: model.Plan) -> ports.Audit | None:
+    """Return who keeps the attempt; nobody that of a repair with nothing to do, of which there is one every minute."""
+    return audit if plan.steps or job.command != "repair" else None
 
 
 @dataclasses.dataclass(slots=True)

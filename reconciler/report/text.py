@@ -70,7 +70,7 @@ class Text:
         return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
 
     def outcomes(self, outcomes: Iterable[model.Outcome], plan: model.Plan | None = None) -> str:
-        """Return the summary of an apply, a repair, or a prune where the steps are deletions; of a plan it says where."""
+        """Return the summary of an apply, a repair, or a prune, where all is deletions; of a plan it says where."""
         ended = tuple(outcomes)
         done = [each.change.verb for each in ended if each.status is model.Status.DONE]
         deletes = any(each.change.verb is model.Verb.DELETE for each in ended)

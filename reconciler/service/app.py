@@ -124,7 +124,7 @@ async def _opened(
 
 async def _repair_for_ever(options: parts.Options) -> None:
     """Repair at once, and again and again: what a crash or somebody else left behind comes into line."""
-    while True:
+    while options.repair_every:
         await asyncio.shield(asyncio.to_thread(_repair, options.connection, options))
         await asyncio.sleep(options.repair_every.total_seconds())
 

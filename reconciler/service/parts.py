@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from reconciler.store import opening
     from reconciler.temporal import connect
 
+_AT_ONCE = 10  # rows that are brought into line side by side: the first of many are done soon, not all of them late
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -70,7 +72,8 @@ class Parts:
     ops_token: bytes = dataclasses.field(repr=False)
     executor_token: bytes = dataclasses.field(repr=False)
     owner: str
-    going_on: set[asyncio.Task[object]] = dataclasses.field(default_factory=set, repr=False)
+    going_on: set[asyncio.Task[int]] = dataclasses.field(default_factory=set, repr=False)
+    slots: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), repr=False)
 
 
 def of(request: fastapi.Request) -> Parts:

@@ -85,11 +85,14 @@ def of(error: errors.ReconcilerError) -> Problem:
 
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:
     """Return the problem of a user's schedule, whose places are the keys of what was sent."""
-    found = [
-        {"pointer": f"#/{each.place.path}" if each.place.path else "#", "detail": each.message, "hint": each.hint}
-        for each in error.problems
-    ]
-    return Problem(422, "invalid-schedule", "the schedule cannot be taken as it is", errors=found)
+    return Problem(
+        422, "invalid-schedule", "the schedule cannot be taken as it is", errors=list(map(_unfit_key, error.problems))
+    )
+
+
+def _unfit_key(problem: spec_problems.Problem) -> dict[str, str]:
+    hint = {"hint": problem.hint} if problem.hint else {}
+    return {"pointer": f"#/{problem.place.path}".rstrip("/"), "detail": problem.message, **hint}
 
 
 def install(app: fastapi.FastAPI) -> None:

@@ -45,7 +45,7 @@ async def listing(
     return shapes.Page(items=list(map(shapes.schedule, found)), next=after.text if after else None)
 
 
-@router.post("", status_code=201, responses=shapes.problems(401, 403, 413, 422, 429, 503))
+@router.post("", status_code=201, responses=shapes.problems(401, 403, 410, 413, 422, 429, 503))
 async def create(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -76,6 +76,10 @@ async def create(
     )
     found = parts.of(request)
     made, is_new = await found.store.schedules.create(new)
+    if made.deleted_at is not None:
+        raise problems.Problem(
+            410, "deleted", f"schedule {made.id} of this key was deleted", hint="send a new key for a new schedule"
+        )
     if not is_new:
         response.headers["Idempotency-Replayed"] = "true"
     response.headers["Location"] = f"{ROOT}/{made.id}"
