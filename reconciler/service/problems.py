@@ -12,12 +12,13 @@ import fastapi
 from fastapi import exceptions, responses
 from starlette.exceptions import HTTPException
 
-from reconciler import errors
+from reconciler import errors, model
 from reconciler.spec import problems as spec_problems
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds, for what is away
 _LOG = logging.getLogger(__name__)
+_NOWHERE = model.Place(path="", line=0, column=0)
 _AWAY = {"Retry-After": RETRY_AFTER}
 _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the first that fits
     (errors.InvalidSpecError, 422, "invalid-spec"),
@@ -75,6 +76,8 @@ def of(error: errors.ReconcilerError) -> Problem:
     match error:
         case spec_problems.InvalidSpecError():
             members["problems"] = list(map(_located, error.problems))
+        case errors.InvalidSpecError():  # of the file as a whole
+            members["problems"] = [_located(spec_problems.Problem(place=_NOWHERE, message=error.message))]
         case errors.LockedError():
             since = error.since.isoformat() if error.since else None
             members["holder"] = {"who": error.who or None, "run": error.run or None, "since": since}

@@ -25,11 +25,12 @@ TIMEOUT = 60.0  # seconds, for one request
 
 
 class Service:
-    """A running service: where it is, and its process."""
+    """A running service: where it is, its process, and the program that runs beside it."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, database_url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, run: program.Program, database_url: str) -> None:
         self.process = process
         self.url = url
+        self.run = run
         self.database_url = database_url
 
     def client(self, token: str = "") -> httpx.Client:
@@ -86,7 +87,7 @@ def start(run: program.Program, database_url: str, *arguments: str, **environmen
     line = process.stdout.readline() if process.stdout else ""
     if not line.startswith("Listening on "):
         raise AssertionError(f"it does not listen: {line}{program.rest(process)[1]}")
-    return Service(process, line.removeprefix("Listening on ").strip(), database_url)
+    return Service(process, line.removeprefix("Listening on ").strip(), run, database_url)
 
 
 @contextlib.contextmanager
