@@ -70,7 +70,7 @@ def check_scope(grant: executions.Grant, workflow: str) -> None:
         raise problems.Problem(
             403,
             "scope",
-            f"this grant does not cover the workflow {json.dumps(workflow, ensure_ascii=False)}",
+            f"this grant does not cover the workflow {json.dumps(workflow)}",
             hint="ask for a grant whose scopes name it",
         )
 

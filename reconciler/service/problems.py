@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http
+import json
 import logging
 import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import fastapi
-from fastapi import exceptions, responses
+from fastapi import exceptions
 from starlette.exceptions import HTTPException
 
 from reconciler import errors, model
@@ -56,8 +57,8 @@ class Problem(Exception):  # noqa: N818  # what is raised is the answer, in RFC 
         self.members = {"hint": hint, **members} if hint else members
 
 
-def response(problem: Problem) -> responses.JSONResponse:
-    """Return the answer."""
+def response(problem: Problem) -> fastapi.Response:
+    """Return the answer, in ASCII: what was sent, and is told of, may hold what UTF-8 does not."""
     phrase = http.HTTPStatus(problem.status).phrase
     body = {
         "type": f"/problems/{problem.kind}" if problem.kind else "about:blank",
@@ -66,7 +67,8 @@ def response(problem: Problem) -> responses.JSONResponse:
         "detail": problem.detail,
         **problem.members,
     }
-    return responses.JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+    text = json.dumps(body, separators=(",", ":"))
+    return fastapi.Response(text, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 def of(error: errors.ReconcilerError) -> Problem:
@@ -107,7 +109,7 @@ def install(app: fastapi.FastAPI) -> None:
     app.add_exception_handler(Exception, _answer)
 
 
-async def _answer(request: fastapi.Request, error: Exception) -> responses.JSONResponse:
+async def _answer(request: fastapi.Request, error: Exception) -> fastapi.Response:
     return response(_problem(request, error))
 
 

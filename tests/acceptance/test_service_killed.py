@@ -16,10 +16,11 @@ from reconciler.store import opening
 from tests.support import program, proxy, remote, service
 from tools import devserver
 
-# The Temporal call at which it is killed, and whether the server had done it by then.
+# The Temporal call at which it is killed, and whether the server had done it by then. Before the first write, all is as
+# it was when the row was committed, whichever call it is.
 CREATE = (("DescribeSchedule", False), ("CreateSchedule", False), ("CreateSchedule", True))
-UPDATE = (("DescribeSchedule", False), ("UpdateSchedule", False), ("UpdateSchedule", True))
-DELETE = (("DescribeSchedule", False), ("DeleteSchedule", False), ("DeleteSchedule", True))
+UPDATE = (("UpdateSchedule", False), ("UpdateSchedule", True))
+DELETE = (("DeleteSchedule", False), ("DeleteSchedule", True))
 
 
 @pytest.fixture

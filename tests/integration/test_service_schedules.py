@@ -218,6 +218,7 @@ def test_a_grant_that_expired_or_was_revoked_is_an_unknown_token(served: service
         ({"input": {"a": "\x00"}}, ["#/input"]),
         ({"workflow": ""}, ["#/workflow"]),
         ({"crom": "x"}, ["#/crom"]),
+        ({"a/b~c": "x"}, ["#/a~1b~0c"]),
         ({"enabled": "yes"}, ["#/enabled"]),
         ({"input": [1]}, ["#/input"]),
     ],
@@ -230,6 +231,17 @@ def test_what_cannot_be_a_schedule_is_told_by_its_keys(
     assert sorted({each["pointer"] for each in body["errors"]}) == pointers
     assert all(each["detail"] for each in body["errors"])
     assert user.get(service.SCHEDULES).json()["items"] == []
+
+
+def test_text_that_utf_8_does_not_have_is_refused_and_told_of(served: service.Service) -> None:
+    json = {"Content-Type": "application/json"}
+    key = r'{"cron": "0 3 * * *", "workflow": "REPORT", "\ud800": 1}'
+    workflow = r'{"cron": "0 3 * * *", "workflow": "\ud800"}'
+    with served.user("REPORT") as user, served.user() as anything:
+        problem(user.post(service.SCHEDULES, content=key, headers=json), 422)
+        assert r"\ud800" in problem(user.post(service.SCHEDULES, content=workflow, headers=json), 403)["detail"]
+        body = problem(anything.post(service.SCHEDULES, content=workflow, headers=json), 422)
+        assert [each["pointer"] for each in body["errors"]] == ["#/workflow"]
 
 
 def test_a_patch_is_checked_as_a_whole(user: httpx.Client) -> None:

@@ -190,11 +190,11 @@ def test_without_the_database_everything_is_to_be_tried_again(
     reconciler: program.Program, database_server: str, database_url: str
 ) -> None:
     reconciler.declare(SPEC)
-    name = sql.Identifier(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"])
+    name = sql.Identifier(name_of := str(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]))
     with service.running(reconciler, database_url, "--repair-every", "0s") as served, served.ops() as ops:
         postgres.execute(database_server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-        postgres.execute(database_server, end, name.as_string().strip('"'))
+        postgres.execute(database_server, end, name_of)
         ready = ops.get("/readyz")
         assert (ready.status_code, ready.json()["away"]) == (503, ["database"])
         assert synced(served, 503)["type"] == "/problems/database-away"
