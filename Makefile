@@ -12,7 +12,7 @@ WORKERS ?= auto
 README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
-.PHONY: help demo test test-v2 test-backends check format golden oracle fuzz crash-test bench \
+.PHONY: help demo stack test test-v2 test-backends check format golden oracle fuzz crash-test bench \
 	lock server dist clean
 
 help: ## List the targets
@@ -20,6 +20,9 @@ help: ## List the targets
 
 demo: $(INSTALLED) ## Walk the main job on an embedded Temporal dev server (DEMO_UI=1 keeps it running)
 	@$(BIN)/python -m tools.demo
+
+stack: $(INSTALLED) server ## Run Temporal, PostgreSQL, the service and a worker together, until Ctrl-C
+	@$(BIN)/python -m tools.stack
 
 test: check server ## Check everything and run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
@@ -40,6 +43,7 @@ check: $(INSTALLED) $(README_WORKFLOW) ## Format, lint, types, layers, schemas, 
 	$(BIN)/check-jsonschema --quiet --schemafile schemas/repo-spec.schema.json .cogni/repo-spec.yaml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/shellcheck action/run.sh
 	$(BIN)/zizmor --quiet --pedantic --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
 	$(BIN)/python -m tools.actionlint $(WORKFLOWS)
@@ -52,16 +56,16 @@ golden: $(INSTALLED) server ## Write the golden plans, the OpenAPI document and 
 	$(BIN)/pytest tests/golden tests/architecture/test_published.py tests/acceptance/test_readme.py --update-golden
 
 oracle: $(INSTALLED) server ## Compare N random crons and timings with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
-	ORACLE_CASES=$(or $(N),50000) ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/pytest tests/oracle --numprocesses $(WORKERS) --dist worksteal -rP
+	ORACLE_CASES=$(or $(N),50000) RANDOM_SCHEDULES=1000 ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/pytest tests/oracle tests/integration/test_random_schedules.py --numprocesses $(WORKERS) --dist worksteal -rP
 
 fuzz: $(INSTALLED) ## Mutate specs, saved plans and snapshots (N=100000 SEED=...)
 	FUZZ_CASES=$(or $(N),100000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/fuzz --numprocesses $(WORKERS) --dist worksteal
 
 crash-test: $(INSTALLED) server ## Kill an apply at N call boundaries, one after the other (N=1000 SEED=...)
-	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/pytest tests/acceptance/test_crash.py --numprocesses $(WORKERS) --dist worksteal -rP
+	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
+		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
 
 bench: $(INSTALLED) server ## Measure plan and apply beside bare calls
 	@$(BIN)/python -m bench.schedules
@@ -73,6 +77,7 @@ lock: $(INSTALLED) ## Resolve the dependencies anew
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --output-file requirements-dev.lock --extra github --extra service --extra embedded --group dev
 	$(COMPILE) --output-file requirements-action.lock --extra github --group build
+	$(COMPILE) --output-file requirements-service.lock --extra service --group build
 
 $(README_WORKFLOW): README.md # its workflow, to be checked as the others are
 	@mkdir -p $(@D)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from reconciler import errors
 
+EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
 DEFAULT_SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler import errors, locking, ports, settings
@@ -67,6 +67,15 @@ def lock(writing: settings.Writing, server: Server, prefix: str) -> ports.Lock:
 def needs_database(what: str) -> errors.UsageError:
     """Return the error for something that only a database can do."""
     return errors.UsageError(f"{what} needs a database", hint="pass --database-url or set DATABASE_URL")
+
+
+@contextlib.contextmanager
+def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Run the embedded database of a URL for a while, and return where to connect to."""
+    from reconciler.store import embedded
+
+    with embedded.running(url, environ) as found:
+        yield found
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ import importlib.metadata
 
 import click
 
-from reconciler.cli import asking, changing, logs, offline, reading, records, repairing, serving
+from reconciler.cli import asking, changing, grants, logs, offline, reading, records, repairing, serving
 
 
 @click.group(
@@ -35,6 +35,7 @@ for each in (
     records.lock,
     records.history,
     records.db,
+    grants.grant,
     offline.schema,
 ):
     app.add_command(each)

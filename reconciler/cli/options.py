@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler import errors, model, settings
+from reconciler import errors, model, settings, wiring
 from reconciler.spec import moments
 from reconciler.timing import durations
 
@@ -170,13 +170,34 @@ _WRITING = (
         "--lock-lease", type=DURATION, default="10m", metavar="TIME", help="How long a lease in Temporal lasts.  [10m]"
     ),
 )
+
+
+def _database(ctx: click.Context, _: click.Parameter, given: str | None) -> str | None:
+    """Return the URL to connect to; an embedded database runs until the command ends."""
+    if not given:  # an absent secret arrives as an empty one
+        return None
+    return ctx.with_resource(wiring.database(given, os.environ)) if given.startswith(settings.EMBEDDED) else given
+
+
+def _embedded(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    return _database(ctx, param, given or settings.EMBEDDED)
+
+
 database = click.option(
     "--database-url",
     type=LINE,
     metavar="URL",
     envvar="DATABASE_URL",
-    callback=lambda _, __, given: given or None,  # an absent secret arrives as an empty one
+    callback=_database,
     help="PostgreSQL, for the lock and the audit.",
+)
+database_or_embedded = click.option(
+    "--database-url",
+    type=LINE,
+    metavar="URL",
+    envvar="DATABASE_URL",
+    callback=_embedded,
+    help="PostgreSQL; embedded:/path runs one with its data there.  [embedded:]",
 )
 outcome_format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True

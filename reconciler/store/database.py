@@ -46,12 +46,14 @@ _CONNECTING = (  # a phrase in what libpq or the server says of a connection, wh
     ("certificate", "no TLS connection", "check sslmode and sslrootcert in the database URL"),
     ("ssl", "no TLS connection", "check sslmode in the database URL"),
 )
+_TOO_LONG = "54000"  # for an index
 _STATES = {  # an SQLSTATE or its class, and what to do
     "42501": "grant the role what it lacks, or connect as the tables' owner",
     "25006": "name a server in the database URL that takes writes",
     "55P03": "somebody else is at it: try again",
     "57P": AWAY,
     "08": AWAY,
+    "22": "send plain text and plain JSON, without NUL, and shorter keys",
     "53": "see that the server has room, and try again",
 }
 
@@ -107,12 +109,29 @@ def translated(what: str) -> Iterator[None]:
     """Turn what psycopg raises into `errors.StoreError`, whose message begins with `what`."""
     try:
         yield
-    except psycopg.Error as error:
-        state = error.sqlstate or "08"
-        said = error.diag.message_primary or "the connection was lost"
+    except (psycopg.Error, UnicodeEncodeError) as error:
+        state, said = _told(error)
         found = [hint for known, hint in _STATES.items() if state.startswith(known)]
         hint = found[0] if found else "see the server's log"
         raise errors.StoreError(f"{what} failed: {said}", hint=hint) from None
+
+
+def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
+    """Return why a value cannot be kept by any database; empty when that is not what is wrong."""
+    if isinstance(error, UnicodeEncodeError):
+        return "half a surrogate pair is no text"
+    if isinstance(error, psycopg.DataError):
+        return error.diag.message_primary or str(error)
+    return error.diag.message_primary or "" if error.sqlstate == _TOO_LONG else ""
+
+
+def _told(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
+    """Return an error's SQLSTATE and what it says; the driver has neither for a connection that was lost."""
+    said = unfit(error)
+    if said:
+        return "22", said
+    assert isinstance(error, psycopg.Error)  # noqa: S101  # the other one is unfit
+    return error.sqlstate or "08", error.diag.message_primary or "the connection was lost"
 
 
 def place(url: str) -> str:

@@ -12,6 +12,7 @@ from psycopg.types import json
 from reconciler import errors, executions, model
 from reconciler.store import database, pools
 
+_SHOWN = 200  # characters of a key in a message
 _BEGIN = """
 INSERT INTO execution_requests (idempotency_key, request_hash, run_id, workflow, request, status, created_at)
 VALUES (%(key)s, %(request_hash)s, %(run_id)s, %(workflow)s, %(request)s, 'pending', now())
@@ -109,17 +110,26 @@ async def _begin(
     }
     try:
         made = await (await connection.execute(_BEGIN, given)).fetchone()
-    except psycopg.DataError as error:
-        said = error.diag.message_primary or str(error)
+    except (psycopg.Error, UnicodeEncodeError) as error:
+        unfit = database.unfit(error)
+        if not unfit:
+            raise
         raise errors.ExecutionRefusedError(
-            f"the request {key} cannot be kept: {said}", hint="send plain JSON without NUL"
+            f"the request {_short(key)} cannot be kept: {unfit}",
+            hint="send plain JSON without NUL, under a shorter key",
         ) from None
     row = made or await (await connection.execute(_FIND, given)).fetchone()
     if row is None or row["request_hash"] != request_hash:
         raise errors.ExecutionRefusedError(
-            f"the idempotency key {key} was used before, for another request", hint="send a new key for a new request"
+            f"the idempotency key {_short(key)} was used before, for another request",
+            hint="send a new key for a new request",
         )
     return _request(row), made is not None
+
+
+def _short(key: str) -> str:
+    """Return a key that may be anything as a message can have it."""
+    return ascii(key)[1:-1][:_SHOWN]
 
 
 def _request(row: database.Row) -> executions.ExecutionRequest:

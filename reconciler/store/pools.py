@@ -18,11 +18,11 @@ GIVE_UP = 10  # seconds without a session that works
 _RECONNECT = 3  # seconds of trying on behalf of nobody; whoever asks later has it tried anew, and at once
 
 # Each call says what went wrong; without a log set up, Python would print the driver's words as well.
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, *, size: int = SIZE) -> AsyncIterator[Pool]:
+async def opened(url: str, *, size: int = SIZE, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
     """Bring the database up to date and share up to so many sessions; `errors.StoreError` when that fails."""
     await migrating.migrate(url)
     shared: psycopg_pool.AsyncConnectionPool[database.Connection] = psycopg_pool.AsyncConnectionPool(
@@ -30,18 +30,20 @@ async def opened(url: str, *, size: int = SIZE) -> AsyncIterator[Pool]:
         min_size=1,
         max_size=size,
         open=False,
-        timeout=GIVE_UP,
         reconnect_timeout=_RECONNECT,
     )
     async with shared:
-        yield Pool(shared, database.place(url))
+        yield Pool(shared, database.place(url), give_up=give_up)
 
 
 class Pool:
     """The sessions of a database; what fails in one is an `errors.StoreError`, with neither URL nor password."""
 
-    def __init__(self, shared: psycopg_pool.AsyncConnectionPool[database.Connection], where: str) -> None:
+    def __init__(
+        self, shared: psycopg_pool.AsyncConnectionPool[database.Connection], where: str, *, give_up: float
+    ) -> None:
         self._shared = shared
+        self._give_up = give_up
         self.where = where
 
     @contextlib.asynccontextmanager
@@ -68,13 +70,14 @@ class Pool:
 
     async def _working(self) -> database.Connection:
         """Take sessions until one answers; the pool replaces those that do not."""
-        until = asyncio.get_running_loop().time() + GIVE_UP
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._give_up
         while True:
             try:
-                connection = await self._shared.getconn(timeout=until - asyncio.get_running_loop().time())
+                connection = await self._shared.getconn(timeout=until - clock())
             except psycopg_pool.PoolTimeout:
                 raise errors.StoreError(
-                    f"{self.where} gave no session within {GIVE_UP} s", hint=database.AWAY
+                    f"{self.where} gave no session within {self._give_up:g} s", hint=database.AWAY
                 ) from None
             try:
                 await connection.execute("")

@@ -13,7 +13,7 @@ import pytest
 from tests.support import program
 from tools import devserver, fetching
 
-COUNT = 400
+COUNT = 200
 NAMES = [f"governance:c{number:03}" for number in range(COUNT)]
 SPEC = "governance:\n  schedules:\n" + "".join(
     f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C}}\n" for number in range(COUNT)

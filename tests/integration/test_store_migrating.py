@@ -15,6 +15,13 @@ TABLES = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDE
 ALPHA = "CREATE TABLE alpha (n integer); -- 100 %"
 BETA = "CREATE TABLE beta (n integer); INSERT INTO alpha VALUES (1);"
 
+APPLY = """
+INSERT INTO applies (who, run, commit, command, address, namespace, prefix, owner, spec_path, digest, started_at,
+    ended_at, managed, present)
+VALUES ('alice', '', '', 'apply', 'temporal:7233', 'default', 'governance:', 'cogni/app', 'spec.yaml', %s, now(), now(),
+    3, 4)
+"""
+
 
 def written(folder: pathlib.Path, **files: str) -> pathlib.Path:
     """Write migrations; `_0001_alpha` is the file 0001_alpha.sql."""
@@ -32,10 +39,20 @@ async def test_a_fresh_database_gets_every_migration_once(database_url: str) -> 
     assert [(each.number, each.name, each.applied_at) for each in waiting] == [
         (1, "0001_audit", None),
         (2, "0002_refusals", None),
+        (3, "0003_schedules", None),
     ]
     assert tables(database_url) == []  # to look changes nothing
-    assert await migrating.migrate(database_url) == ("0001_audit", "0002_refusals")
-    assert tables(database_url) == ["applies", "apply_steps", "reconciler_migrations"]
+    assert await migrating.migrate(database_url) == ("0001_audit", "0002_refusals", "0003_schedules")
+    assert tables(database_url) == [
+        "applies",
+        "apply_steps",
+        "execution_grants",
+        "execution_requests",
+        "installation",
+        "reconciler_migrations",
+        "schedule_runs",
+        "schedules",
+    ]
     first = await migrating.status(database_url)
     assert first[0].applied_at is not None
     assert await migrating.migrate(database_url) == ()
@@ -83,6 +100,21 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(database_url: str
     assert applied == {"0001_alpha": True, "0002_beta": False, "0003_gamma": False}
     mended = written(tmp_path, _0002_beta=BETA, _0003_gamma="CREATE TABLE gamma ()")
     assert await migrating.migrate(database_url, mended) == ("0002_beta", "0003_gamma")
+
+
+async def test_a_database_with_applies_gets_the_tables_of_users_schedules_and_keeps_what_it_has(
+    database_url: str, tmp_path: pathlib.Path
+) -> None:
+    for each in migrating.FOLDER.iterdir():
+        if each.name < "0003":
+            (tmp_path / each.name).write_bytes(each.read_bytes())
+    await migrating.migrate(database_url, tmp_path)
+    postgres.execute(database_url, APPLY, "sha256:" + "0" * 64)
+    before = postgres.execute(database_url, "SELECT * FROM applies")
+    assert await migrating.migrate(database_url) == ("0003_schedules",)
+    assert (len(before), postgres.execute(database_url, "SELECT * FROM applies")) == (1, before)
+    assert postgres.execute(database_url, "SELECT count(*) FROM installation") == [(1,)]
+    assert [each.applied_at is None for each in await migrating.status(database_url)] == [False, False, False]
 
 
 def test_the_migrations_are_numbered_from_one_without_a_gap() -> None:

@@ -11,6 +11,7 @@ import datetime
 import itertools
 import json
 import os
+import posixpath
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -67,6 +68,8 @@ async def test_the_server_makes_of_it_what_we_do(oracle: devserver.DevServer, ba
 async def _text_differs(raw: remote.Raw, seed: str) -> str:
     """Return how the server and we differ on a cron text; empty when we agree."""
     case = cases.text(seed)
+    if _is_a_path(cron.named_zone(case.cron)[0]):
+        return ""
     proto = remote.proto_of(remote.schedule(f"oracle-{seed}"))
     proto.spec.Clear()
     proto.spec.cron_string.append(case.cron)
@@ -75,6 +78,11 @@ async def _text_differs(raw: remote.Raw, seed: str) -> str:
     theirs = await _answer(raw, seed, proto)
     ours = _ours(case, theirs)
     return "" if ours == theirs else f"{seed}: {case!r}\n  server {theirs}\n  ours   {ours}"
+
+
+def _is_a_path(zone: str) -> bool:
+    """Tell of a zone such as `Africa//Cairo`: a server takes it where it looks zones up in files, and we never do."""
+    return zone != "" and posixpath.normpath(zone) != zone
 
 
 def _ours(case: cases.Text, theirs: Answer) -> Answer:

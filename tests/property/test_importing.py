@@ -36,7 +36,7 @@ def sayable(draw: st.DrawFn) -> model.Schedule:
     return dataclasses.replace(found, timing=timing, action=action)
 
 
-@hypothesis.settings(max_examples=30)  # a round trip through a file is slow
+@hypothesis.settings(max_examples=15)  # a round trip through a file is slow
 @hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id))
 def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> None:
     imported = importing.add(None, "spec.yaml", schedules)

@@ -16,6 +16,7 @@ _WRITES: dict[str, Any] = {
     "CreateSchedule": rpc_pb2.CreateScheduleRequest,
     "UpdateSchedule": rpc_pb2.UpdateScheduleRequest,
 }
+_LONGEST_CALL = 30.0  # seconds
 _WAITS = {"GetWorkflowExecutionHistory"}  # no boundary of an apply: it looks after its lock beside it
 
 Boundary = Callable[[int, str], None]
@@ -41,7 +42,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         """Return what passes this call on."""
         return grpc.unary_unary_rpc_method_handler(lambda request, context: self._pass(details, request, context))
 
-    def settled(self, seconds: float = 20) -> None:
+    def settled(self, seconds: float = 2 * _LONGEST_CALL) -> None:
         """Wait until no call is under way."""
         with self._idle:
             if not self._idle.wait_for(lambda: self._under_way == 0, seconds):
@@ -62,7 +63,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         try:
             self._reached(name)
             metadata = [(key, value) for key, value in details.invocation_metadata if not _is_of_the_wire(key)]
-            answer: bytes = self._channel.unary_unary(details.method)(request, metadata=metadata, timeout=30)
+            answer: bytes = self._channel.unary_unary(details.method)(request, metadata=metadata, timeout=_LONGEST_CALL)
             if name in _WRITES:
                 self.written[_WRITES[name].FromString(request).schedule_id] += 1
             self._reached(name)
@@ -82,7 +83,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     def _wait(self, details: Any, request: bytes, context: grpc.ServicerContext) -> bytes:
         """Pass on a call that the server answers when something happens, for as long as its caller waits."""
         metadata = [(key, value) for key, value in details.invocation_metadata if not _is_of_the_wire(key)]
-        left = context.time_remaining() or 30
+        left = context.time_remaining() or _LONGEST_CALL
         call = self._channel.unary_unary(details.method).future(request, metadata=metadata, timeout=left)
         context.add_callback(call.cancel)
         try:

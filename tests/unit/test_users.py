@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+import pytest
+
+from reconciler import executions, model, planning
+from reconciler.spec import loading, problems, users
+
+NOW = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
+OWNER = "schedules:one"
+TARGET = model.Target(address="127.0.0.1:7233", namespace="default", prefix="", owner=OWNER)
+
+
+def row(number: int = 1, **change: Any) -> executions.UserSchedule:
+    usual: dict[str, Any] = {
+        "id": uuid.UUID(int=number, version=4),
+        "owner": "alice",
+        "cron": "0 9 * * MON-FRI",
+        "timezone": "Europe/Berlin",
+        "workflow": "daily-report",
+        "input": {"of": "sales"},
+        "enabled": True,
+        "next_run_at": None,
+        "revision": 1,
+        "synced_revision": 0,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return executions.UserSchedule(**{**usual, **change})
+
+
+def live(schedule: model.Schedule, owner: str | None = OWNER, **change: Any) -> model.Live:
+    fields = {each: getattr(schedule, each) for each in ("id", "timing", "action", "policies")}
+    return model.Live(schedule=model.Schedule(**{**fields, "owner": owner, **change}), token=b"1")
+
+
+def plan(rows: list[executions.UserSchedule], found: list[model.Live], *deleted: executions.UserSchedule) -> model.Plan:
+    declared = users.declaration(rows, OWNER).declaration
+    gone = {each.temporal_schedule_id for each in deleted}
+    return planning.repair(declared, gone, {each.schedule.id: each for each in found}, TARGET)
+
+
+def steps(found: model.Plan) -> list[tuple[model.Verb, str, model.Reason]]:
+    return [(each.verb, each.id, each.reason) for each in found.steps]
+
+
+def test_a_rows_schedule_is_a_charters_but_for_its_identities() -> None:
+    spec = """
+governance:
+  schedules:
+    - {charter: X, cron: "0 9 * * MON-FRI", timezone: Europe/Berlin, entrypoint: daily-report, input: {of: sales}}
+"""
+    (charter,) = loading.parse(spec, "spec.yaml").charters
+    found = users.charter(row()).schedule
+    id_ = row().temporal_schedule_id
+    assert (found.id, found.action.workflow_id) == (id_, id_)
+    assert found.action.arguments == (
+        {
+            "temporalScheduleId": id_,
+            "dbScheduleId": id_,
+            "charter": None,
+            "entrypoint": "daily-report",
+            "input": {"of": "sales"},
+        },
+    )
+    assert (found.timing, found.policies) == (charter.schedule.timing, charter.schedule.policies)
+    assert found.action.workflow == charter.schedule.action.workflow
+    assert found.action.task_queue == charter.schedule.action.task_queue
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "said"),
+    [
+        ({"cron": "61 * * * *"}, "cron", "61"),
+        ({"cron": "0 9 * *"}, "cron", "4"),
+        ({"cron": ""}, "cron", "empty"),
+        ({"timezone": "Europe/Berln"}, "timezone", "did you mean 'Europe/Berlin'"),
+        ({"cron": "TZ=UTC 0 9 * * *"}, "cron", "names the time zone 'UTC'"),
+        ({"workflow": ""}, "workflow", "empty"),
+        ({"given": {"a": float("nan")}}, "input", "nan is not a JSON number"),
+        ({"given": {"a": "\0"}}, "input", "NUL"),
+        ({"given": {"\ud800": 1}}, "input", "surrogate"),
+        ({"workflow": "a\0b"}, "workflow", "NUL"),
+    ],
+)
+def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, said: str) -> None:
+    usual: dict[str, Any] = {
+        "cron": "0 9 * * *", "timezone": "Europe/Berlin", "workflow": "daily-report", "given": {}
+    }  # fmt: skip
+    with pytest.raises(problems.InvalidSpecError) as caught:
+        users.check(**{**usual, **change})
+    assert {each.place.path for each in caught.value.problems} == {key}
+    assert said in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(problems.InvalidSpecError) as caught:
+        users.check(cron="61 25 * * *", timezone="Nowhere", workflow="w", given={})
+    assert sorted(each.place.path for each in caught.value.problems) == ["cron", "cron", "timezone"]
+
+
+def test_a_cron_may_name_the_zone() -> None:
+    assert users.check(cron="TZ=Asia/Tokyo 0 9 * * *", timezone=None, workflow="w", given={}).timezone == "Asia/Tokyo"
+
+
+def test_a_row_that_is_no_schedule_any_more_is_named_and_left_alone() -> None:
+    broken, whole = row(1, timezone="Atlantis/Old"), row(2)
+    found = users.declaration([broken, whole], OWNER)
+    assert [each.schedule.id for each in found.declaration.charters] == [whole.temporal_schedule_id]
+    assert list(found.unread) == [broken.temporal_schedule_id]
+    assert "'Atlantis/Old' is not a time zone" in found.unread[broken.temporal_schedule_id]
+
+
+def test_rows_and_temporal_are_brought_into_line_both_ways() -> None:
+    missing, drifted, same, held, deleted, orphan = (row(number) for number in range(1, 7))
+    made = {each.id: users.charter(each).schedule for each in (drifted, same, held, deleted, orphan)}
+    other = users.charter(row(2, cron="5 * * * *")).schedule
+    found = plan(
+        [missing, drifted, same, row(4, enabled=False)],
+        [live(other), *(live(made[each.id]) for each in (same, held, deleted, orphan))],
+        deleted,
+    )
+    assert steps(found) == [
+        (model.Verb.CREATE, missing.temporal_schedule_id, model.Reason.NEW),
+        (model.Verb.UPDATE, drifted.temporal_schedule_id, model.Reason.DIFFERENT),
+        (model.Verb.PAUSE, held.temporal_schedule_id, model.Reason.DECLARED_PAUSED),
+        (model.Verb.PAUSE, orphan.temporal_schedule_id, model.Reason.ORPHANED),
+        (model.Verb.DELETE, deleted.temporal_schedule_id, model.Reason.DELETED),
+    ]
+    assert found.found == model.Left(managed=5, present=5)
+    (pause,) = (each for each in found.steps if each.reason is model.Reason.ORPHANED)
+    assert pause.after.note == "paused by reconciler: charter is not in the database"
+
+
+@pytest.mark.parametrize("owner", [None, "schedules:two", "somebody"])
+def test_what_does_not_carry_this_databases_mark_is_left_alone(owner: str | None) -> None:
+    orphan, deleted = users.charter(row(1)).schedule, users.charter(row(2)).schedule
+    found = plan([], [live(orphan, owner), live(deleted, owner)], row(2))
+    assert (found.changes, found.found) == ((), model.Left())
+
+
+def test_another_databases_schedule_under_a_rows_id_is_not_taken() -> None:
+    found = plan([row(1)], [live(users.charter(row(1)).schedule, "schedules:two")])
+    assert [(each.id, each.is_blocked) for each in found.changes] == [(row(1).temporal_schedule_id, True)]
+
+
+def test_an_orphan_that_is_paused_is_kept() -> None:
+    found = plan([], [live(users.charter(row(1)).schedule, paused=True)])
+    assert [(each.verb, each.reason) for each in found.changes] == [(model.Verb.KEEP, model.Reason.ORPHANED)]
