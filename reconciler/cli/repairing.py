@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler import errors, model, settings, wiring
+from reconciler import errors, model, settings
 from reconciler.cli import common, console, options, telling
 from reconciler.operating import repairing
 from reconciler.spec import users
@@ -12,7 +12,7 @@ from reconciler.spec import users
 
 @click.command()
 @options.connection
-@options.writing
+@options.writing_or_embedded
 @click.option("--keep-manual-pauses", is_flag=True, help="Leave paused what somebody paused by hand.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let it pause most of what runs, for want of its rows.")
 @click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
@@ -40,8 +40,6 @@ def repair(
 
     def work() -> errors.ExitCode:
         teller.about(connection, users.PATH, model.Choice())
-        if writing.database_url is None:
-            raise wiring.needs_database("repair")
         return repairing.repair(connection, writing, wish, teller)
 
     return teller.run(work)

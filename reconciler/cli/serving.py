@@ -51,7 +51,7 @@ class _Size(click.ParamType[int]):
 @options.spec
 @options.choice_and_overrides
 @options.connection
-@options.writing
+@options.writing_or_embedded
 @click.option("--listen", type=_Listen(), default="127.0.0.1:8080", metavar="HOST:PORT", help="[127.0.0.1:8080]")
 @click.option(
     "--repair-every",

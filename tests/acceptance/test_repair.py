@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pathlib
 import uuid
 
 from reconciler import executions, published
@@ -152,11 +153,16 @@ async def test_a_repair_is_recorded_and_told_as_a_document(reconciler: program.P
         assert [(each["command"], each["managed"]) for each in records["records"]] == [("repair", 1)]
 
 
-def test_nobody_is_asked_without_a_terminal_and_a_database_is_needed(
-    reconciler: program.Program, database_url: str
-) -> None:
+def test_nobody_is_asked_without_a_terminal(reconciler: program.Program, database_url: str) -> None:
     asyncio.run(made(database_url, 1))
     asked = reconciler.run("repair", DATABASE_URL=database_url)
     assert (asked.returncode, "1 to create" in asked.stdout, "--yes" in asked.stderr) == (64, True, True)
-    without = reconciler.run("repair", "--yes")
-    assert (without.returncode, "DATABASE_URL" in without.stderr) == (64, True)
+    assert postgres.execute(database_url, "SELECT synced_revision FROM schedules") == [(0,)]
+
+
+def test_without_a_database_the_embedded_one_is_repaired_from(
+    reconciler: program.Program, tmp_path: pathlib.Path
+) -> None:
+    url = f"embedded:{tmp_path}/postgres"
+    done = reconciler.run("repair", "--yes", DATABASE_URL=url)
+    assert (done.returncode, "No changes: " in done.stdout) == (0, True), done.stderr

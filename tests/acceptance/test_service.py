@@ -124,7 +124,6 @@ def _until(holds: object) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
-        ([], {"DATABASE_URL": "", "INTERNAL_OPS_TOKEN": "t"}, "DATABASE_URL"),
         ([], {"INTERNAL_OPS_TOKEN": " "}, "INTERNAL_OPS_TOKEN"),
         (["--listen", "here"], {}, "host:port"),
         (["--listen", "192.0.2.1:80"], {"INTERNAL_OPS_TOKEN": "t"}, "192.0.2.1:80"),

@@ -41,13 +41,11 @@ async def test_a_thousand_creates_at_once_are_a_thousand_rows_and_schedules(
         assert {answer.status_code for answer in answers} == {201}
         ids = {answer.json()["id"] for answer in answers}
         assert len(ids) == MANY
-        print("synced", sum(answer.json()["synced"] for answer in answers))
     rows = postgres.execute(database_url, "SELECT id::text, input->>'number' FROM schedules")
     assert {row[0] for row in rows} == ids
     assert sorted(int(row[1]) for row in rows) == list(range(MANY))
     done = await asyncio.to_thread(run.run, "repair", "--yes", DATABASE_URL=database_url)
     assert done.returncode == 0, done.stderr
-    print(done.stdout[-300:])
     server = await remote.connected(run.address, run.namespace)
     assert (await server.schedules.describe_all(ids)).keys() == ids
 
