@@ -60,9 +60,17 @@ class UsageError(ReconcilerError):
 
 
 class LockedError(ReconcilerError):
-    """Somebody else holds the lock."""
+    """Somebody else holds the lock: `who`, in which `run` and `since` when, as far as that is known."""
 
     exit_code = ExitCode.LOCKED
+
+    def __init__(
+        self, message: str, *, hint: str = "", who: str = "", run: str = "", since: datetime.datetime | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.who = who
+        self.run = run
+        self.since = since
 
 
 class StoreError(ReconcilerError):
@@ -135,3 +143,7 @@ class RevisionError(ReconcilerError):
 
 class MissingError(ReconcilerError):
     """There is no such row, or none that the caller may see."""
+
+
+class ServiceError(ReconcilerError):
+    """The HTTP service cannot be reached, or what answers is not it."""

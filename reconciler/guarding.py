@@ -43,6 +43,27 @@ def check_prune(plan: model.Plan) -> None:
         )
 
 
+def check_repair(plan: model.Plan, allowed: Allowed) -> None:
+    """Raise `errors.GuardError` when a repair pauses most of what runs for want of its rows, as after a lost database.
+
+    What a row asks for is done, be it a pause: its owner said so.
+    """
+    if not allowed.mass_pause:
+        _check_orphans(plan)
+    if not allowed.plaintext:
+        _check_payloads(plan)
+
+
+def _check_orphans(plan: model.Plan) -> None:
+    running = [change for change in plan.changes if change.live is not None and not change.live.schedule.paused]
+    orphans = sum(change.verb is model.Verb.PAUSE and change.reason is model.Reason.ORPHANED for change in plan.changes)
+    if orphans and (orphans == len(running) or orphans * 2 > len(running)):
+        raise errors.GuardError(
+            f"the plan pauses {orphans} of {len(running)} running schedules, which have no row in the database",
+            hint="see that it is the right database; if this is meant, pass --allow-mass-pause",
+        )
+
+
 def _check_emptiness(plan: model.Plan, left: int) -> None:
     if left and plan.steps and not plan.found.present:
         target = plan.target

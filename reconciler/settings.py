@@ -59,16 +59,20 @@ class Connection:
 
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
+GOVERNANCE_LOCK = "governance_sync"  # the key that an earlier sync program takes as well
+REPAIR_LOCK = "schedules_repair"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
     """How writers are kept apart, and where it is recorded what they did.
 
-    `auto` is PostgreSQL where there is a database, else Temporal. `lock_lease` is how long a lease in Temporal lasts.
+    `auto` is PostgreSQL where there is a database, else Temporal. `lock_key` is what PostgreSQL locks, and `lock_lease`
+    how long a lease in Temporal lasts.
     """
 
     lock: LockKind = "auto"
+    lock_key: str = GOVERNANCE_LOCK
     lock_timeout: datetime.timedelta = datetime.timedelta(0)
     lock_lease: datetime.timedelta = datetime.timedelta(minutes=10)
     database_url: str | None = dataclasses.field(default=None, repr=False)

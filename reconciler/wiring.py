@@ -41,7 +41,7 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
         case "postgres" | "auto" if writing.database_url:
             from reconciler.store import locking as store_locking
 
-            return store_locking.PostgresLock(writing.database_url)
+            return store_locking.PostgresLock(writing.database_url, key=writing.lock_key)
         case "postgres":
             raise needs_database("--lock postgres")
         case _:

@@ -6,7 +6,7 @@ import importlib.metadata
 
 import click
 
-from reconciler.cli import changing, grants, logs, offline, reading, records, working
+from reconciler.cli import asking, changing, grants, logs, offline, reading, records, repairing, serving, working
 
 
 @click.group(
@@ -31,6 +31,9 @@ for each in (
     reading.snapshot,
     reading.import_,
     working.worker,
+    serving.serve,
+    asking.sync,
+    repairing.repair,
     records.lock,
     records.history,
     records.db,

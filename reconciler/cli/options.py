@@ -206,7 +206,15 @@ outcome_format = click.option(
 
 def writing(command: Command) -> Callable[..., Any]:
     """Give a command the options about the lock and the audit, gathered into `writing`."""
+    return _writing(command, database)
 
+
+def writing_or_embedded(command: Command) -> Callable[..., Any]:
+    """Give a command these options; without a database, one of its own runs for as long as the command does."""
+    return _writing(command, database_or_embedded)
+
+
+def _writing(command: Command, database_option: Callable[[Any], Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def gathered(
         *,
@@ -221,7 +229,7 @@ def writing(command: Command) -> Callable[..., Any]:
         )
         return command(writing=chosen, **options)
 
-    for option in reversed((*_WRITING, database)):
+    for option in reversed((*_WRITING, database_option)):
         gathered = option(gathered)
     return gathered
 

@@ -17,7 +17,7 @@ from reconciler.operating import clock, interrupts, sessions
 _LOG = logging.getLogger(__name__)
 _MOMENT = 0.1  # seconds; where the answer took longer, a person was asked, and nobody looked after the lock
 
-Command = Literal["apply", "prune"]
+Command = Literal["apply", "prune", "repair"]
 Check = Callable[[model.Plan, int], None]
 
 
@@ -51,7 +51,8 @@ class Job:
 
     `review` raises before the plan is shown, when it is not the one that a person has seen already. `check` hears how
     many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write, and
-    `unbegun` when no step was begun after all. `repeats` allows a stale step to be planned once more.
+    `unbegun` when no step was begun after all; `after` hears how the steps ended, none where there were none. `repeats`
+    allows a stale step to be planned once more.
     """
 
     command: Command
@@ -63,12 +64,19 @@ class Job:
     review: Callable[[model.Plan], None] = lambda _: None
     before: Callable[[], None] = lambda: None
     unbegun: Callable[[], None] = lambda: None
+    after: Callable[[tuple[model.Outcome, ...]], None] = lambda _: None
     repeats: bool = True
 
 
 def execute(job: Job, audience: Audience) -> errors.ExitCode:
     """Do the job and return its exit code."""
-    with sessions.opened(job.connection) as session, _locked(session, job, audience) as lease:
+    with sessions.opened(job.connection) as session:
+        return execute_within(session, job, audience)
+
+
+def execute_within(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
+    """Do the job over a connection that is there already."""
+    with _locked(session, job, audience) as lease:
         return _executed(session, job, audience, lease)
 
 
@@ -89,7 +97,7 @@ def declared_off(declaration: model.Declaration) -> str:
 def _executed(session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease) -> errors.ExitCode:
     plan = session.run(job.make(session))
     _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
-    with session.audit(job.writing) as audit, _recorded(session, audit, job, plan) as record:
+    with session.audit(job.writing) as audit, _recorded(session, _keeper(audit, job, plan), job, plan) as record:
         job.review(plan)
         audience.plan(plan)
         job.check(plan, session.run(audit.present(plan.target)) if audit else 0)
@@ -100,6 +108,7 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
             return errors.ExitCode.ERROR
         if not plan.steps:
             record.begun = True
+            job.after(())
             return errors.ExitCode.OK
         if time.monotonic() - asked > _MOMENT:
             lease.doubt()
@@ -108,6 +117,7 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         record.begun = True
         applied = _applied(session, job, audience, lease, plan, record)
         audience.applied(applied)
+        job.after(applied.outcomes)
         if all(each.status is model.Status.SKIPPED for each in applied.outcomes):
             job.unbegun()
     return _exit_code(applied)
@@ -135,6 +145,11 @@ def _check_held(session: sessions.Session, lease: ports.Lease) -> None:
         raise errors.LockedError(
             f"nothing is applied: {lost}", hint="apply again; a longer --lock-lease leaves more time to answer"
         )
+
+
+def _keeper(audit: ports.Audit | None, job: Job, plan: model.Plan) -> ports.Audit | None:
+    """Return who keeps the attempt; nobody that of a repair with nothing to do, of which there is one every minute."""
+    return audit if plan.steps or job.command != "repair" else None
 
 
 @dataclasses.dataclass(slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reconciler.temporal import connect
 
 T = TypeVar("T")
+_SESSIONS = 2  # with the database, of one command
 
 
 class Session:
@@ -39,7 +40,19 @@ class Session:
     @contextlib.contextmanager
     def audit(self, writing: settings.Writing) -> Iterator[ports.Audit | None]:
         """Open the audit for a while; None without a database."""
-        manager = wiring.audit(writing)
+        with self._within(wiring.audit(writing)) as found:
+            yield found
+
+    @contextlib.contextmanager
+    def rows(self, writing: settings.Writing) -> Iterator[ports.Rows]:
+        """Open the rows of users' schedules for a while; `errors.UsageError` without a database."""
+        if writing.database_url is None:
+            raise wiring.needs_database("a repair")
+        with self._within(wiring.store(writing.database_url, size=_SESSIONS)) as found:
+            yield found.schedules
+
+    @contextlib.contextmanager
+    def _within(self, manager: contextlib.AbstractAsyncContextManager[T]) -> Iterator[T]:
         found = self.run(_entered(manager))
         try:
             yield found

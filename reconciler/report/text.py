@@ -70,13 +70,16 @@ class Text:
         return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
 
     def outcomes(self, outcomes: Iterable[model.Outcome], plan: model.Plan | None = None) -> str:
-        """Return the summary of an apply, or of a prune where the steps are deletions; of a plan it says where."""
+        """Return the summary of an apply, a repair, or a prune, where all is deletions; of a plan it says where."""
         ended = tuple(outcomes)
         done = [each.change.verb for each in ended if each.status is model.Status.DONE]
-        prunes = any(each.change.verb is model.Verb.DELETE for each in ended)
-        shown = {verb: word for verb, word in _DONE.items() if (verb is model.Verb.DELETE) is prunes}
+        deletes = any(each.change.verb is model.Verb.DELETE for each in ended)
+        repairs = plan is not None and not plan.target.prefix
+        shown = {verb: word for verb, word in _DONE.items() if repairs or (verb is model.Verb.DELETE) is deletes}
         counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
-        command, verb, at = ("prune", "Pruned", "from") if prunes else ("apply", "Applied", "to")
+        command, verb, at = ("prune", "Pruned", "from") if deletes else ("apply", "Applied", "to")
+        if repairs:
+            command, verb, at = "repair", "Repaired", "in"
         where = f" {at} {words.printable(words.where(plan))}" if plan else ""
         if len(done) == len(ended):
             return self._paint(f"{verb}{where}: {counts}.", _BOLD) + "\n"

@@ -63,7 +63,7 @@ def printable(text: str) -> str:
 
 def target(plan: model.Plan) -> str:
     """Return which schedules on which server the plan is about, and for which environment."""
-    return f"Schedules {where(plan)}"
+    return f"Schedules {where(plan)}" if plan.target.prefix else f"U{where(plan)[1:]}"
 
 
 def where(plan: model.Plan) -> str:
@@ -71,12 +71,13 @@ def where(plan: model.Plan) -> str:
     found = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
     owner = f", owner {found.owner}" if found.owner else ""
-    return f"{found.prefix}* in namespace {found.namespace} on {found.address}{environment}{owner}"
+    which = f"{found.prefix}*" if found.prefix else "users' schedules"
+    return f"{which} in namespace {found.namespace} on {found.address}{environment}{owner}"
 
 
 def question(plan: model.Plan) -> str:
     """Return what a person is asked before a plan is done: how much of what, and where."""
-    if plan.count(model.Verb.DELETE):
+    if plan.count(model.Verb.DELETE) and plan.target.prefix:
         return f"Delete {_schedules(plan.count(model.Verb.DELETE))} of {where(plan)}?"
     steps = {verb: plan.count(verb) for verb in model.Verb if verb is not model.Verb.KEEP}
     counts = ", ".join(f"{count} {verb.word}{'s'[: count != 1]}" for verb, count in steps.items() if count)

@@ -1,4 +1,4 @@
-"""PostgreSQL as a lock: an advisory lock on a session of its own, the one that the earlier sync takes.
+"""PostgreSQL as a lock: an advisory lock on a session of its own; that of a sync is the one the earlier sync takes.
 
 The server frees it when the session ends, so that a holder that is killed leaves nothing behind. It needs a session of
 its own all the way: a pooler in transaction mode (pgbouncer) gives the lock to whichever session comes next, so the
@@ -14,18 +14,18 @@ import datetime
 
 import psycopg
 
-from reconciler import errors, locking, model, wording
+from reconciler import errors, locking, model, settings, wording
 from reconciler.store import database, naming
 
-_TAKE = "SELECT pg_try_advisory_lock(hashtext('governance_sync')) AS taken"
-_GIVE = "SELECT pg_advisory_unlock(hashtext('governance_sync'))"
+_TAKE = "SELECT pg_try_advisory_lock(hashtext(%s)) AS taken"
+_GIVE = "SELECT pg_advisory_unlock(hashtext(%s))"
 # pg_locks has the key, an int4 widened to an int8, in two halves; shifting the upper one out of range keeps the sign
 _HOLDERS = """
 SELECT session.pid, session.application_name, session.usename, session.backend_start
 FROM pg_locks AS lock JOIN pg_stat_activity AS session USING (pid)
 WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
     AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND (lock.classid::bigint << 32 | lock.objid::bigint) = hashtext('governance_sync')::bigint
+    AND (lock.classid::bigint << 32 | lock.objid::bigint) = hashtext(%s)::bigint
 """
 _END = "SELECT pg_terminate_backend(%s, 5000) AS ended"  # waits for the end, in milliseconds
 _ENDED = "57P01"  # the SQLSTATE of a session that somebody ended
@@ -41,16 +41,21 @@ class _Session:
 
 
 class PostgresLock:
-    """The lock of everything that syncs schedules with this database; implements `ports.Lock`."""
+    """The lock of everything that writes the same schedules with this database; implements `ports.Lock`.
+
+    `key` is what is locked: a sync of charters and a repair of users' schedules do not wait for each other.
+    """
 
     def __init__(
         self,
         url: str,
         *,
+        key: str = settings.GOVERNANCE_LOCK,
         fresh: float = locking.FRESH,
         patience: float = locking.PATIENCE,
     ) -> None:
         self._url = url
+        self._key = key
         self._fresh = fresh
         self._patience = patience
 
@@ -61,16 +66,16 @@ class PostgresLock:
             connection = await database.connect(self._url, name=naming.encoded(holder, since))
             otherwise.push_async_callback(connection.close)
             with database.translated(database.place(self._url)):
-                row = await (await connection.execute(_TAKE)).fetchone()
+                row = await (await connection.execute(_TAKE, (self._key,))).fetchone()
                 if not (row and row["taken"]):
-                    raise _busy(await _session(connection))
+                    raise _busy(await self._session(connection))
             otherwise.pop_all()
-        return PostgresLease(connection, fresh=self._fresh, patience=self._patience)
+        return PostgresLease(connection, key=self._key, fresh=self._fresh, patience=self._patience)
 
     async def holder(self) -> model.Holder | None:
         """Return who has the lock, None when it is free."""
         async with database.opened(self._url) as connection:
-            found = await _session(connection)
+            found = await self._session(connection)
         return found.holder if found else None
 
     async def free(self) -> model.Holder | None:
@@ -79,7 +84,7 @@ class PostgresLock:
         Raises `errors.StoreError` when this role may not end it.
         """
         async with database.opened(self._url) as connection:
-            found = await _session(connection)
+            found = await self._session(connection)
             if found is None:
                 return None
             await self._end(connection, found)
@@ -93,19 +98,32 @@ class PostgresLock:
                 f"{database.place(self._url)} does not let this role end the session of {held.holder.who}",
                 hint=f"connect as the role {held.role} or as a superuser, or grant this role pg_signal_backend",
             ) from None
-        left = await _session(connection)
+        left = await self._session(connection)
         if left is not None and left.pid == held.pid:
             raise errors.StoreError(
                 f"the session of {held.holder.who} has been told to end, and goes on",
                 hint="try again; else end its process",
             )
 
+    async def _session(self, connection: database.Connection) -> _Session | None:
+        """Return the session that holds the lock."""
+        row = await (await connection.execute(_HOLDERS, (self._key,))).fetchone()
+        if row is None:
+            return None
+        role = row["usename"] or "unknown"
+        return _Session(
+            pid=row["pid"],
+            role=role,
+            holder=naming.decoded(row["application_name"] or "", role, row["backend_start"]),
+        )
+
 
 class PostgresLease:
     """The lock while it is held; implements `ports.Lease`."""
 
-    def __init__(self, connection: database.Connection, *, fresh: float, patience: float) -> None:
+    def __init__(self, connection: database.Connection, *, key: str, fresh: float, patience: float) -> None:
         self._connection = connection
+        self._key = key
         self._patience = patience
         self._ended = False
         connection.add_notice_handler(self._hear)
@@ -125,7 +143,9 @@ class PostgresLease:
             await self._watch.stop()
             with contextlib.suppress(psycopg.Error, TimeoutError):
                 async with asyncio.timeout(self._patience):
-                    await self._connection.execute(_GIVE)  # the end of a session alone would free it a little later
+                    await self._connection.execute(
+                        _GIVE, (self._key,)
+                    )  # the end of a session alone would free it a little later
         await self._connection.close()
         await self._watch.stop()
 
@@ -144,22 +164,12 @@ class PostgresLease:
         self._ended = self._ended or notice.sqlstate == _ENDED
 
 
-async def _session(connection: database.Connection) -> _Session | None:
-    """Return the session that holds the lock."""
-    row = await (await connection.execute(_HOLDERS)).fetchone()
-    if row is None:
-        return None
-    role = row["usename"] or "unknown"
-    return _Session(
-        pid=row["pid"],
-        role=role,
-        holder=naming.decoded(row["application_name"] or "", role, row["backend_start"]),
-    )
-
-
 def _busy(found: _Session | None) -> errors.LockedError:
     holder = found.holder if found else model.Holder(who="somebody who has just let go")
     return errors.LockedError(
         f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; the lock ends with its holder's session",
+        who=holder.who,
+        run=holder.run,
+        since=holder.since,
     )

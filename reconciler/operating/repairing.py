@@ -1,0 +1,60 @@
+"""Users' schedules brought into line with their rows: the engine of an apply, another plan."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from reconciler import errors, guarding, model, reconciling, settings
+from reconciler.operating import executing, sessions
+from reconciler.spec import users
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a repair shall do about what people did by hand, and what it may do."""
+
+    keep_manual_pauses: bool = False
+    mass_pause: bool = False
+
+
+def repair(
+    connection: settings.Connection, writing: settings.Writing, wish: Wish, audience: executing.Audience
+) -> errors.ExitCode:
+    """Make Temporal what the rows say and return the exit code.
+
+    The lock is another than that of an apply, so that neither waits for the other. Rows that cannot be read as
+    schedules are told as warnings, and what Temporal has of them is left alone.
+    """
+    writing = dataclasses.replace(writing, lock_key=settings.REPAIR_LOCK)
+    with sessions.opened(connection) as session, session.rows(writing) as rows:
+        owner = session.run(rows.owner())
+        declaration = dataclasses.replace(
+            users.declaration((), owner).declaration, keep_manual_pauses=wish.keep_manual_pauses
+        )
+        made: list[reconciling.Repair] = []
+
+        async def make(session: sessions.Session) -> model.Plan:
+            target = session.target(declaration)
+            keep = wish.keep_manual_pauses
+            made.append(await reconciling.repair(rows, session.schedules, target, keep_manual_pauses=keep))
+            return made[-1].plan
+
+        def warn(_: model.Plan) -> None:
+            for id_, reason in sorted(made[0].unread.items()):
+                audience.warn(f"Warning: the row {id_} cannot be read and is left as it is: {reason}")
+
+        def note(outcomes: tuple[model.Outcome, ...]) -> None:
+            """Note what Temporal has: of the rows as they were planned from, as they may be newer by now."""
+            session.run(rows.synced(made[0].synced(outcomes)))
+
+        job = executing.Job(
+            command="repair",
+            declaration=declaration,
+            connection=connection,
+            writing=writing,
+            make=make,
+            review=warn,
+            check=lambda plan, _: guarding.check_repair(plan, guarding.Allowed(mass_pause=wish.mass_pause)),
+            after=note,
+        )
+        return executing.execute_within(session, job, audience)

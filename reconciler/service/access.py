@@ -1,0 +1,92 @@
+"""Who may call: the bearer tokens of those who operate, and of those who have a grant."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+import fastapi
+from fastapi import security
+
+from reconciler import errors, executions
+from reconciler.operating import clock
+from reconciler.service import parts, problems
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
+
+_OPS = security.HTTPBearer(scheme_name="ops", auto_error=False, description="INTERNAL_OPS_TOKEN.")
+_EXECUTOR = security.HTTPBearer(
+    scheme_name="executor", auto_error=False, description="RECONCILER_EXECUTOR_TOKEN, or INTERNAL_OPS_TOKEN without it."
+)
+_GRANT = security.HTTPBearer(scheme_name="grant", auto_error=False, description="The token of a grant.")
+_Given = security.HTTPAuthorizationCredentials | None
+
+
+def digest(token: str) -> bytes:
+    """Return what is kept of a token and compared: of one length, whatever the token's is."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """Return the digests of the ops token and the executor's; `errors.UsageError` without the first."""
+    ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
+    if not ops:
+        raise errors.UsageError("serve needs a token for those who operate", hint="set INTERNAL_OPS_TOKEN")
+    executor = environ.get("RECONCILER_EXECUTOR_TOKEN", "").strip()
+    return digest(ops), digest(executor or ops)
+
+
+async def operator(request: fastapi.Request, given: Annotated[_Given, fastapi.Depends(_OPS)]) -> None:
+    """Let only those in who have the ops token."""
+    await _only(request, given, parts.of(request).ops_token, "ops")
+
+
+async def executor(request: fastapi.Request, given: Annotated[_Given, fastapi.Depends(_EXECUTOR)]) -> None:
+    """Let only those in who have the executor's token."""
+    await _only(request, given, parts.of(request).executor_token, "executor")
+
+
+async def grant(request: fastapi.Request, given: Annotated[_Given, fastapi.Depends(_GRANT)]) -> executions.Grant:
+    """Return the grant whose token is given, while it counts."""
+    token = given.credentials if given else ""
+    found = await parts.of(request).store.grants.by_token(token)
+    if found is None or found.why_void(clock.now()):
+        raise await _unknown(request)
+    await parts.of(request).rate.count(f"subject {found.subject}")
+    return found
+
+
+Operator = fastapi.Depends(operator)
+Executor = fastapi.Depends(executor)
+Grant = Annotated[executions.Grant, fastapi.Depends(grant)]
+
+
+def check_scope(grant: executions.Grant, workflow: str) -> None:
+    """Answer 403 for a workflow that none of the grant's scopes covers."""
+    if not grant.covers(workflow):
+        raise problems.Problem(
+            403,
+            "scope",
+            f"this grant does not cover the workflow {json.dumps(workflow)}",
+            hint="ask for a grant whose scopes name it",
+        )
+
+
+async def _only(request: fastapi.Request, given: _Given, wanted: bytes, who: str) -> None:
+    """Compare digests, in a time that tells nothing of the token: neither its length nor how much of it was right."""
+    token = given.credentials if given else ""
+    if not hmac.compare_digest(digest(token), wanted):
+        raise await _unknown(request)
+    await parts.of(request).rate.count(who)
+
+
+async def _unknown(request: fastapi.Request) -> problems.Problem:
+    """Return the one answer for every token that does not count; whoever tries many is slowed down."""
+    host = request.client.host if request.client else ""
+    await parts.of(request).rate.count(f"unknown at {host}")
+    return problems.Problem(
+        401, "", "a valid bearer token is needed", hint="send Authorization: Bearer …", headers=_CHALLENGE
+    )

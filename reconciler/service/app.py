@@ -1,0 +1,181 @@
+"""The application: its routes and what is around them, and the repair that goes on beside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import fastapi
+from starlette import types
+
+from reconciler import errors, settings, wiring
+from reconciler.operating import repairing
+from reconciler.service import (
+    access,
+    bringing,
+    executing,
+    health,
+    limits,
+    ops,
+    parts,
+    problems,
+    schedules,
+    shapes,
+    syncing,
+    triggering,
+)
+
+_SESSIONS = 10  # with the database
+_DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
+_LOG = logging.getLogger(__name__)
+
+
+def build(options: parts.Options) -> fastapi.FastAPI:
+    """Return the application; `errors.UsageError` where it is told what cannot be."""
+    ops_token, executor_token = access.tokens(options.connection.environ)
+    rate = limits.rate(options.rate)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
+        async with _opened(options, rate, ops_token, executor_token) as found:
+            app.state.parts = found
+            yield
+
+    return _application(lifespan, options.most_bytes)
+
+
+def schema() -> dict[str, Any]:
+    """Return the OpenAPI document of the routes."""
+    return _application(None, 0).openapi()
+
+
+def _application(lifespan: Any, most_bytes: int) -> fastapi.FastAPI:
+    app = fastapi.FastAPI(
+        title="reconciler",
+        version=importlib.metadata.version("reconciler"),
+        description="Keeps Temporal schedules equal to what a repository and its users declare.",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        responses=shapes.problems(500),
+    )
+    problems.install(app)
+    for router in (ops.router, schedules.router, triggering.router, executing.router, health.router):
+        app.include_router(router)
+    app.add_middleware(limits.BodyLimit, most=most_bytes)
+    app.add_middleware(Logged)
+    _with_problems(app)
+    return app
+
+
+def _with_problems(app: fastapi.FastAPI) -> None:
+    """Let the document describe problems, which no route returns."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = shapes.Problem.model_json_schema()
+        for gone in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(gone, None)
+        for operation in (each for path in document["paths"].values() for each in path.values()):
+            _describe_refusal(operation["responses"])
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _describe_refusal(responses: dict[str, Any]) -> None:
+    """Replace the framework's own form of a 422, which is never sent."""
+    if "422" in responses and "application/json" in responses["422"].get("content", {}):
+        responses["422"] = {"description": "Unprocessable Content", **shapes.problems(422)[422]}
+
+
+@contextlib.asynccontextmanager
+async def _opened(
+    options: parts.Options, rate: limits.Rate, ops_token: bytes, executor_token: bytes
+) -> AsyncIterator[parts.Parts]:
+    async with wiring.store(options.database_url, size=_SESSIONS) as store:
+        temporal = parts.Temporal(options.connection)
+        found = parts.Parts(
+            options=options,
+            store=store,
+            temporal=temporal,
+            rate=rate,
+            ops_token=ops_token,
+            executor_token=executor_token,
+            owner=await store.schedules.owner(),
+        )
+        repairs = asyncio.create_task(_repair_for_ever(options))
+        try:
+            yield found
+        finally:
+            repairs.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await repairs
+            await bringing.settle(found, _DRAIN)
+            await temporal.close()
+
+
+async def _repair_for_ever(options: parts.Options) -> None:
+    """Repair at once, and again and again: what a crash or somebody else left behind comes into line."""
+    while options.repair_every:
+        await asyncio.shield(asyncio.to_thread(_repair, options.connection, options))
+        await asyncio.sleep(options.repair_every.total_seconds())
+
+
+def _repair(connection: settings.Connection, options: parts.Options) -> None:
+    """Repair, and log what it came to; nothing of it ends the service."""
+    listener = syncing.Listener()
+    wish = repairing.Wish(keep_manual_pauses=True)
+    try:
+        code = repairing.repair(connection, options.writing, wish, listener)
+    except errors.LockedError as busy:
+        _LOG.info("another repair is under way", extra={"fields": {"who": busy.who}})
+        return
+    except errors.ReconcilerError as error:
+        _LOG.warning("the repair did not come to an end", extra={"fields": {"error": error.sentence}})
+        return
+    except Exception as defect:  # noqa: BLE001  # a defect of one repair is not one of the service; the next may find another state
+        _LOG.error("a defect in the repair", extra={"fields": {"error": type(defect).__name__}})
+        return
+    steps = len(listener.ended.outcomes) if listener.ended else 0
+    level = logging.INFO if code is errors.ExitCode.OK else logging.WARNING
+    _LOG.log(level, "repaired", extra={"fields": {"steps": steps, "exit_code": int(code)}})
+
+
+class Logged:
+    """Logs each request with its status and how long it took: no header, no query, no body."""
+
+    def __init__(self, app: types.ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.monotonic()
+        status = 0
+
+        async def heard(message: Mapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(dict(message))
+
+        try:
+            await self._app(scope, receive, heard)
+        finally:
+            fields = {
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "ms": round((time.monotonic() - begun) * 1000, 1),
+            }
+            _LOG.info("request", extra={"fields": fields})

@@ -1,0 +1,81 @@
+"""How large a request may be, and how often one caller may call. The only home of `limits`."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import fastapi
+import limits
+from limits.aio import storage, strategies
+from starlette import types
+
+from reconciler import errors
+from reconciler.service import problems
+
+
+class BodyLimit:
+    """Answers a request with 413 whose body is larger than it may be, also one that does not say how large it is."""
+
+    def __init__(self, app: types.ASGIApp, *, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Pass the request on, counting what is read of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._announced(scope) > self._most:
+            await problems.response(self._problem())(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> types.Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._most:
+                raise fastapi.HTTPException(413, self._problem().detail)
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _announced(self, scope: types.Scope) -> int:
+        """Return how large the body is said to be; 0 where nothing is said, or no number."""
+        said = dict(scope["headers"]).get(b"content-length", b"")
+        return int(said) if said.isdigit() else 0
+
+    def _problem(self) -> problems.Problem:
+        return problems.Problem(413, "", f"the body is larger than {self._most} bytes")
+
+
+class Rate:
+    """How often each caller may call; counted in this process."""
+
+    def __init__(self, rate: limits.RateLimitItem) -> None:
+        self._rate = rate
+        self._strategy = strategies.MovingWindowRateLimiter(storage.MemoryStorage())
+
+    async def count(self, caller: str) -> None:
+        """Count one call; 429 when that is one too many, with when the next may come."""
+        if await self._strategy.hit(self._rate, caller):
+            return
+        window = await self._strategy.get_window_stats(self._rate, caller)
+        wait = max(1, math.ceil(window.reset_time - time.time()))
+        raise problems.Problem(
+            429,
+            "",
+            f"more than {self._rate.amount} calls in {self._rate.get_expiry()} s",
+            headers={"Retry-After": str(wait)},
+        )
+
+
+def rate(text: str) -> Rate:
+    """Return the limit that a text names, as in `600/minute`; `errors.UsageError` for another text."""
+    try:
+        return Rate(limits.parse(text))
+    except ValueError:
+        raise errors.UsageError(
+            f"--rate-limit {text!r} is no rate", hint="write calls and time, as in 600/minute"
+        ) from None

@@ -1,0 +1,81 @@
+"""What the service is made of, and the connection to Temporal that its requests share."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import pathlib
+from typing import TYPE_CHECKING, cast
+
+import fastapi
+
+from reconciler import model, settings, wiring
+from reconciler.service import limits
+
+if TYPE_CHECKING:
+    from reconciler.store import opening
+    from reconciler.temporal import connect
+
+_AT_ONCE = 10  # rows that are brought into line side by side: the first of many are done soon, not all of them late
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the service is told when it is started."""
+
+    spec_path: pathlib.Path
+    choice: model.Choice
+    connection: settings.Connection
+    writing: settings.Writing
+    repair_every: datetime.timedelta
+    most_bytes: int
+    rate: str
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's URL; `errors.UsageError` without one."""
+        if self.writing.database_url is None:
+            raise wiring.needs_database("serve")
+        return self.writing.database_url
+
+
+class Temporal:
+    """A connection that is made when it is first needed, and kept: the client mends it by itself."""
+
+    def __init__(self, connection: settings.Connection) -> None:
+        self._connection = connection
+        self._server: connect.Server | None = None
+        self._making = asyncio.Lock()
+
+    async def server(self) -> connect.Server:
+        """Return the connected namespace; `errors.UnreachableError` while it is away."""
+        async with self._making:
+            if self._server is None:
+                self._server = await wiring.server(self._connection)
+            return self._server
+
+    async def close(self) -> None:
+        """Let go of it."""
+        if self._server is not None:
+            await self._server.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What requests work with; tokens are only there as digests."""
+
+    options: Options
+    store: opening.Store
+    temporal: Temporal
+    rate: limits.Rate
+    ops_token: bytes = dataclasses.field(repr=False)
+    executor_token: bytes = dataclasses.field(repr=False)
+    owner: str
+    going_on: set[asyncio.Task[int]] = dataclasses.field(default_factory=set, repr=False)
+    slots: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), repr=False)
+
+
+def of(request: fastapi.Request) -> Parts:
+    """Return the parts of the service that got a request."""
+    return cast("Parts", request.app.state.parts)

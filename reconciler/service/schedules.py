@@ -1,0 +1,236 @@
+"""The routes of users' schedules: the row first, then Temporal."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import fastapi
+
+from reconciler import errors, executions
+from reconciler.operating import clock
+from reconciler.service import access, bringing, etags, parts, problems, shapes
+from reconciler.spec import problems as spec_problems
+from reconciler.spec import users
+from reconciler.store import paging
+from reconciler.store import schedules as rows
+from reconciler.timing import prospects
+
+ROOT = "/api/v1/schedules"
+router = fastapi.APIRouter(prefix=ROOT, tags=["schedules"])
+
+Key = Annotated[
+    str | None,
+    fastapi.Header(alias="Idempotency-Key", min_length=1, max_length=shapes.LONGEST_KEY, pattern="^[!-~]+$"),
+]
+IfMatch = Annotated[str | None, fastapi.Header(alias="If-Match")]
+Limit = Annotated[int, fastapi.Query(ge=1, le=200)]
+Found = parts.Parts
+
+
+@router.get("", responses=shapes.problems(401, 422, 429, 503))
+async def listing(
+    request: fastapi.Request,
+    grant: access.Grant,
+    limit: Limit = 50,
+    cursor: str | None = None,
+    enabled: bool | None = None,
+) -> shapes.Page:
+    """List the caller's schedules, the newest first."""
+    store = parts.of(request).store
+    found, after = await store.schedules.page(grant.subject, limit=limit, after=_after(cursor), enabled=enabled)
+    return shapes.Page(items=list(map(shapes.schedule, found)), next=after.text if after else None)
+
+
+@router.post("", status_code=201, responses=shapes.problems(401, 403, 410, 413, 422, 429, 503))
+async def create(
+    request: fastapi.Request,
+    response: fastapi.Response,
+    grant: access.Grant,
+    wanted: shapes.NewSchedule,
+    key: Key = None,
+) -> shapes.Schedule:
+    """Make a schedule; the same request under the same key makes it once."""
+    access.check_scope(grant, wanted.workflow)
+    now = clock.now()
+    row = executions.UserSchedule(
+        id=uuid.uuid4(),
+        owner=grant.subject,
+        **wanted.model_dump(),
+        next_run_at=None,
+        revision=1,
+        synced_revision=0,
+        created_at=now,
+        updated_at=now,
+    )
+    new = rows.New(
+        id=row.id,
+        owner=row.owner,
+        **wanted.model_dump(),
+        next_run_at=_next_run(row),
+        idempotency_key=key,
+        request_hash=executions.request_hash(wanted.model_dump()) if key else None,
+    )
+    found = parts.of(request)
+    made, is_new = await found.store.schedules.create(new)
+    if made.deleted_at is not None:
+        raise problems.Problem(
+            410, "deleted", f"schedule {made.id} of this key was deleted", hint="send a new key for a new schedule"
+        )
+    if not is_new:
+        response.headers["Idempotency-Replayed"] = "true"
+    response.headers["Location"] = f"{ROOT}/{made.id}"
+    return await _brought(found, response, made)
+
+
+@router.get("/{schedule_id}", responses={**shapes.problems(401, 404, 422, 429, 503), 304: {"description": "As it was"}})
+async def read(
+    request: fastapi.Request,
+    response: fastapi.Response,
+    grant: access.Grant,
+    schedule_id: uuid.UUID,
+    if_none_match: Annotated[str | None, fastapi.Header(alias="If-None-Match")] = None,
+) -> Any:
+    """Return a schedule."""
+    row = await own(parts.of(request), grant, schedule_id)
+    if etags.matches(row, if_none_match):
+        return fastapi.Response(status_code=304, headers={"ETag": etags.of(row)})
+    response.headers["ETag"] = etags.of(row)
+    return shapes.schedule(row)
+
+
+@router.patch("/{schedule_id}", responses=shapes.problems(401, 403, 404, 412, 413, 422, 428, 429, 503))
+async def change(
+    request: fastapi.Request,
+    response: fastapi.Response,
+    grant: access.Grant,
+    schedule_id: uuid.UUID,
+    wanted: shapes.SchedulePatch,
+    if_match: IfMatch = None,
+) -> shapes.Schedule:
+    """Change what is sent of a schedule; If-Match must name what it was."""
+    found = parts.of(request)
+    row = await own(found, grant, schedule_id)
+    etags.expected(row, if_match, required=True)
+    return await _changed(found, response, grant, row, wanted.changes())
+
+
+@router.delete(
+    "/{schedule_id}",
+    status_code=204,
+    responses={**shapes.problems(401, 404, 412, 422, 429, 503), 202: {"model": shapes.Removed}},
+)
+async def delete(
+    request: fastapi.Request, grant: access.Grant, schedule_id: uuid.UUID, if_match: IfMatch = None
+) -> fastapi.Response:
+    """Delete a schedule; its runs are kept. 202 where Temporal could not be told yet."""
+    found = parts.of(request)
+    row = await own(found, grant, schedule_id)
+    expected = etags.expected(row, if_match, required=False)
+    gone = await found.store.schedules.delete(grant.subject, schedule_id, expected_revision=expected)
+    if await bringing.into_line(found, gone):
+        return fastapi.Response(status_code=204)
+    return fastapi.responses.JSONResponse(shapes.Removed(id=gone.id).model_dump(mode="json"), 202)
+
+
+@router.post("/{schedule_id}/pause", responses=shapes.problems(401, 404, 412, 422, 429, 503))
+async def pause(
+    request: fastapi.Request,
+    response: fastapi.Response,
+    grant: access.Grant,
+    schedule_id: uuid.UUID,
+    if_match: IfMatch = None,
+) -> shapes.Schedule:
+    """Let a schedule fire no more, until it is resumed."""
+    found = parts.of(request)
+    row = await own(found, grant, schedule_id)
+    etags.expected(row, if_match, required=False)
+    return await _changed(found, response, grant, row, {"enabled": False} if row.enabled else {})
+
+
+@router.post("/{schedule_id}/resume", responses=shapes.problems(401, 403, 404, 412, 422, 429, 503))
+async def resume(
+    request: fastapi.Request,
+    response: fastapi.Response,
+    grant: access.Grant,
+    schedule_id: uuid.UUID,
+    if_match: IfMatch = None,
+) -> shapes.Schedule:
+    """Let a schedule fire again, also one that somebody paused in Temporal itself."""
+    found = parts.of(request)
+    row = await own(found, grant, schedule_id)
+    etags.expected(row, if_match, required=False)
+    access.check_scope(grant, row.workflow)
+    if not row.enabled:
+        return await _changed(found, response, grant, row, {"enabled": True})
+    return await _brought(found, response, row, keep_manual_pauses=False)
+
+
+@router.get("/{schedule_id}/runs", responses=shapes.problems(401, 404, 422, 429, 503))
+async def runs(
+    request: fastapi.Request,
+    grant: access.Grant,
+    schedule_id: uuid.UUID,
+    limit: Limit = 50,
+    cursor: str | None = None,
+) -> shapes.Runs:
+    """List the firings of a schedule, the newest first."""
+    found = parts.of(request)
+    await own(found, grant, schedule_id)
+    ended, after = await found.store.runs.page(schedule_id, limit=limit, after=_after(cursor))
+    return shapes.runs(ended, after.text if after else None)
+
+
+async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> executions.UserSchedule:
+    """Return the caller's schedule; 404 when there is none, also when it is somebody else's."""
+    row = await found.store.schedules.get(grant.subject, schedule_id)
+    if row is None:
+        raise problems.Problem(404, "not-found", f"there is no schedule {schedule_id}")
+    return row
+
+
+async def _changed(
+    found: Found,
+    response: fastapi.Response,
+    grant: executions.Grant,
+    row: executions.UserSchedule,
+    changes: Mapping[str, Any],
+) -> shapes.Schedule:
+    """Write what differs, if it was not changed meanwhile, and bring Temporal into line."""
+    after = dataclasses.replace(row, **changes)
+    if after.workflow != row.workflow or (after.enabled and not row.enabled):
+        access.check_scope(grant, after.workflow)
+    moved = _next_run(after)
+    if changes:
+        given = rows.Changes(**changes, next_run_at=moved)
+        row = await found.store.schedules.update(row.owner, row.id, given, expected_revision=row.revision)
+    return await _brought(found, response, row, keep_manual_pauses=not changes.get("enabled", False))
+
+
+async def _brought(
+    found: Found, response: fastapi.Response, row: executions.UserSchedule, *, keep_manual_pauses: bool = True
+) -> shapes.Schedule:
+    """Bring Temporal into line with a row that is committed, and return it with whether it is."""
+    response.headers["ETag"] = etags.of(row)
+    synced = await bringing.into_line(found, row, keep_manual_pauses=keep_manual_pauses)
+    return shapes.schedule(dataclasses.replace(row, synced_revision=row.revision if synced else 0))
+
+
+def _next_run(row: executions.UserSchedule) -> datetime.datetime | None:
+    """Return when it fires next; 422 when it is no schedule, with everything that is wrong."""
+    try:
+        schedule = users.charter(row).schedule
+    except spec_problems.InvalidSpecError as error:
+        raise problems.invalid(error) from None
+    return next(prospects.upcoming(schedule, clock.now()), None)
+
+
+def _after(cursor: str | None) -> paging.Cursor | None:
+    try:
+        return paging.cursor(cursor) if cursor else None
+    except errors.UsageError as error:
+        said = {"parameter": "cursor", "detail": error.message, "hint": error.hint}
+        raise problems.Problem(422, "invalid-request", error.message, errors=[said]) from None

@@ -1,0 +1,51 @@
+"""The process: a socket, uvicorn and its end. The only home of uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from reconciler import errors
+from reconciler.service import app, parts
+
+DRAIN = 30  # seconds for requests under way once it is told to end
+
+
+def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str], None]) -> errors.ExitCode:
+    """Serve until SIGTERM or Ctrl-C, and end what is under way; `told` hears the address once it is bound.
+
+    Raises `errors.ReconcilerError` when it cannot begin.
+    """
+    built = app.build(options)
+    with _bound(listen) as bound:
+        host, port = bound.getsockname()[:2]
+        config = uvicorn.Config(
+            built,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN,
+        )
+        server = uvicorn.Server(config)
+        logging.getLogger("uvicorn").parent = logging.getLogger("reconciler")
+        told(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and tells of the signal once more
+            server.run(sockets=[bound])
+    if not server.started:
+        raise errors.StoreError("the service could not start", hint="see the lines above")
+    return errors.ExitCode.OK
+
+
+def _bound(listen: tuple[str, int]) -> socket.socket:
+    try:
+        return socket.create_server(listen, family=socket.AF_INET6 if ":" in listen[0] else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise errors.UsageError(
+            f"cannot listen on {listen[0]}:{listen[1]} ({said})", hint="name another --listen"
+        ) from None

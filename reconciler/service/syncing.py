@@ -1,0 +1,104 @@
+"""The sync of charters: the use case of `reconciler apply`, told as data."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from reconciler import errors, guarding, model, reconciling, reviewing
+from reconciler.operating import executing, proposing
+from reconciler.service import parts
+from reconciler.spec import loading
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the caller of a sync asks for."""
+
+    allowed: guarding.Allowed
+    digest: str | None = None
+    dry_run: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a sync came to: `skipped` says why nothing was wanted; `applied` is None where nothing was begun.
+
+    One that is `proposed` was only to be seen.
+    """
+
+    exit_code: errors.ExitCode
+    plan: model.Plan | None = None
+    applied: model.Applied | None = None
+    skipped: str = ""
+    proposed: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class Listener:
+    """Keeps what it hears; implements `executing.Audience`."""
+
+    def __init__(self) -> None:
+        self.planned: model.Plan | None = None
+        self.ended: model.Applied | None = None
+        self.warnings: list[str] = []
+
+    def plan(self, plan: model.Plan) -> None:
+        """Keep what shall be done."""
+        self.planned = plan
+
+    def agreed(self) -> bool:
+        """Tell that it shall: who called has said so."""
+        return True
+
+    def outcome(self, outcome: model.Outcome) -> None:
+        """Hear what became of a step, which is in the whole as well."""
+
+    def applied(self, applied: model.Applied) -> None:
+        """Keep what became of all of them."""
+        self.ended = applied
+
+    def warn(self, text: str) -> None:
+        """Keep and log what is told beside the work."""
+        self.warnings.append(text)
+        _LOG.warning(text)
+
+
+def sync(options: parts.Options, wish: Wish) -> Report:
+    """Make the server what the spec declares, under the lock; `errors.ReconcilerError` where it does not come to it.
+
+    It has an event loop of its own, so it runs in a thread of its own.
+    """
+    declaration = loading.load(options.spec_path, options.choice)
+    off = executing.why_off(declaration, options.connection)
+    if off:
+        return Report(exit_code=errors.ExitCode.OK, skipped=off)
+    if wish.dry_run:
+        return _proposed(declaration, options, wish)
+    listener = Listener()
+    job = executing.Job(
+        command="apply",
+        declaration=declaration,
+        connection=options.connection,
+        writing=options.writing,
+        make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+        check=lambda plan, left: _check(plan, wish, left),
+    )
+    code = executing.execute(job, listener)
+    return Report(exit_code=code, plan=listener.planned, applied=listener.ended, warnings=tuple(listener.warnings))
+
+
+def _proposed(declaration: model.Declaration, options: parts.Options, wish: Wish) -> Report:
+    proposal = proposing.propose(declaration, options.connection, None)
+    _check(proposal.plan, wish, 0)
+    warnings = tuple(f"Warning: {each}." for each in proposal.problems)
+    return Report(exit_code=errors.ExitCode.OK, plan=proposal.plan, proposed=True, warnings=warnings)
+
+
+def _check(plan: model.Plan, wish: Wish, left: int) -> None:
+    """Raise `errors.StaleError` for another plan than was reviewed, `errors.GuardError` for one that may not run."""
+    if wish.digest is not None:
+        reviewing.check_digest(wish.digest, plan)
+    guarding.check(plan, wish.allowed, left=left)

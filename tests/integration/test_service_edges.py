@@ -1,0 +1,146 @@
+"""What the service refuses, and how it says so: tokens, sizes, rates, and the executor's keys."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler import executions
+from tests.support import postgres, program, service
+from tools import devserver
+
+EXECUTOR_TOKEN = f"executor-{program.SECRET}2"
+LIMIT = 4096
+
+
+@pytest.fixture(scope="module")
+def served(
+    dev_server: devserver.DevServer,
+    namespaces: Iterator[str],
+    database_server: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[service.Service]:
+    folder = tmp_path_factory.mktemp("service")
+    run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
+    run.declare("governance: {schedules: []}\n")
+    given = ("--repair-every", "0s", "--max-body", f"{LIMIT}B", "--rate-limit", "40/minute")
+    with (
+        postgres.database(database_server) as url,
+        service.running(run, url, *given, RECONCILER_EXECUTOR_TOKEN=EXECUTOR_TOKEN) as found,
+    ):
+        yield found
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """Return the problem that an answer is."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, service.PROBLEM), answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    return body
+
+
+@pytest.mark.parametrize("where", [service.SYNC, "/api/internal/graphs/G/runs", service.SCHEDULES])
+def test_every_wrong_token_has_the_same_answer(served: service.Service, where: str) -> None:
+    right = service.OPS_TOKEN if where != service.SYNC else EXECUTOR_TOKEN  # of somebody else
+    nearly = service.OPS_TOKEN[:-1]
+    wrong = ["Bearer", "Bearer x", f"Bearer {right}", f"Bearer {nearly}", f"Bearer {nearly}x", f"Bearer {'x' * 9000}"]
+    bodies = set()
+    with served.client() as client:
+        for header in [*wrong, "Basic eDp4", ""]:
+            headers = {"Authorization": header} if header else {}
+            body = {"Idempotency-Key": "k"} | headers
+            answer = client.post(where, headers=body, json={})
+            problem(answer, 401)
+            assert answer.headers["WWW-Authenticate"] == 'Bearer realm="reconciler"'
+            bodies.add(answer.text)
+    assert len(bodies) == 1
+
+
+def test_what_is_not_there_is_a_problem_too(served: service.Service) -> None:
+    with served.client() as client:
+        problem(client.get("/nothing"), 404)
+        answer = client.get(service.SYNC)
+        problem(answer, 405)
+        assert answer.headers["Allow"] == "POST"
+
+
+def test_health_asks_nobody_and_readiness_asks_all(served: service.Service) -> None:
+    with served.client() as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        assert client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_a_body_over_the_limit_is_refused_however_it_comes(served: service.Service) -> None:
+    with served.user() as user:
+        large = service.wanted(input={"text": "x" * LIMIT})
+        problem(user.post(service.SCHEDULES, json=large), 413)
+
+        def chunks() -> Iterator[bytes]:
+            yield b'{"cron": "'
+            for _ in range(8):
+                yield b"x" * (LIMIT // 4)
+            yield b'"}'
+
+        answer = user.post(service.SCHEDULES, content=chunks(), headers={"Content-Type": "application/json"})
+        problem(answer, 413)
+        assert user.post(service.SCHEDULES, json=service.wanted(input={"text": "x" * 2000})).status_code == 201
+
+
+def test_a_body_that_is_no_json_is_told_so(served: service.Service) -> None:
+    with served.user() as user:
+        json = {"Content-Type": "application/json"}
+        problem(user.post(service.SCHEDULES, content=b"{", headers=json), 400)
+        problem(user.post(service.SCHEDULES, content=b"[" * 3000, headers=json), 400)
+        assert problem(user.post(service.SCHEDULES, json=[]), 422)["errors"][0]["pointer"] == "#"
+
+
+def test_one_caller_who_calls_too_often_waits_and_the_others_do_not(served: service.Service) -> None:
+    with served.user() as user, served.user() as other:
+        answers = [user.get(service.SCHEDULES) for _ in range(41)]
+        assert [answer.status_code for answer in answers] == [200] * 40 + [429]
+        problem(answers[-1], 429)
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+        assert other.get(service.SCHEDULES).status_code == 200
+
+
+def firing(**changes: Any) -> dict[str, Any]:
+    """Return what a worker sends for a firing."""
+    execution = executions.Execution(
+        temporal_schedule_id="governance:alpha",
+        db_schedule_id=None,
+        charter="ALPHA",
+        entrypoint="graph/ALPHA",
+        input={"to": "me"},
+        scheduled_for=datetime.datetime(2026, 11, 25, 9, tzinfo=datetime.UTC),
+    )
+    return {**execution.request, **changes}
+
+
+def test_the_default_executor_does_a_firing_once(served: service.Service) -> None:
+    key = {"Idempotency-Key": "governance:alpha:2026-11-25T09:00:00Z"}
+    where = "/api/internal/graphs/graph/ALPHA/runs"
+    with served.client(EXECUTOR_TOKEN) as worker:
+        first = worker.post(where, json=firing(), headers=key)
+        assert (first.status_code, first.json()["status"]) == (200, "done")
+        assert worker.post(where, json=firing(), headers=key).json() == first.json()
+        other = worker.post(where, json=firing(input={"to": "you"}), headers=key)
+        assert problem(other, 422)["type"] == "/problems/execution-refused"
+        problem(worker.post(where, json=firing()), 422)
+        problem(worker.post(where, json=firing(), headers={"Idempotency-Key": "mine"}), 422)
+        wrong = worker.post(where.replace("ALPHA", "BETA"), json=firing(), headers=key)
+        assert problem(wrong, 422)["errors"][0]["pointer"] == "#/entrypoint"
+        late = worker.post(where, json=firing(scheduledFor="soon"), headers=key)
+        assert problem(late, 422)["errors"][0]["pointer"] == "#/scheduledFor"
+    counted = postgres.execute(served.database_url, "SELECT count(*) FROM execution_requests")
+    assert counted == [(1,)]
+
+
+def test_whoever_tries_many_tokens_is_slowed_down(served: service.Service) -> None:
+    """The last test here: it uses up what this address may try."""
+    with served.client("x") as client:
+        statuses = {client.get(service.SCHEDULES).status_code for _ in range(41)}
+    assert statuses == {401, 429}

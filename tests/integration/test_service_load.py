@@ -1,0 +1,62 @@
+"""Many callers at once: no row is lost, and none is made twice."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import httpx
+import pytest
+
+from tests.support import postgres, program, remote, service
+
+MANY = 1_000
+
+
+@pytest.fixture
+def run(reconciler: program.Program) -> program.Program:
+    reconciler.declare("governance: {schedules: []}\n")
+    return reconciler
+
+
+async def created(url: str, token: str, numbers: range, key: str = "") -> list[httpx.Response]:
+    """Ask for many schedules at once; with a key, for one and the same."""
+    limits = httpx.Limits(max_connections=len(numbers))
+    async with httpx.AsyncClient(base_url=url, headers=service.bearer(token), timeout=120, limits=limits) as client:
+
+        async def create(number: int) -> httpx.Response:
+            wanted = service.wanted(input={"number": 0 if key else number})
+            headers = {"Idempotency-Key": key or f"key-{number}"}
+            return await client.post(service.SCHEDULES, json=wanted, headers=headers)
+
+        return await asyncio.gather(*map(create, numbers))
+
+
+async def test_a_thousand_creates_at_once_are_a_thousand_rows_and_schedules(
+    run: program.Program, database_url: str
+) -> None:
+    with service.running(run, database_url, "--rate-limit", "100000/minute", "--repair-every", "0s") as served:
+        token = await asyncio.to_thread(served.token)
+        answers = await created(served.url, token, range(MANY))
+        assert {answer.status_code for answer in answers} == {201}
+        ids = {answer.json()["id"] for answer in answers}
+        assert len(ids) == MANY
+    rows = postgres.execute(database_url, "SELECT id::text, input->>'number' FROM schedules")
+    assert {row[0] for row in rows} == ids
+    assert sorted(int(row[1]) for row in rows) == list(range(MANY))
+    done = await asyncio.to_thread(run.run, "repair", "--yes", DATABASE_URL=database_url)
+    assert done.returncode == 0, done.stderr
+    server = await remote.connected(run.address, run.namespace)
+    assert (await server.schedules.describe_all(ids)).keys() == ids
+
+
+async def test_a_key_that_is_sent_many_times_at_once_makes_one_schedule(
+    run: program.Program, database_url: str
+) -> None:
+    with service.running(run, database_url) as served:
+        token = await asyncio.to_thread(served.token)
+        answers = await created(served.url, token, range(20), key=str(uuid.uuid4()))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
+    assert postgres.execute(database_url, "SELECT count(*) FROM schedules") == [(1,)]

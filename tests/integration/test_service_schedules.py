@@ -1,0 +1,352 @@
+"""Users' schedules over HTTP, on one service for all tests here; each test has callers of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler import executions, model
+from tests.support import postgres, program, remote, service
+from tools import devserver
+
+
+@pytest.fixture(scope="module")
+def served(
+    dev_server: devserver.DevServer,
+    namespaces: Iterator[str],
+    database_server: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[service.Service]:
+    folder = tmp_path_factory.mktemp("service")
+    run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
+    with postgres.database(database_server) as url, service.running(run, url, "--repair-every", "0s") as found:
+        yield found
+
+
+@pytest.fixture
+def user(served: service.Service) -> Iterator[httpx.Client]:
+    with served.user() as client:
+        yield client
+
+
+def created(user: httpx.Client, **changes: Any) -> dict[str, Any]:
+    """Make a schedule and return it."""
+    answer = user.post(service.SCHEDULES, json=service.wanted(**changes))
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def path(schedule: dict[str, Any], more: str = "") -> str:
+    """Return where a schedule is."""
+    return f"{service.SCHEDULES}/{schedule['id']}{more}"
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """Return the problem that an answer is."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, service.PROBLEM), answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["title"]
+    return body
+
+
+def live(served: service.Service, schedule: dict[str, Any]) -> model.Live | None:
+    """Return what Temporal has of a schedule."""
+
+    async def described() -> model.Live | None:
+        server = await remote.connected(served.run.address, served.run.namespace)
+        return await server.schedules.describe(schedule["id"])
+
+    return asyncio.run(described())
+
+
+def there(served: service.Service, schedule: dict[str, Any]) -> model.Schedule:
+    """Return a schedule that Temporal has."""
+    found = live(served, schedule)
+    assert found is not None
+    return found.schedule
+
+
+async def pause_by_hand(served: service.Service, schedule: dict[str, Any], note: str) -> None:
+    """Pause a schedule in Temporal itself."""
+    raw = await remote.raw(served.run.address, served.run.namespace)
+    proto = (await raw.describe(schedule["id"])).schedule
+    proto.state.paused, proto.state.notes = True, note
+    await raw.update(schedule["id"], proto)
+
+
+async def fired(served: service.Service, schedule: dict[str, Any]) -> int:
+    """Wait until a schedule has fired, and return how often."""
+    raw = await remote.raw(served.run.address, served.run.namespace)
+
+    async def has_fired() -> bool:
+        return (await raw.describe(schedule["id"])).info.action_count > 0
+
+    await remote.until(has_fired)
+    return (await raw.describe(schedule["id"])).info.action_count
+
+
+def test_a_schedule_has_a_row_first_and_its_uuid_is_its_id_in_temporal(
+    served: service.Service, user: httpx.Client
+) -> None:
+    answer = user.post(service.SCHEDULES, json=service.wanted())
+    made = answer.json()
+    assert answer.headers["Location"] == path(made)
+    assert answer.headers["ETag"] == '"1"'
+    assert made["temporal_schedule_id"] == made["db_schedule_id"] == made["id"]
+    assert (made["synced"], made["revision"], made["enabled"]) == (True, 1, True)
+    now = datetime.datetime.now(datetime.UTC)
+    first = datetime.datetime(now.year + 1, 1, 1, 2, tzinfo=datetime.UTC)
+    assert datetime.datetime.fromisoformat(made["next_run_at"]) == first
+    found = there(served, made)
+    assert found.action.workflow == executions.WORKFLOW
+    assert found.action.arguments == (
+        {
+            "temporalScheduleId": made["id"],
+            "dbScheduleId": made["id"],
+            "charter": None,
+            "entrypoint": "REPORT",
+            "input": {"to": "me"},
+        },
+    )
+    assert user.get(path(made)).json() == made
+
+
+def test_a_change_a_pause_a_resume_and_a_deletion_reach_temporal(served: service.Service, user: httpx.Client) -> None:
+    made = created(user)
+    changed = user.patch(path(made), json={"cron": "30 4 * * *"}, headers={"If-Match": '"1"'}).json()
+    assert (changed["cron"], changed["revision"], changed["synced"]) == ("30 4 * * *", 2, True)
+    found = there(served, made)
+    assert found.timing.calendars[0].minute == (30,)
+    paused = user.post(path(made, "/pause")).json()
+    assert (paused["enabled"], paused["next_run_at"], paused["synced"]) == (False, None, True)
+    found = there(served, made)
+    assert found.paused
+    assert user.post(path(made, "/pause")).json()["revision"] == paused["revision"]  # it is paused already
+    resumed = user.post(path(made, "/resume")).json()
+    assert (resumed["enabled"], resumed["next_run_at"] is None) == (True, False)
+    found = there(served, made)
+    assert not found.paused
+    assert user.delete(path(made)).status_code == 204
+    assert live(served, made) is None
+    problem(user.get(path(made)), 404)
+    problem(user.delete(path(made)), 404)
+    assert postgres.execute(
+        served.database_url, "SELECT deleted_at IS NOT NULL FROM schedules WHERE id = %s", uuid.UUID(made["id"])
+    ) == [(True,)]
+
+
+def test_a_pause_by_hand_outlasts_a_change_and_not_the_owners_resume(
+    served: service.Service, user: httpx.Client
+) -> None:
+    made = created(user)
+    asyncio.run(pause_by_hand(served, made, "the disk is full"))
+    changed = user.patch(path(made), json={"cron": "30 4 * * *"}, headers={"If-Match": '"1"'}).json()
+    assert changed["synced"]
+    found = there(served, made)
+    assert (found.paused, found.note) == (True, "the disk is full")
+    assert user.post(path(made, "/resume")).json()["synced"]
+    found = there(served, made)
+    assert not found.paused
+
+
+def test_another_users_schedule_is_one_that_does_not_exist(served: service.Service, user: httpx.Client) -> None:
+    made = created(user)
+    nobody = {"id": str(uuid.uuid4())}
+    with served.user() as other:
+        for schedule in (made, nobody):
+            answers = [
+                other.get(path(schedule)),
+                other.patch(path(schedule), json={"cron": "0 1 * * *"}, headers={"If-Match": '"1"'}),
+                other.delete(path(schedule)),
+                other.post(path(schedule, "/pause")),
+                other.post(path(schedule, "/resume")),
+                other.post(path(schedule, "/run")),
+                other.get(path(schedule, "/runs")),
+            ]
+            for answer in answers:
+                body = problem(answer, 404)
+                assert body["detail"] == f"there is no schedule {schedule['id']}"
+        assert other.get(service.SCHEDULES).json() == {"items": [], "next": None}
+    assert user.get(path(made)).json()["revision"] == 1
+
+
+def test_a_grant_reaches_as_far_as_its_scopes(served: service.Service) -> None:
+    subject = f"user-{uuid.uuid4()}"
+    with served.user("REPORT", subject=subject) as user, served.user("OTHER", subject=subject) as narrow:
+        body = problem(user.post(service.SCHEDULES, json=service.wanted(workflow="OTHER")), 403)
+        assert body["detail"] == 'this grant does not cover the workflow "OTHER"'
+        made = created(user)
+        change = {"workflow": "OTHER"}
+        problem(user.patch(path(made), json=change, headers={"If-Match": '"1"'}), 403)
+        problem(narrow.post(path(made, "/run")), 403)  # it is the same subject's, by another grant
+        assert narrow.post(path(made, "/pause")).status_code == 200
+        problem(narrow.post(path(made, "/resume")), 403)
+        assert user.post(path(made, "/resume")).status_code == 200
+
+
+def test_a_grant_that_expired_or_was_revoked_is_an_unknown_token(served: service.Service) -> None:
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    grant, token = served.granted(expires_at=soon)
+    with served.client(token) as user, served.client("rcn_nobodys") as unknown:
+        assert user.get(service.SCHEDULES).status_code == 200
+        update = "UPDATE execution_grants SET revoked_at = clock_timestamp() WHERE id = %s"
+        postgres.execute(served.database_url, update, grant.id)
+        wrong = problem(unknown.get(service.SCHEDULES), 401)
+        assert problem(user.get(service.SCHEDULES), 401) == wrong
+        back = "UPDATE execution_grants SET revoked_at = NULL, created_at = now() - interval '2 h', "
+        past = "expires_at = now() - interval '1 h' WHERE id = %s"
+        postgres.execute(served.database_url, back + past, grant.id)
+        answer = user.get(service.SCHEDULES)
+        assert problem(answer, 401) == wrong
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointers"),
+    [
+        ({"cron": "61 * * * *"}, ["#/cron"]),
+        ({"timezone": "Nowhere/Town"}, ["#/timezone"]),
+        ({"cron": "not", "timezone": "Nowhere/Town"}, ["#/cron", "#/timezone"]),
+        ({"input": {"a": "\x00"}}, ["#/input"]),
+        ({"workflow": ""}, ["#/workflow"]),
+        ({"crom": "x"}, ["#/crom"]),
+        ({"a/b~c": "x"}, ["#/a~1b~0c"]),
+        ({"enabled": "yes"}, ["#/enabled"]),
+        ({"input": [1]}, ["#/input"]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_cannot_be_a_schedule_is_told_by_its_keys(
+    user: httpx.Client, changes: dict[str, Any], pointers: list[str]
+) -> None:
+    body = problem(user.post(service.SCHEDULES, json=service.wanted(**changes)), 422)
+    assert sorted({each["pointer"] for each in body["errors"]}) == pointers
+    assert all(each["detail"] for each in body["errors"])
+    assert user.get(service.SCHEDULES).json()["items"] == []
+
+
+def test_text_that_utf_8_does_not_have_is_refused_and_told_of(served: service.Service) -> None:
+    json = {"Content-Type": "application/json"}
+    key = r'{"cron": "0 3 * * *", "workflow": "REPORT", "\ud800": 1}'
+    workflow = r'{"cron": "0 3 * * *", "workflow": "\ud800"}'
+    with served.user("REPORT") as user, served.user() as anything:
+        problem(user.post(service.SCHEDULES, content=key, headers=json), 422)
+        assert r"\ud800" in problem(user.post(service.SCHEDULES, content=workflow, headers=json), 403)["detail"]
+        body = problem(anything.post(service.SCHEDULES, content=workflow, headers=json), 422)
+        assert [each["pointer"] for each in body["errors"]] == ["#/workflow"]
+
+
+def test_a_patch_is_checked_as_a_whole(user: httpx.Client) -> None:
+    made = created(user)
+    for wanted, pointer in (({"cron": "x"}, "#/cron"), ({"timezone": None}, "#"), ({"owner": "me"}, "#/owner")):
+        body = problem(user.patch(path(made), json=wanted, headers={"If-Match": '"1"'}), 422)
+        assert [each["pointer"] for each in body["errors"]] == [pointer]
+    assert user.get(path(made)).json()["revision"] == 1
+
+
+def test_pages_hold_everything_once_the_newest_first(user: httpx.Client) -> None:
+    made = [created(user, enabled=number % 2 == 0)["id"] for number in range(5)]
+    seen, cursor = [], None
+    while True:
+        query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        page = user.get(service.SCHEDULES, params=query).json()
+        seen += [each["id"] for each in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+    enabled = user.get(service.SCHEDULES, params={"enabled": True}).json()["items"]
+    assert [each["id"] for each in enabled] == made[::-2]
+    for query in ({"cursor": "?"}, {"limit": 0}, {"limit": 201}):
+        assert problem(user.get(service.SCHEDULES, params=query), 422)["errors"][0]["parameter"] == next(iter(query))
+
+
+def test_a_key_makes_one_schedule_and_is_no_other_requests(served: service.Service, user: httpx.Client) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    first = user.post(service.SCHEDULES, json=service.wanted(), headers=key)
+    again = user.post(service.SCHEDULES, json=service.wanted(), headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert ("Idempotency-Replayed" in first.headers, again.headers["Idempotency-Replayed"]) == (False, "true")
+    body = problem(user.post(service.SCHEDULES, json=service.wanted(cron="1 1 * * *"), headers=key), 422)
+    assert body["type"] == "/problems/idempotency-key-reused"
+    with served.user() as other:  # keys are each caller's own
+        assert other.post(service.SCHEDULES, json=service.wanted(), headers=key).json()["id"] != first.json()["id"]
+    user.delete(path(first.json()))
+    problem(user.post(service.SCHEDULES, json=service.wanted(), headers=key), 410)
+    problem(user.post(service.SCHEDULES, json=service.wanted(), headers={"Idempotency-Key": "k" * 256}), 422)
+
+
+def test_conditions_are_kept(user: httpx.Client) -> None:
+    made = created(user)
+    where, wanted = path(made), {"cron": "30 4 * * *"}
+    unchanged = user.get(where, headers={"If-None-Match": '"1"'})
+    assert (unchanged.status_code, unchanged.headers["ETag"], unchanged.content) == (304, '"1"', b"")
+    assert user.get(where, headers={"If-None-Match": '"0", W/"2"'}).status_code == 200
+    problem(user.patch(where, json=wanted), 428)
+    assert problem(user.patch(where, json=wanted, headers={"If-Match": '"7"'}), 412)["revision"] == 1
+    problem(user.patch(where, json=wanted, headers={"If-Match": 'W/"1"'}), 412)
+    assert user.patch(where, json=wanted, headers={"If-Match": '"0", "1"'}).headers["ETag"] == '"2"'
+    assert user.patch(where, json=wanted, headers={"If-Match": "*"}).headers["ETag"] == '"3"'
+    problem(user.delete(where, headers={"If-Match": '"2"'}), 412)
+    problem(user.post(where + "/pause", headers={"If-Match": '"2"'}), 412)
+    assert user.delete(where, headers={"If-Match": '"3"'}).status_code == 204
+
+
+async def test_of_ten_changes_to_one_revision_one_wins(served: service.Service) -> None:
+    token = await asyncio.to_thread(served.token)
+    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=60) as user:
+        made = (await user.post(service.SCHEDULES, json=service.wanted())).json()
+
+        async def change(minute: int) -> httpx.Response:
+            wanted = {"cron": f"{minute} 4 * * *"}
+            return await user.patch(path(made), json=wanted, headers={"If-Match": '"1"'})
+
+        answers = await asyncio.gather(*map(change, range(10)))
+        won = [answer.json() for answer in answers if answer.status_code == 200]
+        assert [answer.status_code for answer in answers].count(412) == 9
+        assert (await user.get(path(made))).json()["cron"] == won[0]["cron"]
+    found = await asyncio.to_thread(there, served, made)
+    assert found.timing.calendars[0].minute == (int(won[0]["cron"].split()[0]),)
+
+
+def test_run_now_fires_once_for_a_key(served: service.Service, user: httpx.Client) -> None:
+    made = created(user, enabled=False)
+    key = {"Idempotency-Key": "now"}
+    first = user.post(path(made, "/run"), headers=key)
+    again = user.post(path(made, "/run"), headers=key)
+    assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert asyncio.run(fired(served, made)) == 1
+    name = f"%:{made['id']}:now"
+    rows = postgres.execute(
+        served.database_url, "SELECT status, workflow FROM execution_requests WHERE idempotency_key LIKE %s", name
+    )
+    assert rows == [("done", "REPORT")]
+
+
+def test_the_runs_of_a_schedule_are_its_owners_to_see(served: service.Service, user: httpx.Client) -> None:
+    made = created(user)
+    for hour, (status, error) in enumerate((("done", ""), ("failed", "no paper"), ("running", ""))):
+        postgres.execute(
+            served.database_url,
+            "INSERT INTO schedule_runs VALUES (%s, %s, %s, %s, %s, 1, %s)",
+            uuid.UUID(made["id"]),
+            at := datetime.datetime(2026, 1, 1, hour, tzinfo=datetime.UTC),
+            at,
+            None if status == "running" else at,
+            status,
+            error,
+        )
+    first = user.get(path(made, "/runs"), params={"limit": 2}).json()
+    assert [(each["status"], each["error"]) for each in first["items"]] == [("running", None), ("failed", "no paper")]
+    rest = user.get(path(made, "/runs"), params={"limit": 2, "cursor": first["next"]}).json()
+    assert [each["scheduled_for"] for each in rest["items"]] == ["2026-01-01T00:00:00Z"]
+    assert rest["next"] is None

@@ -1,0 +1,203 @@
+"""The sync of charters over HTTP: every answer that it may give."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any
+
+import grpc
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.support import fake_temporal, postgres, program, proxy, service
+from tools import devserver
+
+SPEC = """\
+governance:
+  schedules:
+    - {charter: ALPHA, cron: "0 * * * *", entrypoint: ALPHA, input: {api_key: sk-hunter2}}
+    - {charter: BETA, cron: "15 * * * *", entrypoint: BETA}
+    - {charter: GAMMA, cron: "30 * * * *", entrypoint: GAMMA}
+"""
+COUNTS = ("created", "updated", "resumed", "paused", "skipped", "failed", "stale", "not_begun")
+
+
+@pytest.fixture
+def before_server(dev_server: devserver.DevServer) -> Iterator[proxy.Proxy]:
+    with proxy.running(dev_server.address) as found:
+        yield found
+
+
+@pytest.fixture
+def served(reconciler: program.Program, before_server: proxy.Proxy, database_url: str) -> Iterator[service.Service]:
+    """A service whose calls to Temporal are seen."""
+    reconciler.declare(SPEC)
+    run = dataclasses.replace(reconciler, address=before_server.address)
+    with service.running(run, database_url, "--repair-every", "0s") as found:
+        yield found
+
+
+def synced(served: service.Service, status: int = 200, **wanted: Any) -> dict[str, Any]:
+    """Sync, and return the answer's body."""
+    with served.ops() as client:
+        answer = client.post(service.SYNC, json=wanted)
+    assert answer.status_code == status, answer.text
+    assert (answer.headers["content-type"] == service.PROBLEM) is (status != 200)
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def counts(body: dict[str, Any]) -> dict[str, int]:
+    """Return the counts that are not 0."""
+    return {name: body[name] for name in COUNTS if body[name]}
+
+
+def test_a_sync_answers_with_what_it_did_and_refuses_what_may_not_be_meant(served: service.Service) -> None:
+    planned = synced(served, dry_run=True)
+    assert (planned["status"], counts(planned)) == ("planned", {"created": 3})
+    stale = synced(served, 409, expect_digest="sha256:" + "0" * 64)
+    assert (stale["type"], stale["exit_code"]) == ("/problems/stale", 5)
+    first = synced(served, expect_digest=planned["digest"])
+    assert (first["status"], counts(first), first["exit_code"]) == ("applied", {"created": 3}, 0)
+    assert [(step["id"], step["verb"], step["status"]) for step in first["steps"]] == [
+        ("governance:alpha", "create", "done"),
+        ("governance:beta", "create", "done"),
+        ("governance:gamma", "create", "done"),
+    ]
+    assert "hunter2" not in str(first)
+    assert counts(synced(served)) == {"skipped": 3}
+    served.run.declare(SPEC.replace("0 *", "5 *", 1).replace("    - {charter: GAMMA", "    # {charter: GAMMA"))
+    assert counts(synced(served)) == {"updated": 1, "paused": 1, "skipped": 1}
+    served.run.declare(SPEC)
+    assert counts(synced(served)) == {"updated": 1, "resumed": 1, "skipped": 1}
+    served.run.declare("governance: {schedules: []}\n")
+    refused = synced(served, 409)
+    assert (refused["type"], refused["exit_code"]) == ("/problems/refused", 4)
+    assert "--allow-mass-pause" in refused["hint"]
+    assert counts(synced(served, allow_mass_pause=True)) == {"paused": 3}
+    shown = served.run.run("history", DATABASE_URL=served.database_url).stdout
+    assert shown.count("  apply by ") == 7  # a dry run is none
+
+
+def test_an_invalid_spec_is_told_with_every_place(served: service.Service) -> None:
+    served.run.declare(SPEC.replace("15 *", "75 *").replace("entrypoint: GAMMA", "entrypoint: 7"))
+    body = synced(served, 422)
+    assert (body["type"], body["exit_code"]) == ("/problems/invalid-spec", 3)
+    assert [(each["path"], each["line"]) for each in body["problems"]] == [
+        (str(program.SPEC), 4),
+        (str(program.SPEC), 5),
+    ]
+    assert all(each["message"] and each["column"] for each in body["problems"])
+    (served.run.folder / program.SPEC).unlink()
+    assert "repo-spec" in str(synced(served, 422)["problems"])
+
+
+def test_of_two_syncs_at_once_one_works_and_the_other_is_told_who(
+    served: service.Service, before_server: proxy.Proxy
+) -> None:
+    writes, answered = threading.Event(), threading.Event()
+
+    def wait(_: int, name: str) -> None:
+        if name == "CreateSchedule":
+            writes.set()
+            answered.wait(program.TIMEOUT)
+
+    before_server.restart(wait)
+    with futures.ThreadPoolExecutor(1) as pool:
+        first = pool.submit(synced, served)
+        assert writes.wait(program.TIMEOUT)
+        try:
+            second = synced(served, 409)
+        finally:
+            answered.set()
+        assert counts(first.result()) == {"created": 3}
+    assert (second["type"], second["exit_code"]) == ("/problems/locked", 6)
+    assert "@" in second["holder"]["who"]
+    assert second["holder"]["since"]
+    assert second["holder"]["who"] in second["detail"]
+
+
+def test_an_earlier_sync_program_holds_the_same_lock_and_a_repair_does_not(served: service.Service) -> None:
+    with psycopg.connect(served.database_url, application_name="governance-sync", autocommit=True) as held:
+        held.execute("SELECT pg_advisory_lock(hashtext('governance_sync'))")
+        assert "governance-sync" in synced(served, 409)["holder"]["who"]
+        held.execute("SELECT pg_advisory_unlock_all()")
+        held.execute("SELECT pg_advisory_lock(hashtext('schedules_repair'))")
+        assert counts(synced(served)) == {"created": 3}
+        busy = served.run.run("repair", "--yes", DATABASE_URL=served.database_url)
+        assert (busy.returncode, "governance-sync" in busy.stderr) == (6, True)
+
+
+def test_where_schedules_are_switched_off_a_sync_says_so(reconciler: program.Program, database_url: str) -> None:
+    reconciler.declare(SPEC)
+    off = {"GOVERNANCE_SCHEDULES_ENABLED": "false"}
+    with service.running(reconciler, database_url, "--repair-every", "0s", **off) as served:
+        body = synced(served)
+        assert (body["status"], counts(body)) == ("skipped", {})
+        assert "GOVERNANCE_SCHEDULES_ENABLED" in body["reason"]
+
+
+def test_steps_that_fail_are_told_with_all_that_was_done(
+    fake: fake_temporal.FakeTemporal, reconciler: program.Program, database_url: str
+) -> None:
+    def refuse() -> None:
+        raise fake_temporal.Refusal(grpc.StatusCode.INVALID_ARGUMENT, "injected")
+
+    reconciler.declare(SPEC)
+    run = program.Program(folder=reconciler.folder, address=fake.address)
+    with service.running(run, database_url, "--repair-every", "0s") as served:
+        fake.before["CreateSchedule"] = [refuse]
+        body = synced(served, 502)
+        assert (counts(body), body["exit_code"]) == ({"created": 2, "failed": 1}, 1)
+        assert sorted(step["status"] for step in body["steps"]) == ["done", "done", "failed"]
+        assert counts(synced(served)) == {"created": 1, "skipped": 2}
+        fake.before["CreateSchedule"] = [refuse]
+        served.run.declare(SPEC + '    - {charter: DELTA, cron: "45 * * * *", entrypoint: DELTA}\n')
+        told = run.run("sync", "--via-service", served.url, INTERNAL_OPS_TOKEN=service.OPS_TOKEN)
+        assert (told.returncode, "+ governance:delta FAILED: " in told.stdout) == (1, True)
+        assert "Synced in part by " in told.stdout
+
+
+def test_without_temporal_a_sync_is_to_be_tried_again_and_a_row_stands(
+    reconciler: program.Program, database_url: str
+) -> None:
+    reconciler.declare(SPEC)
+    run = dataclasses.replace(reconciler, address="127.0.0.1:1")
+    with service.running(run, database_url) as served, served.user() as user, served.ops() as ops:
+        answer = ops.post(service.SYNC)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert (answer.json()["type"], answer.json()["exit_code"]) == ("/problems/temporal-away", 1)
+        ready = ops.get("/readyz")
+        assert (ready.status_code, ready.json()["away"]) == (503, ["temporal"])
+        assert ops.get("/healthz").status_code == 200
+        made = user.post(service.SCHEDULES, json=service.wanted())
+        assert (made.status_code, made.json()["synced"]) == (201, False)
+        where = made.headers["Location"]
+        assert user.get(where).json()["synced"] is False
+        triggered = user.post(f"{where}/run")
+        assert (triggered.status_code, triggered.headers["Retry-After"]) == (503, "5")
+        deleted = user.post(service.SCHEDULES, json=service.wanted()).headers["Location"]
+        assert (user.delete(deleted).status_code, user.get(deleted).status_code) == (202, 404)
+    done = reconciler.run("repair", "--yes", DATABASE_URL=database_url)
+    assert (done.returncode, "1 created" in done.stdout) == (0, True)
+
+
+def test_without_the_database_everything_is_to_be_tried_again(
+    reconciler: program.Program, database_server: str, database_url: str
+) -> None:
+    reconciler.declare(SPEC)
+    name = sql.Identifier(name_of := str(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]))
+    with service.running(reconciler, database_url, "--repair-every", "0s") as served, served.ops() as ops:
+        postgres.execute(database_server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        postgres.execute(database_server, end, name_of)
+        ready = ops.get("/readyz")
+        assert (ready.status_code, ready.json()["away"]) == (503, ["database"])
+        assert synced(served, 503)["type"] == "/problems/database-away"
+        postgres.execute(database_server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
+        assert counts(synced(served)) == {"created": 3}
+        assert ops.get("/readyz").status_code == 200
