@@ -80,7 +80,7 @@ class Activities:
         """Have it executed, once however often this is tried, and return what became of it."""
         execution = _execution(request)
         left = self._patience - (self._now() - temporalio.activity.info().scheduled_time)
-        with _told(execution, last=left <= datetime.timedelta(0)):
+        with _told(execution, left):
             try:
                 # the last attempt is made all the same, late as it is: a worker may have been away for long
                 async with asyncio.timeout(max(left.total_seconds(), 1.0)), _beating():
@@ -127,23 +127,24 @@ def _next_run(row: executions.UserSchedule, after: datetime.datetime) -> datetim
 
 
 @contextlib.contextmanager
-def _told(execution: executions.Execution, *, last: bool = False) -> Iterator[None]:
-    """Turn an error of ours into one that Temporal knows whether to repeat; none is repeated after the `last` attempt.
+def _told(execution: executions.Execution, left: datetime.timedelta = datetime.timedelta.max) -> Iterator[None]:
+    """Turn an error of ours into one that Temporal knows whether and when to repeat: not once no time is `left`.
 
     It is told in the log as well, where somebody may look for why a run waits.
     """
     try:
         yield
     except errors.ReconcilerError as error:
-        final = last or isinstance(error, _FINAL)
+        final = left <= datetime.timedelta(0) or isinstance(error, _FINAL)
         step, attempt = temporalio.activity.info().activity_type, temporalio.activity.info().attempt
         fields = {"key": execution.idempotency_key, "step": step, "attempt": attempt, "final": final}
         _LOG.warning(error.sentence, extra={"fields": fields})
+        wanted = error.retry_after if isinstance(error, errors.ExecutorError) else None
         raise temporalio.exceptions.ApplicationError(
             error.sentence,
             type=type(error).__name__,
             non_retryable=final,
-            next_retry_delay=error.retry_after if isinstance(error, errors.ExecutorError) else None,
+            next_retry_delay=None if wanted is None or final else min(wanted, left),
         ) from None
 
 

@@ -187,7 +187,7 @@ async def test_a_service_that_fails_for_too_long_ends_the_run_as_failed(
 ) -> None:
     await stage.store.grants.create("alice", ["*"])
     id_ = await stage.user_schedule()
-    service.answers += [(500, {}, b"")] * 100
+    service.answers += [(500, {"Retry-After": "600"}, b"")] * 100  # longer than anybody is patient
     async with (
         remote_executor.opened(chosen(service), service.url, clock.now) as executor,
         workers.working(stage, executor=executor, patience=datetime.timedelta(seconds=0.5)),
