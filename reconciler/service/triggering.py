@@ -20,7 +20,7 @@ async def run(
     schedule_id: uuid.UUID,
     key: schedules.Key = None,
 ) -> shapes.Triggered:
-    """Let a schedule fire now, also a paused one; the same key lets it fire once."""
+    """Let a schedule fire now, also a paused one; the same key lets it fire once. It is skipped while a run goes on."""
     found = parts.of(request)
     row = await schedules.own(found, grant, schedule_id)
     access.check_scope(grant, row.workflow)
@@ -52,9 +52,11 @@ async def _fire(found: parts.Parts, row: executions.UserSchedule, asked: executi
             hint="send the same request again",
             headers={"Retry-After": problems.RETRY_AFTER},
         )
-    server = await found.temporal.server()
+    schedules_ = (await found.temporal.server()).schedules
     try:
-        await server.schedules.trigger(row.temporal_schedule_id, str(asked.run_id))
+        async with found.alone(row.id):
+            await schedules_.trigger(row.temporal_schedule_id, str(asked.run_id))
+            await schedules_.describe(row.temporal_schedule_id)  # which waits until it has been taken in
     except errors.MissingError as error:
         raise errors.UnreachableError(error.message, hint=error.hint) from None
     await found.store.executor.end(asked.idempotency_key, executions.RequestState.DONE, {"triggered": True})
