@@ -43,7 +43,11 @@ async def _begun(
 
 
 async def _fire(found: parts.Parts, row: executions.UserSchedule, asked: executions.ExecutionRequest) -> None:
-    """Ask Temporal under the request's own id, which it takes once; one that is not recorded as done is asked again."""
+    """Let it fire, unless that was done meanwhile.
+
+    V1 takes a request's id once and V2 every time, so a service that is killed before it has recorded the end may, on
+    V2, let it fire again when it is asked again.
+    """
     if not await bringing.into_line(found, row):
         raise problems.Problem(
             503,
@@ -53,10 +57,13 @@ async def _fire(found: parts.Parts, row: executions.UserSchedule, asked: executi
             headers={"Retry-After": problems.RETRY_AFTER},
         )
     schedules_ = (await found.temporal.server()).schedules
-    try:
-        async with found.alone(row.id):
+    async with found.alone(row.id):
+        now = await found.store.executor.find(asked.idempotency_key)
+        if now is not None and now.state is not executions.RequestState.PENDING:
+            return
+        try:
             await schedules_.trigger(row.temporal_schedule_id, str(asked.run_id))
-            await schedules_.describe(row.temporal_schedule_id)  # which waits until it has been taken in
-    except errors.MissingError as error:
-        raise errors.UnreachableError(error.message, hint=error.hint) from None
-    await found.store.executor.end(asked.idempotency_key, executions.RequestState.DONE, {"triggered": True})
+        except errors.MissingError as error:
+            raise errors.UnreachableError(error.message, hint=error.hint) from None
+        await schedules_.describe(row.temporal_schedule_id)  # which waits until it has been taken in
+        await found.store.executor.end(asked.idempotency_key, executions.RequestState.DONE, {"triggered": True})
