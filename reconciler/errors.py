@@ -116,7 +116,11 @@ class GitHubError(ReconcilerError):
 
 
 class ExecutorError(ReconcilerError):
-    """An execution could not be started now; the same request may be sent again."""
+    """An execution could not be started now; the same request may be sent again, `retry_after` a while where told."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: datetime.timedelta | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class ExecutionRefusedError(ReconcilerError):

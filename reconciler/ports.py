@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from reconciler import executions, model
+from reconciler import executions, model, polling
 
 
 class Schedules(Protocol):
@@ -54,6 +54,14 @@ class Schedules(Protocol):
 
     async def delete(self, schedule_id: str) -> None:
         """Delete a schedule; one that is gone already is no error."""
+        ...
+
+
+class Pollers(Protocol):
+    """The workers of a namespace, as the server sees them."""
+
+    async def of(self, task_queue: str) -> polling.Queue:
+        """Return who asks for workflow tasks on a queue, or did within the last minutes; raises as `Schedules` does."""
         ...
 
 

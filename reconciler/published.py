@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import jsonschema
 import jsonschema.protocols
 
-Name = Literal["repo-spec", "plan", "snapshot", "status", "outcome", "history"]
+Name = Literal["repo-spec", "plan", "snapshot", "status", "outcome", "history", "preflight"]
 NAMES: tuple[str, ...] = get_args(Name)
 
 

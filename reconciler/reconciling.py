@@ -9,7 +9,7 @@ import datetime
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from reconciler import applying, errors, executions, model, planning, ports
+from reconciler import applying, errors, executions, model, planning, ports, preflighting
 from reconciler.spec import users
 
 Again = Callable[[], Awaitable[model.Plan]]
@@ -57,6 +57,17 @@ async def status(declaration: model.Declaration, schedules: ports.Schedules, tar
     """Return the plan as it is now, the runs of each live schedule followed to their results."""
     found = planning.plan(declaration, await schedules.followed(await live(declaration, schedules, target)), target)
     return found if declaration.enabled else planning.at_rest(found)
+
+
+async def preflight(
+    declaration: model.Declaration,
+    pollers: ports.Pollers,
+    now: datetime.datetime,
+    expected_build: str | None = None,
+) -> preflighting.Preflight:
+    """Look at who polls the task queues of the charters that fire, one call for each queue."""
+    found = await asyncio.gather(*map(pollers.of, preflighting.queues(declaration)))
+    return preflighting.preflight(declaration, found, now, expected_build)
 
 
 async def apply(

@@ -79,6 +79,36 @@ class Writing:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Where executions are started: at `url`, in which `{workflow}` is filled in; None keeps them in the database.
+
+    `timeout` is for one request, `patience` for all attempts of one execution together.
+    """
+
+    url: str | None = None
+    token: str | None = dataclasses.field(default=None, repr=False)
+    timeout: datetime.timedelta = datetime.timedelta(seconds=30)
+    patience: datetime.timedelta = datetime.timedelta(minutes=10)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """How a worker presents itself and ends; `health` and `metrics` are host:port, None for none.
+
+    Its build is reported whether it is `versioned` or not; a versioned one needs a deployment, and gets runs once its
+    version is made the current one.
+    """
+
+    task_queue: str
+    build_id: str
+    deployment: str | None = None
+    versioned: bool = False
+    drain_timeout: datetime.timedelta = datetime.timedelta(seconds=30)
+    health: str | None = None
+    metrics: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who runs this: a person on a machine, or a job with its run and commit."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+import datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler import errors, locking, ports, settings
@@ -12,7 +13,7 @@ from reconciler.timing import durations
 if TYPE_CHECKING:
     from reconciler.store.migrating import Migration
     from reconciler.store.opening import Store
-    from reconciler.temporal.connect import Server
+    from reconciler.temporal.connect import Client, Server
 
 
 async def server(connection: settings.Connection) -> Server:
@@ -87,6 +88,28 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
     from reconciler.store import audit as store_audit
 
     async with store_audit.opened(writing.database_url) as found:
+        yield found
+
+
+async def worker_client(connection: settings.Connection, identity: str, metrics: str | None) -> Client:
+    """Return a client for a worker, whose payloads pass through the codec where there is one; raises as `server`."""
+    from reconciler.temporal import connect
+
+    client, _ = await connect.client(connection, identity, connect.metered(metrics) if metrics else connect.quiet())
+    return client
+
+
+@contextlib.asynccontextmanager
+async def executor(
+    chosen: settings.Executor, kept: ports.Executor, now: Callable[[], datetime.datetime]
+) -> AsyncIterator[ports.Executor]:
+    """Open the executor for a while: the endpoint that is chosen, else the one that keeps requests in the database."""
+    if chosen.url is None:
+        yield kept
+        return
+    from reconciler import remote
+
+    async with remote.opened(chosen, chosen.url, now) as found:
         yield found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import fake_temporal, postgres, program, servers
+from tests.support import fake_temporal, polls, postgres, program, servers
 from tools import devserver
 
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
@@ -72,6 +72,13 @@ def namespace(namespaces: Iterator[str]) -> str:
 def reconciler(dev_server: devserver.DevServer, namespace: str, tmp_path: pathlib.Path) -> program.Program:
     """The program, in an empty folder, with an empty namespace of the real server."""
     return program.Program(folder=tmp_path, address=dev_server.address, namespace=namespace)
+
+
+@pytest.fixture
+def polled(reconciler: program.Program) -> Iterator[program.Program]:
+    """The same, with a worker in sight: without one, plan and status warn on standard error."""
+    with polls.kept_up(reconciler.address, reconciler.namespace):
+        yield reconciler
 
 
 @pytest.fixture(scope="session")

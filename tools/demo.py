@@ -5,17 +5,22 @@ Everything shown is what the program itself prints. DEMO_UI=1 keeps the server a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 
 from tools import devserver, fetching
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
+PATIENCE = 60.0  # seconds for a part to be ready, or for a run to end
 
 
 class Demo:
@@ -32,21 +37,54 @@ class Demo:
     def reconciler(self, *arguments: str, expect: int = 0) -> None:
         """Run the program as a user would, and see that it ends with the exit code it promises."""
         self._print(f"$ reconciler {' '.join(arguments)}\n")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "reconciler", *arguments],
-            cwd=self._folder,
-            env={
-                **environment,
-                "TEMPORAL_ADDRESS": self._server.address,
-                "TEMPORAL_CONFIG_FILE": os.devnull,
-                "GOVERNANCE_SCHEDULES_ENABLED": "true",
-            },
-            check=False,
-        )
+        done = subprocess.run(self._command(*arguments), cwd=self._folder, env=self._environment(), check=False)
         self._print(f"exit code {done.returncode}\n")
         if done.returncode != expect:
             sys.exit(f"demo: expected exit code {expect}")
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "reconciler", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        ours = ("TEMPORAL_", "RECONCILER_", "DATABASE_URL")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {
+            **kept,
+            "TEMPORAL_ADDRESS": self._server.address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            "GOVERNANCE_SCHEDULES_ENABLED": "true",
+        }
+
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[None]:
+        """Run a worker with a database of its own for a while, and see that it drains."""
+        arguments = ("worker", "--database-url", f"embedded:{self._folder}/postgres")
+        self._print(f"$ reconciler {' '.join(arguments)} &\n")
+        with subprocess.Popen(self._command(*arguments), cwd=self._folder, env=self._environment()) as process:
+            try:
+                yield
+            finally:
+                process.send_signal(signal.SIGTERM)
+        if process.returncode:
+            sys.exit(f"demo: the worker ended with {process.returncode}")
+
+    def until(self, words: str, *arguments: str) -> None:
+        """Wait until a command says these words."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            said = subprocess.run(
+                self._command(*arguments),
+                cwd=self._folder,
+                env=self._environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout
+            if words in said:
+                return
+            if time.monotonic() > deadline:
+                sys.exit(f"demo: no {words!r} within {PATIENCE:.0f} s; the last answer: {said}")
+            time.sleep(0.2)
 
     def temporal(self, *arguments: str) -> None:
         """Change something behind the program's back, with Temporal's own command line."""
@@ -65,7 +103,14 @@ class Demo:
 
 
 def walk(demo: Demo) -> None:
-    """Plan, apply, plan nothing; mend a drift; pause what was removed."""
+    """Plan, apply, plan nothing; run what fires; mend a drift; pause what was removed."""
+    demo.title("a worker takes what fires")
+    with demo.worker():
+        demo.until('"identity"', "preflight", "--format", "json")
+        _walk(demo)
+
+
+def _walk(demo: Demo) -> None:
     demo.title("the spec is valid")
     demo.reconciler("validate")
     demo.title("a plan")
@@ -74,6 +119,10 @@ def walk(demo: Demo) -> None:
     demo.reconciler("apply", "--yes")
     demo.title("a second plan is empty")
     demo.reconciler("plan", "--detailed-exitcode")
+    demo.title("a charter fires, and the worker runs it")
+    demo.temporal("schedule", "trigger", "--schedule-id", "governance:community")
+    demo.until("completed", "status")
+    demo.reconciler("status")
     demo.title("somebody changes schedules by hand")
     demo.temporal(
         *("schedule", "update", "--schedule-id", "governance:engineering"),

@@ -193,7 +193,7 @@ def walk(stack: Stack) -> None:
 
 
 def _trigger(stack: Stack, schedule_id: str) -> None:
-    say(f"\n$ temporal schedule trigger --schedule-id {schedule_id}\n")
+    say(f"$ temporal schedule trigger --schedule-id {schedule_id}\n")
     say(stack.server.cli("schedule", "trigger", "--schedule-id", schedule_id))
 
 

@@ -50,7 +50,8 @@ def plan(
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
         return common.switched_off(out, executing.declared_off(declaration))
-    planned = proposing.propose(declaration, connection, snapshot_path)
+    proposal = proposing.propose(declaration, connection, snapshot_path)
+    planned = proposal.plan
     if out_path is not None:
         proposing.save(out_path, planned, spec_path, choice)
     renderings: dict[Format, Callable[[], str]] = {
@@ -63,6 +64,7 @@ def plan(
         guarding.check(planned)
     except errors.GuardError as refusal:
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
+    common.warn_of_workers(out, proposal.problems)
     pending = detailed_exitcode and planned.differs
     return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
 

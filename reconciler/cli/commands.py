@@ -6,7 +6,7 @@ import importlib.metadata
 
 import click
 
-from reconciler.cli import asking, changing, grants, logs, offline, reading, records, repairing, serving
+from reconciler.cli import asking, changing, grants, logs, offline, reading, records, repairing, serving, working
 
 
 @click.group(
@@ -27,11 +27,13 @@ for each in (
     changing.prune,
     offline.next_times,
     reading.status,
+    reading.preflight,
     reading.snapshot,
     reading.import_,
-    repairing.repair,
+    working.worker,
     serving.serve,
     asking.sync,
+    repairing.repair,
     records.lock,
     records.history,
     records.db,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+from collections.abc import Iterable
 
-from reconciler import advising, errors, model
+from reconciler import advising, errors, model, preflighting
 from reconciler.cli import console
 from reconciler.operating import clock
 from reconciler.report import text as text_report
@@ -23,6 +24,12 @@ def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.
     """Return the rendering for the terminal, in colour where one reads along that wants it."""
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=clock.now())
+
+
+def warn_of_workers(out: console.Console, problems: Iterable[preflighting.Finding]) -> None:
+    """Say what is wrong with the workers, after what was asked for."""
+    for problem in problems:
+        out.warn(f"Warning: {problem}.")
 
 
 def agreed(out: console.Console, question: str) -> bool:

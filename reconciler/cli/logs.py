@@ -60,6 +60,14 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> No
         logger.setLevel(logging.INFO)
 
 
+def adopt(out: console.Console, name: str, level: int) -> None:
+    """Let a library's records from a level on go where all other messages go, and nowhere else."""
+    logger = logging.getLogger(name)
+    logger.addHandler(_Handler(out))
+    logger.setLevel(level)
+    logger.propagate = False
+
+
 def options() -> list[click.Option]:
     """Return the options of every command that choose the log."""
     return [

@@ -9,9 +9,9 @@ import click
 
 from reconciler import errors, model, reconciling, settings
 from reconciler.cli import common, console, options
-from reconciler.documents import snapshots, statuses
+from reconciler.documents import preflights, snapshots, statuses
 from reconciler.operating import clock, executing, files, proposing, sessions
-from reconciler.report import state
+from reconciler.report import state, workers
 from reconciler.spec import importing, loading
 
 
@@ -61,8 +61,33 @@ def status(
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
         planned = session.run(reconciling.status(declaration, session.schedules, session.target(declaration)))
+        problems = proposing.problems(declaration, session)
     out.say(state.text(planned, clock.now()) if form == "text" else statuses.dumps(planned, clock.now()))
+    common.warn_of_workers(out, problems)
     return errors.ExitCode.OK
+
+
+@click.command()
+@options.spec
+@options.choice
+@options.connection
+@click.option("--expect-build", type=options.LINE, metavar="ID", help="The build that every worker has to run.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def preflight(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: model.Choice,
+    connection: settings.Connection,
+    expect_build: str | None,
+    form: Literal["text", "json"],
+) -> errors.ExitCode:
+    """Tell whether the workers that are there run what is declared; exit with 1 when they do not."""
+    declaration = common.load(out, spec_path, choice)
+    with sessions.opened(connection) as session:
+        found = session.run(reconciling.preflight(declaration, session.pollers, clock.now(), expect_build or None))
+    out.say(workers.text(found, clock.now()) if form == "text" else preflights.dumps(found, clock.now()))
+    return errors.ExitCode.ERROR if found.problems else errors.ExitCode.OK
 
 
 _WRITABLE = "make its folder where there is none, let the file be written, or name another with --spec"

@@ -110,7 +110,9 @@ class Action:
             if self._event.is_untrusted:
                 return self._nothing(_UNTRUSTED)
             inputs.check_server(self._given.connection)
-        plan = self._proposed(proposing.propose(declaration, self._given.connection, self._given.live))
+        proposal = proposing.propose(declaration, self._given.connection, self._given.live)
+        plan = self._proposed(proposal.plan)
+        self._told.annotate(annotating.warning(str(problem)) for problem in proposal.problems)
         page = self._page(
             self._mark("plan", plan, digest=plan.digest),
             remarks=self._refusals(plan),
@@ -196,7 +198,7 @@ class Action:
             conversation.close_all(hub, self._author(hub), page.mark.scope, closing)
             return self._nothing(off)
         inputs.check_server(self._given.connection)
-        plan = self._proposed(proposing.propose(declaration, self._given.connection, None))
+        plan = self._proposed(proposing.propose(declaration, self._given.connection, None).plan)
         now = clock.now()
         first = self._mark("drift", plan, digest=plan.digest if plan.steps else "")
         title = f"Temporal schedules differ from {plan.spec_path}" + (

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import logging
 import pathlib
 
-from reconciler import model, planning, reconciling, settings
+from reconciler import errors, model, planning, preflighting, reconciling, settings
 from reconciler.documents import saved, snapshots
 from reconciler.operating import clock, files, sessions
+
+_LOG = logging.getLogger(__name__)
+_PATIENCE = 3.0  # seconds that a look at the workers may take: a plan does not need it
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A plan, and what is wrong with the workers that would run what it declares."""
+
+    plan: model.Plan
+    problems: tuple[preflighting.Finding, ...] = ()
 
 
 def propose(
     declaration: model.Declaration, connection: settings.Connection, snapshot_path: pathlib.Path | None
-) -> model.Plan:
-    """Return the plan, from the server or from a snapshot of it."""
+) -> Proposal:
+    """Return the plan, from the server or from a snapshot of it, which tells nothing of workers."""
     if snapshot_path is not None:
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
-        return planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at)
+        return Proposal(plan=planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
     with sessions.opened(connection) as session:
-        return session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
+        plan = session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
+        return Proposal(plan=plan, problems=problems(declaration, session))
+
+
+def problems(declaration: model.Declaration, session: sessions.Session) -> tuple[preflighting.Finding, ...]:
+    """Return what is wrong with the workers; nothing where the server does not tell, which is only logged."""
+
+    async def look() -> preflighting.Preflight:
+        async with asyncio.timeout(_PATIENCE):
+            return await reconciling.preflight(declaration, session.pollers, clock.now())
+
+    try:
+        return session.run(look()).problems
+    except (errors.ServerError, TimeoutError) as error:
+        said = error.message if isinstance(error, errors.ServerError) else "no answer in time"
+        _LOG.info("the workers are not known", extra={"fields": {"reason": said}})
+        return ()
 
 
 def snapshot(declaration: model.Declaration, connection: settings.Connection) -> snapshots.Snapshot:

@@ -23,6 +23,7 @@ class Session:
         self._runner = runner
         self._server = server
         self.schedules = server.schedules
+        self.pollers = server.pollers
 
     def target(self, declaration: model.Declaration) -> model.Target:
         """Return the schedules that a spec is about."""

@@ -91,9 +91,10 @@ def sync(options: parts.Options, wish: Wish) -> Report:
 
 
 def _proposed(declaration: model.Declaration, options: parts.Options, wish: Wish) -> Report:
-    plan = proposing.propose(declaration, options.connection, None)
-    _check(plan, wish, 0)
-    return Report(exit_code=errors.ExitCode.OK, plan=plan, proposed=True)
+    proposal = proposing.propose(declaration, options.connection, None)
+    _check(proposal.plan, wish, 0)
+    warnings = tuple(f"Warning: {each}." for each in proposal.problems)
+    return Report(exit_code=errors.ExitCode.OK, plan=proposal.plan, proposed=True, warnings=warnings)
 
 
 def _check(plan: model.Plan, wish: Wish, left: int) -> None:

@@ -1,16 +1,18 @@
 """Encrypted payloads, by way of a remote codec server: the protocol of Temporal's own command line and web UI.
 
 Input, memo, summary and details of the workflow pass through it; search attributes never do, nor this tool's own marks
-in the memo, which must be readable without it. The only home of httpx.
+in the memo, which must be readable without it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import google.protobuf.json_format
 import httpx
+import temporalio.converter
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
@@ -98,6 +100,14 @@ class Remote:
     async def close(self) -> None:
         await self._client.aclose()
 
+    async def replaced(
+        self, step: Literal["decode", "encode"], given: Sequence[common_pb2.Payload]
+    ) -> list[common_pb2.Payload]:
+        """Return what the codec server makes of payloads that belong to no schedule; plain ones are not decoded."""
+        found = [common_pb2.Payload.FromString(each.SerializeToString()) for each in given]
+        await self._replace(step, [each for each in found if step == "encode" or _is_coded(each)])
+        return found
+
     async def _replace(self, step: Literal["decode", "encode"], found: Sequence[common_pb2.Payload]) -> None:
         """Replace each payload by what the codec server makes of it."""
         for start in range(0, len(found), BATCH):
@@ -143,6 +153,25 @@ class Remote:
             f"the codec server at {self._shown} answered with {what}",
             hint="see that --codec-endpoint is a codec server",
         )
+
+
+class OfWorkers(temporalio.converter.PayloadCodec):
+    """The same codec server for the payloads of a worker: arguments, results and failures."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    async def encode(self, payloads: Sequence[common_pb2.Payload]) -> list[common_pb2.Payload]:
+        return await self._remote.replaced("encode", payloads)
+
+    async def decode(self, payloads: Sequence[common_pb2.Payload]) -> list[common_pb2.Payload]:
+        return await self._remote.replaced("decode", payloads)
+
+
+def converter(codec: Codec) -> temporalio.converter.DataConverter:
+    """Return how a worker reads and writes payloads where this codec is used."""
+    plain = temporalio.converter.default()
+    return dataclasses.replace(plain, payload_codec=OfWorkers(codec)) if isinstance(codec, Remote) else plain
 
 
 def connect(codec: settings.Codec | None, namespace: str) -> Codec:

@@ -10,15 +10,16 @@ import getpass
 import re
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import temporalio.client
 import temporalio.runtime
 from temporalio.service import WorkflowService
 
 from reconciler import errors, model, settings
-from reconciler.temporal import calls, codec, configuring, lease, schedules
+from reconciler.temporal import calls, codec, configuring, lease, pollers, schedules
 
+Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=7)
 _PAUSES = (0.1, 0.4, 1.6)  # seconds between attempts
 _PASSING = re.compile(
@@ -39,6 +40,7 @@ class Server:
     address: str
     namespace: str
     schedules: schedules.Schedules
+    pollers: pollers.Pollers
     codec: codec.Codec
     service: WorkflowService
     identity: str
@@ -62,14 +64,34 @@ async def connect(connection: settings.Connection) -> Server:
 
     Raises `errors.ReconcilerError` within 10 seconds for a bad setting, a server that is away or refused credentials.
     """
+    found, codec_ = await client(
+        connection, connection.identity or f"{model.IDENTITY}:{_user()}@{socket.gethostname()}", quiet()
+    )
+    address, namespace = found.service_client.config.target_host, found.namespace
+    calls_ = calls.Calls(address=address, namespace=namespace)
+    return Server(
+        address=address,
+        namespace=namespace,
+        schedules=schedules.Schedules(found.workflow_service, calls_, identity=found.identity, codec_=codec_),
+        pollers=pollers.Pollers(found.workflow_service, calls_),
+        codec=codec_,
+        service=found.workflow_service,
+        identity=found.identity,
+    )
+
+
+async def client(
+    connection: settings.Connection, identity: str, runtime: temporalio.runtime.Runtime
+) -> tuple[Client, codec.Codec]:
+    """Return the connected client, and the codec that its converter uses; raises as `connect` does."""
     config = configuring.client(connection)
     address, namespace = config["target_host"], config["namespace"]
     if "://" in address or "@" in address:  # the SDK takes both
         raise _not_an_address(address)
     codec_ = codec.connect(configuring.codec(connection), namespace)
-    identity = connection.identity or f"{model.IDENTITY}:{_user()}@{socket.gethostname()}"
+    options = {**config, "identity": identity, "runtime": runtime, "data_converter": codec.converter(codec_)}
     try:
-        client = await asyncio.wait_for(_client(config, identity), CONNECT_TIMEOUT.total_seconds())
+        return await asyncio.wait_for(_client(options), CONNECT_TIMEOUT.total_seconds()), codec_
     except TimeoutError:
         raise errors.UnreachableError(
             f"Temporal at {address} gave no answer within {CONNECT_TIMEOUT.seconds} s",
@@ -77,22 +99,13 @@ async def connect(connection: settings.Connection) -> Server:
         ) from None
     except (RuntimeError, ValueError) as error:
         raise _connect_error(error, address, namespace, tls=bool(config.get("tls"))) from error
-    calls_ = calls.Calls(address=address, namespace=namespace)
-    return Server(
-        address=address,
-        namespace=namespace,
-        schedules=schedules.Schedules(client.workflow_service, calls_, identity=identity, codec_=codec_),
-        codec=codec_,
-        service=client.workflow_service,
-        identity=identity,
-    )
 
 
-async def _client(config: Mapping[str, Any], identity: str) -> temporalio.client.Client:
+async def _client(options: Mapping[str, Any]) -> Client:
     """Return the connected client; one that answers with a passing failure is asked again."""
     for pause in (*_PAUSES, None):
         try:
-            return await temporalio.client.Client.connect(**config, identity=identity, runtime=_runtime())
+            return await temporalio.client.Client.connect(**options)
         except RuntimeError as error:
             if pause is None or not _PASSING.search(str(error)):
                 raise
@@ -101,9 +114,22 @@ async def _client(config: Mapping[str, Any], identity: str) -> temporalio.client
 
 
 @functools.cache
-def _runtime() -> temporalio.runtime.Runtime:
+def quiet() -> temporalio.runtime.Runtime:
     """Return a runtime that logs nothing: the SDK's core would write to standard output, into a plan's JSON."""
     return temporalio.runtime.Runtime(telemetry=temporalio.runtime.TelemetryConfig(logging=None))
+
+
+def metered(address: str) -> temporalio.runtime.Runtime:
+    """Return a runtime that serves its metrics for Prometheus at host:port; `errors.UsageError` where it cannot."""
+    exporter = temporalio.runtime.PrometheusConfig(bind_address=address)
+    try:
+        return temporalio.runtime.Runtime(
+            telemetry=temporalio.runtime.TelemetryConfig(logging=None, metrics=exporter),
+        )
+    except (RuntimeError, ValueError) as error:
+        raise errors.UsageError(
+            f"metrics cannot be served at {address} ({_last_message(str(error))})", hint="name a free host:port"
+        ) from error
 
 
 def _user() -> str:

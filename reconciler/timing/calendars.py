@@ -30,7 +30,7 @@ Words: TypeAlias = int | str | Sequence[int | str]
 def numbers(name: str, said: Words) -> tuple[int, ...]:
     """Return the numbers that a field names; CronError for what Temporal does not take."""
     parts = [said] if isinstance(said, (int, str)) else said
-    found = [cron.numbers(str(part), FIELDS[name]) for part in parts]
+    found = [cron.numbers(cron.trimmed(str(part)), FIELDS[name]) for part in parts]
     if () in found:  # every year
         return ()
     return tuple(sorted(set().union(*found)))

@@ -104,7 +104,7 @@ def parse(text: str) -> Parsed:
     body, offset, timezone = _without_zone(text)
     body = body.partition("#")[0]
     offset += _indent(body)
-    body = _EDGES.sub("", body)
+    body = trimmed(body)
     if body.startswith("@every"):
         return Parsed(_interval(body, offset))
     if body in _PREDEFINED:
@@ -123,14 +123,14 @@ def problems(text: str) -> tuple[CronError, ...]:
 
 def named_zone(text: str) -> tuple[str, int]:
     """Return the time zone that a cron text names, whatever else it says, and its offset; empty for none."""
-    match = _ZONE.match(_EDGES.sub("", text))
+    match = _ZONE.match(trimmed(text))
     return (match[1], _indent(text) + match.start(1)) if match else ("", 0)
 
 
 def _without_zone(text: str) -> tuple[str, int, str]:
     """Split `TZ=Zone rest` into the rest, its offset in the text, and the zone."""
     start = _indent(text)
-    stripped = _EDGES.sub("", text)
+    stripped = trimmed(text)
     if not stripped.startswith(("TZ=", "CRON_TZ=")):
         return stripped, start, ""
     match = _ZONE.match(stripped)
@@ -190,6 +190,11 @@ def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
         year=sets[YEAR],
         comment=comment(source),
     )
+
+
+def trimmed(text: str) -> str:
+    """Return the text without the white space at its ends that the server does not see."""
+    return _EDGES.sub("", text)
 
 
 def comment(text: str) -> str:

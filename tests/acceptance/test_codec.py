@@ -50,6 +50,7 @@ def applied(reconciler: program.Program, codec: codec_server.CodecServer) -> pro
     return reconciler
 
 
+@pytest.mark.usefixtures("polled")
 async def test_what_is_written_is_encoded_and_reads_back_as_declared(
     applied: program.Program, codec: codec_server.CodecServer
 ) -> None:

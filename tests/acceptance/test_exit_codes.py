@@ -34,6 +34,7 @@ def away(tmp_path: pathlib.Path) -> program.Program:
 PLANS = int(os.environ.get("EXIT_RUNS") or 12)
 
 
+@pytest.mark.usefixtures("polled")
 @pytest.mark.parametrize("code", [0, 2])
 def test_plan_after_plan_ends_with_the_declared_code(reconciler: program.Program, code: int) -> None:
     reconciler.declare(SPEC)
@@ -183,6 +184,7 @@ def test_an_empty_variable_is_unset(reconciler: program.Program) -> None:
     assert reconciler.run("plan", **empty).returncode == 0
 
 
+@pytest.mark.usefixtures("polled")
 def test_the_connection_comes_from_flags_over_environment_over_profile(reconciler: program.Program) -> None:
     reconciler.declare(SPEC)
     (reconciler.folder / "temporal.toml").write_text(

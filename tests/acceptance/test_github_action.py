@@ -71,13 +71,19 @@ def test_a_pull_request_gets_comment_annotations_outputs_and_summary(
     assert f"commit `{HEAD[:12]}`" in body
     assert step.outputs["comment-url"].endswith(f"#issuecomment-{github.hub.comments_of(1)[0].id}")
     assert "### Plan: 1 to update, 2 unchanged" in step.summary
-    assert step.annotations == (
+    workers, *changes = step.annotations
+    assert workers[::2] == (
+        "warning",
+        "nobody polls task queue 'scheduler-tasks', so the runs of 3 charters (C0, C1, C2) wait; "
+        "start a worker there: reconciler worker --task-queue scheduler-tasks",
+    )
+    assert changes == [
         (
             "notice",
             "file=.cogni/repo-spec.yaml,line=3,col=7,title=update governance%3Ac0",
             'differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"',
         ),
-    )
+    ]
 
 
 def test_the_comment_is_edited_in_place_and_says_when_nothing_is_left(

@@ -16,6 +16,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from reconciler import model, published
 from tests.support import program, remote
 
+pytestmark = pytest.mark.usefixtures("polled")
 SPEC = """\
 schema_version: "0.1.4"
 gates:

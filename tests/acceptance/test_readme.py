@@ -65,6 +65,7 @@ class Shell:
         return shown.replace(f"namespace {self._run.namespace} ", "namespace default ")
 
 
+@pytest.mark.usefixtures("polled")
 def test_the_consoles_show_what_the_program_prints(
     reconciler: program.Program, dev_server: devserver.DevServer, database_url: str, pytestconfig: pytest.Config
 ) -> None:

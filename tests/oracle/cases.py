@@ -62,7 +62,8 @@ def words(seed: str) -> Words:
     fields = {name: _field(short, choose) for name, short in _FIELDS.items() if choose.random() < 0.5}
     if fields and choose.random() < 0.2:
         name = choose.choice(sorted(fields))
-        fields[name] = _mutated(fields[name], choose) or "*"
+        mutated = _mutated(fields[name], choose)
+        fields[name] = mutated if mutated.strip() else "*"  # a blank one is nothing to a server, and refused here
     interval = None
     if not fields or choose.random() < 0.3:
         every, offset = (choose.choice(_LIMITS) for _ in range(2))

@@ -22,6 +22,7 @@ class Relay:
         self._flows.set()
         self._original = url
         self._passing: set[asyncio.Task[None]] = set()
+        self._is_cut = False
         self.url = ""
         self.address = ""
 
@@ -44,6 +45,15 @@ class Relay:
         query = "&".join(each for each in parts.query.split("&") if each and not each.startswith("host="))
         self.url = parts._replace(netloc=f"{user}@127.0.0.1:{port}", query=query).geturl()
 
+    async def cut(self) -> None:
+        """Cut what is connected, and whoever connects anew, at once."""
+        self._is_cut = True
+        await self.end()
+
+    def mend(self) -> None:
+        """Let those through that connect from now on."""
+        self._is_cut = False
+
     async def end(self) -> None:
         """Cut what is connected."""
         for task in self._passing:
@@ -51,6 +61,9 @@ class Relay:
         await asyncio.gather(*self._passing, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.close()
+            return
         self._passing.add(asyncio.ensure_future(self._pass_on(reader, writer)))
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from reconciler import model
-from reconciler.timing import cron
+from reconciler.timing import calendars, cron
 from tests.unit import builders
 
 EVERY_DAY = tuple(range(7))
@@ -263,3 +263,14 @@ def test_a_calendar_that_matches_nothing_says_so() -> None:
 @pytest.mark.parametrize("text", ["@every 6h", "@every 1d12h/90m", "@every 1.5s"])
 def test_an_interval_is_written_as_every(text: str) -> None:
     assert cron.parse(cron.render(builders.interval(text))) == cron.parse(text)
+
+
+@pytest.mark.parametrize("text", [" 5-7", "5-7\t", "\u00a05-7 "])
+def test_white_space_around_a_calendars_field_says_nothing(text: str) -> None:
+    assert calendars.numbers("hour", text) == (5, 6, 7)
+
+
+@pytest.mark.parametrize("text", ["5 ,6", "5, 6", "5 -7", "\x1c5", " "])
+def test_white_space_within_a_calendars_field_is_refused(text: str) -> None:
+    with pytest.raises(cron.CronError):
+        calendars.numbers("hour", text)

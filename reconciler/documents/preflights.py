@@ -1,0 +1,49 @@
+"""The workers and what is wrong with them, as a JSON document; `schemas/preflight.schema.json` describes it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from reconciler import polling, preflighting
+
+FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+
+
+def dumps(found: preflighting.Preflight, now: datetime.datetime) -> str:
+    """Return the document's text, with a newline at its end."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "taken_at": now.isoformat(),
+        "expected_build": found.expected_build,
+        "ok": not found.problems,
+        "queues": [_queue(queue, found.charters[queue.name]) for queue in found.queues],
+        "findings": [_finding(finding) for finding in found.findings],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _queue(queue: polling.Queue, charters: tuple[str, ...]) -> dict[str, Any]:
+    return {"task_queue": queue.name, "charters": list(charters), "pollers": list(map(_poller, queue.pollers))}
+
+
+def _poller(poller: polling.Poller) -> dict[str, Any]:
+    types = poller.workflow_types
+    return {
+        "identity": poller.identity,
+        "build_id": poller.build_id or None,
+        "last_seen": poller.last_seen.isoformat(),
+        "served": poller.is_served,
+        "workflow_types": None if types is None else sorted(types),
+    }
+
+
+def _finding(finding: preflighting.Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind.value,
+        "problem": finding.kind.is_problem,
+        "task_queue": finding.task_queue,
+        "message": finding.message,
+        "hint": finding.hint,
+    }

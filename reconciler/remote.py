@@ -1,0 +1,152 @@
+"""Executions that a service of one's own starts, by HTTP; implements `ports.Executor`.
+
+One POST for each attempt, always with the same Idempotency-Key, so that the service starts it once. Neither the token
+nor what the service answers is ever in a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import json
+import urllib.parse
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+
+from reconciler import errors, executions, settings
+
+ANSWER_LIMIT = 65_536  # bytes of an answer that are read
+_ID = "runId"
+_LONGEST_WAIT = 3600  # seconds of a Retry-After that are taken seriously
+
+Clock = Callable[[], datetime.datetime]
+
+
+class Executor:
+    """Sends executions to one endpoint; `{workflow}` in its address is filled in with the entrypoint."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, timeout: datetime.timedelta, now: Clock) -> None:
+        self._client = client
+        self._url = url
+        self._timeout = timeout.total_seconds()
+        self._shown = _without_credentials(url)
+        self._now = now
+
+    async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
+        """Send it once, and return what the service made of it."""
+        begun = self._now()
+        request = execution.request
+        headers = {"Content-Type": "application/json", "Idempotency-Key": _header(execution.idempotency_key)}
+        try:
+            async with (
+                asyncio.timeout(self._timeout),  # that of httpx is for each part of an answer
+                self._client.stream(
+                    "POST", self._filled_in(execution.entrypoint), content=json.dumps(request), headers=headers
+                ) as response,
+            ):
+                self._check(response)
+                answer = await _read(response)
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise errors.ExecutorError(
+                f"the executor at {self._shown} gives no answer ({type(error).__name__})",
+                hint="see that it runs there and answers within --executor-timeout",
+            ) from None
+        key, workflow = execution.idempotency_key, execution.entrypoint
+        return executions.ExecutionRequest(
+            idempotency_key=key,
+            request_hash=executions.request_hash(request),
+            run_id=_run_id(answer) or uuid.uuid5(uuid.NAMESPACE_URL, key),
+            workflow=workflow,
+            state=executions.RequestState.DONE,
+            response=answer,
+            created_at=begun,
+            ended_at=self._now(),
+        )
+
+    def _filled_in(self, workflow: str) -> str:
+        return self._url.replace("{workflow}", urllib.parse.quote(workflow, safe=""))
+
+    def _check(self, response: httpx.Response) -> None:
+        """Raise for whatever is no success; a redirect is none, as the token is for this address only."""
+        code = response.status_code
+        said = f"the executor at {self._shown} answered {code}"
+        if response.is_success:
+            return
+        if code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise errors.ExecutorError(said, hint="see its log", retry_after=_retry_after(response))
+        if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise errors.ExecutionRefusedError(said, hint="check RECONCILER_EXECUTOR_TOKEN and what it may do")
+        if response.is_redirect:
+            raise errors.ExecutionRefusedError(said, hint="name with --executor-url where it redirects to")
+        raise errors.ExecutionRefusedError(said, hint="see its log, and whether --executor-url is right")
+
+
+@contextlib.asynccontextmanager
+async def opened(executor: settings.Executor, url: str, now: Clock) -> AsyncIterator[Executor]:
+    """Open connections to an endpoint for a while; `errors.UsageError` when the settings cannot be used."""
+    _check_url(url)
+    token = executor.token or ""
+    if not (token.isascii() and token.isprintable()):
+        raise errors.UsageError("the executor's token holds characters that no header has", hint="check the token")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(
+        headers=headers, timeout=executor.timeout.total_seconds(), follow_redirects=False, trust_env=False
+    ) as client:
+        yield Executor(client, url, executor.timeout, now)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parsed = httpx.URL(url.replace("{workflow}", "x"))
+        fits = parsed.scheme in ("http", "https") and bool(parsed.host)
+    except httpx.InvalidURL:
+        fits = False
+    if not fits:
+        raise errors.UsageError(
+            f"--executor-url {_without_credentials(url)!r} is no address of a web server",
+            hint="write https://host/path/{workflow}/runs",
+        )
+
+
+async def _read(response: httpx.Response) -> dict[str, Any]:
+    """Return the answer's JSON object; an empty one for any other answer, and for one that is too long."""
+    body = b""
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > ANSWER_LIMIT:
+            return {}
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _run_id(answer: dict[str, Any]) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(answer.get(_ID)))
+    except ValueError:
+        return None
+
+
+def _retry_after(response: httpx.Response) -> datetime.timedelta | None:
+    said = response.headers.get("Retry-After", "")
+    return datetime.timedelta(seconds=min(int(said), _LONGEST_WAIT)) if said.isascii() and said.isdigit() else None
+
+
+def _header(key: str) -> str:
+    """Return a key as a header can carry it: a charter may have letters that are no ASCII."""
+    return urllib.parse.quote(key, safe=_PLAIN)
+
+
+_PLAIN = "".join(chr(each) for each in range(0x20, 0x7F) if chr(each) != "%")
+
+
+def _without_credentials(address: str) -> str:
+    head, scheme, rest = address.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{head}{scheme}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"

@@ -1,0 +1,34 @@
+"""The workers of the charters' task queues, for the terminal."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+from reconciler import polling, preflighting
+from reconciler.report import words
+
+
+def text(found: preflighting.Preflight, now: datetime.datetime) -> str:
+    """Return each queue with those that poll it, then what was found."""
+    lines = [line for queue in found.queues for line in _queue(queue, found.charters[queue.name], now)]
+    lines += [f"{'!' if each.kind.is_problem else '-'} {words.printable(str(each))}." for each in found.findings]
+    lines.append(_summary(found))
+    return "\n".join(lines) + "\n"
+
+
+def _queue(queue: polling.Queue, charters: tuple[str, ...], now: datetime.datetime) -> Iterator[str]:
+    count = len(charters)
+    yield f"{words.printable(queue.name)}  {count} charter{'s'[: count != 1]}"
+    for poller in queue.pollers:
+        build = f"build {words.printable(poller.build_id)}" if poller.build_id else "no build told"
+        held = "" if poller.is_served else "  not the current version"
+        yield f"    {words.printable(poller.identity)}  {build}  seen {words.ago(poller.last_seen, now)}{held}"
+    yield ""
+
+
+def _summary(found: preflighting.Preflight) -> str:
+    if not found.queues:
+        return "No charter fires, so no worker is needed."
+    count = len(found.problems)
+    return f"{count} problem{'s'[: count != 1]}." if count else "The workers run what is declared."

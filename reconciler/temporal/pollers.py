@@ -1,0 +1,57 @@
+"""The workers that poll a task queue, by the server's account; implements `ports.Pollers`."""
+
+from __future__ import annotations
+
+import datetime
+
+from temporalio.api.deployment.v1 import message_pb2 as deployment_pb2
+from temporalio.api.enums.v1 import deployment_pb2 as deployment_enums_pb2
+from temporalio.api.enums.v1 import task_queue_pb2 as enums_pb2
+from temporalio.api.taskqueue.v1 import message_pb2 as queue_pb2
+from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
+from temporalio.service import WorkflowService
+
+from reconciler import polling
+from reconciler.temporal import calls
+
+_VERSIONED = deployment_enums_pb2.WORKER_VERSIONING_MODE_VERSIONED
+
+
+class Pollers:
+    """Asks for the pollers of a namespace's queues, one call for each."""
+
+    def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
+        self._service = service
+        self._calls = calls_
+
+    async def of(self, task_queue: str) -> polling.Queue:
+        """Return who asks for workflow tasks on a queue."""
+        request = rpc_pb2.DescribeTaskQueueRequest(
+            namespace=self._calls.namespace,
+            task_queue=queue_pb2.TaskQueue(name=task_queue),
+            task_queue_type=enums_pb2.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        answer = await self._calls.read(self._service.describe_task_queue, request)
+        pollers = [_poller(each, answer.versioning_info) for each in answer.pollers]
+        pollers.sort(key=lambda poller: (poller.identity, poller.build_id))
+        return polling.Queue(name=task_queue, pollers=tuple(pollers))
+
+
+def _poller(info: queue_pb2.PollerInfo, versioning: queue_pb2.TaskQueueVersioningInfo) -> polling.Poller:
+    """Return what a poller tells; an unversioned one has its build where versions once were told, too."""
+    deployed = info.deployment_options
+    return polling.Poller(
+        identity=info.identity,
+        build_id=deployed.build_id or info.worker_version_capabilities.build_id,
+        last_seen=info.last_access_time.ToDatetime(tzinfo=datetime.UTC),
+        is_served=_is_served(deployed, versioning),
+    )
+
+
+def _is_served(deployed: deployment_pb2.WorkerDeploymentOptions, versioning: queue_pb2.TaskQueueVersioningInfo) -> bool:
+    """Tell whether new runs reach it: the current version does, and the one that is being brought in."""
+    mine = (deployed.deployment_name, deployed.build_id) if deployed.worker_versioning_mode == _VERSIONED else ("", "")
+    serving = [versioning.current_deployment_version]
+    if versioning.ramping_version_percentage:
+        serving.append(versioning.ramping_deployment_version)
+    return mine in [(each.deployment_name, each.build_id) for each in serving]

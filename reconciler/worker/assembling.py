@@ -1,0 +1,23 @@
+"""From settings to a worker that runs."""
+
+from __future__ import annotations
+
+from reconciler import settings, wiring
+from reconciler.operating import clock
+from reconciler.worker import activities, running
+
+
+async def run(
+    options: settings.Worker, connection: settings.Connection, executor: settings.Executor, database_url: str
+) -> None:
+    """Connect to everything and work until told to end; raises `errors.ReconcilerError` for what cannot be reached."""
+    identity = running.identity(connection.identity)
+    async with (
+        wiring.store(database_url) as store,
+        wiring.executor(executor, store.executor, clock.now) as executes,
+    ):
+        steps = activities.Activities(
+            runs=store.runs, rows=store.schedules, executor=executes, now=clock.now, patience=executor.patience
+        )
+        client = await wiring.worker_client(connection, identity, options.metrics)
+        await running.run(options, running.Parts(client=client, activities=steps, database=store.pool.ping))

@@ -1,0 +1,77 @@
+"""Liveness and readiness over HTTP: `/healthz` while the process answers at all, `/readyz` while it takes work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from reconciler import errors
+
+_PATIENCE = 5.0  # seconds for a request
+_LIMIT = 8192  # bytes of a request's head
+
+Ready = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+@contextlib.asynccontextmanager
+async def served(address: str, ready: Ready) -> AsyncIterator[None]:
+    """Answer at host:port for a while; `errors.UsageError` where nobody can listen.
+
+    `ready` returns what is needed, each with what is wrong with it, empty where nothing is.
+    """
+    host, port = _parsed(address)
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_PATIENCE):
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(await _answer(head, ready))
+                await writer.drain()
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(accept, host, port, limit=_LIMIT)
+    except OSError as error:
+        raise errors.UsageError(
+            f"--health {address}: nobody can listen there ({error.strerror})", hint="name a free host:port"
+        ) from error
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def _parsed(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise errors.UsageError(f"--health {address} is not an address", hint="write host:port, as in 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+async def _answer(head: bytes, ready: Ready) -> bytes:
+    method, path = [*head.split(b"\r\n", 1)[0].decode("latin-1").split(" "), "", ""][:2]
+    if method not in ("GET", "HEAD"):
+        return _response(http.HTTPStatus.METHOD_NOT_ALLOWED, {"error": "GET it"}, method)
+    match path.partition("?")[0]:
+        case "/healthz":
+            return _response(http.HTTPStatus.OK, {"status": "alive"}, method)
+        case "/readyz":
+            found = await ready()
+            is_ready = not any(found.values())
+            checks = {name: wrong or "ok" for name, wrong in found.items()}
+            status = http.HTTPStatus.OK if is_ready else http.HTTPStatus.SERVICE_UNAVAILABLE
+            return _response(status, {"status": "ready" if is_ready else "not ready", **checks}, method)
+        case _:
+            return _response(http.HTTPStatus.NOT_FOUND, {"error": "see /healthz and /readyz"}, method)
+
+
+def _response(status: http.HTTPStatus, said: Mapping[str, str], method: str) -> bytes:
+    body = json.dumps(said).encode() + b"\n"
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + (b"" if method == "HEAD" else body)

@@ -1,0 +1,31 @@
+"""All parts together, as `make stack` shows them: synced, fired, executed, recorded, and ended in order."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+
+
+def test_the_stack_walks_from_a_sync_to_recorded_executions_and_ends_in_order() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.stack", "--once"],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout
+    assert ": 4 created, 0 updated, 0 resumed, 0 paused, 0 unchanged.\n" in said
+    assert re.search(r"^execution_requests: governance:community:\S+Z done$", said, re.MULTILINE), said
+    assert "\nschedule_runs: 0 rows\n" in said
+    (made,) = re.findall(r'^  "id": "([0-9a-f-]{36})"', said, re.MULTILINE)[:1]
+    assert re.search(rf"^execution_requests: {made}:\S+Z done$", said, re.MULTILINE), said
+    assert said.endswith("\nThe stack has ended.\n")

@@ -1,0 +1,71 @@
+"""Liveness and readiness, asked over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from reconciler import errors
+from reconciler.worker import health
+from tools import devserver
+
+
+async def ready() -> Mapping[str, str]:
+    return {"polling": "", "database": ""}
+
+
+async def unready() -> Mapping[str, str]:
+    return {"polling": "draining", "database": ""}
+
+
+@pytest.fixture
+def address() -> str:
+    return f"127.0.0.1:{devserver.free_port()}"
+
+
+async def asked(address: str, path: str, method: str = "GET") -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.request(method, f"http://{address}{path}")
+
+
+async def test_it_is_alive_and_ready(address: str) -> None:
+    async with health.served(address, ready):
+        alive, able = await asked(address, "/healthz"), await asked(address, "/readyz?verbose")
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert (able.status_code, able.json()) == (200, {"status": "ready", "polling": "ok", "database": "ok"})
+
+
+async def test_while_it_drains_it_is_alive_and_not_ready_and_says_why(address: str) -> None:
+    async with health.served(address, unready):
+        alive, able = await asked(address, "/healthz"), await asked(address, "/readyz")
+    assert alive.status_code == 200
+    assert (able.status_code, able.json()) == (503, {"status": "not ready", "polling": "draining", "database": "ok"})
+
+
+async def test_other_paths_and_methods_are_refused_and_a_head_has_no_body(address: str) -> None:
+    async with health.served(address, ready):
+        assert (await asked(address, "/")).status_code == 404
+        assert (await asked(address, "/healthz", "POST")).status_code == 405
+        assert (await asked(address, "/healthz", "HEAD")).content == b""
+
+
+@pytest.mark.parametrize("sent", [b"\r\n\r\n", b"\xff\x00\r\n\r\n", b"x" * 100_000, b"GET"])
+async def test_what_is_no_request_harms_nobody(address: str, sent: bytes) -> None:
+    host, _, port = address.partition(":")
+    async with health.served(address, ready):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+        assert (await asked(address, "/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["8080x", "host", "127.0.0.1:99999", ""])
+async def test_what_is_no_address_is_refused(wrong: str) -> None:
+    with pytest.raises(errors.UsageError, match="is not an address"):
+        async with health.served(wrong, ready):
+            pass
