@@ -28,7 +28,7 @@ async def _bring(found: parts.Parts, schedule_id: uuid.UUID, *, keep_manual_paus
     try:
         server = await found.temporal.server()
         target = server.target("", found.owner)
-        async with found.slots:
+        async with found.alone(schedule_id), found.slots:
             await reconciling.repair_one(
                 schedule_id, rows, server.schedules, target, keep_manual_pauses=keep_manual_pauses
             )

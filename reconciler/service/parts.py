@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import datetime
 import pathlib
+import uuid
+import weakref
 from typing import TYPE_CHECKING, cast
 
 import fastapi
@@ -73,7 +75,14 @@ class Parts:
     executor_token: bytes = dataclasses.field(repr=False)
     owner: str
     going_on: set[asyncio.Task[int]] = dataclasses.field(default_factory=set, repr=False)
+    writers: weakref.WeakValueDictionary[uuid.UUID, asyncio.Lock] = dataclasses.field(
+        default_factory=weakref.WeakValueDictionary, repr=False
+    )
     slots: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), repr=False)
+
+    def alone(self, schedule_id: uuid.UUID) -> asyncio.Lock:
+        """Return what keeps writes to one schedule apart: of two at once, Temporal may lose one."""
+        return self.writers.setdefault(schedule_id, asyncio.Lock())
 
 
 def of(request: fastapi.Request) -> Parts:

@@ -20,7 +20,7 @@ async def run(
     schedule_id: uuid.UUID,
     key: schedules.Key = None,
 ) -> shapes.Triggered:
-    """Let a schedule fire now, also a paused one; the same key lets it fire once."""
+    """Let a schedule fire now, also a paused one; the same key lets it fire once. It is skipped while a run goes on."""
     found = parts.of(request)
     row = await schedules.own(found, grant, schedule_id)
     access.check_scope(grant, row.workflow)
@@ -43,7 +43,11 @@ async def _begun(
 
 
 async def _fire(found: parts.Parts, row: executions.UserSchedule, asked: executions.ExecutionRequest) -> None:
-    """Ask Temporal under the request's own id, which it takes once; one that is not recorded as done is asked again."""
+    """Let it fire, unless that was done meanwhile.
+
+    V1 takes a request's id once and V2 every time, so a service that is killed before it has recorded the end may, on
+    V2, let it fire again when it is asked again.
+    """
     if not await bringing.into_line(found, row):
         raise problems.Problem(
             503,
@@ -52,9 +56,14 @@ async def _fire(found: parts.Parts, row: executions.UserSchedule, asked: executi
             hint="send the same request again",
             headers={"Retry-After": problems.RETRY_AFTER},
         )
-    server = await found.temporal.server()
-    try:
-        await server.schedules.trigger(row.temporal_schedule_id, str(asked.run_id))
-    except errors.MissingError as error:
-        raise errors.UnreachableError(error.message, hint=error.hint) from None
-    await found.store.executor.end(asked.idempotency_key, executions.RequestState.DONE, {"triggered": True})
+    schedules_ = (await found.temporal.server()).schedules
+    async with found.alone(row.id):
+        now = await found.store.executor.find(asked.idempotency_key)
+        if now is not None and now.state is not executions.RequestState.PENDING:
+            return
+        try:
+            await schedules_.trigger(row.temporal_schedule_id, str(asked.run_id))
+        except errors.MissingError as error:
+            raise errors.UnreachableError(error.message, hint=error.hint) from None
+        await schedules_.describe(row.temporal_schedule_id)  # which waits until it has been taken in
+        await found.store.executor.end(asked.idempotency_key, executions.RequestState.DONE, {"triggered": True})

@@ -137,7 +137,7 @@ class Schedules:
             raise errors.ConflictError(f"schedule {after.id} is gone") from error
 
     async def trigger(self, schedule_id: str, request_id: str) -> None:
-        """Let a schedule fire now, once for each request id; `errors.MissingError` where there is none."""
+        """Let a schedule fire now; `errors.MissingError` without one. V1 takes a request id once, V2 every time."""
         request = rpc_pb2.PatchScheduleRequest(
             namespace=self._calls.namespace,
             schedule_id=schedule_id,
