@@ -21,7 +21,7 @@ from reconciler.temporal import connect
 from tests.support import program, proxy, remote
 from tools import devserver
 
-POINTS = int(os.environ.get("CRASH_POINTS") or 16)
+POINTS = int(os.environ.get("CRASH_POINTS") or 10)
 SEED = os.environ.get("CRASH_SEED") or "steady"
 CHUNK = 10  # kills to a test
 

@@ -17,7 +17,7 @@ from tests.oracle import schedules
 from tests.support import remote, servers
 from tools import devserver
 
-COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 300)
+COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 150)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
 BATCH = 150  # schedules to a test, each on a server of its own: attributes are known in its default namespace only
 

@@ -48,7 +48,7 @@ def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> Non
     assert len(declaration.charters) == len(schedules)
 
 
-@hypothesis.settings(max_examples=30)
+@hypothesis.settings(max_examples=20)
 @hypothesis.given(st.lists(strategies.any_schedule, max_size=3, unique_by=lambda each: each.id))
 def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> None:
     imported = importing.add(None, "spec.yaml", schedules)
@@ -76,7 +76,7 @@ LAYOUTS = (
 )
 
 
-@hypothesis.settings(max_examples=40)
+@hypothesis.settings(max_examples=20)
 @hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id), sayable(), st.sampled_from(LAYOUTS))
 def test_after_an_import_beside_defaults_a_plan_is_empty_and_the_rest_of_the_file_is_the_same(
     schedules: list[model.Schedule], inherited: model.Schedule, layout: str
