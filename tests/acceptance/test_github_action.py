@@ -530,7 +530,7 @@ def test_of_many_changes_the_comment_holds_what_fits_and_the_summary_all(
     assert (step.code, step.outputs["creates"], len(body.encode()) <= 60_000) == (0, "297", True)
     assert "more changes do not fit here" in body
     assert step.summary.count("<details>") == 300
-    assert len(step.annotations) == 10
+    assert len(step.said("notice")) == 10
     assert step.said("notice")[-1] == "291 more are in the log and the step summary"
 
 

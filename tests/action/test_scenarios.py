@@ -99,7 +99,9 @@ def test_a_pull_request_shows_its_plan_and_the_merge_applies_it(
     assert planned.jobs == {"plan": "success"}, planned.printed
     assert (planned.outputs["changes"], planned.outputs["updates"]) == ("true", "1")
     assert planned.outputs["digest"] == mark(github).digest
-    assert [(each.level, each.properties["line"]) for each in planned.annotations] == [("notice", "3")]
+    assert [each.properties["line"] for each in planned.annotations if each.level == "notice"] == ["3"]
+    [warning] = [each.message for each in planned.annotations if each.level == "warning"]
+    assert warning.startswith("nobody polls task queue 'scheduler-tasks'")
     assert "### Plan: 1 to update, 2 unchanged" in planned.summary
 
     applied = run("push", merged(repository, github), "apply.yml")
@@ -226,7 +228,9 @@ def test_a_fork_is_shown_its_plan_from_the_snapshot_of_main(
     )
     assert (planned.jobs, planned.outputs["updates"]) == ({"plan": "success"}, "1"), planned.printed
     assert "### Plan: 1 to update, 2 unchanged" in planned.summary
-    assert [(each.level, each.properties["line"]) for each in planned.annotations] == [("notice", "3")]
+    assert [each.properties["line"] for each in planned.annotations if each.level == "notice"] == ["3"]
+    [warning] = [each.message for each in planned.annotations if each.level == "warning"]
+    assert warning.startswith("nobody polls task queue 'scheduler-tasks'")
     assert (planned.outputs["comment-url"], github.hub.comments) == ("", {})
 
 
