@@ -8,7 +8,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 $(UPGRADE) \
 	--custom-compile-command "make lock"
 UPGRADE ?= --upgrade
-WORKERS ?= auto
+# one more than processors: many tests wait for a server most of the time
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
