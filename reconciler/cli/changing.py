@@ -31,6 +31,7 @@ Format = Literal["text", "json", "markdown"]
 @click.option(
     "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
 )
+@options.expect_build
 @options.verbose
 @options.no_color
 @click.pass_obj
@@ -43,6 +44,7 @@ def plan(
     detailed_exitcode: bool,
     out_path: pathlib.Path | None,
     snapshot_path: pathlib.Path | None,
+    expect_build: str | None,
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
@@ -50,7 +52,7 @@ def plan(
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
         return common.switched_off(out, executing.declared_off(declaration))
-    proposal = proposing.propose(declaration, connection, snapshot_path)
+    proposal = proposing.propose(declaration, connection, snapshot_path, expect_build)
     planned = proposal.plan
     if out_path is not None:
         proposing.save(out_path, planned, spec_path, choice)

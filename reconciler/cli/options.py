@@ -199,6 +199,14 @@ database_or_embedded = click.option(
     callback=_embedded,
     help="PostgreSQL; embedded:/path runs one with its data there.  [embedded:]",
 )
+expect_build = click.option(
+    "--expect-build",
+    type=LINE,
+    metavar="ID",
+    envvar="RECONCILER_EXPECT_BUILD",
+    callback=lambda _, __, given: given or None,
+    help="The build that every worker has to run.",
+)
 outcome_format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )

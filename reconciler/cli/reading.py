@@ -48,6 +48,7 @@ def snapshot(
 @options.spec
 @options.choice
 @options.connection
+@options.expect_build
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def status(
@@ -55,13 +56,14 @@ def status(
     spec_path: pathlib.Path,
     choice: model.Choice,
     connection: settings.Connection,
+    expect_build: str | None,
     form: Literal["text", "json"],
 ) -> errors.ExitCode:
     """Show how each schedule is: its state, its runs, and whether it drifts."""
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
         planned = session.run(reconciling.status(declaration, session.schedules, session.target(declaration)))
-        problems = proposing.problems(declaration, session)
+        problems = proposing.problems(declaration, session, expect_build)
     out.say(state.text(planned, clock.now()) if form == "text" else statuses.dumps(planned, clock.now()))
     common.warn_of_workers(out, problems)
     return errors.ExitCode.OK
@@ -71,7 +73,7 @@ def status(
 @options.spec
 @options.choice
 @options.connection
-@click.option("--expect-build", type=options.LINE, metavar="ID", help="The build that every worker has to run.")
+@options.expect_build
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def preflight(
@@ -85,7 +87,7 @@ def preflight(
     """Tell whether the workers that are there run what is declared; exit with 1 when they do not."""
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
-        found = session.run(reconciling.preflight(declaration, session.pollers, clock.now(), expect_build or None))
+        found = session.run(reconciling.preflight(declaration, session.pollers, clock.now(), expect_build))
     out.say(workers.text(found, clock.now()) if form == "text" else preflights.dumps(found, clock.now()))
     return errors.ExitCode.ERROR if found.problems else errors.ExitCode.OK
 

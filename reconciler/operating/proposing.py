@@ -24,7 +24,10 @@ class Proposal:
 
 
 def propose(
-    declaration: model.Declaration, connection: settings.Connection, snapshot_path: pathlib.Path | None
+    declaration: model.Declaration,
+    connection: settings.Connection,
+    snapshot_path: pathlib.Path | None,
+    expected_build: str | None = None,
 ) -> Proposal:
     """Return the plan, from the server or from a snapshot of it, which tells nothing of workers."""
     if snapshot_path is not None:
@@ -32,15 +35,17 @@ def propose(
         return Proposal(plan=planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
     with sessions.opened(connection) as session:
         plan = session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
-        return Proposal(plan=plan, problems=problems(declaration, session))
+        return Proposal(plan=plan, problems=problems(declaration, session, expected_build))
 
 
-def problems(declaration: model.Declaration, session: sessions.Session) -> tuple[preflighting.Finding, ...]:
+def problems(
+    declaration: model.Declaration, session: sessions.Session, expected_build: str | None
+) -> tuple[preflighting.Finding, ...]:
     """Return what is wrong with the workers; nothing where the server does not tell, which is only logged."""
 
     async def look() -> preflighting.Preflight:
         async with asyncio.timeout(_PATIENCE):
-            return await reconciling.preflight(declaration, session.pollers, clock.now())
+            return await reconciling.preflight(declaration, session.pollers, clock.now(), expected_build)
 
     try:
         return session.run(look()).problems
