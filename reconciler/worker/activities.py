@@ -144,13 +144,13 @@ def _told(execution: executions.Execution, left: Callable[[], datetime.timedelta
     except temporalio.exceptions.FailureError:  # in Temporal's words already
         raise
     except Exception as error:  # noqa: BLE001  # a defect must not be tried for longer than anybody is patient
-        known = isinstance(error, errors.ReconcilerError)
-        said = error.sentence if known else f"a defect in the worker ({type(error).__name__})"
+        defect = f"a defect in the worker ({type(error).__name__})"
+        said = error.sentence if isinstance(error, errors.ReconcilerError) else defect
         rest = left()
         final = rest <= datetime.timedelta(0) or isinstance(error, _FINAL)
         step, attempt = temporalio.activity.info().activity_type, temporalio.activity.info().attempt
         fields = {"key": execution.idempotency_key, "step": step, "attempt": attempt, "final": final}
-        _LOG.log(logging.WARNING if known else logging.ERROR, said, extra={"fields": fields})
+        _LOG.log(logging.ERROR if said is defect else logging.WARNING, said, extra={"fields": fields})
         wanted = error.retry_after if isinstance(error, errors.ExecutorError) else None
         raise temporalio.exceptions.ApplicationError(
             said,

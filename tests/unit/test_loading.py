@@ -300,7 +300,7 @@ governance:
     preview: {charters: {A: {entrypoint: ..}}}
 """) == [
         f"spec.yaml:{place}: 'entrypoint': '{name}' names nothing that can be executed; write a name"
-        for place, name in (("3:46", "."), ("5:42", ".."))
+        for place, name in (("3:48", "."), ("5:42", ".."))
     ]
 
 
