@@ -208,6 +208,11 @@ def _embedded(ctx: click.Context, param: click.Parameter, given: str | None) -> 
     return _database(ctx, param, given or settings.EMBEDDED)
 
 
+def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    """Return the URL as `_database` does; without one, that of the embedded database where there is one already."""
+    return _database(ctx, param, given or (settings.EMBEDDED if wiring.has_embedded(os.environ) else None))
+
+
 database = click.option(
     "--database-url",
     type=LINE,
@@ -215,6 +220,14 @@ database = click.option(
     envvar="DATABASE_URL",
     callback=_database,
     help="PostgreSQL, for the lock and the audit.",
+)
+database_or_kept = click.option(
+    "--database-url",
+    type=LINE,
+    metavar="URL",
+    envvar="DATABASE_URL",
+    callback=_kept,
+    help="PostgreSQL.  [embedded: where there is one]",
 )
 database_or_embedded = click.option(
     "--database-url",
