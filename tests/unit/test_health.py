@@ -1,4 +1,4 @@
-"""Liveness and readiness, asked over real connections."""
+"""Liveness and readiness, asked over real connections and told in the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from reconciler.worker import health
+from reconciler.worker import health, running
 from tools import devserver
 
 
@@ -61,3 +61,30 @@ async def test_what_is_no_request_harms_nobody(address: tuple[str, int], sent: b
         await reader.read()
         writer.close()
         assert (await asked(address, "/healthz")).status_code == 200
+
+
+async def test_what_goes_away_is_told_once_and_that_it_is_back_at_most_every_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = {"polling": "the server answers UNAVAILABLE", "database": ""}
+    slow, both = {**away, "polling": "no answer in time"}, {**away, "database": "no answer"}
+    states = iter([await ready(), away, slow, both, await ready(), await ready()])
+    passed, told = 0.0, []
+
+    async def now() -> Mapping[str, str]:
+        return next(states)
+
+    async def pause(seconds: float) -> None:
+        nonlocal passed
+        told.extend((passed, record.getMessage(), record.__dict__["fields"]) for record in caplog.records)
+        caplog.clear()
+        passed += seconds
+
+    with pytest.raises(RuntimeError, match="StopIteration"):  # the states are at their end
+        await running.watch(now, pause)
+    lost = "the worker is not ready"
+    assert told == [
+        (10, lost, {"polling": "the server answers UNAVAILABLE"}),
+        (75, lost, {"polling": "the server answers UNAVAILABLE", "database": "no answer"}),
+        (135, "the worker is ready again", {}),
+    ]
