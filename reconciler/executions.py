@@ -11,6 +11,7 @@ import datetime
 import enum
 import hashlib
 import json
+import urllib.parse
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from reconciler import errors, model
 WORKFLOW = "GovernanceScheduledRunWorkflow"
 TASK_QUEUE = "scheduler-tasks"
 EVERYTHING = "*"  # the scope that covers every workflow
+_PLAIN = "".join(chr(each) for each in range(0x20, 0x7F) if chr(each) != "%")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,3 +224,10 @@ def request_hash(request: object) -> str:
     """Return `sha256:…` of a JSON value, the same whatever the order of its keys."""
     text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def header(key: str) -> str:
+    """Return a key as a header can carry it: a charter may have letters that are no ASCII."""
+    quoted = urllib.parse.quote(key, safe=_PLAIN, errors="surrogatepass")
+    plain = quoted.lstrip(" ")
+    return "%20" * (len(quoted) - len(plain)) + plain

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import json
+import logging
 import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +23,8 @@ from reconciler import errors, executions, settings
 ANSWER_LIMIT = 65_536  # bytes of an answer that are read
 _ID = "runId"
 _LONGEST_WAIT = 3600  # seconds of a Retry-After that are taken seriously
+_PASSES = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)  # as a 5xx does
+_LOG = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime.datetime]
 
@@ -37,25 +40,11 @@ class Executor:
         self._now = now
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
-        """Send it once, and return what the service made of it."""
+        """Send it once, and return what the service made of it; a success is one, whatever its body is."""
         begun = self._now()
         request = execution.request
-        headers = {"Content-Type": "application/json", "Idempotency-Key": _header(execution.idempotency_key)}
-        try:
-            async with (
-                asyncio.timeout(self._timeout),  # that of httpx is for each part of an answer
-                self._client.stream(
-                    "POST", self._filled_in(execution.entrypoint), content=json.dumps(request), headers=headers
-                ) as response,
-            ):
-                self._check(response)
-                answer = await _read(response)
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise errors.ExecutorError(
-                f"the executor at {self._shown} gives no answer ({type(error).__name__})",
-                hint="see that it runs there and answers within --executor-timeout",
-            ) from None
         key, workflow = execution.idempotency_key, execution.entrypoint
+        answer = await self._answer(self._filled_in(workflow), json.dumps(request), executions.header(key))
         return executions.ExecutionRequest(
             idempotency_key=key,
             request_hash=executions.request_hash(request),
@@ -67,8 +56,38 @@ class Executor:
             ended_at=self._now(),
         )
 
-    def _filled_in(self, workflow: str) -> str:
-        return self._url.replace("{workflow}", urllib.parse.quote(workflow, safe=""))
+    async def _answer(self, url: httpx.URL, content: str, key: str) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "Idempotency-Key": key}
+        accepted = False
+        try:
+            async with (
+                asyncio.timeout(self._timeout),  # that of httpx is for each part of an answer
+                self._client.stream("POST", url, content=content, headers=headers) as response,
+            ):
+                self._check(response)
+                accepted = True
+                return await _read(response)
+        except (httpx.HTTPError, TimeoutError) as error:
+            if accepted:
+                _LOG.info("the answer could not be read", extra={"fields": {"key": key, "error": type(error).__name__}})
+                return {}
+            raise errors.ExecutorError(
+                f"the executor at {self._shown} gives no answer ({type(error).__name__})",
+                hint="see that it runs there and answers within --executor-timeout",
+            ) from None
+
+    def _filled_in(self, workflow: str) -> httpx.URL:
+        """Return where to send it; `errors.ExecutionRefusedError` where a name such as `..` leads elsewhere."""
+        usual, url = (self._url.replace("{workflow}", urllib.parse.quote(each, safe="")) for each in ("x", workflow))
+        try:
+            found = httpx.URL(url)
+        except httpx.InvalidURL:
+            found = None
+        if found is None or found.raw_path.count(b"/") != httpx.URL(usual).raw_path.count(b"/"):
+            raise errors.ExecutionRefusedError(
+                f"the executor at {self._shown} has no address for this entrypoint", hint="name another entrypoint"
+            )
+        return found
 
     def _check(self, response: httpx.Response) -> None:
         """Raise for whatever is no success; a redirect is none, as the token is for this address only."""
@@ -76,7 +95,7 @@ class Executor:
         said = f"the executor at {self._shown} answered {code}"
         if response.is_success:
             return
-        if code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if code >= httpx.codes.INTERNAL_SERVER_ERROR or code in _PASSES:
             raise errors.ExecutorError(said, hint="see its log", retry_after=_retry_after(response))
         if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise errors.ExecutionRefusedError(said, hint="check RECONCILER_EXECUTOR_TOKEN and what it may do")
@@ -115,7 +134,7 @@ def _check_url(url: str) -> None:
 async def _read(response: httpx.Response) -> dict[str, Any]:
     """Return the answer's JSON object; an empty one for any other answer, and for one that is too long."""
     body = b""
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         body += part
         if len(body) > ANSWER_LIMIT:
             return {}
@@ -135,15 +154,11 @@ def _run_id(answer: dict[str, Any]) -> uuid.UUID | None:
 
 def _retry_after(response: httpx.Response) -> datetime.timedelta | None:
     said = response.headers.get("Retry-After", "")
-    return datetime.timedelta(seconds=min(int(said), _LONGEST_WAIT)) if said.isascii() and said.isdigit() else None
-
-
-def _header(key: str) -> str:
-    """Return a key as a header can carry it: a charter may have letters that are no ASCII."""
-    return urllib.parse.quote(key, safe=_PLAIN)
-
-
-_PLAIN = "".join(chr(each) for each in range(0x20, 0x7F) if chr(each) != "%")
+    if not (said.isascii() and said.isdigit()):
+        return None
+    digits = said.lstrip("0") or "0"
+    seconds = _LONGEST_WAIT if len(digits) > len(str(_LONGEST_WAIT)) else min(int(digits), _LONGEST_WAIT)
+    return datetime.timedelta(seconds=seconds)
 
 
 def _without_credentials(address: str) -> str:

@@ -93,7 +93,7 @@ class Executor:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """How a worker presents itself and ends; `health` and `metrics` are host:port, None for none.
+    """How a worker presents itself and ends; `health` and `metrics` are where it answers, None for nowhere.
 
     Its build is reported whether it is `versioned` or not; a versioned one needs a deployment, and gets runs once its
     version is made the current one.
@@ -104,7 +104,7 @@ class Worker:
     deployment: str | None = None
     versioned: bool = False
     drain_timeout: datetime.timedelta = datetime.timedelta(seconds=30)
-    health: str | None = None
+    health: tuple[str, int] | None = None
     metrics: str | None = None
 
 

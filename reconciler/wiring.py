@@ -79,6 +79,13 @@ def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
         yield found
 
 
+def has_embedded(environ: Mapping[str, str]) -> bool:
+    """Tell whether there is an embedded database in its usual folder."""
+    from reconciler.store import embedded
+
+    return embedded.exists(environ)
+
+
 @contextlib.asynccontextmanager
 async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
     """Open the audit for a while; None without a database."""

@@ -143,20 +143,45 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
 
 
 class _Duration(click.ParamType[datetime.timedelta]):
-    """A length of time, as the spec has them."""
+    """A length of time, as the spec has them, and no shorter than the `least`."""
 
     name = "duration"
+
+    def __init__(self, *, least: datetime.timedelta = datetime.timedelta.min) -> None:
+        self._least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
         if isinstance(value, datetime.timedelta):
             return value
         try:
-            return durations.parse(value)
+            found = durations.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if found < self._least:
+            self.fail(f"{value!r} is too short: write {durations.render(self._least)} or more.", param, ctx)
+        return found
 
 
 DURATION = _Duration()
+NOT_NEGATIVE = _Duration(least=durations.ZERO)
+POSITIVE = _Duration(least=datetime.timedelta(seconds=0.1))
+
+
+class _Address(click.ParamType[tuple[str, int]]):
+    """Where to listen: `host:port`, an IPv6 address in brackets."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, _, port = value.rpartition(":")
+        if not (host and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65_536):
+            self.fail(f"{value!r} is no address: write host:port, as in 127.0.0.1:8080.", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+ADDRESS = _Address()
 
 _WRITING = (
     click.option(
@@ -183,6 +208,11 @@ def _embedded(ctx: click.Context, param: click.Parameter, given: str | None) -> 
     return _database(ctx, param, given or settings.EMBEDDED)
 
 
+def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    """Return the URL as `_database` does; without one, that of the embedded database where there is one already."""
+    return _database(ctx, param, given or (settings.EMBEDDED if wiring.has_embedded(os.environ) else None))
+
+
 database = click.option(
     "--database-url",
     type=LINE,
@@ -190,6 +220,14 @@ database = click.option(
     envvar="DATABASE_URL",
     callback=_database,
     help="PostgreSQL, for the lock and the audit.",
+)
+database_or_kept = click.option(
+    "--database-url",
+    type=LINE,
+    metavar="URL",
+    envvar="DATABASE_URL",
+    callback=_kept,
+    help="PostgreSQL.  [embedded: where there is one]",
 )
 database_or_embedded = click.option(
     "--database-url",

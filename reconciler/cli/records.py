@@ -99,7 +99,7 @@ def _opened(
 
 
 @click.command()
-@options.database
+@options.database_or_kept
 @click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 @options.outcome_format
 @click.option("--verbose", is_flag=True, help="List the steps of each as well.")
@@ -124,7 +124,7 @@ def db() -> None:
 
 
 @db.command()
-@options.database
+@options.database_or_kept
 @click.pass_obj
 def migrate(out: console.Console, database_url: str | None) -> errors.ExitCode:
     """Bring the tables to this version; a command that needs them does so by itself."""
@@ -139,7 +139,7 @@ def migrate(out: console.Console, database_url: str | None) -> errors.ExitCode:
 
 
 @db.command(name="status")
-@options.database
+@options.database_or_kept
 @click.pass_obj
 def db_status(out: console.Console, database_url: str | None) -> errors.ExitCode:
     """List the migrations, and when each was applied."""

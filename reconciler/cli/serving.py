@@ -19,20 +19,6 @@ _SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
 _NEEDED = ("fastapi", "limits", "uvicorn")
 
 
-class _Listen(click.ParamType[tuple[str, int]]):
-    """Where to listen: `host:port`, an IPv6 address in brackets."""
-
-    name = "address"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        if isinstance(value, tuple):
-            return value
-        host, colon, port = value.rpartition(":")
-        if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
-            self.fail(f"{value!r} is no address: write host:port, as in 127.0.0.1:8080.", param, ctx)
-        return host.removeprefix("[").removesuffix("]"), int(port)
-
-
 class _Size(click.ParamType[int]):
     """A number of bytes."""
 
@@ -52,10 +38,10 @@ class _Size(click.ParamType[int]):
 @options.choice_and_overrides
 @options.connection
 @options.writing_or_embedded
-@click.option("--listen", type=_Listen(), default="127.0.0.1:8080", metavar="HOST:PORT", help="[127.0.0.1:8080]")
+@click.option("--listen", type=options.ADDRESS, default="127.0.0.1:8080", metavar="HOST:PORT", help="[127.0.0.1:8080]")
 @click.option(
     "--repair-every",
-    type=options.DURATION,
+    type=options.NOT_NEGATIVE,
     default="5m",
     metavar="TIME",
     help="How often users' schedules are brought into line; 0s for never.  [5m]",

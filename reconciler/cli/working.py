@@ -52,23 +52,23 @@ def _build() -> str:
     help="Its bearer token; better given as RECONCILER_EXECUTOR_TOKEN.",
 )
 @click.option(
-    "--executor-timeout", type=options.DURATION, default="30s", metavar="TIME", help="For one request to it.  [30s]"
+    "--executor-timeout", type=options.POSITIVE, default="30s", metavar="TIME", help="For one request to it.  [30s]"
 )
 @click.option(
     "--executor-patience",
-    type=options.DURATION,
+    type=options.POSITIVE,
     default="10m",
     metavar="TIME",
     help="For how long one execution is tried before its run has failed.  [10m]",
 )
 @click.option(
     "--drain-timeout",
-    type=options.DURATION,
+    type=options.NOT_NEGATIVE,
     default="30s",
     metavar="TIME",
     help="How long what runs may take to end after SIGTERM; the next worker begins the rest anew.  [30s]",
 )
-@click.option("--health", type=options.LINE, metavar="HOST:PORT", help="Where to answer /healthz and /readyz.")
+@click.option("--health", type=options.ADDRESS, metavar="HOST:PORT", help="Where to answer /healthz and /readyz.")
 @click.option("--metrics", type=options.LINE, metavar="HOST:PORT", help="Where Prometheus finds /metrics.")
 @click.pass_obj
 def worker(
@@ -84,7 +84,7 @@ def worker(
     executor_timeout: datetime.timedelta,
     executor_patience: datetime.timedelta,
     drain_timeout: datetime.timedelta,
-    health: str | None,
+    health: tuple[str, int] | None,
     metrics: str | None,
 ) -> errors.ExitCode:
     """Run what fires, until SIGTERM."""
@@ -102,7 +102,7 @@ def worker(
         deployment=deployment_name or None,
         versioned=versioning,
         drain_timeout=drain_timeout,
-        health=health or None,
+        health=health,
         metrics=metrics or None,
     )
     logs.adopt(out, "temporalio", logging.ERROR)

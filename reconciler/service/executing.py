@@ -27,12 +27,12 @@ async def run(
     execution = _execution(wanted)
     if execution.entrypoint != graph_id:
         raise _mismatch("#/entrypoint", f"the path names another: {graph_id}")
-    if execution.idempotency_key != key:
+    if executions.header(execution.idempotency_key) != key:
         raise problems.Problem(
             422,
             "idempotency-key",
             "the Idempotency-Key is not that of this firing",
-            hint="send temporalScheduleId:scheduledFor",
+            hint="send temporalScheduleId:scheduledFor, percent-encoded where it is no plain ASCII",
         )
     return shapes.executed(await parts.of(request).store.executor.execute(execution))
 

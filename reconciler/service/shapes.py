@@ -180,8 +180,9 @@ class ExecutionWanted(_Given):
 
 
 class Executed(pydantic.BaseModel):
-    """An execution, however often it was asked for."""
+    """An execution, however often it was asked for; `runId` is the name that the worker reads."""
 
+    runId: uuid.UUID  # noqa: N815
     run_id: uuid.UUID
     idempotency_key: str
     workflow: str
@@ -230,6 +231,7 @@ def executed(request: executions.ExecutionRequest) -> Executed:
     """Return what became of an execution."""
     response: Mapping[str, Any] = request.response
     return Executed(
+        runId=request.run_id,
         run_id=request.run_id,
         idempotency_key=request.idempotency_key,
         workflow=request.workflow,

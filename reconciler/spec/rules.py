@@ -192,6 +192,11 @@ def _timezone(name: str) -> None:
         raise ValueError(f"{name!r} is not a time zone; {advice}") from None
 
 
+def _entrypoint(name: str) -> None:
+    if name in {".", ".."}:  # in the executor's address it would be a step to another
+        raise ValueError(f"{name!r} names nothing that can be executed; write a name")
+
+
 def _at_most(limit: int) -> Callable[[str], None]:
     """Return the check of a name's length, which the server counts in bytes and the schema in characters."""
 
@@ -207,6 +212,7 @@ _CHECKS: tuple[tuple[values.Path, Callable[[str], None]], ...] = (
     (("timezone",), _timezone),
     (("start_at",), _moment),
     (("end_at",), _moment),
+    (("entrypoint",), _entrypoint),
     (("workflow",), _at_most(1000)),
     (("task_queue",), _at_most(1000)),
     (("workflow_id",), _at_most(979)),  # the server puts the time of the run behind it

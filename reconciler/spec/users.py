@@ -99,7 +99,8 @@ def _wrong(value: Any) -> str:
         text = json.dumps(model.json_value(value), ensure_ascii=False)
     except ValueError as error:
         return f"cannot be kept: {error}"
-    if "\\u0000" in text or any("\ud800" <= each <= "\udfff" for each in text):
+    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # the text of an escape is none
+    if holds_nul or any("\ud800" <= each <= "\udfff" for each in text):
         return "holds a NUL or half a surrogate pair"
     return f"is over {values.TEXT_LIMIT} characters" if len(text) > values.TEXT_LIMIT else ""
 

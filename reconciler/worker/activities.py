@@ -79,11 +79,10 @@ class Activities:
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """Have it executed, once however often this is tried, and return what became of it."""
         execution = _execution(request)
-        left = self._patience - (self._now() - temporalio.activity.info().scheduled_time)
-        with _told(execution, left):
+        with _told(execution, self._left):
             try:
                 # the last attempt is made all the same, late as it is: a worker may have been away for long
-                async with asyncio.timeout(max(left.total_seconds(), 1.0)), _beating():
+                async with asyncio.timeout(max(self._left().total_seconds(), 1.0)), _beating():
                     done = await self._executor.execute(execution)
                 if done.state is executions.RequestState.FAILED:
                     raise errors.ExecutionRefusedError(f"execution {done.run_id} has failed", hint="see its response")
@@ -92,9 +91,13 @@ class Activities:
                     f"the execution did not end within {self._patience}", type="Patience", non_retryable=True
                 ) from None
             except asyncio.CancelledError:
-                raise _why_cancelled() from None
+                raise _why_cancelled(self._left()) from None
         _LOG.info("executed", extra={"fields": {"key": execution.idempotency_key, "run_id": str(done.run_id)}})
         return {"status": done.state.value, "runId": str(done.run_id), "idempotencyKey": done.idempotency_key}
+
+    def _left(self) -> datetime.timedelta:
+        """Return how much of the patience is left, over all attempts; negative once there is none."""
+        return self._patience - (self._now() - temporalio.activity.info().scheduled_time)
 
     @temporalio.activity.defn(name=steps.END_RUN)
     async def end_run(self, request: dict[str, Any], state: str, error: str) -> None:
@@ -126,33 +129,52 @@ def _next_run(row: executions.UserSchedule, after: datetime.datetime) -> datetim
         return None
 
 
-@contextlib.contextmanager
-def _told(execution: executions.Execution, left: datetime.timedelta = datetime.timedelta.max) -> Iterator[None]:
-    """Turn an error of ours into one that Temporal knows whether and when to repeat: not once no time is `left`.
+def _for_ever() -> datetime.timedelta:
+    return datetime.timedelta.max
 
-    It is told in the log as well, where somebody may look for why a run waits.
+
+@contextlib.contextmanager
+def _told(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _for_ever) -> Iterator[None]:
+    """Turn an error into one that Temporal knows whether and when to repeat: not once no time is `left`.
+
+    It is told in the log as well, where somebody may look for why a run waits; of a defect only its type is.
     """
     try:
         yield
-    except errors.ReconcilerError as error:
-        final = left <= datetime.timedelta(0) or isinstance(error, _FINAL)
+    except temporalio.exceptions.FailureError:  # in Temporal's words already
+        raise
+    except Exception as error:  # noqa: BLE001  # a defect must not be tried for longer than anybody is patient
+        defect = f"a defect in the worker ({type(error).__name__})"
+        said = error.sentence if isinstance(error, errors.ReconcilerError) else defect
+        rest = left()
+        final = rest <= datetime.timedelta(0) or isinstance(error, _FINAL)
         step, attempt = temporalio.activity.info().activity_type, temporalio.activity.info().attempt
         fields = {"key": execution.idempotency_key, "step": step, "attempt": attempt, "final": final}
-        _LOG.warning(error.sentence, extra={"fields": fields})
+        _LOG.log(logging.ERROR if said is defect else logging.WARNING, said, extra={"fields": fields})
         wanted = error.retry_after if isinstance(error, errors.ExecutorError) else None
         raise temporalio.exceptions.ApplicationError(
-            error.sentence,
+            said,
             type=type(error).__name__,
             non_retryable=final,
-            next_retry_delay=None if wanted is None or final else min(wanted, left),
+            next_retry_delay=None if final else _delay(rest, wanted),
         ) from None
 
 
-def _why_cancelled() -> BaseException:
+def _delay(left: datetime.timedelta, wanted: datetime.timedelta | None = None) -> datetime.timedelta | None:
+    """Return when to try again, never later than time is `left`; None leaves it to the step's retry policy."""
+    if left == datetime.timedelta.max:
+        return wanted
+    usual = steps.FIRST_RETRY * 2 ** min(temporalio.activity.info().attempt - 1, 16)
+    return max(min(wanted if wanted is not None else min(usual, steps.LONGEST_RETRY), left), datetime.timedelta(0))
+
+
+def _why_cancelled(left: datetime.timedelta) -> BaseException:
     """Return what ends an attempt that is told to end: the run's own end, or only that of this worker."""
     details = temporalio.activity.cancellation_details()
     if temporalio.activity.is_worker_shutdown() and not (details and details.cancel_requested):
-        return temporalio.exceptions.ApplicationError("the worker ended before the execution did", type="WorkerEnded")
+        return temporalio.exceptions.ApplicationError(
+            "the worker ended before the execution did", type="WorkerEnded", next_retry_delay=_delay(left)
+        )
     return asyncio.CancelledError()
 
 

@@ -17,12 +17,12 @@ Ready = Callable[[], Awaitable[Mapping[str, str]]]
 
 
 @contextlib.asynccontextmanager
-async def served(address: str, ready: Ready) -> AsyncIterator[None]:
-    """Answer at host:port for a while; `errors.UsageError` where nobody can listen.
+async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
+    """Answer at a host and port for a while; `errors.UsageError` where nobody can listen.
 
     `ready` returns what is needed, each with what is wrong with it, empty where nothing is.
     """
-    host, port = _parsed(address)
+    host, port = address
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -36,19 +36,12 @@ async def served(address: str, ready: Ready) -> AsyncIterator[None]:
         server = await asyncio.start_server(accept, host, port, limit=_LIMIT)
     except OSError as error:
         raise errors.UsageError(
-            f"--health {address}: nobody can listen there ({error.strerror})", hint="name a free host:port"
+            f"--health {host}:{port}: nobody can listen there ({error.strerror})", hint="name a free host:port"
         ) from error
     try:
         yield
     finally:
         server.close()
-
-
-def _parsed(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise errors.UsageError(f"--health {address} is not an address", hint="write host:port, as in 127.0.0.1:8080")
-    return host.strip("[]"), int(port)
 
 
 async def _answer(head: bytes, ready: Ready) -> bytes:

@@ -23,6 +23,8 @@ from reconciler.worker import activities, health, workflows
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE = datetime.timedelta(seconds=2)  # for what readiness depends on
+_LOOK_EVERY = 5.0  # seconds between looks at what the worker needs
+_QUIET = 60.0  # seconds from one warning to the next
 _WORKFLOWS = (workflows.GovernanceScheduledRunWorkflow,)
 SANDBOX = workflow_sandbox.SandboxedWorkflowRunner(
     restrictions=workflow_sandbox.SandboxRestrictions.default.with_passthrough_modules("reconciler")
@@ -62,10 +64,12 @@ async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> N
     state = _State(worker, parts, told)
     async with health.served(options.health, state.ready) if options.health else contextlib.nullcontext():
         polls, waits = asyncio.create_task(worker.run()), asyncio.create_task(told.wait())
+        watches = asyncio.create_task(watch(state.ready, asyncio.sleep))
         _log("worker started", task_queue=options.task_queue, build_id=options.build_id)
         await asyncio.wait({polls, waits}, return_when=asyncio.FIRST_COMPLETED)
         _log("worker drains", within=str(options.drain_timeout))
         waits.cancel()
+        watches.cancel()
         try:
             await worker.shutdown()
             await polls
@@ -74,6 +78,18 @@ async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> N
                 f"the worker cannot go on: {error}", hint="see that namespace and credentials are right"
             ) from error
     _log("worker ended")
+
+
+async def watch(ready: health.Ready, pause: Callable[[float], Awaitable[None]]) -> None:
+    """Warn when something that is needed goes away or comes back, at most once a minute; ends when it is cancelled."""
+    known: Mapping[str, str] = {}
+    while True:
+        await pause(_LOOK_EVERY)
+        wrong = {name: said for name, said in (await ready()).items() if said}
+        if wrong.keys() != known.keys():
+            _LOG.warning("the worker is not ready" if wrong else "the worker is ready again", extra={"fields": wrong})
+            known = wrong
+            await pause(_QUIET - _LOOK_EVERY)
 
 
 def _worker(options: settings.Worker, parts: Parts) -> temporalio.worker.Worker:

@@ -10,3 +10,5 @@ EXECUTE = "execute"
 END_RUN = "end_run"
 
 HEARTBEAT_TIMEOUT = datetime.timedelta(seconds=10)  # after which the execution of a dead worker is taken over
+FIRST_RETRY = datetime.timedelta(seconds=1)  # of an execution, doubled each time
+LONGEST_RETRY = datetime.timedelta(seconds=30)

@@ -31,7 +31,7 @@ _EXECUTING: dict[str, Any] = {
     "start_to_close_timeout": datetime.timedelta(hours=1),
     "heartbeat_timeout": steps.HEARTBEAT_TIMEOUT,
     "retry_policy": temporalio.common.RetryPolicy(
-        initial_interval=datetime.timedelta(seconds=1), maximum_interval=datetime.timedelta(seconds=30)
+        initial_interval=steps.FIRST_RETRY, maximum_interval=steps.LONGEST_RETRY
     ),
 }
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import pathlib
+import signal
 
 import pytest
 
-from tests.support import program
+from reconciler import errors
+from reconciler.store import database, embedded
+from tests.support import program, remote
 
 
 @pytest.fixture
@@ -16,14 +22,40 @@ def alone(tmp_path: pathlib.Path) -> program.Program:
 
 
 def test_it_is_made_where_there_is_none_and_kept(alone: program.Program) -> None:
-    state = str(alone.folder / "state")
-    for folder, url in (("pg", f"embedded:{alone.folder}/pg"), ("state/reconciler/postgres", "embedded:")):
-        migrated = alone.run("db", "migrate", "--database-url", url, XDG_STATE_HOME=state)
+    given = ("--database-url", f"embedded:{alone.folder}/pg")
+    usual = ("--database-url", "embedded:")
+    for folder, first, later in (("pg", given, given), ("state/reconciler/postgres", usual, ())):
+        migrated = alone.run("db", "migrate", *first)
         assert (migrated.returncode, migrated.stderr) == (0, "")
         assert "0003_schedules applied" in migrated.stdout
-        again = alone.run("db", "migrate", "--database-url", url, XDG_STATE_HOME=state)
+        again = alone.run("db", "migrate", *later)
         assert (again.stdout, again.stderr) == ("The database is up to date.\n", "")
         assert (alone.folder / folder / "PG_VERSION").is_file()
+
+
+async def test_a_server_that_is_killed_is_started_again_and_no_dead_owner_keeps_it_running(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "pg"
+    running, owners = folder / "postmaster.pid", folder / ".handle_pids.json"
+
+    async def answers() -> bool:
+        try:
+            async with database.opened(url):
+                return True
+        except errors.StoreError:
+            return False
+
+    with embedded.running(f"embedded:{folder}", {}) as url:
+        killed = int(running.read_text().partition("\n")[0])
+        os.kill(killed, signal.SIGKILL)
+        await remote.until(answers)
+        assert int(running.read_text().partition("\n")[0]) != killed
+        owner = await asyncio.create_subprocess_exec("true")
+        await owner.wait()
+        owners.write_text(json.dumps([owner.pid, *json.loads(owners.read_text())]))
+    assert not running.exists()
+    assert "the embedded database had ended and was started again" in caplog.messages
 
 
 def test_the_last_to_leave_stops_it(alone: program.Program) -> None:

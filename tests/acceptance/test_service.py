@@ -125,7 +125,6 @@ def _until(holds: object) -> None:
     ("arguments", "environment", "said"),
     [
         ([], {"INTERNAL_OPS_TOKEN": " "}, "INTERNAL_OPS_TOKEN"),
-        (["--listen", "here"], {}, "host:port"),
         (["--listen", "192.0.2.1:80"], {"INTERNAL_OPS_TOKEN": "t"}, "192.0.2.1:80"),
         (["--max-body", "much"], {}, "1MiB"),
         (["--rate-limit", "often"], {"INTERNAL_OPS_TOKEN": "t"}, "600/minute"),

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler import executions
-from tests.support import postgres, program, service
+from reconciler import executions, remote, settings
+from reconciler.operating import clock
+from tests.support import postgres, program, service, workers
 from tools import devserver
 
 EXECUTOR_TOKEN = f"executor-{program.SECRET}2"
@@ -126,6 +127,7 @@ def test_the_default_executor_does_a_firing_once(served: service.Service) -> Non
     with served.client(EXECUTOR_TOKEN) as worker:
         first = worker.post(where, json=firing(), headers=key)
         assert (first.status_code, first.json()["status"]) == (200, "done")
+        assert first.json()["runId"] == first.json()["run_id"]
         assert worker.post(where, json=firing(), headers=key).json() == first.json()
         other = worker.post(where, json=firing(input={"to": "you"}), headers=key)
         assert problem(other, 422)["type"] == "/problems/execution-refused"
@@ -135,8 +137,40 @@ def test_the_default_executor_does_a_firing_once(served: service.Service) -> Non
         assert problem(wrong, 422)["errors"][0]["pointer"] == "#/entrypoint"
         late = worker.post(where, json=firing(scheduledFor="soon"), headers=key)
         assert problem(late, 422)["errors"][0]["pointer"] == "#/scheduledFor"
-    counted = postgres.execute(served.database_url, "SELECT count(*) FROM execution_requests")
+    counted = postgres.execute(
+        served.database_url, "SELECT count(*) FROM execution_requests WHERE workflow = 'graph/ALPHA'"
+    )
     assert counted == [(1,)]
+
+
+async def test_what_fires_is_executed_by_the_services_own_route_once_and_under_one_run_id(
+    dev_server: devserver.DevServer, namespace: str, served: service.Service
+) -> None:
+    url = f"{served.url}/api/internal/graphs/{{workflow}}/runs"
+    chosen = settings.Executor(url=url, token=EXECUTOR_TOKEN)
+    async with (
+        workers.stage(dev_server.address, namespace, served.database_url) as stage,
+        remote.opened(chosen, url, clock.now) as executor,
+    ):
+        await stage.declare()
+        odd = {"charter:CAFÉ": "menü/du jour", "charter:a%b": "a%2Fb"}
+        async with workers.working(stage, executor=executor):
+            handles = [
+                await stage.trigger("governance:alpha"),
+                *[await stage.fire(firing(temporalScheduleId=id_, entrypoint=odd[id_])) for id_ in odd],
+            ]
+            results = [await each.result() for each in handles]
+    asked = "SELECT idempotency_key, run_id::text FROM execution_requests WHERE workflow <> 'graph/ALPHA'"
+    found = postgres.execute(served.database_url, asked)
+    assert sorted(found) == sorted((each["idempotencyKey"], each["runId"]) for each in results)
+    assert {each["idempotencyKey"].rpartition(":20")[0] for each in results} == {"governance:alpha", *odd}
+
+
+def test_as_much_may_be_executed_as_fires(served: service.Service) -> None:
+    key = {"Idempotency-Key": "governance:alpha:2026-11-25T09:00:00Z"}
+    with served.client(EXECUTOR_TOKEN) as worker:
+        statuses = {worker.post("/api/internal/graphs/x/runs", json={}, headers=key).status_code for _ in range(41)}
+    assert statuses == {422}
 
 
 def test_whoever_tries_many_tokens_is_slowed_down(served: service.Service) -> None:

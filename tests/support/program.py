@@ -42,7 +42,13 @@ class Program:
             "TEMPORAL_TLS": "false",
             "TEMPORAL_CODEC_AUTH": f"Bearer {SECRET}2",
         }
-        return {**kept, "TEMPORAL_CONFIG_FILE": os.devnull, **given, **more}
+        return {
+            **kept,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            **given,
+            **more,
+        }
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line."""

@@ -44,6 +44,21 @@ def test_the_key_of_a_firing_is_its_schedule_and_time_in_utc() -> None:
     assert later.idempotency_key == "governance:community:2026-11-25T09:00:00.000005Z"
 
 
+@pytest.mark.parametrize(
+    ("key", "header"),
+    [
+        ("governance:my charter:2026", "governance:my charter:2026"),
+        ("governance:café:2026", "governance:caf%C3%A9:2026"),
+        ("governance:a%b", "governance:a%25b"),
+        ("governance:a%25b", "governance:a%2525b"),
+        ("  x", "%20%20x"),
+        ("x\ny", "x%0Ay"),
+    ],
+)
+def test_a_header_carries_any_key_and_no_two_alike(key: str, header: str) -> None:
+    assert executions.header(key) == header
+
+
 def test_a_newer_schedules_keys_are_passed_over() -> None:
     assert executions.execution({**GOVERNANCE, "new": 1}, DUE) == executions.execution(GOVERNANCE, DUE)
 

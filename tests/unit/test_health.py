@@ -1,4 +1,4 @@
-"""Liveness and readiness, asked over real connections."""
+"""Liveness and readiness, asked over real connections and told in the log."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from reconciler import errors
-from reconciler.worker import health
+from reconciler.worker import health, running
 from tools import devserver
 
 
@@ -22,30 +21,31 @@ async def unready() -> Mapping[str, str]:
 
 
 @pytest.fixture
-def address() -> str:
-    return f"127.0.0.1:{devserver.free_port()}"
+def address() -> tuple[str, int]:
+    return "127.0.0.1", devserver.free_port()
 
 
-async def asked(address: str, path: str, method: str = "GET") -> httpx.Response:
+async def asked(address: tuple[str, int], path: str, method: str = "GET") -> httpx.Response:
+    host, port = address
     async with httpx.AsyncClient(trust_env=False) as client:
-        return await client.request(method, f"http://{address}{path}")
+        return await client.request(method, f"http://{host}:{port}{path}")
 
 
-async def test_it_is_alive_and_ready(address: str) -> None:
+async def test_it_is_alive_and_ready(address: tuple[str, int]) -> None:
     async with health.served(address, ready):
         alive, able = await asked(address, "/healthz"), await asked(address, "/readyz?verbose")
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
     assert (able.status_code, able.json()) == (200, {"status": "ready", "polling": "ok", "database": "ok"})
 
 
-async def test_while_it_drains_it_is_alive_and_not_ready_and_says_why(address: str) -> None:
+async def test_while_it_drains_it_is_alive_and_not_ready_and_says_why(address: tuple[str, int]) -> None:
     async with health.served(address, unready):
         alive, able = await asked(address, "/healthz"), await asked(address, "/readyz")
     assert alive.status_code == 200
     assert (able.status_code, able.json()) == (503, {"status": "not ready", "polling": "draining", "database": "ok"})
 
 
-async def test_other_paths_and_methods_are_refused_and_a_head_has_no_body(address: str) -> None:
+async def test_other_paths_and_methods_are_refused_and_a_head_has_no_body(address: tuple[str, int]) -> None:
     async with health.served(address, ready):
         assert (await asked(address, "/")).status_code == 404
         assert (await asked(address, "/healthz", "POST")).status_code == 405
@@ -53,10 +53,9 @@ async def test_other_paths_and_methods_are_refused_and_a_head_has_no_body(addres
 
 
 @pytest.mark.parametrize("sent", [b"\r\n\r\n", b"\xff\x00\r\n\r\n", b"x" * 100_000, b"GET"])
-async def test_what_is_no_request_harms_nobody(address: str, sent: bytes) -> None:
-    host, _, port = address.partition(":")
+async def test_what_is_no_request_harms_nobody(address: tuple[str, int], sent: bytes) -> None:
     async with health.served(address, ready):
-        reader, writer = await asyncio.open_connection(host, int(port))
+        reader, writer = await asyncio.open_connection(*address)
         writer.write(sent)
         writer.write_eof()
         await reader.read()
@@ -64,8 +63,28 @@ async def test_what_is_no_request_harms_nobody(address: str, sent: bytes) -> Non
         assert (await asked(address, "/healthz")).status_code == 200
 
 
-@pytest.mark.parametrize("wrong", ["8080x", "host", "127.0.0.1:99999", ""])
-async def test_what_is_no_address_is_refused(wrong: str) -> None:
-    with pytest.raises(errors.UsageError, match="is not an address"):
-        async with health.served(wrong, ready):
-            pass
+async def test_what_goes_away_is_told_once_and_that_it_is_back_at_most_every_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = {"polling": "the server answers UNAVAILABLE", "database": ""}
+    slow, both = {**away, "polling": "no answer in time"}, {**away, "database": "no answer"}
+    states = iter([await ready(), away, slow, both, await ready(), await ready()])
+    passed, told = 0.0, []
+
+    async def now() -> Mapping[str, str]:
+        return next(states)
+
+    async def pause(seconds: float) -> None:
+        nonlocal passed
+        told.extend((passed, record.getMessage(), record.__dict__["fields"]) for record in caplog.records)
+        caplog.clear()
+        passed += seconds
+
+    with pytest.raises(RuntimeError, match="StopIteration"):  # the states are at their end
+        await running.watch(now, pause)
+    lost = "the worker is not ready"
+    assert told == [
+        (10, lost, {"polling": "the server answers UNAVAILABLE"}),
+        (75, lost, {"polling": "the server answers UNAVAILABLE", "database": "no answer"}),
+        (135, "the worker is ready again", {}),
+    ]

@@ -291,6 +291,19 @@ def test_a_mistake_in_a_charter_is_located_with_what_to_do(line: str, problem: s
     assert found.startswith(f"spec.yaml:{problem}")
 
 
+def test_an_entrypoint_is_no_step_in_an_address_wherever_it_is_said() -> None:
+    assert problems("""\
+governance:
+  schedules:
+    - {charter: A, cron: "@daily", entrypoint: .}
+  environments:
+    preview: {charters: {A: {entrypoint: ..}}}
+""") == [
+        f"spec.yaml:{place}: 'entrypoint': '{name}' names nothing that can be executed; write a name"
+        for place, name in (("3:48", "."), ("5:42", ".."))
+    ]
+
+
 def test_the_end_comes_after_the_start_whichever_is_inherited() -> None:
     assert problems("""\
 governance:

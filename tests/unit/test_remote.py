@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -68,7 +69,26 @@ async def test_an_answer_that_names_no_run_still_counts_and_the_run_is_the_same_
     assert first.run_id == second.run_id
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 422, 429, 301, 307])
+@pytest.mark.parametrize(
+    "headers", [{"Content-Encoding": "gzip"}, {"Content-Length": "100"}], ids=["not what it says", "cut"]
+)
+async def test_a_success_whose_body_cannot_be_read_is_one(served: endpoint.Endpoint, headers: dict[str, str]) -> None:
+    served.answers.append((200, headers, b"no gzip"))
+    async with opened(served.url) as executor:
+        assert (await executor.execute(EXECUTION)).state is executions.RequestState.DONE
+    assert served.headers[0]["accept-encoding"] == "identity"
+
+
+async def test_an_entrypoint_that_leads_elsewhere_is_not_sent(served: endpoint.Endpoint) -> None:
+    async with opened(served.url) as executor:
+        for name in (".", "..", "x" * 70_000):
+            with pytest.raises(errors.ExecutionRefusedError, match="no address for this entrypoint"):
+                await executor.execute(dataclasses.replace(EXECUTION, entrypoint=name))
+        await executor.execute(dataclasses.replace(EXECUTION, entrypoint="../..%2F"))
+    assert served.paths == ["/graphs/..%2F..%252F/runs"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 301, 307])
 async def test_what_the_service_refuses_is_not_to_be_tried_again(served: endpoint.Endpoint, status: int) -> None:
     served.answers.append((status, {"Location": served.url}, b"sk-hunter2 in the answer"))
     async with opened(served.url) as executor:
@@ -78,7 +98,7 @@ async def test_what_the_service_refuses_is_not_to_be_tried_again(served: endpoin
     assert len(served.paths) == 1
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_what_passes_may_be_tried_again_after_as_long_as_the_service_says(
     served: endpoint.Endpoint, status: int
 ) -> None:
@@ -89,12 +109,19 @@ async def test_what_passes_may_be_tried_again_after_as_long_as_the_service_says(
     assert caught.value.retry_after == datetime.timedelta(seconds=7)
 
 
-async def test_a_retry_after_that_is_a_date_is_passed_over(served: endpoint.Endpoint) -> None:
-    served.answers.append((503, {"Retry-After": "Wed, 25 Nov 2026 09:00:00 GMT"}, b""))
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("Wed, 25 Nov 2026 09:00:00 GMT", None), ("-1", None), ("007", 7), ("9" * 9000, 3600), ("0" * 9000, 0)],
+    ids=["date", "negative", "zeros first", "endless", "zeros"],
+)
+async def test_of_a_retry_after_a_number_counts_up_to_an_hour(
+    served: endpoint.Endpoint, said: str, seconds: int | None
+) -> None:
+    served.answers.append((503, {"Retry-After": said}, b""))
     async with opened(served.url) as executor:
         with pytest.raises(errors.ExecutorError) as caught:
             await executor.execute(EXECUTION)
-    assert caught.value.retry_after is None
+    assert caught.value.retry_after == (None if seconds is None else datetime.timedelta(seconds=seconds))
 
 
 async def test_a_service_that_does_not_answer_in_time_may_be_tried_again(served: endpoint.Endpoint) -> None:

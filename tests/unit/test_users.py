@@ -83,7 +83,11 @@ governance:
         ({"given": {"a": float("nan")}}, "input", "nan is not a JSON number"),
         ({"given": {"a": "\0"}}, "input", "NUL"),
         ({"given": {"\ud800": 1}}, "input", "surrogate"),
+        ({"given": {"a": "\\\0"}}, "input", "NUL"),
+        ({"given": {"\0": 1}}, "input", "NUL"),
         ({"workflow": "a\0b"}, "workflow", "NUL"),
+        ({"workflow": ".."}, "workflow", "'..' names nothing that can be executed"),
+        ({"workflow": "."}, "workflow", "'.' names nothing that can be executed"),
     ],
 )
 def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, said: str) -> None:
@@ -94,6 +98,11 @@ def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, s
         users.check(**{**usual, **change})
     assert {each.place.path for each in caught.value.problems} == {key}
     assert said in str(caught.value)
+
+
+def test_the_text_of_an_escape_is_text_as_any_other() -> None:
+    for text in ("\\u0000", "\\\\u0000", "a\\\\\\u0000\n"):
+        users.check(cron="0 9 * * *", timezone=None, workflow="w", given={text: [text]})
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -1,0 +1,53 @@
+"""What options take, by the types that read them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import click
+import pytest
+
+from reconciler.cli import options, working
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("localhost:65535", ("localhost", 65_535)),
+        ("[::1]:8080", ("::1", 8080)),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(said: str, read: tuple[str, int]) -> None:
+    assert options.ADDRESS.convert(said, None, None) == read
+
+
+@pytest.mark.parametrize("said", ["", ":8081", "8081", "host", "host:", "host:99999", "host:8080x", "h:" + "1" * 9000])
+def test_what_names_no_host_or_no_port_is_no_address(said: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no address: write host:port"):
+        options.ADDRESS.convert(said, None, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("executor_timeout", "0s", "'0s' is too short: write 0.1s or more"),
+        ("executor_patience", "0s", "'0s' is too short: write 0.1s or more"),
+        ("drain_timeout", "-1s", "'-1s' is too short: write 0s or more"),
+        ("health", ":8081", "':8081' is no address"),
+    ],
+)
+def test_a_worker_is_not_told_what_it_could_not_work_with(option: str, value: str, said: str) -> None:
+    with pytest.raises(click.BadParameter, match=said):
+        _read(option, value)
+
+
+def test_a_worker_may_drain_for_no_time_at_all() -> None:
+    assert _read("drain_timeout", "0s") == datetime.timedelta(0)
+
+
+def _read(option: str, value: str) -> Any:
+    """Return what the worker's option makes of a text."""
+    (found,) = (each for each in working.worker.params if each.name == option)
+    return found.type.convert(value, found, None)
