@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import time
 import uuid
 from typing import Any
 
@@ -85,6 +86,9 @@ governance:
         ({"given": {"a": "\0"}}, "input", "NUL"),
         ({"given": {"\ud800": 1}}, "input", "surrogate"),
         ({"workflow": "a\0b"}, "workflow", "NUL"),
+        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "over 2,000 characters; say it shorter"),
+        ({"given": {"a": [[0] * 100] * 101}}, "input", "more than 10,000 values"),
+        ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; keep it elsewhere"),
     ],
 )
 def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, said: str) -> None:
@@ -95,6 +99,12 @@ def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, s
         users.check(**{**usual, **change})
     assert {each.place.path for each in caught.value.problems} == {key}
     assert said in str(caught.value)
+
+
+def test_the_largest_input_is_read_while_nobody_waits() -> None:
+    begun = time.process_time()
+    users.check(cron="0 9 * * *", timezone=None, workflow="w", given={"a": [[0] * 98] * 100})
+    assert time.process_time() - begun < 0.5
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
