@@ -11,7 +11,7 @@ from reconciler import errors, executions
 from reconciler.service import access, parts, problems, shapes
 from reconciler.spec import moments
 
-router = fastapi.APIRouter(prefix="/api/internal/graphs", tags=["executor"])
+router = fastapi.APIRouter(prefix="/api/internal/graphs", route_class=access.ExecutorsRoute, tags=["executor"])
 
 
 @router.post(

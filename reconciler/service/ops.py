@@ -13,7 +13,7 @@ from reconciler import errors, guarding, model
 from reconciler.service import access, parts, problems, shapes, syncing
 
 PATH = "/api/internal/ops/governance/schedules/sync"
-router = fastapi.APIRouter(tags=["operations"])
+router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"])
 
 
 @router.post(

@@ -20,7 +20,7 @@ from reconciler.store import schedules as rows
 from reconciler.timing import prospects
 
 ROOT = "/api/v1/schedules"
-router = fastapi.APIRouter(prefix=ROOT, tags=["schedules"])
+router = fastapi.APIRouter(prefix=ROOT, route_class=access.GrantsRoute, tags=["schedules"])
 
 Key = Annotated[
     str | None,
