@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import importlib.util
+import ipaddress
 import pathlib
 import re
 from typing import Any
@@ -31,6 +32,18 @@ class _Listen(click.ParamType[tuple[str, int]]):
         if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
             self.fail(f"{value!r} is no address: write host:port, as in 127.0.0.1:8080.", param, ctx)
         return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class _Network(click.ParamType[str]):
+    """An address, or a network of them."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError:
+            self.fail(f"{value!r} is no address: write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
 
 
 class _Size(click.ParamType[int]):
@@ -67,6 +80,14 @@ class _Size(click.ParamType[int]):
     metavar="CALLS/TIME",
     help="How often one caller may call.  [600/minute]",
 )
+@click.option(
+    "--trust-proxy",
+    "proxies",
+    type=_Network(),
+    multiple=True,
+    metavar="ADDRESS",
+    help="Believe the X-Forwarded-For of a proxy at this address or in this network; may be given again.",
+)
 @click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
 @click.pass_obj
 def serve(
@@ -78,6 +99,7 @@ def serve(
     listen: tuple[str, int],
     repair_every: datetime.timedelta,
     rate_limit: str,
+    proxies: tuple[str, ...],
     max_body: int,
 ) -> errors.ExitCode:
     """Serve the sync of charters and users' schedules over HTTP, until SIGTERM.
@@ -96,6 +118,7 @@ def serve(
         repair_every=repair_every,
         most_bytes=max_body,
         rate=rate_limit,
+        proxies=proxies,
     )
     asyncio.run(wiring.migrate(told.database_url))
     return serving.serve(told, listen, lambda url: out.say(f"Listening on {url}\n"))

@@ -62,6 +62,7 @@ def _application(lifespan: Any, most_bytes: int) -> fastapi.FastAPI:
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        redirect_slashes=False,
         responses=shapes.problems(500),
     )
     problems.install(app)

@@ -56,5 +56,6 @@ def _mismatch(pointer: str, detail: str) -> problems.Problem:
         422,
         "invalid-request",
         "the request cannot be taken as it is",
+        hint="send what the firing's argument and its time are",
         errors=[{"pointer": pointer, "detail": detail}],
     )

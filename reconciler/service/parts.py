@@ -33,6 +33,7 @@ class Options:
     repair_every: datetime.timedelta
     most_bytes: int
     rate: str
+    proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
 
     @property
     def database_url(self) -> str:

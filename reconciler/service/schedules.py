@@ -189,7 +189,7 @@ async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> 
     """Return the caller's schedule; 404 when there is none, also when it is somebody else's."""
     row = await found.store.schedules.get(grant.subject, schedule_id)
     if row is None:
-        raise problems.Problem(404, "not-found", f"there is no schedule {schedule_id}")
+        raise problems.Problem(404, "not-found", f"there is no schedule {schedule_id}", hint=f"GET {ROOT} lists yours")
     return row
 
 
@@ -253,4 +253,4 @@ def _after(cursor: str | None) -> paging.Cursor | None:
         return paging.cursor(cursor) if cursor else None
     except errors.UsageError as error:
         said = {"parameter": "cursor", "detail": error.message, "hint": error.hint}
-        raise problems.Problem(422, "invalid-request", error.message, errors=[said]) from None
+        raise problems.Problem(422, "invalid-request", error.message, hint=error.hint, errors=[said]) from None

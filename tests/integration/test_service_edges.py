@@ -76,6 +76,7 @@ def test_who_calls_is_known_before_a_body_is_read(served: service.Service, where
 def test_what_is_not_there_is_a_problem_too(served: service.Service) -> None:
     with served.client() as client:
         problem(client.get("/nothing"), 404)
+        assert problem(client.get(f"{service.SCHEDULES}/"), 404)["hint"]
         answer = client.get(service.SYNC)
         problem(answer, 405)
         assert answer.headers["Allow"] == "POST"
@@ -157,5 +158,8 @@ def test_whoever_tries_many_tokens_is_slowed_down(served: service.Service) -> No
     json = {"Content-Type": "application/json"}
     with served.client("x") as client:
         body = b"[" * (LIMIT - 1)
-        answers = [client.post(service.SCHEDULES, content=body, headers=json) for _ in range(41)]
+        answers = [
+            client.post(service.SCHEDULES, content=body, headers={**json, "X-Forwarded-For": f"192.0.2.{number}"})
+            for number in range(41)
+        ]
     assert {answer.status_code for answer in answers} == {401, 429}

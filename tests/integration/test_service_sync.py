@@ -93,7 +93,12 @@ def test_an_invalid_spec_is_told_with_every_place(served: service.Service) -> No
     ]
     assert all(each["message"] and each["column"] for each in body["problems"])
     (served.run.folder / program.SPEC).unlink()
-    assert "repo-spec" in str(synced(served, 422)["problems"])
+    missing = synced(served, 500)  # which is no fault of who calls
+    assert (missing["type"], missing["exit_code"], "repo-spec" in missing["detail"]) == (
+        "/problems/spec-missing",
+        3,
+        True,
+    )
 
 
 def test_of_two_syncs_at_once_one_works_and_the_other_is_told_who(
