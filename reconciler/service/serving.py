@@ -20,7 +20,7 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
 
     Raises `errors.ReconcilerError` when it cannot begin.
     """
-    built = app.build(options)
+    built = app.build(options, lambda: server.should_exit)
     with _bound(listen) as bound:
         host, port = bound.getsockname()[:2]
         config = uvicorn.Config(
