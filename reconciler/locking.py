@@ -20,9 +20,13 @@ UNSURE = "nobody answers whether the lock is still held"
 
 
 async def take(
-    lock: ports.Lock, holder: model.Holder, patience: datetime.timedelta, waiting: Callable[[str], None]
+    lock: ports.Lock,
+    holder: model.Holder,
+    patience: datetime.timedelta,
+    waiting: Callable[[str], None],
+    ending: Callable[[], bool] = lambda: False,
 ) -> ports.Lease:
-    """Take the lock, waiting up to `patience` for it; `waiting` hears once who has it.
+    """Take the lock, waiting up to `patience` for it, or until all is `ending`; `waiting` hears once who has it.
 
     Raises `errors.LockedError` when it is still held then.
     """
@@ -34,7 +38,7 @@ async def take(
             return await lock.acquire(holder)
         except errors.LockedError as busy:
             left = end - loop.time()
-            if left <= 0:
+            if left <= 0 or ending():
                 raise
             if not told:
                 waiting(busy.message)

@@ -61,25 +61,34 @@ def repair(
     deleted: Collection[str],
     live: Mapping[str, model.Live],
     target: model.Target,
+    held: Collection[str] = (),
 ) -> model.Plan:
     """Return what makes the schedules of users equal to the rows that declare them.
 
-    `live` holds what there is of them: one of a `deleted` row is deleted, one of no row is paused. Only what carries
-    our own mark counts; others may have ids of the same kind.
+    `live` holds what there is of them: one of a `deleted` row is deleted, one of no row is paused, and so is one that
+    is `held`: its row cannot be read, but for that it is not enabled. Only what carries our own mark counts; others
+    may have ids of the same kind.
     """
     wanted = {charter.schedule.id for charter in declaration.charters}
     ours = [found for id_, found in live.items() if id_ not in wanted and found.schedule.owner == declaration.owner]
     changes = [
         *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
-        *(_deletion(each) if each.schedule.id in deleted else _orphan(each, declaration.path) for each in ours),
+        *(_undeclared(each, deleted, held, declaration.path) for each in ours),
     ]
     changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
     known = wanted | {each.schedule.id for each in ours}
     return _planned(declaration, {id_: each for id_, each in live.items() if id_ in known}, target, changes)
 
 
-def _orphan(live: model.Live, path: str) -> model.Change:
-    return dataclasses.replace(_unwanted(live, path), reason=model.Reason.ORPHANED)
+def _undeclared(live: model.Live, deleted: Collection[str], held: Collection[str], path: str) -> model.Change:
+    if live.schedule.id in deleted:
+        return _deletion(live)
+    if live.schedule.id not in held:
+        return dataclasses.replace(_unwanted(live, path), reason=model.Reason.ORPHANED)
+    found = dataclasses.replace(_unwanted(live, path), reason=model.Reason.DECLARED_PAUSED)
+    if found.verb is model.Verb.KEEP:
+        return found
+    return dataclasses.replace(found, after=dataclasses.replace(found.after, note=_declared_note(path)))
 
 
 def _deletion(live: model.Live) -> model.Change:

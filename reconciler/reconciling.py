@@ -183,10 +183,12 @@ def _repair(
 ) -> Repair:
     rows = tuple(rows)
     declared = users.declaration(rows, target.owner, keep_manual_pauses=keep_manual_pauses)
-    live = {id_: each for id_, each in found.items() if id_ not in declared.unread}
+    held = {row.temporal_schedule_id for row in rows if not row.enabled} & declared.unread.keys()
+    left = declared.unread.keys() - held
+    live = {id_: each for id_, each in found.items() if id_ not in left}
     deleted = {row.temporal_schedule_id for row in rows if row.deleted_at is not None}
     return Repair(
-        plan=planning.repair(declared.declaration, deleted, live, target),
+        plan=planning.repair(declared.declaration, deleted, live, target, held),
         revisions={row.temporal_schedule_id: row.revision for row in rows},
-        unread=declared.unread,
+        unread={id_: declared.unread[id_] for id_ in left},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from typing import Any
 
 import click
@@ -17,6 +18,8 @@ _PATH = "/api/internal/ops/governance/schedules/sync"
 _COUNTS = ("created", "updated", "resumed", "paused")
 _LEFT = ("failed", "stale", "not_begun")
 _SYMBOLS = {"create": "+", "update": "~", "resume": "▶", "pause": "‖"}
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+_EXIT_CODES = [int(each) for each in errors.ExitCode]
 _DONE = {"create": "created", "update": "updated", "resume": "resumed", "pause": "paused"}
 
 
@@ -52,6 +55,10 @@ def sync(
     """Let the service sync the charters, and end with the exit code that an apply would have had."""
     if not token:
         raise errors.UsageError("sync needs the service's token", hint="set INTERNAL_OPS_TOKEN")
+    if expect_digest is not None and not _DIGEST.fullmatch(expect_digest):
+        raise errors.StaleError(
+            f"no plan has the digest {expect_digest!r}", hint="pass the one that a plan shows, sha256: and 64 digits"
+        )
     wanted = {
         "dry_run": dry_run,
         "allow_mass_pause": allow_mass_pause,
@@ -92,13 +99,47 @@ def _asked(url: str, token: str, wanted: dict[str, Any], timeout: datetime.timed
         raise errors.ServiceError(
             f"cannot reach the service at {url} ({error})", hint="see that it runs there"
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
-    if not isinstance(body, dict):
-        raise errors.ServiceError(
-            f"what answers at {url} is not the service (HTTP {answer.status_code})", hint="check the URL"
-        )
+    if not (isinstance(body, dict) and (_is_outcome(body) if answer.is_success else _is_problem(answer, body))):
+        hint = "check the URL" + (", and what stands in front of the service" if answer.is_server_error else "")
+        raise errors.ServiceError(f"what answers at {url} is not the service (HTTP {answer.status_code})", hint=hint)
     return answer.status_code, body
+
+
+def _is_outcome(body: dict[str, Any]) -> bool:
+    """Tell whether an answer says what became of a sync, in the form that the service has."""
+    return (
+        all(type(body.get(name)) is int for name in (*_COUNTS, *_LEFT, "skipped"))
+        and body.get("exit_code") in _EXIT_CODES
+        and "steps" in body
+        and all(map(_is_step, _objects(body, "steps")))
+        and isinstance(body.get("warnings"), list)
+    )
+
+
+def _is_problem(answer: httpx.Response, body: dict[str, Any]) -> bool:
+    """Tell whether an answer is a problem of the service's, one of a sync with all that it came to included."""
+    return (
+        answer.headers.get("Content-Type", "").startswith("application/problem+json")
+        and body.get("status") == answer.status_code
+        and isinstance(body.get("detail"), str)
+        and body.get("exit_code", 1) in _EXIT_CODES
+        and all("message" in each for each in _objects(body, "problems"))
+        and all("detail" in each for each in _objects(body, "errors"))
+        and ("steps" not in body or _is_outcome(body))
+    )
+
+
+def _is_step(each: dict[str, Any]) -> bool:
+    texts = all(isinstance(each.get(name), str) for name in ("id", "verb", "status"))
+    return texts and isinstance(each.get("detail"), str | None)
+
+
+def _objects(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list; where there is none or something else in it, one that has nothing in it."""
+    found = body.get(name, [])
+    return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else [{}]
 
 
 def _refused(out: console.Console, url: str, status: int, body: dict[str, Any]) -> int:
@@ -109,6 +150,10 @@ def _refused(out: console.Console, url: str, status: int, body: dict[str, Any]) 
         hint = f"; {each['hint']}" if each.get("hint") else ""
         place = ":".join(str(each[name]) for name in ("path", "line", "column") if each.get(name))
         out.warn(f"{place}: {each['message']}{hint}")
+    for each in body.get("errors", []):
+        what = str(each.get("pointer") or each.get("parameter") or "")
+        hint = f"; {each['hint']}" if each.get("hint") else ""
+        out.warn(f"{what}: {each['detail']}{hint}")
     hint = str(body.get("hint") or ("check the token" if status in (401, 403) else ""))
     said = str(body.get("detail") or f"HTTP {status}")
     if not body.get("problems"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import importlib.util
+import ipaddress
 import pathlib
 import re
 from typing import Any
@@ -17,6 +18,18 @@ from reconciler.cli import console, options
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
 _NEEDED = ("fastapi", "limits", "uvicorn")
+
+
+class _Network(click.ParamType[str]):
+    """An address, or a network of them."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError:
+            self.fail(f"{value!r} is no address: write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
 
 
 class _Size(click.ParamType[int]):
@@ -53,6 +66,14 @@ class _Size(click.ParamType[int]):
     metavar="CALLS/TIME",
     help="How often one caller may call.  [600/minute]",
 )
+@click.option(
+    "--trust-proxy",
+    "proxies",
+    type=_Network(),
+    multiple=True,
+    metavar="ADDRESS",
+    help="Believe the X-Forwarded-For of a proxy at this address or in this network; may be given again.",
+)
 @click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
 @click.pass_obj
 def serve(
@@ -64,6 +85,7 @@ def serve(
     listen: tuple[str, int],
     repair_every: datetime.timedelta,
     rate_limit: str,
+    proxies: tuple[str, ...],
     max_body: int,
 ) -> errors.ExitCode:
     """Serve the sync of charters and users' schedules over HTTP, until SIGTERM.
@@ -82,6 +104,7 @@ def serve(
         repair_every=repair_every,
         most_bytes=max_body,
         rate=rate_limit,
+        proxies=proxies,
     )
     asyncio.run(wiring.migrate(told.database_url))
     return serving.serve(told, listen, lambda url: out.say(f"Listening on {url}\n"))

@@ -52,7 +52,7 @@ class Job:
     `review` raises before the plan is shown, when it is not the one that a person has seen already. `check` hears how
     many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write, and
     `unbegun` when no step was begun after all; `after` hears how the steps ended, none where there were none. `repeats`
-    allows a stale step to be planned once more.
+    allows a stale step to be planned once more. What is `ending` does not wait for the lock any longer.
     """
 
     command: Command
@@ -66,6 +66,7 @@ class Job:
     unbegun: Callable[[], None] = lambda: None
     after: Callable[[tuple[model.Outcome, ...]], None] = lambda _: None
     repeats: bool = True
+    ending: Callable[[], bool] = lambda: False
 
 
 def execute(job: Job, audience: Audience) -> errors.ExitCode:
@@ -199,12 +200,13 @@ def _unrecorded(number: int, outcomes: tuple[model.Outcome, ...], lost: errors.S
 
 @contextlib.contextmanager
 def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator[ports.Lease]:
-    origin = _origin(job)
+    holder = holder_of(job.connection)
     lock = session.lock(job.writing, job.declaration.prefix)
-    holder = model.Holder(who=origin.who, run=origin.run, since=clock.now())
-    lease = session.run(
-        locking.take(lock, holder, job.writing.lock_timeout, lambda busy: audience.warn(f"Waiting: {busy}."))
-    )
+
+    def wait(busy: str) -> None:
+        audience.warn(f"Waiting: {busy}.")
+
+    lease = session.run(locking.take(lock, holder, job.writing.lock_timeout, wait, job.ending))
     _log("lock taken", who=holder.who, run=holder.run)
     try:
         yield lease
@@ -216,16 +218,22 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
             audience.warn(f"Warning: the lock could not be let go: {error.message}.")
 
 
-def _origin(job: Job) -> settings.Origin:
+def holder_of(connection: settings.Connection) -> model.Holder:
+    """Return who this program is, as whoever waits for it is told."""
+    origin = _origin(connection)
+    return model.Holder(who=origin.who, run=origin.run, since=clock.now())
+
+
+def _origin(connection: settings.Connection) -> settings.Origin:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user id without a name
         user = "unknown"
-    return settings.origin(job.connection.environ, user, socket.gethostname())
+    return settings.origin(connection.environ, user, socket.gethostname())
 
 
 def _attempt(job: Job, plan: model.Plan) -> model.Attempt:
-    origin = _origin(job)
+    origin = _origin(job.connection)
     return model.Attempt(
         command=job.command,
         who=origin.who,

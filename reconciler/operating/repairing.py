@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from reconciler import errors, guarding, model, reconciling, settings
 from reconciler.operating import executing, sessions
@@ -18,7 +19,11 @@ class Wish:
 
 
 def repair(
-    connection: settings.Connection, writing: settings.Writing, wish: Wish, audience: executing.Audience
+    connection: settings.Connection,
+    writing: settings.Writing,
+    wish: Wish,
+    audience: executing.Audience,
+    ending: Callable[[], bool] = lambda: False,
 ) -> errors.ExitCode:
     """Make Temporal what the rows say and return the exit code.
 
@@ -56,5 +61,6 @@ def repair(
             review=warn,
             check=lambda plan, _: guarding.check_repair(plan, guarding.Allowed(mass_pause=wish.mass_pause)),
             after=note,
+            ending=ending,
         )
         return executing.execute_within(session, job, audience)

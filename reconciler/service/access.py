@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Annotated, Any, cast
 
 import fastapi
-from fastapi import security
+from fastapi import routing, security
 
 from reconciler import errors, executions
 from reconciler.operating import clock
@@ -39,30 +39,68 @@ def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
     return digest(ops), digest(executor or ops)
 
 
-async def operator(request: fastapi.Request, given: Annotated[_Given, fastapi.Depends(_OPS)]) -> None:
+async def _operator(request: fastapi.Request) -> None:
     """Let only those in who have the ops token."""
-    await _only(request, given, parts.of(request).ops_token)
+    await _only(request, await _OPS(request), parts.of(request).ops_token)
     await parts.of(request).rate.count("ops")
 
 
-async def executor(request: fastapi.Request, given: Annotated[_Given, fastapi.Depends(_EXECUTOR)]) -> None:
+async def _executor(request: fastapi.Request) -> None:
     """Let only those in who have the executor's token; as many of their calls as fire."""
-    await _only(request, given, parts.of(request).executor_token)
+    await _only(request, await _EXECUTOR(request), parts.of(request).executor_token)
 
 
-async def grant(request: fastapi.Request, given: Annotated[_Given, fastapi.Depends(_GRANT)]) -> executions.Grant:
+async def _granted(request: fastapi.Request) -> executions.Grant:
     """Return the grant whose token is given, while it counts."""
-    token = given.credentials if given else ""
-    found = await parts.of(request).store.grants.by_token(token)
+    given = await _GRANT(request)
+    found = await parts.of(request).store.grants.by_token(given.credentials if given else "")
     if found is None or found.why_void(clock.now()):
         raise await _unknown(request)
     await parts.of(request).rate.count(f"subject {found.subject}")
     return found
 
 
-Operator = fastapi.Depends(operator)
-Executor = fastapi.Depends(executor)
-Grant = Annotated[executions.Grant, fastapi.Depends(grant)]
+def _known(check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]]) -> type[routing.APIRoute]:
+    """Return routes that know who calls, and have counted it, before they read a body: dependencies come after it."""
+
+    class Known(routing.APIRoute):
+        def get_route_handler(self) -> Callable[[fastapi.Request], Coroutine[Any, Any, fastapi.Response]]:
+            handle = super().get_route_handler()
+
+            async def known(request: fastapi.Request) -> fastapi.Response:
+                request.state.caller = await check(request)
+                return await handle(request)
+
+            return known
+
+    return Known
+
+
+OperatorsRoute = _known(_operator)
+ExecutorsRoute = _known(_executor)
+GrantsRoute = _known(_granted)
+
+
+def _caller(request: fastapi.Request) -> executions.Grant | None:
+    """Return who calls, as the route found out: on a route that did not, this is a defect and no way in."""
+    return cast("executions.Grant | None", request.state.caller)
+
+
+def _operates(request: fastapi.Request, _: Annotated[_Given, fastapi.Depends(_OPS)]) -> None:
+    _caller(request)
+
+
+def _executes(request: fastapi.Request, _: Annotated[_Given, fastapi.Depends(_EXECUTOR)]) -> None:
+    _caller(request)
+
+
+def _has_grant(request: fastapi.Request, _: Annotated[_Given, fastapi.Depends(_GRANT)]) -> executions.Grant:
+    return cast("executions.Grant", _caller(request))
+
+
+Operator = fastapi.Depends(_operates)
+Executor = fastapi.Depends(_executes)
+Grant = Annotated[executions.Grant, fastapi.Depends(_has_grant)]
 
 
 def check_scope(grant: executions.Grant, workflow: str) -> None:

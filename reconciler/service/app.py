@@ -7,13 +7,13 @@ import contextlib
 import importlib.metadata
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import fastapi
 from starlette import types
 
-from reconciler import errors, settings, wiring
+from reconciler import errors, wiring
 from reconciler.operating import repairing
 from reconciler.service import (
     access,
@@ -35,14 +35,17 @@ _DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
 _LOG = logging.getLogger(__name__)
 
 
-def build(options: parts.Options) -> fastapi.FastAPI:
-    """Return the application; `errors.UsageError` where it is told what cannot be."""
+def build(options: parts.Options, ending: Callable[[], bool]) -> fastapi.FastAPI:
+    """Return the application; `errors.UsageError` where it is told what cannot be.
+
+    Once it is `ending`, nothing waits for a lock any longer.
+    """
     ops_token, executor_token = access.tokens(options.connection.environ)
     rate = limits.rate(options.rate)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
-        async with _opened(options, rate, ops_token, executor_token) as found:
+        async with _opened(options, rate, ops_token, executor_token, ending) as found:
             app.state.parts = found
             yield
 
@@ -62,6 +65,7 @@ def _application(lifespan: Any, most_bytes: int) -> fastapi.FastAPI:
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        redirect_slashes=False,
         responses=shapes.problems(500),
     )
     problems.install(app)
@@ -98,7 +102,11 @@ def _describe_refusal(responses: dict[str, Any]) -> None:
 
 @contextlib.asynccontextmanager
 async def _opened(
-    options: parts.Options, rate: limits.Rate, ops_token: bytes, executor_token: bytes
+    options: parts.Options,
+    rate: limits.Rate,
+    ops_token: bytes,
+    executor_token: bytes,
+    ending: Callable[[], bool],
 ) -> AsyncIterator[parts.Parts]:
     async with wiring.store(options.database_url, size=_SESSIONS) as store:
         temporal = parts.Temporal(options.connection)
@@ -110,31 +118,32 @@ async def _opened(
             ops_token=ops_token,
             executor_token=executor_token,
             owner=await store.schedules.owner(),
+            ending=ending,
         )
-        repairs = asyncio.create_task(_repair_for_ever(options))
+        repairs = asyncio.create_task(_repair_for_ever(found))
         try:
             yield found
         finally:
             repairs.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await repairs
-            await bringing.settle(found, _DRAIN)
+            await asyncio.gather(bringing.settle(found, _DRAIN), found.threads.settle(_DRAIN))
             await temporal.close()
 
 
-async def _repair_for_ever(options: parts.Options) -> None:
+async def _repair_for_ever(found: parts.Parts) -> None:
     """Repair at once, and again and again: what a crash or somebody else left behind comes into line."""
-    while options.repair_every:
-        await asyncio.shield(asyncio.to_thread(_repair, options.connection, options))
-        await asyncio.sleep(options.repair_every.total_seconds())
+    while found.options.repair_every:
+        await found.threads.run(lambda: _repair(found.options, found.ending))
+        await asyncio.sleep(found.options.repair_every.total_seconds())
 
 
-def _repair(connection: settings.Connection, options: parts.Options) -> None:
+def _repair(options: parts.Options, ending: Callable[[], bool]) -> None:
     """Repair, and log what it came to; nothing of it ends the service."""
     listener = syncing.Listener()
     wish = repairing.Wish(keep_manual_pauses=True)
     try:
-        code = repairing.repair(connection, options.writing, wish, listener)
+        code = repairing.repair(options.connection, options.writing, wish, listener, ending)
     except errors.LockedError as busy:
         _LOG.info("another repair is under way", extra={"fields": {"who": busy.who}})
         return

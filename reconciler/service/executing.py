@@ -11,7 +11,7 @@ from reconciler import errors, executions
 from reconciler.service import access, parts, problems, shapes
 from reconciler.spec import moments
 
-router = fastapi.APIRouter(prefix="/api/internal/graphs", tags=["executor"])
+router = fastapi.APIRouter(prefix="/api/internal/graphs", route_class=access.ExecutorsRoute, tags=["executor"])
 
 
 @router.post(
@@ -56,5 +56,6 @@ def _mismatch(pointer: str, detail: str) -> problems.Problem:
         422,
         "invalid-request",
         "the request cannot be taken as it is",
+        hint="send what the firing's argument and its time are",
         errors=[{"pointer": pointer, "detail": detail}],
     )

@@ -37,7 +37,12 @@ async def ready(request: fastapi.Request) -> Health:
     names = [name for name in away if name]
     if names:
         raise problems.Problem(
-            503, "not-ready", f"no answer from: {', '.join(names)}", headers={"Retry-After": "5"}, away=names
+            503,
+            "not-ready",
+            f"no answer from: {', '.join(names)}",
+            hint="see that it runs, and that this service reaches it",
+            headers={"Retry-After": "5"},
+            away=names,
         )
     return Health()
 

@@ -47,7 +47,7 @@ class BodyLimit:
         return int(said) if said.isdigit() else 0
 
     def _problem(self) -> problems.Problem:
-        return problems.Problem(413, "", f"the body is larger than {self._most} bytes")
+        return problems.Problem(413, "", f"the body is larger than {self._most} bytes", hint="send less")
 
 
 class Rate:
@@ -67,6 +67,7 @@ class Rate:
             429,
             "",
             f"more than {self._rate.amount} calls in {self._rate.get_expiry()} s",
+            hint="wait as long as Retry-After says",
             headers={"Retry-After": str(wait)},
         )
 
@@ -74,8 +75,9 @@ class Rate:
 def rate(text: str) -> Rate:
     """Return the limit that a text names, as in `600/minute`; `errors.UsageError` for another text."""
     try:
-        return Rate(limits.parse(text))
+        found = limits.parse(text)
     except ValueError:
-        raise errors.UsageError(
-            f"--rate-limit {text!r} is no rate", hint="write calls and time, as in 600/minute"
-        ) from None
+        found = None
+    if found is None or found.amount < 1 or found.get_expiry() < 1:
+        raise errors.UsageError(f"--rate-limit {text!r} is no rate", hint="write calls and time, as in 600/minute")
+    return Rate(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import http
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from reconciler import errors, guarding, model
 from reconciler.service import access, parts, problems, shapes, syncing
 
 PATH = "/api/internal/ops/governance/schedules/sync"
-router = fastapi.APIRouter(tags=["operations"])
+router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"])
 
 
 @router.post(
@@ -34,7 +33,7 @@ async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fas
         digest=wanted.expect_digest,
         dry_run=wanted.dry_run,
     )
-    report = await asyncio.to_thread(syncing.sync, parts.of(request).options, asked)
+    report = await syncing.sync(parts.of(request), asked)
     said = _said(report)
     if report.exit_code is not errors.ExitCode.OK:
         raise _failed(report, said)

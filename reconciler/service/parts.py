@@ -8,17 +8,19 @@ import datetime
 import pathlib
 import uuid
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import fastapi
 
 from reconciler import model, settings, wiring
-from reconciler.service import limits
+from reconciler.service import limits, threads, turns
 
 if TYPE_CHECKING:
     from reconciler.store import opening
     from reconciler.temporal import connect
 
+_PLANNERS = 2  # syncs that only plan, side by side
 _AT_ONCE = 10  # rows that are brought into line side by side: the first of many are done soon, not all of them late
 
 
@@ -33,6 +35,7 @@ class Options:
     repair_every: datetime.timedelta
     most_bytes: int
     rate: str
+    proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
 
     @property
     def database_url(self) -> str:
@@ -74,6 +77,10 @@ class Parts:
     ops_token: bytes = dataclasses.field(repr=False)
     executor_token: bytes = dataclasses.field(repr=False)
     owner: str
+    ending: Callable[[], bool]
+    threads: threads.Threads = dataclasses.field(default_factory=threads.Threads, repr=False)
+    turn: turns.Turn = dataclasses.field(default_factory=turns.Turn, repr=False)
+    planners: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_PLANNERS), repr=False)
     going_on: set[asyncio.Task[int]] = dataclasses.field(default_factory=set, repr=False)
     writers: weakref.WeakValueDictionary[uuid.UUID, asyncio.Lock] = dataclasses.field(
         default_factory=weakref.WeakValueDictionary, repr=False

@@ -20,9 +20,12 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds, for what is away
 _LOG = logging.getLogger(__name__)
 _NOWHERE = model.Place(path="", line=0, column=0)
+_HINTS = {404: "see /docs for what there is", 405: "see /docs for what there is", 413: "send less"}
+_CORRECT = "correct what errors names, and send it again"
 _AWAY = {"Retry-After": RETRY_AFTER}
 _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the first that fits
-    (errors.InvalidSpecError, 422, "invalid-spec"),
+    (spec_problems.InvalidSpecError, 422, "invalid-spec"),
+    (errors.InvalidSpecError, 500, "spec-missing"),  # no file to read: the server is not set up
     (errors.LockedError, 409, "locked"),
     (errors.GuardError, 409, "refused"),
     (errors.StaleError, 409, "stale"),
@@ -91,7 +94,11 @@ def of(error: errors.ReconcilerError) -> Problem:
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:
     """Return the problem of a user's schedule, whose places are the keys of what was sent."""
     return Problem(
-        422, "invalid-schedule", "the schedule cannot be taken as it is", errors=list(map(_unfit_key, error.problems))
+        422,
+        "invalid-schedule",
+        "the schedule cannot be taken as it is",
+        hint=_CORRECT,
+        errors=list(map(_unfit_key, error.problems)),
     )
 
 
@@ -122,7 +129,8 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
         case exceptions.RequestValidationError():
             return _unfit(error)
         case HTTPException():
-            return Problem(error.status_code, "", str(error.detail), headers=error.headers)
+            hint = _HINTS.get(error.status_code, "")
+            return Problem(error.status_code, "", str(error.detail), hint=hint, headers=error.headers)
         case _:
             where = traceback.extract_tb(error.__traceback__)[-1:]
             place = "".join(f"{each.name}, line {each.lineno}" for each in where)
@@ -136,7 +144,9 @@ def _unfit(error: exceptions.RequestValidationError) -> Problem:
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return Problem(400, "", "the body is no JSON", hint="send application/json")
-    return Problem(422, "invalid-request", "the request cannot be taken as it is", errors=list(map(_mistake, found)))
+    return Problem(
+        422, "invalid-request", "the request cannot be taken as it is", hint=_CORRECT, errors=list(map(_mistake, found))
+    )
 
 
 def _mistake(found: Mapping[str, Any]) -> dict[str, str]:

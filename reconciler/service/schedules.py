@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import fastapi
@@ -20,7 +20,7 @@ from reconciler.store import schedules as rows
 from reconciler.timing import prospects
 
 ROOT = "/api/v1/schedules"
-router = fastapi.APIRouter(prefix=ROOT, tags=["schedules"])
+router = fastapi.APIRouter(prefix=ROOT, route_class=access.GrantsRoute, tags=["schedules"])
 
 Key = Annotated[
     str | None,
@@ -86,18 +86,12 @@ async def create(
     return await _brought(found, response, made)
 
 
-@router.get("/{schedule_id}", responses={**shapes.problems(401, 404, 422, 429, 503), 304: {"description": "As it was"}})
+@router.get("/{schedule_id}", responses=shapes.problems(401, 404, 422, 429, 503))
 async def read(
-    request: fastapi.Request,
-    response: fastapi.Response,
-    grant: access.Grant,
-    schedule_id: uuid.UUID,
-    if_none_match: Annotated[str | None, fastapi.Header(alias="If-None-Match")] = None,
-) -> Any:
-    """Return a schedule."""
+    request: fastapi.Request, response: fastapi.Response, grant: access.Grant, schedule_id: uuid.UUID
+) -> shapes.Schedule:
+    """Return a schedule; its ETag is the revision, and what Temporal tells of it may be newer under the same one."""
     row = await own(parts.of(request), grant, schedule_id)
-    if etags.matches(row, if_none_match):
-        return fastapi.Response(status_code=304, headers={"ETag": etags.of(row)})
     response.headers["ETag"] = etags.of(row)
     return shapes.schedule(row)
 
@@ -112,10 +106,9 @@ async def change(
     if_match: IfMatch = None,
 ) -> shapes.Schedule:
     """Change what is sent of a schedule; If-Match must name what it was."""
-    found = parts.of(request)
-    row = await own(found, grant, schedule_id)
-    etags.expected(row, if_match, required=True)
-    return await _changed(found, response, grant, row, wanted.changes())
+    changes = wanted.changes()
+    condition = etags.Condition(if_match, required=True)
+    return await _changed(parts.of(request), response, grant, schedule_id, condition, lambda _: changes)
 
 
 @router.delete(
@@ -129,7 +122,7 @@ async def delete(
     """Delete a schedule; its runs are kept. 202 where Temporal could not be told yet."""
     found = parts.of(request)
     row = await own(found, grant, schedule_id)
-    expected = etags.expected(row, if_match, required=False)
+    expected = etags.Condition(if_match).revision(row)
     gone = await found.store.schedules.delete(grant.subject, schedule_id, expected_revision=expected)
     if await bringing.into_line(found, gone):
         return fastapi.Response(status_code=204)
@@ -145,10 +138,15 @@ async def pause(
     if_match: IfMatch = None,
 ) -> shapes.Schedule:
     """Let a schedule fire no more, until it is resumed."""
-    found = parts.of(request)
-    row = await own(found, grant, schedule_id)
-    etags.expected(row, if_match, required=False)
-    return await _changed(found, response, grant, row, {"enabled": False} if row.enabled else {})
+    condition = etags.Condition(if_match)
+    return await _changed(
+        parts.of(request),
+        response,
+        grant,
+        schedule_id,
+        condition,
+        lambda row: {"enabled": False} if row.enabled else {},
+    )
 
 
 @router.post("/{schedule_id}/resume", responses=shapes.problems(401, 403, 404, 412, 422, 429, 503))
@@ -160,13 +158,16 @@ async def resume(
     if_match: IfMatch = None,
 ) -> shapes.Schedule:
     """Let a schedule fire again, also one that somebody paused in Temporal itself."""
-    found = parts.of(request)
-    row = await own(found, grant, schedule_id)
-    etags.expected(row, if_match, required=False)
-    access.check_scope(grant, row.workflow)
-    if not row.enabled:
-        return await _changed(found, response, grant, row, {"enabled": True})
-    return await _brought(found, response, row, keep_manual_pauses=False)
+    condition = etags.Condition(if_match)
+    return await _changed(
+        parts.of(request),
+        response,
+        grant,
+        schedule_id,
+        condition,
+        lambda row: {} if row.enabled else {"enabled": True},
+        keep_manual_pauses=False,
+    )
 
 
 @router.get("/{schedule_id}/runs", responses=shapes.problems(401, 404, 422, 429, 503))
@@ -188,7 +189,7 @@ async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> 
     """Return the caller's schedule; 404 when there is none, also when it is somebody else's."""
     row = await found.store.schedules.get(grant.subject, schedule_id)
     if row is None:
-        raise problems.Problem(404, "not-found", f"there is no schedule {schedule_id}")
+        raise problems.Problem(404, "not-found", f"there is no schedule {schedule_id}", hint=f"GET {ROOT} lists yours")
     return row
 
 
@@ -196,18 +197,37 @@ async def _changed(
     found: Found,
     response: fastapi.Response,
     grant: executions.Grant,
-    row: executions.UserSchedule,
-    changes: Mapping[str, Any],
+    schedule_id: uuid.UUID,
+    condition: etags.Condition,
+    changes: Callable[[executions.UserSchedule], Mapping[str, Any]],
+    *,
+    keep_manual_pauses: bool = True,
 ) -> shapes.Schedule:
-    """Write what differs, if it was not changed meanwhile, and bring Temporal into line."""
-    after = dataclasses.replace(row, **changes)
-    if after.workflow != row.workflow or (after.enabled and not row.enabled):
-        access.check_scope(grant, after.workflow)
-    moved = _next_run(after)
-    if changes:
-        given = rows.Changes(**changes, next_run_at=moved)
-        row = await found.store.schedules.update(row.owner, row.id, given, expected_revision=row.revision)
-    return await _brought(found, response, row, keep_manual_pauses=not changes.get("enabled", False))
+    """Write what shall change of the row as it is, and bring Temporal into line.
+
+    Where somebody else writes it meanwhile, it is read again, unless the caller named the revision it must have.
+    """
+    while True:
+        row = await own(found, grant, schedule_id)
+        expected = condition.revision(row)
+        wanted = changes(row)
+        after = dataclasses.replace(row, **wanted)
+        pauses = not after.enabled and wanted.keys() <= {"enabled"}
+        if not pauses:
+            for workflow in dict.fromkeys((row.workflow, after.workflow)):
+                access.check_scope(grant, workflow)
+        moved = None if pauses else _next_run(after)
+        keep = keep_manual_pauses and not wanted.get("enabled", False)
+        if not wanted:
+            return await _brought(found, response, row, keep_manual_pauses=keep)
+        given = rows.Changes(**wanted, next_run_at=moved)
+        try:
+            written = await found.store.schedules.update(row.owner, row.id, given, expected_revision=row.revision)
+        except errors.RevisionError:
+            if expected is not None:
+                raise
+            continue
+        return await _brought(found, response, written, keep_manual_pauses=keep)
 
 
 async def _brought(
@@ -233,4 +253,4 @@ def _after(cursor: str | None) -> paging.Cursor | None:
         return paging.cursor(cursor) if cursor else None
     except errors.UsageError as error:
         said = {"parameter": "cursor", "detail": error.message, "hint": error.hint}
-        raise problems.Problem(422, "invalid-request", error.message, errors=[said]) from None
+        raise problems.Problem(422, "invalid-request", error.message, hint=error.hint, errors=[said]) from None

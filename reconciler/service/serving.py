@@ -20,7 +20,7 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
 
     Raises `errors.ReconcilerError` when it cannot begin.
     """
-    built = app.build(options)
+    built = app.build(options, lambda: server.should_exit)
     with _bound(listen) as bound:
         host, port = bound.getsockname()[:2]
         config = uvicorn.Config(
@@ -29,6 +29,8 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
             access_log=False,
             lifespan="on",
             server_header=False,
+            proxy_headers=bool(options.proxies),
+            forwarded_allow_ips=",".join(options.proxies),
             timeout_graceful_shutdown=DRAIN,
         )
         server = uvicorn.Server(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 
 from reconciler import errors, guarding, model, reconciling, reviewing
 from reconciler.operating import executing, proposing
@@ -66,11 +67,24 @@ class Listener:
         _LOG.warning(text)
 
 
-def sync(options: parts.Options, wish: Wish) -> Report:
+async def sync(found: parts.Parts, wish: Wish) -> Report:
     """Make the server what the spec declares, under the lock; `errors.ReconcilerError` where it does not come to it.
 
-    It has an event loop of its own, so it runs in a thread of its own.
+    The syncs of one service take turns, and only one waits for the lock: the others wait for their turn, as long as
+    they would for the lock. What only plans waits for nobody but others of its kind.
     """
+    if wish.dry_run:
+        async with found.planners:
+            return await found.threads.run(lambda: _sync(found.options, wish, found.ending))
+    holder = executing.holder_of(found.options.connection)
+    async with found.turn.taken(holder, found.options.writing.lock_timeout) as left:
+        writing = dataclasses.replace(found.options.writing, lock_timeout=left)
+        options = dataclasses.replace(found.options, writing=writing)
+        return await found.threads.run(lambda: _sync(options, wish, found.ending))
+
+
+def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Report:
+    """Sync with an event loop of its own."""
     declaration = loading.load(options.spec_path, options.choice)
     off = executing.why_off(declaration, options.connection)
     if off:
@@ -85,6 +99,7 @@ def sync(options: parts.Options, wish: Wish) -> Report:
         writing=options.writing,
         make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
         check=lambda plan, left: _check(plan, wish, left),
+        ending=ending,
     )
     code = executing.execute(job, listener)
     return Report(exit_code=code, plan=listener.planned, applied=listener.ended, warnings=tuple(listener.warnings))

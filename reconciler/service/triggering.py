@@ -9,7 +9,7 @@ import fastapi
 from reconciler import errors, executions
 from reconciler.service import access, bringing, parts, problems, schedules, shapes
 
-router = fastapi.APIRouter(prefix=schedules.ROOT, tags=["schedules"])
+router = fastapi.APIRouter(prefix=schedules.ROOT, route_class=access.GrantsRoute, tags=["schedules"])
 
 
 @router.post("/{schedule_id}/run", status_code=202, responses=shapes.problems(401, 403, 404, 422, 429, 503))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from reconciler.spec import charters, loading, problems, rules, shape, values
 
 PATH = "the database"  # where the rows are declared, in notes and plans
 _KEYS = {"entrypoint": "workflow"}  # a charter's key, and what it is called in a row
+_MOST_VALUES = 10_000  # of an input, keys' own and those within: more would hold up everybody else while they are read
+_MOST_CHARACTERS = 2_000  # of a cron, a zone or a workflow
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _AT: values.Path = (*rules.SCHEDULES, 0)
 
 
@@ -90,19 +94,45 @@ def _unfit(said: Mapping[str, Any]) -> Iterator[problems.Problem]:
     for key, value in said.items():
         wrong = _wrong(value)
         if wrong:
-            hint = "send other text" if isinstance(value, str) else "send plain JSON"
-            yield problems.Problem(place=_place((*_AT, key)), message=f"{_KEYS.get(key, key)} {wrong}", hint=hint)
+            yield problems.Problem(
+                place=_place((*_AT, key)), message=f"{_KEYS.get(key, key)} {wrong}", hint=_hint(value)
+            )
+
+
+def _hint(value: Any) -> str:
+    if _is_vast(value):
+        return "keep it elsewhere, and send where it is"
+    if isinstance(value, str):
+        return "say it shorter" if len(value) > _MOST_CHARACTERS else "send other text"
+    return "send plain JSON"
 
 
 def _wrong(value: Any) -> str:
+    if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
+        return f"is over {_MOST_CHARACTERS:,} characters"
+    if _is_vast(value):
+        return f"has more than {_MOST_VALUES:,} values"
     try:
         text = json.dumps(model.json_value(value), ensure_ascii=False)
     except ValueError as error:
         return f"cannot be kept: {error}"
     holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # the text of an escape is none
-    if holds_nul or any("\ud800" <= each <= "\udfff" for each in text):
+    if holds_nul or _SURROGATE.search(text):
         return "holds a NUL or half a surrogate pair"
     return f"is over {values.TEXT_LIMIT} characters" if len(text) > values.TEXT_LIMIT else ""
+
+
+def _is_vast(value: Any) -> bool:
+    """Tell whether there are too many values in a value; whatever there is, it stops counting there."""
+    count, rest = 0, [value]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, dict | list):
+            count += len(each)
+            if count > _MOST_VALUES:
+                return True
+            rest.extend(each.values() if isinstance(each, dict) else each)
+    return False
 
 
 def _document(value: Any) -> values.Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,9 +62,22 @@ def test_every_wrong_token_has_the_same_answer(served: service.Service, where: s
     assert len(bodies) == 1
 
 
+@pytest.mark.parametrize("where", [service.SYNC, "/api/internal/graphs/G/runs", service.SCHEDULES])
+def test_who_calls_is_known_before_a_body_is_read(served: service.Service, where: str) -> None:
+    """A body that is never sent, after headers that announce it."""
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=service.TIMEOUT) as connection:
+        head = (
+            f"POST {where} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {LIMIT}\r\n\r\n{{"
+        )
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
 def test_what_is_not_there_is_a_problem_too(served: service.Service) -> None:
     with served.client() as client:
         problem(client.get("/nothing"), 404)
+        assert problem(client.get(f"{service.SCHEDULES}/"), 404)["hint"]
         answer = client.get(service.SYNC)
         problem(answer, 405)
         assert answer.headers["Allow"] == "POST"
@@ -174,7 +188,12 @@ def test_as_much_may_be_executed_as_fires(served: service.Service) -> None:
 
 
 def test_whoever_tries_many_tokens_is_slowed_down(served: service.Service) -> None:
-    """The last test here: it uses up what this address may try."""
+    """The last test here: it uses up what this address may try. What they send is not read for it."""
+    json = {"Content-Type": "application/json"}
     with served.client("x") as client:
-        statuses = {client.get(service.SCHEDULES).status_code for _ in range(41)}
-    assert statuses == {401, 429}
+        body = b"[" * (LIMIT - 1)
+        answers = [
+            client.post(service.SCHEDULES, content=body, headers={**json, "X-Forwarded-For": f"192.0.2.{number}"})
+            for number in range(41)
+        ]
+    assert {answer.status_code for answer in answers} == {401, 429}

@@ -93,7 +93,12 @@ def test_an_invalid_spec_is_told_with_every_place(served: service.Service) -> No
     ]
     assert all(each["message"] and each["column"] for each in body["problems"])
     (served.run.folder / program.SPEC).unlink()
-    assert "repo-spec" in str(synced(served, 422)["problems"])
+    missing = synced(served, 500)  # which is no fault of who calls
+    assert (missing["type"], missing["exit_code"], "repo-spec" in missing["detail"]) == (
+        "/problems/spec-missing",
+        3,
+        True,
+    )
 
 
 def test_of_two_syncs_at_once_one_works_and_the_other_is_told_who(
@@ -130,6 +135,32 @@ def test_an_earlier_sync_program_holds_the_same_lock_and_a_repair_does_not(serve
         assert counts(synced(served)) == {"created": 3}
         busy = served.run.run("repair", "--yes", DATABASE_URL=served.database_url)
         assert (busy.returncode, "governance-sync" in busy.stderr) == (6, True)
+
+
+def test_syncs_that_wait_hold_up_neither_the_repair_nor_the_end(reconciler: program.Program, database_url: str) -> None:
+    reconciler.declare(SPEC)
+    given = ("--repair-every", "1s", "--lock-timeout", "10m")
+    with (
+        service.running(reconciler, database_url, *given) as served,
+        psycopg.connect(database_url, autocommit=True) as held,
+        futures.ThreadPoolExecutor(12) as pool,
+    ):
+        held.execute("SELECT pg_advisory_lock(hashtext('governance_sync'))")
+        waiting = [pool.submit(synced, served) for _ in range(8)]
+        assert synced(served, dry_run=True)["status"] == "planned"
+        held.execute(
+            "INSERT INTO schedules (id, owner, cron, timezone, workflow)"
+            "VALUES (gen_random_uuid(), 'me', '0 3 1 1 *', 'UTC', 'R')"
+        )
+        while held.execute("SELECT count(*) FROM schedules WHERE synced_revision = revision").fetchone() != (1,):
+            assert not any(each.done() for each in waiting)
+        held.execute("SELECT pg_advisory_unlock_all()")
+        assert sorted(str(counts(each.result())) for each in waiting) == ["{'created': 3}"] + ["{'skipped': 3}"] * 7
+        held.execute("SELECT pg_advisory_lock(hashtext('governance_sync'))")
+        waiting = [pool.submit(synced, served, 409) for _ in range(3)]
+        assert synced(served, dry_run=True)["status"] == "planned"
+        assert served.end()[0] == 0
+        assert {each.result()["type"] for each in waiting} == {"/problems/locked"}
 
 
 def test_where_schedules_are_switched_off_a_sync_says_so(reconciler: program.Program, database_url: str) -> None:

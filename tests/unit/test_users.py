@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import uuid
 from typing import Any
@@ -88,6 +89,9 @@ governance:
         ({"workflow": "a\0b"}, "workflow", "NUL"),
         ({"workflow": ".."}, "workflow", "'..' names nothing that can be executed"),
         ({"workflow": "."}, "workflow", "'.' names nothing that can be executed"),
+        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "over 2,000 characters; say it shorter"),
+        ({"given": {"a": [[0] * 100] * 101}}, "input", "more than 10,000 values"),
+        ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; keep it elsewhere"),
     ],
 )
 def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, said: str) -> None:
@@ -159,3 +163,14 @@ def test_another_databases_schedule_under_a_rows_id_is_not_taken() -> None:
 def test_an_orphan_that_is_paused_is_kept() -> None:
     found = plan([], [live(users.charter(row(1)).schedule, paused=True)])
     assert [(each.verb, each.reason) for each in found.changes] == [(model.Verb.KEEP, model.Reason.ORPHANED)]
+
+
+def test_what_a_row_that_cannot_be_read_has_is_paused_where_the_row_is_not_enabled() -> None:
+    found = users.charter(row(1)).schedule
+    declared = users.declaration([row(1, timezone="Atlantis/Old", enabled=False)], OWNER).declaration
+    (step,) = planning.repair(declared, (), {found.id: live(found)}, TARGET, held={found.id}).steps
+    assert (step.verb, step.reason) == (model.Verb.PAUSE, model.Reason.DECLARED_PAUSED)
+    assert step.after == dataclasses.replace(
+        found, owner=OWNER, paused=True, note="paused by reconciler: declared paused in the database"
+    )
+    assert not planning.repair(declared, (), {found.id: live(found, paused=True)}, TARGET, held={found.id}).steps
