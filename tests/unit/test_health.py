@@ -69,7 +69,8 @@ async def test_what_goes_away_is_told_once_and_that_it_is_back_at_most_every_min
     away = {"polling": "the server answers UNAVAILABLE", "database": ""}
     slow, both = {**away, "polling": "no answer in time"}, {**away, "database": "no answer"}
     states = iter([await ready(), away, slow, both, await ready(), await ready()])
-    passed, told = 0.0, []
+    passed = 0.0
+    told: list[tuple[float, str, Mapping[str, str]]] = []
 
     async def now() -> Mapping[str, str]:
         return next(states)
