@@ -161,11 +161,12 @@ class Removed(pydantic.BaseModel):
 
 
 class Triggered(pydantic.BaseModel):
-    """A run that was asked for."""
+    """A run that was asked for; `scheduled_for` is that of the run among the schedule's runs, where it is known."""
 
     schedule_id: uuid.UUID
     run_id: uuid.UUID
     idempotency_key: str
+    scheduled_for: datetime.datetime | None
 
 
 class ExecutionWanted(_Given):

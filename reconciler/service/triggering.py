@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import datetime
 import uuid
+from typing import TYPE_CHECKING
 
 import fastapi
 
-from reconciler import errors, executions
+from reconciler import errors, executions, model
+from reconciler.operating import clock
 from reconciler.service import access, bringing, parts, problems, schedules, shapes
+from reconciler.spec import moments
 
+if TYPE_CHECKING:
+    from reconciler.temporal import schedules as schedules_
+
+_PATIENCE = 5.0  # seconds for a run to come of it
+_LOOK_EVERY = 0.1  # seconds
+_SECOND = datetime.timedelta(seconds=1)
 router = fastapi.APIRouter(prefix=schedules.ROOT, route_class=access.GrantsRoute, tags=["schedules"])
 
 
-@router.post("/{schedule_id}/run", status_code=202, responses=shapes.problems(401, 403, 404, 422, 429, 503))
+@router.post("/{schedule_id}/run", status_code=202, responses=shapes.problems(401, 403, 404, 409, 422, 429, 503))
 async def run(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -20,34 +32,43 @@ async def run(
     schedule_id: uuid.UUID,
     key: schedules.Key = None,
 ) -> shapes.Triggered:
-    """Let a schedule fire now, also a paused one; the same key lets it fire once. It is skipped while a run goes on."""
+    """Let a schedule fire now, also a paused one; the same key lets it fire once. 409 while another run goes on."""
     found = parts.of(request)
     row = await schedules.own(found, grant, schedule_id)
     access.check_scope(grant, row.workflow)
     asked_as = key or str(uuid.uuid4())
-    asked, is_new = await _begun(found, row, asked_as)
-    if not is_new:
-        response.headers["Idempotency-Replayed"] = "true"
-    if asked.state is executions.RequestState.PENDING:
-        await _fire(found, row, asked)
-    return shapes.Triggered(schedule_id=row.id, run_id=asked.run_id, idempotency_key=asked_as)
+    name = f"run:{row.owner}:{row.id}:{asked_as}"
+    asked = await found.store.executor.find(name)
+    is_replayed = asked is not None
+    if asked is None or asked.state is executions.RequestState.PENDING:
+        await _check_in_line(found, row)
+        try:
+            asked = await _fired(found, row, name)
+        except errors.ReconcilerError:
+            if key is None:  # nobody can ask for it again
+                with contextlib.suppress(errors.ReconcilerError):  # what went wrong first is what is told
+                    await found.store.executor.end(name, executions.RequestState.FAILED, {"triggered": False})
+            raise
+    replayed = {"Idempotency-Replayed": "true"} if is_replayed else {}
+    if asked.state is executions.RequestState.FAILED:
+        raise problems.Problem(
+            409,
+            "skipped",
+            "no run came of it: another was going on, or had begun in the same second",
+            hint="ask again under a new key once it has ended",
+            headers=replayed,
+        )
+    response.headers.update(replayed)
+    said = asked.response.get("scheduledFor")
+    return shapes.Triggered(
+        schedule_id=row.id,
+        run_id=asked.run_id,
+        idempotency_key=asked_as,
+        scheduled_for=moments.parse(said) if isinstance(said, str) else None,
+    )
 
 
-async def _begun(
-    found: parts.Parts, row: executions.UserSchedule, key: str
-) -> tuple[executions.ExecutionRequest, bool]:
-    """Record that it was asked for, before it is; of a key that was used before, what was recorded then."""
-    wanted = {"scheduleId": str(row.id), "action": "run"}
-    name = f"run:{row.owner}:{row.id}:{key}"
-    return await found.store.executor.begin(name, executions.request_hash(wanted), row.workflow, wanted)
-
-
-async def _fire(found: parts.Parts, row: executions.UserSchedule, asked: executions.ExecutionRequest) -> None:
-    """Let it fire, unless that was done meanwhile.
-
-    V1 takes a request's id once and V2 every time, so a service that is killed before it has recorded the end may, on
-    V2, let it fire again when it is asked again.
-    """
+async def _check_in_line(found: parts.Parts, row: executions.UserSchedule) -> None:
     if not await bringing.into_line(found, row):
         raise problems.Problem(
             503,
@@ -56,14 +77,74 @@ async def _fire(found: parts.Parts, row: executions.UserSchedule, asked: executi
             hint="send the same request again",
             headers={"Retry-After": problems.RETRY_AFTER},
         )
-    schedules_ = (await found.temporal.server()).schedules
+
+
+async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) -> executions.ExecutionRequest:
+    """Record that a run was asked for, let it fire unless that was done before, and record what came of it.
+
+    A service that was killed between the two may have let it fire: a run that came since then is the one.
+    """
+    server = await found.temporal.server()
     async with found.alone(row.id):
-        now = await found.store.executor.find(asked.idempotency_key)
-        if now is not None and now.state is not executions.RequestState.PENDING:
-            return
-        try:
-            await schedules_.trigger(row.temporal_schedule_id, str(asked.run_id))
-        except errors.MissingError as error:
-            raise errors.UnreachableError(error.message, hint=error.hint) from None
-        await schedules_.describe(row.temporal_schedule_id)  # which waits until it has been taken in
-        await found.store.executor.end(asked.idempotency_key, executions.RequestState.DONE, {"triggered": True})
+        wanted = {"scheduleId": str(row.id), "action": "run"}
+        executor = found.store.executor
+        asked, is_new = await executor.begin(name, executions.request_hash(wanted), row.workflow, wanted)
+        if asked.state is not executions.RequestState.PENDING:
+            return asked
+        before = await _activity(server.schedules, row)
+        came = None if is_new else next((each for each in before.recent if _is_by_hand(each, asked)), None)
+        came = came or await _triggered(server.schedules, row, asked, before)
+        if came is None:
+            return await executor.end(name, executions.RequestState.FAILED, {"triggered": False})
+        said: dict[str, model.Json] = {"triggered": True}
+        when = await server.schedules.scheduled_for(came)
+        if when is not None:
+            said["scheduledFor"] = executions.moment(when)
+        return await executor.end(name, executions.RequestState.DONE, said)
+
+
+def _is_by_hand(run: model.Run, asked: executions.ExecutionRequest) -> bool:
+    """Tell whether a run was let fire since that was asked for; one that is merely due is so at a whole second."""
+    return run.due_at is not None and run.due_at.microsecond > 0 and run.due_at >= asked.created_at
+
+
+async def _triggered(
+    live: schedules_.Schedules, row: executions.UserSchedule, asked: executions.ExecutionRequest, before: model.Activity
+) -> model.Run | None:
+    """Let it fire and return the run; None when it was skipped or lost."""
+    await _next_second(before)
+    known = {each.workflow_id for each in before.recent}
+    try:
+        await live.trigger(row.temporal_schedule_id, str(asked.run_id))
+    except errors.MissingError as error:
+        raise errors.UnreachableError(error.message, hint=error.hint) from None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            while True:
+                now = await _activity(live, row)
+                came = next((each for each in now.recent if each.workflow_id not in known), None)
+                if came or now.skipped > before.skipped:
+                    return came
+                await asyncio.sleep(_LOOK_EVERY)
+    return None
+
+
+async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) -> model.Activity:
+    found = await live.describe(row.temporal_schedule_id)
+    if found is None:
+        raise errors.UnreachableError(
+            f"Temporal has no schedule {row.temporal_schedule_id} any more", hint="send the same request again"
+        )
+    return found.activity
+
+
+async def _next_second(before: model.Activity) -> None:
+    """Wait for a second in which no run was due: Temporal and our records tell runs apart by the whole second."""
+    last = max((_second(each.due_at) for each in before.recent if each.due_at), default=None)
+    if last is not None and not before.running:
+        wait = (last + _SECOND - clock.now()).total_seconds()
+        await asyncio.sleep(min(max(wait, 0.0), 1.0))
+
+
+def _second(when: datetime.datetime) -> datetime.datetime:
+    return when.replace(microsecond=0)

@@ -14,7 +14,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler import model
-from reconciler.temporal import calls
+from reconciler.temporal import calls, payloads
 
 _PREFIX = "WORKFLOW_EXECUTION_STATUS_"
 _STATUSES = {
@@ -22,6 +22,7 @@ _STATUSES = {
     for status in model.RunStatus
     if status is not model.RunStatus.UNKNOWN
 }
+_SCHEDULED = "TemporalScheduledStartTime"
 _FIRST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 _OPEN = {model.RunStatus.RUNNING, model.RunStatus.UNKNOWN}
 _INEXACT = {*_OPEN, model.RunStatus.FAILED}  # V2 says failed of whatever did not complete
@@ -78,15 +79,31 @@ class Results:
         running += [run.workflow_id for run in recent if run.status is model.RunStatus.RUNNING]
         return dataclasses.replace(activity, recent=recent, running=tuple(dict.fromkeys(running)))
 
-    async def _settled(self, run: model.Run) -> model.Run:
-        if run.status not in _INEXACT:
-            return run
+    async def scheduled_for(self, run: model.Run) -> datetime.datetime | None:
+        """Return the time that a run is told it is for; None where that is not to be had.
+
+        V1 tells the whole second of the time at which it was due, V2 all of it.
+        """
+        try:
+            answer = await self._described(run)
+        except calls.NotFoundError:
+            return None
+        told = answer.workflow_execution_info.search_attributes.indexed_fields.get(_SCHEDULED)
+        value = payloads.read_attribute(told).value if told is not None else None
+        return datetime.datetime.fromisoformat(value).astimezone(datetime.UTC) if isinstance(value, str) else None
+
+    async def _described(self, run: model.Run) -> rpc_pb2.DescribeWorkflowExecutionResponse:
         request = rpc_pb2.DescribeWorkflowExecutionRequest(
             namespace=self._calls.namespace,
             execution=common_pb2.WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id),
         )
+        return await self._calls.read(self._service.describe_workflow_execution, request)
+
+    async def _settled(self, run: model.Run) -> model.Run:
+        if run.status not in _INEXACT:
+            return run
         try:
-            answer = await self._calls.read(self._service.describe_workflow_execution, request)
+            answer = await self._described(run)
         except calls.NotFoundError:  # over, and out of the namespace's retention
             failed = run.status is model.RunStatus.FAILED
             return run if failed else dataclasses.replace(run, status=model.RunStatus.UNKNOWN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import datetime
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
@@ -151,6 +152,10 @@ class Schedules:
             raise errors.MissingError(
                 f"Temporal has no schedule {schedule_id}", hint="try again once it has been made"
             ) from error
+
+    async def scheduled_for(self, run: model.Run) -> datetime.datetime | None:
+        """Return the time that a run is told it is for; None where that is not to be had."""
+        return await self._results.scheduled_for(run)
 
     async def delete(self, schedule_id: str) -> None:
         """Delete a schedule; one that is gone already is no error."""

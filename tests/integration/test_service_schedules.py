@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import uuid
 from collections.abc import Iterator
@@ -10,10 +11,15 @@ from typing import Any
 
 import httpx
 import pytest
+import temporalio.client
+import temporalio.common
+import temporalio.service
 
 from reconciler import executions, model
 from tests.support import postgres, program, remote, service
 from tools import devserver
+
+SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +97,32 @@ async def fired(served: service.Service, schedule: dict[str, Any]) -> int:
 
     await remote.until(has_fired)
     return (await raw.describe(schedule["id"])).info.action_count
+
+
+async def run_times(served: service.Service, schedule: dict[str, Any]) -> list[datetime.datetime]:
+    """Return for when a schedule's recent runs are, as each of them is told, and with it its record."""
+    server = await remote.connected(served.run.address, served.run.namespace)
+    client = await temporalio.client.Client.connect(served.run.address, namespace=served.run.namespace)
+    found = await server.schedules.describe(schedule["id"])
+    assert found is not None
+    told = [await client.get_workflow_handle(each.workflow_id).describe() for each in found.activity.recent]
+    return [each.typed_search_attributes[SCHEDULED] for each in told]
+
+
+async def end_runs(served: service.Service, schedule: dict[str, Any]) -> None:
+    """End what a schedule has under way, as no worker does here, and wait until the schedule knows."""
+    server = await remote.connected(served.run.address, served.run.namespace)
+    client = await temporalio.client.Client.connect(served.run.address, namespace=served.run.namespace)
+
+    async def none_goes_on() -> bool:
+        found = await server.schedules.describe(schedule["id"])
+        assert found is not None
+        for each in found.activity.running:
+            with contextlib.suppress(temporalio.service.RPCError):  # it has ended by now
+                await client.get_workflow_handle(each).terminate()
+        return not found.activity.running
+
+    await remote.until(none_goes_on)
 
 
 def test_a_schedule_has_a_row_first_and_its_uuid_is_its_id_in_temporal(
@@ -184,8 +216,7 @@ def test_a_grant_reaches_as_far_as_its_scopes(served: service.Service) -> None:
         body = problem(user.post(service.SCHEDULES, json=service.wanted(workflow="OTHER")), 403)
         assert body["detail"] == 'this grant does not cover the workflow "OTHER"'
         made = created(user)
-        change = {"workflow": "OTHER"}
-        problem(user.patch(path(made), json=change, headers={"If-Match": '"1"'}), 403)
+        problem(user.patch(path(made), json={"workflow": "OTHER"}, headers={"If-Match": '"1"'}), 403)
         problem(narrow.post(path(made, "/run")), 403)  # it is the same subject's, by another grant
         assert narrow.post(path(made, "/pause")).status_code == 200
         problem(narrow.post(path(made, "/resume")), 403)
@@ -351,6 +382,7 @@ def test_run_now_fires_once_for_a_key(served: service.Service, user: httpx.Clien
     first = user.post(path(made, "/run"), headers=key)
     again = user.post(path(made, "/run"), headers=key)
     assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
+    assert first.json()["scheduled_for"]
     assert again.headers["Idempotency-Replayed"] == "true"
     assert asyncio.run(fired(served, made)) == 1
     name = f"%:{made['id']}:now"
@@ -360,13 +392,49 @@ def test_run_now_fires_once_for_a_key(served: service.Service, user: httpx.Clien
     assert rows == [("done", "REPORT")]
 
 
+def test_a_run_that_does_not_come_is_told_so_and_the_next_has_a_second_of_its_own(
+    served: service.Service, user: httpx.Client
+) -> None:
+    made = created(user)
+
+    def asked(key: str) -> httpx.Response:
+        return user.post(path(made, "/run"), headers={"Idempotency-Key": key})
+
+    first = asked("first").json()["scheduled_for"]
+    skipped = asked("second")
+    assert (problem(skipped, 409)["type"], skipped.headers.get("Idempotency-Replayed")) == ("/problems/skipped", None)
+    again = asked("second")
+    assert (problem(again, 409), again.headers["Idempotency-Replayed"]) == (skipped.json(), "true")
+    asyncio.run(end_runs(served, made))
+    third = asked("third").json()["scheduled_for"]
+    asyncio.run(end_runs(served, made))
+    fourth = asked("fourth").json()["scheduled_for"]
+    assert first < third < fourth
+    assert asked("first").json()["scheduled_for"] == first
+    assert asyncio.run(run_times(served, made)) == list(map(datetime.datetime.fromisoformat, (first, third, fourth)))
+
+
+def test_a_run_that_came_before_the_service_was_killed_is_the_one_that_was_asked_for(
+    served: service.Service, user: httpx.Client
+) -> None:
+    made = created(user)
+    key = {"Idempotency-Key": "now"}
+    first = user.post(path(made, "/run"), headers=key).json()
+    undone = """
+        UPDATE execution_requests SET status = 'pending', response = '{}', ended_at = NULL WHERE idempotency_key LIKE %s
+    """
+    postgres.execute(served.database_url, undone, f"%:{made['id']}:now")
+    assert user.post(path(made, "/run"), headers=key).json() == first
+    assert asyncio.run(fired(served, made)) == 1
+
+
 async def test_of_many_runs_asked_for_at_once_none_is_lost(served: service.Service) -> None:
     """Of two patches at once Temporal loses one; a second run is skipped while the first goes on, and counted so."""
     token = await asyncio.to_thread(served.token)
     async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=60) as user:
         made = (await user.post(service.SCHEDULES, json=service.wanted())).json()
         answers = await asyncio.gather(*(user.post(path(made, "/run")) for _ in range(40)))
-    assert {answer.status_code for answer in answers} == {202}
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 39
     raw = await remote.raw(served.run.address, served.run.namespace)
 
     async def all_count() -> bool:

@@ -211,6 +211,7 @@ def test_without_temporal_a_sync_is_to_be_tried_again_and_a_row_stands(
         assert user.get(where).json()["synced"] is False
         triggered = user.post(f"{where}/run")
         assert (triggered.status_code, triggered.headers["Retry-After"]) == (503, "5")
+        assert postgres.execute(database_url, "SELECT count(*) FROM execution_requests") == [(0,)]
         deleted = user.post(service.SCHEDULES, json=service.wanted()).headers["Location"]
         assert (user.delete(deleted).status_code, user.get(deleted).status_code) == (202, 404)
     done = reconciler.run("repair", "--yes", DATABASE_URL=database_url)
