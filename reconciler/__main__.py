@@ -13,6 +13,7 @@ import click
 from reconciler import errors
 from reconciler.cli import commands, console, logs
 from reconciler.operating import interrupts
+from reconciler.report import words
 
 
 def main() -> NoReturn:
@@ -73,13 +74,9 @@ def _report(out: console.Console, error: errors.ReconcilerError) -> int:
     elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
         out.warn(error.sentence)
     else:  # a line for each, also where somebody else's value holds a newline and would look like a line of ours
-        said = [f"Error: {error.message}", *([_sentence(error.hint)] if error.hint else [])]
+        said = [f"Error: {error.message}", *([words.sentence(error.hint)] if error.hint else [])]
         out.warn("\n".join(line.replace("\n", "\\n") for line in said))
     return error.exit_code
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 if __name__ == "__main__":

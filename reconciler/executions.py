@@ -220,6 +220,11 @@ def moment(when: datetime.datetime) -> str:
     return when.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
 
 
+def token_sha256(token: str) -> bytes:
+    """Return what is kept of a token and compared: of one length, whatever the token's is."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
 def request_hash(request: object) -> str:
     """Return `sha256:…` of a JSON value, the same whatever the order of its keys."""
     text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -153,8 +153,11 @@ async def repair_one(
     target: model.Target,
     *,
     keep_manual_pauses: bool,
-) -> model.Applied:
-    """Make one user's schedule what its row says, over again while somebody else writes it too."""
+) -> int:
+    """Make one user's schedule what its row says, over again while somebody else writes it too.
+
+    Return the revision of the row that Temporal has then, 0 where it is not known to have the row as it was read.
+    """
     for _ in range(_ATTEMPTS):
         live = await schedules.describe(str(schedule_id))
         row = await rows.find(schedule_id)
@@ -165,10 +168,11 @@ async def repair_one(
             keep_manual_pauses=keep_manual_pauses,
         )
         applied = await applying.apply(planned.plan, schedules, lambda _: None)
-        await rows.synced(planned.synced(applied.outcomes))
+        synced = planned.synced(applied.outcomes)
+        await rows.synced(synced)
         if all(outcome.status is not model.Status.STALE for outcome in applied.outcomes):
             break
-    return applied
+    return synced.get(schedule_id, 0)
 
 
 _ATTEMPTS = 5

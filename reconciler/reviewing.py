@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from reconciler import diffing, errors, model, redacting
 
+DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
 _SHOWN = 3  # reasons in the message; one is enough to plan again
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from reconciler import errors
 
 EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
+SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # of the service
 DEFAULT_SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import http
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import httpx
 
-from reconciler import errors
+from reconciler import errors, reviewing, settings
 from reconciler.cli import console, options, telling
 from reconciler.report import words
 
-_PATH = "/api/internal/ops/governance/schedules/sync"
+if TYPE_CHECKING:
+    import httpx
+
 _COUNTS = ("created", "updated", "resumed", "paused")
 _LEFT = ("failed", "stale", "not_begun")
-_SYMBOLS = {"create": "+", "update": "~", "resume": "▶", "pause": "‖"}
-_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _EXIT_CODES = [int(each) for each in errors.ExitCode]
-_DONE = {"create": "created", "update": "updated", "resume": "resumed", "pause": "paused"}
+_VERBS = {verb.word: verb for verb in words.DONE}
 
 
 @click.command()
@@ -55,7 +55,7 @@ def sync(
     """Let the service sync the charters, and end with the exit code that an apply would have had."""
     if not token:
         raise errors.UsageError("sync needs the service's token", hint="set INTERNAL_OPS_TOKEN")
-    if expect_digest is not None and not _DIGEST.fullmatch(expect_digest):
+    if expect_digest is not None and not re.fullmatch(reviewing.DIGEST, expect_digest):
         raise errors.StaleError(
             f"no plan has the digest {expect_digest!r}", hint="pass the one that a plan shows, sha256: and 64 digits"
         )
@@ -70,7 +70,7 @@ def sync(
     if form == "json" and "exit_code" in body:
         out.say(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
         return int(body["exit_code"])
-    if status != httpx.codes.OK:
+    if status != http.HTTPStatus.OK:
         return _refused(out, url, status, body)
     _tell(out, url, body)
     return int(body["exit_code"])
@@ -78,9 +78,11 @@ def sync(
 
 def _asked(url: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta) -> tuple[int, dict[str, Any]]:
     """Return the status and the JSON that the service answers with; `errors.ServiceError` when it does not."""
+    import httpx  # which no other command needs
+
     try:
         answer = httpx.post(
-            url.rstrip("/") + _PATH,
+            url.rstrip("/") + settings.SYNC_PATH,
             json=wanted,
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout.total_seconds(),
@@ -157,7 +159,7 @@ def _refused(out: console.Console, url: str, status: int, body: dict[str, Any]) 
     hint = str(body.get("hint") or ("check the token" if status in (401, 403) else ""))
     said = str(body.get("detail") or f"HTTP {status}")
     if not body.get("problems"):
-        out.warn(f"Error: {said}" + (f"\n{hint[:1].upper()}{hint[1:]}." if hint else ""), "error", status=status)
+        out.warn(f"Error: {said}" + (f"\n{words.sentence(hint)}" if hint else ""), "error", status=status)
     return int(body.get("exit_code") or errors.ExitCode.ERROR)
 
 
@@ -181,10 +183,11 @@ def _tell(out: console.Console, url: str, body: dict[str, Any]) -> None:
 
 
 def _step(step: dict[str, Any]) -> str:
-    symbol, name = _SYMBOLS.get(step["verb"], "?"), words.printable(str(step["id"]))
+    verb, name = _VERBS.get(step["verb"]), words.printable(str(step["id"]))
+    symbol, done = (verb.value, words.DONE[verb]) if verb else ("?", step["verb"])
     detail = words.printable(str(step["detail"])) if step["detail"] else ""
     if step["status"] == "planned":
         return f"  {symbol} {name} to {step['verb']}\n"
     if step["status"] == "done":
-        return f"  {symbol} {name} {_DONE.get(step['verb'], step['verb'])}{f' ({detail})' if detail else ''}\n"
+        return f"  {symbol} {name} {done}{f' ({detail})' if detail else ''}\n"
     return f"  {symbol} {name} {step['status'].upper()}: {detail}\n"

@@ -213,29 +213,14 @@ def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str 
     return _database(ctx, param, given or (settings.EMBEDDED if wiring.has_embedded(os.environ) else None))
 
 
-database = click.option(
-    "--database-url",
-    type=LINE,
-    metavar="URL",
-    envvar="DATABASE_URL",
-    callback=_database,
-    help="PostgreSQL, for the lock and the audit.",
-)
-database_or_kept = click.option(
-    "--database-url",
-    type=LINE,
-    metavar="URL",
-    envvar="DATABASE_URL",
-    callback=_kept,
-    help="PostgreSQL.  [embedded: where there is one]",
-)
-database_or_embedded = click.option(
-    "--database-url",
-    type=LINE,
-    metavar="URL",
-    envvar="DATABASE_URL",
-    callback=_embedded,
-    help="PostgreSQL; embedded:/path runs one with its data there.  [embedded:]",
+def _database_option(callback: Callable[..., str | None], text: str) -> Callable[[Any], Any]:
+    return click.option("--database-url", type=LINE, metavar="URL", envvar="DATABASE_URL", callback=callback, help=text)
+
+
+database = _database_option(_database, "PostgreSQL, for the lock and the audit.")
+database_or_kept = _database_option(_kept, "PostgreSQL.  [embedded: where there is one]")
+database_or_embedded = _database_option(
+    _embedded, "PostgreSQL; embedded:/path runs one with its data there.  [embedded:]"
 )
 expect_build = click.option(
     "--expect-build",

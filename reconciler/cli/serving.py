@@ -106,5 +106,5 @@ def serve(
         rate=rate_limit,
         proxies=proxies,
     )
-    asyncio.run(wiring.migrate(told.database_url))
+    asyncio.run(wiring.migrate(told.database_url))  # what fails is told before anybody is told where to call
     return serving.serve(told, listen, lambda url: out.say(f"Listening on {url}\n"))

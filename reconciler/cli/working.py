@@ -13,10 +13,6 @@ from reconciler import errors, executions, settings
 from reconciler.cli import console, logs, options
 
 
-def _build() -> str:
-    return importlib.metadata.version("reconciler")
-
-
 @click.command()
 @options.connection
 @options.database_or_embedded
@@ -98,7 +94,7 @@ def worker(
     )
     chosen = settings.Worker(
         task_queue=task_queue,
-        build_id=build_id or _build(),
+        build_id=build_id or importlib.metadata.version("reconciler"),
         deployment=deployment_name or None,
         versioned=versioning,
         drain_timeout=drain_timeout,

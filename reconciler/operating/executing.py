@@ -52,7 +52,8 @@ class Job:
     `review` raises before the plan is shown, when it is not the one that a person has seen already. `check` hears how
     many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write, and
     `unbegun` when no step was begun after all; `after` hears how the steps ended, none where there were none. `repeats`
-    allows a stale step to be planned once more. What is `ending` does not wait for the lock any longer.
+    allows a stale step to be planned once more, `keeps_idle` records an attempt that has nothing to do. What is
+    `ending` does not wait for the lock any longer.
     """
 
     command: Command
@@ -66,6 +67,7 @@ class Job:
     unbegun: Callable[[], None] = lambda: None
     after: Callable[[tuple[model.Outcome, ...]], None] = lambda _: None
     repeats: bool = True
+    keeps_idle: bool = True
     ending: Callable[[], bool] = lambda: False
 
 
@@ -98,7 +100,7 @@ def declared_off(declaration: model.Declaration) -> str:
 def _executed(session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease) -> errors.ExitCode:
     plan = session.run(job.make(session))
     _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
-    with session.audit(job.writing) as audit, _recorded(session, _keeper(audit, job, plan), job, plan) as record:
+    with session.audit(job.writing) as audit, _recorded(session, audit, job, plan) as record:
         job.review(plan)
         audience.plan(plan)
         job.check(plan, session.run(audit.present(plan.target)) if audit else 0)
@@ -148,11 +150,6 @@ def _check_held(session: sessions.Session, lease: ports.Lease) -> None:
         )
 
 
-def _keeper(audit: ports.Audit | None, job: Job, plan: model.Plan) -> ports.Audit | None:
-    """Return who keeps the attempt; nobody that of a repair with nothing to do, of which there is one every minute."""
-    return audit if plan.steps or job.command != "repair" else None
-
-
 @dataclasses.dataclass(slots=True)
 class _Record:
     """What there is to record at the end; `begun` once it may be that something was written."""
@@ -166,7 +163,7 @@ class _Record:
 def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, plan: model.Plan) -> Iterator[_Record]:
     """Keep in the audit, where there is one, that the attempt began, and how it ended, however that was."""
     record = _Record()
-    if audit is None:
+    if audit is None or not (plan.steps or job.keeps_idle):
         yield record
         return
     number = session.run(audit.begin(_attempt(job, plan)))

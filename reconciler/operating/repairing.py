@@ -61,6 +61,7 @@ def repair(
             review=warn,
             check=lambda plan, _: guarding.check_repair(plan, guarding.Allowed(mass_pause=wish.mass_pause)),
             after=note,
+            keeps_idle=False,  # there is one every few minutes
             ending=ending,
         )
         return executing.execute_within(session, job, audience)

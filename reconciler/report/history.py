@@ -18,12 +18,11 @@ def text(records: Iterable[model.Record], *, verbose: bool) -> str:
 def _lines(record: model.Record, *, verbose: bool) -> Iterator[str]:
     attempt, target = record.attempt, record.attempt.target
     environment = f", environment {attempt.environment}" if attempt.environment else ""
-    which = f"{target.prefix}*" if target.prefix else "users' schedules"
     yield words.printable(
         f"#{record.number}  {words.moment(attempt.started_at, 'UTC')}  {attempt.command} by {_who(attempt)}"
     )
     yield words.printable(
-        f"    {which} in namespace {target.namespace} on {target.address}{environment}, {attempt.digest}"
+        f"    {words.which(target)} in namespace {target.namespace} on {target.address}{environment}, {attempt.digest}"
     )
     yield f"    {words.printable(_result(record))}"
     if verbose:

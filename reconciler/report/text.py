@@ -21,13 +21,6 @@ _COLOURS = {
     model.Verb.DELETE: _RED,
     model.Verb.KEEP: _FAINT,
 }
-_DONE = {
-    model.Verb.CREATE: "created",
-    model.Verb.UPDATE: "updated",
-    model.Verb.RESUME: "resumed",
-    model.Verb.PAUSE: "paused",
-    model.Verb.DELETE: "deleted",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +58,7 @@ class Text:
         name = words.printable(change.id)
         if outcome.status is model.Status.DONE:
             detail = f" ({words.printable(outcome.detail)})" if outcome.detail else ""
-            return f"  {symbol} {name} {_DONE[change.verb]}{detail}\n"
+            return f"  {symbol} {name} {words.DONE[change.verb]}{detail}\n"
         status = self._paint(outcome.status.name, _RED)
         return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
 
@@ -75,7 +68,7 @@ class Text:
         done = [each.change.verb for each in ended if each.status is model.Status.DONE]
         deletes = any(each.change.verb is model.Verb.DELETE for each in ended)
         repairs = plan is not None and not plan.target.prefix
-        shown = {verb: word for verb, word in _DONE.items() if repairs or (verb is model.Verb.DELETE) is deletes}
+        shown = {verb: word for verb, word in words.DONE.items() if repairs or (verb is model.Verb.DELETE) is deletes}
         counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
         command, verb, at = ("prune", "Pruned", "from") if deletes else ("apply", "Applied", "to")
         if repairs:

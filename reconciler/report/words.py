@@ -11,6 +11,13 @@ from reconciler import model, redacting, wording
 from reconciler.timing import durations
 
 LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
+DONE = {
+    model.Verb.CREATE: "created",
+    model.Verb.UPDATE: "updated",
+    model.Verb.RESUME: "resumed",
+    model.Verb.PAUSE: "paused",
+    model.Verb.DELETE: "deleted",
+}
 
 
 def summary(plan: model.Plan) -> str:
@@ -63,7 +70,8 @@ def printable(text: str) -> str:
 
 def target(plan: model.Plan) -> str:
     """Return which schedules on which server the plan is about, and for which environment."""
-    return f"Schedules {where(plan)}" if plan.target.prefix else f"U{where(plan)[1:]}"
+    found = where(plan)
+    return f"Schedules {found}" if plan.target.prefix else capitalized(found)
 
 
 def where(plan: model.Plan) -> str:
@@ -71,8 +79,22 @@ def where(plan: model.Plan) -> str:
     found = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
     owner = f", owner {found.owner}" if found.owner else ""
-    which = f"{found.prefix}*" if found.prefix else "users' schedules"
-    return f"{which} in namespace {found.namespace} on {found.address}{environment}{owner}"
+    return f"{which(found)} in namespace {found.namespace} on {found.address}{environment}{owner}"
+
+
+def which(target: model.Target) -> str:
+    """Return which schedules a target has."""
+    return f"{target.prefix}*" if target.prefix else "users' schedules"
+
+
+def capitalized(text: str) -> str:
+    """Return the text with a capital in front, and the rest as it is."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def sentence(text: str) -> str:
+    """Return a hint as a sentence."""
+    return f"{capitalized(text)}."
 
 
 def question(plan: model.Plan) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -25,18 +24,13 @@ _GRANT = security.HTTPBearer(scheme_name="grant", auto_error=False, description=
 _Given = security.HTTPAuthorizationCredentials | None
 
 
-def digest(token: str) -> bytes:
-    """Return what is kept of a token and compared: of one length, whatever the token's is."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
 def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
     """Return the digests of the ops token and the executor's; `errors.UsageError` without the first."""
     ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
     if not ops:
         raise errors.UsageError("serve needs a token for those who operate", hint="set INTERNAL_OPS_TOKEN")
     executor = environ.get("RECONCILER_EXECUTOR_TOKEN", "").strip()
-    return digest(ops), digest(executor or ops)
+    return executions.token_sha256(ops), executions.token_sha256(executor or ops)
 
 
 async def _operator(request: fastapi.Request) -> None:
@@ -117,7 +111,7 @@ def check_scope(grant: executions.Grant, workflow: str) -> None:
 async def _only(request: fastapi.Request, given: _Given, wanted: bytes) -> None:
     """Compare digests, in a time that tells nothing of the token: neither its length nor how much of it was right."""
     token = given.credentials if given else ""
-    if not hmac.compare_digest(digest(token), wanted):
+    if not hmac.compare_digest(executions.token_sha256(token), wanted):
         raise await _unknown(request)
 
 

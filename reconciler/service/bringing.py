@@ -24,19 +24,16 @@ async def into_line(found: parts.Parts, row: executions.UserSchedule, *, keep_ma
 
 async def _bring(found: parts.Parts, schedule_id: uuid.UUID, *, keep_manual_pauses: bool) -> int:
     """Return the revision that Temporal is known to have afterwards; 0 where that could not be told."""
-    rows = found.store.schedules
     try:
         server = await found.temporal.server()
         target = server.target("", found.owner)
         async with found.alone(schedule_id), found.slots:
-            await reconciling.repair_one(
-                schedule_id, rows, server.schedules, target, keep_manual_pauses=keep_manual_pauses
+            return await reconciling.repair_one(
+                schedule_id, found.store.schedules, server.schedules, target, keep_manual_pauses=keep_manual_pauses
             )
-            row = await rows.find(schedule_id)
     except errors.ReconcilerError as error:
         _LOG.warning("not brought into line", extra={"fields": {"schedule": schedule_id, "error": error.message}})
         return 0
-    return row.synced_revision if row else 0
 
 
 async def settle(found: parts.Parts, seconds: float) -> None:

@@ -52,10 +52,5 @@ def _moment(text: str) -> datetime.datetime:
 
 
 def _mismatch(pointer: str, detail: str) -> problems.Problem:
-    return problems.Problem(
-        422,
-        "invalid-request",
-        "the request cannot be taken as it is",
-        hint="send what the firing's argument and its time are",
-        errors=[{"pointer": pointer, "detail": detail}],
-    )
+    hint = "send what the firing's argument and its time are"
+    return problems.unfit([{"pointer": pointer, "detail": detail}], hint)

@@ -41,7 +41,7 @@ async def ready(request: fastapi.Request) -> Health:
             "not-ready",
             f"no answer from: {', '.join(names)}",
             hint="see that it runs, and that this service reaches it",
-            headers={"Retry-After": "5"},
+            headers=problems.AWAY,
             away=names,
         )
     return Health()

@@ -8,15 +8,14 @@ from typing import Annotated, Any
 
 import fastapi
 
-from reconciler import errors, guarding, model
+from reconciler import errors, guarding, model, settings
 from reconciler.service import access, parts, problems, shapes, syncing
 
-PATH = "/api/internal/ops/governance/schedules/sync"
 router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"])
 
 
 @router.post(
-    PATH,
+    settings.SYNC_PATH,
     dependencies=[access.Operator],
     responses=shapes.problems(401, 409, 413, 422, 429, 502, 503),
     response_model=shapes.Synced,

@@ -6,7 +6,7 @@ import http
 import json
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import fastapi
@@ -17,12 +17,11 @@ from reconciler import errors, model
 from reconciler.spec import problems as spec_problems
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER = "5"  # seconds, for what is away
 _LOG = logging.getLogger(__name__)
 _NOWHERE = model.Place(path="", line=0, column=0)
 _HINTS = {404: "see /docs for what there is", 405: "see /docs for what there is", 413: "send less"}
 _CORRECT = "correct what errors names, and send it again"
-_AWAY = {"Retry-After": RETRY_AFTER}
+AWAY = {"Retry-After": "5"}  # seconds
 _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the first that fits
     (spec_problems.InvalidSpecError, 422, "invalid-spec"),
     (errors.InvalidSpecError, 500, "spec-missing"),  # no file to read: the server is not set up
@@ -88,7 +87,7 @@ def of(error: errors.ReconcilerError) -> Problem:
             members["holder"] = {"who": error.who or None, "run": error.run or None, "since": since}
         case _:
             pass
-    return Problem(status, kind, error.message, hint=error.hint, headers=_AWAY if status == 503 else None, **members)
+    return Problem(status, kind, error.message, hint=error.hint, headers=AWAY if status == 503 else None, **members)
 
 
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:
@@ -144,9 +143,12 @@ def _unfit(error: exceptions.RequestValidationError) -> Problem:
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return Problem(400, "", "the body is no JSON", hint="send application/json")
-    return Problem(
-        422, "invalid-request", "the request cannot be taken as it is", hint=_CORRECT, errors=list(map(_mistake, found))
-    )
+    return unfit(list(map(_mistake, found)))
+
+
+def unfit(mistakes: Sequence[Mapping[str, str]], hint: str = _CORRECT) -> Problem:
+    """Return the problem of a request that cannot be taken, with each mistake in it."""
+    return Problem(422, "invalid-request", "the request cannot be taken as it is", hint=hint, errors=list(mistakes))
 
 
 def _mistake(found: Mapping[str, Any]) -> dict[str, str]:

@@ -139,14 +139,7 @@ async def pause(
 ) -> shapes.Schedule:
     """Let a schedule fire no more, until it is resumed."""
     condition = etags.Condition(if_match)
-    return await _changed(
-        parts.of(request),
-        response,
-        grant,
-        schedule_id,
-        condition,
-        lambda row: {"enabled": False} if row.enabled else {},
-    )
+    return await _changed(parts.of(request), response, grant, schedule_id, condition, _switched(enabled=False))
 
 
 @router.post("/{schedule_id}/resume", responses=shapes.problems(401, 403, 404, 412, 422, 429, 503))
@@ -165,7 +158,7 @@ async def resume(
         grant,
         schedule_id,
         condition,
-        lambda row: {} if row.enabled else {"enabled": True},
+        _switched(enabled=True),
         keep_manual_pauses=False,
     )
 
@@ -183,6 +176,10 @@ async def runs(
     await own(found, grant, schedule_id)
     ended, after = await found.store.runs.page(schedule_id, limit=limit, after=_after(cursor))
     return shapes.runs(ended, after.text if after else None)
+
+
+def _switched(*, enabled: bool) -> Callable[[executions.UserSchedule], Mapping[str, Any]]:
+    return lambda row: {} if row.enabled is enabled else {"enabled": enabled}
 
 
 async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> executions.UserSchedule:
@@ -236,7 +233,7 @@ async def _brought(
     """Bring Temporal into line with a row that is committed, and return it with whether it is."""
     response.headers["ETag"] = etags.of(row)
     synced = await bringing.into_line(found, row, keep_manual_pauses=keep_manual_pauses)
-    return shapes.schedule(dataclasses.replace(row, synced_revision=row.revision if synced else 0))
+    return shapes.schedule(row, synced=synced)
 
 
 def _next_run(row: executions.UserSchedule) -> datetime.datetime | None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from reconciler import executions
+from reconciler import executions, reviewing
 
 LONGEST_KEY = 255  # characters of an idempotency key
 
@@ -45,7 +45,7 @@ class Sync(_Given):
     allow_empty_namespace: bool = pydantic.Field(default=False, description="Apply although all managed is gone.")
     allow_plaintext: bool = pydantic.Field(default=False, description="Let it replace encrypted payloads.")
     expect_digest: str | None = pydantic.Field(
-        default=None, description="Apply only the plan with this digest.", pattern="^sha256:[0-9a-f]{64}$"
+        default=None, description="Apply only the plan with this digest.", pattern=f"^{reviewing.DIGEST}$"
     )
     dry_run: bool = pydantic.Field(default=False, description="Plan, and change nothing.")
 
@@ -193,8 +193,8 @@ class Executed(pydantic.BaseModel):
     ended_at: datetime.datetime | None
 
 
-def schedule(row: executions.UserSchedule) -> Schedule:
-    """Return a row as its owner sees it."""
+def schedule(row: executions.UserSchedule, *, synced: bool | None = None) -> Schedule:
+    """Return a row as its owner sees it; whether Temporal has it is as the row says, unless that is known better."""
     return Schedule(
         id=row.id,
         temporal_schedule_id=row.temporal_schedule_id,
@@ -206,7 +206,7 @@ def schedule(row: executions.UserSchedule) -> Schedule:
         enabled=row.enabled,
         next_run_at=row.next_run_at,
         revision=row.revision,
-        synced=row.synced_revision >= row.revision,
+        synced=row.synced_revision >= row.revision if synced is None else synced,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -75,7 +75,7 @@ async def _check_in_line(found: parts.Parts, row: executions.UserSchedule) -> No
             "not-synced",
             "Temporal does not have this schedule yet",
             hint="send the same request again",
-            headers={"Retry-After": problems.RETRY_AFTER},
+            headers=problems.AWAY,
         )
 
 

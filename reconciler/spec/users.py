@@ -27,14 +27,6 @@ class Declared:
     unread: Mapping[str, str]
 
 
-def check(*, cron: str, timezone: str | None, workflow: str, given: Mapping[str, model.Json]) -> model.Timing:
-    """Return when such a schedule fires; raise `problems.InvalidSpecError` with all that is wrong.
-
-    A problem's `place.path` is the key: `cron`, `timezone`, `workflow`, `input`.
-    """
-    return _schedule(cron=cron, timezone=timezone, workflow=workflow, given=given).timing
-
-
 def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_manual_pauses: bool = False) -> Declared:
     """Return what the rows that are not deleted declare, under an owner's mark."""
     declared: list[model.Charter] = []
@@ -58,8 +50,12 @@ def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_man
 
 
 def charter(row: executions.UserSchedule) -> model.Charter:
-    """Return the schedule that a row asks for; `errors.InvalidSpecError` where it is none that Temporal takes."""
-    found = _schedule(cron=row.cron, timezone=row.timezone, workflow=row.workflow, given=row.input)
+    """Return the schedule that a row asks for.
+
+    Raises `problems.InvalidSpecError` with all for which Temporal would not take it; a problem's `place.path` is the
+    key: `cron`, `timezone`, `workflow`, `input`.
+    """
+    found = _schedule(row)
     id_ = row.temporal_schedule_id
     argument = executions.argument(id_, row.id, charter=None, entrypoint=row.workflow, given=row.input)
     schedule = dataclasses.replace(
@@ -71,10 +67,15 @@ def charter(row: executions.UserSchedule) -> model.Charter:
     return model.Charter(name=row.workflow, place=model.Place(path=PATH, line=0, column=0), schedule=schedule)
 
 
-def _schedule(*, cron: str, timezone: str | None, workflow: str, given: Mapping[str, model.Json]) -> model.Schedule:
-    said: dict[str, Any] = {"charter": "USER", "cron": cron, "entrypoint": workflow, "input": dict(given)}
-    if timezone is not None:
-        said["timezone"] = timezone
+def _schedule(row: executions.UserSchedule) -> model.Schedule:
+    """Return the schedule of a charter that says the same."""
+    said: dict[str, Any] = {
+        "charter": "USER",
+        "cron": row.cron,
+        "entrypoint": row.workflow,
+        "input": dict(row.input),
+        "timezone": row.timezone,
+    }
     unfit = list(_unfit(said))
     if unfit:
         raise problems.InvalidSpecError(unfit)
@@ -92,26 +93,22 @@ def _schedule(*, cron: str, timezone: str | None, workflow: str, given: Mapping[
 def _unfit(said: Mapping[str, Any]) -> Iterator[problems.Problem]:
     """Find what no database keeps: NUL, halves of surrogate pairs, numbers that JSON has not, and bottomless values."""
     for key, value in said.items():
-        wrong = _wrong(value)
+        wrong, hint = _wrong(value)
         if wrong:
-            yield problems.Problem(
-                place=_place((*_AT, key)), message=f"{_KEYS.get(key, key)} {wrong}", hint=_hint(value)
-            )
+            yield problems.Problem(place=_place((*_AT, key)), message=f"{_KEYS.get(key, key)} {wrong}", hint=hint)
 
 
-def _hint(value: Any) -> str:
-    if _is_vast(value):
-        return "keep it elsewhere, and send where it is"
-    if isinstance(value, str):
-        return "say it shorter" if len(value) > _MOST_CHARACTERS else "send other text"
-    return "send plain JSON"
-
-
-def _wrong(value: Any) -> str:
+def _wrong(value: Any) -> tuple[str, str]:
+    """Return what is wrong with a value and what to do about it; nothing is, where the first is empty."""
     if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
-        return f"is over {_MOST_CHARACTERS:,} characters"
+        return f"is over {_MOST_CHARACTERS:,} characters", "say it shorter"
     if _is_vast(value):
-        return f"has more than {_MOST_VALUES:,} values"
+        return f"has more than {_MOST_VALUES:,} values", "keep it elsewhere, and send where it is"
+    return _unkept(value), "send other text" if isinstance(value, str) else "send plain JSON"
+
+
+def _unkept(value: Any) -> str:
+    """Return why no database keeps a value; empty where one does."""
     try:
         text = json.dumps(model.json_value(value), ensure_ascii=False)
     except ValueError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -42,7 +41,7 @@ class Grants:
         given = {
             "subject": subject,
             "scopes": list(dict.fromkeys(scopes)),
-            "token_sha256": _sha256(token),
+            "token_sha256": executions.token_sha256(token),
             "expires_at": expires_at,
         }
         async with self._pool.session() as connection:
@@ -53,7 +52,7 @@ class Grants:
     async def by_token(self, token: str) -> executions.Grant | None:
         """Return the grant that a token is of, void or not; None when it is of none."""
         async with self._pool.session() as connection:
-            row = await (await connection.execute(_FIND, (_sha256(token),))).fetchone()
+            row = await (await connection.execute(_FIND, (executions.token_sha256(token),))).fetchone()
         return _grant(row) if row else None
 
     async def list(self, subject: str | None = None) -> tuple[executions.Grant, ...]:
@@ -81,10 +80,6 @@ def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str, 
     if not reasons:
         return f"no grant of {subject} covers workflow {workflow!r}"
     return "" if "" in reasons else reasons[0]
-
-
-def _sha256(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _grant(row: database.Row) -> executions.Grant:

@@ -143,9 +143,8 @@ class PostgresLease:
             await self._watch.stop()
             with contextlib.suppress(psycopg.Error, TimeoutError):
                 async with asyncio.timeout(self._patience):
-                    await self._connection.execute(
-                        _GIVE, (self._key,)
-                    )  # the end of a session alone would free it a little later
+                    # the end of a session alone would free it a little later
+                    await self._connection.execute(_GIVE, (self._key,))
         await self._connection.close()
         await self._watch.stop()
 

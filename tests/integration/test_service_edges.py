@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from reconciler import executions, remote, settings
@@ -29,20 +28,9 @@ def served(
     folder = tmp_path_factory.mktemp("service")
     run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
     run.declare("governance: {schedules: []}\n")
-    given = ("--repair-every", "0s", "--max-body", f"{LIMIT}B", "--rate-limit", "40/minute")
-    with (
-        postgres.database(database_server) as url,
-        service.running(run, url, *given, RECONCILER_EXECUTOR_TOKEN=EXECUTOR_TOKEN) as found,
-    ):
+    given = ("--max-body", f"{LIMIT}B", "--rate-limit", "40/minute")
+    with service.shared(run, database_server, *given, RECONCILER_EXECUTOR_TOKEN=EXECUTOR_TOKEN) as found:
         yield found
-
-
-def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
-    """Return the problem that an answer is."""
-    assert (answer.status_code, answer.headers["content-type"]) == (status, service.PROBLEM), answer.text
-    body: dict[str, Any] = answer.json()
-    assert body["status"] == status
-    return body
 
 
 @pytest.mark.parametrize("where", [service.SYNC, "/api/internal/graphs/G/runs", service.SCHEDULES])
@@ -56,7 +44,7 @@ def test_every_wrong_token_has_the_same_answer(served: service.Service, where: s
             headers = {"Authorization": header} if header else {}
             body = {"Idempotency-Key": "k"} | headers
             answer = client.post(where, headers=body, json={})
-            problem(answer, 401)
+            service.problem(answer, 401)
             assert answer.headers["WWW-Authenticate"] == 'Bearer realm="reconciler"'
             bodies.add(answer.text)
     assert len(bodies) == 1
@@ -76,10 +64,10 @@ def test_who_calls_is_known_before_a_body_is_read(served: service.Service, where
 
 def test_what_is_not_there_is_a_problem_too(served: service.Service) -> None:
     with served.client() as client:
-        problem(client.get("/nothing"), 404)
-        assert problem(client.get(f"{service.SCHEDULES}/"), 404)["hint"]
+        service.problem(client.get("/nothing"), 404)
+        assert service.problem(client.get(f"{service.SCHEDULES}/"), 404)["hint"]
         answer = client.get(service.SYNC)
-        problem(answer, 405)
+        service.problem(answer, 405)
         assert answer.headers["Allow"] == "POST"
 
 
@@ -92,7 +80,7 @@ def test_health_asks_nobody_and_readiness_asks_all(served: service.Service) -> N
 def test_a_body_over_the_limit_is_refused_however_it_comes(served: service.Service) -> None:
     with served.user() as user:
         large = service.wanted(input={"text": "x" * LIMIT})
-        problem(user.post(service.SCHEDULES, json=large), 413)
+        service.problem(user.post(service.SCHEDULES, json=large), 413)
 
         def chunks() -> Iterator[bytes]:
             yield b'{"cron": "'
@@ -101,23 +89,23 @@ def test_a_body_over_the_limit_is_refused_however_it_comes(served: service.Servi
             yield b'"}'
 
         answer = user.post(service.SCHEDULES, content=chunks(), headers={"Content-Type": "application/json"})
-        problem(answer, 413)
+        service.problem(answer, 413)
         assert user.post(service.SCHEDULES, json=service.wanted(input={"text": "x" * 2000})).status_code == 201
 
 
 def test_a_body_that_is_no_json_is_told_so(served: service.Service) -> None:
     with served.user() as user:
         json = {"Content-Type": "application/json"}
-        problem(user.post(service.SCHEDULES, content=b"{", headers=json), 400)
-        problem(user.post(service.SCHEDULES, content=b"[" * 3000, headers=json), 400)
-        assert problem(user.post(service.SCHEDULES, json=[]), 422)["errors"][0]["pointer"] == "#"
+        service.problem(user.post(service.SCHEDULES, content=b"{", headers=json), 400)
+        service.problem(user.post(service.SCHEDULES, content=b"[" * 3000, headers=json), 400)
+        assert service.problem(user.post(service.SCHEDULES, json=[]), 422)["errors"][0]["pointer"] == "#"
 
 
 def test_one_caller_who_calls_too_often_waits_and_the_others_do_not(served: service.Service) -> None:
     with served.user() as user, served.user() as other:
         answers = [user.get(service.SCHEDULES) for _ in range(41)]
         assert [answer.status_code for answer in answers] == [200] * 40 + [429]
-        problem(answers[-1], 429)
+        service.problem(answers[-1], 429)
         assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
         assert other.get(service.SCHEDULES).status_code == 200
 
@@ -144,13 +132,13 @@ def test_the_default_executor_does_a_firing_once(served: service.Service) -> Non
         assert first.json()["runId"] == first.json()["run_id"]
         assert worker.post(where, json=firing(), headers=key).json() == first.json()
         other = worker.post(where, json=firing(input={"to": "you"}), headers=key)
-        assert problem(other, 422)["type"] == "/problems/execution-refused"
-        problem(worker.post(where, json=firing()), 422)
-        problem(worker.post(where, json=firing(), headers={"Idempotency-Key": "mine"}), 422)
+        assert service.problem(other, 422)["type"] == "/problems/execution-refused"
+        service.problem(worker.post(where, json=firing()), 422)
+        service.problem(worker.post(where, json=firing(), headers={"Idempotency-Key": "mine"}), 422)
         wrong = worker.post(where.replace("ALPHA", "BETA"), json=firing(), headers=key)
-        assert problem(wrong, 422)["errors"][0]["pointer"] == "#/entrypoint"
+        assert service.problem(wrong, 422)["errors"][0]["pointer"] == "#/entrypoint"
         late = worker.post(where, json=firing(scheduledFor="soon"), headers=key)
-        assert problem(late, 422)["errors"][0]["pointer"] == "#/scheduledFor"
+        assert service.problem(late, 422)["errors"][0]["pointer"] == "#/scheduledFor"
     counted = postgres.execute(
         served.database_url, "SELECT count(*) FROM execution_requests WHERE workflow = 'graph/ALPHA'"
     )

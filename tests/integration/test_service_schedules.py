@@ -31,7 +31,7 @@ def served(
 ) -> Iterator[service.Service]:
     folder = tmp_path_factory.mktemp("service")
     run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
-    with postgres.database(database_server) as url, service.running(run, url, "--repair-every", "0s") as found:
+    with service.shared(run, database_server) as found:
         yield found
 
 
@@ -52,15 +52,6 @@ def created(user: httpx.Client, **changes: Any) -> dict[str, Any]:
 def path(schedule: dict[str, Any], more: str = "") -> str:
     """Return where a schedule is."""
     return f"{service.SCHEDULES}/{schedule['id']}{more}"
-
-
-def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
-    """Return the problem that an answer is."""
-    assert (answer.status_code, answer.headers["content-type"]) == (status, service.PROBLEM), answer.text
-    body: dict[str, Any] = answer.json()
-    assert body["status"] == status
-    assert body["title"]
-    return body
 
 
 def live(served: service.Service, schedule: dict[str, Any]) -> model.Live | None:
@@ -168,8 +159,8 @@ def test_a_change_a_pause_a_resume_and_a_deletion_reach_temporal(served: service
     assert not found.paused
     assert user.delete(path(made)).status_code == 204
     assert live(served, made) is None
-    problem(user.get(path(made)), 404)
-    problem(user.delete(path(made)), 404)
+    service.problem(user.get(path(made)), 404)
+    service.problem(user.delete(path(made)), 404)
     assert postgres.execute(
         served.database_url, "SELECT deleted_at IS NOT NULL FROM schedules WHERE id = %s", uuid.UUID(made["id"])
     ) == [(True,)]
@@ -204,7 +195,7 @@ def test_another_users_schedule_is_one_that_does_not_exist(served: service.Servi
                 other.get(path(schedule, "/runs")),
             ]
             for answer in answers:
-                body = problem(answer, 404)
+                body = service.problem(answer, 404)
                 assert body["detail"] == f"there is no schedule {schedule['id']}"
         assert other.get(service.SCHEDULES).json() == {"items": [], "next": None}
     assert user.get(path(made)).json()["revision"] == 1
@@ -213,16 +204,16 @@ def test_another_users_schedule_is_one_that_does_not_exist(served: service.Servi
 def test_a_grant_reaches_as_far_as_its_scopes(served: service.Service) -> None:
     subject = f"user-{uuid.uuid4()}"
     with served.user("REPORT", subject=subject) as user, served.user("OTHER", subject=subject) as narrow:
-        body = problem(user.post(service.SCHEDULES, json=service.wanted(workflow="OTHER")), 403)
+        body = service.problem(user.post(service.SCHEDULES, json=service.wanted(workflow="OTHER")), 403)
         assert body["detail"] == 'this grant does not cover the workflow "OTHER"'
         made = created(user)
-        problem(user.patch(path(made), json={"workflow": "OTHER"}, headers={"If-Match": '"1"'}), 403)
-        problem(narrow.post(path(made, "/run")), 403)  # it is the same subject's, by another grant
+        service.problem(user.patch(path(made), json={"workflow": "OTHER"}, headers={"If-Match": '"1"'}), 403)
+        service.problem(narrow.post(path(made, "/run")), 403)  # it is the same subject's, by another grant
         assert narrow.post(path(made, "/pause")).status_code == 200
-        problem(narrow.post(path(made, "/resume")), 403)
+        service.problem(narrow.post(path(made, "/resume")), 403)
         held = {"If-Match": '"2"'}
         for wanted in ({"input": {"to": "them"}}, {"workflow": "OTHER"}, {"enabled": True}, {"cron": "0 1 * * *"}):
-            problem(narrow.patch(path(made), json=wanted, headers=held), 403)
+            service.problem(narrow.patch(path(made), json=wanted, headers=held), 403)
         assert narrow.patch(path(made), json={"enabled": False}, headers=held).headers["ETag"] == '"3"'
         assert user.post(path(made, "/resume")).status_code == 200
 
@@ -234,13 +225,13 @@ def test_a_grant_that_expired_or_was_revoked_is_an_unknown_token(served: service
         assert user.get(service.SCHEDULES).status_code == 200
         update = "UPDATE execution_grants SET revoked_at = clock_timestamp() WHERE id = %s"
         postgres.execute(served.database_url, update, grant.id)
-        wrong = problem(unknown.get(service.SCHEDULES), 401)
-        assert problem(user.get(service.SCHEDULES), 401) == wrong
+        wrong = service.problem(unknown.get(service.SCHEDULES), 401)
+        assert service.problem(user.get(service.SCHEDULES), 401) == wrong
         back = "UPDATE execution_grants SET revoked_at = NULL, created_at = now() - interval '2 h', "
         past = "expires_at = now() - interval '1 h' WHERE id = %s"
         postgres.execute(served.database_url, back + past, grant.id)
         answer = user.get(service.SCHEDULES)
-        assert problem(answer, 401) == wrong
+        assert service.problem(answer, 401) == wrong
         assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
@@ -262,7 +253,7 @@ def test_a_grant_that_expired_or_was_revoked_is_an_unknown_token(served: service
 def test_what_cannot_be_a_schedule_is_told_by_its_keys(
     user: httpx.Client, changes: dict[str, Any], pointers: list[str]
 ) -> None:
-    body = problem(user.post(service.SCHEDULES, json=service.wanted(**changes)), 422)
+    body = service.problem(user.post(service.SCHEDULES, json=service.wanted(**changes)), 422)
     assert sorted({each["pointer"] for each in body["errors"]}) == pointers
     assert all(each["detail"] for each in body["errors"])
     assert user.get(service.SCHEDULES).json()["items"] == []
@@ -273,16 +264,16 @@ def test_text_that_utf_8_does_not_have_is_refused_and_told_of(served: service.Se
     key = r'{"cron": "0 3 * * *", "workflow": "REPORT", "\ud800": 1}'
     workflow = r'{"cron": "0 3 * * *", "workflow": "\ud800"}'
     with served.user("REPORT") as user, served.user() as anything:
-        problem(user.post(service.SCHEDULES, content=key, headers=json), 422)
-        assert r"\ud800" in problem(user.post(service.SCHEDULES, content=workflow, headers=json), 403)["detail"]
-        body = problem(anything.post(service.SCHEDULES, content=workflow, headers=json), 422)
+        service.problem(user.post(service.SCHEDULES, content=key, headers=json), 422)
+        assert r"\ud800" in service.problem(user.post(service.SCHEDULES, content=workflow, headers=json), 403)["detail"]
+        body = service.problem(anything.post(service.SCHEDULES, content=workflow, headers=json), 422)
         assert [each["pointer"] for each in body["errors"]] == ["#/workflow"]
 
 
 def test_a_patch_is_checked_as_a_whole(user: httpx.Client) -> None:
     made = created(user)
     for wanted, pointer in (({"cron": "x"}, "#/cron"), ({"timezone": None}, "#"), ({"owner": "me"}, "#/owner")):
-        body = problem(user.patch(path(made), json=wanted, headers={"If-Match": '"1"'}), 422)
+        body = service.problem(user.patch(path(made), json=wanted, headers={"If-Match": '"1"'}), 422)
         assert [each["pointer"] for each in body["errors"]] == [pointer]
     assert user.get(path(made)).json()["revision"] == 1
 
@@ -301,7 +292,9 @@ def test_pages_hold_everything_once_the_newest_first(user: httpx.Client) -> None
     enabled = user.get(service.SCHEDULES, params={"enabled": True}).json()["items"]
     assert [each["id"] for each in enabled] == made[::-2]
     for query in ({"cursor": "?"}, {"limit": 0}, {"limit": 201}):
-        assert problem(user.get(service.SCHEDULES, params=query), 422)["errors"][0]["parameter"] == next(iter(query))
+        assert service.problem(user.get(service.SCHEDULES, params=query), 422)["errors"][0]["parameter"] == next(
+            iter(query)
+        )
 
 
 def test_a_key_makes_one_schedule_and_is_no_other_requests(served: service.Service, user: httpx.Client) -> None:
@@ -310,13 +303,13 @@ def test_a_key_makes_one_schedule_and_is_no_other_requests(served: service.Servi
     again = user.post(service.SCHEDULES, json=service.wanted(), headers=key)
     assert (again.status_code, again.json()) == (201, first.json())
     assert ("Idempotency-Replayed" in first.headers, again.headers["Idempotency-Replayed"]) == (False, "true")
-    body = problem(user.post(service.SCHEDULES, json=service.wanted(cron="1 1 * * *"), headers=key), 422)
+    body = service.problem(user.post(service.SCHEDULES, json=service.wanted(cron="1 1 * * *"), headers=key), 422)
     assert body["type"] == "/problems/idempotency-key-reused"
     with served.user() as other:  # keys are each caller's own
         assert other.post(service.SCHEDULES, json=service.wanted(), headers=key).json()["id"] != first.json()["id"]
     user.delete(path(first.json()))
-    problem(user.post(service.SCHEDULES, json=service.wanted(), headers=key), 410)
-    problem(user.post(service.SCHEDULES, json=service.wanted(), headers={"Idempotency-Key": "k" * 256}), 422)
+    service.problem(user.post(service.SCHEDULES, json=service.wanted(), headers=key), 410)
+    service.problem(user.post(service.SCHEDULES, json=service.wanted(), headers={"Idempotency-Key": "k" * 256}), 422)
 
 
 def test_conditions_are_kept(user: httpx.Client) -> None:
@@ -324,13 +317,13 @@ def test_conditions_are_kept(user: httpx.Client) -> None:
     where, wanted = path(made), {"cron": "30 4 * * *"}
     same = user.get(where, headers={"If-None-Match": '"1"'})  # what Temporal has of it may be other all the same
     assert (same.status_code, same.headers["ETag"]) == (200, '"1"')
-    problem(user.patch(where, json=wanted), 428)
-    assert problem(user.patch(where, json=wanted, headers={"If-Match": '"7"'}), 412)["revision"] == 1
-    problem(user.patch(where, json=wanted, headers={"If-Match": 'W/"1"'}), 412)
+    service.problem(user.patch(where, json=wanted), 428)
+    assert service.problem(user.patch(where, json=wanted, headers={"If-Match": '"7"'}), 412)["revision"] == 1
+    service.problem(user.patch(where, json=wanted, headers={"If-Match": 'W/"1"'}), 412)
     assert user.patch(where, json=wanted, headers={"If-Match": '"0", "1"'}).headers["ETag"] == '"2"'
     assert user.patch(where, json=wanted, headers={"If-Match": "*"}).headers["ETag"] == '"3"'
-    problem(user.delete(where, headers={"If-Match": '"2"'}), 412)
-    problem(user.post(where + "/pause", headers={"If-Match": '"2"'}), 412)
+    service.problem(user.delete(where, headers={"If-Match": '"2"'}), 412)
+    service.problem(user.post(where + "/pause", headers={"If-Match": '"2"'}), 412)
     assert user.delete(where, headers={"If-Match": '"3"'}).status_code == 204
 
 
@@ -368,11 +361,11 @@ def test_what_cannot_be_read_any_more_can_be_paused_and_deleted(served: service.
     made = created(user)
     broken = "UPDATE schedules SET timezone = 'Atlantis/Old' WHERE id = %s"
     postgres.execute(served.database_url, broken, uuid.UUID(made["id"]))
-    problem(user.patch(path(made), json={"cron": "0 1 * * *"}, headers={"If-Match": "*"}), 422)
+    service.problem(user.patch(path(made), json={"cron": "0 1 * * *"}, headers={"If-Match": "*"}), 422)
     paused = user.post(path(made, "/pause"))
     assert (paused.status_code, paused.json()["enabled"], paused.json()["synced"]) == (200, False, True)
     assert there(served, made).paused
-    problem(user.post(path(made, "/resume")), 422)
+    service.problem(user.post(path(made, "/resume")), 422)
     assert user.delete(path(made)).status_code == 204
 
 
@@ -402,9 +395,12 @@ def test_a_run_that_does_not_come_is_told_so_and_the_next_has_a_second_of_its_ow
 
     first = asked("first").json()["scheduled_for"]
     skipped = asked("second")
-    assert (problem(skipped, 409)["type"], skipped.headers.get("Idempotency-Replayed")) == ("/problems/skipped", None)
+    assert (service.problem(skipped, 409)["type"], skipped.headers.get("Idempotency-Replayed")) == (
+        "/problems/skipped",
+        None,
+    )
     again = asked("second")
-    assert (problem(again, 409), again.headers["Idempotency-Replayed"]) == (skipped.json(), "true")
+    assert (service.problem(again, 409), again.headers["Idempotency-Replayed"]) == (skipped.json(), "true")
     asyncio.run(end_runs(served, made))
     third = asked("third").json()["scheduled_for"]
     asyncio.run(end_runs(served, made))

@@ -15,7 +15,7 @@ import httpx
 
 from reconciler import executions
 from reconciler.store import opening
-from tests.support import program
+from tests.support import postgres, program
 
 OPS_TOKEN = f"ops-{program.SECRET}2"
 SYNC = "/api/internal/ops/governance/schedules/sync"
@@ -100,6 +100,25 @@ def running(run: program.Program, database_url: str, *arguments: str, **environm
         if served.process.poll() is None:
             served.process.kill()
         served.rest()
+
+
+@contextlib.contextmanager
+def shared(run: program.Program, database_server: str, *arguments: str, **environment: str) -> Iterator[Service]:
+    """Run a service with a database of its own, whose users' schedules nothing repairs meanwhile."""
+    with (
+        postgres.database(database_server) as url,
+        running(run, url, "--repair-every", "0s", *arguments, **environment) as found,
+    ):
+        yield found
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """Return the problem that an answer is."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["title"]
+    return body
 
 
 def wanted(**changes: Any) -> dict[str, Any]:

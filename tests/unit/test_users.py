@@ -33,6 +33,10 @@ def row(number: int = 1, **change: Any) -> executions.UserSchedule:
     return executions.UserSchedule(**{**usual, **change})
 
 
+def check(*, given: dict[str, Any], **said: Any) -> model.Timing:
+    return users.charter(row(input=given, **said)).schedule.timing
+
+
 def live(schedule: model.Schedule, owner: str | None = OWNER, **change: Any) -> model.Live:
     fields = {each: getattr(schedule, each) for each in ("id", "timing", "action", "policies")}
     return model.Live(schedule=model.Schedule(**{**fields, "owner": owner, **change}), token=b"1")
@@ -99,24 +103,25 @@ def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, s
         "cron": "0 9 * * *", "timezone": "Europe/Berlin", "workflow": "daily-report", "given": {}
     }  # fmt: skip
     with pytest.raises(problems.InvalidSpecError) as caught:
-        users.check(**{**usual, **change})
+        check(**{**usual, **change})
     assert {each.place.path for each in caught.value.problems} == {key}
     assert said in str(caught.value)
 
 
 def test_the_text_of_an_escape_is_text_as_any_other() -> None:
     for text in ("\\u0000", "\\\\u0000", "a\\\\\\u0000\n"):
-        users.check(cron="0 9 * * *", timezone=None, workflow="w", given={text: [text]})
+        check(cron="0 9 * * *", timezone="UTC", workflow="w", given={text: [text]})
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(problems.InvalidSpecError) as caught:
-        users.check(cron="61 25 * * *", timezone="Nowhere", workflow="w", given={})
+        check(cron="61 25 * * *", timezone="Nowhere", workflow="w", given={})
     assert sorted(each.place.path for each in caught.value.problems) == ["cron", "cron", "timezone"]
 
 
 def test_a_cron_may_name_the_zone() -> None:
-    assert users.check(cron="TZ=Asia/Tokyo 0 9 * * *", timezone=None, workflow="w", given={}).timezone == "Asia/Tokyo"
+    timing = check(cron="TZ=Asia/Tokyo 0 9 * * *", timezone="Asia/Tokyo", workflow="w", given={})
+    assert timing.timezone == "Asia/Tokyo"
 
 
 def test_a_row_that_is_no_schedule_any_more_is_named_and_left_alone() -> None:
