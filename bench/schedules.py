@@ -52,7 +52,7 @@ class Bare:
             request = rpc_pb2.ListSchedulesRequest(
                 namespace=self.namespace, maximum_page_size=1000, next_page_token=token
             )
-            page = await self.client.workflow_service.list_schedules(request, timeout=calls.READ_TIMEOUTS[-1])
+            page = await self.client.workflow_service.list_schedules(request, timeout=calls.PATIENCE)
             token = page.next_page_token
             if not token:
                 return
@@ -64,7 +64,10 @@ class Bare:
     async def described(self, schedule: model.Schedule) -> None:
         """Ask for one schedule; NOT_FOUND is an answer too."""
         request = rpc_pb2.DescribeScheduleRequest(namespace=self.namespace, schedule_id=schedule.id)
-        for timeout in calls.READ_TIMEOUTS:  # one that the server loses is asked again, as the program does it
+        for timeout in (
+            *calls.READ_TIMEOUTS,
+            calls.PATIENCE,
+        ):  # one that the server loses is asked again, as the program does it
             try:
                 await self.client.workflow_service.describe_schedule(request, timeout=timeout)
             except RPCError as error:
@@ -78,7 +81,7 @@ class Bare:
         request = rpc_pb2.CreateScheduleRequest(
             namespace=self.namespace, schedule_id=schedule.id, schedule=convert.make(schedule), request_id=schedule.id
         )
-        await self.client.workflow_service.create_schedule(request, timeout=calls.WRITE_TIMEOUT)
+        await self.client.workflow_service.create_schedule(request, timeout=calls.PATIENCE)
         await self.described(schedule)
 
     async def update(self, schedule: model.Schedule) -> None:
@@ -86,7 +89,7 @@ class Bare:
         request = rpc_pb2.UpdateScheduleRequest(
             namespace=self.namespace, schedule_id=schedule.id, schedule=convert.make(schedule)
         )
-        await self.client.workflow_service.update_schedule(request, timeout=calls.WRITE_TIMEOUT)
+        await self.client.workflow_service.update_schedule(request, timeout=calls.PATIENCE)
         await self.described(schedule)
 
 

@@ -101,6 +101,10 @@ class UnreachableError(ServerError):
     """The Temporal server gives no answer; a write that was under way may have been done or not."""
 
 
+class RateLimitedError(ServerError):
+    """The Temporal server answers that its rate limit is exceeded, however often it is asked; nothing was written."""
+
+
 class CodecError(ServerError):
     """The codec server, through which encrypted payloads are read and written, cannot be used."""
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
 
 from reconciler import errors, model, ports
 
+_LOG = logging.getLogger(__name__)
+
 _AGAIN_AFTER = 1.0  # seconds
 LOOK_EVERY = 0.5  # seconds that a look whether the lock is still there waits for news
 FRESH = 2.0  # seconds from its beginning for which a look is good; nothing is written upon an older one
-PATIENCE = 5.0  # seconds that a write waits for a newer one, until the lock counts as lost
+PATIENCE = 20.0  # seconds that a write waits for a newer one, until the lock counts as lost
+_QUIET = 5.0  # seconds of that without a word about it
 TAKEN = "the lock was taken away"
 UNSURE = "nobody answers whether the lock is still held"
 
@@ -94,6 +98,7 @@ class Watch:
         self._seen = time.monotonic()
         self._doubted = -math.inf
         self._news = asyncio.Event()
+        self._warned = False
         self._watching = asyncio.ensure_future(self._watch())
 
     async def lost(self) -> str:
@@ -114,12 +119,21 @@ class Watch:
 
     async def _hear(self) -> None:
         """Wait for fresh news; none in time is bad news."""
-        try:
-            async with asyncio.timeout(self._patience):
-                while not self._gone and not self.is_held():
-                    await self._news.wait()
-        except TimeoutError:
-            self._gone = self._gone or UNSURE
+        for seconds in (min(_QUIET, self._patience), self._patience - _QUIET):
+            try:
+                async with asyncio.timeout(seconds):
+                    while not self._gone and not self.is_held():
+                        await self._news.wait()
+            except TimeoutError:
+                self._warn()
+            else:
+                return
+        self._gone = self._gone or UNSURE
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
+            _LOG.warning("cannot confirm that the lock is still held; waiting for up to %.0f s", self._patience)
 
     async def stop(self) -> None:
         """Look no longer."""

@@ -45,12 +45,14 @@ async def plan(declaration: model.Declaration, schedules: ports.Schedules, targe
 async def live(
     declaration: model.Declaration, schedules: ports.Schedules, target: model.Target
 ) -> Mapping[str, model.Live]:
-    """Read what a plan needs: each wanted schedule that exists, and each managed one that is not wanted."""
+    """Read what a plan needs: each wanted schedule that exists, and each managed one that is not wanted.
+
+    The listing comes first and alone: next to as many Describes, the newer backend throttles it for seconds.
+    """
     wanted = {charter.schedule.id for charter in declaration.charters}
-    listed, found = await asyncio.gather(schedules.ids(), schedules.describe_all(wanted))
-    unwanted = {id_ for id_ in listed if planning.managed(id_, target)} - wanted
-    orphans = await schedules.describe_all(unwanted) if unwanted else {}
-    return await schedules.explained({**found, **orphans})
+    listed = await schedules.ids()
+    managed_ids = {id_ for id_ in listed if planning.managed(id_, target)}
+    return await schedules.explained(await schedules.describe_all(wanted | managed_ids))
 
 
 async def status(declaration: model.Declaration, schedules: ports.Schedules, target: model.Target) -> model.Plan:
@@ -138,7 +140,7 @@ async def repair(
     The rows are read after the schedules: a row that is newer than what was read of its schedule is written under a
     token that a newer write has made stale, and a row that was older would undo that write.
     """
-    known, listed = await asyncio.gather(rows.all(), schedules.ids())
+    known, listed = await rows.all(), await schedules.ids()
     ids = {row.temporal_schedule_id for row in known if row.deleted_at is None}
     ids |= {id_ for id_ in listed if executions.is_user_schedule(id_)}
     found = await schedules.explained(await schedules.describe_all(ids))

@@ -40,7 +40,10 @@ class Codec:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """How to reach Temporal; None leaves a value to the environment, the profile, then the default."""
+    """How to reach Temporal; None leaves a value to the environment, the profile, then the default.
+
+    `request_timeout` is how long one request may take while the server answers others.
+    """
 
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     address: str | None = None
@@ -56,6 +59,7 @@ class Connection:
     codec_endpoint: str | None = None
     codec_auth: str | None = dataclasses.field(default=None, repr=False)
     codec_header: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
+    request_timeout: datetime.timedelta | None = None
 
 
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes

@@ -22,13 +22,13 @@ _DYNAMIC = {
 }
 
 
-def write(folder: pathlib.Path, port: int, free_port: Callable[[], int]) -> None:
+def write(folder: pathlib.Path, port: int, reserve: Callable[[], int]) -> None:
     """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`."""
     config = folder / "config"
-    config.mkdir()
+    config.mkdir(exist_ok=True)
     dynamic = config / "dynamic.yaml"
     dynamic.write_text(yaml.safe_dump({name: [{"value": value}] for name, value in _DYNAMIC.items()}))
-    ports = {name: (port if name == "frontend" else free_port(), free_port()) for name in _SERVICES}
+    ports = {name: (port if name == "frontend" else reserve(), reserve()) for name in _SERVICES}
     services = {
         name: {"rpc": {"grpcPort": grpc, "membershipPort": membership, "bindOnLocalHost": True}}
         for name, (grpc, membership) in ports.items()

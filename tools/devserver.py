@@ -10,20 +10,24 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent import futures
-from typing import Literal
+from typing import IO, Literal
 
-from tools import chasm, fetching
+from tools import chasm, fetching, ports
 
-START_TIMEOUT = 60.0  # seconds
+START_TIMEOUT = 240.0  # seconds; on a busy machine a start takes many times as long
+_STARTS = 5  # of a server that ends at once
 
 Backend = Literal["v1", "v2"]
+
+
+class _EndedError(fetching.MissingProgramError):
+    """The server's process ended before the server answered."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -38,6 +42,8 @@ class DevServer:
     search_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # name to type, in `default`
     root: pathlib.Path | None = None  # of a V2 server's configuration
     process: subprocess.Popen[bytes] | None = None
+    _errors: IO[bytes] | None = None
+    _is_known: bool = False  # to clients, so that a restart must keep the address
 
     @property
     def backend(self) -> Backend:
@@ -50,9 +56,28 @@ class DevServer:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start and wait until the namespaces answer."""
-        command = self._newer() if self.root else self._dev()
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        """Start and wait until the namespaces answer.
+
+        A server that ends during its start is started again, on other ports until its address is known: others on this
+        machine may have taken one of those that it chooses by itself.
+        """
+        for remaining in reversed(range(_STARTS)):
+            try:
+                self._start()
+            except _EndedError:
+                self.kill()
+                if not remaining:
+                    raise
+                if not self._is_known:
+                    self.port = ports.reserve()
+            else:
+                self._is_known = True
+                return
+
+    def _start(self) -> None:
+        command = self._newer(self.root) if self.root else self._dev()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # kept; not a pipe, which a server could fill
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._errors)
         deadline = time.monotonic() + START_TIMEOUT
         if self.root:
             self._wait(deadline, "operator", "cluster", "health")
@@ -63,6 +88,7 @@ class DevServer:
 
     def _dev(self) -> list[str]:
         options = ["--ip", "127.0.0.1", "--port", str(self.port), "--log-level", "never"]
+        options += ["--http-port", str(ports.reserve()), "--metrics-port", str(ports.reserve())]
         options += ["--headless"] if self.ui_port is None else ["--ui-port", str(self.ui_port)]
         if self.database is not None:
             options += ["--db-filename", str(self.database)]
@@ -74,8 +100,8 @@ class DevServer:
             options += ["--namespace", namespace]
         return [str(self.command_line), "server", "start-dev", *options]
 
-    def _newer(self) -> list[str]:
-        root = self.root or pathlib.Path()
+    def _newer(self, root: pathlib.Path) -> list[str]:
+        chasm.write(root, self.port, ports.reserve)
         return [str(fetching.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
 
     def _register(self) -> None:
@@ -91,12 +117,17 @@ class DevServer:
     def _wait(self, deadline: float, *question: str) -> None:
         while self._cli(*question).returncode:
             if self.process is None or self.process.poll() is not None:
-                said = self.process.stderr.read().decode() if self.process and self.process.stderr else ""
-                raise fetching.MissingProgramError(f"the dev server ended at once: {said}")
+                raise _EndedError(f"the dev server ended during its start: {self._printed()}")
             if time.monotonic() > deadline:
                 self.kill()
                 raise fetching.MissingProgramError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
             time.sleep(0.05)
+
+    def _printed(self) -> str:
+        if self._errors is None:
+            return ""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")
 
     def _cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         options = ("--address", self.address, "--command-timeout", "5s", "--disable-config-file")
@@ -119,8 +150,11 @@ class DevServer:
         """End the server at once, as a power cut would."""
         if self.process is not None:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
             self.process = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
 
 
 @contextlib.contextmanager
@@ -133,14 +167,11 @@ def running(
 ) -> Iterator[DevServer]:
     """Run a server in memory on free ports of the loopback interface."""
     with contextlib.ExitStack() as stack:
-        port, root = free_port(), None
-        if backend == "v2":
-            root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            chasm.write(root, port, free_port)
+        root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) if backend == "v2" else None
         server = DevServer(
             command_line=fetching.command_line(),
-            port=port,
-            ui_port=free_port() if ui else None,
+            port=ports.reserve(),
+            ui_port=ports.reserve() if ui else None,
             namespaces=tuple(namespaces),
             search_attributes=search_attributes or {},
             root=root,
@@ -148,14 +179,6 @@ def running(
         stack.callback(server.kill)
         server.start()
         yield server
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _main(backends: list[str]) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from tools import devserver, fetching
+from tools import devserver, fetching, ports
 
 ROOT = pathlib.Path(__file__).parent.parent
 PATIENCE = 60.0  # seconds for a part to be ready, or for a run to end
@@ -93,7 +93,7 @@ def running() -> Iterator[Stack]:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconciler-stack-")))
         server = stack.enter_context(devserver.running(ui=True))
         database_url = stack.enter_context(_database(folder))
-        service, worker, metrics = (f"127.0.0.1:{devserver.free_port()}" for _ in range(3))
+        service, worker, metrics = (f"127.0.0.1:{ports.reserve()}" for _ in range(3))
         environment = _environment(server, database_url)
         made = Stack(
             server=server,

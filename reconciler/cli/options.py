@@ -324,6 +324,13 @@ _CONNECTION = (
     click.option(
         "--codec-header", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A header for it."
     ),
+    click.option(
+        "--request-timeout",
+        type=POSITIVE,
+        metavar="TIME",
+        envvar="RECONCILER_REQUEST_TIMEOUT",
+        help="How long a slow server may take to answer one request.  [60s; serve: 20s]",
+    ),
 )
 
 
@@ -349,5 +356,5 @@ _TLS_NAMES = ("server_name", "ca_path", "cert_path", "key_path", "ca_data", "cer
 _NAMES = (
     *("address", "namespace", "profile", "api_key", "identity", "grpc_meta", "config_file"),
     *("disable_config_file", "disable_config_env", "tls", *(f"tls_{name}" for name in _TLS_NAMES)),
-    *("codec_endpoint", "codec_auth", "codec_header"),
+    *("codec_endpoint", "codec_auth", "codec_header", "request_timeout"),
 )

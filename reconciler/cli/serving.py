@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import importlib.util
 import ipaddress
@@ -17,6 +18,7 @@ from reconciler.cli import console, options
 
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
+REQUEST_TIMEOUT = datetime.timedelta(seconds=20)  # of Temporal: who calls the service does not wait for long
 _NEEDED = ("fastapi", "limits", "uvicorn")
 
 
@@ -99,7 +101,7 @@ def serve(
     told = parts.Options(
         spec_path=spec_path,
         choice=choice,
-        connection=connection,
+        connection=dataclasses.replace(connection, request_timeout=connection.request_timeout or REQUEST_TIMEOUT),
         writing=writing,
         repair_every=repair_every,
         most_bytes=max_body,

@@ -29,6 +29,7 @@ WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
 """
 _END = "SELECT pg_terminate_backend(%s, 5000) AS ended"  # waits for the end, in milliseconds
 _ENDED = "57P01"  # the SQLSTATE of a session that somebody ended
+_RELEASE_TIMEOUT = 5.0  # seconds; the lock ends with the session in any case
 TAKEN = f"{locking.TAKEN}, or its database was stopped"
 LOST = "the lock's database session was lost"
 
@@ -142,7 +143,7 @@ class PostgresLease:
         if self._watch.is_held():
             await self._watch.stop()
             with contextlib.suppress(psycopg.Error, TimeoutError):
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(min(self._patience, _RELEASE_TIMEOUT)):
                     # the end of a session alone would free it a little later
                     await self._connection.execute(_GIVE, (self._key,))
         await self._connection.close()

@@ -1,4 +1,8 @@
-"""One way to call the server: a timeout on every call, bounded concurrency, errors in our own words."""
+"""One way to call the server: a timeout on every call, bounded concurrency, errors in our own words.
+
+A server that is slow is not away. As long as it answers anything at all, a call waits up to its `patience`; a server
+that answers nothing for `SILENCE` seconds counts as away.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,27 @@ from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 import google.protobuf.message
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
+from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 
 from reconciler import errors
 
 _LOG = logging.getLogger(__name__)
 
 CONCURRENCY = 20
-WRITE_TIMEOUT = datetime.timedelta(seconds=10)  # for one attempt; the SDK repeats transient failures for up to 10 s
+PATIENCE = datetime.timedelta(seconds=60)  # for one call, while the server answers others
+SILENCE = 8.0  # seconds without any answer, after which the server is away
 # A Describe is a query to the schedule's own workflow. Now and then one gets lost and the server waits 5 s before it
-# asks again (seen on 1.29.1, about once in 400 calls), while a second Describe is answered at once. So: give up early.
-READ_TIMEOUTS = tuple(datetime.timedelta(seconds=each) for each in (1, 2, 5))  # together below 10 s
+# asks again (seen on 1.29.1, about once in 400 calls), while a second Describe is answered at once: ask again early.
+READ_TIMEOUTS = tuple(datetime.timedelta(seconds=each) for each in (1, 2, 5))  # of the first attempts; then the last
+LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # nothing gets lost here: to ask again early only adds to the load
+_PROBE_EVERY = 1.0  # seconds
+_PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before a read that could not be served is sent again; then the last
 _BUSY_ATTEMPTS = 5  # rounds of the SDK's own 10 s of retries, when the server says that we are too fast
 
 # The SDK's own timeout comes as CANCELLED; FAILED_PRECONDITION comes while the schedule's workflow has no worker.
 _AGAIN = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
+_UNANSWERED = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNAVAILABLE}
 _TOO_LARGE = "larger than max"
 _NAMESPACE_NOT_FOUND = "temporal.api.errordetails.v1.NamespaceNotFoundFailure"
 
@@ -44,30 +54,53 @@ class Rpc(Protocol[Request_contra, Response_co]):
         ...
 
 
+class _SilentError(RPCError):
+    """The server answers nothing at all; another attempt would not be answered either."""
+
+
 class NotFoundError(errors.ServerError):
     """The server has nothing under this id."""
 
 
 class Calls:
-    """Sends requests to one namespace of one server."""
+    """Sends requests to one namespace of one server; each may take up to `patience` while the server is up."""
 
-    def __init__(self, *, address: str, namespace: str, concurrency: int = CONCURRENCY) -> None:
+    def __init__(
+        self,
+        service: WorkflowService,
+        *,
+        address: str,
+        namespace: str,
+        patience: datetime.timedelta = PATIENCE,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
         self.address = address
         self.namespace = namespace
+        self._service = service
+        self._patience = patience.total_seconds()
         self._slots = asyncio.Semaphore(concurrency)
+        self._answered = time.monotonic()
+        self._probe: asyncio.Task[None] | None = None
+        self._silence: _SilentError | None = None  # how the last probe ended
+        self._warned = False
 
-    async def read(self, rpc: Rpc[Request, Response], request: Request) -> Response:
-        """Send a request that changes nothing; one that hangs is sent again.
+    async def read(
+        self,
+        rpc: Rpc[Request, Response],
+        request: Request,
+        timeouts: tuple[datetime.timedelta, ...] | None = None,
+    ) -> Response:
+        """Send a request that changes nothing; one that is not answered within its timeout is sent again.
 
         Raises NotFoundError, or an error of `errors` that names the server and what to do.
         """
         async with self._slots:
             try:
-                return await _send(rpc, request, READ_TIMEOUTS)
+                return await self._repeated(rpc, request, timeouts or READ_TIMEOUTS)
             except RPCError as error:
                 found = self._translated(error)
                 if isinstance(found, errors.ConflictError):  # a read has nothing to conflict with: it was not served
-                    hint = "see that the server is well, then run again"
+                    hint = "check that the server is healthy, then try again"
                     raise errors.UnreachableError(
                         f"Temporal at {self.address} could not answer ({found.message})", hint=hint
                     ) from error
@@ -80,9 +113,87 @@ class Calls:
         """
         async with self._slots:
             try:
-                return await _send(rpc, request, (WRITE_TIMEOUT,))
+                return await self._busy_repeated(rpc, request, self._patience, since=time.monotonic())
             except RPCError as error:
                 raise self._translated(error) from error
+
+    async def _repeated(
+        self, rpc: Rpc[Request, Response], request: Request, timeouts: tuple[datetime.timedelta, ...]
+    ) -> Response:
+        """Send with each timeout in turn, then with the last one for as long as the patience lasts."""
+        since = time.monotonic()
+        end = since + self._patience
+        attempt = 0
+        while True:
+            timeout = min(timeouts[min(attempt, len(timeouts) - 1)].total_seconds(), max(end - time.monotonic(), 0.001))
+            try:
+                return await self._busy_repeated(rpc, request, timeout, since=since)
+            except RPCError as error:
+                remaining = end - time.monotonic()
+                if error.status not in _AGAIN or isinstance(error, _SilentError) or remaining <= 0:
+                    raise
+                if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                    await asyncio.sleep(min(_PAUSES[min(attempt, len(_PAUSES) - 1)], remaining))
+                attempt += 1
+
+    async def _busy_repeated(
+        self, rpc: Rpc[Request, Response], request: Request, seconds: float, *, since: float
+    ) -> Response:
+        """Send a request, and again while the server only answers that its rate limit is exceeded."""
+        for attempt in range(_BUSY_ATTEMPTS + 1):
+            started = time.monotonic()
+            call = rpc(request, retry=True, timeout=datetime.timedelta(seconds=seconds))
+            try:
+                answer = await (call if started + seconds <= since + _PROBE_EVERY else self._supervised(call, since))
+            except RPCError as error:
+                _log(request, error.status.name, started)
+                if error.status not in _UNANSWERED:
+                    self._answered = time.monotonic()
+                limited = error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in error.message
+                if not limited or attempt == _BUSY_ATTEMPTS:
+                    raise
+            else:
+                _log(request, "OK", started)
+                self._answered = time.monotonic()
+                return answer
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _supervised(self, answer: Awaitable[Response], since: float) -> Response:
+        """Wait for an answer for as long as the server answers others, or a probe that is sent meanwhile."""
+        call = asyncio.ensure_future(answer)
+        try:
+            while not (await asyncio.wait({call}, timeout=_PROBE_EVERY))[0]:
+                silent = time.monotonic() - max(self._answered, since)
+                if silent >= SILENCE:
+                    raise self._silence or _SilentError("no answer", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+                self._look()
+                if time.monotonic() - since >= SILENCE > 2 * silent:
+                    self._warn()
+            return await call
+        finally:
+            call.cancel()
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
+            _LOG.warning("Temporal at %s answers slowly; waiting for up to %.0f s", self.address, self._patience)
+
+    def _look(self) -> None:
+        """Ask for something that costs the server nothing, unless such a question is out already."""
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.ensure_future(self._probed())
+
+    async def _probed(self) -> None:
+        try:
+            await self._service.get_system_info(
+                rpc_pb2.GetSystemInfoRequest(), retry=False, timeout=datetime.timedelta(seconds=SILENCE)
+            )
+        except RPCError as error:
+            if error.status in _UNANSWERED:
+                self._silence = _SilentError(error.message, error.status, error.raw_grpc_status)
+                return
+        self._silence = None
+        self._answered = time.monotonic()
 
     async def wait(self, rpc: Rpc[Request, Response], request: Request, patience: datetime.timedelta) -> Response:
         """Send once a request that the server answers when something happens; it takes no other call's place.
@@ -125,33 +236,11 @@ class Calls:
                     hint="declare less input and memo",
                 )
             case RPCStatusCode.RESOURCE_EXHAUSTED:
-                return errors.ServerError(
-                    f"Temporal at {self.address} still limits the rate ({said})", hint="wait, then run again"
+                return errors.RateLimitedError(
+                    f"Temporal at {self.address} still limits the rate ({said})", hint="wait, then try again"
                 )
             case status:
                 return errors.ServerError(f"Temporal at {self.address} answered {status.name}: {said}")
-
-
-async def _send(rpc: Rpc[Request, Response], request: Request, timeouts: tuple[datetime.timedelta, ...]) -> Response:
-    """Send with each timeout in turn, and again while the server only says that it is busy."""
-    left = list(timeouts)
-    busy = 0
-    while True:
-        begun = time.monotonic()
-        try:
-            answer = await rpc(request, retry=True, timeout=left[0])
-        except RPCError as error:
-            _log(request, error.status.name, begun)
-            limited = error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in error.message
-            if limited and busy < _BUSY_ATTEMPTS:
-                busy += 1
-            elif error.status in _AGAIN and len(left) > 1:
-                del left[0]
-            else:
-                raise
-        else:
-            _log(request, "OK", begun)
-            return answer
 
 
 def _log(request: google.protobuf.message.Message, status: str, begun: float) -> None:

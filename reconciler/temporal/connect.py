@@ -20,7 +20,7 @@ from reconciler import errors, model, settings
 from reconciler.temporal import calls, codec, configuring, lease, pollers, schedules
 
 Client: TypeAlias = temporalio.client.Client
-CONNECT_TIMEOUT = datetime.timedelta(seconds=7)
+CONNECT_TIMEOUT = datetime.timedelta(seconds=9)
 _PAUSES = (0.1, 0.4, 1.6)  # seconds between attempts
 _PASSING = re.compile(
     r"call error after connection: Status \{ code: "
@@ -44,6 +44,7 @@ class Server:
     codec: codec.Codec
     service: WorkflowService
     identity: str
+    patience: datetime.timedelta
 
     async def close(self) -> None:
         """Let go of what is open beside the client, which has nothing to close."""
@@ -51,7 +52,7 @@ class Server:
 
     def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
         """Return the lock of the schedules with a prefix; `options` as for the lock itself."""
-        calls_ = calls.Calls(address=self.address, namespace=self.namespace)
+        calls_ = calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
         return lease.TemporalLock(self.service, calls_, prefix=prefix, identity=self.identity, **options)
 
     def target(self, prefix: str = model.GOVERNANCE_PREFIX, owner: str = "") -> model.Target:
@@ -68,7 +69,8 @@ async def connect(connection: settings.Connection) -> Server:
         connection, connection.identity or f"{model.IDENTITY}:{_user()}@{socket.gethostname()}", quiet()
     )
     address, namespace = found.service_client.config.target_host, found.namespace
-    calls_ = calls.Calls(address=address, namespace=namespace)
+    patience = connection.request_timeout or calls.PATIENCE
+    calls_ = calls.Calls(found.workflow_service, address=address, namespace=namespace, patience=patience)
     return Server(
         address=address,
         namespace=namespace,
@@ -77,6 +79,7 @@ async def connect(connection: settings.Connection) -> Server:
         codec=codec_,
         service=found.workflow_service,
         identity=found.identity,
+        patience=patience,
     )
 
 

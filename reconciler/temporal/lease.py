@@ -131,8 +131,8 @@ class TemporalLock:
             answer = await self._calls.wait(self._service.get_workflow_execution_history, request, _LOOK)
         except calls.NotFoundError:
             return False
-        except errors.UnreachableError:
-            await asyncio.sleep(locking.LOOK_EVERY)  # it may be away for a moment
+        except (errors.UnreachableError, errors.RateLimitedError):
+            await asyncio.sleep(locking.LOOK_EVERY)  # it may be away, or busy, for a moment
             raise
         except errors.ServerError:
             await asyncio.sleep(locking.LOOK_EVERY)

@@ -51,7 +51,7 @@ class Schedules:
             request = rpc_pb2.ListSchedulesRequest(
                 namespace=self._calls.namespace, maximum_page_size=PAGE_SIZE, next_page_token=token
             )
-            page = await self._calls.read(self._service.list_schedules, request)
+            page = await self._calls.read(self._service.list_schedules, request, calls.LIST_TIMEOUTS)
             found.update(entry.schedule_id for entry in page.schedules)
             token = page.next_page_token
             if not token:

@@ -140,8 +140,21 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time(away: progra
 
 def test_a_server_that_stops_answering_is_given_up_in_time(away: program.Program) -> None:
     with fake_temporal.running() as fake:
-        fake.before["ListSchedules"] = [fake.hang] * 9
+
+        def fall_silent() -> None:
+            fake.before["GetSystemInfo"] = [fake.hang] * 9
+            fake.hang()
+
+        fake.before["ListSchedules"] = [fall_silent]
         done = timed(away, "plan", "--address", fake.address)
+    assert done.returncode == 1
+    assert "gave no answer in time" in done.stderr
+
+
+def test_a_call_is_given_up_after_the_time_that_it_may_take(away: program.Program) -> None:
+    with fake_temporal.running() as fake:
+        fake.before["ListSchedules"] = [fake.hang] * 9
+        done = timed(away, "plan", "--address", fake.address, "--request-timeout", "1s")
     assert done.returncode == 1
     assert "gave no answer in time" in done.stderr
 

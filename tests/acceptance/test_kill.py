@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from tests.support import program
-from tools import devserver, fetching
+from tools import devserver, fetching, ports
 
 COUNT = 200
 NAMES = [f"governance:c{number:03}" for number in range(COUNT)]
@@ -64,7 +64,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
     tmp_path: pathlib.Path,
 ) -> None:
     server = devserver.DevServer(
-        command_line=fetching.command_line(), port=devserver.free_port(), database=tmp_path / "temporal.db"
+        command_line=fetching.command_line(), port=ports.reserve(), database=tmp_path / "temporal.db"
     )
     server.start()
     try:
@@ -77,8 +77,9 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         told = outcomes([*lines, *out.splitlines(keepends=True)])
         words = collections.Counter(told.values())
         assert process.returncode == 1
-        assert err.startswith("Warning: the lock could not be let go: ")
-        assert len(err.splitlines()) == 1
+        warnings = err.splitlines()
+        assert warnings[-1].startswith("Warning: the lock could not be let go: ")
+        assert set(warnings[:-1]) <= {"cannot confirm that the lock is still held; waiting for up to 20 s"}
         assert sorted(told) == NAMES
         assert words["created"] >= 30
         assert words["FAILED:"] > 0

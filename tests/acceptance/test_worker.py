@@ -13,7 +13,7 @@ import pytest
 import temporalio.client
 
 from tests.support import codec_server, endpoint, postgres, program, relay, worker_process, workers
-from tools import devserver
+from tools import ports
 
 REQUESTS = "SELECT idempotency_key, status FROM execution_requests"
 RUNS = "SELECT status FROM schedule_runs"
@@ -119,7 +119,7 @@ async def test_a_worker_with_the_namespaces_codec_reads_what_is_encrypted_and_le
 async def test_it_says_which_part_is_away_and_serves_its_metrics(
     stage: workers.Stage, reconciler: program.Program
 ) -> None:
-    metrics = f"127.0.0.1:{devserver.free_port()}"
+    metrics = f"127.0.0.1:{ports.reserve()}"
     async with relay.running(stage.database_url) as wire:
         with worker_process.started(reconciler, wire.url, "--metrics", metrics) as worker:
             assert await asyncio.to_thread(worker.until, 200) == {"status": "ready", "polling": "ok", "database": "ok"}

@@ -11,7 +11,7 @@ from psycopg import sql
 from reconciler import errors, model
 from reconciler.store import audit, database, locking, migrating, pools
 from tests.support import postgres
-from tools import devserver
+from tools import ports
 
 SECRET = "hunter2/@:%"  # noqa: S105  # no password of anything
 GRANTS: tuple[LiteralString, ...] = (
@@ -57,7 +57,7 @@ async def refused(url: str) -> errors.StoreError:
 
 
 async def test_a_port_that_nobody_listens_on_is_named() -> None:
-    port = devserver.free_port()
+    port = ports.reserve()
     error = await refused(postgres.altered(f"postgresql://127.0.0.1:{port}/app", user="me", password=SECRET))
     assert error.message == f"cannot connect to database app at 127.0.0.1:{port} (nothing listens there)"
     assert error.hint == "see that PostgreSQL runs there, on that host and port"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,7 +17,8 @@ from reconciler import model, settings
 from reconciler.temporal import connect, convert
 from reconciler.timing import cron
 
-TIMEOUT = datetime.timedelta(seconds=15)
+PATIENCE = datetime.timedelta(seconds=300)  # for one call to a server that is up
+TIMEOUT = datetime.timedelta(seconds=60)
 
 
 def settings_for(address: str, namespace: str = "default") -> settings.Connection:
@@ -26,9 +28,12 @@ def settings_for(address: str, namespace: str = "default") -> settings.Connectio
     )
 
 
-async def connected(address: str, namespace: str = "default") -> connect.Server:
-    """Return the adapter under test."""
-    return await connect.connect(settings_for(address, namespace))
+async def connected(
+    address: str, namespace: str = "default", *, request_timeout: datetime.timedelta | None = None
+) -> connect.Server:
+    """Return the adapter under test; it is patient, because the machine may be busy."""
+    chosen = dataclasses.replace(settings_for(address, namespace), request_timeout=request_timeout or PATIENCE)
+    return await connect.connect(chosen)
 
 
 def schedule(name: str = "alpha", **changes: Any) -> model.Schedule:
@@ -87,7 +92,7 @@ def proto_of(schedule: model.Schedule) -> schedule_pb2.Schedule:
     return convert.make(schedule)
 
 
-async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 20) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 120) -> None:
     """Wait for a condition on the server, which lists with a delay; TimeoutError when it never holds."""
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110  # the server has no event to wait for

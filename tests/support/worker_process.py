@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import httpx
 
 from tests.support import program
-from tools import devserver
+from tools import ports
 
 PATIENCE = 60  # seconds for whatever it does
 
@@ -66,7 +66,7 @@ class Process:
 @contextlib.contextmanager
 def started(reconciler: program.Program, database_url: str, *arguments: str, **environment: str) -> Iterator[Process]:
     """Run `reconciler worker`, killed in the end if it is still there."""
-    health = f"127.0.0.1:{devserver.free_port()}"
+    health = f"127.0.0.1:{ports.reserve()}"
     messages = reconciler.folder / f"worker-{health.partition(':')[2]}.log"
     with messages.open("wb") as file:
         process = subprocess.Popen(

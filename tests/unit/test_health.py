@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from reconciler.worker import health, running
-from tools import devserver
+from tools import ports
 
 
 async def ready() -> Mapping[str, str]:
@@ -22,7 +22,7 @@ async def unready() -> Mapping[str, str]:
 
 @pytest.fixture
 def address() -> tuple[str, int]:
-    return "127.0.0.1", devserver.free_port()
+    return "127.0.0.1", ports.reserve()
 
 
 async def asked(address: tuple[str, int], path: str, method: str = "GET") -> httpx.Response:
