@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 
 from reconciler import model
-from reconciler.spec import moments, problems, values
+from reconciler.spec import limits, moments, problems, values
 from reconciler.timing import calendars, cron, durations
 
 SECTION: values.Path = ("governance",)
@@ -41,23 +41,25 @@ def count(document: values.Document) -> int:
 
 
 def _visible(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
-    """What goes into ids and marks is shown everywhere: it holds nothing that nobody would see."""
+    """Names, ids and marks contain no invisible characters: people could not see them, and databases refuse NUL."""
     text = value_at(document, at)
     if isinstance(text, str) and not text.isprintable():
-        message = f"{at[-1]!r} is {text!r}, which holds a character that nobody would see"
+        message = f"{at[-1]!r} is {text!r}, which contains an invisible character"
         yield problems.Problem(place=document.places[at], message=message, hint="write letters, digits and marks")
 
 
 def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
     """Check what charters inherit."""
-    for part in (_words, _calendars, _attributes, _retries):
+    for part in (_words, _calendars, _attributes, _limits):
         yield from part(document, at)
-    yield from _ends(document, merged(document, at), at)
+    said = merged(document, at)
+    yield from _ends(document, said, at)
+    yield from _size(document, said, at)
 
 
 def _declared(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
     """Check what a charter says, or an environment in its place."""
-    for part in (_words, _calendars, _intervals, _attributes, _retries, _crons):
+    for part in (_words, _calendars, _intervals, _attributes, _limits, _crons):
         yield from part(document, at)
 
 
@@ -68,6 +70,7 @@ def _together(
     said = merged(document, *layers)
     where = f" in environment {environment!r}" if environment else ""
     yield from _ends(document, said, at, where)
+    yield from _size(document, said, at, where)
     if "cron" in said and any(said[key][: len(at)] == at for key in ("cron", "timezone") if key in said):
         yield from _zones(
             document, said["cron"], value_at(document, said["timezone"]) if "timezone" in said else None, where
@@ -179,6 +182,13 @@ def _not_negative(text: str) -> None:
         raise ValueError(f"{text!r} is negative; write 0s or more")
 
 
+def _timeout(text: str) -> None:
+    _not_negative(text)
+    if durations.parse(text) > limits.LONGEST_TIMEOUT:
+        longest = durations.render(limits.LONGEST_TIMEOUT)
+        raise ValueError(f"{text!r} is longer than {longest}, which Temporal makes of it; write {longest} or less")
+
+
 def _moment(text: str) -> None:
     moments.parse(text)
 
@@ -195,6 +205,11 @@ def _timezone(name: str) -> None:
 def _entrypoint(name: str) -> None:
     if name in {".", ".."}:  # in the executor's address it would be a step to another
         raise ValueError(f"{name!r} names nothing that can be executed; write a name")
+
+
+def _task_queue(name: str) -> None:
+    if name.startswith("/_sys/") or name == "temporal-sys-per-ns-tq":
+        raise ValueError(f"{name!r} is reserved for Temporal's own work; choose another name")
 
 
 def _at_most(limit: int) -> Callable[[str], None]:
@@ -215,14 +230,16 @@ _CHECKS: tuple[tuple[values.Path, Callable[[str], None]], ...] = (
     (("entrypoint",), _entrypoint),
     (("workflow",), _at_most(1000)),
     (("task_queue",), _at_most(1000)),
+    (("task_queue",), _task_queue),
     (("workflow_id",), _at_most(979)),  # the server puts the time of the run behind it
+    (("priority", "fairness_key"), _at_most(64)),
     (("jitter",), _not_negative),
     (("catchup_window",), _not_negative),
-    (("execution_timeout",), _not_negative),
-    (("run_timeout",), _not_negative),
-    (("task_timeout",), _not_negative),
-    (("retry_policy", "initial_interval"), _not_negative),
-    (("retry_policy", "maximum_interval"), _not_negative),
+    (("execution_timeout",), _timeout),
+    (("run_timeout",), _timeout),
+    (("task_timeout",), _timeout),
+    (("retry_policy", "initial_interval"), _timeout),
+    (("retry_policy", "maximum_interval"), _timeout),
     (("intervals", "*", "every"), _not_negative),
     (("intervals", "*", "offset"), _not_negative),
 )
@@ -245,14 +262,29 @@ def _ends(
         yield problems.Problem(place=document.places[own[0]], message=message, hint="swap them")
 
 
-def _retries(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
-    """The longest wait is no shorter than the first: the server takes such a schedule and never starts a run."""
-    path: values.Path = (*at, "retry_policy", "maximum_interval")
-    first = _duration(value_at(document, (*at, "retry_policy", "initial_interval")))
-    longest = _duration(value_at(document, path))
-    if first and longest and longest < first:
-        message = "the maximum interval is shorter than the initial one, and no run would start"
-        yield problems.Problem(place=document.places[path], message=message, hint="make it at least as long")
+def _limits(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """Check what a server accepts, and what no run starts with."""
+    for name in ("workflow", "workflow_id", "task_queue"):
+        yield from _visible(document, (*at, name))
+    entry = value_at(document, at)
+    for excess in limits.check(entry if isinstance(entry, dict) else {}):
+        yield problems.Problem(place=document.places[(*at, *excess.path)], message=excess.message, hint=excess.hint)
+
+
+def _size(
+    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str = ""
+) -> Iterator[problems.Problem]:
+    """All values of a schedule together must fit into one, whichever of them is inherited."""
+    paths = [said[key] for key in limits.LARGE if key in said]
+    if not any(path[: len(at)] == at for path in paths):
+        return
+    sizes = {path: limits.size(value_at(document, path)) for path in paths}
+    total = sum(sizes.values())
+    if total > limits.SCHEDULE_SIZE:
+        largest = max(sizes, key=lambda path: sizes[path])
+        message = f"a schedule of {total:,} bytes{where}, and Temporal works with {limits.SCHEDULE_SIZE:,} at most"
+        hint = "keep large data elsewhere and pass a reference to it"
+        yield problems.Problem(place=document.places[largest], message=message, hint=hint)
 
 
 def _intervals(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:

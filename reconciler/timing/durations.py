@@ -41,6 +41,8 @@ def parse(text: str, *, bounded: bool = True) -> datetime.timedelta:
         position = match.end()
     if position == 0 or position != len(body):
         raise ValueError(f"{text!r} is not a duration: write a number and a unit, as in 10s, 15m or 1h30m")
+    if 0 < total < 1_000:
+        raise ValueError(f"{text!r} is shorter than 1us, the shortest duration here; write 0s for none")
     if bounded and total > _LONGEST_NS:
         raise ValueError(f"{text!r} is longer than the 292 years that Temporal can hold")
     return datetime.timedelta(microseconds=sign * (int(total) // 1_000))

@@ -16,6 +16,7 @@ TARGET = model.Target(address="localhost:7233", namespace="default")
 SECRET_NAMES = ("token", "api_key", "dbPassword", "client-secret", "Authorization", "privateKey", "accesstoken")
 
 words = st.text(min_size=1, max_size=8)
+ids = st.text(st.characters(categories=["L", "M", "N", "P", "S"], include_characters=" "), min_size=1, max_size=8)
 plain_words = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=8)
 keys = st.one_of(words, st.sampled_from(("model", "a.b", "0", "__x", "charter", "input", *SECRET_NAMES)))
 numbers = st.one_of(
@@ -119,18 +120,18 @@ arguments = st.one_of(governed_arguments, st.lists(json_values, max_size=2).map(
 
 
 def schedules(
-    ids: st.SearchStrategy[str], arguments: st.SearchStrategy[Any] = arguments
+    schedule_ids: st.SearchStrategy[str], arguments: st.SearchStrategy[Any] = arguments
 ) -> st.SearchStrategy[model.Schedule]:
     """Return any schedules under these ids."""
     return st.builds(
         model.Schedule,
-        id=ids,
+        id=schedule_ids,
         timing=timings,
         action=st.builds(
             model.Action,
-            workflow=words,
-            task_queue=words,
-            workflow_id=words,
+            workflow=ids,
+            task_queue=ids,
+            workflow_id=ids,
             arguments=arguments,
             execution_timeout=whole_seconds,
             run_timeout=whole_seconds,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import temporalio.client
+from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
@@ -79,6 +82,30 @@ class Raw:
         """Delete a schedule."""
         request = rpc_pb2.DeleteScheduleRequest(namespace=self._namespace, schedule_id=schedule_id)
         await self._service.delete_schedule(request, timeout=TIMEOUT)
+
+    async def trigger(self, schedule_id: str) -> None:
+        """Start a run at once, whatever else the schedule runs."""
+        now = schedule_pb2.TriggerImmediatelyRequest(overlap_policy=enums_pb2.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL)
+        patch = schedule_pb2.SchedulePatch(trigger_immediately=now)
+        request = rpc_pb2.PatchScheduleRequest(namespace=self._namespace, schedule_id=schedule_id, patch=patch)
+        await self._service.patch_schedule(request, timeout=TIMEOUT)
+
+    async def start(self, start: workflow_pb2.NewWorkflowExecutionInfo) -> None:
+        """Start what a schedule starts when it is due, so that the server's refusal is an error and not silence."""
+        request = rpc_pb2.StartWorkflowExecutionRequest(
+            namespace=self._namespace,
+            request_id=str(uuid.uuid4()),
+            workflow_id=f"{start.workflow_id}-2009-11-10T23:00:00Z",  # the server adds the time
+            retry_policy=start.retry_policy if start.HasField("retry_policy") else None,
+            **{name: getattr(start, name) for name in _STARTED},
+        )
+        await self._service.start_workflow_execution(request, timeout=TIMEOUT)
+
+
+_STARTED = (
+    *("workflow_type", "task_queue", "input", "memo", "search_attributes", "user_metadata", "priority"),
+    *("workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout"),
+)
 
 
 async def raw(address: str, namespace: str = "default") -> Raw:

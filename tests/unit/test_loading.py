@@ -592,9 +592,87 @@ def test_keys_of_other_tools_are_not_judged() -> None:
     assert problems(f"{COMMUNITY}governance: {{}}\n")[0].startswith("spec.yaml:6:1: key 'governance' stands twice")
 
 
-def test_a_retry_that_would_never_start_a_run_is_refused() -> None:
-    (found,) = problems(with_line("retry_policy: {initial_interval: 10s, maximum_interval: 1s}"))
-    assert found.startswith("spec.yaml:6:63: the maximum interval is shorter than the initial one")
+LARGE = "x" * 450_000
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (
+            "retry_policy: {initial_interval: 10s, maximum_interval: 1s}",
+            "6:63: the maximum interval is shorter than the initial one: no run would start; make it at least as long",
+        ),
+        (
+            "retry_policy: {maximum_interval: 500ms}",
+            "6:40: the maximum interval is shorter than the initial one, which is 1s by default: no run would start; "
+            "make it at least 1s, or add initial_interval: 0.5s",
+        ),
+        (
+            "retry_policy: {initial_interval: 1068d}",
+            "6:40: the maximum interval is 100 times this one by default, which is longer than the 292 years that "
+            "Temporal can hold: no run would start; add maximum_interval",
+        ),
+        (
+            'retry_policy: {non_retryable_errors: [A, "TemporalTimeout:StartToClsoe"]}',
+            "6:48: 'TemporalTimeout:StartToClsoe' does not name a type of timeout: no run would start; "
+            "did you mean 'TemporalTimeout:StartToClose'?",
+        ),
+        (
+            f"priority: {{fairness_key: {'ü' * 33}}}",
+            "6:32: 'fairness_key': it is 66 bytes long, and the server takes 64; shorten it",
+        ),
+        (
+            "execution_timeout: 36501d",
+            "6:26: 'execution_timeout': '36501d' is longer than 36500d, which Temporal makes of it; "
+            "write 36500d or less",
+        ),
+        (
+            "run_timeout: 999ns",
+            "6:20: 'run_timeout': '999ns' is shorter than 1us, the shortest duration here; write 0s for none",
+        ),
+        (
+            "task_queue: /_sys/mine",
+            "6:19: 'task_queue': '/_sys/mine' is reserved for Temporal's own work; choose another name",
+        ),
+        ('workflow_id: "a\\0b"', "6:20: 'workflow_id' is 'a\\x00b', which contains an invisible character; "),
+        (
+            f"search_attributes: {{A: b, Team: {'x' * 2047}}}",
+            "6:39: 'Team' is 2049 bytes long as JSON, and the server accepts 2048; shorten it",
+        ),
+        (
+            f"search_attributes: {{{', '.join(f'A{number}: b' for number in range(99))}}}",
+            "6:26: 99 search attributes of about 6,920 bytes, and a run accepts 98 of 38,000: no run would start; "
+            "move what is not searched for to memo",
+        ),
+        (
+            f"memo: {{a: &a {LARGE}, b: *a, c: *a, d: *a}}",
+            "6:13: a schedule of 1,800,029 bytes, and Temporal works with 1,800,000 at most; "
+            "keep large data elsewhere and pass a reference to it",
+        ),
+    ],
+    ids=lambda given: given[:50],
+)
+def test_what_would_never_start_a_run_is_refused_at_its_place(said: str, problem: str) -> None:
+    (found,) = problems(with_line(said))
+    assert found.startswith(f"spec.yaml:{problem}")
+
+
+@pytest.mark.parametrize("said", ["maximum_interval: 500ms", "non_retryable_errors: ['TemporalTimeout:Nope']"])
+def test_a_policy_without_retries_may_say_what_the_server_never_looks_at(said: str) -> None:
+    assert declared(with_line(f"retry_policy: {{maximum_attempts: 1, {said}}}")).charters
+
+
+def test_what_charter_defaults_and_environment_say_together_must_fit_into_one_schedule() -> None:
+    defaults = f"{{memo: {{a: &a {LARGE}, b: *a}}}}"
+    own, more = "input: {a: *a}", "{defaults: {static_details: *a}}"
+    assert declared(in_staging(f"{CRON}, {own}", "{}", defaults)).charters
+    (found,) = problems(in_staging(f"{CRON}, {own}", more, defaults))
+    assert "a schedule of 1,800,025 bytes in environment 'staging'" in found
+    (alone,) = problems(in_staging(CRON, "{}", defaults.replace("b: *a", "b: *a, c: *a, d: *a")))
+    assert alone.startswith("spec.yaml:2:20: a schedule of 1,800,029 bytes")
+
+
+CRON = 'cron: "@daily"'
 
 
 @pytest.mark.parametrize("key", ["schemas: 1", "modules: []", "faults: {}"])
