@@ -20,7 +20,7 @@ from tools import devserver, fetching
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
-PATIENCE = 60.0  # seconds for a part to be ready, or for a run to end
+PATIENCE = 240.0  # seconds for a part to be ready, or for a run to end
 
 
 class Demo:

@@ -27,7 +27,7 @@ import psycopg
 from tools import devserver, fetching, ports
 
 ROOT = pathlib.Path(__file__).parent.parent
-PATIENCE = 60.0  # seconds for a part to be ready, or for a run to end
+PATIENCE = 240.0  # seconds for a part to be ready, or for a run to end
 WIDTH = 92
 
 

@@ -9,7 +9,7 @@ import uuid
 from reconciler import errors, executions, reconciling
 from reconciler.service import parts
 
-PATIENCE = 5.0  # seconds that an answer waits
+PATIENCE = 10.0  # seconds that an answer waits
 _LOG = logging.getLogger(__name__)
 
 

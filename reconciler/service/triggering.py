@@ -18,7 +18,7 @@ from reconciler.spec import moments
 if TYPE_CHECKING:
     from reconciler.temporal import schedules as schedules_
 
-_PATIENCE = 5.0  # seconds for a run to come of it
+_PATIENCE = 10.0  # seconds for a run to come of it
 _LOOK_EVERY = 0.1  # seconds
 _SECOND = datetime.timedelta(seconds=1)
 router = fastapi.APIRouter(prefix=schedules.ROOT, route_class=access.GrantsRoute, tags=["schedules"])

@@ -50,7 +50,7 @@ def test_a_reader_that_goes_away_is_no_error(reconciler: program.Program) -> Non
     process = reconciler.start("apply", "--yes")
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=program.TIMEOUT) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
@@ -62,7 +62,7 @@ def test_help_for_a_reader_that_goes_away_is_no_error(away: program.Program, arg
     process = away.start(*arguments)
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=program.TIMEOUT) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
@@ -97,7 +97,7 @@ def test_a_full_disk_is_an_error_after_the_work_is_done(reconciler: program.Prog
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
+            timeout=program.TIMEOUT,
         )
     assert done.returncode == 1
     assert "standard output could not be written: No space left on device" in done.stderr
@@ -116,7 +116,7 @@ def timed(run: program.Program, *arguments: str, **environment: str) -> subproce
     """Run, and see that it ends by itself, long before the program would be killed; a busy machine takes its time."""
     started = time.monotonic()
     done = run.run(*arguments, **environment)
-    assert time.monotonic() - started < 40
+    assert time.monotonic() - started < 120
     assert "Traceback" not in done.stderr
     return done
 

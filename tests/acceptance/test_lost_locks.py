@@ -63,7 +63,7 @@ class Theft:
         if name != "CreateSchedule":
             return
         self.begun.set()
-        self.ready.wait(60)
+        self.ready.wait(program.TIMEOUT)
         if self._proxy.begun[name] >= TAKEN_AFTER:
             self.due.set()
 
@@ -96,7 +96,7 @@ def test_when_the_database_session_is_ended_the_writing_stops(
     theft.ready.set()
     process = through.start("apply", "--yes", DATABASE_URL=database_url)
     reading = Reading(process)
-    assert theft.due.wait(60)
+    assert theft.due.wait(program.TIMEOUT)
     end = (
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database ="
         " (SELECT oid FROM pg_database WHERE datname = current_database())"

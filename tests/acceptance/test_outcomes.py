@@ -136,7 +136,7 @@ def test_interrupted(fake: fake_temporal.FakeTemporal, on_fake: program.Program)
     on_fake.declare(SPEC + "".join(f"    - {{charter: C{n}, cron: '0 * * * *', entrypoint: C}}\n" for n in range(40)))
     process = on_fake.start("apply", "--yes", "--format", "json")
     fake.after["CreateSchedule"] = [lambda: process.send_signal(signal.SIGTERM)]
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=program.TIMEOUT)
     document = checked(out, 143)
     assert document["interrupted"] is True
     assert document["counts"]["done"] >= 1

@@ -302,7 +302,7 @@ def test_a_file_without_end_is_refused_in_bounded_memory(planned: program.Progra
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=program.TIMEOUT,
         )
         assert (done.returncode, "is over 64 MiB" in done.stderr) == (5, True)
     refusal = planned.run("apply", "plan.json", "--yes", "--spec", "/dev/zero")

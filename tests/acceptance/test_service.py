@@ -68,7 +68,7 @@ def _until_refused(url: str) -> None:
     threading.Timer(program.TIMEOUT, deadline.set).start()
     while not deadline.is_set():
         try:
-            httpx.get(f"{url}/healthz", timeout=5).close()
+            httpx.get(f"{url}/healthz", timeout=30).close()
         except httpx.TransportError:
             return
     raise AssertionError("it still takes new requests")
@@ -116,7 +116,7 @@ def test_the_service_repairs_at_once_and_again_and_again(reconciler: program.Pro
 def _until(holds: object) -> None:
     """Wait for a condition."""
     deadline = threading.Event()
-    threading.Timer(30, deadline.set).start()
+    threading.Timer(program.TIMEOUT, deadline.set).start()
     while not holds():  # type: ignore[operator]
         assert not deadline.wait(0.1)
 

@@ -18,7 +18,7 @@ def test_the_stack_walks_from_a_sync_to_recorded_executions_and_ends_in_order() 
         env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

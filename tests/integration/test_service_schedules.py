@@ -329,7 +329,7 @@ def test_conditions_are_kept(user: httpx.Client) -> None:
 
 async def test_of_ten_changes_to_one_revision_one_wins(served: service.Service) -> None:
     token = await asyncio.to_thread(served.token)
-    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=60) as user:
+    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=service.TIMEOUT) as user:
         made = (await user.post(service.SCHEDULES, json=service.wanted())).json()
 
         async def change(minute: int) -> httpx.Response:
@@ -346,7 +346,7 @@ async def test_of_ten_changes_to_one_revision_one_wins(served: service.Service) 
 
 async def test_where_no_revision_is_named_everybody_wins(served: service.Service) -> None:
     token = await asyncio.to_thread(served.token)
-    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=60) as user:
+    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=service.TIMEOUT) as user:
         made = (await user.post(service.SCHEDULES, json=service.wanted())).json()
         anything = {"If-Match": "*"}
         answers = await asyncio.gather(
@@ -427,7 +427,7 @@ def test_a_run_that_came_before_the_service_was_killed_is_the_one_that_was_asked
 async def test_of_many_runs_asked_for_at_once_none_is_lost(served: service.Service) -> None:
     """Of two patches at once Temporal loses one; a second run is skipped while the first goes on, and counted so."""
     token = await asyncio.to_thread(served.token)
-    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=60) as user:
+    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=service.TIMEOUT) as user:
         made = (await user.post(service.SCHEDULES, json=service.wanted())).json()
         answers = await asyncio.gather(*(user.post(path(made, "/run")) for _ in range(40)))
     assert sorted(answer.status_code for answer in answers) == [202] + [409] * 39
@@ -442,7 +442,7 @@ async def test_of_many_runs_asked_for_at_once_none_is_lost(served: service.Servi
 
 async def test_a_run_that_is_asked_for_many_times_at_once_under_one_key_is_one(served: service.Service) -> None:
     token = await asyncio.to_thread(served.token)
-    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=60) as user:
+    async with httpx.AsyncClient(base_url=served.url, headers=service.bearer(token), timeout=service.TIMEOUT) as user:
         made = (await user.post(service.SCHEDULES, json=service.wanted())).json()
         key = {"Idempotency-Key": "now"}
         answers = await asyncio.gather(*(user.post(path(made, "/run"), headers=key) for _ in range(8)))

@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import service_pb2_grpc
 from reconciler import executions, polling
 
 _AGAIN = polling.ALIVE.total_seconds() / 4
-_LEAST = 10  # seconds that a poll has to be ready to wait; it is taken back as soon as it is seen
+_LEAST = 120  # seconds that a poll has to be ready to wait; it is taken back as soon as it is seen
 _QUEUE = queue_pb2.TaskQueue(name=executions.TASK_QUEUE)
 
 

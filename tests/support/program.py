@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-TIMEOUT = 120  # seconds, for one command
+TIMEOUT = 300  # seconds, for one command
 SECRET = "hunter"  # noqa: S105  # every key, password and secret input value of the acceptance tests holds this word
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 

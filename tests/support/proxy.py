@@ -16,7 +16,7 @@ _WRITES: dict[str, Any] = {
     "CreateSchedule": rpc_pb2.CreateScheduleRequest,
     "UpdateSchedule": rpc_pb2.UpdateScheduleRequest,
 }
-_LONGEST_CALL = 30.0  # seconds
+_LONGEST_CALL = 120.0  # seconds
 _WAITS = {"GetWorkflowExecutionHistory"}  # no boundary of an apply: it looks after its lock beside it
 
 Boundary = Callable[[int, str], None]

@@ -21,7 +21,7 @@ OPS_TOKEN = f"ops-{program.SECRET}2"
 SYNC = "/api/internal/ops/governance/schedules/sync"
 SCHEDULES = "/api/v1/schedules"
 PROBLEM = "application/problem+json"
-TIMEOUT = 60.0  # seconds, for one request
+TIMEOUT = 180.0  # seconds, for one request on a busy machine
 
 
 class Service:

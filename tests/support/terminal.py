@@ -45,7 +45,7 @@ class Terminal:
             while chunk := os.read(self._master, 4096):
                 self.seen += chunk.decode()
         os.close(self._master)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=300)
 
 
 @contextlib.contextmanager
