@@ -16,18 +16,22 @@ _DYNAMIC = {
     "history.enableTransitionHistory": True,
     "history.enableCHASMSchedulerCreation": True,
     "history.enableCHASMSchedulerRouting": True,
-    "system.forceSearchAttributesCacheRefreshOnRead": True,
     "system.namespaceCacheRefreshInterval": "1s",
     "worker.perNamespaceWorkerStartRate": 1000,
 }
 
 
-def write(folder: pathlib.Path, port: int, reserve: Callable[[], int]) -> None:
-    """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`."""
+def write(folder: pathlib.Path, port: int, reserve: Callable[[], int], *, has_search_attributes: bool) -> None:
+    """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`.
+
+    Where search attributes are registered, each use reads them from the database: the services' caches lag by a minute.
+    Without them that is left off, as in production: a listing would read once for each entry, over the server's limit.
+    """
     config = folder / "config"
     config.mkdir(exist_ok=True)
     dynamic = config / "dynamic.yaml"
-    dynamic.write_text(yaml.safe_dump({name: [{"value": value}] for name, value in _DYNAMIC.items()}))
+    values = {**_DYNAMIC, "system.forceSearchAttributesCacheRefreshOnRead": has_search_attributes}
+    dynamic.write_text(yaml.safe_dump({name: [{"value": value}] for name, value in values.items()}))
     ports = {name: (port if name == "frontend" else reserve(), reserve()) for name in _SERVICES}
     services = {
         name: {"rpc": {"grpcPort": grpc, "membershipPort": membership, "bindOnLocalHost": True}}

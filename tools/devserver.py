@@ -101,7 +101,7 @@ class DevServer:
         return [str(self.command_line), "server", "start-dev", *options]
 
     def _newer(self, root: pathlib.Path) -> list[str]:
-        chasm.write(root, self.port, ports.reserve)
+        chasm.write(root, self.port, ports.reserve, has_search_attributes=bool(self.search_attributes))
         return [str(fetching.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
 
     def _register(self) -> None:
