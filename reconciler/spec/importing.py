@@ -67,10 +67,6 @@ def add(
             left_out.append(f"{schedule.id}: {refusal}")
             continue
         entry, charter, missing = _charter(schedule, file)
-        if charter is not None and charter.schedule.id != schedule.id:
-            others = {each.id for each in found} | taken | expected.keys()
-            missing.insert(0, f"a charter's id is {charter.schedule.id}: {_fate(schedule.id, file.declaration.prefix)}")
-            charter = None if charter.schedule.id in others else charter
         left_out += [f"{schedule.id}: {each}" for each in missing]
         if charter is not None:
             entries.append(entry)
@@ -138,18 +134,19 @@ def _is_foreign(schedule: model.Schedule, declaration: model.Declaration) -> boo
 
 
 def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, model.Charter | None, list[str]]:
-    """Return the charter as it is written and as it is read, None when there can be none, and what it cannot say."""
+    """Return the charter as written and as read, None when there can be none, and what it cannot express."""
     prefix = file.declaration.prefix
     name = phrasing.name(schedule, prefix)
     inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower())
     entry = phrasing.entry(schedule, inherited, name)
     if not entry.keys() & {"cron", "intervals"}:
-        return entry, None, [f"no charter can say this schedule: it has no times; {_fate(schedule.id, prefix)}"]
+        return entry, None, [_inexpressible("it has no times", schedule.id, prefix)]
     try:
         entry, charter = phrasing.accepted(entry, lambda said: _read_back(said, file))
     except problems.InvalidSpecError as error:
-        why = error.problems[0].message
-        return entry, None, [f"no charter can say this schedule: {why}; {_fate(schedule.id, prefix)}"]
+        return entry, None, [_inexpressible(error.problems[0].message, schedule.id, prefix)]
+    if charter.schedule.id != schedule.id:  # the charter would create another schedule, beside this one
+        return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}", schedule.id, prefix)]
     return entry, charter, phrasing.differences(schedule, charter)
 
 
@@ -192,6 +189,10 @@ def _without(node: nodes.Mapping, name: str) -> Iterator[tuple[nodes.Node, nodes
 
 def _text(text: str, place: model.Place) -> nodes.Scalar:
     return nodes.Scalar(place=place, text=text, plain=True, tag=None, written="")
+
+
+def _inexpressible(reason: str, schedule_id: str, prefix: str) -> str:
+    return f"this schedule cannot be expressed as a charter: {reason}; {_fate(schedule_id, prefix)}"
 
 
 def _fate(schedule_id: str, prefix: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import hypothesis
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from reconciler import model, planning
 from reconciler.spec import importing, loading, nodes, writing
 from tests.property import strategies
+from tests.unit import builders
 
 
 @st.composite
@@ -40,7 +42,7 @@ def sayable(draw: st.DrawFn) -> model.Schedule:
 @hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id))
 def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> None:
     imported = importing.add(None, "spec.yaml", schedules)
-    hypothesis.assume(not any("no charter can say" in each for each in imported.left_out))
+    hypothesis.assume(not any("cannot be expressed as a charter" in each for each in imported.left_out))
     assert imported.left_out == ()
     declaration = loading.parse(imported.text, "spec.yaml")
     plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
@@ -59,6 +61,28 @@ def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> N
         change for change in plan.steps if not any(each.startswith(f"{change.id}: ") for each in imported.left_out)
     ]
     assert silent == []
+
+
+IDS = st.one_of(
+    st.sampled_from(("a", "A", "No", "1e3", "ı", "İ", "ß", "ſ", "K", "0X1F", "a.b/C", " a", "a\n", "")),
+    st.from_regex(r"[A-Za-z0-9._/-]{1,6}", fullmatch=True),
+    strategies.words,
+)
+
+
+@hypothesis.settings(max_examples=25)
+@hypothesis.given(st.lists(st.tuples(st.sampled_from((model.GOVERNANCE_PREFIX, "", "GOVERNANCE:")), IDS), max_size=4))
+def test_an_import_declares_the_schedules_that_are_there_and_no_others(ids: list[tuple[str, str]]) -> None:
+    hourly = builders.schedule("a")
+    schedules = [dataclasses.replace(hourly, id=id_) for id_ in sorted({"".join(each) for each in ids} - {""})]
+    imported = importing.add(None, "spec.yaml", schedules)
+    declared = {charter.schedule.id for charter in loading.parse(imported.text, "spec.yaml").charters}
+    live = strategies.described(schedules)
+    assert declared <= live.keys()
+    for schedule_id in live.keys() - declared:
+        assert any(each.startswith(f"{schedule_id}: this schedule cannot be") for each in imported.left_out)
+    simple = {each.id for each in schedules if re.fullmatch(r"governance:[a-z0-9][a-z0-9._/-]*", each.id)}
+    assert declared == simple
 
 
 def defaults_of(schedule: model.Schedule) -> dict[str, Any]:
@@ -83,7 +107,7 @@ def test_after_an_import_beside_defaults_a_plan_is_empty_and_the_rest_of_the_fil
 ) -> None:
     text = layout % writing.flow(defaults_of(inherited))
     imported = importing.add(text, "spec.yaml", schedules)
-    hypothesis.assume(not any("no charter can say" in each for each in imported.left_out))
+    hypothesis.assume(not any("cannot be expressed as a charter" in each for each in imported.left_out))
     assert imported.left_out == ()
     declaration = loading.parse(imported.text, "spec.yaml")
     plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)

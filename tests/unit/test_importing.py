@@ -67,12 +67,44 @@ def test_times_that_never_come_are_left_out_and_the_others_stay() -> None:
     assert 'cron: "0 * * * *"' in imported.text
 
 
-def test_it_is_said_what_becomes_of_a_schedule_that_no_charter_declares() -> None:
-    ours, foreign = builders.schedule("Foo"), dataclasses.replace(builders.schedule("Foo"), id="other")
-    left_out = importing.add(None, "spec.yaml", [ours, foreign]).left_out
-    paused = "governance:Foo: a charter's id is governance:foo: the next apply pauses this one, unless it is another"
-    assert [each for each in left_out if each.startswith(paused)]
-    assert "other: a charter's id is governance:other: this one stays as it is" in left_out
+CANNOT = "this schedule cannot be expressed as a charter"
+PAUSED = "the next apply pauses this one, unless it is another owner's"
+
+
+@pytest.mark.parametrize(
+    ("schedule_id", "reason"),
+    [
+        ("governance:cap-00A1-poc", f"its id would be governance:cap-00a1-poc; {PAUSED}"),
+        ("governance:Foo", f"its id would be governance:foo; {PAUSED}"),
+        ("other", "its id would be governance:other; this one stays as it is"),
+        ("Governance:a", "'charter' \"GOVERNANCE:A\" may hold letters"),
+        ("governance:", "'charter' is empty"),
+        ("governance: a", "'charter' \" A\" may hold letters"),
+        ("governance:a\n", "'charter' \"A\\n\" may hold letters"),
+        ("governance:İ", "'charter' \"İ\" may hold letters"),
+        ("governance:ı", f"its id would be governance:i; {PAUSED}"),
+        ("governance:ſ", f"its id would be governance:s; {PAUSED}"),
+        ("governance:\u212a", "'charter' \"\u212a\" may hold letters"),
+        ("governance:straße", f"its id would be governance:strasse; {PAUSED}"),
+        ("governance:_x", "'charter' \"_X\" may hold letters"),
+        (f"governance:{'x' * 201}", "'charter' is longer than 200 characters"),
+    ],
+)
+def test_an_id_that_no_charter_has_is_left_out_with_the_reason(schedule_id: str, reason: str) -> None:
+    live = dataclasses.replace(builders.schedule("x"), id=schedule_id)
+    imported = importing.add(None, "spec.yaml", [live, named("b")])
+    assert imported.added == ("B",)
+    (left_out,) = imported.left_out
+    assert left_out.startswith(f"{schedule_id}: {CANNOT}: {reason}")
+
+
+@pytest.mark.parametrize("name", ["no", "on", "null", "1e3", "0x1f", "007", "1", "-1", "2026-01-01", "a.b/c", "1:30"])
+def test_an_id_that_looks_like_another_value_of_yaml_is_still_a_name(name: str) -> None:
+    live = named(name) if name[0].isalnum() and ":" not in name else builders.schedule(name)
+    imported = importing.add(None, "spec.yaml", [live])
+    ids = [charter.schedule.id for charter in loading.parse(imported.text, "spec.yaml").charters]
+    assert ids == ([live.id] if imported.added else [])
+    assert (imported.added == ()) == (name in {"-1", "1:30"})
 
 
 DEFAULTS = """\
@@ -173,17 +205,16 @@ def test_odd_values_that_the_server_takes_are_said() -> None:
 def test_a_schedule_without_times_has_no_charter_and_that_is_said() -> None:
     imported = importing.add(None, "spec.yaml", [named("a", calendars=())])
     assert imported.added == ()
-    assert imported.left_out == (
-        "governance:a: no charter can say this schedule: it has no times;"
-        " the next apply pauses this one, unless it is another owner's",
-    )
+    assert imported.left_out == (f"governance:a: {CANNOT}: it has no times; {PAUSED}",)
 
 
-def test_two_schedules_that_would_be_one_charter_never_make_an_invalid_spec() -> None:
+def test_of_schedules_whose_ids_differ_only_in_case_the_one_in_lower_case_has_a_charter() -> None:
     imported = importing.add(None, "spec.yaml", [named("Foo"), named("foo"), named("FOO")])
     assert imported.added == ("FOO",)
     assert [each.schedule.id for each in loading.parse(imported.text, "s").charters] == ["governance:foo"]
-    assert sum("a charter's id is governance:foo" in each for each in imported.left_out) == 2
+    assert imported.left_out == tuple(
+        f"governance:{name}: {CANNOT}: its id would be governance:foo; {PAUSED}" for name in ("FOO", "Foo")
+    )
 
 
 def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
