@@ -56,7 +56,7 @@ format: $(INSTALLED) ## Format and mend what the linter can
 golden: $(INSTALLED) server ## Write the golden plans, the OpenAPI document and the README's consoles anew, to be read before they are committed
 	$(BIN)/pytest tests/golden tests/architecture/test_published.py tests/acceptance/test_readme.py --update-golden
 
-oracle: $(INSTALLED) server ## Compare N random crons and timings with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
+oracle: $(INSTALLED) server ## Compare N random crons, timings and actions with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
 	ORACLE_CASES=$(or $(N),50000) RANDOM_SCHEDULES=1000 ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/oracle tests/integration/test_random_schedules.py --numprocesses $(WORKERS) --dist worksteal -rP
 

@@ -1,10 +1,12 @@
-"""Random schedules on the real server: after an apply, and after an import, a plan is empty.
+"""Random schedules on the real server: each starts a run; after an apply, and after an import, a plan is empty.
 
 RANDOM_SCHEDULES says how many, ORACLE_SEED which.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -12,13 +14,14 @@ import pytest
 
 from reconciler import model, reconciling
 from reconciler.spec import importing, loading
-from reconciler.temporal import connect
+from reconciler.temporal import calls, connect
 from tests.oracle import schedules
 from tests.support import remote, servers
 from tools import devserver
 
 COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 150)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
+STEP = 1 if "RANDOM_SCHEDULES" in os.environ else 3  # of those that are started, which the server does at 30 a second
 BATCH = 150  # schedules to a test, each on a server of its own: attributes are known in its default namespace only
 
 
@@ -42,7 +45,9 @@ async def steps(server: connect.Server, declaration: model.Declaration) -> list[
 
 
 @pytest.mark.parametrize("batch", range(max(COUNT // BATCH, 1)))
-async def test_after_an_apply_and_after_an_import_a_plan_is_empty(server: devserver.DevServer, batch: int) -> None:
+async def test_each_starts_a_run_and_after_an_apply_and_after_an_import_a_plan_is_empty(
+    server: devserver.DevServer, batch: int
+) -> None:
     temporal = await remote.connected(server.address)
     count = min(BATCH, COUNT)
     wanted = [schedules.schedule(f"{SEED}/{batch}/{number}", f"S{number}") for number in range(count)]
@@ -59,3 +64,28 @@ async def test_after_an_apply_and_after_an_import_a_plan_is_empty(server: devser
     await remote.until(all_are_listed)
     live = await reconciling.managed(temporal.schedules, model.GOVERNANCE_PREFIX)
     assert await steps(temporal, declared([each.schedule for each in live.values()])) == []
+    await all_start(await remote.raw(server.address), sorted(live)[::STEP])
+
+
+async def all_start(raw: remote.Raw, ids: list[str]) -> None:
+    """Trigger schedules and wait until each has started its run: there is none whose action the server refuses."""
+    slots = asyncio.Semaphore(calls.CONCURRENCY)
+    waiting = set(ids)
+
+    async def trigger(schedule_id: str) -> None:
+        async with slots:
+            await raw.trigger(schedule_id)
+
+    async def look(schedule_id: str) -> None:
+        async with slots:
+            if (await raw.describe(schedule_id)).info.action_count:
+                waiting.remove(schedule_id)
+
+    async def all_have() -> bool:
+        await asyncio.gather(*map(look, tuple(waiting)))
+        return not waiting
+
+    await asyncio.gather(*map(trigger, ids))
+    with contextlib.suppress(TimeoutError):
+        await remote.until(all_have, seconds=120)
+    assert sorted(waiting) == []

@@ -8,6 +8,8 @@ import functools
 import itertools
 import random
 import zoneinfo
+from collections.abc import Callable
+from typing import Any
 
 from reconciler import model
 from reconciler.timing import canonical, counting
@@ -101,6 +103,69 @@ def timing(seed: str) -> model.Timing:
     )
     endless = counting.excluded_in_a_row(drawn, start)  # a server that goes through all of them answers no more
     return dataclasses.replace(drawn, exclude=()) if endless else drawn
+
+
+def start(seed: str) -> dict[str, Any]:
+    """Return the keys of a charter that say what a run is started with: half would start, the rest break a limit."""
+    choose = random.Random(seed)  # noqa: S311  # repeatable, not secret
+    drawn: dict[str, Callable[[], Any]] = {
+        "retry_policy": lambda: _retry_policy(choose),
+        "priority": lambda: _some_of(choose, _PRIORITY) | {"fairness_key": _sized(choose, 64)},
+        "workflow": lambda: _sized(choose, 1000),
+        "workflow_id": lambda: f"{seed}/{_sized(choose, 979 - len(seed) - 1)}",
+        "task_queue": lambda: choose.choice(("/_sys/x", "/_sys", "_sys", _sized(choose, 1000))),
+        "search_attributes": lambda: {"CustomKeyword": _sized(choose, 2046)},
+        "static_summary": lambda: _sized(choose, 4000),
+        **{f"{name}_timeout": lambda: choose.choice(_TIMEOUTS) for name in ("execution", "run", "task")},
+    }
+    return {"workflow_id": seed} | {key: make() for key, make in drawn.items() if choose.random() < 0.25}
+
+
+def _retry_policy(choose: random.Random) -> dict[str, Any]:
+    said = _some_of(choose, _RETRIES)
+    if said.get("maximum_attempts") != 1:
+        return said
+    kept = ("maximum_attempts", "non_retryable_errors")  # the server looks no further, the schema does
+    return {key: said[key] for key in kept if key in said} | {"maximum_interval": datetime.timedelta(seconds=0.5)}
+
+
+def _some_of(choose: random.Random, values: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+    return {key: choose.choice(found) for key, found in values.items() if choose.random() < 0.4}
+
+
+def _sized(choose: random.Random, limit: int) -> str:
+    """Return a text of about as many bytes as the limit, or of a few."""
+    letter = choose.choice("aü😀")
+    size = len(letter.encode())
+    count = choose.choice((1, 5, limit // size, limit // size + 1))
+    return letter * count + "a" * choose.choice((0, (limit - count * size) % size))
+
+
+_TIMEOUTS = tuple(
+    datetime.timedelta(microseconds=micros) for micros in (-1_000_000, 1, 1_000_000, 36_500 * 86_400 * 1_000_000)
+)
+_RETRIES: dict[str, tuple[Any, ...]] = {
+    "initial_interval": tuple(
+        datetime.timedelta(seconds=seconds)
+        for seconds in (-1, 0, 0.001, 0.5, 1, 2, 10, 86_400, 92_233_720.368547, 92_233_720.368548, 3_153_600_000)
+    ),
+    "maximum_interval": tuple(
+        datetime.timedelta(seconds=seconds) for seconds in (-1, 0, 0.001, 0.999999, 1, 2, 10, 92_233_721, 3_153_600_000)
+    ),
+    "backoff_coefficient": (0.5, 0.999, 1, 1.5, 2, 1e300),
+    "maximum_attempts": (-1, 1, 2, 2**31 - 1),
+    "non_retryable_errors": (
+        *(["Bad"], ["TemporalTimeout"], ["TemporalTimeout:Heartbeat"], ["Bad", "temporaltimeout:x"]),
+        *(["TemporalTimeout:"], ["TemporalTimeout:heartbeat"], ["TemporalTimeout:TIMEOUT_TYPE_HEARTBEAT"]),
+        *(
+            ["Bad", "TemporalTimeout:Nope"],
+            ["TemporalTimeout:Unspecified"],
+            ["TemporalTimeout:TIMEOUT_TYPE_UNSPECIFIED"],
+        ),
+        *([f"TemporalTimeout:{name}"] for name in ("StartToClose", "ScheduleToStart", "ScheduleToClose", "1")),
+    ),
+}
+_PRIORITY: dict[str, tuple[Any, ...]] = {"key": (-1, 1, 5), "fairness_weight": (-1, 0.001, 0.5, 2, 1000)}
 
 
 def _start(choose: random.Random, zone: str) -> datetime.datetime:

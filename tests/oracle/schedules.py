@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from reconciler import model
+from reconciler.spec import limits
 from tests.oracle import cases
 
 ATTRIBUTES = {
@@ -75,11 +76,11 @@ def _action(choose: random.Random, schedule_id: str, name: str) -> model.Action:
     return model.Action(
         workflow=choose.choice(("GovernanceScheduledRunWorkflow", "Nightly", "no")),
         task_queue=choose.choice(("scheduler-tasks", "heavy")),
-        workflow_id=_maybe(choose, schedule_id, lambda: f"nightly-{choose.randrange(9)}"),
+        workflow_id=_maybe(choose, schedule_id, lambda: f"nightly-{name}"),  # a shared one would lose runs
         arguments=(argument,),
-        execution_timeout=_maybe(choose, none, lambda: _duration(choose, 1)),
-        run_timeout=_maybe(choose, none, lambda: _duration(choose, 1)),
-        task_timeout=_maybe(choose, none, lambda: _duration(choose, 1)),
+        execution_timeout=_maybe(choose, none, lambda: _timeout(choose)),
+        run_timeout=_maybe(choose, none, lambda: _timeout(choose)),
+        task_timeout=_maybe(choose, none, lambda: _timeout(choose)),
         retry_policy=_maybe(choose, None, lambda: _retry_policy(choose)),
         memo=_maybe(choose, {}, lambda: {choose.choice(_WORDS) or "key": _json(choose)}),
         search_attributes=_maybe(choose, {}, lambda: _attributes(choose)),
@@ -89,6 +90,10 @@ def _action(choose: random.Random, schedule_id: str, name: str) -> model.Action:
     )
 
 
+def _timeout(choose: random.Random) -> datetime.timedelta:
+    return choose.choice((_duration(choose, 1), limits.LONGEST_TIMEOUT))
+
+
 def _duration(choose: random.Random, least: int) -> datetime.timedelta:
     return datetime.timedelta(
         seconds=choose.choice((least, least + 1, 90, 3600, 86_400, choose.randrange(least, 10**6)))
@@ -96,20 +101,20 @@ def _duration(choose: random.Random, least: int) -> datetime.timedelta:
 
 
 def _retry_policy(choose: random.Random) -> model.RetryPolicy:
-    initial = _duration(choose, 1)
+    initial = choose.choice((datetime.timedelta(0), _duration(choose, 1)))
     return model.RetryPolicy(
         initial_interval=initial,
-        backoff_coefficient=choose.choice((1.0, 1.5, 2.0)),
-        maximum_interval=choose.choice((datetime.timedelta(0), initial * 3)),
+        backoff_coefficient=choose.choice((0.0, 1.0, 1.5, 2.0)),
+        maximum_interval=choose.choice((datetime.timedelta(0), max(initial * 3, datetime.timedelta(seconds=1)))),
         maximum_attempts=choose.randrange(4),
-        non_retryable_errors=choose.choice(((), ("Bad",), ("Bad", "Worse"))),
+        non_retryable_errors=choose.choice(((), ("Bad",), ("Bad", "TemporalTimeout:StartToClose"))),
     )
 
 
 def _priority(choose: random.Random) -> model.Priority:
     return model.Priority(
         key=choose.randrange(6),
-        fairness_key=choose.choice(("", "tenant")),
+        fairness_key=choose.choice(("", "tenant", "ü" * 32)),
         fairness_weight=choose.choice((0.0, 0.5, 2)),
     )
 

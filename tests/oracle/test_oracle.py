@@ -1,4 +1,4 @@
-"""The server is the oracle: what it makes of random cron texts and timings is what we make of them.
+"""The server is the oracle: what it makes of random cron texts, timings and actions is what we make of them.
 
 ORACLE_CASES says how many, ORACLE_SEED which; the usual run has the same ones each time.
 """
@@ -12,15 +12,17 @@ import itertools
 import json
 import os
 import posixpath
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
-from reconciler import errors, model
+from reconciler import errors, executions, model
 from reconciler.spec import loading
-from reconciler.temporal import calls, convert
+from reconciler.temporal import calls, convert, payloads
 from reconciler.timing import cron, durations, prospects, times
 from tests.oracle import cases
 from tests.support import remote, servers
@@ -30,7 +32,7 @@ CASES = int(os.environ.get("ORACLE_CASES") or 2000)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
 BATCH = 1000  # cases to a test, each on a server of its own: they do not pile up
 BATCHES = [f"{kind}-{number}" for kind in ("cron", "timing") for number in range(-(-CASES // BATCH // 2))]
-BATCHES += [f"words-{number}" for number in range(-(-CASES // BATCH // 8))]
+BATCHES += [f"{kind}-{number}" for kind in ("words", "start") for number in range(-(-CASES // BATCH // 8))]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Answer:
 
 @pytest.fixture
 def oracle() -> Iterator[devserver.DevServer]:
-    with servers.running() as server:
+    with servers.running(search_attributes={"CustomKeyword": "Keyword"}) as server:
         yield server
 
 
@@ -136,21 +138,76 @@ async def _words_differ(raw: remote.Raw, seed: str) -> str:
     return "" if ours == theirs else f"{seed}: {case!r}\n  server {theirs}\n  ours   {ours}"
 
 
+async def _start_differs(raw: remote.Raw, seed: str) -> str:
+    """Return how the server and a whole spec differ on what a run can be started with, and on what is kept of it."""
+    said = cases.start(seed)
+    proto = remote.proto_of(remote.schedule(f"oracle-{seed}"))
+    start = proto.action.start_workflow
+    _fill(start, said)
+    try:
+        await raw.create(f"oracle/{seed}", proto)
+        await raw.start(start)
+        theirs = convert.read("", (await raw.describe(f"oracle/{seed}")).schedule).action
+    except RPCError as error:
+        if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+            raise
+        theirs = None
+    try:
+        (charter,) = loading.parse(_charter(said | {"cron": "@daily"}), "spec.yaml").charters
+        ours = dataclasses.replace(charter.schedule.action, arguments=theirs.arguments if theirs else ())
+    except errors.InvalidSpecError:
+        ours = None
+    return "" if ours == theirs else f"{seed}: {said!r}\n  server {theirs}\n  ours   {ours}"
+
+
+def _fill(start: workflow_pb2.NewWorkflowExecutionInfo, said: Mapping[str, Any]) -> None:
+    """Write a charter's keys into the proto, as another tool would."""
+    start.workflow_id = said["workflow_id"]
+    start.workflow_type.name = said.get("workflow", executions.WORKFLOW)
+    start.task_queue.name = said.get("task_queue", executions.TASK_QUEUE)
+    for name in ("execution_timeout", "run_timeout", "task_timeout"):
+        if name in said:
+            getattr(start, f"workflow_{name}").FromTimedelta(said[name])
+    if "retry_policy" in said:
+        start.retry_policy.SetInParent()
+    for name, value in said.get("retry_policy", {}).items():
+        match name:
+            case "initial_interval" | "maximum_interval":
+                getattr(start.retry_policy, name).FromTimedelta(value)
+            case "non_retryable_errors":
+                start.retry_policy.non_retryable_error_types.extend(value)
+            case _:
+                setattr(start.retry_policy, name, value)
+    for name, value in said.get("priority", {}).items():
+        setattr(start.priority, "priority_key" if name == "key" else name, value)
+    for name, value in said.get("search_attributes", {}).items():
+        attribute = model.Attribute(type=model.AttributeType.KEYWORD, value=value)
+        start.search_attributes.indexed_fields[name].CopyFrom(payloads.make_attribute(attribute))
+    if "static_summary" in said:
+        start.user_metadata.summary.CopyFrom(payloads.make(said["static_summary"]))
+
+
+def _charter(said: Mapping[str, Any]) -> str:
+    """Return the spec of one charter with these keys."""
+    schedules = [{"charter": "A", "entrypoint": "A", **said}]
+    return json.dumps({"governance": {"schedules": schedules}}, default=durations.render, ensure_ascii=False)
+
+
 def _spec(case: cases.Words) -> str:
-    said: dict[str, object] = {"charter": "A", "entrypoint": "A", "timezone": case.timezone}
-    said["start_at"] = case.start_at.isoformat()
+    said: dict[str, object] = {"timezone": case.timezone, "start_at": case.start_at.isoformat()}
     if case.fields:
         said["calendars"] = [case.fields]
     if case.interval:
-        every, offset = map(durations.render, case.interval)
+        every, offset = case.interval
         said["intervals"] = [{"every": every, "offset": offset}]
-    return json.dumps({"governance": {"schedules": [said]}})
+    return _charter(said)
 
 
 _COMPARISONS: dict[str, Callable[[remote.Raw, str], Awaitable[str]]] = {
     "cron": _text_differs,
     "timing": _timing_differs,
     "words": _words_differ,
+    "start": _start_differs,
 }
 
 
