@@ -29,6 +29,7 @@ _TIMEOUT_CONSTANTS = (
 _ATTRIBUTE_SIZE = 2 * 1024  # bytes of one search attribute's value
 _ATTRIBUTES_SIZE = 38_000  # bytes of all; the server's limit is 40 KiB with the two that it adds to each run
 _ATTRIBUTES = 98  # how many; the server's limit is 100 with those two
+_SERVERS_OWN = ("TemporalScheduledStartTime", "TemporalScheduledById", "TemporalNamespaceDivision")
 _OVERHEAD = 64  # bytes of an attribute besides its name and value
 
 
@@ -97,8 +98,11 @@ def _non_retryable_errors(policy: Mapping[str, values.Value]) -> Iterator[Excess
 
 
 def _attributes(attributes: Mapping[str, values.Value]) -> Iterator[Excess]:
-    """Check the sizes of search attributes; the server adds two of its own to each run."""
+    """Check names and sizes of search attributes; the server adds two of its own to each run."""
     sizes = {name: size(_attribute(entry)) for name, entry in attributes.items()}
+    for name in attributes.keys() & set(_SERVERS_OWN):
+        message = f"{name!r} is the server's own: it sets it on each run, or hides the run by it"
+        yield Excess(path=("search_attributes", name), message=message, hint="remove it")
     for name, count in sizes.items():
         if count > _ATTRIBUTE_SIZE:
             message = f"{name!r} is {count} bytes long as JSON, and the server accepts {_ATTRIBUTE_SIZE}"

@@ -645,6 +645,10 @@ LARGE = "x" * 450_000
             "move what is not searched for to memo",
         ),
         (
+            "search_attributes: {TemporalScheduledById: x}",
+            "6:50: 'TemporalScheduledById' is the server's own: it sets it on each run, or hides the run by it; ",
+        ),
+        (
             f"memo: {{a: &a {LARGE}, b: *a, c: *a, d: *a}}",
             "6:13: a schedule of 1,800,029 bytes, and Temporal works with 1,800,000 at most; "
             "keep large data elsewhere and pass a reference to it",
