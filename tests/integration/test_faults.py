@@ -134,6 +134,21 @@ async def test_a_listing_that_fails_on_its_second_page_is_whole_or_an_error(
         assert fake.calls["ListSchedules"] - pages == 4  # three pages, one of them twice
 
 
+@pytest.mark.usefixtures("soon_silent")
+async def test_a_plan_lists_before_it_describes_and_a_slow_listing_is_not_sent_again(
+    fake: fake_temporal.FakeTemporal, server: connect.Server
+) -> None:
+    described: list[int] = []
+
+    def slow() -> None:
+        time.sleep(3 * SHORT.total_seconds())
+        described.append(fake.calls["DescribeSchedule"])
+
+    fake.before["ListSchedules"] = [slow]
+    assert (await plan(server, remote.schedule())).count(model.Verb.CREATE) == 1
+    assert (described, fake.calls["ListSchedules"]) == ([0], 1)
+
+
 async def test_a_listing_whose_second_page_never_comes_is_an_error(
     fake: fake_temporal.FakeTemporal, server: connect.Server, impatient: connect.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
