@@ -13,6 +13,7 @@ from reconciler.timing import changes, times
 
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
+_SQL_WORKFLOW_ID = 255 - len("-2009-11-10T23:00:00Z")  # characters of the column, less the time of the run
 _ORDINAL = re.compile(r"(?:\s|^)(\S*[A-Za-z0-9])#([1-5])(?:\s|$)")
 
 
@@ -23,6 +24,7 @@ class Kind(enum.Enum):
     BOTH_DAYS = "fire only on days that match both day of month and day of week"
     NEVER = "never fire"
     CLOCKS = "fire at an hour at which clocks are changed"
+    LONG_ID = "have a workflow id that SQL databases do not hold"
 
 
 _EACH = 10  # of a kind are told one by one
@@ -43,11 +45,19 @@ class Advice:
 
 def advise(declaration: model.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
     """Return advice in the order of the file; `now` is where the next times are counted from."""
-    return tuple(
-        Advice(place=charter.places.get("cron", charter.place), message=message, kind=kind)
-        for charter in declaration.charters
-        for kind, message in _messages(charter.schedule.timing, now)
-    )
+    return tuple(advice for charter in declaration.charters for advice in _advice(charter, now))
+
+
+def _advice(charter: model.Charter, now: datetime.datetime) -> Iterator[Advice]:
+    for kind, message in _messages(charter.schedule.timing, now):
+        yield Advice(place=charter.places.get("cron", charter.place), message=message, kind=kind)
+    length = len(charter.schedule.action.workflow_id)
+    if length > _SQL_WORKFLOW_ID:
+        message = (
+            f"the workflow id has {length} characters: with the time that Temporal adds, a server on PostgreSQL or "
+            f"MySQL cannot hold it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
+        )
+        yield Advice(place=charter.places.get("workflow_id", charter.place), message=message, kind=Kind.LONG_ID)
 
 
 def lines(found: Iterable[Advice]) -> tuple[str, ...]:

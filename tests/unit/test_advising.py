@@ -29,11 +29,20 @@ def advice(keys: str) -> list[str]:
             "calendars: [{day_of_month: 13, day_of_week: fri}]",
             "3:7: warning: the calendar fires only on days that match",
         ),
+        (
+            f"cron: '@daily'\n      workflow_id: {'w' * 235}",
+            "6:20: warning: the workflow id has 235 characters: with the time that Temporal adds, a server on "
+            "PostgreSQL or MySQL cannot hold it and never starts a run; shorten it to 234",
+        ),
     ],
 )
 def test_what_is_seldom_meant_is_said_with_what_to_do(keys: str, said: str) -> None:
     (found,) = advice(keys)
     assert found.startswith(f"spec.yaml:{said}")
+
+
+def test_a_workflow_id_that_every_database_holds_is_not_warned_of() -> None:
+    assert advice(f"cron: '@daily'\n      workflow_id: {'w' * 234}") == []
 
 
 def many(count: int) -> str:
