@@ -233,6 +233,7 @@ _CHECKS: tuple[tuple[values.Path, Callable[[str], None]], ...] = (
     (("task_queue",), _task_queue),
     (("workflow_id",), _at_most(979)),  # the server puts the time of the run behind it
     (("priority", "fairness_key"), _at_most(64)),
+    (("note",), _at_most(500_000)),  # V1 carries it three times in one message, and hangs where that is over 4 MiB
     (("jitter",), _not_negative),
     (("catchup_window",), _not_negative),
     (("execution_timeout",), _timeout),

@@ -43,7 +43,7 @@ def server() -> Iterator[devserver.DevServer]:
     [
         f"static_summary: {'😀' * 1000}",
         f"static_details: {'😀' * 10_000}",
-        f"note: {'😀' * 10_000}",
+        f"note: {'😀' * 125_000}",
         f"workflow_id: {'w' * 979}",
         f"workflow: {'w' * 1000}",
         f"task_queue: {'w' * 1000}",

@@ -622,6 +622,10 @@ LARGE = "x" * 450_000
             "6:32: 'fairness_key': it is 66 bytes long, and the server takes 64; shorten it",
         ),
         (
+            f"note: {'ü' * 250_001}",
+            "6:13: 'note': it is 500002 bytes long, and the server takes 500000; shorten it",
+        ),
+        (
             "execution_timeout: 36501d",
             "6:26: 'execution_timeout': '36501d' is longer than 36500d, which Temporal makes of it; "
             "write 36500d or less",
