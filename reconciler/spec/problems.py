@@ -26,6 +26,15 @@ class Problem:
         return f"{self.place}: {said}"
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with a value, found without its place; `path` leads to it from what was checked."""
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str = ""
+
+
 class InvalidSpecError(errors.InvalidSpecError):
     """A spec with problems; its message has a line for each, in the order of the file.
 

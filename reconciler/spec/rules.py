@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from reconciler import model
-from reconciler.spec import limits, moments, problems, values
+from reconciler.spec import attributes, limits, moments, problems, values
 from reconciler.timing import calendars, cron, durations
 
 SECTION: values.Path = ("governance",)
@@ -268,8 +268,7 @@ def _limits(document: values.Document, at: values.Path) -> Iterator[problems.Pro
     for name in ("workflow", "workflow_id", "task_queue"):
         yield from _visible(document, (*at, name))
     entry = value_at(document, at)
-    for excess in limits.check(entry if isinstance(entry, dict) else {}):
-        yield problems.Problem(place=document.places[(*at, *excess.path)], message=excess.message, hint=excess.hint)
+    yield from _placed(document, at, limits.check(entry if isinstance(entry, dict) else {}))
 
 
 def _size(
@@ -337,39 +336,15 @@ def _calendar_field(document: values.Document, at: values.Path, name: str) -> It
 
 
 def _attributes(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
-    """A search attribute's value must fit its type."""
-    entries = value_at(document, (*at, "search_attributes"))
-    for name, entry in (entries if isinstance(entries, dict) else {}).items():
-        if isinstance(entry, dict) and isinstance(entry.get("type"), str):
-            wrong = _unfit(str(entry["type"]), entry.get("value"))
-            if wrong:
-                place = document.places[(*at, "search_attributes", name, "value")]
-                yield problems.Problem(place=place, message=f"{name!r}: {wrong}")
+    """Check the search attributes."""
+    path: values.Path = (*at, "search_attributes")
+    entries = value_at(document, path)
+    yield from _placed(document, path, attributes.check(entries if isinstance(entries, dict) else {}))
 
 
-def _unfit(named: str, value: values.Value) -> str:
-    """Say why a value is none of the type; empty when it is."""
-    if named not in _FITTING or value is None:
-        return ""
-    if not isinstance(value, _FITTING[named]) or (isinstance(value, bool) and named != "Bool"):
-        return f"the value is no {named}"
-    if named == "Datetime":
-        try:
-            moments.parse(str(value))
-        except ValueError as error:
-            return str(error)
-    return ""
-
-
-_FITTING: dict[str, type | tuple[type, ...]] = {
-    "Text": str,
-    "Keyword": str,
-    "Int": int,
-    "Double": (int, float),
-    "Bool": bool,
-    "Datetime": str,
-    "KeywordList": list,
-}
+def _placed(document: values.Document, at: values.Path, faults: Iterable[problems.Fault]) -> Iterator[problems.Problem]:
+    for fault in faults:
+        yield problems.Problem(place=document.places[(*at, *fault.path)], message=fault.message, hint=fault.hint)
 
 
 def _crons(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:

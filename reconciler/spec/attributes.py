@@ -1,0 +1,69 @@
+"""Search attributes: the values that fit each type, and the names and sizes that a run accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.spec import limits, moments, problems, values
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "Text": str,
+    "Keyword": str,
+    "Int": int,
+    "Double": (int, float),
+    "Bool": bool,
+    "Datetime": str,
+    "KeywordList": list,
+}
+_SERVERS_OWN = ("TemporalScheduledStartTime", "TemporalScheduledById", "TemporalNamespaceDivision")
+_VALUE_SIZE = 2 * 1024  # bytes of one value
+_TOTAL_SIZE = 38_000  # bytes of all; the server's limit is 40 KiB with the two that it adds to each run
+_COUNT = 98  # the server's limit is 100 with those two
+_OVERHEAD = 64  # bytes of an attribute besides its name and value
+
+
+def check(attributes: Mapping[str, values.Value]) -> Iterator[problems.Fault]:
+    """Yield every rule that the attributes of a charter, or of defaults, break."""
+    for name, entry in attributes.items():
+        if isinstance(entry, dict) and isinstance(entry.get("type"), str):
+            wrong = _unfit(str(entry["type"]), entry.get("value"))
+            if wrong:
+                yield problems.Fault(path=(name, "value"), message=f"{name!r}: {wrong}")
+        if name in _SERVERS_OWN:
+            message = f"{name!r} is the server's own: it sets it on each run, or hides the run by it"
+            yield problems.Fault(path=(name,), message=message, hint="remove it")
+    yield from _sizes(attributes)
+
+
+def _unfit(named: str, value: values.Value) -> str:
+    """Return why a value does not fit the type; empty when it does."""
+    if named not in _TYPES or value is None:
+        return ""
+    if not isinstance(value, _TYPES[named]) or (isinstance(value, bool) and named != "Bool"):
+        return f"the value is not a valid {named}"
+    if named == "Datetime":
+        try:
+            moments.parse(str(value))
+        except ValueError as error:
+            return str(error)
+    return ""
+
+
+def _sizes(attributes: Mapping[str, values.Value]) -> Iterator[problems.Fault]:
+    sizes = {name: limits.size(_value(entry)) for name, entry in attributes.items()}
+    for name, size in sizes.items():
+        if size > _VALUE_SIZE:
+            message = f"{name!r} is {size} bytes long as JSON, and the server accepts {_VALUE_SIZE}"
+            yield problems.Fault(path=(name,), message=message, hint="shorten it")
+    total = sum(size + len(name.encode(errors="surrogatepass")) + _OVERHEAD for name, size in sizes.items())
+    if len(sizes) > _COUNT or total > _TOTAL_SIZE:
+        message = (
+            f"{len(sizes)} search attributes of about {total:,} bytes, and a run accepts {_COUNT} of {_TOTAL_SIZE:,}: "
+            "no run would start"
+        )
+        yield problems.Fault(path=(), message=message, hint="move what is not searched for to memo")
+
+
+def _value(entry: values.Value) -> values.Value:
+    """Return the value of an attribute, which may be written with its type."""
+    return entry.get("value") if isinstance(entry, dict) else entry
