@@ -59,6 +59,7 @@ PAUSED_ON_FAILURE = ("paused due to workflow ", "paused, workflow ")  # what V1 
 IDENTITY = "reconciler"  # what our calls' identity begins with, unless --identity says otherwise
 MANAGED_BY_US = "managed by reconciler: "
 OWNER_MARK = f"{MEMO_PREFIX}owner"
+SEAL_MARK = f"{MEMO_PREFIX}paused"
 
 
 class Overlap(enum.Enum):
@@ -233,7 +234,8 @@ class Schedule:
     `remaining_actions` is how often it may still fire, None without a limit; a desired one is where the count starts,
     so a lower live one is no difference while `counted_from`, the start that the server remembers, is the same.
     `note` is what people see beside the state; None in a desired schedule leaves it to the plan, which says there what
-    it did and why. `owner` is whose mark it carries: that of the repository that declares it.
+    it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the version
+    of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
     """
 
     id: str
@@ -245,6 +247,7 @@ class Schedule:
     counted_from: int | None = None
     note: str | None = None
     owner: str | None = None
+    seal: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +387,29 @@ class Live:
     unsaid: tuple[str, ...] = ()
     coded: bool = False
 
+    @property
+    def next_seal(self) -> str | None:
+        """Return the seal of the version that one write under this token leaves; None for a token of another kind."""
+        return self._seal(1)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Return whether the last write is provably the pause that sealed it: edits, pauses and resumes all count."""
+        return self.schedule.seal is not None and self.schedule.seal == self._seal(0)
+
+    def _seal(self, writes: int) -> str | None:
+        """Return the version after that many writes: a token is a counter of 8 bytes, which each write advances by one.
+
+        V1 sends it big-endian, V2 little-endian; as a count of writes is small, the smaller reading is the right one.
+        """
+        if len(self.token) != _TOKEN_BYTES:
+            return None
+        version = min(int.from_bytes(self.token, "big"), int.from_bytes(self.token, "little"))
+        return f"{self.created_at}/{version + writes}"
+
+
+_TOKEN_BYTES = 8
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -431,6 +457,9 @@ class Reason(enum.Enum):
     SAME = "as declared"
     PRUNED = "paused since its charter was removed"
     STAYS = "not paused as removed"
+    UNPROVEN = "kept: it has no record of its removal pause, so changes since then cannot be ruled out"
+    CHANGED = "kept: it was changed after it was paused as removed"
+    RAN = "kept: it was triggered or backfilled after it was paused as removed"
     MANUAL_PAUSE = "paused outside the spec, and left so"
     OWNED = "belongs to another owner"
     ORPHANED = "has no row in the database"

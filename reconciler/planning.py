@@ -146,11 +146,11 @@ def prune(
     declaration: model.Declaration,
     live: Mapping[str, model.Live],
     target: model.Target,
-    before: datetime.datetime,
+    before: datetime.datetime | None = None,
 ) -> model.Plan:
-    """Return the plan that deletes each schedule which this tool paused before a time, its charter being removed.
+    """Return the plan that deletes each schedule which this tool paused before a time, because its charter was removed.
 
-    What it paused later, and all else that is managed, is kept.
+    What it paused later, what anyone else has touched since, and everything else that is managed, is kept.
     """
     wanted = {charter.schedule.id for charter in declaration.charters}
     ours = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
@@ -165,13 +165,28 @@ def _found(live: Mapping[str, model.Live], declaration: model.Declaration) -> mo
     return model.Left(managed=sum(ours), present=len(live))
 
 
-def _pruned(found: model.Live, before: datetime.datetime, *, wanted: bool) -> model.Change:
-    verb, reason = model.Verb.KEEP, model.Reason.STAYS
-    if not wanted and found.schedule.paused and _is_removed(found.schedule.note):
-        since = found.activity.updated_at
-        due = since is not None and since <= before
-        verb, reason = (model.Verb.DELETE, model.Reason.PRUNED) if due else (verb, model.Reason.ALREADY_PAUSED)
+def _pruned(found: model.Live, before: datetime.datetime | None, *, wanted: bool) -> model.Change:
+    reason = model.Reason.STAYS if wanted else _why_prunable(found, before)
+    verb = model.Verb.DELETE if reason is model.Reason.PRUNED else model.Verb.KEEP
     return model.Change(verb=verb, reason=reason, after=found.schedule, live=found, charter=None, place=None)
+
+
+def _why_prunable(found: model.Live, before: datetime.datetime | None) -> model.Reason:
+    """Return why an undeclared schedule may be deleted, or not: only if provably nothing happened since our pause.
+
+    The seal proves that no one edited, resumed or paused it since. A trigger or a backfill leaves V1's token as it is,
+    but it starts a run later than the pause, which is the last update, or waits for one.
+    """
+    if not found.schedule.paused or not _is_removed(found.schedule.note):
+        return model.Reason.STAYS
+    paused_at = found.activity.updated_at
+    if found.schedule.seal is None or paused_at is None:
+        return model.Reason.UNPROVEN
+    if not found.is_sealed:
+        return model.Reason.CHANGED
+    if found.activity.buffered or any(run.started_at and run.started_at > paused_at for run in found.activity.recent):
+        return model.Reason.RAN
+    return model.Reason.PRUNED if before is None or paused_at <= before else model.Reason.ALREADY_PAUSED
 
 
 def plan_from_snapshot(
@@ -304,7 +319,7 @@ def _unwanted(live: model.Live, path: str) -> model.Change:
         verb, reason, after = model.Verb.KEEP, model.Reason.ALREADY_PAUSED, live.schedule
     else:
         verb, reason = model.Verb.PAUSE, model.Reason.REMOVED
-        after = dataclasses.replace(paused, note=REMOVED + path)
+        after = dataclasses.replace(paused, note=REMOVED + path, seal=live.next_seal)
     return model.Change(
         verb=verb,
         reason=reason,

@@ -110,9 +110,17 @@ async def apply(
 
 
 async def prunable(
-    declaration: model.Declaration, schedules: ports.Schedules, target: model.Target, before: datetime.datetime
+    declaration: model.Declaration,
+    schedules: ports.Schedules,
+    target: model.Target,
+    older_than: datetime.timedelta,
+    now: Callable[[], Awaitable[datetime.datetime]],
 ) -> model.Plan:
-    """Return the plan that deletes what was paused as removed before a time."""
+    """Return the plan that deletes what has been paused as removed for at least that long, by the server's clock `now`.
+
+    The clock is read first: a schedule that is paused meanwhile is younger than it says.
+    """
+    before = await now() - older_than if older_than else None
     return planning.prune(declaration, await live(declaration, schedules, target), target, before)
 
 

@@ -32,7 +32,7 @@ _VERBS = {verb.word: verb for verb in words.DONE}
     metavar="TOKEN",
     help="The bearer token; better given as INTERNAL_OPS_TOKEN.",
 )
-@click.option("--timeout", type=options.DURATION, default="5m", metavar="TIME", help="How long to wait.  [5m]")
+@click.option("--timeout", type=options.POSITIVE, default="5m", metavar="TIME", help="How long to wait.  [5m]")
 @click.option("--dry-run", is_flag=True, help="Show what a sync would do, and change nothing.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let it pause most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Sync although everything managed is gone.")

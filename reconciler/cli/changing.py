@@ -213,10 +213,10 @@ _WRITABLE = "make the plan file and its folder writable: a plan that is applied 
 @options.writing
 @click.option(
     "--older-than",
-    type=options.DURATION,
+    type=options.WAIT,
     default="0s",
     metavar="TIME",
-    help="Only what has been paused for so long, as in 30d.  [0s]",
+    help="Only what has been paused for at least this long, as in 30d.  [0s]",
 )
 @_YES
 @options.outcome_format
@@ -234,7 +234,6 @@ def prune(
     no_color: bool,
 ) -> errors.ExitCode:
     """Delete the schedules that apply paused because their charter was removed, after asking."""
-    before = clock.now() - older_than
     rendering = common.text(out, no_color=no_color, verbose=False)
     teller = telling.Teller(out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than))
 
@@ -251,7 +250,7 @@ def prune(
             connection=connection,
             writing=writing,
             make=lambda session: reconciling.prunable(
-                declaration, session.schedules, session.target(declaration), before
+                declaration, session.schedules, session.target(declaration), older_than, session.server_time
             ),
             check=lambda plan, _: guarding.check_prune(plan),
             repeats=False,

@@ -143,12 +143,13 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
 
 
 class _Duration(click.ParamType[datetime.timedelta]):
-    """A length of time, as the spec has them, and no shorter than the `least`."""
+    """A length of time as a spec has them, within limits."""
 
     name = "duration"
 
-    def __init__(self, *, least: datetime.timedelta = datetime.timedelta.min) -> None:
+    def __init__(self, *, least: datetime.timedelta, most: datetime.timedelta = datetime.timedelta.max) -> None:
         self._least = least
+        self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
         if isinstance(value, datetime.timedelta):
@@ -159,12 +160,15 @@ class _Duration(click.ParamType[datetime.timedelta]):
             self.fail(str(error), param, ctx)
         if found < self._least:
             self.fail(f"{value!r} is too short: write {durations.render(self._least)} or more.", param, ctx)
+        if found > self._most:
+            self.fail(f"{value!r} is too long: write {durations.render(self._most)} or less.", param, ctx)
         return found
 
 
-DURATION = _Duration()
+_CENTURY = datetime.timedelta(days=36_500)  # the longest timeout that Temporal keeps as it is
 NOT_NEGATIVE = _Duration(least=durations.ZERO)
-POSITIVE = _Duration(least=datetime.timedelta(seconds=0.1))
+POSITIVE = _Duration(least=datetime.timedelta(seconds=0.1), most=_CENTURY)
+WAIT = _Duration(least=durations.ZERO, most=_CENTURY)
 
 
 class _Address(click.ParamType[tuple[str, int]]):
@@ -190,9 +194,9 @@ _WRITING = (
         default="auto",
         help="What keeps two writers apart.  [postgres with a database, else temporal]",
     ),
-    click.option("--lock-timeout", type=DURATION, default="0s", metavar="TIME", help="How long to wait for it.  [0s]"),
+    click.option("--lock-timeout", type=WAIT, default="0s", metavar="TIME", help="How long to wait for it.  [0s]"),
     click.option(
-        "--lock-lease", type=DURATION, default="10m", metavar="TIME", help="How long a lease in Temporal lasts.  [10m]"
+        "--lock-lease", type=POSITIVE, default="10m", metavar="TIME", help="How long a lease in Temporal lasts.  [10m]"
     ),
 )
 

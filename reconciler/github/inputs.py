@@ -170,7 +170,8 @@ class _Given:
 
     def duration(self, name: str, default: datetime.timedelta) -> datetime.timedelta:
         said = self.text(name)
-        return default if said is None else self._parsed(name, said, durations.parse, default)
+        found = default if said is None else self._parsed(name, said, durations.parse, default)
+        return self._refused(name, "is negative", default) if found < durations.ZERO else found
 
     def _parsed(self, name: str, said: str, parse: Callable[[str], T], default: T) -> T:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,10 @@ class Session:
     def run(self, question: Coroutine[Any, Any, T]) -> T:
         """Wait for the answer."""
         return self._runner.run(question)
+
+    async def server_time(self) -> datetime.datetime:
+        """Return the time by the server's clock, which stamps what schedules have done."""
+        return await self._server.now()
 
     @contextlib.contextmanager
     def audit(self, writing: settings.Writing) -> Iterator[ports.Audit | None]:

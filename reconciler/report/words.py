@@ -18,6 +18,7 @@ DONE = {
     model.Verb.PAUSE: "paused",
     model.Verb.DELETE: "deleted",
 }
+KEPT = (model.Reason.UNPROVEN, model.Reason.CHANGED, model.Reason.RAN)  # paused as removed, and not pruned
 
 
 def summary(plan: model.Plan) -> str:
@@ -109,15 +110,20 @@ def question(plan: model.Plan) -> str:
 def pruning(plan: model.Plan, older_than: datetime.timedelta) -> str:
     """Return the line that says how much a prune deletes; where that is nothing, why."""
     if plan.steps:
-        return f"Plan: {_counted(plan, model.Verb.DELETE)}, {plan.count(model.Verb.KEEP)} to stay."
-    paused = sum(change.reason is model.Reason.ALREADY_PAUSED for change in plan.changes)
-    if not paused:
+        return f"Plan: {_counted(plan, model.Verb.DELETE)}, {plan.count(model.Verb.KEEP)} to keep."
+    young = sum(change.reason is model.Reason.ALREADY_PAUSED for change in plan.changes)
+    touched = sum(change.reason in KEPT for change in plan.changes)
+    if not young and not touched:
         return "Nothing to prune: no schedule is paused because its charter was removed."
-    one = paused == 1
+    one = young + touched == 1
+    which = (
+        *([f"{young} not for at least {durations.render(older_than)}"] if young else []),
+        *([f"{touched} not provably unchanged since"] if touched else []),
+    )
     return (
-        f"Nothing to prune: {_schedules(paused)} {'is' if one else 'are'} paused because "
+        f"Nothing to prune: {_schedules(young + touched)} {'is' if one else 'are'} paused because "
         f"{'its charter was' if one else 'their charters were'} removed, "
-        f"{'not' if one else 'none of them'} for as long as {durations.render(older_than)}."
+        f"{' and '.join(which).removeprefix('1 ') if one else ' and '.join(which)}."
     )
 
 
@@ -159,7 +165,7 @@ def distance(when: datetime.datetime, now: datetime.datetime) -> str:
 
 def is_notable(change: model.Change) -> bool:
     """Tell whether a plan shows a change without being asked: a step, and what is left alone for a reason."""
-    left = (model.Reason.MANUAL_PAUSE, model.Reason.OWNED)
+    left = (model.Reason.MANUAL_PAUSE, model.Reason.OWNED, *KEPT)
     return change.verb is not model.Verb.KEEP or change.reason in left
 
 
@@ -173,7 +179,8 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
     if change.reason is model.Reason.OWNED or (owner and owner != change.after.owner):
         taken = "" if change.reason is model.Reason.OWNED else ", and is taken over"
         yield f"it belongs to {mark(printable(wording.brief(owner or '')))}{taken}"
-    if change.verb not in (model.Verb.RESUME, model.Verb.PAUSE) and change.reason is not model.Reason.MANUAL_PAUSE:
+    explained = (model.Reason.MANUAL_PAUSE, *KEPT)
+    if change.verb not in (model.Verb.RESUME, model.Verb.PAUSE) and change.reason not in explained:
         return
     if now and change.live.pause:
         known = paused_by(change.live.pause, "UTC", now)

@@ -17,7 +17,7 @@ import temporalio.runtime
 from temporalio.service import WorkflowService
 
 from reconciler import errors, model, settings
-from reconciler.temporal import calls, codec, configuring, lease, pollers, schedules
+from reconciler.temporal import calls, clock, codec, configuring, lease, pollers, schedules
 
 Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=9)
@@ -52,8 +52,14 @@ class Server:
 
     def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
         """Return the lock of the schedules with a prefix; `options` as for the lock itself."""
-        calls_ = calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
-        return lease.TemporalLock(self.service, calls_, prefix=prefix, identity=self.identity, **options)
+        return lease.TemporalLock(self.service, self._calls(), prefix=prefix, identity=self.identity, **options)
+
+    async def now(self) -> datetime.datetime:
+        """Return the time by the server's clock."""
+        return await clock.now(self.service, self._calls(), self.identity)
+
+    def _calls(self) -> calls.Calls:
+        return calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
 
     def target(self, prefix: str = model.GOVERNANCE_PREFIX, owner: str = "") -> model.Target:
         """Return the part of the server that a plan is about."""

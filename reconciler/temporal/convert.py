@@ -52,6 +52,7 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
         counted_from=_counted_from(proto.action.start_workflow),
         note=proto.state.notes or None,
         owner=_owner(proto.action.start_workflow),
+        seal=_seal(proto.action.start_workflow),
     )
 
 
@@ -80,6 +81,8 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
         _edit_mark(proto, _COUNT, schedule.counted_from)
     if schedule.owner != live.owner:
         _edit_mark(proto, model.OWNER_MARK, schedule.owner)
+    if schedule.seal != live.seal:
+        _edit_mark(proto, model.SEAL_MARK, schedule.seal)
     _edit_policies(proto.policies, live.policies, schedule.policies)
     if live.paused != schedule.paused:
         proto.state.paused = schedule.paused
@@ -184,6 +187,11 @@ def _owner(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
         return None
     value = payloads.read(start.memo.fields[model.OWNER_MARK])
     return value if isinstance(value, str) and value else "(an owner that cannot be read)"
+
+
+def _seal(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
+    value = payloads.read(start.memo.fields[model.SEAL_MARK]) if model.SEAL_MARK in start.memo.fields else None
+    return value if isinstance(value, str) else None
 
 
 def _is_declarable(memo_name: str) -> bool:

@@ -33,7 +33,8 @@ class Pauses:
         V2 has no such history, but notes a pause as the time of the last update. Where the history may not be read, or
         has been cut since, nothing is known.
         """
-        if (live.schedule.note or "").startswith(model.PAUSED_BY_US):
+        ours = (live.schedule.note or "").startswith(model.PAUSED_BY_US)
+        if ours and (live.schedule.seal is None or live.is_sealed):  # else someone has kept our note
             return model.Pause(by="reconciler", at=live.activity.updated_at)
         request = rpc_pb2.GetWorkflowExecutionHistoryReverseRequest(
             namespace=self._calls.namespace,

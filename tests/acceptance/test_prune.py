@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
+import temporalio.client
 
-from tests.support import program, remote
+from tests.support import program, remote, servers
 
 SPEC = """\
 governance:
@@ -41,7 +47,7 @@ async def test_what_was_removed_is_listed_and_deleted_after_a_yes(removed: progr
     asked = removed.run("prune")
     assert (asked.returncode, "pass --yes" in asked.stderr.lower()) == (64, True)
     assert "- governance:sustain  paused since its charter was removed" in asked.stdout
-    assert asked.stdout.endswith("Plan: 1 to delete, 3 to stay.\n")
+    assert asked.stdout.endswith("Plan: 1 to delete, 3 to keep.\n")
     assert "governance:govern" not in asked.stdout  # paused, but declared so
     done = removed.run("prune", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
@@ -89,7 +95,7 @@ async def test_another_owners_schedule_is_not_deleted(removed: program.Program) 
 async def test_only_what_has_been_paused_for_long_enough(removed: program.Program) -> None:
     kept = removed.run("prune", "--yes", "--older-than", "30d")
     assert (kept.returncode, "sustain" in kept.stdout) == (0, False)
-    young = "1 schedule is paused because its charter was removed, not for as long as 30d."
+    young = "1 schedule is paused because its charter was removed, not for at least 30d."
     assert kept.stdout.endswith(f"Nothing to prune: {young}\n")
     assert "governance:sustain" in await ids(removed)
     wrong = removed.run("prune", "--yes", "--older-than", "soon")
@@ -114,3 +120,151 @@ async def test_a_prune_is_recorded_with_what_it_leaves(removed: program.Program,
     assert removed.run("prune", "--yes", DATABASE_URL=database_url).returncode == 0
     records = json.loads(removed.run("history", "--format", "json", DATABASE_URL=database_url).stdout)["records"]
     assert [(each["command"], each["managed"]) for each in records] == [("prune", 3)]
+
+
+Touch = Callable[[temporalio.client.ScheduleHandle], Awaitable[None]]
+
+
+async def _resume_then_pause_by_update(handle: temporalio.client.ScheduleHandle) -> None:
+    note = (await handle.describe()).schedule.state.note
+    await handle.unpause(note=note)
+    await handle.update(_with(lambda schedule: setattr(schedule.state, "paused", True)))
+
+
+async def _resume_then_pause_with_our_note(handle: temporalio.client.ScheduleHandle) -> None:
+    note = (await handle.describe()).schedule.state.note
+    await handle.unpause()
+    await handle.pause(note=note)
+
+
+async def _edit(handle: temporalio.client.ScheduleHandle) -> None:
+    await handle.update(_with(lambda schedule: setattr(schedule.action, "workflow", "AnotherWorkflow")))
+
+
+async def _trigger(handle: temporalio.client.ScheduleHandle) -> None:
+    await handle.trigger()
+    await _has_run(handle)
+
+
+async def _backfill(handle: temporalio.client.ScheduleHandle) -> None:
+    day = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    until = day + datetime.timedelta(hours=1)
+    await handle.backfill(temporalio.client.ScheduleBackfill(start_at=day, end_at=until))
+    await _has_run(handle)
+
+
+async def _has_run(handle: temporalio.client.ScheduleHandle) -> None:
+    async def holds() -> bool:
+        return (await handle.describe()).info.num_actions > 0
+
+    await remote.until(holds)
+
+
+def _with(
+    change: Callable[[temporalio.client.Schedule], None],
+) -> Callable[[temporalio.client.ScheduleUpdateInput], temporalio.client.ScheduleUpdate]:
+    def update(seen: temporalio.client.ScheduleUpdateInput) -> temporalio.client.ScheduleUpdate:
+        change(seen.description.schedule)
+        return temporalio.client.ScheduleUpdate(schedule=seen.description.schedule)
+
+    return update
+
+
+_CHANGED = "kept: it was changed after it was paused as removed"
+_RAN = "kept: it was triggered or backfilled after it was paused as removed"
+
+
+@pytest.mark.parametrize(
+    ("touch", "why"),
+    [
+        (_resume_then_pause_by_update, {_CHANGED}),
+        (_resume_then_pause_with_our_note, {_CHANGED}),
+        (_edit, {_CHANGED}),
+        (_trigger, {_RAN, _CHANGED}),  # on V2 both also change the conflict token
+        (_backfill, {_RAN, _CHANGED}),
+    ],
+)
+async def test_what_a_person_touched_since_our_pause_is_kept_and_the_plan_explains_why(
+    removed: program.Program, touch: Touch, why: set[str]
+) -> None:
+    client = await temporalio.client.Client.connect(removed.address, namespace=removed.namespace, identity="alice")
+    await touch(client.get_schedule_handle("governance:sustain"))
+    done = removed.run("prune", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert any(f"= governance:sustain  {each}\n" in done.stdout for each in why), done.stdout
+    assert "its note says" in done.stdout
+    if servers.backend() == "v1" and touch is _resume_then_pause_by_update:  # V2 does not report who paused
+        assert "it was paused by alice on " in done.stdout
+    assert done.stdout.endswith(
+        "Nothing to prune: 1 schedule is paused because its charter was removed, not provably unchanged since.\n"
+    )
+    assert "governance:sustain" in await ids(removed)
+
+
+async def test_a_pause_without_our_record_is_kept(removed: program.Program) -> None:
+    """The note alone proves nothing: anyone can write it, and older versions left no record."""
+    raw = await remote.raw(removed.address, removed.namespace)
+    described = (await raw.describe("governance:sustain")).schedule
+    described.action.start_workflow.memo.fields.pop("reconciler.paused")
+    await raw.create("governance:by-hand", described)
+    await remote.until(lambda: listed(removed, "governance:by-hand"))
+    done = removed.run("prune", "--yes")
+    assert "= governance:by-hand  kept: it has no record of its removal pause" in done.stdout
+    assert await ids(removed) == [
+        *("governance:by-hand", "governance:community", "governance:engineering", "governance:govern")
+    ]
+
+
+async def test_a_copy_that_carries_our_record_is_kept(removed: program.Program) -> None:
+    raw = await remote.raw(removed.address, removed.namespace)
+    described = (await raw.describe("governance:sustain")).schedule
+    await raw.create("governance:by-hand", described)
+    await raw.update("governance:by-hand", described)  # as many writes as the original had
+    await remote.until(lambda: listed(removed, "governance:by-hand"))
+    assert f"= governance:by-hand  {_CHANGED}" in removed.run("prune", "--yes").stdout
+    assert "governance:by-hand" in await ids(removed)
+
+
+async def test_what_came_back_and_was_removed_again_is_deleted(removed: program.Program) -> None:
+    for spec in (SPEC, REMOVED):
+        removed.declare(spec)
+        assert removed.run("apply", "--yes").returncode == 0
+    assert "- governance:sustain deleted" in removed.run("prune", "--yes").stdout
+    assert "governance:sustain" not in await ids(removed)
+
+
+async def test_the_age_of_a_pause_is_counted_by_the_servers_clock(removed: program.Program) -> None:
+    """A clock 40 days ahead on this machine makes no pause older."""
+    ahead = "import datetime, sys\nfrom reconciler.operating import clock\nnow = clock.now\n"
+    ahead += "clock.now = lambda: now() + datetime.timedelta(days=40)\n"
+    ahead += "from reconciler import __main__\n__main__.main()\n"
+    environment = removed.environment()
+    arguments = [sys.executable, "-c", ahead, "prune", "--yes", "--older-than", "30d"]
+    done = await asyncio.to_thread(
+        subprocess.run, arguments, cwd=removed.folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "not for at least 30d" in done.stdout) == (0, True), done
+    assert "governance:sustain" in await ids(removed)
+
+
+@pytest.mark.parametrize("length", ["-1d", "-1us", "36501d", "soon"])
+def test_an_age_that_cannot_be_meant_is_a_usage_error(reconciler: program.Program, length: str) -> None:
+    done = reconciler.run("prune", "--yes", f"--older-than={length}")
+    assert (done.returncode, "--older-than" in done.stderr) == (64, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apply", "--yes", "--lock-timeout=-1s"),
+        ("apply", "--yes", "--lock-lease=-10m"),
+        ("sync", "--via-service", "http://127.0.0.1:1", "--timeout=-5m"),
+        ("sync", "--via-service", "http://127.0.0.1:1", "--timeout=0s"),
+        ("sync", "--via-service", "http://127.0.0.1:1", "--timeout=106000d"),
+    ],
+)
+def test_no_option_accepts_a_length_of_time_that_cannot_be_waited_for(
+    reconciler: program.Program, arguments: tuple[str, ...]
+) -> None:
+    done = reconciler.run(*arguments)
+    assert (done.returncode, arguments[-1].partition("=")[0] in done.stderr) == (64, True)

@@ -110,8 +110,7 @@ async def _changed(server: connect.Server, wanted: model.Declaration, faults: Fa
 
     async def planned() -> model.Plan:
         if prune:
-            forever = datetime.datetime.max.replace(tzinfo=datetime.UTC)
-            return await reconciling.prunable(wanted, server.schedules, target, forever)
+            return await reconciling.prunable(wanted, server.schedules, target, datetime.timedelta(0), server.now)
         return await reconciling.plan(wanted, server.schedules, target)
 
     try:

@@ -87,6 +87,12 @@ def test_all_wrong_inputs_are_told_at_once_and_no_value_is_shown() -> None:
     assert "not one of plan, apply, drift, validate" in raised.value.message
 
 
+@pytest.mark.parametrize("name", ["lock-timeout", "lock-lease"])
+def test_a_negative_length_is_refused(name: str) -> None:
+    with pytest.raises(errors.UsageError, match=f"input '{name}' is negative"):
+        inputs.read({"INPUT_COMMAND": "plan", f"INPUT_{name.replace('-', '_').upper()}": "-1s"})
+
+
 def event(tmp_path: pathlib.Path, payload: Any, **environ: str) -> events.Event:
     path = tmp_path / "event.json"
     path.write_text(payload if isinstance(payload, str) else json.dumps(payload))

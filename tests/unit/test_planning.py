@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import pytest
 
@@ -197,3 +198,17 @@ def test_what_is_ours_begins_with_the_prefix(schedule_id: str, ours: bool) -> No
 def test_a_pause_after_a_failed_run_is_told_apart_from_a_persons(note: str, reason: model.Reason) -> None:
     (change,) = builders.plan([builders.schedule("a")], [builders.schedule("a", paused=True, note=note)]).changes
     assert (change.verb, change.reason) == (model.Verb.RESUME, reason)
+
+
+@pytest.mark.parametrize("token", [b"", b"opaque", bytes(7), bytes(9)])
+def test_a_token_that_is_no_counter_proves_nothing(token: bytes) -> None:
+    live = model.Live(schedule=builders.schedule(), token=token)
+    assert (live.next_seal, live.is_sealed) == (None, False)
+
+
+@pytest.mark.parametrize("order", ["big", "little"])
+def test_the_seal_of_the_next_version_fits_only_that_one(order: Literal["big", "little"]) -> None:
+    before = model.Live(schedule=builders.schedule(), token=(7).to_bytes(8, order), created_at=5)
+    sealed = dataclasses.replace(before, schedule=builders.schedule(seal=before.next_seal))
+    fitting = [number for number in range(20) if dataclasses.replace(sealed, token=number.to_bytes(8, order)).is_sealed]
+    assert (fitting, dataclasses.replace(sealed, token=(8).to_bytes(8, order), created_at=6).is_sealed) == ([8], False)

@@ -149,6 +149,7 @@ OWN: dict[str, tuple[Any, tuple[str, ...]]] = {
     "counted_from": (11, (f"{START_WORKFLOW}.memo.fields[1]",)),
     "note": ("another", ()),
     "owner": ("acme/other", (f"{START_WORKFLOW}.memo.fields[0]",)),
+    "seal": ("1/2", ()),
 }
 PARTS = {"timing": TIMING, "action": ACTION, "policies": POLICIES, "": OWN}
 CASES = [(part, name, *case) for part, fields in PARTS.items() for name, case in fields.items()]
