@@ -8,7 +8,7 @@ import enum
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler import model
+from reconciler import collisions, model
 from reconciler.timing import changes, times
 
 _EVERY_DAY = tuple(range(1, 32))
@@ -24,6 +24,8 @@ class Kind(enum.Enum):
     BOTH_DAYS = "fire only on days that match both day of month and day of week"
     NEVER = "never fire"
     CLOCKS = "fire at an hour at which clocks are changed"
+    SHARED_ID = "have a workflow id that another charter has at the same time"
+    SAME_WORK = "start the same work as another charter at the same times"
     LONG_ID = "have a workflow id that SQL databases do not hold"
 
 
@@ -45,7 +47,31 @@ class Advice:
 
 def advise(declaration: model.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
     """Return advice in the order of the file; `now` is where the next times are counted from."""
-    return tuple(advice for charter in declaration.charters for advice in _advice(charter, now))
+    colliding: dict[str, list[Advice]] = {}
+    for charter, advice in _collisions(declaration.charters, now):
+        colliding.setdefault(charter.name, []).append(advice)
+    return tuple(
+        advice
+        for charter in declaration.charters
+        for advice in (*_advice(charter, now), *colliding.get(charter.name, ()))
+    )
+
+
+def _collisions(charters: Sequence[model.Charter], now: datetime.datetime) -> Iterator[tuple[model.Charter, Advice]]:
+    for charter, other, at in collisions.shared_ids(charters, now):
+        message = (
+            f"charter {other.name} ({other.place}) has the same workflow id, and both are due at "
+            f"{at:%Y-%m-%d %H:%M:%S} UTC: Temporal does not start the second run while the first is running, and "
+            "reports nothing; give each its own workflow_id"
+        )
+        place = charter.places.get("workflow_id", charter.place)
+        yield charter, Advice(place=place, message=message, kind=Kind.SHARED_ID)
+    for charter, other in collisions.same_work(charters, now):
+        message = (
+            f"charter {other.name} ({other.place}) starts the same work at the same times on task queue "
+            f"{charter.schedule.action.task_queue}: each time it runs twice; remove one, or change its input"
+        )
+        yield charter, Advice(place=charter.place, message=message, kind=Kind.SAME_WORK)
 
 
 def _advice(charter: model.Charter, now: datetime.datetime) -> Iterator[Advice]:

@@ -90,6 +90,16 @@ class Raw:
         request = rpc_pb2.PatchScheduleRequest(namespace=self._namespace, schedule_id=schedule_id, patch=patch)
         await self._service.patch_schedule(request, timeout=TIMEOUT)
 
+    async def backfill(self, schedule_id: str, *ranges: tuple[datetime.datetime, datetime.datetime]) -> None:
+        """Start a run for each time of the ranges, whatever else the schedule runs."""
+        patch = schedule_pb2.SchedulePatch()
+        for first, last in ranges:
+            asked = patch.backfill_request.add(overlap_policy=enums_pb2.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL)
+            asked.start_time.FromDatetime(first)
+            asked.end_time.FromDatetime(last)
+        request = rpc_pb2.PatchScheduleRequest(namespace=self._namespace, schedule_id=schedule_id, patch=patch)
+        await self._service.patch_schedule(request, timeout=TIMEOUT)
+
     async def start(self, start: workflow_pb2.NewWorkflowExecutionInfo) -> None:
         """Start what a schedule starts when it is due, so that the server's refusal is an error and not silence."""
         request = rpc_pb2.StartWorkflowExecutionRequest(

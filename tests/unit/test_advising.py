@@ -115,3 +115,72 @@ def test_a_schedule_that_never_meets_a_change_of_clocks_has_no_warning(keys: str
 )
 def test_what_is_usually_meant_is_not_talked_about(keys: str) -> None:
     assert advice(keys) == []
+
+
+def together(*charters: str) -> list[str]:
+    lines = "".join(f"    - {{{charter}}}\n" for charter in charters)
+    found = advising.advise(loading.parse(f"governance:\n  schedules:\n{lines}", "spec.yaml"), NOW)
+    return [str(each) for each in found]
+
+
+SHARED = "entrypoint: X, workflow_id: same"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "at"),
+    [
+        ('cron: "0 * * * *"', 'cron: "0 * * * *"', "2026-11-23 01:00:00"),
+        ('cron: "0 * * * *"', 'cron: "0 0 1 1 *"', "2027-01-01 00:00:00"),
+        ('cron: "0 * * * *"', 'cron: "*/7 * * * *"', "2026-11-23 01:00:00"),
+        ('cron: "0 9 * * *"', 'cron: "0 10 * * *", timezone: Europe/Berlin', "2026-11-23 09:00:00"),
+        ('cron: "@every 40m"', 'cron: "0 * * * *", jitter: 5m', "2026-11-23 02:00:00"),
+        ('cron: "0 * * * *", keep_original_workflow_id: true', 'cron: "0 * * * *"', "2026-11-23 01:00:00"),
+    ],
+)
+def test_two_charters_with_one_workflow_id_that_are_due_at_once_are_warned_of(first: str, second: str, at: str) -> None:
+    (found,) = together(f"charter: A, {SHARED}, {first}", f"charter: B, {SHARED}, input: {{b: 1}}, {second}")
+    assert found.startswith("spec.yaml:4:")
+    assert (
+        f"charter A (spec.yaml:3:7) has the same workflow id, and both are due at {at} UTC: Temporal does not start "
+        "the second run while the first is running, and reports nothing; give each its own workflow_id"
+    ) in found
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        'cron: "30 * * * *"',  # the time that Temporal adds keeps the runs apart
+        'cron: "0 * * * *", paused: true',
+        'cron: "0 * * * *", remaining_actions: 0',
+        'cron: "0 0 * * *", end_at: 2026-11-23T00:30:00Z',
+    ],
+)
+def test_one_workflow_id_for_runs_that_never_meet_is_no_collision(second: str) -> None:
+    found = together(f'charter: A, {SHARED}, cron: "0 * * * *"', f"charter: B, {SHARED}, input: {{b: 1}}, {second}")
+    assert [each for each in found if "same workflow id" in each] == []
+
+
+def test_the_same_work_at_the_same_times_is_warned_of() -> None:
+    (found,) = together(
+        'charter: A, entrypoint: X, cron: "0 * * * *", input: {n: 1}',
+        'charter: B, entrypoint: X, cron: "0 */1 * * *", timezone: Etc/UTC, input: {n: 1}',
+    )
+    assert found == (
+        "spec.yaml:4:7: warning: charter A (spec.yaml:3:7) starts the same work at the same times on task queue "
+        "scheduler-tasks: each time it runs twice; remove one, or change its input"
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        'cron: "5 * * * *", input: {n: 1}',
+        'cron: "0 * * * *", input: {n: true}',
+        'cron: "0 * * * *", input: {n: 1}, task_queue: other',
+        'cron: "0 * * * *", input: {n: 1}, workflow: Other',
+        'cron: "0 * * * *", input: {n: 1}, paused: true',
+    ],
+)
+def test_work_that_differs_or_comes_at_other_times_is_not_warned_of(second: str) -> None:
+    first = 'charter: A, entrypoint: X, cron: "0 * * * *", input: {n: 1}'
+    assert together(first, f"charter: B, entrypoint: X, {second}") == []
