@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from reconciler import errors
+from reconciler import credentials, errors
 from reconciler.cli import commands, console, logs
 from reconciler.operating import interrupts
 from reconciler.report import words
@@ -24,6 +24,7 @@ def main() -> NoReturn:
     """
     out = console.Console(sys.stdout, sys.stderr)
     out.structured = logs.wants_json(sys.argv[1:], os.environ)  # known before the first mistake in the line is told
+    credentials.hold_environment(os.environ)
     interrupts.listen()
     try:
         code = _closed(out, _run(out))

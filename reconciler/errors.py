@@ -1,13 +1,15 @@
 """The errors that reach a user: each has a message, a hint and an exit code.
 
 Adapters translate what their library raises into one of these; the entry point prints it. Nothing else is
-caught there, so that a defect still shows its traceback.
+caught there, so that a defect still shows its traceback. Credentials of this process are taken out of both texts.
 """
 
 from __future__ import annotations
 
 import datetime
 import enum
+
+from reconciler import credentials
 
 
 class ExitCode(enum.IntEnum):
@@ -31,9 +33,9 @@ class ReconcilerError(Exception):
     exit_code: ExitCode = ExitCode.ERROR
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = credentials.scrub(message)
+        self.hint = credentials.scrub(hint)
+        super().__init__(self.message)
 
     @property
     def sentence(self) -> str:

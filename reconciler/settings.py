@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Literal
 
-from reconciler import errors
+from reconciler import credentials, errors
 
 EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
 SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # of the service
@@ -28,6 +28,9 @@ class Tls:
     cert_data: str | None = dataclasses.field(default=None, repr=False)
     key_data: str | None = dataclasses.field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        credentials.hold(self.key_data)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
@@ -36,6 +39,9 @@ class Codec:
     endpoint: str
     auth: str | None = dataclasses.field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        credentials.hold(self.auth, *(value for _, value in self.headers))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,11 @@ class Connection:
     codec_header: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
     request_timeout: datetime.timedelta | None = None
 
+    def __post_init__(self) -> None:
+        credentials.hold_environment(self.environ)
+        pairs = (*self.grpc_meta, *self.codec_header)
+        credentials.hold(self.api_key, self.codec_auth, *(value for _, value in pairs))
+
 
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
@@ -82,6 +93,9 @@ class Writing:
     lock_lease: datetime.timedelta = datetime.timedelta(minutes=10)
     database_url: str | None = dataclasses.field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        credentials.hold_url(self.database_url)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
@@ -94,6 +108,10 @@ class Executor:
     token: str | None = dataclasses.field(default=None, repr=False)
     timeout: datetime.timedelta = datetime.timedelta(seconds=30)
     patience: datetime.timedelta = datetime.timedelta(minutes=10)
+
+    def __post_init__(self) -> None:
+        credentials.hold(self.token)
+        credentials.hold_url(self.url)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

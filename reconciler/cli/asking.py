@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler import errors, reviewing, settings
+from reconciler import credentials, errors, reviewing, settings
 from reconciler.cli import console, options, telling
 from reconciler.report import words
 
@@ -55,6 +55,7 @@ def sync(
     """Let the service sync the charters, and end with the exit code that an apply would have had."""
     if not token:
         raise errors.UsageError("sync needs the service's token", hint="set INTERNAL_OPS_TOKEN")
+    credentials.hold(token)
     if expect_digest is not None and not re.fullmatch(reviewing.DIGEST, expect_digest):
         raise errors.StaleError(
             f"no plan has the digest {expect_digest!r}", hint="pass the one that a plan shows, sha256: and 64 digits"

@@ -8,7 +8,7 @@ import select
 import sys
 from typing import Any, TextIO
 
-from reconciler import errors
+from reconciler import credentials, errors
 from reconciler.report import words
 
 LONGEST_LINE = 2_000  # characters of one line on standard error; what is longer is cut in its middle
@@ -42,7 +42,7 @@ class Console:
         if self._out is None:
             return
         try:
-            self._out.write(text)
+            self._out.write(credentials.scrub(text))
             self._out.flush()
         except OSError as error:
             self.lost(error)
@@ -60,9 +60,9 @@ class Console:
         if self.structured:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             said = {"time": now, "level": level, "message": text, **fields}
-            text = _escaped(json.dumps(said, ensure_ascii=False, default=str))
+            text = credentials.scrub(_escaped(json.dumps(said, ensure_ascii=False, default=str)))
         else:
-            text = _shown(text)
+            text = _shown(credentials.scrub(text))
         try:
             self._err.write(f"{text}\n")
             self._err.flush()

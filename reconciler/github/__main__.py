@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
-from reconciler import errors
+from reconciler import credentials, errors
 from reconciler.github import api, events, inputs, running, workflow
 from reconciler.operating import interrupts, logs
 from reconciler.report import annotating, markdown
@@ -19,6 +19,7 @@ from reconciler.report import annotating, markdown
 
 def main() -> NoReturn:
     """Run and leave by `os._exit`, as the console script does, and for the same reason."""
+    credentials.hold_environment(os.environ)
     interrupts.listen()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     told = workflow.Workflow(sys.stdout, os.environ, lambda: secrets.token_hex(16))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 
-from reconciler import errors
+from reconciler import credentials, errors
 from reconciler.documents import marks
 from reconciler.github import api
 
@@ -32,6 +32,7 @@ class Thread:
         Two runs that create one at the same time keep the older comment and delete the other. Raises
         `errors.GitHubError` when GitHub took the text and does not show it: it drops some updates without a word.
         """
+        body = credentials.scrub(body)
         found = self._about(mark)
         if not found and not create:
             return None
@@ -93,7 +94,7 @@ def track(
     if before is None and not is_open:
         return None
     if before is None:
-        made = hub.create_issue(*write(None))
+        made = hub.create_issue(*map(credentials.scrub, write(None)))
         found = _issues_about(hub.issues(author), author, mark) or [(made, mark)]
         before = found[0]
     for other, _ in found:
@@ -102,7 +103,7 @@ def track(
     issue, known = before
     if not is_open and not issue.is_open:
         return None
-    title, body = write(known if issue.is_open else None)
+    title, body = map(credentials.scrub, write(known if issue.is_open else None))
     if (issue.title, issue.is_open) == (title, is_open) and _same(issue.body, body):
         return issue
     changed = hub.edit_issue(issue.number, title=title, body=body, is_open=is_open)
@@ -126,7 +127,7 @@ def close_all(hub: api.Repository, author: str, scope: str, body: str) -> None:
         found = marks.find(issue.body) if issue.is_open and _is(issue.author, author) else None
         if found and (found.kind, found.scope) == ("drift", scope):
             mark = marks.dumps(dataclasses.replace(found, digest=""))
-            hub.edit_issue(issue.number, title=issue.title, body=f"{mark}\n\n{body}", is_open=False)
+            hub.edit_issue(issue.number, title=issue.title, body=credentials.scrub(f"{mark}\n\n{body}"), is_open=False)
 
 
 def _is(login: str, other: str) -> bool:

@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
+from reconciler import credentials
 from reconciler.report import annotating
 
 PER_LEVEL = 10  # annotations of one level that GitHub keeps of a step
@@ -64,14 +65,14 @@ class Workflow:
         self._append("GITHUB_STEP_SUMMARY", text)
 
     def _write(self, text: str) -> None:
-        self._out.write(text)
+        self._out.write(credentials.scrub(text))
         self._out.flush()
 
     def _append(self, variable: str, text: str) -> None:
         path = self._environ.get(variable)
         if path:
             with pathlib.Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+                file.write(credentials.scrub(text))
 
 
 def _command(annotation: annotating.Annotation) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import conninfo, rows
 
-from reconciler import errors
+from reconciler import credentials, errors
 
 Connection: TypeAlias = psycopg.AsyncConnection[rows.DictRow]
 Row: TypeAlias = rows.DictRow
@@ -140,8 +140,10 @@ def place(url: str) -> str:
 
 
 def text(value: str) -> str:
-    """Return a text that the database can keep: without NUL, and without the odd bytes of a file's name."""
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+    """Return a text that the database can keep: without NUL, odd bytes of a file's name, and our credentials."""
+    return (
+        credentials.scrub(value).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+    )
 
 
 def moment(value: datetime.datetime | None) -> datetime.datetime | None:

@@ -12,7 +12,7 @@ from typing import Any
 import temporalio.envconfig
 import temporalio.service
 
-from reconciler import errors, settings
+from reconciler import credentials, errors, settings
 
 DEFAULT_ADDRESS = "localhost:7233"
 DEFAULT_NAMESPACE = "default"
@@ -35,6 +35,7 @@ def client(connection: settings.Connection) -> dict[str, Any]:
         config.setdefault("tls", True)
     if connection.grpc_meta:
         config["rpc_metadata"] = {**config.get("rpc_metadata", {}), **dict(connection.grpc_meta)}
+    credentials.hold(config.get("api_key"), *config.get("rpc_metadata", {}).values())
     config["tls"] = _tls(connection.tls, config.get("tls", False))
     return config
 

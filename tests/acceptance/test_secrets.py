@@ -5,13 +5,17 @@ What is printed and written to files is searched after every acceptance test, th
 
 from __future__ import annotations
 
+import base64
 import json
 import pathlib
-from collections.abc import Iterator
+import urllib.parse
+from collections.abc import Callable, Iterator
 
+import grpc
 import pytest
 from psycopg import sql
 
+from reconciler import credentials
 from tests.support import fake_temporal, postgres, program
 
 SPEC = """\
@@ -103,6 +107,37 @@ def test_the_record_of_a_lock_holds_no_secret(
     assert done.returncode == 0
     assert "octocat" in shown[0]
     assert "hunter" not in shown[0]
+
+
+@pytest.mark.parametrize(
+    ("echo", "form"),
+    [
+        (str, "json"),
+        (str, "text"),
+        (urllib.parse.quote_plus, "json"),
+        (lambda key: base64.b64encode(f"user:{key}".encode()).decode(), "json"),
+        (json.dumps, "text"),
+    ],
+)
+def test_a_credential_that_the_server_echoes_is_not_printed_or_recorded(
+    fake: fake_temporal.FakeTemporal, tmp_path: pathlib.Path, database: str, echo: Callable[[str], str], form: str
+) -> None:
+    key = 'tk-"live"/9f+8e7d6c5b4a'
+
+    def refuse() -> None:
+        raise fake_temporal.Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"bad header {echo(key)} refused")
+
+    fake.before["CreateSchedule"] = [refuse] * 4
+    reconciler = program.Program(folder=tmp_path, address=fake.address)
+    reconciler.declare(SPEC)
+    given = {"TEMPORAL_API_KEY": key, "TEMPORAL_TLS": "false", "DATABASE_URL": database}
+    done = reconciler.run("apply", "--yes", "--format", form, *LOUD, **given)
+    history = reconciler.run("history", "--verbose", "--format", "json", DATABASE_URL=database)
+    assert done.returncode == 1
+    assert credentials.MARK in done.stdout + done.stderr
+    assert credentials.MARK in history.stdout
+    found = done.stdout + done.stderr + history.stdout + rows(database)
+    assert [text for text in (key, "9f+8e7d6c5b4a", "9f%2B8e7d", echo(key)[8:20]) if text in found] == []
 
 
 @pytest.mark.parametrize("mistake", ["address", "user", "database", "key", "spec", "codec", "plan"])

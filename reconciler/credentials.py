@@ -1,0 +1,108 @@
+"""The credentials that this process holds, and how they are taken out of texts that come from outside.
+
+A server, proxy or driver may echo what it was sent. Settings register each credential when it is read; errors are
+scrubbed where they are made, and every output once more where it is written.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.parse
+from collections.abc import Iterator, Mapping
+
+MARK = "(credential)"  # replaces one
+_LEAST = 4  # characters; anything shorter occurs in ordinary text
+_LONG = 12  # characters; a shorter credential is replaced only where it is not part of a longer word
+_NAMES = re.compile(
+    "TEMPORAL_API_KEY|TEMPORAL_TLS_CLIENT_KEY_DATA|TEMPORAL_CODEC_AUTH|INTERNAL_OPS_TOKEN|RECONCILER_EXECUTOR_TOKEN"
+    "|(GITHUB|GH|ACTIONS_RUNTIME|ACTIONS_ID_TOKEN_REQUEST)_TOKEN|PGPASSWORD"
+    "|TEMPORAL_GRPC_META_.*(AUTH|COOKIE|CREDENTIAL|KEY|PASS|SECRET|TOKEN).*"
+    "|INPUT_(API_KEY|TLS_KEY_DATA|CODEC_AUTH|GITHUB_TOKEN|MARKER_KEY)"
+)
+_URLS = re.compile("(INPUT_)?DATABASE_URL|RECONCILER_EXECUTOR_URL")
+
+_held: set[str] = set()
+_patterns: list[re.Pattern[str]] = []
+
+
+def hold(*values: str | None) -> None:
+    """Register credentials; those too short to be told from ordinary text are passed over."""
+    for value in values:
+        text = (value or "").strip()
+        if len(text) >= _LEAST and text not in _held:
+            _held.add(text)
+            if text.lower().startswith(("bearer ", "basic ")):
+                hold(text.partition(" ")[2])
+    _compile()
+
+
+def hold_url(url: str | None) -> None:
+    """Register the password of a URL, as written and percent-decoded; one that equals its user name is no secret."""
+    found = re.match(r"[^:/]+://([^:@/]*):(.+)@", url or "")
+    if found and found[1] != found[2]:
+        hold(found[2], urllib.parse.unquote(found[2]))
+    query = urllib.parse.parse_qs((url or "").partition("?")[2])
+    hold(*query.get("password", []))
+
+
+def hold_environment(environ: Mapping[str, str]) -> None:
+    """Register the credentials among the variables that this program reads."""
+    for name, value in environ.items():
+        if _NAMES.fullmatch(name):
+            hold(value)
+        elif _URLS.fullmatch(name):
+            hold_url(value)
+
+
+def forget() -> None:
+    """Forget all credentials, as at the start of a process."""
+    _held.clear()
+    _compile()
+
+
+def scrub(text: str) -> str:
+    """Return the text with every credential replaced: as it is, JSON-escaped, percent-encoded or in base64."""
+    for pattern in _patterns:
+        text = pattern.sub(MARK, text)
+    return text
+
+
+def _compile() -> None:
+    """Build the patterns, the longest form first: one credential may be part of another."""
+    forms = {form for value in _held for form in _forms(value) if len(form) >= _LEAST}
+    ordered = sorted(forms, key=lambda form: (-len(form), form))
+    _patterns[:] = [re.compile("|".join(map(_pattern, ordered)))] if ordered else []
+
+
+def _pattern(form: str) -> str:
+    text = re.escape(form)
+    return text if len(form) >= _LONG else rf"(?<![A-Za-z0-9_]){text}(?![A-Za-z0-9_])"
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield how a credential may be written in a text."""
+    yield value
+    for line in value.splitlines():  # a key's text may be quoted line by line
+        if len(line) >= _LONG and not line.startswith("-----"):
+            yield line
+    for ascii_only in (True, False):
+        yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+    for safe in ("", "/"):
+        quoted = urllib.parse.quote(value, safe=safe, errors="replace")
+        yield quoted
+        yield re.sub("%..", lambda found: found[0].lower(), quoted)
+    yield urllib.parse.quote_plus(value, errors="replace")
+    if len(value) >= _LONG // 2:
+        yield from _base64(value.encode("utf-8", "replace"))
+
+
+def _base64(value: bytes) -> Iterator[str]:
+    """Yield the characters of base64 that depend on the value alone, wherever it begins in what is encoded."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + value).decode()
+        start, dropped = (0, 2, 3)[before], (0, 3, 2)[(before + len(value)) % 3]
+        core = encoded[start : len(encoded) - dropped] if dropped else encoded[start:]
+        yield core
+        yield core.replace("+", "-").replace("/", "_")
