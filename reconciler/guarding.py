@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+from collections.abc import Sequence
 
-from reconciler import errors, model, wording
+from reconciler import errors, model, stops, wording
+
+_NAMED = 5  # schedules that a message names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,18 +20,19 @@ class Allowed:
     plaintext: bool = False
 
 
-def check(plan: model.Plan, allowed: Allowed | None = None, *, left: int = 0) -> None:
+def check(plan: model.Plan, allowed: Allowed | None = None, *, now: datetime.datetime, left: int = 0) -> None:
     """Raise `errors.GuardError` when the plan should not run without a word from a person.
 
-    Refused are: pausing every running managed schedule or more than half of two or more; a spec with no governance
-    section while something is managed; a namespace that has nothing managed although the last apply to it `left` some;
-    wanting an id that belongs to another owner; and writing readable payloads over encrypted ones.
+    Refused are: stopping every running managed schedule or more than half of two or more, by whatever change (see
+    `stops`); a spec with no governance section while something is managed; a namespace that has nothing managed
+    although the last apply to it `left` some; wanting an id that belongs to another owner; and writing readable
+    payloads over encrypted ones.
     """
     allowed = allowed or Allowed()
     if not allowed.empty_namespace:
         _check_emptiness(plan, left)
     if not allowed.mass_pause:
-        _check_pauses(plan)
+        _check_stops(plan, now)
     _check_owners(plan)
     if not allowed.plaintext:
         _check_payloads(plan)
@@ -74,21 +79,28 @@ def _check_emptiness(plan: model.Plan, left: int) -> None:
         )
 
 
-def _check_pauses(plan: model.Plan) -> None:
-    hint = "if this is meant, pass --allow-mass-pause"
+def _check_stops(plan: model.Plan, now: datetime.datetime) -> None:
+    hint = "if this is intended, pass --allow-mass-pause"
     live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
         raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
-    running = [change for change in live if change.live and not change.live.schedule.paused]
-    pauses = plan.count(model.Verb.PAUSE)
-    if pauses and pauses == len(running):
-        every = "the only" if pauses == 1 else f"all {pauses}"
-        raise errors.GuardError(f"the plan pauses {every} running managed schedule{'s'[: pauses > 1]}", hint=hint)
-    if pauses * 2 > len(running) >= 2:
-        raise errors.GuardError(
-            f"the plan pauses {pauses} of {len(running)} running managed schedules, more than half", hint=hint
-        )
+    stopped, running = stops.stops(plan, now), len(stops.running(plan, now))
+    if not stopped:
+        return
+    if len(stopped) == running:
+        count = "the only running managed schedule" if running == 1 else f"all {running} running managed schedules"
+    elif len(stopped) * 2 > running:
+        count = f"{len(stopped)} of {running} running managed schedules, more than half"
+    else:
+        return
+    raise errors.GuardError(f"the plan stops {count}: {_named(stopped)}", hint=hint)
+
+
+def _named(stopped: Sequence[stops.Stop]) -> str:
+    """Return `governance:a (paused), governance:b (never fires again)`."""
+    more = f" and {len(stopped) - _NAMED} more" if len(stopped) > _NAMED else ""
+    return ", ".join(f"{wording.brief(stop.id)} ({stop.why})" for stop in stopped[:_NAMED]) + more
 
 
 def _check_owners(plan: model.Plan) -> None:

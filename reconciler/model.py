@@ -546,7 +546,8 @@ class Left:
 class Plan:
     """Every change in the order of its execution, and the digest of what they mean (`sha256:…`).
 
-    `as_of` is when the server was read, where that was not now. `found` is what it had then.
+    `as_of` is when the server was read, where that was not now. `found` is what it had then. `unpolled` are the task
+    queues without workers to which the plan moves schedules from one with workers.
     """
 
     target: Target
@@ -557,6 +558,7 @@ class Plan:
     environment: str | None = None
     as_of: datetime.datetime | None = None
     found: Left = Left()
+    unpolled: frozenset[str] = frozenset()
 
     @property
     def steps(self) -> tuple[Change, ...]:

@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from reconciler import applying, errors, executions, model, planning, ports, preflighting
+from reconciler import applying, errors, executions, model, planning, ports, preflighting, stops
 from reconciler.spec import users
+
+_LOG = logging.getLogger(__name__)
+_PATIENCE = 3.0  # seconds for what a plan can do without
 
 Again = Callable[[], Awaitable[model.Plan]]
 
@@ -33,13 +37,38 @@ async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) ->
     return found
 
 
-async def plan(declaration: model.Declaration, schedules: ports.Schedules, target: model.Target) -> model.Plan:
+async def plan(
+    declaration: model.Declaration,
+    schedules: ports.Schedules,
+    target: model.Target,
+    pollers: ports.Pollers | None = None,
+) -> model.Plan:
     """Read what is live and return what would make it equal to the declaration.
 
     Every wanted id is described (strongly consistent); the listing, which lags behind, serves only to find what
-    nobody wants. A listing that fails is an error, never an empty one.
+    nobody wants. A listing that fails is an error, never an empty one. Workers are read only where the plan moves a
+    schedule to another task queue.
     """
-    return planning.plan(declaration, await live(declaration, schedules, target), target)
+    found = planning.plan(declaration, await live(declaration, schedules, target), target)
+    if pollers is None:
+        return found
+    return dataclasses.replace(found, unpolled=await _unpolled(found, pollers))
+
+
+async def _unpolled(plan: model.Plan, pollers: ports.Pollers) -> frozenset[str]:
+    """Return the queues without workers to which the plan moves schedules from one with workers.
+
+    One call for each queue; none is returned when the server does not answer, as a plan does not need it.
+    """
+    moved = stops.moved_queues(plan)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            queues = await asyncio.gather(*map(pollers.of, sorted({name for pair in moved for name in pair})))
+    except (errors.ServerError, TimeoutError) as error:
+        _LOG.info("the workers of changed task queues are unknown", extra={"fields": {"reason": str(error)}})
+        return frozenset()
+    polled = {queue.name for queue in queues if queue.pollers}
+    return frozenset(new for old, new in moved if old in polled and new not in polled)
 
 
 async def live(

@@ -34,7 +34,7 @@ _VERBS = {verb.word: verb for verb in words.DONE}
 )
 @click.option("--timeout", type=options.POSITIVE, default="5m", metavar="TIME", help="How long to wait.  [5m]")
 @click.option("--dry-run", is_flag=True, help="Show what a sync would do, and change nothing.")
-@click.option("--allow-mass-pause", is_flag=True, help="Let it pause most or all of what runs.")
+@click.option("--allow-mass-pause", is_flag=True, help="Let it stop most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Sync although everything managed is gone.")
 @click.option("--allow-plaintext", is_flag=True, help="Let it replace encrypted payloads by readable ones.")
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Sync only the plan with this digest.")

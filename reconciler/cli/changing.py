@@ -63,7 +63,7 @@ def plan(
     }
     out.say(renderings[form]())
     try:
-        guarding.check(planned)
+        guarding.check(planned, now=clock.now())
     except errors.GuardError as refusal:
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
     common.warn_of_workers(out, proposal.problems)
@@ -82,7 +82,7 @@ _YES = click.option("--yes", is_flag=True, help="Do it without asking; needed wi
 @options.writing
 @_YES
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
-@click.option("--allow-mass-pause", is_flag=True, help="Let the plan pause most or all of what runs.")
+@click.option("--allow-mass-pause", is_flag=True, help="Let the plan stop most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Apply although everything managed is gone.")
 @click.option("--allow-plaintext", is_flag=True, help="Let the plan replace encrypted payloads by readable ones.")
 @options.outcome_format
@@ -131,7 +131,9 @@ def apply(
             declaration=declaration,
             connection=connection,
             writing=writing,
-            make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+            make=lambda session: reconciling.plan(
+                declaration, session.schedules, session.target(declaration), session.pollers
+            ),
             review=review.compare,
             check=review.check,
             before=review.use_up,
@@ -178,7 +180,7 @@ class _Review:
         """Raise `errors.StaleError` unless it has the reviewed digest, `errors.GuardError` when it may not run."""
         if self._digest is not None:
             reviewing.check_digest(self._digest, planned)
-        guarding.check(planned, self._allowed, left=left)
+        guarding.check(planned, self._allowed, now=clock.now(), left=left)
 
     def use_up(self) -> None:
         """Note in the file that its plan is being applied, so that it is not applied again."""

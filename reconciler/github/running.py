@@ -141,7 +141,9 @@ class Action:
             declaration=declaration,
             connection=self._given.connection,
             writing=self._given.writing,
-            make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+            make=lambda session: reconciling.plan(
+                declaration, session.schedules, session.target(declaration), session.pollers
+            ),
             check=lambda plan, left: self._check(plan, left, thread),
         )
         try:
@@ -177,7 +179,7 @@ class Action:
             reviewing.check_digest(self._given.expect_digest, plan)
         elif plan.steps and self._given.require_reviewed_plan != "false":
             self._check_review(plan, thread)
-        guarding.check(plan, self._given.allowed, left=left)
+        guarding.check(plan, self._given.allowed, now=clock.now(), left=left)
 
     def _check_review(self, plan: model.Plan, thread: conversation.Thread | None) -> None:
         try:
@@ -234,7 +236,7 @@ class Action:
 
     def _refusals(self, plan: model.Plan) -> tuple[str, ...]:
         try:
-            guarding.check(plan, self._given.allowed)
+            guarding.check(plan, self._given.allowed, now=clock.now())
         except errors.GuardError as refusal:
             said = f"apply will refuse this: {refusal.message}; {refusal.hint} (an input of the Action has its name)"
             self._told.annotate([annotating.warning(said)])

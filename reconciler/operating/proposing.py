@@ -34,7 +34,9 @@ def propose(
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=planning.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
     with sessions.opened(connection) as session:
-        plan = session.run(reconciling.plan(declaration, session.schedules, session.target(declaration)))
+        plan = session.run(
+            reconciling.plan(declaration, session.schedules, session.target(declaration), session.pollers)
+        )
         return Proposal(plan=plan, problems=problems(declaration, session, expected_build))
 
 

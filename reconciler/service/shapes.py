@@ -41,7 +41,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 class Sync(_Given):
     """What a sync may do; all of it may be left out."""
 
-    allow_mass_pause: bool = pydantic.Field(default=False, description="Let it pause most or all of what runs.")
+    allow_mass_pause: bool = pydantic.Field(default=False, description="Let it stop most or all of what runs.")
     allow_empty_namespace: bool = pydantic.Field(default=False, description="Apply although all managed is gone.")
     allow_plaintext: bool = pydantic.Field(default=False, description="Let it replace encrypted payloads.")
     expect_digest: str | None = pydantic.Field(

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from reconciler import errors, guarding, model, reconciling, reviewing
-from reconciler.operating import executing, proposing
+from reconciler.operating import clock, executing, proposing
 from reconciler.service import parts
 from reconciler.spec import loading
 
@@ -97,7 +97,9 @@ def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Rep
         declaration=declaration,
         connection=options.connection,
         writing=options.writing,
-        make=lambda session: reconciling.plan(declaration, session.schedules, session.target(declaration)),
+        make=lambda session: reconciling.plan(
+            declaration, session.schedules, session.target(declaration), session.pollers
+        ),
         check=lambda plan, left: _check(plan, wish, left),
         ending=ending,
     )
@@ -116,4 +118,4 @@ def _check(plan: model.Plan, wish: Wish, left: int) -> None:
     """Raise `errors.StaleError` for another plan than was reviewed, `errors.GuardError` for one that may not run."""
     if wish.digest is not None:
         reviewing.check_digest(wish.digest, plan)
-    guarding.check(plan, wish.allowed, left=left)
+    guarding.check(plan, wish.allowed, now=clock.now(), left=left)

@@ -98,9 +98,9 @@ def test_what_is_refused_is_recorded_with_its_reason_and_counts_nothing(
     assert "not the one that was reviewed" in refused("--yes", "--expect-digest", "sha256:0", code=5)["error"]
     assert declared.run("apply", "--yes", DATABASE_URL=database_url).returncode == 0
     declared.declare("governance: {schedules: []}\n")
-    assert "pauses all 3" in refused("--yes", code=4)["error"]
+    assert "stops all 3" in refused("--yes", code=4)["error"]
     shown = declared.run("history", DATABASE_URL=database_url).stdout
-    assert shown.split("\n\n")[0].endswith("\n    refused: the plan pauses all 3 running managed schedules")
+    assert "\n    refused: the plan stops all 3 running managed schedules: " in shown.split("\n\n")[0]
 
 
 def test_one_that_is_declined_is_recorded_as_such(declared: program.Program, database_url: str) -> None:

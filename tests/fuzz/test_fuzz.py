@@ -153,7 +153,7 @@ def _render(plan: model.Plan) -> None:
     _print(markdown.plan(plan, verbose=True, now=cases.NOW))
     plans.dumps(plan).encode()
     with contextlib.suppress(errors.GuardError):
-        guarding.check(plan)
+        guarding.check(plan, now=cases.NOW)
 
 
 TRIALS: Mapping[cases.Kind, Callable[[pathlib.Path, model.Choice], None]] = {

@@ -46,7 +46,7 @@ def test_an_id_that_belongs_to_another_owner_is_refused_by_name() -> None:
     found = plan([builders.schedule("a", paused=True)], [builders.schedule("a", owner="acme/other")])
     assert told(found) == [("a", model.Verb.KEEP, model.Reason.OWNED)]
     with pytest.raises(errors.GuardError, match="governance:a belongs to acme/other") as caught:
-        guarding.check(found, guarding.Allowed(mass_pause=True, plaintext=True))
+        guarding.check(found, guarding.Allowed(mass_pause=True, plaintext=True), now=NOW)
     assert "--adopt" in caught.value.hint
 
 
@@ -79,10 +79,12 @@ def test_what_is_blocked_does_not_count_as_running_for_a_guard() -> None:
     live = [builders.schedule("a", owner="acme/app"), builders.schedule("b", owner="acme/app")]
     others = [builders.schedule(name, owner="acme/other") for name in ("x", "y")]
     found = plan([builders.schedule("a"), builders.schedule("x"), builders.schedule("y")], [*live, *others])
-    guarding.check(dataclasses.replace(found, changes=tuple(each for each in found.changes if not each.is_blocked)))
+    guarding.check(
+        dataclasses.replace(found, changes=tuple(each for each in found.changes if not each.is_blocked)), now=NOW
+    )
     both = plan([builders.schedule("x"), builders.schedule("y")], [*live, *others])
-    with pytest.raises(errors.GuardError, match="pauses all 2 running managed schedules"):
-        guarding.check(both)
+    with pytest.raises(errors.GuardError, match="stops all 2 running managed schedules"):
+        guarding.check(both, now=NOW)
 
 
 def test_without_an_owner_of_our_own_a_mark_is_another_owners() -> None:

@@ -1,0 +1,138 @@
+"""Which running schedules a plan stops, whatever the verb: by a pause, by times that do not come, by runs that cannot
+finish, or by a task queue without workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import itertools
+from collections.abc import Iterator
+
+from reconciler import model
+from reconciler.timing import counting, prospects, times
+
+PERIODS = 10  # usual periods without a firing after which a schedule is considered stopped
+LEAST = datetime.timedelta(days=7)  # but never before this much time
+_YEAR = datetime.timedelta(days=366)
+_FIRINGS = 20  # from which the usual period is taken: enough to see a weekend
+_BRIEF = datetime.timedelta(seconds=1)  # a run with less time than this cannot finish
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A schedule that runs before the plan and not after it, and why."""
+
+    id: str
+    why: str
+
+
+def running(plan: model.Plan, now: datetime.datetime) -> tuple[model.Change, ...]:
+    """Return the changes of the managed schedules that fire now."""
+    return tuple(
+        change
+        for change in plan.changes
+        if change.live is not None and not change.is_blocked and _fires(change.live.schedule, now)
+    )
+
+
+def stops(plan: model.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
+    """Return the running schedules that the plan stops.
+
+    A pause is not a stop when the plan replaces the schedule by one under another name that does run.
+    """
+    successors = {change.renamed_from: change.after for change in plan.changes if change.renamed_from}
+    found = []
+    for change in running(plan, now):
+        if change.live is None or change.verb is model.Verb.KEEP:
+            continue
+        why = _why(change.live.schedule, successors.get(change.id, change.after), plan, now)
+        if why:
+            found.append(Stop(id=change.id, why=why))
+    return tuple(found)
+
+
+def moved_queues(plan: model.Plan) -> frozenset[tuple[str, str]]:
+    """Return the old and the new task queue of each running schedule whose runs the plan sends to another queue."""
+    found = [(change.live.schedule, change.after) for change in plan.steps if change.live]
+    return frozenset(
+        (before.action.task_queue, after.action.task_queue)
+        for before, after in found
+        if not before.paused and not after.paused and before.action.task_queue != after.action.task_queue
+    )
+
+
+def _fires(schedule: model.Schedule, now: datetime.datetime) -> bool:
+    """Return whether it has a time to come; one in a time zone that is unknown here is assumed to."""
+    if schedule.paused or schedule.remaining_actions == 0:
+        return False
+    return not prospects.is_known(schedule.timing.timezone) or next(prospects.upcoming(schedule, now), None) is not None
+
+
+def _why(before: model.Schedule, after: model.Schedule, plan: model.Plan, now: datetime.datetime) -> str:
+    """Return why a schedule that runs before does not run after; empty when it does."""
+    if after.paused:
+        return "paused"
+    silent = _why_silent(before, after, now)
+    if silent:
+        return silent
+    allotted = _allotted(after.action)
+    if allotted < _BRIEF <= _allotted(before.action):
+        return f"its runs time out after {allotted // datetime.timedelta(milliseconds=1)} ms"
+    queue = after.action.task_queue
+    if queue != before.action.task_queue and queue in plan.unpolled:
+        return f"no worker polls its new task queue {queue!r}"
+    return ""
+
+
+def _why_silent(before: model.Schedule, after: model.Schedule, now: datetime.datetime) -> str:
+    """Return why it does not fire again within several of its usual periods, empty when it does.
+
+    A slower timing is not a stop: its first time may be one of its own periods away, up to a year.
+    """
+    if (before.timing, before.remaining_actions) == (after.timing, after.remaining_actions):
+        return ""
+    if after.remaining_actions == 0:
+        return "no actions remain"
+    if not prospects.is_known(after.timing.timezone):
+        return ""
+    first = next(prospects.upcoming(after, now), None)
+    if first is None:
+        return "never fires again"
+    horizon = now + max(LEAST, PERIODS * _usual_period(before, now))
+    if first > horizon:
+        period = _longest_gap(prospects.upcoming(after, now))
+        slower = first - now <= min(period, _YEAR)
+        return "" if slower or first <= _first(before, now) else f"does not fire before {first:%Y-%m-%d %H:%M} UTC"
+    if _is_over(after, now, horizon) and not _is_over(before, now, horizon):
+        return f"fires for the last time before {horizon:%Y-%m-%d %H:%M} UTC"
+    return ""
+
+
+def _first(schedule: model.Schedule, now: datetime.datetime) -> datetime.datetime:
+    return next(prospects.upcoming(schedule, now), now)
+
+
+def _usual_period(schedule: model.Schedule, now: datetime.datetime) -> datetime.timedelta:
+    """Return the longest wait among the next firings, the first one's included; zero in an unknown time zone."""
+    return _longest_gap(itertools.chain([now], prospects.upcoming(schedule, now)))
+
+
+def _longest_gap(moments: Iterator[datetime.datetime]) -> datetime.timedelta:
+    pairs = itertools.pairwise(itertools.islice(moments, _FIRINGS))
+    return max((later - earlier for earlier, later in pairs), default=datetime.timedelta(0))
+
+
+def _is_over(schedule: model.Schedule, now: datetime.datetime, horizon: datetime.datetime) -> bool:
+    """Return whether the last firing comes before a moment."""
+    if not prospects.is_known(schedule.timing.timezone):
+        return False
+    remaining = schedule.remaining_actions
+    if remaining is not None and counting.count(schedule.timing, now, horizon) >= remaining:
+        return True
+    return next(times.upcoming(schedule.timing, horizon), None) is None
+
+
+def _allotted(action: model.Action) -> datetime.timedelta:
+    """Return the shortest of the timeouts that end a run or each of its tasks; the longest time when none is set."""
+    set_ = [each for each in (action.execution_timeout, action.run_timeout, action.task_timeout) if each]
+    return min(set_, default=datetime.timedelta.max)
