@@ -122,6 +122,10 @@ class Audit(Protocol):
         """
         ...
 
+    async def commit(self, target: model.Target) -> str:
+        """Return the commit of the owner's last apply that may have written; empty when none is recorded."""
+        ...
+
 
 class Rows(Protocol):
     """The rows of users' schedules, which say what Temporal shall have of them.

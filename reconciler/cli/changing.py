@@ -136,7 +136,7 @@ def apply(
             ),
             review=review.compare,
             check=review.check,
-            before=review.use_up,
+            before=lambda _: review.use_up(),
             unbegun=review.keep,
         )
         return executing.execute(job, teller)

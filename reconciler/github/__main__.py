@@ -38,7 +38,8 @@ def main() -> NoReturn:
 
 def _run(environ: Mapping[str, str], told: workflow.Workflow) -> running.Result:
     try:
-        given, event = inputs.read(environ), events.read(environ)
+        event = events.read(environ)
+        given = inputs.read({**environ, "GITHUB_SHA": event.commit})  # what the audit records as applied
     except errors.ReconcilerError as error:
         told.annotate(annotating.error(error))
         told.summary(f"### Nothing done\n\n- {markdown.code(error.message)}\n")

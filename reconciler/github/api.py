@@ -7,6 +7,7 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable
+from typing import Literal, get_args
 
 import github
 import github.Issue
@@ -29,6 +30,7 @@ _API_VERSION = "2022-11-28"
 
 _READ_COMMENTS = "pull-requests: read"
 _WRITE_COMMENTS = "pull-requests: write"
+_READ_CONTENTS = "contents: read"
 _READ_ISSUES = "issues: read"
 _WRITE_ISSUES = "issues: write"
 
@@ -65,6 +67,9 @@ class Pull:
     merge_commit_sha: str | None
     head_sha: str
     url: str
+
+
+Relation = Literal["identical", "ahead", "behind", "diverged"]
 
 
 class Repository:
@@ -168,6 +173,17 @@ class Repository:
         found = self._repository.get_commit(sha).get_pulls()
         return self._calls.send(call, lambda: tuple(map(_pull, found)))
 
+    def head_of(self, branch: str) -> str:
+        """Return the commit that a branch points to now; NotFoundError when there is no such branch."""
+        call = calls.Call(doing=f"read the head of branch {branch} in {self.name}", permission=_READ_CONTENTS)
+        return self._calls.send(call, lambda: self._repository.get_git_ref(f"heads/{branch}").object.sha)
+
+    def relation(self, base: str, head: str) -> Relation:
+        """Return how `head` relates to `base`; NotFoundError when the repository no longer has one of them."""
+        call = calls.Call(doing=f"compare {base[:12]} with {head[:12]} in {self.name}", permission=_READ_CONTENTS)
+        compared = self._repository.compare(base, head, comparison_commits_per_page=1)
+        return self._calls.send(call, lambda: _relation(compared.status))
+
     def issues(self, creator: str) -> tuple[Issue, ...]:
         """Return all issues that somebody opened, closed ones too, newest first."""
         call = calls.Call(doing=f"read the issues of {self.name}", permission=_READ_ISSUES)
@@ -264,6 +280,13 @@ def _pull(found: github.PullRequest.PullRequest) -> Pull:
         head_sha=found.head.sha,
         url=_present(found.html_url),
     )
+
+
+def _relation(status: str) -> Relation:
+    for known in get_args(Relation):
+        if status == known:
+            return known  # type: ignore[no-any-return]
+    raise ValueError(f"unknown comparison status {status!r}")
 
 
 def _author(user: github.NamedUser.NamedUser | github.Organization.Organization | None) -> str:

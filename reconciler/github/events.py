@@ -18,7 +18,9 @@ class Event:
     """`commit` is what a person knows: a pull request's head, not the merge that GitHub tests; once merged, the merge.
 
     `pull` is the pull request's number, None for other events, and `is_merged` tells that it is. `is_untrusted` says
-    that the token can only read and that there are no secrets. `run` is the workflow run's number, 0 outside of one.
+    that the token can only read and that there are no secrets. `branch` is the one that the commit came to: the base
+    of a pull request, None for a tag; `default_branch` is empty where the event does not name it. `run` is the
+    workflow run's number, 0 outside of one.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Event:
     pull: int | None
     is_merged: bool
     is_untrusted: bool
+    branch: str | None
+    default_branch: str
     run: int
     run_url: str
     api_url: str
@@ -47,6 +51,8 @@ def read(environ: Mapping[str, str]) -> Event:
         pull=_number(pull),
         is_merged=is_merged,
         is_untrusted=pull is not None and _is_untrusted(pull, repository),
+        branch=_at(pull, "base", "ref") or _branch(environ.get("GITHUB_REF") or payload.get("ref")),
+        default_branch=str(_at(payload, "repository", "default_branch") or ""),
         run=int(run) if run.isdecimal() else 0,
         run_url=f"{server}/{repository}/actions/runs/{run}" if run.isdecimal() and repository else "",
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
@@ -72,6 +78,11 @@ def _at(value: Any, *names: str) -> Any:
 def _number(pull: Mapping[str, Any] | None) -> int | None:
     number = _at(pull, "number")
     return number if isinstance(number, int) else None
+
+
+def _branch(ref: object) -> str | None:
+    """Return the branch of a reference; None for a tag and for anything else."""
+    return ref.removeprefix("refs/heads/") if isinstance(ref, str) and ref.startswith("refs/heads/") else None
 
 
 def _is_untrusted(pull: Mapping[str, Any], repository: str) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, get_args
 
 from reconciler import errors, guarding, model, settings
+from reconciler.github import admission
 from reconciler.timing import durations
 
 Command = Literal["plan", "apply", "drift", "validate", "snapshot"]
@@ -39,6 +40,8 @@ class Inputs:
     plan_file: pathlib.Path
     expect_digest: str | None
     require_reviewed_plan: Review
+    apply_on: tuple[admission.Rule, ...]
+    allow_older_commit: bool
     comment: bool
     comment_author: str | None
     log_level: Level
@@ -62,7 +65,9 @@ def read(environ: Mapping[str, str]) -> Inputs:
         live=given.path("live"),
         plan_file=given.path("plan-file") or pathlib.Path(environ.get("RUNNER_TEMP") or ".") / _plan_file(environ),
         expect_digest=given.text("expect-digest"),
-        require_reviewed_plan=given.word("require-reviewed-plan", get_args(Review), "warn"),
+        require_reviewed_plan=given.word("require-reviewed-plan", get_args(Review), "true"),
+        apply_on=given.rules("apply-on"),
+        allow_older_commit=given.flag("allow-older-commit") or False,
         comment=given.flag("comment") is not False,
         comment_author=given.text("comment-author"),
         log_level=given.word("log-level", get_args(Level), "warning"),
@@ -172,6 +177,10 @@ class _Given:
         said = self.text(name)
         found = default if said is None else self._parsed(name, said, durations.parse, default)
         return self._refused(name, "is negative", default) if found < durations.ZERO else found
+
+    def rules(self, name: str) -> tuple[admission.Rule, ...]:
+        value = self.text(name)
+        return () if value is None else self._parsed(name, value, admission.parse, ())
 
     def _parsed(self, name: str, said: str, parse: Callable[[str], T], default: T) -> T:
         try:

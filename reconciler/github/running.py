@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from reconciler import advising, errors, guarding, model, reconciling, reviewing
 from reconciler.documents import marks, snapshots
-from reconciler.github import api, conversation, events, inputs, reviews, workflow
+from reconciler.github import admission, api, conversation, events, freshness, inputs, reviews, workflow
 from reconciler.operating import clock, executing, files, interrupts, proposing
 from reconciler.report import annotating, comment, text, words
 from reconciler.spec import loading
@@ -128,11 +128,7 @@ class Action:
         off = executing.why_off(declaration, self._given.connection)
         if off:
             return self._nothing(off)
-        if self._event.pull is not None and (self._event.is_untrusted or not self._event.is_merged):
-            raise errors.UsageError(
-                f"pull request {self._event.pull} is not merged, or comes from elsewhere, and is not applied",
-                hint="apply on a push to the default branch",
-            )
+        admission.check(self._event, self._given.apply_on)
         inputs.check_server(self._given.connection)
         thread = self._merged()
         audience = _Audience(self._told, self._proposed)
@@ -145,6 +141,7 @@ class Action:
                 declaration, session.schedules, session.target(declaration), session.pollers
             ),
             check=lambda plan, left: self._check(plan, left, thread),
+            before=self._check_commit,
         )
         try:
             code = executing.execute(job, audience)
@@ -181,14 +178,20 @@ class Action:
             self._check_review(plan, thread)
         guarding.check(plan, self._given.allowed, now=clock.now(), left=left)
 
+    def _check_commit(self, applied: str) -> None:
+        """Raise when this run's commit is older than its branch, or than the commit that was `applied` last."""
+        if not self._given.allow_older_commit:
+            freshness.check(self._hub, self._event, applied)
+
     def _check_review(self, plan: model.Plan, thread: conversation.Thread | None) -> None:
+        self._needed_hub()
+        reviewed = reviews.find(thread, plan, self._event.commit)  # an error here: it is unknown, which is not "none"
         try:
-            self._needed_hub()
-            reviews.check(reviews.find(thread, plan, self._event.commit), plan)
-        except errors.ReconcilerError as error:
+            reviews.check(reviewed, plan)
+        except errors.StaleError as error:
             if self._given.require_reviewed_plan == "true":
                 raise
-            self._told.annotate([annotating.warning(f"{error.message}; it is applied all the same")])
+            self._told.annotate([annotating.warning(f"{error.message}; applying anyway")])
 
     def _do_drift(self) -> Result:
         declaration = self._declared()
@@ -327,7 +330,7 @@ class Action:
             merged.sort(key=lambda each: each.merge_commit_sha != self._event.commit)
             author = self._author(self._hub) if merged else ""
         except errors.GitHubError as error:
-            if self._given.require_reviewed_plan == "true":
+            if self._given.require_reviewed_plan != "false" and self._given.expect_digest is None:
                 raise
             self._told.annotate([annotating.warning(error.sentence)])
             return None

@@ -50,10 +50,11 @@ class Job:
     """One command that writes. `make` reads the server and returns the plan, `check` raises when it may not run.
 
     `review` raises before the plan is shown, when it is not the one that a person has seen already. `check` hears how
-    many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write, and
-    `unbegun` when no step was begun after all; `after` hears how the steps ended, none where there were none. `repeats`
-    allows a stale step to be planned once more, `keeps_idle` records an attempt that has nothing to do. What is
-    `ending` does not wait for the lock any longer.
+    many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write with the
+    commit that was applied last (empty when unknown), and may still raise; `unbegun` when no step was begun after
+    all; `after` hears how the steps ended, none where there were none. `repeats` allows a stale step to be planned
+    once more, `keeps_idle` records an attempt that has nothing to do. What is `ending` does not wait for the lock any
+    longer.
     """
 
     command: Command
@@ -63,7 +64,7 @@ class Job:
     make: Callable[[sessions.Session], Coroutine[Any, Any, model.Plan]]
     check: Check
     review: Callable[[model.Plan], None] = lambda _: None
-    before: Callable[[], None] = lambda: None
+    before: Callable[[str], None] = lambda _: None
     unbegun: Callable[[], None] = lambda: None
     after: Callable[[tuple[model.Outcome, ...]], None] = lambda _: None
     repeats: bool = True
@@ -116,7 +117,7 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         if time.monotonic() - asked > _MOMENT:
             lease.doubt()
         _check_held(session, lease)
-        job.before()
+        job.before(session.run(audit.commit(plan.target)) if audit else "")
         record.begun = True
         applied = _applied(session, job, audience, lease, plan, record)
         audience.applied(applied)

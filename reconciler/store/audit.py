@@ -38,6 +38,12 @@ SELECT present FROM applies
 WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND present IS NOT NULL
 ORDER BY number DESC LIMIT 1
 """  # by number: of two clocks one is wrong
+_COMMIT = """
+SELECT commit FROM applies
+WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND owner = %(owner)s AND command = 'apply'
+    AND present IS NOT NULL AND commit <> ''
+ORDER BY number DESC LIMIT 1
+"""
 
 
 @contextlib.asynccontextmanager
@@ -105,6 +111,13 @@ class Audit:
         async with database.opened(self._url) as connection:
             row = await (await connection.execute(_PRESENT, where)).fetchone()
         return int(row["present"]) if row else 0
+
+    async def commit(self, target: model.Target) -> str:
+        """Return the commit of the owner's last apply that was not refused; empty when none is recorded."""
+        where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
+        async with database.opened(self._url) as connection:
+            row = await (await connection.execute(_COMMIT, where)).fetchone()
+        return str(row["commit"]) if row else ""
 
 
 def _columns(attempt: model.Attempt) -> dict[str, Any]:

@@ -268,7 +268,7 @@ def test_a_pull_request_is_applied_when_it_is_merged_only(
     reviewed(work, github)
     work.pull_request(1, sha=HEAD)
     pull = {**work.payload["pull_request"], "merged": is_merged, "merge_commit_sha": MERGED}
-    work.payload = {"pull_request": pull}
+    work.payload = {**work.payload, "pull_request": pull}
     step = work.step("apply", require_reviewed_plan="true")
     assert (step.code, "### Applied: 1 done" in bodies(github)[0]) == ((0, True) if is_merged else (64, False))
 
@@ -430,6 +430,144 @@ def test_without_a_review_nothing_is_applied_where_one_is_required(
     assert "no reviewed plan: " in step.said("error")[0]
     expected = work.step("apply", require_reviewed_plan="true", expect_digest=step.outputs["digest"])
     assert expected.code == 0
+
+
+OLDER, NEWER = "1" * 40, "2" * 40
+
+
+def left(work: job.Job, github: github_server.GitHub) -> int:
+    """Return 0 when the server matches the spec, else 2."""
+    return work.run.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode
+
+
+@pytest.mark.parametrize("review", ["true", "false"])
+def test_a_rerun_of_an_older_commit_does_not_roll_back(
+    work: job.Job, github: github_server.GitHub, review: str
+) -> None:
+    work.run.declare(CHANGED)
+    work.push(OLDER)
+    assert work.step("apply", require_reviewed_plan="false").code == 0
+    work.run.declare(CHANGED.replace("0 2", "20 2"))
+    work.push(NEWER)
+    assert work.step("apply", require_reviewed_plan="false").code == 0
+
+    work.run.declare(CHANGED)
+    work.push(OLDER)
+    shown = work.step("plan").outputs["digest"]
+    again = work.step("apply", require_reviewed_plan=review, expect_digest=shown if review == "true" else "")
+    assert (again.code, left(work, github)) == (5, 2)
+    assert (OLDER in again.said("error")[0], NEWER in again.said("error")[0]) == (True, True)
+    assert "allow-older-commit" in again.log
+    meant = work.step("apply", require_reviewed_plan="false", allow_older_commit="true")
+    assert (meant.code, left(work, github)) == (0, 0)
+
+
+def test_a_commit_that_a_force_push_removed_is_not_applied(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.push(OLDER)
+    github.hub.branches = {"main": ["a" * 40, NEWER], "elsewhere": ["a" * 40, OLDER]}
+    step = work.step("apply", require_reviewed_plan="false")
+    assert (step.code, left(work, github)) == (5, 2)
+    assert f"is no longer part of branch main, whose head is {NEWER}" in step.said("error")[0]
+
+
+@pytest.mark.parametrize("review", ["warn", "false"])
+@pytest.mark.parametrize("path", ["/git/ref/", "/compare/"])
+def test_what_github_cannot_answer_is_not_applied(
+    work: job.Job, github: github_server.GitHub, review: str, path: str
+) -> None:
+    work.run.declare(CHANGED)
+    work.push(OLDER)
+    work.push(NEWER)
+    work.push(OLDER if path == "/compare/" else NEWER)
+    github.inject("GET", path, github_server.exhausted(seconds=3600), times=9)
+    step = work.step("apply", require_reviewed_plan=review, expect_digest=work.step("plan").outputs["digest"])
+    assert (step.code, left(work, github)) == (1, 2)
+    assert "nothing is applied: " in step.said("error")[0]
+    assert "allow-older-commit" in step.log
+
+
+def test_a_review_that_cannot_be_looked_up_is_not_the_same_as_none(work: job.Job, github: github_server.GitHub) -> None:
+    reviewed(work, github)
+    for path in ("/pulls", "/comments"):
+        github.inject("GET", path, github_server.exhausted(seconds=3600), times=1)
+        step = work.step("apply", require_reviewed_plan="warn")
+        assert (step.code, left(work, github)) == (1, 2)
+    assert work.step("apply", require_reviewed_plan="warn").code == 0
+
+
+def test_without_a_word_a_plan_that_was_not_reviewed_is_not_applied(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.run.declare(CHANGED)
+    work.push(NEWER)
+    step = work.step("apply")
+    assert (step.code, "no reviewed plan" in step.said("error")[0], left(work, github)) == (5, True, 2)
+
+
+def test_a_commit_without_the_one_that_was_applied_last_is_refused(
+    work: job.Job, github: github_server.GitHub, database_url: str
+) -> None:
+    def applied() -> job.Step:
+        return work.step("apply", database_url=database_url, require_reviewed_plan="false")
+
+    work.run.declare(CHANGED)
+    work.push(OLDER)
+    work.push(NEWER)
+    assert applied().code == 0
+    github.hub.branches["main"].remove(NEWER)  # main was force-pushed back, and the older commit is its head again
+    github.hub.branches["backup"] = ["a" * 40, OLDER, NEWER]
+    work.run.declare(THREE)
+    work.push(OLDER)
+    step = applied()
+    assert (step.code, left(work, github)) == (5, 2)
+    assert f"commit {OLDER} does not include {NEWER}, which was applied last" in step.said("error")[0]
+    github.hub.branches["main"].append(NEWER)
+    github.hub.advance("main", "3" * 40)
+    work.push("3" * 40)
+    assert applied().code == 0
+
+
+REFUSED = {
+    "merge_group": ("refs/heads/gh-readonly-queue/main/pr-1", ""),
+    "push": ("refs/heads/change", "workflow_dispatch, push:release/*"),
+    "workflow_dispatch": ("refs/heads/change", "workflow_dispatch"),
+    "schedule": ("refs/heads/main", "push:**"),
+    "pull_request_target": ("refs/heads/main", ""),
+    "issue_comment": ("refs/heads/main", ""),
+}
+
+
+@pytest.mark.parametrize("event", REFUSED)
+def test_what_is_not_on_the_list_is_refused_before_the_server_is_read(
+    work: job.Job, github: github_server.GitHub, event: str
+) -> None:
+    work.run.declare(CHANGED)
+    ref, added = REFUSED[event]
+    work.on(event, NEWER, ref)
+    step = work.step("apply", apply_on=added, address="127.0.0.1:1", require_reviewed_plan="false")
+    assert step.code == 64
+    assert f"apply does not run on event {event!r}" in step.said("error")[0]
+    assert left(work, github) == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "branch", "added"),
+    [
+        ("workflow_dispatch", "main", "workflow_dispatch"),
+        ("schedule", "main", "push:x,schedule"),
+        ("push", "release/1.2", "push:release/*"),
+        ("workflow_dispatch", "release/a/b", "workflow_dispatch:release/**"),
+    ],
+)
+def test_what_apply_on_names_is_applied(
+    work: job.Job, github: github_server.GitHub, event: str, branch: str, added: str
+) -> None:
+    work.run.declare(CHANGED)
+    github.hub.advance(branch, NEWER)
+    work.on(event, NEWER, f"refs/heads/{branch}")
+    step = work.step("apply", apply_on=added, require_reviewed_plan="false")
+    assert (step.code, left(work, github)) == (0, 0)
 
 
 def test_a_guard_refuses_and_names_the_input(work: job.Job, github: github_server.GitHub) -> None:

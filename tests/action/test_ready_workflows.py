@@ -26,6 +26,7 @@ CONNECTION = {
 }
 USUAL = {
     "INPUT_ADOPT": "false",
+    "INPUT_ALLOW_OLDER_COMMIT": "false",
     "INPUT_ALLOW_EMPTY_NAMESPACE": "false",
     "INPUT_ALLOW_MASS_PAUSE": "false",
     "INPUT_ALLOW_PLAINTEXT": "false",
@@ -33,7 +34,7 @@ USUAL = {
     "INPUT_GITHUB_TOKEN": workflows.TOKEN,
     "INPUT_KEEP_MANUAL_PAUSES": "false",
     "INPUT_LOCK": "auto",
-    "INPUT_REQUIRE_REVIEWED_PLAN": "warn",
+    "INPUT_REQUIRE_REVIEWED_PLAN": "true",
     "INPUT_SPEC": ".cogni/repo-spec.yaml",
 }
 COMMIT = "1" * 40
@@ -54,6 +55,7 @@ CASES = {
         "workflow_dispatch",
         events.dispatch({"environment": "production", "spec-environment": "staging", "digest": DIGEST}),
         {
+            "INPUT_APPLY_ON": "workflow_dispatch",
             "INPUT_COMMAND": "apply",
             "INPUT_COMMENT": "false",
             "INPUT_ENVIRONMENT": "staging",

@@ -256,7 +256,7 @@ def test_a_cancelled_apply_ends_in_order(
     github.hub.add_pull("Many", head_sha="e" * 40, merge_commit_sha=sha)
     text = (workflows.READY / "apply.yml").read_text(encoding="utf-8").replace('plan: "true"', 'plan: "false"')
     repository.workflow(text, "apply.yml")
-    repository.commit()
+    github.hub.advance("main", repository.commit())
     started = repository.start(
         "push",
         dict(events.push(after=sha)),

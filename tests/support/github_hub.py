@@ -46,6 +46,7 @@ class Hub:
     issues: dict[int, github_shapes.Issue] = dataclasses.field(default_factory=dict)
     comments: dict[int, github_shapes.Comment] = dataclasses.field(default_factory=dict)
     commits: set[str] = dataclasses.field(default_factory=set)  # beside those of pull requests
+    branches: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # commits, oldest first
     has_issues: bool = True
     _clock: int = 0
 
@@ -73,6 +74,18 @@ class Hub:
         assert issue.pull
         issue.pull.merge_commit_sha, issue.pull.is_merged = sha, True
         issue.is_open, issue.touched = False, self.tick()
+        self.advance("main", sha)
+
+    def advance(self, branch: str, sha: str) -> None:
+        """Push a commit to a branch, which may have it already."""
+        commits = self.branches.setdefault(branch, [])
+        if sha not in commits:
+            commits.append(sha)
+
+    def ancestors(self, sha: str) -> list[str] | None:
+        """Return the history of a commit, itself last; None when no branch has it."""
+        found = (commits[: commits.index(sha) + 1] for commits in self.branches.values() if sha in commits)
+        return next(found, None)
 
     def add_comment(self, number: int, body: str, *, author: str | None = "ada") -> github_shapes.Comment:
         """Comment as somebody does."""

@@ -96,6 +96,21 @@ def _pulls(asked: Asked) -> Answer:
     return Answer(data=[asked.shapes.pull_request(each) for each in found])
 
 
+def _ref(asked: Asked) -> Answer:
+    (branch,) = asked.found
+    commits = asked.hub.branches.get(branch)
+    if not commits:
+        raise Refusal(404, "Not Found")
+    return Answer(data=asked.shapes.ref(branch, commits[-1]))
+
+
+def _compare(asked: Asked) -> Answer:
+    base, head = (asked.hub.ancestors(sha) for sha in asked.found)
+    if base is None or head is None:
+        raise Refusal(404, "Not Found")
+    return Answer(data=asked.shapes.comparison(base, head))
+
+
 def _issues(asked: Asked) -> Answer:
     _refuse_disabled(asked)
     state, creator = asked.query.get("state", "open"), asked.query.get("creator")
@@ -169,6 +184,8 @@ def _at(path: str) -> re.Pattern[str]:
 _COMMENTED, _COMMENT = _at(r"/issues/(\d+)/comments"), _at(r"/issues/comments/(\d+)")
 _ISSUES, _ISSUE = _at(r"/issues"), _at(r"/issues/(\d+)")
 _PULLS = _at(r"/commits/(\w+)/pulls")
+_REF = _at(r"/git/ref/heads/([\w./-]+)")
+_COMPARE = _at(r"/compare/(\w+)\.\.\.(\w+)")
 _NEW_COMMENT = "ReposOwnerRepoIssuesIssueNumberCommentsPostBody"
 _NEW_TEXT = "ReposOwnerRepoIssuesCommentsCommentIdPatchBody"
 _NEW_ISSUE = "ReposOwnerRepoIssuesPostBody"
@@ -191,6 +208,8 @@ ROUTES = (
     ),
     Route(method="DELETE", path=_COMMENT, work=_delete_comment, permissions=_COMMENTS),
     Route(method="GET", path=_PULLS, work=_pulls, permissions=("pull-requests",), gives="PullRequestSimple"),
+    Route(method="GET", path=_REF, work=_ref, permissions=("contents",), gives="GitRef"),
+    Route(method="GET", path=_COMPARE, work=_compare, permissions=("contents",), gives="CommitComparison"),
     Route(method="GET", path=_ISSUES, work=_issues, permissions=("issues",), gives="Issue"),
     Route(method="POST", path=_ISSUES, work=_create_issue, permissions=("issues",), takes=_NEW_ISSUE, gives="Issue"),
     Route(method="GET", path=_ISSUE, work=_read_issue, permissions=("issues",), gives="Issue"),

@@ -194,6 +194,52 @@ class Shapes:
             "draft": False,
         }
 
+    def ref(self, branch: str, sha: str) -> Json:
+        """Return a branch as a Git reference."""
+        at = f"{self._at}/git/refs/heads/{branch}"
+        target = {"type": "commit", "sha": sha, "url": f"{self._at}/git/commits/{sha}"}
+        return {"ref": f"refs/heads/{branch}", "node_id": f"REF_{branch}", "url": at, "object": target}
+
+    def commit(self, sha: str) -> Json:
+        """Return a commit."""
+        at = f"{self._at}/commits/{sha}"
+        git = {
+            "url": at,
+            "author": None,
+            "committer": None,
+            "message": "a commit",
+            "comment_count": 0,
+            "tree": {"sha": sha, "url": at},
+        }
+        return {
+            "url": at,
+            "sha": sha,
+            "node_id": f"C_{sha}",
+            "html_url": at,
+            "comments_url": f"{at}/comments",
+            "commit": git,
+            "author": None,
+            "committer": None,
+            "parents": [],
+        }
+
+    def comparison(self, base: list[str], head: list[str]) -> Json:
+        """Return how two histories relate, as comparing their last commits shows it."""
+        ahead, behind = [each for each in head if each not in base], [each for each in base if each not in head]
+        status = "diverged" if ahead and behind else "ahead" if ahead else "behind" if behind else "identical"
+        common = [each for each in base if each in head] or base
+        at = f"{self._at}/compare/{base[-1]}...{head[-1]}"
+        return {
+            **{f"{name}url": at for name in ("", "html_", "permalink_", "diff_", "patch_")},
+            "base_commit": self.commit(base[-1]),
+            "merge_base_commit": self.commit(common[-1]),
+            "status": status,
+            "ahead_by": len(ahead),
+            "behind_by": len(behind),
+            "total_commits": len(ahead),
+            "commits": [self.commit(each) for each in ahead],
+        }
+
     def _page(self, issue: Issue) -> str:
         return f"{self.web}/{self.repository}/{'pull' if issue.pull else 'issues'}/{issue.number}"
 

@@ -45,15 +45,29 @@ class Job:
     sha: str = "a" * 40
     number: int = 100
 
+    ref: str = "refs/heads/main"
+
+    def __post_init__(self) -> None:
+        """Begin with a push to the default branch."""
+        self.push(self.sha)
+
     def pull_request(self, number: int, *, sha: str, repository: str | None = None) -> None:
         """Run for a pull request from now on, of a fork where another repository is named."""
         self.event, self.sha = "pull_request", "f" * 40
+        self.ref = f"refs/pull/{number}/merge"
         head = {"sha": sha, "repo": {"full_name": repository or self.github.hub.repository}}
-        self.payload = {"pull_request": {"number": number, "head": head, "user": {"login": "ada"}}}
+        pull = {"number": number, "head": head, "base": {"ref": "main"}, "user": {"login": "ada"}}
+        self.payload = {"pull_request": pull, "repository": {"default_branch": "main"}}
 
-    def push(self, sha: str) -> None:
-        """Run for a push from now on."""
-        self.event, self.sha, self.payload = "push", sha, {}
+    def push(self, sha: str, branch: str = "main") -> None:
+        """Run for a push from now on; of a commit that the branch has already, it is the run of back then."""
+        self.github.hub.advance(branch, sha)
+        self.on("push", sha, f"refs/heads/{branch}")
+
+    def on(self, event: str, sha: str, ref: str) -> None:
+        """Run for another event from now on."""
+        self.event, self.sha, self.ref = event, sha, ref
+        self.payload = {"ref": ref, "repository": {"default_branch": "main"}}
 
     def step(self, command: str, *, variables: Mapping[str, str] | None = None, **inputs: str) -> Step:
         """Run the program to its end."""
@@ -84,6 +98,7 @@ class Job:
             GITHUB_EVENT_NAME=self.event,
             GITHUB_EVENT_PATH=str(folder / "event.json"),
             GITHUB_SHA=self.sha,
+            GITHUB_REF=self.ref,
             GITHUB_ACTOR="ada",
             GITHUB_RUN_ID=str(self.number),
             GITHUB_RUN_ATTEMPT="1",

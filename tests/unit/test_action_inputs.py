@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler import errors, settings
-from reconciler.github import events, inputs
+from reconciler.github import admission, events, inputs
 
 EMPTY = {f"INPUT_{name}": "" for name in ("COMMAND", "SPEC", "ADDRESS", "API_KEY", "TLS", "LOCK", "COMMENT", "LIVE")}
 
@@ -19,7 +19,7 @@ def test_empty_inputs_are_left_out_as_an_absent_secret_arrives_empty() -> None:
     )
     assert (given.command, given.spec_path, given.live) == ("plan", settings.DEFAULT_SPEC, None)
     assert (given.connection.address, given.connection.api_key, given.connection.tls.enabled) == (None, None, None)
-    assert (given.comment, given.require_reviewed_plan, given.writing) == (True, "warn", settings.Writing())
+    assert (given.comment, given.require_reviewed_plan, given.writing) == (True, "true", settings.Writing())
     assert (given.choice.repository, given.plan_file.parent) == ("acme/app", pathlib.Path("runner/temp"))
     other = inputs.read({**EMPTY, "INPUT_ENVIRONMENT": "staging", "RUNNER_TEMP": "runner/temp"})
     assert given.plan_file.name != other.plan_file.name
@@ -52,7 +52,9 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         "ALLOW_EMPTY_NAMESPACE": "true",
         "ALLOW_PLAINTEXT": "true",
         "EXPECT_DIGEST": "sha256:0",
-        "REQUIRE_REVIEWED_PLAN": "true",
+        "REQUIRE_REVIEWED_PLAN": "warn",
+        "APPLY_ON": "workflow_dispatch, push:release/*",
+        "ALLOW_OLDER_COMMIT": "true",
         "COMMENT": "false",
         "COMMENT_AUTHOR": "bot",
         "GITHUB_TOKEN": "t",
@@ -73,7 +75,11 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         *(datetime.timedelta(seconds=30), datetime.timedelta(minutes=5)),
     )
     assert (allowed.mass_pause, allowed.empty_namespace, allowed.plaintext) == (True, True, True)
-    assert (given.expect_digest, given.require_reviewed_plan) == ("sha256:0", "true")
+    assert (given.expect_digest, given.require_reviewed_plan) == ("sha256:0", "warn")
+    assert (given.apply_on, given.allow_older_commit) == (
+        (admission.Rule(event="workflow_dispatch"), admission.Rule(event="push", branches="release/*")),
+        True,
+    )
     assert (given.comment, given.comment_author, given.token) == (False, "bot", "t")
 
 

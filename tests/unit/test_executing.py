@@ -44,6 +44,9 @@ class Told:
     async def present(self, _: object) -> int:
         return 0
 
+    async def commit(self, _: object) -> str:
+        return ""
+
     async def begin(self, _: object) -> int:
         self.note("begin")
         return 7
@@ -84,7 +87,7 @@ def executed(told: Told, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         writing=settings.Writing(),
         make=make,
         check=lambda *_: None,
-        before=lambda: told.note("mark"),
+        before=lambda _: told.note("mark"),
         unbegun=lambda: told.note("unmark"),
     )
     executing.execute(job, told)
