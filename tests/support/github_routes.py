@@ -91,7 +91,7 @@ def _delete_comment(asked: Asked) -> Answer:
 def _pulls(asked: Asked) -> Answer:
     (sha,) = asked.found
     found = asked.hub.pulls_of(sha)
-    if not found and sha not in asked.hub.commits:
+    if not found and sha not in asked.hub.commits and asked.hub.ancestors(sha) is None:
         raise Refusal(422, f"No commit found for SHA: {sha}")
     return Answer(data=[asked.shapes.pull_request(each) for each in found])
 
