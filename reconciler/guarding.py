@@ -25,8 +25,8 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, now: datetime.dat
 
     Refused are: stopping every running managed schedule or more than half of two or more, by whatever change (see
     `stops`); a spec with no governance section while something is managed; a namespace that has nothing managed
-    although the last apply to it `left` some; wanting an id that belongs to another owner; and writing readable
-    payloads over encrypted ones.
+    although the last apply to it `left` some; wanting an id that belongs to another owner; creating what
+    already runs under another prefix; and writing readable payloads over encrypted ones.
     """
     allowed = allowed or Allowed()
     if not allowed.empty_namespace:
@@ -34,6 +34,7 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, now: datetime.dat
     if not allowed.mass_pause:
         _check_stops(plan, now)
     _check_owners(plan)
+    _check_doubles(plan)
     if not allowed.plaintext:
         _check_payloads(plan)
 
@@ -112,6 +113,18 @@ def _check_owners(plan: model.Plan) -> None:
         raise errors.GuardError(
             f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",
             hint=f"rename the charter; if you are {owner}, pass --owner; to take it over for good, --adopt",
+        )
+
+
+def _check_doubles(plan: model.Plan) -> None:
+    if plan.doubled:
+        new, old = plan.doubled[0]
+        more = f" (and {len(plan.doubled) - 1} more)" if len(plan.doubled) > 1 else ""
+        raise errors.GuardError(
+            f"{wording.brief(old)} is still running under another prefix, and {wording.brief(new)} would run next to "
+            f"it{more}",
+            hint="if the prefix changed, pause the schedules of the old one first; if both should run, give each "
+            "prefix an --owner of its own",
         )
 
 

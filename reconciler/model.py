@@ -547,7 +547,8 @@ class Plan:
     """Every change in the order of its execution, and the digest of what they mean (`sha256:…`).
 
     `as_of` is when the server was read, where that was not now. `found` is what it had then. `unpolled` are the task
-    queues without workers to which the plan moves schedules from one with workers.
+    queues without workers to which the plan moves schedules from one with workers. `doubled` are the ids that it
+    creates, each with the id of a running schedule under another prefix that does its work already.
     """
 
     target: Target
@@ -559,6 +560,7 @@ class Plan:
     as_of: datetime.datetime | None = None
     found: Left = Left()
     unpolled: frozenset[str] = frozenset()
+    doubled: tuple[tuple[str, str], ...] = ()
 
     @property
     def steps(self) -> tuple[Change, ...]:

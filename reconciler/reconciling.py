@@ -8,9 +8,9 @@ import dataclasses
 import datetime
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-from reconciler import applying, errors, executions, model, planning, ports, preflighting, stops
+from reconciler import applying, errors, executions, model, planning, ports, prefixes, preflighting, stops
 from reconciler.spec import users
 
 _LOG = logging.getLogger(__name__)
@@ -49,10 +49,23 @@ async def plan(
     nobody wants. A listing that fails is an error, never an empty one. Workers are read only where the plan moves a
     schedule to another task queue.
     """
-    found = planning.plan(declaration, await live(declaration, schedules, target), target)
+    listed = await schedules.ids()
+    found = planning.plan(declaration, await _described(listed, declaration, schedules, target), target)
+    found = dataclasses.replace(found, doubled=await _doubled(found, listed, declaration, schedules))
     if pollers is None:
         return found
     return dataclasses.replace(found, unpolled=await _unpolled(found, pollers))
+
+
+async def _doubled(
+    plan: model.Plan, listed: Collection[str], declaration: model.Declaration, schedules: ports.Schedules
+) -> tuple[tuple[str, str], ...]:
+    """Read the schedules under other prefixes that have the name of a new charter, and return those it doubles."""
+    alike = prefixes.namesakes(listed, declaration, plan.target)
+    if not alike:
+        return ()
+    found = await schedules.describe_all(sorted({id_ for ids in alike.values() for id_ in ids}))
+    return prefixes.doubled(plan, alike, found)
 
 
 async def _unpolled(plan: model.Plan, pollers: ports.Pollers) -> frozenset[str]:
@@ -78,8 +91,13 @@ async def live(
 
     The listing comes first and alone: next to as many Describes, the newer backend throttles it for seconds.
     """
+    return await _described(await schedules.ids(), declaration, schedules, target)
+
+
+async def _described(
+    listed: Collection[str], declaration: model.Declaration, schedules: ports.Schedules, target: model.Target
+) -> Mapping[str, model.Live]:
     wanted = {charter.schedule.id for charter in declaration.charters}
-    listed = await schedules.ids()
     managed_ids = {id_ for id_ in listed if planning.managed(id_, target)}
     return await schedules.explained(await schedules.describe_all(wanted | managed_ids))
 

@@ -30,7 +30,7 @@ def _is_left(change: model.Change) -> bool:
 
 
 def _with_origin(created: model.Change, left: Iterable[model.Change]) -> model.Change:
-    alike = [change for change in left if change.live and _is_renamed(change.live.schedule, created.after)]
+    alike = [change for change in left if change.live and is_renamed(change.live.schedule, created.after)]
     nearest = max(alike, key=lambda change: _likeness(change.id, created.id), default=None)
     if nearest is None or nearest.live is None:
         return created
@@ -39,8 +39,8 @@ def _with_origin(created: model.Change, left: Iterable[model.Change]) -> model.C
     return dataclasses.replace(created, renamed_from=nearest.id, origin_pause=pause)
 
 
-def _is_renamed(old: model.Schedule, new: model.Schedule) -> bool:
-    """Tell whether two schedules are the same but for their names."""
+def is_renamed(old: model.Schedule, new: model.Schedule) -> bool:
+    """Return whether two schedules are the same except for their names."""
     if (old.timing, old.action.workflow, old.action.task_queue) != (
         *(new.timing, new.action.workflow, new.action.task_queue),
     ):

@@ -35,7 +35,7 @@ HOMES = {
 }
 PURE = (
     *("errors.py", "model.py", "redacting.py", "executions.py", "polling.py", "ports.py", "diffing.py", "planning.py"),
-    *("guarding.py", "stops.py", "preflighting.py", "timing/"),
+    *("guarding.py", "stops.py", "prefixes.py", "preflighting.py", "timing/"),
 )
 IMPURE = {
     "asyncio",
