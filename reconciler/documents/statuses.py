@@ -50,7 +50,7 @@ def _schedule(change: model.Change) -> dict[str, Any]:
 
 def _run(run: model.Run) -> dict[str, Any]:
     return {
-        "workflow_id": run.workflow_id,
+        "workflow_id": redacting.text(run.workflow_id),
         "run_id": run.run_id,
         "due_at": _moment(run.due_at),
         "started_at": _moment(run.started_at),

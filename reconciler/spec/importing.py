@@ -207,7 +207,7 @@ def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: model
     if _is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
     for comment in phrasing.comments(schedule.timing):
-        yield f"the comment {comment!r} of a calendar cannot be said, and is lost when the times change"
+        yield f"the comment {redacting.text(comment)!r} of a calendar cannot be said, and is lost when the times change"
     for key in _WRITTEN_IN_CLEAR:
         for path in redacting.secrets(entry.get(key), key):
             yield f"{path} is written in the clear: take it out of the spec if it is a secret"

@@ -34,8 +34,8 @@ HOMES = {
     "yaml": ("reconciler/spec/",),
 }
 PURE = (
-    *("errors.py", "model.py", "redacting.py", "executions.py", "polling.py", "ports.py", "diffing.py", "planning.py"),
-    *("guarding.py", "stops.py", "prefixes.py", "preflighting.py", "timing/"),
+    *("credentials.py", "errors.py", "model.py", "detecting.py", "redacting.py", "executions.py", "polling.py"),
+    *("ports.py", "diffing.py", "planning.py", "guarding.py", "stops.py", "prefixes.py", "preflighting.py", "timing/"),
 )
 IMPURE = {
     "asyncio",

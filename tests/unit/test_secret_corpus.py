@@ -1,0 +1,172 @@
+"""What is redacted, and what is not: one corpus of planted secrets, one of ordinary values."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+
+import pytest
+
+from reconciler import model, planning, redacting
+from reconciler.documents import plans, saved, snapshots
+from reconciler.report import comment, text
+from tests.property import strategies
+from tests.unit import builders
+
+P = "zq9Xw7Vb2Kd4"  # what must not show
+WEBHOOK = "".join(("https://hooks.slack", ".com/services/T00/B00/"))  # in parts: scanners of this repository find it
+
+TEXTS = [
+    f"redis://:{P}@host:6379/0",
+    f"postgresql://app:{P}/x/y@host/db",
+    f"see https://ada:{P}@host",
+    f"amqp://u:{P}#1@host",
+    f"https://{P}{P}@github.com/o/r",
+    f"PASSWORD={P}",
+    f"run with DB_PASSWORD='{P}' set",
+    f"password: {P}",
+    f"tool --password {P} --verbose",
+    f"tool --password={P}",
+    f"tool --api-key {P}",
+    f"mysql -password {P}",
+    f"PGPASSWORD={P} psql",
+    f"client_secret={P}",
+    f"host=db user=app password={P}",
+    f"AccountName=a;AccountKey={P};EndpointSuffix=core",
+    f"Authorization: Bearer {P}",
+    f"authorization: token {P}",
+    f"Bearer {P}",
+    f"Basic dXNlcjp{P}",
+    f"X-Api-Key: {P}",
+    f"-----BEGIN RSA PRIVATE KEY-----\n{P}\n-----END RSA PRIVATE KEY-----",
+    f"-----BEGIN PRIVATE KEY-----\\n{P}",
+    f"-----BEGIN OPENSSH PRIVATE KEY-----\n{P}",
+    "AKIA" + "ZQ9XW7VB2KD4" + "ABCD",
+    f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{P}",
+    f"ghp_{P}{P}",
+    f"gho_{P}{P}",
+    f"github_pat_{P}{P}",
+    f"glpat-{P}{P}",
+    f"xoxb-1234-{P}",
+    f"xoxp-1234-{P}",
+    "sk_" + f"live_{P}",
+    f"sk-{P}{P}",
+    f"SG.{P}{P}.{P}{P}",
+    f"npm_{P}{P}{P}",
+    f"pypi-{P}{P}",
+    f"{WEBHOOK}{P}",
+    f"https://discord.com/api/webhooks/1/{P}",
+    f"https://x.webhook.office.com/webhookb2/{P}",
+    f"https://hooks.zapier.com/hooks/catch/1/{P}",
+    f"https://api.host/x?token={P}",
+    f"https://blob.host/x?sv=1&sig={P}",
+    f"https://api.host/x?a=1&access_token={P}",
+    f"https://s3/x?X-Amz-Signature={P}",
+    f"https://maps/x?key={P}",
+    json.dumps({"api_key": P}),
+    json.dumps({"env": [{"name": "DB_PASSWORD", "value": P}]}),
+    f'call {{"password": "{P}"}}',
+    f'call {{\\"password\\": \\"{P}\\"}}',
+]
+VALUES: list[model.Json] = [
+    {"key": "DB_PASSWORD", "value": P},
+    {"name": "DB_PASSWORD", "value": P},
+    {"Name": "DB_PASSWORD", "Value": P},
+    [["DB_PASSWORD", P], ["MODE", "fast"]],
+    ["--password", P],
+    {"token": {"nested": [P]}},
+    {f"PASSWORD={P}": 1},
+    {f"redis://:{P}@host": "x"},
+]
+BENIGN: list[model.Json] = [
+    "3f2b1c9e-8d5a-4c7b-9e0f-1a2b3c4d5e6f",
+    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "08c6903cd8c0fde910a37f88322edcfb5dd907a8",
+    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "0 9 * * MON-FRI # morning: reports",
+    "2026-11-23T20:00:00Z",
+    "https://example.org:8080/a@b",
+    "https://user@example.org/path?page=2&sort_key=id",
+    "ada@example.org",
+    "Rotate the password every week; ask the token owner first.",
+    "the token: a short guide",
+    "Basic maintenance of the key accounts",
+    "basic internationalization tests",
+    "max_tokens=100",
+    "primary_key=id",
+    "tokenizer: bert",
+    "key: value",
+    "monkey=1 path=/tmp author=ada",
+    "password=${{ secrets.DB_PASSWORD }}",
+    "--token-file /run/token",
+    "--max-tokens 100",
+    "arn:aws:iam::123456789012:role/reports",
+    "governance:reports-2026-11-23T20:00:00Z",
+    "docker.io/org/image:1.2@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    '{"model": "small", "n": 1}',
+    "see: note [1] (draft)",
+    "MyCompany.Workflows.TokenRefresh",
+    "passwordReset",
+    {"max_tokens": 100, "tokenizer": "x", "primary_key": "id", "author": "ada", "passes": 3},
+    {"name": "MODEL", "value": "small"},
+    [["id", "key"], ["mode", "fast"]],
+    ["password", "email"],
+    ["--verbose", "x"],
+    {"monkey": 1, "keyboard": "qwerty", "sort_keys": True},
+]
+
+
+def placed(value: model.Json) -> model.Schedule:
+    """Return a schedule with the value in every field that can hold it."""
+    given = builders.schedule(input={"v": value}, memo={"v": value}, summary=value, details=value)
+    if not isinstance(value, str):
+        return given
+    name = "v" if redacting.is_secret(value) and value in BENIGN else value  # what is under it would be secret
+    action = dataclasses.replace(
+        given.action,
+        workflow=value,
+        workflow_id=value,
+        task_queue=value,
+        retry_policy=model.RetryPolicy(non_retryable_errors=(value,)),
+        priority=model.Priority(fairness_key=value),
+        search_attributes={name: model.Attribute(type=model.AttributeType.KEYWORD, value=value)},
+        memo={"v": value, name: 1},
+    )
+    calendars = tuple(dataclasses.replace(each, comment=f"0 * * * * # {value}") for each in given.timing.calendars)
+    timing = dataclasses.replace(given.timing, calendars=calendars)
+    return dataclasses.replace(given, timing=timing, action=action, note=value)
+
+
+NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
+
+
+def rendered(schedule: model.Schedule) -> str:
+    """Return all that is shown or saved of plans that create the schedule, change it and pause it."""
+    other = builders.schedule()
+    shown = []
+    for desired, live in (([schedule], []), ([schedule], [other]), ([other], [schedule]), ([], [schedule])):
+        described = strategies.described(live)
+        plan = planning.plan(strategies.declare(desired), described, strategies.TARGET)
+        shown += [
+            text.Text(verbose=True, now=NOW).plan(plan),
+            comment.plan(plan, comment.About(now=NOW)),
+            plans.dumps(plan, NOW),
+            saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="", choice=model.Choice())),
+            snapshots.dumps(snapshots.Snapshot(target=strategies.TARGET, taken_at=NOW, live=described)),
+        ]
+    return "\n".join(shown)
+
+
+@pytest.mark.parametrize("value", [*TEXTS, *VALUES], ids=lambda each: f"{each}"[:30])
+def test_a_planted_secret_is_in_no_plan_document_or_snapshot(value: model.Json) -> None:
+    schedule = placed(value)
+    shown = rendered(schedule)
+    assert P not in shown
+    assert P.upper() not in shown
+    assert redacting.schedule(redacting.schedule(schedule)) == redacting.schedule(schedule)
+
+
+@pytest.mark.parametrize("value", BENIGN, ids=lambda each: f"{each}"[:30])
+def test_an_ordinary_value_is_not_redacted(value: model.Json) -> None:
+    assert redacting.schedule(placed(value)) == placed(value)
