@@ -6,15 +6,14 @@ import dataclasses
 import datetime
 import itertools
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from reconciler import model, wording
 from reconciler.timing import times
 
 _SECOND = datetime.timedelta(seconds=1)
-_STEPS = 1_000  # times of two charters that are compared before they count as apart
-_PEERS = 10  # charters with one workflow id that each further one is compared with
+_STEPS = 400  # times of two charters that are compared before they are treated as apart
+_BUDGET = 4_000  # comparisons of all pairs together, about half a second
 _ALIKE = 20  # next times that must be equal for two charters to fire at the same times
 _NAMES = (*wording.IDENTITIES, "charter")
 
@@ -26,17 +25,20 @@ def shared_ids(
 
     The server adds the time at which a run is due, to the second and before jitter, to the workflow id, also where
     `keep_original_workflow_id` is set. So an id collides only at a time at which both are due: then one of the two runs
-    is not started while the other is running, and no count reports it.
+    is not started while the other is running, and no count reports it. Hundreds of charters with one id and no common
+    time are not all compared.
     """
-    peers: Mapping[str, list[model.Charter]] = defaultdict(list)
-    for charter in filter(_fires, charters):
-        same = peers[charter.schedule.action.workflow_id]
-        for earlier in same[:_PEERS]:
-            common = first_common(earlier.schedule.timing, charter.schedule.timing, now)
-            if common is not None:
-                yield charter, earlier, common
-                break
-        same.append(charter)
+    budget = _BUDGET
+    for same in _groups(filter(_fires, charters), lambda charter: charter.schedule.action.workflow_id):
+        for number, charter in enumerate(same):
+            for earlier in same[:number]:
+                if budget <= 0:
+                    return
+                common, steps = _first_common(earlier.schedule.timing, charter.schedule.timing, now)
+                budget -= steps
+                if common is not None:
+                    yield charter, earlier, common
+                    break
 
 
 def same_work(
@@ -46,36 +48,47 @@ def same_work(
 
     Work is the same if nothing but names differs: the workflow id, the schedule's ids and the charter's name.
     """
-    seen: dict[str, model.Charter] = {}
-    for charter in filter(_fires, charters):
-        upcoming = [each.isoformat() for each in itertools.islice(times.upcoming(charter.schedule.timing, now), _ALIKE)]
-        key = json.dumps([_work(charter.schedule.action), upcoming], sort_keys=True, default=repr)
-        first = seen.setdefault(key, charter)
-        if upcoming and first is not charter:
-            yield charter, first
+    for alike in _groups(filter(_fires, charters), lambda charter: _work(charter.schedule.action)):
+        for close in _groups(alike, lambda charter: _next(charter, now, 1)):
+            for same in _groups(close, lambda charter: _next(charter, now, _ALIKE)):
+                yield from ((charter, same[0]) for charter in same[1:] if _next(charter, now, 1))
 
 
-def first_common(left: model.Timing, right: model.Timing, now: datetime.datetime) -> datetime.datetime | None:
-    """Return the first time at which both are due; None without one among the next thousand times."""
+def _groups(charters: Iterable[model.Charter], key: Callable[[model.Charter], Hashable]) -> list[list[model.Charter]]:
+    """Return the charters that share a key, in their order; one that is alone is left out."""
+    found: dict[Hashable, list[model.Charter]] = {}
+    for charter in charters:
+        found.setdefault(key(charter), []).append(charter)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _next(charter: model.Charter, now: datetime.datetime, count: int) -> tuple[datetime.datetime, ...]:
+    return tuple(itertools.islice(times.upcoming(charter.schedule.timing, now), count))
+
+
+def _first_common(
+    left: model.Timing, right: model.Timing, now: datetime.datetime
+) -> tuple[datetime.datetime | None, int]:
+    """Return the first time at which both are due, None where none was found, and how many steps that took."""
     after = now
-    for _ in range(_STEPS):
+    for step in range(_STEPS):
         first = next(times.upcoming(left, after), None)
         second = next(times.upcoming(right, after), None)
         if first is None or second is None:
-            return None
+            return None, step + 1
         if first == second:
-            return first
+            return first, step + 1
         after = max(first, second) - _SECOND
-    return None
+    return None, _STEPS
 
 
 def _fires(charter: model.Charter) -> bool:
     return not charter.schedule.paused and charter.schedule.remaining_actions != 0
 
 
-def _work(action: model.Action) -> dict[str, object]:
+def _work(action: model.Action) -> str:
     fields = dataclasses.asdict(dataclasses.replace(action, workflow_id=""))
-    return {**fields, "arguments": [_unnamed(each) for each in action.arguments]}
+    return json.dumps({**fields, "arguments": list(map(_unnamed, action.arguments))}, sort_keys=True, default=repr)
 
 
 def _unnamed(argument: model.Argument) -> object:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 
 import pytest
 
-from reconciler import advising
+from reconciler import advising, collisions, model
 from reconciler.spec import loading
+from reconciler.timing import times
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 
@@ -184,3 +186,21 @@ def test_the_same_work_at_the_same_times_is_warned_of() -> None:
 def test_work_that_differs_or_comes_at_other_times_is_not_warned_of(second: str) -> None:
     first = 'charter: A, entrypoint: X, cron: "0 * * * *", input: {n: 1}'
     assert together(first, f"charter: B, entrypoint: X, {second}") == []
+
+
+def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = 0
+    upcoming = times.upcoming
+
+    def counted(timing: model.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
+        nonlocal calls
+        calls += 1
+        return upcoming(timing, after)
+
+    monkeypatch.setattr(times, "upcoming", counted)
+    lines = (f'    - {{charter: C{n}, cron: "{n % 60} {n // 60} * * *", {SHARED}}}\n' for n in range(300))
+    declaration = loading.parse("governance:\n  schedules:\n" + "".join(lines), "spec.yaml")
+    assert list(collisions.shared_ids(declaration.charters, NOW)) == []
+    assert calls < 10_000
