@@ -368,6 +368,15 @@ class Pause:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """How many due times passed without a run, since which one, and why, where the server gives a reason."""
+
+    count: int
+    since: datetime.datetime
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """A schedule as the server described it.
 
@@ -384,6 +393,7 @@ class Live:
     described: bytes = dataclasses.field(default=b"", repr=False)
     activity: Activity = Activity()
     pause: Pause | None = None
+    overdue: Overdue | None = None
     unsaid: tuple[str, ...] = ()
     coded: bool = False
 

@@ -30,7 +30,7 @@ class Schedules(Protocol):
         ...
 
     async def explained(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
-        """Return the same schedules, each paused one with who paused it and when."""
+        """Return the same schedules: paused ones with who paused them, active ones with due times that did not run."""
         ...
 
     async def followed(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:

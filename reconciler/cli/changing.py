@@ -67,6 +67,7 @@ def plan(
     except errors.GuardError as refusal:
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
     common.warn_of_workers(out, proposal.problems)
+    common.warn_of_overdue(out, planned)
     pending = detailed_exitcode and planned.differs
     return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
 

@@ -11,6 +11,7 @@ from reconciler import advising, errors, model, preflighting
 from reconciler.cli import console
 from reconciler.operating import clock
 from reconciler.report import text as text_report
+from reconciler.report import words
 from reconciler.spec import loading
 
 
@@ -30,6 +31,14 @@ def warn_of_workers(out: console.Console, problems: Iterable[preflighting.Findin
     """Say what is wrong with the workers, after what was asked for."""
     for problem in problems:
         out.warn(f"Warning: {problem}.")
+
+
+def warn_of_overdue(out: console.Console, plan: model.Plan) -> None:
+    """Report active schedules whose due times pass without a run."""
+    for change in plan.changes:
+        if change.live and change.live.overdue:
+            found = words.overdue(change.live.overdue, "UTC")
+            out.warn(f"Warning: {words.printable(change.id)} is active, but {found}.")
 
 
 def agreed(out: console.Console, question: str) -> bool:

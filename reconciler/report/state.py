@@ -47,6 +47,8 @@ def _rows(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     lost = _lost(live.activity)
     if lost:
         yield "lost", lost
+    if live.overdue:
+        yield "overdue", words.overdue(live.overdue, zone)
     yield "drift", _drift(change)
 
 

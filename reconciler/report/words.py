@@ -212,6 +212,12 @@ def paused_by(pause: model.Pause, timezone: str, now: datetime.datetime) -> str:
     return " ".join(each for each in (who, when) if each)
 
 
+def overdue(found: model.Overdue, timezone: str) -> str:
+    """Return which due times passed without a run, and why."""
+    why = f": {printable(redacting.text(found.reason) or '')}" if found.reason else ""
+    return f"{found.count} due times since {moment(found.since, timezone)} passed without a run{why}"
+
+
 def rate(a_year: float) -> str:
     """Return a number of firings in 365 days in the unit that a person counts in."""
     for unit, size in (("an hour", 365 * 24), ("a day", 365), ("a month", 12)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from google.protobuf import empty_pb2, unknown_fields
 from temporalio.api.common.v1 import message_pb2 as common_pb2
@@ -13,7 +14,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, model
+from reconciler import errors, model, overdue
 from reconciler.temporal import calls
 
 _WORKFLOW = "temporal-sys-scheduler:"
@@ -36,20 +37,58 @@ class Pauses:
         ours = (live.schedule.note or "").startswith(model.PAUSED_BY_US)
         if ours and (live.schedule.seal is None or live.is_sealed):  # else someone has kept our note
             return model.Pause(by="reconciler", at=live.activity.updated_at)
-        request = rpc_pb2.GetWorkflowExecutionHistoryReverseRequest(
-            namespace=self._calls.namespace,
-            execution=common_pb2.WorkflowExecution(workflow_id=f"{_WORKFLOW}{live.schedule.id}"),
-            maximum_page_size=_PAGE_SIZE,
-        )
         try:
-            answer = await self._calls.read(self._service.get_workflow_execution_history_reverse, request)
+            events = await self._events(live)
         except calls.NotFoundError:
             return model.Pause(at=live.activity.updated_at)
         except errors.UnreachableError:
             raise
         except errors.ServerError:  # a key that may read schedules but no histories
             return model.Pause()
-        return _latest(answer.history.events)
+        return _latest(events)
+
+    async def overdue(self, live: model.Live) -> model.Overdue | None:
+        """Return which due times passed without a run, and V1's reason; None where that is not certain.
+
+        V1 does not show in a Describe that a patch resumed a schedule, so only what is due after the last call in its
+        history counts; V2 does, and keeps no reason.
+        """
+        try:
+            events = await self._events(live)
+        except calls.NotFoundError:
+            return overdue.find(live)
+        except errors.UnreachableError:
+            raise
+        except errors.ServerError:  # a key that may read schedules but no histories
+            return None
+        found = overdue.find(live, _last_call(events))
+        return dataclasses.replace(found, reason=_failure(events)) if found else None
+
+    async def _events(self, live: model.Live) -> Sequence[history_pb2.HistoryEvent]:
+        """Return the newest events, the newest first."""
+        request = rpc_pb2.GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self._calls.namespace,
+            execution=common_pb2.WorkflowExecution(workflow_id=f"{_WORKFLOW}{live.schedule.id}"),
+            maximum_page_size=_PAGE_SIZE,
+        )
+        answer = await self._calls.read(self._service.get_workflow_execution_history_reverse, request)
+        return answer.history.events
+
+
+def _last_call(events: Sequence[history_pb2.HistoryEvent]) -> datetime.datetime | None:
+    """Return when a call last changed the schedule; where the events have none, when they begin."""
+    signals = (each for each in events if each.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+    event = next(signals, events[-1] if events else None)
+    return event.event_time.ToDatetime(tzinfo=datetime.UTC) if event else None
+
+
+def _failure(events: Iterable[history_pb2.HistoryEvent]) -> str:
+    """Return why the last start failed: V1 starts runs by local activities, and keeps their failures as markers."""
+    for event in events:
+        marker = event.marker_recorded_event_attributes
+        if event.event_type == enums_pb2.EVENT_TYPE_MARKER_RECORDED and marker.failure.message:
+            return marker.failure.message
+    return ""
 
 
 def _latest(events: Iterable[history_pb2.HistoryEvent]) -> model.Pause:

@@ -13,7 +13,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, model
+from reconciler import errors, model, overdue
 from reconciler.temporal import activity, calls, codec, convert, history, unsaid
 
 PAGE_SIZE = 1000  # the most that the server gives
@@ -90,12 +90,18 @@ class Schedules:
             raise errors.UnreachableError(f"{error.message}, asked about {schedule_id}", hint=error.hint) from error
 
     async def explained(self, found: Mapping[str, model.Live]) -> dict[str, model.Live]:
-        """Return the same schedules, each paused one with who paused it and when."""
+        """Return the same schedules: paused ones with who paused them, active ones with due times that did not run."""
         paused = {id_: live for id_, live in found.items() if live.schedule.paused}
         known = await asyncio.gather(*(self._pauses.read(live) for live in paused.values()))
         explained = {
             id_: dataclasses.replace(live, pause=pause)
             for (id_, live), pause in zip(paused.items(), known, strict=True)
+        }
+        late = {id_: live for id_, live in found.items() if overdue.find(live)}
+        reasons = await asyncio.gather(*map(self._pauses.overdue, late.values()))
+        explained |= {
+            id_: dataclasses.replace(live, overdue=reason)
+            for (id_, live), reason in zip(late.items(), reasons, strict=True)
         }
         return {**found, **explained}
 

@@ -145,3 +145,26 @@ def test_an_environment_that_is_switched_off_does_not_drift_and_can_be_looked_at
     given = json.loads(applied.run("status", "--environment", "off", "--format", "json").stdout)
     assert [(each["drift"], each["reason"]) for each in given["schedules"]] == [(False, "switched_off")] * 3
     assert list(published.violations("status", given)) == []
+
+
+async def test_an_active_schedule_whose_due_times_pass_without_a_run_is_reported_with_the_servers_reason(
+    dev_server: devserver.DevServer, reconciler: program.Program
+) -> None:
+    """Another tool's retry policy contradicts a default that the server applies only when it starts a run."""
+    raw = await remote.raw(dev_server.address, reconciler.namespace)
+    proto = remote.proto_of(remote.schedule("stuck"))
+    proto.spec.ClearField("structured_calendar")
+    proto.spec.interval.add().interval.FromSeconds(1)
+    proto.action.start_workflow.retry_policy.maximum_interval.FromMilliseconds(500)
+    await raw.create("governance:stuck", proto)
+    reconciler.declare("governance:\n  schedules:\n    - {charter: OTHER, cron: '@daily', entrypoint: OTHER}\n")
+
+    async def is_reported() -> bool:
+        return "passed without a run" in reconciler.run("status").stdout
+
+    await remote.until(is_reported)
+    shown, planned = reconciler.run("status").stdout, reconciler.run("plan").stderr
+    assert "      overdue  " in shown
+    assert "Warning: governance:stuck is active, but " in planned
+    if dev_server.backend == "v1":  # V2 keeps no reason
+        assert "MaximumInterval" in shown

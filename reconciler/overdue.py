@@ -1,0 +1,41 @@
+"""Active schedules whose due times pass without a run, as of one that the server cannot start."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterator
+
+from reconciler import model
+from reconciler.timing import times
+
+_LEAST = 2  # due times: a single one may have just come
+_MOST = 1_000  # due times that are counted
+_SPAN = datetime.timedelta(seconds=3)  # a server that is late by less is only busy
+
+
+def find(live: model.Live, since: datetime.datetime | None = None) -> model.Overdue | None:
+    """Return what an active schedule should have run and did not, None where every due time is accounted for.
+
+    What counts is what is due after the last write, run and `since`, and before the server's own next time. A running
+    or waiting run explains a gap, and so do the firings that the server counts as missed, skipped or dropped.
+    """
+    schedule, activity = live.schedule, live.activity
+    idle = not schedule.paused and schedule.remaining_actions != 0 and not activity.running and not activity.buffered
+    if not idle or not activity.next_times or not live.created_at:
+        return None
+    created = datetime.datetime.fromtimestamp(live.created_at // 1_000_000_000, datetime.UTC)
+    start = max(filter(None, (created, activity.updated_at, since, *_runs(activity))))
+    end = activity.next_times[0] - schedule.timing.jitter
+    explained = activity.missed + activity.skipped + activity.dropped
+    due = itertools.takewhile(lambda moment: moment < end, times.upcoming(schedule.timing, start))
+    passed = list(itertools.islice(due, explained + _MOST))
+    if len(passed) - explained < _LEAST or end - passed[0] < _SPAN:
+        return None
+    return model.Overdue(count=len(passed) - explained, since=passed[0])
+
+
+def _runs(activity: model.Activity) -> Iterator[datetime.datetime | None]:
+    for run in activity.recent:
+        yield run.due_at
+        yield run.started_at

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Any
+
+import pytest
+
+from reconciler import model, overdue
+from tests.unit import builders
+
+CREATED = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+RUN = model.Run(
+    workflow_id="w",
+    run_id="r",
+    due_at=CREATED + 4 * HOUR,
+    started_at=CREATED + 4 * HOUR,
+    status=model.RunStatus.COMPLETED,
+)
+
+
+def live(schedule: model.Schedule | None = None, **activity: Any) -> model.Live:
+    """Return an hourly schedule, five of whose due times have passed."""
+    usual = {"next_times": (CREATED + 6 * HOUR,), **activity}
+    return model.Live(
+        schedule=schedule or builders.schedule(),
+        token=b"",
+        created_at=int(CREATED.timestamp()) * 1_000_000_000,
+        activity=model.Activity(**usual),
+    )
+
+
+def test_due_times_without_a_run_are_counted_from_the_first() -> None:
+    assert overdue.find(live()) == model.Overdue(count=5, since=CREATED + HOUR)
+
+
+def test_they_are_counted_after_the_last_write_and_what_the_history_shows() -> None:
+    assert overdue.find(live(updated_at=CREATED + 2 * HOUR)) == model.Overdue(count=3, since=CREATED + 3 * HOUR)
+    assert overdue.find(live(), CREATED + 3 * HOUR) == model.Overdue(count=2, since=CREATED + 4 * HOUR)
+
+
+@pytest.mark.parametrize(
+    "explained",
+    [
+        live(builders.schedule(paused=True)),
+        live(builders.schedule(remaining_actions=0)),
+        live(builders.schedule(jitter=5 * HOUR)),
+        live(running=("w",)),
+        live(buffered=1),
+        live(skipped=2, missed=1, dropped=1),
+        live(recent=(RUN,)),
+        live(next_times=()),
+        live(next_times=(CREATED + 2 * HOUR,)),
+        dataclasses.replace(live(), created_at=0),
+    ],
+)
+def test_a_gap_that_is_explained_or_may_be_about_to_end_is_not_reported(explained: model.Live) -> None:
+    assert overdue.find(explained) is None
