@@ -1,7 +1,7 @@
 """The hidden mark in a comment or issue of ours: what it is about, and what it showed.
 
-An HTML comment on a line of its own, which a reader does not see. Anybody can write one, so it proves nothing by
-itself: whoever looks for a mark has to look at the author as well.
+An HTML comment on a line of its own, which a reader does not see. Anybody can write one, and every workflow of a
+repository writes as the same author: only a mark that is signed with a key proves by itself who wrote it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
+import hmac
 import json
 import re
 from typing import Any, Literal
@@ -26,7 +27,8 @@ class Mark:
     """`scope` tells environments and specs apart, `key` the namespaces and prefixes on the server.
 
     `digest` is of the plan that is shown, empty where nothing may be applied by it. `run` is the number of the workflow
-    run that wrote it, 0 when unknown, `commit` what it planned, `since` when a drift was first seen.
+    run that wrote it, 0 when unknown, `commit` what it planned, `since` when a drift was first seen, `pull` the number
+    of the pull request that it is written into, 0 for an issue.
     """
 
     kind: Kind
@@ -36,6 +38,7 @@ class Mark:
     commit: str = ""
     run: int = 0
     since: datetime.datetime | None = None
+    pull: int = 0
 
 
 def scope(environment: str | None, spec_path: str) -> str:
@@ -57,30 +60,42 @@ def _hashed(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def dumps(mark: Mark) -> str:
-    """Return the mark's line, without a newline."""
-    said = {"v": _VERSION, **dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
-    text = json.dumps(said).replace("<", "\\u003c").replace(">", "\\u003e")
+def dumps(mark: Mark, key: str = "") -> str:
+    """Return the mark's line, without a newline; with a key, signed."""
+    values = {"v": _VERSION, **dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
+    if not mark.pull:
+        del values["pull"]
+    if key:
+        values["mac"] = _mac(mark, key)
+    text = json.dumps(values).replace("<", "\\u003c").replace(">", "\\u003e")
     return f"<!-- reconciler {text} -->"
 
 
-def find(body: str) -> Mark | None:
-    """Return the mark of a body, which is its first line; None when there is none to be read."""
+def find(body: str, key: str = "") -> Mark | None:
+    """Return the mark of a body, which is its first line; with a key, only one that was signed with it."""
     found = _MARK.match(body.replace("\r\n", "\n"))
     if found is None:
         return None
     try:
-        return _read(json.loads(found[1]))
+        return _read(json.loads(found[1]), key)
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _read(said: dict[str, Any]) -> Mark | None:
-    if said.pop("v") != _VERSION or said["kind"] not in ("plan", "drift"):
+def _read(values: dict[str, Any], key: str) -> Mark | None:
+    if values.pop("v") != _VERSION or values["kind"] not in ("plan", "drift"):
         return None
-    since = said.pop("since")
-    mark = Mark(**said, since=datetime.datetime.fromisoformat(since) if since else None)
+    since, mac = values.pop("since"), values.pop("mac", "")
+    mark = Mark(**values, since=datetime.datetime.fromisoformat(since) if since else None)
     if mark.since is not None and mark.since.tzinfo is None:
         return None
-    texts = (mark.scope, mark.key, mark.digest, mark.commit)
-    return mark if all(isinstance(each, str) for each in texts) and isinstance(mark.run, int) else None
+    texts, numbers = (mark.scope, mark.key, mark.digest, mark.commit), (mark.run, mark.pull)
+    if not all(isinstance(each, str) for each in texts) or not all(isinstance(each, int) for each in numbers):
+        return None
+    return mark if not key or hmac.compare_digest(str(mac).encode(), _mac(mark, key).encode()) else None
+
+
+def _mac(mark: Mark, key: str) -> str:
+    values = {**dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
+    text = json.dumps(["reconciler mark", _VERSION, values], sort_keys=True)
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -69,6 +69,14 @@ class Pull:
     url: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRun:
+    """A workflow run of GitHub Actions: the file of its workflow, and the commit that it ran for."""
+
+    workflow: str
+    head_sha: str
+
+
 Relation = Literal["identical", "ahead", "behind", "diverged"]
 
 
@@ -183,6 +191,27 @@ class Repository:
         call = calls.Call(doing=f"compare {base[:12]} with {head[:12]} in {self.name}", permission=_READ_CONTENTS)
         compared = self._repository.compare(base, head, comparison_commits_per_page=1)
         return self._calls.send(call, lambda: _relation(compared.status))
+
+    def action_run(self, number: int) -> ActionRun:
+        """Return a workflow run by its id; NotFoundError when this repository has none."""
+        call = calls.Call(doing=f"read workflow run {number} in {self.name}", permission="actions: read")
+
+        def read() -> ActionRun:
+            run = self._repository.get_workflow_run(number)
+            return ActionRun(workflow=run.path.partition("@")[0], head_sha=run.head_sha)
+
+        return self._calls.send(call, read)
+
+    def commits_of(self, number: int) -> frozenset[str]:
+        """Return the commits of a pull request (GitHub lists up to 250), its head, and its merge commit if merged."""
+        call = calls.Call(doing=f"read the commits of {self.name}#{number}", permission=_READ_COMMENTS)
+
+        def read() -> frozenset[str]:
+            pull = self._repository.get_pull(number)
+            listed = {each.sha for each in pull.get_commits()}
+            return frozenset(listed | {pull.head.sha} | ({pull.merge_commit_sha or ""} if pull.merged_at else set()))
+
+        return self._calls.send(call, read)
 
     def issues(self, creator: str) -> tuple[Issue, ...]:
         """Return all issues that somebody opened, closed ones too, newest first."""

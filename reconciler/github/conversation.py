@@ -9,22 +9,47 @@ from reconciler import credentials, errors
 from reconciler.documents import marks
 from reconciler.github import api
 
+_LARGEST_RUN = 2**63 - 1
 _TRIES = 3  # at writing a comment that other runs write to as well
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """A pull request, and whose comments there are ours."""
+    """A pull request, and whose comments there are ours: those of the author, and with a key those that it signed.
+
+    Without a key, every workflow of the repository can write as the author. What matters in a mark then counts only if
+    it is `proven`: written by a run of one of the `workflows`, for a commit of this pull request.
+    """
 
     hub: api.Repository
     number: int
     author: str
+    key: str = dataclasses.field(default="", repr=False)
+    workflows: frozenset[str] = frozenset()
+
+    def proven(self, mark: marks.Mark) -> bool:
+        """Return whether one of our runs wrote the mark; an error means that GitHub cannot say."""
+        if self.key:
+            return True
+        if not 0 < mark.run <= _LARGEST_RUN:
+            return False
+        try:
+            run = self.hub.action_run(mark.run)
+        except api.NotFoundError:
+            return False
+        if run.workflow.rpartition("/")[2] not in self.workflows:
+            return False
+        return {run.head_sha, mark.commit} <= self.hub.commits_of(self.number)
+
+    def _is_newer(self, shown: marks.Mark, mark: marks.Mark) -> bool:
+        return shown.run > mark.run and self.proven(shown)
 
     def ours(self) -> list[tuple[api.Comment, marks.Mark]]:
         """Return our marked comments, oldest first; a mark that somebody else wrote is nobody's."""
         ours = (each for each in self.hub.comments(self.number) if _is(each.author, self.author))
-        found = ((each, marks.find(each.body)) for each in ours)
-        return sorted(((each, mark) for each, mark in found if mark), key=lambda pair: pair[0].id)
+        found = ((each, marks.find(each.body, self.key)) for each in ours)
+        here = {self.number} if self.key else {0, self.number}
+        return sorted(((each, mark) for each, mark in found if mark and mark.pull in here), key=lambda pair: pair[0].id)
 
     def show(self, body: str, mark: marks.Mark, *, create: bool) -> api.Comment | None:
         """Make our comment say this, unless a newer run has written it; None when there is none and none is wanted.
@@ -41,7 +66,7 @@ class Thread:
         kept, shown = found[0]
         for other, _ in found[1:]:
             self.hub.delete_comment(other.id)
-        if shown.run > mark.run:
+        if self._is_newer(shown, mark):
             return kept
         try:
             return self._written(kept, body, mark)
@@ -54,8 +79,8 @@ class Thread:
             if not _same(comment.body, body):
                 self.hub.edit_comment(comment.id, body)
             comment = self.hub.comment(comment.id)
-            shown = marks.find(comment.body)
-            if _same(comment.body, body) or (shown is not None and shown.run > mark.run):
+            shown = marks.find(comment.body, self.key)
+            if _same(comment.body, body) or (shown is not None and self._is_newer(shown, mark)):
                 return comment
         raise errors.GitHubError(
             f"the comment in pull request {self.number} does not show what was written",
@@ -84,18 +109,19 @@ def track(
     *,
     write: Callable[[marks.Mark | None], tuple[str, str]],
     is_open: bool,
+    key: str = "",
 ) -> api.Issue | None:
     """Open, update, reopen or close our issue about a drift; None when there is none and none is wanted.
 
     `write` returns title and body, and hears the mark that the open issue has; with none open, the drift is a new one.
     """
-    found = _issues_about(hub.issues(author), author, mark)
+    found = _issues_about(hub.issues(author), author, mark, key)
     before = next((pair for pair in found if pair[0].is_open), found[-1] if found else None)
     if before is None and not is_open:
         return None
     if before is None:
         made = hub.create_issue(*map(credentials.scrub, write(None)))
-        found = _issues_about(hub.issues(author), author, mark) or [(made, mark)]
+        found = _issues_about(hub.issues(author), author, mark, key) or [(made, mark)]
         before = found[0]
     for other, _ in found:
         if other.is_open and other.number != before[0].number:  # of a run beside this one
@@ -114,19 +140,21 @@ def track(
     return changed
 
 
-def _issues_about(issues: Iterable[api.Issue], author: str, mark: marks.Mark) -> list[tuple[api.Issue, marks.Mark]]:
-    marked = ((each, marks.find(each.body)) for each in issues if _is(each.author, author))
+def _issues_about(
+    issues: Iterable[api.Issue], author: str, mark: marks.Mark, key: str
+) -> list[tuple[api.Issue, marks.Mark]]:
+    marked = ((each, marks.find(each.body, key)) for each in issues if _is(each.author, author))
     about = ((each, found) for each, found in marked if found and found.kind == mark.kind)
     same = ((each, found) for each, found in about if (found.scope, found.key) == (mark.scope, mark.key))
     return sorted(same, key=lambda pair: pair[0].number)
 
 
-def close_all(hub: api.Repository, author: str, scope: str, body: str) -> None:
+def close_all(hub: api.Repository, author: str, scope: str, body: str, *, key: str = "") -> None:
     """Close our open issues about drifts of an environment, saying why."""
     for issue in hub.issues(author):
-        found = marks.find(issue.body) if issue.is_open and _is(issue.author, author) else None
+        found = marks.find(issue.body, key) if issue.is_open and _is(issue.author, author) else None
         if found and (found.kind, found.scope) == ("drift", scope):
-            mark = marks.dumps(dataclasses.replace(found, digest=""))
+            mark = marks.dumps(dataclasses.replace(found, digest=""), key)
             hub.edit_issue(issue.number, title=issue.title, body=credentials.scrub(f"{mark}\n\n{body}"), is_open=False)
 
 

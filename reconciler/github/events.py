@@ -31,6 +31,7 @@ class Event:
     is_untrusted: bool
     branch: str | None
     default_branch: str
+    workflow: str  # the file of the workflow, from the root of the repository; empty outside of one
     run: int
     run_url: str
     api_url: str
@@ -53,6 +54,7 @@ def read(environ: Mapping[str, str]) -> Event:
         is_untrusted=pull is not None and _is_untrusted(pull, repository),
         branch=_at(pull, "base", "ref") or _branch(environ.get("GITHUB_REF") or payload.get("ref")),
         default_branch=str(_at(payload, "repository", "default_branch") or ""),
+        workflow=environ.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].removeprefix(f"{repository}/"),
         run=int(run) if run.isdecimal() else 0,
         run_url=f"{server}/{repository}/actions/runs/{run}" if run.isdecimal() and repository else "",
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",

@@ -45,6 +45,8 @@ class Inputs:
     comment: bool
     comment_author: str | None
     log_level: Level
+    plan_workflow: str | None
+    marker_key: str = dataclasses.field(repr=False)
     token: str = dataclasses.field(repr=False)
 
 
@@ -71,6 +73,8 @@ def read(environ: Mapping[str, str]) -> Inputs:
         comment=given.flag("comment") is not False,
         comment_author=given.text("comment-author"),
         log_level=given.word("log-level", get_args(Level), "warning"),
+        plan_workflow=given.text("plan-workflow"),
+        marker_key=given.text("marker-key") or "",
         token=given.text("github-token") or "",
     )
     if inputs.command == "snapshot" and inputs.live is None:

@@ -25,9 +25,20 @@ def find(thread: conversation.Thread | None, plan: model.Plan, commit: str) -> R
     shown = [mark for _, mark in thread.ours() if (mark.scope, mark.key) == about]
     if not shown:
         return Reviewed(why_not=f"pull request {thread.number} has no comment of ours with a plan for this target")
-    if not shown[0].digest:
+    proven = [mark for mark in shown if thread.proven(mark)]
+    if not proven:
+        return Reviewed(
+            why_not=f"the comment in pull request {thread.number} was not written by a run of "
+            f"{' or '.join(sorted(thread.workflows)) or 'a known workflow'} for one of its commits "
+            "(plan-workflow names the workflow that plans)"
+        )
+    latest = max(mark.run for mark in proven)
+    digests = {mark.digest for mark in proven if mark.run == latest}
+    if len(digests) > 1:
+        return Reviewed(why_not=f"comments in pull request {thread.number} contradict each other about run {latest}")
+    if not all(digests):
         return Reviewed(why_not=f"the plan in pull request {thread.number} was applied already, or there was none")
-    return Reviewed(digest=shown[0].digest)
+    return Reviewed(digest=digests.pop())
 
 
 def check(reviewed: Reviewed, plan: model.Plan) -> None:

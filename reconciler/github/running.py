@@ -59,6 +59,7 @@ class Action:
         self._event = event
         self._told = told
         self._hub = hub
+        self._pull: int | None = None
         self._plan: model.Plan | None = None
         self._plan_file = ""
 
@@ -200,7 +201,7 @@ class Action:
         if off:
             page = self._page(self._bare_mark("drift"))
             closing = comment.failed("No longer looked after", off, page.whole)
-            conversation.close_all(hub, self._author(hub), page.mark.scope, closing)
+            conversation.close_all(hub, self._author(hub), page.mark.scope, closing, key=self._given.marker_key)
             return self._nothing(off)
         inputs.check_server(self._given.connection)
         plan = self._proposed(proposing.propose(declaration, self._given.connection, None).plan)
@@ -220,7 +221,9 @@ class Action:
             return words.printable(title), comment.settled(plan, page.about, since)
 
         self._told.summary(comment.plan(plan, self._page(first).whole))
-        issue = conversation.track(hub, self._author(hub), first, write=write, is_open=plan.differs)
+        issue = conversation.track(
+            hub, self._author(hub), first, write=write, is_open=plan.differs, key=self._given.marker_key
+        )
         return self._result(summary=words.summary(plan), issue_url=issue.url if issue else "")
 
     def _declared(self) -> model.Declaration:
@@ -284,7 +287,7 @@ class Action:
 
     def _is_meant(self, mark: marks.Mark) -> bool:
         """Tell whether a mark is about what this run is about, as far as it came to know that."""
-        if mark.scope != self._bare_mark("plan").scope or mark.run > self._event.run:
+        if mark.scope != self._bare_mark("plan").scope:
             return False
         if self._plan is not None:
             return mark.key == marks.key(self._plan.target)
@@ -298,11 +301,12 @@ class Action:
 
     def _bare_mark(self, kind: marks.Kind) -> marks.Mark:
         scope = marks.scope(self._given.choice.environment, str(self._given.spec_path))
-        return marks.Mark(kind=kind, scope=scope, commit=self._event.commit, run=self._event.run)
+        pull = 0 if kind == "drift" else self._pull or self._event.pull or 0
+        return marks.Mark(kind=kind, scope=scope, commit=self._event.commit, run=self._event.run, pull=pull)
 
     def _page(self, mark: marks.Mark, *, remarks: tuple[str, ...] = (), next_step: str = "") -> _Page:
         about = comment.About(
-            mark=marks.dumps(mark),
+            mark=marks.dumps(mark, self._given.marker_key),
             commit=self._event.commit,
             run_url=self._event.run_url,
             next_step=next_step,
@@ -315,8 +319,18 @@ class Action:
         """Return the pull request in which to comment; None where there is none, or none is wanted."""
         if pull is None or not self._given.comment or self._event.is_untrusted:
             return None
-        hub = self._needed_hub()
-        return conversation.Thread(hub=hub, number=pull, author=self._author(hub))
+        return self._thread_of(self._needed_hub(), pull)
+
+    def _thread_of(self, hub: api.Repository, pull: int) -> conversation.Thread:
+        self._pull = pull
+        names = (self._event.workflow, self._given.plan_workflow or "")
+        return conversation.Thread(
+            hub=hub,
+            number=pull,
+            author=self._author(hub),
+            key=self._given.marker_key,
+            workflows=frozenset(name.rpartition("/")[2] for name in names if name),
+        )
 
     def _merged(self) -> conversation.Thread | None:
         """Return the pull request that brought this commit; a warning where GitHub does not tell and may not."""
@@ -324,17 +338,16 @@ class Action:
         if not wanted or self._hub is None:
             return None
         if self._event.pull is not None:
-            return conversation.Thread(hub=self._hub, number=self._event.pull, author=self._author(self._hub))
+            return self._thread_of(self._hub, self._event.pull)
         try:
             merged = [each for each in self._hub.pulls_of(self._event.commit) if each.is_merged]
             merged.sort(key=lambda each: each.merge_commit_sha != self._event.commit)
-            author = self._author(self._hub) if merged else ""
+            return self._thread_of(self._hub, merged[0].number) if merged else None
         except errors.GitHubError as error:
             if self._given.require_reviewed_plan != "false" and self._given.expect_digest is None:
                 raise
             self._told.annotate([annotating.warning(error.sentence)])
             return None
-        return conversation.Thread(hub=self._hub, number=merged[0].number, author=author) if merged else None
 
     def _needed_hub(self) -> api.Repository:
         if self._hub is None:

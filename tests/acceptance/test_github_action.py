@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -116,6 +117,79 @@ def test_a_forged_comment_with_our_marker_is_not_ours(work: job.Job, github: git
     assert work.step("plan").code == 0
     assert [each.author for each in github.hub.comments_of(1)] == ["mallory", github_hub.BOT]
     assert github.hub.comments[forged.id].body == forged.body
+
+
+@pytest.mark.parametrize("key", ["", "a-secret-key"])
+def test_an_absurd_run_number_does_not_suppress_the_plan(work: job.Job, github: github_server.GitHub, key: str) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan").code == 0
+    [ours] = github.hub.comments_of(1)
+    shown = digest_in(ours.body)
+    mark = marks.find(ours.body)
+    assert mark is not None
+    absurd = marks.dumps(dataclasses.replace(mark, run=10**18, digest="sha256:" + "0" * 64))
+    ours.body = f"{absurd}\n\necho"
+    assert work.step("plan", marker_key=key).code == 0
+    assert bodies(github)[-1].count(shown) == 2
+
+
+FORGERIES = {
+    "absurd run": {"run": 10**18},
+    "run of another workflow": {"run": 7},
+    "run of another pull request": {"run": 8},
+    "commit of another pull request": {"commit": "9" * 40},
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_workflow_that_echoes_our_marker_does_not_make_a_review(
+    work: job.Job, github: github_server.GitHub, forgery: str
+) -> None:
+    reviewed(work, github)
+    github.hub.action_runs[7] = (".github/workflows/echo.yml", HEAD)
+    github.hub.action_runs[8] = (work.workflow, "9" * 40)
+    [comment] = github.hub.comments_of(1)
+    mark = marks.find(comment.body)
+    assert mark is not None
+    comment.body = marks.dumps(dataclasses.replace(mark, **FORGERIES[forgery]))  # type: ignore[arg-type]
+    step = work.step("apply", require_reviewed_plan="true")
+    assert (step.code, left(work, github)) == (5, 2)
+    assert "was not written by a run of schedules.yml" in step.said("error")[0]
+
+
+def test_with_a_key_only_what_was_signed_with_it_in_this_pull_request_is_a_review(
+    work: job.Job, github: github_server.GitHub
+) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan", marker_key="k").code == 0
+    github.hub.merge(1, MERGED)
+    work.push(MERGED)
+    [comment] = github.hub.comments_of(1)
+    signed = comment.body
+    other = github.hub.add_pull("Another", head_sha="9" * 40, merge_commit_sha=NEWER)
+    replayed = github.hub.add_comment(other.number, signed, author=github_hub.BOT)
+    work.push(NEWER)
+    assert work.step("apply", marker_key="k").code == 5
+    assert github.hub.comments[replayed.id].body == signed
+    github.hub.branches["main"].remove(NEWER)
+    work.push(MERGED)
+    for forged in (re.sub(r"sha256:\w+", "sha256:" + "0" * 64, signed), re.sub(r', "mac": "\w+"', "", signed)):
+        comment.body = forged
+        step = work.step("apply", marker_key="k")
+        assert (step.code, "no comment of ours" in step.said("error")[0], comment.body) == (5, True, forged)
+    comment.body = signed
+    assert work.step("apply", marker_key="other").code == 5
+    step = work.step("apply", marker_key="k")
+    assert (step.code, left(work, github), step.said("warning")) == (0, 0, [])
+
+
+def test_a_plan_of_another_workflow_is_a_review_when_it_is_named(work: job.Job, github: github_server.GitHub) -> None:
+    reviewed(work, github)
+    work.workflow = ".github/workflows/apply.yml"
+    assert work.step("apply").code == 5
+    assert work.step("apply", plan_workflow="schedules.yml").code == 0
 
 
 def test_the_hundred_and_first_comment_is_found(work: job.Job, github: github_server.GitHub) -> None:

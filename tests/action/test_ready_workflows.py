@@ -44,11 +44,16 @@ DEPENDABOT = events.pull_request(7, head=COMMIT, base=COMMIT, author="dependabot
 DIGEST = f"sha256:{COMMIT}"
 
 CASES = {
-    "plan.yml": ("pull_request", PULL_REQUEST, {"INPUT_COMMAND": "plan"}),
+    "plan.yml": ("pull_request", PULL_REQUEST, {"INPUT_COMMAND": "plan", "INPUT_PLAN_WORKFLOW": "apply.yml"}),
     "apply.yml": (
         "push",
         events.push(after=COMMIT),
-        {"INPUT_COMMAND": "apply", "INPUT_LOCK_TIMEOUT": "5m", "INPUT_REQUIRE_REVIEWED_PLAN": "true"},
+        {
+            "INPUT_COMMAND": "apply",
+            "INPUT_LOCK_TIMEOUT": "5m",
+            "INPUT_PLAN_WORKFLOW": "plan.yml",
+            "INPUT_REQUIRE_REVIEWED_PLAN": "true",
+        },
     ),
     "drift.yml": ("schedule", events.schedule(), {"INPUT_COMMAND": "drift"}),
     "manual-apply.yml": (

@@ -48,7 +48,14 @@ def run(
     numbers = iter(range(100, 200))
 
     def started(event: str, payload: dict[str, Any], workflow: str, **more: Any) -> workflows.Run:
-        return repository.run(event, payload, workflow=workflow, **here(), **more)
+        head = payload["pull_request"]["head"]["sha"] if "pull_request" in payload else repository.head()
+        where = here()
+        number = int(where["environment"]["GITHUB_RUN_ID"])
+        github.hub.action_runs[number] = (f".github/workflows/{workflow}", head)
+        where["environment"]["GITHUB_WORKFLOW_REF"] = (
+            f"{github.hub.repository}/.github/workflows/{workflow}@refs/heads/main"
+        )
+        return repository.run(event, payload, workflow=workflow, **where, **more)
 
     def here() -> dict[str, Any]:
         return {

@@ -172,6 +172,10 @@ class Repository:
             self.git("remote", "add", "origin", f"https://github.com/{self.name}.git")  # act reads the name there
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.head()
+
+    def head(self) -> str:
+        """Return the last commit's id."""
         return self.git("rev-parse", "HEAD").strip()
 
     def git(self, *arguments: str) -> str:

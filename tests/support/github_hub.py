@@ -28,8 +28,8 @@ class Token:
 
 
 def _tokens() -> dict[str, Token]:
-    reads = {"contents": "read", "issues": "read", "pull-requests": "read"}
-    writes = {"contents": "read", "issues": "write", "pull-requests": "write"}
+    reads = {"actions": "read", "contents": "read", "issues": "read", "pull-requests": "read"}
+    writes = {"actions": "read", "contents": "read", "issues": "write", "pull-requests": "write"}
     return {
         JOB: Token(login=BOT, permissions=writes, is_installation=True),
         FORK: Token(login=BOT, permissions=reads, is_installation=True),
@@ -46,6 +46,7 @@ class Hub:
     issues: dict[int, github_shapes.Issue] = dataclasses.field(default_factory=dict)
     comments: dict[int, github_shapes.Comment] = dataclasses.field(default_factory=dict)
     commits: set[str] = dataclasses.field(default_factory=set)  # beside those of pull requests
+    action_runs: dict[int, tuple[str, str]] = dataclasses.field(default_factory=dict)  # workflow file and commit
     branches: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # commits, oldest first
     has_issues: bool = True
     _clock: int = 0

@@ -96,6 +96,31 @@ def _pulls(asked: Asked) -> Answer:
     return Answer(data=[asked.shapes.pull_request(each) for each in found])
 
 
+def _pull(asked: Asked) -> Answer:
+    issue = _pull_of(asked)
+    return Answer(data=asked.shapes.whole_pull_request(issue))
+
+
+def _pull_commits(asked: Asked) -> Answer:
+    pull = _pull_of(asked).pull
+    assert pull
+    return Answer(data=[asked.shapes.commit(each) for each in (*pull.earlier, pull.head_sha)])
+
+
+def _pull_of(asked: Asked) -> github_shapes.Issue:
+    issue = _issue_of(asked)
+    if not issue.pull:
+        raise Refusal(404, "Not Found")
+    return issue
+
+
+def _action_run(asked: Asked) -> Answer:
+    number = int(asked.found[0])
+    if number not in asked.hub.action_runs:
+        raise Refusal(404, "Not Found")
+    return Answer(data=asked.shapes.action_run(number, *asked.hub.action_runs[number]))
+
+
 def _ref(asked: Asked) -> Answer:
     (branch,) = asked.found
     commits = asked.hub.branches.get(branch)
@@ -184,6 +209,8 @@ def _at(path: str) -> re.Pattern[str]:
 _COMMENTED, _COMMENT = _at(r"/issues/(\d+)/comments"), _at(r"/issues/comments/(\d+)")
 _ISSUES, _ISSUE = _at(r"/issues"), _at(r"/issues/(\d+)")
 _PULLS = _at(r"/commits/(\w+)/pulls")
+_PULL, _PULL_COMMITS = _at(r"/pulls/(\d+)"), _at(r"/pulls/(\d+)/commits")
+_ACTION_RUN = _at(r"/actions/runs/(\d+)")
 _REF = _at(r"/git/ref/heads/([\w./-]+)")
 _COMPARE = _at(r"/compare/(\w+)\.\.\.(\w+)")
 _NEW_COMMENT = "ReposOwnerRepoIssuesIssueNumberCommentsPostBody"
@@ -208,6 +235,9 @@ ROUTES = (
     ),
     Route(method="DELETE", path=_COMMENT, work=_delete_comment, permissions=_COMMENTS),
     Route(method="GET", path=_PULLS, work=_pulls, permissions=("pull-requests",), gives="PullRequestSimple"),
+    Route(method="GET", path=_PULL, work=_pull, permissions=("pull-requests",), gives="PullRequest"),
+    Route(method="GET", path=_PULL_COMMITS, work=_pull_commits, permissions=("pull-requests",), gives="Commit"),
+    Route(method="GET", path=_ACTION_RUN, work=_action_run, permissions=("actions",), gives="WorkflowRun"),
     Route(method="GET", path=_REF, work=_ref, permissions=("contents",), gives="GitRef"),
     Route(method="GET", path=_COMPARE, work=_compare, permissions=("contents",), gives="CommitComparison"),
     Route(method="GET", path=_ISSUES, work=_issues, permissions=("issues",), gives="Issue"),

@@ -37,6 +37,7 @@ class Pull:
     head_sha: str
     merge_commit_sha: str | None
     is_merged: bool
+    earlier: tuple[str, ...] = ()  # commits before the head
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -192,6 +193,51 @@ class Shapes:
             "author_association": "NONE",
             "auto_merge": None,
             "draft": False,
+        }
+
+    def whole_pull_request(self, issue: Issue) -> Json:
+        """Return a pull request as it is shown alone."""
+        assert issue.pull
+        counts = dict.fromkeys(("comments", "review_comments", "commits", "additions", "deletions", "changed_files"), 1)
+        states = {"mergeable": None, "mergeable_state": "unknown", "merged_by": None, "maintainer_can_modify": False}
+        return {**self.pull_request(issue), **counts, **states, "merged": issue.pull.is_merged}
+
+    def action_run(self, number: int, workflow: str, head_sha: str) -> Json:
+        """Return a workflow run."""
+        at = f"{self._at}/actions/runs/{number}"
+        links = ("jobs", "logs", "check_suite", "artifacts", "cancel", "rerun", "workflow", "html")
+        repository = {
+            **_addresses("MinimalRepository", self._at),
+            "id": _number(self.repository),
+            "node_id": f"R_{_number(self.repository)}",
+            "name": self.repository.partition("/")[2],
+            "full_name": self.repository,
+            "owner": self.user(self.repository.partition("/")[0]),
+            "private": False,
+            "description": None,
+            "fork": False,
+            "url": self._at,
+        }
+        return {
+            "id": number,
+            "node_id": f"WFR_{number}",
+            "head_branch": "change",
+            "head_sha": head_sha,
+            "path": workflow,
+            "run_number": number,
+            "event": "pull_request",
+            "status": "completed",
+            "conclusion": "success",
+            "workflow_id": _number(workflow),
+            "url": at,
+            "pull_requests": [],
+            "created_at": _time(0),
+            "updated_at": _time(0),
+            **{f"{name}_url": f"{at}/{name}" for name in links},
+            "head_commit": None,
+            "repository": repository,
+            "head_repository": repository,
+            "display_title": "a run",
         }
 
     def ref(self, branch: str, sha: str) -> Json:

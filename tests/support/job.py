@@ -46,6 +46,7 @@ class Job:
     number: int = 100
 
     ref: str = "refs/heads/main"
+    workflow: str = ".github/workflows/schedules.yml"
 
     def __post_init__(self) -> None:
         """Begin with a push to the default branch."""
@@ -88,6 +89,8 @@ class Job:
         self.number += 1
         folder = self.run.folder / f"runner-{uuid.uuid4().hex}"
         folder.mkdir()
+        head = self.payload.get("pull_request", {}).get("head", {}).get("sha", self.sha)
+        self.github.hub.action_runs[self.number] = (self.workflow, head)
         (folder / "event.json").write_text(json.dumps(self.payload))
         said = {"command": command, "github-token": self.token, **inputs}
         return self.run.environment(
@@ -99,6 +102,7 @@ class Job:
             GITHUB_EVENT_PATH=str(folder / "event.json"),
             GITHUB_SHA=self.sha,
             GITHUB_REF=self.ref,
+            GITHUB_WORKFLOW_REF=f"{self.github.hub.repository}/{self.workflow}@{self.ref}",
             GITHUB_ACTOR="ada",
             GITHUB_RUN_ID=str(self.number),
             GITHUB_RUN_ATTEMPT="1",

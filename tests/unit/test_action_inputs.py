@@ -57,6 +57,8 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         "ALLOW_OLDER_COMMIT": "true",
         "COMMENT": "false",
         "COMMENT_AUTHOR": "bot",
+        "MARKER_KEY": "secret",
+        "PLAN_WORKFLOW": "plan.yml",
         "GITHUB_TOKEN": "t",
         "PLAN_FILE": "p.json",
     }
@@ -76,6 +78,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     )
     assert (allowed.mass_pause, allowed.empty_namespace, allowed.plaintext) == (True, True, True)
     assert (given.expect_digest, given.require_reviewed_plan) == ("sha256:0", "warn")
+    assert (given.marker_key, given.plan_workflow, "secret" in repr(given)) == ("secret", "plan.yml", False)
     assert (given.apply_on, given.allow_older_commit) == (
         (admission.Rule(event="workflow_dispatch"), admission.Rule(event="push", branches="release/*")),
         True,
