@@ -38,9 +38,9 @@ class Scenario:
 
     def spec(self, *groups: str, minute: int = 0) -> str:
         """Return the spec with the charters of these groups; `minute` is that of the changed ones."""
-        minutes = {"changed": minute}
+        due = {"changed": minute}
         lines = [
-            f"    - {{charter: {group}{number}, cron: '{minutes.get(group, 7)} * * * *', entrypoint: E}}\n"
+            f"    - {{charter: {group}{number}, cron: '{due.get(group, 7)} * * * *', entrypoint: {group}{number}}}\n"
             for group in groups
             for number in range(getattr(self, group))
         ]
