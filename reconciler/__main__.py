@@ -1,83 +1,18 @@
-"""The console script: run the command line, flush, and leave with the declared exit code."""
+"""The entry point of the console script."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import traceback
 from typing import NoReturn
 
-import click
-
-from reconciler import credentials, errors
-from reconciler.cli import commands, console, logs
 from reconciler.operating import interrupts
-from reconciler.report import words
 
 
 def main() -> NoReturn:
-    """Run and leave by `os._exit`.
+    """Run the program; a signal ends it with the declared exit code from here on, also while it is imported."""
+    interrupts.prepare()
+    from reconciler.cli import program
 
-    The Temporal SDK's threads outlive the interpreter and now and then crash it at exit, after all work is done
-    (temporalio/sdk-python#300); a process that skips the interpreter's end keeps its exit code.
-    """
-    out = console.Console(sys.stdout, sys.stderr)
-    out.structured = logs.wants_json(sys.argv[1:], os.environ)  # known before the first mistake in the line is told
-    credentials.hold_environment(os.environ)
-    interrupts.listen()
-    try:
-        code = _closed(out, _run(out))
-    except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
-        said = f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above."
-        out.warn(said, "error", exit_code=int(errors.ExitCode.ERROR))
-        code = errors.ExitCode.ERROR
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: said already
-            stream.flush()
-    os._exit(code)
-
-
-def _run(out: console.Console) -> int:
-    try:
-        code: int = commands.app.main(obj=out, standalone_mode=False, prog_name="reconciler") or errors.ExitCode.OK
-    except errors.ReconcilerError as error:
-        return _report(out, error)
-    except click.exceptions.NoArgsIsHelpError as error:
-        out.warn(error.format_message(), "error", exit_code=int(errors.ExitCode.USAGE))
-        return errors.ExitCode.USAGE
-    except click.UsageError as error:
-        hint = f"see '{error.ctx.command_path} --help'" if error.ctx else ""
-        return _report(out, errors.UsageError(error.format_message(), hint=hint))
-    except (KeyboardInterrupt, click.Abort):
-        out.warn("Interrupted.")
-        return interrupts.code()
-    except SystemExit:  # click's way when a reader of the help went away
-        return errors.ExitCode.OK
-    except OSError as error:  # click prints its help by itself; every other output and file has its own handling
-        out.lost(error)
-        return errors.ExitCode.OK
-    return code
-
-
-def _closed(out: console.Console, code: int) -> int:
-    try:
-        out.close()
-    except errors.OutputError as error:
-        return _report(out, error)
-    return code
-
-
-def _report(out: console.Console, error: errors.ReconcilerError) -> int:
-    if out.structured:
-        hint = {"hint": error.hint} if error.hint else {}
-        out.warn(error.message, "error", **hint, exit_code=int(error.exit_code))
-    elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
-        out.warn(error.sentence)
-    else:  # a line for each, also where somebody else's value holds a newline and would look like a line of ours
-        said = [f"Error: {error.message}", *([words.sentence(error.hint)] if error.hint else [])]
-        out.warn("\n".join(line.replace("\n", "\\n") for line in said))
-    return error.exit_code
+    program.main()
 
 
 if __name__ == "__main__":

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import http
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler import credentials, errors, reviewing, settings
+from reconciler import credentials, errors, json_text, reviewing, settings
 from reconciler.cli import console, options, telling
 from reconciler.report import words
 
@@ -69,7 +68,7 @@ def sync(
     }
     status, body = _asked(url, token, wanted, timeout)
     if form == "json" and "exit_code" in body:
-        out.say(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+        out.say(json_text.document(body))
         return int(body["exit_code"])
     if status != http.HTTPStatus.OK:
         return _refused(out, url, status, body)

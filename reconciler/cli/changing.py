@@ -162,9 +162,7 @@ class _Review:
         if self._saved is None:
             return spec or settings.DEFAULT_SPEC, choice
         made = f"{self._saved.planned_at:%Y-%m-%d %H:%M:%S} UTC"
-        if self._saved.applied_at is not None:
-            at = f"{self._saved.applied_at:%Y-%m-%d %H:%M:%S} UTC"
-            raise errors.StaleError(f"{self._path} was applied already, on {at}", hint="plan again")
+        self._check_unused(self._saved)
         path = spec or pathlib.Path(self._saved.plan.spec_path)
         if files.sha256(path, hint=_ELSEWHERE) != self._saved.spec_sha256:
             raise errors.StaleError(
@@ -184,12 +182,29 @@ class _Review:
         guarding.check(planned, self._allowed, now=clock.now(), left=left)
 
     def use_up(self) -> None:
-        """Note in the file that its plan is being applied, so that it is not applied again."""
-        self._mark(clock.now())
+        """Note in the file that its plan is being applied, so that it is not applied again.
+
+        Raises `errors.StaleError` when another process has done so since this one read the file.
+        """
+        if self._path is None:
+            return
+        with files.locked(self._path):
+            found = _reviewed(self._path)
+            self._check_unused(found)
+            if found != self._saved:
+                raise errors.StaleError(
+                    f"{self._path} was replaced since it was read", hint="review it, then apply again"
+                )
+            self._mark(clock.now())
 
     def keep(self) -> None:
         """Take the note back: no step was begun."""
         self._mark(None)
+
+    def _check_unused(self, found: saved.Saved) -> None:
+        if found.applied_at is not None:
+            at = f"{found.applied_at:%Y-%m-%d %H:%M:%S} UTC"
+            raise errors.StaleError(f"{self._path} was applied already, on {at}", hint="plan again")
 
     def _mark(self, applied_at: datetime.datetime | None) -> None:
         if self._path is not None and self._saved is not None:

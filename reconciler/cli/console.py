@@ -8,7 +8,7 @@ import select
 import sys
 from typing import Any, TextIO
 
-from reconciler import credentials, errors
+from reconciler import credentials, errors, json_text
 from reconciler.report import words
 
 LONGEST_LINE = 2_000  # characters of one line on standard error; what is longer is cut in its middle
@@ -60,7 +60,7 @@ class Console:
         if self.structured:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             said = {"time": now, "level": level, "message": text, **fields}
-            text = credentials.scrub(_escaped(json.dumps(said, ensure_ascii=False, default=str)))
+            text = credentials.scrub(json_text.escaped(json.dumps(said, ensure_ascii=False, default=str)))
         else:
             text = _shown(credentials.scrub(text))
         try:
@@ -104,8 +104,3 @@ def _cut(line: str) -> str:
         return line
     half = LONGEST_LINE // 2
     return f"{line[:half]}… ({len(line)} characters) …{line[-half:]}"
-
-
-def _escaped(text: str) -> str:
-    """Return JSON in which nothing stands raw that a terminal would obey."""
-    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)

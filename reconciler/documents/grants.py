@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler import executions
+from reconciler import executions, json_text
 
 
 def dumps(grants: Iterable[executions.Grant]) -> str:
@@ -26,7 +25,7 @@ def one(grant: executions.Grant) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return json_text.document(value)
 
 
 def _grant(grant: executions.Grant) -> dict[str, Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
-from reconciler import errors, model
+from reconciler import errors, json_text, model
 from reconciler.documents import plans
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
@@ -60,8 +59,7 @@ def dumps(
         "outcomes": [_outcome(each) for each in applied.outcomes] if applied else [],
         "error": {"message": error.message, "hint": error.hint or None} if error else None,
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()
+    return json_text.document(document)
 
 
 def _counts(applied: model.Applied | None) -> dict[str, int]:

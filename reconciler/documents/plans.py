@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import model, redacting
+from reconciler import json_text, model, redacting
 from reconciler.documents import schedules
 from reconciler.timing import counting, prospects
 
@@ -19,8 +18,7 @@ _NEXT = 2  # times
 
 def dumps(plan: model.Plan, now: datetime.datetime | None = None) -> str:
     """Return the document's text, with a newline at its end; `now` adds the next times and the rates."""
-    text = json.dumps(encode(plan, now), indent=2, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be saved but as an escape
+    return json_text.document(encode(plan, now))
 
 
 def encode(plan: model.Plan, now: datetime.datetime | None = None) -> dict[str, Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import json
 from typing import Any
 
-from reconciler import polling, preflighting
+from reconciler import json_text, polling, preflighting
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 
@@ -21,7 +20,7 @@ def dumps(found: preflighting.Preflight, now: datetime.datetime) -> str:
         "queues": [_queue(queue, found.charters[queue.name]) for queue in found.queues],
         "findings": [_finding(finding) for finding in found.findings],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text.document(document)
 
 
 def _queue(queue: polling.Queue, charters: tuple[str, ...]) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler import model
+from reconciler import json_text, model
 from reconciler.documents import plans
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
@@ -16,7 +15,7 @@ FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 def dumps(records: Iterable[model.Record]) -> str:
     """Return the document's text, with a newline at its end."""
     document = {"format_version": FORMAT_VERSION, "records": list(map(_record, records))}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text.document(document)
 
 
 def _record(record: model.Record) -> dict[str, Any]:

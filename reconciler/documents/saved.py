@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler import errors, model, published
+from reconciler import errors, json_text, model, published
 from reconciler.documents import plans, schedules, snapshots, versions
 
 
@@ -42,8 +42,7 @@ def dumps(saved: Saved) -> str:
     }
     document["applied_at"] = saved.applied_at.isoformat() if saved.applied_at else None
     document["checksum"] = _checksum(document)
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()
+    return json_text.document(document)
 
 
 def loads(text: str, path: str) -> Saved:

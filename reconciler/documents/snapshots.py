@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import errors, model, published
+from reconciler import errors, json_text, model, published
 from reconciler.documents import plans, schedules, versions
 
 FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
@@ -36,8 +36,7 @@ def dumps(snapshot: Snapshot) -> str:
         "target": plans.target(snapshot.target),
         "schedules": [_schedule(each) for _, each in sorted(snapshot.live.items())],
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be saved but as an escape
+    return json_text.document(document)
 
 
 def _schedule(live: model.Live) -> dict[str, Any]:

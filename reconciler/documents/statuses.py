@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import json
 from typing import Any
 
-from reconciler import model, redacting
+from reconciler import json_text, model, redacting
 from reconciler.documents import plans
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
@@ -22,8 +21,7 @@ def dumps(plan: model.Plan, now: datetime.datetime) -> str:
         "environment": plan.environment,
         "schedules": [_schedule(change) for change in sorted(plan.changes, key=lambda change: change.id)],
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be saved but as an escape
+    return json_text.document(document)
 
 
 def _schedule(change: model.Change) -> dict[str, Any]:

@@ -1,64 +1,18 @@
-"""The program of the Action: run, tell the runner, and leave with the declared exit code."""
+"""The entry point of the Action."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import secrets
-import sys
-import traceback
-from collections.abc import Mapping
 from typing import NoReturn
 
-from reconciler import credentials, errors
-from reconciler.github import api, events, inputs, running, workflow
-from reconciler.operating import interrupts, logs
-from reconciler.report import annotating, markdown
+from reconciler.operating import interrupts
 
 
 def main() -> NoReturn:
-    """Run and leave by `os._exit`, as the console script does, and for the same reason."""
-    credentials.hold_environment(os.environ)
-    interrupts.listen()
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    told = workflow.Workflow(sys.stdout, os.environ, lambda: secrets.token_hex(16))
-    try:
-        result = _run(dict(os.environ), told)
-    except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
-        told.say(f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above.")
-        told.annotate([annotating.defect()])
-        result = running.Result(code=errors.ExitCode.ERROR, summary="a defect in reconciler")
-    told.close()
-    for name, value in result.outputs().items():
-        told.output(name, value)
-    sys.stdout.flush()
-    os._exit(result.code)
+    """Run the program; a signal ends it with the declared exit code from here on, also while it is imported."""
+    interrupts.prepare()
+    from reconciler.github import program
 
-
-def _run(environ: Mapping[str, str], told: workflow.Workflow) -> running.Result:
-    try:
-        event = events.read(environ)
-        given = inputs.read({**environ, "GITHUB_SHA": event.commit})  # what the audit records as applied
-    except errors.ReconcilerError as error:
-        told.annotate(annotating.error(error))
-        told.summary(f"### Nothing done\n\n- {markdown.code(error.message)}\n")
-        return running.Result(code=error.exit_code, summary=error.message)
-    _log(given.log_level, told)
-    if not (given.token and event.repository):
-        return running.Action(given, event, told, None).run()
-    hub = api.Repository(api_url=event.api_url, repository=event.repository, token=given.token)
-    with contextlib.closing(hub):
-        return running.Action(given, event, told, hub).run()
-
-
-def _log(level: inputs.Level, told: workflow.Workflow) -> None:
-    """Let the log go where the rest goes, from a level on."""
-    handler = logging.Handler()
-    handler.emit = lambda record: told.say(logs.line(record))  # type: ignore[method-assign]
-    logger = logging.getLogger("reconciler")
-    logger.addHandler(handler)
-    logger.setLevel(level.upper())
+    program.main()
 
 
 if __name__ == "__main__":

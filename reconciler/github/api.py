@@ -275,14 +275,29 @@ class Repository:
 
 def _check(api_url: str, repository: str, token: str) -> None:
     """Refuse what no request can be made of; the token is never quoted."""
-    parts = urllib.parse.urlsplit(api_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise errors.GitHubError(f"{api_url!r} is not an address of GitHub's API", hint="check GITHUB_API_URL")
+    if not _is_address(api_url):  # it may hold a password, and is not quoted
+        raise errors.GitHubError(
+            "the address of GitHub's API is not a valid URL",
+            hint="check GITHUB_API_URL: https://HOST, without a password",
+        )
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
-        raise errors.GitHubError(f"{repository!r} is not a repository", hint="name it as owner/name")
+        raise errors.GitHubError(
+            "the name of the GitHub repository is not valid", hint="check GITHUB_REPOSITORY: it is owner/name"
+        )
     if not re.fullmatch(r"[!-~]+", token):
         problem = "holds a space, a line break or another character that no token has" if token else "is empty"
         raise errors.GitHubError(f"the GitHub token {problem}", hint="give the job's own token, `github.token`")
+
+
+def _is_address(url: str) -> bool:
+    """Return whether requests can be sent to the URL."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    is_plain = re.fullmatch(r"[!-~]+", url) is not None and "@" not in parts.netloc
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_plain and port != 0
 
 
 def _comment(found: github.IssueComment.IssueComment) -> Comment:

@@ -21,7 +21,7 @@ from reconciler import errors
 
 _LOG = logging.getLogger(__name__)
 
-TIMEOUT = 15  # seconds; GitHub itself ends a request after 10
+TIMEOUT = 10  # seconds, after which GitHub itself ends a request
 _ATTEMPTS = 4
 _LONGEST_WAIT = 65.0  # seconds in all, as pauses of one run: the minute that GitHub asks for when it names no time
 _UNNAMED_WAIT = 60.0
@@ -86,8 +86,10 @@ class Calls:
         while True:
             try:
                 return self._admitted(call, request)
-            except OutageError:
+            except OutageError as error:
                 failures += 1
+                if failures < _ATTEMPTS:
+                    _LOG.warning("trying again: %s", error.message)
                 final = failures == _ATTEMPTS or not self._paused(2.0 ** (failures - 1))
                 if made is not None and (found := made()) is not None:
                     return found

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import errors
+from reconciler import errors, input_files
 
+_RUN = re.compile(r"[0-9]{1,18}")
+_LIMIT = 64 * 1024 * 1024  # bytes; GitHub sends 25 MiB at most
 DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as a fork's do
 
 
@@ -55,8 +58,8 @@ def read(environ: Mapping[str, str]) -> Event:
         branch=_at(pull, "base", "ref") or _branch(environ.get("GITHUB_REF") or payload.get("ref")),
         default_branch=str(_at(payload, "repository", "default_branch") or ""),
         workflow=environ.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].removeprefix(f"{repository}/"),
-        run=int(run) if run.isdecimal() else 0,
-        run_url=f"{server}/{repository}/actions/runs/{run}" if run.isdecimal() and repository else "",
+        run=int(run) if _RUN.fullmatch(run) else 0,
+        run_url=f"{server}/{repository}/actions/runs/{run}" if _RUN.fullmatch(run) and repository else "",
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
     )
 
@@ -65,8 +68,8 @@ def _payload(path: str) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        payload = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        payload = json.loads(input_files.read(pathlib.Path(path), _LIMIT).decode())
+    except (OSError, ValueError, RecursionError) as error:
         raise errors.UsageError(f"the event in {path} cannot be read: {error}", hint="run it in a workflow") from None
     return payload if isinstance(payload, dict) else {}
 

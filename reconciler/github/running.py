@@ -146,18 +146,27 @@ class Action:
         )
         try:
             code = executing.execute(job, audience)
-        except errors.ReconcilerError as error:
-            # where nothing was written, what was reviewed may still be applied
-            self._retell("Apply failed", error.sentence, thread, keep_digest=not audience.heard)
+        except Exception as error:
+            reason = error.sentence if isinstance(error, errors.ReconcilerError) else annotating.defect().message
+            if audience.heard:
+                self._applied(errors.ExitCode.ERROR, audience, thread, remarks=(reason,))
+            else:  # nothing was written, so what was reviewed may still be applied
+                self._retell("Apply failed", reason, thread, keep_digest=True)
             raise
         return self._applied(code, audience, thread)
 
-    def _applied(self, code: errors.ExitCode, audience: _Audience, thread: conversation.Thread | None) -> Result:
+    def _applied(
+        self,
+        code: errors.ExitCode,
+        audience: _Audience,
+        thread: conversation.Thread | None,
+        remarks: tuple[str, ...] = (),
+    ) -> Result:
         """Tell what became of the plan, where it was reviewed as well."""
         plan, applied = audience.planned, audience.ended or model.Applied(outcomes=tuple(audience.heard))
         if plan is None:
             return self._result(code=code)
-        page = self._page(self._mark("plan", plan))
+        page = self._page(self._mark("plan", plan), remarks=remarks)
         self._told.summary(comment.applied(plan, applied, page.whole))
         undone = (outcome for outcome in applied.outcomes if outcome.status is not model.Status.DONE)
         self._told.annotate(map(annotating.outcome, undone))

@@ -6,7 +6,9 @@ Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limi
 from __future__ import annotations
 
 import collections
-import pathlib
+import contextlib
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
@@ -18,13 +20,17 @@ SUMMARY_LIMIT = 1_000_000  # bytes; a step's summary over 1 MiB is refused whole
 
 
 class Workflow:
-    """Tells the runner; outside of one, files that nobody named are not written.
+    """Reports to the runner; outside of one, files that no variable names are not written.
+
+    The log, the outputs and the summary do not depend on each other: one that cannot be written is noted in `lost`, and
+    in what is left at `close`, and disturbs neither the work nor the rest of the report.
 
     `new_token` returns a text that cannot be guessed: what ends a value, or switches commands on again.
     """
 
     def __init__(self, out: TextIO, environ: Mapping[str, str], new_token: Callable[[], str]) -> None:
-        self._out = out
+        self._out: TextIO | None = out
+        self.lost: list[str] = []
         self._environ = environ
         self._new_token = new_token
         self._annotations: list[annotating.Annotation] = []
@@ -41,8 +47,12 @@ class Workflow:
     def close(self) -> None:
         """Write the annotations, of each level as many as GitHub shows; the last then says how many it does not.
 
-        What is about the run itself comes first, what is about a line after that.
+        What is about the run itself comes first, what is about a line after that. What could not be written is an
+        error among them, and is written to the summary and standard error as well.
         """
+        for message in self.lost:
+            self._annotations.append(annotating.Annotation(level="error", title="reconciler", message=message))
+        noted = len(self.lost)
         by_level: dict[str, list[annotating.Annotation]] = collections.defaultdict(list)
         for each in sorted(self._annotations, key=lambda each: each.place is not None):
             by_level[each.level].append(each)
@@ -54,6 +64,8 @@ class Workflow:
                 message = f"{len(all_) - len(shown)} more are in the log and the step summary"
                 self._write(f"::{level} title=reconciler::{message}\n")
         self._annotations = []
+        if len(self.lost) > noted or self._out is None:
+            self._note_elsewhere()
 
     def output(self, name: str, value: str) -> None:
         """Set an output of the step."""
@@ -65,14 +77,46 @@ class Workflow:
         self._append("GITHUB_STEP_SUMMARY", text)
 
     def _write(self, text: str) -> None:
-        self._out.write(credentials.scrub(text))
-        self._out.flush()
+        if self._out is None:
+            return
+        try:
+            self._out.write(credentials.scrub(text))
+            self._out.flush()
+        except OSError as error:
+            self._out = None
+            self.lost.append(f"the log could not be written: {error.strerror}")
 
     def _append(self, variable: str, text: str) -> None:
         path = self._environ.get(variable)
-        if path:
-            with pathlib.Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(credentials.scrub(text))
+        if not path:
+            return
+        try:
+            _append_whole(path, credentials.scrub(text).encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            message = f"{variable} could not be written: {error.strerror}"
+            if message not in self.lost:
+                self.lost.append(message)
+
+    def _note_elsewhere(self) -> None:
+        """Note what was lost where the log does not reach."""
+        self.summary("".join(f"\n- {message}\n" for message in self.lost))
+        for message in self.lost:
+            with contextlib.suppress(OSError):
+                print(f"reconciler: {message}", file=sys.stderr, flush=True)
+
+
+def _append_whole(path: str, data: bytes) -> None:
+    """Append to the file all of it or nothing: half an output would make the runner refuse the others."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    with os.fdopen(descriptor, "ab", buffering=0) as file:
+        size = os.fstat(descriptor).st_size
+        try:
+            while data:
+                data = data[file.write(data) or 0 :]
+        except OSError:
+            with contextlib.suppress(OSError):  # a device has no size
+                os.ftruncate(descriptor, size)
+            raise
 
 
 def _command(annotation: annotating.Annotation) -> str:

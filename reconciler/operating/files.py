@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import pathlib
 import stat
 import tempfile
+from collections.abc import Iterator
 
-from reconciler import errors
+from reconciler import errors, input_files
 
 LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand schedules
 
@@ -23,7 +25,7 @@ def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> 
     shown = path
     try:
         if path.exists() and not path.is_file():  # a pipe or /dev/stdout cannot be replaced
-            path.write_text(text, encoding="utf-8", newline="")
+            _write_through(path, text)
             return
         path = path.resolve()  # through a link, so that the link stays
         before = path.stat() if path.exists() else None
@@ -53,6 +55,51 @@ def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> 
 _WRITABLE = 0o222
 
 
+def _write_through(path: pathlib.Path, text: str) -> None:
+    """Write to a pipe or a device; a pipe that no program reads is an `OSError` at once, and no wait without end."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(error.errno, "no program reads from it") from None
+        raise
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path) -> Iterator[None]:
+    """Keep other processes that lock the same file waiting, also where it is replaced; a killed one releases it.
+
+    Raises `errors.OutputError` when the file cannot be locked.
+    """
+    try:
+        descriptor = _locked(path)
+    except OSError as error:
+        raise errors.OutputError(
+            f"{path}: cannot be locked: {error.strerror}", hint="use a local file system"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: pathlib.Path) -> int:
+    """Return a descriptor that holds the lock of the file that has this name now."""
+    while True:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # it was replaced while this process waited
+
+
 def read(path: pathlib.Path) -> str:
     """Return a text file's content.
 
@@ -78,9 +125,8 @@ def sha256(path: pathlib.Path, *, hint: str = "name another file") -> str:
 
 
 def _content(path: pathlib.Path) -> bytes:
-    """Return the file's bytes, never more than the limit: some files, such as /dev/zero, have no end."""
-    with path.open("rb") as file:
-        data = file.read(LIMIT + 1)
+    """Return the file's bytes, never more than the limit: a file can grow without end."""
+    data = input_files.read(path, LIMIT)
     if len(data) > LIMIT:
         raise errors.DocumentError(f"{path}: is over {LIMIT // 1024**2} MiB", hint="name another file")
     return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
-from reconciler import errors
+from reconciler import errors, input_files
 
 SIZE_LIMIT = 1024 * 1024  # bytes
 BYTE_ORDER_MARK = "\ufeff"
@@ -18,8 +18,7 @@ def read(path: pathlib.Path) -> str:
 def whole(path: pathlib.Path) -> str:
     """Return the file's text as it is, a byte order mark at its beginning included; raise as `read` does."""
     try:
-        with path.open("rb") as file:
-            data = file.read(SIZE_LIMIT + 1)
+        data = input_files.read(path, SIZE_LIMIT)
     except FileNotFoundError:
         raise errors.InvalidSpecError(
             f"{path}: no such file", hint="run where the repository's root is, or name the file with --spec"

@@ -18,7 +18,7 @@ Connection: TypeAlias = psycopg.AsyncConnection[rows.DictRow]
 Row: TypeAlias = rows.DictRow
 
 PROGRAM = "reconciler"
-CONNECT_TIMEOUT = 10  # seconds
+CONNECT_TIMEOUT = 8  # seconds; a command that cannot connect ends within 10, its own start included
 PATIENCE = 20  # seconds for one record, connecting included
 _DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within half a minute
     "connect_timeout": CONNECT_TIMEOUT,

@@ -12,10 +12,11 @@ from typing import Any
 import temporalio.envconfig
 import temporalio.service
 
-from reconciler import credentials, errors, settings
+from reconciler import credentials, errors, input_files, settings
 
 DEFAULT_ADDRESS = "localhost:7233"
 DEFAULT_NAMESPACE = "default"
+_LIMIT = 1024 * 1024  # bytes of a profile, a certificate or a key
 
 
 def client(connection: settings.Connection) -> dict[str, Any]:
@@ -69,15 +70,20 @@ def codec(connection: settings.Connection) -> settings.Codec | None:
 def _codec_of_profile(connection: settings.Connection) -> Mapping[str, str]:
     """Return the profile's `codec` table, which the SDK passes over."""
     environ = settings.without_empty(connection.environ)
-    path = pathlib.Path(connection.config_file or environ.get("TEMPORAL_CONFIG_FILE") or _default_config_file(environ))
+    path = _config_file(connection)
     if connection.disable_config_file or not path.is_file():
         return {}
     try:
-        profiles = tomllib.loads(path.read_text(encoding="utf-8")).get("profile", {})
+        profiles = tomllib.loads(input_files.read(path, _LIMIT).decode()).get("profile", {})
     except (OSError, ValueError) as error:
         raise _bad_config(error) from error
     found = profiles.get(connection.profile or environ.get("TEMPORAL_PROFILE") or "default", {}).get("codec", {})
     return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def _config_file(connection: settings.Connection) -> pathlib.Path:
+    environ = settings.without_empty(connection.environ)
+    return pathlib.Path(connection.config_file or environ.get("TEMPORAL_CONFIG_FILE") or _default_config_file(environ))
 
 
 def _default_config_file(environ: Mapping[str, str]) -> pathlib.Path:
@@ -94,15 +100,39 @@ def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConf
     named = connection.config_file or settings.without_empty(connection.environ).get("TEMPORAL_CONFIG_FILE")
     if named and not connection.disable_config_file and not pathlib.Path(named).exists():
         raise errors.UsageError(f"the configuration file {named} does not exist", hint="check --config-file")
+    _check_config_file(connection)
     if connection.disable_config_file and connection.disable_config_env:  # the SDK refuses to load from nowhere
         return temporalio.envconfig.ClientConfigProfile()
-    return temporalio.envconfig.ClientConfigProfile.load(
+    profile = temporalio.envconfig.ClientConfigProfile.load(
         connection.profile,
         config_source=connection.config_file,
         disable_file=connection.disable_config_file,
         disable_env=connection.disable_config_env,
         override_env_vars=settings.without_empty(connection.environ),
     )
+    _check_tls_files(profile)
+    return profile
+
+
+def _check_config_file(connection: settings.Connection) -> None:
+    """Raise `errors.UsageError` when the configuration is not in a regular file: the SDK would wait for a pipe."""
+    path = _config_file(connection)
+    if connection.disable_config_file or not path.exists():
+        return
+    try:
+        input_files.check(path)
+    except OSError as error:
+        raise errors.UsageError(
+            f"the configuration file {path} cannot be read: {error.strerror}", hint="check --config-file"
+        ) from error
+
+
+def _check_tls_files(profile: temporalio.envconfig.ClientConfigProfile) -> None:
+    """Raise `OSError` when a TLS file of the environment or the profile is not a regular file."""
+    tls = profile.tls
+    for path in (tls.server_root_ca_cert, tls.client_cert, tls.client_private_key) if tls else ():
+        if isinstance(path, pathlib.Path):
+            input_files.check(path)
 
 
 def _tls(flags: settings.Tls, configured: bool | temporalio.service.TLSConfig) -> Any:
@@ -127,6 +157,6 @@ def _data(flag: str, path: pathlib.Path | None, data: str | None) -> bytes | Non
     if path is None:
         return None if data is None else data.encode()
     try:
-        return path.read_bytes()
+        return input_files.read(path, _LIMIT)
     except OSError as error:
         raise errors.UsageError(f"{flag}-path {path}: {error.strerror}", hint="name a file that can be read") from error

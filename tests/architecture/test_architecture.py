@@ -14,7 +14,7 @@ PACKAGE = ROOT / "reconciler"
 MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 
 HOMES = {
-    "click": ("reconciler/cli/", "reconciler/__main__.py"),
+    "click": ("reconciler/cli/",),
     "deepdiff": ("reconciler/diffing.py",),
     "fastapi": ("reconciler/service/",),
     "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),

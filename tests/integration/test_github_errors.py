@@ -175,10 +175,10 @@ def test_an_address_that_is_not_githubs(
 @pytest.mark.parametrize(
     ("api_url", "repository", "expected"),
     [
-        ("api.github.example", "a/b", "'api.github.example' is not an address of GitHub's API"),
-        ("", "a/b", "'' is not an address of GitHub's API"),
-        ("https://api.github.example", "just-a-name", "'just-a-name' is not a repository"),
-        ("https://api.github.example", "a/b/../c", "'a/b/../c' is not a repository"),
+        ("api.github.example", "a/b", "the address of GitHub's API is not a valid URL"),
+        ("", "a/b", "the address of GitHub's API is not a valid URL"),
+        ("https://api.github.example", "just-a-name", "the name of the GitHub repository is not valid"),
+        ("https://api.github.example", "a/b/../c", "the name of the GitHub repository is not valid"),
     ],
 )
 def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: str) -> None:

@@ -93,7 +93,7 @@ class Job:
         self.github.hub.action_runs[self.number] = (self.workflow, head)
         (folder / "event.json").write_text(json.dumps(self.payload))
         said = {"command": command, "github-token": self.token, **inputs}
-        return self.run.environment(
+        usual = dict(
             **{f"INPUT_{name.replace('-', '_').upper()}": value for name, value in said.items()},
             GITHUB_API_URL=self.github.api_url,
             GITHUB_SERVER_URL="https://github.example",
@@ -109,8 +109,8 @@ class Job:
             GITHUB_OUTPUT=str(folder / "output"),
             GITHUB_STEP_SUMMARY=str(folder / "summary.md"),
             RUNNER_TEMP=str(folder),
-            **(variables or {}),
         )
+        return self.run.environment(**{**usual, **(variables or {})})
 
     def ended(self, prepared: Mapping[str, str], code: int, log: str) -> Step:
         """Return what a step left that was run with these variables."""

@@ -95,17 +95,28 @@ def test_the_longest_name_that_a_file_may_have_can_be_saved(tmp_path: pathlib.Pa
     assert files.read(path) == "text"
 
 
-def test_a_file_without_end_is_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LIMIT", 1024**2)
     path = tmp_path / "large.json"
     path.write_bytes(b" " * 1024**2)
     assert len(files.read(path)) == 1024**2
     path.write_bytes(b" " * (1024**2 + 1))
-    for each in (path, pathlib.Path("/dev/zero")):
-        for way in (files.read, files.sha256):
-            with pytest.raises(errors.DocumentError) as caught:
-                way(each)
-            assert (caught.value.message, caught.value.exit_code) == (f"{each}: is over 1 MiB", errors.ExitCode.STALE)
+    for way in (files.read, files.sha256):
+        with pytest.raises(errors.DocumentError) as caught:
+            way(path)
+        assert (caught.value.message, caught.value.exit_code) == (f"{path}: is over 1 MiB", errors.ExitCode.STALE)
+
+
+def test_a_device_is_refused_and_the_null_device_is_an_empty_file() -> None:
+    with pytest.raises(errors.UsageError) as caught:
+        files.read(pathlib.Path("/dev/zero"))
+    assert caught.value.message == "/dev/zero: cannot be read: it is a character device, not a regular file"
+    assert files.read(pathlib.Path(os.devnull)) == ""
+
+
+def test_a_pipe_that_no_program_reads_is_an_error_and_no_wait(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path / "pipe") == f"{tmp_path / 'pipe'}: cannot be written: no program reads from it"
 
 
 def test_what_to_do_is_what_the_caller_knows(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,79 @@
+"""The exit code is a contract from the first instruction on, whatever the standard streams are."""
+
+from __future__ import annotations
+
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import program, terminal
+
+SPEC = """\
+governance:
+  schedules:
+    - {charter: COMMUNITY, cron: "0 * * * *", entrypoint: COMMUNITY}
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("module", ["reconciler", "reconciler.github"])
+def test_a_signal_while_the_program_is_imported_ends_it_with_the_declared_code(
+    tmp_path: pathlib.Path, module: str, number: signal.Signals, code: int
+) -> None:
+    run = program.Program(folder=tmp_path, address="127.0.0.1:1")
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", module, "--help"],
+        cwd=tmp_path,
+        env=run.environment(INPUT_COMMAND="validate"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:  # imported right after the handlers are in place, with most imports still to come
+        if line.endswith((" click.globals\n", " dataclasses\n", " logging\n")) or "reconciler.errors" in line:
+            break
+    for line in process.stderr:
+        if line.split("|")[-1].strip() in ("asyncio", "google.protobuf", "click", "requests", "urllib3"):
+            break
+    process.send_signal(number)
+    _, said = program.rest(process)
+    assert process.returncode == code
+    assert "Traceback" not in said
+
+
+def test_an_output_that_is_closed_is_an_error(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    for arguments in (["plan"], ["apply", "--yes"], ["--help"], ["schema", "plan"]):
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *reconciler.command(*arguments)],
+            cwd=reconciler.folder,
+            env=reconciler.environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=program.TIMEOUT,
+        )
+        assert done.returncode == 1
+        assert "standard output could not be written" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
+
+
+def test_a_saved_plan_that_two_processes_are_about_to_apply_is_applied_by_one(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    assert reconciler.run("plan", "--out", "plan.json").returncode == 0
+    arguments = ("apply", "plan.json", "--lock", "none")
+    with terminal.running(reconciler, *arguments) as first, terminal.running(reconciler, *arguments) as second:
+        for each in (first, second):
+            each.wait_for("yes")
+        first.type("yes")
+        assert first.end() == 0
+        second.type("yes")
+        assert second.end() == 5
+        assert "plan.json was applied already, on " in second.seen
