@@ -8,14 +8,14 @@ import itertools
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-from reconciler import model, wording
+from reconciler import model
 from reconciler.timing import times
 
 _SECOND = datetime.timedelta(seconds=1)
 _STEPS = 400  # times of two charters that are compared before they are treated as apart
 _BUDGET = 4_000  # comparisons of all pairs together, about half a second
 _ALIKE = 20  # next times that must be equal for two charters to fire at the same times
-_NAMES = (*wording.IDENTITIES, "charter")
+_NAMES = (*model.IDENTITIES, "charter")
 
 
 def shared_ids(
@@ -92,6 +92,6 @@ def _work(action: model.Action) -> str:
 
 
 def _unnamed(argument: model.Argument) -> object:
-    if not isinstance(argument, dict) or not set(wording.IDENTITIES) <= argument.keys():
+    if not isinstance(argument, dict) or not set(model.IDENTITIES) <= argument.keys():
         return argument
     return {name: value for name, value in argument.items() if name not in _NAMES}

@@ -12,7 +12,7 @@ import re
 
 import deepdiff
 
-from reconciler import model, redacting, wording
+from reconciler import model, paths, redacting, wording
 
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
@@ -20,7 +20,8 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
     desired = settled(live, desired)
     if live == desired and same_action(live.action, desired.action):
         return ()
-    old, new = _said(live, like=desired.timing), _said(desired)
+    alike = dataclasses.replace(live, not_secret=desired.not_secret)
+    old, new = _said(alike, like=desired.timing), _said(desired)
     times = _times(live.timing, desired.timing, old, new)
     tree = deepdiff.DeepDiff(
         old,
@@ -42,7 +43,7 @@ def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
     return tuple(
         model.FieldChange(path=name, old=model.ABSENT, new=value)
         for name, value in _said(schedule).items()
-        if name not in wording.IDENTITIES and value
+        if name not in model.IDENTITIES and value
     )
 
 
@@ -95,7 +96,9 @@ def _times(
 
 
 def _change(level: deepdiff.model.DiffLevel) -> model.FieldChange:
-    return model.FieldChange(path=_path(level.path(output_format="list")), old=_side(level.t1), new=_side(level.t2))
+    return model.FieldChange(
+        path=paths.render(level.path(output_format="list")), old=_side(level.t1), new=_side(level.t2)
+    )
 
 
 def _side(value: object) -> model.Json | model.Absent:
@@ -107,18 +110,6 @@ def _side(value: object) -> model.Json | model.Absent:
 def _said(schedule: model.Schedule, like: model.Timing | None = None) -> wording.Fields:
     """Return the schedule's fields with secrets as digests, before anything is compared: what is in one is no field."""
     return wording.fields(redacting.schedule(schedule), like=like)
-
-
-def _path(parts: list[str | int]) -> str:
-    text = ""
-    for part in parts:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part.isidentifier() or ("-" in part and part.replace("-", "_").isidentifier()):
-            text += f".{part}" if text else part
-        else:
-            text += f"[{json.dumps(part)}]"
-    return text
 
 
 def _place(change: model.FieldChange) -> tuple[int, list[tuple[int, str]]]:

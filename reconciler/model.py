@@ -50,6 +50,8 @@ def short_float(number: float) -> float:
     return float(f"{number:.6g}")
 
 
+IDENTITIES = ("temporalScheduleId", "dbScheduleId")
+ARGUMENT_KEYS = ("charter", "entrypoint", "input", *IDENTITIES)  # of a governed workflow's one argument
 DEPTH_LIMIT = 120  # levels of a value that is compared; a spec has fewer
 GOVERNANCE_PREFIX = "governance:"
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
@@ -236,6 +238,8 @@ class Schedule:
     `note` is what people see beside the state; None in a desired schedule leaves it to the plan, which says there what
     it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the version
     of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
+    `not_secret` are the paths of values that are shown although they look like secrets; it does not take part in
+    comparison.
     """
 
     id: str
@@ -248,6 +252,7 @@ class Schedule:
     note: str | None = None
     owner: str | None = None
     seal: str | None = None
+    not_secret: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     order of execution (creates, updates, resumes, pauses), by id within a verb, so that the order of neither input
     counts.
     """
+    live = exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
         *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
@@ -37,6 +38,15 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     changes = renaming.pointed_out(changes)
     changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
     return _planned(declaration, live, target, changes)
+
+
+def exempted(live: Mapping[str, model.Live], declaration: model.Declaration) -> dict[str, model.Live]:
+    """Return the live schedules, each with the paths that its charter declares not to be secret."""
+    paths = {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
+    return {
+        id_: dataclasses.replace(found, schedule=dataclasses.replace(found.schedule, not_secret=paths.get(id_, ())))
+        for id_, found in live.items()
+    }
 
 
 def _planned(
@@ -206,13 +216,20 @@ def plan_from_snapshot(
             hint="take a new snapshot, or pass the --prefix that it has",
         )
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
-    coded = {id_ for id_, found in live.items() if found.coded}
     charters = (
-        dataclasses.replace(each, schedule=redacting.schedule(each.schedule, coded=each.schedule.id in coded))
+        dataclasses.replace(each, schedule=_as_in_snapshot(each.schedule, live.get(each.schedule.id)))
         for each in declaration.charters
     )
     found = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
     return dataclasses.replace(found, as_of=taken_at)
+
+
+def _as_in_snapshot(desired: model.Schedule, live: model.Live | None) -> model.Schedule:
+    """Return the declared schedule redacted as its live one is: what is a digest there is one here."""
+    if live is None:
+        return redacting.schedule(desired)
+    alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret)
+    return dataclasses.replace(redacting.schedule(alike, coded=live.coded), not_secret=desired.not_secret)
 
 
 def _is_foreign(live: model.Schedule, declaration: model.Declaration) -> bool:

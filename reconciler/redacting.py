@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler import detecting, model
+from reconciler import detecting, model, paths
 
 _DIGEST = re.compile(r"\((secret|encrypted), sha256:[0-9a-f]{12}\)")
 _NAME_KEYS = ("name", "key", "field", "header", "variable")  # of an entry such as {name: DB_PASSWORD, value: …}
@@ -25,44 +25,94 @@ def redact(value: model.Json, *names: str) -> model.Json:
     credential; so is the value under such a key.
     Equal secrets have equal digests, so a change still shows.
     """
-    if any(is_secret(name) or _text(name) != name for name in names):
-        return _digest(value)
-    match value:
-        case Mapping():
-            return _mapping(value)
-        case str():
-            return text(value)
-        case Sequence():
-            return [_item(value, index) for index in range(len(value))]
-        case _:
+    return _Redaction().value(value, (), *names)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Redaction:
+    """Takes secrets out of values, but for those at the `exempt` paths and all below them."""
+
+    exempt: frozenset[paths.Path] = frozenset()
+
+    def value(self, value: model.Json, at: paths.Path, *names: str) -> model.Json:
+        """Return the value without secrets; `at` is its own path, `names` are those that can make it a secret."""
+        if self._is_exempt(at):
             return value
+        secret = any(is_secret(name) or _text(name) != name for name in names)
+        if secret and not self._leads_to_exempt(at):
+            return _digest(value)
+        match value:
+            case Mapping():
+                return self.mapping(value, at, names if secret else ())
+            case str():
+                return _text(value)
+            case Sequence():
+                return [self._item(value, index, at, names if secret else ()) for index in range(len(value))]
+            case _:
+                return value
 
+    def text(self, text: str, *at: str | int) -> str:
+        """Return a text, or a digest in its place where it contains what looks like a credential."""
+        return text if self._is_exempt(at) else _text(text)
 
-def _mapping(value: Mapping[str, model.Json]) -> dict[str, model.Json]:
-    """Redact an object; of one that names its value, the value as under that name, and the name stays readable."""
-    named: tuple[str, ...] = ()
-    if any(key.lower() in _VALUE_KEYS for key in value):
-        found = ((key, inner) for key, inner in value.items() if key.lower() in _NAME_KEYS)
-        named = tuple(key for key, inner in found if isinstance(inner, str) and is_secret(inner))
-    secret = [str(value[key]) for key in named]
-    return {
-        _text(key): _text(str(inner))
-        if key in named
-        else redact(inner, key, *(secret if key.lower() in _VALUE_KEYS else ()))
-        for key, inner in value.items()
-    }
+    def texts(self, texts: Sequence[str], *at: str | int) -> tuple[str, ...]:
+        """Return the texts of a list, each likewise."""
+        return tuple(self.text(each, *at, index) for index, each in enumerate(texts))
 
+    def mapping(
+        self, value: Mapping[str, model.Json], at: paths.Path, names: Sequence[str] = (), roots: Sequence[str] = ()
+    ) -> dict[str, model.Json]:
+        """Redact an object; of one that names its value, the value as under that name, and the name stays readable.
 
-def _item(items: Sequence[model.Json], index: int) -> model.Json:
-    """Redact an item of a list: the value of an option before it, or one of a list's pairs of name and value."""
-    item, before = items[index], items[index - 1] if index else None
-    if isinstance(before, str) and detecting.is_option(before):
-        return _digest(item)
-    match item:
-        case [str() as name, inner] if detecting.is_strong(name) and " " not in name:
-            return [_text(name), _digest(inner)]
-        case _:
-            return redact(item)
+        The path of a key that is one of the `roots` begins with it.
+        """
+        named: tuple[str, ...] = ()
+        if any(key.lower() in _VALUE_KEYS for key in value):
+            found = ((key, inner) for key, inner in value.items() if key.lower() in _NAME_KEYS)
+            named = tuple(key for key, inner in found if isinstance(inner, str) and is_secret(inner))
+        secret = [str(value[key]) for key in named]
+        redacted: dict[str, model.Json] = {}
+        for key, inner in value.items():
+            path: paths.Path = (key,) if key in roots else (*at, key)
+            shown = key if self._is_exempt(path) or self._leads_to_exempt(path) else _text(key)
+            if key in named and not names:
+                redacted[shown] = self.text(str(inner), *path)
+            else:
+                also = secret if key.lower() in _VALUE_KEYS else ()
+                redacted[shown] = self.value(inner, path, *names, key, *also)
+        return redacted
+
+    def _item(self, items: Sequence[model.Json], index: int, at: paths.Path, names: Sequence[str]) -> model.Json:
+        """Redact an item of a list: the value of an option before it, or one of a list's pairs of name and value."""
+        item, path = items[index], (*at, index)
+        before = items[index - 1] if index else None
+        if self._is_exempt(path) or self._leads_to_exempt(path):
+            return self.value(item, path, *names)
+        if isinstance(before, str) and detecting.is_option(before):
+            return _digest(item)
+        match item:
+            case [str() as name, inner] if detecting.is_strong(name) and " " not in name and not names:
+                return [_text(name), _digest(inner)]
+            case _:
+                return self.value(item, path, *names)
+
+    def argument(self, argument: model.Argument, at: paths.Path, *names: str) -> model.Argument:
+        """Redact a payload; of one that is not plain JSON nothing is shown anyway."""
+        return argument if isinstance(argument, model.Opaque) else self.value(argument, at, *names)
+
+    def arguments(self, arguments: tuple[model.Argument, ...]) -> tuple[model.Argument, ...]:
+        """Redact a workflow's arguments; the keys of a governed workflow's one object are fields by themselves."""
+        match arguments:
+            case [Mapping() as only] if not self._is_exempt(("arguments", 0)):
+                return (self.mapping(only, ("arguments", 0), roots=model.ARGUMENT_KEYS),)
+            case _:
+                return tuple(self.argument(each, ("arguments", index)) for index, each in enumerate(arguments))
+
+    def _is_exempt(self, at: paths.Path) -> bool:
+        return bool(self.exempt) and any(at[:length] in self.exempt for length in range(1, len(at) + 1))
+
+    def _leads_to_exempt(self, at: paths.Path) -> bool:
+        return any(path[: len(at)] == at for path in self.exempt)
 
 
 def secrets(value: model.Json, path: str, *names: str) -> Iterator[str]:
@@ -104,40 +154,64 @@ def _has_secret_json(said: str) -> bool:
     return bool(redact(value) != value)
 
 
+def note(schedule: model.Schedule) -> str | None:
+    """Return a schedule's note, redacted unless it is declared not to be secret."""
+    return schedule.note if "note" in schedule.not_secret else text(schedule.note)
+
+
 def schedule(given: model.Schedule, *, coded: bool = False) -> model.Schedule:
     """Return the schedule with every secret in any of its texts but its id and owner replaced by a digest.
 
-    Of one whose payloads a codec made (`coded`), each argument, memo entry, summary and details is replaced as a whole.
+    What is at its `not_secret` paths stays. Of one whose payloads a codec made (`coded`), each argument, memo entry,
+    summary and details is replaced as a whole.
     """
     action = _uncoded(given.action) if coded else given.action
-    attributes = {
-        _text(name): dataclasses.replace(each, value=_argument(each.value, name))
-        for name, each in action.search_attributes.items()
-    }
+    redaction = _Redaction(frozenset(map(paths.parse, given.not_secret)))
     redacted = dataclasses.replace(
         action,
-        workflow=_text(action.workflow),
-        workflow_id=_text(action.workflow_id),
-        task_queue=_text(action.task_queue),
-        retry_policy=_retry_policy(action.retry_policy),
-        priority=dataclasses.replace(action.priority, fairness_key=_text(action.priority.fairness_key)),
-        arguments=tuple(_argument(each) for each in action.arguments),
-        memo={_text(name): _argument(each, name) for name, each in action.memo.items()},
-        search_attributes=attributes,
-        summary=_argument(action.summary),
-        details=_argument(action.details),
+        workflow=redaction.text(action.workflow, "workflow"),
+        workflow_id=redaction.text(action.workflow_id, "workflow_id"),
+        task_queue=redaction.text(action.task_queue, "task_queue"),
+        retry_policy=_retry_policy(action.retry_policy, redaction),
+        priority=dataclasses.replace(
+            action.priority, fairness_key=redaction.text(action.priority.fairness_key, "priority", "fairness_key")
+        ),
+        arguments=redaction.arguments(action.arguments),
+        memo={
+            redaction.text(name, "memo", name): redaction.argument(each, ("memo", name), name)
+            for name, each in action.memo.items()
+        },
+        search_attributes=_attributes(action.search_attributes, redaction),
+        summary=redaction.argument(action.summary, ("static_summary",)),
+        details=redaction.argument(action.details, ("static_details",)),
     )
-    return dataclasses.replace(given, timing=_timing(given.timing), action=redacted, note=text(given.note))
+    shown = note(given)
+    return dataclasses.replace(given, timing=_timing(given.timing, redaction), action=redacted, note=shown)
 
 
-def _retry_policy(policy: model.RetryPolicy | None) -> model.RetryPolicy | None:
+def _attributes(attributes: Mapping[str, model.Attribute], redaction: _Redaction) -> dict[str, model.Attribute]:
+    """Redact search attributes; a value whose type is given next to it is at `search_attributes.NAME.value`."""
+    redacted = {}
+    for name, each in attributes.items():
+        at: paths.Path = ("search_attributes", name)
+        inside = () if each.type is model.attribute_type(each.value) else ("value",)
+        value = redaction.argument(each.value, (*at, *inside), name)
+        redacted[redaction.text(name, *at)] = dataclasses.replace(each, value=value)
+    return redacted
+
+
+def _retry_policy(policy: model.RetryPolicy | None, redaction: _Redaction) -> model.RetryPolicy | None:
     if policy is None:
         return None
-    return dataclasses.replace(policy, non_retryable_errors=tuple(map(_text, policy.non_retryable_errors)))
+    found = redaction.texts(policy.non_retryable_errors, "retry_policy", "non_retryable_errors")
+    return dataclasses.replace(policy, non_retryable_errors=found)
 
 
-def _timing(timing: model.Timing) -> model.Timing:
-    calendars, exclude = (tuple(map(_calendar, each)) for each in (timing.calendars, timing.exclude))
+def _timing(timing: model.Timing, redaction: _Redaction) -> model.Timing:
+    """Redact the comments of calendars; each kind of times is shown as a whole."""
+    exempt = redaction.exempt
+    calendars = timing.calendars if exempt & {("cron",), ("calendars",)} else tuple(map(_calendar, timing.calendars))
+    exclude = timing.exclude if ("exclude",) in exempt else tuple(map(_calendar, timing.exclude))
     return dataclasses.replace(timing, calendars=calendars, exclude=exclude)
 
 
@@ -163,10 +237,6 @@ def _uncoded(action: model.Action) -> model.Action:
 
 def _encrypted(argument: model.Argument) -> model.Argument:
     return argument if isinstance(argument, model.Opaque) else _digest(argument, "encrypted")
-
-
-def _argument(argument: model.Argument, *names: str) -> model.Argument:
-    return argument if isinstance(argument, model.Opaque) else redact(argument, *names)
 
 
 def _digest(value: model.Json, what: str = "secret") -> str:

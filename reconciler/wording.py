@@ -9,9 +9,6 @@ from typing import Literal, TypeAlias
 from reconciler import model
 from reconciler.timing import calendars, cron, durations
 
-IDENTITIES = ("temporalScheduleId", "dbScheduleId")
-ARGUMENT_KEYS = ("charter", "entrypoint", "input", *IDENTITIES)
-
 TIMES = ("cron", "calendars", "intervals", "exclude")  # sets, whatever their order in the file
 ORDER = (
     *TIMES,
@@ -19,7 +16,7 @@ ORDER = (
     *("overlap", "catchup_window", "pause_on_failure", "keep_original_workflow_id"),
     *("workflow", "task_queue", "workflow_id", "execution_timeout", "run_timeout", "task_timeout", "retry_policy"),
     *("memo", "search_attributes", "priority", "static_summary", "static_details"),
-    *ARGUMENT_KEYS,
+    *model.ARGUMENT_KEYS,
     *("arguments", "paused", "remaining_actions", "note", "owner"),
 )
 
@@ -149,7 +146,7 @@ def _arguments(arguments: tuple[model.Argument, ...]) -> Fields:
     """Return the keys of a governed workflow's one argument object; any other shape as `arguments`."""
     values = [shown(argument) for argument in arguments]
     if len(values) == 1 and isinstance(values[0], Mapping):
-        bare: Fields = {key: values[0][key] for key in ARGUMENT_KEYS if key in values[0]}
+        bare: Fields = {key: values[0][key] for key in model.ARGUMENT_KEYS if key in values[0]}
         others = {key: value for key, value in values[0].items() if key not in bare}
         return bare | ({"arguments": [others]} if others or not bare else {})
     return {"arguments": values} if values else {}

@@ -79,7 +79,7 @@ def _change(change: model.Change) -> dict[str, Any]:
         "charter": change.charter,
         "reason": change.reason.name.lower(),
         "place": _place(place) if place else None,
-        "live_note": redacting.text(change.live.schedule.note) if change.live else None,
+        "live_note": redacting.note(change.live.schedule) if change.live else None,
         "pause": pause(change.live.pause) if change.live and change.live.pause else None,
         "owner": change.live.schedule.owner if change.live else None,
         "renamed_from": change.renamed_from,

@@ -53,6 +53,7 @@ def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
         "counted_from": schedule.counted_from,
         "note": schedule.note,
         "owner": schedule.owner,
+        "not_secret": list(schedule.not_secret),
     }
 
 
@@ -110,6 +111,7 @@ def decode(said: Mapping[str, Any]) -> model.Schedule:
         counted_from=_count(said["counted_from"]),
         note=said["note"],
         owner=said.get("owner"),
+        not_secret=tuple(said.get("not_secret", ())),
     )
 
 

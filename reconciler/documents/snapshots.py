@@ -16,7 +16,7 @@ from typing import Any
 from reconciler import errors, json_text, model, published
 from reconciler.documents import plans, schedules, versions
 
-FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def _schedule(change: model.Change) -> dict[str, Any]:
         "id": change.id,
         "charter": change.charter,
         "state": change.state.value,
-        "note": redacting.text(live.schedule.note) if live else None,
+        "note": redacting.note(live.schedule) if live else None,
         "pause": plans.pause(live.pause) if live and live.pause else None,
         "remaining_actions": live.schedule.remaining_actions if live else None,
         "last": _run(activity.recent[-1]) if activity.recent else None,

@@ -36,7 +36,7 @@ def _rows(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     if live.schedule.remaining_actions is not None:
         yield "left", _left(live.schedule.remaining_actions, live.schedule.counted_from)
     if live.schedule.note:
-        yield "note", words.value(redacting.text(live.schedule.note))
+        yield "note", words.value(redacting.note(live.schedule))
     yield "last", _last(live.activity, zone, now)
     if not live.schedule.paused:
         yield "next", _next(live.activity, zone, now)

@@ -187,7 +187,7 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
         if known:
             yield f"it was paused {mark(known)}"
     if change.live.schedule.note:
-        yield f"its note says: {mark(value(redacting.text(change.live.schedule.note)))}"
+        yield f"its note says: {mark(value(redacting.note(change.live.schedule)))}"
 
 
 def _origin(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:

@@ -121,6 +121,7 @@ def _schedule(said: Mapping[str, Any], schedule_id: str) -> model.Schedule:
         remaining_actions=said.get("remaining_actions"),
         counted_from=said.get("remaining_actions"),
         note=said.get("note"),
+        not_secret=tuple(said.get("not_secret", ())),
     )
 
 

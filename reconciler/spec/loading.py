@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler import model, published
-from reconciler.spec import charters, nodes, problems, rules, shape, source, values
+from reconciler.spec import charters, exemptions, nodes, problems, rules, shape, source, values
 
 SECTION = "governance"
 SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
@@ -43,7 +43,8 @@ def declared(root: nodes.Node | None, path: str, choice: model.Choice) -> model.
     declaration = _declaration(path, said, choice)
     declared = charters.read(governance, choice.environment, declaration.prefix)
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
-    if found := [endless(charter, count) for charter, count in searches if count]:
+    found = [*exemptions.check(governance), *(endless(charter, count) for charter, count in searches if count)]
+    if found:
         raise problems.InvalidSpecError(found)
     return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
 

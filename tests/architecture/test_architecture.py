@@ -34,7 +34,16 @@ HOMES = {
     "yaml": ("reconciler/spec/",),
 }
 PURE = (
-    *("credentials.py", "errors.py", "model.py", "detecting.py", "redacting.py", "executions.py", "polling.py"),
+    *(
+        "credentials.py",
+        "errors.py",
+        "model.py",
+        "detecting.py",
+        "paths.py",
+        "redacting.py",
+        "executions.py",
+        "polling.py",
+    ),
     *("ports.py", "diffing.py", "planning.py", "guarding.py", "stops.py", "prefixes.py", "preflighting.py", "timing/"),
 )
 IMPURE = {

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from reconciler import model, redacting
+from reconciler import model, paths, redacting, wording
 from tests.unit import builders
 
 
@@ -95,3 +97,82 @@ def test_of_coded_payloads_nothing_is_left_but_what_compares_them() -> None:
     assert (action.details, action.search_attributes) == (None, attributes)
     assert redacting.schedule(found, coded=True) == found
     assert redacting.schedule(found) == found
+
+
+HIDDEN = {
+    "scopeKey": "default",
+    "keys": {"public": "p", "private": "q", "more": {"x": "y"}},
+    "env": [{"name": "DB_PASSWORD", "value": "w"}],
+    "args": ["--password", "v"],
+    "pair": [["API_KEY", "u"]],
+    "text": URL,
+}
+
+
+def shown(*exempt: str) -> model.Schedule:
+    policy = model.RetryPolicy(non_retryable_errors=("A", URL))
+    attribute = model.Attribute(type=model.AttributeType.TEXT, value="s")
+    return redacting.schedule(
+        builders.schedule(
+            input=HIDDEN,
+            calendars=(builders.calendar(comment=f"0 * * * * # {URL}"),),
+            retry_policy=policy,
+            memo={"token": "r"},
+            search_attributes={"Key": attribute},
+            note=URL,
+            summary=URL,
+            workflow_id=URL,
+            not_secret=exempt,
+        )
+    )
+
+
+PLACES = {
+    "input.scopeKey": "'scopeKey': 'default'",
+    "input.keys": "{'public': 'p', 'private': 'q', 'more': {'x': 'y'}}",
+    "input.keys.public": "{'public': 'p', 'private': '(secret",
+    "input.keys.more.x": "'more': {'x': 'y'}",
+    "input.env[0].value": "'value': 'w'",
+    "input.args[1]": "'v'",
+    "input.pair[0][1]": "'u'",
+    "input.text": f"'text': '{URL}'",
+    "cron": f"# {URL}",
+    "retry_policy.non_retryable_errors[1]": f"['A', '{URL}']",
+    "memo.token": "{'token': 'r'}",
+    "search_attributes.Key.value": "'value': 's'",
+    "note": f"'note': '{URL}'",
+    "static_summary": f"'static_summary': '{URL}'",
+    "workflow_id": f"'workflow_id': '{URL}'",
+}
+
+
+def apart(schedule: model.Schedule, path: str) -> str:
+    """Return the schedule's fields but for that of the path, or but for its key of the input."""
+    fields = wording.fields(schedule)
+    field, *inside = paths.parse(path)
+    found = fields.pop(str(field))
+    if field == "input" and isinstance(found, dict):
+        fields["input"] = {key: value for key, value in found.items() if key != inside[0]}
+    return str(fields)
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_what_is_declared_not_to_be_secret_is_shown_and_nothing_else(path: str) -> None:
+    fields, hidden = (str(wording.fields(each)) for each in (shown(path), shown()))
+    assert (PLACES[path] in hidden, PLACES[path] in fields) == (False, True)
+    assert apart(shown(path), path) == apart(shown(), path)
+    assert redacting.schedule(shown(path)) == shown(path)
+
+
+def test_a_key_that_looks_like_a_secret_is_shown_where_a_path_names_it() -> None:
+    given = builders.schedule(input={URL: {"a": "t", "b": "u"}}, not_secret=(f'input["{URL}"].a',))
+    (argument,) = redacting.schedule(given).action.arguments
+    assert isinstance(argument, dict)
+    assert argument["input"][URL]["a"] == "t"
+    assert str(argument["input"][URL]["b"]).startswith("(secret, sha256:")
+
+
+def test_of_coded_payloads_nothing_is_shown_whatever_is_declared() -> None:
+    given = builders.schedule(input={"model": "small"}, memo={"m": "x"}, not_secret=("input.model", "memo.m", "input"))
+    plain = dataclasses.replace(given, not_secret=())
+    assert redacting.schedule(given, coded=True) == redacting.schedule(plain, coded=True)

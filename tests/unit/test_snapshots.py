@@ -37,7 +37,7 @@ def test_a_snapshot_of_an_earlier_release_can_still_be_used() -> None:
     document = json.loads(dumps(paused=True))
     document["format_version"] = "1.0"
     for schedule in document["schedules"]:
-        del schedule["pause"], schedule["coded"]
+        del schedule["pause"], schedule["coded"], schedule["not_secret"]
     found = snapshots.loads(json.dumps(document), "live.json").live[builders.ID]
     assert (found.schedule.paused, found.pause, found.coded) == (True, None, False)
 
@@ -50,11 +50,37 @@ def test_a_snapshot_from_the_future_is_said_to_be_one() -> None:
 def test_a_document_of_a_newer_version_is_called_so(version: str | float) -> None:
     document = json.loads(dumps())
     document["format_version"] = version
-    newer = f"of a newer version, {version}, and this program knows 1.1"
-    with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer}"):
+    newer = f"of a newer version, {version}, and this program knows"
+    with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer} 1.2"):
         snapshots.loads(json.dumps(document), "live.json")
-    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer}"):
+    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.1"):
         saved.loads(json.dumps(document), "plan.json")
+
+
+SCOPE: dict[str, Any] = {"scopeKey": "region-1", "other_key": "hidden-value"}
+
+
+@pytest.mark.parametrize("then", [(), ("input.scopeKey",)])
+@pytest.mark.parametrize("now", [(), ("input.scopeKey",)])
+def test_a_path_that_became_or_stopped_being_exempt_since_the_snapshot_is_no_difference(
+    then: tuple[str, ...], now: tuple[str, ...]
+) -> None:
+    taken = dumps(input=SCOPE, not_secret=then)
+    assert ("region-1" in taken, "hidden-value" in taken) == (bool(then), False)
+    found = snapshots.loads(taken, "live.json")
+    declaration = builders.declaration(builders.schedule(input=SCOPE, not_secret=now))
+    plan = planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
+    assert plan.steps == ()
+
+
+@pytest.mark.parametrize("now", [(), ("input.scopeKey",)])
+def test_a_plan_from_a_snapshot_shows_of_both_sides_what_the_spec_exempts(now: tuple[str, ...]) -> None:
+    found = snapshots.loads(dumps(input=SCOPE, not_secret=("input.scopeKey",)), "live.json")
+    declaration = builders.declaration(builders.schedule(input={**SCOPE, "scopeKey": "tenant"}, not_secret=now))
+    plan = planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
+    shown = text.Text(now=NOW).plan(plan)
+    assert ('"region-1" → "tenant"' in shown) == bool(now)
+    assert ("region-1" in shown, "tenant" in shown) == (bool(now), bool(now))
 
 
 def test_maps_stand_in_the_order_of_their_names() -> None:
