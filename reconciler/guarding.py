@@ -17,6 +17,7 @@ class Allowed:
 
     mass_pause: bool = False
     empty_namespace: bool = False
+    prefix_change: bool = False
     plaintext: bool = False
 
 
@@ -34,7 +35,8 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, now: datetime.dat
     if not allowed.mass_pause:
         _check_stops(plan, now)
     _check_owners(plan)
-    _check_doubles(plan)
+    if not allowed.prefix_change:
+        _check_doubles(plan)
     if not allowed.plaintext:
         _check_payloads(plan)
 
@@ -123,8 +125,8 @@ def _check_doubles(plan: model.Plan) -> None:
         raise errors.GuardError(
             f"{wording.brief(old)} is still running under another prefix, and {wording.brief(new)} would run next to "
             f"it{more}",
-            hint="if the prefix changed, pause the schedules of the old one first; if both should run, give each "
-            "prefix an --owner of its own",
+            hint="if the prefix changed, pause the schedules of the old one first; if both should run, pass "
+            "--allow-prefix-change",
         )
 
 

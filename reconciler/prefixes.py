@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping
 
 from reconciler import model, renaming
 
@@ -31,9 +32,36 @@ def doubled(
 
     That one carries our own mark, or no mark and does the same work; another owner's is never one.
     """
-    created = {each.id: each.after for each in plan.changes if each.live is None and not each.after.paused}
-    pairs = ((new, found[old].schedule) for new in created for old in alike.get(new, ()) if old in found)
-    return tuple((new, old.id) for new, old in pairs if not old.paused and _is_ours(old, created[new]))
+    found_alike = _predecessors(plan, alike, found)
+    return tuple((new, old.schedule.id) for new, old in found_alike if not old.schedule.paused)
+
+
+def pointed_out(plan: model.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, model.Live]) -> model.Plan:
+    """Return the plan, each new schedule with the one under another prefix that a person paused."""
+    paused = {new: old for new, old in _predecessors(plan, alike, found) if _is_paused_by_hand(old.schedule)}
+    changes = (_with_origin(change, paused.get(change.id)) for change in plan.changes)
+    return dataclasses.replace(plan, changes=tuple(changes))
+
+
+def _with_origin(change: model.Change, old: model.Live | None) -> model.Change:
+    if old is None or change.renamed_from is not None:
+        return change
+    return dataclasses.replace(change, renamed_from=old.schedule.id, origin_pause=old.pause or model.Pause())
+
+
+def _predecessors(
+    plan: model.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, model.Live]
+) -> Iterator[tuple[str, model.Live]]:
+    """Yield each schedule that the plan creates to run, with each of ours that has its name under another prefix."""
+    for change in plan.changes:
+        if change.live is None and not change.after.paused:
+            live = (found[old] for old in alike.get(change.id, ()) if old in found)
+            yield from ((change.id, old) for old in live if _is_ours(old.schedule, change.after))
+
+
+def _is_paused_by_hand(old: model.Schedule) -> bool:
+    """Return whether it is paused, and not by us because its charter was removed or declared the pause."""
+    return old.paused and not (old.note or "").startswith(model.PAUSED_BY_US)
 
 
 def _is_ours(old: model.Schedule, new: model.Schedule) -> bool:

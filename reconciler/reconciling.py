@@ -51,21 +51,23 @@ async def plan(
     """
     listed = await schedules.ids()
     found = planning.plan(declaration, await _described(listed, declaration, schedules, target), target)
-    found = dataclasses.replace(found, doubled=await _doubled(found, listed, declaration, schedules))
+    found = await _beside_other_prefixes(found, listed, declaration, schedules)
     if pollers is None:
         return found
     return dataclasses.replace(found, unpolled=await _unpolled(found, pollers))
 
 
-async def _doubled(
+async def _beside_other_prefixes(
     plan: model.Plan, listed: Collection[str], declaration: model.Declaration, schedules: ports.Schedules
-) -> tuple[tuple[str, str], ...]:
-    """Read the schedules under other prefixes that have the name of a new charter, and return those it doubles."""
+) -> model.Plan:
+    """Read the schedules under other prefixes that have the name of a new charter, and return the plan with them."""
     alike = prefixes.namesakes(listed, declaration, plan.target)
     if not alike:
-        return ()
-    found = await schedules.describe_all(sorted({id_ for ids in alike.values() for id_ in ids}))
-    return prefixes.doubled(plan, alike, found)
+        return plan
+    ids = sorted({id_ for ids in alike.values() for id_ in ids})
+    found = await schedules.explained(await schedules.describe_all(ids))
+    plan = prefixes.pointed_out(plan, alike, found)
+    return dataclasses.replace(plan, doubled=prefixes.doubled(plan, alike, found))
 
 
 async def _unpolled(plan: model.Plan, pollers: ports.Pollers) -> frozenset[str]:

@@ -35,6 +35,7 @@ _VERBS = {verb.word: verb for verb in words.DONE}
 @click.option("--dry-run", is_flag=True, help="Show what a sync would do, and change nothing.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let it stop most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Sync although everything managed is gone.")
+@click.option("--allow-prefix-change", is_flag=True, help="Let it create what also runs under another prefix.")
 @click.option("--allow-plaintext", is_flag=True, help="Let it replace encrypted payloads by readable ones.")
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Sync only the plan with this digest.")
 @options.outcome_format
@@ -48,6 +49,7 @@ def sync(
     dry_run: bool,
     allow_mass_pause: bool,
     allow_empty_namespace: bool,
+    allow_prefix_change: bool,
     allow_plaintext: bool,
     expect_digest: str | None,
 ) -> int:
@@ -63,6 +65,7 @@ def sync(
         "dry_run": dry_run,
         "allow_mass_pause": allow_mass_pause,
         "allow_empty_namespace": allow_empty_namespace,
+        "allow_prefix_change": allow_prefix_change,
         "allow_plaintext": allow_plaintext,
         "expect_digest": expect_digest,
     }

@@ -85,6 +85,7 @@ _YES = click.option("--yes", is_flag=True, help="Do it without asking; needed wi
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let the plan stop most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Apply although everything managed is gone.")
+@click.option("--allow-prefix-change", is_flag=True, help="Let the plan create what also runs under another prefix.")
 @click.option("--allow-plaintext", is_flag=True, help="Let the plan replace encrypted payloads by readable ones.")
 @options.outcome_format
 @options.verbose
@@ -101,6 +102,7 @@ def apply(
     expect_digest: str | None,
     allow_mass_pause: bool,
     allow_empty_namespace: bool,
+    allow_prefix_change: bool,
     allow_plaintext: bool,
     form: telling.Form,
     verbose: bool,
@@ -113,7 +115,10 @@ def apply(
     source = click.get_current_context().get_parameter_source("spec_path")
     spec_given = source is click.core.ParameterSource.COMMANDLINE
     allowed = guarding.Allowed(
-        mass_pause=allow_mass_pause, empty_namespace=allow_empty_namespace, plaintext=allow_plaintext
+        mass_pause=allow_mass_pause,
+        empty_namespace=allow_empty_namespace,
+        prefix_change=allow_prefix_change,
+        plaintext=allow_plaintext,
     )
     teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form, yes=yes)
 

@@ -62,6 +62,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
         allowed=guarding.Allowed(
             mass_pause=given.flag("allow-mass-pause") or False,
             empty_namespace=given.flag("allow-empty-namespace") or False,
+            prefix_change=given.flag("allow-prefix-change") or False,
             plaintext=given.flag("allow-plaintext") or False,
         ),
         live=given.path("live"),

@@ -27,6 +27,7 @@ async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fas
         allowed=guarding.Allowed(
             mass_pause=wanted.allow_mass_pause,
             empty_namespace=wanted.allow_empty_namespace,
+            prefix_change=wanted.allow_prefix_change,
             plaintext=wanted.allow_plaintext,
         ),
         digest=wanted.expect_digest,

@@ -43,6 +43,9 @@ class Sync(_Given):
 
     allow_mass_pause: bool = pydantic.Field(default=False, description="Let it stop most or all of what runs.")
     allow_empty_namespace: bool = pydantic.Field(default=False, description="Apply although all managed is gone.")
+    allow_prefix_change: bool = pydantic.Field(
+        default=False, description="Let it create what also runs under another prefix."
+    )
     allow_plaintext: bool = pydantic.Field(default=False, description="Let it replace encrypted payloads.")
     expect_digest: str | None = pydantic.Field(
         default=None, description="Apply only the plan with this digest.", pattern=f"^{reviewing.DIGEST}$"

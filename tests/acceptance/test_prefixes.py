@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import temporalio.client
 
 from tests.support import program, remote
 
@@ -34,6 +35,27 @@ async def test_a_changed_prefix_is_refused_until_the_old_schedules_are_paused(
     reconciler.declare(SPEC.replace("OWNER", owner))
     for _ in range(2):
         assert reconciler.run("apply", "--yes", "--prefix", "acme:").returncode == 0
+
+
+def test_two_prefixes_can_run_side_by_side_on_purpose(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC.replace("OWNER", OWNER))
+    assert reconciler.run("apply", "--yes").returncode == 0
+    refused = reconciler.run("apply", "--yes", "--prefix", "acme:")
+    assert (refused.returncode, "--allow-prefix-change" in refused.stderr) == (4, True)
+    done = reconciler.run("apply", "--yes", "--prefix", "acme:", "--allow-prefix-change")
+    assert (done.returncode, "2 created" in done.stdout) == (0, True)
+    assert reconciler.run("apply", "--yes", "--prefix", "acme:").returncode == 0
+
+
+async def test_a_pause_by_hand_under_the_old_prefix_is_named_in_the_plan(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC.replace("OWNER", OWNER))
+    assert reconciler.run("apply", "--yes").returncode == 0
+    person = await temporalio.client.Client.connect(reconciler.address, namespace=reconciler.namespace)
+    for name in ("community", "ops"):
+        await person.get_schedule_handle(f"governance:{name}").pause(note="incident 7")
+    planned = reconciler.run("plan", "--prefix", "acme:")
+    assert planned.stdout.count("; this one will run: declare paused: true to keep it paused") == 2
+    assert "it looks like governance:ops renamed, which was paused" in planned.stdout
 
 
 def test_another_owner_may_have_the_same_names_under_its_own_prefix(reconciler: program.Program) -> None:

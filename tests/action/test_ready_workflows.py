@@ -30,6 +30,7 @@ USUAL = {
     "INPUT_ALLOW_EMPTY_NAMESPACE": "false",
     "INPUT_ALLOW_MASS_PAUSE": "false",
     "INPUT_ALLOW_PLAINTEXT": "false",
+    "INPUT_ALLOW_PREFIX_CHANGE": "false",
     "INPUT_COMMENT": "true",
     "INPUT_GITHUB_TOKEN": workflows.TOKEN,
     "INPUT_KEEP_MANUAL_PAUSES": "false",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, settings
+from reconciler import errors, guarding, settings
 from reconciler.github import admission, events, inputs
 
 EMPTY = {f"INPUT_{name}": "" for name in ("COMMAND", "SPEC", "ADDRESS", "API_KEY", "TLS", "LOCK", "COMMENT", "LIVE")}
@@ -50,6 +50,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         "ADOPT": "true",
         "ALLOW_MASS_PAUSE": "true",
         "ALLOW_EMPTY_NAMESPACE": "true",
+        "ALLOW_PREFIX_CHANGE": "true",
         "ALLOW_PLAINTEXT": "true",
         "EXPECT_DIGEST": "sha256:0",
         "REQUIRE_REVIEWED_PLAN": "warn",
@@ -76,7 +77,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     assert (writing.lock_timeout, writing.lock_lease) == (
         *(datetime.timedelta(seconds=30), datetime.timedelta(minutes=5)),
     )
-    assert (allowed.mass_pause, allowed.empty_namespace, allowed.plaintext) == (True, True, True)
+    assert allowed == guarding.Allowed(mass_pause=True, empty_namespace=True, prefix_change=True, plaintext=True)
     assert (given.expect_digest, given.require_reviewed_plan) == ("sha256:0", "warn")
     assert (given.marker_key, given.plan_workflow, "secret" in repr(given)) == ("secret", "plan.yml", False)
     assert (given.apply_on, given.allow_older_commit) == (

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from reconciler import model, prefixes
+from reconciler import model, prefixes, renaming
 from tests.unit import builders
 
 
@@ -51,3 +51,18 @@ def test_without_a_mark_it_is_ours_when_it_does_the_same() -> None:
 def test_another_owners_and_a_paused_one_are_not_doubled() -> None:
     assert doubled(builders.schedule("ops", owner="acme/other"), owner="acme/app") == ()
     assert doubled(builders.schedule("ops", owner="acme/app", paused=True), owner="acme/app") == ()
+
+
+def origin(old: model.Schedule) -> str | None:
+    """Return the id that a plan names as the origin of `governance:ops`."""
+    plan = planned(builders.declaration(builders.schedule("ops")))
+    found = dataclasses.replace(old, id="acme:ops")
+    (change,) = prefixes.pointed_out(plan, {"governance:ops": (found.id,)}, builders.live(found)).changes
+    return change.renamed_from
+
+
+def test_only_a_pause_by_hand_is_pointed_out() -> None:
+    assert origin(builders.schedule("ops", paused=True, note="incident")) == "acme:ops"
+    assert origin(builders.schedule("ops", paused=True, note=renaming.REMOVED + "spec.yaml")) is None
+    assert origin(builders.schedule("ops")) is None
+    assert origin(builders.schedule("ops", paused=True, owner="acme/other")) is None
