@@ -29,13 +29,15 @@ _patterns: list[re.Pattern[str]] = []
 
 def hold(*values: str | None) -> None:
     """Register credentials; those too short to be told from ordinary text are passed over."""
+    before = len(_held)
     for value in values:
         text = (value or "").strip()
         if len(text) >= _LEAST and text not in _held:
             _held.add(text)
             if text.lower().startswith(("bearer ", "basic ")):
                 hold(text.partition(" ")[2])
-    _compile()
+    if len(_held) > before:
+        _compile()
 
 
 def hold_url(url: str | None) -> None:

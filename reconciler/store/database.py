@@ -167,7 +167,7 @@ def _may_be_a_password(host: str, url: str) -> bool:
 
 
 def _parsed(url: str) -> dict[str, Any]:
-    """Return the parameters of a URL, or of libpq's `key=value` words.
+    """Return the parameters of a URL, or of libpq's `key=value` words, and register the passwords among them.
 
     An unescaped `@`, `/` or `:` in a password moves a part of it into the host, port or database, so that such a URL
     is refused before anything of it is shown.
@@ -182,6 +182,9 @@ def _parsed(url: str) -> dict[str, Any]:
             "the database URL cannot be read",
             hint="write postgresql://user:password@host:5432/database; percent-encode special characters, as %40 for @",
         )
+    if given.get("password") != given.get("user"):
+        credentials.hold(given.get("password"))
+    credentials.hold(given.get("sslpassword"))
     return given
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler import credentials, errors, settings
+from reconciler.store import database
 
 KEY = 'k3y/with"quotes+and\nlines-of-text'
 
@@ -73,3 +74,16 @@ def test_a_password_that_is_the_user_name_is_no_secret() -> None:
 def test_the_longest_credential_is_replaced_first() -> None:
     credentials.hold("token-part-12", "token-part-12-and-more")
     assert credentials.scrub("token-part-12-and-more") == "(credential)"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "host=db user=app password=from-words-1 sslpassword=from-tls-22",
+        "host=db user=app password='from-words-1' sslpassword = from-tls-22",
+        "postgresql://app@db/x?password=from-words-1&sslpassword=from-tls-22",
+    ],
+)
+def test_the_passwords_of_a_database_are_registered_however_they_are_given(given: str) -> None:
+    database.place(given)
+    assert credentials.scrub("from-words-1 from-tls-22") == "(credential) (credential)"
