@@ -36,6 +36,8 @@ _FORMS = re.compile(
             r"(?i:hooks\.slack\.com/\w+/\S{8,}|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S{8,})",
             r"(?i:\.webhook\.office\.com/\S{8,}|outlook\.office\.com/webhook/\S{8,}|hooks\.zapier\.com/hooks/\S{8,})",
             r"(?i:[?&](?:\w*sig|key|auth|code)=[^&\s]{6,})",
+            r"\bcurl\b[^\n]{0,200}?\s(?:-u|--(?:proxy-)?user)[\s=]?[\"']?[^\s:$\"']+:[^\s$\"']",  # short options
+            r"\bsshpass\s+-p\s*[\"']?[^\s$\"']|\bredis-cli\b[^\n]{0,200}?\s-a\s+[\"']?[^\s$\"']",
         )
     )
 )
