@@ -192,6 +192,19 @@ class Repository:
         compared = self._repository.compare(base, head, comparison_commits_per_page=1)
         return self._calls.send(call, lambda: _relation(compared.status))
 
+    def blob(self, path: str, commit: str) -> str | None:
+        """Return Git's hash of a file in a commit (a link is followed); None when the commit has no such file."""
+        call = calls.Call(doing=f"read {path} of {commit[:12]} in {self.name}", permission=_READ_CONTENTS)
+
+        def read() -> str | None:
+            found = self._repository.get_contents(path, ref=commit)
+            return None if isinstance(found, list) or found.type != "file" else found.sha
+
+        try:
+            return self._calls.send(call, read)
+        except NotFoundError:
+            return None
+
     def action_run(self, number: int) -> ActionRun:
         """Return a workflow run by its id; NotFoundError when this repository has none."""
         call = calls.Call(doing=f"read workflow run {number} in {self.name}", permission="actions: read")

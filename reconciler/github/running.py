@@ -191,7 +191,7 @@ class Action:
     def _check_commit(self, applied: str) -> None:
         """Raise when this run's commit is older than its branch, or than the commit that was `applied` last."""
         if not self._given.allow_older_commit:
-            freshness.check(self._hub, self._event, applied)
+            freshness.check(self._hub, self._event, applied, self._given.spec_path)
 
     def _check_review(self, plan: model.Plan, thread: conversation.Thread | None) -> None:
         self._needed_hub()

@@ -536,6 +536,23 @@ def test_a_rerun_of_an_older_commit_does_not_roll_back(
     assert (meant.code, left(work, github)) == (0, 0)
 
 
+@pytest.mark.parametrize("changed", ["nothing", "spec", "workflow", "unknown"])
+def test_a_newer_commit_stops_an_older_one_only_when_it_changes_the_spec_or_the_workflow(
+    work: job.Job, github: github_server.GitHub, changed: str
+) -> None:
+    work.run.declare(CHANGED)
+    for sha in (OLDER, NEWER):
+        work.push(sha)
+        spec = CHANGED.replace("0 2", "20 2") if (sha, changed) == (NEWER, "spec") else CHANGED
+        prefix = "acme:" if (sha, changed) == (NEWER, "workflow") else "governance:"
+        tree = {str(program.SPEC): spec.encode(), work.workflow: f"with: {{prefix: '{prefix}'}}".encode()}
+        github.hub.trees[sha] = {} if changed == "unknown" else tree
+    work.push(OLDER)
+    step = work.step("apply", require_reviewed_plan="false")
+    expected = (0, 0) if changed == "nothing" else (5, 2)
+    assert (step.code, left(work, github)) == expected
+
+
 def test_a_commit_that_a_force_push_removed_is_not_applied(work: job.Job, github: github_server.GitHub) -> None:
     work.run.declare(CHANGED)
     work.push(OLDER)
@@ -596,6 +613,9 @@ def test_a_commit_without_the_one_that_was_applied_last_is_refused(
     step = applied()
     assert (step.code, left(work, github)) == (5, 2)
     assert f"commit {OLDER} does not include {NEWER}, which was applied last" in step.said("error")[0]
+    tree = {str(program.SPEC): THREE.encode(), work.workflow: b"on: push"}
+    github.hub.trees = {OLDER: tree, NEWER: {**tree, "README.md": b""}}  # now the commits differ in something else
+    assert applied().code == 0
     github.hub.branches["main"].append(NEWER)
     github.hub.advance("main", "3" * 40)
     work.push("3" * 40)

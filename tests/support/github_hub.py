@@ -48,6 +48,7 @@ class Hub:
     commits: set[str] = dataclasses.field(default_factory=set)  # beside those of pull requests
     action_runs: dict[int, tuple[str, str]] = dataclasses.field(default_factory=dict)  # workflow file and commit
     branches: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # commits, oldest first
+    trees: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict)  # the files of commits, by path
     has_issues: bool = True
     _clock: int = 0
 

@@ -136,6 +136,13 @@ def _compare(asked: Asked) -> Answer:
     return Answer(data=asked.shapes.comparison(base, head))
 
 
+def _contents(asked: Asked) -> Answer:
+    (path,), tree = asked.found, asked.hub.trees.get(asked.query.get("ref", ""), {})
+    if path not in tree:
+        raise Refusal(404, "Not Found")
+    return Answer(data=asked.shapes.content(path, tree[path]))
+
+
 def _issues(asked: Asked) -> Answer:
     _refuse_disabled(asked)
     state, creator = asked.query.get("state", "open"), asked.query.get("creator")
@@ -213,6 +220,7 @@ _PULL, _PULL_COMMITS = _at(r"/pulls/(\d+)"), _at(r"/pulls/(\d+)/commits")
 _ACTION_RUN = _at(r"/actions/runs/(\d+)")
 _REF = _at(r"/git/ref/heads/([\w./-]+)")
 _COMPARE = _at(r"/compare/(\w+)\.\.\.(\w+)")
+_CONTENTS = _at(r"/contents/([\w./-]+)")
 _NEW_COMMENT = "ReposOwnerRepoIssuesIssueNumberCommentsPostBody"
 _NEW_TEXT = "ReposOwnerRepoIssuesCommentsCommentIdPatchBody"
 _NEW_ISSUE = "ReposOwnerRepoIssuesPostBody"
@@ -240,6 +248,7 @@ ROUTES = (
     Route(method="GET", path=_ACTION_RUN, work=_action_run, permissions=("actions",), gives="WorkflowRun"),
     Route(method="GET", path=_REF, work=_ref, permissions=("contents",), gives="GitRef"),
     Route(method="GET", path=_COMPARE, work=_compare, permissions=("contents",), gives="CommitComparison"),
+    Route(method="GET", path=_CONTENTS, work=_contents, permissions=("contents",), gives="ContentFile"),
     Route(method="GET", path=_ISSUES, work=_issues, permissions=("issues",), gives="Issue"),
     Route(method="POST", path=_ISSUES, work=_create_issue, permissions=("issues",), takes=_NEW_ISSUE, gives="Issue"),
     Route(method="GET", path=_ISSUE, work=_read_issue, permissions=("issues",), gives="Issue"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime
+import subprocess
 import zlib
 from typing import Any
 
@@ -267,6 +269,23 @@ class Shapes:
             "author": None,
             "committer": None,
             "parents": [],
+        }
+
+    def content(self, path: str, text: bytes) -> Json:
+        """Return a file of a commit."""
+        at = f"{self._at}/contents/{path}"
+        return {
+            **dict.fromkeys(("url", "git_url", "html_url", "download_url"), at),
+            "_links": {"self": at, "git": at, "html": at},
+            "type": "file",
+            "name": path.rpartition("/")[2],
+            "path": path,
+            "size": len(text),
+            "encoding": "base64",
+            "content": base64.b64encode(text).decode(),
+            "sha": subprocess.run(["git", "hash-object", "--stdin"], input=text, capture_output=True, check=True)
+            .stdout.decode()
+            .strip(),
         }
 
     def comparison(self, base: list[str], head: list[str]) -> Json:
