@@ -20,7 +20,7 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
     desired = settled(live, desired)
     if live == desired and same_action(live.action, desired.action):
         return ()
-    alike = dataclasses.replace(live, not_secret=desired.not_secret)
+    alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
     old, new = _said(alike, like=desired.timing), _said(desired)
     times = _times(live.timing, desired.timing, old, new)
     tree = deepdiff.DeepDiff(

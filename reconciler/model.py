@@ -81,8 +81,8 @@ class Calendar:
     """The times whose every field is in the field's set; the server's structured calendar.
 
     Each set is a sorted tuple without repeats. An empty set matches nothing, but for `year`, where it matches
-    every year. Days of the week count from Sunday, 0. `comment` is text for people: it does not take part in
-    comparison.
+    every year. Days of the week count from Sunday, 0. `comment` is text for people: it and `salt`, the key of
+    the digests that replace secrets, do not take part in comparison.
     """
 
     second: tuple[int, ...]
@@ -253,6 +253,7 @@ class Schedule:
     owner: str | None = None
     seal: str | None = None
     not_secret: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    salt: bytes = dataclasses.field(default=b"", compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +303,7 @@ class Declaration:
 
     `governed` is false when the spec has no governance section at all, `enabled` when the environment is switched off.
     `keep_manual_pauses` leaves alone what somebody paused by hand, `adopt` takes over what has another owner.
+    `salt` is the key of the digests that replace secrets in plans.
     """
 
     path: str
@@ -313,6 +315,7 @@ class Declaration:
     owner: str = ""
     keep_manual_pauses: bool = False
     adopt: bool = False
+    salt: bytes = dataclasses.field(default=b"", repr=False)
 
 
 class RunStatus(enum.Enum):
@@ -564,6 +567,7 @@ class Plan:
     `as_of` is when the server was read, where that was not now. `found` is what it had then. `unpolled` are the task
     queues without workers to which the plan moves schedules from one with workers. `doubled` are the ids that it
     creates, each with the id of a running schedule under another prefix that does its work already.
+    `salt` is the key of the digests in it.
     """
 
     target: Target
@@ -576,6 +580,7 @@ class Plan:
     found: Left = Left()
     unpolled: frozenset[str] = frozenset()
     doubled: tuple[tuple[str, str], ...] = ()
+    salt: bytes = dataclasses.field(default=b"", repr=False)
 
     @property
     def steps(self) -> tuple[Change, ...]:

@@ -25,7 +25,7 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     order of execution (creates, updates, resumes, pauses), by id within a verb, so that the order of neither input
     counts.
     """
-    live = exempted(live, declaration)
+    declaration, live = _salted(declaration), exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
         *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
@@ -41,12 +41,24 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
 
 
 def exempted(live: Mapping[str, model.Live], declaration: model.Declaration) -> dict[str, model.Live]:
-    """Return the live schedules, each with the paths that its charter declares not to be secret."""
+    """Return the live schedules, each with the paths that its charter declares not to be secret, and with the salt."""
     paths = {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
     return {
-        id_: dataclasses.replace(found, schedule=dataclasses.replace(found.schedule, not_secret=paths.get(id_, ())))
+        id_: dataclasses.replace(
+            found,
+            schedule=dataclasses.replace(found.schedule, not_secret=paths.get(id_, ()), salt=declaration.salt),
+        )
         for id_, found in live.items()
     }
+
+
+def _salted(declaration: model.Declaration) -> model.Declaration:
+    """Return the declaration with its salt in every schedule."""
+    charters = (
+        dataclasses.replace(each, schedule=dataclasses.replace(each.schedule, salt=declaration.salt))
+        for each in declaration.charters
+    )
+    return dataclasses.replace(declaration, charters=tuple(charters))
 
 
 def _planned(
@@ -63,6 +75,7 @@ def _planned(
         changes=tuple(changes),
         digest=digest(target, changes),
         found=_found(live, declaration),
+        salt=declaration.salt,
     )
 
 
@@ -79,6 +92,7 @@ def repair(
     is `held`: its row cannot be read, but for that it is not enabled. Only what carries our own mark counts; others
     may have ids of the same kind.
     """
+    declaration, live = _salted(declaration), exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
     ours = [found for id_, found in live.items() if id_ not in wanted and found.schedule.owner == declaration.owner]
     changes = [
@@ -162,6 +176,7 @@ def prune(
 
     What it paused later, what anyone else has touched since, and everything else that is managed, is kept.
     """
+    live = exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
     ours = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
     changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in ours]
@@ -216,19 +231,20 @@ def plan_from_snapshot(
             hint="take a new snapshot, or pass the --prefix that it has",
         )
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
+    salt = next((found.schedule.salt for found in live.values()), declaration.salt)
     charters = (
-        dataclasses.replace(each, schedule=_as_in_snapshot(each.schedule, live.get(each.schedule.id)))
+        dataclasses.replace(each, schedule=_as_in_snapshot(each.schedule, live.get(each.schedule.id), salt))
         for each in declaration.charters
     )
     found = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
     return dataclasses.replace(found, as_of=taken_at)
 
 
-def _as_in_snapshot(desired: model.Schedule, live: model.Live | None) -> model.Schedule:
+def _as_in_snapshot(desired: model.Schedule, live: model.Live | None, salt: bytes) -> model.Schedule:
     """Return the declared schedule redacted as its live one is: what is a digest there is one here."""
-    if live is None:
-        return redacting.schedule(desired)
-    alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret)
+    if live is None:  # still compared, with one that it may be the new name of
+        return redacting.schedule(dataclasses.replace(desired, salt=salt))
+    alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret, salt=salt)
     return dataclasses.replace(redacting.schedule(alike, coded=live.coded), not_secret=desired.not_secret)
 
 
@@ -376,6 +392,7 @@ def _note(verb: model.Verb, live_note: str | None, path: str) -> str | None:
 def digest(target: model.Target, changes: Iterable[model.Change]) -> str:
     """Return `sha256:…` over what the plan means: namespace, prefix and each step's verb, id and fields.
 
+    Of a secret its new value counts, not the old one: that would let whoever sees the digest try what is on the server.
     No times, tokens, addresses or places are in it, so that the same plan has the same digest on any machine and
     at any moment until something that matters changes.
     """
@@ -383,7 +400,7 @@ def digest(target: model.Target, changes: Iterable[model.Change]) -> str:
         "namespace": target.namespace,
         "prefix": target.prefix,
         "steps": [
-            [change.verb.word, change.id, [[f.path, *map(_canonical, (f.old, f.new))] for f in change.fields]]
+            [change.verb.word, change.id, _covered(change.fields)]
             for change in changes
             if change.verb is not model.Verb.KEEP
         ],
@@ -392,6 +409,13 @@ def digest(target: model.Target, changes: Iterable[model.Change]) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _canonical(value: model.Json | model.Absent) -> list[model.Json]:
-    """Return the value so that an absent one differs from null."""
-    return [] if isinstance(value, model.Absent) else [value]
+def _covered(fields: Iterable[model.FieldChange]) -> list[model.Json]:
+    """Return what the digest covers of fields; those under an object's key that is itself a secret come last."""
+    plain: list[model.Json] = []
+    hidden: list[model.Json] = []
+    for field in fields:
+        path = redacting.without_digests(field.path)
+        old = [] if isinstance(field.old, model.Absent) else [redacting.without_digests(field.old)]
+        new = [] if isinstance(field.new, model.Absent) else [redacting.stable(field.new)]
+        (plain if path == field.path else hidden).append([path, old, new])  # an absent value differs from null
+    return [*plain, *sorted(hidden, key=json.dumps)]

@@ -190,9 +190,16 @@ class Repair:
 
 
 async def repair(
-    rows: ports.Rows, schedules: ports.Schedules, target: model.Target, *, keep_manual_pauses: bool
+    rows: ports.Rows,
+    schedules: ports.Schedules,
+    target: model.Target,
+    *,
+    keep_manual_pauses: bool,
+    salt: bytes = b"",
 ) -> Repair:
     """Read users' schedules and their rows, and return what makes the first equal to the second.
+
+    `salt` is the key of the digests that replace secrets in the plan.
 
     The rows are read after the schedules: a row that is newer than what was read of its schedule is written under a
     token that a newer write has made stale, and a row that was older would undo that write.
@@ -202,7 +209,7 @@ async def repair(
     ids |= {id_ for id_ in listed if executions.is_user_schedule(id_)}
     found = await schedules.explained(await schedules.describe_all(ids))
     now = [row for row in await rows.all() if row.temporal_schedule_id in ids or row.deleted_at is not None]
-    return _repair(now, found, target, keep_manual_pauses=keep_manual_pauses)
+    return _repair(now, found, target, keep_manual_pauses=keep_manual_pauses, salt=salt)
 
 
 async def repair_one(
@@ -243,6 +250,7 @@ def _repair(
     target: model.Target,
     *,
     keep_manual_pauses: bool,
+    salt: bytes = b"",
 ) -> Repair:
     rows = tuple(rows)
     declared = users.declaration(rows, target.owner, keep_manual_pauses=keep_manual_pauses)
@@ -251,7 +259,7 @@ def _repair(
     live = {id_: each for id_, each in found.items() if id_ not in left}
     deleted = {row.temporal_schedule_id for row in rows if row.deleted_at is not None}
     return Repair(
-        plan=planning.repair(declared.declaration, deleted, live, target, held),
+        plan=planning.repair(dataclasses.replace(declared.declaration, salt=salt), deleted, live, target, held),
         revisions={row.temporal_schedule_id: row.revision for row in rows},
         unread={id_: declared.unread[id_] for id_ in left},
     )

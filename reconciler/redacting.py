@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reconciler import detecting, model, paths
 
-_DIGEST = re.compile(r"\((secret|encrypted), sha256:[0-9a-f]{12}\)")
+HIDDEN = "(secret)"  # replaces a text that is never compared
+_DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
 _NAME_KEYS = ("name", "key", "field", "header", "variable")  # of an entry such as {name: DB_PASSWORD, value: …}
 _VALUE_KEYS = ("value", "val")
 
 is_secret = detecting.is_secret
+
+
+class Digest(str):
+    """What replaces a value in what people see; `stable` is the same under every salt, None where that is not known."""
+
+    stable: str | None = None
 
 
 def redact(value: model.Json, *names: str) -> model.Json:
@@ -33,19 +41,20 @@ class _Redaction:
     """Takes secrets out of values, but for those at the `exempt` paths and all below them."""
 
     exempt: frozenset[paths.Path] = frozenset()
+    salt: bytes = b""
 
     def value(self, value: model.Json, at: paths.Path, *names: str) -> model.Json:
         """Return the value without secrets; `at` is its own path, `names` are those that can make it a secret."""
         if self._is_exempt(at):
             return value
-        secret = any(is_secret(name) or _text(name) != name for name in names)
+        secret = any(is_secret(name) or _looks_secret(name) for name in names)
         if secret and not self._leads_to_exempt(at):
-            return _digest(value)
+            return digest(value, self.salt)
         match value:
             case Mapping():
                 return self.mapping(value, at, names if secret else ())
             case str():
-                return _text(value)
+                return _text(value, self.salt)
             case Sequence():
                 return [self._item(value, index, at, names if secret else ()) for index in range(len(value))]
             case _:
@@ -53,7 +62,7 @@ class _Redaction:
 
     def text(self, text: str, *at: str | int) -> str:
         """Return a text, or a digest in its place where it contains what looks like a credential."""
-        return text if self._is_exempt(at) else _text(text)
+        return text if self._is_exempt(at) else _text(text, self.salt)
 
     def texts(self, texts: Sequence[str], *at: str | int) -> tuple[str, ...]:
         """Return the texts of a list, each likewise."""
@@ -74,7 +83,7 @@ class _Redaction:
         redacted: dict[str, model.Json] = {}
         for key, inner in value.items():
             path: paths.Path = (key,) if key in roots else (*at, key)
-            shown = key if self._is_exempt(path) or self._leads_to_exempt(path) else _text(key)
+            shown = key if self._is_exempt(path) or self._leads_to_exempt(path) else _text(key, self.salt)
             if key in named and not names:
                 redacted[shown] = self.text(str(inner), *path)
             else:
@@ -89,10 +98,10 @@ class _Redaction:
         if self._is_exempt(path) or self._leads_to_exempt(path):
             return self.value(item, path, *names)
         if isinstance(before, str) and detecting.is_option(before):
-            return _digest(item)
+            return digest(item, self.salt)
         match item:
             case [str() as name, inner] if detecting.is_strong(name) and " " not in name and not names:
-                return [_text(name), _digest(inner)]
+                return [_text(name, self.salt), digest(inner, self.salt)]
             case _:
                 return self.value(item, path, *names)
 
@@ -135,13 +144,17 @@ def _differing(value: model.Json, hidden: model.Json, path: str) -> Iterator[str
                 yield path
 
 
-def text(said: str | None) -> str | None:
-    """Return a text, or a digest in its place where it contains what looks like a credential, also as JSON in it."""
-    return None if said is None else _text(said)
+def text(text: str | None) -> str | None:
+    """Return a text that is not compared, or a mark in its place where it contains what looks like a credential."""
+    return HIDDEN if text is not None and _looks_secret(text) else text
 
 
-def _text(said: str) -> str:
-    return _digest(said) if detecting.in_text(said) or _has_secret_json(said) else said
+def _text(text: str, salt: bytes) -> str:
+    return digest(text, salt) if _looks_secret(text) or _DIGEST.fullmatch(text) else text
+
+
+def _looks_secret(text: str) -> bool:
+    return detecting.in_text(text) or _has_secret_json(text)
 
 
 def _has_secret_json(said: str) -> bool:
@@ -156,7 +169,9 @@ def _has_secret_json(said: str) -> bool:
 
 def note(schedule: model.Schedule) -> str | None:
     """Return a schedule's note, redacted unless it is declared not to be secret."""
-    return schedule.note if "note" in schedule.not_secret else text(schedule.note)
+    if schedule.note is None or "note" in schedule.not_secret:
+        return schedule.note
+    return _text(schedule.note, schedule.salt)
 
 
 def schedule(given: model.Schedule, *, coded: bool = False) -> model.Schedule:
@@ -165,8 +180,8 @@ def schedule(given: model.Schedule, *, coded: bool = False) -> model.Schedule:
     What is at its `not_secret` paths stays. Of one whose payloads a codec made (`coded`), each argument, memo entry,
     summary and details is replaced as a whole.
     """
-    action = _uncoded(given.action) if coded else given.action
-    redaction = _Redaction(frozenset(map(paths.parse, given.not_secret)))
+    action = _uncoded(given.action, given.salt) if coded else given.action
+    redaction = _Redaction(frozenset(map(paths.parse, given.not_secret)), given.salt)
     redacted = dataclasses.replace(
         action,
         workflow=redaction.text(action.workflow, "workflow"),
@@ -218,30 +233,63 @@ def _timing(timing: model.Timing, redaction: _Redaction) -> model.Timing:
 def _calendar(calendar: model.Calendar) -> model.Calendar:
     """Redact a calendar's comment; of a cron only what follows its `#`, so that it remains one."""
     cron, sign, comment = calendar.comment.partition("#")
-    shown = f"{_text(cron)}{sign}{_text(comment)}"
+    shown = f"{text(cron)}{sign}{text(comment)}"
     if shown == calendar.comment:
         return calendar
     return dataclasses.replace(calendar, comment=shown)
 
 
-def _uncoded(action: model.Action) -> model.Action:
+def _uncoded(action: model.Action, salt: bytes) -> model.Action:
     """Return the action without anything of what its payloads say, which equal payloads still share."""
     return dataclasses.replace(
         action,
-        arguments=tuple(map(_encrypted, action.arguments)),
-        memo={name: _encrypted(each) for name, each in action.memo.items()},
-        summary=None if action.summary is None else _encrypted(action.summary),
-        details=None if action.details is None else _encrypted(action.details),
+        arguments=tuple(_encrypted(each, salt) for each in action.arguments),
+        memo={name: _encrypted(each, salt) for name, each in action.memo.items()},
+        summary=None if action.summary is None else _encrypted(action.summary, salt),
+        details=None if action.details is None else _encrypted(action.details, salt),
     )
 
 
-def _encrypted(argument: model.Argument) -> model.Argument:
-    return argument if isinstance(argument, model.Opaque) else _digest(argument, "encrypted")
+def _encrypted(argument: model.Argument, salt: bytes) -> model.Argument:
+    return argument if isinstance(argument, model.Opaque) else digest(argument, salt, "encrypted")
 
 
-def _digest(value: model.Json, what: str = "secret") -> str:
-    """Return what stands for a value; for one that stands for another already, itself."""
-    if isinstance(value, str) and _DIGEST.fullmatch(value):
+def digest(value: model.Json, salt: bytes, what: str = "secret") -> Digest:
+    """Return what replaces a value; for a digest of an earlier redaction, itself.
+
+    Without a salt it is that of the releases before salts.
+    """
+    if isinstance(value, Digest):
         return value
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return f"({what}, sha256:{hashlib.sha256(canonical.encode()).hexdigest()[:12]})"
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return Digest(value)
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    plain = hashlib.sha256(canonical).hexdigest()
+    keyed = f"hmac:{hmac.new(salt, canonical, hashlib.sha256).hexdigest()[:12]}" if salt else f"sha256:{plain[:12]}"
+    found = Digest(f"({what}, {keyed})")
+    found.stable = f"({what}, sha256:{plain})"
+    return found
+
+
+def stable(value: model.Json) -> model.Json:
+    """Return a redacted value as it is under every salt; a digest whose value is not known is a mark."""
+    return _replaced(value, lambda digest: digest.stable or HIDDEN)
+
+
+def without_digests(value: model.Json) -> model.Json:
+    """Return a redacted value, or a path, with a mark for each digest."""
+    return _replaced(value, lambda _: HIDDEN)
+
+
+def _replaced(value: model.Json, replace: Callable[[Digest], str]) -> model.Json:
+    match value:
+        case Digest():
+            return replace(value)
+        case str():
+            return _DIGEST.sub(HIDDEN, value)
+        case Mapping():
+            return {str(_replaced(name, replace)): _replaced(inner, replace) for name, inner in value.items()}
+        case Sequence():
+            return [_replaced(each, replace) for each in value]
+        case _:
+            return value

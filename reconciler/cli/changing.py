@@ -127,7 +127,7 @@ def apply(
         review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
         path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
         teller.about(connection, str(path), chosen)
-        declaration = common.load(out, path, chosen)
+        declaration = common.load(out, path, chosen, salt=review.salt)
         teller.declared(declaration)
         off = executing.why_off(declaration, connection)
         if off:
@@ -158,6 +158,11 @@ class _Review:
         self._digest = digest
         self._allowed = allowed
         self._saved = _reviewed(path) if path is not None else None
+
+    @property
+    def salt(self) -> bytes | None:
+        """Return the salt of the saved plan, whose digests are compared; None where there is none."""
+        return self._saved.plan.salt if self._saved else None
 
     def subject(self, spec: pathlib.Path | None, choice: model.Choice) -> tuple[pathlib.Path, model.Choice]:
         """Return the spec and the choice to plan from: those of the saved plan, which must be as they were.

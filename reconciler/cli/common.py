@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from reconciler import advising, errors, model, preflighting
 from reconciler.cli import console
-from reconciler.operating import clock
+from reconciler.operating import clock, salts
 from reconciler.report import text as text_report
 from reconciler.report import words
 from reconciler.spec import loading
@@ -48,9 +48,11 @@ def agreed(out: console.Console, question: str) -> bool:
     return out.ask(f"\n{question} Only 'yes' is taken: ") == "yes"
 
 
-def load(out: console.Console, spec_path: pathlib.Path, choice: model.Choice) -> model.Declaration:
-    """Read the spec, and pass on what there is to say about it."""
-    declaration = loading.load(spec_path, choice)
+def load(
+    out: console.Console, spec_path: pathlib.Path, choice: model.Choice, *, salt: bytes | None = None
+) -> model.Declaration:
+    """Read the spec, and pass on what there is to say about it; `salt` is that of a saved plan to compare with."""
+    declaration = loading.load(spec_path, choice, salt=salts.new() if salt is None else salt)
     for line in advising.lines(advising.advise(declaration, clock.now())):
         out.warn(line)
     return declaration

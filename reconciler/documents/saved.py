@@ -36,6 +36,7 @@ def dumps(saved: Saved) -> str:
     document["saved"] = {
         "planned_at": saved.planned_at.isoformat(),
         "spec_sha256": saved.spec_sha256,
+        "salt": saved.plan.salt.hex(),
         "governed": saved.plan.governed,
         "choice": dataclasses.asdict(saved.choice),
         "schedules": [_sides(change) for change in saved.plan.changes],
@@ -118,6 +119,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         target=snapshots.read_target(document["target"]),
         spec_path=document["spec"],
         governed=said["governed"],
+        salt=bytes.fromhex(said.get("salt", "")),
         environment=document["environment"],
         digest=document["digest"],
         as_of=schedules.moment(as_of) if as_of else None,

@@ -26,6 +26,7 @@ class Snapshot:
     target: model.Target
     taken_at: datetime.datetime
     live: Mapping[str, model.Live]
+    salt: bytes = dataclasses.field(default=b"", repr=False)
 
 
 def dumps(snapshot: Snapshot) -> str:
@@ -33,6 +34,7 @@ def dumps(snapshot: Snapshot) -> str:
     document = {
         "format_version": FORMAT_VERSION,
         "taken_at": snapshot.taken_at.isoformat(),
+        "salt": snapshot.salt.hex(),
         "target": plans.target(snapshot.target),
         "schedules": [_schedule(each) for _, each in sorted(snapshot.live.items())],
     }
@@ -63,18 +65,20 @@ def loads(text: str, path: str) -> Snapshot:
         where = ".".join(map(str, broken.path)) or "the document"
         raise _refused(path, f"{where} does not satisfy {broken.keyword}")
     try:
+        salt = bytes.fromhex(document.get("salt", ""))
         return Snapshot(
+            salt=salt,
             target=read_target(document["target"]),
             taken_at=schedules.moment(document["taken_at"]),
-            live={each["id"]: _live(each) for each in document["schedules"]},
+            live={each["id"]: _live(each, salt) for each in document["schedules"]},
         )
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _refused(path, f"a value that cannot be read ({error})") from None
 
 
-def _live(said: Mapping[str, Any]) -> model.Live:
+def _live(said: Mapping[str, Any], salt: bytes) -> model.Live:
     return model.Live(
-        schedule=schedules.decode(said),
+        schedule=dataclasses.replace(schedules.decode(said), salt=salt),
         token=b"",
         pause=plans.read_pause(said.get("pause")),
         coded=said.get("coded", False),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from reconciler import advising, errors, guarding, model, reconciling, reviewing
 from reconciler.documents import marks, snapshots
 from reconciler.github import admission, api, conversation, events, freshness, inputs, reviews, workflow
-from reconciler.operating import clock, executing, files, interrupts, proposing
+from reconciler.operating import clock, executing, files, interrupts, proposing, salts
 from reconciler.report import annotating, comment, text, words
 from reconciler.spec import loading
 
@@ -236,7 +236,7 @@ class Action:
         return self._result(summary=words.summary(plan), issue_url=issue.url if issue else "")
 
     def _declared(self) -> model.Declaration:
-        declaration = loading.load(self._given.spec_path, self._given.choice)
+        declaration = loading.load(self._given.spec_path, self._given.choice, salt=salts.new())
         self._told.annotate(map(annotating.advice, advising.advise(declaration, clock.now())))
         return declaration
 

@@ -62,7 +62,9 @@ def snapshot(declaration: model.Declaration, connection: settings.Connection) ->
     with sessions.opened(connection) as session:
         taken_at, target = clock.now(), session.target(declaration)
         live = session.run(reconciling.live(declaration, session.schedules, target))
-    return snapshots.Snapshot(target=target, taken_at=taken_at, live=planning.exempted(live, declaration))
+    return snapshots.Snapshot(
+        target=target, taken_at=taken_at, live=planning.exempted(live, declaration), salt=declaration.salt
+    )
 
 
 def save(path: pathlib.Path, plan: model.Plan, spec_path: pathlib.Path, choice: model.Choice) -> None:

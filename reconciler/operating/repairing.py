@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 from reconciler import errors, guarding, model, reconciling, settings
-from reconciler.operating import executing, sessions
+from reconciler.operating import executing, salts, sessions
 from reconciler.spec import users
 
 
@@ -37,11 +37,12 @@ def repair(
             users.declaration((), owner).declaration, keep_manual_pauses=wish.keep_manual_pauses
         )
         made: list[reconciling.Repair] = []
+        salt = salts.new()
 
         async def make(session: sessions.Session) -> model.Plan:
             target = session.target(declaration)
             keep = wish.keep_manual_pauses
-            made.append(await reconciling.repair(rows, session.schedules, target, keep_manual_pauses=keep))
+            made.append(await reconciling.repair(rows, session.schedules, target, keep_manual_pauses=keep, salt=salt))
             return made[-1].plan
 
         def warn(_: model.Plan) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from reconciler import errors, guarding, model, reconciling, reviewing
-from reconciler.operating import clock, executing, proposing
+from reconciler.operating import clock, executing, proposing, salts
 from reconciler.service import parts
 from reconciler.spec import loading
 
@@ -85,7 +85,7 @@ async def sync(found: parts.Parts, wish: Wish) -> Report:
 
 def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Report:
     """Sync with an event loop of its own."""
-    declaration = loading.load(options.spec_path, options.choice)
+    declaration = loading.load(options.spec_path, options.choice, salt=salts.new())
     off = executing.why_off(declaration, options.connection)
     if off:
         return Report(exit_code=errors.ExitCode.OK, skipped=off)

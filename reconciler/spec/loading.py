@@ -14,13 +14,13 @@ SECTION = "governance"
 SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
 
 
-def load(path: pathlib.Path, choice: model.Choice | None = None) -> model.Declaration:
-    """Return what the file declares, with what is chosen beside it.
+def load(path: pathlib.Path, choice: model.Choice | None = None, *, salt: bytes = b"") -> model.Declaration:
+    """Return what the file declares, with what is chosen beside it and the salt for the digests of its secrets.
 
     Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place,
     and `errors.UsageError` for an environment that the file does not have.
     """
-    return parse(source.read(path), str(path), choice)
+    return dataclasses.replace(parse(source.read(path), str(path), choice), salt=salt)
 
 
 def source_text(path: pathlib.Path) -> str:

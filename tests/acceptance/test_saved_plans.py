@@ -86,6 +86,20 @@ def test_a_saved_plan_holds_no_secret_and_shows_as_it_was_printed(planned: progr
     assert (shown.returncode, "governance:engineering" in shown.stdout) == (0, True)
 
 
+def test_a_changed_secret_shows_as_another_digest_in_each_run_and_still_as_what_was_reviewed(
+    planned: program.Program,
+) -> None:
+    planned.declare(CHANGED.replace("hunter2", "hunter3"))
+    printed = [planned.run("plan", *options).stdout for options in ((), (), ("--out", "plan.json"))]
+    shown = [set(re.findall(r"hmac:[0-9a-f]{12}", each)) for each in printed]
+    assert all(shown)
+    assert (shown[0] & shown[1], shown[1] & shown[2]) == (set(), set())
+    assert len({each[each.index("Digest sha256:") :].split()[1] for each in printed}) == 1
+    assert planned.run("show", "plan.json").stdout.count("hmac:") == printed[2].count("hmac:")
+    assert planned.run("apply", "plan.json", "--yes").returncode == 0
+    assert pending(planned) == []
+
+
 def test_show_needs_no_server(planned: program.Program) -> None:
     shown = planned.run("show", "plan.json", "--verbose", TEMPORAL_ADDRESS="127.0.0.1:1")
     assert (shown.returncode, shown.stderr) == (0, "")

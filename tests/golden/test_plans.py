@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import json
 import pathlib
@@ -73,6 +74,7 @@ def planned(folder: pathlib.Path) -> model.Plan:
     declaration = loading.parse(
         (folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", model.Choice(environment=environment)
     )
+    declaration = dataclasses.replace(declaration, salt=b"of the golden plans")
     live = {id_: live_of(id_, said) for id_, said in json.loads((folder / "live.json").read_bytes()).items()}
     return planning.plan(declaration, live, TARGET)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import hypothesis
@@ -60,3 +61,16 @@ def test_no_rendering_of_a_plan_holds_a_secret(desired: model.Schedule, live: mo
         plans.dumps(plan),
     )
     assert [each for each in renderings if "hunter2" in each] == []
+
+
+@hypothesis.given(sides, st.none() | sides)
+def test_the_digest_of_a_plan_is_the_same_under_every_salt(
+    desired: model.Schedule, live: model.Schedule | None
+) -> None:
+    declaration = strategies.declare([desired])
+    found = strategies.described([live] if live else [])
+    digests = {
+        planning.plan(dataclasses.replace(declaration, salt=salt), found, strategies.TARGET).digest
+        for salt in (b"", b"one", b"two", b"three")
+    }
+    assert len(digests) == 1

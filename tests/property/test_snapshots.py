@@ -15,9 +15,12 @@ NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 lists = st.lists(strategies.any_schedule, max_size=3, unique_by=lambda each: each.id)
 
 
-def taken(schedules: list[model.Schedule], *, coded: bool = False) -> snapshots.Snapshot:
-    live = {id_: dataclasses.replace(each, coded=coded) for id_, each in strategies.described(schedules).items()}
-    return snapshots.Snapshot(target=strategies.TARGET, taken_at=NOW, live=live)
+def taken(schedules: list[model.Schedule], *, coded: bool = False, salt: bytes = b"") -> snapshots.Snapshot:
+    live = {
+        id_: dataclasses.replace(each, coded=coded, schedule=dataclasses.replace(each.schedule, salt=salt))
+        for id_, each in strategies.described(schedules).items()
+    }
+    return snapshots.Snapshot(target=strategies.TARGET, taken_at=NOW, live=live, salt=salt)
 
 
 @hypothesis.given(lists)
@@ -31,12 +34,14 @@ def test_a_snapshot_comes_back_as_it_was_but_for_its_secrets(schedules: list[mod
     )
 
 
-@hypothesis.given(strategies.desired_and_live())
-def test_a_plan_from_a_snapshot_means_the_same(sides: tuple[list[model.Schedule], list[model.Schedule]]) -> None:
+@hypothesis.given(strategies.desired_and_live(), st.sampled_from([b"", b"other"]))
+def test_a_plan_from_a_snapshot_means_the_same(
+    sides: tuple[list[model.Schedule], list[model.Schedule]], salt: bytes
+) -> None:
     desired, live = sides
-    declaration = strategies.declare(desired)
+    declaration = dataclasses.replace(strategies.declare(desired), salt=b"own")
     online = planning.plan(declaration, strategies.described(live), strategies.TARGET)
-    snapshot = snapshots.loads(snapshots.dumps(taken(live)), "live.json")
+    snapshot = snapshots.loads(snapshots.dumps(taken(live, salt=salt)), "live.json")
     offline = planning.plan_from_snapshot(declaration, snapshot.live, snapshot.target, snapshot.taken_at)
     assert offline.digest == online.digest
 
