@@ -26,9 +26,15 @@ class Kind(enum.Enum):
     CLOCKS = "fire at an hour at which clocks are changed"
     SHARED_ID = "have a workflow id that another charter has at the same time"
     SAME_WORK = "start the same work as another charter at the same times"
+    UNEVEN = "have a step that does not divide its range"
+    NO_SUNDAY = "have a range of weekdays that ends with 7 and leaves out Sunday"
+    ZONED_INTERVAL = "have intervals of whole days and a time zone"
     LONG_ID = "have a workflow id that SQL databases do not hold"
 
 
+_DAY = datetime.timedelta(days=1)
+_NONE = datetime.timedelta(0)
+_UTC = ("UTC", "Etc/UTC")
 _EACH = 10  # of a kind are told one by one
 _NAMED = 3  # places of those that are told together
 
@@ -105,8 +111,44 @@ def _together(alike: Sequence[Advice]) -> str:
     )
 
 
+def _of_cron(calendar: model.Calendar) -> Iterator[tuple[Kind, str]]:
+    """Yield advice about the text of a cron: steps that leave a remainder, and `1-7`."""
+    parts = calendar.comment.partition("#")[0].split()
+    if not 5 <= len(parts) <= 7:
+        return
+    clock = parts[:3] if len(parts) == 7 else parts[:2]
+    for (name, size), part in zip((("second", 60), ("minute", 60), ("hour", 24))[3 - len(clock) :], clock, strict=True):
+        step = _STEP.fullmatch(part)
+        if step and size % int(step[1]):
+            at = ", ".join(map(str, range(0, size, int(step[1]))))
+            yield (
+                Kind.UNEVEN,
+                f"{calendar.comment!r} matches the {name}s {at}, then starts over: {step[1]} does not divide {size}; "
+                f"for even gaps write intervals, such as every: {step[1]}{name[0]}",
+            )
+    weekdays = parts[4 + len(clock) - 2]
+    if _TO_SUNDAY.search(weekdays) and 0 not in calendar.day_of_week:
+        yield (
+            Kind.NO_SUNDAY,
+            f"{calendar.comment!r} leaves out Sunday: Temporal reads {weekdays} as a range that ends on Saturday; "
+            "for Sunday add ,0",
+        )
+
+
+_STEP = re.compile(r"(?:\*|0)/([1-9]\d{0,3})", re.ASCII)
+_TO_SUNDAY = re.compile(r"\d-7(?!\d)", re.ASCII)
+
+
 def _messages(timing: model.Timing, now: datetime.datetime) -> Iterator[tuple[Kind, str]]:
+    whole_days = [each for each in timing.intervals if each.every % _DAY == _NONE]
+    if whole_days and timing.timezone not in _UTC:
+        yield (
+            Kind.ZONED_INTERVAL,
+            f"intervals ignore the time zone {timing.timezone}: they count from 1970-01-01 00:00 UTC; "
+            "for a time of day write a cron",
+        )
     for calendar in timing.calendars:
+        yield from _of_cron(calendar)
         shown = repr(calendar.comment) if calendar.comment else "the calendar"
         ordinal = _ORDINAL.search(calendar.comment)
         if ordinal:

@@ -96,9 +96,9 @@ def _times(
 
 
 def _change(level: deepdiff.model.DiffLevel) -> model.FieldChange:
-    return model.FieldChange(
-        path=paths.render(level.path(output_format="list")), old=_side(level.t1), new=_side(level.t2)
-    )
+    field, *inner = level.path(output_format="list")
+    path = field + paths.render((wording.ORDER[0], *inner)).removeprefix(wording.ORDER[0])
+    return model.FieldChange(path=path, old=_side(level.t1), new=_side(level.t2))
 
 
 def _side(value: object) -> model.Json | model.Absent:

@@ -112,10 +112,11 @@ class _Redaction:
     def arguments(self, arguments: tuple[model.Argument, ...]) -> tuple[model.Argument, ...]:
         """Redact a workflow's arguments; the keys of a governed workflow's one object are fields by themselves."""
         match arguments:
-            case [Mapping() as only] if not self._is_exempt(("arguments", 0)):
-                return (self.mapping(only, ("arguments", 0), roots=model.ARGUMENT_KEYS),)
+            case [Mapping() as first, *others] if not self._is_exempt(("args", 0)):
+                more = (self.argument(each, ("args", index)) for index, each in enumerate(others, start=1))
+                return (self.mapping(first, ("args", 0), roots=model.ARGUMENT_KEYS), *more)
             case _:
-                return tuple(self.argument(each, ("arguments", index)) for index, each in enumerate(arguments))
+                return tuple(self.argument(each, ("args", index)) for index, each in enumerate(arguments))
 
     def _is_exempt(self, at: paths.Path) -> bool:
         return bool(self.exempt) and any(at[:length] in self.exempt for length in range(1, len(at) + 1))

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from reconciler import model
 from reconciler.timing import calendars, cron, durations
 
+_NULLABLE = ("dbScheduleId",)  # and each of the arguments
 TIMES = ("cron", "calendars", "intervals", "exclude")  # sets, whatever their order in the file
 ORDER = (
     *TIMES,
@@ -17,7 +18,7 @@ ORDER = (
     *("workflow", "task_queue", "workflow_id", "execution_timeout", "run_timeout", "task_timeout", "retry_policy"),
     *("memo", "search_attributes", "priority", "static_summary", "static_details"),
     *model.ARGUMENT_KEYS,
-    *("arguments", "paused", "remaining_actions", "note", "owner"),
+    *("args", "paused", "remaining_actions", "note", "owner"),
 )
 
 Fields: TypeAlias = dict[str, model.Json]
@@ -39,7 +40,7 @@ def fields(schedule: model.Schedule, *, like: model.Timing | None = None) -> Fie
         "note": schedule.note,
         "owner": schedule.owner,
     }
-    return {name: value for name, value in said.items() if value is not None or name == "dbScheduleId"}
+    return {name: value for name, value in said.items() if value is not None or name in _NULLABLE or "[" in name}
 
 
 def _count(left: int | None, start: int | None) -> model.Json:
@@ -143,13 +144,14 @@ def _priority(priority: model.Priority) -> Fields:
 
 
 def _arguments(arguments: tuple[model.Argument, ...]) -> Fields:
-    """Return the keys of a governed workflow's one argument object; any other shape as `arguments`."""
-    values = [shown(argument) for argument in arguments]
-    if len(values) == 1 and isinstance(values[0], Mapping):
-        bare: Fields = {key: values[0][key] for key in model.ARGUMENT_KEYS if key in values[0]}
-        others = {key: value for key, value in values[0].items() if key not in bare}
-        return bare | ({"arguments": [others]} if others or not bare else {})
-    return {"arguments": values} if values else {}
+    """Return the keys of the object that a governed workflow is given; all else under its place, as `args[1]`."""
+    places: Fields = {f"args[{index}]": shown(argument) for index, argument in enumerate(arguments)}
+    first = places.get("args[0]")
+    if not isinstance(first, Mapping) or first.keys().isdisjoint(model.ARGUMENT_KEYS):
+        return places
+    named: Fields = {key: first[key] for key in model.ARGUMENT_KEYS if key in first}
+    places["args[0]"] = {key: value for key, value in first.items() if key not in named}
+    return named | {place: value for place, value in places.items() if place != "args[0]" or value}
 
 
 class OpaqueText(str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TypeAlias, cast
 
 import yaml
@@ -12,6 +13,8 @@ from reconciler.spec import positions, problems
 
 DEPTH_LIMIT = 100
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_RESERVED = re.compile(r"(?:[:\[,]|^\s*-)\s+([*@%`][^'\",\]#}]*)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast where it is built in
 
 
@@ -82,7 +85,8 @@ def compose(text: str, path: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = model.Place(path=path, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
-        raise _refused(place, f"not valid YAML: {error.problem or error.context}", "mend the syntax here") from error
+        hint = _unquoted(text, place.line) or "fix the syntax here"
+        raise _refused(place, f"not valid YAML: {error.problem or error.context}", hint) from error
     except yaml.reader.ReaderError as error:
         before = text[: max(text.find(chr(error.character)), 0)]  # its position counts bytes or characters, as built
         place = model.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
@@ -103,7 +107,9 @@ class _Composer:
 
     def compose(self, text: str) -> Node | None:
         self._text = text
-        for event in yaml.parse(text, Loader=_LOADER):
+        # the fast parser refuses the escaped halves of a pair of surrogates, in which JSON writes many characters
+        loader = yaml.SafeLoader if _SURROGATE.search(text) else _LOADER
+        for event in yaml.parse(text, Loader=loader):
             self._take(event)
         return self._root
 
@@ -139,7 +145,7 @@ class _Composer:
         column += 1 if lines else place.column
         return Scalar(
             place=dataclasses.replace(place, line=place.line + lines, column=column),
-            text=event.value,
+            text=self._paired(event),
             plain=not event.style,
             tag=event.tag,
             written=written[begin:],
@@ -147,10 +153,21 @@ class _Composer:
             end=_end(event).index,
         )
 
+    def _paired(self, event: yaml.ScalarEvent) -> str:
+        """Return the text with each pair of surrogates as the character that it stands for."""
+        try:
+            return event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            raise _refused(
+                self._place(event), "half of a surrogate pair, which is no character", "write both halves, or neither"
+            ) from None
+
     def _anchored(self, event: yaml.AliasEvent) -> Node:
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            raise _refused(self._place(event), "an alias with no anchor before it", "define it first")
+            line = self._text.split("\n")[self._place(event).line - 1]
+            hint = _unquoted(line, 1) if " " in line[self._place(event).column :].strip() else ""
+            raise _refused(self._place(event), "an alias with no anchor before it", hint or "define it first")
         if any(node is container for container, _ in self._open):
             raise _refused(self._place(event), "an alias that contains itself", "write the value out")
         if not isinstance(node, Scalar):
@@ -185,6 +202,13 @@ class _Composer:
             self._open[-1][1].append(node)
         else:
             self._root = node
+
+
+def _unquoted(text: str, line: int) -> str:
+    """Return what to do about a line whose value begins with a character that YAML reserves, as crons do."""
+    lines = text.split("\n")
+    found = _RESERVED.search(lines[line - 1]) if line <= len(lines) else None
+    return f"quote the value: '{found[1].strip()}'" if found else ""
 
 
 def _start(event: yaml.Event) -> yaml.Mark:

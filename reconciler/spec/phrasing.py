@@ -16,7 +16,7 @@ Read: TypeAlias = Callable[[Entry], model.Charter]
 
 _TIMES = ("cron", "intervals")
 _NEEDED = ("charter", *_TIMES, "exclude", "entrypoint")  # without one of these, it would be another schedule
-_NOT_A_KEY = {*model.IDENTITIES, "charter", "arguments", "owner"}
+_NOT_A_KEY = {*model.IDENTITIES, "charter", "args", "owner"}
 _MAY_BE_EMPTY = {"year", "comment"}
 _NEUTRAL: Mapping[str, Any] = {
     "exclude": [],
@@ -143,7 +143,7 @@ def differences(schedule: model.Schedule, charter: model.Charter) -> list[str]:
     return [f"{each.path} cannot be said and would change" for each in changes] + said
 
 
-_GIVEN = {*model.ARGUMENT_KEYS, "arguments"}
+_GIVEN = {*model.ARGUMENT_KEYS, "args"}
 _GOVERNED = {"charter", "entrypoint"}
 
 

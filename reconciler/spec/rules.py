@@ -194,12 +194,26 @@ def _moment(text: str) -> None:
 
 
 def _timezone(name: str) -> None:
+    if name in _MACHINE_ZONES:
+        raise ValueError(f"{name!r} depends on the machine that reads it; {_AREA_AND_CITY}")
     try:
         zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        near = problems.nearest(name, zoneinfo.available_timezones())
-        advice = f"did you mean {near!r}?" if near else "write an IANA name such as Europe/Berlin"
-        raise ValueError(f"{name!r} is not a time zone; {advice}") from None
+        raise ValueError(f"{name!r} is not a time zone; {_zone_hint(name)}") from None
+
+
+def _zone_hint(name: str) -> str:
+    """Return what to write instead: a similar Area/City, never a guess at what an abbreviation or an offset means."""
+    if name.upper() in ("Z", "ZULU"):
+        return "write UTC"
+    if "/" not in name:
+        return _AREA_AND_CITY
+    near = problems.nearest(name, (zone for zone in zoneinfo.available_timezones() if "/" in zone))
+    return f"did you mean {near!r}?" if near else _AREA_AND_CITY
+
+
+_AREA_AND_CITY = "write an IANA name with area and city, such as Europe/Berlin, or UTC"
+_MACHINE_ZONES = frozenset({"Local", "local", "localtime", "posixrules", "Factory"})
 
 
 def _entrypoint(name: str) -> None:
@@ -369,6 +383,10 @@ def _cron_texts(document: values.Document, at: values.Path) -> list[tuple[values
     return [((*at, index), text) for index, text in enumerate(entries) if isinstance(text, str) and text]
 
 
+def _text_at(document: values.Document, path: values.Path) -> str:
+    return str(value_at(document, path))
+
+
 def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
     """All crons must agree on the time zone: the server refuses one that names it beside another that does not."""
     named: dict[values.Path, str] = {}
@@ -382,6 +400,10 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
         message = f"the cron names the time zone {name!r}, but the charter's is {agreed!r}{where}"
         if not name and any(named.values()):
             message = f"the cron names no time zone, but another one does{where}, and Temporal refuses the two together"
+            if cron.named_zone(_text_at(document, path))[0]:
+                message = (
+                    f"Temporal drops the time zone of an @every, and another cron names one{where}: it refuses the two"
+                )
         if (name or any(named.values())) and name != agreed:
             yield problems.Problem(place=document.places[path], message=message, hint="name it once, under timezone:")
 

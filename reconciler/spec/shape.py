@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,12 @@ _KINDS = {  # null takes back what is inherited, which nobody means who writes s
     "integer": "a whole number",
     "number": "a number",
 }
+
+
+_DURATION = re.compile(r"\d+[smhd]")
+_TIME = re.compile(r"\d{4}-|UTC|[\d*/,-]+( \S+){4}")  # a moment, a time zone or a cron: no number is one of them
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
@@ -97,8 +104,7 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
             kinds = " or ".join(
                 _KINDS[each] for each in ([wanted] if isinstance(wanted, str) else wanted) if each in _KINDS
             )
-            quote = "string" in wanted and not isinstance(got, (str, list, dict)) and got is not None
-            return f"{name} must be {kinds}, not {_kind(got)}", "quote it" if quote else _example(schema)
+            return f"{name} must be {kinds}, not {_kind(got)}", _retyped(wanted, got, schema)
         case "enum":
             wanted = [str(each) for each in wanted if each is not None]
             near = problems.nearest(str(got), wanted)
@@ -116,6 +122,25 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
             return f"{name} is {_short(got)}, above {wanted}", _example(schema)
         case other:
             return f"{name} does not satisfy {other}: {wanted}", _example(schema)
+
+
+def _retyped(wanted: str | Sequence[str], got: object, schema: dict[str, Any]) -> str:
+    """Return how to write a value of the wrong type, by what the key means."""
+    example = next(iter(schema.get("examples", ())), None)
+    match got:
+        case bool() | int() | float() if "string" in wanted:
+            if isinstance(example, str) and _DURATION.fullmatch(example) and not isinstance(got, bool):
+                return f"write a unit, for example {got}s"
+            meant_otherwise = isinstance(example, str) and _TIME.match(example)
+            return _example(schema) if meant_otherwise else "quote it"
+        case str() if "boolean" in wanted and got.lower() in _FLAGS:
+            return f"write {_FLAGS[got.lower()]}, without quotes"
+        case str() if not {"integer", "number"}.isdisjoint([wanted] if isinstance(wanted, str) else wanted):
+            return "write it without quotes" if _NUMBER.fullmatch(got) else _example(schema)
+        case str() | dict() if "array" in wanted:
+            return "put it in a list: begin each entry with '- '"
+        case _:
+            return _example(schema)
 
 
 def _kind(value: object) -> str:

@@ -159,9 +159,9 @@ def _action(start: workflow_pb2.NewWorkflowExecutionInfo) -> model.Action:
         run_timeout=start.workflow_run_timeout.ToTimedelta(),
         task_timeout=start.workflow_task_timeout.ToTimedelta(),
         retry_policy=_retry_policy(start.retry_policy) if start.HasField("retry_policy") else None,
-        memo={name: payloads.read(each) for name, each in start.memo.fields.items() if _is_declarable(name)},
+        memo={name: payloads.read(each) for name, each in sorted(start.memo.fields.items()) if _is_declarable(name)},
         search_attributes={
-            name: payloads.read_attribute(each) for name, each in start.search_attributes.indexed_fields.items()
+            name: payloads.read_attribute(each) for name, each in sorted(start.search_attributes.indexed_fields.items())
         },
         priority=model.Priority(
             key=start.priority.priority_key,

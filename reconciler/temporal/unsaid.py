@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping
 
-from google.protobuf import duration_pb2, message, timestamp_pb2
+from google.protobuf import duration_pb2, message, timestamp_pb2, unknown_fields
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue_pb2
@@ -64,6 +64,8 @@ def texts(proto: schedule_pb2.Schedule) -> tuple[str, ...]:
 def _found(proto: message.Message) -> Iterator[str]:
     held = _HELD.get(type(proto))
     for field, value in proto.ListFields():
+        if _is_empty(value):
+            continue
         if held is not None and field.name not in held:
             yield f"{field.name} {_STAYS}"
             continue
@@ -72,6 +74,13 @@ def _found(proto: message.Message) -> Iterator[str]:
                 yield from _fine(_WORDS.get(field.name, field.name), each)
             elif type(each) in _HELD:
                 yield from _found(each)
+
+
+def _is_empty(value: object) -> bool:
+    """Return whether a message has no content: the server keeps an empty header as it was sent."""
+    if not isinstance(value, message.Message) or len(unknown_fields.UnknownFieldSet(value)):
+        return False
+    return all(_is_empty(inner) for _, inner in value.ListFields())
 
 
 def _is_repeated(value: object) -> bool:

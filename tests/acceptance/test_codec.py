@@ -110,7 +110,7 @@ def test_a_snapshot_of_an_encrypted_namespace_can_be_given_away(
     declare(applied, model="large")
     done = applied.run("plan", "--live", "live.json", "--detailed-exitcode")
     assert done.returncode == 2
-    assert 'arguments[0]  "(encrypted, hmac:' in done.stdout
+    assert 'args[0]  "(encrypted, hmac:' in done.stdout
 
 
 def test_a_plan_that_touches_no_payload_needs_no_codec(applied: program.Program) -> None:

@@ -133,7 +133,7 @@ SHARED = "entrypoint: X, workflow_id: same"
     [
         ('cron: "0 * * * *"', 'cron: "0 * * * *"', "2026-11-23 01:00:00"),
         ('cron: "0 * * * *"', 'cron: "0 0 1 1 *"', "2027-01-01 00:00:00"),
-        ('cron: "0 * * * *"', 'cron: "*/7 * * * *"', "2026-11-23 01:00:00"),
+        ('cron: "0 * * * *"', 'cron: "*/20 * * * *"', "2026-11-23 01:00:00"),
         ('cron: "0 9 * * *"', 'cron: "0 10 * * *", timezone: Europe/Berlin', "2026-11-23 09:00:00"),
         ('cron: "@every 40m"', 'cron: "0 * * * *", jitter: 5m', "2026-11-23 02:00:00"),
         ('cron: "0 * * * *", keep_original_workflow_id: true', 'cron: "0 * * * *"', "2026-11-23 01:00:00"),
@@ -204,3 +204,35 @@ def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_lim
     declaration = loading.parse("governance:\n  schedules:\n" + "".join(lines), "spec.yaml")
     assert list(collisions.shared_ids(declaration.charters, NOW)) == []
     assert calls < 10_000
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('cron: "*/45 * * * *"', "matches the minutes 0, 45, then starts over: 45 does not divide 60"),
+        ('cron: "*/90 * * * *"', "matches the minutes 0, then starts over: 90 does not divide 60"),
+        ('cron: "0 */5 * * *"', "matches the hours 0, 5, 10, 15, 20, then starts over: 5 does not divide 24"),
+        ('cron: "*/7 0 0 * * * *"', "for even gaps write intervals, such as every: 7s"),
+        ('cron: "0 3 * * 1-7"', "leaves out Sunday: Temporal reads 1-7 as a range that ends on Saturday"),
+        ("intervals: [{every: 48h}], timezone: Europe/Berlin", "intervals ignore the time zone Europe/Berlin"),
+    ],
+)
+def test_what_is_valid_but_probably_unintended_is_pointed_out(keys: str, told: str) -> None:
+    (found,) = together(f"charter: A, entrypoint: X, {keys}")
+    assert told in found
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'cron: "*/15 */6 * * *"',
+        'cron: "0,45 * * * *"',
+        'cron: "0 3 * * 5-7"',
+        'cron: "0 3 * * 1-7/2"',
+        'cron: "0 3 */2 * *"',
+        "intervals: [{every: 24h}]",
+        "intervals: [{every: 6h}], timezone: Europe/Berlin",
+    ],
+)
+def test_even_steps_and_whole_weeks_need_no_advice(keys: str) -> None:
+    assert together(f"charter: A, entrypoint: X, {keys}") == []

@@ -161,24 +161,34 @@ def test_a_secret_that_did_not_change_is_no_change() -> None:
     ("arguments", "leaves"),
     [
         ((), []),
-        (({"charter": "COMMUNITY", "legacy": 1},), [{"legacy": 1}]),
-        (({},), [{}]),
-        (("text", 2), ["text", 2]),
-        ((["text"],), [["text"]]),
+        (({"charter": "COMMUNITY", "legacy": 1},), [("args[0]", {"legacy": 1})]),
+        (({},), [("args[0]", {})]),
+        (("text", 2), [("args[0]", "text"), ("args[1]", 2)]),
+        ((["text"],), [("args[0]", ["text"])]),
+        ((None,), [("args[0]", None)]),
         (
             (model.Opaque(encoding="binary/encrypted", sha256="0123456789abcdef"),),
-            ["(binary/encrypted payload, sha256:0123456789ab)"],
+            [("args[0]", "(binary/encrypted payload, sha256:0123456789ab)")],
         ),
     ],
 )
 def test_arguments_of_another_shape_are_shown_as_what_goes_away(
-    arguments: tuple[model.Argument, ...], leaves: list[model.Json]
+    arguments: tuple[model.Argument, ...], leaves: list[tuple[str, model.Json]]
 ) -> None:
     found = changes(builders.schedule(arguments=arguments), builders.schedule())
     added = {path for path, old, _ in found if old is ABSENT}
     gone = [each for each in found if each[0] not in added]
-    assert gone == ([("arguments", leaves, ABSENT)] if leaves else [])
+    assert gone == [(path, value, ABSENT) for path, value in leaves]
     assert added >= {"entrypoint", "input", "temporalScheduleId", "dbScheduleId"}
+
+
+@pytest.mark.parametrize("more", [2, None, "text", {"charter": "OTHER"}, [1]])
+def test_an_argument_that_was_appended_by_hand_is_named_alone(more: model.Json) -> None:
+    declared = builders.schedule()
+    edited = dataclasses.replace(
+        declared, action=dataclasses.replace(declared.action, arguments=(*declared.action.arguments, more))
+    )
+    assert changes(edited, declared) == [("args[1]", more, ABSENT)]
 
 
 def test_a_new_schedule_shows_what_it_says_and_no_more() -> None:

@@ -226,7 +226,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         "spec.yaml:14:16: 'overlap' is \"skip\", not one of Skip, BufferOne, BufferAll, CancelOther, TerminateOther,"
         " AllowAll; did you mean 'Skip'?",
         "spec.yaml:18:7: unknown key 'jittr' in charter 3; did you mean 'jitter'?",
-        "spec.yaml:19:15: 'paused' must be true or false, not text",
+        "spec.yaml:19:15: 'paused' must be true or false, not text; write true, without quotes",
     ]
 
 
@@ -330,7 +330,7 @@ def test_what_a_charter_lacks_is_told_with_what_it_is() -> None:
         ('["0 * * * *", "0 0 ? * *"]', "4:32: '?' does not fit the day of month: use 1 to 31; Temporal has no '?'"),
         ('"\\u0030 99 * * *"', "4:21: '99' does not fit the hour"),
         ("[]", "4:13: 'cron' is empty; for example"),
-        ("5", "4:13: 'cron' must be text or a list, not the number 5; quote it"),
+        ("5", "4:13: 'cron' must be text or a list, not the number 5; for example"),
         ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron names the time zone 'Asia/Tokyo', but"),
         ('"TZ=Mars/Base 0 * * * *"', "4:17: 'Mars/Base' is not a time zone"),
         ('"@every 1h/2h"', "4:14: the phase is not below the interval; use 0s up to the interval"),
@@ -460,7 +460,7 @@ def test_other_keys_beside_ours_within_governance_are_left_alone() -> None:
         ("governance: {}\ngovernance: {}\n", "2:1: key 'governance' stands twice, first in line 1"),
         ("a: 1\n---\nb: 2\n", "2:1: a second document; keep one document in the file"),
         ("a: [1,\nb: 2\n", "3:1: not valid YAML: "),
-        ("a:\n\t- 1\n", "2:1: not valid YAML: found character that cannot start any token; mend the syntax here"),
+        ("a:\n\t- 1\n", "2:1: not valid YAML: found character that cannot start any token; fix the syntax here"),
         ("é: ü\na: '\x07'\n", "2:5: a character that YAML does not allow; remove control characters"),
     ],
 )
@@ -906,3 +906,65 @@ def test_a_mistake_that_an_alias_repeats_is_told_once_where_it_stands() -> None:
 def test_an_empty_cron_is_told_once(cron: str) -> None:
     (found,) = problems(COMMUNITY.replace('"0 * * * *"', cron))
     assert "is empty" in found
+
+
+@pytest.mark.parametrize("name", ["CEST", "BST", "PST", "EST5", "+02:00", "GMT+2", "UTC+1", "Berlin"])
+def test_no_time_zone_is_guessed_for_an_abbreviation_or_an_offset(name: str) -> None:
+    (found,) = problems(with_line(f'timezone: "{name}"'))
+    assert "write an IANA name with area and city, such as Europe/Berlin, or UTC" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Z", "write UTC"),
+        ("Europe/Berln", "did you mean 'Europe/Berlin'?"),
+        ("Local", "'Local' depends on the machine that reads it"),
+        ("localtime", "'localtime' depends on the machine that reads it"),
+        ("posixrules", "'posixrules' depends on the machine that reads it"),
+        ("Factory", "'Factory' depends on the machine that reads it"),
+    ],
+)
+def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str, hint: str) -> None:
+    (found,) = problems(with_line(f'timezone: "{name}"'))
+    assert hint in found
+
+
+@pytest.mark.parametrize("value", ["*/5 * * * *", "@daily", "* * * * *", "@every 5m"])
+def test_an_unquoted_cron_is_answered_with_the_quoted_one(value: str) -> None:
+    (found,) = problems(f"governance:\n  schedules:\n    - charter: A\n      cron: {value}\n      entrypoint: E\n")
+    assert found.startswith("spec.yaml:4:")
+    assert found.endswith(f"quote the value: '{value}'")
+
+
+@pytest.mark.parametrize(
+    ("keys", "hint"),
+    [
+        ("catchup_window: 60", "write a unit, for example 60s"),
+        ("retry_policy: {initial_interval: 5}", "write a unit, for example 5s"),
+        ("start_at: 2030", 'for example "2027-01-01T00:00:00Z"'),
+        ("timezone: 5", 'for example "UTC"'),
+        ("note: 7", "quote it"),
+        ('paused: "yes"', "write true, without quotes"),
+        ('pause_on_failure: "off"', "write false, without quotes"),
+        ('remaining_actions: "3"', "write it without quotes"),
+        ("exclude: {hour: 3}", "put it in a list: begin each entry with '- '"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_answered_by_what_the_key_means(keys: str, hint: str) -> None:
+    (found,) = problems(with_line(keys))
+    assert found.endswith(hint)
+
+
+def test_two_zones_of_which_an_every_names_one_are_refused_for_the_right_reason() -> None:
+    crons = '["TZ=Asia/Tokyo 0 1 * * *", "TZ=Europe/Berlin @every 5m"]'
+    (found,) = problems(f"governance: {{schedules: [{{charter: A, cron: {crons}, entrypoint: E}}]}}")
+    assert "Temporal drops the time zone of an @every" in found
+
+
+def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refused() -> None:
+    head = '{"governance": {"schedules": [{"charter": "A", "cron": "0 1 * * *", "entrypoint": "E", "note": '
+    found = declared(head + r'"\ud83d\ude00 \\ud83d"}]}}')
+    assert found.charters[0].schedule.note == "😀 \\ud83d"
+    (problem,) = problems(head + r'"\ud83d"}]}}')
+    assert "half of a surrogate pair" in problem

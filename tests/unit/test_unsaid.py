@@ -31,7 +31,7 @@ def test_what_a_charter_can_say_is_not_told() -> None:
     [
         (lambda proto: proto.action.start_workflow.header.fields["a"].SetInParent(), f"header {STAYS}"),
         (
-            lambda proto: proto.action.start_workflow.versioning_override.SetInParent(),
+            lambda proto: setattr(proto.action.start_workflow.versioning_override, "auto_upgrade", True),
             f"versioning_override {STAYS}",
         ),
         (lambda proto: setattr(proto.action.start_workflow, "cron_schedule", "@daily"), f"cron_schedule {STAYS}"),
@@ -56,3 +56,14 @@ def test_each_thing_that_no_charter_can_say_is_told(edit: Callable[[schedule_pb2
     proto = full()
     edit(proto)
     assert unsaid.texts(proto) == (told,)
+
+
+def test_a_message_without_content_is_not_reported() -> None:
+    """The Temporal command line sends an empty header with every schedule."""
+    proto = schedule_pb2.Schedule()
+    proto.action.start_workflow.header.SetInParent()
+    proto.action.start_workflow.user_metadata.SetInParent()
+    proto.action.start_workflow.versioning_override.pinned.version.SetInParent()
+    assert unsaid.texts(proto) == ()
+    proto.action.start_workflow.header.fields["trace"].data = b"1"
+    assert unsaid.texts(proto) == (f"header {STAYS}",)
