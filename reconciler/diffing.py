@@ -97,7 +97,7 @@ def _times(
 
 def _change(level: deepdiff.model.DiffLevel) -> model.FieldChange:
     field, *inner = level.path(output_format="list")
-    path = field + paths.render((wording.ORDER[0], *inner)).removeprefix(wording.ORDER[0])
+    path = paths.render(inner, within=field)
     return model.FieldChange(path=path, old=_side(level.t1), new=_side(level.t2))
 
 

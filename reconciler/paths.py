@@ -12,9 +12,9 @@ Path: TypeAlias = tuple[str | int, ...]
 _STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
-def render(path: Iterable[str | int]) -> str:
-    """Return the path as a text; a name that is not a word is quoted."""
-    text = ""
+def render(path: Iterable[str | int], *, within: str = "") -> str:
+    """Return the path, within a field where one is named, as a text; a name that is not a word is quoted."""
+    text = within
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
