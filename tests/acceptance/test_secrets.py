@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from reconciler import credentials
-from tests.support import codec_server, fake_temporal, postgres, program
+from tests.support import fake_temporal, postgres, program
 
 SPEC = """\
 governance:
@@ -138,27 +138,6 @@ def test_a_credential_that_the_server_echoes_is_not_printed_or_recorded(
     assert credentials.MARK in history.stdout
     found = done.stdout + done.stderr + history.stdout + rows(database)
     assert [text for text in (key, "9f+8e7d6c5b4a", "9f%2B8e7d", echo(key)[8:20]) if text in found] == []
-
-
-def test_a_credential_that_the_codec_server_echoes_is_not_printed(reconciler: program.Program) -> None:
-    auth = "Bearer echoed-3f9d7c5b1a"
-    reconciler.declare(SPEC)
-    with codec_server.running(auth=auth) as codec:
-        codec.status, codec.answer = 500, f"the header Authorization: {auth} is refused"
-        done = reconciler.run("apply", "--yes", "--codec-endpoint", codec.endpoint, *LOUD, TEMPORAL_CODEC_AUTH=auth)
-    assert codec.headers[0]["authorization"] == auth  # so there was something to echo
-    assert (done.returncode, "500" in done.stderr) == (1, True)
-    assert "3f9d7c5b1a" not in done.stdout + done.stderr
-
-
-def test_a_credential_that_postgres_echoes_is_not_printed(reconciler: program.Program, database_url: str) -> None:
-    """PostgreSQL names the database that does not exist; here its name is the password too."""
-    secret = "echoed-3f9d7c5b1a"  # noqa: S105  # of this test alone
-    url = postgres.altered(database_url, user="postgres", password=secret, database=secret)
-    reconciler.declare(SPEC)
-    done = reconciler.run("apply", "--yes", "--lock", "postgres", *LOUD, DATABASE_URL=url)
-    assert (done.returncode, credentials.MARK in done.stderr) == (1, True)
-    assert secret not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("mistake", ["address", "user", "database", "key", "spec", "codec", "plan"])
