@@ -60,6 +60,11 @@ def _hashed(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+def key_for(repository: str, secret: str) -> str:
+    """Return the key of one repository, so that others which share the secret cannot sign for it; empty without one."""
+    return hmac.new(secret.encode(), repository.lower().encode(), hashlib.sha256).hexdigest() if secret else ""
+
+
 def dumps(mark: Mark, key: str = "") -> str:
     """Return the mark's line, without a newline; with a key, signed."""
     values = {"v": _VERSION, **dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}

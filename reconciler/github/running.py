@@ -62,6 +62,7 @@ class Action:
         self._pull: int | None = None
         self._plan: model.Plan | None = None
         self._plan_file = ""
+        self._marker_key = marks.key_for(event.repository, given.marker_key)
 
     def run(self) -> Result:
         """Do what is asked for; an error is told wherever somebody may look for it, and is in the result."""
@@ -210,7 +211,7 @@ class Action:
         if off:
             page = self._page(self._bare_mark("drift"))
             closing = comment.failed("No longer looked after", off, page.whole)
-            conversation.close_all(hub, self._author(hub), page.mark.scope, closing, key=self._given.marker_key)
+            conversation.close_all(hub, self._author(hub), page.mark.scope, closing, key=self._marker_key)
             return self._nothing(off)
         inputs.check_server(self._given.connection)
         plan = self._proposed(proposing.propose(declaration, self._given.connection, None).plan)
@@ -231,7 +232,7 @@ class Action:
 
         self._told.summary(comment.plan(plan, self._page(first).whole))
         issue = conversation.track(
-            hub, self._author(hub), first, write=write, is_open=plan.differs, key=self._given.marker_key
+            hub, self._author(hub), first, write=write, is_open=plan.differs, key=self._marker_key
         )
         return self._result(summary=words.summary(plan), issue_url=issue.url if issue else "")
 
@@ -315,7 +316,7 @@ class Action:
 
     def _page(self, mark: marks.Mark, *, remarks: tuple[str, ...] = (), next_step: str = "") -> _Page:
         about = comment.About(
-            mark=marks.dumps(mark, self._given.marker_key),
+            mark=marks.dumps(mark, self._marker_key),
             commit=self._event.commit,
             run_url=self._event.run_url,
             next_step=next_step,
@@ -337,7 +338,7 @@ class Action:
             hub=hub,
             number=pull,
             author=self._author(hub),
-            key=self._given.marker_key,
+            key=self._marker_key,
             workflows=frozenset(name.rpartition("/")[2] for name in names if name),
         )
 

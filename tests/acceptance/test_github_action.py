@@ -175,7 +175,11 @@ def test_with_a_key_only_what_was_signed_with_it_in_this_pull_request_is_a_revie
     assert github.hub.comments[replayed.id].body == signed
     github.hub.branches["main"].remove(NEWER)
     work.push(MERGED)
-    for forged in (re.sub(r"sha256:\w+", "sha256:" + "0" * 64, signed), re.sub(r', "mac": "\w+"', "", signed)):
+    mark = marks.find(signed)
+    assert mark
+    elsewhere = marks.dumps(mark, marks.key_for("acme/other", "k"))  # of a repository that has the same key
+    changed = re.sub(r"sha256:\w+", "sha256:" + "0" * 64, signed)
+    for forged in (changed, re.sub(r', "mac": "\w+"', "", signed), elsewhere):
         comment.body = forged
         step = work.step("apply", marker_key="k")
         assert (step.code, "no comment of ours" in step.said("error")[0], comment.body) == (5, True, forged)

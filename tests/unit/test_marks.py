@@ -69,3 +69,11 @@ def test_a_commit_of_any_kind_cannot_end_the_hidden_comment() -> None:
 def test_a_mark_tells_its_namespace_by_itself() -> None:
     assert marks.is_of(MARK, builders.TARGET.namespace)
     assert not marks.is_of(MARK, "another")
+
+
+def test_a_mark_of_another_repository_with_the_same_secret_is_not_valid() -> None:
+    line = marks.dumps(MARK, marks.key_for("acme/other", "secret"))
+    assert marks.find(line, marks.key_for("acme/other", "secret")) == MARK
+    assert marks.find(line, marks.key_for("Acme/Other", "secret")) == MARK
+    assert marks.find(line, marks.key_for("acme/app", "secret")) is None
+    assert marks.key_for("acme/app", "") == ""
