@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import random
 from collections.abc import Iterable, Mapping
 
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import diffing, model, planning, reconciling
+from reconciler import diffing, model, planning, prefixes, reconciling
 from tests.property import strategies
 
 Sides = tuple[list[model.Schedule], list[model.Schedule]]
@@ -114,4 +115,7 @@ def test_what_is_not_ours_is_neither_read_nor_named_in_a_plan(sides: Sides, othe
     server = Memory([*live, *others])
     found = asyncio.run(reconciling.plan(strategies.declare(desired), server, strategies.TARGET))
     assert found == plan(desired, live)
-    assert all(planning.managed(name, strategies.TARGET) for name in server.asked)
+    listed = {each.id for each in (*live, *others)}
+    namesakes = prefixes.namesakes(listed, strategies.declare(desired), strategies.TARGET).values()
+    foreign = {id_ for id_ in server.asked if not planning.managed(id_, strategies.TARGET)}
+    assert foreign <= set(itertools.chain(*namesakes))  # read to see whether they double what is created
