@@ -8,17 +8,36 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import decimal
 import enum
 import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+_WHOLE_LIMIT = 2**63
+
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
-def json_number(number: float) -> int | float:
-    """Return a whole float as an int: JSON has one kind of number, and 2.0 and 2 mean the same in it."""
-    return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
+def json_number(number: int | float) -> int | float:
+    """Return the number in the one form that is compared: JSON has a single kind, in which 2.0 and 2 are the same.
+
+    A whole number below 2**63 is an int, and a larger one a float where that loses nothing. A float becomes an int by
+    its shortest digits, as PostgreSQL and JavaScript write it, so that either spelling reads back as this form.
+    """
+    if isinstance(number, float):
+        return _digits(number) if number.is_integer() and abs(number) < _WHOLE_LIMIT else number
+    if abs(number) < _WHOLE_LIMIT:
+        return number
+    try:
+        near = float(number)
+    except OverflowError:  # no float is as large
+        return number
+    return near if _digits(near) == number else number
+
+
+def _digits(whole: float) -> int:
+    return int(decimal.Decimal(repr(whole)))
 
 
 def json_value(value: Json) -> Json:
@@ -35,7 +54,7 @@ def _json_value(value: Json, depth: int) -> Json:
     match value:
         case float() if not math.isfinite(value):
             raise ValueError(f"{value} is not a JSON number")
-        case float():
+        case float() | int() if not isinstance(value, bool):
             return json_number(value)
         case dict():
             return {name: _json_value(inner, depth + 1) for name, inner in value.items()}

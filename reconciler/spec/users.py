@@ -58,11 +58,12 @@ def charter(row: executions.UserSchedule) -> model.Charter:
     found = _schedule(row)
     id_ = row.temporal_schedule_id
     argument = executions.argument(id_, row.id, charter=None, entrypoint=row.workflow, given=row.input)
+    canonical = model.json_value(argument)  # as a charter's values and the server's are, whatever the row's spelling
     schedule = dataclasses.replace(
         found,
         id=id_,
         paused=not row.enabled,
-        action=dataclasses.replace(found.action, workflow_id=id_, arguments=(argument,)),
+        action=dataclasses.replace(found.action, workflow_id=id_, arguments=(canonical,)),
     )
     return model.Charter(name=row.workflow, place=model.Place(path=PATH, line=0, column=0), schedule=schedule)
 
@@ -110,7 +111,8 @@ def _wrong(value: Any) -> tuple[str, str]:
 def _unkept(value: Any) -> str:
     """Return why no database keeps a value; empty where one does."""
     try:
-        text = json.dumps(model.json_value(value), ensure_ascii=False)
+        inside = model.json_value([value])  # one level down, as in the workflow's argument
+        text = json.dumps(inside, ensure_ascii=False)
     except ValueError as error:
         return f"cannot be kept: {error}"
     holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # the text of an escape is none

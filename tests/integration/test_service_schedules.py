@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 import temporalio.client
 import temporalio.common
 import temporalio.service
+from hypothesis import strategies as st
 
-from reconciler import executions, model
+from reconciler import executions, model, reconciling
+from reconciler.store import opening
 from tests.support import postgres, program, remote, service
 from tools import devserver
 
@@ -268,6 +272,77 @@ def test_text_that_utf_8_does_not_have_is_refused_and_told_of(served: service.Se
         assert r"\ud800" in service.problem(user.post(service.SCHEDULES, content=workflow, headers=json), 403)["detail"]
         body = service.problem(anything.post(service.SCHEDULES, content=workflow, headers=json), 422)
         assert [each["pointer"] for each in body["errors"]] == ["#/workflow"]
+
+
+async def differing(served: service.Service, ids: set[str]) -> list[str]:
+    """Return which of these schedules a repair would write."""
+    server = await remote.connected(served.run.address, served.run.namespace)
+    async with opening.opened(served.database_url, size=1) as store:
+        target = server.target("", await store.schedules.owner())
+        found = await reconciling.repair(store.schedules, server.schedules, target, keep_manual_pauses=True)
+    return [change.id for change in found.plan.steps if change.id in ids] + sorted(ids & found.unread.keys())
+
+
+def posted(user: httpx.Client, value: str) -> httpx.Response:
+    """Ask for a schedule whose input holds a value, in the JSON text given."""
+    body = f'{{"cron": "0 9 1 1 *", "workflow": "daily", "input": {{"a": {value}}}}}'
+    return user.post(service.SCHEDULES, content=body, headers={"Content-Type": "application/json"})
+
+
+def synced_input(user: httpx.Client, value: str) -> str:
+    """Make a schedule whose input holds a value, and return its id once Temporal has it."""
+    answer = posted(user, value)
+    assert (answer.status_code, answer.json()["synced"]) == (201, True), (value[:80], answer.text[:300])
+    id_: str = answer.json()["id"]
+    return id_
+
+
+NUMBERS = [
+    *("1.0", "0.0", "-0.0", "1e2", "100e-2", "1e17", "1e18", "9007199254740993.0", "1152921504606847232.0", "9.3e18"),
+    *("1e20", "100000000000000000000", "1e300", "1.7976931348623157e308", "5e-324", "0.1", "-1.5e-7"),
+    *("9223372036854775807", "-9223372036854775808", "18446744073709551616"),
+]
+
+
+async def test_a_number_is_in_sync_however_it_is_written(served: service.Service, user: httpx.Client) -> None:
+    values = [*NUMBERS, f"[{', '.join(NUMBERS)}]", "1" + "0" * 400, '{"b": 1, "b": 2.0}', "[" * 119 + "]" * 119]
+    ids = {await asyncio.to_thread(synced_input, user, value) for value in values}
+    assert await differing(served, ids) == []
+
+
+SLOW = [hypothesis.HealthCheck.too_slow]
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+SPELLED = st.one_of(  # numbers as they come, not yet in canonical form
+    st.integers(), st.integers().map(float), st.floats(allow_nan=False, allow_infinity=False)
+)
+INPUTS = st.recursive(
+    SPELLED | st.none() | st.booleans() | PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+async def test_any_input_is_in_sync(served: service.Service, user: httpx.Client) -> None:
+    ids = set()
+
+    @hypothesis.settings(deadline=None, derandomize=True, database=None, max_examples=40, suppress_health_check=SLOW)
+    @hypothesis.given(st.lists(INPUTS, max_size=5))
+    def run(value: list[Any]) -> None:
+        ids.add(synced_input(user, json.dumps(value)))
+
+    await asyncio.to_thread(run)
+    assert await differing(served, ids) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["1e400", "NaN", "-Infinity", r'"\ud800"', "1" * 5_000, "[" * 120 + "]" * 120, "[" * 5_000 + "]" * 5_000],
+    ids=["too large", "NaN", "infinity", "surrogate", "digits", "nested", "deeply nested"],
+)  # fmt: skip
+def test_an_input_that_cannot_be_kept_is_refused(user: httpx.Client, value: str) -> None:
+    answer = posted(user, value)
+    assert answer.status_code in (400, 422), answer.text
+    service.problem(answer, answer.status_code)
+    assert user.get(service.SCHEDULES).json()["items"] == []
 
 
 def test_a_patch_is_checked_as_a_whole(user: httpx.Client) -> None:

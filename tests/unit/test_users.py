@@ -108,6 +108,31 @@ def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, s
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("spelled", "number"),
+    [
+        (-0.0, 0),
+        (100.0, 100),
+        (1e17, 10**17),
+        (float(2**60 + 256), 1152921504606847200),  # the digits that PostgreSQL keeps of this float
+        (10**20, 1e20),
+        (10**300, 1e300),
+        (2**64, 2**64),  # as a float it would be another number
+        (10**400, 10**400),
+        (-(2**63), -(2**63)),
+        (0.1, 0.1),
+        (True, True),
+    ],
+    ids=str,
+)
+def test_an_input_has_the_canonical_numbers_that_the_server_returns(spelled: model.Json, number: model.Json) -> None:
+    (argument,) = users.charter(row(input={"a": [spelled]})).schedule.action.arguments
+    assert isinstance(argument, dict)
+    (found,) = argument["input"]["a"]
+    assert (type(found), found) == (type(number), number)
+    assert model.json_value(found) == found
+
+
 def test_the_text_of_an_escape_is_text_as_any_other() -> None:
     for text in ("\\u0000", "\\\\u0000", "a\\\\\\u0000\n"):
         check(cron="0 9 * * *", timezone="UTC", workflow="w", given={text: [text]})
