@@ -21,8 +21,8 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
     Raises `errors.ReconcilerError` when it cannot begin.
     """
     built = app.build(options, lambda: server.should_exit)
-    with _bound(listen) as bound:
-        host, port = bound.getsockname()[:2]
+    with bound(listen) as listening:
+        host, port = listening.getsockname()[:2]
         config = uvicorn.Config(
             built,
             log_config=None,
@@ -37,17 +37,20 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
         logging.getLogger("uvicorn").parent = logging.getLogger("reconciler")
         told(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and tells of the signal once more
-            server.run(sockets=[bound])
+            server.run(sockets=[listening])
     if not server.started:
         raise errors.StoreError("the service could not start", hint="see the lines above")
     return errors.ExitCode.OK
 
 
-def _bound(listen: tuple[str, int]) -> socket.socket:
+def bound(listen: tuple[str, int]) -> socket.socket:
+    """Return a listening socket that names its protocol: asyncio sets TCP_NODELAY only on those that do."""
+    family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
     try:
-        return socket.create_server(listen, family=socket.AF_INET6 if ":" in listen[0] else socket.AF_INET)
+        unnamed = socket.create_server(listen, family=family)
     except (OSError, OverflowError) as error:
         said = getattr(error, "strerror", None) or error
         raise errors.UsageError(
             f"cannot listen on {listen[0]}:{listen[1]} ({said})", hint="name another --listen"
         ) from None
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=unnamed.detach())
