@@ -23,7 +23,12 @@ from reconciler import errors, executions, settings
 ANSWER_LIMIT = 65_536  # bytes of an answer that are read
 _ID = "runId"
 _LONGEST_WAIT = 3600  # seconds of a Retry-After that are taken seriously
-_PASSES = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)  # as a 5xx does
+_PASSES = (  # as a 5xx does; of a key that was sent before, 409 and 425 mean that its request is still in progress
+    httpx.codes.REQUEST_TIMEOUT,
+    httpx.codes.CONFLICT,
+    httpx.codes.TOO_EARLY,
+    httpx.codes.TOO_MANY_REQUESTS,
+)
 _LOG = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime.datetime]

@@ -88,7 +88,7 @@ async def test_an_entrypoint_that_leads_elsewhere_is_not_sent(served: endpoint.E
     assert served.paths == ["/graphs/..%2F..%252F/runs"]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 301, 307])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 301, 307])
 async def test_what_the_service_refuses_is_not_to_be_tried_again(served: endpoint.Endpoint, status: int) -> None:
     served.answers.append((status, {"Location": served.url}, b"sk-hunter2 in the answer"))
     async with opened(served.url) as executor:
@@ -98,7 +98,7 @@ async def test_what_the_service_refuses_is_not_to_be_tried_again(served: endpoin
     assert len(served.paths) == 1
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 async def test_what_passes_may_be_tried_again_after_as_long_as_the_service_says(
     served: endpoint.Endpoint, status: int
 ) -> None:
