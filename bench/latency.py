@@ -1,0 +1,150 @@
+"""The service's latency next to a bare uvicorn application, both measured in turns within the same run.
+
+Each caller keeps one connection and sends its next request once it has read the response. The bare application answers
+with a constant; what remains is the cost of routing, the access check and, for the list of schedules, the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tools import devserver
+
+CALLERS = (1, 10, 50)
+REQUESTS = 1000  # of one measurement, shared by its callers
+BARE = "bare uvicorn"
+PROGRAM = (sys.executable, "-m", "reconciler")
+TOKEN = "bench-0123456789-0123456789-0123456789"  # noqa: S105  # of a service that lives for this run
+
+
+async def application(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+    """Answer with a constant; an ASGI application."""
+    if scope["type"] != "http":
+        return
+    await receive()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"15")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b'{"status":"ok"}'})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is called."""
+
+    name: str
+    port: int
+    path: str
+    token: str = ""
+
+    @property
+    def request(self) -> bytes:
+        """Return the request as it is sent."""
+        authorization = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
+        return f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}\r\n".encode()
+
+
+async def measure(target: Target, callers: int) -> list[float]:
+    """Return the sorted seconds of all requests, those that warm up left out."""
+    times = await asyncio.gather(*(_call(target, REQUESTS // callers) for _ in range(callers)))
+    return sorted(seconds for caller in times for seconds in caller)
+
+
+async def _call(target: Target, count: int) -> list[float]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+    times = []
+    for number in range(-2, count):
+        started = time.perf_counter()
+        writer.write(target.request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        if not head.startswith(b"http/1.1 200 "):
+            raise RuntimeError(f"{target.name}: {head.decode()}")
+        await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r")[0]))
+        if number >= 0:
+            times.append(time.perf_counter() - started)
+    writer.close()
+    await writer.wait_closed()
+    return times
+
+
+def rows(targets: Sequence[Target]) -> Iterator[str]:
+    """Measure and yield the lines of the table; the ratio of each p50 and p99 is to the bare application's."""
+    for callers in CALLERS:
+        floor = None
+        for target in targets:
+            times = asyncio.run(measure(target, callers))
+            p50, p99 = (times[len(times) * part // 100] for part in (50, 99))
+            floor = floor or (p50, p99)
+            yield (
+                f"| {target.name} | {callers} | {p50 * 1000:.1f} ms | {p99 * 1000:.1f} ms "
+                f"| {p50 / floor[0]:.2f} | {p99 / floor[1]:.2f} |\n"
+            )
+
+
+@contextlib.contextmanager
+def _process(command: Sequence[str], environment: Mapping[str, str], announced: str) -> Iterator[int]:
+    """Run a server that announces its address, and return its port."""
+    process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        for line in process.stdout or ():
+            if announced in line:
+                yield int(line.partition("127.0.0.1:")[2].split()[0])
+                return
+        raise RuntimeError(f"{command[:4]} did not start")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def targets(address: str, folder: pathlib.Path) -> Iterator[tuple[Target, ...]]:
+    """Run the bare application and the service, with a database of its own."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"embedded:{folder / 'postgres'}",
+        "INTERNAL_OPS_TOKEN": TOKEN,
+        "TEMPORAL_ADDRESS": address,
+    }
+    created = subprocess.run(
+        [*PROGRAM, "grant", "create", "bench", "--scope", "*", "--format", "json"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    token = json.loads(created.stdout)["token"]
+    bare = (sys.executable, "-m", "uvicorn", "bench.latency:application", "--port", "0", "--no-access-log")
+    serve = (*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--repair-every", "0s", "--rate-limit", "1000000/minute")
+    with (
+        _process(bare, environment, "Uvicorn running on") as floor,
+        _process(serve, environment, "Listening on") as ours,
+    ):
+        yield (
+            Target(name=BARE, port=floor, path="/"),
+            Target(name="GET /healthz", port=ours, path="/healthz"),
+            Target(name="GET /api/v1/schedules", port=ours, path="/api/v1/schedules", token=token),
+        )
+
+
+def main() -> None:
+    """Print the table."""
+    sys.stdout.write("| | callers | p50 | p99 | p50 ratio | p99 ratio |\n|---|---|---|---|---|---|\n")
+    with (
+        devserver.running() as server,
+        tempfile.TemporaryDirectory() as folder,
+        targets(server.address, pathlib.Path(folder)) as found,
+    ):
+        for row in rows(found):
+            sys.stdout.write(row)
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
