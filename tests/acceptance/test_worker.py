@@ -53,6 +53,25 @@ async def test_a_run_of_a_worker_that_is_killed_is_finished_by_the_next_one(
     assert {each["authorization"] for each in service.headers} == {f"Bearer sk-{program.SECRET}2"}
 
 
+async def test_an_execution_still_in_progress_when_its_worker_is_killed_is_not_recorded_as_failed(
+    stage: workers.Stage, reconciler: program.Program, service: endpoint.Endpoint
+) -> None:
+    await stage.store.grants.create("alice", ("*",))
+    id_ = await stage.user_schedule()
+    service.hold()
+    service.answers += [(200, {}, b""), (409, {}, b""), (425, {}, b"")]  # the first is for the worker that is killed
+    with worker_process.started(reconciler, stage.database_url, **options(service)) as worker:
+        handle = await stage.trigger(str(id_))
+        assert await asyncio.to_thread(service.asked.wait, 20)
+        assert worker.end(signal.SIGKILL) == -signal.SIGKILL
+    service.flow()
+    with worker_process.started(reconciler, stage.database_url, **options(service)):
+        result = await asyncio.wait_for(handle.result(), 60)
+    assert result["runId"] == str(endpoint.RUN)
+    assert (len(service.keys), len(set(service.keys))) == (4, 1)
+    assert postgres.execute(stage.database_url, RUNS) == [("done",)]
+
+
 async def test_a_worker_that_is_told_to_end_finishes_what_runs_and_exits_with_0(
     stage: workers.Stage, reconciler: program.Program, service: endpoint.Endpoint
 ) -> None:
