@@ -35,10 +35,8 @@ def warn_of_workers(out: console.Console, problems: Iterable[preflighting.Findin
 
 def warn_of_overdue(out: console.Console, plan: model.Plan) -> None:
     """Report active schedules whose due times pass without a run."""
-    for change in plan.changes:
-        if change.live and change.live.overdue:
-            found = words.overdue(change.live.overdue, "UTC")
-            out.warn(f"Warning: {words.printable(change.id)} is active, but {found}.")
+    for warning in filter(None, map(words.overdue_warning, plan.changes)):
+        out.warn(f"Warning: {warning}.")
 
 
 def agreed(out: console.Console, question: str) -> bool:

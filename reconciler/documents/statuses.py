@@ -8,7 +8,7 @@ from typing import Any
 from reconciler import json_text, model, redacting
 from reconciler.documents import plans
 
-FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
 
 def dumps(plan: model.Plan, now: datetime.datetime) -> str:
@@ -39,10 +39,19 @@ def _schedule(change: model.Change) -> dict[str, Any]:
         "running": list(activity.running),
         "recent": list(map(_run, activity.recent)),
         "counts": {name: getattr(activity, name) for name in ("taken", "missed", "skipped", "dropped", "buffered")},
+        "overdue": _overdue(live.overdue) if live and live.overdue else None,
         "drift": change.verb is not model.Verb.KEEP or change.is_blocked,
         "verb": change.verb.word,
         "reason": change.reason.name.lower(),
         "fields": [field.path for field in change.fields],
+    }
+
+
+def _overdue(overdue: model.Overdue) -> dict[str, Any]:
+    return {
+        "count": overdue.count,
+        "since": _moment(overdue.since),
+        "reason": redacting.text(overdue.reason) or None,
     }
 
 

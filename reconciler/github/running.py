@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping
 
 from reconciler import advising, errors, guarding, model, reconciling, reviewing
@@ -245,7 +246,7 @@ class Action:
         """Tell of a plan: in the log, beside the lines of the spec, and in the plan file; return it again."""
         self._plan = plan
         self._told.say(text.Text(now=clock.now()).plan(plan))
-        self._told.annotate(annotating.plan(plan))
+        self._told.annotate(itertools.chain(annotating.plan(plan), annotating.overdue(plan)))
         proposing.save(self._given.plan_file, plan, self._given.spec_path, self._given.choice)
         self._plan_file = str(self._given.plan_file)
         return plan

@@ -1,4 +1,4 @@
-"""What GitHub shows beside a line of the repo-spec: the changes that come from it, problems and advice."""
+"""What GitHub shows beside a line of the repo-spec: changes, overdue schedules, problems and advice."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def plan(plan: model.Plan) -> Iterator[Annotation]:
                 message="\n".join([change.reason.value, *_fields(change), *words.remarks(change, None)]),
                 place=change.place,
             )
+
+
+def overdue(plan: model.Plan) -> Iterator[Annotation]:
+    """Yield a warning for each active schedule whose due times pass without a run, at its charter."""
+    for change in plan.changes:
+        message = words.overdue_warning(change)
+        if message:
+            title = words.printable(f"overdue {change.id}")
+            yield Annotation(level="warning", title=title, message=message, place=change.place)
 
 
 def _fields(change: model.Change) -> Iterator[str]:

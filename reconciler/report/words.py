@@ -218,6 +218,13 @@ def overdue(found: model.Overdue, timezone: str) -> str:
     return f"{found.count} due times since {moment(found.since, timezone)} passed without a run{why}"
 
 
+def overdue_warning(change: model.Change) -> str:
+    """Return that an active schedule's due times pass without a run; empty when they do not."""
+    if change.live is None or change.live.overdue is None:
+        return ""
+    return f"{printable(change.id)} is active, but {overdue(change.live.overdue, 'UTC')}"
+
+
 def rate(a_year: float) -> str:
     """Return a number of firings in 365 days in the unit that a person counts in."""
     for unit, size in (("an hour", 365 * 24), ("a day", 365), ("a month", 12)):

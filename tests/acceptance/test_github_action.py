@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.documents import marks
 from reconciler.github import api
-from tests.support import github_client, github_hub, github_routes, github_server, job, program
+from tests.support import github_client, github_hub, github_routes, github_server, job, program, remote
 
 HEAD, MERGED = "b" * 40, "c" * 40
 
@@ -85,6 +85,19 @@ def test_a_pull_request_gets_comment_annotations_outputs_and_summary(
             'differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"',
         ),
     ]
+
+
+async def test_an_active_schedule_that_starts_no_runs_is_a_warning_at_its_charter(work: job.Job) -> None:
+    raw = await remote.raw(work.run.address, work.run.namespace)
+    await raw.create("governance:stuck", remote.never_starting("stuck"))
+    work.run.declare(THREE + "    - {charter: STUCK, intervals: [{every: 1s}], entrypoint: E}\n")
+    work.pull_request(1, sha=HEAD)
+    where = "file=.cogni/repo-spec.yaml,line=6,col=7,title=overdue governance%3Astuck"
+
+    async def is_annotated() -> bool:
+        return any(each[:2] == ("warning", where) for each in work.step("plan").annotations)
+
+    await remote.until(is_annotated)
 
 
 def test_the_comment_is_edited_in_place_and_says_when_nothing_is_left(

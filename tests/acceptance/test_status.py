@@ -150,13 +150,8 @@ def test_an_environment_that_is_switched_off_does_not_drift_and_can_be_looked_at
 async def test_an_active_schedule_whose_due_times_pass_without_a_run_is_reported_with_the_servers_reason(
     dev_server: devserver.DevServer, reconciler: program.Program
 ) -> None:
-    """Another tool's retry policy contradicts a default that the server applies only when it starts a run."""
     raw = await remote.raw(dev_server.address, reconciler.namespace)
-    proto = remote.proto_of(remote.schedule("stuck"))
-    proto.spec.ClearField("structured_calendar")
-    proto.spec.interval.add().interval.FromSeconds(1)
-    proto.action.start_workflow.retry_policy.maximum_interval.FromMilliseconds(500)
-    await raw.create("governance:stuck", proto)
+    await raw.create("governance:stuck", remote.never_starting("stuck"))
     reconciler.declare("governance:\n  schedules:\n    - {charter: OTHER, cron: '@daily', entrypoint: OTHER}\n")
 
     async def is_reported() -> bool:
@@ -166,5 +161,11 @@ async def test_an_active_schedule_whose_due_times_pass_without_a_run_is_reported
     shown, planned = reconciler.run("status").stdout, reconciler.run("plan").stderr
     assert "      overdue  " in shown
     assert "Warning: governance:stuck is active, but " in planned
+    overdue = status(reconciler)["governance:stuck"]["overdue"]
+    assert overdue["count"] >= 2
     if dev_server.backend == "v1":  # V2 keeps no reason
         assert "MaximumInterval" in shown
+        assert "MaximumInterval" in overdue["reason"]
+    else:
+        assert overdue["reason"] is None
+    assert status(reconciler)["OTHER"]["overdue"] is None

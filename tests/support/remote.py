@@ -129,6 +129,18 @@ def proto_of(schedule: model.Schedule) -> schedule_pb2.Schedule:
     return convert.make(schedule)
 
 
+def never_starting(name: str) -> schedule_pb2.Schedule:
+    """Return a schedule of every second that the server accepts and then cannot start a run of.
+
+    Its retry policy contradicts a default that the server applies only when it starts a run.
+    """
+    proto = proto_of(schedule(name))
+    proto.spec.ClearField("structured_calendar")
+    proto.spec.interval.add().interval.FromSeconds(1)
+    proto.action.start_workflow.retry_policy.maximum_interval.FromMilliseconds(500)
+    return proto
+
+
 async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 120) -> None:
     """Wait for a condition on the server, which lists with a delay; TimeoutError when it never holds."""
     async with asyncio.timeout(seconds):
