@@ -8,7 +8,7 @@ from typing import Any
 from reconciler import errors, json_text, model
 from reconciler.documents import plans
 
-FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ def dumps(
         "skipped": skipped or None,
         "counts": _counts(applied),
         "outcomes": [_outcome(each) for each in applied.outcomes] if applied else [],
+        "kept": [_kept(change) for change in plan.changes if change.verb is model.Verb.KEEP] if plan else [],
         "error": {"message": error.message, "hint": error.hint or None} if error else None,
     }
     return json_text.document(document)
@@ -79,3 +80,7 @@ def _outcome(outcome: model.Outcome) -> dict[str, Any]:
         "status": outcome.status.value,
         "detail": outcome.detail or None,
     }
+
+
+def _kept(change: model.Change) -> dict[str, Any]:
+    return {"id": change.id, "charter": change.charter, "reason": change.reason.name.lower()}

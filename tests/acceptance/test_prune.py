@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import temporalio.client
 
+from reconciler import published
 from tests.support import program, remote, servers
 
 SPEC = """\
@@ -106,6 +107,23 @@ async def test_the_outcome_is_a_document_too(removed: program.Program) -> None:
     done = removed.run("prune", "--yes", "--format", "json")
     document = json.loads(done.stdout)
     assert (document["command"], document["counts"]["delete"], document["exit_code"]) == ("prune", 1, 0)
+    assert list(published.violations("outcome", document)) == []
+
+
+async def test_the_document_lists_what_is_kept_with_the_reason(removed: program.Program) -> None:
+    young = json.loads(removed.run("prune", "--yes", "--older-than", "30d", "--format", "json").stdout)
+    assert {each["id"]: each["reason"] for each in young["kept"]} == {
+        "governance:community": "stays",
+        "governance:engineering": "stays",
+        "governance:govern": "stays",
+        "governance:sustain": "already_paused",
+    }
+    client = await temporalio.client.Client.connect(removed.address, namespace=removed.namespace)
+    await _edit(client.get_schedule_handle("governance:sustain"))
+    document = json.loads(removed.run("prune", "--yes", "--format", "json").stdout)
+    assert list(published.violations("outcome", document)) == []
+    assert (document["outcomes"], document["exit_code"]) == ([], 0)
+    assert {"id": "governance:sustain", "charter": None, "reason": "changed"} in document["kept"]
 
 
 async def test_a_spec_without_a_governance_section_deletes_nothing(removed: program.Program) -> None:
