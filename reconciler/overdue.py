@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 from reconciler import model
-from reconciler.timing import times
+from reconciler.timing import prospects, times
 
 _LEAST = 2  # due times: a single one may have just come
 _MOST = 1_000  # due times that are counted
@@ -18,14 +18,17 @@ def find(live: model.Live, since: datetime.datetime | None = None) -> model.Over
     """Return what an active schedule should have run and did not, None where every due time is accounted for.
 
     What counts is what is due after the last write, run and `since`, and before the server's own next time. A running
-    or waiting run explains a gap, and so do the firings that the server counts as missed, skipped or dropped.
+    or waiting run explains a gap, and so do the firings that the server counts as missed, skipped or dropped. Where
+    the time zone is not known here, or the jitter may be longer than the gap, nothing is certain.
     """
     schedule, activity = live.schedule, live.activity
     idle = not schedule.paused and schedule.remaining_actions != 0 and not activity.running and not activity.buffered
-    if not idle or not activity.next_times or not live.created_at:
+    if not idle or not activity.next_times or not live.created_at or not prospects.is_known(schedule.timing.timezone):
         return None
     created = datetime.datetime.fromtimestamp(live.created_at // 1_000_000_000, datetime.UTC)
     start = max(filter(None, (created, activity.updated_at, since, *_runs(activity))))
+    if activity.next_times[0] - start <= schedule.timing.jitter:
+        return None
     end = activity.next_times[0] - schedule.timing.jitter
     explained = activity.missed + activity.skipped + activity.dropped
     due = itertools.takewhile(lambda moment: moment < end, times.upcoming(schedule.timing, start))

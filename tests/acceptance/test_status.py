@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.resources
 import json
 from collections.abc import Callable
 from typing import Any
@@ -169,3 +170,31 @@ async def test_an_active_schedule_whose_due_times_pass_without_a_run_is_reported
     else:
         assert overdue["reason"] is None
     assert status(reconciler)["OTHER"]["overdue"] is None
+
+
+def _in_the_machines_zone(proto: schedule_pb2.Schedule) -> None:
+    proto.spec.timezone_name = "Local"
+
+
+def _in_a_zone_of_its_own(proto: schedule_pb2.Schedule) -> None:
+    proto.spec.timezone_name = "Mars/Olympus"
+    proto.spec.timezone_data = importlib.resources.files("tzdata.zoneinfo").joinpath("UTC").read_bytes()
+
+
+def _with_the_longest_jitter(proto: schedule_pb2.Schedule) -> None:
+    proto.spec.jitter.FromTimedelta(datetime.timedelta(days=900_000))
+
+
+@pytest.mark.parametrize("change", [_in_the_machines_zone, _in_a_zone_of_its_own, _with_the_longest_jitter])
+async def test_another_tools_schedule_with_times_unknown_here_stops_neither_status_nor_plan(
+    dev_server: devserver.DevServer, reconciler: program.Program, change: Callable[[schedule_pb2.Schedule], None]
+) -> None:
+    raw = await remote.raw(dev_server.address, reconciler.namespace)
+    proto = remote.proto_of(remote.schedule("odd"))
+    change(proto)
+    await raw.create("governance:odd", proto)
+    reconciler.declare("governance:\n  schedules:\n    - {charter: ODD, cron: '@daily', entrypoint: ODD}\n")
+    for command in ("status", "plan"):
+        done = reconciler.run(command)
+        assert (done.returncode, "governance:odd" in done.stdout) == (0, True), done.stderr
+    assert status(reconciler)["ODD"]["overdue"] is None

@@ -52,6 +52,8 @@ def test_they_are_counted_after_the_last_write_and_what_the_history_shows() -> N
         live(recent=(RUN,)),
         live(next_times=()),
         live(next_times=(CREATED + 2 * HOUR,)),
+        live(builders.schedule(timezone="Mars/Olympus")),
+        live(builders.schedule(jitter=datetime.timedelta(days=900_000))),
         dataclasses.replace(live(), created_at=0),
     ],
 )
