@@ -193,7 +193,7 @@ def test_a_schedule_of_the_older_sync_is_brought_into_line_field_by_field(reconc
       input               (none) → {}
       temporalScheduleId  (none) → "governance:community"
       dbScheduleId        (none) → null
-      arguments           [{"scheduleId": "governance:community"}] → (none)
+      args[0]             {"scheduleId": "governance:community"} → (none)
 """
         in shown
     )
@@ -438,7 +438,12 @@ def test_a_plan_from_a_snapshot_is_the_plan_without_a_server(applied: program.Pr
     assert document.pop("as_of")
     online = plan_of(applied)
     assert online.pop("as_of") is None
-    assert document == online
+    assert _with_any_key(document) == _with_any_key(online)
+
+
+def _with_any_key(document: dict[str, Any]) -> str:
+    """Return a plan without the digests of its secrets, whose key is that of the snapshot or of the run."""
+    return re.sub(r"\(secret, hmac:[0-9a-f]{12}\)", "(secret)", json.dumps(document))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": "1.0"}', "\x00"])
