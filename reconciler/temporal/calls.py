@@ -124,15 +124,20 @@ class Calls:
         since = time.monotonic()
         end = since + self._patience
         attempt = 0
+        refusal: RPCError | None = None  # says more than that the time was over
         while True:
             timeout = min(timeouts[min(attempt, len(timeouts) - 1)].total_seconds(), max(end - time.monotonic(), 0.001))
             try:
                 return await self._busy_repeated(rpc, request, timeout, since=since)
             except RPCError as error:
                 remaining = end - time.monotonic()
-                if error.status not in _AGAIN or isinstance(error, _SilentError) or remaining <= 0:
+                if error.status not in _AGAIN or isinstance(error, _SilentError):
                     raise
                 if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                    refusal = error
+                if remaining <= 0:
+                    raise refusal or error from None
+                if error is refusal:
                     await asyncio.sleep(min(_PAUSES[min(attempt, len(_PAUSES) - 1)], remaining))
                 attempt += 1
 

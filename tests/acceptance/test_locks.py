@@ -109,7 +109,9 @@ def test_an_apply_in_a_job_is_named_by_its_actor_and_run(declared: program.Progr
 def test_an_apply_that_is_interrupted_lets_the_lock_go(declared: program.Program, sent: signal.Signals) -> None:
     declared.declare(
         "governance:\n  schedules:\n"
-        + "".join(f"    - {{charter: C{n}, cron: '{n % 60} * * * *', entrypoint: C}}\n" for n in range(300))
+        + "".join(
+            f"    - {{charter: C{n}, cron: '{n % 60} * * * *', entrypoint: C, input: {{n: {n}}}}}\n" for n in range(300)
+        )
     )
     process = declared.start("apply", "--yes")
     assert process.stdout is not None

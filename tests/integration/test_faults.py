@@ -31,7 +31,7 @@ async def impatient(fake: fake_temporal.FakeTemporal) -> connect.Server:
 @pytest.fixture
 def soon_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a server count as away once it has answered nothing for a moment."""
-    monkeypatch.setattr(calls, "SILENCE", 0.6)
+    monkeypatch.setattr(calls, "SILENCE", 3.0)  # long enough for a probe on a busy machine
     monkeypatch.setattr(calls, "_PROBE_EVERY", 0.1)
     monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT))
 
@@ -82,8 +82,8 @@ async def test_a_call_that_hangs_for_good_is_an_error_that_says_so(
 async def test_a_server_that_is_slow_is_waited_for_as_long_as_it_answers_anything(
     fake: fake_temporal.FakeTemporal, server: connect.Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake.before["DescribeSchedule"] = [fake.hang] * 6  # three times as long as a server may be silent
-    fake.before["CreateSchedule"] = [lambda: time.sleep(3 * calls.SILENCE)]
+    fake.before["DescribeSchedule"] = [fake.hang] * 12  # longer than a server may be silent
+    fake.before["CreateSchedule"] = [lambda: time.sleep(2 * calls.SILENCE)]
     outcomes = await apply(server, await plan(server, remote.schedule()))
     assert outcomes == [("governance:alpha", model.Status.DONE, "")]
     assert caplog.messages == [f"Temporal at {fake.address} answers slowly; waiting for up to 300 s"]

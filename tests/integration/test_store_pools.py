@@ -12,7 +12,7 @@ from psycopg import sql
 
 from reconciler import errors
 from reconciler.store import database, pools
-from tests.support import postgres, relay
+from tests.support import postgres, relay, remote
 
 SECRET = "hunter2/@:%"  # noqa: S105  # no password of anything
 OURS = """
@@ -71,7 +71,11 @@ async def test_as_many_sessions_as_wanted_are_shared_by_many_more(pool: pools.Po
 async def test_sessions_end_with_the_pool(database_url: str) -> None:
     async with pools.opened(database_url, size=3) as pool:
         await at_once(pool, 3)
-    assert postgres.execute(database_url, OURS) == [(0,)]
+
+    async def have_ended() -> bool:  # the server notices a moment later
+        return postgres.execute(database_url, OURS) == [(0,)]
+
+    await remote.until(have_ended)
 
 
 async def test_the_next_call_works_after_every_session_was_ended(pool: pools.Pool, database_url: str) -> None:
