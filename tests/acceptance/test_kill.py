@@ -16,7 +16,8 @@ from tools import devserver, fetching, ports
 COUNT = 200
 NAMES = [f"governance:c{number:03}" for number in range(COUNT)]
 SPEC = "governance:\n  schedules:\n" + "".join(
-    f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C}}\n" for number in range(COUNT)
+    f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C{number}}}\n"
+    for number in range(COUNT)
 )
 
 

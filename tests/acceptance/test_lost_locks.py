@@ -20,7 +20,8 @@ from tools import devserver
 COUNT = 300
 TAKEN_AFTER = 60  # creates that have arrived
 SPEC = "governance:\n  schedules:\n" + "".join(
-    f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C}}\n" for number in range(COUNT)
+    f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C{number}}}\n"
+    for number in range(COUNT)
 )
 THIEF = model.Holder(who="thief")
 
