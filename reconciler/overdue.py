@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 from reconciler import model
-from reconciler.timing import prospects, times
+from reconciler.timing import times, zones
 
 _LEAST = 2  # due times: a single one may have just come
 _MOST = 1_000  # due times that are counted
@@ -23,7 +23,7 @@ def find(live: model.Live, since: datetime.datetime | None = None) -> model.Over
     """
     schedule, activity = live.schedule, live.activity
     idle = not schedule.paused and schedule.remaining_actions != 0 and not activity.running and not activity.buffered
-    if not idle or not activity.next_times or not live.created_at or not prospects.is_known(schedule.timing.timezone):
+    if not idle or not activity.next_times or not live.created_at or not zones.is_known(schedule.timing.timezone):
         return None
     created = datetime.datetime.fromtimestamp(live.created_at // 1_000_000_000, datetime.UTC)
     start = max(filter(None, (created, activity.updated_at, since, *_runs(activity))))

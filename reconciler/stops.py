@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator
 
 from reconciler import model
-from reconciler.timing import counting, prospects, times
+from reconciler.timing import counting, prospects, times, zones
 
 PERIODS = 10  # usual periods without a firing after which a schedule is considered stopped
 LEAST = datetime.timedelta(days=7)  # but never before this much time
@@ -65,7 +65,7 @@ def _fires(schedule: model.Schedule, now: datetime.datetime) -> bool:
     """Return whether it has a time to come; one in a time zone that is unknown here is assumed to."""
     if schedule.paused or schedule.remaining_actions == 0:
         return False
-    return not prospects.is_known(schedule.timing.timezone) or next(prospects.upcoming(schedule, now), None) is not None
+    return not zones.is_known(schedule.timing.timezone) or next(prospects.upcoming(schedule, now), None) is not None
 
 
 def _why(before: model.Schedule, after: model.Schedule, plan: model.Plan, now: datetime.datetime) -> str:
@@ -93,7 +93,7 @@ def _why_silent(before: model.Schedule, after: model.Schedule, now: datetime.dat
         return ""
     if after.remaining_actions == 0:
         return "no actions remain"
-    if not prospects.is_known(after.timing.timezone):
+    if not zones.is_known(after.timing.timezone):
         return ""
     first = next(prospects.upcoming(after, now), None)
     if first is None:
@@ -124,7 +124,7 @@ def _longest_gap(moments: Iterator[datetime.datetime]) -> datetime.timedelta:
 
 def _is_over(schedule: model.Schedule, now: datetime.datetime, horizon: datetime.datetime) -> bool:
     """Return whether the last firing comes before a moment."""
-    if not prospects.is_known(schedule.timing.timezone):
+    if not zones.is_known(schedule.timing.timezone):
         return False
     remaining = schedule.remaining_actions
     if remaining is not None and counting.count(schedule.timing, now, horizon) >= remaining:

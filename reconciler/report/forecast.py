@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from reconciler import model
 from reconciler.report import words
-from reconciler.timing import counting, prospects, times
+from reconciler.timing import counting, prospects, times, zones
 
 _SHOWN = 2  # next times
 
@@ -36,7 +36,7 @@ def _firing(schedule: model.Schedule) -> tuple[model.Timing, int | None]:
 def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[str], str] = str) -> str:
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1 a day`."""
     timezone = schedule.timing.timezone
-    if not prospects.is_known(timezone):
+    if not zones.is_known(timezone):
         return f"unknown, as {mark(words.printable(timezone))} is no time zone here"
     found = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
     if not found:
@@ -100,4 +100,4 @@ def silent(charters: Iterable[model.Charter], start: datetime.datetime) -> Itera
 
 def known_zone(timezone: str) -> str:
     """Return the zone in which times can be shown: the schedule's own, UTC where it is none that is known here."""
-    return timezone if prospects.is_known(timezone) else "UTC"
+    return timezone if zones.is_known(timezone) else "UTC"

@@ -15,7 +15,13 @@ Entry: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Entry], model.Charter]
 
 _TIMES = ("cron", "intervals")
-_NEEDED = ("charter", *_TIMES, "exclude", "entrypoint")  # without one of these, it would be another schedule
+_NEEDED = (
+    "charter",
+    *_TIMES,
+    "exclude",
+    "timezone",
+    "entrypoint",
+)  # without one of these, it would be another schedule
 _NOT_A_KEY = {*model.IDENTITIES, "charter", "args", "owner"}
 _MAY_BE_EMPTY = {"year", "comment"}
 _NEUTRAL: Mapping[str, Any] = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from reconciler import model
 from reconciler.spec import attributes, limits, moments, problems, values
-from reconciler.timing import calendars, cron, durations
+from reconciler.timing import calendars, cron, durations, zones
 
 SECTION: values.Path = ("governance",)
 DEFAULTS: values.Path = ("governance", "defaults")
@@ -194,12 +194,10 @@ def _moment(text: str) -> None:
 
 
 def _timezone(name: str) -> None:
-    if name in _MACHINE_ZONES:
+    if zones.depends_on_machine(name):
         raise ValueError(f"{name!r} depends on the machine that reads it; {_AREA_AND_CITY}")
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        raise ValueError(f"{name!r} is not a time zone; {_zone_hint(name)}") from None
+    if not zones.is_known(name):
+        raise ValueError(f"{name!r} is not a time zone; {_zone_hint(name)}")
 
 
 def _zone_hint(name: str) -> str:
@@ -208,12 +206,16 @@ def _zone_hint(name: str) -> str:
         return "write UTC"
     if "/" not in name:
         return _AREA_AND_CITY
-    near = problems.nearest(name, (zone for zone in zoneinfo.available_timezones() if "/" in zone))
+    near = problems.nearest(name, filter(_is_area_and_city, zoneinfo.available_timezones()), likeness=_TYPO)
     return f"did you mean {near!r}?" if near else _AREA_AND_CITY
 
 
+def _is_area_and_city(zone: str) -> bool:
+    return "/" in zone and not zone.startswith("Etc/")  # whose signs are the reverse of what people expect
+
+
+_TYPO = 0.85  # likeness from which a name is a misspelt one: `Europe/` alone is like every city there
 _AREA_AND_CITY = "write an IANA name with area and city, such as Europe/Berlin, or UTC"
-_MACHINE_ZONES = frozenset({"Local", "local", "localtime", "posixrules", "Factory"})
 
 
 def _entrypoint(name: str) -> None:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import zoneinfo
 from collections.abc import Iterable, Iterator
 
 from reconciler import model
-from reconciler.timing import counting, times
+from reconciler.timing import counting, times, zones
 
 NOTHING = counting.Pace(a_year=0, left=0)
 
 
 def upcoming(schedule: model.Schedule, after: datetime.datetime) -> Iterator[datetime.datetime]:
     """Yield when it fires after a moment: not at all while it is paused, or in a zone that is not known here."""
-    if schedule.paused or not is_known(schedule.timing.timezone):
+    if schedule.paused or not zones.is_known(schedule.timing.timezone):
         return iter(())
     return itertools.islice(times.upcoming(schedule.timing, after), schedule.remaining_actions)
 
 
 def pace(schedule: model.Schedule, now: datetime.datetime) -> counting.Pace:
     """Return how often it fires, as `upcoming` has it."""
-    if schedule.paused or not is_known(schedule.timing.timezone):
+    if schedule.paused or not zones.is_known(schedule.timing.timezone):
         return NOTHING
     return counting.pace(schedule.timing, schedule.remaining_actions, now)
 
@@ -33,12 +32,3 @@ def together(schedules: Iterable[model.Schedule], now: datetime.datetime) -> cou
     return counting.Pace(
         a_year=sum(each.a_year for each in paces), left=sum(each.left or 0 for each in paces if not each.a_year)
     )
-
-
-def is_known(timezone: str) -> bool:
-    """Tell whether a time zone is one that is known here."""
-    try:
-        zoneinfo.ZoneInfo(timezone)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return False
-    return True

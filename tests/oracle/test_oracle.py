@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from reconciler import errors, executions, model
 from reconciler.spec import loading
 from reconciler.temporal import calls, convert, payloads
-from reconciler.timing import cron, durations, prospects, times
+from reconciler.timing import cron, durations, times, zones
 from tests.oracle import cases
 from tests.support import remote, servers
 from tools import devserver
@@ -93,7 +93,7 @@ def _ours(case: cases.Text, theirs: Answer) -> Answer:
     except cron.CronError:
         return Answer(refused=True)
     zone = parsed.timezone or case.timezone or "UTC"
-    if not prospects.is_known(zone):
+    if not zones.is_known(zone):
         return Answer(refused=True)
     timing = model.Timing(
         calendars=(parsed.times,) if isinstance(parsed.times, model.Calendar) else (),

@@ -908,7 +908,7 @@ def test_an_empty_cron_is_told_once(cron: str) -> None:
     assert "is empty" in found
 
 
-@pytest.mark.parametrize("name", ["CEST", "BST", "PST", "EST5", "+02:00", "GMT+2", "UTC+1", "Berlin"])
+@pytest.mark.parametrize("name", ["CEST", "BST", "PST", "EST5", "+02:00", "GMT+2", "UTC+1", "Etc/UTC+1", "Europe/"])
 def test_no_time_zone_is_guessed_for_an_abbreviation_or_an_offset(name: str) -> None:
     (found,) = problems(with_line(f'timezone: "{name}"'))
     assert "write an IANA name with area and city, such as Europe/Berlin, or UTC" in found
@@ -919,10 +919,15 @@ def test_no_time_zone_is_guessed_for_an_abbreviation_or_an_offset(name: str) -> 
     [
         ("Z", "write UTC"),
         ("Europe/Berln", "did you mean 'Europe/Berlin'?"),
+        ("europe/berlin", "did you mean 'Europe/Berlin'?"),
+        ("America/New York", "did you mean 'America/New_York'?"),
+        ("US/Pacfic", "did you mean 'US/Pacific'?"),
         ("Local", "'Local' depends on the machine that reads it"),
         ("localtime", "'localtime' depends on the machine that reads it"),
         ("posixrules", "'posixrules' depends on the machine that reads it"),
         ("Factory", "'Factory' depends on the machine that reads it"),
+        ("posix/Europe/Berlin", "'posix/Europe/Berlin' depends on the machine that reads it"),
+        ("right/Europe/Berlin", "'right/Europe/Berlin' depends on the machine that reads it"),
     ],
 )
 def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str, hint: str) -> None:
