@@ -6,10 +6,11 @@ import dataclasses
 import datetime
 import enum
 import re
+import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler import collisions, model
-from reconciler.timing import changes, times
+from reconciler.timing import changes, cron, ranges, times
 
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
@@ -34,7 +35,9 @@ class Kind(enum.Enum):
 
 _DAY = datetime.timedelta(days=1)
 _NONE = datetime.timedelta(0)
-_UTC = ("UTC", "Etc/UTC")
+_MONTH = datetime.timedelta(days=30)
+_TIMES = ("cron", "calendars", "intervals")
+_KEYS = {Kind.ZONED_INTERVAL: ("intervals", "cron")}  # the first of these that the charter has
 _EACH = 10  # of a kind are told one by one
 _NAMED = 3  # places of those that are told together
 
@@ -82,7 +85,8 @@ def _collisions(charters: Sequence[model.Charter], now: datetime.datetime) -> It
 
 def _advice(charter: model.Charter, now: datetime.datetime) -> Iterator[Advice]:
     for kind, message in _messages(charter.schedule.timing, now):
-        yield Advice(place=charter.places.get("cron", charter.place), message=message, kind=kind)
+        places = (charter.places[key] for key in _KEYS.get(kind, _TIMES) if key in charter.places)
+        yield Advice(place=next(places, charter.place), message=message, kind=kind)
     length = len(charter.schedule.action.workflow_id)
     if length > _SQL_WORKFLOW_ID:
         message = (
@@ -113,35 +117,45 @@ def _together(alike: Sequence[Advice]) -> str:
 
 def _of_cron(calendar: model.Calendar) -> Iterator[tuple[Kind, str]]:
     """Yield advice about the text of a cron: steps that leave a remainder, and `1-7`."""
-    parts = calendar.comment.partition("#")[0].split()
-    if not 5 <= len(parts) <= 7:
-        return
-    clock = parts[:3] if len(parts) == 7 else parts[:2]
-    for (name, size), part in zip((("second", 60), ("minute", 60), ("hour", 24))[3 - len(clock) :], clock, strict=True):
-        step = _STEP.fullmatch(part)
-        if step and size % int(step[1]):
-            at = ", ".join(map(str, range(0, size, int(step[1]))))
-            yield (
-                Kind.UNEVEN,
-                f"{calendar.comment!r} matches the {name}s {at}, then starts over: {step[1]} does not divide {size}; "
-                f"for even gaps write intervals, such as every: {step[1]}{name[0]}",
-            )
-    weekdays = parts[4 + len(clock) - 2]
-    if _TO_SUNDAY.search(weekdays) and 0 not in calendar.day_of_week:
+    spans = cron.spans(calendar.comment)
+    for field in (cron.SECOND, cron.MINUTE, cron.HOUR):
+        match spans.get(field):
+            case [only] if _is_uneven(only, field):
+                values = [str(each) for each in range(only.start, only.end + 1, only.step)]
+                matched = (
+                    f"the {field.name}s {', '.join(values)}" if len(values) > 1 else f"only {field.name} {values[0]}"
+                )
+                yield (
+                    Kind.UNEVEN,
+                    f"{calendar.comment!r} matches {matched}, then starts over: {only.step} does not divide "
+                    f"{field.highest + 1}; for even gaps write intervals, such as every: {only.step}{field.name[0]}",
+                )
+    if 0 not in calendar.day_of_week and any(map(_loses_sunday, spans.get(cron.DAY_OF_WEEK, ()))):
         yield (
             Kind.NO_SUNDAY,
-            f"{calendar.comment!r} leaves out Sunday: Temporal reads {weekdays} as a range that ends on Saturday; "
-            "for Sunday add ,0",
+            f"{calendar.comment!r} leaves out Sunday: Temporal reads 1-7 as Monday to Saturday; for every day write *",
         )
 
 
-_STEP = re.compile(r"(?:\*|0)/([1-9]\d{0,3})", re.ASCII)
-_TO_SUNDAY = re.compile(r"\d-7(?!\d)", re.ASCII)
+def _is_uneven(span: ranges.Range, field: cron.Field) -> bool:
+    """Return whether a step goes through the whole field and leaves a remainder; part of a day is a choice."""
+    whole = span.start < span.step and span.end == field.highest
+    return whole and bool((field.highest + 1) % span.step)
+
+
+def _loses_sunday(weekdays: ranges.Range) -> bool:
+    return weekdays == ranges.Range(start=1, end=7, step=1)
+
+
+def _is_utc(timezone: str, now: datetime.datetime) -> bool:
+    """Return whether a zone's clocks show UTC all year, as those of GMT do."""
+    zone = zoneinfo.ZoneInfo(timezone)
+    return not any((now + month * _MONTH).astimezone(zone).utcoffset() for month in range(12))
 
 
 def _messages(timing: model.Timing, now: datetime.datetime) -> Iterator[tuple[Kind, str]]:
     whole_days = [each for each in timing.intervals if each.every % _DAY == _NONE]
-    if whole_days and timing.timezone not in _UTC:
+    if whole_days and not _is_utc(timing.timezone, now):
         yield (
             Kind.ZONED_INTERVAL,
             f"intervals ignore the time zone {timing.timezone}: they count from 1970-01-01 00:00 UTC; "

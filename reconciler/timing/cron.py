@@ -213,7 +213,28 @@ def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def spans(text: str) -> Mapping[Field, tuple[ranges.Range, ...]]:
+    """Return what a cron text says field by field, as it is written: `*/45` is a range with a step, `0,45` is two.
+
+    Nothing for a name such as `@daily`, an interval, or a text that the server refuses.
+    """
+    if problems(text):
+        return {}
+    body = _without_zone(text)[0].partition("#")[0]
+    words = _WORD.findall(body)
+    return {
+        field: tuple(_span(part, field, 0) for part in word.split(","))
+        for field, word in zip(_LAYOUTS.get(len(words), ()), words, strict=False)
+    }
+
+
 def _part(part: str, field: Field, offset: int) -> set[int]:
+    span = _span(part, field, offset)
+    found = set(range(span.start, span.end + 1, span.step))
+    return _sundays(found, span.start, span.step) if field is DAY_OF_WEEK else found
+
+
+def _span(part: str, field: Field, offset: int) -> ranges.Range:
     span, slash, step_text = part.partition("/")
     step = _step(step_text, field, offset + len(span) + 1) if slash else 1
     if span == "*":
@@ -227,8 +248,7 @@ def _part(part: str, field: Field, offset: int) -> set[int]:
     else:
         start = _value(span, field, offset)
         end = field.highest if slash else start
-    found = set(range(start, end + 1, step))
-    return _sundays(found, start, step) if field is DAY_OF_WEEK else found
+    return ranges.Range(start=start, end=end, step=step)
 
 
 def _sundays(days: set[int], start: int, step: int) -> set[int]:

@@ -29,7 +29,7 @@ def advice(keys: str) -> list[str]:
         ),
         (
             "calendars: [{day_of_month: 13, day_of_week: fri}]",
-            "3:7: warning: the calendar fires only on days that match",
+            "5:18: warning: the calendar fires only on days that match",
         ),
         (
             f"cron: '@daily'\n      workflow_id: {'w' * 235}",
@@ -210,10 +210,14 @@ def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_lim
     ("keys", "told"),
     [
         ('cron: "*/45 * * * *"', "matches the minutes 0, 45, then starts over: 45 does not divide 60"),
-        ('cron: "*/90 * * * *"', "matches the minutes 0, then starts over: 90 does not divide 60"),
+        ('cron: "*/90 * * * *"', "matches only minute 0, then starts over: 90 does not divide 60"),
+        ('cron: "5/45 * * * *"', "matches the minutes 5, 50, then starts over: 45 does not divide 60"),
+        ('cron: "TZ=Asia/Tokyo */45 * * * *"', "matches the minutes 0, 45, then starts over: 45 does not divide 60"),
         ('cron: "0 */5 * * *"', "matches the hours 0, 5, 10, 15, 20, then starts over: 5 does not divide 24"),
         ('cron: "*/7 0 0 * * * *"', "for even gaps write intervals, such as every: 7s"),
-        ('cron: "0 3 * * 1-7"', "leaves out Sunday: Temporal reads 1-7 as a range that ends on Saturday"),
+        ('cron: "0 3 * * 1-7"', "leaves out Sunday: Temporal reads 1-7 as Monday to Saturday"),
+        ('cron: "0 3 * * MON-7"', "leaves out Sunday: Temporal reads 1-7 as Monday to Saturday"),
+        ('cron: "@every 24h", timezone: Europe/Berlin', "intervals ignore the time zone Europe/Berlin"),
         ("intervals: [{every: 48h}], timezone: Europe/Berlin", "intervals ignore the time zone Europe/Berlin"),
     ],
 )
@@ -227,11 +231,14 @@ def test_what_is_valid_but_probably_unintended_is_pointed_out(keys: str, told: s
     [
         'cron: "*/15 */6 * * *"',
         'cron: "0,45 * * * *"',
+        'cron: "TZ=Asia/Tokyo */15 * * * *"',
+        'cron: "0 9-17/3 * * *"',
         'cron: "0 3 * * 5-7"',
         'cron: "0 3 * * 1-7/2"',
         'cron: "0 3 */2 * *"',
         "intervals: [{every: 24h}]",
         "intervals: [{every: 6h}], timezone: Europe/Berlin",
+        "intervals: [{every: 24h}], timezone: GMT",
     ],
 )
 def test_even_steps_and_whole_weeks_need_no_advice(keys: str) -> None:
