@@ -14,7 +14,8 @@ from reconciler.spec import positions, problems
 DEPTH_LIMIT = 100
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_RESERVED = re.compile(r"(?:[:\[,]|^\s*-)\s+([*@%`][^'\",\]#}]*)")
+_LINE_LIMIT = 1_000  # characters of a line that is searched for an unquoted value: the search is not linear
+_RESERVED = re.compile(r"(?:^|[:,-]\s|[\[{])\s*([*@%`][^\]}]*?)(?=\s+#|,?\s*$|,\s|[\]}])")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast where it is built in
 
 
@@ -85,7 +86,7 @@ def compose(text: str, path: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = model.Place(path=path, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
-        hint = _unquoted(text, place.line) or "fix the syntax here"
+        hint = _unquoted(text, place) or "fix the syntax here"
         raise _refused(place, f"not valid YAML: {error.problem or error.context}", hint) from error
     except yaml.reader.ReaderError as error:
         before = text[: max(text.find(chr(error.character)), 0)]  # its position counts bytes or characters, as built
@@ -165,9 +166,11 @@ class _Composer:
     def _anchored(self, event: yaml.AliasEvent) -> Node:
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            line = self._text.split("\n")[self._place(event).line - 1]
-            hint = _unquoted(line, 1) if " " in line[self._place(event).column :].strip() else ""
-            raise _refused(self._place(event), "an alias with no anchor before it", hint or "define it first")
+            hint = _unquoted(self._text, self._place(event))
+            is_cron = " " in hint.partition(": ")[2]
+            raise _refused(
+                self._place(event), "an alias with no anchor before it", hint if is_cron else "define it first"
+            )
         if any(node is container for container, _ in self._open):
             raise _refused(self._place(event), "an alias that contains itself", "write the value out")
         if not isinstance(node, Scalar):
@@ -204,11 +207,16 @@ class _Composer:
             self._root = node
 
 
-def _unquoted(text: str, line: int) -> str:
-    """Return what to do about a line whose value begins with a character that YAML reserves, as crons do."""
-    lines = text.split("\n")
-    found = _RESERVED.search(lines[line - 1]) if line <= len(lines) else None
-    return f"quote the value: '{found[1].strip()}'" if found else ""
+def _unquoted(text: str, place: model.Place) -> str:
+    """Return what to do about a value that begins with a character that YAML reserves, as crons do; empty for others.
+
+    The parser stops within that value: a `*` begins an alias, after which it expects something else.
+    """
+    line = (*text.split("\n")[place.line - 1 :], "")[0]
+    if len(line) > _LINE_LIMIT:
+        return ""
+    found = [each for each in _RESERVED.finditer(line) if each.start(1) < place.column]
+    return f"quote the value: {found[-1][1]!r}" if found and ": " not in found[-1][1] else ""
 
 
 def _start(event: yaml.Event) -> yaml.Mark:

@@ -129,18 +129,26 @@ def _retyped(wanted: str | Sequence[str], got: object, schema: dict[str, Any]) -
     example = next(iter(schema.get("examples", ())), None)
     match got:
         case bool() | int() | float() if "string" in wanted:
-            if isinstance(example, str) and _DURATION.fullmatch(example) and not isinstance(got, bool):
+            text = example if isinstance(example, str) else ""
+            if _DURATION.fullmatch(text) and not isinstance(got, bool) and got >= 0:
                 return f"write a unit, for example {got}s"
-            meant_otherwise = isinstance(example, str) and _TIME.match(example)
-            return _example(schema) if meant_otherwise else "quote it"
+            return _example(schema) if _DURATION.fullmatch(text) or _TIME.match(text) else "quote it"
         case str() if "boolean" in wanted and got.lower() in _FLAGS:
             return f"write {_FLAGS[got.lower()]}, without quotes"
         case str() if not {"integer", "number"}.isdisjoint([wanted] if isinstance(wanted, str) else wanted):
             return "write it without quotes" if _NUMBER.fullmatch(got) else _example(schema)
-        case str() | dict() if "array" in wanted:
+        case str() | dict() if "array" in wanted and _entries(schema).get("type") == _TYPES[type(got)]:
             return "put it in a list: begin each entry with '- '"
         case _:
             return _example(schema)
+
+
+_TYPES = {str: "string", dict: "object"}
+
+
+def _entries(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a list's entries; empty for what is no list."""
+    return published.resolved("repo-spec", schema.get("items", {}))
 
 
 def _kind(value: object) -> str:
@@ -165,5 +173,5 @@ def _short(value: object) -> str:
 
 
 def _example(schema: dict[str, Any]) -> str:
-    examples = schema.get("examples")
-    return f"for example {json.dumps(examples[0], ensure_ascii=False)}" if isinstance(examples, list) else ""
+    examples = schema.get("examples") or [[each] for each in _entries(schema).get("examples", ())]
+    return f"for example {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""

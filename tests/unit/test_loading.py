@@ -935,11 +935,32 @@ def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str
     assert hint in found
 
 
-@pytest.mark.parametrize("value", ["*/5 * * * *", "@daily", "* * * * *", "@every 5m"])
-def test_an_unquoted_cron_is_answered_with_the_quoted_one(value: str) -> None:
-    (found,) = problems(f"governance:\n  schedules:\n    - charter: A\n      cron: {value}\n      entrypoint: E\n")
-    assert found.startswith("spec.yaml:4:")
+@pytest.mark.parametrize("value", ["*/5 * * * *", "@daily", "* * * * *", "@every 5m", "*/5,30 * * * *", "*5 * * * *"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "cron: {}",
+        "'cron' : {} # a comment",
+        "cron:\n        - {}",
+        "cron:\n        {}",
+        "cron: [{}]",
+        "cron: [{}, @hourly]",
+        "cron: ['0 1 * * *', {}]",
+        "cron: ['0 1 * * *',\n        {},\n      ]",
+    ],
+)
+def test_an_unquoted_cron_is_answered_with_the_quoted_one(value: str, written: str) -> None:
+    key = written.format(value)
+    (found,) = problems(f"governance:\n  schedules:\n    - charter: A\n      {key}\n      entrypoint: E\n")
+    line = 4 + key.partition(value)[0].count("\n")
+    assert found.startswith(f"spec.yaml:{line}:")
     assert found.endswith(f"quote the value: '{value}'")
+
+
+@pytest.mark.parametrize("key", ["note: *other", "cron: &5 * * * *", "@me: x", "cron: *" + " " * 50_000 + "x"])
+def test_what_is_no_unquoted_value_is_not_answered_with_quotes(key: str) -> None:
+    (found,) = problems(f"governance:\n  schedules:\n    - charter: A\n      {key}\n")
+    assert "quote" not in found
 
 
 @pytest.mark.parametrize(
@@ -954,6 +975,11 @@ def test_an_unquoted_cron_is_answered_with_the_quoted_one(value: str) -> None:
         ('pause_on_failure: "off"', "write false, without quotes"),
         ('remaining_actions: "3"', "write it without quotes"),
         ("exclude: {hour: 3}", "put it in a list: begin each entry with '- '"),
+        ("exclude: 0 3 * * *", 'for example [{"month": 12, "day_of_month": "24-26"}]'),
+        ("intervals: 3600", 'for example [{"every": "6h", "offset": "15m"}]'),
+        ("retry_policy: {non_retryable_errors: Nope}", "put it in a list: begin each entry with '- '"),
+        ("jitter: -5", 'for example "30s"'),
+        ("jitter: true", 'for example "30s"'),
     ],
 )
 def test_a_value_of_the_wrong_type_is_answered_by_what_the_key_means(keys: str, hint: str) -> None:
