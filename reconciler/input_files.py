@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import pathlib
 import stat
+import sys
 
+STANDARD_INPUT = pathlib.Path("<stdin>")  # this very object: another path of that name is a file
+_MOST = 16 * 1024 * 1024  # bytes of standard input, which may have no end
 _KINDS = {
     stat.S_IFIFO: "a pipe (FIFO)",
     stat.S_IFSOCK: "a socket",
@@ -18,14 +22,29 @@ _KINDS = {
 def read(path: pathlib.Path, limit: int) -> bytes:
     """Return the file's bytes, one more than the limit at most.
 
-    Raises `OSError`, whose `strerror` is for the user. The null device reads as an empty file.
+    Raises `OSError`, whose `strerror` is for the user. The null device reads as an empty file. Standard input is read
+    once, and has the same bytes every time.
     """
+    if path is STANDARD_INPUT:
+        return _standard_input()[: limit + 1]
     check(path)
     # without O_NONBLOCK, a pipe that takes the file's place in between would block
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         _check(os.fstat(descriptor), path)
         return file.read(limit + 1)
+
+
+def exists(path: pathlib.Path) -> bool:
+    """Return whether there is something at the path, or it is standard input."""
+    return path is STANDARD_INPUT or path.exists()
+
+
+@functools.cache
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdin.buffer.read(_MOST)
 
 
 def check(path: pathlib.Path) -> None:

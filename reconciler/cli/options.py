@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler import errors, model, settings, wiring
+from reconciler import errors, input_files, model, settings, wiring
 from reconciler.spec import moments
 from reconciler.timing import durations
 
@@ -48,9 +48,13 @@ def _wrong(value: str, *, line: bool) -> str:
 
 
 class _SpecPath(click.Path):
-    """The path of a spec, which goes into the notes of schedules."""
+    """The path of a spec, which goes into the notes of schedules; `-` is standard input where that is enough."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-" and self.allow_dash:
+            return input_files.STANDARD_INPUT
+        if value == "-":
+            self.fail("standard input can be read only once, and the repo-spec is read for each sync; name a file")
         TEXT.convert(str(value), param, ctx)
         return super().convert(value, param, ctx)
 
@@ -68,15 +72,20 @@ def _variable(name: str) -> str:
     return value
 
 
-spec = click.option(
-    "--spec",
-    "spec_path",
-    type=_SpecPath(path_type=pathlib.Path),
-    default=settings.DEFAULT_SPEC,
-    show_default=True,
-    metavar="PATH",
-    help="The repo-spec.",
-)
+def _spec(text: str, *, allow_dash: bool) -> Callable[[Any], Any]:
+    return click.option(
+        "--spec",
+        "spec_path",
+        type=_SpecPath(path_type=pathlib.Path, allow_dash=allow_dash),
+        default=settings.DEFAULT_SPEC,
+        show_default=True,
+        metavar="PATH",
+        help=text,
+    )
+
+
+spec = _spec("The repo-spec; - reads standard input.", allow_dash=True)
+spec_file = _spec("The repo-spec.", allow_dash=False)
 no_color = click.option("--no-color", is_flag=True, help="Plain text on a terminal too; NO_COLOR does the same.")
 verbose = click.option("--verbose", is_flag=True, help="List what is kept as well.")
 

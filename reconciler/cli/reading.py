@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, model, reconciling, settings
+from reconciler import errors, input_files, model, reconciling, settings
 from reconciler.cli import common, console, options
 from reconciler.documents import preflights, snapshots, statuses
 from reconciler.operating import clock, executing, files, proposing, sessions
@@ -123,7 +123,12 @@ def import_(
     """
     if choice.prefix and ids:
         raise errors.UsageError("--prefix and --id are both given", hint="give one of them")
-    text = loading.source_text(spec_path) if spec_path.exists() else None
+    if write and spec_path is input_files.STANDARD_INPUT:
+        raise errors.UsageError(
+            "--write has no file to write: the repo-spec comes from standard input",
+            hint="name the file with --spec, or redirect the output instead of --write",
+        )
+    text = loading.source_text(spec_path) if input_files.exists(spec_path) else None
     prefix = importing.prefix(text, str(spec_path), choice)
     with sessions.opened(connection) as session:
         found = session.run(reconciling.chosen(session.schedules, prefix, ids))

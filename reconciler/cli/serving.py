@@ -49,7 +49,7 @@ class _Size(click.ParamType[int]):
 
 
 @click.command()
-@options.spec
+@options.spec_file
 @options.choice_and_overrides
 @options.connection
 @options.writing_or_embedded

@@ -27,7 +27,9 @@ def whole(path: pathlib.Path) -> str:
         raise errors.InvalidSpecError(f"{path}: is a directory", hint="name the file itself with --spec") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise errors.InvalidSpecError(f"{path}: cannot be read: {why}", hint="name a readable file") from error
+        raise errors.InvalidSpecError(
+            f"{path}: cannot be read: {why}", hint="name a readable file, or - to read standard input"
+        ) from error
     if len(data) > SIZE_LIMIT:
         raise errors.InvalidSpecError(
             f"{path}: is over 1 MiB", hint="a repo-spec is a few kilobytes; name the right file"

@@ -54,8 +54,8 @@ class Program:
         """Return the command line."""
         return [sys.executable, "-m", "reconciler", *arguments]
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run to the end and return what was printed and the exit code."""
+    def run(self, *arguments: str, piped: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run to the end, with a text on standard input or none, and return what was printed and the exit code."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -65,7 +65,8 @@ class Program:
             encoding="utf-8",
             check=False,
             timeout=TIMEOUT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if piped is None else None,
+            input=piped,
         )
         printed.extend((done.stdout, done.stderr))
         return done

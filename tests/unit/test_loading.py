@@ -506,7 +506,10 @@ def test_a_directory_is_told_apart(tmp_path: pathlib.Path) -> None:
 def test_a_file_under_a_file_cannot_be_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "spec.yaml"
-    assert refusal(path) == (f"{path}: cannot be read: Not a directory", "name a readable file")
+    assert refusal(path) == (
+        f"{path}: cannot be read: Not a directory",
+        "name a readable file, or - to read standard input",
+    )
 
 
 def test_text_that_is_not_utf_8_is_located(tmp_path: pathlib.Path) -> None:
