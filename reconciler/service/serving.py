@@ -16,7 +16,7 @@ DRAIN = 30  # seconds for requests under way once it is told to end
 
 
 def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str], None]) -> errors.ExitCode:
-    """Serve until SIGTERM or Ctrl-C, and end what is under way; `told` hears the address once it is bound.
+    """Serve until SIGTERM or Ctrl-C, and end what is under way; `told` hears the address once requests are answered.
 
     Raises `errors.ReconcilerError` when it cannot begin.
     """
@@ -33,14 +33,27 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
             forwarded_allow_ips=",".join(options.proxies),
             timeout_graceful_shutdown=DRAIN,
         )
-        server = uvicorn.Server(config)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        server = _Server(config, lambda: told(url))
         logging.getLogger("uvicorn").parent = logging.getLogger("reconciler")
-        told(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and tells of the signal once more
             server.run(sockets=[listening])
     if not server.started:
         raise errors.StoreError("the service could not start", hint="see the lines above")
     return errors.ExitCode.OK
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which tells when it has started."""
+
+    def __init__(self, config: uvicorn.Config, told: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._told = told
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._told()
 
 
 def bound(listen: tuple[str, int]) -> socket.socket:

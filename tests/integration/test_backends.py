@@ -20,6 +20,7 @@ async def test_a_stale_token_is_dropped_in_silence_or_refused(dev_server: devser
     live = await server.schedules.describe(ID)
     assert live is not None
     await server.schedules.update(live, remote.schedule(cron="1 * * * *"))
+    await server.schedules.describe(ID)  # V1 takes the last of two updates that it has not dealt with
     if dev_server.backend == "v2":
         with pytest.raises(errors.ConflictError):
             await server.schedules.update(live, remote.schedule(cron="2 * * * *"))
