@@ -79,6 +79,10 @@ class StoreError(ReconcilerError):
     """The database cannot be reached, or refused what was asked of it."""
 
 
+class BusyError(StoreError):
+    """Another session holds what a statement needs, or a caller has too much in progress; nothing was written."""
+
+
 class DocumentError(ReconcilerError):
     """A saved plan or snapshot cannot be used: it is none, it was cut or edited, or another version wrote it."""
 

@@ -121,11 +121,14 @@ async def executor(
 
 
 @contextlib.asynccontextmanager
-async def store(database_url: str, *, size: int = 10) -> AsyncIterator[Store]:
-    """Open users' schedules, their runs, execution requests and grants, over so many sessions at most."""
+async def store(database_url: str, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
+    """Open users' schedules, their runs, execution requests and grants, over so many sessions at most.
+
+    Those `for_tokens` come on top, and nothing but a look-up of a grant uses them.
+    """
     from reconciler.store import opening
 
-    async with opening.opened(database_url, size=size) as found:
+    async with opening.opened(database_url, size=size, for_tokens=for_tokens) as found:
         yield found
 
 

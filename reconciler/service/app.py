@@ -31,6 +31,7 @@ from reconciler.service import (
 )
 
 _SESSIONS = 10  # with the database
+_FOR_TOKENS = 2  # more of them, for nothing but finding out who calls
 _DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
 _LOG = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ async def _opened(
     executor_token: bytes,
     ending: Callable[[], bool],
 ) -> AsyncIterator[parts.Parts]:
-    async with wiring.store(options.database_url, size=_SESSIONS) as store:
+    async with wiring.store(options.database_url, size=_SESSIONS, for_tokens=_FOR_TOKENS) as store:
         temporal = parts.Temporal(options.connection)
         found = parts.Parts(
             options=options,

@@ -33,6 +33,7 @@ _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the fir
     (errors.MissingError, 404, "not-found"),
     (errors.ExecutionRefusedError, 422, "execution-refused"),
     (errors.UnreachableError, 503, "temporal-away"),
+    (errors.BusyError, 503, "busy"),
     (errors.StoreError, 503, "database-away"),
     (errors.ServerError, 502, "temporal-failed"),
 )

@@ -47,10 +47,12 @@ _CONNECTING = (  # a phrase in what libpq or the server says of a connection, wh
     ("ssl", "no TLS connection", "check sslmode in the database URL"),
 )
 _TOO_LONG = "54000"  # for an index
+_LOCKED = "55P03"
 _STATES = {  # an SQLSTATE or its class, and what to do
     "42501": "grant the role what it lacks, or connect as the tables' owner",
     "25006": "name a server in the database URL that takes writes",
-    "55P03": "somebody else is at it: try again",
+    _LOCKED: "another session holds a lock: try again",
+    "57014": "another session holds a lock, or the server is overloaded: try again",
     "57P": AWAY,
     "08": AWAY,
     "22": "send plain text and plain JSON, without NUL, and shorter keys",
@@ -113,7 +115,8 @@ def translated(what: str) -> Iterator[None]:
         state, said = _told(error)
         found = [hint for known, hint in _STATES.items() if state.startswith(known)]
         hint = found[0] if found else "see the server's log"
-        raise errors.StoreError(f"{what} failed: {said}", hint=hint) from None
+        kind = errors.BusyError if state == _LOCKED else errors.StoreError
+        raise kind(f"{what} failed: {said}", hint=hint) from None
 
 
 def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:

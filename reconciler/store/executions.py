@@ -42,7 +42,7 @@ class Executor:
         Raises `errors.ExecutionRefusedError` for a key that is taken by another request and for a request that no
         database can hold, and `errors.StoreError` for what may be tried again.
         """
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(row=execution.idempotency_key) as connection:
             found, _ = await _begin(
                 connection,
                 execution.idempotency_key,
@@ -62,14 +62,14 @@ class Executor:
 
         Errors as for `execute`.
         """
-        async with self._pool.transaction() as connection:
+        async with self._pool.transaction(row=key) as connection:
             return await _begin(connection, key, request_hash, workflow, request)
 
     async def end(
         self, key: str, state: executions.RequestState, response: Mapping[str, model.Json]
     ) -> executions.ExecutionRequest:
         """Record what became of a request and return it; the first end counts. `errors.MissingError` without one."""
-        async with self._pool.session() as connection:
+        async with self._pool.session(row=key) as connection:
             return await self._end(connection, key, state, response)
 
     async def find(self, key: str) -> executions.ExecutionRequest | None:

@@ -72,7 +72,7 @@ class Runs:
             "error": _error(run.state, run.error),
             "next_run_at": next_run_at,
         }
-        async with self._pool.session() as connection:
+        async with self._pool.session(row=run.schedule_id) as connection:
             await connection.execute(_BEGIN, given)
 
     async def end(

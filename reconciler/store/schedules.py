@@ -134,7 +134,8 @@ class Schedules:
     async def synced(self, revisions: Mapping[uuid.UUID, int]) -> None:
         """Note up to which revision Temporal has a row; never less than what was noted before."""
         given = {"ids": list(revisions.keys()), "revisions": list(revisions.values())}
-        async with self._pool.session() as connection:
+        only = next(iter(revisions)) if len(revisions) == 1 else None
+        async with self._pool.session(row=only) as connection:
             await connection.execute(_SYNCED, given)
 
     async def create(self, new: New) -> tuple[executions.UserSchedule, bool]:
@@ -144,7 +145,7 @@ class Schedules:
         used for another request.
         """
         given = {name: getattr(new, name) for name in _COLUMNS} | {"input": json.Jsonb(new.input)}
-        async with self._pool.session() as connection:
+        async with self._pool.session(caller=new.owner) as connection:
             made = await (await connection.execute(_CREATE, given)).fetchone()
             if made is not None:
                 return _schedule(made), True
@@ -157,7 +158,7 @@ class Schedules:
 
     async def get(self, owner: str, schedule_id: uuid.UUID) -> executions.UserSchedule | None:
         """Return an owner's row; None when there is none, when it is deleted and when it is somebody else's."""
-        async with self._pool.session() as connection:
+        async with self._pool.session(caller=owner) as connection:
             row = await (await connection.execute(_GET, {"owner": owner, "id": schedule_id})).fetchone()
         return _schedule(row) if row else None
 
@@ -167,7 +168,7 @@ class Schedules:
         """Return an owner's rows, the newest first, and where the next page begins; None when this is the last."""
         at, id_ = (after.at, after.id) if after else (None, None)
         given = {"owner": owner, "enabled": enabled, "at": at, "id": id_, "limit": limit + 1}
-        async with self._pool.session() as connection:
+        async with self._pool.session(caller=owner) as connection:
             found = tuple(map(_schedule, await (await connection.execute(_PAGE, given)).fetchall()))
         page = found[:limit]
         more = page and len(found) > limit
@@ -196,7 +197,7 @@ class Schedules:
         self, statement: str, owner: str, schedule_id: uuid.UUID, expected: int | None, values: Mapping[str, Any]
     ) -> executions.UserSchedule:
         given = {**values, "owner": owner, "id": schedule_id, "expected": expected}
-        async with self._pool.session() as connection:
+        async with self._pool.session(caller=owner, row=schedule_id) as connection:
             row = await (await connection.execute(statement.encode(), given)).fetchone()
             if row is None:
                 raise _unwritten(await (await connection.execute(_GET, given)).fetchone(), schedule_id, expected)

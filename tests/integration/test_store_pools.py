@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -169,3 +170,36 @@ async def test_who_gives_up_while_waiting_or_asking_costs_the_pool_no_session(po
 
     await asyncio.gather(*(hurried(number / 2000) for number in range(100)))
     await at_once(pool, pools.SIZE)
+
+
+async def test_one_caller_leaves_sessions_for_the_others(database_url: str) -> None:
+    async with pools.opened(database_url, size=4, give_up=0.5) as pool:
+        async with pool.session(caller="alice"), pool.session(caller="alice"):
+            with pytest.raises(errors.BusyError, match="other requests of this caller"):
+                async with pool.session(caller="alice"):
+                    pass
+            async with pool.session(caller="bob"), pool.session(caller="bob"):
+                pass
+        async with pool.session(caller="alice"):
+            pass
+
+
+async def test_a_row_that_another_session_locks_takes_one_session_and_not_for_long(database_url: str) -> None:
+    postgres.execute(database_url, "CREATE TABLE kept (n integer)")
+    postgres.execute(database_url, "INSERT INTO kept VALUES (1)")
+
+    async def write(pool: pools.Pool) -> None:
+        async with pool.session(row="kept 1") as connection:
+            await connection.execute("UPDATE kept SET n = n + 1")
+
+    async with pools.opened(database_url, size=2) as pool:
+        with psycopg.connect(database_url) as other:
+            other.execute("SELECT FROM kept FOR UPDATE")
+            writes = [asyncio.create_task(write(pool)) for _ in range(5)]
+            ended, _ = await asyncio.wait(writes, return_when=asyncio.FIRST_COMPLETED)
+            await pool.ping()
+        (first,) = ended
+        assert isinstance(first.exception(), errors.BusyError)
+        assert str(first.exception()).endswith("failed: canceling statement due to lock timeout")
+        await asyncio.gather(*(each for each in writes if each not in ended))
+    assert postgres.execute(database_url, "SELECT n FROM kept") == [(5,)]

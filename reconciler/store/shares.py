@@ -1,0 +1,30 @@
+"""How many of the shared sessions one caller or one row may hold at once, so that none of them starves the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import AsyncIterator, Hashable
+
+
+class Shares:
+    """At most `most` holders of each key at the same time; the others wait without a session."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._semaphores: weakref.WeakValueDictionary[Hashable, asyncio.Semaphore] = weakref.WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def held(self, key: Hashable | None, until: float) -> AsyncIterator[None]:
+        """Hold a share of a key; `TimeoutError` when none is free by `until`, in the loop's time. None is unlimited."""
+        if key is None:
+            yield
+            return
+        semaphore = self._semaphores.setdefault(key, asyncio.Semaphore(self._most))
+        async with asyncio.timeout_at(until):
+            await semaphore.acquire()
+        try:
+            yield
+        finally:
+            semaphore.release()

@@ -1,0 +1,67 @@
+"""What one caller, one row or one slow client may use up of the service, so that the others are answered."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent import futures
+
+import psycopg
+import pytest
+
+from tests.support import program, service
+from tools import devserver
+
+ALL_SESSIONS = 12  # requests at once, which is more than the service has sessions with the database
+
+
+@pytest.fixture(scope="module")
+def served(
+    dev_server: devserver.DevServer,
+    namespaces: Iterator[str],
+    database_server: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[service.Service]:
+    folder = tmp_path_factory.mktemp("service")
+    run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
+    run.declare("governance: {schedules: []}\n")
+    with service.shared(run, database_server) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def locked(served: service.Service, schedule_id: str) -> Iterator[None]:
+    """Lock a schedule's row in a transaction of another session."""
+    with psycopg.connect(served.database_url) as other:
+        other.execute("SELECT FROM schedules WHERE id = %s FOR UPDATE", (schedule_id,))
+        yield
+
+
+def test_a_locked_row_fails_its_own_requests_and_no_others(served: service.Service) -> None:
+    with served.user() as user, served.user() as other, futures.ThreadPoolExecutor(ALL_SESSIONS) as pool:
+        schedule = user.post(service.SCHEDULES, json=service.wanted()).json()
+        with locked(served, schedule["id"]):
+
+            def change(number: int) -> int:
+                headers = {"If-Match": "*"}
+                body = {"input": {"number": number}}
+                return user.patch(f"{service.SCHEDULES}/{schedule['id']}", json=body, headers=headers).status_code
+
+            changes = [pool.submit(change, number) for number in range(ALL_SESSIONS)]
+            while not any(each.done() for each in changes):
+                assert user.get(service.SCHEDULES).status_code == 200
+                assert other.get(service.SCHEDULES).status_code == 200
+            answers = [each.result() for each in changes]
+            assert set(answers) == {503}
+        assert change(ALL_SESSIONS) == 200
+
+
+def test_a_request_for_a_locked_row_is_told_to_try_again(served: service.Service) -> None:
+    with served.user() as user:
+        schedule = user.post(service.SCHEDULES, json=service.wanted()).json()
+        with locked(served, schedule["id"]):
+            answer = user.post(f"{service.SCHEDULES}/{schedule['id']}/pause")
+        problem = service.problem(answer, 503)
+        assert problem["type"] == "/problems/busy"
+        assert answer.headers["Retry-After"] == "5"
+        assert user.post(f"{service.SCHEDULES}/{schedule['id']}/pause").json()["enabled"] is False
