@@ -53,6 +53,24 @@ class UserSchedule:
         return str(self.id)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The columns of a row that can be compared with what a listing shows of its schedule."""
+
+    id: uuid.UUID
+    cron: str
+    timezone: str
+    enabled: bool
+    revision: int
+    synced_revision: int
+    deleted_at: datetime.datetime | None = None
+
+    @property
+    def temporal_schedule_id(self) -> str:
+        """Return its id in Temporal."""
+        return str(self.id)
+
+
 class RunState(enum.Enum):
     """How a run of a user's schedule stands."""
 

@@ -404,6 +404,16 @@ class Overdue:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a listing shows of a schedule; it lags behind, and has neither arguments, task queue nor policies."""
+
+    workflow: str
+    timing: Timing
+    paused: bool
+    note: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """A schedule as the server described it.
 

@@ -112,7 +112,7 @@ def _undeclared(live: model.Live, deleted: Collection[str], held: Collection[str
     found = dataclasses.replace(_unwanted(live, path), reason=model.Reason.DECLARED_PAUSED)
     if found.verb is model.Verb.KEEP:
         return found
-    return dataclasses.replace(found, after=dataclasses.replace(found.after, note=_declared_note(path)))
+    return dataclasses.replace(found, after=dataclasses.replace(found.after, note=declared_note(path)))
 
 
 def _deletion(live: model.Live) -> model.Change:
@@ -271,7 +271,7 @@ def _wanted(charter: model.Charter, live: model.Live | None, declaration: model.
 
 def _creation(charter: model.Charter, desired: model.Schedule) -> model.Change:
     path = charter.place.path
-    note = _declared_note(path) if desired.paused else _managed_note(path)
+    note = declared_note(path) if desired.paused else managed_note(path)
     after = dataclasses.replace(desired, note=desired.note or note)
     return _change(charter, model.Verb.CREATE, model.Reason.NEW, after, None, diffing.everything(desired))
 
@@ -368,11 +368,13 @@ REMOVED = renaming.REMOVED
 _DECLARED = f"{model.PAUSED_BY_US}declared paused in "
 
 
-def _managed_note(path: str) -> str:
+def managed_note(path: str) -> str:
+    """Return the note of a schedule that runs as declared there."""
     return f"{model.MANAGED_BY_US}declared in {path}"
 
 
-def _declared_note(path: str) -> str:
+def declared_note(path: str) -> str:
+    """Return the note of a schedule that is declared to be paused there."""
     return _DECLARED + path
 
 
@@ -380,11 +382,11 @@ def _note(verb: model.Verb, live_note: str | None, path: str) -> str | None:
     """Return the note after a change: what is true of the state, or what stood there."""
     match verb:
         case model.Verb.RESUME:
-            return _managed_note(path)
+            return managed_note(path)
         case model.Verb.PAUSE:
-            return _declared_note(path)
+            return declared_note(path)
         case model.Verb.UPDATE if _is_removed(live_note):  # back in the spec, and declared paused
-            return _declared_note(path)
+            return declared_note(path)
         case _:
             return live_note
 

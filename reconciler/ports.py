@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from reconciler import executions, model, polling
@@ -54,6 +54,14 @@ class Schedules(Protocol):
 
     async def delete(self, schedule_id: str) -> None:
         """Delete a schedule; one that is gone already is no error."""
+        ...
+
+
+class Listing(Schedules, Protocol):
+    """The schedules of one namespace, and what its listing shows of them."""
+
+    async def listed(self, is_wanted: Callable[[str], bool]) -> Mapping[str, model.Listed]:
+        """Return what the listing shows of every schedule whose id is wanted; lags behind as `ids` does."""
         ...
 
 
@@ -137,8 +145,12 @@ class Rows(Protocol):
         """Return the mark of this database's schedules, which no other database has."""
         ...
 
-    async def all(self) -> tuple[executions.UserSchedule, ...]:
-        """Return every row, deleted ones too."""
+    async def outlines(self) -> tuple[executions.Outline, ...]:
+        """Return an outline of every row that is not deleted, or whose latest revision Temporal may not have."""
+        ...
+
+    async def some(self, ids: Iterable[uuid.UUID]) -> tuple[executions.UserSchedule, ...]:
+        """Return the rows with these ids as they are now, deleted ones too; an id without a row is left out."""
         ...
 
     async def find(self, schedule_id: uuid.UUID) -> executions.UserSchedule | None:

@@ -175,11 +175,15 @@ async def prunable(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """A plan for users' schedules, the revision of each row that it was made from, and the rows that are unreadable."""
+    """A plan for users' schedules, the revision of each row that it was made from, and the rows that are unreadable.
+
+    `undescribed` counts the rows whose schedules the listing shows as wanted, which are not in the plan.
+    """
 
     plan: model.Plan
     revisions: Mapping[str, int]
     unread: Mapping[str, str]
+    undescribed: int = 0
 
     def synced(self, outcomes: Iterable[model.Outcome] = ()) -> Mapping[uuid.UUID, int]:
         """Return the revision that Temporal has of each row, the plan's steps having ended so."""
@@ -191,25 +195,33 @@ class Repair:
 
 async def repair(
     rows: ports.Rows,
-    schedules: ports.Schedules,
+    schedules: ports.Listing,
     target: model.Target,
     *,
     keep_manual_pauses: bool,
     salt: bytes = b"",
+    full: bool = True,
 ) -> Repair:
     """Read users' schedules and their rows, and return what makes the first equal to the second.
 
-    `salt` is the key of the digests that replace secrets in the plan.
+    `salt` is the key of the digests that replace secrets in the plan. One that is not `full` describes only what the
+    listing does not show at its row's revision, and leaves schedules without a row to a full one.
 
     The rows are read after the schedules: a row that is newer than what was read of its schedule is written under a
     token that a newer write has made stale, and a row that was older would undo that write.
     """
-    known, listed = await rows.all(), await schedules.ids()
-    ids = {row.temporal_schedule_id for row in known if row.deleted_at is None}
-    ids |= {id_ for id_ in listed if executions.is_user_schedule(id_)}
-    found = await schedules.explained(await schedules.describe_all(ids))
-    now = [row for row in await rows.all() if row.temporal_schedule_id in ids or row.deleted_at is not None]
-    return _repair(now, found, target, keep_manual_pauses=keep_manual_pauses, salt=salt)
+    listed = await schedules.listed(executions.is_user_schedule)
+    outlines = await rows.outlines()
+    ids = {row.id for row in outlines if full or not _is_in_step(row, listed)}
+    others = set(map(uuid.UUID, listed)) - {row.id for row in outlines}
+    ids |= others if full else {row.id for row in await rows.some(others)}
+    found = await schedules.explained(await schedules.describe_all(map(str, ids)))
+    planned = _repair(await rows.some(ids), found, target, keep_manual_pauses=keep_manual_pauses, salt=salt)
+    return dataclasses.replace(planned, undescribed=len(outlines) - len(ids - others))
+
+
+def _is_in_step(row: executions.Outline, listed: Mapping[str, model.Listed]) -> bool:
+    return row.synced_revision == row.revision and users.is_shown(row, listed.get(row.temporal_schedule_id))
 
 
 async def repair_one(

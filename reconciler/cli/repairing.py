@@ -15,6 +15,11 @@ from reconciler.spec import users
 @options.writing_or_embedded
 @click.option("--keep-manual-pauses", is_flag=True, help="Leave paused what somebody paused by hand.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let it pause most of what runs, for want of its rows.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Describe only schedules that the listing does not show as their rows ask for; leave those without a row.",
+)
 @click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
 @options.outcome_format
 @options.verbose
@@ -26,6 +31,7 @@ def repair(
     writing: settings.Writing,
     keep_manual_pauses: bool,
     allow_mass_pause: bool,
+    quick: bool,
     yes: bool,
     form: telling.Form,
     verbose: bool,
@@ -35,11 +41,17 @@ def repair(
 
     What is missing is created, what differs updated, what was deleted deleted, and what has no row paused.
     """
-    wish = repairing.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause)
+    wish = repairing.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause, full=not quick)
     teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
+
+    def note(undescribed: int) -> None:
+        teller.warn(
+            f"Note: {undescribed} schedules match their rows as far as the listing shows; "
+            "without --quick, everything is compared."
+        )
 
     def work() -> errors.ExitCode:
         teller.about(connection, users.PATH, model.Choice())
-        return repairing.repair(connection, writing, wish, teller)
+        return repairing.repair(connection, writing, wish, teller, on_undescribed=note)
 
     return teller.run(work)

@@ -62,6 +62,13 @@ class _Size(click.ParamType[int]):
     help="How often users' schedules are brought into line; 0s for never.  [5m]",
 )
 @click.option(
+    "--full-repair-every",
+    type=options.NOT_NEGATIVE,
+    default="1h",
+    metavar="TIME",
+    help="How often a repair describes every schedule, not only those that the listing shows to differ.  [1h]",
+)
+@click.option(
     "--rate-limit",
     type=options.LINE,
     default="600/minute",
@@ -86,6 +93,7 @@ def serve(
     writing: settings.Writing,
     listen: tuple[str, int],
     repair_every: datetime.timedelta,
+    full_repair_every: datetime.timedelta,
     rate_limit: str,
     proxies: tuple[str, ...],
     max_body: int,
@@ -104,6 +112,7 @@ def serve(
         connection=dataclasses.replace(connection, request_timeout=connection.request_timeout or REQUEST_TIMEOUT),
         writing=writing,
         repair_every=repair_every,
+        full_repair_every=full_repair_every,
         most_bytes=max_body,
         rate=rate_limit,
         proxies=proxies,

@@ -12,10 +12,14 @@ from reconciler.spec import users
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a repair shall do about what people did by hand, and what it may do."""
+    """How a repair treats what people did by hand, and what it may do.
+
+    One that is not `full` describes only schedules that the listing does not show as their rows ask for.
+    """
 
     keep_manual_pauses: bool = False
     mass_pause: bool = False
+    full: bool = True
 
 
 def repair(
@@ -24,8 +28,11 @@ def repair(
     wish: Wish,
     audience: executing.Audience,
     ending: Callable[[], bool] = lambda: False,
+    on_undescribed: Callable[[int], None] = lambda _: None,
 ) -> errors.ExitCode:
     """Make Temporal what the rows say and return the exit code.
+
+    `on_undescribed` is called with the number of schedules that the listing shows to match, if any.
 
     The lock is another than that of an apply, so that neither waits for the other. Rows that cannot be read as
     schedules are told as warnings, and what Temporal has of them is left alone.
@@ -41,13 +48,23 @@ def repair(
 
         async def make(session: sessions.Session) -> model.Plan:
             target = session.target(declaration)
-            keep = wish.keep_manual_pauses
-            made.append(await reconciling.repair(rows, session.schedules, target, keep_manual_pauses=keep, salt=salt))
+            made.append(
+                await reconciling.repair(
+                    rows,
+                    session.schedules,
+                    target,
+                    keep_manual_pauses=wish.keep_manual_pauses,
+                    salt=salt,
+                    full=wish.full,
+                )
+            )
             return made[-1].plan
 
         def warn(_: model.Plan) -> None:
             for id_, reason in sorted(made[0].unread.items()):
                 audience.warn(f"Warning: the row {id_} cannot be read and is left as it is: {reason}")
+            if made[0].undescribed:
+                on_undescribed(made[0].undescribed)
 
         def note(outcomes: tuple[model.Outcome, ...]) -> None:
             """Note what Temporal has: of the rows as they were planned from, as they may be newer by now."""

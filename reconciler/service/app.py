@@ -133,30 +133,40 @@ async def _opened(
 
 
 async def _repair_for_ever(found: parts.Parts) -> None:
-    """Repair at once, and again and again: what a crash or somebody else left behind comes into line."""
+    """Repair at once, and again and again: what a crash or another client left behind comes into line.
+
+    The first repair is full; after that, one is when the last full one that succeeded is old enough.
+    """
+    full_at = time.monotonic()
     while found.options.repair_every:
-        await found.threads.run(lambda: _repair(found.options, found.ending))
+        begun = time.monotonic()
+        full = begun >= full_at
+        if await found.threads.run(lambda: _repair(found.options, found.ending, full=full)) and full:  # noqa: B023  # awaited here
+            full_at = begun + found.options.full_repair_every.total_seconds()
         await asyncio.sleep(found.options.repair_every.total_seconds())
 
 
-def _repair(options: parts.Options, ending: Callable[[], bool]) -> None:
-    """Repair, and log what it came to; nothing of it ends the service."""
+def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -> bool:
+    """Repair, log the result, and return whether it succeeded; no failure of it ends the service."""
+    begun = time.monotonic()
     listener = syncing.Listener()
-    wish = repairing.Wish(keep_manual_pauses=True)
+    wish = repairing.Wish(keep_manual_pauses=True, full=full)
     try:
         code = repairing.repair(options.connection, options.writing, wish, listener, ending)
     except errors.LockedError as busy:
         _LOG.info("another repair is under way", extra={"fields": {"who": busy.who}})
-        return
+        return False
     except errors.ReconcilerError as error:
         _LOG.warning("the repair did not come to an end", extra={"fields": {"error": error.sentence}})
-        return
+        return False
     except Exception as defect:  # noqa: BLE001  # a defect of one repair is not one of the service; the next may find another state
         _LOG.error("a defect in the repair", extra={"fields": {"error": type(defect).__name__}})
-        return
+        return False
     steps = len(listener.ended.outcomes) if listener.ended else 0
     level = logging.INFO if code is errors.ExitCode.OK else logging.WARNING
-    _LOG.log(level, "repaired", extra={"fields": {"steps": steps, "exit_code": int(code)}})
+    fields = {"steps": steps, "full": full, "seconds": round(time.monotonic() - begun, 1), "exit_code": int(code)}
+    _LOG.log(level, "repaired", extra={"fields": fields})
+    return code is errors.ExitCode.OK
 
 
 class Logged:

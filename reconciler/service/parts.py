@@ -33,6 +33,7 @@ class Options:
     connection: settings.Connection
     writing: settings.Writing
     repair_every: datetime.timedelta
+    full_repair_every: datetime.timedelta
     most_bytes: int
     rate: str
     proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed

@@ -109,7 +109,7 @@ def _charter(source: _Said, prefix: str) -> model.Charter:
 def _schedule(said: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     return model.Schedule(
         id=schedule_id,
-        timing=_timing(said),
+        timing=timing(said),
         action=_action(said, schedule_id),
         policies=model.Policies(
             overlap=model.Overlap(said["overlap"]),
@@ -125,7 +125,8 @@ def _schedule(said: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     )
 
 
-def _timing(said: Mapping[str, Any]) -> model.Timing:
+def timing(said: Mapping[str, Any]) -> model.Timing:
+    """Return the times that a charter's keys declare."""
     texts = [said["cron"]] if isinstance(said.get("cron"), str) else said.get("cron", [])
     parsed = [cron.parse(text) for text in texts]
     found = [each.times for each in parsed]

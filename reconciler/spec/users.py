@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler import errors, executions, model
+from reconciler import errors, executions, model, planning
 from reconciler.spec import charters, loading, problems, rules, shape, values
+from reconciler.timing import cron
 
 PATH = "the database"  # where the rows are declared, in notes and plans
 _KEYS = {"entrypoint": "workflow"}  # a charter's key, and what it is called in a row
@@ -63,9 +65,40 @@ def charter(row: executions.UserSchedule) -> model.Charter:
         found,
         id=id_,
         paused=not row.enabled,
+        note=_note(row),
         action=dataclasses.replace(found.action, workflow_id=id_, arguments=(canonical,)),
     )
     return model.Charter(name=row.workflow, place=model.Place(path=PATH, line=0, column=0), schedule=schedule)
+
+
+def is_shown(row: executions.Outline, listed: model.Listed | None) -> bool:
+    """Return whether a listing shows the schedule that a row asks for, at the row's revision.
+
+    A listing has neither arguments, task queue nor policies: a change of those that kept the note is not seen.
+    """
+    return (
+        listed is not None
+        and row.deleted_at is None
+        and listed.note == _note(row)
+        and listed.paused is not row.enabled
+        and listed.workflow == executions.WORKFLOW
+        and listed.timing == _timing(row.cron, row.timezone)
+    )
+
+
+def _note(row: executions.UserSchedule | executions.Outline) -> str:
+    """Return the note that carries a row's revision, written together with all else that the row asks for."""
+    where = f"{PATH}, revision {row.revision}"
+    return planning.managed_note(where) if row.enabled else planning.declared_note(where)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _timing(text: str, timezone: str) -> model.Timing | None:
+    """Return the times of a row; None for those that are no longer accepted."""
+    try:
+        return charters.timing({"cron": text, "timezone": timezone})
+    except cron.CronError:
+        return None
 
 
 def _schedule(row: executions.UserSchedule) -> model.Schedule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psycopg.types import json
@@ -14,7 +14,12 @@ from reconciler import errors, executions, model
 from reconciler.store import database, paging, pools
 
 _OWNER = "SELECT id FROM installation"
-_ALL = "SELECT * FROM schedules ORDER BY created_at, id"
+_OUTLINES = """
+SELECT id, cron, timezone, enabled, revision, synced_revision, deleted_at FROM schedules
+WHERE deleted_at IS NULL OR synced_revision < revision
+"""
+_SOME = "SELECT * FROM schedules WHERE id = ANY(%s) ORDER BY created_at, id"
+_AT_ONCE = 1000  # rows that one statement reads whole: an input may be large
 _FIND = "SELECT * FROM schedules WHERE id = %s"
 # locked in the order of their ids, so that two at once do not wait for each other
 _SYNCED = """
@@ -120,10 +125,21 @@ class Schedules:
             raise errors.StoreError(f"{self._pool.where} has lost its name", hint="restore its table installation")
         return f"database:{row['id']}"
 
-    async def all(self) -> tuple[executions.UserSchedule, ...]:
-        """Return every row, deleted ones too, the oldest first."""
+    async def outlines(self) -> tuple[executions.Outline, ...]:
+        """Return an outline of every row that is not deleted, or whose latest revision Temporal may not have."""
         async with self._pool.session() as connection:
-            return tuple(map(_schedule, await (await connection.execute(_ALL)).fetchall()))
+            rows = await (await connection.execute(_OUTLINES)).fetchall()
+        return tuple(executions.Outline(**row) for row in rows)
+
+    async def some(self, ids: Iterable[uuid.UUID]) -> tuple[executions.UserSchedule, ...]:
+        """Return the rows with these ids as they are now, deleted ones too, the oldest first of each thousand."""
+        wanted = list(ids)
+        rows: list[executions.UserSchedule] = []
+        for start in range(0, len(wanted), _AT_ONCE):
+            async with self._pool.session() as connection:
+                found = await connection.execute(_SOME, (wanted[start : start + _AT_ONCE],))
+                rows.extend(map(_schedule, await found.fetchall()))
+        return tuple(rows)
 
     async def find(self, schedule_id: uuid.UUID) -> executions.UserSchedule | None:
         """Return a row as it is now, deleted or not; None when there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -91,6 +92,12 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     if live.remaining_actions != schedule.remaining_actions:
         proto.state.limited_actions = schedule.remaining_actions is not None
         proto.state.remaining_actions = schedule.remaining_actions or 0
+
+
+@functools.lru_cache(maxsize=20_000)
+def timing(spec: bytes) -> model.Timing:
+    """Return the times of a serialized spec; a listing names the same ones over and over."""
+    return _timing(schedule_pb2.ScheduleSpec.FromString(spec))
 
 
 def _edit_policies(proto: schedule_pb2.SchedulePolicies, live: model.Policies, wanted: model.Policies) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
@@ -45,17 +45,33 @@ class Schedules:
 
     async def ids(self) -> frozenset[str]:
         """Return every listed id, all pages of an unfiltered listing: filters are silently wrong on some servers."""
-        found: set[str] = set()
+        return frozenset([entry.schedule_id async for entry in self._entries()])
+
+    async def listed(self, is_wanted: Callable[[str], bool]) -> dict[str, model.Listed]:
+        """Return what the listing shows of every schedule whose id is wanted."""
+        return {
+            entry.schedule_id: model.Listed(
+                workflow=entry.info.workflow_type.name,
+                timing=convert.timing(entry.info.spec.SerializeToString(deterministic=True)),
+                paused=entry.info.paused,
+                note=entry.info.notes or None,
+            )
+            async for entry in self._entries()
+            if is_wanted(entry.schedule_id)
+        }
+
+    async def _entries(self) -> AsyncIterator[schedule_pb2.ScheduleListEntry]:
         token = b""
         while True:
             request = rpc_pb2.ListSchedulesRequest(
                 namespace=self._calls.namespace, maximum_page_size=PAGE_SIZE, next_page_token=token
             )
             page = await self._calls.read(self._service.list_schedules, request, calls.LIST_TIMEOUTS)
-            found.update(entry.schedule_id for entry in page.schedules)
+            for entry in page.schedules:
+                yield entry
             token = page.next_page_token
             if not token:
-                return frozenset(found)
+                return
 
     async def describe(self, schedule_id: str) -> model.Live | None:
         """Return the schedule as it is now, None when there is none."""

@@ -6,14 +6,18 @@ import asyncio
 import json
 import pathlib
 import uuid
+from collections.abc import Callable
 
-from reconciler import executions, published
+from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+
+from reconciler import executions, published, reconciling
 from reconciler.store import opening
 from reconciler.store import schedules as rows
 from reconciler.temporal import connect
 from tests.support import postgres, program, remote
 
 OWNER = "user-1"
+MINUTE_59 = schedule_pb2.Range(start=59, end=59, step=1)
 
 
 async def made(url: str, count: int) -> list[uuid.UUID]:
@@ -90,6 +94,59 @@ async def test_everything_comes_into_line_and_then_there_is_nothing_to_do(
     await until_listed(server, set(found))
     for _ in range(2):
         assert "No changes: " in await asyncio.to_thread(repair)
+
+
+async def test_a_quick_repair_describes_only_what_the_listing_shows_to_differ(
+    reconciler: program.Program, database_url: str
+) -> None:
+    ids = await made(database_url, 8)
+    missing, moved, renoted, by_hand, deleted, changed, hidden, _ = map(str, ids)
+    assert (await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)).returncode == 0
+    server, raw = await server_of(reconciler), await remote.raw(reconciler.address, reconciler.namespace)
+    await until_listed(server, set(map(str, ids)))
+
+    async def edited(id_: str, edit: Callable[[schedule_pb2.Schedule], None]) -> None:
+        proto = (await raw.describe(id_)).schedule
+        edit(proto)
+        await raw.update(id_, proto)
+
+    def pause(proto: schedule_pb2.Schedule) -> None:
+        proto.state.paused, proto.state.notes = True, "the disk is full"
+
+    async with opening.opened(database_url, size=1) as store:
+        target = server.target("", await store.schedules.owner())
+
+        async def planned(*, full: bool) -> tuple[set[str], set[str], int]:
+            found = await reconciling.repair(
+                store.schedules, server.schedules, target, keep_manual_pauses=False, full=full
+            )
+            return set(found.revisions), {change.id for change in found.plan.steps}, found.undescribed
+
+        async def nothing_differs() -> bool:
+            return await planned(full=False) == (set(), set(), 8)
+
+        await remote.until(nothing_differs)
+        await server.schedules.delete(missing)
+        await edited(moved, lambda proto: proto.spec.structured_calendar[0].minute[0].MergeFrom(MINUTE_59))
+        await edited(renoted, lambda proto: setattr(proto.state, "notes", ""))
+        await edited(by_hand, pause)
+        await edited(hidden, lambda proto: setattr(proto.action.start_workflow.task_queue, "name", "elsewhere"))
+        postgres.execute(
+            database_url, "UPDATE schedules SET deleted_at = clock_timestamp(), revision = 2 WHERE id = %s", deleted
+        )
+        postgres.execute(database_url, "UPDATE schedules SET cron = '7 7 1 1 *', revision = 2 WHERE id = %s", changed)
+        differing = {missing, moved, renoted, by_hand, deleted, changed}
+
+        async def all_are_seen() -> bool:
+            return await planned(full=False) == (differing, differing, 2)
+
+        await remote.until(all_are_seen)
+        assert await planned(full=True) == (set(map(str, ids)), differing | {hidden}, 0)
+    done = await asyncio.to_thread(reconciler.run, "repair", "--yes", "--quick", DATABASE_URL=database_url)
+    assert (done.returncode, "1 created, 3 updated, 1 resumed, 0 paused, 1 deleted." in done.stdout) == (0, True)
+    assert "2 schedules match their rows as far as the listing shows" in done.stderr
+    done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
+    assert (done.returncode, "1 updated" in done.stdout) == (0, True)
 
 
 async def test_what_is_not_this_databases_is_left_alone(reconciler: program.Program, database_url: str) -> None:

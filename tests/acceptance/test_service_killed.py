@@ -13,7 +13,7 @@ import pytest
 
 from reconciler import executions, reconciling
 from reconciler.store import opening
-from tests.support import program, proxy, remote, service
+from tests.support import program, proxy, remote, service, stored
 from tools import devserver
 
 # The Temporal call at which it is killed, and whether the server had done it by then. Before the first write, all is as
@@ -48,7 +48,7 @@ async def finished(run: program.Program, database_url: str) -> None:
     """Repair, and see that Temporal is then as the rows say, and that another repair would do nothing."""
     server = await remote.connected(run.address, run.namespace)
     async with opening.opened(database_url, size=1) as store:
-        wanted = {str(row.id) for row in await store.schedules.all() if row.deleted_at is None}
+        wanted = {str(row.id) for row in await stored.rows(store.pool) if row.deleted_at is None}
         done = await asyncio.to_thread(run.run, "repair", "--yes", DATABASE_URL=database_url)
         assert done.returncode == 0, done.stderr
 

@@ -12,6 +12,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler import errors, model
 from reconciler.temporal import schedules as adapter
+from reconciler.timing import cron as grammar
 from tests.support import fake_temporal, remote
 
 ID = "governance:alpha"
@@ -74,6 +75,27 @@ async def test_a_created_schedule_reads_back_as_it_was_declared(live: adapter.Sc
 async def test_the_cron_text_survives_as_the_calendars_comment(live: adapter.Schedules) -> None:
     await live.create(remote.schedule(cron="*/20 * * * *"))
     assert [each.comment for each in (await found(live)).schedule.timing.calendars] == ["*/20 * * * *"]
+
+
+@pytest.mark.parametrize("cron", ["*/7 9-17 1,15 JAN-JUN MON-FRI 2030-2040/2", "@every 6h/15m"])
+async def test_the_listing_shows_times_pause_note_and_workflow_as_they_are_described(
+    live: adapter.Schedules, cron: str
+) -> None:
+    times = grammar.parse(cron).times
+    timing = model.Timing(
+        calendars=(times,) if isinstance(times, model.Calendar) else (),
+        intervals=(times,) if isinstance(times, model.Interval) else (),
+        timezone="Europe/Berlin",
+    )
+    wanted = dataclasses.replace(remote.schedule(), timing=timing, paused=True, note="as it was written")
+    await live.create(wanted)
+    await live.create(remote.schedule("unwanted"))
+    expected = model.Listed(workflow=wanted.action.workflow, timing=timing, paused=True, note="as it was written")
+
+    async def is_listed() -> bool:
+        return await live.listed(ID.__eq__) == {ID: expected}
+
+    await remote.until(is_listed)
 
 
 async def test_an_id_that_is_taken_is_a_conflict(live: adapter.Schedules) -> None:

@@ -229,9 +229,18 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         ids = sorted({*self.schedules, *self.ghosts})
         start = int(request.next_page_token or b"0")
         end = start + request.maximum_page_size
-        entries = [schedule_pb2.ScheduleListEntry(schedule_id=id_) for id_ in ids[start:end]]
+        entries = [self._entry(id_) for id_ in ids[start:end]]
         full = len(entries) == request.maximum_page_size  # a full page names a next one, even an empty one
         return rpc_pb2.ListSchedulesResponse(schedules=entries, next_page_token=str(end).encode() if full else b"")
+
+    def _entry(self, schedule_id: str) -> schedule_pb2.ScheduleListEntry:
+        entry = schedule_pb2.ScheduleListEntry(schedule_id=schedule_id)
+        if schedule_id in self.schedules:
+            proto = self.schedules[schedule_id].proto
+            entry.info.spec.CopyFrom(proto.spec)
+            entry.info.workflow_type.CopyFrom(proto.action.start_workflow.workflow_type)
+            entry.info.notes, entry.info.paused = proto.state.notes, proto.state.paused
+        return entry
 
     def _delete(self, request: rpc_pb2.DeleteScheduleRequest) -> rpc_pb2.DeleteScheduleResponse:
         self._found(request.schedule_id)

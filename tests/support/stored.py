@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from reconciler import executions
-from reconciler.store import schedules
+from reconciler.store import pools, schedules
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
 HASH = executions.request_hash({"cron": "0 * * * *"})
@@ -25,6 +25,13 @@ def new(**changes: Any) -> schedules.New:
         "next_run_at": NOON,
     }
     return schedules.New(**given | changes)
+
+
+async def rows(pool: pools.Pool) -> tuple[executions.UserSchedule, ...]:
+    """Return every row of a database, deleted ones too, the oldest first."""
+    async with pool.session() as connection:
+        ids = [row["id"] for row in await (await connection.execute("SELECT id FROM schedules")).fetchall()]
+    return await schedules.Schedules(pool).some(ids)
 
 
 def run(schedule_id: uuid.UUID, **changes: Any) -> executions.ScheduleRun:

@@ -38,7 +38,7 @@ def check(*, given: dict[str, Any], **said: Any) -> model.Timing:
 
 
 def live(schedule: model.Schedule, owner: str | None = OWNER, **change: Any) -> model.Live:
-    fields = {each: getattr(schedule, each) for each in ("id", "timing", "action", "policies")}
+    fields = {each: getattr(schedule, each) for each in ("id", "timing", "action", "policies", "note")}
     return model.Live(schedule=model.Schedule(**{**fields, "owner": owner, **change}), token=b"1")
 
 
@@ -204,3 +204,45 @@ def test_what_a_row_that_cannot_be_read_has_is_paused_where_the_row_is_not_enabl
         found, owner=OWNER, paused=True, note="paused by reconciler: declared paused in the database"
     )
     assert not planning.repair(declared, (), {found.id: live(found, paused=True)}, TARGET, held={found.id}).steps
+
+
+def outline(found: executions.UserSchedule, **change: Any) -> executions.Outline:
+    fields = {each.name: getattr(found, each.name) for each in dataclasses.fields(executions.Outline)}
+    return executions.Outline(**{**fields, **change})
+
+
+def listed(found: executions.UserSchedule, **change: Any) -> model.Listed:
+    schedule = users.charter(found).schedule
+    fields = {"timing": schedule.timing, "paused": schedule.paused, "note": schedule.note}
+    return model.Listed(**{"workflow": schedule.action.workflow, **fields, **change})
+
+
+@pytest.mark.parametrize("change", [{}, {"enabled": False}, {"revision": 7}, {"cron": "@every 6h/15m"}])
+def test_what_a_row_asks_for_is_recognized_in_the_listing(change: dict[str, Any]) -> None:
+    assert users.is_shown(outline(row(**change)), listed(row(**change)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"paused": True},
+        {"note": None},
+        {"note": "the disk is full"},
+        {"workflow": "Other"},
+        {"timing": users.charter(row(cron="5 * * * *")).schedule.timing},
+        {"timing": users.charter(row(timezone="UTC")).schedule.timing},
+    ],
+    ids=str,
+)
+def test_whatever_the_listing_shows_of_a_change_by_hand_is_seen(change: dict[str, Any]) -> None:
+    assert not users.is_shown(outline(row()), listed(row(), **change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"revision": 2}, {"enabled": False}, {"cron": "5 * * * *"}, {"deleted_at": NOW}, {"cron": "gone"}],
+    ids=str,
+)
+def test_a_row_that_changed_since_is_not_shown(change: dict[str, Any]) -> None:
+    assert not users.is_shown(outline(row(), **change), listed(row()))
+    assert not users.is_shown(outline(row()), None)
