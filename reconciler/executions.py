@@ -117,20 +117,30 @@ class ExecutionRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A row of `execution_grants`: who may run what, until when. `scopes` are workflows, or `*` for all."""
+    """A row of `execution_grants`: who may run what, until when. `scopes` are workflows, or `*` for all.
+
+    `read_at` is when it was read, by the database's clock, which set the other times.
+    """
 
     id: uuid.UUID
     subject: str
     scopes: tuple[str, ...]
     created_at: datetime.datetime
+    read_at: datetime.datetime = dataclasses.field(compare=False)
     expires_at: datetime.datetime | None = None
     revoked_at: datetime.datetime | None = None
 
-    def why_void(self, now: datetime.datetime) -> str:
-        """Return why it counts no longer; empty while it does."""
+    @property
+    def is_expired(self) -> bool:
+        """Return whether its end had come when it was read."""
+        return self.expires_at is not None and self.expires_at <= self.read_at
+
+    @property
+    def why_void(self) -> str:
+        """Return why it was not valid when it was read; empty if it was."""
         if self.revoked_at is not None:
             return f"grant {self.id} was revoked at {moment(self.revoked_at)}"
-        if self.expires_at is not None and self.expires_at <= now:
+        if self.expires_at is not None and self.is_expired:
             return f"grant {self.id} expired at {moment(self.expires_at)}"
         return ""
 

@@ -165,8 +165,11 @@ class Rows(Protocol):
 class Runs(Protocol):
     """The runs of users' schedules, and whether they may be."""
 
-    async def why_refused(self, schedule_id: uuid.UUID, workflow: str, now: datetime.datetime) -> str:
-        """Return why the schedule's owner may not run the workflow now; empty when a grant covers it."""
+    async def why_refused(self, schedule_id: uuid.UUID, workflow: str) -> str:
+        """Return why the schedule's owner may not run the workflow now; empty when a grant covers it.
+
+        Now is by the clock that grants were made by.
+        """
         ...
 
     async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:

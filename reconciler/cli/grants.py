@@ -13,7 +13,6 @@ import click
 from reconciler import errors, executions, wiring
 from reconciler.cli import console, options, telling
 from reconciler.documents import grants as grants_document
-from reconciler.operating import clock
 from reconciler.report import grants as grants_report
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ def create(
     """Grant SUBJECT, the owner of schedules, to run workflows, and show the token, this once."""
     if not subject or "" in scopes:
         raise errors.UsageError("a grant needs a subject and workflows", hint="name both, or * for every workflow")
-    expires_at = None if expires_in is None else clock.now() + expires_in
-    found, token = _asked(database_url, lambda store: store.grants.create(subject, scopes, expires_at))
+    found, token = _asked(database_url, lambda store: store.grants.create(subject, scopes, expires_in))
     out.say(grants_document.created(found, token) if form == "json" else grants_report.created(found, token))
     return errors.ExitCode.OK
 
@@ -68,7 +66,7 @@ def create(
 def list_(out: console.Console, subject: str | None, database_url: str, form: Form) -> errors.ExitCode:
     """List the grants, the newest first, those that count no longer too; never a token."""
     found: tuple[executions.Grant, ...] = _asked(database_url, lambda store: store.grants.list(subject))
-    out.say(grants_document.dumps(found) if form == "json" else grants_report.text(found, clock.now()))
+    out.say(grants_document.dumps(found) if form == "json" else grants_report.text(found))
     return errors.ExitCode.OK
 
 
@@ -79,7 +77,7 @@ def list_(out: console.Console, subject: str | None, database_url: str, form: Fo
 @click.pass_obj
 def revoke(out: console.Console, grant_id: uuid.UUID, database_url: str, form: Form) -> errors.ExitCode:
     """Let the grant with this ID count no longer, at once."""
-    found = _asked(database_url, lambda store: store.grants.revoke(grant_id, clock.now()))
+    found = _asked(database_url, lambda store: store.grants.revoke(grant_id))
     out.say(grants_document.one(found) if form == "json" else grants_report.revoked(found))
     return errors.ExitCode.OK
 

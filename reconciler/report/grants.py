@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
 
 from reconciler import executions
 from reconciler.report import words
 
 
-def text(grants: Iterable[executions.Grant], now: datetime.datetime) -> str:
+def text(grants: Iterable[executions.Grant]) -> str:
     """Return a line for each grant: its id, whose it is, what it covers, and until when."""
-    lines = [words.printable(f"{each.id}  {each.subject}  {_scopes(each)}  {_term(each, now)}") for each in grants]
+    lines = [words.printable(f"{each.id}  {each.subject}  {_scopes(each)}  {_term(each)}") for each in grants]
     return "\n".join(lines or ["There are no grants."]) + "\n"
 
 
@@ -32,9 +31,9 @@ def _scopes(grant: executions.Grant) -> str:
     return "every workflow" if executions.EVERYTHING in grant.scopes else ", ".join(grant.scopes)
 
 
-def _term(grant: executions.Grant, now: datetime.datetime) -> str:
+def _term(grant: executions.Grant) -> str:
     if grant.revoked_at is not None:
         return f"revoked {words.moment(grant.revoked_at, 'UTC')}"
     if grant.expires_at is None:
         return "without an end"
-    return f"{'expires' if grant.expires_at > now else 'expired'} {words.moment(grant.expires_at, 'UTC')}"
+    return f"{'expired' if grant.is_expired else 'expires'} {words.moment(grant.expires_at, 'UTC')}"

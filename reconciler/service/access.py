@@ -11,7 +11,6 @@ import fastapi
 from fastapi import routing, security
 
 from reconciler import errors, executions
-from reconciler.operating import clock
 from reconciler.service import parts, problems
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
@@ -48,7 +47,7 @@ async def _granted(request: fastapi.Request) -> executions.Grant:
     """Return the grant whose token is given, while it counts."""
     given = await _GRANT(request)
     found = await parts.of(request).store.grants.by_token(given.credentials if given else "")
-    if found is None or found.why_void(clock.now()):
+    if found is None or found.why_void:
         raise await _unknown(request)
     await parts.of(request).rate.count(f"subject {found.subject}")
     return found

@@ -1,4 +1,8 @@
-"""Who may run what, and call the service: of a grant's token only the SHA-256 is kept."""
+"""Who may run what, and call the service: of a grant's token only the SHA-256 is kept.
+
+All times are by the database's clock: a machine whose own clock is wrong neither accepts an expired grant nor refuses a
+valid one.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,18 @@ from reconciler.store import database, pools
 
 PREFIX = "rcn_"  # by which scanners for secrets can know a token
 _CREATE = """
-INSERT INTO execution_grants (subject, scopes, token_sha256, expires_at)
-VALUES (%(subject)s, %(scopes)s, %(token_sha256)s, %(expires_at)s)
-RETURNING *
+INSERT INTO execution_grants (subject, scopes, token_sha256, created_at, expires_at)
+VALUES (%(subject)s, %(scopes)s, %(token_sha256)s, now(), now() + %(expires_in)s::interval)
+RETURNING *, now() AS read_at
 """
-_FIND = "SELECT * FROM execution_grants WHERE token_sha256 = %s"
+_FIND = "SELECT *, now() AS read_at FROM execution_grants WHERE token_sha256 = %s"
 _LIST = """
-SELECT * FROM execution_grants WHERE %(subject)s::text IS NULL OR subject = %(subject)s
+SELECT *, now() AS read_at FROM execution_grants WHERE %(subject)s::text IS NULL OR subject = %(subject)s
 ORDER BY created_at DESC, id DESC
 """
 _REVOKE = """
-UPDATE execution_grants SET revoked_at = coalesce(revoked_at, greatest(created_at, %(now)s)) WHERE id = %(id)s
-RETURNING *
+UPDATE execution_grants SET revoked_at = coalesce(revoked_at, greatest(created_at, now())) WHERE id = %(id)s
+RETURNING *, now() AS read_at
 """
 
 
@@ -34,7 +38,7 @@ class Grants:
         self._pool = pool
 
     async def create(
-        self, subject: str, scopes: Iterable[str], expires_at: datetime.datetime | None = None
+        self, subject: str, scopes: Iterable[str], expires_in: datetime.timedelta | None = None
     ) -> tuple[executions.Grant, str]:
         """Make a grant and return it and its token, which nobody can be told again."""
         token = PREFIX + secrets.token_urlsafe(32)
@@ -42,7 +46,7 @@ class Grants:
             "subject": subject,
             "scopes": list(dict.fromkeys(scopes)),
             "token_sha256": executions.token_sha256(token),
-            "expires_at": expires_at,
+            "expires_in": expires_in,
         }
         async with self._pool.session() as connection:
             row = await (await connection.execute(_CREATE, given)).fetchone()
@@ -60,10 +64,10 @@ class Grants:
         async with self._pool.session() as connection:
             return await of(connection, subject)
 
-    async def revoke(self, grant_id: uuid.UUID, now: datetime.datetime) -> executions.Grant:
+    async def revoke(self, grant_id: uuid.UUID) -> executions.Grant:
         """Let a grant count no longer, and return it; the first time counts. `errors.MissingError` without one."""
         async with self._pool.session() as connection:
-            row = await (await connection.execute(_REVOKE, {"id": grant_id, "now": now})).fetchone()
+            row = await (await connection.execute(_REVOKE, {"id": grant_id})).fetchone()
         if row is None:
             raise errors.MissingError(f"there is no grant {grant_id}", hint="see reconciler grant list")
         return _grant(row)
@@ -74,9 +78,9 @@ async def of(connection: database.Connection, subject: str | None) -> tuple[exec
     return tuple(map(_grant, await (await connection.execute(_LIST, {"subject": subject})).fetchall()))
 
 
-def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str, now: datetime.datetime) -> str:
-    """Return why none of a subject's grants lets it run a workflow now, by the newest that did; empty if one does."""
-    reasons = [each.why_void(now) for each in found if each.covers(workflow)]
+def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) -> str:
+    """Return why none of a subject's grants lets it run a workflow, by the newest that did; empty if one does."""
+    reasons = [each.why_void for each in found if each.covers(workflow)]
     if not reasons:
         return f"no grant of {subject} covers workflow {workflow!r}"
     return "" if "" in reasons else reasons[0]
@@ -89,6 +93,7 @@ def _grant(row: database.Row) -> executions.Grant:
         subject=row["subject"],
         scopes=tuple(row["scopes"]),
         created_at=created_at,
+        read_at=row["read_at"].astimezone(datetime.UTC),
         expires_at=database.moment(row["expires_at"]),
         revoked_at=database.moment(row["revoked_at"]),
     )

@@ -45,8 +45,11 @@ class Runs:
     def __init__(self, pool: pools.Pool) -> None:
         self._pool = pool
 
-    async def why_refused(self, schedule_id: uuid.UUID, workflow: str, now: datetime.datetime) -> str:
-        """Return why the schedule's owner may not run the workflow now; empty when a grant covers it."""
+    async def why_refused(self, schedule_id: uuid.UUID, workflow: str) -> str:
+        """Return why the schedule's owner may not run the workflow now; empty when a grant covers it.
+
+        Now is by the database's clock.
+        """
         async with self._pool.session() as connection:
             row = await (await connection.execute(_OWNER, (schedule_id,))).fetchone()
             if row is None:
@@ -54,7 +57,7 @@ class Runs:
             if row["deleted_at"] is not None:
                 return f"schedule {schedule_id} was deleted at {executions.moment(row['deleted_at'])}"
             found = await grants.of(connection, row["owner"])
-        return grants.why_refused(found, row["owner"], workflow, now)
+        return grants.why_refused(found, row["owner"], workflow)
 
     async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:
         """Record a firing; one that is there already, for the same schedule and time, takes the higher attempt.

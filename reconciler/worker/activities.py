@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
@@ -24,7 +25,10 @@ _FINAL = (errors.ExecutionRefusedError, errors.ArgumentError)
 
 
 class Activities:
-    """The steps, with what they work on; `patience` is for all attempts of one execution together."""
+    """The steps, with what they work on; `patience` is for all attempts of one execution together.
+
+    What they record and decide is by the clocks of Temporal and the database, which all workers share.
+    """
 
     def __init__(
         self,
@@ -32,14 +36,14 @@ class Activities:
         runs: ports.Runs,
         rows: ports.Rows,
         executor: ports.Executor,
-        now: Callable[[], datetime.datetime],
         patience: datetime.timedelta,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runs = runs
         self._rows = rows
         self._executor = executor
-        self._now = now
         self._patience = patience
+        self._monotonic = monotonic
 
     @property
     def all(self) -> tuple[Callable[..., Any], ...]:
@@ -51,7 +55,7 @@ class Activities:
         """Return why the schedule's owner may not run this; empty when they may."""
         execution = _execution(request)
         with _told(execution):
-            return await self._runs.why_refused(_row_id(execution), execution.entrypoint, self._now())
+            return await self._runs.why_refused(_row_id(execution), execution.entrypoint)
 
     @temporalio.activity.defn(name=steps.BEGIN_RUN)
     async def begin_run(self, request: dict[str, Any], attempt: int) -> None:
@@ -68,7 +72,7 @@ class Activities:
             run = executions.ScheduleRun(
                 schedule_id=row.id,
                 scheduled_for=execution.scheduled_for,
-                started_at=self._now(),
+                started_at=temporalio.activity.info().started_time,
                 ended_at=None,
                 state=executions.RunState.RUNNING,
                 attempt=attempt,
@@ -79,10 +83,11 @@ class Activities:
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """Have it executed, once however often this is tried, and return what became of it."""
         execution = _execution(request)
-        with _told(execution, self._left):
+        left = self._left()
+        with _told(execution, left):
             try:
                 # the last attempt is made all the same, late as it is: a worker may have been away for long
-                async with asyncio.timeout(max(self._left().total_seconds(), 1.0)), _beating():
+                async with asyncio.timeout(max(left().total_seconds(), 1.0)), _beating():
                     done = await self._executor.execute(execution)
                 if done.state is executions.RequestState.FAILED:
                     raise errors.ExecutionRefusedError(f"execution {done.run_id} has failed", hint="see its response")
@@ -91,21 +96,28 @@ class Activities:
                     f"the execution did not end within {self._patience}", type="Patience", non_retryable=True
                 ) from None
             except asyncio.CancelledError:
-                raise _why_cancelled(self._left()) from None
+                raise _why_cancelled(left()) from None
         _LOG.info("executed", extra={"fields": {"key": execution.idempotency_key, "run_id": str(done.run_id)}})
         return {"status": done.state.value, "runId": str(done.run_id), "idempotencyKey": done.idempotency_key}
 
-    def _left(self) -> datetime.timedelta:
-        """Return how much of the patience is left, over all attempts; negative once there is none."""
-        return self._patience - (self._now() - temporalio.activity.info().scheduled_time)
+    def _left(self) -> Callable[[], datetime.timedelta]:
+        """Return what returns how much of the patience is left, over all attempts; negative once there is none.
+
+        Temporal's clock dates the first attempt and this one, and what has passed since is measured: this machine's own
+        time of day may be wrong.
+        """
+        info, begun = temporalio.activity.info(), self._monotonic()
+        at_first = self._patience - (info.started_time - info.scheduled_time)
+        return lambda: at_first - datetime.timedelta(seconds=self._monotonic() - begun)
 
     @temporalio.activity.defn(name=steps.END_RUN)
     async def end_run(self, request: dict[str, Any], state: str, error: str) -> None:
         """Record how a firing ended."""
         execution = _execution(request)
         with _told(execution):
+            ended_at = temporalio.activity.info().started_time
             await self._runs.end(
-                _row_id(execution), execution.scheduled_for, executions.RunState(state), self._now(), error
+                _row_id(execution), execution.scheduled_for, executions.RunState(state), ended_at, error
             )
         _LOG.info("run ended", extra={"fields": {"key": execution.idempotency_key, "state": state}})
 

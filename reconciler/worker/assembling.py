@@ -17,7 +17,7 @@ async def run(
         wiring.executor(executor, store.executor, clock.now) as executes,
     ):
         steps = activities.Activities(
-            runs=store.runs, rows=store.schedules, executor=executes, now=clock.now, patience=executor.patience
+            runs=store.runs, rows=store.schedules, executor=executes, patience=executor.patience
         )
         client = await wiring.worker_client(connection, identity, options.metrics)
         await running.run(options, running.Parts(client=client, activities=steps, database=store.pool.ping))

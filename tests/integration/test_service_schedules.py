@@ -223,8 +223,7 @@ def test_a_grant_reaches_as_far_as_its_scopes(served: service.Service) -> None:
 
 
 def test_a_grant_that_expired_or_was_revoked_is_an_unknown_token(served: service.Service) -> None:
-    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
-    grant, token = served.granted(expires_at=soon)
+    grant, token = served.granted(expires_in=datetime.timedelta(hours=1))
     with served.client(token) as user, served.client("rcn_nobodys") as unknown:
         assert user.get(service.SCHEDULES).status_code == 200
         update = "UPDATE execution_grants SET revoked_at = clock_timestamp() WHERE id = %s"

@@ -169,7 +169,7 @@ async def test_pages_of_runs_have_each_once_newest_first(store: opening.Store, r
 
 
 async def refused(store: opening.Store, row: executions.UserSchedule, workflow: str = "REPORT") -> str:
-    return await store.runs.why_refused(row.id, workflow, datetime.datetime.now(datetime.UTC))
+    return await store.runs.why_refused(row.id, workflow)
 
 
 async def test_a_schedule_runs_what_a_grant_of_its_owner_covers(
@@ -191,20 +191,29 @@ async def test_a_grant_that_was_revoked_counts_no_longer_and_another_does(
 ) -> None:
     first, _ = await store.grants.create("alice", ["REPORT"])
     second, _ = await store.grants.create("alice", ["*"])
-    await store.grants.revoke(first.id, datetime.datetime.now(datetime.UTC))
+    await store.grants.revoke(first.id)
     assert await refused(store, row) == ""
-    revoked = await store.grants.revoke(second.id, datetime.datetime.now(datetime.UTC))
+    revoked = await store.grants.revoke(second.id)
     assert revoked.revoked_at is not None
     when = executions.moment(revoked.revoked_at)
     assert await refused(store, row) == f"grant {second.id} was revoked at {when}"  # the newest says why
 
 
-async def test_a_grant_counts_until_it_expires(store: opening.Store, row: executions.UserSchedule) -> None:
-    end = datetime.datetime.now(datetime.UTC) + HOUR
-    grant, _ = await store.grants.create("alice", ["REPORT"], end)
-    assert await store.runs.why_refused(row.id, "REPORT", end - SECOND) == ""
-    expected = f"grant {grant.id} expired at {executions.moment(end)}"
-    assert await store.runs.why_refused(row.id, "REPORT", end) == expected
+async def test_a_grant_counts_until_it_expires_by_the_databases_clock(
+    store: opening.Store, row: executions.UserSchedule, database_url: str
+) -> None:
+    grant, token = await store.grants.create("alice", ["REPORT"], HOUR)
+    assert grant.expires_at == grant.created_at + HOUR
+    assert await refused(store, row) == ""
+    passed = "UPDATE execution_grants SET created_at = created_at - interval %s, expires_at = expires_at - interval %s"
+    postgres.execute(database_url, passed.replace("%s", "'59 min'"))
+    assert await refused(store, row) == ""
+    postgres.execute(database_url, passed.replace("%s", "'1 min'"))
+    expired = await store.grants.by_token(token)
+    assert expired is not None
+    assert expired.expires_at is not None
+    assert await refused(store, row) == f"grant {grant.id} expired at {executions.moment(expired.expires_at)}"
+    assert expired.why_void == await refused(store, row)
 
 
 async def test_a_schedule_without_a_row_or_with_a_deleted_one_runs_nothing(
@@ -212,15 +221,15 @@ async def test_a_schedule_without_a_row_or_with_a_deleted_one_runs_nothing(
 ) -> None:
     await store.grants.create("alice", ["*"])
     unknown = uuid.uuid4()
-    assert await store.runs.why_refused(unknown, "REPORT", NOW) == f"schedule {unknown} has no row"
+    assert await store.runs.why_refused(unknown, "REPORT") == f"schedule {unknown} has no row"
     deleted = (await store.schedules.delete("alice", row.id)).deleted_at
     assert deleted is not None
     assert await refused(store, row) == f"schedule {row.id} was deleted at {executions.moment(deleted)}"
 
 
 async def test_a_token_is_known_by_its_hash_alone(store: opening.Store, database_url: str) -> None:
-    end = datetime.datetime.now(datetime.UTC) + HOUR
-    grant, token = await store.grants.create("alice", ["B", "A", "B"], end)
+    grant, token = await store.grants.create("alice", ["B", "A", "B"], HOUR)
+    end = grant.created_at + HOUR
     assert (grant.subject, grant.scopes, grant.expires_at, grant.revoked_at) == ("alice", ("B", "A"), end, None)
     assert (token.startswith(grants.PREFIX), len(token)) == (True, 47)
     assert await store.grants.by_token(token) == grant
@@ -235,12 +244,13 @@ async def test_a_token_is_known_by_its_hash_alone(store: opening.Store, database
 
 async def test_a_revoked_grant_is_still_found_and_the_first_revocation_counts(store: opening.Store) -> None:
     grant, token = await store.grants.create("alice", ["A"])
-    first = await store.grants.revoke(grant.id, grant.created_at + SECOND)
-    assert first == dataclasses.replace(grant, revoked_at=grant.created_at + SECOND)
-    assert await store.grants.revoke(grant.id, grant.created_at + HOUR) == first
+    first = await store.grants.revoke(grant.id)
+    assert first.revoked_at is not None
+    assert first == dataclasses.replace(grant, revoked_at=first.revoked_at)
+    assert await store.grants.revoke(grant.id) == first
     assert await store.grants.by_token(token) == first
     with pytest.raises(errors.MissingError, match="there is no grant") as caught:
-        await store.grants.revoke(uuid.uuid4(), NOW)
+        await store.grants.revoke(uuid.uuid4())
     assert caught.value.hint == "see reconciler grant list"
 
 

@@ -117,7 +117,7 @@ async def test_a_run_whose_grant_is_revoked_is_recorded_as_refused_and_nothing_i
 ) -> None:
     grant, _ = await stage.store.grants.create("alice", ["report"])
     id_ = await stage.user_schedule()
-    await stage.store.grants.revoke(grant.id, clock.now())
+    await stage.store.grants.revoke(grant.id)
     async with workers.working(stage):
         handle = await stage.fire(argument(id_))
         result = await handle.result()
@@ -180,6 +180,35 @@ async def test_a_service_that_fails_is_asked_again_under_the_same_key(
         result = await (await stage.fire(argument())).result()
     assert result["runId"] == str(endpoint.RUN)
     assert service.keys == ["governance:alpha:2026-11-25T09:00:00Z"] * 3
+
+
+@pytest.mark.parametrize(
+    ("error", "left", "status"), [(10, 5, "done"), (-10, -1, "refused")], ids=["ten minutes fast", "ten minutes slow"]
+)
+async def test_a_worker_whose_clock_is_wrong_retries_refuses_and_records_by_the_clocks_that_all_share(
+    stage: workers.Stage,
+    service: endpoint.Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    error: int,
+    left: int,
+    status: str,
+) -> None:
+    service.answers += [(503, {"Retry-After": "0"}, b"")]
+    await stage.store.grants.create("alice", ["*"], datetime.timedelta(minutes=15))
+    aged = "UPDATE execution_grants SET created_at = created_at - make_interval(mins => %s), expires_at = expires_at - "
+    postgres.execute(stage.database_url, aged + "make_interval(mins => %s)", 15 - left, 15 - left)
+    id_ = await stage.user_schedule()
+    wrong = datetime.timedelta(minutes=error)
+    monkeypatch.setattr(clock, "now", lambda: datetime.datetime.now(datetime.UTC) + wrong)
+    async with (
+        remote_executor.opened(chosen(service), service.url, clock.now) as executor,
+        workers.working(stage, executor=executor),
+    ):
+        await (await stage.fire(argument(id_))).result()
+    recorded = "SELECT status, greatest(abs(extract(epoch FROM now() - started_at)), "
+    recorded += "abs(extract(epoch FROM now() - ended_at))) < 300 FROM schedule_runs"
+    assert postgres.execute(stage.database_url, recorded) == [(status, True)]
+    assert len(service.keys) == (2 if status == "done" else 0)
 
 
 async def test_a_service_that_fails_for_too_long_ends_the_run_as_failed(

@@ -45,16 +45,16 @@ class Service:
         """Return a client with a grant of its own, for all workflows unless some are named."""
         return self.client(self.token(*scopes, subject=subject))
 
-    def token(self, *scopes: str, subject: str = "", expires_at: datetime.datetime | None = None) -> str:
+    def token(self, *scopes: str, subject: str = "", expires_in: datetime.timedelta | None = None) -> str:
         """Make a grant and return its token."""
-        return self.granted(*scopes, subject=subject, expires_at=expires_at)[1]
+        return self.granted(*scopes, subject=subject, expires_in=expires_in)[1]
 
     def granted(
-        self, *scopes: str, subject: str = "", expires_at: datetime.datetime | None = None
+        self, *scopes: str, subject: str = "", expires_in: datetime.timedelta | None = None
     ) -> tuple[executions.Grant, str]:
         """Make a grant and return it and its token."""
         named = subject or f"user-{uuid.uuid4()}"
-        return asyncio.run(_granted(self.database_url, named, scopes or (executions.EVERYTHING,), expires_at))
+        return asyncio.run(_granted(self.database_url, named, scopes or (executions.EVERYTHING,), expires_in))
 
     def end(self) -> tuple[int, str]:
         """End it as a system does; return its exit code and what it said."""
@@ -74,10 +74,10 @@ def bearer(token: str) -> dict[str, str]:
 
 
 async def _granted(
-    url: str, subject: str, scopes: Sequence[str], expires_at: datetime.datetime | None
+    url: str, subject: str, scopes: Sequence[str], expires_in: datetime.timedelta | None
 ) -> tuple[executions.Grant, str]:
     async with opening.opened(url, size=1) as store:
-        return await store.grants.create(subject, scopes, expires_at)
+        return await store.grants.create(subject, scopes, expires_in)
 
 
 def start(run: program.Program, database_url: str, *arguments: str, **environment: str) -> Service:

@@ -18,7 +18,6 @@ import temporalio.client
 import temporalio.common
 
 from reconciler import executions, model, polling, ports, reconciling, settings, wiring
-from reconciler.operating import clock
 from reconciler.spec import loading
 from reconciler.store import opening, schedules
 from reconciler.temporal import connect
@@ -115,7 +114,7 @@ async def working(
     """Run a worker in this process; the event that is yielded tells it to drain."""
     kept = store or stage_.store
     steps = activities.Activities(
-        runs=kept.runs, rows=kept.schedules, executor=executor or kept.executor, now=clock.now, patience=patience
+        runs=kept.runs, rows=kept.schedules, executor=executor or kept.executor, patience=patience
     )
     identity = polling.identity("worker", (executions.WORKFLOW,))
     client = await wiring.worker_client(stage_.connection, identity, None)

@@ -37,10 +37,10 @@ async def attempted(error: Exception, *, attempt: int = 1, passed: float = 0) ->
     """Return what Temporal is told of one attempt to execute, so many seconds after the first was due."""
     unused = cast("Any", None)
     executor = cast("ports.Executor", Failing(error))
-    steps = activities.Activities(runs=unused, rows=unused, executor=executor, now=lambda: NOW, patience=PATIENCE)
+    steps = activities.Activities(runs=unused, rows=unused, executor=executor, patience=PATIENCE, monotonic=lambda: 0.0)
     environment = temporalio.testing.ActivityEnvironment()
     begun = NOW - datetime.timedelta(seconds=passed)
-    environment.info = dataclasses.replace(environment.info, attempt=attempt, scheduled_time=begun)
+    environment.info = dataclasses.replace(environment.info, attempt=attempt, scheduled_time=begun, started_time=NOW)
     with pytest.raises(temporalio.exceptions.ApplicationError) as caught:
         await environment.run(steps.execute, REQUEST)
     return caught.value

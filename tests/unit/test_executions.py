@@ -107,15 +107,17 @@ def test_a_request_has_one_hash_whatever_the_order_of_its_keys() -> None:
 
 
 def grant(**change: Any) -> executions.Grant:
-    return executions.Grant(**{"id": ROW, "subject": "alice", "scopes": ("daily",), "created_at": DUE, **change})
+    return executions.Grant(
+        **{"id": ROW, "subject": "alice", "scopes": ("daily",), "created_at": DUE, "read_at": DUE, **change}
+    )
 
 
 def test_a_grant_counts_until_it_expires_or_is_revoked() -> None:
     second = datetime.timedelta(seconds=1)
-    assert grant().why_void(DUE) == ""
-    assert grant(expires_at=DUE + second).why_void(DUE) == ""
-    assert grant(expires_at=DUE).why_void(DUE) == f"grant {ROW} expired at 2026-11-25T09:00:00Z"
-    assert grant(revoked_at=DUE).why_void(DUE) == f"grant {ROW} was revoked at 2026-11-25T09:00:00Z"
+    assert grant().why_void == ""
+    assert grant(expires_at=DUE + second).why_void == ""
+    assert grant(expires_at=DUE).why_void == f"grant {ROW} expired at 2026-11-25T09:00:00Z"
+    assert grant(revoked_at=DUE).why_void == f"grant {ROW} was revoked at 2026-11-25T09:00:00Z"
 
 
 def test_a_grant_covers_its_scopes() -> None:
