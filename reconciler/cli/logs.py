@@ -47,13 +47,15 @@ def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
 def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     """Set the log up; JSON has everything from `info` on, text only warnings, unless a level is named."""
     out = ctx.find_object(console.Console)
-    if out is None or value is None:
+    if out is None:
         return
-    if param.name == "log_format":
-        out.structured = value == "json"
     logger = logging.getLogger("reconciler")
     if not logger.handlers:
         logger.addHandler(_Handler(out))
+    if value is None:
+        return
+    if param.name == "log_format":
+        out.structured = value == "json"
     if param.name == "log_level":
         logger.setLevel(value.upper())
     elif logger.level == logging.NOTSET and value == "json":

@@ -11,7 +11,7 @@ import fastapi
 from fastapi import routing, security
 
 from reconciler import errors, executions
-from reconciler.service import parts, problems
+from reconciler.service import limits, parts, problems
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
 
@@ -46,11 +46,19 @@ async def _executor(request: fastapi.Request) -> None:
 async def _granted(request: fastapi.Request) -> executions.Grant:
     """Return the grant whose token is given, while it counts."""
     given = await _GRANT(request)
-    found = await parts.of(request).store.grants.by_token(given.credentials if given else "")
-    if found is None or found.why_void:
-        raise await _unknown(request)
-    await parts.of(request).rate.count(f"subject {found.subject}")
-    return found
+    found = parts.of(request)
+    token = given.credentials if given else ""
+    digest = executions.token_sha256(token)
+    known_as = found.known.subject(digest)
+    await found.rate.count(_address(request) if known_as is None else _subject(known_as))  # before it costs a look-up
+    grant = await found.store.grants.by_token(token) if token else None
+    if grant is None or grant.why_void:
+        found.known.forget(digest)
+        raise _unknown()
+    found.known.learn(digest, grant.subject)
+    if known_as is None:
+        await found.rate.count(_subject(grant.subject))
+    return grant
 
 
 def _known(check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]]) -> type[routing.APIRoute]:
@@ -111,13 +119,21 @@ async def _only(request: fastapi.Request, given: _Given, wanted: bytes) -> None:
     """Compare digests, in a time that tells nothing of the token: neither its length nor how much of it was right."""
     token = given.credentials if given else ""
     if not hmac.compare_digest(executions.token_sha256(token), wanted):
-        raise await _unknown(request)
+        await parts.of(request).rate.count(_address(request))
+        raise _unknown()
 
 
-async def _unknown(request: fastapi.Request) -> problems.Problem:
-    """Return the one answer for every token that does not count; whoever tries many is slowed down."""
-    host = request.client.host if request.client else ""
-    await parts.of(request).rate.count(f"unknown at {host}")
+def _subject(name: str) -> str:
+    return f"subject {name}"
+
+
+def _address(request: fastapi.Request) -> str:
+    """Return what an unknown caller is counted as: whoever tries many tokens is slowed down."""
+    return f"unknown at {limits.network(request.client.host) if request.client else ''}"
+
+
+def _unknown() -> problems.Problem:
+    """Return the one answer for every token that does not count."""
     return problems.Problem(
         401, "", "a valid bearer token is needed", hint="send Authorization: Bearer …", headers=_CHALLENGE
     )

@@ -33,8 +33,7 @@ async def alive() -> Health:
 async def ready(request: fastapi.Request) -> Health:
     """Tell that the database and Temporal answer too."""
     found = parts.of(request)
-    away = await asyncio.gather(_away("database", _database(found)), _away("temporal", _temporal(found)))
-    names = [name for name in away if name]
+    names = await found.readiness.answer(lambda: _names_away(found))
     if names:
         raise problems.Problem(
             503,
@@ -45,6 +44,11 @@ async def ready(request: fastapi.Request) -> Health:
             away=names,
         )
     return Health()
+
+
+async def _names_away(found: parts.Parts) -> list[str]:
+    away = await asyncio.gather(_away("database", _database(found)), _away("temporal", _temporal(found)))
+    return [name for name in away if name]
 
 
 async def _away(name: str, question: Coroutine[Any, Any, object]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import ipaddress
 import math
 import time
 
@@ -70,6 +72,45 @@ class Rate:
             hint="wait as long as Retry-After says",
             headers={"Retry-After": str(wait)},
         )
+
+
+class Known:
+    """The subjects of the tokens that were valid when they were last used, by the tokens' digests.
+
+    Whoever sends one of these is limited as a subject; everyone else as an address, before the token is looked up.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._subjects: collections.OrderedDict[bytes, str] = collections.OrderedDict()
+
+    def subject(self, token_sha256: bytes) -> str | None:
+        """Return whose token it was when it was last used; None for one that was not valid, or not used for long."""
+        return self._subjects.get(token_sha256)
+
+    def learn(self, token_sha256: bytes, subject: str) -> None:
+        """Remember a valid token, and forget the one that has not been used for the longest time if there are many."""
+        self._subjects[token_sha256] = subject
+        self._subjects.move_to_end(token_sha256)
+        if len(self._subjects) > self._most:
+            self._subjects.popitem(last=False)
+
+    def forget(self, token_sha256: bytes) -> None:
+        """Forget a token that is not valid, or no longer."""
+        self._subjects.pop(token_sha256, None)
+
+
+def network(host: str) -> str:
+    """Return what counts as one client: an address of IPv4, or the 64 bits that one client of IPv6 has to itself."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 def rate(text: str) -> Rate:

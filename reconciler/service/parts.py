@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, cast
 import fastapi
 
 from reconciler import model, settings, wiring
-from reconciler.service import limits, threads, turns
+from reconciler.service import limits, recent, threads, turns
 
 if TYPE_CHECKING:
     from reconciler.store import opening
     from reconciler.temporal import connect
 
 _PLANNERS = 2  # syncs that only plan, side by side
+_READY_FOR = 1.0  # seconds that the answer of a readiness check is repeated
 _AT_ONCE = 10  # rows that are brought into line side by side: the first of many are done soon, not all of them late
 
 
@@ -79,6 +80,10 @@ class Parts:
     executor_token: bytes = dataclasses.field(repr=False)
     owner: str
     ending: Callable[[], bool]
+    known: limits.Known = dataclasses.field(default_factory=limits.Known, repr=False)
+    readiness: recent.Recent[list[str]] = dataclasses.field(
+        default_factory=lambda: recent.Recent(lambda away: not away, _READY_FOR), repr=False
+    )
     threads: threads.Threads = dataclasses.field(default_factory=threads.Threads, repr=False)
     turn: turns.Turn = dataclasses.field(default_factory=turns.Turn, repr=False)
     planners: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_PLANNERS), repr=False)

@@ -22,6 +22,13 @@ _NOWHERE = model.Place(path="", line=0, column=0)
 _HINTS = {404: "see /docs for what there is", 405: "see /docs for what there is", 413: "send less"}
 _CORRECT = "correct what errors names, and send it again"
 AWAY = {"Retry-After": "5"}  # seconds
+_SEE_LOG = "try again; the service's log has the reason"
+_IN_THE_LOG = {  # what the response says instead of an error's own words, which name hosts, ports and databases
+    "busy": ("another request or session holds what this one needs", "try again"),
+    "database-away": ("the database cannot be used now", _SEE_LOG),
+    "temporal-away": ("Temporal cannot be reached now", _SEE_LOG),
+    "temporal-failed": ("Temporal refused a call, or answered with a failure", _SEE_LOG),
+}
 _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the first that fits
     (spec_problems.InvalidSpecError, 422, "invalid-spec"),
     (errors.InvalidSpecError, 500, "spec-missing"),  # no file to read: the server is not set up
@@ -75,7 +82,7 @@ def response(problem: Problem) -> fastapi.Response:
 
 
 def of(error: errors.ReconcilerError) -> Problem:
-    """Return the problem that an expected error is."""
+    """Return the problem that an expected error is, without the addresses of what is behind the service."""
     status, kind = next(((status, kind) for known, status, kind in _KINDS if isinstance(error, known)), (500, "error"))
     members: dict[str, Any] = {"exit_code": int(error.exit_code)}
     match error:
@@ -88,7 +95,8 @@ def of(error: errors.ReconcilerError) -> Problem:
             members["holder"] = {"who": error.who or None, "run": error.run or None, "since": since}
         case _:
             pass
-    return Problem(status, kind, error.message, hint=error.hint, headers=AWAY if status == 503 else None, **members)
+    detail, hint = _IN_THE_LOG.get(kind, (error.message, error.hint))
+    return Problem(status, kind, detail, hint=hint, headers=AWAY if status == 503 else None, **members)
 
 
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:
@@ -125,7 +133,11 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
         case Problem():
             return error
         case errors.ReconcilerError():
-            return of(error)
+            found = of(error)
+            if found.kind in _IN_THE_LOG:
+                fields = {"path": request.url.path, "error": error.sentence}
+                _LOG.warning("a request failed", extra={"fields": fields})
+            return found
         case exceptions.RequestValidationError():
             return _unfit(error)
         case HTTPException():

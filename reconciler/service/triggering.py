@@ -44,7 +44,7 @@ async def run(
         await _check_in_line(found, row)
         try:
             asked = await _fired(found, row, name)
-        except errors.ReconcilerError:
+        except (errors.ReconcilerError, problems.Problem):
             if key is None:  # nobody can ask for it again
                 with contextlib.suppress(errors.ReconcilerError):  # what went wrong first is what is told
                     await found.store.executor.end(name, executions.RequestState.FAILED, {"triggered": False})
@@ -70,13 +70,17 @@ async def run(
 
 async def _check_in_line(found: parts.Parts, row: executions.UserSchedule) -> None:
     if not await bringing.into_line(found, row):
-        raise problems.Problem(
-            503,
-            "not-synced",
-            "Temporal does not have this schedule yet",
-            hint="send the same request again",
-            headers=problems.AWAY,
-        )
+        raise _not_synced()
+
+
+def _not_synced() -> problems.Problem:
+    return problems.Problem(
+        503,
+        "not-synced",
+        "Temporal does not have this schedule",
+        hint="send the same request again",
+        headers=problems.AWAY,
+    )
 
 
 async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) -> executions.ExecutionRequest:
@@ -116,8 +120,8 @@ async def _triggered(
     known = {each.workflow_id for each in before.recent}
     try:
         await live.trigger(row.temporal_schedule_id, str(asked.run_id))
-    except errors.MissingError as error:
-        raise errors.UnreachableError(error.message, hint=error.hint) from None
+    except errors.MissingError:
+        raise _not_synced() from None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
             while True:
@@ -132,9 +136,7 @@ async def _triggered(
 async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) -> model.Activity:
     found = await live.describe(row.temporal_schedule_id)
     if found is None:
-        raise errors.UnreachableError(
-            f"Temporal has no schedule {row.temporal_schedule_id} any more", hint="send the same request again"
-        )
+        raise _not_synced()
     return found.activity
 
 

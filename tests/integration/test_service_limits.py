@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from concurrent import futures
 
 import psycopg
 import pytest
 
-from tests.support import program, service
+from tests.support import program, proxy, service
 from tools import devserver
 
 ALL_SESSIONS = 12  # requests at once, which is more than the service has sessions with the database
@@ -25,7 +26,7 @@ def served(
     folder = tmp_path_factory.mktemp("service")
     run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
     run.declare("governance: {schedules: []}\n")
-    with service.shared(run, database_server) as found:
+    with service.shared(run, database_server, "--rate-limit", "200/minute") as found:
         yield found
 
 
@@ -48,7 +49,7 @@ def test_a_locked_row_fails_its_own_requests_and_no_others(served: service.Servi
                 return user.patch(f"{service.SCHEDULES}/{schedule['id']}", json=body, headers=headers).status_code
 
             changes = [pool.submit(change, number) for number in range(ALL_SESSIONS)]
-            while not any(each.done() for each in changes):
+            while not futures.wait(changes, timeout=0.2, return_when=futures.FIRST_COMPLETED).done:
                 assert user.get(service.SCHEDULES).status_code == 200
                 assert other.get(service.SCHEDULES).status_code == 200
             answers = [each.result() for each in changes]
@@ -65,3 +66,36 @@ def test_a_request_for_a_locked_row_is_told_to_try_again(served: service.Service
         assert problem["type"] == "/problems/busy"
         assert answer.headers["Retry-After"] == "5"
         assert user.post(f"{service.SCHEDULES}/{schedule['id']}/pause").json()["enabled"] is False
+
+
+def test_unknown_callers_are_limited_before_their_tokens_are_looked_up_and_known_ones_are_not(
+    served: service.Service,
+) -> None:
+    """The database answers no look-up meanwhile, so that each look-up would be a 503."""
+    with served.user() as user, served.client("unknown") as unknown, served.client("another") as another:
+        assert user.get(service.SCHEDULES).status_code == 200
+        while (answer := unknown.get(service.SCHEDULES)).status_code == 401:
+            pass
+        service.problem(answer, 429)
+        with psycopg.connect(served.database_url) as session:
+            session.execute("LOCK TABLE execution_grants IN ACCESS EXCLUSIVE MODE")
+            service.problem(another.get(service.SCHEDULES), 429)
+            service.problem(user.get(service.SCHEDULES), 503)
+        assert user.get(service.SCHEDULES).status_code == 200
+
+
+def test_however_many_ask_whether_it_is_ready_the_parts_are_asked_once_at_a_time(
+    dev_server: devserver.DevServer, reconciler: program.Program, database_url: str
+) -> None:
+    checks: list[str] = []
+    with proxy.running(dev_server.address) as before_server:
+        before_server.restart(lambda _, name: checks.append(name))
+        run = dataclasses.replace(reconciler, address=before_server.address)
+        with (
+            service.running(run, database_url, "--repair-every", "0s") as served,
+            served.client() as client,
+            futures.ThreadPoolExecutor(ALL_SESSIONS) as pool,
+        ):
+            asked = 30 * ALL_SESSIONS
+            assert set(pool.map(lambda _: client.get("/readyz").status_code, range(asked))) == {200}
+    assert 1 <= checks.count("DescribeSchedule") < asked / 3

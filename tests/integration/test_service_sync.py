@@ -202,6 +202,7 @@ def test_without_temporal_a_sync_is_to_be_tried_again_and_a_row_stands(
         answer = ops.post(service.SYNC)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert (answer.json()["type"], answer.json()["exit_code"]) == ("/problems/temporal-away", 1)
+        assert run.address not in answer.text
         ready = ops.get("/readyz")
         assert (ready.status_code, ready.json()["away"]) == (503, ["temporal"])
         assert ops.get("/healthz").status_code == 200
@@ -214,6 +215,7 @@ def test_without_temporal_a_sync_is_to_be_tried_again_and_a_row_stands(
         assert postgres.execute(database_url, "SELECT count(*) FROM execution_requests") == [(0,)]
         deleted = user.post(service.SCHEDULES, json=service.wanted()).headers["Location"]
         assert (user.delete(deleted).status_code, user.get(deleted).status_code) == (202, 404)
+        assert f"path={service.SYNC} error=cannot reach Temporal at {run.address}" in served.end()[1]
     done = reconciler.run("repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)
 
@@ -230,6 +232,10 @@ def test_without_the_database_everything_is_to_be_tried_again(
         ready = ops.get("/readyz")
         assert (ready.status_code, ready.json()["away"]) == (503, ["database"])
         assert synced(served, 503)["type"] == "/problems/database-away"
+        with served.client("unknown") as unknown:
+            answer = unknown.get(service.SCHEDULES)
+        assert service.problem(answer, 503)["type"] == "/problems/database-away"
+        assert [known for known in (name_of, "127.0.0.1", "localhost", "port") if known in answer.text] == []
         postgres.execute(database_server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
         assert counts(synced(served)) == {"created": 3}
         assert ops.get("/readyz").status_code == 200
