@@ -12,7 +12,8 @@ import re
 
 import deepdiff
 
-from reconciler import model, paths, redacting, wording
+from reconciler import model, paths, redacting
+from reconciler.schedule import fields, rows
 
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
@@ -81,11 +82,9 @@ def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
     )
 
 
-def _times(
-    left: model.Timing, right: model.Timing, old: wording.Fields, new: wording.Fields
-) -> list[model.FieldChange]:
+def _times(left: model.Timing, right: model.Timing, old: rows.Words, new: rows.Words) -> list[model.FieldChange]:
     """Take the times out of both sides and return what differs; each is a set, so it is shown whole."""
-    sides = [(name, old.pop(name, model.ABSENT), new.pop(name, model.ABSENT)) for name in wording.TIMES]
+    sides = [(name, old.pop(name, model.ABSENT), new.pop(name, model.ABSENT)) for name in fields.TIMES]
     same = {"exclude"} if left.exclude == right.exclude else set()
     same |= {"cron", "calendars"} if left.calendars == right.calendars else set()
     return [
@@ -107,15 +106,15 @@ def _side(value: object) -> model.Json | model.Absent:
     return value  # type: ignore[return-value]  # deepdiff hands back what went in
 
 
-def _said(schedule: model.Schedule, like: model.Timing | None = None) -> wording.Fields:
+def _said(schedule: model.Schedule, like: model.Timing | None = None) -> rows.Words:
     """Return the schedule's fields with secrets as digests, before anything is compared: what is in one is no field."""
-    return wording.fields(redacting.schedule(schedule), like=like)
+    return fields.words(redacting.schedule(schedule), like=like)
 
 
 def _place(change: model.FieldChange) -> tuple[int, list[tuple[int, str]]]:
     """Return what sorts changes in the spec's order, and entry 2 of a list before entry 10."""
     steps = _STEP.findall(change.path)
-    return wording.ORDER.index(_root(change.path)), [(int(number or 0), name) for number, name in steps]
+    return fields.ORDER.index(_root(change.path)), [(int(number or 0), name) for number, name in steps]
 
 
 _STEP = re.compile(r"\[(\d{1,9})\]|([^.\[]+)")

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from reconciler import errors, input_files, model, settings, wiring
-from reconciler.spec import moments
-from reconciler.timing import durations
+from reconciler.timing import durations, moments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ import fastapi
 
 from reconciler import errors, executions
 from reconciler.service import access, parts, problems, shapes
-from reconciler.spec import moments
+from reconciler.timing import moments
 
 router = fastapi.APIRouter(prefix="/api/internal/graphs", route_class=access.ExecutorsRoute, tags=["executor"])
 

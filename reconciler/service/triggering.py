@@ -13,7 +13,7 @@ import fastapi
 from reconciler import errors, executions, model
 from reconciler.operating import clock
 from reconciler.service import access, bringing, parts, problems, schedules, shapes
-from reconciler.spec import moments
+from reconciler.timing import moments
 
 if TYPE_CHECKING:
     from reconciler.temporal import schedules as schedules_

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.spec import limits, moments, problems, values
+from reconciler.spec import limits, problems, values
+from reconciler.timing import moments
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "Text": str,

@@ -6,20 +6,10 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import errors, executions, model
-from reconciler.spec import moments, rules, values
-from reconciler.timing import calendars, canonical, counting, cron, durations
-
-BUILT_IN: Mapping[str, Any] = {
-    "workflow": executions.WORKFLOW,
-    "task_queue": executions.TASK_QUEUE,
-    "overlap": model.Overlap.SKIP.value,
-    "catchup_window": "10s",
-    "pause_on_failure": False,
-    "keep_original_workflow_id": False,
-    "paused": False,
-    "input": {},
-}
+from reconciler import errors, model
+from reconciler.schedule import fields
+from reconciler.spec import rules, values
+from reconciler.timing import counting
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
@@ -49,11 +39,11 @@ def read(
 
 def inherited(document: values.Document | None, environment: str | None, schedule_id: str) -> model.Schedule:
     """Return the schedule of a charter that says nothing itself: no times, no names, and what all inherit."""
-    said: dict[str, Any] = {**BUILT_IN, "charter": "", "entrypoint": ""}
+    said: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
         found = rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults"))
         said |= _values(document, found)
-    return _schedule(said, schedule_id)
+    return fields.read(said, schedule_id)
 
 
 def _values(document: values.Document, found: Mapping[str, values.Path]) -> dict[str, Any]:
@@ -75,7 +65,7 @@ class _Said:
         )
         layers = (rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name))
         found = rules.merged(document, *layers)
-        self.keys: dict[str, Any] = {**BUILT_IN, **_values(document, found)}
+        self.keys: dict[str, Any] = _values(document, found)
         self.overrides = {key: document.places[at] for key, at in found.items() if at[: len(over)] == over}
 
     def _keys(self, at: values.Path) -> Mapping[str, Any]:
@@ -102,106 +92,5 @@ def _charter(source: _Said, prefix: str) -> model.Charter:
         place=source.place(),
         places={key: source.place(key) for key in source.own} | source.overrides,
         overrides=source.overrides,
-        schedule=_schedule(said, prefix + name.lower()),
+        schedule=fields.read(said, prefix + name.lower()),
     )
-
-
-def _schedule(said: Mapping[str, Any], schedule_id: str) -> model.Schedule:
-    return model.Schedule(
-        id=schedule_id,
-        timing=timing(said),
-        action=_action(said, schedule_id),
-        policies=model.Policies(
-            overlap=model.Overlap(said["overlap"]),
-            catchup_window=max(durations.parse(said["catchup_window"]), model.LEAST_CATCHUP),
-            pause_on_failure=said["pause_on_failure"],
-            keep_original_workflow_id=said["keep_original_workflow_id"],
-        ),
-        paused=said["paused"],
-        remaining_actions=said.get("remaining_actions"),
-        counted_from=said.get("remaining_actions"),
-        note=said.get("note"),
-        not_secret=tuple(said.get("not_secret", ())),
-    )
-
-
-def timing(said: Mapping[str, Any]) -> model.Timing:
-    """Return the times that a charter's keys declare."""
-    texts = [said["cron"]] if isinstance(said.get("cron"), str) else said.get("cron", [])
-    parsed = [cron.parse(text) for text in texts]
-    found = [each.times for each in parsed]
-    named = next((each.timezone for each in parsed if each.timezone), "UTC")
-    return model.Timing(
-        calendars=canonical.distinct(
-            [
-                *(each for each in found if isinstance(each, model.Calendar)),
-                *(calendars.parse(fields) for fields in said.get("calendars", [])),
-            ]
-        ),
-        intervals=canonical.distinct(
-            [
-                *(each for each in found if isinstance(each, model.Interval)),
-                *(
-                    model.Interval(every=durations.parse(each["every"]), offset=_duration(each, "offset"))
-                    for each in said.get("intervals", [])
-                ),
-            ]
-        ),
-        exclude=canonical.distinct(calendars.parse(fields, excludes=True) for fields in said.get("exclude", [])),
-        start_at=_moment(said, "start_at"),
-        end_at=_moment(said, "end_at"),
-        jitter=_duration(said, "jitter"),
-        timezone=said.get("timezone", named),
-    )
-
-
-def _moment(said: Mapping[str, Any], key: str) -> datetime.datetime | None:
-    return moments.parse(said[key]) if key in said else None
-
-
-def _duration(said: Mapping[str, Any], key: str) -> datetime.timedelta:
-    return durations.parse(said[key]) if key in said else durations.ZERO
-
-
-def _action(said: Mapping[str, Any], schedule_id: str) -> model.Action:
-    """Return the action; the workflow's one argument carries both identities, as a user's schedule does."""
-    priority = said.get("priority", {})
-    return model.Action(
-        workflow=said["workflow"],
-        task_queue=said["task_queue"],
-        workflow_id=said.get("workflow_id", schedule_id),
-        arguments=(
-            executions.argument(
-                schedule_id, None, charter=said["charter"], entrypoint=said["entrypoint"], given=said["input"]
-            ),
-        ),
-        execution_timeout=_duration(said, "execution_timeout"),
-        run_timeout=_duration(said, "run_timeout"),
-        task_timeout=_duration(said, "task_timeout"),
-        retry_policy=_retry_policy(said["retry_policy"]) if "retry_policy" in said else None,
-        memo=said.get("memo", {}),
-        search_attributes={name: _attribute(each) for name, each in said.get("search_attributes", {}).items()},
-        priority=model.Priority(
-            key=priority.get("key", 0),
-            fairness_key=priority.get("fairness_key", ""),
-            fairness_weight=model.short_float(priority.get("fairness_weight", 0.0)),
-        ),
-        summary=said.get("static_summary"),
-        details=said.get("static_details"),
-    )
-
-
-def _retry_policy(said: Mapping[str, Any]) -> model.RetryPolicy:
-    return model.RetryPolicy(
-        initial_interval=_duration(said, "initial_interval"),
-        backoff_coefficient=said.get("backoff_coefficient", 0.0),
-        maximum_interval=_duration(said, "maximum_interval"),
-        maximum_attempts=said.get("maximum_attempts", 0),
-        non_retryable_errors=tuple(sorted(set(said.get("non_retryable_errors", [])))),
-    )
-
-
-def _attribute(said: Any) -> model.Attribute:
-    if isinstance(said, dict):
-        return model.Attribute(type=model.AttributeType(said["type"]), value=said["value"])
-    return model.Attribute(type=model.attribute_type(said), value=said)

@@ -6,7 +6,8 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler import model, paths, wording
+from reconciler import model, paths
+from reconciler.schedule import fields, rows
 from reconciler.spec import charters, problems, rules, values
 
 KEY = "not_secret"
@@ -60,14 +61,12 @@ def _keys(document: values.Document, at: values.Path) -> list[str]:
     return list(value) if isinstance(value, dict) else []
 
 
-def _fields(document: values.Document, environment: str | None) -> dict[str, wording.Fields]:
+def _fields(document: values.Document, environment: str | None) -> dict[str, rows.Words]:
     """Return each charter's fields as plans write them, by its name in lower case."""
-    return {each.name.lower(): wording.fields(each.schedule) for each in charters.read(document, environment)}
+    return {each.name.lower(): fields.words(each.schedule) for each in charters.read(document, environment)}
 
 
-def _layer(
-    document: values.Document, layer: _Layer, candidates: Sequence[wording.Fields]
-) -> Iterator[problems.Problem]:
+def _layer(document: values.Document, layer: _Layer, candidates: Sequence[rows.Words]) -> Iterator[problems.Problem]:
     given = rules.value_at(document, (*layer.at, KEY))
     for index, text in enumerate(given if isinstance(given, list) else []):
         place = document.places[(*layer.at, KEY, index)]
@@ -77,7 +76,7 @@ def _layer(
             hint = "write it as plans do, for example input.scopeKey"
             yield problems.Problem(place=place, message=f"{KEY}: {error}", hint=hint)
             continue
-        if path[0] in wording.TIMES and len(path) > 1:
+        if path[0] in fields.TIMES and len(path) > 1:
             message = f"{KEY}: {text!r} is a part of the times, which are shown as a whole"
             yield problems.Problem(place=place, message=message, hint=f"write {path[0]!r}")
         elif candidates and not any(_leads(fields, path) for fields in candidates):
@@ -99,7 +98,7 @@ def _leads(value: model.Json, path: paths.Path) -> bool:
             return False
 
 
-def _hint(text: str, candidates: Sequence[wording.Fields]) -> str:
+def _hint(text: str, candidates: Sequence[rows.Words]) -> str:
     known = (paths.render(path) for fields in candidates for path in _paths(fields, ()))
     near = problems.nearest(text, dict.fromkeys(itertools.islice(known, _COMPARED)))
     return f"did you mean {near!r}?" if near else "write it as plans do, for example input.scopeKey"

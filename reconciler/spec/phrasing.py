@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from reconciler import diffing, errors, model, wording
+from reconciler import diffing, errors, model
+from reconciler.schedule import fields
 from reconciler.timing import cron
 
 Entry: TypeAlias = dict[str, Any]
@@ -24,25 +25,14 @@ _NEEDED = (
 )  # without one of these, it would be another schedule
 _NOT_A_KEY = {*model.IDENTITIES, "charter", "args", "owner"}
 _MAY_BE_EMPTY = {"year", "comment"}
-_NEUTRAL: Mapping[str, Any] = {
-    "exclude": [],
-    "jitter": "0s",
-    "pause_on_failure": False,
-    "keep_original_workflow_id": False,
-    "execution_timeout": "0s",
-    "run_timeout": "0s",
-    "task_timeout": "0s",
-    "memo": {},
-    "search_attributes": {},
-    "paused": False,
-}  # what a charter says that has nothing of what is inherited; null for every other key
+_NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # what takes back what is inherited
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
     """Return the keys of a charter that says the schedule, where `inherited` is what one without keys would be."""
-    said, before = (wording.fields(each, like=model.Timing()) for each in (sayable(schedule), inherited))
+    said, before = (fields.words(each, like=model.Timing()) for each in (sayable(schedule), inherited))
     found: Entry = {"charter": name}
-    for key in wording.ORDER:
+    for key in fields.ORDER:
         if key in _NOT_A_KEY:
             continue
         if key == "entrypoint":
@@ -57,7 +47,7 @@ def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Ent
 def name(schedule: model.Schedule, prefix: str) -> str:
     """Return the charter that the workflow is told, where it gives this id, else the id in upper case."""
     said = schedule.id.removeprefix(prefix)
-    named = wording.fields(schedule).get("charter")
+    named = fields.words(schedule).get("charter")
     return named if isinstance(named, str) and named.lower() == said.lower() else said.upper()
 
 
@@ -141,7 +131,7 @@ def differences(schedule: model.Schedule, charter: model.Charter) -> list[str]:
     again = dataclasses.replace(charter.schedule, owner=schedule.owner)  # no charter's key, but the spec's
     changes = diffing.diff(schedule, again)
     foreign = [each for each in changes if _key(each) in _GIVEN]
-    if _GOVERNED.isdisjoint(wording.fields(schedule)) and foreign:
+    if _GOVERNED.isdisjoint(fields.words(schedule)) and foreign:
         changes = tuple(each for each in changes if each not in foreign)
         said = ["arguments cannot be said and would change: a charter's workflow is given one object with its names"]
     else:

@@ -7,8 +7,8 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from reconciler import model
-from reconciler.spec import attributes, limits, moments, problems, values
-from reconciler.timing import calendars, cron, durations, zones
+from reconciler.spec import attributes, limits, problems, values
+from reconciler.timing import calendars, cron, durations, moments, zones
 
 SECTION: values.Path = ("governance",)
 DEFAULTS: values.Path = ("governance", "defaults")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import errors, executions, model, planning
+from reconciler.schedule import fields
 from reconciler.spec import charters, loading, problems, rules, shape, values
 from reconciler.timing import cron
 
@@ -96,7 +97,7 @@ def _note(row: executions.UserSchedule | executions.Outline) -> str:
 def _timing(text: str, timezone: str) -> model.Timing | None:
     """Return the times of a row; None for those that are no longer accepted."""
     try:
-        return charters.timing({"cron": text, "timezone": timezone})
+        return fields.read({"cron": text, "timezone": timezone, "charter": "", "entrypoint": ""}, "").timing
     except cron.CronError:
         return None
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler import diffing, model, published, wording
+from reconciler import diffing, model, published
+from reconciler.schedule import fields, kinds
 from tests.unit import builders
 
 ABSENT = model.ABSENT
@@ -214,12 +215,12 @@ def test_a_new_schedule_shows_what_it_says_and_no_more() -> None:
 
 def test_every_field_has_its_place_in_the_order() -> None:
     keys = {*published.known_keys("repo-spec", "$defs", "charter")} - {"charter", "entrypoint", "input", "not_secret"}
-    assert keys - set(wording.ORDER) == set()
+    assert keys - set(fields.ORDER) == set()
 
 
 def test_a_payload_that_nobody_can_read_is_never_the_text_that_shows_it() -> None:
     secret = model.Opaque(encoding="binary/encrypted", sha256="a8590dfbc793" + "0" * 52)
-    text = wording.shown(secret)
+    text = kinds.shown(secret)
     (change,) = diffing.diff(builders.schedule(memo={"m": secret}), builders.schedule(memo={"m": str(text)}))
     assert change.path == "memo.m"
     assert diffing.diff(builders.schedule(summary=secret), builders.schedule(summary=str(text))) != ()

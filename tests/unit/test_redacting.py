@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from reconciler import model, paths, redacting, wording
+from reconciler import model, paths, redacting
+from reconciler.schedule import fields
 from tests.unit import builders
 
 
@@ -148,18 +149,18 @@ PLACES = {
 
 def apart(schedule: model.Schedule, path: str) -> str:
     """Return the schedule's fields but for that of the path, or but for its key of the input."""
-    fields = wording.fields(schedule)
+    words = fields.words(schedule)
     field, *inside = paths.parse(path)
-    found = fields.pop(str(field))
-    if field == "input" and isinstance(found, dict):
-        fields["input"] = {key: value for key, value in found.items() if key != inside[0]}
-    return str(fields)
+    value = words.pop(str(field))
+    if field == "input" and isinstance(value, dict):
+        words["input"] = {key: inner for key, inner in value.items() if key != inside[0]}
+    return str(words)
 
 
 @pytest.mark.parametrize("path", PLACES)
 def test_what_is_declared_not_to_be_secret_is_shown_and_nothing_else(path: str) -> None:
-    fields, hidden = (str(wording.fields(each)) for each in (shown(path), shown()))
-    assert (PLACES[path] in hidden, PLACES[path] in fields) == (False, True)
+    clear, hidden = (str(fields.words(each)) for each in (shown(path), shown()))
+    assert (PLACES[path] in hidden, PLACES[path] in clear) == (False, True)
     assert apart(shown(path), path) == apart(shown(), path)
     assert redacting.schedule(shown(path)) == shown(path)
 

@@ -16,3 +16,11 @@ def parse(text: str) -> datetime.datetime:
     except (ValueError, OverflowError):  # a 30 February, or a year that only its zone takes out of range
         pass
     raise ValueError(f"{text!r} is not a time: write it with its zone, as in 2027-01-01T09:00:00Z")
+
+
+def with_offset(text: str) -> datetime.datetime:
+    """Return the moment of an ISO text; ValueError for a text that is not one or has no offset from UTC."""
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no offset from UTC")
+    return moment

@@ -1,0 +1,5 @@
+"""What a charter can express: one row for each field, in `fields`, which all other modules read.
+
+`kinds` knows how one value is written in a spec, in our JSON documents and in a JSON Schema; `records` are kinds with
+parts of their own; `rows` are the shapes that a row of the table can have.
+"""

@@ -1,0 +1,393 @@
+"""The table of fields: one row for everything that a charter can express.
+
+To add a plain field: add it to `model.Schedule` (or to its timing, action or policies), and a row here. The spec and
+its JSON Schema, plans, import, snapshots, saved plans and their schema, conversion from and to the server, and the
+reference in the documentation read this table. A row's place in the table is its place in plans.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler import executions, model
+from reconciler.schedule import kinds, records, rows
+
+_ZERO = datetime.timedelta(0)
+
+TABLE: tuple[rows.Row, ...] = (
+    rows.Crons(
+        key="cron",
+        description="When to fire, in Temporal's cron grammar. Five fields: minute, hour, day of month, month, day of "
+        "week; day of month and day of week must both match. A list fires at the times of each.",
+        examples=("0 * * * *", "*/15 9-17 * * MON-FRI", "@every 6h", ["0 9 * * MON", "0 17 * * FRI"]),
+    ),
+    rows.Times(
+        key="calendars",
+        at=rows.at(lambda schedule: schedule.timing.calendars),
+        kind=records.Calendars(),
+        description="When to fire, as calendars; next to cron, at the times of each.",
+    ),
+    rows.Times(
+        key="intervals",
+        at=rows.at(lambda schedule: schedule.timing.intervals),
+        kind=records.Intervals(),
+        description="When to fire, counted from the beginning of 1970.",
+    ),
+    rows.Field(
+        key="exclude",
+        at=rows.at(lambda schedule: schedule.timing.exclude),
+        kind=records.Calendars(excludes=True),
+        default=(),
+        silent=(),
+        description="Times that do not fire although they are declared.",
+    ),
+    rows.Field(
+        key="timezone",
+        at=rows.at(lambda schedule: schedule.timing.timezone),
+        kind=kinds.text(),
+        default="UTC",
+        description="The IANA time zone in which the cron is read. Daylight saving is followed: a clock time that is "
+        "skipped does not fire, one that is repeated fires twice.",
+        examples=("UTC", "Europe/Berlin"),
+        stored_description="The IANA time zone.",
+    ),
+    rows.Field(
+        key="start_at",
+        at=rows.at(lambda schedule: schedule.timing.start_at),
+        kind=kinds.Moment(),
+        default=None,
+        description="Nothing fires before this time, RFC 3339 with its zone.",
+        examples=("2027-01-01T00:00:00Z", "2027-01-01T09:00:00+01:00"),
+    ),
+    rows.Field(
+        key="end_at",
+        at=rows.at(lambda schedule: schedule.timing.end_at),
+        kind=kinds.Moment(),
+        default=None,
+        description="Nothing fires after this time, RFC 3339 with its zone.",
+        examples=("2027-12-31T23:59:59Z",),
+    ),
+    rows.Field(
+        key="jitter",
+        at=rows.at(lambda schedule: schedule.timing.jitter),
+        kind=kinds.Duration(),
+        default=_ZERO,
+        silent=_ZERO,
+        description="Each firing is delayed by a random time up to this long.",
+        examples=("30s",),
+    ),
+    rows.Field(
+        key="overlap",
+        at=rows.at(lambda schedule: schedule.policies.overlap),
+        kind=kinds.Overlap(),
+        default=model.Overlap.SKIP,
+        description="What happens when a run is due while the one before it still runs.",
+    ),
+    rows.Field(
+        key="catchup_window",
+        at=rows.at(lambda schedule: schedule.policies.catchup_window),
+        kind=kinds.Duration(least=model.LEAST_CATCHUP),
+        default=model.LEAST_CATCHUP,
+        description="How late a firing may still be made up for after the server was away. Temporal acts on no less "
+        "than 10s, which is as good as no backfill.",
+        examples=("10s", "1h"),
+    ),
+    rows.Field(
+        key="pause_on_failure",
+        at=rows.at(lambda schedule: schedule.policies.pause_on_failure),
+        kind=kinds.FLAG,
+        default=False,
+        silent=False,
+        proto="policies.pause_on_failure",
+        description="Pause the schedule when a run fails.",
+    ),
+    rows.Field(
+        key="keep_original_workflow_id",
+        at=rows.at(lambda schedule: schedule.policies.keep_original_workflow_id),
+        kind=kinds.FLAG,
+        default=False,
+        silent=False,
+        proto="policies.keep_original_workflow_id",
+        description="Ask the server to start each run with the workflow id as it is, without the time behind it. "
+        "Servers up to 1.31 store this and ignore it.",
+    ),
+    rows.Field(
+        key="workflow",
+        at=rows.at(lambda schedule: schedule.action.workflow),
+        kind=kinds.text(longest=1000),
+        default=executions.WORKFLOW,
+        proto="action.start_workflow.workflow_type.name",
+        description="The workflow type to start.",
+        examples=(executions.WORKFLOW,),
+    ),
+    rows.Field(
+        key="task_queue",
+        at=rows.at(lambda schedule: schedule.action.task_queue),
+        kind=kinds.text(longest=1000),
+        default=executions.TASK_QUEUE,
+        proto="action.start_workflow.task_queue.name",
+        description="The task queue whose workers run the workflow.",
+        examples=(executions.TASK_QUEUE,),
+    ),
+    rows.Field(
+        key="workflow_id",
+        at=rows.at(lambda schedule: schedule.action.workflow_id),
+        kind=kinds.text(longest=979),  # the server puts the time of the run behind it
+        default="",
+        follows=("id",),
+        proto="action.start_workflow.workflow_id",
+        description="The beginning of each run's workflow id; Temporal adds the time. The schedule's own id when left "
+        "out.",
+        examples=("governance:community",),
+    ),
+    rows.Field(
+        key="execution_timeout",
+        at=rows.at(lambda schedule: schedule.action.execution_timeout),
+        kind=kinds.Duration(),
+        default=_ZERO,
+        silent=_ZERO,
+        proto="action.start_workflow.workflow_execution_timeout",
+        description="How long a run may last with all its retries and continuations; at most 36500d.",
+        examples=("1h",),
+    ),
+    rows.Field(
+        key="run_timeout",
+        at=rows.at(lambda schedule: schedule.action.run_timeout),
+        kind=kinds.Duration(),
+        default=_ZERO,
+        silent=_ZERO,
+        proto="action.start_workflow.workflow_run_timeout",
+        description="How long a single run may last; at most 36500d.",
+        examples=("10m",),
+    ),
+    rows.Field(
+        key="task_timeout",
+        at=rows.at(lambda schedule: schedule.action.task_timeout),
+        kind=kinds.Duration(),
+        default=_ZERO,
+        silent=_ZERO,
+        proto="action.start_workflow.workflow_task_timeout",
+        description="How long a worker may take for one workflow task; at most 120s for the server.",
+        examples=("10s",),
+    ),
+    rows.Field(
+        key="retry_policy",
+        at=rows.at(lambda schedule: schedule.action.retry_policy),
+        kind=records.Optional(
+            records.Record(
+                model.RetryPolicy,
+                (
+                    records.Part(
+                        "initial_interval",
+                        kinds.Duration(),
+                        _ZERO,
+                        "The wait before the first retry; the server's default is 1s.",
+                        "10s",
+                    ),
+                    records.Part(
+                        "backoff_coefficient",
+                        kinds.Number(1),
+                        0.0,
+                        "By how much each wait is longer than the one before.",
+                        2,
+                    ),
+                    records.Part(
+                        "maximum_interval",
+                        kinds.Duration(),
+                        _ZERO,
+                        "The longest wait; not shorter than the first. The server's default is 100 times the first.",
+                        "10m",
+                    ),
+                    records.Part(
+                        "maximum_attempts",
+                        kinds.Whole(1, 2**31 - 1),
+                        0,
+                        "How often to try in all.",
+                        5,
+                        stored="How often in all; 0 is without end.",
+                    ),
+                    records.Part(
+                        "non_retryable_errors",
+                        kinds.Texts({"type": "string", "minLength": 1}, {"minItems": 1}),
+                        (),
+                        "Types of application failures that are not retried; 'TemporalTimeout:StartToClose' and its "
+                        "like stand for timeouts.",
+                        ["InvalidInput"],
+                    ),
+                ),
+            )
+        ),
+        default=None,
+        description="How a failed run is retried.",
+        examples=({"initial_interval": "10s", "maximum_attempts": 5},),
+    ),
+    rows.Field(
+        key="memo",
+        at=rows.at(lambda schedule: schedule.action.memo),
+        kind=kinds.Named(
+            kinds.PAYLOAD,
+            lambda: {
+                "propertyNames": {
+                    "pattern": r"^(?!reconciler\.)",
+                    "patternErrorMessage": "has a name that begins with 'reconciler.', which are this tool's own",
+                }
+            },
+        ),
+        default={},
+        silent={},
+        description="What each run carries for people to see; any JSON values. Names that begin with 'reconciler.' are "
+        "this tool's own.",
+        examples=({"team": "platform"},),
+    ),
+    rows.Field(
+        key="search_attributes",
+        at=rows.at(lambda schedule: schedule.action.search_attributes),
+        kind=kinds.Named(records.Attribute(), lambda: {"additionalProperties": records.Attribute().declared()}),
+        default={},
+        silent={},
+        description="What each run can be found by. A text is a Keyword, a whole number an Int, a number a Double, a "
+        "list a KeywordList; another type is named. The server must know the attribute.",
+        examples=({"Team": "platform", "Since": {"type": "Datetime", "value": "2027-01-01T00:00:00Z"}},),
+    ),
+    rows.Field(
+        key="priority",
+        at=rows.at(lambda schedule: schedule.action.priority),
+        kind=records.Record(
+            model.Priority,
+            (
+                records.Part(
+                    "key",
+                    kinds.Whole(1, 5),
+                    0,
+                    "1 is the most urgent; the server's default is 3.",
+                    1,
+                    stored="1 goes first; 0 is the server's default.",
+                ),
+                records.Part(
+                    "fairness_key",
+                    kinds.text(longest=64),
+                    "",
+                    "Runs with different keys take turns; at most 64 bytes.",
+                    "tenant-a",
+                ),
+                records.Part(
+                    "fairness_weight",
+                    kinds.Number(0.001, 1000, single=True),
+                    0.0,
+                    "How often a key's turn comes.",
+                    2,
+                    stored="The weight of that key; 0 is the server's default.",
+                ),
+            ),
+        ),
+        default=model.Priority(),
+        silent=model.Priority(),
+        description="Which runs go first on a task queue.",
+        examples=({"key": 1},),
+    ),
+    rows.Field(
+        key="static_summary",
+        at=rows.at(lambda schedule: schedule.action.summary),
+        kind=kinds.PAYLOAD,
+        default=None,
+        description="One line about each run, which Temporal's UI shows; markdown.",
+        examples=("Nightly review",),
+    ),
+    rows.Field(
+        key="static_details",
+        at=rows.at(lambda schedule: schedule.action.details),
+        kind=kinds.PAYLOAD,
+        default=None,
+        description="More about each run, which Temporal's UI shows; markdown.",
+        examples=("Owned by the **platform** team.",),
+    ),
+    rows.Argument(
+        key="entrypoint",
+        shows=("charter", "entrypoint"),
+        description="The name of what the workflow runs. One word.",
+        schema={
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "pattern": r"^\S+(?!\n)$",
+            "patternErrorMessage": "must be one word, without spaces",
+            "examples": ["COMMUNITY"],
+        },
+    ),
+    rows.Argument(
+        key="input",
+        shows=("input",),
+        rest=(*model.IDENTITIES, "args"),
+        is_inherited=True,
+        description="What the workflow gets under 'input'. Any JSON object. Keep secrets out of it: the server stores "
+        "it in the clear.",
+        schema={"type": "object", "default": {}, "examples": [{"model": "small"}]},
+    ),
+    rows.Field(
+        key="paused",
+        at=rows.at(lambda schedule: schedule.paused),
+        kind=kinds.FLAG,
+        default=False,
+        description="Keep the schedule paused.",
+        stored_description="Whether it is paused.",
+    ),
+    rows.Countdown(
+        key="remaining_actions",
+        description="How many times to fire in all. Where the count starts: that it counts down is no difference. With "
+        "0 it never fires.",
+        examples=(10,),
+    ),
+    rows.Field(
+        key="note",
+        at=rows.at(lambda schedule: schedule.note),
+        kind=kinds.optional_text(longest=500_000),
+        default=None,
+        description="What people see next to the schedule's state. Left out, the note says who paused it and why.",
+        examples=("owned by the platform team",),
+    ),
+)
+"""All rows, in the order in which plans show them."""
+
+UNSHOWN: tuple[rows.Row, ...] = (
+    rows.Field(
+        key="not_secret",
+        at=rows.at(lambda schedule: schedule.not_secret),
+        kind=kinds.Texts(
+            {"type": "string", "minLength": 1, "maxLength": 1000, "examples": ["input.scopeKey"]},
+            {"maxItems": 100},
+            ordered=True,
+        ),
+        default=(),
+        description="Paths of values that plans and snapshots show although they look like secrets, each as a plan "
+        "writes it; what is below a path is shown too.",
+        examples=(["input.scopeKey", "memo.owner"],),
+    ),
+)
+"""Rows of keys that steer this tool, and are not a part of the schedule on the server."""
+
+ORDER: tuple[str, ...] = (*(name for row in TABLE for name in row.roots), "owner")
+"""The names under which plans show a schedule's fields."""
+
+TIMES = ("cron", "calendars", "intervals", "exclude")
+"""The keys that hold sets, which a plan shows as a whole."""
+
+
+def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
+    """Return the schedule that a charter's keys mean, its own and what it inherits; they have passed the rules."""
+    draft = rows.Draft(schedule_id)
+    for row in (*TABLE, *UNSHOWN):
+        row.read(keys, draft)
+    return draft.build()
+
+
+def words(schedule: model.Schedule, like: model.Timing | None = None) -> rows.Words:
+    """Return the schedule's fields in the spec's words and order, without those that say nothing.
+
+    Calendars go under `cron` or `calendars`, as they were declared in `like` (its own timing when left out).
+    """
+    shown: rows.Words = {}
+    for row in TABLE:
+        shown |= row.words(schedule, like or schedule.timing)
+    return shown if schedule.owner is None else {**shown, "owner": schedule.owner}

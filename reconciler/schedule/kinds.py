@@ -1,0 +1,305 @@
+"""Kinds of values: how one is written in a spec, in our JSON documents, and in the JSON Schemas of both."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from reconciler import model
+from reconciler.timing import durations, moments
+
+V = TypeVar("V")
+E = TypeVar("E", bound="model.Overlap")
+
+Schema: TypeAlias = dict[str, Any]
+
+
+class Kind(Protocol[V]):
+    """The forms of a value.
+
+    `parse` reads what a spec has, which has passed the schema and the rules; `words` is its inverse, None for a value
+    that a spec leaves out. `encode` and `decode` are the pair for documents. `declared` and `stored` are the schemas
+    of the two forms.
+    """
+
+    def parse(self, value: Any) -> V:
+        """Return the value of a spec's value."""
+
+    def words(self, value: V) -> model.Json:
+        """Return what a spec writes."""
+
+    def encode(self, value: V) -> Any:
+        """Return what a document has."""
+
+    def decode(self, value: Any) -> V:
+        """Return the value of a document's value; ValueError, KeyError or TypeError for one that cannot be it."""
+
+    def declared(self) -> Schema:
+        """Return the JSON Schema of what a spec writes."""
+
+    def stored(self) -> Schema:
+        """Return the JSON Schema of what a document has."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plain(Generic[V]):
+    """A value that is the same everywhere: a flag, a name, a whole number."""
+
+    schema: Mapping[str, Any]
+    in_documents: Mapping[str, Any]
+
+    def parse(self, value: Any) -> V:
+        parsed: V = value
+        return parsed
+
+    def words(self, value: V) -> model.Json:
+        plain: Any = value
+        return plain  # type: ignore[no-any-return]
+
+    def encode(self, value: V) -> Any:
+        return value
+
+    def decode(self, value: Any) -> V:
+        return self.parse(value)
+
+    def declared(self) -> Schema:
+        return dict(self.schema)
+
+    def stored(self) -> Schema:
+        return dict(self.in_documents)
+
+
+FLAG: Plain[bool] = Plain({"type": "boolean"}, {"type": "boolean"})
+
+
+def text(*, longest: int | None = None) -> Plain[str]:
+    """Return the kind of a text of 1 to `longest` characters."""
+    return Plain({"type": "string", "minLength": 1, **_limited(longest)}, {"type": "string"})
+
+
+def optional_text(*, longest: int | None = None) -> Plain[str | None]:
+    """Return the kind of a text that may be missing."""
+    return Plain({"type": "string", "minLength": 1, **_limited(longest)}, {"type": ["string", "null"]})
+
+
+def _limited(longest: int | None) -> Schema:
+    return {} if longest is None else {"maxLength": longest}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number between bounds; documents of other programs may write 1 as 1.0."""
+
+    lowest: int
+    highest: int
+
+    def parse(self, value: Any) -> int:
+        return int(value)
+
+    def words(self, value: int) -> model.Json:
+        return value
+
+    def encode(self, value: int) -> Any:
+        return value
+
+    def decode(self, value: Any) -> int:
+        return int(value)
+
+    def declared(self) -> Schema:
+        return {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
+
+    def stored(self) -> Schema:
+        return {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Number:
+    """A number between bounds; `single` for one that the server keeps in single precision."""
+
+    lowest: float
+    highest: float | None = None
+    single: bool = False
+
+    def parse(self, value: Any) -> float:
+        return model.short_float(value) if self.single else float(value)
+
+    def words(self, value: float) -> model.Json:
+        return model.json_number(value)
+
+    def encode(self, value: float) -> Any:
+        return value
+
+    def decode(self, value: Any) -> float:
+        return float(value)
+
+    def declared(self) -> Schema:
+        return {"type": "number", "minimum": self.lowest} | ({"maximum": self.highest} if self.highest else {})
+
+    def stored(self) -> Schema:
+        return {"type": "number"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Duration:
+    """A duration such as 1h30m; a shorter one than `least` is read as `least`."""
+
+    least: datetime.timedelta | None = None
+
+    def parse(self, value: Any) -> datetime.timedelta:
+        parsed = durations.parse(value)
+        return parsed if self.least is None else max(parsed, self.least)
+
+    def words(self, value: datetime.timedelta) -> model.Json:
+        return durations.render(value)
+
+    def encode(self, value: datetime.timedelta) -> Any:
+        return durations.render(value)
+
+    def decode(self, value: Any) -> datetime.timedelta:
+        return durations.parse(value, bounded=False)
+
+    def declared(self) -> Schema:
+        return {"type": "string", "minLength": 1}
+
+    def stored(self) -> Schema:
+        return {"$ref": "#/$defs/duration"}
+
+
+class Moment:
+    """A point in time, RFC 3339, or none."""
+
+    def parse(self, value: Any) -> datetime.datetime | None:
+        return moments.parse(value)
+
+    def words(self, value: datetime.datetime | None) -> model.Json:
+        return value.isoformat().replace("+00:00", "Z") if value else None
+
+    def encode(self, value: datetime.datetime | None) -> Any:
+        return value.isoformat() if value else None
+
+    def decode(self, value: Any) -> datetime.datetime | None:
+        return moments.with_offset(value) if value else None
+
+    def declared(self) -> Schema:
+        return {"type": "string", "minLength": 1}
+
+    def stored(self) -> Schema:
+        return {"anyOf": [{"$ref": "#/$defs/moment"}, {"type": "null"}]}
+
+
+class Overlap:
+    """An overlap policy, by its name in Temporal's command line."""
+
+    def parse(self, value: Any) -> model.Overlap:
+        return model.Overlap(value)
+
+    def words(self, value: model.Overlap) -> model.Json:
+        return value.value
+
+    def encode(self, value: model.Overlap) -> Any:
+        return value.value
+
+    def decode(self, value: Any) -> model.Overlap:
+        return model.Overlap(value)
+
+    def declared(self) -> Schema:
+        return {"enum": [each.value for each in model.Overlap if each is not model.Overlap.UNKNOWN]}
+
+    def stored(self) -> Schema:
+        return {"type": "string"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Texts:
+    """A list of texts whose order does not count; `item` is the schema of one."""
+
+    item: Mapping[str, Any]
+    schema: Mapping[str, Any]
+    ordered: bool = False
+
+    def parse(self, value: Any) -> tuple[str, ...]:
+        return tuple(value) if self.ordered else tuple(sorted(set(value)))
+
+    def words(self, value: Sequence[str]) -> model.Json:
+        return list(value)
+
+    def encode(self, value: Sequence[str]) -> Any:
+        return list(value)
+
+    def decode(self, value: Any) -> tuple[str, ...]:
+        return tuple(value)
+
+    def declared(self) -> Schema:
+        return {"type": "array", "items": dict(self.item), **self.schema}
+
+    def stored(self) -> Schema:
+        return {"type": "array", "items": {"type": "string"}}
+
+
+class OpaqueText(str):
+    """What an opaque payload is known by; of another type than a decoded text, so that the two never compare as one."""
+
+    __slots__ = ()
+
+
+def shown(argument: model.Argument) -> model.Json:
+    """Return a decoded value, or what an opaque one is known by."""
+    if isinstance(argument, model.Opaque):
+        return OpaqueText(f"({argument.encoding} payload, sha256:{argument.sha256[:12]})")
+    return argument
+
+
+class Payload:
+    """A value that the server keeps as a payload; a spec declares it as a text."""
+
+    def parse(self, value: Any) -> model.Argument:
+        parsed: model.Argument = value
+        return parsed
+
+    def words(self, value: model.Argument) -> model.Json:
+        return shown(value)
+
+    def encode(self, value: model.Argument) -> Any:
+        return dataclasses.asdict(value) if isinstance(value, model.Opaque) else {"json": value}
+
+    def decode(self, value: Any) -> model.Argument:
+        if "json" in value:
+            return model.json_value(value["json"])
+        return model.Opaque(encoding=value["encoding"], sha256=value["sha256"])
+
+    def declared(self) -> Schema:
+        return {"type": "string", "minLength": 1}
+
+    def stored(self) -> Schema:
+        return {"$ref": "#/$defs/value"}
+
+
+PAYLOAD = Payload()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Named(Generic[V]):
+    """Values by name, sorted; `schema` is that of the object, `of` the kind of a value."""
+
+    of: Kind[V]
+    schema: Callable[[], Schema]
+
+    def parse(self, value: Any) -> Mapping[str, V]:
+        return {name: self.of.parse(each) for name, each in value.items()}
+
+    def words(self, value: Mapping[str, V]) -> model.Json:
+        return {name: self.of.words(each) for name, each in value.items()}
+
+    def encode(self, value: Mapping[str, V]) -> Any:
+        return {name: self.of.encode(each) for name, each in sorted(value.items())}
+
+    def decode(self, value: Any) -> Mapping[str, V]:
+        return {name: self.of.decode(each) for name, each in value.items()}
+
+    def declared(self) -> Schema:
+        return {"type": "object", **self.schema()}
+
+    def stored(self) -> Schema:
+        return {"type": "object", "additionalProperties": self.of.stored()}

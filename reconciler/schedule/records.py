@@ -1,0 +1,201 @@
+"""Kinds of values that have parts: retry policy, priority, search attributes, calendars, intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from reconciler import model
+from reconciler.schedule import kinds
+from reconciler.timing import calendars, canonical, durations, ranges
+
+R = TypeVar("R")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a record: its name in the model and in the spec, its kind, and the value that a spec leaves out."""
+
+    name: str
+    kind: kinds.Kind[Any]
+    silent: Any
+    description: str
+    example: Any
+    stored: str = ""  # its description in documents, where that is another
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record(Generic[R]):
+    """A value made of parts."""
+
+    make: Callable[..., R]
+    parts: tuple[Part, ...]
+
+    def parse(self, value: Any) -> R:
+        return self.make(
+            **{
+                each.name: each.kind.parse(value[each.name]) if each.name in value else each.silent
+                for each in self.parts
+            }
+        )
+
+    def words(self, value: R) -> model.Json:
+        given = ((each, getattr(value, each.name)) for each in self.parts)
+        return {each.name: each.kind.words(part) for each, part in given if part != each.silent}
+
+    def encode(self, value: R) -> Any:
+        return {each.name: each.kind.encode(getattr(value, each.name)) for each in self.parts}
+
+    def decode(self, value: Any) -> R:
+        return self.make(**{each.name: each.kind.decode(value[each.name]) for each in self.parts})
+
+    def declared(self) -> kinds.Schema:
+        properties = {
+            each.name: {"description": each.description, **each.kind.declared(), "examples": [each.example]}
+            for each in self.parts
+        }
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    def stored(self) -> kinds.Schema:
+        return {
+            "type": "object",
+            "properties": {each.name: _described(each) for each in self.parts},
+            "required": [each.name for each in self.parts],
+        }
+
+
+def _described(part: Part) -> kinds.Schema:
+    schema = part.kind.stored()
+    return schema if "$ref" in schema else {"description": part.stored or part.description, **schema}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Optional(Generic[R]):
+    """A value that may be missing, in the model and in documents; a spec leaves it out then."""
+
+    of: kinds.Kind[R]
+
+    def parse(self, value: Any) -> R | None:
+        return self.of.parse(value)
+
+    def words(self, value: R | None) -> model.Json:
+        return None if value is None else self.of.words(value)
+
+    def encode(self, value: R | None) -> Any:
+        return None if value is None else self.of.encode(value)
+
+    def decode(self, value: Any) -> R | None:
+        return None if value is None else self.of.decode(value)
+
+    def declared(self) -> kinds.Schema:
+        return self.of.declared()
+
+    def stored(self) -> kinds.Schema:
+        schema = self.of.stored()
+        return {**schema, "type": [schema["type"], "null"]}
+
+
+class Attribute:
+    """A search attribute: a value, whose type is written next to it where the value alone means another."""
+
+    def parse(self, value: Any) -> model.Attribute:
+        if isinstance(value, Mapping):
+            return model.Attribute(type=model.AttributeType(value["type"]), value=value["value"])
+        return model.Attribute(type=model.attribute_type(value), value=value)
+
+    def words(self, value: model.Attribute) -> model.Json:
+        alone = kinds.shown(value.value)
+        return alone if value.type is model.attribute_type(value.value) else {"type": value.type.value, "value": alone}
+
+    def encode(self, value: model.Attribute) -> Any:
+        return {"type": value.type.value, **kinds.PAYLOAD.encode(value.value)}
+
+    def decode(self, value: Any) -> model.Attribute:
+        return model.Attribute(type=model.AttributeType(value["type"]), value=kinds.PAYLOAD.decode(value))
+
+    def declared(self) -> kinds.Schema:
+        return {"$ref": "#/$defs/search_attribute"}
+
+    def stored(self) -> kinds.Schema:
+        types = {"description": "The attribute's type.", "enum": [each.value for each in model.AttributeType]}
+        return {"allOf": [kinds.PAYLOAD.stored(), {"properties": {"type": types}, "required": ["type"]}]}
+
+
+_SETS = tuple(calendars.FIELDS)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Calendars:
+    """A set of calendars; `excludes` when they are times that do not fire."""
+
+    excludes: bool = False
+
+    def parse(self, value: Any) -> tuple[model.Calendar, ...]:
+        return canonical.distinct(calendars.parse(each, excludes=self.excludes) for each in value)
+
+    def words(self, value: tuple[model.Calendar, ...]) -> model.Json:
+        return [calendars.words(each, excludes=self.excludes) for each in value]
+
+    def encode(self, value: tuple[model.Calendar, ...]) -> Any:
+        return [_encoded_calendar(each) for each in value]
+
+    def decode(self, value: Any) -> tuple[model.Calendar, ...]:
+        return canonical.distinct(map(_decoded_calendar, value))
+
+    def declared(self) -> kinds.Schema:
+        of = "excluded_calendar" if self.excludes else "calendar"
+        return {"type": "array", **({} if self.excludes else {"minItems": 1}), "items": {"$ref": f"#/$defs/{of}"}}
+
+    def stored(self) -> kinds.Schema:
+        return {"type": "array", "items": {"$ref": "#/$defs/calendar"}}
+
+
+def _encoded_calendar(calendar: model.Calendar) -> dict[str, Any]:
+    sets = {name: [str(each) for each in ranges.compress(getattr(calendar, name))] for name in _SETS}
+    return {**sets, "comment": calendar.comment}
+
+
+def _decoded_calendar(value: Any) -> model.Calendar:
+    fields = {name: tuple(map(ranges.parse, value[name])) for name in _SETS}
+    for name, parts in fields.items():
+        least, greatest = calendars.FIELDS[name].lowest, calendars.FIELDS[name].highest
+        if not all(least <= part.start <= part.end <= greatest for part in parts):
+            raise ValueError(f"{name} must be between {least} and {greatest}")
+    return canonical.calendar_of(fields, comment=value["comment"])
+
+
+class Intervals:
+    """A set of intervals."""
+
+    def parse(self, value: Any) -> tuple[model.Interval, ...]:
+        return canonical.distinct(
+            model.Interval(every=durations.parse(each["every"]), offset=durations.parse(each.get("offset", "0s")))
+            for each in value
+        )
+
+    def words(self, value: tuple[model.Interval, ...]) -> model.Json:
+        return [
+            {"every": durations.render(each.every)} | ({"offset": durations.render(each.offset)} if each.offset else {})
+            for each in value
+        ]
+
+    def encode(self, value: tuple[model.Interval, ...]) -> Any:
+        return [{"every": durations.render(each.every), "offset": durations.render(each.offset)} for each in value]
+
+    def decode(self, value: Any) -> tuple[model.Interval, ...]:
+        return canonical.distinct(
+            model.Interval(
+                every=durations.parse(each["every"], bounded=False),
+                offset=durations.parse(each["offset"], bounded=False),
+            )
+            for each in value
+        )
+
+    def declared(self) -> kinds.Schema:
+        return {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/interval"}}
+
+    def stored(self) -> kinds.Schema:
+        each = {"every": {"$ref": "#/$defs/duration"}, "offset": {"$ref": "#/$defs/duration"}}
+        item = {"description": "Every so often.", "type": "object", "properties": each, "required": list(each)}
+        return {"type": "array", "items": item}

@@ -1,0 +1,394 @@
+"""The shapes that a row of the table of fields can have: one value at one place, or a few that belong together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+
+from reconciler import executions, model
+from reconciler.schedule import kinds
+from reconciler.timing import canonical, cron
+
+V = TypeVar("V")
+
+Path: TypeAlias = tuple[str, ...]  # of attributes, from a schedule: ('policies', 'overlap')
+Words: TypeAlias = dict[str, model.Json]
+
+GROUPS: Mapping[str, Callable[..., Any]] = {
+    "timing": model.Timing,
+    "action": model.Action,
+    "policies": model.Policies,
+}
+
+
+class Draft:
+    """A schedule in the making: values by the places that they will have in it."""
+
+    def __init__(self, schedule_id: str) -> None:
+        self.values: dict[Path, Any] = {("id",): schedule_id}
+
+    def build(self) -> model.Schedule:
+        """Return the schedule; what has no value keeps the model's default."""
+        whole: dict[str, Any] = {}
+        groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
+        for path, value in self.values.items():
+            (groups[path[0]] if len(path) > 1 else whole)[path[-1]] = value
+        return model.Schedule(**whole, **{name: make(**groups[name]) for name, make in GROUPS.items()})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lens(Generic[V]):
+    """A place in a schedule: how its value is got, and the path of attributes that leads there."""
+
+    path: Path
+    get: Callable[[model.Schedule], V]
+
+
+def at(get: Callable[[model.Schedule], V]) -> Lens[V]:
+    """Return the lens of an attribute, `at(lambda schedule: schedule.policies.overlap)`, so that mypy checks it."""
+    return Lens(cast("_Attributes", get(cast("model.Schedule", _Attributes(())))).path, get)
+
+
+class _Attributes:
+    """Stands for a schedule, and remembers which attributes it was asked for."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __getattr__(self, name: str) -> _Attributes:
+        return _Attributes((*self.path, name))
+
+
+class Row(Protocol):
+    """One field that a charter can express."""
+
+    @property
+    def key(self) -> str:
+        """Return the key of a spec."""
+
+    @property
+    def description(self) -> str:
+        """Return what the schema and the reference say about it."""
+
+    @property
+    def is_inherited(self) -> bool:
+        """Return whether defaults may have it, which a null takes back."""
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Return the names under which a plan shows it."""
+
+    @property
+    def proto(self) -> str:
+        """Return its field in the server's Schedule message, empty where it is not a single one."""
+
+    @property
+    def neutral(self) -> model.Json:
+        """Return what a charter writes that has nothing of what it would inherit."""
+
+    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+        """Put the value of a charter's keys into a draft, or what a charter without this key means."""
+
+    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+        """Return the value in the spec's words, without what says nothing."""
+
+    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+        """Return its values in a document, by their places."""
+
+    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+        """Put a document's values into a draft; ValueError, KeyError or TypeError for one that cannot be."""
+
+    def declared(self) -> kinds.Schema:
+        """Return the JSON Schema of the key."""
+
+    def stored(self) -> Mapping[Path, kinds.Schema]:
+        """Return the JSON Schemas of its values in a document."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Field(Generic[V]):
+    """A field with one value at one place.
+
+    `default` is what a charter without the key means; `silent` the value that is not written, besides None. `follows`
+    is the place whose value it has without the key.
+    """
+
+    key: str
+    at: Lens[V]
+    kind: kinds.Kind[V]
+    default: V
+    description: str
+    examples: tuple[model.Json, ...] = ()
+    silent: V | None = None
+    follows: Path = ()
+    is_inherited: bool = True
+    proto: str = ""
+    stored_description: str = ""
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    @property
+    def neutral(self) -> model.Json:
+        return None if self.silent is None else self.kind.words(self.silent)
+
+    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+        if self.key in keys:
+            draft.values[self.at.path] = self.kind.parse(keys[self.key])
+        elif self.at.path not in draft.values:
+            draft.values[self.at.path] = draft.values[self.follows] if self.follows else self.default
+
+    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+        del like
+        value = self.at.get(schedule)
+        if value is None or value == self.silent:
+            return {}
+        return {self.key: self.kind.words(value)}
+
+    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+        return {self.at.path: self.kind.encode(self.at.get(schedule))}
+
+    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+        is_known = self.at.path in stored  # an older document, which the schema accepts, may not have it
+        draft.values[self.at.path] = self.kind.decode(stored[self.at.path]) if is_known else self.default
+
+    def declared(self) -> kinds.Schema:
+        default = None if self.default is None or self.follows else self.kind.words(self.default)
+        return {
+            "description": self.description,
+            **self.kind.declared(),
+            **({} if default is None else {"default": default}),
+            **({"examples": list(self.examples)} if self.examples else {}),
+        }
+
+    def stored(self) -> Mapping[Path, kinds.Schema]:
+        schema = self.kind.stored()
+        described = {} if "$ref" in schema else {"description": self.stored_description or self.description}
+        return {self.at.path: {**described, **schema}}
+
+
+def declared_as_cron(calendar: model.Calendar) -> bool:
+    """Return whether a calendar was declared as a cron, which leaves its text in the comment."""
+    return cron.says(calendar.comment, calendar)
+
+
+def _are_crons(timing: model.Timing, like: model.Timing) -> Mapping[model.Calendar, bool]:
+    """Return which calendars are written as crons: those that `like` has as it declares them.
+
+    The others are written as those calendars of `like` that they may take the place of.
+    """
+    known = {calendar: declared_as_cron(calendar) for calendar in like.calendars}
+    missing = {known[calendar] for calendar in like.calendars if calendar not in timing.calendars}
+    other = (missing or set(known.values())) != {False}
+    return {calendar: known.get(calendar, other) for calendar in timing.calendars}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Crons:
+    """The calendars that are declared as crons; reading them also makes intervals, and may name the time zone."""
+
+    key: str
+    description: str
+    examples: tuple[model.Json, ...]
+    is_inherited = False
+    proto = ""
+    neutral = None
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+        texts = [keys[self.key]] if isinstance(keys.get(self.key), str) else keys.get(self.key, [])
+        parsed = [cron.parse(text) for text in texts]
+        times = [each.times for each in parsed]
+        draft.values[CALENDARS] = canonical.distinct(each for each in times if isinstance(each, model.Calendar))
+        draft.values[INTERVALS] = canonical.distinct(each for each in times if isinstance(each, model.Interval))
+        zone = next((each.timezone for each in parsed if each.timezone), "")
+        if zone:
+            draft.values[TIMEZONE] = zone
+
+    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+        are_crons = _are_crons(schedule.timing, like)
+        texts: list[model.Json] = [cron.render(each) for each, is_cron in are_crons.items() if is_cron]
+        return {self.key: texts[0] if len(texts) == 1 else texts} if texts else {}
+
+    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+        del schedule  # its calendars are stored with the other ones
+        return {}
+
+    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+        pass
+
+    def declared(self) -> kinds.Schema:
+        return {
+            "description": self.description,
+            "type": ["string", "array"],
+            "minLength": 1,
+            "minItems": 1,
+            "items": {"type": "string", "minLength": 1},
+            "examples": list(self.examples),
+        }
+
+    def stored(self) -> Mapping[Path, kinds.Schema]:
+        return {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Times(Generic[V]):
+    """A set of times that charters declare next to crons."""
+
+    key: str
+    at: Lens[tuple[V, ...]]
+    kind: kinds.Kind[tuple[V, ...]]
+    description: str
+    is_inherited = False
+    proto = ""
+    neutral = None
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+        own = self.kind.parse(keys.get(self.key, ()))
+        both: Iterable[Any] = (*draft.values.get(self.at.path, ()), *own)
+        draft.values[self.at.path] = canonical.distinct(both)
+
+    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+        times = self.at.get(schedule)
+        if self.at.path == CALENDARS:
+            are_crons = _are_crons(schedule.timing, like)
+            times = tuple(each for each in times if not are_crons[cast("model.Calendar", each)])
+        return {self.key: self.kind.words(times)} if times else {}
+
+    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+        return {self.at.path: self.kind.encode(self.at.get(schedule))}
+
+    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+        draft.values[self.at.path] = self.kind.decode(stored[self.at.path])
+
+    def declared(self) -> kinds.Schema:
+        return {"description": self.description, **self.kind.declared()}
+
+    def stored(self) -> Mapping[Path, kinds.Schema]:
+        return {self.at.path: self.kind.stored()}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """A key of the one object that a governed workflow gets; `rest` are the names under which it shows all else.
+
+    The row that has a `rest` reads, stores and shows the arguments as a whole.
+    """
+
+    key: str
+    description: str
+    schema: Mapping[str, Any]
+    shows: tuple[str, ...]
+    default: model.Json = None
+    rest: tuple[str, ...] = ()
+    is_inherited: bool = False
+    proto = ""
+    neutral = None
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return (*self.shows, *self.rest)
+
+    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+        if self.rest:
+            given = executions.argument(
+                draft.values["id",],
+                None,
+                charter=keys["charter"],
+                entrypoint=keys["entrypoint"],
+                given=keys.get(self.key, {}),
+            )
+            draft.values[ARGUMENTS] = (given,)
+
+    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+        del like
+        named, others = _governed(schedule.action.arguments)
+        shown = {name: named[name] for name in model.ARGUMENT_KEYS if name in named and name in self.roots}
+        return shown | (others if self.rest else {})
+
+    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+        return {ARGUMENTS: [kinds.PAYLOAD.encode(each) for each in schedule.action.arguments]} if self.rest else {}
+
+    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+        if self.rest:
+            draft.values[ARGUMENTS] = tuple(map(kinds.PAYLOAD.decode, stored[ARGUMENTS]))
+
+    def declared(self) -> kinds.Schema:
+        return {"description": self.description, **self.schema}
+
+    def stored(self) -> Mapping[Path, kinds.Schema]:
+        return {ARGUMENTS: {"type": "array", "items": kinds.PAYLOAD.stored()}} if self.rest else {}
+
+
+def _governed(arguments: tuple[model.Argument, ...]) -> tuple[Words, Words]:
+    """Return the keys of the object that a governed workflow gets, and all else under its place, as `args[1]`."""
+    places: Words = {f"args[{index}]": kinds.shown(argument) for index, argument in enumerate(arguments)}
+    first = places.get("args[0]")
+    if not isinstance(first, Mapping) or first.keys().isdisjoint(model.ARGUMENT_KEYS):
+        return {}, places
+    named = {key: first[key] for key in model.ARGUMENT_KEYS if key in first}
+    places["args[0]"] = {key: value for key, value in first.items() if key not in named}
+    return named, {place: value for place, value in places.items() if place != "args[0]" or value}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Countdown:
+    """How many actions remain: a charter declares where the count starts, the server counts down from there."""
+
+    key: str
+    description: str
+    examples: tuple[model.Json, ...]
+    is_inherited = True
+    proto = ""
+    neutral = None
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+        draft.values[REMAINING] = draft.values[COUNTED_FROM] = keys.get(self.key)
+
+    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+        del like
+        left, start = schedule.remaining_actions, schedule.counted_from
+        if left is None:
+            return {}
+        return {self.key: left if start in (None, left) else {"left": left, "of": start}}
+
+    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+        return {REMAINING: schedule.remaining_actions, COUNTED_FROM: schedule.counted_from}
+
+    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+        for path in (REMAINING, COUNTED_FROM):
+            draft.values[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON
+
+    def declared(self) -> kinds.Schema:
+        bounds = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+        return {"description": self.description, **bounds, "examples": list(self.examples)}
+
+    def stored(self) -> Mapping[Path, kinds.Schema]:
+        bounds = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}
+        return {
+            REMAINING: {"description": "How often it may still fire; null without a limit.", **bounds},
+            COUNTED_FROM: {"description": "Where that count was declared to start.", **bounds},
+        }
+
+
+CALENDARS: Path = at(lambda schedule: schedule.timing.calendars).path
+INTERVALS: Path = at(lambda schedule: schedule.timing.intervals).path
+TIMEZONE: Path = at(lambda schedule: schedule.timing.timezone).path
+ARGUMENTS: Path = at(lambda schedule: schedule.action.arguments).path
+REMAINING: Path = at(lambda schedule: schedule.remaining_actions).path
+COUNTED_FROM: Path = at(lambda schedule: schedule.counted_from).path
