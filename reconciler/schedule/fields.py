@@ -360,6 +360,8 @@ UNSHOWN: tuple[rows.Row, ...] = (
             ordered=True,
         ),
         default=(),
+        stored_description="The paths of values that the repo-spec declares not to be secret, and that are shown. "
+        "Since 1.2.",
         description="Paths of values that plans and snapshots show although they look like secrets, each as a plan "
         "writes it; what is below a path is shown too.",
         examples=(["input.scopeKey", "memo.owner"],),

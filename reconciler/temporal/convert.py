@@ -17,6 +17,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
 from reconciler import diffing, model
+from reconciler.schedule import fields, kinds, rows
 from reconciler.temporal import payloads
 from reconciler.timing import canonical, ranges
 
@@ -46,8 +47,8 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
     return model.Schedule(
         id=schedule_id,
         timing=_timing(proto.spec),
-        action=_action(proto.action.start_workflow),
-        policies=_policies(proto.policies),
+        action=_action(proto.action.start_workflow, _plain(proto, "action")),
+        policies=_policies(proto.policies, _plain(proto, "policies")),
         paused=proto.state.paused,
         remaining_actions=proto.state.remaining_actions if proto.state.limited_actions else None,
         counted_from=_counted_from(proto.action.start_workflow),
@@ -85,6 +86,10 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     if schedule.seal != live.seal:
         _edit_mark(proto, model.SEAL_MARK, schedule.seal)
     _edit_policies(proto.policies, live.policies, schedule.policies)
+    for row in _PLAIN:
+        message, name = _field(proto, row)
+        edit_field = _edit_duration if isinstance(row.kind, kinds.Duration) else _edit_plain
+        edit_field(message, name, row.at.get(live), row.at.get(schedule))
     if live.paused != schedule.paused:
         proto.state.paused = schedule.paused
     if live.note != schedule.note:
@@ -100,13 +105,35 @@ def timing(spec: bytes) -> model.Timing:
     return _timing(schedule_pb2.ScheduleSpec.FromString(spec))
 
 
+_PLAIN = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.proto)
+
+
+def _plain(proto: schedule_pb2.Schedule, group: str) -> dict[str, Any]:
+    """Return what a group of the model has from single fields of the message, by attribute."""
+    found: dict[str, Any] = {}
+    for row in _PLAIN:
+        *groups, attribute = row.at.path
+        if groups == [group]:
+            message, name = _field(proto, row)
+            value = getattr(message, name)
+            found[attribute] = value.ToTimedelta() if isinstance(row.kind, kinds.Duration) else value
+    return found
+
+
+def _field(proto: schedule_pb2.Schedule, row: rows.Row) -> tuple[google.protobuf.message.Message, str]:
+    """Return the message and the name of a row's field in it."""
+    *path, name = row.proto.split(".")
+    message: google.protobuf.message.Message = proto
+    for each in path:
+        message = getattr(message, each)
+    return message, name
+
+
 def _edit_policies(proto: schedule_pb2.SchedulePolicies, live: model.Policies, wanted: model.Policies) -> None:
     if live.overlap is not wanted.overlap and wanted.overlap is not model.Overlap.UNKNOWN:
         proto.overlap_policy = _OVERLAPS[wanted.overlap]
     if live.catchup_window != wanted.catchup_window:
         proto.catchup_window.FromTimedelta(wanted.catchup_window)
-    for name in ("pause_on_failure", "keep_original_workflow_id"):
-        _edit_plain(proto, name, getattr(live, name), getattr(wanted, name))
 
 
 def _edit_plain(proto: google.protobuf.message.Message, name: str, live: object, wanted: object) -> None:
@@ -146,25 +173,19 @@ def _interval(proto: schedule_pb2.IntervalSpec) -> model.Interval:
     return model.Interval(every=proto.interval.ToTimedelta(), offset=proto.phase.ToTimedelta())
 
 
-def _policies(proto: schedule_pb2.SchedulePolicies) -> model.Policies:
+def _policies(proto: schedule_pb2.SchedulePolicies, plain: Mapping[str, Any]) -> model.Policies:
     window = proto.catchup_window.ToTimedelta() if proto.HasField("catchup_window") else UNSET_CATCHUP
     return model.Policies(
         overlap=_OVERLAP_WORDS.get(proto.overlap_policy, model.Overlap.UNKNOWN),
         catchup_window=max(window, model.LEAST_CATCHUP),
-        pause_on_failure=proto.pause_on_failure,
-        keep_original_workflow_id=proto.keep_original_workflow_id,
+        **plain,
     )
 
 
-def _action(start: workflow_pb2.NewWorkflowExecutionInfo) -> model.Action:
+def _action(start: workflow_pb2.NewWorkflowExecutionInfo, plain: Mapping[str, Any]) -> model.Action:
     return model.Action(
-        workflow=start.workflow_type.name,
-        task_queue=start.task_queue.name,
-        workflow_id=start.workflow_id,
+        **plain,
         arguments=tuple(map(payloads.read, start.input.payloads)),
-        execution_timeout=start.workflow_execution_timeout.ToTimedelta(),
-        run_timeout=start.workflow_run_timeout.ToTimedelta(),
-        task_timeout=start.workflow_task_timeout.ToTimedelta(),
         retry_policy=_retry_policy(start.retry_policy) if start.HasField("retry_policy") else None,
         memo={name: payloads.read(each) for name, each in sorted(start.memo.fields.items()) if _is_declarable(name)},
         search_attributes={
@@ -284,12 +305,7 @@ def _edit_mark(proto: schedule_pb2.Schedule, name: str, value: int | str | None)
 
 
 def _edit_action(start: workflow_pb2.NewWorkflowExecutionInfo, live: model.Action, wanted: model.Action) -> None:
-    _edit_plain(start, "workflow_id", live.workflow_id, wanted.workflow_id)
-    _edit_plain(start.workflow_type, "name", live.workflow, wanted.workflow)
-    _edit_plain(start.task_queue, "name", live.task_queue, wanted.task_queue)
     _edit_arguments(start.input.payloads, live.arguments, wanted.arguments)
-    for name in ("execution_timeout", "run_timeout", "task_timeout"):
-        _edit_duration(start, f"workflow_{name}", getattr(live, name), getattr(wanted, name))
     if live.retry_policy != wanted.retry_policy:
         _edit_retry_policy(start, live.retry_policy or model.RetryPolicy(), wanted.retry_policy)
     _edit_map(start.memo.fields, live.memo, wanted.memo, payloads.make)

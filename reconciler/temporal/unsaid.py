@@ -11,7 +11,9 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-_HELD: Mapping[type[message.Message], frozenset[str]] = {
+from reconciler.schedule import fields
+
+_COMPOSITE: Mapping[type[message.Message], frozenset[str]] = {
     schedule_pb2.Schedule: frozenset({"spec", "action", "policies", "state"}),
     schedule_pb2.ScheduleSpec: frozenset(
         {
@@ -23,19 +25,16 @@ _HELD: Mapping[type[message.Message], frozenset[str]] = {
         {"second", "minute", "hour", "day_of_month", "month", "day_of_week", "year", "comment"}
     ),
     schedule_pb2.IntervalSpec: frozenset({"interval", "phase"}),
-    schedule_pb2.SchedulePolicies: frozenset(
-        {"overlap_policy", "catchup_window", "pause_on_failure", "keep_original_workflow_id"}
-    ),
+    schedule_pb2.SchedulePolicies: frozenset({"overlap_policy", "catchup_window"}),
     schedule_pb2.ScheduleState: frozenset({"notes", "paused", "limited_actions", "remaining_actions"}),
     schedule_pb2.ScheduleAction: frozenset({"start_workflow"}),
     workflow_pb2.NewWorkflowExecutionInfo: frozenset(
         {
-            *("workflow_id", "workflow_type", "task_queue", "input", "memo", "search_attributes", "user_metadata"),
-            *("workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout"),
+            *("input", "memo", "search_attributes", "user_metadata"),
             *("retry_policy", "priority"),
         }
     ),
-    taskqueue_pb2.TaskQueue: frozenset({"name", "kind"}),  # the server fills the kind in
+    taskqueue_pb2.TaskQueue: frozenset({"kind"}),  # the server fills it in
     common_pb2.RetryPolicy: frozenset(
         {
             *("initial_interval", "backoff_coefficient", "maximum_interval", "maximum_attempts"),
@@ -49,10 +48,22 @@ _WORDS = {
     "end_time": "end_at",
     "interval": "intervals",
     "phase": "intervals",
-    "workflow_execution_timeout": "execution_timeout",
-    "workflow_run_timeout": "run_timeout",
-    "workflow_task_timeout": "task_timeout",
+    **{row.proto.rpartition(".")[2]: row.key for row in fields.TABLE if row.proto},
 }
+
+
+def _held() -> dict[str, frozenset[str]]:
+    """Return the fields that the model holds, by single rows of the table or by composite ones, of each message."""
+    held = {kind.DESCRIPTOR.full_name: names for kind, names in _COMPOSITE.items()}
+    for row in fields.TABLE:
+        at = schedule_pb2.Schedule.DESCRIPTOR
+        for name in filter(None, row.proto.split(".")):
+            held[at.full_name] = held.get(at.full_name, frozenset()) | {name}
+            at = at.fields_by_name[name].message_type or at
+    return held
+
+
+_HELD = _held()
 _STAYS = "cannot be said; it stays with this schedule, and one made anew is without it"
 
 
@@ -62,7 +73,7 @@ def texts(proto: schedule_pb2.Schedule) -> tuple[str, ...]:
 
 
 def _found(proto: message.Message) -> Iterator[str]:
-    held = _HELD.get(type(proto))
+    held = _HELD.get(proto.DESCRIPTOR.full_name)
     for field, value in proto.ListFields():
         if _is_empty(value):
             continue
@@ -72,7 +83,7 @@ def _found(proto: message.Message) -> Iterator[str]:
         for each in value if _is_repeated(value) else [value]:
             if isinstance(each, duration_pb2.Duration | timestamp_pb2.Timestamp):
                 yield from _fine(_WORDS.get(field.name, field.name), each)
-            elif type(each) in _HELD:
+            elif isinstance(each, message.Message) and each.DESCRIPTOR.full_name in _HELD:
                 yield from _found(each)
 
 

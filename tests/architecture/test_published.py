@@ -17,6 +17,7 @@ import pytest
 from reconciler import published
 from reconciler.service import app
 from reconciler.spec import loading
+from tools import generating
 
 ROOT = pathlib.Path(__file__).parents[2]
 YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -74,10 +75,16 @@ def test_every_documented_spec_is_valid(document: pathlib.Path) -> None:
         assert loading.parse(text, document.name).charters
 
 
-def test_the_readme_documents_every_key() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    keys = schema("repo-spec")["$defs"]["charter"]["properties"]
-    assert [key for key in keys if f"| `{key}` |" not in text] == []
+@pytest.mark.parametrize("path", generating.GENERATED, ids=lambda path: path.name)
+def test_what_is_generated_from_the_table_of_fields_is_current(
+    path: pathlib.Path, request: pytest.FixtureRequest
+) -> None:
+    text = path.read_text(encoding="utf-8")
+    generated = generating.GENERATED[path](text)
+    if request.config.getoption("--update-golden"):
+        path.write_text(generated, encoding="utf-8")
+        return
+    assert text == generated
 
 
 def test_the_wheel_holds_the_package_its_schemas_and_its_types(tmp_path: pathlib.Path) -> None:

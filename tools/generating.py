@@ -1,0 +1,133 @@
+"""What is generated from the table of fields: parts of two JSON Schemas, and the reference of the documentation.
+
+`python -m tools.generating` writes them; a test compares them.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.schedule import fields, kinds, rows
+
+ROOT = pathlib.Path(__file__).parents[1]
+REPO_SPEC = ROOT / "schemas/repo-spec.schema.json"
+SNAPSHOT = ROOT / "schemas/snapshot.schema.json"
+REFERENCE = ROOT / "docs/spec.md"
+_BEGIN, _END = "<!-- generated from the table of fields -->\n", "<!-- end -->\n"
+_ROWS = (*fields.TABLE, *fields.UNSHOWN)
+
+
+def repo_spec(text: str) -> str:
+    """Return the repo-spec's schema with the definition of every key, in charters, overrides and defaults."""
+    schema = json.loads(text)
+    definitions = schema["$defs"]
+    for row in _ROWS:
+        definitions[row.key] = _nullable(row.declared()) if row.is_inherited else row.declared()
+    charter = definitions["charter"]["properties"]["charter"]
+    definitions["charter"]["properties"] = {"charter": charter, **_references(_ROWS)}
+    definitions["override"]["properties"] = _references(_ROWS)
+    definitions["defaults"]["properties"] = _references(row for row in _ROWS if row.is_inherited)
+    return _written(schema)
+
+
+def _references(table: Iterable[rows.Row]) -> kinds.Schema:
+    return {row.key: {"$ref": f"#/$defs/{row.key}"} for row in table}
+
+
+def _nullable(schema: kinds.Schema) -> kinds.Schema:
+    """Return the schema of a key that a null takes back."""
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], None]}
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def snapshot(text: str) -> str:
+    """Return the snapshot's schema with every value of a schedule. An older document may lack what came later."""
+    schema = json.loads(text)
+    whole = schema["$defs"]["schedule"]["properties"]
+    for row in _ROWS:
+        for path, stored in row.stored().items():
+            group = whole[path[0]]["properties"] if len(path) > 1 else whole
+            group[path[-1]] = stored
+    return _written(schema)
+
+
+def reference(text: str) -> str:
+    """Return the document with the table of all keys."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    lines = ["| key | meaning | default |", "|---|---|---|"]
+    for row in _ROWS:
+        schema = row.declared()
+        inherited = "" if row.is_inherited else " Not in `defaults`."
+        lines.append(f"| `{row.key}` | {_text(schema)}{inherited} | {_default(schema)} |")
+        parts: Mapping[str, kinds.Schema] = schema.get("properties", {})
+        lines += [f"| `{row.key}.{name}` | {_text(part)} | |" for name, part in parts.items()]
+    return before + _BEGIN + "\n".join(lines) + "\n" + _END + after
+
+
+def _text(schema: kinds.Schema) -> str:
+    choices = [f"`{each}`" for each in schema.get("enum", ())]
+    example = next(iter(schema.get("examples", ())), None)
+    parts = [
+        schema["description"],
+        f"One of {', '.join(choices)}." if choices else "",
+        f"For example `{_shown(example)}`." if example is not None else "",
+    ]
+    return " ".join(filter(None, parts)).replace("|", "\\|")
+
+
+def _default(schema: kinds.Schema) -> str:
+    return f"`{_shown(schema['default'])}`" if "default" in schema else ""
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _written(schema: kinds.Schema) -> str:
+    return _pretty(schema, "", 0) + "\n"
+
+
+def _pretty(value: Any, indent: str, before: int) -> str:
+    """Return JSON in which a list or an object has one line, where that is not too long after `before` characters."""
+    line = _line(value)
+    if len(indent) + before + len(line) < _WIDTH or not isinstance(value, dict | list):
+        return line
+    deeper = indent + "  "
+    if isinstance(value, list):
+        items = [deeper + _pretty(each, deeper, 0) for each in value]
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+    names = ((f"{json.dumps(name)}: ", each) for name, each in value.items())
+    entries = [deeper + name + _pretty(each, deeper, len(name)) for name, each in names]
+    return "{\n" + ",\n".join(entries) + f"\n{indent}}}"
+
+
+def _line(value: Any) -> str:
+    match value:
+        case dict() if value:
+            return "{ " + ", ".join(f"{json.dumps(name)}: {_line(each)}" for name, each in value.items()) + " }"
+        case list():
+            return "[" + ", ".join(map(_line, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+_WIDTH = 120
+
+
+GENERATED = {REPO_SPEC: repo_spec, SNAPSHOT: snapshot, REFERENCE: reference}
+"""The files, each with what makes its new text of the one that it has."""
+
+
+def main() -> None:
+    """Write all files."""
+    for path, generate in GENERATED.items():
+        path.write_text(generate(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
