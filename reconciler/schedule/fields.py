@@ -28,12 +28,14 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.timing.calendars),
         kind=records.Calendars(),
         description="When to fire, as calendars; next to cron, at the times of each.",
+        examples=([{"hour": "9-17", "day_of_week": "mon-fri"}],),
     ),
     rows.Times(
         key="intervals",
         at=rows.at(lambda schedule: schedule.timing.intervals),
         kind=records.Intervals(),
         description="When to fire, counted from the beginning of 1970.",
+        examples=([{"every": "6h", "offset": "15m"}],),
     ),
     rows.Field(
         key="exclude",
@@ -42,6 +44,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=(),
         silent=(),
         description="Times that do not fire although they are declared.",
+        examples=([{"month": 12, "day_of_month": "24-26"}],),
     ),
     rows.Field(
         key="timezone",
@@ -50,7 +53,7 @@ TABLE: tuple[rows.Row, ...] = (
         default="UTC",
         description="The IANA time zone in which the cron is read. Daylight saving is followed: a clock time that is "
         "skipped does not fire, one that is repeated fires twice.",
-        examples=("UTC", "Europe/Berlin"),
+        examples=("Europe/Berlin", "UTC"),
         stored_description="The IANA time zone.",
     ),
     rows.Field(
@@ -84,6 +87,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Overlap(),
         default=model.Overlap.SKIP,
         description="What happens when a run is due while the one before it still runs.",
+        examples=("BufferOne",),
     ),
     rows.Field(
         key="catchup_window",
@@ -92,7 +96,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=model.LEAST_CATCHUP,
         description="How late a firing may still be made up for after the server was away. Temporal acts on no less "
         "than 10s, which is as good as no backfill.",
-        examples=("10s", "1h"),
+        examples=("1h", "10s"),
     ),
     rows.Field(
         key="pause_on_failure",
@@ -102,6 +106,7 @@ TABLE: tuple[rows.Row, ...] = (
         silent=False,
         proto="policies.pause_on_failure",
         description="Pause the schedule when a run fails.",
+        examples=(True,),
     ),
     rows.Field(
         key="keep_original_workflow_id",
@@ -112,6 +117,7 @@ TABLE: tuple[rows.Row, ...] = (
         proto="policies.keep_original_workflow_id",
         description="Ask the server to start each run with the workflow id as it is, without the time behind it. "
         "Servers up to 1.31 store this and ignore it.",
+        examples=(True,),
     ),
     rows.Field(
         key="workflow",
@@ -120,7 +126,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=executions.WORKFLOW,
         proto="action.start_workflow.workflow_type.name",
         description="The workflow type to start.",
-        examples=(executions.WORKFLOW,),
+        examples=("NightlyReport",),
     ),
     rows.Field(
         key="task_queue",
@@ -129,7 +135,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=executions.TASK_QUEUE,
         proto="action.start_workflow.task_queue.name",
         description="The task queue whose workers run the workflow.",
-        examples=(executions.TASK_QUEUE,),
+        examples=("reports",),
     ),
     rows.Field(
         key="workflow_id",
@@ -331,6 +337,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.FLAG,
         default=False,
         description="Keep the schedule paused.",
+        examples=(True,),
         stored_description="Whether it is paused.",
     ),
     rows.Countdown(

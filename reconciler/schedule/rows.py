@@ -121,7 +121,7 @@ class Field(Generic[V]):
     kind: kinds.Kind[V]
     default: V
     description: str
-    examples: tuple[model.Json, ...] = ()
+    examples: tuple[model.Json, ...]
     silent: V | None = None
     follows: Path = ()
     is_inherited: bool = True
@@ -162,7 +162,7 @@ class Field(Generic[V]):
             "description": self.description,
             **self.kind.declared(),
             **({} if default is None else {"default": default}),
-            **({"examples": list(self.examples)} if self.examples else {}),
+            "examples": list(self.examples),
         }
 
     def stored(self) -> Mapping[Path, kinds.Schema]:
@@ -246,6 +246,7 @@ class Times(Generic[V]):
     at: Lens[tuple[V, ...]]
     kind: kinds.Kind[tuple[V, ...]]
     description: str
+    examples: tuple[model.Json, ...]
     is_inherited = False
     proto = ""
     neutral = None
@@ -273,7 +274,7 @@ class Times(Generic[V]):
         draft.values[self.at.path] = self.kind.decode(stored[self.at.path])
 
     def declared(self) -> kinds.Schema:
-        return {"description": self.description, **self.kind.declared()}
+        return {"description": self.description, **self.kind.declared(), "examples": list(self.examples)}
 
     def stored(self) -> Mapping[Path, kinds.Schema]:
         return {self.at.path: self.kind.stored()}

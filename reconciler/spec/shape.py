@@ -21,7 +21,8 @@ _KINDS = {  # null takes back what is inherited, which nobody means who writes s
 
 
 _DURATION = re.compile(r"\d+[smhd]")
-_TIME = re.compile(r"\d{4}-|UTC|[\d*/,-]+( \S+){4}")  # a moment, a time zone or a cron: no number is one of them
+# what is a moment, a time zone or a cron in the examples: no number is one of them
+_TIME = re.compile(r"\d{4}-|UTC|[A-Z][a-z]+/[A-Z]|[\d*/,-]+( \S+){4}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 

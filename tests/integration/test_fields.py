@@ -12,6 +12,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
 from reconciler import model, reconciling
+from reconciler.schedule import fields
 from reconciler.spec import loading
 from reconciler.temporal import connect, convert
 from tests.support import remote, servers
@@ -243,6 +244,25 @@ async def test_a_limit_that_counts_down_is_no_drift(
     proto.state.remaining_actions = 3
     await raw.update(ID, proto)
     assert await drifted(applied) == []
+
+
+async def test_a_schedule_with_any_one_key_is_created_as_declared(
+    fields_server: devserver.DevServer,
+) -> None:
+    """Each key of the table of fields has a documented example: create, then plan is empty."""
+    charters: list[dict[str, Any]] = []
+    for row in fields.TABLE:
+        examples = row.declared()["examples"] if row.key != "search_attributes" else [{"CustomInt": 7}]
+        for example in examples:
+            name = f"{row.key}-{len(charters)}"
+            charters.append({"charter": name, "entrypoint": name, "cron": "0 3 * * *", row.key: example})
+    declaration = loading.parse(json.dumps({"governance": {"prefix": "each:", "schedules": charters}}), "spec.json")
+    server = await remote.connected(fields_server.address)
+    target = server.target("each:")
+    first = await reconciling.plan(declaration, server.schedules, target)
+    outcomes = (await reconciling.apply(first, server.schedules, lambda _: None)).outcomes
+    assert [each.status for each in outcomes] == [model.Status.DONE] * len(charters)
+    assert (await reconciling.plan(declaration, server.schedules, target)).steps == ()
 
 
 def test_every_field_of_the_model_has_its_drift() -> None:

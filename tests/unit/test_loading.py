@@ -972,7 +972,7 @@ def test_what_is_no_unquoted_value_is_not_answered_with_quotes(key: str) -> None
         ("catchup_window: 60", "write a unit, for example 60s"),
         ("retry_policy: {initial_interval: 5}", "write a unit, for example 5s"),
         ("start_at: 2030", 'for example "2027-01-01T00:00:00Z"'),
-        ("timezone: 5", 'for example "UTC"'),
+        ("timezone: 5", 'for example "Europe/Berlin"'),
         ("note: 7", "quote it"),
         ('paused: "yes"', "write true, without quotes"),
         ('pause_on_failure: "off"', "write false, without quotes"),

@@ -1,0 +1,212 @@
+"""The law of the table of fields, which every row keeps: also one that is added later, without a test of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from reconciler import diffing, model, redacting
+from reconciler.documents import schedules
+from reconciler.schedule import fields, kinds, records, rows
+from reconciler.spec import importing, limits, loading
+from reconciler.temporal import convert
+from tests.property import strategies
+from tools import generating
+
+ID = "governance:a"
+KEYS = {"charter": "A", "cron": "0 3 * * *", "entrypoint": "A"}
+ROWS = (*fields.TABLE, *fields.UNSHOWN)
+REFERENCE = generating.REFERENCE.read_text(encoding="utf-8")
+
+_texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
+_durations = st.integers(1, 10**5).map(lambda seconds: f"{seconds}s")
+_crons = st.builds("{} {} * * {}".format, st.integers(0, 59), st.integers(0, 23), st.integers(0, 6))
+_json_texts = strategies.json_of(_texts, _texts)
+_calendars = st.fixed_dictionaries({"hour": st.integers(0, 23), "day_of_week": st.sampled_from(("mon", "tue-fri"))})
+_intervals = st.builds(lambda hours: {"every": f"{hours}h", "offset": "15m"}, st.integers(1, 100))
+
+
+def values_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Return what a spec can have under a key of this kind."""
+    match kind:
+        case kinds.Plain():
+            return st.booleans() if kind is kinds.FLAG else _texts
+        case kinds.Whole():
+            return st.integers(kind.lowest, kind.highest)
+        case kinds.Number():
+            return st.sampled_from((1, 1.5, 2.0, 7.25))
+        case kinds.Duration():
+            return _durations
+        case kinds.Moment():
+            return st.integers(2000, 2100).map("{}-01-01T00:00:00Z".format)
+        case kinds.Overlap():
+            return st.sampled_from(kind.declared()["enum"])
+        case kinds.Texts():
+            return st.lists(_texts, min_size=1, max_size=3, unique=True)
+        case kinds.Payload():
+            return _texts
+        case _:
+            return values_with_parts(kind)
+
+
+def values_with_parts(kind: Any) -> st.SearchStrategy[Any]:
+    """Return likewise values that have parts."""
+    match kind:
+        case kinds.Named():
+            return st.dictionaries(_texts, values_of(kind.of), min_size=1, max_size=3)
+        case records.Attribute():
+            return st.one_of(_texts, st.integers(-100, 100), st.booleans(), st.lists(_texts, min_size=1, max_size=2))
+        case records.Optional():
+            return values_of(kind.of)
+        case records.Record():
+            parts = {part.name: values_of(part.kind) for part in kind.parts}
+            return st.fixed_dictionaries({}, optional=parts).filter(bool)
+        case records.Calendars():
+            return st.lists(_calendars, min_size=1, max_size=2)
+        case records.Intervals():
+            return st.lists(_intervals, min_size=1, max_size=2)
+        case _:
+            raise AssertionError(f"no values for {kind}: add them here")
+
+
+def values(row: rows.Row) -> st.SearchStrategy[Any]:
+    """Return what a spec can have under the row's key."""
+    match row:
+        case rows.Crons():
+            return st.one_of(_crons, st.lists(_crons, min_size=1, max_size=3, unique=True))
+        case rows.Argument():
+            return st.dictionaries(_texts, _json_texts, max_size=3) if row.rest else _texts
+        case rows.Countdown():
+            return st.integers(0, 100)
+        case rows.Field(key="timezone"):
+            return st.sampled_from(("UTC", "Europe/Berlin", "Asia/Tokyo"))
+        case rows.Field(key="not_secret"):
+            return st.just(["input"])
+        case rows.Field() | rows.Times():
+            return values_of(row.kind).filter(lambda value: not any(limits.check({row.key: value})))
+        case _:
+            raise AssertionError(f"no values for {row}: add them here")
+
+
+def keep_the_law(row: rows.Row, value: Any) -> None:
+    """Assert all that holds for a schedule in which this field alone has a value."""
+    plain = fields.read(KEYS, ID)
+    declared = {**KEYS, row.key: value}
+    schedule = fields.read(declared, ID)
+    shown = fields.words(schedule)
+
+    named = {path.partition(".")[0].partition("[")[0] for path in (each.path for each in diffing.diff(plain, schedule))}
+    assert named <= set(row.roots)
+    assert bool(named) == (plain != schedule)
+
+    from_words = {key: word for key, word in shown.items() if key in row.roots or key in KEYS}
+    assert fields.read({**declared, **_as_keys(from_words)}, ID) == schedule
+
+    hidden = redacting.schedule(schedule)
+    assert schedules.decode(json.loads(json.dumps(schedules.encode(schedule)))) == hidden
+
+    assert convert.read(ID, convert.make(schedule)) == _on_server(schedule)
+    proto = convert.make(plain)
+    convert.edit(proto, schedule)
+    assert convert.read(ID, proto) == _on_server(schedule)
+
+    text = json.dumps({"governance": {"schedules": [declared]}})
+    [charter] = loading.parse(text, "spec.json").charters
+    assert charter.schedule == schedule
+
+    imported = importing.add(None, "spec.yaml", [schedule])
+    assert imported.left_out == ()
+    [charter] = loading.parse(imported.text, "spec.yaml").charters
+    assert dataclasses.replace(charter.schedule, not_secret=schedule.not_secret) == schedule
+
+    assert f"| `{row.key}` |" in REFERENCE
+
+
+def _as_keys(words: rows.Words) -> dict[str, Any]:
+    """Return the words that are keys of a charter; a countdown is declared by where it starts."""
+    return {key: word for key, word in words.items() if key in {row.key for row in ROWS}}
+
+
+def _on_server(schedule: model.Schedule) -> model.Schedule:
+    """Return what the server keeps: how values are shown is this tool's own."""
+    return dataclasses.replace(schedule, not_secret=())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
+def test_every_row_keeps_the_law(row: rows.Row) -> None:
+    @hypothesis.settings(max_examples=8)
+    @hypothesis.given(values(row))
+    def keeps(value: Any) -> None:
+        keep_the_law(row, value)
+
+    keeps()
+
+
+def test_every_row_makes_a_difference() -> None:
+    """A row that is read nowhere would keep the law by doing nothing."""
+    plain = fields.read(KEYS, ID)
+    for row in fields.TABLE:
+        example, *_ = row.declared()["examples"]
+        assert fields.read({**KEYS, row.key: example}, ID) != plain, row.key
+
+
+class _NotStored(rows.Field[bool]):
+    """A row that forgets its value in documents."""
+
+    def encode(self, schedule: model.Schedule) -> dict[rows.Path, Any]:
+        del schedule
+        return {}
+
+
+class _NotShown(rows.Field[bool]):
+    """A row that plans do not show."""
+
+    def words(self, schedule: model.Schedule, like: model.Timing) -> rows.Words:
+        del schedule, like
+        return {}
+
+
+class _NotRead(rows.Field[bool]):
+    """A row whose key means nothing."""
+
+    def read(self, keys: Any, draft: rows.Draft) -> None:
+        del keys
+        draft.values[self.at.path] = False
+
+
+BROKEN: dict[str, Callable[..., rows.Row]] = {
+    "not stored": _NotStored,
+    "not shown": _NotShown,
+    "not read": _NotRead,
+    "not on the server": lambda **parts: rows.Field(**{**parts, "proto": "policies.keep_original_workflow_id"}),
+    "unknown to the schema": lambda **parts: rows.Field(**{**parts, "key": "pause_on_failures"}),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = next(row for row in fields.TABLE if row.key == "pause_on_failure")
+    assert isinstance(whole, rows.Field)
+    parts = {field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)}
+    row = BROKEN[broken](**parts)
+    table = tuple(row if each is whole else each for each in fields.TABLE)
+    monkeypatch.setattr(fields, "TABLE", table)
+    monkeypatch.setattr(convert, "_PLAIN", tuple(each for each in table if isinstance(each, rows.Field) and each.proto))
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        _whole_law(row)
+
+
+def _whole_law(row: rows.Row) -> None:
+    assert fields.read({**KEYS, row.key: True}, ID) != fields.read(KEYS, ID)
+    keep_the_law(row, True)
+
+
+def test_the_reference_is_where_the_readme_says() -> None:
+    assert "docs/spec.md" in (pathlib.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
