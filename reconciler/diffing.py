@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-
-import deepdiff
+from typing import TYPE_CHECKING
 
 from reconciler import model, paths, redacting
 from reconciler.schedule import fields, rows
+
+if TYPE_CHECKING:
+    import deepdiff
 
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
@@ -21,6 +23,8 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
     desired = settled(live, desired)
     if live == desired and same_action(live.action, desired.action):
         return ()
+    import deepdiff  # here, because it takes longer to import than most commands run
+
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
     old, new = _said(alike, like=desired.timing), _said(desired)
     times = _times(live.timing, desired.timing, old, new)
@@ -32,7 +36,8 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
         zip_ordered_iterables=True,  # lists are compared place by place
         threshold_to_diff_deeper=0,  # else objects that share little are reported whole
     )
-    changes = [*times, *(_change(level) for levels in tree.values() for level in levels)]
+    absent = deepdiff.helper.notpresent
+    changes = [*times, *(_change(level, absent) for levels in tree.values() for level in levels)]
     return tuple(sorted(changes, key=_place))
 
 
@@ -94,14 +99,14 @@ def _times(left: model.Timing, right: model.Timing, old: rows.Words, new: rows.W
     ]
 
 
-def _change(level: deepdiff.model.DiffLevel) -> model.FieldChange:
+def _change(level: deepdiff.model.DiffLevel, absent: object) -> model.FieldChange:
     field, *inner = level.path(output_format="list")
     path = paths.render(inner, within=field)
-    return model.FieldChange(path=path, old=_side(level.t1), new=_side(level.t2))
+    return model.FieldChange(path=path, old=_side(level.t1, absent), new=_side(level.t2, absent))
 
 
-def _side(value: object) -> model.Json | model.Absent:
-    if value is deepdiff.helper.notpresent:
+def _side(value: object, absent: object) -> model.Json | model.Absent:
+    if value is absent:
         return model.ABSENT
     return value  # type: ignore[return-value]  # deepdiff hands back what went in
 

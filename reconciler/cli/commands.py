@@ -1,55 +1,87 @@
-"""The command line: the commands together."""
+"""The command line: all commands, each of which is imported when it is called."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import functools
+import importlib
+from collections.abc import Mapping
 
 import click
+import click.shell_completion
 
-from reconciler.cli import asking, changing, grants, logs, offline, reading, records, repairing, serving, working
+from reconciler.cli import logs
 
-
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 error, 2 changes pending, 3 invalid spec, 4 refused by a guard, 5 stale, 6 locked, "
-    "64 usage.",
-)
-@click.version_option(importlib.metadata.version("reconciler"), message="%(prog)s %(version)s")
-def app() -> None:
-    """Keep Temporal schedules equal to the charters that a repository declares."""
-
-
-for each in (
-    offline.validate,
-    changing.plan,
-    changing.apply,
-    offline.show,
-    changing.prune,
-    offline.next_times,
-    reading.status,
-    reading.preflight,
-    reading.snapshot,
-    reading.import_,
-    working.worker,
-    serving.serve,
-    asking.sync,
-    repairing.repair,
-    records.lock,
-    records.history,
-    records.db,
-    grants.grant,
-    offline.schema,
-):
-    app.add_command(each)
+COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in this package, and its line in the help
+    "apply": ("changing.apply", "Show the plan, ask for confirmation, and apply it."),
+    "db": ("records.db", "Migrate the database, or list its migrations."),
+    "grant": ("grants.grant", "Create, list or revoke grants of the service."),
+    "history": ("records.history", "List the latest applies and their outcomes."),
+    "import": ("reading.import_", "Write charters for live schedules into the repo-spec."),
+    "lock": ("records.lock", "Show or release the lock of the schedules."),
+    "next": ("offline.next_times", "List when the charters fire."),
+    "plan": ("changing.plan", "Show what apply would change."),
+    "preflight": ("reading.preflight", "Check that the workers will run what is declared."),
+    "prune": ("changing.prune", "Delete schedules that were paused because their charter was removed."),
+    "repair": ("repairing.repair", "Make users' schedules in Temporal match their rows."),
+    "schema": ("offline.schema", "Print a published JSON Schema."),
+    "serve": ("serving.serve", "Serve the HTTP API until SIGTERM."),
+    "show": ("offline.show", "Show a saved plan."),
+    "snapshot": ("reading.snapshot", "Save the live schedules, to plan from without a server."),
+    "status": ("reading.status", "Show the state, runs and drift of each schedule."),
+    "sync": ("asking.sync", "Let a running service sync the charters."),
+    "validate": ("offline.validate", "Check the repo-spec, without a server."),
+    "worker": ("working.worker", "Run fired schedules until SIGTERM."),
+}
 
 
-def _with_log(command: click.Command) -> None:
+class Commands(click.Group):
+    """A group whose commands are not imported for its help, nor to complete their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None for a name that none has."""
+        del ctx
+        return _command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[click.shell_completion.CompletionItem]:
+        """Return the commands and options that begin with what was typed."""
+        names = (name for name in self.list_commands(ctx) if name.startswith(incomplete))
+        items = [click.shell_completion.CompletionItem(name, help=COMMANDS[name][1]) for name in names]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@functools.cache
+def _command(name: str) -> click.Command:
+    module, attribute = COMMANDS[name][0].split(".")
+    command: click.Command = getattr(importlib.import_module(f"reconciler.cli.{module}"), attribute)
+    _add_log_options(command)
+    return command
+
+
+def _add_log_options(command: click.Command) -> None:
     """Give the options of the log to a command and to those below it."""
     if isinstance(command, click.Group):
         for each in command.commands.values():
-            _with_log(each)
+            _add_log_options(each)
     else:
         command.params.extend(logs.options())
 
 
-_with_log(app)
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 error, 2 changes pending, 3 invalid spec, 4 refused by a guard, 5 stale, 6 locked, "
+    "64 usage.",
+)
+@click.version_option(package_name="reconciler", message="%(prog)s %(version)s")
+def app() -> None:
+    """Keep Temporal schedules equal to the charters that a repository declares."""
