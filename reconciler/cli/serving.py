@@ -83,6 +83,7 @@ class _Size(click.ParamType[int]):
     metavar="ADDRESS",
     help="Believe the X-Forwarded-For of a proxy at this address or in this network; may be given again.",
 )
+@click.option("--no-docs", is_flag=True, help="Serve neither /docs nor /openapi.json.")
 @click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
 @click.pass_obj
 def serve(
@@ -96,11 +97,13 @@ def serve(
     full_repair_every: datetime.timedelta,
     rate_limit: str,
     proxies: tuple[str, ...],
+    no_docs: bool,
     max_body: int,
 ) -> errors.ExitCode:
     """Serve the sync of charters and users' schedules over HTTP, until SIGTERM.
 
-    INTERNAL_OPS_TOKEN is the bearer token of those who operate, RECONCILER_EXECUTOR_TOKEN that of the worker.
+    INTERNAL_OPS_TOKEN is the bearer token of those who operate, RECONCILER_EXECUTOR_TOKEN that of the worker; each has
+    at least 32 characters.
     """
     if not all(map(importlib.util.find_spec, _NEEDED)):
         raise errors.UsageError("serve needs what the extra 'service' brings", hint="install reconciler[service]")
@@ -115,6 +118,7 @@ def serve(
         full_repair_every=full_repair_every,
         most_bytes=max_body,
         rate=rate_limit,
+        has_docs=not no_docs,
         proxies=proxies,
     )
     asyncio.run(wiring.migrate(told.database_url))  # what fails is told before anybody is told where to call

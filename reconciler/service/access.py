@@ -15,6 +15,9 @@ from reconciler.service import limits, parts, problems
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
 
+_SHORTEST = 32  # characters of a token that is chosen by whoever runs the service
+_LIKE = "what openssl rand -hex 32 prints"
+
 _OPS = security.HTTPBearer(scheme_name="ops", auto_error=False, description="INTERNAL_OPS_TOKEN.")
 _EXECUTOR = security.HTTPBearer(
     scheme_name="executor", auto_error=False, description="RECONCILER_EXECUTOR_TOKEN, or INTERNAL_OPS_TOKEN without it."
@@ -24,11 +27,14 @@ _Given = security.HTTPAuthorizationCredentials | None
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Return the digests of the ops token and the executor's; `errors.UsageError` without the first."""
+    """Return the digests of the ops token and the executor's; `errors.UsageError` for one that can be guessed."""
     ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
     if not ops:
-        raise errors.UsageError("serve needs a token for those who operate", hint="set INTERNAL_OPS_TOKEN")
+        raise errors.UsageError("serve needs a token for operators", hint=f"set INTERNAL_OPS_TOKEN to {_LIKE}")
     executor = environ.get("RECONCILER_EXECUTOR_TOKEN", "").strip()
+    for name, token in (("INTERNAL_OPS_TOKEN", ops), ("RECONCILER_EXECUTOR_TOKEN", executor or ops)):
+        if len(token) < _SHORTEST:
+            raise errors.UsageError(f"{name} is shorter than {_SHORTEST} characters", hint=f"set it to {_LIKE}")
     return executions.token_sha256(ops), executions.token_sha256(executor or ops)
 
 

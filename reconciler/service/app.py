@@ -19,9 +19,11 @@ from reconciler.service import (
     access,
     bringing,
     executing,
+    headers,
     health,
     limits,
     ops,
+    pages,
     parts,
     problems,
     schedules,
@@ -36,7 +38,7 @@ _DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
 _LOG = logging.getLogger(__name__)
 
 
-def build(options: parts.Options, ending: Callable[[], bool]) -> fastapi.FastAPI:
+def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
     """Return the application; `errors.UsageError` where it is told what cannot be.
 
     Once it is `ending`, nothing waits for a lock any longer.
@@ -50,7 +52,10 @@ def build(options: parts.Options, ending: Callable[[], bool]) -> fastapi.FastAPI
             app.state.parts = found
             yield
 
-    return _application(lifespan, options.most_bytes)
+    app = _application(lifespan, options.most_bytes, has_docs=options.has_docs)
+    if options.has_docs:
+        app.include_router(pages.router())
+    return Logged(headers.Safe(app))  # around what answers a defect too, which the framework's own middleware is not
 
 
 def schema() -> dict[str, Any]:
@@ -58,14 +63,15 @@ def schema() -> dict[str, Any]:
     return _application(None, 0).openapi()
 
 
-def _application(lifespan: Any, most_bytes: int) -> fastapi.FastAPI:
+def _application(lifespan: Any, most_bytes: int, *, has_docs: bool = True) -> fastapi.FastAPI:
     app = fastapi.FastAPI(
         title="reconciler",
         version=importlib.metadata.version("reconciler"),
         description="Keeps Temporal schedules equal to what a repository and its users declare.",
         lifespan=lifespan,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if has_docs else None,
         redirect_slashes=False,
         responses=shapes.problems(500),
     )
@@ -73,7 +79,6 @@ def _application(lifespan: Any, most_bytes: int) -> fastapi.FastAPI:
     for router in (ops.router, schedules.router, triggering.router, executing.router, health.router):
         app.include_router(router)
     app.add_middleware(limits.BodyLimit, most=most_bytes)
-    app.add_middleware(Logged)
     _with_problems(app)
     return app
 

@@ -37,6 +37,7 @@ class Options:
     full_repair_every: datetime.timedelta
     most_bytes: int
     rate: str
+    has_docs: bool = True
     proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
 
     @property

@@ -19,7 +19,7 @@ from reconciler.spec import problems as spec_problems
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
 _NOWHERE = model.Place(path="", line=0, column=0)
-_HINTS = {404: "see /docs for what there is", 405: "see /docs for what there is", 413: "send less"}
+_HINTS = {404: "see the service's OpenAPI document", 405: "see the service's OpenAPI document", 413: "send less"}
 _CORRECT = "correct what errors names, and send it again"
 AWAY = {"Retry-After": "5"}  # seconds
 _SEE_LOG = "try again; the service's log has the reason"

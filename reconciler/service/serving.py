@@ -25,6 +25,7 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
         host, port = listening.getsockname()[:2]
         config = uvicorn.Config(
             built,
+            interface="asgi3",
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -125,9 +125,15 @@ def _until(holds: object) -> None:
     ("arguments", "environment", "said"),
     [
         ([], {"INTERNAL_OPS_TOKEN": " "}, "INTERNAL_OPS_TOKEN"),
-        (["--listen", "192.0.2.1:80"], {"INTERNAL_OPS_TOKEN": "t"}, "192.0.2.1:80"),
+        (["--listen", "192.0.2.1:80"], {"INTERNAL_OPS_TOKEN": service.OPS_TOKEN}, "192.0.2.1:80"),
+        ([], {"INTERNAL_OPS_TOKEN": "t" * 31}, "INTERNAL_OPS_TOKEN is shorter than 32 characters"),
+        (
+            [],
+            {"INTERNAL_OPS_TOKEN": "t" * 32, "RECONCILER_EXECUTOR_TOKEN": "t"},
+            "RECONCILER_EXECUTOR_TOKEN is shorter than 32 characters",
+        ),
         (["--max-body", "much"], {}, "1MiB"),
-        (["--rate-limit", "often"], {"INTERNAL_OPS_TOKEN": "t"}, "600/minute"),
+        (["--rate-limit", "often"], {"INTERNAL_OPS_TOKEN": service.OPS_TOKEN}, "600/minute"),
     ],
 )
 def test_a_service_that_cannot_begin_says_why(
@@ -139,7 +145,7 @@ def test_a_service_that_cannot_begin_says_why(
 
 
 def test_a_database_that_is_away_at_the_start_is_an_error(reconciler: program.Program) -> None:
-    given = {"DATABASE_URL": "postgresql://app@127.0.0.1:1/app", "INTERNAL_OPS_TOKEN": "t"}
+    given = {"DATABASE_URL": "postgresql://app@127.0.0.1:1/app", "INTERNAL_OPS_TOKEN": service.OPS_TOKEN}
     done = reconciler.run("serve", "--listen", "127.0.0.1:0", **given)
     assert (done.returncode, done.stdout) == (1, "")
     assert "cannot connect to database app at 127.0.0.1:1" in done.stderr

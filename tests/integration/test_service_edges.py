@@ -14,7 +14,7 @@ from reconciler.operating import clock
 from tests.support import postgres, program, service, workers
 from tools import devserver
 
-EXECUTOR_TOKEN = f"executor-{program.SECRET}2"
+EXECUTOR_TOKEN = f"executor-{program.SECRET}2-with-32-characters"
 LIMIT = 4096
 
 

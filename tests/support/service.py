@@ -17,7 +17,7 @@ from reconciler import executions
 from reconciler.store import opening
 from tests.support import postgres, program
 
-OPS_TOKEN = f"ops-{program.SECRET}2"
+OPS_TOKEN = f"ops-{program.SECRET}2-with-32-characters-and-more"
 SYNC = "/api/internal/ops/governance/schedules/sync"
 SCHEDULES = "/api/v1/schedules"
 PROBLEM = "application/problem+json"
