@@ -1,14 +1,17 @@
 # The service and the worker: `docker build -t reconciler .`; the command says which of the two runs.
-FROM python:3.13.9-slim-bookworm AS build
+# Another base, such as one in a registry of your own: --build-arg PYTHON_IMAGE=registry.example.com/python:3.13@sha256:…
+ARG PYTHON_IMAGE=python:3.13.9-slim-bookworm@sha256:b685a4fa58bb19d1814d78a1ec0f0208f351452724f78b20212c984d6e124a34
+
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 COPY requirements-service.lock pyproject.toml README.md LICENSE ./
-RUN python -m venv /opt/reconciler \
+RUN python3 -m venv /opt/reconciler \
     && /opt/reconciler/bin/pip install --no-cache-dir --require-hashes --requirement requirements-service.lock
 COPY reconciler ./reconciler
 COPY schemas ./schemas
 RUN /opt/reconciler/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
-FROM python:3.13.9-slim-bookworm
+FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --home-dir /srv reconciler
 COPY --from=build /opt/reconciler /opt/reconciler
 USER 10001
@@ -17,3 +20,8 @@ ENV PATH=/opt/reconciler/bin:$PATH PYTHONUNBUFFERED=1 RECONCILER_LOG_FORMAT=json
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["reconciler"]
 CMD ["serve", "--listen", "0.0.0.0:8080"]
+# whether the process responds, not whether its database does: a restart cures only the former. A worker that is
+# started with --health 0.0.0.0:8081 gets HEALTH_URL=http://127.0.0.1:8081/healthz
+ENV HEALTH_URL=http://127.0.0.1:8080/healthz
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 \
+    CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen(os.environ['HEALTH_URL'], timeout=5)"]

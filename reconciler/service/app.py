@@ -34,7 +34,7 @@ from reconciler.service import (
 
 _SESSIONS = 10  # with the database
 _FOR_TOKENS = 2  # more of them, for nothing but finding out who calls
-_DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
+DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
 _LOG = logging.getLogger(__name__)
 
 
@@ -133,7 +133,7 @@ async def _opened(
             repairs.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await repairs
-            await asyncio.gather(bringing.settle(found, _DRAIN), found.threads.settle(_DRAIN))
+            await asyncio.gather(bringing.settle(found, DRAIN), found.threads.settle(DRAIN))
             await temporal.close()
 
 

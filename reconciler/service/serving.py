@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import uvicorn
 
 from reconciler import errors
+from reconciler.operating import systemd
 from reconciler.service import app, parts
 
 DRAIN = 30  # seconds for requests under way once it is told to end
@@ -35,7 +36,7 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
             timeout_graceful_shutdown=DRAIN,
         )
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        server = _Server(config, lambda: told(url))
+        server = _Server(config, lambda: told(url), options.connection.environ)
         logging.getLogger("uvicorn").parent = logging.getLogger("reconciler")
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and tells of the signal once more
             server.run(sockets=[listening])
@@ -45,16 +46,22 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which tells when it has started."""
+    """Uvicorn, which reports when it has started, and to systemd also when it stops."""
 
-    def __init__(self, config: uvicorn.Config, told: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, told: Callable[[], None], environ: Mapping[str, str]) -> None:
         super().__init__(config)
         self._told = told
+        self._environ = environ
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._told()
+            systemd.notify(systemd.READY, self._environ)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        systemd.notify(systemd.STOPPING, self._environ)
+        await super().shutdown(sockets)
 
 
 def bound(listen: tuple[str, int]) -> socket.socket:

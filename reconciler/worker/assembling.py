@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler import settings, wiring
-from reconciler.operating import clock
+from reconciler.operating import clock, systemd
 from reconciler.worker import activities, running
 
 
@@ -20,4 +20,10 @@ async def run(
             runs=store.runs, rows=store.schedules, executor=executes, patience=executor.patience
         )
         client = await wiring.worker_client(connection, identity, options.metrics)
-        await running.run(options, running.Parts(client=client, activities=steps, database=store.pool.ping))
+        parts = running.Parts(
+            client=client,
+            activities=steps,
+            database=store.pool.ping,
+            notify=lambda state: systemd.notify(state, connection.environ),
+        )
+        await running.run(options, parts)

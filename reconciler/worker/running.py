@@ -18,7 +18,7 @@ import temporalio.worker
 from temporalio.worker import workflow_sandbox
 
 from reconciler import errors, executions, polling, settings
-from reconciler.operating import interrupts
+from reconciler.operating import interrupts, systemd
 from reconciler.worker import activities, health, workflows
 
 _LOG = logging.getLogger(__name__)
@@ -35,11 +35,15 @@ Probe = Callable[[], Awaitable[None]]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a worker is built from; `database` raises `errors.ReconcilerError` when it does not answer."""
+    """What a worker is built from; `database` raises `errors.ReconcilerError` when it does not answer.
+
+    `notify` is called with each state that systemd is to know.
+    """
 
     client: temporalio.client.Client
     activities: activities.Activities
     database: Probe
+    notify: Callable[[str], None] = lambda _: None
 
 
 def identity(given: str | None) -> str:
@@ -66,8 +70,10 @@ async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> N
         polls, waits = asyncio.create_task(worker.run()), asyncio.create_task(told.wait())
         watches = asyncio.create_task(watch(state.ready, asyncio.sleep))
         _log("worker started", task_queue=options.task_queue, build_id=options.build_id)
+        parts.notify(systemd.READY)
         await asyncio.wait({polls, waits}, return_when=asyncio.FIRST_COMPLETED)
         _log("worker drains", within=str(options.drain_timeout))
+        parts.notify(systemd.STOPPING)
         waits.cancel()
         watches.cancel()
         try:

@@ -1,0 +1,30 @@
+"""The state of a service of `Type=notify`, reported to systemd: one datagram for each state, as sd_notify(3) has it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+
+READY = "READY=1"
+STOPPING = "STOPPING=1"
+_PATIENCE = 1.0  # seconds for a datagram
+_LOG = logging.getLogger(__name__)
+
+
+def notify(state: str, environ: Mapping[str, str]) -> None:
+    """Send a state to the socket that systemd names in NOTIFY_SOCKET; do nothing where it names none.
+
+    One that cannot be sent is logged: systemd ends a service that does not report in time, and the log says why.
+    """
+    address = environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):  # in the abstract namespace, which has no files
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(_PATIENCE)
+            sender.sendto(state.encode(), address)
+    except OSError as error:
+        _LOG.warning("systemd was not notified", extra={"fields": {"state": state, "error": error.strerror}})
