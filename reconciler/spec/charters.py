@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +77,7 @@ class _Said:
         return self._document.places[(*self.at, *inside)]
 
 
+@functools.lru_cache(maxsize=1024)  # an import reads a schedule's times many times
 def excluded_in_a_row(timing: model.Timing) -> int:
     """Return how many excluded times in a row a server would have to go through; 0 for what it does at once."""
     return counting.excluded_in_a_row(timing, _EPOCH)

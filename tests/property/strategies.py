@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -38,10 +41,11 @@ json_objects = st.dictionaries(keys, json_values, max_size=4)
 
 
 def _numbers(lowest: int, highest: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Return sorted sets, single numbers and whole fields often enough to matter."""
+    """Return sorted sets, single numbers and whole fields often enough to matter, in few draws."""
     one = st.integers(lowest, highest)
     return st.one_of(
-        st.sets(one, min_size=1, max_size=8).map(lambda found: tuple(sorted(found))),
+        one.map(lambda number: (number,)),
+        st.tuples(one, one, one, one).map(lambda found: tuple(sorted(set(found)))),
         st.builds(lambda start, step: tuple(range(start, highest + 1, step)), one, st.integers(1, 20)),
         st.just(tuple(range(lowest, highest + 1))),
     )
@@ -58,18 +62,31 @@ calendars = st.builds(
     year=st.one_of(st.just(()), _numbers(2000, 2100)),
     comment=st.one_of(st.just(""), st.sampled_from(("0 * * * *", "@daily")), st.text(max_size=20)),
 )
-durations = st.timedeltas(min_value=datetime.timedelta(0), max_value=datetime.timedelta(days=100_000))
+MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def spans(shortest: datetime.timedelta, longest: datetime.timedelta) -> st.SearchStrategy[datetime.timedelta]:
+    """Return durations, whole seconds often; one number each, where `timedeltas` draws three."""
+    seconds = st.integers(-(-shortest // SECOND), longest // SECOND).map(lambda count: count * SECOND)
+    return seconds | st.integers(shortest // MICROSECOND, longest // MICROSECOND).map(lambda count: count * MICROSECOND)
+
+
+durations = spans(datetime.timedelta(0), datetime.timedelta(days=100_000))
 
 
 @st.composite
 def intervals(draw: st.DrawFn, longest: datetime.timedelta = datetime.timedelta(days=1000)) -> model.Interval:
     """Return an interval of at least a second with a phase below it."""
-    every = draw(st.timedeltas(min_value=SECOND, max_value=longest))
-    offset = draw(st.timedeltas(min_value=datetime.timedelta(0), max_value=every - datetime.timedelta(microseconds=1)))
+    every = draw(spans(SECOND, longest))
+    offset = draw(st.integers(0, 10**9)) % (every // MICROSECOND) * MICROSECOND
     return model.Interval(every=every, offset=offset)
 
 
-moments = st.none() | st.datetimes(timezones=st.just(datetime.UTC))
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+moments = st.none() | spans(
+    datetime.datetime.min.replace(tzinfo=datetime.UTC) - EPOCH,
+    datetime.datetime.max.replace(tzinfo=datetime.UTC) - EPOCH,
+).map(lambda span: EPOCH + span)
 timings = st.builds(
     model.Timing,
     calendars=st.lists(calendars, max_size=3).map(canonical.distinct),
@@ -162,16 +179,47 @@ names = st.sampled_from([model.GOVERNANCE_PREFIX + name for name in ("a", "b", "
 any_schedule = schedules(names)
 
 
+_PARTS = {"timing": model.Timing, "action": model.Action, "policies": model.Policies}
+_FIELDS = [
+    *(f"{part}.{field.name}" for part, type_ in _PARTS.items() for field in dataclasses.fields(type_)),
+    *("paused", "remaining_actions", "note"),
+]
+_few_fields = st.sampled_from([[], _FIELDS, *([field] for field in _FIELDS)])
+
+
+def _with_fields(schedule: model.Schedule, other: model.Schedule, fields: Iterable[str]) -> model.Schedule:
+    """Return a schedule with some of its fields from another one."""
+    for field in fields:
+        part, _, inner = field.rpartition(".")
+        value = operator.attrgetter(field)(other)
+        changed = {part: dataclasses.replace(getattr(schedule, part), **{inner: value})} if part else {inner: value}
+        schedule = dataclasses.replace(schedule, **changed)
+    return schedule
+
+
+def _numbered(value: Any) -> Any:
+    """Return a value with 1 for true and 0 for false, which is equal for Python."""
+    match value:
+        case bool():
+            return int(value)
+        case dict():
+            return {name: _numbered(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return type(value)(map(_numbered, value))
+        case _:
+            return value
+
+
 @st.composite
 def near_schedules(draw: st.DrawFn) -> tuple[model.Schedule, model.Schedule]:
-    """Return two schedules of one id that differ in few of their parts, or in none."""
+    """Return two schedules of one id that differ in few of their fields, in all or in none."""
     left = draw(any_schedule)
-    other = draw(schedules(st.just(left.id)))
-    kept = {
-        name: draw(st.booleans()) for name in ("timing", "action", "policies", "paused", "remaining_actions", "note")
-    }
-    parts = {name: getattr(left if keep else other, name) for name, keep in kept.items()}
-    return left, model.Schedule(id=left.id, **parts)
+    right = _with_fields(left, draw(schedules(st.just(left.id))), draw(_few_fields))
+    if draw(st.integers(0, 9)) == 0:
+        right = dataclasses.replace(
+            right, action=dataclasses.replace(right.action, arguments=_numbered(right.action.arguments))
+        )
+    return left, right
 
 
 def declare(schedules: list[model.Schedule]) -> model.Declaration:
@@ -189,17 +237,33 @@ def described(schedules: list[model.Schedule]) -> dict[str, model.Live]:
     return {each.id: model.Live(schedule=each, token=b"1") for each in schedules}
 
 
-def _distinct(arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[list[model.Schedule]]:
-    return st.lists(schedules(names, arguments), max_size=4, unique_by=lambda schedule: schedule.id)
+_choices = st.lists(
+    st.tuples(names, st.integers(0, 2), st.integers(0, 2), _few_fields),
+    max_size=4,
+    unique_by=lambda choice: choice[0],
+)
 
 
-desired = _distinct(governed_arguments)
+def _mixed(whole: list[model.Schedule], choices: list[tuple[str, int, int, list[str]]]) -> list[model.Schedule]:
+    """Return schedules that are like one of some but for a few fields: drawing each by itself takes far longer."""
+    return [
+        dataclasses.replace(_with_fields(whole[one % len(whole)], whole[other % len(whole)], fields), id=id_)
+        for id_, one, other, fields in choices
+    ]
+
+
+@st.composite
+def several(draw: st.DrawFn) -> list[model.Schedule]:
+    """Return schedules of different ids."""
+    return _mixed(draw(st.lists(schedules(st.just("")), min_size=1, max_size=2)), draw(_choices))
 
 
 @st.composite
 def desired_and_live(draw: st.DrawFn) -> tuple[list[model.Schedule], list[model.Schedule]]:
     """Return what a spec declares and what a server has, some of it alike."""
-    wanted = draw(desired)
-    found = {each.id: each for each in draw(_distinct(arguments))}
+    governed, other = draw(schedules(st.just(""), governed_arguments)), draw(schedules(st.just("")))
+    also = dataclasses.replace(other, action=dataclasses.replace(other.action, arguments=draw(governed_arguments)))
+    wanted = _mixed([governed, also], draw(_choices))
+    found = {each.id: each for each in _mixed([governed, also, other], draw(_choices))}
     alike = {each.id: each for each in wanted if draw(st.booleans())}
     return wanted, list((found | alike).values())

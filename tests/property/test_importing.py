@@ -51,7 +51,7 @@ def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> Non
 
 
 @hypothesis.settings(max_examples=20)
-@hypothesis.given(st.lists(strategies.any_schedule, max_size=3, unique_by=lambda each: each.id))
+@hypothesis.given(strategies.several())
 def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> None:
     imported = importing.add(None, "spec.yaml", schedules)
     declaration = loading.parse(imported.text, "spec.yaml")

@@ -12,7 +12,7 @@ from reconciler.documents import snapshots
 from tests.property import strategies
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
-lists = st.lists(strategies.any_schedule, max_size=3, unique_by=lambda each: each.id)
+lists = strategies.several()
 
 
 def taken(schedules: list[model.Schedule], *, coded: bool = False, salt: bytes = b"") -> snapshots.Snapshot:
