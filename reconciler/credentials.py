@@ -7,10 +7,12 @@ scrubbed where they are made, and every output once more where it is written.
 from __future__ import annotations
 
 import base64
+import html
 import json
+import math
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 MARK = "(credential)"  # replaces one
 _LEAST = 4  # characters; anything shorter occurs in ordinary text
@@ -24,6 +26,7 @@ _NAMES = re.compile(
 _URLS = re.compile("(INPUT_)?DATABASE_URL|RECONCILER_EXECUTOR_URL")
 
 _held: set[str] = set()
+_written: list[str] = []  # every form of what is held, the longest first
 _patterns: list[re.Pattern[str]] = []
 
 
@@ -65,17 +68,23 @@ def forget() -> None:
 
 
 def scrub(text: str) -> str:
-    """Return the text with every credential replaced: as it is, JSON-escaped, percent-encoded or in base64."""
-    for pattern in _patterns:
-        text = pattern.sub(MARK, text)
+    """Return the text with every credential replaced: as it is, escaped (JSON, HTML, URL), in base64, base32 or hex."""
+    if any(form in text for form in _written):  # far faster than the pattern, and mostly false
+        for pattern in _patterns:
+            text = pattern.sub(MARK, text)
     return text
+
+
+def is_in(text: str) -> bool:
+    """Return whether a text contains a credential, written in any of these ways."""
+    return scrub(text) != text
 
 
 def _compile() -> None:
     """Build the patterns, the longest form first: one credential may be part of another."""
     forms = {form for value in _held for form in _forms(value) if len(form) >= _LEAST}
-    ordered = sorted(forms, key=lambda form: (-len(form), form))
-    _patterns[:] = [re.compile("|".join(map(_pattern, ordered)))] if ordered else []
+    _written[:] = sorted(forms, key=lambda form: (-len(form), form))
+    _patterns[:] = [re.compile("|".join(map(_pattern, _written)))] if _written else []
 
 
 def _pattern(form: str) -> str:
@@ -85,26 +94,37 @@ def _pattern(form: str) -> str:
 
 def _forms(value: str) -> Iterator[str]:
     """Yield how a credential may be written in a text."""
-    yield value
+    yield from _escaped(value)
     for line in value.splitlines():  # a key's text may be quoted line by line
         if len(line) >= _LONG and not line.startswith("-----"):
             yield line
+    if len(value) >= _LONG // 2:
+        data = value.encode("utf-8", "replace")
+        yield from (data.hex(), data.hex().upper())
+        yield from _in_digits(data, base64.b64encode, bits=6)
+        yield from (form.replace("+", "-").replace("/", "_") for form in _in_digits(data, base64.b64encode, bits=6))
+        for form in _in_digits(data, base64.b32encode, bits=5):
+            yield from (form, form.lower())
+
+
+def _escaped(value: str) -> Iterator[str]:
+    """Yield a credential as it is and as text formats escape it: JSON, also within JSON, HTML and URLs."""
+    yield value
     for ascii_only in (True, False):
-        yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        text = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield from (text, json.dumps(text)[1:-1])
+    for quote in (True, False):
+        yield html.escape(value, quote=quote)
     for safe in ("", "/"):
         quoted = urllib.parse.quote(value, safe=safe, errors="replace")
-        yield quoted
+        yield from (quoted, quoted.replace("%", "%25"))
         yield re.sub("%..", lambda found: found[0].lower(), quoted)
     yield urllib.parse.quote_plus(value, errors="replace")
-    if len(value) >= _LONG // 2:
-        yield from _base64(value.encode("utf-8", "replace"))
 
 
-def _base64(value: bytes) -> Iterator[str]:
-    """Yield the characters of base64 that depend on the value alone, wherever it begins in what is encoded."""
-    for before in range(3):
-        encoded = base64.b64encode(b"\0" * before + value).decode()
-        start, dropped = (0, 2, 3)[before], (0, 3, 2)[(before + len(value)) % 3]
-        core = encoded[start : len(encoded) - dropped] if dropped else encoded[start:]
-        yield core
-        yield core.replace("+", "-").replace("/", "_")
+def _in_digits(value: bytes, encode: Callable[[bytes], bytes], *, bits: int) -> Iterator[str]:
+    """Yield the digits of so many bits each that depend on the value alone, wherever it begins in what is encoded."""
+    for before in range(bits * 8 // math.gcd(bits, 8) // 8):
+        digits = encode(b"\0" * before + value).decode()
+        start, end = -(-before * 8 // bits), (before + len(value)) * 8 // bits
+        yield digits[start:end]

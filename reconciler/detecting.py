@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 
-_SECRET_WORD = re.compile("auth|dsn|jwt|keys?|otp|pass|pat|pin|pw|pwd|signature")
+_SECRET_WORD = re.compile("auth|dsn|jwt|keys?|keytab|kubeconfig|pin|psk|pswd|pw|pwd|sas|signature|t?otp")
+_LAST = ("pass", "pat")  # ordinary words before another: `passRate`
 _SECRET_PART = re.compile(
-    "authorization|bearer|connectionstring|cookie|cred(s$|ential)|database_?url|pass(code|phrase|wd|word)|secret(?!ar)"
+    "authorization|bearer|connectionstring|cookie|cred(s$|ential)|database_?url|kennwort|motdepasse|pass(code|key|phrase|wd|wor[dt])|secret(?!ar)"
     "|sessionid|token(?!s|i[sz])|^tokens$|webhook|(access|api|auth|encryption|master|private|signing|ssh)keys?"
 )
-_ORDINARY_KEY = re.compile("(composite|foreign|idempotency|partition|primary|public|sort|unique)keys?")
+_ORDINARY_KEY = re.compile(
+    "(cache|composite|dedup|foreign|group|grouping|idempotency|lookup|object|partition|primary|public|range|routing|row|shard|sort|translation|unique)keys?"
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _FORMS = re.compile(
     "|".join(
         (
-            r"(?i:://[^\s/:@?\#]*:(?!\d{1,5}[/?\#])[^\s@]+@)",  # a URL's password, which may contain a slash
+            r"(?i:://[^\s/:@?\#]*:(?!\d{1,5}[/?\#])(?:(?!://)[^\s@])+@)",  # a URL's password, which may contain a slash
             r"://[A-Za-z0-9_-]{20,}@",  # a token instead of a user
             r"(?i:\bbearer\s+\S{6,})",
             r"(?i:\bauthorization\W{1,4}\S+\s+\S{4,})",
@@ -32,27 +35,50 @@ _FORMS = re.compile(
             r"\b[rs]k_(?:live|test)_\w{8,}|\bwhsec_\w{16,}|\bsk-(?=[\w-]*\d)[\w-]{20,}",
             r"\bSG\.[\w-]{16,}\.[\w-]{16,}|\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bSK[0-9a-f]{32}\b",
             r"\bnpm_[A-Za-z0-9]{36}|\bpypi-[\w-]{16,}|\bhf_[A-Za-z0-9]{30,}|\bdop_v1_[0-9a-f]{32,}|\bhv[bs]\.[\w-]{20,}",
+            r"\bgl[a-z]{2,6}-[\w-]{16,}|\bgl(?:sa|c)_\w{16,}|\bdo[or]_v1_[0-9a-f]{32,}|\bdapi[0-9a-f]{32}",
+            r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}|\bsq0[a-z]{3}-[\w-]{16,}|\bGOCSPX-[\w-]{16,}|\bPMAK-[\w-]{16,}",
+            r"\b(?:lin_api|ntn|sntrys|sbp|rubygems|dckr_pat|nfp)_(?=\w*\d)[\w-]{16,}|\bdp\.[a-z]{2,5}\.\w{16,}",
+            r"\bATATT3[\w-]{16,}|\bNRAK-\w{16,}|\bkey-[0-9a-f]{32}|\.atlasv1\.[\w-]{16,}|AGE-SECRET-KEY-1\w{16,}",
             r"\b\d{8,10}:AA[\w-]{33}",  # a Telegram bot's
             r"(?i:hooks\.slack\.com/\w+/\S{8,}|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S{8,})",
             r"(?i:\.webhook\.office\.com/\S{8,}|outlook\.office\.com/webhook/\S{8,}|hooks\.zapier\.com/hooks/\S{8,})",
+            r"(?i:/hooks/(?=\w*\d)\w{16,}|/with/key/\S{8,})",
             r"(?i:[?&](?:\w*sig|key|auth|code)=[^&\s]{6,})",
             r"\bcurl\b[^\n]{0,200}?\s(?:-u|--(?:proxy-)?user)[\s=]?[\"']?[^\s:$\"']+:[^\s$\"']",  # short options
+            r"\b(?:docker|helm|oc|podman|skopeo)\b[^\n]{0,60}\blogin\b[^\n]{0,200}?\s-p\s+[\"']?[^\s$\"']",
+            r"\b(?:mysql|mariadb)[\w-]*\b[^\n]{0,200}?\s-p[^\s$]{4,}",
+            r"(?i:\bidentified\s+by\s+[\"'][^\"'$]|\b(?:alter|create)\s+(?:role|user)\b[^\n]{0,100}?\bpassword\s+'[^'$]|\blogin\s+\S+\s+password\s+[^\s$]|\bpass:[^\s$]{4,})",
             r"\bsshpass\s+-p\s*[\"']?[^\s$\"']|\bredis-cli\b[^\n]{0,200}?\s-a\s+[\"']?[^\s$\"']",
         )
     )
 )
-_NAMED = re.compile(r"""(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*)\\?["']?\s*([=:])\s*\\?["']?(?=([^\s"',;&\\]+))""")
+_NAMED = re.compile(r"""(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*)\\?["']?\s*([=:])\s*\\?["']?(?=([^\s"',;&\\]{1,1000}))""")
+_LINE = re.compile(  # of YAML
+    r"""(?m)^[ \t]{0,60}(?:- +)?["']?([A-Za-z_][\w.-]{0,100})["']? ?:[ \t]{1,8}["']?([^\s"']{1,1000})["']?[ \t]{0,8}$"""
+)
+_EXPORTED = re.compile(r"(?<![\w=$-])([A-Z][A-Z0-9_]*)\s+(?=([^\s$<{]{6,}))")  # as in a Dockerfile
 _OPTION = re.compile(r"(?<!\S)--?([A-Za-z][\w-]*)\s+([^\s-]\S*)")
 _STRONG = re.compile(
     r"(pass(code|phrase|wd|word)s?|pwd|pw|secret|token|credentials?|signature|cookie|dsn|jwt|connectionstring"
     r"|(access|account|api|auth|encryption|master|private|secret|shared|signing|ssh)_?key)$"
 )
+_WEAK = re.compile("auth|keys?|otp|pass|pat|pin")  # ordinary words too: only the end of a longer name, or of `PIN=…`
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+_IDENTIFIER = re.compile(r"[A-Za-z_][\w.:-]*")
+_WORDS = re.compile(r"[A-Za-z]+([ _.-][A-Za-z]+)*\d{0,3}")  # of such a form are names and sentences
+_LEAST_DIGITS = 4  # of a PIN
 _REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # names a secret's place, or hides it
 
 
 def in_text(text: str) -> bool:
     """Return whether a text contains a credential: one of a known form, or a value next to a secret's name."""
-    return bool(_FORMS.search(text)) or any(map(_is_value, _NAMED.finditer(text))) or _has_option(text)
+    return (
+        bool(_FORMS.search(text))
+        or any(map(_is_value, _NAMED.finditer(text)))
+        or any(map(_is_line, _LINE.finditer(text)))
+        or any(map(_is_option_value, _OPTION.finditer(text)))
+        or any(map(_is_exported, _EXPORTED.finditer(text)))
+    )
 
 
 def is_secret(name: str) -> bool:
@@ -61,25 +87,90 @@ def is_secret(name: str) -> bool:
     joined = "".join(words)
     if _ORDINARY_KEY.fullmatch(joined):
         return False
+    if words and words[-1] in _LAST:
+        return True
     return any(map(_SECRET_WORD.fullmatch, words)) or bool(_SECRET_PART.search(joined))
+
+
+def stem(name: str) -> tuple[str, str]:
+    """Return what a name's last word is about, and that word: `parameter` and `value` of `ParameterValue`."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    return " ".join(words[:-1]), words[-1] if words else ""
 
 
 def is_option(text: str) -> bool:
     """Return whether a text is an option whose value is a secret: `--password`."""
-    return text.startswith("-") and is_strong(text.lstrip("-"))
+    name = text.lstrip("-")
+    return text.startswith("-") and (is_strong(name) or name in ("otp", "pass", "pin"))
+
+
+def names_next(name: object, value: object) -> bool:
+    """Return whether a list's item is the name of a secret and the next one its value: `DB_PASSWORD`, `x`.
+
+    What is a name itself is no value: lists of names are ordinary.
+    """
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or value is None or isinstance(value, bool):
+        return False
+    if _VARIABLE.fullmatch(name):
+        return is_secret(name) and not (isinstance(value, str) and _VARIABLE.fullmatch(value))
+    return is_strong(name) and not (isinstance(value, str) and is_words(value))
+
+
+def is_pair(name: object, value: object) -> bool:
+    """Return whether the first of two items in a list of pairs names the second as a secret; not so in a header."""
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+        return False
+    return is_strong(name) or (is_secret(name) and not (isinstance(value, str) and is_words(value)))
+
+
+def is_exact(name: str) -> bool:
+    """Return whether a name is that of a secret, also where it may be the name of anything: not `rotate-keys`."""
+    return (
+        is_strong(name) or name.lower() in ("otp", "pass", "pin") or bool(_VARIABLE.fullmatch(name) and is_secret(name))
+    )
 
 
 def _is_value(found: re.Match[str]) -> bool:
     """Return whether the text after a name is its value: after a colon, an ordinary word may belong to a sentence."""
     name, sign, value = found.groups()
-    if not is_strong(name) or _REFERENCE.match(value):
+    if _REFERENCE.match(value) or not (is_strong(name) or _is_assigned(name, sign, value)):
         return False
-    is_whole = not found.string[: found.start()].strip() and found.string[found.end() :].strip() == value
-    return sign == "=" or is_whole or bool(re.search(r"[\d!@#$%^&*+/=_]", value))
+    return sign == "=" or bool(re.search(r"[\d!@#$%^&*+/=_]", value))
 
 
-def _has_option(text: str) -> bool:
-    return any(is_strong(found[1]) and not _REFERENCE.match(found[2]) for found in _OPTION.finditer(text))
+def _is_line(found: re.Match[str]) -> bool:
+    """Return whether a line consists of a secret's name and its value, which may be an ordinary word then."""
+    name, value = found.groups()
+    return is_strong(name) and not _REFERENCE.match(value)
+
+
+def _is_exported(found: re.Match[str]) -> bool:
+    """Return whether a variable's name is followed by its value, which no sentence would contain."""
+    name, value = found.groups()
+    return is_strong(name) and bool(re.search(r"[A-Za-z]", value) and re.search(r"\d", value)) and not is_words(value)
+
+
+def is_words(value: str) -> bool:
+    """Return whether a text has the form of a name or a sentence."""
+    return bool(_WORDS.fullmatch(value.rstrip(".,;:!?")))
+
+
+def _is_assigned(name: str, sign: str, value: str) -> bool:
+    """Return whether a name that ends in an ordinary word is a secret's, by its form: `SMTP_PASS=…`, `STRIPE_KEY=…`."""
+    last = (_WORD.findall(name) or [""])[-1].lower()
+    if not _WEAK.fullmatch(last) or not is_secret(name):
+        return False
+    if last in ("auth", "key", "keys"):
+        return bool(_VARIABLE.fullmatch(name) and re.fullmatch(r"(?=.*\d)\S{6,}", value))
+    if _VARIABLE.fullmatch(name):
+        return True
+    is_count = value.isdigit() and (last == "pass" or len(value) < _LEAST_DIGITS)
+    return sign == "=" and last != "pat" and not is_count
+
+
+def _is_option_value(found: re.Match[str]) -> bool:
+    name, value = found.groups()
+    return not _REFERENCE.match(value) and (is_strong(name) or _is_assigned(name, "=", value))
 
 
 def is_strong(name: str) -> bool:

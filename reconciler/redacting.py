@@ -9,12 +9,16 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from reconciler import detecting, model, paths
+from reconciler import credentials, detecting, model, paths
 
 HIDDEN = "(secret)"  # replaces a text that is never compared
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
-_NAME_KEYS = ("name", "key", "field", "header", "variable")  # of an entry such as {name: DB_PASSWORD, value: …}
-_VALUE_KEYS = ("value", "val")
+# The last words of keys of an entry such as {name: DB_PASSWORD, value: …}; the second ones are also used for much else.
+_NAME_KEYS = {"name", "key", "field", "header", "variable", "var", "env", "param", "parameter", "k"}
+_ANY_NAME_KEYS = {"id", "identifier", "label", "property", "setting", "option", "n"}
+_VALUE_KEYS = {"value", "val", "v"}
+_ANY_VALUE_KEYS = {"content", "data", "default", "plaintext", "literal"}
+_PAIR = 2
 
 is_secret = detecting.is_secret
 
@@ -57,6 +61,8 @@ class _Redaction:
                 return _text(value, self.salt)
             case Sequence():
                 return [self._item(value, index, at, names if secret else ()) for index in range(len(value))]
+            case int() | float() if credentials.is_in(str(value)):
+                return digest(value, self.salt)
             case _:
                 return value
 
@@ -75,20 +81,15 @@ class _Redaction:
 
         The path of a key that is one of the `roots` begins with it.
         """
-        named: tuple[str, ...] = ()
-        if any(key.lower() in _VALUE_KEYS for key in value):
-            found = ((key, inner) for key, inner in value.items() if key.lower() in _NAME_KEYS)
-            named = tuple(key for key, inner in found if isinstance(inner, str) and is_secret(inner))
-        secret = [str(value[key]) for key in named]
+        named = _named(value)
         redacted: dict[str, model.Json] = {}
         for key, inner in value.items():
             path: paths.Path = (key,) if key in roots else (*at, key)
             shown = key if self._is_exempt(path) or self._leads_to_exempt(path) else _text(key, self.salt)
-            if key in named and not names:
+            if key in named.values() and not names:
                 redacted[shown] = self.text(str(inner), *path)
             else:
-                also = secret if key.lower() in _VALUE_KEYS else ()
-                redacted[shown] = self.value(inner, path, *names, key, *also)
+                redacted[shown] = self.value(inner, path, *names, *_names(value, key, named.get(key)))
         return redacted
 
     def _item(self, items: Sequence[model.Json], index: int, at: paths.Path, names: Sequence[str]) -> model.Json:
@@ -97,10 +98,11 @@ class _Redaction:
         before = items[index - 1] if index else None
         if self._is_exempt(path) or self._leads_to_exempt(path):
             return self.value(item, path, *names)
-        if isinstance(before, str) and detecting.is_option(before):
+        is_option = isinstance(before, str) and detecting.is_option(before)
+        if is_option or (isinstance(item, str | int | float) and detecting.names_next(before, item)):
             return digest(item, self.salt)
         match item:
-            case [str() as name, inner] if detecting.is_strong(name) and " " not in name and not names:
+            case [str() as name, inner] if not names and _is_pair(items, name, inner):
                 return [_text(name, self.salt), digest(inner, self.salt)]
             case _:
                 return self.value(item, path, *names)
@@ -123,6 +125,44 @@ class _Redaction:
 
     def _leads_to_exempt(self, at: paths.Path) -> bool:
         return any(path[: len(at)] == at for path in self.exempt)
+
+
+def _named(value: Mapping[str, model.Json]) -> dict[str, str]:
+    """Return for each key of a value the key of its name.
+
+    `{value: name}` for `{name: DB_PASSWORD, value: …}`, and `{dbValue: dbKey}` for `{dbKey: PASSWORD, dbValue: …}`.
+    """
+    parts = [(key, *detecting.stem(key)) for key in value]
+    names = {
+        stem: key for key, stem, last in parts if last in _NAME_KEYS | _ANY_NAME_KEYS and _is_name(key, value[key])
+    }
+    if not names:
+        return {}
+    return {key: names[stem] for key, stem, last in parts if last in _VALUE_KEYS | _ANY_VALUE_KEYS and stem in names}
+
+
+def _names(value: Mapping[str, model.Json], key: str, name_key: str | None) -> tuple[str, ...]:
+    """Return what can make the value under a key a secret: the key, and the name that another key gives it."""
+    name = value[name_key] if name_key is not None and value[key] is not None else None
+    return (key, name) if isinstance(name, str) and name_key and _names_secret(name_key, name, key) else (key,)
+
+
+def _is_name(key: str, name: model.Json) -> bool:
+    return isinstance(name, str) and not detecting.is_strong(key) and (is_secret(name) or detecting.is_words(name))
+
+
+def _names_secret(key: str, name: str, value_key: str) -> bool:
+    """Return whether an entry's name is a secret's; where it may be the name of anything it has to be clear."""
+    usual = detecting.stem(key)[1] in _NAME_KEYS and detecting.stem(value_key)[1] in _VALUE_KEYS
+    return is_secret(name) if usual else detecting.is_exact(name)
+
+
+def _is_pair(items: Sequence[model.Json], name: str, value: model.Json) -> bool:
+    """Return whether a pair in a list is a secret's name and value: a clear name, or one among pairs alone."""
+    if detecting.is_strong(name) and " " not in name:
+        return True
+    pairs = [each for each in items if isinstance(each, list | tuple) and len(each) == _PAIR]
+    return len(pairs) == len(items) and detecting.is_pair(name, value)
 
 
 def secrets(value: model.Json, path: str, *names: str) -> Iterator[str]:
@@ -155,7 +195,7 @@ def _text(text: str, salt: bytes) -> str:
 
 
 def _looks_secret(text: str) -> bool:
-    return detecting.in_text(text) or _has_secret_json(text)
+    return detecting.in_text(text) or credentials.is_in(text) or _has_secret_json(text)
 
 
 def _has_secret_json(said: str) -> bool:

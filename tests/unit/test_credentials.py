@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import base64
+import datetime
+import html
 import json
 import urllib.parse
 from collections.abc import Iterator
 
 import pytest
 
-from reconciler import credentials, errors, settings
+from reconciler import credentials, errors, model, planning, settings
+from reconciler.documents import plans, saved, snapshots
 from reconciler.store import database
+from tests.unit import builders
 
-KEY = 'k3y/with"quotes+and\nlines-of-text'
+NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
+
+KEY = 'k3y/with"quotes+and\nlines-of-<&>-text'
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +37,13 @@ def fresh() -> Iterator[None]:
         urllib.parse.quote_plus(KEY),
         *(base64.b64encode(b"x" * before + KEY.encode() + b"yy").decode() for before in range(4)),
         base64.urlsafe_b64encode(KEY.encode()).decode(),
+        *(base64.b32encode(b"x" * before + KEY.encode() + b"yyyy").decode() for before in range(6)),
+        base64.b32encode(KEY.encode()).decode().lower(),
+        KEY.encode().hex(),
+        KEY.encode().hex().upper(),
+        json.dumps(json.dumps(KEY)),
+        html.escape(KEY),
+        urllib.parse.quote(urllib.parse.quote(KEY, safe=""), safe=""),
     ],
 )
 def test_a_credential_is_replaced_however_it_is_written(written: str) -> None:
@@ -38,6 +51,26 @@ def test_a_credential_is_replaced_however_it_is_written(written: str) -> None:
     scrubbed = credentials.scrub(f"refused: {written}.")
     assert credentials.MARK in scrubbed
     assert not any(written[at : at + 12] in scrubbed for at in range(4, len(written) - 16))
+
+
+def test_a_held_credential_is_in_no_document_and_compares_with_itself() -> None:
+    credentials.hold("tk-live-123456", "987654321")
+    held = {"v": "x tk-live-123456 y", "hex": b"tk-live-123456".hex(), "n": 987654321, "plain": 98765}
+    schedule = builders.schedule(input=held, note="tk-live-123456", salt=b"salt")
+    plan = planning.plan(builders.declaration(schedule), {}, builders.TARGET)
+    live = builders.live(schedule)
+    snapshot = snapshots.dumps(snapshots.Snapshot(target=builders.TARGET, taken_at=NOW, live=live, salt=b"salt"))
+    written = [
+        snapshot,
+        plans.dumps(plan, NOW),
+        saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="", choice=model.Choice())),
+    ]
+    for text in written:
+        assert "98765" in text
+        assert [each for each in ("tk-live", b"tk-live".hex(), "987654321") if each in text] == []
+    found = snapshots.loads(snapshot, "live.json")
+    declaration = builders.declaration(builders.schedule(input=held))
+    assert planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at).steps == ()
 
 
 def test_every_error_is_scrubbed_where_it_is_made() -> None:

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from reconciler import model, planning, redacting
+from reconciler import detecting, model, planning, redacting
 from reconciler.documents import plans, saved, snapshots
 from reconciler.report import comment, text
 from tests.property import strategies
@@ -68,6 +68,26 @@ TEXTS = [
     f"https://api.host/x?a=1&access_token={P}",
     f"https://s3/x?X-Amz-Signature={P}",
     f"https://maps/x?key={P}",
+    f"SMTP_PASS={P}",
+    f"unlock with PIN={P}",
+    f"ENV DB_PASSWORD {P}",
+    f"mysql -uroot -p{P} db",
+    f"docker login -u ada -p {P} host",
+    f"CREATE USER a IDENTIFIED BY '{P}'",
+    f"ALTER ROLE a WITH PASSWORD '{P}'",
+    f"machine host login ada password {P}",
+    f"openssl rsa -passin pass:{P}",
+    f"kubectl create secret generic a --from-literal=password={P}",
+    f"user: ada\npassword: {''.join(filter(str.isalpha, P))}\nport: 1 # {P}",
+    f"https://chat.host/hooks/{P}{P}",
+    f"https://maker.host/trigger/a/with/key/{P}",
+    "GOCSPX" + f"-{P}{P}",
+    "shpat" + "_" + "0123456789abcdef" * 2 + P,
+    "dapi" + "0123456789abcdef" * 2 + f" {P}",
+    f"lin_api_{P}{P}",
+    f"export STRIPE_KEY={P}; run",
+    f"NPM_AUTH={P}",
+    f"tool --pass {P}",
     json.dumps({"api_key": P}),
     json.dumps({"env": [{"name": "DB_PASSWORD", "value": P}]}),
     f'call {{"password": "{P}"}}',
@@ -78,6 +98,20 @@ VALUES: list[model.Json] = [
     {"name": "DB_PASSWORD", "value": P},
     {"Name": "DB_PASSWORD", "Value": P},
     [["DB_PASSWORD", P], ["MODE", "fast"]],
+    {"passwort": P, "kennwort": P, "passkey": P, "totp": P, "psk": P},
+    {"id": "DB_PASSWORD", "value": P},
+    {"k": "DB_PASSWORD", "v": P},
+    {"K": "PIN", "V": P},
+    {"ParameterKey": "DbPassword", "ParameterValue": P},
+    {"parameterName": "dbPassword", "parameterValue": P},
+    {"env_name": "API_TOKEN", "env_value": P},
+    {"label": "Password", "default": P},
+    {"name": "DB_PASSWORD", "content": {"text": P}},
+    [["pin", P], ["mode", "fast"]],
+    [["otp", {"code": P}]],
+    ["DB_PASSWORD", P],
+    ["MODE", "fast", "API_KEY", P],
+    ["password", P, "user", "ada"],
     ["--password", P],
     {"token": {"nested": [P]}},
     {f"PASSWORD={P}": 1},
@@ -120,6 +154,46 @@ BENIGN: list[model.Json] = [
     {"name": "MODEL", "value": "small"},
     [["id", "key"], ["mode", "fast"]],
     ["password", "email"],
+    ["PASSWORD", "EMAIL"],
+    ["DB_PASSWORD", "API_TOKEN"],
+    ["token", "sha256"],
+    [["a", 1], ["mode", "fast"]],
+    ["key", "1234"],
+    ["id", "name", "keys"],
+    "tests pass: 12, fail: 0",
+    "bypass:auth",
+    "SET TOKEN limits for 2026Q1 reports; the PASSWORD policy2 applies",
+    "log in, then login with mkdir -p a/b",
+    "mysqldump -P 3306 db",
+    "docker run -p 8080:80 -e MODE=fast",
+    "password reset for user 12",
+    "https://host/hooks/after-deploy",
+    {"passage": "x", "compass": 1, "spin": 2, "keystone": 3, "passenger": "y", "author_id": 4},
+    "pass=3 fail=2",
+    "PASS_COUNT=3 TOKEN_TTL=3600 SORT_KEY=created_at2 AUTH_MODE=basic",
+    "SMTP_AUTH=login",
+    "gpio pin=17 pat=*.txt --pass 2",
+    "ffmpeg -i a.mp4 -pass 1 b.mp4",
+    "run --auth basic --key id",
+    "PRIMARY_KEY=id1234567",
+    {"id": "reports", "value": 3},
+    {"k": "mode", "v": "fast"},
+    {"metric": "max_tokens", "value": 100},
+    {"labels": {"app": "x"}, "data": {"a": 1}},
+    {"id": "sort_key", "value": "created_at"},
+    {"id": "order-key-17", "value": 3},
+    {"key": "environment", "value": "prod"},
+    {"key": "database_password", "value": None},
+    {"name": "rotate-keys", "content": "x"},
+    {"id": "token-refresh", "data": {"a": 1}},
+    {"fields": [{"name": "email", "type": "string"}, {"name": "password", "type": "string", "default": None}]},
+    {"pairs": [["key", "value"], ["a", "b"]]},
+    {"columns": ["id", "password_hash", "token"]},
+    {"passRate": 0.9, "cacheKey": "a:b", "routingKey": "a.b", "objectKey": "a/b", "translationKey": "x.y"},
+    {"command": "pg_dump -h db -p 5432 -U app -f /backup/app.sql app"},
+    {"sql": "UPDATE accounts SET password_expired = 1 WHERE token_count > 5 AND pass = true"},
+    "The password 'field' is hidden",
+    {"option": "color", "default": "red"},
     ["--verbose", "x"],
     {"monkey": 1, "keyboard": "qwerty", "sort_keys": True},
 ]
@@ -173,6 +247,11 @@ def test_a_planted_secret_is_in_no_plan_document_or_snapshot(value: model.Json) 
     assert P not in shown
     assert P.upper() not in shown
     assert redacting.schedule(redacting.schedule(schedule)) == redacting.schedule(schedule)
+
+
+@pytest.mark.parametrize("part", ["://", "://a:", "a=", "password: ", "mysql ", "docker login ", "TOKEN ", "-a b "])
+def test_a_hostile_text_is_examined_in_time_that_grows_with_its_length(part: str) -> None:
+    assert not detecting.in_text(part * (200_000 // len(part)))  # by the square of it, this takes minutes
 
 
 @pytest.mark.parametrize("value", BENIGN, ids=lambda each: f"{each}"[:30])
