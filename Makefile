@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
-.PHONY: help demo stack test test-v2 test-backends check format golden oracle fuzz crash-test bench \
+.PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test bench \
 	lock server dist clean
 
 help: ## List the targets
@@ -24,6 +24,9 @@ demo: $(INSTALLED) ## Walk the main job on an embedded Temporal dev server (DEMO
 
 stack: $(INSTALLED) server ## Run Temporal, PostgreSQL, the service and a worker together, until Ctrl-C
 	@$(BIN)/python -m tools.stack
+
+unit: $(INSTALLED) ## Run the tests that need no server
+	$(BIN)/pytest tests/unit tests/golden tests/architecture --numprocesses $(WORKERS) --dist worksteal
 
 test: check server ## Check everything and run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
