@@ -23,7 +23,13 @@ _NAMES = re.compile(
     "|TEMPORAL_GRPC_META_.*(AUTH|COOKIE|CREDENTIAL|KEY|PASS|SECRET|TOKEN).*"
     "|INPUT_(API_KEY|TLS_KEY_DATA|CODEC_AUTH|GITHUB_TOKEN|MARKER_KEY)"
 )
-_URLS = re.compile("(INPUT_)?DATABASE_URL|RECONCILER_EXECUTOR_URL")
+_URLS = re.compile("(INPUT_)?(DATABASE_URL|CODEC_ENDPOINT)|TEMPORAL_CODEC_ENDPOINT|RECONCILER_EXECUTOR_URL")
+_LAST_PORT = 65_535
+_WEB = re.compile(
+    r"(?P<scheme>https?://)([^/?#@\s]*@)?(?P<host>[^/?#@:\[\]\s]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5})?)?"
+    r"(?P<path>/[^?#@\s]*)?([?#][^@\s]*)?",
+    re.IGNORECASE,
+)
 
 _held: set[str] = set()
 _written: list[str] = []  # every form of what is held, the longest first
@@ -50,6 +56,18 @@ def hold_url(url: str | None) -> None:
         hold(found[2], urllib.parse.unquote(found[2]))
     query = urllib.parse.parse_qs((url or "").partition("?")[2])
     hold(*query.get("password", []))
+
+
+def web_address(url: str) -> str | None:
+    """Return what may be printed of an http or https URL: scheme, host, port and path.
+
+    None for anything else: where a URL is malformed, every part of it may be a piece of a password.
+    """
+    found = _WEB.fullmatch(url)
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
+        return None
+    port = f":{found['port']}" if found["port"] else ""
+    return f"{found['scheme']}{found['host']}{port}{found['path'] or ''}"
 
 
 def hold_environment(environ: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from reconciler import errors, executions, settings
+from reconciler import credentials, errors, executions, settings
 
 ANSWER_LIMIT = 65_536  # bytes of an answer that are read
 _ID = "runId"
@@ -41,7 +41,7 @@ class Executor:
         self._client = client
         self._url = url
         self._timeout = timeout.total_seconds()
-        self._shown = _without_credentials(url)
+        self._shown = credentials.web_address(url) or "--executor-url"
         self._now = now
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
@@ -124,15 +124,10 @@ async def opened(executor: settings.Executor, url: str, now: Clock) -> AsyncIter
 
 
 def _check_url(url: str) -> None:
-    try:
-        parsed = httpx.URL(url.replace("{workflow}", "x"))
-        fits = parsed.scheme in ("http", "https") and bool(parsed.host)
-    except httpx.InvalidURL:
-        fits = False
-    if not fits:
+    if credentials.web_address(url) is None:
         raise errors.UsageError(
-            f"--executor-url {_without_credentials(url)!r} is no address of a web server",
-            hint="write https://host/path/{workflow}/runs",
+            "--executor-url is not a valid http or https URL",
+            hint="write https://host/path/{workflow}/runs; percent-encode special characters, as %40 for @",
         )
 
 
@@ -164,9 +159,3 @@ def _retry_after(response: httpx.Response) -> datetime.timedelta | None:
     digits = said.lstrip("0") or "0"
     seconds = _LONGEST_WAIT if len(digits) > len(str(_LONGEST_WAIT)) else min(int(digits), _LONGEST_WAIT)
     return datetime.timedelta(seconds=seconds)
-
-
-def _without_credentials(address: str) -> str:
-    head, scheme, rest = address.rpartition("://")
-    host, slash, path = rest.partition("/")
-    return f"{head}{scheme}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"

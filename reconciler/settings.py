@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Literal
 
 from reconciler import credentials, errors
 
 EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
+HEADER_NAME = re.compile("[A-Za-z0-9_.-]+")  # of HTTP and gRPC
 SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # of the service
 DEFAULT_SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 
@@ -42,6 +44,7 @@ class Codec:
 
     def __post_init__(self) -> None:
         credentials.hold(self.auth, *(value for _, value in self.headers))
+        credentials.hold_url(self.endpoint)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

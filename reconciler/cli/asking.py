@@ -57,6 +57,7 @@ def sync(
     if not token:
         raise errors.UsageError("sync needs the service's token", hint="set INTERNAL_OPS_TOKEN")
     credentials.hold(token)
+    place = _place(url)
     if expect_digest is not None and not re.fullmatch(reviewing.DIGEST, expect_digest):
         raise errors.StaleError(
             f"no plan has the digest {expect_digest!r}", hint="pass the one that a plan shows, sha256: and 64 digits"
@@ -74,15 +75,28 @@ def sync(
         out.say(json_text.document(body))
         return int(body["exit_code"])
     if status != http.HTTPStatus.OK:
-        return _refused(out, url, status, body)
-    _tell(out, url, body)
+        return _refused(out, place, status, body)
+    _tell(out, place, body)
     return int(body["exit_code"])
+
+
+def _place(url: str) -> str:
+    """Return what may be printed of the service's URL, and register its password."""
+    credentials.hold_url(url)
+    place = credentials.web_address(url)
+    if place is None:
+        raise errors.UsageError(
+            "--via-service is not a valid http or https URL",
+            hint="pass it as http://host:8080; percent-encode special characters, as %40 for @",
+        )
+    return place
 
 
 def _asked(url: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta) -> tuple[int, dict[str, Any]]:
     """Return the status and the JSON that the service answers with; `errors.ServiceError` when it does not."""
     import httpx  # which no other command needs
 
+    place = _place(url)
     try:
         answer = httpx.post(
             url.rstrip("/") + settings.SYNC_PATH,
@@ -93,22 +107,22 @@ def _asked(url: str, token: str, wanted: dict[str, Any], timeout: datetime.timed
         body = answer.json()
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError):
         raise errors.UsageError(
-            "--via-service or the token cannot be sent", hint="pass a URL as http://host:8080"
+            "--via-service or the token cannot be sent", hint="pass a URL as http://host:8080, and a token in ASCII"
         ) from None
     except httpx.TimeoutException:
         raise errors.ServiceError(
-            f"the service at {url} gave no answer in time; it may still be at it",
+            f"the service at {place} gave no answer in time; it may still be at it",
             hint="see reconciler history, or wait longer with --timeout",
         ) from None
     except httpx.HTTPError as error:
         raise errors.ServiceError(
-            f"cannot reach the service at {url} ({error})", hint="see that it runs there"
+            f"cannot reach the service at {place} ({error})", hint="see that it runs there"
         ) from None
     except (ValueError, RecursionError):
         body = None
     if not (isinstance(body, dict) and (_is_outcome(body) if answer.is_success else _is_problem(answer, body))):
         hint = "check the URL" + (", and what stands in front of the service" if answer.is_server_error else "")
-        raise errors.ServiceError(f"what answers at {url} is not the service (HTTP {answer.status_code})", hint=hint)
+        raise errors.ServiceError(f"what answers at {place} is not the service (HTTP {answer.status_code})", hint=hint)
     return answer.status_code, body
 
 
@@ -147,10 +161,10 @@ def _objects(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else [{}]
 
 
-def _refused(out: console.Console, url: str, status: int, body: dict[str, Any]) -> int:
+def _refused(out: console.Console, place: str, status: int, body: dict[str, Any]) -> int:
     """Tell why it was not done, or not wholly."""
     if body.get("steps"):
-        _tell(out, url, body)
+        _tell(out, place, body)
     for each in body.get("problems", []):
         hint = f"; {each['hint']}" if each.get("hint") else ""
         place = ":".join(str(each[name]) for name in ("path", "line", "column") if each.get(name))
@@ -166,7 +180,7 @@ def _refused(out: console.Console, url: str, status: int, body: dict[str, Any]) 
     return int(body.get("exit_code") or errors.ExitCode.ERROR)
 
 
-def _tell(out: console.Console, url: str, body: dict[str, Any]) -> None:
+def _tell(out: console.Console, place: str, body: dict[str, Any]) -> None:
     """Tell each step and the counts, as an apply does."""
     for warning in body.get("warnings", []):
         out.warn(str(warning))
@@ -180,7 +194,7 @@ def _tell(out: console.Console, url: str, body: dict[str, Any]) -> None:
     missing = [f"{body[name]} {name.replace('_', ' ')}" for name in _LEFT]
     left = f"; {', '.join(missing)}" if any(body[name] for name in _LEFT) else ""
     part = " in part" if left else ""
-    out.say(f"{verb}{part} by {url}: {counts}, {body['skipped']} unchanged{left}.\n")
+    out.say(f"{verb}{part} by {place}: {counts}, {body['skipped']} unchanged{left}.\n")
     if body.get("digest"):
         out.say(f"Digest {body['digest']}\n")
 

@@ -19,14 +19,14 @@ _LOOK_EVERY = 0.2  # seconds
 class Console:
     """Where a command writes.
 
-    A reader that went away (`| head`) is no error: what it no longer reads is dropped. Any other failure to write is
-    kept until `close`, so that an apply ends properly before it is reported.
+    A reader that went away (`| head`) is not an error: what it no longer reads is dropped. Any other failure to write,
+    to either stream, is kept until `close`, so that an apply ends properly before it is reported.
     """
 
     def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
         self._out = out
         self._err = err
-        self._failure: OSError | None = None
+        self._failures: dict[str, OSError] = {}  # by the name of the stream
         self.structured = False  # messages as lines of JSON
         for stream in (out, err):
             if stream is not None and hasattr(stream, "reconfigure"):
@@ -50,8 +50,7 @@ class Console:
     def lost(self, error: OSError) -> None:
         """Take note that standard output fails, and write no more to it."""
         self._out = None
-        if not isinstance(error, BrokenPipeError):
-            self._failure = error
+        self._note("standard output", error)
 
     def warn(self, text: str, level: str = "warning", **fields: Any) -> None:
         """Write a message to standard error, where those go that are not the result; `fields` only in JSON."""
@@ -66,8 +65,9 @@ class Console:
         try:
             self._err.write(f"{text}\n")
             self._err.flush()
-        except OSError:  # there is no further place to say so
+        except OSError as error:  # there is no further place for a message, only the exit code
             self._err = None
+            self._note("standard error", error)
 
     def ask(self, question: str) -> str:
         """Ask on standard error, so that a piped output stays clean, and return the line that was typed.
@@ -87,11 +87,14 @@ class Console:
 
     def close(self) -> None:
         """Raise `errors.OutputError` if some of the output is lost."""
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise errors.OutputError(
-                f"standard output could not be written: {failure.strerror}", hint="some of the output above is missing"
-            )
+        failures, self._failures = self._failures, {}
+        if failures:
+            reasons = [f"{stream} could not be written: {error.strerror}" for stream, error in failures.items()]
+            raise errors.OutputError("; ".join(reasons), hint="some of the output above is missing")
+
+    def _note(self, stream: str, error: OSError) -> None:
+        if not isinstance(error, BrokenPipeError):
+            self._failures[stream] = error
 
 
 def _shown(text: str) -> str:

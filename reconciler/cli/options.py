@@ -296,8 +296,8 @@ def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     found = []
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise click.BadParameter("a header is written KEY=VALUE")
+        if not equals or not settings.HEADER_NAME.fullmatch(key):  # not quoted: `Authorization: Bearer …=` has a key
+            raise click.BadParameter("a header is written KEY=VALUE, KEY in letters, digits, '-', '_' and '.'.")
         found.append((key, value))
     return tuple(found)
 

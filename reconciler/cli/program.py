@@ -64,10 +64,12 @@ def _run(out: console.Console) -> int:
 
 
 def _closed(out: console.Console, code: int) -> int:
+    """Return the exit code: never a success where output is lost, and otherwise what the command ended with."""
     try:
         out.close()
     except errors.OutputError as error:
-        return _report(out, error)
+        lost = _report(out, error)
+        return lost if code in (errors.ExitCode.OK, errors.ExitCode.CHANGES_PENDING) else code
     return code
 
 

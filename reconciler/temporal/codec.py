@@ -16,7 +16,7 @@ import temporalio.converter
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import errors, model, settings
+from reconciler import credentials, errors, model, settings
 from reconciler.temporal import payloads
 
 TIMEOUT = 10.0  # seconds, for one request
@@ -68,7 +68,7 @@ class Remote:
 
     def __init__(self, codec: settings.Codec, namespace: str) -> None:
         self._endpoint = codec.endpoint.replace("{namespace}", namespace).rstrip("/")
-        self._shown = _without_credentials(self._endpoint)
+        self._shown = _shown(self._endpoint)
         headers = {"X-Namespace": namespace, **dict(codec.headers)}
         headers |= {"Authorization": codec.auth} if codec.auth else {}
         if not all(each.isascii() and each.isprintable() for pair in headers.items() for each in pair):
@@ -178,11 +178,6 @@ def connect(codec: settings.Codec | None, namespace: str) -> Codec:
     """Return the codec of the settings; `errors.UsageError` when its address is none."""
     if codec is None:
         return Plain()
-    if not codec.endpoint.startswith(("http://", "https://")):
-        raise errors.UsageError(
-            f"--codec-endpoint {_without_credentials(codec.endpoint)!r} is no address of a web server",
-            hint="write http://host:port or https://host/path",
-        )
     return Remote(codec, namespace)
 
 
@@ -216,7 +211,12 @@ def _is_coded(payload: common_pb2.Payload) -> bool:
     return payload.metadata.get("encoding", b"").decode(errors="replace") not in payloads.STANDARD
 
 
-def _without_credentials(address: str) -> str:
-    head, scheme, rest = address.rpartition("://")
-    host, slash, path = rest.partition("/")
-    return f"{head}{scheme}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+def _shown(endpoint: str) -> str:
+    """Return what may be printed of an endpoint; `errors.UsageError` when it is malformed."""
+    shown = credentials.web_address(endpoint)
+    if shown is None:
+        raise errors.UsageError(
+            "--codec-endpoint is not a valid http or https URL",
+            hint="write http://host:port or https://host/path; percent-encode special characters, as %40 for @",
+        )
+    return shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -36,16 +37,27 @@ def client(connection: settings.Connection) -> dict[str, Any]:
         config.setdefault("tls", True)
     if connection.grpc_meta:
         config["rpc_metadata"] = {**config.get("rpc_metadata", {}), **dict(connection.grpc_meta)}
-    credentials.hold(config.get("api_key"), *config.get("rpc_metadata", {}).values())
+    metadata = config.get("rpc_metadata", {})
+    credentials.hold(config.get("api_key"), *metadata.values())
+    if not all(map(settings.HEADER_NAME.fullmatch, metadata)):  # the SDK would quote what may be a misplaced token
+        raise errors.UsageError(
+            "a name in the gRPC metadata has characters that no header can have",
+            hint="check --grpc-meta and the profile's grpc_meta",
+        )
     config["tls"] = _tls(connection.tls, config.get("tls", False))
     return config
 
 
 def place(connection: settings.Connection) -> tuple[str | None, str]:
-    """Return the address and the namespace; None for what is no address and may hold a password."""
+    """Return the address and the namespace; None for an address that is malformed and may contain a password."""
     config = client(connection)
     address: str = config["target_host"]
-    return None if "://" in address or "@" in address else address, config["namespace"]
+    return address if is_address(address) else None, config["namespace"]
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text may be host:port, and so may be printed: a URL may contain a password or a token."""
+    return re.search(r"[@/?#\s]", text) is None
 
 
 def _bad_config(error: Exception) -> errors.UsageError:

@@ -95,8 +95,8 @@ async def client(
     """Return the connected client, and the codec that its converter uses; raises as `connect` does."""
     config = configuring.client(connection)
     address, namespace = config["target_host"], config["namespace"]
-    if "://" in address or "@" in address:  # the SDK takes both
-        raise _not_an_address(address)
+    if not configuring.is_address(address):  # the SDK accepts a URL
+        raise _not_an_address()
     codec_ = codec.connect(configuring.codec(connection), namespace)
     options = {**config, "identity": identity, "runtime": runtime, "data_converter": codec.converter(codec_)}
     try:
@@ -163,7 +163,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
             hint="pass --no-tls, or check --tls, TEMPORAL_TLS and why there is an API key, which turns TLS on",
         )
     if "invalid url" in lowered or "invalid target" in lowered or "invalid uri" in lowered:
-        return _not_an_address(address)
+        return _not_an_address()
     for sign, what in _NOT_PEM.items():
         if sign in lowered:
             return errors.UsageError(f"{what} is not in PEM form", hint="check the --tls… options and their files")
@@ -184,9 +184,12 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
     )
 
 
-def _not_an_address(address: str) -> errors.UsageError:
-    shown = re.sub(r"^(\w*:?/*).*@", r"\1…@", address)  # a name and a password before the @ are nobody's to read
-    return errors.UsageError(f"{shown!r} is not an address", hint="write host:port, as in localhost:7233")
+def _not_an_address() -> errors.UsageError:
+    """Return the refusal, without the address: one that is malformed may contain a password or a token."""
+    return errors.UsageError(
+        "the address of Temporal is not of the form host:port",
+        hint="check --address, TEMPORAL_ADDRESS and the profile; write it as in localhost:7233",
+    )
 
 
 def _last_message(text: str) -> str:

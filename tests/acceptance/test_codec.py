@@ -124,7 +124,7 @@ def test_a_plan_that_touches_no_payload_needs_no_codec(applied: program.Program)
     ("arguments", "said"),
     [
         (("--codec-endpoint", "http://127.0.0.1:1"), "the codec server at http://127.0.0.1:1 does not answer"),
-        (("--codec-endpoint", "127.0.0.1:1"), "'127.0.0.1:1' is no address of a web server"),
+        (("--codec-endpoint", "127.0.0.1:1"), "--codec-endpoint is not a valid http or https URL"),
         (("--codec-endpoint", "http://user:hidden@127.0.0.1:1"), "the codec server at http://127.0.0.1:1 does not"),
         (("--codec-endpoint", "http://127.0.0.1:1", "--codec-auth", "a\nb"), "it holds a control character"),
     ],

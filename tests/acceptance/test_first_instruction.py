@@ -65,6 +65,30 @@ def test_an_output_that_is_closed_is_an_error(reconciler: program.Program) -> No
     assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
 
 
+@pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", ">&- 2>&-"])
+def test_a_message_that_is_lost_is_an_error_and_one_that_nobody_needs_is_not(
+    reconciler: program.Program, redirected: str
+) -> None:
+    reconciler.declare(SPEC.replace("0 * * * *", "0 0 30 2 *"))  # never fires, which is a warning
+    for arguments, code in ((["plan", "--detailed-exitcode"], 1), (["validate"], 1), (["plan", "--no-such"], 64)):
+        assert _exit_code(reconciler, redirected, *arguments) == code
+    reconciler.declare("governance: []\n")
+    assert _exit_code(reconciler, redirected, "plan") == 3  # a refusal keeps its code
+    assert _exit_code(reconciler, "2>&-", "schema", "plan") == 0
+
+
+def _exit_code(reconciler: program.Program, redirected: str, *arguments: str) -> int:
+    return subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", *reconciler.command(*arguments)],
+        cwd=reconciler.folder,
+        env=reconciler.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        check=False,
+        timeout=program.TIMEOUT,
+    ).returncode
+
+
 def test_a_saved_plan_that_two_processes_are_about_to_apply_is_applied_by_one(reconciler: program.Program) -> None:
     reconciler.declare(SPEC)
     assert reconciler.run("plan", "--out", "plan.json").returncode == 0

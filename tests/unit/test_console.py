@@ -5,7 +5,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 import pytest
@@ -67,16 +67,20 @@ def test_a_full_disk_is_reported_at_the_end_so_that_the_work_ends_first() -> Non
     shown.close()
 
 
-def test_messages_that_nobody_can_read_disturb_nothing() -> None:
-    with broken_pipe() as err, full_disk() as full:
-        for stream in (err, full):
-            out = io.StringIO()
-            shown = console.Console(out, stream)
-            shown.warn("message")
-            shown.warn("message")
-            shown.say("result\n")
+@pytest.mark.parametrize("failing", [broken_pipe, full_disk])
+def test_messages_that_cannot_be_written_disturb_nothing_and_are_reported_unless_the_reader_went_away(
+    failing: Callable[[], contextlib.AbstractContextManager[TextIO]],
+) -> None:
+    with failing() as err:
+        out = io.StringIO()
+        shown = console.Console(out, err)
+        shown.warn("message")
+        shown.warn("message")
+        shown.say("result\n")
+        assert out.getvalue() == "result\n"
+        lost = pytest.raises(errors.OutputError, match="standard error could not be written: No space left on device")
+        with lost if failing is full_disk else contextlib.nullcontext():
             shown.close()
-            assert out.getvalue() == "result\n"
 
 
 def test_closed_streams_are_written_to_by_nobody() -> None:

@@ -140,7 +140,7 @@ async def test_a_service_that_is_away_may_be_tried_again() -> None:
 
 @pytest.mark.parametrize("url", ["app/runs", "ftp://app/runs", "https://", "http://app:port/runs"])
 async def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(errors.UsageError, match="no address of a web server"):
+    with pytest.raises(errors.UsageError, match="not a valid http or https URL"):
         async with opened(url):
             pass
 
