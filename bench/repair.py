@@ -1,0 +1,96 @@
+"""Repairs of many users' schedules next to the bare calls of Temporal that they cannot do without, in the same run.
+
+The floor of a quick repair with nothing to do is the listing, that of a full one the listing and a Describe for each
+schedule, that of the first one, which creates all of them, those and a Create and a Describe for each. Reading the rows
+and comparing them is what remains. Rows are made by SQL, all crons differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+import temporalio.client
+
+from bench import schedules as bench
+from reconciler import applying, model, reconciling, settings
+from reconciler.spec import users
+from reconciler.store import embedded, opening
+from reconciler.temporal import connect
+from tools import devserver
+
+SIZES = (2_800, 10_000)
+ROUNDS = 3
+_MAKE = """
+INSERT INTO schedules (id, owner, cron, timezone, workflow, input)
+SELECT gen_random_uuid(), 'bench', format('%%s %%s %%s 1 *', i %% 60, i / 60 %% 24, 1 + i / 1440), 'UTC', 'REPORT',
+    '{"to": "all"}'
+FROM generate_series(0, %s - 1) AS i
+"""
+
+
+async def measure(address: str, url: str, namespaces: tuple[str, str], count: int) -> Iterator[str]:
+    """Return the lines of one size."""
+    bare_namespace, namespace = namespaces
+    bare = bench.Bare(await temporalio.client.Client.connect(address, namespace=bare_namespace), bare_namespace)
+    ours = bench.Bare(bare.client, namespace)
+    server = await connect.connect(
+        settings.Connection(address=address, namespace=namespace, disable_config_file=True, disable_config_env=True)
+    )
+    found = bench.Rounds()
+    async with opening.opened(url, size=2) as store:
+        async with store.pool.session() as connection:
+            await connection.execute(_MAKE, (count,))
+            ids = [row["id"] for row in await (await connection.execute("SELECT id FROM schedules")).fetchall()]
+        target = server.target("", await store.schedules.owner())
+        declared = users.declaration(await store.schedules.some(ids), "bench").declaration
+        wanted = [charter.schedule for charter in declared.charters]
+
+        async def repaired(*, full: bool) -> model.Plan:
+            made = await reconciling.repair(
+                store.schedules, server.schedules, target, keep_manual_pauses=True, full=full
+            )
+            applied = await applying.apply(made.plan, server.schedules, lambda _: None)
+            await store.schedules.synced(made.synced(applied.outcomes))
+            return made.plan
+
+        await bare.create(wanted[0])  # the namespaces' own workers are up before the clock runs
+        await ours.create(wanted[0])
+        await server.schedules.delete(wanted[0].id)
+        floor = await bench.timed(bare.plan(wanted)) + await bench.timed(bench.each(bare.create, wanted[1:]))
+        found.add(f"floor: {FIRST}", floor)
+        found.add(FIRST, await bench.timed(repaired(full=True)))
+        for _ in range(ROUNDS):
+            found.add(f"floor: {FULL}", await bench.timed(ours.plan(wanted)))
+            found.add(FULL, await bench.timed(repaired(full=True)))
+            found.add(f"floor: {QUICK}", await bench.timed(ours.list()))
+            found.add(QUICK, await bench.timed(repaired(full=False)))
+        if (await repaired(full=True)).steps:
+            raise RuntimeError("there was something to do")
+    await server.close()
+    return found.rows(count, (FIRST, FULL, QUICK))
+
+
+FIRST, FULL, QUICK = "repair, all to create", "full repair, nothing to do", "quick repair, nothing to do"
+
+
+def main() -> None:
+    """Print the table."""
+    sizes = [int(each) for each in sys.argv[1:]] or SIZES
+    sys.stdout.write("| | schedules | bare calls | reconciler | ratio |\n|---|---|---|---|---|\n")
+    for size in sizes:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            devserver.running(namespaces=["bare", "ours"]) as server,
+            embedded.running(f"embedded:{folder}/postgres", os.environ) as url,
+        ):
+            for row in asyncio.run(measure(server.address, url, ("bare", "ours"), size)):
+                sys.stdout.write(f"{row}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
