@@ -12,7 +12,7 @@ from reconciler import json_text, model, redacting
 from reconciler.documents import schedules
 from reconciler.timing import counting, prospects
 
-FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 _NEXT = 2  # times
 
 

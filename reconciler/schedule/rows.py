@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
-from reconciler import executions, model
+from reconciler import executions, model, paths
 from reconciler.schedule import kinds
 from reconciler.timing import canonical, cron
 
@@ -333,14 +333,14 @@ class Argument:
 
 
 def _governed(arguments: tuple[model.Argument, ...]) -> tuple[Words, Words]:
-    """Return the keys of the object that a governed workflow gets, and all else under its place, as `args[1]`."""
+    """Return the keys of the object that a governed workflow gets, and all else under its place: `args[1]`."""
     places: Words = {f"args[{index}]": kinds.shown(argument) for index, argument in enumerate(arguments)}
     first = places.get("args[0]")
     if not isinstance(first, Mapping) or first.keys().isdisjoint(model.ARGUMENT_KEYS):
         return {}, places
     named = {key: first[key] for key in model.ARGUMENT_KEYS if key in first}
-    places["args[0]"] = {key: value for key, value in first.items() if key not in named}
-    return named, {place: value for place, value in places.items() if place != "args[0]" or value}
+    more = {paths.render((key,), within="args[0]"): value for key, value in first.items() if key not in named}
+    return named, more | {place: value for place, value in places.items() if place != "args[0]"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

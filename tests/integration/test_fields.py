@@ -161,7 +161,7 @@ EDITS: list[tuple[str, Edit]] = [
     ("entrypoint", on_argument(lambda argument: argument.update(entrypoint="BETA"))),
     ("temporalScheduleId", on_argument(lambda argument: argument.update(temporalScheduleId="governance:beta"))),
     ("dbScheduleId", on_argument(lambda argument: argument.update(dbScheduleId="1"))),
-    ("args[0]", on_argument(lambda argument: argument.update(more=1))),
+    ("args[0].more", on_argument(lambda argument: argument.update(more=1))),
     ("owner", on_action(lambda start: start.memo.fields.pop(model.OWNER_MARK))),
     (
         "remaining_actions",

@@ -162,7 +162,11 @@ def test_a_secret_that_did_not_change_is_no_change() -> None:
     ("arguments", "leaves"),
     [
         ((), []),
-        (({"charter": "COMMUNITY", "legacy": 1},), [("args[0]", {"legacy": 1})]),
+        (({"charter": "COMMUNITY", "legacy": 1},), [("args[0].legacy", 1)]),
+        (
+            ({"charter": "COMMUNITY", "a b": None, "legacy": {"x": 1}}, 2),
+            [('args[0]["a b"]', None), ("args[0].legacy", {"x": 1}), ("args[1]", 2)],
+        ),
         (({},), [("args[0]", {})]),
         (("text", 2), [("args[0]", "text"), ("args[1]", 2)]),
         ((["text"],), [("args[0]", ["text"])]),

@@ -53,7 +53,7 @@ def test_a_document_of_a_newer_version_is_called_so(version: str | float) -> Non
     newer = f"of a newer version, {version}, and this program knows"
     with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer} 1.2"):
         snapshots.loads(json.dumps(document), "live.json")
-    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.1"):
+    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.2"):
         saved.loads(json.dumps(document), "plan.json")
 
 
