@@ -78,11 +78,32 @@ class RunState(enum.Enum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"  # nobody may run it any more: nothing was executed
+    GONE = "gone"  # Temporal no longer has it, so its result is unknown
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRun:
+    """The run of a workflow in Temporal that performs a firing."""
+
+    workflow_id: str
+    run_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended; `ended_at` is None where only the fact is known, not the time."""
+
+    state: RunState
+    ended_at: datetime.datetime | None = None
+    error: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRun:
-    """A row of `schedule_runs`: one firing of a user's schedule; `attempt` counts from 1."""
+    """A row of `schedule_runs`: one firing of a user's schedule; `attempt` counts from 1.
+
+    `workflow` is None in rows of workers that did not record it yet.
+    """
 
     schedule_id: uuid.UUID
     scheduled_for: datetime.datetime
@@ -91,6 +112,7 @@ class ScheduleRun:
     state: RunState
     attempt: int
     error: str = ""
+    workflow: WorkflowRun | None = None
 
 
 class RequestState(enum.Enum):

@@ -187,7 +187,34 @@ class Runs(Protocol):
         ended_at: datetime.datetime,
         error: str = "",
     ) -> None:
-        """Record how it ended; the first end counts."""
+        """Record how it ended; the first end counts, unless that was only that Temporal no longer had the run."""
+        ...
+
+    async def open(
+        self, age: datetime.timedelta, *, limit: int, after: executions.ScheduleRun | None = None
+    ) -> tuple[executions.ScheduleRun, ...]:
+        """Return runs that started at least so long ago and have no end, the oldest first, from `after` on.
+
+        Those whose workflow is unknown are left out.
+        """
+        ...
+
+    async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
+        """Record the end of a run that has none, and return whether it was recorded.
+
+        It is not where the run has ended meanwhile, another attempt has begun, or its row is locked.
+        """
+        ...
+
+
+class Endings(Protocol):
+    """How the workflows of runs ended, according to Temporal."""
+
+    async def of(self, run: executions.WorkflowRun) -> executions.Ending | None:
+        """Return how a run ended; None while it, or another run of its workflow id, is running.
+
+        One that Temporal does not have is `RunState.GONE`. Raises `errors.ServerError` when that cannot be read.
+        """
         ...
 
 

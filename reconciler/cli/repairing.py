@@ -6,7 +6,7 @@ import click
 
 from reconciler import errors, model, settings
 from reconciler.cli import common, console, options, telling
-from reconciler.operating import repairing
+from reconciler.operating import repairing, run_ends
 from reconciler.spec import users
 
 
@@ -39,7 +39,8 @@ def repair(
 ) -> errors.ExitCode:
     """Bring users' schedules in Temporal into line with their rows in the database.
 
-    What is missing is created, what differs updated, what was deleted deleted, and what has no row paused.
+    What is missing is created, what differs updated, what was deleted deleted, and what has no row paused. Runs that
+    ended in Temporal and are still recorded as running are closed.
     """
     wish = repairing.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause, full=not quick)
     teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
@@ -50,8 +51,15 @@ def repair(
             "without --quick, everything is compared."
         )
 
+    def note_closed(closed: int) -> None:
+        if closed:
+            teller.warn(f"Note: runs that had ended in Temporal without a record: {closed} closed.")
+
     def work() -> errors.ExitCode:
         teller.about(connection, users.PATH, model.Choice())
-        return repairing.repair(connection, writing, wish, teller, on_undescribed=note)
+        code = repairing.repair(connection, writing, wish, teller, on_undescribed=note)
+        if code is errors.ExitCode.OK:
+            note_closed(run_ends.close(connection, writing))
+        return code
 
     return teller.run(work)

@@ -38,7 +38,8 @@ def repair(
     schedules are told as warnings, and what Temporal has of them is left alone.
     """
     writing = dataclasses.replace(writing, lock_key=settings.REPAIR_LOCK)
-    with sessions.opened(connection) as session, session.rows(writing) as rows:
+    with sessions.opened(connection) as session, session.store(writing) as store:
+        rows = store.schedules
         owner = session.run(rows.owner())
         declaration = dataclasses.replace(
             users.declaration((), owner).declaration, keep_manual_pauses=wish.keep_manual_pauses

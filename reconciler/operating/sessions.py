@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reconciler import model, ports, settings, wiring
 
 if TYPE_CHECKING:
+    from reconciler.store import opening
     from reconciler.temporal import connect
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ class Session:
         self._server = server
         self.schedules = server.schedules
         self.pollers = server.pollers
+        self.endings: ports.Endings = server.endings
 
     def target(self, declaration: model.Declaration) -> model.Target:
         """Return the schedules that a spec is about."""
@@ -49,12 +51,12 @@ class Session:
             yield found
 
     @contextlib.contextmanager
-    def rows(self, writing: settings.Writing) -> Iterator[ports.Rows]:
-        """Open the rows of users' schedules for a while; `errors.UsageError` without a database."""
+    def store(self, writing: settings.Writing) -> Iterator[opening.Store]:
+        """Open users' schedules and their runs for a while; `errors.UsageError` without a database."""
         if writing.database_url is None:
             raise wiring.needs_database("a repair")
         with self._within(wiring.store(writing.database_url, size=_SESSIONS)) as found:
-            yield found.schedules
+            yield found
 
     @contextlib.contextmanager
     def _within(self, manager: contextlib.AbstractAsyncContextManager[T]) -> Iterator[T]:

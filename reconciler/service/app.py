@@ -14,7 +14,7 @@ import fastapi
 from starlette import types
 
 from reconciler import errors, wiring
-from reconciler.operating import repairing
+from reconciler.operating import repairing, run_ends
 from reconciler.service import (
     access,
     bringing,
@@ -148,6 +148,7 @@ async def _repair_for_ever(found: parts.Parts) -> None:
         full = begun >= full_at
         if await found.threads.run(lambda: _repair(found.options, found.ending, full=full)) and full:  # noqa: B023  # awaited here
             full_at = begun + found.options.full_repair_every.total_seconds()
+        await found.threads.run(lambda: _close_runs(found.options))
         await asyncio.sleep(found.options.repair_every.total_seconds())
 
 
@@ -172,6 +173,16 @@ def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -
     fields = {"steps": steps, "full": full, "seconds": round(time.monotonic() - begun, 1), "exit_code": int(code)}
     _LOG.log(level, "repaired", extra={"fields": fields})
     return code is errors.ExitCode.OK
+
+
+def _close_runs(options: parts.Options) -> None:
+    """Close the runs that ended in Temporal; no failure of it ends the service, and the next repair tries again."""
+    try:
+        run_ends.close(options.connection, options.writing)
+    except errors.ReconcilerError as error:
+        _LOG.warning("not every run that ended could be closed", extra={"fields": {"error": error.sentence}})
+    except Exception as defect:  # noqa: BLE001  # as in a repair
+        _LOG.error("a defect in closing runs", extra={"fields": {"error": type(defect).__name__}})
 
 
 class Logged:

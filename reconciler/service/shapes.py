@@ -144,7 +144,7 @@ class Run(pydantic.BaseModel):
     scheduled_for: datetime.datetime
     started_at: datetime.datetime
     ended_at: datetime.datetime | None
-    status: Literal["running", "done", "failed", "refused"]
+    status: Literal["running", "done", "failed", "refused", "gone"]
     attempt: int
     error: str | None
 

@@ -17,7 +17,7 @@ import temporalio.runtime
 from temporalio.service import WorkflowService
 
 from reconciler import errors, model, settings
-from reconciler.temporal import calls, clock, codec, configuring, lease, pollers, schedules
+from reconciler.temporal import calls, clock, codec, configuring, endings, lease, pollers, schedules
 
 Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=9)
@@ -41,6 +41,7 @@ class Server:
     namespace: str
     schedules: schedules.Schedules
     pollers: pollers.Pollers
+    endings: endings.Endings
     codec: codec.Codec
     service: WorkflowService
     identity: str
@@ -82,6 +83,7 @@ async def connect(connection: settings.Connection) -> Server:
         namespace=namespace,
         schedules=schedules.Schedules(found.workflow_service, calls_, identity=found.identity, codec_=codec_),
         pollers=pollers.Pollers(found.workflow_service, calls_),
+        endings=endings.Endings(found.workflow_service, calls_, codec.converter(codec_)),
         codec=codec_,
         service=found.workflow_service,
         identity=found.identity,

@@ -76,6 +76,7 @@ class Activities:
                 ended_at=None,
                 state=executions.RunState.RUNNING,
                 attempt=attempt,
+                workflow=_workflow_run(),
             )
             await self._runs.begin(run, _next_run(row, execution.scheduled_for))
 
@@ -130,6 +131,13 @@ def _row_id(execution: executions.Execution) -> uuid.UUID:
     if execution.db_schedule_id is None:
         raise temporalio.exceptions.ApplicationError("a governance schedule has no run to record", non_retryable=True)
     return execution.db_schedule_id
+
+
+def _workflow_run() -> executions.WorkflowRun | None:
+    info = temporalio.activity.info()
+    if not info.workflow_id or not info.workflow_run_id:
+        return None
+    return executions.WorkflowRun(workflow_id=info.workflow_id, run_id=info.workflow_run_id)
 
 
 def _next_run(row: executions.UserSchedule, after: datetime.datetime) -> datetime.datetime | None:

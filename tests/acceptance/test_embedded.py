@@ -14,6 +14,8 @@ from reconciler import errors
 from reconciler.store import database, embedded
 from tests.support import program, remote
 
+MIGRATIONS = ("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends")
+
 
 @pytest.fixture
 def alone(tmp_path: pathlib.Path) -> program.Program:
@@ -65,7 +67,7 @@ def test_the_last_to_leave_stops_it(alone: program.Program) -> None:
     ended = [(*program.rest(each), each.returncode) for each in both]
     assert [(err, code) for _, err, code in ended] == [("", 0)] * 2
     applied = [line for out, _, _ in ended for line in out.splitlines() if line.endswith(" applied")]
-    assert sorted(applied) == [f"{name} applied" for name in ("0001_audit", "0002_refusals", "0003_schedules")]
+    assert sorted(applied) == [f"{name} applied" for name in MIGRATIONS]
     assert not running.exists()
 
 

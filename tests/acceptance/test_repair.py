@@ -8,13 +8,14 @@ import pathlib
 import uuid
 from collections.abc import Callable
 
+import temporalio.client
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler import executions, published, reconciling
 from reconciler.store import opening
 from reconciler.store import schedules as rows
 from reconciler.temporal import connect
-from tests.support import postgres, program, remote
+from tests.support import postgres, program, remote, stored
 
 OWNER = "user-1"
 MINUTE_59 = schedule_pb2.Range(start=59, end=59, step=1)
@@ -193,6 +194,23 @@ async def test_a_row_that_cannot_be_read_is_told_and_hinders_no_other(
     assert f"Warning: the row {bad} cannot be read and is left as it is: " in done.stderr
     rows = postgres.execute(database_url, "SELECT id, synced_revision FROM schedules ORDER BY synced_revision")
     assert rows == [(bad, 0), (good, 1)]
+
+
+async def test_a_run_that_ended_in_temporal_is_closed(reconciler: program.Program, database_url: str) -> None:
+    (id_,) = await made(database_url, 1)
+    client = await temporalio.client.Client.connect(reconciler.address, namespace=reconciler.namespace)
+    handle = await client.start_workflow(executions.WORKFLOW, id="run", task_queue="no-workers")
+    await handle.terminate(reason="by hand")
+    workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
+    async with opening.opened(database_url, size=1) as store:
+        await store.runs.begin(stored.run(id_, workflow=workflow), None)
+    done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
+    assert (done.returncode, "1 created" in done.stdout) == (0, True)
+    assert done.stderr == "Note: runs that had ended in Temporal without a record: 1 closed.\n"
+    rows = postgres.execute(database_url, "SELECT status, error FROM schedule_runs")
+    assert rows == [("failed", "terminated in Temporal: by hand")]
+    done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_a_repair_is_recorded_and_told_as_a_document(reconciler: program.Program, database_url: str) -> None:

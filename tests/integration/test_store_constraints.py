@@ -75,6 +75,12 @@ BAD += [
     ("schedule_runs", RUN, {"status": "done", "ended_at": LATER, "error": "why"}),
     ("schedule_runs", RUN, {"status": "failed", "ended_at": LATER}),
     ("schedule_runs", RUN, {"status": "refused", "ended_at": LATER}),
+    ("schedule_runs", RUN, {"status": "gone", "ended_at": LATER}),
+    ("schedule_runs", RUN, {"status": "gone", "error": "why"}),
+    ("schedule_runs", RUN, {"workflow_id": "w"}),
+    ("schedule_runs", RUN, {"workflow_run_id": "r"}),
+    ("schedule_runs", RUN, {"workflow_id": "", "workflow_run_id": "r"}),
+    ("schedule_runs", RUN, {"workflow_id": "w", "workflow_run_id": ""}),
 ]
 UNIQUE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("execution_grants", GRANT, {}),

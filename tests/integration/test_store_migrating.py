@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
+import uuid
 
 import pytest
 
@@ -40,9 +41,15 @@ async def test_a_fresh_database_gets_every_migration_once(database_url: str) -> 
         (1, "0001_audit", None),
         (2, "0002_refusals", None),
         (3, "0003_schedules", None),
+        (4, "0004_run_ends", None),
     ]
     assert tables(database_url) == []  # to look changes nothing
-    assert await migrating.migrate(database_url) == ("0001_audit", "0002_refusals", "0003_schedules")
+    assert await migrating.migrate(database_url) == (
+        "0001_audit",
+        "0002_refusals",
+        "0003_schedules",
+        "0004_run_ends",
+    )
     assert tables(database_url) == [
         "applies",
         "apply_steps",
@@ -111,10 +118,35 @@ async def test_a_database_with_applies_gets_the_tables_of_users_schedules_and_ke
     await migrating.migrate(database_url, tmp_path)
     postgres.execute(database_url, APPLY, "sha256:" + "0" * 64)
     before = postgres.execute(database_url, "SELECT * FROM applies")
-    assert await migrating.migrate(database_url) == ("0003_schedules",)
+    assert await migrating.migrate(database_url) == ("0003_schedules", "0004_run_ends")
     assert (len(before), postgres.execute(database_url, "SELECT * FROM applies")) == (1, before)
     assert postgres.execute(database_url, "SELECT count(*) FROM installation") == [(1,)]
-    assert [each.applied_at is None for each in await migrating.status(database_url)] == [False, False, False]
+    assert [each.applied_at is None for each in await migrating.status(database_url)] == [False] * 4
+
+
+async def test_runs_of_an_earlier_release_stay_and_its_workers_go_on_recording(
+    database_url: str, tmp_path: pathlib.Path
+) -> None:
+    for each in migrating.FOLDER.iterdir():
+        if each.name < "0004":
+            (tmp_path / each.name).write_bytes(each.read_bytes())
+    await migrating.migrate(database_url, tmp_path)
+    id_ = uuid.uuid4()
+    postgres.execute(
+        database_url,
+        "INSERT INTO schedules (id, owner, cron, timezone, workflow) VALUES (%s, 'a', 'c', 'UTC', 'w')",
+        id_,
+    )
+    begin = "INSERT INTO schedule_runs (schedule_id, scheduled_for, started_at, status, attempt) "
+    begin += "VALUES (%s, %s, now(), 'running', 1)"
+    postgres.execute(database_url, begin, id_, "2026-01-01")
+    assert await migrating.migrate(database_url) == ("0004_run_ends",)
+    postgres.execute(database_url, begin, id_, "2026-01-02")
+    postgres.execute(
+        database_url, "UPDATE schedule_runs SET status = 'done', ended_at = now() WHERE scheduled_for < '2026-01-02'"
+    )
+    rows = postgres.execute(database_url, "SELECT status, workflow_id, workflow_run_id FROM schedule_runs ORDER BY 1")
+    assert rows == [("done", None, None), ("running", None, None)]
 
 
 def test_the_migrations_are_numbered_from_one_without_a_gap() -> None:
