@@ -166,6 +166,11 @@ class Grant:
             return f"grant {self.id} expired at {moment(self.expires_at)}"
         return ""
 
+    @property
+    def workflows(self) -> tuple[str, ...] | None:
+        """Return the workflows that it covers; None for all."""
+        return None if EVERYTHING in self.scopes else self.scopes
+
     def covers(self, workflow: str) -> bool:
         """Tell whether one of its scopes is the workflow, or all."""
         return EVERYTHING in self.scopes or workflow in self.scopes

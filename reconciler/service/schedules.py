@@ -39,9 +39,11 @@ async def listing(
     cursor: str | None = None,
     enabled: bool | None = None,
 ) -> shapes.Page:
-    """List the caller's schedules, the newest first."""
+    """List the caller's schedules that the grant covers, the newest first."""
     store = parts.of(request).store
-    found, after = await store.schedules.page(grant.subject, limit=limit, after=_after(cursor), enabled=enabled)
+    found, after = await store.schedules.page(
+        grant.subject, limit=limit, after=_after(cursor), enabled=enabled, workflows=grant.workflows
+    )
     return shapes.Page(items=list(map(shapes.schedule, found)), next=after.text if after else None)
 
 
@@ -76,6 +78,7 @@ async def create(
     )
     found = parts.of(request)
     made, is_new = await found.store.schedules.create(new)
+    access.check_scope(grant, made.workflow)  # of a replay, it may be another one now
     if made.deleted_at is not None:
         raise problems.Problem(
             410, "deleted", f"schedule {made.id} of this key was deleted", hint="send a new key for a new schedule"
@@ -183,9 +186,9 @@ def _switched(*, enabled: bool) -> Callable[[executions.UserSchedule], Mapping[s
 
 
 async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> executions.UserSchedule:
-    """Return the caller's schedule; 404 when there is none, also when it is somebody else's."""
+    """Return the caller's schedule; 404 if none exists, if it is someone else's, or if the grant does not cover it."""
     row = await found.store.schedules.get(grant.subject, schedule_id)
-    if row is None:
+    if row is None or not grant.covers(row.workflow):
         raise problems.Problem(404, "not-found", f"there is no schedule {schedule_id}", hint=f"GET {ROOT} lists yours")
     return row
 
@@ -210,9 +213,7 @@ async def _changed(
         wanted = changes(row)
         after = dataclasses.replace(row, **wanted)
         pauses = not after.enabled and wanted.keys() <= {"enabled"}
-        if not pauses:
-            for workflow in dict.fromkeys((row.workflow, after.workflow)):
-                access.check_scope(grant, workflow)
+        access.check_scope(grant, after.workflow)
         moved = None if pauses else _next_run(after)
         keep = keep_manual_pauses and not wanted.get("enabled", False)
         if not wanted:

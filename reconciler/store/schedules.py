@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg.types import json
@@ -45,6 +45,7 @@ _GET = "SELECT * FROM schedules WHERE owner = %(owner)s AND id = %(id)s AND dele
 _PAGE = """
 SELECT * FROM schedules
 WHERE owner = %(owner)s AND deleted_at IS NULL AND (%(enabled)s::boolean IS NULL OR enabled = %(enabled)s)
+    AND (%(workflows)s::text[] IS NULL OR workflow = ANY(%(workflows)s))
     AND (%(at)s::timestamptz IS NULL OR (created_at, id) < (%(at)s, %(id)s::uuid))
 ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
@@ -179,11 +180,21 @@ class Schedules:
         return _schedule(row) if row else None
 
     async def page(
-        self, owner: str, *, limit: int, after: paging.Cursor | None = None, enabled: bool | None = None
+        self,
+        owner: str,
+        *,
+        limit: int,
+        after: paging.Cursor | None = None,
+        enabled: bool | None = None,
+        workflows: Sequence[str] | None = None,
     ) -> tuple[tuple[executions.UserSchedule, ...], paging.Cursor | None]:
-        """Return an owner's rows, the newest first, and where the next page begins; None when this is the last."""
+        """Return an owner's rows, the newest first, and where the next page starts; None when this is the last.
+
+        `enabled` and `workflows` restrict them, None does not.
+        """
         at, id_ = (after.at, after.id) if after else (None, None)
-        given = {"owner": owner, "enabled": enabled, "at": at, "id": id_, "limit": limit + 1}
+        only = None if workflows is None else list(workflows)
+        given = {"owner": owner, "enabled": enabled, "workflows": only, "at": at, "id": id_, "limit": limit + 1}
         async with self._pool.session(caller=owner) as connection:
             found = tuple(map(_schedule, await (await connection.execute(_PAGE, given)).fetchall()))
         page = found[:limit]

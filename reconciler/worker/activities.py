@@ -89,6 +89,7 @@ class Activities:
             try:
                 # the last attempt is made all the same, late as it is: a worker may have been away for long
                 async with asyncio.timeout(max(left().total_seconds(), 1.0)), _beating():
+                    await self._check_grant_again(execution)
                     done = await self._executor.execute(execution)
                 if done.state is executions.RequestState.FAILED:
                     raise errors.ExecutionRefusedError(f"execution {done.run_id} has failed", hint="see its response")
@@ -100,6 +101,14 @@ class Activities:
                 raise _why_cancelled(left()) from None
         _LOG.info("executed", extra={"fields": {"key": execution.idempotency_key, "run_id": str(done.run_id)}})
         return {"status": done.state.value, "runId": str(done.run_id), "idempotencyKey": done.idempotency_key}
+
+    async def _check_grant_again(self, execution: executions.Execution) -> None:
+        """Refuse a retry that no grant covers any more; before the first attempt, a step of its own has checked it."""
+        if execution.db_schedule_id is None or temporalio.activity.info().attempt == 1:
+            return
+        refused = await self._runs.why_refused(execution.db_schedule_id, execution.entrypoint)
+        if refused:
+            raise errors.ExecutionRefusedError(f"not retried: {refused}")
 
     def _left(self) -> Callable[[], datetime.timedelta]:
         """Return what returns how much of the patience is left, over all attempts; negative once there is none.

@@ -212,14 +212,27 @@ def test_a_grant_reaches_as_far_as_its_scopes(served: service.Service) -> None:
         assert body["detail"] == 'this grant does not cover the workflow "OTHER"'
         made = created(user)
         service.problem(user.patch(path(made), json={"workflow": "OTHER"}, headers={"If-Match": '"1"'}), 403)
-        service.problem(narrow.post(path(made, "/run")), 403)  # it is the same subject's, by another grant
-        assert narrow.post(path(made, "/pause")).status_code == 200
-        service.problem(narrow.post(path(made, "/resume")), 403)
-        held = {"If-Match": '"2"'}
-        for wanted in ({"input": {"to": "them"}}, {"workflow": "OTHER"}, {"enabled": True}, {"cron": "0 1 * * *"}):
-            service.problem(narrow.patch(path(made), json=wanted, headers=held), 403)
-        assert narrow.patch(path(made), json={"enabled": False}, headers=held).headers["ETag"] == '"3"'
-        assert user.post(path(made, "/resume")).status_code == 200
+        missing = {"detail": f"there is no schedule {made['id']}"}  # it is the same subject's, by another grant
+        for action in ("/run", "/pause", "/resume"):
+            assert missing.items() <= service.problem(narrow.post(path(made, action)), 404).items()
+        for answer in (narrow.get(path(made)), narrow.get(path(made, "/runs")), narrow.delete(path(made))):
+            assert missing.items() <= service.problem(answer, 404).items()
+        for wanted in ({"input": {"to": "them"}}, {"workflow": "OTHER"}, {"enabled": False}, {"cron": "0 1 * * *"}):
+            service.problem(narrow.patch(path(made), json=wanted, headers={"If-Match": '"1"'}), 404)
+        other = created(narrow, workflow="OTHER")
+        listed = {each.get(service.SCHEDULES).json()["items"][0]["id"] for each in (user, narrow)}
+        assert listed == {made["id"], other["id"]}
+        assert [len(each.get(service.SCHEDULES).json()["items"]) for each in (user, narrow)] == [1, 1]
+        assert user.get(path(made)).json()["revision"] == 1
+
+
+def test_a_replay_shows_no_schedule_that_the_grant_no_longer_covers(served: service.Service) -> None:
+    subject = f"user-{uuid.uuid4()}"
+    with served.user("REPORT", subject=subject) as user, served.user("*", subject=subject) as wide:
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        made = user.post(service.SCHEDULES, json=service.wanted(), headers=key).json()
+        wide.patch(path(made), json={"workflow": "OTHER"}, headers={"If-Match": '"1"'}).raise_for_status()
+        service.problem(user.post(service.SCHEDULES, json=service.wanted(), headers=key), 403)
 
 
 def test_a_grant_that_expired_or_was_revoked_is_an_unknown_token(served: service.Service) -> None:

@@ -211,6 +211,28 @@ async def test_a_worker_whose_clock_is_wrong_retries_refuses_and_records_by_the_
     assert len(service.keys) == (2 if status == "done" else 0)
 
 
+async def asked(service: endpoint.Endpoint) -> bool:
+    return bool(service.keys)
+
+
+async def test_a_grant_that_is_revoked_during_a_run_ends_its_retries(
+    stage: workers.Stage, service: endpoint.Endpoint
+) -> None:
+    grant, _ = await stage.store.grants.create("alice", ["*"])
+    id_ = await stage.user_schedule()
+    service.answers += [(503, {"Retry-After": "0"}, b"")] * 1000
+    async with (
+        remote_executor.opened(chosen(service), service.url, clock.now) as executor,
+        workers.working(stage, executor=executor),
+    ):
+        handle = await stage.fire(argument(id_))
+        await remote.until(lambda: asked(service))
+        await stage.store.grants.revoke(grant.id)
+        cause = await failure(handle)
+    assert cause.message.startswith(f"not retried: grant {grant.id} was revoked at")
+    assert postgres.execute(stage.database_url, RUNS) == [(id_, "failed", 1, cause.message)]
+
+
 async def test_a_service_that_fails_for_too_long_ends_the_run_as_failed(
     stage: workers.Stage, service: endpoint.Endpoint
 ) -> None:
