@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from collections.abc import Iterator
 from concurrent import futures
@@ -161,6 +162,20 @@ def test_syncs_that_wait_hold_up_neither_the_repair_nor_the_end(reconciler: prog
         assert synced(served, dry_run=True)["status"] == "planned"
         assert served.end()[0] == 0
         assert {each.result()["type"] for each in waiting} == {"/problems/locked"}
+
+
+@pytest.mark.parametrize(("every", "expected"), [("1h", [True, False, False]), ("0.1s", [True, True, True])])
+def test_the_first_repair_of_a_service_is_full_and_then_as_often_as_is_chosen(
+    reconciler: program.Program, database_url: str, every: str, expected: list[bool]
+) -> None:
+    reconciler.declare(SPEC)
+    given = ("--repair-every", "0.1s", "--full-repair-every", every, "--log-level", "info", "--log-format", "json")
+    with service.running(reconciler, database_url, *given) as served:
+        assert served.process.stderr is not None
+        records = map(json.loads, served.process.stderr)
+        repairs = (each for each in records if each["message"] == "repaired")
+        found = [next(repairs) for _ in expected]
+    assert [(each["full"], each["exit_code"]) for each in found] == [(full, 0) for full in expected]
 
 
 def test_where_schedules_are_switched_off_a_sync_says_so(reconciler: program.Program, database_url: str) -> None:
