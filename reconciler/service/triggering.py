@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import fastapi
 
 from reconciler import errors, executions, model
-from reconciler.operating import clock
 from reconciler.service import access, bringing, parts, problems, schedules, shapes
 from reconciler.timing import moments
 
@@ -116,7 +115,7 @@ async def _triggered(
     live: schedules_.Schedules, row: executions.UserSchedule, asked: executions.ExecutionRequest, before: model.Activity
 ) -> model.Run | None:
     """Let it fire and return the run; None when it was skipped or lost."""
-    await _next_second(before)
+    await _next_second(before, asked.created_at)
     known = {each.workflow_id for each in before.recent}
     try:
         await live.trigger(row.temporal_schedule_id, str(asked.run_id))
@@ -140,11 +139,14 @@ async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) ->
     return found.activity
 
 
-async def _next_second(before: model.Activity) -> None:
-    """Wait for a second in which no run was due: Temporal and our records tell runs apart by the whole second."""
+async def _next_second(before: model.Activity, asked_at: datetime.datetime) -> None:
+    """Wait for a second in which no run was due: Temporal and our records tell runs apart by the whole second.
+
+    `asked_at` is by the database's clock and at most now, so that this machine's clock does not matter.
+    """
     last = max((_second(each.due_at) for each in before.recent if each.due_at), default=None)
     if last is not None and not before.running:
-        wait = (last + _SECOND - clock.now()).total_seconds()
+        wait = (last + _SECOND - asked_at).total_seconds()
         await asyncio.sleep(min(max(wait, 0.0), 1.0))
 
 
