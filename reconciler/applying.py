@@ -35,6 +35,9 @@ async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell, *, los
         return model.Applied(outcomes=await asyncio.shield(work))
     except asyncio.CancelledError:
         return await _interrupted(walk, work, plan)
+    except Exception:  # a defect
+        walk.abandon(plan.steps)
+        raise
 
 
 async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[model.Outcome, ...]], plan: model.Plan) -> model.Applied:
@@ -74,7 +77,13 @@ class _Walk:
         self._ended: set[str] = set()
 
     async def run(self, changes: Iterable[model.Change]) -> tuple[model.Outcome, ...]:
-        return tuple(await asyncio.gather(*map(self._turn, changes)))
+        """Return the outcomes of the changes; a defect in one is raised once the others have ended, and are told."""
+        tasks = [asyncio.ensure_future(self._turn(change)) for change in changes]
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+        return tuple(outcome for outcome in ended if isinstance(outcome, model.Outcome))
 
     def end(self, change: model.Change, status: model.Status, detail: str = "") -> model.Outcome:
         outcome = model.Outcome(change=change, status=status, detail=detail)
@@ -94,7 +103,7 @@ class _Walk:
             if change.id in self._begun:
                 self.end(change, model.Status.FAILED, "interrupted: it may be written or not")
             else:
-                self.end(change, model.Status.SKIPPED, "not begun: interrupted")
+                self.end(change, model.Status.SKIPPED, f"not begun: {self._stopped}")
 
     async def _turn(self, change: model.Change) -> model.Outcome:
         async with self._slots:
@@ -113,6 +122,10 @@ class _Walk:
                 return self.end(change, model.Status.FAILED, f"it may be written or not: {error.message}")
             except errors.ServerError as error:
                 return self.end(change, model.Status.FAILED, error.message)
+            except Exception:
+                self.stop("a defect in reconciler ended another step")
+                self.end(change, model.Status.FAILED, "it may be written or not: a defect in reconciler")
+                raise
 
     async def _step(self, change: model.Change) -> tuple[model.Status, str]:
         """Write, then believe only what the server shows: a lost answer or a dropped write is told apart so."""

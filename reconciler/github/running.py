@@ -148,8 +148,8 @@ class Action:
         )
         try:
             code = executing.execute(job, audience)
-        except Exception as error:
-            reason = error.sentence if isinstance(error, errors.ReconcilerError) else annotating.defect().message
+        except (Exception, KeyboardInterrupt) as error:
+            reason = _reason(error)
             if audience.heard:
                 self._applied(errors.ExitCode.ERROR, audience, thread, remarks=(reason,))
             else:  # nothing was written, so what was reviewed may still be applied
@@ -369,6 +369,13 @@ class Action:
 
     def _author(self, hub: api.Repository) -> str:
         return self._given.comment_author or hub.login()
+
+
+def _reason(error: BaseException) -> str:
+    """Return why an apply broke off."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return error.sentence if isinstance(error, errors.ReconcilerError) else annotating.defect().message
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,8 +175,8 @@ def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, pl
 
     try:
         yield record
-    except (errors.ReconcilerError, KeyboardInterrupt) as error:
-        record.error = error.message if isinstance(error, errors.ReconcilerError) else "interrupted"
+    except (Exception, KeyboardInterrupt) as error:
+        record.error = _reason(error)
         with contextlib.suppress(errors.StoreError):  # what went wrong first is what is told
             end()
         raise
@@ -184,6 +184,12 @@ def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, pl
         end()
     except errors.StoreError as lost:
         raise _unrecorded(number, record.outcomes, lost) from None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return error.message if isinstance(error, errors.ReconcilerError) else f"a defect: {type(error).__name__}"
 
 
 def _unrecorded(number: int, outcomes: tuple[model.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SESSIONS = 2  # with the database, of one command
+_RECANCEL_EVERY = 0.1  # seconds
 
 
 class Session:
@@ -37,8 +38,17 @@ class Session:
         return wiring.lock(writing, self._server, prefix)
 
     def run(self, question: Coroutine[Any, Any, T]) -> T:
-        """Wait for the answer."""
-        return self._runner.run(question)
+        """Wait for the answer.
+
+        A second interrupt leaves the event loop at once, with the question pending. It is ended before the interrupt
+        goes on, so that what it did is known to whoever records and reports it.
+        """
+        asked: list[asyncio.Task[Any]] = []
+        try:
+            return self._runner.run(_noted(question, asked))
+        except KeyboardInterrupt:
+            self._runner.run(_ended(asked))
+            raise
 
     async def server_time(self) -> datetime.datetime:
         """Return the time by the server's clock, which stamps what schedules have done."""
@@ -65,6 +75,21 @@ class Session:
             yield found
         finally:
             self.run(_left(manager))
+
+
+async def _noted(question: Coroutine[Any, Any, T], asked: list[asyncio.Task[Any]]) -> T:
+    task = asyncio.current_task()
+    if task is not None:
+        asked.append(task)
+    return await question
+
+
+async def _ended(asked: list[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks until they end: one may take a first cancellation as the request to finish what is begun."""
+    while pending := [task for task in asked if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_RECANCEL_EVERY)
 
 
 async def _entered(manager: contextlib.AbstractAsyncContextManager[T]) -> T:

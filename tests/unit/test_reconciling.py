@@ -208,3 +208,20 @@ def test_when_planning_again_fails_what_is_stale_stays_so() -> None:
 
     job.plan = plan  # type: ignore[method-assign]
     assert job.ended() == {"old": "stale", "gone": "skipped"}
+
+
+def test_a_defect_in_one_step_is_raised_once_every_other_step_is_told() -> None:
+    server = Server(OLD, GONE)
+
+    def fail() -> None:
+        raise KeyError("odd")
+
+    server.then[OLD.id] = [fail]
+    job = Job(server, NEW, WANTED)
+    with pytest.raises(KeyError, match="odd"):
+        asyncio.run(job._applied())
+    told = {each.change.id: (each.status, each.detail) for each in job.told}
+    assert len(job.told) == len(told) == 3
+    assert told[OLD.id] == (model.Status.FAILED, "it may be written or not: a defect in reconciler")
+    assert told[NEW.id][0] is model.Status.DONE
+    assert told[GONE.id][0] is model.Status.SKIPPED
