@@ -210,7 +210,7 @@ class Logged:
         finally:
             fields = {
                 "method": scope["method"],
-                "path": scope["path"],
+                "path": problems.shown(scope["path"]),
                 "status": status,
                 "ms": round((time.monotonic() - begun) * 1000, 1),
             }

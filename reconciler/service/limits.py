@@ -1,7 +1,8 @@
-"""How large a request may be, and how often one caller may call. The only home of `limits`."""
+"""How large and how slow a request may be, and how often one caller may call. The only home of `limits`."""
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import ipaddress
 import math
@@ -15,9 +16,15 @@ from starlette import types
 from reconciler import errors
 from reconciler.service import problems
 
+TO_BEGIN = 10.0  # seconds that a body may take, besides those that its bytes may
+_PACE = 50 * 1024  # bytes a second that a client has to send
+
 
 class BodyLimit:
-    """Answers a request with 413 whose body is larger than it may be, also one that does not say how large it is."""
+    """Answers a request whose body is larger than allowed with 413, and one that is too slow with 408.
+
+    The size counts as it is read, also where it is not announced.
+    """
 
     def __init__(self, app: types.ASGIApp, *, most: int) -> None:
         self._app = app
@@ -31,12 +38,21 @@ class BodyLimit:
         if self._announced(scope) > self._most:
             await problems.response(self._problem())(scope, receive, send)
             return
-        read = 0
+        read, is_complete = 0, False
+        begun = asyncio.get_running_loop().time()
 
         async def counted() -> types.Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, is_complete
+            if is_complete:  # what comes now is that the client goes away, whenever that is
+                return await receive()
+            try:
+                async with asyncio.timeout_at(begun + TO_BEGIN + read / _PACE):
+                    message = await receive()
+            except TimeoutError:
+                headers = {"Connection": "close"}
+                raise fastapi.HTTPException(408, "the body did not arrive in time", headers=headers) from None
             read += len(message.get("body", b""))
+            is_complete = not message.get("more_body", False)
             if read > self._most:
                 raise fastapi.HTTPException(413, self._problem().detail)
             return message

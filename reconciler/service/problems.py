@@ -18,8 +18,14 @@ from reconciler.spec import problems as spec_problems
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
+_LONGEST_PATH = 200  # characters in the log
 _NOWHERE = model.Place(path="", line=0, column=0)
-_HINTS = {404: "see the service's OpenAPI document", 405: "see the service's OpenAPI document", 413: "send less"}
+_HINTS = {
+    404: "see the service's OpenAPI document",
+    405: "see the service's OpenAPI document",
+    408: "send it again",
+    413: "send less",
+}
 _CORRECT = "correct what errors names, and send it again"
 AWAY = {"Retry-After": "5"}  # seconds
 _SEE_LOG = "try again; the service's log has the reason"
@@ -115,6 +121,11 @@ def _unfit_key(problem: spec_problems.Problem) -> dict[str, str]:
     return {"pointer": f"#/{problem.place.path}".rstrip("/"), "detail": problem.message, **hint}
 
 
+def shown(path: str) -> str:
+    """Return a request's path as the log has it: no path of ours is longer."""
+    return path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}… ({len(path)} characters)"
+
+
 def install(app: fastapi.FastAPI) -> None:
     """Let every error be answered as a problem, defects too."""
     app.add_exception_handler(Problem, _answer)
@@ -135,7 +146,7 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
         case errors.ReconcilerError():
             found = of(error)
             if found.kind in _IN_THE_LOG:
-                fields = {"path": request.url.path, "error": error.sentence}
+                fields = {"path": shown(request.url.path), "error": error.sentence}
                 _LOG.warning("a request failed", extra={"fields": fields})
             return found
         case exceptions.RequestValidationError():
@@ -146,7 +157,7 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
         case _:
             where = traceback.extract_tb(error.__traceback__)[-1:]
             place = "".join(f"{each.name}, line {each.lineno}" for each in where)
-            fields = {"path": request.url.path, "error": type(error).__name__, "in": place}
+            fields = {"path": shown(request.url.path), "error": type(error).__name__, "in": place}
             _LOG.error("a defect in reconciler", extra={"fields": fields})
             return Problem(500, "", "a defect in reconciler", hint="report it with the lines of the service's log")
 

@@ -1,9 +1,10 @@
-"""The process: a socket, uvicorn and its end. The only home of uvicorn."""
+"""The process: a socket, uvicorn and its end. With `connections` the only home of uvicorn."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import resource
 import socket
 from collections.abc import Callable, Mapping
 
@@ -11,8 +12,11 @@ import uvicorn
 
 from reconciler import errors
 from reconciler.operating import systemd
-from reconciler.service import app, parts
+from reconciler.service import app, connections, parts
 
+MOST_CONNECTIONS = 2_000  # at once; requests on more of them are answered with 503
+_HEAD = 32 * 1024  # bytes of a request's head that arrives in parts
+_FILES = MOST_CONNECTIONS + 200  # that are open at once, with the sessions of the database and the files of Python
 DRAIN = 30  # seconds for requests under way once it is told to end
 
 
@@ -22,11 +26,16 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
     Raises `errors.ReconcilerError` when it cannot begin.
     """
     built = app.build(options, lambda: server.should_exit)
+    _allow_files(_FILES)
     with bound(listen) as listening:
         host, port = listening.getsockname()[:2]
         config = uvicorn.Config(
             built,
             interface="asgi3",
+            http=connections.Connection,
+            ws="none",
+            limit_concurrency=MOST_CONNECTIONS,
+            h11_max_incomplete_event_size=_HEAD,
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -43,6 +52,15 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
     if not server.started:
         raise errors.StoreError("the service could not start", hint="see the lines above")
     return errors.ExitCode.OK
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise the process's own limit of open files where the system lets it: often it is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
 
 
 class _Server(uvicorn.Server):

@@ -17,6 +17,7 @@ HOMES = {
     "click": ("reconciler/cli/",),
     "deepdiff": ("reconciler/diffing.py",),
     "fastapi": ("reconciler/service/",),
+    "h11": ("reconciler/service/connections.py",),
     "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/",),
     "httpx": ("reconciler/remote.py", "reconciler/temporal/codec.py", "reconciler/cli/asking.py"),
@@ -30,7 +31,7 @@ HOMES = {
     "ruamel": ("reconciler/spec/writing.py",),
     "starlette": ("reconciler/service/",),
     "temporalio": ("reconciler/temporal/", "reconciler/worker/"),
-    "uvicorn": ("reconciler/service/serving.py",),
+    "uvicorn": ("reconciler/service/connections.py", "reconciler/service/serving.py"),
     "yaml": ("reconciler/spec/",),
 }
 PURE = (
