@@ -145,6 +145,10 @@ class IdempotencyConflictError(ReconcilerError):
     """An idempotency key was used before, for another request."""
 
 
+class QuotaError(ReconcilerError):
+    """An owner has as many schedules as are allowed; nothing was written."""
+
+
 class RevisionError(ReconcilerError):
     """A row is not at the revision that a change was made from; nothing was written."""
 

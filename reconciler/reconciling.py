@@ -239,7 +239,8 @@ async def repair_one(
     for _ in range(_ATTEMPTS):
         live = await schedules.describe(str(schedule_id))
         row = await rows.find(schedule_id)
-        planned = _repair(
+        planned = await asyncio.to_thread(  # an input may be large, and other requests wait meanwhile
+            _repair,
             [row] if row else [],
             {str(schedule_id): live} if live else {},
             target,

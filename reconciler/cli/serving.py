@@ -83,6 +83,20 @@ class _Size(click.ParamType[int]):
     metavar="ADDRESS",
     help="Believe the X-Forwarded-For of a proxy at this address or in this network; may be given again.",
 )
+@click.option(
+    "--max-schedules",
+    type=click.IntRange(min=1),
+    default=1000,
+    metavar="COUNT",
+    help="How many schedules one subject may have.  [1000]",
+)
+@click.option(
+    "--min-interval",
+    type=options.NOT_NEGATIVE,
+    default="1m",
+    metavar="TIME",
+    help="How far apart a user's schedule has to fire; 0s for no limit.  [1m]",
+)
 @click.option("--no-docs", is_flag=True, help="Serve neither /docs nor /openapi.json.")
 @click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
 @click.pass_obj
@@ -97,6 +111,8 @@ def serve(
     full_repair_every: datetime.timedelta,
     rate_limit: str,
     proxies: tuple[str, ...],
+    max_schedules: int,
+    min_interval: datetime.timedelta,
     no_docs: bool,
     max_body: int,
 ) -> errors.ExitCode:
@@ -118,6 +134,8 @@ def serve(
         full_repair_every=full_repair_every,
         most_bytes=max_body,
         rate=rate_limit,
+        most_schedules=max_schedules,
+        least_interval=min_interval,
         has_docs=not no_docs,
         proxies=proxies,
     )

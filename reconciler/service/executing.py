@@ -15,7 +15,7 @@ router = fastapi.APIRouter(prefix="/api/internal/graphs", route_class=access.Exe
 
 
 @router.post(
-    "/{graph_id:path}/runs", dependencies=[access.Executor], responses=shapes.problems(401, 413, 422, 429, 503)
+    "/{graph_id:path}/runs", dependencies=[access.Executor], responses=shapes.problems(401, 408, 413, 422, 429, 503)
 )
 async def run(
     request: fastapi.Request,

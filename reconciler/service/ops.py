@@ -17,7 +17,7 @@ router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"
 @router.post(
     settings.SYNC_PATH,
     dependencies=[access.Operator],
-    responses=shapes.problems(401, 409, 413, 422, 429, 502, 503),
+    responses=shapes.problems(401, 408, 409, 413, 422, 429, 502, 503),
     response_model=shapes.Synced,
 )
 async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fastapi.Body()] = None) -> shapes.Synced:

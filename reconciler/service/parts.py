@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PLANNERS = 2  # syncs that only plan, side by side
 _READY_FOR = 1.0  # seconds that the answer of a readiness check is repeated
+_CHECKERS = 2  # schedules that are checked side by side, each on a thread
 _AT_ONCE = 10  # rows that are brought into line side by side: the first of many are done soon, not all of them late
 
 
@@ -37,6 +38,8 @@ class Options:
     full_repair_every: datetime.timedelta
     most_bytes: int
     rate: str
+    most_schedules: int
+    least_interval: datetime.timedelta
     has_docs: bool = True
     proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
 
@@ -87,6 +90,7 @@ class Parts:
     )
     threads: threads.Threads = dataclasses.field(default_factory=threads.Threads, repr=False)
     turn: turns.Turn = dataclasses.field(default_factory=turns.Turn, repr=False)
+    checkers: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_CHECKERS), repr=False)
     planners: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_PLANNERS), repr=False)
     going_on: set[asyncio.Task[int]] = dataclasses.field(default_factory=set, repr=False)
     writers: weakref.WeakValueDictionary[uuid.UUID, asyncio.Lock] = dataclasses.field(

@@ -41,6 +41,7 @@ _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the fir
     (errors.LockedError, 409, "locked"),
     (errors.GuardError, 409, "refused"),
     (errors.StaleError, 409, "stale"),
+    (errors.QuotaError, 403, "quota"),
     (errors.IdempotencyConflictError, 422, "idempotency-key-reused"),
     (errors.RevisionError, 412, "revision"),
     (errors.MissingError, 404, "not-found"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime
 import uuid
@@ -10,14 +11,14 @@ from typing import Annotated, Any
 
 import fastapi
 
-from reconciler import errors, executions
+from reconciler import errors, executions, model
 from reconciler.operating import clock
 from reconciler.service import access, bringing, etags, parts, problems, shapes
 from reconciler.spec import problems as spec_problems
 from reconciler.spec import users
 from reconciler.store import paging
 from reconciler.store import schedules as rows
-from reconciler.timing import prospects
+from reconciler.timing import durations, prospects
 
 ROOT = "/api/v1/schedules"
 router = fastapi.APIRouter(prefix=ROOT, route_class=access.GrantsRoute, tags=["schedules"])
@@ -47,7 +48,7 @@ async def listing(
     return shapes.Page(items=list(map(shapes.schedule, found)), next=after.text if after else None)
 
 
-@router.post("", status_code=201, responses=shapes.problems(401, 403, 410, 413, 422, 429, 503))
+@router.post("", status_code=201, responses=shapes.problems(401, 403, 408, 410, 413, 422, 429, 503))
 async def create(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -56,6 +57,7 @@ async def create(
     key: Key = None,
 ) -> shapes.Schedule:
     """Make a schedule; the same request under the same key makes it once."""
+    found = parts.of(request)
     access.check_scope(grant, wanted.workflow)
     now = clock.now()
     row = executions.UserSchedule(
@@ -72,12 +74,11 @@ async def create(
         id=row.id,
         owner=row.owner,
         **wanted.model_dump(),
-        next_run_at=_next_run(row),
+        next_run_at=await _next_run(found, row, is_new=True),
         idempotency_key=key,
         request_hash=executions.request_hash(wanted.model_dump()) if key else None,
     )
-    found = parts.of(request)
-    made, is_new = await found.store.schedules.create(new)
+    made, is_new = await found.store.schedules.create(new, quota=found.options.most_schedules)
     access.check_scope(grant, made.workflow)  # of a replay, it may be another one now
     if made.deleted_at is not None:
         raise problems.Problem(
@@ -99,7 +100,7 @@ async def read(
     return shapes.schedule(row)
 
 
-@router.patch("/{schedule_id}", responses=shapes.problems(401, 403, 404, 412, 413, 422, 428, 429, 503))
+@router.patch("/{schedule_id}", responses=shapes.problems(401, 403, 404, 408, 412, 413, 422, 428, 429, 503))
 async def change(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -214,7 +215,7 @@ async def _changed(
         after = dataclasses.replace(row, **wanted)
         pauses = not after.enabled and wanted.keys() <= {"enabled"}
         access.check_scope(grant, after.workflow)
-        moved = None if pauses else _next_run(after)
+        moved = None if pauses else await _next_run(found, after, is_new="cron" in wanted)
         keep = keep_manual_pauses and not wanted.get("enabled", False)
         if not wanted:
             return await _brought(found, response, row, keep_manual_pauses=keep)
@@ -237,13 +238,36 @@ async def _brought(
     return shapes.schedule(row, synced=synced)
 
 
-def _next_run(row: executions.UserSchedule) -> datetime.datetime | None:
-    """Return when it fires next; 422 when it is no schedule, with everything that is wrong."""
+async def _next_run(found: Found, row: executions.UserSchedule, *, is_new: bool) -> datetime.datetime | None:
+    """Return when it fires next; 422 when it is not a schedule, with everything that is wrong.
+
+    A large input takes a while to check, which is why others are answered meanwhile. `is_new` is whether its times are.
+    """
+    least = found.options.least_interval if is_new else durations.ZERO
+    async with found.checkers:
+        return await asyncio.to_thread(_checked, row, least, clock.now())
+
+
+def _checked(
+    row: executions.UserSchedule, least: datetime.timedelta, now: datetime.datetime
+) -> datetime.datetime | None:
     try:
         schedule = users.charter(row).schedule
     except spec_problems.InvalidSpecError as error:
         raise problems.invalid(error) from None
-    return next(prospects.upcoming(schedule, clock.now()), None)
+    gap = prospects.short_gap(schedule.timing, now, least) if least else least
+    if gap < least:
+        raise _too_often(gap, least)
+    return next(prospects.upcoming(schedule, now), None)
+
+
+def _too_often(gap: datetime.timedelta, least: datetime.timedelta) -> problems.Problem:
+    found = spec_problems.Problem(
+        place=model.Place(path="cron", line=0, column=0),
+        message=f"fires twice within {durations.render(gap)}; the shortest interval here is {durations.render(least)}",
+        hint="choose times that are farther apart",
+    )
+    return problems.invalid(spec_problems.InvalidSpecError([found]))
 
 
 def _after(cursor: str | None) -> paging.Cursor | None:

@@ -172,14 +172,15 @@ def _document(value: Any) -> values.Document:
     """Return a document that was never text: the places are its keys."""
     document = values.Document(value=value, places={}, keys={}, scalars={}, problems=[])
 
-    def note(inner: Any, at: values.Path) -> None:
-        document.places[at] = _place(at)
+    def note(inner: Any, at: values.Path, place: model.Place) -> None:
+        document.places[at] = place
         pairs = inner.items() if isinstance(inner, dict) else enumerate(inner) if isinstance(inner, list) else ()
         for key, each in pairs:
-            document.keys[(*at, key)] = _place(at)
-            note(each, (*at, key))
+            document.keys[(*at, key)] = place
+            within = (*at, key)
+            note(each, within, _place(within) if len(within) <= len(_AT) + 1 else place)
 
-    note(value, ())
+    note(value, (), _place(()))
     return document
 
 

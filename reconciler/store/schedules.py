@@ -40,6 +40,13 @@ VALUES (%(id)s, %(owner)s, %(cron)s, %(timezone)s, %(workflow)s, %(input)s, %(en
 ON CONFLICT (owner, idempotency_key) DO NOTHING
 RETURNING *
 """
+# one after the other for each owner, so that two at once do not exceed the quota together
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock('schedules'::regclass::oid::integer, hashtext(%(owner)s))"
+_COUNT = """
+SELECT count(*) FROM (
+    SELECT FROM schedules WHERE owner = %(owner)s AND deleted_at IS NULL LIMIT %(quota)s + 1
+) AS counted
+"""
 _BY_KEY = "SELECT * FROM schedules WHERE owner = %(owner)s AND idempotency_key = %(idempotency_key)s"
 _GET = "SELECT * FROM schedules WHERE owner = %(owner)s AND id = %(id)s AND deleted_at IS NULL"
 _PAGE = """
@@ -155,16 +162,19 @@ class Schedules:
         async with self._pool.session(row=only) as connection:
             await connection.execute(_SYNCED, given)
 
-    async def create(self, new: New) -> tuple[executions.UserSchedule, bool]:
+    async def create(self, new: New, *, quota: int | None = None) -> tuple[executions.UserSchedule, bool]:
         """Make a row and return it and whether it was made now; of a key that was used before, the row of then.
 
         That row is as it is now, which may be deleted. Raises `errors.IdempotencyConflictError` for a key that was
-        used for another request.
+        used for another request, and `errors.QuotaError` for a new row that is one more than the owner's `quota`.
         """
         given = {name: getattr(new, name) for name in _COLUMNS} | {"input": json.Jsonb(new.input)}
-        async with self._pool.session(caller=new.owner) as connection:
+        async with self._pool.transaction(caller=new.owner) as connection:
+            if quota is not None:
+                await connection.execute(_ONE_AT_A_TIME, given)
             made = await (await connection.execute(_CREATE, given)).fetchone()
             if made is not None:
+                await _check_quota(connection, new.owner, quota)
                 return _schedule(made), True
             known = await (await connection.execute(_BY_KEY, given)).fetchone()
         if known is None or known["request_hash"] != new.request_hash:
@@ -229,6 +239,17 @@ class Schedules:
             if row is None:
                 raise _unwritten(await (await connection.execute(_GET, given)).fetchone(), schedule_id, expected)
         return _schedule(row)
+
+
+async def _check_quota(connection: database.Connection, owner: str, quota: int | None) -> None:
+    """Undo, by an error, the row that is one too many."""
+    if quota is None:
+        return
+    row = await (await connection.execute(_COUNT, {"owner": owner, "quota": quota})).fetchone()
+    if row is None or row["count"] > quota:
+        raise errors.QuotaError(
+            f"you have {quota} schedules, which is as many as are allowed", hint="delete one that is no longer needed"
+        )
 
 
 def _unwritten(row: database.Row | None, schedule_id: uuid.UUID, expected: int | None) -> errors.ReconcilerError:

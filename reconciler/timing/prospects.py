@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from reconciler import model
 from reconciler.timing import counting, times, zones
 
+_MANY = 24 * 60 + 1  # a day of firings a minute apart
+_A_WEEK = datetime.timedelta(days=8)  # and the day after it
 NOTHING = counting.Pace(a_year=0, left=0)
 
 
@@ -17,6 +20,23 @@ def upcoming(schedule: model.Schedule, after: datetime.datetime) -> Iterator[dat
     if schedule.paused or not zones.is_known(schedule.timing.timezone):
         return iter(())
     return itertools.islice(times.upcoming(schedule.timing, after), schedule.remaining_actions)
+
+
+def short_gap(timing: model.Timing, after: datetime.datetime, enough: datetime.timedelta) -> datetime.timedelta:
+    """Return a time between two firings in a row that is shorter than `enough`, or `enough` where none is.
+
+    Looks at the eight days from the first firing on, or at twice as long as is enough, and of very many firings at the
+    first ones; and at a clock that is never changed: where the hour is set back, a schedule may fire twice in a row.
+    """
+    firings = times.upcoming(dataclasses.replace(timing, timezone="UTC"), after)
+    last = first = next(firings, after)
+    for each in itertools.islice(firings, _MANY):
+        if each - last < enough:
+            return each - last
+        if each - first > max(_A_WEEK, 2 * enough):
+            break
+        last = each
+    return enough
 
 
 def pace(schedule: model.Schedule, now: datetime.datetime) -> counting.Pace:

@@ -10,7 +10,7 @@ from concurrent import futures
 import psycopg
 import pytest
 
-from tests.support import program, proxy, service
+from tests.support import postgres, program, proxy, service
 from tools import devserver
 
 ALL_SESSIONS = 12  # requests at once, which is more than the service has sessions with the database
@@ -68,20 +68,10 @@ def test_a_request_for_a_locked_row_is_told_to_try_again(served: service.Service
         assert user.post(f"{service.SCHEDULES}/{schedule['id']}/pause").json()["enabled"] is False
 
 
-def test_unknown_callers_are_limited_before_their_tokens_are_looked_up_and_known_ones_are_not(
-    served: service.Service,
-) -> None:
-    """The database answers no look-up meanwhile, so that each look-up would be a 503."""
-    with served.user() as user, served.client("unknown") as unknown, served.client("another") as another:
-        assert user.get(service.SCHEDULES).status_code == 200
-        while (answer := unknown.get(service.SCHEDULES)).status_code == 401:
-            pass
-        service.problem(answer, 429)
-        with psycopg.connect(served.database_url) as session:
-            session.execute("LOCK TABLE execution_grants IN ACCESS EXCLUSIVE MODE")
-            service.problem(another.get(service.SCHEDULES), 429)
-            service.problem(user.get(service.SCHEDULES), 503)
-        assert user.get(service.SCHEDULES).status_code == 200
+def test_by_default_a_schedule_fires_once_a_minute_at_most(served: service.Service) -> None:
+    with served.user() as user:
+        assert user.post(service.SCHEDULES, json=service.wanted(cron="* * * * *")).status_code == 201
+        assert user.post(service.SCHEDULES, json=service.wanted(cron="* * * * * * *")).status_code == 422
 
 
 def test_however_many_ask_whether_it_is_ready_the_parts_are_asked_once_at_a_time(
@@ -99,3 +89,47 @@ def test_however_many_ask_whether_it_is_ready_the_parts_are_asked_once_at_a_time
             asked = 30 * ALL_SESSIONS
             assert set(pool.map(lambda _: client.get("/readyz").status_code, range(asked))) == {200}
     assert 1 <= checks.count("DescribeSchedule") < asked / 3
+
+
+def test_a_caller_has_a_quota_of_schedules_and_a_shortest_interval(
+    reconciler: program.Program, database_url: str
+) -> None:
+    given = ("--repair-every", "0s", "--max-schedules", "2", "--min-interval", "1h")
+    with service.running(reconciler, database_url, *given) as served, served.user() as user, served.user() as other:
+        often = user.post(service.SCHEDULES, json=service.wanted(cron="0,30 * * * *"))
+        assert service.problem(often, 422)["errors"] == [
+            {
+                "pointer": "#/cron",
+                "detail": "fires twice within 30m; the shortest interval here is 1h",
+                "hint": "choose times that are farther apart",
+            }
+        ]
+        first = user.post(service.SCHEDULES, json=service.wanted(cron="0 * * * *"))
+        assert (first.status_code, user.post(service.SCHEDULES, json=service.wanted()).status_code) == (201, 201)
+        problem = service.problem(user.post(service.SCHEDULES, json=service.wanted()), 403)
+        assert (problem["type"], problem["hint"]) == ("/problems/quota", "delete one that is no longer needed")
+        where, any_revision = first.headers["Location"], {"If-Match": "*"}
+        often = user.patch(where, json={"cron": "@every 59m"}, headers=any_revision)
+        assert service.problem(often, 422)["errors"][0]["pointer"] == "#/cron"
+        postgres.execute(database_url, "UPDATE schedules SET cron = '* * * * *' WHERE cron = '0 * * * *'")
+        kept = user.patch(where, json={"input": {"a": 1}}, headers=any_revision)  # declared before the limit was
+        assert kept.status_code == 200
+        assert other.post(service.SCHEDULES, json=service.wanted()).status_code == 201
+        assert user.delete(where).status_code == 204
+        assert user.post(service.SCHEDULES, json=service.wanted()).status_code == 201
+
+
+def test_unknown_callers_are_limited_before_their_tokens_are_looked_up_and_known_ones_are_not(
+    served: service.Service,
+) -> None:
+    """The last test here: it uses up what this address may try. A look-up would be a 503 meanwhile."""
+    with served.user() as user, served.client("unknown") as unknown, served.client("another") as another:
+        assert user.get(service.SCHEDULES).status_code == 200
+        while (answer := unknown.get(service.SCHEDULES)).status_code == 401:
+            pass
+        service.problem(answer, 429)
+        with psycopg.connect(served.database_url) as session:
+            session.execute("LOCK TABLE execution_grants IN ACCESS EXCLUSIVE MODE")
+            service.problem(another.get(service.SCHEDULES), 429)
+            service.problem(user.get(service.SCHEDULES), 503)
+        assert user.get(service.SCHEDULES).status_code == 200

@@ -301,3 +301,24 @@ async def test_every_database_has_a_mark_of_its_own_that_stays(store: opening.St
     with postgres.database(database_server) as other:
         async with opening.opened(other) as another:
             assert await another.schedules.owner() != mark
+
+
+async def test_an_owner_has_as_many_schedules_as_the_quota_and_deleted_ones_do_not_count(store: opening.Store) -> None:
+    first, _ = await store.schedules.create(stored.new(idempotency_key="k", request_hash=stored.HASH), quota=2)
+    await store.schedules.create(stored.new(), quota=2)
+    with pytest.raises(errors.QuotaError, match="you have 2 schedules"):
+        await store.schedules.create(stored.new(), quota=2)
+    again = stored.new(idempotency_key="k", request_hash=stored.HASH)
+    assert await store.schedules.create(again, quota=2) == (first, False)
+    await store.schedules.create(stored.new(owner="bob"), quota=2)
+    await store.schedules.delete("alice", first.id)
+    await store.schedules.create(stored.new(), quota=2)
+    assert len((await store.schedules.page("alice", limit=5))[0]) == 2
+
+
+async def test_of_many_creates_at_once_no_more_succeed_than_the_quota(store: opening.Store) -> None:
+    news = [stored.new() for _ in range(30)]
+    made = await asyncio.gather(*(store.schedules.create(new, quota=7) for new in news), return_exceptions=True)
+    refused = [each for each in made if isinstance(each, errors.QuotaError)]
+    assert len(refused) == 23
+    assert len((await store.schedules.page("alice", limit=30))[0]) == 7
