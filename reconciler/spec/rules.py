@@ -202,12 +202,18 @@ def _timezone(name: str) -> None:
 
 def _zone_hint(name: str) -> str:
     """Return what to write instead: a similar Area/City, never a guess at what an abbreviation or an offset means."""
-    if name.upper() in ("Z", "ZULU"):
+    if name.strip().upper() in ("Z", "ZULU", "UTC"):
         return "write UTC"
     if "/" not in name:
-        return _AREA_AND_CITY
+        city = name.strip().replace(" ", "_").lower()
+        zones_of = sorted(each for each in zoneinfo.available_timezones() if each.lower().rpartition("/")[2] == city)
+        meant = [each for each in zones_of if _is_area_and_city(each) and each.partition("/")[0] in _AREAS]
+        return f"did you mean {meant[0]!r}?" if len(meant) == 1 else _AREA_AND_CITY
     near = problems.nearest(name, filter(_is_area_and_city, zoneinfo.available_timezones()), likeness=_TYPO)
     return f"did you mean {near!r}?" if near else _AREA_AND_CITY
+
+
+_AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
 def _is_area_and_city(zone: str) -> bool:

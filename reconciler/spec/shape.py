@@ -67,9 +67,29 @@ def _missing(
     return problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
 
 
+_MEANT = {  # what other tools call it, where the spelling is no hint
+    "tz": "timezone",
+    "schedule": "cron",
+    "phase": "offset",
+    "interval": "every",
+    "queue": "task_queue",
+    "concurrency_policy": "overlap",
+    "concurrencyPolicy": "overlap",
+    "suspend": "paused",
+    "disabled": "paused",
+    "skip": "exclude",
+    "startingDeadlineSeconds": "catchup_window",
+    "max_attempts": "maximum_attempts",
+}
+
+
 def unknown_key(key: str, place: model.Place, known: list[str], owner: str) -> problems.Problem:
     """Return the problem of a key that is not known, with the nearest one that is."""
-    near = problems.nearest(key, known)
+    near = _MEANT[key] if _MEANT.get(key) in known else problems.nearest(key, known)
+    if key == "enabled" and "paused" in known:
+        return problems.Problem(
+            place=place, message=f"unknown key {key!r} in {owner}", hint="use 'paused', its opposite"
+        )
     hint = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
     return problems.Problem(place=place, message=f"unknown key {key!r} in {owner}", hint=hint)
 

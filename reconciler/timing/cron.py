@@ -160,6 +160,16 @@ def _interval(body: str, offset: int) -> model.Interval:
     return model.Interval(every=every, offset=phase)
 
 
+def _meant(body: str) -> str:
+    """Return what to write for a word of Temporal's without its sign or in other letters; empty for anything else."""
+    word = "@" + body.lower().removeprefix("@")
+    if word in _PREDEFINED:
+        return f"write {word}"
+    if word.startswith("@every "):
+        return "write @every with a duration, such as @every 5m, or @daily"
+    return "Temporal does not start with a machine: write the times" if word == "@reboot" else ""
+
+
 def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
     """Compile the fields; `offset` is None where the text of the fields is not the user's own."""
     words = [(match[0], match.start()) for match in _WORD.finditer(body)]
@@ -168,7 +178,7 @@ def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
         raise CronError(
             f"{len(words)} fields where Temporal takes 5 to 7",
             offset=offset or 0,
-            hint="write minute, hour, day of month, month, day of week; a year last, seconds first",
+            hint=_meant(body) or "write minute, hour, day of month, month, day of week; a year last, seconds first",
         )
     sets: dict[Field, tuple[int, ...]] = {SECOND: (0,), YEAR: ()}
     wrong: list[CronError] = []

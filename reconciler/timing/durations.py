@@ -20,6 +20,7 @@ _UNITS_NS = {
     "d": 24 * 3600 * 1_000_000_000,
 }
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _LONGEST_NS = 2**63 - 1
 
 
@@ -40,7 +41,12 @@ def parse(text: str, *, bounded: bool = True) -> datetime.timedelta:
         total += fractions.Fraction(match[1]) * _UNITS_NS[match[2]]
         position = match.end()
     if position == 0 or position != len(body):
-        raise ValueError(f"{text!r} is not a duration: write a number and a unit, as in 10s, 15m or 1h30m")
+        what = (
+            f"a unit, for example {text}s"
+            if _NUMBER.fullmatch(text)
+            else "a number and a unit, as in 10s, 15m or 1h30m"
+        )
+        raise ValueError(f"{text!r} is not a duration: write {what}")
     if 0 < total < 1_000:
         raise ValueError(f"{text!r} is shorter than 1us, the shortest duration here; write 0s for none")
     if bounded and total > _LONGEST_NS:

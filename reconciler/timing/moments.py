@@ -14,8 +14,8 @@ def parse(text: str) -> datetime.datetime:
         if _MOMENT.fullmatch(text):
             return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
     except (ValueError, OverflowError):  # a 30 February, or a year that only its zone takes out of range
-        pass
-    raise ValueError(f"{text!r} is not a time: write it with its zone, as in 2027-01-01T09:00:00Z")
+        raise ValueError(f"{text!r} is not a time: there is no such day, hour or offset") from None
+    raise ValueError(f"{text!r} is not a time: write date, time and zone, as in 2027-01-01T09:00:00Z or …+02:00")
 
 
 def with_offset(text: str) -> datetime.datetime:

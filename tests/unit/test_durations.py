@@ -34,7 +34,13 @@ def test_what_is_below_a_microsecond_is_cut() -> None:
     assert durations.parse("1s999ns") == datetime.timedelta(seconds=1)
 
 
-@pytest.mark.parametrize("text", ["", "10", "10 s", "s", "1h30", "1w", "1H", "PT1H", "--1s", "1e3s", "٣s", "10s\n"])
+@pytest.mark.parametrize("text", ["10", "1.5"])
+def test_a_number_without_a_unit_is_refused_with_the_number_and_a_unit(text: str) -> None:
+    with pytest.raises(ValueError, match=f"write a unit, for example {text}s"):
+        durations.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "10 s", "s", "1h30", "1w", "1H", "PT1H", "--1s", "1e3s", "٣s", "10s\n"])
 def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="write a number and a unit, as in 10s, 15m or 1h30m"):
         durations.parse(text)

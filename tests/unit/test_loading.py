@@ -265,7 +265,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
             "intervals: [{offset: 1h}]",
             "6:19: intervals[1] of charter 1 has no 'every'; add every: the interval, at least 1s",
         ),
-        ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a time: write it with its zone"),
+        ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a time: write date, time and zone"),
         ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a time"),
         ("run_timeout: soon", "6:20: 'run_timeout': 'soon' is not a duration"),
         ("retry_policy: {initial_interval: -1s}", "6:40: 'initial_interval': '-1s' is negative"),
@@ -921,6 +921,10 @@ def test_no_time_zone_is_guessed_for_an_abbreviation_or_an_offset(name: str) -> 
     ("name", "hint"),
     [
         ("Z", "write UTC"),
+        ("utc", "write UTC"),
+        ("UTC ", "write UTC"),
+        ("Berlin", "did you mean 'Europe/Berlin'?"),
+        ("new york", "did you mean 'America/New_York'?"),
         ("Europe/Berln", "did you mean 'Europe/Berlin'?"),
         ("europe/berlin", "did you mean 'Europe/Berlin'?"),
         ("America/New York", "did you mean 'America/New_York'?"),
@@ -936,6 +940,31 @@ def test_no_time_zone_is_guessed_for_an_abbreviation_or_an_offset(name: str) -> 
 def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str, hint: str) -> None:
     (found,) = problems(with_line(f'timezone: "{name}"'))
     assert hint in found
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("cron: daily", "write @daily"),
+        ("cron: '@Hourly'", "write @hourly"),
+        ("cron: every 5m", "write @every with a duration, such as @every 5m"),
+        ("cron: '@reboot'", "Temporal does not start with a machine"),
+        ("cron: '@every 90'", "write a unit, for example 90s"),
+        ("catchup_window: '60'", "write a unit, for example 60s"),
+        ("start_at: 2027-02-30T00:00:00Z", "there is no such day, hour or offset"),
+        ("start_at: '2027-01-01T10:00:00+0200'", "write date, time and zone"),
+        ("tz: UTC", "did you mean 'timezone'?"),
+        ("schedule: 0 9 * * *", "did you mean 'cron'?"),
+        ("suspend: true", "did you mean 'paused'?"),
+        ("enabled: false", "use 'paused', its opposite"),
+        ("intervals: [{every: 1h, phase: 5m}]", "did you mean 'offset'?"),
+        ("retry_policy: {max_attempts: 3}", "did you mean 'maximum_attempts'?"),
+    ],
+)
+def test_a_hint_is_about_what_was_meant_and_not_only_spelled(line: str, hint: str) -> None:
+    lines = [each for each in COMMUNITY.splitlines() if not (line.startswith("cron") and "cron:" in each)]
+    found = problems("\n".join([*lines, f"      {line}", ""]))
+    assert any(hint in each for each in found)
 
 
 @pytest.mark.parametrize("value", ["*/5 * * * *", "@daily", "* * * * *", "@every 5m", "*/5,30 * * * *", "*5 * * * *"])
