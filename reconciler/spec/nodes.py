@@ -16,6 +16,7 @@ DEPTH_LIMIT = 100
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LINE_LIMIT = 1_000  # characters of a line that is searched for an unquoted value: the search is not linear
 _RESERVED = re.compile(r"(?:^|[:,-]\s|[\[{])\s*([*@%`][^\]}]*?)(?=\s+#|,?\s*$|,\s|[\]}])")
+_CRON = re.compile(r"\*\S*(?:\s+\S+){4,6}|@(?:every\s+\S+|yearly|annually|monthly|weekly|daily|midnight|hourly)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast where it is built in
 
 
@@ -216,7 +217,10 @@ def _unquoted(text: str, place: model.Place) -> str:
     if len(line) > _LINE_LIMIT:
         return ""
     found = [each for each in _RESERVED.finditer(line) if each.start(1) < place.column]
-    return f"quote the value: {found[-1][1]!r}" if found and ": " not in found[-1][1] else ""
+    if not found or ": " in found[-1][1]:
+        return ""
+    value = found[-1][1]
+    return f"quote the value: {value!r}" if _CRON.fullmatch(value) else "quote the value"  # it may be a password
 
 
 def _start(event: yaml.Event) -> yaml.Mark:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable
 
-from reconciler import errors, model
+from reconciler import errors, model, redacting
 
 _LONGEST = 1_000  # characters
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +21,24 @@ class Problem:
     message: str
     hint: str = ""
 
+    def __post_init__(self) -> None:
+        """Leave out what is quoted of the spec where that looks like a credential: problems are printed and posted."""
+        object.__setattr__(self, "message", _without_secrets(self.message))
+        object.__setattr__(self, "hint", _without_secrets(self.hint))
+
     def __str__(self) -> str:
         said = f"{self.message}; {self.hint}" if self.hint else self.message
         if len(said) > _LONGEST:  # a value that is quoted may be of any length
             said = f"{said[: _LONGEST // 2]} … {said[-_LONGEST // 2 :]}"
         return f"{self.place}: {said}"
+
+
+def _without_secrets(text: str) -> str:
+    return _QUOTED.sub(_shown, text)
+
+
+def _shown(quoted: re.Match[str]) -> str:
+    return quoted[0] if redacting.text(quoted[0][1:-1]) == quoted[0][1:-1] else redacting.HIDDEN
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -967,6 +967,30 @@ def test_a_hint_is_about_what_was_meant_and_not_only_spelled(line: str, hint: st
     assert any(hint in each for each in found)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "timezone: ghp_zq9Xw7Vb2Kd4zq9Xw7Vb2Kd4",
+        "timezone: 'redis://:zq9Xw7Vb2Kd4@host'",
+        "catchup_window: 'PASSWORD=zq9Xw7Vb2Kd4'",
+        "start_at: Bearer zq9Xw7Vb2Kd4",
+        "overlap: ghp_zq9Xw7Vb2Kd4zq9Xw7Vb2Kd4",
+        "ghp_zq9Xw7Vb2Kd4zq9Xw7Vb2Kd4: 1",
+        "not_secret: ['redis://:zq9Xw7Vb2Kd4@host']",
+        "input: {password: '' , 'PASSWORD=zq9Xw7Vb2Kd4': 1, 'PASSWORD=zq9Xw7Vb2Kd4': 2}",
+        "input: {password: @zq9Xw7Vb2Kd4}",
+        "input: {password: %zq9Xw7Vb2Kd4}",
+        "input: {password: `zq9Xw7Vb2Kd4}",
+        "input: {password: *zq9Xw7Vb2Kd4}",
+        "input: {password: *zq9 Xw7Vb2Kd4}",
+    ],
+)
+def test_no_problem_quotes_what_may_be_a_credential(line: str) -> None:
+    found = problems(with_line(line))
+    assert found
+    assert [each for each in found if "Xw7Vb2Kd4" in each] == []
+
+
 @pytest.mark.parametrize("value", ["*/5 * * * *", "@daily", "* * * * *", "@every 5m", "*/5,30 * * * *", "*5 * * * *"])
 @pytest.mark.parametrize(
     "written",
