@@ -71,10 +71,11 @@ crash-test: $(INSTALLED) server ## Kill an apply at N call boundaries, one after
 	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
 		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
 
-bench: $(INSTALLED) server ## Measure plan, apply, repair and the service next to bare calls
+bench: $(INSTALLED) server ## Measure plan, apply, repair, the service and the worker next to bare calls
 	@$(BIN)/python -m bench.schedules
 	@$(BIN)/python -m bench.latency
 	@$(BIN)/python -m bench.repair
+	@$(BIN)/python -m bench.worker
 
 server: $(INSTALLED) ## Find or fetch Temporal's dev server
 	@$(BIN)/python -m tools.devserver

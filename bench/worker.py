@@ -1,0 +1,189 @@
+"""The worker next to a bare worker of the same SDK, both measured in turns within the same run.
+
+The bare worker runs a workflow with as many activities as the worker's, and none of them does anything: one for a
+charter's firing, four for a user's. What remains is the cost of the database, of what the steps decide, and of the
+SDK's sandbox for workflows, which the bare worker leaves out. Each number is the median of several rounds; the ratios
+are what to look at. The CPU time is that of this process, with the worker and its client but without the servers, and
+varies less than the rate on a busy machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import temporalio.activity
+import temporalio.client
+import temporalio.common
+import temporalio.worker
+import temporalio.workflow
+
+from reconciler import executions, settings, wiring
+from reconciler.store import opening, schedules
+from reconciler.temporal import connect
+from reconciler.worker import activities, running
+from tools import devserver
+
+FIRINGS = 100  # of one round
+ROUNDS = 3
+CONCURRENCY = 20  # firings that are in progress at a time
+BARE_QUEUE = "bare"
+CHARTER = executions.argument("governance:bench", None, charter="BENCH", entrypoint="bench", given={})
+SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+FIRST = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+Start = Callable[[int], Awaitable[Any]]
+
+
+@temporalio.activity.defn
+async def nothing(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what is given."""
+    return value
+
+
+@temporalio.workflow.defn
+class Bare:
+    """A workflow of `count` activities, one after the other."""
+
+    @temporalio.workflow.run
+    async def run(self, value: dict[str, Any], count: int) -> dict[str, Any]:
+        """Run them."""
+        for _ in range(count):
+            value = await temporalio.workflow.execute_activity(
+                nothing, value, start_to_close_timeout=datetime.timedelta(seconds=30)
+            )
+        return value
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Round:
+    """What one round took."""
+
+    rate: float  # firings a second
+    cpu: float  # milliseconds for each
+
+
+async def measured(start: Start) -> Round:
+    """Let a worker complete one round."""
+    slots = asyncio.Semaphore(CONCURRENCY)
+
+    async def fire(number: int) -> None:
+        async with slots:
+            await start(number)
+
+    started, used = time.perf_counter(), time.process_time()
+    await asyncio.gather(*map(fire, range(FIRINGS)))
+    seconds, cpu = time.perf_counter() - started, time.process_time() - used
+    return Round(FIRINGS / seconds, cpu / FIRINGS * 1000)
+
+
+def bare(client: temporalio.client.Client, count: int) -> Start:
+    """Return what runs the bare workflow."""
+
+    async def start(_: int) -> None:
+        id_ = str(uuid.uuid4())
+        await client.execute_workflow(Bare.run, args=[dict(CHARTER), count], id=id_, task_queue=BARE_QUEUE)
+
+    return start
+
+
+def ours(client: temporalio.client.Client, argument: dict[str, Any]) -> Start:
+    """Return what runs the worker's workflow, each time for another time at which it was due."""
+    due = iter(range(10**9))
+
+    async def start(_: int) -> None:
+        when = FIRST + datetime.timedelta(seconds=next(due))
+        attributes = temporalio.common.TypedSearchAttributes([temporalio.common.SearchAttributePair(SCHEDULED, when)])
+        result = await client.execute_workflow(
+            executions.WORKFLOW, argument, id=str(uuid.uuid4()), task_queue=executions.TASK_QUEUE,
+            search_attributes=attributes, result_type=dict[str, Any],
+        )  # fmt: skip
+        if result["status"] != "done":
+            raise RuntimeError(str(result))
+
+    return start
+
+
+@contextlib.asynccontextmanager
+async def workers(client: temporalio.client.Client, store: opening.Store) -> AsyncIterator[None]:
+    """Run the bare worker and the worker, which keeps execution requests in the database."""
+    steps = activities.Activities(
+        runs=store.runs, rows=store.schedules, executor=store.executor, patience=datetime.timedelta(minutes=5)
+    )
+    options = settings.Worker(task_queue=executions.TASK_QUEUE, build_id="bench")
+    stop = asyncio.Event()
+    works = asyncio.create_task(
+        running.work(options, running.Parts(client=client, activities=steps, database=store.pool.ping), stop)
+    )
+    async with temporalio.worker.Worker(
+        client,
+        task_queue=BARE_QUEUE,
+        workflows=[Bare],
+        activities=[nothing],
+        workflow_runner=temporalio.worker.UnsandboxedWorkflowRunner(),
+    ):
+        try:
+            yield
+        finally:
+            stop.set()
+            await works
+
+
+async def user_schedule(store: opening.Store) -> dict[str, Any]:
+    """Make a user's schedule that may run, and return the argument of its workflow."""
+    id_ = uuid.uuid4()
+    await store.grants.create("bench", ["*"])
+    await store.schedules.create(
+        schedules.New(id=id_, owner="bench", cron="0 9 1 1 *", timezone="UTC", workflow="bench", input={})
+    )
+    return executions.argument(str(id_), id_, charter=None, entrypoint="bench", given={})
+
+
+async def measure(address: str, database_url: str) -> None:
+    """Print the table."""
+    client = await temporalio.client.Client.connect(address, runtime=connect.quiet())
+    async with opening.opened(database_url) as store, workers(client, store):
+        starts = {
+            "bare worker, 1 activity": bare(client, 1),
+            "a charter's firing (1 step)": ours(client, dict(CHARTER)),
+            "bare worker, 4 activities": bare(client, 4),
+            "a user's firing (4 steps)": ours(client, await user_schedule(store)),
+        }
+        rounds: dict[str, list[Round]] = {name: [] for name in starts}
+        for _ in range(1 + ROUNDS):
+            for name, start in starts.items():
+                rounds[name].append(await measured(start))
+    floor = Round(1, 1)
+    for name, each in rounds.items():
+        median = Round(*(statistics.median(values) for values in zip(*map(dataclasses.astuple, each[1:]), strict=True)))
+        floor = median if name.startswith("bare") else floor
+        sys.stdout.write(
+            f"| {name} | {median.rate:.0f} | {median.rate / floor.rate:.2f} "
+            f"| {median.cpu:.1f} ms | {median.cpu / floor.cpu:.2f} |\n"
+        )
+
+
+def main() -> None:
+    """Start the servers and measure."""
+    sys.stdout.write("| | firings a second | ratio | CPU of one | ratio |\n|---|---|---|---|---|\n")
+    with (
+        devserver.running() as server,
+        tempfile.TemporaryDirectory() as folder,
+        wiring.database(f"embedded:{pathlib.Path(folder) / 'postgres'}", os.environ) as database_url,
+    ):
+        asyncio.run(measure(server.address, database_url))
+
+
+if __name__ == "__main__":
+    main()
