@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import http.server
 import json
@@ -16,8 +17,11 @@ from concurrent import futures
 
 import httpx
 import pytest
+import temporalio.client
 
-from tests.support import postgres, program, proxy, service
+from reconciler import executions
+from reconciler.store import opening
+from tests.support import postgres, program, proxy, service, stored
 from tools import devserver
 
 SPEC = """\
@@ -111,6 +115,28 @@ def test_the_service_repairs_at_once_and_again_and_again(reconciler: program.Pro
         postgres.execute(database_url, insert, "0 4 1 1 *")
         _until(lambda: postgres.execute(database_url, synced) == [(2,)])
         assert client.get("/healthz").status_code == 200
+
+
+async def test_the_service_closes_runs_that_ended_in_temporal_although_its_repair_is_refused(
+    reconciler: program.Program, database_url: str
+) -> None:
+    client = await temporalio.client.Client.connect(reconciler.address, namespace=reconciler.namespace)
+    handle = await client.start_workflow(executions.WORKFLOW, id="run", task_queue="no-workers")
+    await handle.terminate(reason="by hand")
+    workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
+    async with opening.opened(database_url, size=1) as store:
+        rows = [(await store.schedules.create(stored.new()))[0] for _ in range(3)]
+        repaired = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
+        assert repaired.returncode == 0
+        await store.runs.begin(stored.run(rows[0].id, workflow=workflow), None)
+    postgres.execute(database_url, "DELETE FROM schedules WHERE id <> %s", rows[0].id)  # too much for it to pause
+    closed = [("failed", "terminated in Temporal: by hand")]
+
+    def serve() -> None:
+        with service.running(reconciler, database_url, "--repair-every", "1s"):
+            _until(lambda: postgres.execute(database_url, "SELECT status, error FROM schedule_runs") == closed)
+
+    await asyncio.to_thread(serve)
 
 
 def _until(holds: object) -> None:
