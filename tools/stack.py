@@ -70,6 +70,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def without_password(url: str) -> str:
+    """Return a database's URL as it may be shown: the programs read the whole one from their environment."""
+    known = psycopg.conninfo.conninfo_to_dict(url)
+    return " ".join(f"{name}={known[name]}" for name in ("host", "port", "dbname", "user") if known.get(name))
+
+
 def title(text: str) -> None:
     """Announce a step."""
     say(f"\n── {text} {'─' * (WIDTH - len(text))}\n\n")
@@ -228,7 +234,7 @@ def main() -> None:
         say(
             f"Temporal    {stack.server.address}  "
             f"http://127.0.0.1:{stack.server.ui_port}/namespaces/default/schedules\n"
-            f"PostgreSQL  {stack.database_url}\n"
+            f"PostgreSQL  {without_password(stack.database_url)}\n"
             f"service     {stack.service}/docs\n"
             f"worker      {stack.worker}/readyz  {stack.metrics}\n"
         )

@@ -9,12 +9,17 @@ import importlib.util
 import ipaddress
 import pathlib
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click import core
 
 from reconciler import errors, model, settings, wiring
-from reconciler.cli import console, options
+from reconciler.cli import options
+from reconciler.spec import loading
+
+if TYPE_CHECKING:
+    from reconciler.service import parts
 
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
@@ -99,9 +104,9 @@ class _Size(click.ParamType[int]):
 )
 @click.option("--no-docs", is_flag=True, help="Serve neither /docs nor /openapi.json.")
 @click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
-@click.pass_obj
+@click.pass_context
 def serve(
-    out: console.Console,
+    context: click.Context,
     spec_path: pathlib.Path,
     choice: model.Choice,
     connection: settings.Connection,
@@ -139,5 +144,12 @@ def serve(
         has_docs=not no_docs,
         proxies=proxies,
     )
+    _check_spec(told, is_named=context.get_parameter_source("spec_path") is not core.ParameterSource.DEFAULT)
     asyncio.run(wiring.migrate(told.database_url))  # what fails is told before anybody is told where to call
-    return serving.serve(told, listen, lambda url: out.say(f"Listening on {url}\n"))
+    return serving.serve(told, listen, lambda url: context.obj.say(f"Listening on {url}\n"))
+
+
+def _check_spec(told: parts.Options, *, is_named: bool) -> None:
+    """Raise `errors.InvalidSpecError` for a repo-spec that no sync could use; only a default path may not exist."""
+    if is_named or told.spec_path.exists():
+        loading.load(told.spec_path, told.choice)

@@ -67,7 +67,7 @@ async def _granted(request: fastapi.Request) -> executions.Grant:
     return grant
 
 
-def _known(check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]]) -> type[routing.APIRoute]:
+def _known(role: str, check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]]) -> type[routing.APIRoute]:
     """Return routes that know who calls, and have counted it, before they read a body: dependencies come after it."""
 
     class Known(routing.APIRoute):
@@ -76,6 +76,7 @@ def _known(check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]
 
             async def known(request: fastapi.Request) -> fastapi.Response:
                 request.state.caller = await check(request)
+                request.state.role = role
                 return await handle(request)
 
             return known
@@ -83,9 +84,9 @@ def _known(check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]
     return Known
 
 
-OperatorsRoute = _known(_operator)
-ExecutorsRoute = _known(_executor)
-GrantsRoute = _known(_granted)
+OperatorsRoute = _known("operator", _operator)
+ExecutorsRoute = _known("executor", _executor)
+GrantsRoute = _known("grant", _granted)
 
 
 def _caller(request: fastapi.Request) -> executions.Grant | None:

@@ -7,11 +7,11 @@ import contextlib
 import importlib.metadata
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import fastapi
-from starlette import types
+from starlette import datastructures, types
 
 from reconciler import errors, wiring
 from reconciler.operating import repairing, run_ends
@@ -26,6 +26,7 @@ from reconciler.service import (
     pages,
     parts,
     problems,
+    request_ids,
     schedules,
     shapes,
     syncing,
@@ -55,7 +56,8 @@ def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
     app = _application(lifespan, options.most_bytes, has_docs=options.has_docs)
     if options.has_docs:
         app.include_router(pages.router())
-    return Logged(headers.Safe(app))  # around what answers a defect too, which the framework's own middleware is not
+    # around what answers a defect too, which the framework's own middleware is not
+    return Logged(headers.Safe(headers.Head(app)))
 
 
 def schema() -> dict[str, Any]:
@@ -95,6 +97,8 @@ def _with_problems(app: fastapi.FastAPI) -> None:
             schemas.pop(gone, None)
         for operation in (each for path in document["paths"].values() for each in path.values()):
             _describe_refusal(operation["responses"])
+            if "requestBody" in operation:
+                operation["responses"]["400"] = {"description": "Bad Request", **shapes.problems(400)[400]}
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
@@ -186,7 +190,10 @@ def _close_runs(options: parts.Options) -> None:
 
 
 class Logged:
-    """Logs each request with its status and how long it took: no header, no query, no body."""
+    """Logs each request with its ids, its caller, its status and how long it took: no query, no body.
+
+    The ids are also the response's headers.
+    """
 
     def __init__(self, app: types.ASGIApp) -> None:
         self._app = app
@@ -198,12 +205,16 @@ class Logged:
             return
         begun = time.monotonic()
         status = 0
+        ids = request_ids.of(scope["headers"])
+        state = scope.setdefault("state", {})
+        state["request_id"] = ids["X-Request-Id"]
 
-        async def heard(message: Mapping[str, Any]) -> None:
+        async def heard(message: types.Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(dict(message))
+                datastructures.MutableHeaders(scope=message).update(ids)
+            await send(message)
 
         try:
             await self._app(scope, receive, heard)
@@ -213,5 +224,12 @@ class Logged:
                 "path": problems.shown(scope["path"]),
                 "status": status,
                 "ms": round((time.monotonic() - begun) * 1000, 1),
+                "request_id": ids["X-Request-Id"],
+                "client": scope["client"][0] if scope.get("client") else "",
+                "role": state.get("role", ""),
             }
+            if "traceparent" in ids:
+                fields["traceparent"] = ids["traceparent"]
+            if state.get("caller") is not None:
+                fields["subject"] = state["caller"].subject
             _LOG.info("request", extra={"fields": fields})

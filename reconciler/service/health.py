@@ -1,10 +1,10 @@
-"""Is it alive, and is what it needs there?"""
+"""Whether the process is alive, whether what it needs answers, and how many rows are not in Temporal yet."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import fastapi
 import pydantic
@@ -12,57 +12,77 @@ import pydantic
 from reconciler import errors
 from reconciler.service import parts, problems, shapes
 
+T = TypeVar("T")
 PATIENCE = 3.0  # seconds for each part
 _NOWHERE = "reconciler-readiness"  # an id that no schedule has: the answer is that there is none
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 router = fastapi.APIRouter(tags=["health"])
 
 
 class Health(pydantic.BaseModel):
-    """It is well."""
+    """The process answers."""
 
     status: Literal["ok"] = "ok"
 
 
+class Readiness(Health):
+    """The database and Temporal answer."""
+
+    unsynced: int = pydantic.Field(description="Rows whose latest revision Temporal is not known to have.")
+
+
 @router.get("/healthz")
 async def alive() -> Health:
-    """Tell that the process answers."""
+    """Report that the process answers."""
     return Health()
 
 
 @router.get("/readyz", responses=shapes.problems(503))
-async def ready(request: fastapi.Request) -> Health:
-    """Tell that the database and Temporal answer too."""
-    found = parts.of(request)
-    names = await found.readiness.answer(lambda: _names_away(found))
-    if names:
+async def ready(request: fastapi.Request) -> Readiness:
+    """Report whether the database and Temporal answer, and how many rows are not synced."""
+    condition = await _condition(parts.of(request))
+    if condition.away or condition.unsynced is None:
         raise problems.Problem(
             503,
             "not-ready",
-            f"no answer from: {', '.join(names)}",
-            hint="see that it runs, and that this service reaches it",
+            f"no answer from: {', '.join(condition.away)}",
+            hint="check that it is running, and that this service reaches it",
             headers=problems.AWAY,
-            away=names,
+            away=list(condition.away),
+            unsynced=condition.unsynced,
         )
-    return Health()
+    return Readiness(unsynced=condition.unsynced)
 
 
-async def _names_away(found: parts.Parts) -> list[str]:
-    away = await asyncio.gather(_away("database", _database(found)), _away("temporal", _temporal(found)))
-    return [name for name in away if name]
+@router.get("/metrics", response_class=fastapi.responses.PlainTextResponse)
+async def metrics(request: fastapi.Request) -> fastapi.Response:
+    """Report the same in Prometheus' text format; rows that are not synced are left out while the database is away."""
+    condition = await _condition(parts.of(request))
+    lines = ["# TYPE reconciler_up gauge"]
+    lines += [f'reconciler_up{{part="{name}"}} {int(name not in condition.away)}' for name in ("database", "temporal")]
+    if condition.unsynced is not None:
+        lines += ["# TYPE reconciler_unsynced_schedules gauge", f"reconciler_unsynced_schedules {condition.unsynced}"]
+    return fastapi.Response("\n".join(lines) + "\n", media_type=_METRICS)
 
 
-async def _away(name: str, question: Coroutine[Any, Any, object]) -> str:
-    """Return the name of a part that does not answer; empty when it does."""
+async def _condition(found: parts.Parts) -> parts.Condition:
+    return await found.readiness.answer(lambda: _asked(found))
+
+
+async def _asked(found: parts.Parts) -> parts.Condition:
+    unsynced, temporal = await asyncio.gather(_answer(found.store.schedules.unsynced()), _answer(_temporal(found)))
+    away = tuple(name for name, answer in (("database", unsynced), ("temporal", temporal)) if answer is None)
+    return parts.Condition(away=away, unsynced=unsynced)
+
+
+async def _answer(question: Coroutine[Any, Any, T]) -> T | None:
+    """Return a part's answer; None where it does not answer."""
     try:
-        await asyncio.wait_for(question, PATIENCE)
+        return await asyncio.wait_for(question, PATIENCE)
     except (errors.ReconcilerError, TimeoutError):
-        return name
-    return ""
+        return None
 
 
-async def _database(found: parts.Parts) -> None:
-    await found.store.pool.ping()
-
-
-async def _temporal(found: parts.Parts) -> None:
+async def _temporal(found: parts.Parts) -> bool:
     await (await found.temporal.server()).schedules.describe(_NOWHERE)
+    return True

@@ -73,6 +73,14 @@ class Temporal:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Which parts do not answer, and how many rows Temporal is not known to have; None while the database is away."""
+
+    away: tuple[str, ...]
+    unsynced: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What requests work with; tokens are only there as digests."""
 
@@ -85,8 +93,8 @@ class Parts:
     owner: str
     ending: Callable[[], bool]
     known: limits.Known = dataclasses.field(default_factory=limits.Known, repr=False)
-    readiness: recent.Recent[list[str]] = dataclasses.field(
-        default_factory=lambda: recent.Recent(lambda away: not away, _READY_FOR), repr=False
+    readiness: recent.Recent[Condition] = dataclasses.field(
+        default_factory=lambda: recent.Recent(lambda condition: not condition.away, _READY_FOR), repr=False
     )
     threads: threads.Threads = dataclasses.field(default_factory=threads.Threads, repr=False)
     turn: turns.Turn = dataclasses.field(default_factory=turns.Turn, repr=False)

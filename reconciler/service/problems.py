@@ -11,6 +11,7 @@ from typing import Any
 
 import fastapi
 from fastapi import exceptions
+from starlette import routing
 from starlette.exceptions import HTTPException
 
 from reconciler import errors, model
@@ -147,27 +148,58 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
         case errors.ReconcilerError():
             found = of(error)
             if found.kind in _IN_THE_LOG:
-                fields = {"path": shown(request.url.path), "error": error.sentence}
+                fields = {"path": shown(request.url.path), "error": error.sentence, "request_id": _id(request)}
                 _LOG.warning("a request failed", extra={"fields": fields})
             return found
         case exceptions.RequestValidationError():
             return _unfit(error)
+        case HTTPException(status_code=400):  # the framework's answer to a body that is not UTF-8 or nested too deeply
+            return _not_json()
+        case HTTPException(status_code=405):
+            allow = ", ".join(_methods(request))
+            return Problem(405, "", str(error.detail), hint=_HINTS[405], headers={"Allow": allow})
         case HTTPException():
             hint = _HINTS.get(error.status_code, "")
             return Problem(error.status_code, "", str(error.detail), hint=hint, headers=error.headers)
         case _:
             where = traceback.extract_tb(error.__traceback__)[-1:]
             place = "".join(f"{each.name}, line {each.lineno}" for each in where)
-            fields = {"path": shown(request.url.path), "error": type(error).__name__, "in": place}
+            fields = {
+                "path": shown(request.url.path),
+                "error": type(error).__name__,
+                "in": place,
+                "request_id": _id(request),
+            }
             _LOG.error("a defect in reconciler", extra={"fields": fields})
             return Problem(500, "", "a defect in reconciler", hint="report it with the lines of the service's log")
+
+
+def _id(request: fastapi.Request) -> str:
+    return str(getattr(request.state, "request_id", ""))
+
+
+def _not_json() -> Problem:
+    return Problem(400, "", "the body is not valid JSON", hint="send application/json")
+
+
+def _methods(request: fastapi.Request) -> list[str]:
+    """Return every method that the path answers; the framework names only those of the first route that fits."""
+    asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers") if name in request.scope}
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(
+            route.matches({**asked, "method": method})[0] is routing.Match.FULL for route in request.app.router.routes
+        )
+    ]
+    return ["GET", "HEAD", *found[1:]] if "GET" in found else found
 
 
 def _unfit(error: exceptions.RequestValidationError) -> Problem:
     """Say what is wrong and where, and nothing of what was sent: it may hold a secret."""
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
-        return Problem(400, "", "the body is no JSON", hint="send application/json")
+        return _not_json()
     return unfit(list(map(_mistake, found)))
 
 

@@ -27,6 +27,16 @@ Key = Annotated[
     str | None,
     fastapi.Header(alias="Idempotency-Key", min_length=1, max_length=shapes.LONGEST_KEY, pattern="^[!-~]+$"),
 ]
+
+
+def _no_key(request: fastapi.Request) -> None:
+    """Refuse a key that would have no effect, so that no caller relies on it."""
+    if "Idempotency-Key" in request.headers:
+        mistake = {"parameter": "Idempotency-Key", "detail": "not supported by this route"}
+        raise problems.unfit([mistake], "leave it out; If-Match makes this request safe to repeat")
+
+
+KEYLESS = fastapi.Depends(_no_key)
 IfMatch = Annotated[str | None, fastapi.Header(alias="If-Match")]
 Limit = Annotated[int, fastapi.Query(ge=1, le=200)]
 Found = parts.Parts
@@ -100,7 +110,11 @@ async def read(
     return shapes.schedule(row)
 
 
-@router.patch("/{schedule_id}", responses=shapes.problems(401, 403, 404, 408, 412, 413, 422, 428, 429, 503))
+@router.patch(
+    "/{schedule_id}",
+    dependencies=[KEYLESS],
+    responses=shapes.problems(401, 403, 404, 408, 412, 413, 422, 428, 429, 503),
+)
 async def change(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -118,6 +132,7 @@ async def change(
 @router.delete(
     "/{schedule_id}",
     status_code=204,
+    dependencies=[KEYLESS],
     responses={**shapes.problems(401, 404, 412, 422, 429, 503), 202: {"model": shapes.Removed}},
 )
 async def delete(
@@ -125,15 +140,13 @@ async def delete(
 ) -> fastapi.Response:
     """Delete a schedule; its runs are kept. 202 where Temporal could not be told yet."""
     found = parts.of(request)
-    row = await own(found, grant, schedule_id)
-    expected = etags.Condition(if_match).revision(row)
-    gone = await found.store.schedules.delete(grant.subject, schedule_id, expected_revision=expected)
+    gone = await _deleted(found, grant, schedule_id, etags.Condition(if_match))
     if await bringing.into_line(found, gone):
         return fastapi.Response(status_code=204)
     return fastapi.responses.JSONResponse(shapes.Removed(id=gone.id).model_dump(mode="json"), 202)
 
 
-@router.post("/{schedule_id}/pause", responses=shapes.problems(401, 404, 412, 422, 429, 503))
+@router.post("/{schedule_id}/pause", dependencies=[KEYLESS], responses=shapes.problems(401, 404, 412, 422, 429, 503))
 async def pause(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -146,7 +159,9 @@ async def pause(
     return await _changed(parts.of(request), response, grant, schedule_id, condition, _switched(enabled=False))
 
 
-@router.post("/{schedule_id}/resume", responses=shapes.problems(401, 403, 404, 412, 422, 429, 503))
+@router.post(
+    "/{schedule_id}/resume", dependencies=[KEYLESS], responses=shapes.problems(401, 403, 404, 412, 422, 429, 503)
+)
 async def resume(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -184,6 +199,20 @@ async def runs(
 
 def _switched(*, enabled: bool) -> Callable[[executions.UserSchedule], Mapping[str, Any]]:
     return lambda row: {} if row.enabled is enabled else {"enabled": enabled}
+
+
+async def _deleted(
+    found: Found, grant: executions.Grant, schedule_id: uuid.UUID, condition: etags.Condition
+) -> executions.UserSchedule:
+    """Mark the row as deleted at the revision whose workflow the grant was found to cover, and return it."""
+    while True:
+        row = await own(found, grant, schedule_id)
+        expected = condition.revision(row)
+        try:
+            return await found.store.schedules.delete(row.owner, row.id, expected_revision=row.revision)
+        except errors.RevisionError:
+            if expected is not None:
+                raise
 
 
 async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> executions.UserSchedule:

@@ -19,6 +19,7 @@ SELECT id, cron, timezone, enabled, revision, synced_revision, deleted_at FROM s
 WHERE deleted_at IS NULL OR synced_revision < revision
 """
 _SOME = "SELECT * FROM schedules WHERE id = ANY(%s) ORDER BY created_at, id"
+_UNSYNCED = "SELECT count(*) AS rows FROM schedules WHERE synced_revision < revision"
 _AT_ONCE = 1000  # rows that one statement reads whole: an input may be large
 _FIND = "SELECT * FROM schedules WHERE id = %s"
 # locked in the order of their ids, so that two at once do not wait for each other
@@ -161,6 +162,12 @@ class Schedules:
         only = next(iter(revisions)) if len(revisions) == 1 else None
         async with self._pool.session(row=only) as connection:
             await connection.execute(_SYNCED, given)
+
+    async def unsynced(self) -> int:
+        """Return how many rows have a revision that Temporal is not known to have."""
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_UNSYNCED)).fetchone()
+        return int(row["rows"]) if row else 0
 
     async def create(self, new: New, *, quota: int | None = None) -> tuple[executions.UserSchedule, bool]:
         """Make a row and return it and whether it was made now; of a key that was used before, the row of then.

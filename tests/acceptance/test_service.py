@@ -102,6 +102,33 @@ def test_no_token_no_secret_and_no_url_is_logged(reconciler: program.Program, da
     }
 
 
+@pytest.mark.parametrize(("text", "problem"), [("", "no such file"), ("governance: {schedules: [{}]}\n", "charter")])
+def test_a_spec_that_no_sync_could_use_is_found_at_startup(
+    reconciler: program.Program, database_url: str, text: str, problem: str
+) -> None:
+    spec = reconciler.folder / "named.yaml"
+    if text:
+        spec.write_text(text)
+    given = {"INTERNAL_OPS_TOKEN": service.OPS_TOKEN, "DATABASE_URL": database_url}
+    done = reconciler.run("serve", "--listen", "127.0.0.1:0", "--spec", str(spec), **given)
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert problem in done.stderr
+
+
+def test_a_request_is_logged_with_its_ids_its_subject_and_its_client(
+    reconciler: program.Program, database_url: str
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    logged = ("--log-level", "info", "--log-format", "json", "--repair-every", "0s")
+    with service.running(reconciler, database_url, *logged) as served:
+        with served.user(subject="alice") as user:
+            user.get(service.SCHEDULES, headers={"X-Request-Id": "deploy-7", "traceparent": trace})
+        _, said = served.end()
+    (entry,) = [each for each in map(json.loads, said.splitlines()) if each["message"] == "request"]
+    expected = {"request_id": "deploy-7", "traceparent": trace, "subject": "alice", "role": "grant"}
+    assert {name: entry[name] for name in (*expected, "client")} == {**expected, "client": "127.0.0.1"}
+
+
 def test_the_service_repairs_at_once_and_again_and_again(reconciler: program.Program, database_url: str) -> None:
     reconciler.declare(SPEC)
     assert reconciler.run("db", "migrate", DATABASE_URL=database_url).returncode == 0

@@ -28,4 +28,6 @@ def test_the_stack_walks_from_a_sync_to_recorded_executions_and_ends_in_order() 
     assert "\nschedule_runs: 0 rows\n" in said
     (made,) = re.findall(r'^  "id": "([0-9a-f-]{36})"', said, re.MULTILINE)[:1]
     assert re.search(rf"^execution_requests: {made}:\S+Z done$", said, re.MULTILINE), said
+    assert re.search(r"^PostgreSQL  host=\S+ port=\d+ dbname=\S+", said, re.MULTILINE), said
+    assert not re.search(r"password|://[^/\s]*:[^/\s]*@|rcn_", said), said
     assert said.endswith("\nThe stack has ended.\n")

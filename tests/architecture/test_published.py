@@ -125,4 +125,4 @@ def test_every_route_says_who_may_call_it_and_what_its_problems_are() -> None:
                 assert {"401", "429"} <= problems.keys(), path
             else:
                 open_to_all.append(path)
-    assert open_to_all == ["/healthz", "/readyz"]
+    assert open_to_all == ["/healthz", "/readyz", "/metrics"]

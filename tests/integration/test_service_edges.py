@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import socket
+import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from reconciler import executions, remote, settings
@@ -71,10 +74,88 @@ def test_what_is_not_there_is_a_problem_too(served: service.Service) -> None:
         assert answer.headers["Allow"] == "POST"
 
 
+def test_rows_that_temporal_does_not_have_are_reported(served: service.Service) -> None:
+    insert = """
+        INSERT INTO schedules (id, owner, cron, timezone, workflow) VALUES (%s, 'me', '0 3 1 1 *', 'UTC', 'R')
+    """
+    id_ = uuid.uuid4()
+    with served.client() as client:
+        postgres.execute(served.database_url, insert, id_)  # nothing repairs it here
+        until_unsynced(client, 1)
+        answer = client.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert "\nreconciler_unsynced_schedules 1\n" in answer.text
+        assert 'reconciler_up{part="temporal"} 1\n' in answer.text
+        postgres.execute(served.database_url, "UPDATE schedules SET synced_revision = revision WHERE id = %s", id_)
+        until_unsynced(client, 0)
+
+
+def until_unsynced(client: httpx.Client, count: int) -> None:
+    """Wait until readiness, whose answer is repeated for a second, reports this many rows."""
+    deadline = time.monotonic() + service.TIMEOUT
+    while client.get("/readyz").json() != {"status": "ok", "unsynced": count}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_refused_method_is_told_all_methods_of_the_path(served: service.Service) -> None:
+    one = f"{service.SCHEDULES}/{uuid.uuid4()}"
+    expected = {
+        service.SCHEDULES: "GET, HEAD, POST",
+        one: "GET, HEAD, PATCH, DELETE",
+        f"{one}/run": "POST",
+        "/healthz": "GET, HEAD",
+    }
+    with served.user() as user:
+        answers = {path: user.put(path) for path in expected}
+    assert {path: answer.headers["Allow"] for path, answer in answers.items()} == expected
+    assert {service.problem(answer, 405)["status"] for answer in answers.values()} == {405}
+
+
+def test_head_is_what_get_is_without_its_body(served: service.Service) -> None:
+    with served.user() as user:
+        made = user.post(service.SCHEDULES, json=service.wanted()).json()
+        for path in ("/healthz", "/readyz", "/openapi.json", service.SCHEDULES, f"{service.SCHEDULES}/{made['id']}"):
+            head, get = user.head(path), user.get(path)
+            assert (head.status_code, head.content) == (200, b"")
+            varying = {"date", "x-request-id"}
+            assert {k: v for k, v in head.headers.items() if k not in varying} == {
+                k: v for k, v in get.headers.items() if k not in varying
+            }
+        assert user.head(f"{service.SCHEDULES}/{uuid.uuid4()}").status_code == 404
+        assert user.head(service.SYNC).status_code == 405
+
+
+def test_a_request_keeps_its_ids_and_an_invalid_one_is_replaced(served: service.Service) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with served.client() as client:
+        answer = client.get("/healthz", headers={"X-Request-Id": "deploy-7", "traceparent": trace})
+        assert (answer.headers["X-Request-Id"], answer.headers["traceparent"]) == ("deploy-7", trace)
+        for wrong in ("", "a b", "x" * 129):
+            answer = client.get("/healthz", headers={"X-Request-Id": wrong, "traceparent": trace.replace("0af", "0AF")})
+            assert len(answer.headers["X-Request-Id"]) == 32
+            assert "traceparent" not in answer.headers
+
+
+def test_a_key_that_would_have_no_effect_is_refused(served: service.Service) -> None:
+    with served.user() as user:
+        made = user.post(service.SCHEDULES, json=service.wanted()).json()
+        one, headers = f"{service.SCHEDULES}/{made['id']}", {"Idempotency-Key": "k", "If-Match": "*"}
+        answers = [
+            user.patch(one, json={"enabled": False}, headers=headers),
+            user.post(f"{one}/pause", headers=headers),
+            user.post(f"{one}/resume", headers=headers),
+            user.delete(one, headers=headers),
+        ]
+        for answer in answers:
+            assert service.problem(answer, 422)["errors"][0]["parameter"] == "Idempotency-Key"
+        assert user.get(one).headers["ETag"] == '"1"'
+
+
 def test_health_asks_nobody_and_readiness_asks_all(served: service.Service) -> None:
     with served.client() as client:
         assert client.get("/healthz").json() == {"status": "ok"}
-        assert client.get("/readyz").json() == {"status": "ok"}
+        assert client.get("/readyz").json() == {"status": "ok", "unsynced": 0}
 
 
 def test_a_body_over_the_limit_is_refused_however_it_comes(served: service.Service) -> None:
@@ -96,8 +177,9 @@ def test_a_body_over_the_limit_is_refused_however_it_comes(served: service.Servi
 def test_a_body_that_is_no_json_is_told_so(served: service.Service) -> None:
     with served.user() as user:
         json = {"Content-Type": "application/json"}
-        service.problem(user.post(service.SCHEDULES, content=b"{", headers=json), 400)
-        service.problem(user.post(service.SCHEDULES, content=b"[" * 3000, headers=json), 400)
+        contents = [b"{", b"[" * 3000, b"\xff", b'"\xc3']
+        bodies = [user.post(service.SCHEDULES, content=content, headers=json) for content in contents]
+        assert {service.problem(answer, 400)["detail"] for answer in bodies} == {"the body is not valid JSON"}
         assert service.problem(user.post(service.SCHEDULES, json=[]), 422)["errors"][0]["pointer"] == "#"
 
 

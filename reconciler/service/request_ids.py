@@ -1,0 +1,18 @@
+"""The ids by which a caller finds its request in the log: X-Request-Id, and the traceparent of W3C Trace Context."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+
+_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}", re.ASCII)
+_TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+
+def of(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the response's headers: a valid `X-Request-Id` or a new one, and a valid `traceparent` if there is one."""
+    sent = {name.lower(): value.decode("latin-1") for name, value in headers}
+    request_id, trace = sent.get(b"x-request-id", ""), sent.get(b"traceparent", "")
+    ids = {"X-Request-Id": request_id if _ID.fullmatch(request_id) else uuid.uuid4().hex}
+    return ids | ({"traceparent": trace} if _TRACE.fullmatch(trace) else {})
