@@ -67,9 +67,19 @@ async def connect(url: str, *, name: str = PROGRAM) -> Connection:
     """
     where = place(url)
     try:
-        return await psycopg.AsyncConnection.connect(**parameters(url, name=name))
+        connecting = asyncio.ensure_future(psycopg.AsyncConnection.connect(**parameters(url, name=name)))
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:  # psycopg would leave the session open until its memory is collected
+            connecting.add_done_callback(_end)
+            raise
     except (psycopg.Error, OSError, ValueError) as error:
         raise _connect_error(str(error), where) from None
+
+
+def _end(connecting: asyncio.Future[Connection]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().pgconn.finish()
 
 
 def parameters(url: str, *, name: str = PROGRAM) -> dict[str, Any]:

@@ -139,15 +139,17 @@ class PostgresLease:
         self._watch.doubt()
 
     async def release(self) -> None:
-        """Let go and end the session; without effect once it is lost."""
-        if self._watch.is_held():
+        """Release the lock and end the session, also when this is cancelled; no effect once it is lost."""
+        try:
+            if self._watch.is_held():
+                await self._watch.stop()
+                with contextlib.suppress(psycopg.Error, TimeoutError):
+                    async with asyncio.timeout(min(self._patience, _RELEASE_TIMEOUT)):
+                        # the end of a session alone would free it a little later
+                        await self._connection.execute(_GIVE, (self._key,))
+        finally:
+            await self._connection.close()
             await self._watch.stop()
-            with contextlib.suppress(psycopg.Error, TimeoutError):
-                async with asyncio.timeout(min(self._patience, _RELEASE_TIMEOUT)):
-                    # the end of a session alone would free it a little later
-                    await self._connection.execute(_GIVE, (self._key,))
-        await self._connection.close()
-        await self._watch.stop()
 
     async def _look(self) -> str:
         """Wait for notices, as an idle session learns of its end from the socket and at once, and then ask."""

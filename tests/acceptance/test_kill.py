@@ -80,7 +80,11 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         assert process.returncode == 1
         warnings = err.splitlines()
         assert warnings[-1].startswith("Warning: the lock could not be let go: ")
-        assert set(warnings[:-1]) <= {"cannot confirm that the lock is still held; waiting for up to 20 s"}
+        slow = (
+            "cannot confirm that the lock is still held; waiting for up to ",
+            f"Temporal at {server.address} answers",
+        )
+        assert [line for line in warnings[:-1] if not line.removeprefix("warning: ").startswith(slow)] == []
         assert sorted(told) == NAMES
         assert words["created"] >= 30
         assert words["FAILED:"] > 0

@@ -221,6 +221,23 @@ async def test_who_may_not_end_the_holders_session_is_told_what_to_do(database_u
         await held.release()
 
 
+@pytest.mark.parametrize("steps", range(1, 5))
+async def test_who_is_interrupted_while_releasing_it_leaves_it_free(database_url: str, steps: int) -> None:
+    lock = locking.PostgresLock(database_url)
+    lease = await lock.acquire(ALICE)
+    assert await lease.lost() == ""
+    releasing = asyncio.ensure_future(lease.release())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    releasing.cancel()
+    await asyncio.wait([releasing])
+
+    async def is_free() -> bool:
+        return await lock.holder() is None and postgres.execute(database_url, SESSIONS) == [(0,)]
+
+    await remote.until(is_free)
+
+
 async def test_who_is_interrupted_while_taking_it_leaves_it_free(database_url: str) -> None:
     lock = locking.PostgresLock(database_url)
     for seconds in (0.0, 0.002, 0.01, 0.02):
