@@ -13,7 +13,12 @@ _TAG = re.compile(r'(W/)?("[^"]*")')
 
 def of(row: executions.UserSchedule) -> str:
     """Return the entity tag of a row: its revision, which says what was written, not what Temporal made of it."""
-    return f'"{row.revision}"'
+    return tag(row.revision)
+
+
+def tag(revision: int) -> str:
+    """Return the entity tag of a revision."""
+    return f'"{revision}"'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ async def create(
     wanted: shapes.NewSchedule,
     key: Key = None,
 ) -> shapes.Schedule:
-    """Make a schedule; the same request under the same key makes it once."""
+    """Create a schedule; the same request under the same key creates it once, and gets the same answer again."""
     found = parts.of(request)
     access.check_scope(grant, wanted.workflow)
     now = clock.now()
@@ -89,15 +89,28 @@ async def create(
         request_hash=executions.request_hash(wanted.model_dump()) if key else None,
     )
     made, is_new = await found.store.schedules.create(new, quota=found.options.most_schedules)
-    access.check_scope(grant, made.workflow)  # of a replay, it may be another one now
+    response.headers["Location"] = f"{ROOT}/{made.id}"
+    if not is_new:
+        response.headers["Idempotency-Replayed"] = "true"
+        answer = await found.store.schedules.answer(made.id)
+        if answer is not None:
+            return _as_answered(response, answer)
+    access.check_scope(grant, made.workflow)  # which may have changed since a first request that got no answer
     if made.deleted_at is not None:
         raise problems.Problem(
             410, "deleted", f"schedule {made.id} of this key was deleted", hint="send a new key for a new schedule"
         )
-    if not is_new:
-        response.headers["Idempotency-Replayed"] = "true"
-    response.headers["Location"] = f"{ROOT}/{made.id}"
-    return await _brought(found, response, made)
+    schedule = await _brought(found, response, made)
+    if key is None:
+        return schedule
+    return _as_answered(response, await found.store.schedules.answered(made.id, schedule.model_dump(mode="json")))
+
+
+def _as_answered(response: fastapi.Response, answer: Mapping[str, Any]) -> shapes.Schedule:
+    """Return the answer that the first request under a key got."""
+    schedule = shapes.Schedule.model_validate(answer)
+    response.headers["ETag"] = etags.tag(schedule.revision)
+    return schedule
 
 
 @router.get("/{schedule_id}", responses=shapes.problems(401, 404, 422, 429, 503))

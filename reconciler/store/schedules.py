@@ -49,6 +49,11 @@ SELECT count(*) FROM (
 ) AS counted
 """
 _BY_KEY = "SELECT * FROM schedules WHERE owner = %(owner)s AND idempotency_key = %(idempotency_key)s"
+_ANSWERED = """
+UPDATE schedules SET create_response = coalesce(create_response, %(response)s) WHERE id = %(id)s
+RETURNING create_response
+"""
+_ANSWER = "SELECT create_response FROM schedules WHERE id = %(id)s"
 _GET = "SELECT * FROM schedules WHERE owner = %(owner)s AND id = %(id)s AND deleted_at IS NULL"
 _PAGE = """
 SELECT * FROM schedules
@@ -189,6 +194,19 @@ class Schedules:
                 "the idempotency key was used before, for another schedule", hint="send a new key for a new request"
             )
         return _schedule(known), False
+
+    async def answered(self, schedule_id: uuid.UUID, response: Mapping[str, model.Json]) -> dict[str, Any]:
+        """Record what the create of a row with a key is answered, and return it; the first answer counts."""
+        given = {"id": schedule_id, "response": json.Jsonb(response)}
+        async with self._pool.session(row=schedule_id) as connection:
+            row = await (await connection.execute(_ANSWERED, given)).fetchone()
+        return dict(row["create_response"]) if row else dict(response)
+
+    async def answer(self, schedule_id: uuid.UUID) -> dict[str, Any] | None:
+        """Return what the create of a row was answered; None where that is not recorded."""
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_ANSWER, {"id": schedule_id})).fetchone()
+        return dict(row["create_response"]) if row and row["create_response"] is not None else None
 
     async def get(self, owner: str, schedule_id: uuid.UUID) -> executions.UserSchedule | None:
         """Return an owner's row; None when there is none, when it is deleted and when it is somebody else's."""

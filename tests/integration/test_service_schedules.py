@@ -232,7 +232,13 @@ def test_a_replay_shows_no_schedule_that_the_grant_no_longer_covers(served: serv
         key = {"Idempotency-Key": str(uuid.uuid4())}
         made = user.post(service.SCHEDULES, json=service.wanted(), headers=key).json()
         wide.patch(path(made), json={"workflow": "OTHER"}, headers={"If-Match": '"1"'}).raise_for_status()
+        assert user.post(service.SCHEDULES, json=service.wanted(), headers=key).json() == made
+        forget = "UPDATE schedules SET create_response = NULL WHERE id = %s"  # as if the service had ended before it
+        postgres.execute(served.database_url, forget, made["id"])
         service.problem(user.post(service.SCHEDULES, json=service.wanted(), headers=key), 403)
+        wide.delete(path(made)).raise_for_status()
+        postgres.execute(served.database_url, "UPDATE schedules SET workflow = 'REPORT' WHERE id = %s", made["id"])
+        service.problem(user.post(service.SCHEDULES, json=service.wanted(), headers=key), 410)
 
 
 def test_a_grant_that_expired_or_was_revoked_is_an_unknown_token(served: service.Service) -> None:
@@ -394,8 +400,15 @@ def test_a_key_makes_one_schedule_and_is_no_other_requests(served: service.Servi
     assert body["type"] == "/problems/idempotency-key-reused"
     with served.user() as other:  # keys are each caller's own
         assert other.post(service.SCHEDULES, json=service.wanted(), headers=key).json()["id"] != first.json()["id"]
+    changed = user.patch(path(first.json()), json={"cron": "0 1 1 1 *"}, headers={"If-Match": '"1"'})
+    assert changed.headers["ETag"] == '"2"'
+    replayed = user.post(service.SCHEDULES, json=service.wanted(), headers=key)
+    assert (replayed.status_code, replayed.json()) == (201, first.json())
+    assert [each.headers["ETag"] for each in (first, replayed)] == ['"1"', '"1"']
+    assert replayed.headers["Location"] == first.headers["Location"]
     user.delete(path(first.json()))
-    service.problem(user.post(service.SCHEDULES, json=service.wanted(), headers=key), 410)
+    replayed = user.post(service.SCHEDULES, json=service.wanted(), headers=key)
+    assert (replayed.status_code, replayed.json()) == (201, first.json())
     service.problem(user.post(service.SCHEDULES, json=service.wanted(), headers={"Idempotency-Key": "k" * 256}), 422)
 
 

@@ -42,6 +42,7 @@ async def test_a_fresh_database_gets_every_migration_once(database_url: str) -> 
         (2, "0002_refusals", None),
         (3, "0003_schedules", None),
         (4, "0004_run_ends", None),
+        (5, "0005_create_responses", None),
     ]
     assert tables(database_url) == []  # to look changes nothing
     assert await migrating.migrate(database_url) == (
@@ -49,6 +50,7 @@ async def test_a_fresh_database_gets_every_migration_once(database_url: str) -> 
         "0002_refusals",
         "0003_schedules",
         "0004_run_ends",
+        "0005_create_responses",
     )
     assert tables(database_url) == [
         "applies",
@@ -118,10 +120,10 @@ async def test_a_database_with_applies_gets_the_tables_of_users_schedules_and_ke
     await migrating.migrate(database_url, tmp_path)
     postgres.execute(database_url, APPLY, "sha256:" + "0" * 64)
     before = postgres.execute(database_url, "SELECT * FROM applies")
-    assert await migrating.migrate(database_url) == ("0003_schedules", "0004_run_ends")
+    assert await migrating.migrate(database_url) == ("0003_schedules", "0004_run_ends", "0005_create_responses")
     assert (len(before), postgres.execute(database_url, "SELECT * FROM applies")) == (1, before)
     assert postgres.execute(database_url, "SELECT count(*) FROM installation") == [(1,)]
-    assert [each.applied_at is None for each in await migrating.status(database_url)] == [False] * 4
+    assert [each.applied_at is None for each in await migrating.status(database_url)] == [False] * 5
 
 
 async def test_runs_of_an_earlier_release_stay_and_its_workers_go_on_recording(
@@ -140,7 +142,7 @@ async def test_runs_of_an_earlier_release_stay_and_its_workers_go_on_recording(
     begin = "INSERT INTO schedule_runs (schedule_id, scheduled_for, started_at, status, attempt) "
     begin += "VALUES (%s, %s, now(), 'running', 1)"
     postgres.execute(database_url, begin, id_, "2026-01-01")
-    assert await migrating.migrate(database_url) == ("0004_run_ends",)
+    assert await migrating.migrate(database_url) == ("0004_run_ends", "0005_create_responses")
     postgres.execute(database_url, begin, id_, "2026-01-02")
     postgres.execute(
         database_url, "UPDATE schedule_runs SET status = 'done', ended_at = now() WHERE scheduled_for < '2026-01-02'"
