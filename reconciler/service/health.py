@@ -70,7 +70,8 @@ async def _condition(found: parts.Parts) -> parts.Condition:
 
 
 async def _asked(found: parts.Parts) -> parts.Condition:
-    unsynced, temporal = await asyncio.gather(_answer(found.store.schedules.unsynced()), _answer(_temporal(found)))
+    questions = (_answer(found.store.schedules.unsynced(patience=PATIENCE)), _answer(_temporal(found)))
+    unsynced, temporal = await asyncio.gather(*questions)
     away = tuple(name for name, answer in (("database", unsynced), ("temporal", temporal)) if answer is None)
     return parts.Condition(away=away, unsynced=unsynced)
 
@@ -78,11 +79,12 @@ async def _asked(found: parts.Parts) -> parts.Condition:
 async def _answer(question: Coroutine[Any, Any, T]) -> T | None:
     """Return a part's answer; None where it does not answer."""
     try:
-        return await asyncio.wait_for(question, PATIENCE)
+        return await question
     except (errors.ReconcilerError, TimeoutError):
         return None
 
 
 async def _temporal(found: parts.Parts) -> bool:
-    await (await found.temporal.server()).schedules.describe(_NOWHERE)
+    async with asyncio.timeout(PATIENCE):
+        await (await found.temporal.server()).schedules.describe(_NOWHERE)
     return True

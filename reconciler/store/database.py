@@ -107,13 +107,30 @@ async def opened(url: str) -> AsyncIterator[Connection]:
 
 
 @contextlib.asynccontextmanager
-async def answering(what: str) -> AsyncIterator[None]:
-    """Raise `errors.StoreError` when what is done meanwhile takes longer than a database that answers."""
+async def answering(what: str, patience: float | None = None) -> AsyncIterator[None]:
+    """Raise `errors.StoreError` when what is done meanwhile takes longer than `patience`, usually `PATIENCE`, seconds.
+
+    psycopg waits up to 10 seconds for the server to end a query that is interrupted, and not when it is interrupted
+    again.
+    """
+    patience = PATIENCE if patience is None else patience
+    again = asyncio.get_running_loop().call_later(patience + _MOMENT, _interrupt, asyncio.current_task())
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             yield
     except TimeoutError:
-        raise errors.StoreError(f"{what} gave no answer within {PATIENCE} s", hint=AWAY) from None
+        raise errors.StoreError(f"{what} gave no answer within {patience:g} s", hint=AWAY) from None
+    finally:
+        again.cancel()
+
+
+_MOMENT = 0.1  # seconds
+
+
+def _interrupt(task: asyncio.Task[object] | None) -> None:
+    if task is not None:
+        task.cancel()
+        task.uncancel()  # the timeout counts as the only one
 
 
 @contextlib.contextmanager

@@ -71,13 +71,13 @@ class Pool:
 
     @contextlib.asynccontextmanager
     async def session(
-        self, *, caller: Hashable | None = None, row: Hashable | None = None
+        self, *, caller: Hashable | None = None, row: Hashable | None = None, patience: float | None = None
     ) -> AsyncIterator[database.Connection]:
-        """Lend a session, in autocommit, for less than `database.PATIENCE` seconds.
+        """Lend a session, in autocommit, for less than `patience` seconds (None: `database.PATIENCE`).
 
         `caller` is on whose behalf it is, and `row` what it writes; `errors.BusyError` where those have theirs in use.
         """
-        async with database.answering(self.where), contextlib.AsyncExitStack() as held:
+        async with database.answering(self.where, patience), contextlib.AsyncExitStack() as held:
             try:
                 until = asyncio.get_running_loop().time() + self._give_up
                 await held.enter_async_context(self._rows.held(row, until))

@@ -168,9 +168,9 @@ class Schedules:
         async with self._pool.session(row=only) as connection:
             await connection.execute(_SYNCED, given)
 
-    async def unsynced(self) -> int:
+    async def unsynced(self, *, patience: float | None = None) -> int:
         """Return how many rows have a revision that Temporal is not known to have."""
-        async with self._pool.session() as connection:
+        async with self._pool.session(patience=patience) as connection:
             row = await (await connection.execute(_UNSYNCED)).fetchone()
         return int(row["rows"]) if row else 0
 

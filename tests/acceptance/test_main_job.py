@@ -193,7 +193,7 @@ def test_a_schedule_of_the_older_sync_is_brought_into_line_field_by_field(reconc
       input               (none) → {}
       temporalScheduleId  (none) → "governance:community"
       dbScheduleId        (none) → null
-      args[0]             {"scheduleId": "governance:community"} → (none)
+      args[0].scheduleId  "governance:community" → (none)
 """
         in shown
     )

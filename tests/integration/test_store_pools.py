@@ -162,6 +162,26 @@ async def test_a_database_that_is_silent_is_an_error_in_time_and_costs_the_pool_
         await at_once(pool, 2)
 
 
+async def asking_a_silent_database(pool: pools.Pool, wire: relay.Relay) -> None:
+    async with pool.transaction() as connection:
+        wire.hold()
+        await connection.execute("SELECT 1")
+
+
+async def test_a_query_of_a_database_that_goes_silent_is_an_error_in_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver would wait 10 seconds more for the server to end the query."""
+    monkeypatch.setattr(database, "PATIENCE", 0.5)
+    async with relay.running(database_url) as wire, pools.opened(wire.url, size=2) as pool:
+        async with asyncio.timeout(8):
+            with pytest.raises(errors.StoreError, match=r"gave no answer within 0\.5 s"):
+                await asking_a_silent_database(pool, wire)
+        wire.flow()
+        monkeypatch.undo()
+        await at_once(pool, 2)
+
+
 async def test_who_gives_up_while_waiting_or_asking_costs_the_pool_no_session(pool: pools.Pool) -> None:
     async def hurried(seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
