@@ -6,7 +6,6 @@ import dataclasses
 import json
 import pathlib
 import re
-import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
@@ -73,11 +72,7 @@ class Job:
     def step(self, command: str, *, variables: Mapping[str, str] | None = None, **inputs: str) -> Step:
         """Run the program to its end."""
         prepared = self.prepared(command, variables=variables, **inputs)
-        done = subprocess.run(
-            self.command(), cwd=self.run.folder, env=prepared, capture_output=True, text=True, encoding="utf-8",
-            check=False, timeout=program.TIMEOUT, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        program.printed.extend((done.stdout, done.stderr))
+        done = program.run("reconciler.github", (), folder=self.run.folder, environment=prepared)
         return self.ended(prepared, done.returncode, done.stdout + done.stderr)
 
     def command(self) -> list[str]:
