@@ -35,6 +35,8 @@ def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
     for name, token in (("INTERNAL_OPS_TOKEN", ops), ("RECONCILER_EXECUTOR_TOKEN", executor or ops)):
         if len(token) < _SHORTEST:
             raise errors.UsageError(f"{name} is shorter than {_SHORTEST} characters", hint=f"set it to {_LIKE}")
+        if not (token.isascii() and token.isprintable()):
+            raise errors.UsageError(f"{name} has characters that no HTTP header carries", hint=f"set it to {_LIKE}")
     return executions.token_sha256(ops), executions.token_sha256(executor or ops)
 
 

@@ -180,6 +180,12 @@ def _until(holds: object) -> None:
         ([], {"INTERNAL_OPS_TOKEN": " "}, "INTERNAL_OPS_TOKEN"),
         (["--listen", "192.0.2.1:80"], {"INTERNAL_OPS_TOKEN": service.OPS_TOKEN}, "192.0.2.1:80"),
         ([], {"INTERNAL_OPS_TOKEN": "t" * 31}, "INTERNAL_OPS_TOKEN is shorter than 32 characters"),
+        ([], {"INTERNAL_OPS_TOKEN": "é" * 32}, "INTERNAL_OPS_TOKEN has characters that no HTTP header carries"),
+        (
+            [],
+            {"INTERNAL_OPS_TOKEN": "t" * 32, "RECONCILER_EXECUTOR_TOKEN": f"{'t' * 32}\n{'t' * 32}"},
+            "RECONCILER_EXECUTOR_TOKEN has characters that no HTTP header carries",
+        ),
         (
             [],
             {"INTERNAL_OPS_TOKEN": "t" * 32, "RECONCILER_EXECUTOR_TOKEN": "t"},
