@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import pathlib
 import signal
@@ -15,7 +16,9 @@ from tests.support import fake_temporal, polls, postgres, program, servers
 from tools import devserver
 
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
-_NAMESPACES = tuple(f"test-{number}" for number in range(150 + 300 // _WORKERS))  # more than tests; they cost little
+_NAMESPACES = tuple(
+    f"test-{number}" for number in range(200 + 450 // _WORKERS)
+)  # for almost all tests; they cost little
 _ended_with: int | None = None
 
 
@@ -59,7 +62,9 @@ def dev_server() -> Iterator[devserver.DevServer]:
 
 @pytest.fixture(scope="session")
 def namespaces(dev_server: devserver.DevServer) -> Iterator[str]:
-    return iter(dev_server.namespaces)
+    """Namespaces that no test has used; those that a server has from its start first, as adding one takes seconds."""
+    added = (dev_server.add_namespace(f"added-{number}") for number in itertools.count())
+    return itertools.chain(dev_server.namespaces, added)
 
 
 @pytest.fixture

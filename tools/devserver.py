@@ -114,6 +114,12 @@ class DevServer:
     def _create_namespace(self, name: str) -> None:
         self.cli("operator", "namespace", "create", "--namespace", name, "--retention", "1d")
 
+    def add_namespace(self, name: str) -> str:
+        """Create a namespace, wait until its schedules answer, and return its name."""
+        self._create_namespace(name)
+        self._wait(time.monotonic() + START_TIMEOUT, "schedule", "list", "--namespace", name)
+        return name
+
     def _wait(self, deadline: float, *question: str) -> None:
         while self._cli(*question).returncode:
             if self.process is None or self.process.poll() is not None:

@@ -11,6 +11,7 @@ import pytest
 from tests.support import postgres, program, remote, service
 
 MANY = 1_000
+TIMEOUT = 600.0  # seconds: the last of so many waits for all others, on a machine that may be busy
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def run(reconciler: program.Program) -> program.Program:
 async def created(url: str, token: str, numbers: range, key: str = "") -> list[httpx.Response]:
     """Ask for many schedules at once; with a key, for one and the same."""
     limits = httpx.Limits(max_connections=len(numbers))
-    async with httpx.AsyncClient(base_url=url, headers=service.bearer(token), timeout=120, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=url, headers=service.bearer(token), timeout=TIMEOUT, limits=limits) as client:
 
         async def create(number: int) -> httpx.Response:
             wanted = service.wanted(input={"number": 0 if key else number})
