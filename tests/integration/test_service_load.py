@@ -28,7 +28,12 @@ async def created(url: str, token: str, numbers: range, key: str = "") -> list[h
         async def create(number: int) -> httpx.Response:
             wanted = service.wanted(input={"number": 0 if key else number})
             headers = {"Idempotency-Key": key or f"key-{number}"}
-            return await client.post(service.SCHEDULES, json=wanted, headers=headers)
+            while True:  # a busy service asks to try again, and the key makes that safe
+                answer = await client.post(service.SCHEDULES, json=wanted, headers=headers)
+                if answer.status_code != 503:
+                    return answer
+                assert answer.json()["type"] in ("/problems/busy", "/problems/database-away")
+                await asyncio.sleep(int(answer.headers["Retry-After"]))
 
         return await asyncio.gather(*map(create, numbers))
 
