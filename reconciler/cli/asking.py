@@ -70,7 +70,7 @@ def sync(
         "allow_plaintext": allow_plaintext,
         "expect_digest": expect_digest,
     }
-    status, body = _asked(url, token, wanted, timeout)
+    status, body = _asked(url, place, token, wanted, timeout)
     if form == "json" and "exit_code" in body:
         out.say(json_text.document(body))
         return int(body["exit_code"])
@@ -92,11 +92,12 @@ def _place(url: str) -> str:
     return place
 
 
-def _asked(url: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta) -> tuple[int, dict[str, Any]]:
+def _asked(
+    url: str, place: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta
+) -> tuple[int, dict[str, Any]]:
     """Return the status and the JSON that the service answers with; `errors.ServiceError` when it does not."""
     import httpx  # which no other command needs
 
-    place = _place(url)
     try:
         answer = httpx.post(
             url.rstrip("/") + settings.SYNC_PATH,
@@ -167,8 +168,8 @@ def _refused(out: console.Console, place: str, status: int, body: dict[str, Any]
         _tell(out, place, body)
     for each in body.get("problems", []):
         hint = f"; {each['hint']}" if each.get("hint") else ""
-        place = ":".join(str(each[name]) for name in ("path", "line", "column") if each.get(name))
-        out.warn(f"{place}: {each['message']}{hint}")
+        where = ":".join(str(each[name]) for name in ("path", "line", "column") if each.get(name))
+        out.warn(f"{where}: {each['message']}{hint}")
     for each in body.get("errors", []):
         what = str(each.get("pointer") or each.get("parameter") or "")
         hint = f"; {each['hint']}" if each.get("hint") else ""

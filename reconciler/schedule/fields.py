@@ -234,7 +234,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.action.memo),
         kind=kinds.Named(
             kinds.PAYLOAD,
-            lambda: {
+            {
                 "propertyNames": {
                     "pattern": r"^(?!reconciler\.)",
                     "patternErrorMessage": "has a name that begins with 'reconciler.', which are this tool's own",
@@ -250,7 +250,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="search_attributes",
         at=rows.at(lambda schedule: schedule.action.search_attributes),
-        kind=kinds.Named(records.Attribute(), lambda: {"additionalProperties": records.Attribute().declared()}),
+        kind=kinds.Named(records.Attribute(), {"additionalProperties": records.Attribute().declared()}),
         default={},
         silent={},
         description="What each run can be found by. A text is a Keyword, a whole number an Int, a number a Double, a "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from reconciler import model
 from reconciler.timing import durations, moments
 
 V = TypeVar("V")
-E = TypeVar("E", bound="model.Overlap")
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -284,7 +283,7 @@ class Named(Generic[V]):
     """Values by name, sorted; `schema` is that of the object, `of` the kind of a value."""
 
     of: Kind[V]
-    schema: Callable[[], Schema]
+    schema: Mapping[str, Any]
 
     def parse(self, value: Any) -> Mapping[str, V]:
         return {name: self.of.parse(each) for name, each in value.items()}
@@ -299,7 +298,7 @@ class Named(Generic[V]):
         return {name: self.of.decode(each) for name, each in value.items()}
 
     def declared(self) -> Schema:
-        return {"type": "object", **self.schema()}
+        return {"type": "object", **self.schema}
 
     def stored(self) -> Schema:
         return {"type": "object", "additionalProperties": self.of.stored()}

@@ -44,11 +44,12 @@ _FIELDS = ("second", "minute", "hour", "day_of_month", "month", "day_of_week", "
 
 def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
     """Return what a described schedule means, in canonical form."""
+    plain = _plain(proto)
     return model.Schedule(
         id=schedule_id,
         timing=_timing(proto.spec),
-        action=_action(proto.action.start_workflow, _plain(proto, "action")),
-        policies=_policies(proto.policies, _plain(proto, "policies")),
+        action=_action(proto.action.start_workflow, plain["action"]),
+        policies=_policies(proto.policies, plain["policies"]),
         paused=proto.state.paused,
         remaining_actions=proto.state.remaining_actions if proto.state.limited_actions else None,
         counted_from=_counted_from(proto.action.start_workflow),
@@ -108,15 +109,14 @@ def timing(spec: bytes) -> model.Timing:
 _PLAIN = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.proto)
 
 
-def _plain(proto: schedule_pb2.Schedule, group: str) -> dict[str, Any]:
-    """Return what a group of the model has from single fields of the message, by attribute."""
-    found: dict[str, Any] = {}
+def _plain(proto: schedule_pb2.Schedule) -> dict[str, dict[str, Any]]:
+    """Return what the groups of the model have from single fields of the message, by attribute."""
+    found: dict[str, dict[str, Any]] = {group: {} for group in rows.GROUPS}
     for row in _PLAIN:
-        *groups, attribute = row.at.path
-        if groups == [group]:
-            message, name = _field(proto, row)
-            value = getattr(message, name)
-            found[attribute] = value.ToTimedelta() if isinstance(row.kind, kinds.Duration) else value
+        group, attribute = row.at.path
+        message, name = _field(proto, row)
+        value = getattr(message, name)
+        found[group][attribute] = value.ToTimedelta() if isinstance(row.kind, kinds.Duration) else value
     return found
 
 
