@@ -59,12 +59,7 @@ def before_server(dev_server: devserver.DevServer) -> Iterator[proxy.Proxy]:
 def reviewed(reconciler: program.Program, github: github_server.GitHub) -> job.Job:
     """A job on the default branch, whose plan was reviewed in the pull request that was merged."""
     reconciler.declare(SPEC)
-    work = job.Job(run=reconciler, github=github)
-    work.pull_request(1, sha=HEAD)
-    assert work.step("plan").code == 0
-    github.hub.merge(1, MERGED)
-    work.push(MERGED)
-    return work
+    return job.reviewed(reconciler, github, head=HEAD, merged=MERGED)
 
 
 def started(work: job.Job, prepared: dict[str, str]) -> subprocess.Popen[str]:

@@ -28,12 +28,7 @@ def github() -> Iterator[github_server.GitHub]:
 def reviewed(reconciler: program.Program, github: github_server.GitHub) -> job.Job:
     """A job on the default branch; its plan was reviewed in the pull request that was merged."""
     reconciler.declare(SPEC)
-    work = job.Job(run=reconciler, github=github)
-    work.pull_request(1, sha=HEAD)
-    assert work.step("plan").code == 0
-    github.hub.merge(1, MERGED)
-    work.push(MERGED)
-    return work
+    return job.reviewed(reconciler, github, head=HEAD, merged=MERGED)
 
 
 def digest_and_body(github: github_server.GitHub) -> tuple[str, str]:

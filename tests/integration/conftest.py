@@ -1,4 +1,4 @@
-"""GitHub's API on the loopback interface, and the adapter that is connected to it."""
+"""GitHub's API on the loopback interface with the adapter connected to it, and what the tests of a file share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.github import api
-from tests.support import github_client, github_server
+from tests.support import github_client, github_server, program
+from tools import devserver
 
 
 @pytest.fixture
@@ -27,3 +28,12 @@ def pauses() -> github_client.Pauses:
 def repository(github: github_server.GitHub, pauses: github_client.Pauses) -> Iterator[api.Repository]:
     with github_client.opened(github, pauses=pauses) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shared_program(
+    dev_server: devserver.DevServer, namespaces: Iterator[str], tmp_path_factory: pytest.TempPathFactory
+) -> program.Program:
+    """The program in a folder and a namespace that all tests of a file share, as their service does."""
+    folder = tmp_path_factory.mktemp("service")
+    return program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))

@@ -22,17 +22,10 @@ LIMIT = 4096
 
 
 @pytest.fixture(scope="module")
-def served(
-    dev_server: devserver.DevServer,
-    namespaces: Iterator[str],
-    database_server: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[service.Service]:
-    folder = tmp_path_factory.mktemp("service")
-    run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
-    run.declare("governance: {schedules: []}\n")
+def served(shared_program: program.Program, database_server: str) -> Iterator[service.Service]:
+    shared_program.declare("governance: {schedules: []}\n")
     given = ("--max-body", f"{LIMIT}B", "--rate-limit", "40/minute")
-    with service.shared(run, database_server, *given, RECONCILER_EXECUTOR_TOKEN=EXECUTOR_TOKEN) as found:
+    with service.shared(shared_program, database_server, *given, RECONCILER_EXECUTOR_TOKEN=EXECUTOR_TOKEN) as found:
         yield found
 
 

@@ -17,16 +17,9 @@ ALL_SESSIONS = 12  # requests at once, which is more than the service has sessio
 
 
 @pytest.fixture(scope="module")
-def served(
-    dev_server: devserver.DevServer,
-    namespaces: Iterator[str],
-    database_server: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[service.Service]:
-    folder = tmp_path_factory.mktemp("service")
-    run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
-    run.declare("governance: {schedules: []}\n")
-    with service.shared(run, database_server, "--rate-limit", "200/minute") as found:
+def served(shared_program: program.Program, database_server: str) -> Iterator[service.Service]:
+    shared_program.declare("governance: {schedules: []}\n")
+    with service.shared(shared_program, database_server, "--rate-limit", "200/minute") as found:
         yield found
 
 

@@ -10,19 +10,11 @@ import httpx
 import pytest
 
 from tests.support import program, service
-from tools import devserver
 
 
 @pytest.fixture(scope="module")
-def served(
-    dev_server: devserver.DevServer,
-    namespaces: Iterator[str],
-    database_server: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[service.Service]:
-    folder = tmp_path_factory.mktemp("service")
-    run = program.Program(folder=folder, address=dev_server.address, namespace=next(namespaces))
-    with service.shared(run, database_server) as found:
+def served(shared_program: program.Program, database_server: str) -> Iterator[service.Service]:
+    with service.shared(shared_program, database_server) as found:
         yield found
 
 

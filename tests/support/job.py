@@ -123,6 +123,16 @@ class Job:
         )
 
 
+def reviewed(run: program.Program, github: github_server.GitHub, *, head: str, merged: str) -> Job:
+    """Return a job on the default branch, whose plan was reviewed in the pull request 1 that was merged."""
+    work = Job(run=run, github=github)
+    work.pull_request(1, sha=head)
+    assert work.step("plan").code == 0
+    github.hub.merge(1, merged)
+    work.push(merged)
+    return work
+
+
 def _without_stopped(log: str) -> str:
     """Return the lines in which the runner looks for commands."""
     return re.sub(r"^::stop-commands::(\w+)\n.*?^::\1::\n", "", log, flags=re.DOTALL | re.MULTILINE)
