@@ -26,7 +26,7 @@ async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell, *, los
     `tell` hears each outcome as it happens. Pauses come last and only when all else succeeded, so that a half-done
     apply never leaves less running than before. One failure does not stop its neighbours, but a server that
     gives no answer to several steps in a row ends the walk, and so does a lock that is `lost` (its reason, empty while
-    it is held): what was not begun is SKIPPED. When the task is cancelled, the steps under way end first; when
+    it is held): what was not started is SKIPPED. When the task is cancelled, the steps under way end first; when
     it is cancelled again, they are told as they are.
     """
     walk = _Walk(schedules, tell, lost)
@@ -77,7 +77,7 @@ class _Walk:
         self._ended: set[str] = set()
 
     async def run(self, changes: Iterable[model.Change]) -> tuple[model.Outcome, ...]:
-        """Return the outcomes of the changes; a defect in one is raised once the others have ended, and are told."""
+        """Return the outcomes of the changes; a defect in one is raised once the others have ended and are reported."""
         tasks = [asyncio.ensure_future(self._turn(change)) for change in changes]
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         for failure in ended:
@@ -103,13 +103,13 @@ class _Walk:
             if change.id in self._begun:
                 self.end(change, model.Status.FAILED, "interrupted: it may be written or not")
             else:
-                self.end(change, model.Status.SKIPPED, f"not begun: {self._stopped}")
+                self.end(change, model.Status.SKIPPED, f"not started: {self._stopped}")
 
     async def _turn(self, change: model.Change) -> model.Outcome:
         async with self._slots:
             stopped = self._stopped or await self._lost() or self._stopped
             if stopped:
-                return self.end(change, model.Status.SKIPPED, f"not begun: {stopped}")
+                return self.end(change, model.Status.SKIPPED, f"not started: {stopped}")
             self._begun.add(change.id)
             try:
                 ended = await self._step(change)

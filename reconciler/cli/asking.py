@@ -117,7 +117,7 @@ def _asked(
         ) from None
     except httpx.HTTPError as error:
         raise errors.ServiceError(
-            f"cannot reach the service at {place} ({error})", hint="see that it runs there"
+            f"cannot reach the service at {place} ({error})", hint="check that it is running there"
         ) from None
     except (ValueError, RecursionError):
         body = None

@@ -65,7 +65,7 @@ class Console:
         try:
             self._err.write(f"{text}\n")
             self._err.flush()
-        except OSError as error:  # there is no further place for a message, only the exit code
+        except OSError as error:  # only the exit code remains to report it
             self._err = None
             self._note("standard error", error)
 

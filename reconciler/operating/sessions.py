@@ -85,7 +85,7 @@ async def _noted(question: Coroutine[Any, Any, T], asked: list[asyncio.Task[Any]
 
 
 async def _ended(asked: list[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks until they end: one may take a first cancellation as the request to finish what is begun."""
+    """Cancel the tasks until they end: one may treat the first as the request to finish its calls in progress."""
     while pending := [task for task in asked if not task.done()]:
         for task in pending:
             task.cancel()

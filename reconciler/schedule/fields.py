@@ -342,8 +342,8 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Countdown(
         key="remaining_actions",
-        description="How many times to fire in all. Where the count starts: that it counts down is no difference. With "
-        "0 it never fires.",
+        description="How many times to fire in all. It is where the count starts: a lower count on the server is not a "
+        "difference. With 0 it never fires.",
         examples=(10,),
     ),
     rows.Field(

@@ -155,7 +155,7 @@ class Runs:
     async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
         """Record the end of a run that has none, and return whether it was recorded.
 
-        It is not where the run has ended meanwhile, another attempt has begun, or its row is locked.
+        It is not recorded if the run has ended meanwhile, another attempt has started, or its row is locked.
         """
         values = {
             "schedule_id": run.schedule_id,

@@ -86,7 +86,7 @@ class Theft:
 def told(out: str) -> collections.Counter[str]:
     """Return how many steps ended how."""
     return collections.Counter(
-        re.findall(r"^  \S \S+ (created|SKIPPED: not begun: the lock was taken away|FAILED|STALE)", out, re.MULTILINE)
+        re.findall(r"^  \S \S+ (created|SKIPPED: not started: the lock was taken away|FAILED|STALE)", out, re.MULTILINE)
     )
 
 
@@ -109,7 +109,7 @@ def test_when_the_database_session_is_ended_the_writing_stops(
         assert reading.end() == 1
     theft.after()
     ended = told(reading.out)
-    assert ended["SKIPPED: not begun: the lock was taken away"] >= COUNT - TAKEN_AFTER - 3 * applying.CONCURRENCY
+    assert ended["SKIPPED: not started: the lock was taken away"] >= COUNT - TAKEN_AFTER - 3 * applying.CONCURRENCY
     assert sum(ended.values()) == COUNT
     again = through.run("apply", "--yes", DATABASE_URL=database_url)
     assert (again.returncode, f"{ended['created']} unchanged" in again.stdout) == (0, True)
@@ -136,7 +136,7 @@ async def test_when_another_process_releases_the_lease_the_writing_stops(
     theft.after()
     ended = told(reading.out)
     assert sum(ended.values()) == COUNT
-    assert ended["SKIPPED: not begun: the lock was taken away"] > 0
+    assert ended["SKIPPED: not started: the lock was taken away"] > 0
     await server.lock("governance:").free()
 
 

@@ -399,7 +399,7 @@ async def test_after_the_server_is_gone_every_schedule_has_its_outcome(
     assert [id_ for id_, _, _ in outcomes] == [f"governance:s{number:02}" for number in range(60)]
     assert {status for _, status, _ in outcomes} == {model.Status.FAILED, model.Status.SKIPPED}
     for _, status, detail in outcomes:
-        assert detail.startswith("it may be written or not" if status is model.Status.FAILED else "not begun")
+        assert detail.startswith("it may be written or not" if status is model.Status.FAILED else "not started")
 
 
 async def test_a_schedule_that_was_deleted_and_made_anew_is_not_overwritten(
