@@ -194,37 +194,46 @@ def test_cancelling_reaches_the_program(
     assert run.jobs == {"job": "failure"}
 
 
-def test_the_install_sees_no_input_and_the_program_sees_them_all(
-    tree: pathlib.Path, tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
+def test_the_install_sees_no_input(
+    small: pathlib.Path, tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    python = tmp_path / "python"  # one that makes an environment with itself in it, and installs nothing
-    python.write_text(
-        "#!/usr/bin/env bash\n"
-        f"echo \"$* sees $(env | grep -c '^INPUT_')\" >>'{tmp_path}/calls'\n"
-        'case "$*" in\n'
-        "  *key.py*) echo key ;;\n"
-        '  "-I -m venv "*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;\n'
-        "esac\n",
+    seen = tmp_path / "seen"
+    (small / "hatch_build.py").write_text(
+        "import os\n"
+        "from hatchling.builders.hooks.plugin.interface import BuildHookInterface\n"
+        "class CustomBuildHook(BuildHookInterface):\n"
+        "    def initialize(self, version, build_data):\n"
+        f"        open({str(seen)!r}, 'w').write('\\n'.join(os.environ))\n",
         encoding="utf-8",
     )
-    python.chmod(0o755)
-    step = start(tree, INPUT_PYTHON=str(python), INPUT_API_KEY="of temporal", INPUT_DATABASE_URL="a\nb", INPUT_OWNER="")
+    with (small / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[tool.hatch.build.hooks.custom]\n")
+    step = start(small, INPUT_API_KEY="of temporal", INPUT_DATABASE_URL="a\nb", INPUT_OWNER="")
+    step.communicate(timeout=PATIENCE)
+    names = seen.read_text(encoding="utf-8").splitlines()
+    assert "RUNNER_TEMP" in names
+    assert not any(name.startswith("INPUT_") for name in names)
+
+
+def test_the_program_sees_all_inputs(
+    tree: pathlib.Path, stand_in: Callable[[str], dict[str, str]], start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    inputs = {"INPUT_API_KEY": "of temporal", "INPUT_DATABASE_URL": "a\nb", "INPUT_OWNER": ""}
+    step = start(tree, **stand_in("env | grep -c '^INPUT_'"), **inputs)
     printed, _ = step.communicate(timeout=PATIENCE)
-    assert step.returncode == 0, printed
-    calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
-    assert [line[-1] for line in calls if " -m venv " in line or " -m pip " in line] == ["0"] * 3, calls
-    assert calls[-1] == "-I -u -X utf8 -m reconciler.github sees 4"
+    assert printed == "3\n"
 
 
-def test_a_cancelled_install_ends_at_once(
-    small: pathlib.Path, kept: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_install_ends_at_once_and_leaves_nothing(
+    number: signal.Signals, small: pathlib.Path, kept: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     step = start(small)
     until(lambda: building(kept))
-    step.send_signal(signal.SIGINT)
+    step.send_signal(number)
     step.communicate(timeout=PATIENCE)
-    assert step.returncode == 130
-    assert action.environments(kept) == []
+    assert step.returncode == 128 + number
+    assert building(kept) == action.environments(kept) == []
 
 
 def test_a_killed_install_is_not_taken_for_a_whole_one(

@@ -63,8 +63,11 @@ def install(action: pathlib.Path, kept: pathlib.Path) -> None:
 
 def key(action: pathlib.Path) -> str:
     """Return the name of the folder that this action's environment has, with the Python of `environment`."""
+    asked = (
+        "import pathlib, runpy, sys; print(runpy.run_path(sys.argv[1])['environment_key'](pathlib.Path(sys.argv[2])))"
+    )
     done = subprocess.run(
-        ["python3", "-I", action / "action" / "key.py", action],
+        ["python3", "-I", "-c", asked, action / "action" / "install.py", action],
         env=environment(action),
         capture_output=True,
         text=True,
