@@ -56,7 +56,7 @@ format: $(INSTALLED) ## Format and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(INSTALLED) server ## Write the golden plans, the OpenAPI document and the README's consoles anew, to be read before they are committed
+golden: $(INSTALLED) server ## Regenerate the golden plans, the OpenAPI document and the documents' consoles; review them before you commit
 	$(BIN)/pytest tests/golden tests/architecture/test_published.py tests/acceptance/test_readme.py --update-golden
 
 oracle: $(INSTALLED) server ## Compare N random crons, timings and actions with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)

@@ -1,4 +1,4 @@
-"""What is generated from the table of fields: parts of two JSON Schemas, and the reference of the documentation.
+"""What is generated from the program: parts of two JSON Schemas, and the references in the documentation.
 
 `python -m tools.generating` writes them; a test compares them.
 """
@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from reconciler.schedule import fields, kinds, rows
+from tools import command_reference
 
 ROOT = pathlib.Path(__file__).parents[1]
 REPO_SPEC = ROOT / "schemas/repo-spec.schema.json"
 SNAPSHOT = ROOT / "schemas/snapshot.schema.json"
 REFERENCE = ROOT / "docs/spec.md"
-_BEGIN, _END = "<!-- generated from the table of fields -->\n", "<!-- end -->\n"
+COMMANDS = ROOT / "docs/commands.md"
+GITHUB = ROOT / "docs/github.md"
+ACTION = ROOT / "action.yml"
 _ROWS = (*fields.TABLE, *fields.UNSHOWN)
 
 
@@ -57,8 +62,6 @@ def snapshot(text: str) -> str:
 
 def reference(text: str) -> str:
     """Return the document with the table of all keys."""
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
     lines = ["| key | meaning | default |", "|---|---|---|"]
     for row in _ROWS:
         schema = row.declared()
@@ -66,7 +69,39 @@ def reference(text: str) -> str:
         lines.append(f"| `{row.key}` | {_text(schema)}{inherited} | {_default(schema)} |")
         parts: Mapping[str, kinds.Schema] = schema.get("properties", {})
         lines += [f"| `{row.key}.{name}` | {_text(part)} | |" for name, part in parts.items()]
-    return before + _BEGIN + "\n".join(lines) + "\n" + _END + after
+    return _filled(text, "the table of fields", lines)
+
+
+def commands(text: str) -> str:
+    """Return the document with the reference of all commands and options."""
+    return _filled(text, "the command line", command_reference.lines())
+
+
+def action(text: str) -> str:
+    """Return the document with the tables of the Action's inputs and outputs."""
+    declared = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
+    inputs = ["| input | | default |", "|---|---|---|"]
+    for name, about in declared["inputs"].items():
+        default = about.get("default", "")
+        shown = f"`{default}`" if default else ""
+        inputs.append(f"| `{name}` | {_cell(about['description'])} | {shown} |")
+    outputs = ["| output | |", "|---|---|"]
+    outputs += [f"| `{name}` | {_cell(about['description'])} |" for name, about in declared["outputs"].items()]
+    return _filled(_filled(text, "the inputs of action.yml", inputs), "the outputs of action.yml", outputs)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _filled(text: str, source: str, lines: Sequence[str]) -> str:
+    """Return the document with new lines in the part that is generated from `source`."""
+    begin, end = f"<!-- generated from {source} -->\n", "<!-- end -->\n"
+    before, found, rest = text.partition(begin)
+    if not found:
+        raise ValueError(f"the document has no line {begin}")
+    _, _, after = rest.partition(end)
+    return before + begin + "\n".join(lines) + "\n" + end + after
 
 
 def _text(schema: kinds.Schema) -> str:
@@ -119,7 +154,13 @@ def _line(value: Any) -> str:
 _WIDTH = 120
 
 
-GENERATED = {REPO_SPEC: repo_spec, SNAPSHOT: snapshot, REFERENCE: reference}
+GENERATED = {
+    REPO_SPEC: repo_spec,
+    SNAPSHOT: snapshot,
+    REFERENCE: reference,
+    COMMANDS: commands,
+    GITHUB: action,
+}
 """The files, each with what makes its new text of the one that it has."""
 
 

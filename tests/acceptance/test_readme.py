@@ -1,4 +1,8 @@
-"""The README's consoles are what the program prints: its commands are run, on the real server, in their order."""
+"""The documents' consoles are what the program prints: their commands are run, on the real server, in their order.
+
+Each document starts with the README's spec and an empty namespace. The commands in a comment `<!-- before: ... -->` run
+before its first console.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,19 @@ import pytest
 from tests.support import program
 from tools import devserver
 
-README = pathlib.Path(__file__).parents[2] / "README.md"
+ROOT = pathlib.Path(__file__).parents[2]
+README = ROOT / "README.md"
 PICTURE = re.compile(r"^```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TIMES = re.compile(r"(\w{3} \d\d \w{3} \d{4} [\d:]+|\d{4}-\d\d-\d\d [\d:]+) [\w+-]+( +\(?(in )?\d+ \w+( ago)?\)?)?")
 DIGESTS = re.compile(r"sha256:[0-9a-f]{64}")  # of the test's own namespace
 IDENTITY = re.compile(r"by \d+@\S+@ on")  # of Temporal's command line: process and machine
 APPLIER = re.compile(r"(apply|prune) by \S+@\S+")
-GOLDEN = README.parent / "tests/golden/cases/everything-at-once/plan.txt"
+GOLDEN = ROOT / "tests/golden/cases/everything-at-once/plan.txt"
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BEFORE = re.compile(r"^<!-- before:\n(.*?)^-->$", re.DOTALL | re.MULTILINE)
+DOCUMENTS = [
+    path for path in (README, *sorted((ROOT / "docs").glob("*.md"))) if "```console" in path.read_text("utf-8")
+]
 BROKEN = """\
 governance:
   schedules:
@@ -34,7 +43,7 @@ governance:
 
 
 class Shell:
-    """Runs the README's commands and remembers the last exit code, and the database once it is named."""
+    """Runs a document's commands and remembers the last exit code, and the database once it is named."""
 
     def __init__(self, run: program.Program, server: devserver.DevServer, database_url: str) -> None:
         self._run = run
@@ -46,17 +55,22 @@ class Shell:
     def enter(self, line: str) -> str:
         """Return what a command prints, with the addresses that a reader has."""
         name, *arguments = shlex.split(line)
-        if name == "echo":
-            return f"{self._code}\n"
-        if name == "export":
-            self._environment["DATABASE_URL"] = self._database_url
-            return ""
-        if name == "sed":
-            subprocess.run([name, *arguments], cwd=self._run.folder, check=True)
-            return ""
-        if name == "temporal":
-            return self._server.cli(*arguments, "--namespace", self._run.namespace)
-        assert name == "reconciler"
+        match name:
+            case "echo":
+                return f"{self._code}\n"
+            case "export":
+                self._environment["DATABASE_URL"] = self._database_url
+                return ""
+            case "sed" | "cat":
+                return subprocess.check_output([name, *arguments], cwd=self._run.folder, encoding="utf-8")
+            case "temporal":
+                return self._server.cli(*arguments, "--namespace", self._run.namespace)
+            case "reconciler":
+                return self._reconciler(*arguments)
+            case _:
+                raise AssertionError(f"no document runs {name}")
+
+    def _reconciler(self, *arguments: str) -> str:
         done = self._run.run(*arguments, **self._environment)
         self._code = done.returncode
         shown = (done.stdout + done.stderr).replace(self._run.address, "localhost:7233")
@@ -66,13 +80,17 @@ class Shell:
 
 
 @pytest.mark.usefixtures("polled")
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_the_consoles_show_what_the_program_prints(
-    reconciler: program.Program, dev_server: devserver.DevServer, database_url: str, pytestconfig: pytest.Config
+    document: pathlib.Path,
+    reconciler: program.Program,
+    dev_server: devserver.DevServer,
+    database_url: str,
+    pytestconfig: pytest.Config,
 ) -> None:
     if dev_server.backend == "v2":
-        pytest.skip("the README shows a server that tells who paused a schedule; V2 does not")
-    text = README.read_text(encoding="utf-8")
-    yaml = re.search(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        pytest.skip("the documents show a server that reports who paused a schedule; V2 does not")
+    yaml = re.search(r"^```yaml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert yaml
     reconciler.declare(yaml[1])
     (reconciler.folder / "broken.yaml").write_text(BROKEN)
@@ -83,10 +101,13 @@ def test_the_consoles_show_what_the_program_prints(
         shown = "\n".join(f"{line}\n{shell.enter(line[2:])}" for line in commands)
         return f"```console\n{shown}```"
 
+    text = document.read_text(encoding="utf-8")
+    for line in "".join(BEFORE.findall(text)).splitlines():
+        shell.enter(line)
     printed = CONSOLE.sub(run, text)
     if pytestconfig.getoption("--update-golden"):
-        README.write_text(printed, encoding="utf-8")
-    assert lines_in_any_order(README.read_text(encoding="utf-8")) == lines_in_any_order(printed)
+        document.write_text(printed, encoding="utf-8")
+    assert lines_in_any_order(document.read_text(encoding="utf-8")) == lines_in_any_order(printed)
 
 
 def test_the_picture_at_the_top_is_a_golden_plan(pytestconfig: pytest.Config) -> None:

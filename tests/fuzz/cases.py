@@ -94,11 +94,10 @@ def specs() -> tuple[str, ...]:
     """Return valid repo-specs that say everything between them."""
     places = (pathlib.Path(__file__).parent / "corpus", ROOT / "tests/golden/cases", ROOT / ".cogni")
     files = sorted(path for place in places for path in place.rglob("*.yaml"))
-    readme = re.findall(
-        r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))]
+    documented = re.findall(r"^```yaml\n(.*?)^```", "\n".join(pages), re.DOTALL | re.MULTILINE)
     rich = [path.read_text(encoding="utf-8") for path in files[:2] * 3]  # the richest ones more often
-    return (*rich, *(path.read_text(encoding="utf-8") for path in files[2:]), *readme)
+    return (*rich, *(path.read_text(encoding="utf-8") for path in files[2:]), *documented)
 
 
 @functools.cache
