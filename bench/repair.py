@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import temporalio.client
 
 from bench import schedules as bench
-from reconciler import applying, model, reconciling, settings
+from reconciler import applying, reconciling, settings
+from reconciler.plan import plans
 from reconciler.spec import users
 from reconciler.store import embedded, opening
 from reconciler.temporal import connect
@@ -49,7 +50,7 @@ async def measure(address: str, url: str, namespaces: tuple[str, str], count: in
         declared = users.declaration(await store.schedules.some(ids), "bench").declaration
         wanted = [charter.schedule for charter in declared.charters]
 
-        async def repaired(*, full: bool) -> model.Plan:
+        async def repaired(*, full: bool) -> plans.Plan:
             made = await reconciling.repair(
                 store.schedules, server.schedules, target, keep_manual_pauses=True, full=full
             )

@@ -19,7 +19,9 @@ import temporalio.client
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
-from reconciler import model, reconciling, settings
+from reconciler import reconciling, settings
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model
 from reconciler.spec import loading
 from reconciler.temporal import calls, connect, convert
 from tools import devserver
@@ -29,7 +31,7 @@ ROUNDS = {4: 9, 1000: 3}
 MEASURED = ("plan, nothing to do", "apply, all to create", "apply, all to update")
 
 
-def declaration(count: int, minute: int = 0) -> model.Declaration:
+def declaration(count: int, minute: int = 0) -> declarations.Declaration:
     """Return `count` charters; another minute makes every one of them differ."""
     entries = "".join(
         f"    - {{charter: C{number:04}, cron: '{minute} {number % 24} * * MON-FRI', timezone: Europe/Berlin, "
@@ -153,11 +155,11 @@ async def measure(address: str, namespaces: Iterator[str], count: int, rounds: i
     return found
 
 
-async def _planned_and_applied(server: connect.Server, declared: model.Declaration) -> None:
+async def _planned_and_applied(server: connect.Server, declared: declarations.Declaration) -> None:
     """Plan and apply, as the command does."""
     plan = await reconciling.plan(declared, server.schedules, server.target())
     outcomes = (await reconciling.apply(plan, server.schedules, lambda _: None)).outcomes
-    undone = [outcome for outcome in outcomes if outcome.status is not model.Status.DONE]
+    undone = [outcome for outcome in outcomes if outcome.status is not plans.Status.DONE]
     if undone or len(outcomes) != len(declared.charters):
         raise RuntimeError(f"the measured apply did not succeed: {undone[:3]}")
 

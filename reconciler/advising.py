@@ -9,8 +9,9 @@ import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler import collisions, model
-from reconciler.timing import changes, cron, ranges, times
+from reconciler import collisions
+from reconciler.schedule import declarations
+from reconciler.timing import changes, cron, ranges, times, timings
 
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
@@ -46,7 +47,7 @@ _NAMED = 3  # places of those that are told together
 class Advice:
     """One thing to look at; `message` says what is so and what to do if it is not meant, `kind` what it is about."""
 
-    place: model.Place
+    place: declarations.Place
     message: str
     kind: Kind
 
@@ -54,7 +55,7 @@ class Advice:
         return f"{self.place}: warning: {self.message}"
 
 
-def advise(declaration: model.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
+def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
     """Return advice in the order of the file; `now` is where the next times are counted from."""
     colliding: dict[str, list[Advice]] = {}
     for charter, advice in _collisions(declaration.charters, now):
@@ -66,7 +67,9 @@ def advise(declaration: model.Declaration, now: datetime.datetime) -> tuple[Advi
     )
 
 
-def _collisions(charters: Sequence[model.Charter], now: datetime.datetime) -> Iterator[tuple[model.Charter, Advice]]:
+def _collisions(
+    charters: Sequence[declarations.Charter], now: datetime.datetime
+) -> Iterator[tuple[declarations.Charter, Advice]]:
     for charter, other, at in collisions.shared_ids(charters, now):
         message = (
             f"charter {other.name} ({other.place}) has the same workflow id, and both are due at "
@@ -83,7 +86,7 @@ def _collisions(charters: Sequence[model.Charter], now: datetime.datetime) -> It
         yield charter, Advice(place=charter.place, message=message, kind=Kind.SAME_WORK)
 
 
-def _advice(charter: model.Charter, now: datetime.datetime) -> Iterator[Advice]:
+def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[Advice]:
     for kind, message in _messages(charter.schedule.timing, now):
         places = (charter.places[key] for key in _KEYS.get(kind, _TIMES) if key in charter.places)
         yield Advice(place=next(places, charter.place), message=message, kind=kind)
@@ -115,7 +118,7 @@ def _together(alike: Sequence[Advice]) -> str:
     )
 
 
-def _of_cron(calendar: model.Calendar) -> Iterator[tuple[Kind, str]]:
+def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
     """Yield advice about the text of a cron: steps that leave a remainder, and `1-7`."""
     spans = cron.spans(calendar.comment)
     for field in (cron.SECOND, cron.MINUTE, cron.HOUR):
@@ -153,7 +156,7 @@ def _is_utc(timezone: str, now: datetime.datetime) -> bool:
     return not any((now + month * _MONTH).astimezone(zone).utcoffset() for month in range(12))
 
 
-def _messages(timing: model.Timing, now: datetime.datetime) -> Iterator[tuple[Kind, str]]:
+def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[Kind, str]]:
     whole_days = [each for each in timing.intervals if each.every % _DAY == _NONE]
     if whole_days and not _is_utc(timing.timezone, now):
         yield (

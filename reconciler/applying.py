@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from reconciler import diffing, errors, model, ports
+from reconciler import diffing, errors, ports
+from reconciler.plan import plans
 
 CONCURRENCY = 20  # writes under way at once; more is no faster on a dev server and rude to a shared one
 
 _PATIENCE = 3  # steps in a row without an answer, after which the server counts as away
 
-Tell = Callable[[model.Outcome], None]
+Tell = Callable[[plans.Outcome], None]
 Lost = Callable[[], Awaitable[str]]
 
 
@@ -20,7 +21,7 @@ async def never() -> str:
     return ""
 
 
-async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell, *, lost: Lost = never) -> model.Applied:
+async def apply(plan: plans.Plan, schedules: ports.Schedules, tell: Tell, *, lost: Lost = never) -> plans.Applied:
     """Walk the plan and return an outcome for every step, in the plan's order.
 
     `tell` hears each outcome as it happens. Pauses come last and only when all else succeeded, so that a half-done
@@ -32,7 +33,7 @@ async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell, *, los
     walk = _Walk(schedules, tell, lost)
     work = asyncio.ensure_future(_walked(walk, plan))
     try:
-        return model.Applied(outcomes=await asyncio.shield(work))
+        return plans.Applied(outcomes=await asyncio.shield(work))
     except asyncio.CancelledError:
         return await _interrupted(walk, work, plan)
     except Exception:  # a defect
@@ -40,7 +41,7 @@ async def apply(plan: model.Plan, schedules: ports.Schedules, tell: Tell, *, los
         raise
 
 
-async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[model.Outcome, ...]], plan: model.Plan) -> model.Applied:
+async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[plans.Outcome, ...]], plan: plans.Plan) -> plans.Applied:
     walk.stop("interrupted")
     try:
         outcomes = await asyncio.shield(work)
@@ -51,16 +52,16 @@ async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[model.Outcome, ..
     task = asyncio.current_task()
     if task is not None:
         task.uncancel()  # it is dealt with: what follows may take its time again
-    return model.Applied(outcomes=outcomes, interrupted=True)
+    return plans.Applied(outcomes=outcomes, interrupted=True)
 
 
-async def _walked(walk: _Walk, plan: model.Plan) -> tuple[model.Outcome, ...]:
+async def _walked(walk: _Walk, plan: plans.Plan) -> tuple[plans.Outcome, ...]:
     first = await walk.run(change for change in plan.steps if not change.verb.is_last)
     others = [change for change in plan.steps if change.verb.is_last]
-    if all(outcome.status is model.Status.DONE for outcome in first):
+    if all(outcome.status is plans.Status.DONE for outcome in first):
         return first + await walk.run(others)
     reason = "not paused, because a step before it did not succeed"
-    return first + tuple(walk.end(change, model.Status.SKIPPED, reason) for change in others)
+    return first + tuple(walk.end(change, plans.Status.SKIPPED, reason) for change in others)
 
 
 class _Walk:
@@ -76,17 +77,17 @@ class _Walk:
         self._begun: set[str] = set()
         self._ended: set[str] = set()
 
-    async def run(self, changes: Iterable[model.Change]) -> tuple[model.Outcome, ...]:
+    async def run(self, changes: Iterable[plans.Change]) -> tuple[plans.Outcome, ...]:
         """Return the outcomes of the changes; a defect in one is raised once the others have ended and are reported."""
         tasks = [asyncio.ensure_future(self._turn(change)) for change in changes]
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         for failure in ended:
             if isinstance(failure, BaseException):
                 raise failure
-        return tuple(outcome for outcome in ended if isinstance(outcome, model.Outcome))
+        return tuple(outcome for outcome in ended if isinstance(outcome, plans.Outcome))
 
-    def end(self, change: model.Change, status: model.Status, detail: str = "") -> model.Outcome:
-        outcome = model.Outcome(change=change, status=status, detail=detail)
+    def end(self, change: plans.Change, status: plans.Status, detail: str = "") -> plans.Outcome:
+        outcome = plans.Outcome(change=change, status=status, detail=detail)
         self._ended.add(change.id)
         self._tell(outcome)
         return outcome
@@ -95,21 +96,21 @@ class _Walk:
         """Begin no further step."""
         self._stopped = self._stopped or reason
 
-    def abandon(self, changes: Iterable[model.Change]) -> None:
+    def abandon(self, changes: Iterable[plans.Change]) -> None:
         """Tell of every step that has not ended what is known of it."""
         for change in changes:
             if change.id in self._ended:
                 continue
             if change.id in self._begun:
-                self.end(change, model.Status.FAILED, "interrupted: it may be written or not")
+                self.end(change, plans.Status.FAILED, "interrupted: it may be written or not")
             else:
-                self.end(change, model.Status.SKIPPED, f"not started: {self._stopped}")
+                self.end(change, plans.Status.SKIPPED, f"not started: {self._stopped}")
 
-    async def _turn(self, change: model.Change) -> model.Outcome:
+    async def _turn(self, change: plans.Change) -> plans.Outcome:
         async with self._slots:
             stopped = self._stopped or await self._lost() or self._stopped
             if stopped:
-                return self.end(change, model.Status.SKIPPED, f"not started: {stopped}")
+                return self.end(change, plans.Status.SKIPPED, f"not started: {stopped}")
             self._begun.add(change.id)
             try:
                 ended = await self._step(change)
@@ -119,15 +120,15 @@ class _Walk:
                 self._unanswered += 1
                 if self._unanswered >= _PATIENCE:
                     self.stop(error.message)
-                return self.end(change, model.Status.FAILED, f"it may be written or not: {error.message}")
+                return self.end(change, plans.Status.FAILED, f"it may be written or not: {error.message}")
             except errors.ServerError as error:
-                return self.end(change, model.Status.FAILED, error.message)
+                return self.end(change, plans.Status.FAILED, error.message)
             except Exception:
                 self.stop("a defect in reconciler ended another step")
-                self.end(change, model.Status.FAILED, "it may be written or not: a defect in reconciler")
+                self.end(change, plans.Status.FAILED, "it may be written or not: a defect in reconciler")
                 raise
 
-    async def _step(self, change: model.Change) -> tuple[model.Status, str]:
+    async def _step(self, change: plans.Change) -> tuple[plans.Status, str]:
         """Write, then believe only what the server shows: a lost answer or a dropped write is told apart so."""
         refusal: errors.ServerError | None = None
         try:
@@ -137,13 +138,13 @@ class _Walk:
         left = await self._left(change)
         if not left:
             alike = change.live is None and isinstance(refusal, errors.ConflictError)
-            return model.Status.DONE, "somebody else did it, just the same" if alike else ""
+            return plans.Status.DONE, "somebody else did it, just the same" if alike else ""
         if refusal is None or isinstance(refusal, errors.ConflictError):
-            return model.Status.STALE, f"the live schedule changed since it was planned: {left}; plan again"
+            return plans.Status.STALE, f"the live schedule changed since it was planned: {left}; plan again"
         unknown = isinstance(refusal, errors.UnreachableError)
-        return model.Status.FAILED, f"no sign of it on the server: {refusal.message}" if unknown else refusal.message
+        return plans.Status.FAILED, f"no sign of it on the server: {refusal.message}" if unknown else refusal.message
 
-    async def _write(self, change: model.Change) -> None:
+    async def _write(self, change: plans.Change) -> None:
         if change.live is None:
             await self._schedules.create(change.after)
             return
@@ -153,15 +154,15 @@ class _Walk:
         lost = await self._lost()
         if lost:
             raise errors.ServerError(f"not written: {lost}")
-        if change.verb is model.Verb.DELETE:
+        if change.verb is plans.Verb.DELETE:
             await self._schedules.delete(change.id)
         else:
             await self._schedules.update(change.live, change.after)
 
-    async def _left(self, change: model.Change) -> str:
+    async def _left(self, change: plans.Change) -> str:
         """Return what the live schedule still lacks, in words; empty when the change is in place."""
         live = await self._schedules.describe(change.id)
-        if change.verb is model.Verb.DELETE:
+        if change.verb is plans.Verb.DELETE:
             return "it is still there" if live else ""
         if live is None:
             return "it is gone"

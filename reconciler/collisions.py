@@ -8,19 +8,20 @@ import itertools
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-from reconciler import model
-from reconciler.timing import times
+from reconciler import executions
+from reconciler.schedule import declarations, model
+from reconciler.timing import times, timings
 
 _SECOND = datetime.timedelta(seconds=1)
 _STEPS = 400  # times of two charters that are compared before they are treated as apart
 _BUDGET = 4_000  # comparisons of all pairs together, about half a second
 _ALIKE = 20  # next times that must be equal for two charters to fire at the same times
-_NAMES = (*model.IDENTITIES, "charter")
+_NAMES = (*executions.IDENTITIES, "charter")
 
 
 def shared_ids(
-    charters: Iterable[model.Charter], now: datetime.datetime
-) -> Iterator[tuple[model.Charter, model.Charter, datetime.datetime]]:
+    charters: Iterable[declarations.Charter], now: datetime.datetime
+) -> Iterator[tuple[declarations.Charter, declarations.Charter, datetime.datetime]]:
     """Yield each charter whose runs collide with those of an earlier one, that one, and the first time of both.
 
     The server adds the time at which a run is due, to the second and before jitter, to the workflow id, also where
@@ -42,8 +43,8 @@ def shared_ids(
 
 
 def same_work(
-    charters: Iterable[model.Charter], now: datetime.datetime
-) -> Iterator[tuple[model.Charter, model.Charter]]:
+    charters: Iterable[declarations.Charter], now: datetime.datetime
+) -> Iterator[tuple[declarations.Charter, declarations.Charter]]:
     """Yield each charter that starts the same work at the same times as an earlier one, and that one.
 
     Work is the same if nothing but names differs: the workflow id, the schedule's ids and the charter's name.
@@ -54,20 +55,22 @@ def same_work(
                 yield from ((charter, same[0]) for charter in same[1:] if _next(charter, now, 1))
 
 
-def _groups(charters: Iterable[model.Charter], key: Callable[[model.Charter], Hashable]) -> list[list[model.Charter]]:
+def _groups(
+    charters: Iterable[declarations.Charter], key: Callable[[declarations.Charter], Hashable]
+) -> list[list[declarations.Charter]]:
     """Return the charters that share a key, in their order; one that is alone is left out."""
-    found: dict[Hashable, list[model.Charter]] = {}
+    found: dict[Hashable, list[declarations.Charter]] = {}
     for charter in charters:
         found.setdefault(key(charter), []).append(charter)
     return [group for group in found.values() if len(group) > 1]
 
 
-def _next(charter: model.Charter, now: datetime.datetime, count: int) -> tuple[datetime.datetime, ...]:
+def _next(charter: declarations.Charter, now: datetime.datetime, count: int) -> tuple[datetime.datetime, ...]:
     return tuple(itertools.islice(times.upcoming(charter.schedule.timing, now), count))
 
 
 def _first_common(
-    left: model.Timing, right: model.Timing, now: datetime.datetime
+    left: timings.Timing, right: timings.Timing, now: datetime.datetime
 ) -> tuple[datetime.datetime | None, int]:
     """Return the first time at which both are due, None where none was found, and how many steps that took."""
     after = now
@@ -82,7 +85,7 @@ def _first_common(
     return None, _STEPS
 
 
-def _fires(charter: model.Charter) -> bool:
+def _fires(charter: declarations.Charter) -> bool:
     return not charter.schedule.paused and charter.schedule.remaining_actions != 0
 
 
@@ -92,6 +95,6 @@ def _work(action: model.Action) -> str:
 
 
 def _unnamed(argument: model.Argument) -> object:
-    if not isinstance(argument, dict) or not set(model.IDENTITIES) <= argument.keys():
+    if not isinstance(argument, dict) or not set(executions.IDENTITIES) <= argument.keys():
         return argument
     return {name: value for name, value in argument.items() if name not in _NAMES}

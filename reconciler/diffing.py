@@ -11,14 +11,16 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from reconciler import model, paths, redacting
-from reconciler.schedule import fields, rows
+from reconciler import executions, json_values, paths, redacting
+from reconciler.plan import plans
+from reconciler.schedule import fields, model, rows
+from reconciler.timing import timings
 
 if TYPE_CHECKING:
     import deepdiff
 
 
-def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChange, ...]:
+def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChange, ...]:
     """Return what must change in `live` to make it `desired`, in the order of the spec's fields."""
     desired = settled(live, desired)
     if live == desired and same_action(live.action, desired.action):
@@ -41,15 +43,15 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[model.FieldChan
     return tuple(sorted(changes, key=_place))
 
 
-def everything(schedule: model.Schedule) -> tuple[model.FieldChange, ...]:
+def everything(schedule: model.Schedule) -> tuple[plans.FieldChange, ...]:
     """Return every field that says something as an addition, for a schedule that does not exist yet.
 
     Left out are the identities among the arguments, which follow from the schedule's id, and what is empty.
     """
     return tuple(
-        model.FieldChange(path=name, old=model.ABSENT, new=value)
+        plans.FieldChange(path=name, old=plans.ABSENT, new=value)
         for name, value in _said(schedule).items()
-        if name not in model.IDENTITIES and value
+        if name not in executions.IDENTITIES and value
     )
 
 
@@ -87,36 +89,36 @@ def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
     )
 
 
-def _times(left: model.Timing, right: model.Timing, old: rows.Words, new: rows.Words) -> list[model.FieldChange]:
+def _times(left: timings.Timing, right: timings.Timing, old: rows.Words, new: rows.Words) -> list[plans.FieldChange]:
     """Take the times out of both sides and return what differs; each is a set, so it is shown whole."""
-    sides = [(name, old.pop(name, model.ABSENT), new.pop(name, model.ABSENT)) for name in fields.TIMES]
+    sides = [(name, old.pop(name, plans.ABSENT), new.pop(name, plans.ABSENT)) for name in fields.TIMES]
     same = {"exclude"} if left.exclude == right.exclude else set()
     same |= {"cron", "calendars"} if left.calendars == right.calendars else set()
     return [
-        model.FieldChange(path=name, old=was, new=shall)
+        plans.FieldChange(path=name, old=was, new=shall)
         for name, was, shall in sides
         if name not in same and was != shall
     ]
 
 
-def _change(level: deepdiff.model.DiffLevel, absent: object) -> model.FieldChange:
+def _change(level: deepdiff.model.DiffLevel, absent: object) -> plans.FieldChange:
     field, *inner = level.path(output_format="list")
     path = paths.render(inner, within=field)
-    return model.FieldChange(path=path, old=_side(level.t1, absent), new=_side(level.t2, absent))
+    return plans.FieldChange(path=path, old=_side(level.t1, absent), new=_side(level.t2, absent))
 
 
-def _side(value: object, absent: object) -> model.Json | model.Absent:
+def _side(value: object, absent: object) -> json_values.Json | plans.Absent:
     if value is absent:
-        return model.ABSENT
+        return plans.ABSENT
     return value  # type: ignore[return-value]  # deepdiff hands back what went in
 
 
-def _said(schedule: model.Schedule, like: model.Timing | None = None) -> rows.Words:
+def _said(schedule: model.Schedule, like: timings.Timing | None = None) -> rows.Words:
     """Return the schedule's fields with secrets as digests, before anything is compared: what is in one is no field."""
     return fields.words(redacting.schedule(schedule), like=like)
 
 
-def _place(change: model.FieldChange) -> tuple[int, list[tuple[int, str]]]:
+def _place(change: plans.FieldChange) -> tuple[int, list[tuple[int, str]]]:
     """Return what sorts changes in the spec's order, and entry 2 of a list before entry 10."""
     steps = _STEP.findall(change.path)
     return fields.ORDER.index(_root(change.path)), [(int(number or 0), name) for number, name in steps]

@@ -16,10 +16,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import errors, model
+from reconciler import errors, json_values
 
 WORKFLOW = "GovernanceScheduledRunWorkflow"
 TASK_QUEUE = "scheduler-tasks"
+IDENTITIES = ("temporalScheduleId", "dbScheduleId")
+ARGUMENT_KEYS = ("charter", "entrypoint", "input", *IDENTITIES)  # of a governed workflow's one argument
 EVERYTHING = "*"  # the scope that covers every workflow
 _PLAIN = "".join(chr(each) for each in range(0x20, 0x7F) if chr(each) != "%")
 
@@ -38,7 +40,7 @@ class UserSchedule:
     cron: str
     timezone: str
     workflow: str
-    input: Mapping[str, model.Json]
+    input: Mapping[str, json_values.Json]
     enabled: bool
     next_run_at: datetime.datetime | None
     revision: int
@@ -132,7 +134,7 @@ class ExecutionRequest:
     run_id: uuid.UUID
     workflow: str
     state: RequestState
-    response: Mapping[str, model.Json]
+    response: Mapping[str, json_values.Json]
     created_at: datetime.datetime
     ended_at: datetime.datetime | None
 
@@ -184,7 +186,7 @@ class Execution:
     db_schedule_id: uuid.UUID | None
     charter: str | None
     entrypoint: str
-    input: Mapping[str, model.Json]
+    input: Mapping[str, json_values.Json]
     scheduled_for: datetime.datetime
 
     @property
@@ -213,8 +215,8 @@ def argument(
     *,
     charter: str | None,
     entrypoint: str,
-    given: Mapping[str, model.Json],
-) -> dict[str, model.Json]:
+    given: Mapping[str, json_values.Json],
+) -> dict[str, json_values.Json]:
     """Return the one argument of a scheduled workflow, as a schedule's action holds it."""
     return {
         "temporalScheduleId": temporal_schedule_id,

@@ -6,7 +6,9 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
-from reconciler import errors, model, stops, wording
+from reconciler import errors, stops, wording
+from reconciler.plan import plans
+from reconciler.schedule import model, observed
 
 _NAMED = 5  # schedules that a message names
 
@@ -21,7 +23,7 @@ class Allowed:
     plaintext: bool = False
 
 
-def check(plan: model.Plan, allowed: Allowed | None = None, *, now: datetime.datetime, left: int = 0) -> None:
+def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.datetime, left: int = 0) -> None:
     """Raise `errors.GuardError` when the plan should not run without a word from a person.
 
     Refused are: stopping every running managed schedule or more than half of two or more, by whatever change (see
@@ -41,7 +43,7 @@ def check(plan: model.Plan, allowed: Allowed | None = None, *, now: datetime.dat
         _check_payloads(plan)
 
 
-def check_prune(plan: model.Plan) -> None:
+def check_prune(plan: plans.Plan) -> None:
     """Raise `errors.GuardError` when the plan deletes for a spec without a governance section."""
     if plan.steps and not plan.governed:
         count = len(plan.steps)
@@ -51,7 +53,7 @@ def check_prune(plan: model.Plan) -> None:
         )
 
 
-def check_repair(plan: model.Plan, allowed: Allowed) -> None:
+def check_repair(plan: plans.Plan, allowed: Allowed) -> None:
     """Raise `errors.GuardError` when a repair pauses most of what runs for want of its rows, as after a lost database.
 
     What a row asks for is done, be it a pause: its owner said so.
@@ -62,9 +64,9 @@ def check_repair(plan: model.Plan, allowed: Allowed) -> None:
         _check_payloads(plan)
 
 
-def _check_orphans(plan: model.Plan) -> None:
+def _check_orphans(plan: plans.Plan) -> None:
     running = [change for change in plan.changes if change.live is not None and not change.live.schedule.paused]
-    orphans = sum(change.verb is model.Verb.PAUSE and change.reason is model.Reason.ORPHANED for change in plan.changes)
+    orphans = sum(change.verb is plans.Verb.PAUSE and change.reason is plans.Reason.ORPHANED for change in plan.changes)
     if orphans and (orphans == len(running) or orphans * 2 > len(running)):
         raise errors.GuardError(
             f"the plan pauses {orphans} of {len(running)} running schedules, which have no row in the database",
@@ -72,7 +74,7 @@ def _check_orphans(plan: model.Plan) -> None:
         )
 
 
-def _check_emptiness(plan: model.Plan, left: int) -> None:
+def _check_emptiness(plan: plans.Plan, left: int) -> None:
     if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
@@ -82,7 +84,7 @@ def _check_emptiness(plan: model.Plan, left: int) -> None:
         )
 
 
-def _check_stops(plan: model.Plan, now: datetime.datetime) -> None:
+def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
     hint = "if this is intended, pass --allow-mass-pause"
     live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
@@ -106,7 +108,7 @@ def _named(stopped: Sequence[stops.Stop]) -> str:
     return ", ".join(f"{wording.brief(stop.id)} ({stop.why})" for stop in stopped[:_NAMED]) + more
 
 
-def _check_owners(plan: model.Plan) -> None:
+def _check_owners(plan: plans.Plan) -> None:
     owned = plan.blocked
     if owned:
         change = owned[0]
@@ -118,7 +120,7 @@ def _check_owners(plan: model.Plan) -> None:
         )
 
 
-def _check_doubles(plan: model.Plan) -> None:
+def _check_doubles(plan: plans.Plan) -> None:
     if plan.doubled:
         new, old = plan.doubled[0]
         more = f" (and {len(plan.doubled) - 1} more)" if len(plan.doubled) > 1 else ""
@@ -130,11 +132,11 @@ def _check_doubles(plan: model.Plan) -> None:
         )
 
 
-def _whose(target: model.Target) -> str:
+def _whose(target: observed.Target) -> str:
     return f"this spec is {target.owner}'s" if target.owner else "this spec names no owner"
 
 
-def _check_payloads(plan: model.Plan) -> None:
+def _check_payloads(plan: plans.Plan) -> None:
     for change in plan.steps:
         lost = _replaced(change.live.schedule.action, change.after.action) if change.live else None
         if lost is not None:

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
-from reconciler import errors, model, ports
+from reconciler import errors, ports
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ UNSURE = "nobody answers whether the lock is still held"
 
 async def take(
     lock: ports.Lock,
-    holder: model.Holder,
+    holder: ports.Holder,
     patience: datetime.timedelta,
     waiting: Callable[[str], None],
     ending: Callable[[], bool] = lambda: False,
@@ -53,7 +53,7 @@ async def take(
 class Unlocked:
     """No lock at all: conflict tokens alone keep two applies from losing each other's work."""
 
-    async def acquire(self, holder: model.Holder) -> Unlocked:
+    async def acquire(self, holder: ports.Holder) -> Unlocked:
         """Take nothing."""
         del holder
         return self

@@ -6,7 +6,7 @@ import datetime
 import itertools
 from collections.abc import Iterator
 
-from reconciler import model
+from reconciler.schedule import observed
 from reconciler.timing import times, zones
 
 _LEAST = 2  # due times: a single one may have just come
@@ -14,7 +14,7 @@ _MOST = 1_000  # due times that are counted
 _SPAN = datetime.timedelta(seconds=3)  # a server that is late by less is only busy
 
 
-def find(live: model.Live, since: datetime.datetime | None = None) -> model.Overdue | None:
+def find(live: observed.Live, since: datetime.datetime | None = None) -> observed.Overdue | None:
     """Return what an active schedule should have run and did not, None where every due time is accounted for.
 
     What counts is what is due after the last write, run and `since`, and before the server's own next time. A running
@@ -35,10 +35,10 @@ def find(live: model.Live, since: datetime.datetime | None = None) -> model.Over
     passed = list(itertools.islice(due, explained + _MOST))
     if len(passed) - explained < _LEAST or end - passed[0] < _SPAN:
         return None
-    return model.Overdue(count=len(passed) - explained, since=passed[0])
+    return observed.Overdue(count=len(passed) - explained, since=passed[0])
 
 
-def _runs(activity: model.Activity) -> Iterator[datetime.datetime | None]:
+def _runs(activity: observed.Activity) -> Iterator[datetime.datetime | None]:
     for run in activity.recent:
         yield run.due_at
         yield run.started_at

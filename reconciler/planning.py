@@ -8,17 +8,21 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from reconciler import diffing, errors, model, redacting, renaming
+from reconciler import diffing, errors, json_values, redacting, renaming
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model, observed, ownership
 
-_ORDER = tuple(model.Verb)
+_ORDER = tuple(plans.Verb)
 
 
-def managed(schedule_id: str, target: model.Target) -> bool:
+def managed(schedule_id: str, target: observed.Target) -> bool:
     """Tell whether a schedule id is one of ours."""
     return schedule_id.startswith(target.prefix)
 
 
-def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target: model.Target) -> model.Plan:
+def plan(
+    declaration: declarations.Declaration, live: Mapping[str, observed.Live], target: observed.Target
+) -> plans.Plan:
     """Return what makes `live` equal to the declaration.
 
     `live` holds each wanted id that exists and every managed id that is not wanted. The changes come in the
@@ -40,7 +44,7 @@ def plan(declaration: model.Declaration, live: Mapping[str, model.Live], target:
     return _planned(declaration, live, target, changes)
 
 
-def exempted(live: Mapping[str, model.Live], declaration: model.Declaration) -> dict[str, model.Live]:
+def exempted(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> dict[str, observed.Live]:
     """Return the live schedules, each with the paths that its charter declares not to be secret, and with the salt."""
     paths = {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
     return {
@@ -52,7 +56,7 @@ def exempted(live: Mapping[str, model.Live], declaration: model.Declaration) -> 
     }
 
 
-def _salted(declaration: model.Declaration) -> model.Declaration:
+def _salted(declaration: declarations.Declaration) -> declarations.Declaration:
     """Return the declaration with its salt in every schedule."""
     charters = (
         dataclasses.replace(each, schedule=dataclasses.replace(each.schedule, salt=declaration.salt))
@@ -62,12 +66,12 @@ def _salted(declaration: model.Declaration) -> model.Declaration:
 
 
 def _planned(
-    declaration: model.Declaration,
-    live: Mapping[str, model.Live],
-    target: model.Target,
-    changes: Sequence[model.Change],
-) -> model.Plan:
-    return model.Plan(
+    declaration: declarations.Declaration,
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
+    changes: Sequence[plans.Change],
+) -> plans.Plan:
+    return plans.Plan(
         target=target,
         spec_path=declaration.path,
         governed=declaration.governed,
@@ -80,12 +84,12 @@ def _planned(
 
 
 def repair(
-    declaration: model.Declaration,
+    declaration: declarations.Declaration,
     deleted: Collection[str],
-    live: Mapping[str, model.Live],
-    target: model.Target,
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
     held: Collection[str] = (),
-) -> model.Plan:
+) -> plans.Plan:
     """Return what makes the schedules of users equal to the rows that declare them.
 
     `live` holds what there is of them: one of a `deleted` row is deleted, one of no row is paused, and so is one that
@@ -104,30 +108,30 @@ def repair(
     return _planned(declaration, {id_: each for id_, each in live.items() if id_ in known}, target, changes)
 
 
-def _undeclared(live: model.Live, deleted: Collection[str], held: Collection[str], path: str) -> model.Change:
+def _undeclared(live: observed.Live, deleted: Collection[str], held: Collection[str], path: str) -> plans.Change:
     if live.schedule.id in deleted:
         return _deletion(live)
     if live.schedule.id not in held:
-        return dataclasses.replace(_unwanted(live, path), reason=model.Reason.ORPHANED)
-    found = dataclasses.replace(_unwanted(live, path), reason=model.Reason.DECLARED_PAUSED)
-    if found.verb is model.Verb.KEEP:
+        return dataclasses.replace(_unwanted(live, path), reason=plans.Reason.ORPHANED)
+    found = dataclasses.replace(_unwanted(live, path), reason=plans.Reason.DECLARED_PAUSED)
+    if found.verb is plans.Verb.KEEP:
         return found
     return dataclasses.replace(found, after=dataclasses.replace(found.after, note=declared_note(path)))
 
 
-def _deletion(live: model.Live) -> model.Change:
-    return model.Change(
-        verb=model.Verb.DELETE, reason=model.Reason.DELETED, after=live.schedule, live=live, charter=None, place=None
+def _deletion(live: observed.Live) -> plans.Change:
+    return plans.Change(
+        verb=plans.Verb.DELETE, reason=plans.Reason.DELETED, after=live.schedule, live=live, charter=None, place=None
     )
 
 
-def at_rest(plan: model.Plan) -> model.Plan:
+def at_rest(plan: plans.Plan) -> plans.Plan:
     """Return the plan of an environment that is switched off: everything is kept as it is."""
     changes = (
         dataclasses.replace(
             change,
-            verb=model.Verb.KEEP,
-            reason=model.Reason.SWITCHED_OFF,
+            verb=plans.Verb.KEEP,
+            reason=plans.Reason.SWITCHED_OFF,
             after=change.live.schedule if change.live else change.after,
             fields=(),
             renamed_from=None,
@@ -137,18 +141,18 @@ def at_rest(plan: model.Plan) -> model.Plan:
     return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, ()))
 
 
-def repeatable(outcomes: Iterable[model.Outcome]) -> tuple[model.Change, ...]:
+def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
     """Return the changes to try once more: stale ones, and pauses and deletes that waited for nothing else."""
     ended = tuple(outcomes)
-    stale = [outcome.change for outcome in ended if outcome.status is model.Status.STALE]
+    stale = [outcome.change for outcome in ended if outcome.status is plans.Status.STALE]
     before = {outcome.status for outcome in ended if not outcome.change.verb.is_last}
-    if not stale or not before <= {model.Status.STALE, model.Status.DONE}:
+    if not stale or not before <= {plans.Status.STALE, plans.Status.DONE}:
         return tuple(stale)
-    waited = [outcome.change for outcome in ended if outcome.status is model.Status.SKIPPED]
+    waited = [outcome.change for outcome in ended if outcome.status is plans.Status.SKIPPED]
     return (*stale, *waited)
 
 
-def same(plan: model.Plan, wanted: Sequence[model.Change]) -> model.Plan:
+def same(plan: plans.Plan, wanted: Sequence[plans.Change]) -> plans.Plan:
     """Return the plan's steps that mean the same as one of the wanted changes.
 
     Where a wanted one is missing that comes before them, no pause and no delete is among them.
@@ -161,17 +165,17 @@ def same(plan: model.Plan, wanted: Sequence[model.Change]) -> model.Plan:
     return dataclasses.replace(plan, changes=tuple(found))
 
 
-def _meaning(change: model.Change) -> tuple[object, ...]:
+def _meaning(change: plans.Change) -> tuple[object, ...]:
     """Return what a person agreed to; the reason too, as a resume that would undo another's pause is another step."""
     return change.verb, change.reason, change.fields
 
 
 def prune(
-    declaration: model.Declaration,
-    live: Mapping[str, model.Live],
-    target: model.Target,
+    declaration: declarations.Declaration,
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
     before: datetime.datetime | None = None,
-) -> model.Plan:
+) -> plans.Plan:
     """Return the plan that deletes each schedule which this tool paused before a time, because its charter was removed.
 
     What it paused later, what anyone else has touched since, and everything else that is managed, is kept.
@@ -183,43 +187,43 @@ def prune(
     return _planned(declaration, live, target, changes)
 
 
-def _found(live: Mapping[str, model.Live], declaration: model.Declaration) -> model.Left:
+def _found(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> observed.Left:
     """Return how many schedules there are; one that is about to be taken over counts as managed."""
     wanted = {charter.schedule.id for charter in declaration.charters} if declaration.adopt else set()
     ours = (id_ in wanted or not _is_foreign(each.schedule, declaration) for id_, each in live.items())
-    return model.Left(managed=sum(ours), present=len(live))
+    return observed.Left(managed=sum(ours), present=len(live))
 
 
-def _pruned(found: model.Live, before: datetime.datetime | None, *, wanted: bool) -> model.Change:
-    reason = model.Reason.STAYS if wanted else _why_prunable(found, before)
-    verb = model.Verb.DELETE if reason is model.Reason.PRUNED else model.Verb.KEEP
-    return model.Change(verb=verb, reason=reason, after=found.schedule, live=found, charter=None, place=None)
+def _pruned(found: observed.Live, before: datetime.datetime | None, *, wanted: bool) -> plans.Change:
+    reason = plans.Reason.STAYS if wanted else _why_prunable(found, before)
+    verb = plans.Verb.DELETE if reason is plans.Reason.PRUNED else plans.Verb.KEEP
+    return plans.Change(verb=verb, reason=reason, after=found.schedule, live=found, charter=None, place=None)
 
 
-def _why_prunable(found: model.Live, before: datetime.datetime | None) -> model.Reason:
+def _why_prunable(found: observed.Live, before: datetime.datetime | None) -> plans.Reason:
     """Return why an undeclared schedule may be deleted, or not: only if provably nothing happened since our pause.
 
     The seal proves that no one edited, resumed or paused it since. A trigger or a backfill leaves V1's token as it is,
     but it starts a run later than the pause, which is the last update, or waits for one.
     """
     if not found.schedule.paused or not _is_removed(found.schedule.note):
-        return model.Reason.STAYS
+        return plans.Reason.STAYS
     paused_at = found.activity.updated_at
     if found.schedule.seal is None or paused_at is None:
-        return model.Reason.UNPROVEN
+        return plans.Reason.UNPROVEN
     if not found.is_sealed:
-        return model.Reason.CHANGED
+        return plans.Reason.CHANGED
     if found.activity.buffered or any(run.started_at and run.started_at > paused_at for run in found.activity.recent):
-        return model.Reason.RAN
-    return model.Reason.PRUNED if before is None or paused_at <= before else model.Reason.ALREADY_PAUSED
+        return plans.Reason.RAN
+    return plans.Reason.PRUNED if before is None or paused_at <= before else plans.Reason.ALREADY_PAUSED
 
 
 def plan_from_snapshot(
-    declaration: model.Declaration,
-    live: Mapping[str, model.Live],
-    target: model.Target,
+    declaration: declarations.Declaration,
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
     taken_at: datetime.datetime,
-) -> model.Plan:
+) -> plans.Plan:
     """Return the plan for schedules whose secrets are redacted: the declaration is redacted alike, to compare.
 
     The snapshot's owner counts where the declaration names none. Raises `errors.UsageError` when the snapshot is about
@@ -240,7 +244,7 @@ def plan_from_snapshot(
     return dataclasses.replace(found, as_of=taken_at)
 
 
-def _as_in_snapshot(desired: model.Schedule, live: model.Live | None, salt: bytes) -> model.Schedule:
+def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: bytes) -> model.Schedule:
     """Return the declared schedule redacted as its live one is: what is a digest there is one here."""
     if live is None:  # still compared, with one that it may be the new name of
         return redacting.schedule(dataclasses.replace(desired, salt=salt))
@@ -248,17 +252,19 @@ def _as_in_snapshot(desired: model.Schedule, live: model.Live | None, salt: byte
     return dataclasses.replace(redacting.schedule(alike, coded=live.coded), not_secret=desired.not_secret)
 
 
-def _is_foreign(live: model.Schedule, declaration: model.Declaration) -> bool:
+def _is_foreign(live: model.Schedule, declaration: declarations.Declaration) -> bool:
     """Tell whether a schedule carries another owner's mark; one without a mark is of an older sync, and ours."""
     return live.owner is not None and live.owner != declaration.owner
 
 
-def _wanted(charter: model.Charter, live: model.Live | None, declaration: model.Declaration) -> model.Change:
+def _wanted(
+    charter: declarations.Charter, live: observed.Live | None, declaration: declarations.Declaration
+) -> plans.Change:
     desired = dataclasses.replace(charter.schedule, owner=declaration.owner or None)
     if live is None:
         return _creation(charter, desired)
     if _is_foreign(live.schedule, declaration) and not declaration.adopt:
-        return _change(charter, model.Verb.KEEP, model.Reason.OWNED, live.schedule, live)
+        return _change(charter, plans.Verb.KEEP, plans.Reason.OWNED, live.schedule, live)
     if declaration.keep_manual_pauses and _is_paused_by_hand(live, desired):
         return _left_paused(charter, desired, live)
     fields = diffing.diff(live.schedule, desired)
@@ -269,39 +275,39 @@ def _wanted(charter: model.Charter, live: model.Live | None, declaration: model.
     return _change(charter, verb, reason, after, live, fields)
 
 
-def _creation(charter: model.Charter, desired: model.Schedule) -> model.Change:
+def _creation(charter: declarations.Charter, desired: model.Schedule) -> plans.Change:
     path = charter.place.path
     note = declared_note(path) if desired.paused else managed_note(path)
     after = dataclasses.replace(desired, note=desired.note or note)
-    return _change(charter, model.Verb.CREATE, model.Reason.NEW, after, None, diffing.everything(desired))
+    return _change(charter, plans.Verb.CREATE, plans.Reason.NEW, after, None, diffing.everything(desired))
 
 
-def _is_paused_by_hand(live: model.Live, desired: model.Schedule) -> bool:
+def _is_paused_by_hand(live: observed.Live, desired: model.Schedule) -> bool:
     if desired.paused or not live.schedule.paused:
         return False
     reason = _why_paused(live, desired.note)
-    return reason in (model.Reason.PAUSED_OUTSIDE, model.Reason.PAUSED_ON_FAILURE)
+    return reason in (plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE)
 
 
-def _left_paused(charter: model.Charter, desired: model.Schedule, live: model.Live) -> model.Change:
+def _left_paused(charter: declarations.Charter, desired: model.Schedule, live: observed.Live) -> plans.Change:
     """Return what else is to change in a schedule whose pause and its note are left as they are."""
     paused = dataclasses.replace(desired, paused=True, note=live.schedule.note)
     fields = diffing.diff(live.schedule, paused)
-    verb, reason = model.Verb.KEEP, model.Reason.MANUAL_PAUSE
+    verb, reason = plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE
     if fields:
-        verb, reason = model.Verb.UPDATE, model.Reason.DIFFERENT
+        verb, reason = plans.Verb.UPDATE, plans.Reason.DIFFERENT
     return _change(charter, verb, reason, diffing.settled(live.schedule, paused), live, fields)
 
 
 def _change(
-    charter: model.Charter,
-    verb: model.Verb,
-    reason: model.Reason,
+    charter: declarations.Charter,
+    verb: plans.Verb,
+    reason: plans.Reason,
     after: model.Schedule,
-    live: model.Live | None,
-    fields: tuple[model.FieldChange, ...] = (),
-) -> model.Change:
-    return model.Change(
+    live: observed.Live | None,
+    fields: tuple[plans.FieldChange, ...] = (),
+) -> plans.Change:
+    return plans.Change(
         verb=verb,
         reason=reason,
         after=after,
@@ -314,18 +320,18 @@ def _change(
 
 
 def _verb(
-    live: model.Live, desired: model.Schedule, fields: Iterable[model.FieldChange]
-) -> tuple[model.Verb, model.Reason]:
+    live: observed.Live, desired: model.Schedule, fields: Iterable[plans.FieldChange]
+) -> tuple[plans.Verb, plans.Reason]:
     if live.schedule.paused and not desired.paused:
-        return model.Verb.RESUME, _why_paused(live, desired.note)
+        return plans.Verb.RESUME, _why_paused(live, desired.note)
     if desired.paused and not live.schedule.paused:
-        return model.Verb.PAUSE, model.Reason.DECLARED_PAUSED
+        return plans.Verb.PAUSE, plans.Reason.DECLARED_PAUSED
     if fields:
-        return model.Verb.UPDATE, model.Reason.DIFFERENT
-    return model.Verb.KEEP, model.Reason.SAME
+        return plans.Verb.UPDATE, plans.Reason.DIFFERENT
+    return plans.Verb.KEEP, plans.Reason.SAME
 
 
-def _why_paused(live: model.Live, declared_note: str | None) -> model.Reason:
+def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
     """Return why it is paused: by its note, and where that is the charter's own, by who did it.
 
     Whoever pauses by an update leaves the charter's note in place, as our declared pause does. So that note alone
@@ -333,27 +339,27 @@ def _why_paused(live: model.Live, declared_note: str | None) -> model.Reason:
     """
     note = live.schedule.note or ""
     if _is_removed(note):
-        return model.Reason.RETURNED
+        return plans.Reason.RETURNED
     ours = note == declared_note and live.pause is not None and live.pause.is_ours
     if note.startswith(_DECLARED) or ours:
-        return model.Reason.UNDECLARED_PAUSED
-    if note.startswith(model.PAUSED_ON_FAILURE):
-        return model.Reason.PAUSED_ON_FAILURE
-    return model.Reason.PAUSED_OUTSIDE
+        return plans.Reason.UNDECLARED_PAUSED
+    if note.startswith(ownership.PAUSED_ON_FAILURE):
+        return plans.Reason.PAUSED_ON_FAILURE
+    return plans.Reason.PAUSED_OUTSIDE
 
 
 def _is_removed(note: str | None) -> bool:
     return (note or "").startswith(REMOVED)
 
 
-def _unwanted(live: model.Live, path: str) -> model.Change:
+def _unwanted(live: observed.Live, path: str) -> plans.Change:
     paused = dataclasses.replace(live.schedule, paused=True, note=None)
     if live.schedule.paused:
-        verb, reason, after = model.Verb.KEEP, model.Reason.ALREADY_PAUSED, live.schedule
+        verb, reason, after = plans.Verb.KEEP, plans.Reason.ALREADY_PAUSED, live.schedule
     else:
-        verb, reason = model.Verb.PAUSE, model.Reason.REMOVED
+        verb, reason = plans.Verb.PAUSE, plans.Reason.REMOVED
         after = dataclasses.replace(paused, note=REMOVED + path, seal=live.next_seal)
-    return model.Change(
+    return plans.Change(
         verb=verb,
         reason=reason,
         after=after,
@@ -365,12 +371,12 @@ def _unwanted(live: model.Live, path: str) -> model.Change:
 
 
 REMOVED = renaming.REMOVED
-_DECLARED = f"{model.PAUSED_BY_US}declared paused in "
+_DECLARED = f"{ownership.PAUSED_BY_US}declared paused in "
 
 
 def managed_note(path: str) -> str:
     """Return the note of a schedule that runs as declared there."""
-    return f"{model.MANAGED_BY_US}declared in {path}"
+    return f"{ownership.MANAGED_BY_US}declared in {path}"
 
 
 def declared_note(path: str) -> str:
@@ -378,20 +384,20 @@ def declared_note(path: str) -> str:
     return _DECLARED + path
 
 
-def _note(verb: model.Verb, live_note: str | None, path: str) -> str | None:
+def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
     """Return the note after a change: what is true of the state, or what stood there."""
     match verb:
-        case model.Verb.RESUME:
+        case plans.Verb.RESUME:
             return managed_note(path)
-        case model.Verb.PAUSE:
+        case plans.Verb.PAUSE:
             return declared_note(path)
-        case model.Verb.UPDATE if _is_removed(live_note):  # back in the spec, and declared paused
+        case plans.Verb.UPDATE if _is_removed(live_note):  # back in the spec, and declared paused
             return declared_note(path)
         case _:
             return live_note
 
 
-def digest(target: model.Target, changes: Iterable[model.Change]) -> str:
+def digest(target: observed.Target, changes: Iterable[plans.Change]) -> str:
     """Return `sha256:…` over what the plan means: namespace, prefix and each step's verb, id and fields.
 
     Of a secret its new value counts, not the old one: that would let whoever sees the digest try what is on the server.
@@ -404,20 +410,20 @@ def digest(target: model.Target, changes: Iterable[model.Change]) -> str:
         "steps": [
             [change.verb.word, change.id, _covered(change.fields)]
             for change in changes
-            if change.verb is not model.Verb.KEEP
+            if change.verb is not plans.Verb.KEEP
         ],
     }
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _covered(fields: Iterable[model.FieldChange]) -> list[model.Json]:
+def _covered(fields: Iterable[plans.FieldChange]) -> list[json_values.Json]:
     """Return what the digest covers of fields; those under an object's key that is itself a secret come last."""
-    plain: list[model.Json] = []
-    hidden: list[model.Json] = []
+    plain: list[json_values.Json] = []
+    hidden: list[json_values.Json] = []
     for field in fields:
         path = redacting.without_digests(field.path)
-        old = [] if isinstance(field.old, model.Absent) else [redacting.without_digests(field.old)]
-        new = [] if isinstance(field.new, model.Absent) else [redacting.stable(field.new)]
+        old = [] if isinstance(field.old, plans.Absent) else [redacting.without_digests(field.old)]
+        new = [] if isinstance(field.new, plans.Absent) else [redacting.stable(field.new)]
         (plain if path == field.path else hidden).append([path, old, new])  # an absent value differs from null
     return [*plain, *sorted(hidden, key=json.dumps)]

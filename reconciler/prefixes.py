@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping
 
-from reconciler import model, renaming
+from reconciler import renaming
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model, observed, ownership
 
 
 def namesakes(
-    listed: Collection[str], declaration: model.Declaration, target: model.Target
+    listed: Collection[str], declaration: declarations.Declaration, target: observed.Target
 ) -> Mapping[str, tuple[str, ...]]:
     """Return, for each charter that has no schedule yet, the listed ids that are its name behind another prefix.
 
@@ -26,7 +28,7 @@ def _ending(name: str, ids: Collection[str]) -> tuple[str, ...]:
 
 
 def doubled(
-    plan: model.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, model.Live]
+    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, observed.Live]
 ) -> tuple[tuple[str, str], ...]:
     """Return each schedule that the plan creates to run, with the running one under another prefix that it doubles.
 
@@ -36,22 +38,24 @@ def doubled(
     return tuple((new, old.schedule.id) for new, old in found_alike if not old.schedule.paused)
 
 
-def pointed_out(plan: model.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, model.Live]) -> model.Plan:
+def pointed_out(
+    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, observed.Live]
+) -> plans.Plan:
     """Return the plan, each new schedule with the one under another prefix that a person paused."""
     paused = {new: old for new, old in _predecessors(plan, alike, found) if _is_paused_by_hand(old.schedule)}
     changes = (_with_origin(change, paused.get(change.id)) for change in plan.changes)
     return dataclasses.replace(plan, changes=tuple(changes))
 
 
-def _with_origin(change: model.Change, old: model.Live | None) -> model.Change:
+def _with_origin(change: plans.Change, old: observed.Live | None) -> plans.Change:
     if old is None or change.renamed_from is not None:
         return change
-    return dataclasses.replace(change, renamed_from=old.schedule.id, origin_pause=old.pause or model.Pause())
+    return dataclasses.replace(change, renamed_from=old.schedule.id, origin_pause=old.pause or observed.Pause())
 
 
 def _predecessors(
-    plan: model.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, model.Live]
-) -> Iterator[tuple[str, model.Live]]:
+    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, observed.Live]
+) -> Iterator[tuple[str, observed.Live]]:
     """Yield each schedule that the plan creates to run, with each of ours that has its name under another prefix."""
     for change in plan.changes:
         if change.live is None and not change.after.paused:
@@ -61,7 +65,7 @@ def _predecessors(
 
 def _is_paused_by_hand(old: model.Schedule) -> bool:
     """Return whether it is paused, and not by us because its charter was removed or declared the pause."""
-    return old.paused and not (old.note or "").startswith(model.PAUSED_BY_US)
+    return old.paused and not (old.note or "").startswith(ownership.PAUSED_BY_US)
 
 
 def _is_ours(old: model.Schedule, new: model.Schedule) -> bool:

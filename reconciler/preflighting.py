@@ -8,7 +8,8 @@ import datetime
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from reconciler import model, polling
+from reconciler import polling
+from reconciler.schedule import declarations
 
 _NAMED = 3  # charters or workers that a message names
 
@@ -56,19 +57,19 @@ class Preflight:
         return tuple(finding for finding in self.findings if finding.kind.is_problem)
 
 
-def queues(declaration: model.Declaration) -> tuple[str, ...]:
+def queues(declaration: declarations.Declaration) -> tuple[str, ...]:
     """Return the task queues of the charters that fire."""
     return tuple(sorted({charter.schedule.action.task_queue for charter in _firing(declaration)}))
 
 
 def preflight(
-    declaration: model.Declaration,
+    declaration: declarations.Declaration,
     found: Iterable[polling.Queue],
     now: datetime.datetime,
     expected_build: str | None = None,
 ) -> Preflight:
     """Return what is wrong with the pollers of the charters' task queues; charters that are paused do not count."""
-    by_queue: dict[str, list[model.Charter]] = collections.defaultdict(list)
+    by_queue: dict[str, list[declarations.Charter]] = collections.defaultdict(list)
     for charter in _firing(declaration):
         by_queue[charter.schedule.action.task_queue].append(charter)
     looked_at = tuple(polling.Queue(name=queue.name, pollers=queue.alive(now)) for queue in found)
@@ -82,13 +83,15 @@ def preflight(
     )
 
 
-def _firing(declaration: model.Declaration) -> tuple[model.Charter, ...]:
+def _firing(declaration: declarations.Declaration) -> tuple[declarations.Charter, ...]:
     if not declaration.enabled:
         return ()
     return tuple(charter for charter in declaration.charters if not charter.schedule.paused)
 
 
-def _findings(queue: polling.Queue, charters: Sequence[model.Charter], expected: str | None) -> Iterator[Finding]:
+def _findings(
+    queue: polling.Queue, charters: Sequence[declarations.Charter], expected: str | None
+) -> Iterator[Finding]:
     on, names = f"task queue {queue.name!r}", _listed([charter.name for charter in charters], "charter")
     if not queue.pollers:
         hint = f"start a worker there: reconciler worker --task-queue {queue.name}"
@@ -117,7 +120,7 @@ def _other_build(queue: polling.Queue, others: Sequence[polling.Poller], expecte
 
 
 def _unknown(
-    queue: polling.Queue, charters: Sequence[model.Charter], workers: Sequence[polling.Poller]
+    queue: polling.Queue, charters: Sequence[declarations.Charter], workers: Sequence[polling.Poller]
 ) -> Iterator[Finding]:
     """Find the workflow types that a worker does not register which may get their runs."""
     wanted = sorted({charter.schedule.action.workflow for charter in charters})

@@ -10,22 +10,24 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-from reconciler import applying, errors, executions, model, planning, ports, prefixes, preflighting, stops
+from reconciler import applying, errors, executions, planning, ports, prefixes, preflighting, stops
+from reconciler.plan import plans
+from reconciler.schedule import declarations, observed
 from reconciler.spec import users
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE = 3.0  # seconds for what a plan can do without
 
-Again = Callable[[], Awaitable[model.Plan]]
+Again = Callable[[], Awaitable[plans.Plan]]
 
 
-async def managed(schedules: ports.Schedules, prefix: str) -> Mapping[str, model.Live]:
+async def managed(schedules: ports.Schedules, prefix: str) -> Mapping[str, observed.Live]:
     """Read every schedule whose id has the prefix, as the listing names them."""
     listed = await schedules.ids()
     return await schedules.describe_all(id_ for id_ in sorted(listed) if id_.startswith(prefix))
 
 
-async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> Mapping[str, model.Live]:
+async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> Mapping[str, observed.Live]:
     """Read the schedules with these ids, or those with the prefix where no id is given.
 
     Raises `errors.UsageError` for an id that does not exist.
@@ -38,11 +40,11 @@ async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) ->
 
 
 async def plan(
-    declaration: model.Declaration,
+    declaration: declarations.Declaration,
     schedules: ports.Schedules,
-    target: model.Target,
+    target: observed.Target,
     pollers: ports.Pollers | None = None,
-) -> model.Plan:
+) -> plans.Plan:
     """Read what is live and return what would make it equal to the declaration.
 
     Every wanted id is described (strongly consistent); the listing, which lags behind, serves only to find what
@@ -58,8 +60,8 @@ async def plan(
 
 
 async def _beside_other_prefixes(
-    plan: model.Plan, listed: Collection[str], declaration: model.Declaration, schedules: ports.Schedules
-) -> model.Plan:
+    plan: plans.Plan, listed: Collection[str], declaration: declarations.Declaration, schedules: ports.Schedules
+) -> plans.Plan:
     """Read the schedules under other prefixes that have the name of a new charter, and return the plan with them."""
     alike = prefixes.namesakes(listed, declaration, plan.target)
     if not alike:
@@ -70,7 +72,7 @@ async def _beside_other_prefixes(
     return dataclasses.replace(plan, doubled=prefixes.doubled(plan, alike, found))
 
 
-async def _unpolled(plan: model.Plan, pollers: ports.Pollers) -> frozenset[str]:
+async def _unpolled(plan: plans.Plan, pollers: ports.Pollers) -> frozenset[str]:
     """Return the queues without workers to which the plan moves schedules from one with workers.
 
     One call for each queue; none is returned when the server does not answer, as a plan does not need it.
@@ -87,8 +89,8 @@ async def _unpolled(plan: model.Plan, pollers: ports.Pollers) -> frozenset[str]:
 
 
 async def live(
-    declaration: model.Declaration, schedules: ports.Schedules, target: model.Target
-) -> Mapping[str, model.Live]:
+    declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
+) -> Mapping[str, observed.Live]:
     """Read what a plan needs: each wanted schedule that exists, and each managed one that is not wanted.
 
     The listing comes first and alone: next to as many Describes, the newer backend throttles it for seconds.
@@ -97,21 +99,23 @@ async def live(
 
 
 async def _described(
-    listed: Collection[str], declaration: model.Declaration, schedules: ports.Schedules, target: model.Target
-) -> Mapping[str, model.Live]:
+    listed: Collection[str], declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
+) -> Mapping[str, observed.Live]:
     wanted = {charter.schedule.id for charter in declaration.charters}
     managed_ids = {id_ for id_ in listed if planning.managed(id_, target)}
     return await schedules.explained(await schedules.describe_all(wanted | managed_ids))
 
 
-async def status(declaration: model.Declaration, schedules: ports.Schedules, target: model.Target) -> model.Plan:
+async def status(
+    declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
+) -> plans.Plan:
     """Return the plan as it is now, the runs of each live schedule followed to their results."""
     found = planning.plan(declaration, await schedules.followed(await live(declaration, schedules, target)), target)
     return found if declaration.enabled else planning.at_rest(found)
 
 
 async def preflight(
-    declaration: model.Declaration,
+    declaration: declarations.Declaration,
     pollers: ports.Pollers,
     now: datetime.datetime,
     expected_build: str | None = None,
@@ -122,25 +126,25 @@ async def preflight(
 
 
 async def apply(
-    plan: model.Plan,
+    plan: plans.Plan,
     schedules: ports.Schedules,
     tell: applying.Tell,
     *,
     again: Again | None = None,
     lost: applying.Lost = applying.never,
-) -> model.Applied:
+) -> plans.Applied:
     """Make the server what the plan says; see `applying.apply`.
 
     A step that is stale is planned `again`, once, and done when it is still the same step. When that fails, it stays
     stale.
     """
-    held: list[model.Outcome] = []
+    held: list[plans.Outcome] = []
 
-    def hear(outcome: model.Outcome) -> None:
-        waits = again is not None and outcome.status in (model.Status.STALE, model.Status.SKIPPED)
+    def hear(outcome: plans.Outcome) -> None:
+        waits = again is not None and outcome.status in (plans.Status.STALE, plans.Status.SKIPPED)
         held.append(outcome) if waits else tell(outcome)
 
-    second = model.Applied(outcomes=())
+    second = plans.Applied(outcomes=())
     try:
         first = await applying.apply(plan, schedules, hear, lost=lost)
         repeatable = planning.repeatable(first.outcomes)
@@ -152,19 +156,19 @@ async def apply(
         for outcome in held:
             if outcome.change.id not in repeated:
                 tell(outcome)
-    return model.Applied(
+    return plans.Applied(
         outcomes=tuple(repeated.get(outcome.change.id, outcome) for outcome in first.outcomes),
         interrupted=first.interrupted or second.interrupted,
     )
 
 
 async def prunable(
-    declaration: model.Declaration,
+    declaration: declarations.Declaration,
     schedules: ports.Schedules,
-    target: model.Target,
+    target: observed.Target,
     older_than: datetime.timedelta,
     now: Callable[[], Awaitable[datetime.datetime]],
-) -> model.Plan:
+) -> plans.Plan:
     """Return the plan that deletes what has been paused as removed for at least that long, by the server's clock `now`.
 
     The clock is read first: a schedule that is paused meanwhile is younger than it says.
@@ -180,15 +184,15 @@ class Repair:
     `undescribed` counts the rows whose schedules the listing shows as wanted, which are not in the plan.
     """
 
-    plan: model.Plan
+    plan: plans.Plan
     revisions: Mapping[str, int]
     unread: Mapping[str, str]
     undescribed: int = 0
 
-    def synced(self, outcomes: Iterable[model.Outcome] = ()) -> Mapping[uuid.UUID, int]:
+    def synced(self, outcomes: Iterable[plans.Outcome] = ()) -> Mapping[uuid.UUID, int]:
         """Return the revision that Temporal has of each row, the plan's steps having ended so."""
         failed = {change.id for change in self.plan.steps}
-        failed -= {outcome.change.id for outcome in outcomes if outcome.status is model.Status.DONE}
+        failed -= {outcome.change.id for outcome in outcomes if outcome.status is plans.Status.DONE}
         behind = failed | self.unread.keys()
         return {uuid.UUID(id_): revision for id_, revision in self.revisions.items() if id_ not in behind}
 
@@ -196,7 +200,7 @@ class Repair:
 async def repair(
     rows: ports.Rows,
     schedules: ports.Listing,
-    target: model.Target,
+    target: observed.Target,
     *,
     keep_manual_pauses: bool,
     salt: bytes = b"",
@@ -220,7 +224,7 @@ async def repair(
     return dataclasses.replace(planned, undescribed=len(outlines) - len(ids - others))
 
 
-def _is_in_step(row: executions.Outline, listed: Mapping[str, model.Listed]) -> bool:
+def _is_in_step(row: executions.Outline, listed: Mapping[str, observed.Listed]) -> bool:
     return row.synced_revision == row.revision and users.is_shown(row, listed.get(row.temporal_schedule_id))
 
 
@@ -228,7 +232,7 @@ async def repair_one(
     schedule_id: uuid.UUID,
     rows: ports.Rows,
     schedules: ports.Schedules,
-    target: model.Target,
+    target: observed.Target,
     *,
     keep_manual_pauses: bool,
 ) -> int:
@@ -249,7 +253,7 @@ async def repair_one(
         applied = await applying.apply(planned.plan, schedules, lambda _: None)
         synced = planned.synced(applied.outcomes)
         await rows.synced(synced)
-        if all(outcome.status is not model.Status.STALE for outcome in applied.outcomes):
+        if all(outcome.status is not plans.Status.STALE for outcome in applied.outcomes):
             break
     return synced.get(schedule_id, 0)
 
@@ -259,8 +263,8 @@ _ATTEMPTS = 5
 
 def _repair(
     rows: Iterable[executions.UserSchedule],
-    found: Mapping[str, model.Live],
-    target: model.Target,
+    found: Mapping[str, observed.Live],
+    target: observed.Target,
     *,
     keep_manual_pauses: bool,
     salt: bytes = b"",

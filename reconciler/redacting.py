@@ -9,7 +9,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from reconciler import credentials, detecting, model, paths
+from reconciler import credentials, detecting, executions, json_values, paths
+from reconciler.schedule import model
+from reconciler.timing import timings
 
 HIDDEN = "(secret)"  # replaces a text that is never compared
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
@@ -29,7 +31,7 @@ class Digest(str):
     stable: str | None = None
 
 
-def redact(value: model.Json, *names: str) -> model.Json:
+def redact(value: json_values.Json, *names: str) -> json_values.Json:
     """Return the value with every secret in it replaced by a digest.
 
     A value is secret when a word of its name, or of a name it is under (`names`, outermost first), is one such as
@@ -47,7 +49,7 @@ class _Redaction:
     exempt: frozenset[paths.Path] = frozenset()
     salt: bytes = b""
 
-    def value(self, value: model.Json, at: paths.Path, *names: str) -> model.Json:
+    def value(self, value: json_values.Json, at: paths.Path, *names: str) -> json_values.Json:
         """Return the value without secrets; `at` is its own path, `names` are those that can make it a secret."""
         if self._is_exempt(at):
             return value
@@ -75,14 +77,18 @@ class _Redaction:
         return tuple(self.text(each, *at, index) for index, each in enumerate(texts))
 
     def mapping(
-        self, value: Mapping[str, model.Json], at: paths.Path, names: Sequence[str] = (), roots: Sequence[str] = ()
-    ) -> dict[str, model.Json]:
+        self,
+        value: Mapping[str, json_values.Json],
+        at: paths.Path,
+        names: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> dict[str, json_values.Json]:
         """Redact an object; of one that names its value, the value as under that name, and the name stays readable.
 
         The path of a key that is one of the `roots` begins with it.
         """
         named = _named(value)
-        redacted: dict[str, model.Json] = {}
+        redacted: dict[str, json_values.Json] = {}
         for key, inner in value.items():
             path: paths.Path = (key,) if key in roots else (*at, key)
             shown = key if self._is_exempt(path) or self._leads_to_exempt(path) else _text(key, self.salt)
@@ -92,7 +98,9 @@ class _Redaction:
                 redacted[shown] = self.value(inner, path, *names, *_names(value, key, named.get(key)))
         return redacted
 
-    def _item(self, items: Sequence[model.Json], index: int, at: paths.Path, names: Sequence[str]) -> model.Json:
+    def _item(
+        self, items: Sequence[json_values.Json], index: int, at: paths.Path, names: Sequence[str]
+    ) -> json_values.Json:
         """Redact an item of a list: the value of an option before it, or one of a list's pairs of name and value."""
         item, path = items[index], (*at, index)
         before = items[index - 1] if index else None
@@ -116,7 +124,7 @@ class _Redaction:
         match arguments:
             case [Mapping() as first, *others] if not self._is_exempt(("args", 0)):
                 more = (self.argument(each, ("args", index)) for index, each in enumerate(others, start=1))
-                return (self.mapping(first, ("args", 0), roots=model.ARGUMENT_KEYS), *more)
+                return (self.mapping(first, ("args", 0), roots=executions.ARGUMENT_KEYS), *more)
             case _:
                 return tuple(self.argument(each, ("args", index)) for index, each in enumerate(arguments))
 
@@ -127,7 +135,7 @@ class _Redaction:
         return any(path[: len(at)] == at for path in self.exempt)
 
 
-def _named(value: Mapping[str, model.Json]) -> dict[str, str]:
+def _named(value: Mapping[str, json_values.Json]) -> dict[str, str]:
     """Return for each key of a value the key of its name.
 
     `{value: name}` for `{name: DB_PASSWORD, value: …}`, and `{dbValue: dbKey}` for `{dbKey: PASSWORD, dbValue: …}`.
@@ -141,13 +149,13 @@ def _named(value: Mapping[str, model.Json]) -> dict[str, str]:
     return {key: names[stem] for key, stem, last in parts if last in _VALUE_KEYS | _ANY_VALUE_KEYS and stem in names}
 
 
-def _names(value: Mapping[str, model.Json], key: str, name_key: str | None) -> tuple[str, ...]:
+def _names(value: Mapping[str, json_values.Json], key: str, name_key: str | None) -> tuple[str, ...]:
     """Return what can make the value under a key a secret: the key, and the name that another key gives it."""
     name = value[name_key] if name_key is not None and value[key] is not None else None
     return (key, name) if isinstance(name, str) and name_key and _names_secret(name_key, name, key) else (key,)
 
 
-def _is_name(key: str, name: model.Json) -> bool:
+def _is_name(key: str, name: json_values.Json) -> bool:
     return isinstance(name, str) and not detecting.is_strong(key) and (is_secret(name) or detecting.is_words(name))
 
 
@@ -157,7 +165,7 @@ def _names_secret(key: str, name: str, value_key: str) -> bool:
     return is_secret(name) if usual else detecting.is_exact(name)
 
 
-def _is_pair(items: Sequence[model.Json], name: str, value: model.Json) -> bool:
+def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Json) -> bool:
     """Return whether a pair in a list is a secret's name and value: a clear name, or one among pairs alone."""
     if detecting.is_strong(name) and " " not in name:
         return True
@@ -165,12 +173,12 @@ def _is_pair(items: Sequence[model.Json], name: str, value: model.Json) -> bool:
     return len(pairs) == len(items) and detecting.is_pair(name, value)
 
 
-def secrets(value: model.Json, path: str, *names: str) -> Iterator[str]:
+def secrets(value: json_values.Json, path: str, *names: str) -> Iterator[str]:
     """Yield where within a value the secrets are that `redact` takes out: `input.api_key`."""
     yield from _differing(value, redact(value, *names), path)
 
 
-def _differing(value: model.Json, hidden: model.Json, path: str) -> Iterator[str]:
+def _differing(value: json_values.Json, hidden: json_values.Json, path: str) -> Iterator[str]:
     match value, hidden:
         case Mapping(), Mapping():
             for (key, inner), (name, shown) in zip(value.items(), hidden.items(), strict=True):
@@ -263,7 +271,7 @@ def _retry_policy(policy: model.RetryPolicy | None, redaction: _Redaction) -> mo
     return dataclasses.replace(policy, non_retryable_errors=found)
 
 
-def _timing(timing: model.Timing, redaction: _Redaction) -> model.Timing:
+def _timing(timing: timings.Timing, redaction: _Redaction) -> timings.Timing:
     """Redact the comments of calendars; each kind of times is shown as a whole."""
     exempt = redaction.exempt
     calendars = timing.calendars if exempt & {("cron",), ("calendars",)} else tuple(map(_calendar, timing.calendars))
@@ -271,7 +279,7 @@ def _timing(timing: model.Timing, redaction: _Redaction) -> model.Timing:
     return dataclasses.replace(timing, calendars=calendars, exclude=exclude)
 
 
-def _calendar(calendar: model.Calendar) -> model.Calendar:
+def _calendar(calendar: timings.Calendar) -> timings.Calendar:
     """Redact a calendar's comment; of a cron only what follows its `#`, so that it remains one."""
     cron, sign, comment = calendar.comment.partition("#")
     shown = f"{text(cron)}{sign}{text(comment)}"
@@ -295,7 +303,7 @@ def _encrypted(argument: model.Argument, salt: bytes) -> model.Argument:
     return argument if isinstance(argument, model.Opaque) else digest(argument, salt, "encrypted")
 
 
-def digest(value: model.Json, salt: bytes, what: str = "secret") -> Digest:
+def digest(value: json_values.Json, salt: bytes, what: str = "secret") -> Digest:
     """Return what replaces a value; for a digest of an earlier redaction, itself.
 
     Without a salt it is that of the releases before salts.
@@ -312,17 +320,17 @@ def digest(value: model.Json, salt: bytes, what: str = "secret") -> Digest:
     return found
 
 
-def stable(value: model.Json) -> model.Json:
+def stable(value: json_values.Json) -> json_values.Json:
     """Return a redacted value as it is under every salt; a digest whose value is not known is a mark."""
     return _replaced(value, lambda digest: digest.stable or HIDDEN)
 
 
-def without_digests(value: model.Json) -> model.Json:
+def without_digests(value: json_values.Json) -> json_values.Json:
     """Return a redacted value, or a path, with a mark for each digest."""
     return _replaced(value, lambda _: HIDDEN)
 
 
-def _replaced(value: model.Json, replace: Callable[[Digest], str]) -> model.Json:
+def _replaced(value: json_values.Json, replace: Callable[[Digest], str]) -> json_values.Json:
     match value:
         case Digest():
             return replace(value)

@@ -6,36 +6,38 @@ import dataclasses
 import difflib
 from collections.abc import Iterable
 
-from reconciler import diffing, model
+from reconciler import diffing
+from reconciler.plan import plans
+from reconciler.schedule import model, observed, ownership
 
-REMOVED = f"{model.PAUSED_BY_US}charter is not in "  # the note of what was paused since its charter was removed
+REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # the note of what was paused since its charter was removed
 _LIKENESS = 0.6  # of the names, from which an equal timing is taken for more than chance
 
 
-def pointed_out(changes: Iterable[model.Change]) -> list[model.Change]:
+def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
     """Return the changes, each create that looks like a schedule without a charter with that one's id.
 
     One that was paused before, by anybody but us as removed, is looked at as well: its pause does not come along.
     """
     all_ = list(changes)
     left = [change for change in all_ if _is_left(change)]
-    return [_with_origin(change, left) if change.verb is model.Verb.CREATE else change for change in all_]
+    return [_with_origin(change, left) if change.verb is plans.Verb.CREATE else change for change in all_]
 
 
-def _is_left(change: model.Change) -> bool:
+def _is_left(change: plans.Change) -> bool:
     """Tell whether it may have lost its charter just now; what we paused as removed lost it before."""
-    if change.reason is model.Reason.ALREADY_PAUSED and change.live:
+    if change.reason is plans.Reason.ALREADY_PAUSED and change.live:
         return not (change.live.schedule.note or "").startswith(REMOVED)
-    return change.reason is model.Reason.REMOVED
+    return change.reason is plans.Reason.REMOVED
 
 
-def _with_origin(created: model.Change, left: Iterable[model.Change]) -> model.Change:
+def _with_origin(created: plans.Change, left: Iterable[plans.Change]) -> plans.Change:
     alike = [change for change in left if change.live and is_renamed(change.live.schedule, created.after)]
     nearest = max(alike, key=lambda change: _likeness(change.id, created.id), default=None)
     if nearest is None or nearest.live is None:
         return created
-    paused = nearest.reason is model.Reason.ALREADY_PAUSED
-    pause = (nearest.live.pause or model.Pause()) if paused else None
+    paused = nearest.reason is plans.Reason.ALREADY_PAUSED
+    pause = (nearest.live.pause or observed.Pause()) if paused else None
     return dataclasses.replace(created, renamed_from=nearest.id, origin_pause=pause)
 
 

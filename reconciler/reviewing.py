@@ -6,13 +6,15 @@ import dataclasses
 import datetime
 from collections.abc import Iterator
 
-from reconciler import diffing, errors, model, redacting
+from reconciler import diffing, errors, redacting
+from reconciler.plan import plans
+from reconciler.schedule import declarations, observed
 
 DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
 _SHOWN = 3  # reasons in the message; one is enough to plan again
 
 
-def check_digest(expected: str, plan: model.Plan) -> None:
+def check_digest(expected: str, plan: plans.Plan) -> None:
     """Raise `errors.StaleError` unless the plan has the digest that was reviewed; an empty one is none."""
     if expected != plan.digest:
         was = expected or "no digest at all"
@@ -22,12 +24,12 @@ def check_digest(expected: str, plan: model.Plan) -> None:
         )
 
 
-def same_choice(reviewed: model.Choice, given: model.Choice) -> model.Choice:
+def same_choice(reviewed: declarations.Choice, given: declarations.Choice) -> declarations.Choice:
     """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now.
 
     Its repository is the one that this runs for, so that a plan of another one's schedules is found out.
     """
-    for field in dataclasses.fields(model.Choice):
+    for field in dataclasses.fields(declarations.Choice):
         was, now = getattr(reviewed, field.name), getattr(given, field.name)
         if now and now != was and field.name != "repository":
             option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {now}")
@@ -38,7 +40,7 @@ def same_choice(reviewed: model.Choice, given: model.Choice) -> model.Choice:
     return dataclasses.replace(reviewed, repository=given.repository or reviewed.repository)
 
 
-def check(reviewed: model.Plan, now: model.Plan, planned_at: datetime.datetime) -> None:
+def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> None:
     """Raise `errors.StaleError` unless the plan of now is the reviewed one, of the same schedules as they were then.
 
     `planned_at` is when it was made: what moved since moved later, whatever the server says.
@@ -62,14 +64,14 @@ def check(reviewed: model.Plan, now: model.Plan, planned_at: datetime.datetime) 
         )
 
 
-def _named(plan: model.Plan) -> str:
+def _named(plan: plans.Plan) -> str:
     target = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
     owner = f", owner {target.owner}" if target.owner else ""
     return f"{target.prefix}* in namespace {target.namespace} on {target.address}{environment}{owner}"
 
 
-def _reasons(reviewed: model.Plan, now: model.Plan, planned_at: datetime.datetime) -> Iterator[str]:
+def _reasons(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> Iterator[str]:
     before = {change.id: change for change in reviewed.changes}
     after = {change.id: change for change in now.changes}
     steps = {change.id for change in (*reviewed.steps, *now.steps)}
@@ -79,7 +81,7 @@ def _reasons(reviewed: model.Plan, now: model.Plan, planned_at: datetime.datetim
             yield f"{schedule_id} {reason}"
 
 
-def _reason(before: model.Change | None, now: model.Change | None, planned_at: datetime.datetime) -> str:
+def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: datetime.datetime) -> str:
     """Return how a schedule has moved since the review; empty when it has not."""
     old, new = before.live if before else None, now.live if now else None
     if old is None or new is None:
@@ -94,19 +96,19 @@ def _reason(before: model.Change | None, now: model.Change | None, planned_at: d
     return f"changed {when}: {fields or 'nothing that a charter can say'}"
 
 
-def _came_or_went(old: model.Live | None, new: model.Live | None, planned_at: datetime.datetime) -> str:
+def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_at: datetime.datetime) -> str:
     if old is None and new is not None:
         return f"exists by now, created {_when(planned_at, _created(new))}"
     return f"is gone {_when(planned_at)}" if old is not None else ""
 
 
-def _means_other(before: model.Change | None, now: model.Change | None) -> str:
+def _means_other(before: plans.Change | None, now: plans.Change | None) -> str:
     if before is not None and now is not None and (before.verb, before.fields) == (now.verb, now.fields):
         return ""
     return "is declared differently by now"
 
 
-def _created(live: model.Live) -> datetime.datetime:
+def _created(live: observed.Live) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(live.created_at / 1e9, datetime.UTC)
 
 

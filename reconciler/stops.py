@@ -8,8 +8,9 @@ import datetime
 import itertools
 from collections.abc import Iterator
 
-from reconciler import model
-from reconciler.timing import counting, prospects, times, zones
+from reconciler.plan import plans
+from reconciler.schedule import model, prospects
+from reconciler.timing import counting, times, zones
 
 PERIODS = 10  # usual periods without a firing after which a schedule is considered stopped
 LEAST = datetime.timedelta(days=7)  # but never before this much time
@@ -26,7 +27,7 @@ class Stop:
     why: str
 
 
-def running(plan: model.Plan, now: datetime.datetime) -> tuple[model.Change, ...]:
+def running(plan: plans.Plan, now: datetime.datetime) -> tuple[plans.Change, ...]:
     """Return the changes of the managed schedules that fire now."""
     return tuple(
         change
@@ -35,7 +36,7 @@ def running(plan: model.Plan, now: datetime.datetime) -> tuple[model.Change, ...
     )
 
 
-def stops(plan: model.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
+def stops(plan: plans.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
     """Return the running schedules that the plan stops.
 
     A pause is not a stop when the plan replaces the schedule by one under another name that does run.
@@ -43,7 +44,7 @@ def stops(plan: model.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
     successors = {change.renamed_from: change.after for change in plan.changes if change.renamed_from}
     found = []
     for change in running(plan, now):
-        if change.live is None or change.verb is model.Verb.KEEP:
+        if change.live is None or change.verb is plans.Verb.KEEP:
             continue
         why = _why(change.live.schedule, successors.get(change.id, change.after), plan, now)
         if why:
@@ -51,7 +52,7 @@ def stops(plan: model.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
     return tuple(found)
 
 
-def moved_queues(plan: model.Plan) -> frozenset[tuple[str, str]]:
+def moved_queues(plan: plans.Plan) -> frozenset[tuple[str, str]]:
     """Return the old and the new task queue of each running schedule whose runs the plan sends to another queue."""
     found = [(change.live.schedule, change.after) for change in plan.steps if change.live]
     return frozenset(
@@ -68,7 +69,7 @@ def _fires(schedule: model.Schedule, now: datetime.datetime) -> bool:
     return not zones.is_known(schedule.timing.timezone) or next(prospects.upcoming(schedule, now), None) is not None
 
 
-def _why(before: model.Schedule, after: model.Schedule, plan: model.Plan, now: datetime.datetime) -> str:
+def _why(before: model.Schedule, after: model.Schedule, plan: plans.Plan, now: datetime.datetime) -> str:
     """Return why a schedule that runs before does not run after; empty when it does."""
     if after.paused:
         return "paused"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 
-from reconciler import model
+from reconciler import ports
 
 
-def holder(holder: model.Holder, now: datetime.datetime) -> str:
+def holder(holder: ports.Holder, now: datetime.datetime) -> str:
     """Return who holds a lock: `alice@laptop, run 123, for 2 min`."""
     run = f", run {holder.run}" if holder.run else ""
     seconds = int((now - holder.since).total_seconds()) if holder.since else None

@@ -10,11 +10,13 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, guarding, model, reconciling, reviewing, settings
+from reconciler import errors, guarding, reconciling, reviewing, settings
 from reconciler.cli import common, console, options, telling
-from reconciler.documents import plans, saved
+from reconciler.documents import plan_json, saved
 from reconciler.operating import clock, executing, files, proposing
+from reconciler.plan import plans
 from reconciler.report import markdown
+from reconciler.schedule import declarations
 
 Format = Literal["text", "json", "markdown"]
 
@@ -38,7 +40,7 @@ Format = Literal["text", "json", "markdown"]
 def plan(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     form: Format,
     detailed_exitcode: bool,
@@ -58,7 +60,7 @@ def plan(
         proposing.save(out_path, planned, spec_path, choice)
     renderings: dict[Format, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
-        "json": lambda: plans.dumps(planned, clock.now()),
+        "json": lambda: plan_json.dumps(planned, clock.now()),
         "markdown": lambda: markdown.plan(planned, verbose=verbose, now=clock.now()),
     }
     out.say(renderings[form]())
@@ -95,7 +97,7 @@ def apply(
     out: console.Console,
     plan_file: pathlib.Path | None,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     writing: settings.Writing,
     yes: bool,
@@ -164,7 +166,9 @@ class _Review:
         """Return the salt of the saved plan, whose digests are compared; None where there is none."""
         return self._saved.plan.salt if self._saved else None
 
-    def subject(self, spec: pathlib.Path | None, choice: model.Choice) -> tuple[pathlib.Path, model.Choice]:
+    def subject(
+        self, spec: pathlib.Path | None, choice: declarations.Choice
+    ) -> tuple[pathlib.Path, declarations.Choice]:
         """Return the spec and the choice to plan from: those of the saved plan, which must be as they were.
 
         `spec` is None when it is where the saved plan found it.
@@ -180,12 +184,12 @@ class _Review:
             )
         return path, reviewing.same_choice(self._saved.choice, choice)
 
-    def compare(self, planned: model.Plan) -> None:
+    def compare(self, planned: plans.Plan) -> None:
         """Raise `errors.StaleError` unless this is the plan that was saved."""
         if self._saved is not None:
             reviewing.check(self._saved.plan, planned, self._saved.planned_at)
 
-    def check(self, planned: model.Plan, left: int) -> None:
+    def check(self, planned: plans.Plan, left: int) -> None:
         """Raise `errors.StaleError` unless it has the reviewed digest, `errors.GuardError` when it may not run."""
         if self._digest is not None:
             reviewing.check_digest(self._digest, planned)
@@ -253,7 +257,7 @@ _WRITABLE = "make the plan file and its folder writable: a plan that is applied 
 def prune(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     writing: settings.Writing,
     older_than: datetime.timedelta,

@@ -7,11 +7,13 @@ import pathlib
 import sys
 from collections.abc import Iterable
 
-from reconciler import advising, errors, model, preflighting
+from reconciler import advising, errors, preflighting
 from reconciler.cli import console
 from reconciler.operating import clock, salts
+from reconciler.plan import plans
 from reconciler.report import text as text_report
 from reconciler.report import words
+from reconciler.schedule import declarations
 from reconciler.spec import loading
 
 
@@ -33,7 +35,7 @@ def warn_of_workers(out: console.Console, problems: Iterable[preflighting.Findin
         out.warn(f"Warning: {problem}.")
 
 
-def warn_of_overdue(out: console.Console, plan: model.Plan) -> None:
+def warn_of_overdue(out: console.Console, plan: plans.Plan) -> None:
     """Report active schedules whose due times pass without a run."""
     for warning in filter(None, map(words.overdue_warning, plan.changes)):
         out.warn(f"Warning: {warning}.")
@@ -47,8 +49,8 @@ def agreed(out: console.Console, question: str) -> bool:
 
 
 def load(
-    out: console.Console, spec_path: pathlib.Path, choice: model.Choice, *, salt: bytes | None = None
-) -> model.Declaration:
+    out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, *, salt: bytes | None = None
+) -> declarations.Declaration:
     """Read the spec, and pass on what there is to say about it; `salt` is that of a saved plan to compare with."""
     declaration = loading.load(spec_path, choice, salt=salts.new() if salt is None else salt)
     for line in advising.lines(advising.advise(declaration, clock.now())):

@@ -9,18 +9,19 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, model, published
+from reconciler import errors, published
 from reconciler.cli import common, console, options
-from reconciler.documents import plans, saved
+from reconciler.documents import plan_json, saved
 from reconciler.operating import clock, executing, files
 from reconciler.report import forecast, markdown, words
+from reconciler.schedule import declarations
 
 
 @click.command()
 @options.spec
 @options.choice
 @click.pass_obj
-def validate(out: console.Console, spec_path: pathlib.Path, choice: model.Choice) -> errors.ExitCode:
+def validate(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> errors.ExitCode:
     """Check the repo-spec, without a server; all problems at once."""
     declaration = common.load(out, spec_path, choice)
     count = len(declaration.charters)
@@ -40,7 +41,7 @@ def next_times(
     out: console.Console,
     charter: str | None,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     count: int,
     start: datetime.datetime | None,
     until: datetime.datetime | None,
@@ -59,7 +60,7 @@ def next_times(
     return errors.ExitCode.OK
 
 
-def _chosen(declaration: model.Declaration, name: str | None) -> tuple[model.Charter, ...]:
+def _chosen(declaration: declarations.Declaration, name: str | None) -> tuple[declarations.Charter, ...]:
     if name is None:
         return declaration.charters
     found = tuple(each for each in declaration.charters if each.name.lower() == name.lower())
@@ -86,7 +87,7 @@ def show(
     plan = saved.loads(files.read(plan_file), str(plan_file)).plan
     renderings: dict[str, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(plan),
-        "json": lambda: plans.dumps(plan, clock.now()),
+        "json": lambda: plan_json.dumps(plan, clock.now()),
         "markdown": lambda: markdown.plan(plan, verbose=verbose, now=clock.now()),
     }
     out.say(renderings[form]())

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from reconciler import errors, input_files, model, settings, wiring
+from reconciler import errors, input_files, settings, wiring
+from reconciler.schedule import declarations
 from reconciler.timing import durations, moments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -135,7 +136,7 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
         adopt: bool = False,
         **options: Any,
     ) -> Any:
-        chosen = model.Choice(
+        chosen = declarations.Choice(
             environment=environment or None,
             prefix=prefix or None,
             owner=owner or None,

@@ -7,11 +7,12 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, input_files, model, reconciling, settings
+from reconciler import errors, input_files, reconciling, settings
 from reconciler.cli import common, console, options
 from reconciler.documents import preflights, snapshots, statuses
 from reconciler.operating import clock, executing, files, proposing, sessions
 from reconciler.report import state, workers
+from reconciler.schedule import declarations
 from reconciler.spec import importing, loading
 
 
@@ -26,7 +27,7 @@ from reconciler.spec import importing, loading
 def snapshot(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     out_path: pathlib.Path | None,
 ) -> errors.ExitCode:
@@ -54,7 +55,7 @@ def snapshot(
 def status(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     expect_build: str | None,
     form: Literal["text", "json"],
@@ -79,7 +80,7 @@ def status(
 def preflight(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     expect_build: str | None,
     form: Literal["text", "json"],
@@ -112,7 +113,7 @@ _WRITABLE = "make its folder where there is none, let the file be written, or na
 def import_(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     ids: tuple[str, ...],
     write: bool,

@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from reconciler import errors, model, ports, settings, wiring, wording
+from reconciler import errors, ports, settings, wiring, wording
 from reconciler.cli import common, console, options, telling
 from reconciler.documents import records
 from reconciler.operating import clock, sessions
 from reconciler.report import history as history_report
+from reconciler.schedule import declarations
 
 Form = telling.Form
 
@@ -33,7 +34,7 @@ def lock() -> None:
 def show(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     writing: settings.Writing,
 ) -> errors.ExitCode:
@@ -55,7 +56,7 @@ def show(
 def release(
     out: console.Console,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     writing: settings.Writing,
     yes: bool,
@@ -75,11 +76,11 @@ def release(
     return errors.ExitCode.OK
 
 
-def _prefix(out: console.Console, spec_path: pathlib.Path, choice: model.Choice) -> str:
+def _prefix(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> str:
     return choice.prefix or common.load(out, spec_path, choice).prefix
 
 
-def _described(holder: model.Holder | None, prefix: str) -> str:
+def _described(holder: ports.Holder | None, prefix: str) -> str:
     if holder is None:
         return f"Nobody holds the lock of {prefix}*."
     return f"The lock of {prefix}* is held by {wording.holder(holder, clock.now())}."
@@ -113,7 +114,7 @@ def history(out: console.Console, database_url: str | None, count: int, form: Fo
     return errors.ExitCode.OK
 
 
-async def _latest(database_url: str, count: int) -> tuple[model.Record, ...]:
+async def _latest(database_url: str, count: int) -> tuple[ports.Record, ...]:
     async with wiring.audit(settings.Writing(database_url=database_url)) as audit:
         return await audit.latest(count) if audit else ()
 

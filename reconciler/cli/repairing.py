@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from reconciler import errors, model, settings
+from reconciler import errors, settings
 from reconciler.cli import common, console, options, telling
 from reconciler.operating import repairing, run_ends
+from reconciler.schedule import declarations
 from reconciler.spec import users
 
 
@@ -56,7 +57,7 @@ def repair(
             teller.warn(f"Note: runs that had ended in Temporal without a record: {closed} closed.")
 
     def work() -> errors.ExitCode:
-        teller.about(connection, users.PATH, model.Choice())
+        teller.about(connection, users.PATH, declarations.Choice())
         code = repairing.repair(connection, writing, wish, teller, on_undescribed=note)
         if code is errors.ExitCode.OK:
             note_closed(run_ends.close(connection, writing))

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click import core
 
-from reconciler import errors, model, settings, wiring
+from reconciler import errors, settings, wiring
 from reconciler.cli import options
+from reconciler.schedule import declarations
 from reconciler.spec import loading
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class _Size(click.ParamType[int]):
 def serve(
     context: click.Context,
     spec_path: pathlib.Path,
-    choice: model.Choice,
+    choice: declarations.Choice,
     connection: settings.Connection,
     writing: settings.Writing,
     listen: tuple[str, int],

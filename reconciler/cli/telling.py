@@ -8,12 +8,14 @@ import logging
 from collections.abc import Callable
 from typing import Literal
 
-from reconciler import errors, model, settings, wiring
+from reconciler import errors, settings, wiring
 from reconciler.cli import common, console
 from reconciler.documents import outcomes
 from reconciler.operating import executing, interrupts
+from reconciler.plan import plans
 from reconciler.report import text as text_report
 from reconciler.report import words
+from reconciler.schedule import declarations
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class Teller:
         form: Form,
         *,
         yes: bool,
-        show: Callable[[model.Plan], str] | None = None,
+        show: Callable[[plans.Plan], str] | None = None,
     ) -> None:
         self._out = out
         self._yes = yes
@@ -44,9 +46,9 @@ class Teller:
         self._form = form
         self._connection: settings.Connection | None = None
         self._known = outcomes.Subject()
-        self._plan: model.Plan | None = None
-        self._applied: model.Applied | None = None
-        self._heard: list[model.Outcome] = []
+        self._plan: plans.Plan | None = None
+        self._applied: plans.Applied | None = None
+        self._heard: list[plans.Outcome] = []
         self._skipped = ""
 
     def run(self, work: Callable[[], errors.ExitCode]) -> errors.ExitCode:
@@ -68,14 +70,14 @@ class Teller:
         self._ended(code)
         return code
 
-    def about(self, connection: settings.Connection, spec: str, choice: model.Choice) -> None:
+    def about(self, connection: settings.Connection, spec: str, choice: declarations.Choice) -> None:
         """Hear what was asked for, before it is known whether it can be done."""
         self._connection = connection
         self._known = outcomes.Subject(
             spec=spec, environment=choice.environment, prefix=choice.prefix, owner=choice.owner
         )
 
-    def declared(self, declaration: model.Declaration) -> None:
+    def declared(self, declaration: declarations.Declaration) -> None:
         """Hear what the spec declares."""
         self._known = dataclasses.replace(self._known, prefix=declaration.prefix, owner=declaration.owner or None)
 
@@ -93,17 +95,17 @@ class Teller:
             raise errors.UsageError("nobody is asked with --format json", hint="pass --yes to do it without asking")
         return common.agreed(self._out, words.question(self._plan) if self._plan else "Do it?")
 
-    def plan(self, plan: model.Plan) -> None:
+    def plan(self, plan: plans.Plan) -> None:
         """Tell what shall be done."""
         self._plan = plan
         self._text(self._show(plan))
 
-    def outcome(self, outcome: model.Outcome) -> None:
+    def outcome(self, outcome: plans.Outcome) -> None:
         """Tell what became of a step."""
         self._text(f"{'' if self._heard else chr(10)}{self._rendering.outcome(outcome)}")
         self._heard.append(outcome)
 
-    def applied(self, applied: model.Applied) -> None:
+    def applied(self, applied: plans.Applied) -> None:
         """Tell what became of all of them."""
         self._applied = applied
         self._text(f"\n{self._rendering.outcomes(applied.outcomes, self._plan)}")
@@ -117,7 +119,7 @@ class Teller:
     def _ended(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:
         _LOG.info(f"{self._command} ended", extra={"fields": {"exit_code": int(code)}})
         if self._form == "json":
-            applied = self._applied or (model.Applied(outcomes=tuple(self._heard)) if self._heard else None)
+            applied = self._applied or (plans.Applied(outcomes=tuple(self._heard)) if self._heard else None)
             known = self._located()
             self._out.say(
                 outcomes.dumps(

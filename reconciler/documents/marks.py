@@ -14,7 +14,7 @@ import json
 import re
 from typing import Any, Literal
 
-from reconciler import model
+from reconciler.schedule import observed
 
 Kind = Literal["plan", "drift"]
 
@@ -46,7 +46,7 @@ def scope(environment: str | None, spec_path: str) -> str:
     return _hashed(environment or "", spec_path)
 
 
-def key(target: model.Target) -> str:
+def key(target: observed.Target) -> str:
     """Return what tells the targets of an environment apart; the namespace is in it by itself, see `is_of`."""
     return f"{_hashed(target.namespace)}-{_hashed(target.prefix)}"
 

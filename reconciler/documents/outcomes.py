@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from reconciler import errors, json_text, model
-from reconciler.documents import plans
+from reconciler import errors, json_text
+from reconciler.documents import plan_json
+from reconciler.plan import plans
 
 FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
@@ -23,16 +24,16 @@ class Subject:
     spec: str | None = None
 
 
-def subject(plan: model.Plan) -> Subject:
+def subject(plan: plans.Plan) -> Subject:
     """Return what the outcome of a plan is about."""
-    where = plans.target(plan.target)
+    where = plan_json.target(plan.target)
     return Subject(**where, environment=plan.environment, spec=plan.spec_path)
 
 
 def dumps(
     command: str,
-    plan: model.Plan | None,
-    applied: model.Applied | None,
+    plan: plans.Plan | None,
+    applied: plans.Applied | None,
     *,
     exit_code: errors.ExitCode,
     known: Subject,
@@ -57,22 +58,22 @@ def dumps(
         "skipped": skipped or None,
         "counts": _counts(applied),
         "outcomes": [_outcome(each) for each in applied.outcomes] if applied else [],
-        "kept": [_kept(change) for change in plan.changes if change.verb is model.Verb.KEEP] if plan else [],
+        "kept": [_kept(change) for change in plan.changes if change.verb is plans.Verb.KEEP] if plan else [],
         "error": {"message": error.message, "hint": error.hint or None} if error else None,
     }
     return json_text.document(document)
 
 
-def _counts(applied: model.Applied | None) -> dict[str, int]:
+def _counts(applied: plans.Applied | None) -> dict[str, int]:
     """Return how many steps ended in each status, and how many done ones had each verb."""
     ended = applied.outcomes if applied else ()
-    done = [each.change.verb for each in ended if each.status is model.Status.DONE]
-    verbs = {verb.word: done.count(verb) for verb in model.Verb if verb is not model.Verb.KEEP}
+    done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
+    verbs = {verb.word: done.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
     statuses = [each.status for each in ended]
-    return verbs | {each.value: statuses.count(each) for each in model.Status}
+    return verbs | {each.value: statuses.count(each) for each in plans.Status}
 
 
-def _outcome(outcome: model.Outcome) -> dict[str, Any]:
+def _outcome(outcome: plans.Outcome) -> dict[str, Any]:
     return {
         "id": outcome.change.id,
         "charter": outcome.change.charter,
@@ -82,5 +83,5 @@ def _outcome(outcome: model.Outcome) -> dict[str, Any]:
     }
 
 
-def _kept(change: model.Change) -> dict[str, Any]:
+def _kept(change: plans.Change) -> dict[str, Any]:
     return {"id": change.id, "charter": change.charter, "reason": change.reason.name.lower()}

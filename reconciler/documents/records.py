@@ -6,19 +6,19 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler import json_text, model
-from reconciler.documents import plans
+from reconciler import json_text, ports
+from reconciler.documents import plan_json
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 
 
-def dumps(records: Iterable[model.Record]) -> str:
+def dumps(records: Iterable[ports.Record]) -> str:
     """Return the document's text, with a newline at its end."""
     document = {"format_version": FORMAT_VERSION, "records": list(map(_record, records))}
     return json_text.document(document)
 
 
-def _record(record: model.Record) -> dict[str, Any]:
+def _record(record: ports.Record) -> dict[str, Any]:
     attempt = record.attempt
     return {
         "number": record.number,
@@ -28,7 +28,7 @@ def _record(record: model.Record) -> dict[str, Any]:
         "commit": attempt.commit or None,
         "started_at": attempt.started_at.isoformat(),
         "ended_at": record.ended_at.isoformat() if record.ended_at else None,
-        "target": plans.target(attempt.target),
+        "target": plan_json.target(attempt.target),
         "environment": attempt.environment,
         "spec": attempt.spec_path,
         "digest": attempt.digest,

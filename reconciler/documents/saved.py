@@ -15,24 +15,26 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler import errors, json_text, model, published
-from reconciler.documents import plans, schedules, snapshots, versions
+from reconciler import errors, json_text, published
+from reconciler.documents import plan_json, schedules, snapshots, versions
+from reconciler.plan import plans
+from reconciler.schedule import declarations, observed
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """A reviewed plan; `spec_sha256` is of the spec's bytes, `applied_at` is set once an apply of it was begun."""
 
-    plan: model.Plan
+    plan: plans.Plan
     planned_at: datetime.datetime
     spec_sha256: str
-    choice: model.Choice
+    choice: declarations.Choice
     applied_at: datetime.datetime | None = None
 
 
 def dumps(saved: Saved) -> str:
     """Return the document's text, with a newline at its end."""
-    document = plans.encode(saved.plan, saved.planned_at)
+    document = plan_json.encode(saved.plan, saved.planned_at)
     document["saved"] = {
         "planned_at": saved.planned_at.isoformat(),
         "spec_sha256": saved.spec_sha256,
@@ -50,13 +52,13 @@ def loads(text: str, path: str) -> Saved:
     """Return the plan of a document's text; `errors.DocumentError` when it is none, `path` being for the message."""
     document = _object(text, path)
     version = document.get("format_version")
-    newer = versions.newer(version, plans.FORMAT_VERSION)
+    newer = versions.newer(version, plan_json.FORMAT_VERSION)
     if newer:
         raise errors.DocumentError(
             f"{path} is a plan {newer}", hint="apply it with the release that made it, or plan again"
         )
-    if not isinstance(version, str) or version.partition(".")[0] != plans.FORMAT_VERSION.partition(".")[0]:
-        raise _refused(path, f"its format version is {version!r}, and this program knows {plans.FORMAT_VERSION}")
+    if not isinstance(version, str) or version.partition(".")[0] != plan_json.FORMAT_VERSION.partition(".")[0]:
+        raise _refused(path, f"its format version is {version!r}, and this program knows {plan_json.FORMAT_VERSION}")
     if document.get("checksum") != _checksum(document):
         raise _refused(path, "its checksum does not fit: it was cut or edited")
     broken = next(published.violations("plan", document), None)
@@ -99,7 +101,7 @@ def _checksum(document: Mapping[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _sides(change: model.Change) -> dict[str, Any]:
+def _sides(change: plans.Change) -> dict[str, Any]:
     live = change.live
     return {
         "id": change.id,
@@ -115,7 +117,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
     said = document["saved"]
     sides = {each["id"]: each for each in said["schedules"]}
     as_of = document["as_of"]
-    plan = model.Plan(
+    plan = plans.Plan(
         target=snapshots.read_target(document["target"]),
         spec_path=document["spec"],
         governed=said["governed"],
@@ -130,38 +132,38 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         plan=plan,
         planned_at=schedules.moment(said["planned_at"]),
         spec_sha256=said["spec_sha256"],
-        choice=model.Choice(**said["choice"]),
+        choice=declarations.Choice(**said["choice"]),
         applied_at=schedules.moment(applied_at) if applied_at else None,
     )
 
 
-def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Change:
-    return model.Change(
-        verb=model.Verb[said["verb"].upper()],
-        reason=model.Reason[said["reason"].upper()],
+def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> plans.Change:
+    return plans.Change(
+        verb=plans.Verb[said["verb"].upper()],
+        reason=plans.Reason[said["reason"].upper()],
         after=schedules.decode(sides["after"]),
         live=_live(said, sides) if sides["before"] else None,
         charter=said["charter"],
         place=_place(said["place"]),
         fields=tuple(
-            model.FieldChange(path=each["path"], old=each.get("old", model.ABSENT), new=each.get("new", model.ABSENT))
+            plans.FieldChange(path=each["path"], old=each.get("old", plans.ABSENT), new=each.get("new", plans.ABSENT))
             for each in said["fields"]
         ),
-        overrides={key: model.Place(**place) for key, place in said["overrides"].items()},
+        overrides={key: declarations.Place(**place) for key, place in said["overrides"].items()},
         renamed_from=said["renamed_from"],
-        origin_pause=plans.read_pause(said["origin_pause"]),
+        origin_pause=plan_json.read_pause(said["origin_pause"]),
     )
 
 
-def _live(said: Mapping[str, Any], sides: Mapping[str, Any]) -> model.Live:
-    return model.Live(
+def _live(said: Mapping[str, Any], sides: Mapping[str, Any]) -> observed.Live:
+    return observed.Live(
         schedule=schedules.decode(sides["before"]),
         token=base64.b64decode(sides["token"], validate=True),
         created_at=sides["created_at"],
-        pause=plans.read_pause(said["pause"]),
+        pause=plan_json.read_pause(said["pause"]),
         coded=sides.get("coded", False),
     )
 
 
-def _place(said: Mapping[str, Any] | None) -> model.Place | None:
-    return model.Place(**said) if said else None
+def _place(said: Mapping[str, Any] | None) -> declarations.Place | None:
+    return declarations.Place(**said) if said else None

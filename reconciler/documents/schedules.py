@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler import model, redacting
-from reconciler.schedule import fields, rows
+from reconciler import redacting
+from reconciler.schedule import fields, model, rows
 from reconciler.timing import moments
 
 

@@ -13,8 +13,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import errors, json_text, model, published
-from reconciler.documents import plans, schedules, versions
+from reconciler import errors, json_text, published
+from reconciler.documents import plan_json, schedules, versions
+from reconciler.schedule import observed
 
 FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 
@@ -23,9 +24,9 @@ FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 class Snapshot:
     """The schedules of a target as they were at a moment, by id; to one that was read nothing can be written."""
 
-    target: model.Target
+    target: observed.Target
     taken_at: datetime.datetime
-    live: Mapping[str, model.Live]
+    live: Mapping[str, observed.Live]
     salt: bytes = dataclasses.field(default=b"", repr=False)
 
 
@@ -35,17 +36,17 @@ def dumps(snapshot: Snapshot) -> str:
         "format_version": FORMAT_VERSION,
         "taken_at": snapshot.taken_at.isoformat(),
         "salt": snapshot.salt.hex(),
-        "target": plans.target(snapshot.target),
+        "target": plan_json.target(snapshot.target),
         "schedules": [_schedule(each) for _, each in sorted(snapshot.live.items())],
     }
     return json_text.document(document)
 
 
-def _schedule(live: model.Live) -> dict[str, Any]:
+def _schedule(live: observed.Live) -> dict[str, Any]:
     return {
         **schedules.encode(live.schedule, coded=live.coded),
         "coded": live.coded,
-        "pause": plans.pause(live.pause) if live.pause else None,
+        "pause": plan_json.pause(live.pause) if live.pause else None,
     }
 
 
@@ -76,11 +77,11 @@ def loads(text: str, path: str) -> Snapshot:
         raise _refused(path, f"a value that cannot be read ({error})") from None
 
 
-def _live(said: Mapping[str, Any], salt: bytes) -> model.Live:
-    return model.Live(
+def _live(said: Mapping[str, Any], salt: bytes) -> observed.Live:
+    return observed.Live(
         schedule=dataclasses.replace(schedules.decode(said), salt=salt),
         token=b"",
-        pause=plans.read_pause(said.get("pause")),
+        pause=plan_json.read_pause(said.get("pause")),
         coded=said.get("coded", False),
     )
 
@@ -89,8 +90,8 @@ def _refused(path: str, what: str) -> errors.DocumentError:
     return errors.DocumentError(f"{path} is no snapshot: {what}", hint="make one with reconciler snapshot --out FILE")
 
 
-def read_target(said: Mapping[str, Any]) -> model.Target:
+def read_target(said: Mapping[str, Any]) -> observed.Target:
     """Return where the schedules of a document are."""
-    return model.Target(
+    return observed.Target(
         address=said["address"], namespace=said["namespace"], prefix=said["prefix"], owner=said.get("owner") or ""
     )

@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from reconciler import json_text, model, redacting
-from reconciler.documents import plans
+from reconciler import json_text, redacting
+from reconciler.documents import plan_json
+from reconciler.plan import plans
+from reconciler.schedule import observed
 
 FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
 
-def dumps(plan: model.Plan, now: datetime.datetime) -> str:
+def dumps(plan: plans.Plan, now: datetime.datetime) -> str:
     """Return the document's text, with a newline at its end."""
     document = {
         "format_version": FORMAT_VERSION,
         "taken_at": now.isoformat(),
-        "target": plans.target(plan.target),
+        "target": plan_json.target(plan.target),
         "spec": plan.spec_path,
         "environment": plan.environment,
         "schedules": [_schedule(change) for change in sorted(plan.changes, key=lambda change: change.id)],
@@ -24,30 +26,30 @@ def dumps(plan: model.Plan, now: datetime.datetime) -> str:
     return json_text.document(document)
 
 
-def _schedule(change: model.Change) -> dict[str, Any]:
+def _schedule(change: plans.Change) -> dict[str, Any]:
     live = change.live
-    activity = live.activity if live else model.Activity()
+    activity = live.activity if live else observed.Activity()
     return {
         "id": change.id,
         "charter": change.charter,
         "state": change.state.value,
         "note": redacting.note(live.schedule) if live else None,
-        "pause": plans.pause(live.pause) if live and live.pause else None,
+        "pause": plan_json.pause(live.pause) if live and live.pause else None,
         "remaining_actions": live.schedule.remaining_actions if live else None,
         "last": _run(activity.recent[-1]) if activity.recent else None,
-        "next": _moment(activity.next_times[0]) if activity.next_times and change.state is model.State.ACTIVE else None,
+        "next": _moment(activity.next_times[0]) if activity.next_times and change.state is plans.State.ACTIVE else None,
         "running": list(activity.running),
         "recent": list(map(_run, activity.recent)),
         "counts": {name: getattr(activity, name) for name in ("taken", "missed", "skipped", "dropped", "buffered")},
         "overdue": _overdue(live.overdue) if live and live.overdue else None,
-        "drift": change.verb is not model.Verb.KEEP or change.is_blocked,
+        "drift": change.verb is not plans.Verb.KEEP or change.is_blocked,
         "verb": change.verb.word,
         "reason": change.reason.name.lower(),
         "fields": [field.path for field in change.fields],
     }
 
 
-def _overdue(overdue: model.Overdue) -> dict[str, Any]:
+def _overdue(overdue: observed.Overdue) -> dict[str, Any]:
     return {
         "count": overdue.count,
         "since": _moment(overdue.since),
@@ -55,7 +57,7 @@ def _overdue(overdue: model.Overdue) -> dict[str, Any]:
     }
 
 
-def _run(run: model.Run) -> dict[str, Any]:
+def _run(run: observed.Run) -> dict[str, Any]:
     return {
         "workflow_id": redacting.text(run.workflow_id),
         "run_id": run.run_id,

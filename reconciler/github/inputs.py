@@ -14,8 +14,9 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, get_args
 
-from reconciler import errors, guarding, model, settings
+from reconciler import errors, guarding, settings
 from reconciler.github import admission
+from reconciler.schedule import declarations
 from reconciler.timing import durations
 
 Command = Literal["plan", "apply", "drift", "validate", "snapshot"]
@@ -32,7 +33,7 @@ class Inputs:
 
     command: Command
     spec_path: pathlib.Path
-    choice: model.Choice
+    choice: declarations.Choice
     connection: settings.Connection
     writing: settings.Writing
     allowed: guarding.Allowed
@@ -87,8 +88,8 @@ def read(environ: Mapping[str, str]) -> Inputs:
     return inputs
 
 
-def _choice(given: _Given, environ: Mapping[str, str]) -> model.Choice:
-    return model.Choice(
+def _choice(given: _Given, environ: Mapping[str, str]) -> declarations.Choice:
+    return declarations.Choice(
         environment=given.text("environment"),
         prefix=given.text("prefix"),
         owner=given.text("owner"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from reconciler import errors, model, reviewing
+from reconciler import errors, reviewing
 from reconciler.documents import marks
 from reconciler.github import conversation
+from reconciler.plan import plans
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class Reviewed:
     why_not: str = ""
 
 
-def find(thread: conversation.Thread | None, plan: model.Plan, commit: str) -> Reviewed:
+def find(thread: conversation.Thread | None, plan: plans.Plan, commit: str) -> Reviewed:
     """Return what our comment in the commit's pull request showed for the target of the plan."""
     if thread is None:
         return Reviewed(why_not=f"no merged pull request brought commit {commit[:12]}")
@@ -41,7 +42,7 @@ def find(thread: conversation.Thread | None, plan: model.Plan, commit: str) -> R
     return Reviewed(digest=digests.pop())
 
 
-def check(reviewed: Reviewed, plan: model.Plan) -> None:
+def check(reviewed: Reviewed, plan: plans.Plan) -> None:
     """Raise `errors.StaleError` unless the plan is the one that was reviewed."""
     if reviewed.why_not:
         raise errors.StaleError(

@@ -6,11 +6,13 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping
 
-from reconciler import advising, errors, guarding, model, reconciling, reviewing
+from reconciler import advising, errors, guarding, reconciling, reviewing
 from reconciler.documents import marks, snapshots
 from reconciler.github import admission, api, conversation, events, freshness, inputs, reviews, workflow
 from reconciler.operating import clock, executing, files, interrupts, proposing, salts
+from reconciler.plan import plans
 from reconciler.report import annotating, comment, text, words
+from reconciler.schedule import declarations
 from reconciler.spec import loading
 
 REVIEW_NEXT = "**Next:** review it, then merge: the apply looks whether it is still this plan."
@@ -27,7 +29,7 @@ class Result:
 
     code: errors.ExitCode = errors.ExitCode.OK
     summary: str = ""
-    plan: model.Plan | None = None
+    plan: plans.Plan | None = None
     plan_file: str = ""
     comment_url: str = ""
     issue_url: str = ""
@@ -35,12 +37,12 @@ class Result:
     def outputs(self) -> Mapping[str, str]:
         """Return every output; those about a plan are empty where there is none."""
         plan = self.plan
-        counted = (model.Verb.CREATE, model.Verb.UPDATE, model.Verb.RESUME, model.Verb.PAUSE)
+        counted = (plans.Verb.CREATE, plans.Verb.UPDATE, plans.Verb.RESUME, plans.Verb.PAUSE)
         counts = {f"{verb.word}s": str(plan.count(verb)) if plan else "" for verb in counted}
         return {
             "changes": "" if plan is None else str(plan.differs).lower(),
             **counts,
-            "unchanged": str(plan.count(model.Verb.KEEP)) if plan else "",
+            "unchanged": str(plan.count(plans.Verb.KEEP)) if plan else "",
             "digest": plan.digest if plan else "",
             "plan-file": self.plan_file,
             "summary": self.summary,
@@ -61,7 +63,7 @@ class Action:
         self._told = told
         self._hub = hub
         self._pull: int | None = None
-        self._plan: model.Plan | None = None
+        self._plan: plans.Plan | None = None
         self._plan_file = ""
         self._marker_key = marks.key_for(event.repository, given.marker_key)
 
@@ -165,12 +167,12 @@ class Action:
         remarks: tuple[str, ...] = (),
     ) -> Result:
         """Tell what became of the plan, where it was reviewed as well."""
-        plan, applied = audience.planned, audience.ended or model.Applied(outcomes=tuple(audience.heard))
+        plan, applied = audience.planned, audience.ended or plans.Applied(outcomes=tuple(audience.heard))
         if plan is None:
             return self._result(code=code)
         page = self._page(self._mark("plan", plan), remarks=remarks)
         self._told.summary(comment.applied(plan, applied, page.whole))
-        undone = (outcome for outcome in applied.outcomes if outcome.status is not model.Status.DONE)
+        undone = (outcome for outcome in applied.outcomes if outcome.status is not plans.Status.DONE)
         self._told.annotate(map(annotating.outcome, undone))
         url = ""
         if thread and self._given.comment:
@@ -182,7 +184,7 @@ class Action:
         summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
         return self._result(code=code, summary=summary, comment_url=url)
 
-    def _check(self, plan: model.Plan, left: int, thread: conversation.Thread | None) -> None:
+    def _check(self, plan: plans.Plan, left: int, thread: conversation.Thread | None) -> None:
         """Raise unless this is what was reviewed, and may run."""
         if self._given.expect_digest is not None:
             reviewing.check_digest(self._given.expect_digest, plan)
@@ -195,7 +197,7 @@ class Action:
         if not self._given.allow_older_commit:
             freshness.check(self._hub, self._event, applied, self._given.spec_path)
 
-    def _check_review(self, plan: model.Plan, thread: conversation.Thread | None) -> None:
+    def _check_review(self, plan: plans.Plan, thread: conversation.Thread | None) -> None:
         self._needed_hub()
         reviewed = reviews.find(thread, plan, self._event.commit)  # an error here: it is unknown, which is not "none"
         try:
@@ -237,12 +239,12 @@ class Action:
         )
         return self._result(summary=words.summary(plan), issue_url=issue.url if issue else "")
 
-    def _declared(self) -> model.Declaration:
+    def _declared(self) -> declarations.Declaration:
         declaration = loading.load(self._given.spec_path, self._given.choice, salt=salts.new())
         self._told.annotate(map(annotating.advice, advising.advise(declaration, clock.now())))
         return declaration
 
-    def _proposed(self, plan: model.Plan) -> model.Plan:
+    def _proposed(self, plan: plans.Plan) -> plans.Plan:
         """Tell of a plan: in the log, beside the lines of the spec, and in the plan file; return it again."""
         self._plan = plan
         self._told.say(text.Text(now=clock.now()).plan(plan))
@@ -251,7 +253,7 @@ class Action:
         self._plan_file = str(self._given.plan_file)
         return plan
 
-    def _refusals(self, plan: model.Plan) -> tuple[str, ...]:
+    def _refusals(self, plan: plans.Plan) -> tuple[str, ...]:
         try:
             guarding.check(plan, self._given.allowed, now=clock.now())
         except errors.GuardError as refusal:
@@ -306,7 +308,7 @@ class Action:
         namespace = connection.namespace or connection.environ.get("TEMPORAL_NAMESPACE") or "default"
         return marks.is_of(mark, namespace)
 
-    def _mark(self, kind: marks.Kind, plan: model.Plan, digest: str = "") -> marks.Mark:
+    def _mark(self, kind: marks.Kind, plan: plans.Plan, digest: str = "") -> marks.Mark:
         scope = marks.scope(plan.environment, plan.spec_path)
         return dataclasses.replace(self._bare_mark(kind), scope=scope, key=marks.key(plan.target), digest=digest)
 
@@ -393,14 +395,14 @@ class _Page:
 class _Audience:
     """Tells the log what an apply does, and remembers it; implements `executing.Audience`."""
 
-    def __init__(self, told: workflow.Workflow, proposed: Callable[[model.Plan], model.Plan]) -> None:
+    def __init__(self, told: workflow.Workflow, proposed: Callable[[plans.Plan], plans.Plan]) -> None:
         self._told = told
         self._proposed = proposed
-        self.planned: model.Plan | None = None
-        self.heard: list[model.Outcome] = []
-        self.ended: model.Applied | None = None
+        self.planned: plans.Plan | None = None
+        self.heard: list[plans.Outcome] = []
+        self.ended: plans.Applied | None = None
 
-    def plan(self, plan: model.Plan) -> None:
+    def plan(self, plan: plans.Plan) -> None:
         """Hear what shall be done."""
         self.planned = self._proposed(plan)
 
@@ -408,12 +410,12 @@ class _Audience:
         """Say yes: who merges has agreed."""
         return True
 
-    def outcome(self, outcome: model.Outcome) -> None:
+    def outcome(self, outcome: plans.Outcome) -> None:
         """Hear what became of a step."""
         self.heard.append(outcome)
         self._told.say(text.Text().outcome(outcome))
 
-    def applied(self, applied: model.Applied) -> None:
+    def applied(self, applied: plans.Applied) -> None:
         """Hear what became of all of them."""
         self.ended = applied
         self._told.say(text.Text().outcomes(applied.outcomes))

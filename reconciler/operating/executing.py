@@ -11,20 +11,22 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
-from reconciler import errors, locking, model, ports, reconciling, settings
+from reconciler import errors, locking, ports, reconciling, settings
 from reconciler.operating import clock, interrupts, sessions
+from reconciler.plan import plans
+from reconciler.schedule import declarations, observed
 
 _LOG = logging.getLogger(__name__)
 _MOMENT = 0.1  # seconds; where the answer took longer, a person was asked, and nobody looked after the lock
 
 Command = Literal["apply", "prune", "repair"]
-Check = Callable[[model.Plan, int], None]
+Check = Callable[[plans.Plan, int], None]
 
 
 class Audience(Protocol):
     """Whoever is told what happens, in the order of the methods."""
 
-    def plan(self, plan: model.Plan) -> None:
+    def plan(self, plan: plans.Plan) -> None:
         """Hear what shall be done, before it is checked."""
         ...
 
@@ -32,11 +34,11 @@ class Audience(Protocol):
         """Tell whether it shall be done."""
         ...
 
-    def outcome(self, outcome: model.Outcome) -> None:
+    def outcome(self, outcome: plans.Outcome) -> None:
         """Hear what became of a step, as it ends."""
         ...
 
-    def applied(self, applied: model.Applied) -> None:
+    def applied(self, applied: plans.Applied) -> None:
         """Hear what became of all of them."""
         ...
 
@@ -58,15 +60,15 @@ class Job:
     """
 
     command: Command
-    declaration: model.Declaration
+    declaration: declarations.Declaration
     connection: settings.Connection
     writing: settings.Writing
-    make: Callable[[sessions.Session], Coroutine[Any, Any, model.Plan]]
+    make: Callable[[sessions.Session], Coroutine[Any, Any, plans.Plan]]
     check: Check
-    review: Callable[[model.Plan], None] = lambda _: None
+    review: Callable[[plans.Plan], None] = lambda _: None
     before: Callable[[str], None] = lambda _: None
     unbegun: Callable[[], None] = lambda: None
-    after: Callable[[tuple[model.Outcome, ...]], None] = lambda _: None
+    after: Callable[[tuple[plans.Outcome, ...]], None] = lambda _: None
     repeats: bool = True
     keeps_idle: bool = True
     ending: Callable[[], bool] = lambda: False
@@ -84,14 +86,14 @@ def execute_within(session: sessions.Session, job: Job, audience: Audience) -> e
         return _executed(session, job, audience, lease)
 
 
-def why_off(declaration: model.Declaration, connection: settings.Connection) -> str:
+def why_off(declaration: declarations.Declaration, connection: settings.Connection) -> str:
     """Return why nothing is wanted here; empty when it is."""
     if not settings.schedules_enabled(connection.environ):
         return "GOVERNANCE_SCHEDULES_ENABLED switches schedules off here"
     return declared_off(declaration)
 
 
-def declared_off(declaration: model.Declaration) -> str:
+def declared_off(declaration: declarations.Declaration) -> str:
     """Return that the spec switches its environment off; empty when it does not."""
     if declaration.enabled:
         return ""
@@ -122,15 +124,15 @@ def _executed(session: sessions.Session, job: Job, audience: Audience, lease: po
         applied = _applied(session, job, audience, lease, plan, record)
         audience.applied(applied)
         job.after(applied.outcomes)
-        if all(each.status is model.Status.SKIPPED for each in applied.outcomes):
+        if all(each.status is plans.Status.SKIPPED for each in applied.outcomes):
             job.unbegun()
     return _exit_code(applied)
 
 
 def _applied(
-    session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease, plan: model.Plan, record: _Record
-) -> model.Applied:
-    def tell(outcome: model.Outcome) -> None:
+    session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease, plan: plans.Plan, record: _Record
+) -> plans.Applied:
+    def tell(outcome: plans.Outcome) -> None:
         record.outcomes = (*record.outcomes, outcome)
         audience.outcome(outcome)
         _log_outcome(outcome)
@@ -156,12 +158,12 @@ class _Record:
     """What there is to record at the end; `begun` once it may be that something was written."""
 
     begun: bool = False
-    outcomes: tuple[model.Outcome, ...] = ()
+    outcomes: tuple[plans.Outcome, ...] = ()
     error: str = ""
 
 
 @contextlib.contextmanager
-def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, plan: model.Plan) -> Iterator[_Record]:
+def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, plan: plans.Plan) -> Iterator[_Record]:
     """Keep in the audit, where there is one, that the attempt began, and how it ended, however that was."""
     record = _Record()
     if audit is None or not (plan.steps or job.keeps_idle):
@@ -192,9 +194,9 @@ def _reason(error: BaseException) -> str:
     return error.message if isinstance(error, errors.ReconcilerError) else f"a defect: {type(error).__name__}"
 
 
-def _unrecorded(number: int, outcomes: tuple[model.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
+def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
     """Return the error that says what was done all the same."""
-    done = sum(each.status is model.Status.DONE for each in outcomes)
+    done = sum(each.status is plans.Status.DONE for each in outcomes)
     told = f"{done} of {len(outcomes)} steps are done, as told" if outcomes else "nothing was to be done"
     return errors.StoreError(
         f"{told}, and only the record of it could not be written: {lost.message}",
@@ -222,10 +224,10 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
             audience.warn(f"Warning: the lock could not be let go: {error.message}.")
 
 
-def holder_of(connection: settings.Connection) -> model.Holder:
+def holder_of(connection: settings.Connection) -> ports.Holder:
     """Return who this program is, as whoever waits for it is told."""
     origin = _origin(connection)
-    return model.Holder(who=origin.who, run=origin.run, since=clock.now())
+    return ports.Holder(who=origin.who, run=origin.run, since=clock.now())
 
 
 def _origin(connection: settings.Connection) -> settings.Origin:
@@ -236,9 +238,9 @@ def _origin(connection: settings.Connection) -> settings.Origin:
     return settings.origin(connection.environ, user, socket.gethostname())
 
 
-def _attempt(job: Job, plan: model.Plan) -> model.Attempt:
+def _attempt(job: Job, plan: plans.Plan) -> ports.Attempt:
     origin = _origin(job.connection)
-    return model.Attempt(
+    return ports.Attempt(
         command=job.command,
         who=origin.who,
         run=origin.run,
@@ -251,33 +253,33 @@ def _attempt(job: Job, plan: model.Plan) -> model.Attempt:
     )
 
 
-def _step(outcome: model.Outcome) -> model.Step:
+def _step(outcome: plans.Outcome) -> ports.Step:
     change = outcome.change
-    return model.Step(id=change.id, verb=change.verb.word, status=outcome.status.value, detail=outcome.detail)
+    return ports.Step(id=change.id, verb=change.verb.word, status=outcome.status.value, detail=outcome.detail)
 
 
-def _left(plan: model.Plan, outcomes: Iterable[model.Outcome]) -> model.Left:
+def _left(plan: plans.Plan, outcomes: Iterable[plans.Outcome]) -> observed.Left:
     """Return how many schedules there are now: those that were there, and the created, less the deleted."""
-    done = [each.change.verb for each in outcomes if each.status is model.Status.DONE]
-    more = done.count(model.Verb.CREATE) - done.count(model.Verb.DELETE)
-    return model.Left(managed=plan.found.managed + more, present=plan.found.present + more)
+    done = [each.change.verb for each in outcomes if each.status is plans.Status.DONE]
+    more = done.count(plans.Verb.CREATE) - done.count(plans.Verb.DELETE)
+    return observed.Left(managed=plan.found.managed + more, present=plan.found.present + more)
 
 
 def _log(event: str, **fields: object) -> None:
     _LOG.info(event, extra={"fields": fields})
 
 
-def _log_outcome(outcome: model.Outcome) -> None:
+def _log_outcome(outcome: plans.Outcome) -> None:
     verb, status = outcome.change.verb.word, outcome.status.value
     _log("step ended", schedule=outcome.change.id, verb=verb, status=status, detail=outcome.detail)
 
 
-def _exit_code(applied: model.Applied) -> errors.ExitCode:
+def _exit_code(applied: plans.Applied) -> errors.ExitCode:
     if applied.interrupted:
         return interrupts.code()
     statuses = {outcome.status for outcome in applied.outcomes}
-    if statuses <= {model.Status.DONE}:
+    if statuses <= {plans.Status.DONE}:
         return errors.ExitCode.OK
-    if statuses <= {model.Status.DONE, model.Status.STALE}:
+    if statuses <= {plans.Status.DONE, plans.Status.STALE}:
         return errors.ExitCode.STALE
     return errors.ExitCode.ERROR

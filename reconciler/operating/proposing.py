@@ -7,9 +7,11 @@ import dataclasses
 import logging
 import pathlib
 
-from reconciler import errors, model, planning, preflighting, reconciling, settings
+from reconciler import errors, planning, preflighting, reconciling, settings
 from reconciler.documents import saved, snapshots
 from reconciler.operating import clock, files, sessions
+from reconciler.plan import plans
+from reconciler.schedule import declarations
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE = 3.0  # seconds that a look at the workers may take: a plan does not need it
@@ -19,12 +21,12 @@ _PATIENCE = 3.0  # seconds that a look at the workers may take: a plan does not 
 class Proposal:
     """A plan, and what is wrong with the workers that would run what it declares."""
 
-    plan: model.Plan
+    plan: plans.Plan
     problems: tuple[preflighting.Finding, ...] = ()
 
 
 def propose(
-    declaration: model.Declaration,
+    declaration: declarations.Declaration,
     connection: settings.Connection,
     snapshot_path: pathlib.Path | None,
     expected_build: str | None = None,
@@ -41,7 +43,7 @@ def propose(
 
 
 def problems(
-    declaration: model.Declaration, session: sessions.Session, expected_build: str | None
+    declaration: declarations.Declaration, session: sessions.Session, expected_build: str | None
 ) -> tuple[preflighting.Finding, ...]:
     """Return what is wrong with the workers; nothing where the server does not tell, which is only logged."""
 
@@ -57,7 +59,7 @@ def problems(
         return ()
 
 
-def snapshot(declaration: model.Declaration, connection: settings.Connection) -> snapshots.Snapshot:
+def snapshot(declaration: declarations.Declaration, connection: settings.Connection) -> snapshots.Snapshot:
     """Return what a plan would read now."""
     with sessions.opened(connection) as session:
         taken_at, target = clock.now(), session.target(declaration)
@@ -67,7 +69,7 @@ def snapshot(declaration: model.Declaration, connection: settings.Connection) ->
     )
 
 
-def save(path: pathlib.Path, plan: model.Plan, spec_path: pathlib.Path, choice: model.Choice) -> None:
+def save(path: pathlib.Path, plan: plans.Plan, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
     """Keep the plan, to be applied later as it is; `errors.OutputError` when it cannot be written."""
     kept = saved.Saved(plan=plan, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)
     files.save(path, saved.dumps(kept))

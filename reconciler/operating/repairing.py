@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from reconciler import errors, guarding, model, reconciling, settings
+from reconciler import errors, guarding, reconciling, settings
 from reconciler.operating import executing, salts, sessions
+from reconciler.plan import plans
 from reconciler.spec import users
 
 
@@ -47,7 +48,7 @@ def repair(
         made: list[reconciling.Repair] = []
         salt = salts.new()
 
-        async def make(session: sessions.Session) -> model.Plan:
+        async def make(session: sessions.Session) -> plans.Plan:
             target = session.target(declaration)
             made.append(
                 await reconciling.repair(
@@ -61,13 +62,13 @@ def repair(
             )
             return made[-1].plan
 
-        def warn(_: model.Plan) -> None:
+        def warn(_: plans.Plan) -> None:
             for id_, reason in sorted(made[0].unread.items()):
                 audience.warn(f"Warning: the row {id_} cannot be read and is left as it is: {reason}")
             if made[0].undescribed:
                 on_undescribed(made[0].undescribed)
 
-        def note(outcomes: tuple[model.Outcome, ...]) -> None:
+        def note(outcomes: tuple[plans.Outcome, ...]) -> None:
             """Note what Temporal has: of the rows as they were planned from, as they may be newer by now."""
             session.run(rows.synced(made[0].synced(outcomes)))
 

@@ -8,7 +8,8 @@ import datetime
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reconciler import model, ports, settings, wiring
+from reconciler import ports, settings, wiring
+from reconciler.schedule import declarations, observed
 
 if TYPE_CHECKING:
     from reconciler.store import opening
@@ -29,7 +30,7 @@ class Session:
         self.pollers = server.pollers
         self.endings: ports.Endings = server.endings
 
-    def target(self, declaration: model.Declaration) -> model.Target:
+    def target(self, declaration: declarations.Declaration) -> observed.Target:
         """Return the schedules that a spec is about."""
         return self._server.target(declaration.prefix, declaration.owner)
 

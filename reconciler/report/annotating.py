@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Literal
 
-from reconciler import advising, errors, model
+from reconciler import advising, errors
+from reconciler.plan import plans
 from reconciler.report import words
+from reconciler.schedule import declarations
 from reconciler.spec import problems
 
 Level = Literal["notice", "warning", "error"]
@@ -21,14 +23,14 @@ class Annotation:
     level: Level
     title: str
     message: str
-    place: model.Place | None = None
+    place: declarations.Place | None = None
 
 
-def plan(plan: model.Plan) -> Iterator[Annotation]:
+def plan(plan: plans.Plan) -> Iterator[Annotation]:
     """Yield a notice for each change that is notable; pauses and what is left alone for a reason are warnings."""
     for change in plan.changes:
         if words.is_notable(change):
-            stops = change.verb is model.Verb.PAUSE or change.verb is model.Verb.KEEP
+            stops = change.verb is plans.Verb.PAUSE or change.verb is plans.Verb.KEEP
             yield Annotation(
                 level="warning" if stops else "notice",
                 title=words.printable(f"{change.verb.word} {change.id}"),
@@ -37,7 +39,7 @@ def plan(plan: model.Plan) -> Iterator[Annotation]:
             )
 
 
-def overdue(plan: model.Plan) -> Iterator[Annotation]:
+def overdue(plan: plans.Plan) -> Iterator[Annotation]:
     """Yield a warning for each active schedule whose due times pass without a run, at its charter."""
     for change in plan.changes:
         message = words.overdue_warning(change)
@@ -46,7 +48,7 @@ def overdue(plan: model.Plan) -> Iterator[Annotation]:
             yield Annotation(level="warning", title=title, message=message, place=change.place)
 
 
-def _fields(change: model.Change) -> Iterator[str]:
+def _fields(change: plans.Change) -> Iterator[str]:
     for field in change.fields[:_FIELDS]:
         yield f"{words.printable(field.path)}: {words.sides(field, change.verb)}"
     if len(change.fields) > _FIELDS:
@@ -70,7 +72,7 @@ def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
     yield Annotation(level="error", title="reconciler", message=words.printable(error.sentence))
 
 
-def outcome(outcome: model.Outcome) -> Annotation:
+def outcome(outcome: plans.Outcome) -> Annotation:
     """Return the error of a step that was not done."""
     title = words.printable(f"{outcome.change.verb.word} {outcome.change.id} {outcome.status.value}")
     return Annotation(level="error", title=title, message=words.printable(outcome.detail), place=outcome.change.place)

@@ -11,7 +11,7 @@ import datetime
 import html
 from collections.abc import Iterable, Iterator
 
-from reconciler import model
+from reconciler.plan import plans
 from reconciler.report import forecast, markdown, words
 
 COMMENT_LIMIT = 60_000  # bytes; GitHub takes 65,536 characters, and drops a longer update without a word
@@ -20,9 +20,9 @@ _LIST_SHARE = 6  # a list takes at most this part of the whole: there are up to 
 _LONGEST_TEXT = 1_000  # characters of a message
 _LONGEST_TITLE = 300  # characters of an id in a fold's title
 
-_REMOVED = (model.Reason.REMOVED,)
-_BY_HAND = (model.Reason.PAUSED_OUTSIDE, model.Reason.PAUSED_ON_FAILURE, model.Reason.MANUAL_PAUSE)
-_FOREIGN = (model.Reason.OWNED,)
+_REMOVED = (plans.Reason.REMOVED,)
+_BY_HAND = (plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE, plans.Reason.MANUAL_PAUSE)
+_FOREIGN = (plans.Reason.OWNED,)
 _LISTS = (
     ("No longer declared:", _REMOVED),
     ("Paused, but not by the spec:", _BY_HAND),
@@ -46,30 +46,30 @@ class About:
     limit: int = COMMENT_LIMIT
 
 
-def plan(plan: model.Plan, about: About) -> str:
+def plan(plan: plans.Plan, about: About) -> str:
     """Return what the plan would do."""
     return _page(_titled("Plan", plan, _counts(plan)), plan, about, ())
 
 
-def drift(plan: model.Plan, about: About, since: datetime.datetime) -> str:
+def drift(plan: plans.Plan, about: About, since: datetime.datetime) -> str:
     """Return how the server differs from the spec; `since` is when that was first seen."""
     seen = f"First seen {words.moment(since, 'UTC')} ({words.ago(since, about.now)})."
     return _page(_titled("Drift", plan, _counts(plan)), plan, about, (seen,))
 
 
-def settled(plan: model.Plan, about: About, since: datetime.datetime | None) -> str:
+def settled(plan: plans.Plan, about: About, since: datetime.datetime | None) -> str:
     """Return that the server is as the spec declares again."""
     was = f"It was first seen {words.moment(since, 'UTC')}" if since else "It was seen before"
     gone = f"{was}, and is gone since {words.moment(about.now, 'UTC')}."
-    return _page(_titled("No drift", plan, f"{plan.count(model.Verb.KEEP)} as declared"), plan, about, (gone,))
+    return _page(_titled("No drift", plan, f"{plan.count(plans.Verb.KEEP)} as declared"), plan, about, (gone,))
 
 
-def applied(plan: model.Plan, applied: model.Applied, about: About) -> str:
+def applied(plan: plans.Plan, applied: plans.Applied, about: About) -> str:
     """Return what became of the plan: what did not succeed by name, the rest in the folds of what was planned."""
     counts = collections.Counter(outcome.status for outcome in applied.outcomes)
-    said = ", ".join(f"{counts[status]} {status.value}" for status in model.Status if counts[status])
-    word = "Applied" if counts[model.Status.DONE] == len(applied.outcomes) else "Applied in part"
-    missing = [outcome for outcome in applied.outcomes if outcome.status is not model.Status.DONE]
+    said = ", ".join(f"{counts[status]} {status.value}" for status in plans.Status if counts[status])
+    word = "Applied" if counts[plans.Status.DONE] == len(applied.outcomes) else "Applied in part"
+    missing = [outcome for outcome in applied.outcomes if outcome.status is not plans.Status.DONE]
     lines = _listed(
         "Not done:",
         [f"{_name(each.change)} {each.status.value}: {markdown.code(_cut(each.detail))}" for each in missing],
@@ -87,21 +87,21 @@ def failed(what: str, reason: str, about: About) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _titled(word: str, plan: model.Plan, counts: str) -> str:
+def _titled(word: str, plan: plans.Plan, counts: str) -> str:
     environment = f" for {markdown.code(plan.environment)}" if plan.environment else ""
     return f"### {word}{environment}: {counts}"
 
 
-def _counts(plan: model.Plan) -> str:
-    unchanged = f"{plan.count(model.Verb.KEEP)} unchanged"
+def _counts(plan: plans.Plan) -> str:
+    unchanged = f"{plan.count(plans.Verb.KEEP)} unchanged"
     held = [f"{len(plan.blocked)} of another owner"] if plan.blocked else []
     if not plan.differs:
         return f"no changes, {unchanged}"
-    verbs = (verb for verb in model.Verb if verb is not model.Verb.KEEP and plan.count(verb))
+    verbs = (verb for verb in plans.Verb if verb is not plans.Verb.KEEP and plan.count(verb))
     return ", ".join([*held, *(f"{plan.count(verb)} to {verb.word}" for verb in verbs), unchanged])
 
 
-def _page(title: str, plan: model.Plan, about: About, lead: tuple[str, ...]) -> str:
+def _page(title: str, plan: plans.Plan, about: About, lead: tuple[str, ...]) -> str:
     """Return title, lead and lists, then as many folds as fit."""
     blocks = [title, f"{markdown.code(words.target(plan))}, by {markdown.code(plan.spec_path)}", *lead]
     blocks += [words.as_of(plan, about.now)] if plan.as_of else []
@@ -144,17 +144,17 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
 
 
-def _name(change: model.Change) -> str:
+def _name(change: plans.Change) -> str:
     return f"{change.verb.value} {markdown.code(change.id)}"
 
 
-def _named(change: model.Change, now: datetime.datetime) -> str:
+def _named(change: plans.Change, now: datetime.datetime) -> str:
     """Return a schedule by name, with why it is named and what is known of it."""
     remarks = "".join(f"; {remark}" for remark in words.remarks(change, now, markdown.code))
     return f"{_name(change)}: {change.reason.value}{remarks}"
 
 
-def _folds(changes: Iterable[model.Change], about: About, used: int) -> str:
+def _folds(changes: Iterable[plans.Change], about: About, used: int) -> str:
     """Return a fold for each change, whole ones only; a last line says how many did not fit, and where they are."""
     folds = [_fold(change, about.now) for change in changes]
     left = about.limit - used - len(_missing(len(folds), about).encode())
@@ -172,7 +172,7 @@ def _missing(count: int, about: About) -> str:
     return f"\n{count} more changes do not fit here: see the step summary and the plan file{where}.\n"
 
 
-def _fold(change: model.Change, now: datetime.datetime) -> str:
+def _fold(change: plans.Change, now: datetime.datetime) -> str:
     """Return a fold: its title is HTML, in which GitHub reads no markdown, its inside is markdown."""
     shown = words.printable(change.id)
     title = shown if len(shown) <= _LONGEST_TITLE else f"{shown[:_LONGEST_TITLE]}…"
@@ -181,7 +181,7 @@ def _fold(change: model.Change, now: datetime.datetime) -> str:
     return f"\n<details><summary>{summary}</summary>\n\n{inside}\n\n</details>\n"
 
 
-def _inside(change: model.Change, now: datetime.datetime) -> Iterator[str]:
+def _inside(change: plans.Change, now: datetime.datetime) -> Iterator[str]:
     if change.place:
         yield f"- declared at {markdown.code(str(change.place))}"
     if change.live and change.live.activity.updated_at:

@@ -7,14 +7,15 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 
-from reconciler import model
+from reconciler.plan import plans
 from reconciler.report import words
-from reconciler.timing import counting, prospects, times, zones
+from reconciler.schedule import declarations, model, prospects
+from reconciler.timing import counting, times, timings, zones
 
 _SHOWN = 2  # next times
 
 
-def lines(change: model.Change, now: datetime.datetime, mark: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
+def lines(change: plans.Change, now: datetime.datetime, mark: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
     """Yield labels and texts about when the schedule fires, where the change makes a difference to that.
 
     `mark` wraps what comes from the server.
@@ -29,7 +30,7 @@ def lines(change: model.Change, now: datetime.datetime, mark: Callable[[str], st
         yield "next after" if before else "next", upcoming(after, now, mark)
 
 
-def _firing(schedule: model.Schedule) -> tuple[model.Timing, int | None]:
+def _firing(schedule: model.Schedule) -> tuple[timings.Timing, int | None]:
     return schedule.timing, schedule.remaining_actions
 
 
@@ -56,7 +57,7 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
     return ", ".join(parts) + until
 
 
-def total(plan: model.Plan, now: datetime.datetime) -> str:
+def total(plan: plans.Plan, now: datetime.datetime) -> str:
     """Return how often all that is managed fires, before and after the plan."""
     ours = [change for change in plan.changes if not change.is_blocked]
     before = _words(prospects.together((change.live.schedule for change in ours if change.live), now))
@@ -70,7 +71,7 @@ def _words(pace: counting.Pace) -> str:
 
 
 def table(
-    charters: Iterable[model.Charter], start: datetime.datetime, until: datetime.datetime | None, count: int
+    charters: Iterable[declarations.Charter], start: datetime.datetime, until: datetime.datetime | None, count: int
 ) -> Iterator[str]:
     """Yield the first `count` firings of all charters after `start`, a line each with time, distance and charter."""
     firings = heapq.merge(*(_firings(each, start) for each in charters))
@@ -80,13 +81,13 @@ def table(
         yield f"{words.moment(moment, timezone)}  {words.distance(moment, start):>10}  {name}"
 
 
-def _firings(charter: model.Charter, start: datetime.datetime) -> Iterator[tuple[datetime.datetime, str, str]]:
+def _firings(charter: declarations.Charter, start: datetime.datetime) -> Iterator[tuple[datetime.datetime, str, str]]:
     """Yield when a charter fires, with its name and zone."""
     for moment in prospects.upcoming(charter.schedule, start):
         yield moment, charter.name, charter.schedule.timing.timezone
 
 
-def silent(charters: Iterable[model.Charter], start: datetime.datetime) -> Iterator[str]:
+def silent(charters: Iterable[declarations.Charter], start: datetime.datetime) -> Iterator[str]:
     """Yield a line for each charter that never fires after `start`: why."""
     for charter in charters:
         schedule = charter.schedule

@@ -5,17 +5,18 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Iterator
 
-from reconciler import model
+from reconciler import ports
+from reconciler.plan import plans
 from reconciler.report import words
 
 
-def text(records: Iterable[model.Record], *, verbose: bool) -> str:
+def text(records: Iterable[ports.Record], *, verbose: bool) -> str:
     """Return a paragraph for each apply, the newest first; with its steps where they are wanted."""
     paragraphs = ["\n".join(_lines(record, verbose=verbose)) for record in records]
     return "\n\n".join(paragraphs or ["Nothing has been applied yet."]) + "\n"
 
 
-def _lines(record: model.Record, *, verbose: bool) -> Iterator[str]:
+def _lines(record: ports.Record, *, verbose: bool) -> Iterator[str]:
     attempt, target = record.attempt, record.attempt.target
     environment = f", environment {attempt.environment}" if attempt.environment else ""
     yield words.printable(
@@ -28,21 +29,21 @@ def _lines(record: model.Record, *, verbose: bool) -> Iterator[str]:
     if verbose:
         for step in record.steps:
             detail = f": {step.detail}" if step.detail else ""
-            yield words.printable(f"      {model.Verb[step.verb.upper()].value} {step.id} {step.status}{detail}")
+            yield words.printable(f"      {plans.Verb[step.verb.upper()].value} {step.id} {step.status}{detail}")
 
 
-def _who(attempt: model.Attempt) -> str:
+def _who(attempt: ports.Attempt) -> str:
     run = f", run {attempt.run}" if attempt.run else ""
     commit = f", commit {attempt.commit[:12]}" if attempt.commit else ""
     return f"{attempt.who}{run}{commit}"
 
 
-def _result(record: model.Record) -> str:
+def _result(record: ports.Record) -> str:
     """Return what it came to: how many of which verb, and what did not succeed."""
     if record.ended_at is None:
         return "not ended: it runs, was killed, or could not record its end"
-    done = collections.Counter(step.verb for step in record.steps if step.status == model.Status.DONE.value)
-    left = collections.Counter(step.status for step in record.steps if step.status != model.Status.DONE.value)
+    done = collections.Counter(step.verb for step in record.steps if step.status == plans.Status.DONE.value)
+    left = collections.Counter(step.status for step in record.steps if step.status != plans.Status.DONE.value)
     counts = [f"{count} to {verb} done" for verb, count in done.items()] + [
         f"{n} {status}" for status, n in left.items()
     ]

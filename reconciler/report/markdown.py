@@ -6,11 +6,11 @@ import datetime
 import re
 from collections.abc import Iterator
 
-from reconciler import model
+from reconciler.plan import plans
 from reconciler.report import forecast, words
 
 
-def plan(plan: model.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
+def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
     """Return the plan: the summary, a line for each change, and what changes in it; `now` adds the next times."""
     lines = [f"### {_summary(plan)}", "", f"{code(words.target(plan))}, by {code(plan.spec_path)}", ""]
     lines += [words.as_of(plan, now), ""] if plan.as_of else []
@@ -22,17 +22,17 @@ def plan(plan: model.Plan, *, verbose: bool = False, now: datetime.datetime | No
     return "\n".join([*lines, "", f"Digest {code(plan.digest)}"]) + "\n"
 
 
-def _summary(plan: model.Plan) -> str:
+def _summary(plan: plans.Plan) -> str:
     """Return the summary; a path in it could hold markup, so an empty plan says less here."""
-    return words.summary(plan).rstrip(".") if plan.differs else f"No changes, {plan.count(model.Verb.KEEP)} unchanged"
+    return words.summary(plan).rstrip(".") if plan.differs else f"No changes, {plan.count(plans.Verb.KEEP)} unchanged"
 
 
-def _title(change: model.Change) -> str:
+def _title(change: plans.Change) -> str:
     place = f" ({code(str(change.place))})" if change.place else ""
     return f"- {change.verb.value} **{change.verb.word}** {code(change.id)}: {change.reason.value}{place}"
 
 
-def details(change: model.Change, now: datetime.datetime | None) -> Iterator[str]:
+def details(change: plans.Change, now: datetime.datetime | None) -> Iterator[str]:
     """Yield what there is to say of a change, as the items of a list below it; `now` adds the next times."""
     for remark in words.remarks(change, now, code):
         yield f"  - {remark}"

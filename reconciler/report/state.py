@@ -6,18 +6,20 @@ import collections
 import datetime
 from collections.abc import Iterator
 
-from reconciler import model, redacting
+from reconciler import redacting
+from reconciler.plan import plans
 from reconciler.report import forecast, words
+from reconciler.schedule import observed
 
 
-def text(plan: model.Plan, now: datetime.datetime) -> str:
+def text(plan: plans.Plan, now: datetime.datetime) -> str:
     """Return a paragraph for each schedule, and a line that counts them."""
     changes = sorted(plan.changes, key=lambda change: change.id)
     paragraphs = ["\n".join(_lines(change, now)) for change in changes]
     return "\n\n".join([words.printable(words.target(plan)), *paragraphs, _counts(plan)]) + "\n"
 
 
-def _lines(change: model.Change, now: datetime.datetime) -> Iterator[str]:
+def _lines(change: plans.Change, now: datetime.datetime) -> Iterator[str]:
     charter = f"  {words.printable(change.charter)}" if change.charter else ""
     place = f"  {words.printable(str(change.place))}" if change.place else ""
     yield f"  {words.printable(change.id)}{charter}{place}"
@@ -25,11 +27,11 @@ def _lines(change: model.Change, now: datetime.datetime) -> Iterator[str]:
         yield f"      {label:<7}  {value}"
 
 
-def _rows(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, str]]:
+def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     live = change.live
     yield "state", _state(change, now)
     if live is None:
-        off = change.reason is model.Reason.SWITCHED_OFF
+        off = change.reason is plans.Reason.SWITCHED_OFF
         yield "drift", _drift(change) if off else "yes: it is to be created"
         return
     zone = forecast.known_zone(live.schedule.timing.timezone)
@@ -52,7 +54,7 @@ def _rows(change: model.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     yield "drift", _drift(change)
 
 
-def _state(change: model.Change, now: datetime.datetime) -> str:
+def _state(change: plans.Change, now: datetime.datetime) -> str:
     word = change.state.value
     if change.live is None or change.live.pause is None:
         return word
@@ -67,7 +69,7 @@ def _left(left: int, start: int | None) -> str:
     return f"{left}{of} action{'s'[: (start if of else left) != 1]}"
 
 
-def _last(activity: model.Activity, zone: str, now: datetime.datetime) -> str:
+def _last(activity: observed.Activity, zone: str, now: datetime.datetime) -> str:
     if not activity.recent or activity.recent[-1].started_at is None:
         return "never"
     run = activity.recent[-1]
@@ -75,16 +77,16 @@ def _last(activity: model.Activity, zone: str, now: datetime.datetime) -> str:
     return f"{words.moment(started, zone)} ({words.ago(started, now)}), {run.status.value}"
 
 
-def _next(activity: model.Activity, zone: str, now: datetime.datetime) -> str:
+def _next(activity: observed.Activity, zone: str, now: datetime.datetime) -> str:
     if not activity.next_times:
         return "never"
     soonest = activity.next_times[0]
     return f"{words.moment(soonest, zone)} ({words.distance(soonest, now)})"
 
 
-def _recent(activity: model.Activity) -> str:
+def _recent(activity: observed.Activity) -> str:
     """Return the results of the recent runs, the newest last, those in a row counted: `2 completed, 1 failed`."""
-    groups: list[list[model.RunStatus]] = []
+    groups: list[list[observed.RunStatus]] = []
     for run in activity.recent:
         if groups and groups[-1][0] is run.status:
             groups[-1].append(run.status)
@@ -93,7 +95,7 @@ def _recent(activity: model.Activity) -> str:
     return ", then ".join(f"{len(group)} {group[0].value}" for group in groups)
 
 
-def _lost(activity: model.Activity) -> str:
+def _lost(activity: observed.Activity) -> str:
     """Return how many firings came to nothing, and why."""
     counts = (
         (activity.missed, "missed: late by more than the catch-up window"),
@@ -103,21 +105,21 @@ def _lost(activity: model.Activity) -> str:
     return "; ".join(f"{count} {why}" for count, why in counts if count)
 
 
-def _drift(change: model.Change) -> str:
+def _drift(change: plans.Change) -> str:
     if change.is_blocked and change.live:
         return f"blocked: it belongs to {words.printable(change.live.schedule.owner or '')}, and the spec wants it"
-    if change.charter is None or change.reason is model.Reason.SWITCHED_OFF:
-        return f"{'no' if change.verb is model.Verb.KEEP else 'yes'}: {change.reason.value}"
-    if change.verb is model.Verb.KEEP:
+    if change.charter is None or change.reason is plans.Reason.SWITCHED_OFF:
+        return f"{'no' if change.verb is plans.Verb.KEEP else 'yes'}: {change.reason.value}"
+    if change.verb is plans.Verb.KEEP:
         return "no"
     return f"yes: {', '.join(words.printable(field.path) for field in change.fields)}"
 
 
-def _counts(plan: model.Plan) -> str:
+def _counts(plan: plans.Plan) -> str:
     ours = [change for change in plan.changes if not change.is_blocked]
     states = collections.Counter(change.state for change in ours)
     total = f"{len(ours)} schedule{'s'[: len(ours) != 1]}"
-    said = ", ".join(f"{states[state]} {state.value}" for state in model.State if states[state])
+    said = ", ".join(f"{states[state]} {state.value}" for state in plans.State if states[state])
     drifting = "1 differs" if len(plan.steps) == 1 else f"{len(plan.steps)} differ"
     held = f"; {words.blocked(plan)}" if plan.blocked else ""
     return f"{total}{': ' if said else ''}{said}; {drifting} from the spec{held}."

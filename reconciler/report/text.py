@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator
 
-from reconciler import model
+from reconciler.plan import plans
 from reconciler.report import forecast, words
 
 _RESET = "\x1b[0m"
@@ -14,12 +14,12 @@ _BOLD = "\x1b[1m"
 _FAINT = "\x1b[2m"
 _RED = "\x1b[31m"
 _COLOURS = {
-    model.Verb.CREATE: "\x1b[32m",
-    model.Verb.UPDATE: "\x1b[33m",
-    model.Verb.RESUME: "\x1b[36m",
-    model.Verb.PAUSE: "\x1b[35m",
-    model.Verb.DELETE: _RED,
-    model.Verb.KEEP: _FAINT,
+    plans.Verb.CREATE: "\x1b[32m",
+    plans.Verb.UPDATE: "\x1b[33m",
+    plans.Verb.RESUME: "\x1b[36m",
+    plans.Verb.PAUSE: "\x1b[35m",
+    plans.Verb.DELETE: _RED,
+    plans.Verb.KEEP: _FAINT,
 }
 
 
@@ -31,7 +31,7 @@ class Text:
     verbose: bool = False
     now: datetime.datetime | None = None
 
-    def plan(self, plan: model.Plan) -> str:
+    def plan(self, plan: plans.Plan) -> str:
         """Return the plan: a paragraph for each change, the summary line, and the digest of what it would do."""
         end = self._paint(words.summary(plan), _BOLD)
         if self.now is not None and plan.steps:
@@ -40,35 +40,35 @@ class Text:
             end += f"\nDigest {plan.digest}"
         return self._document(plan, end)
 
-    def prune(self, plan: model.Plan, older_than: datetime.timedelta) -> str:
+    def prune(self, plan: plans.Plan, older_than: datetime.timedelta) -> str:
         """Return the plan of a prune: a paragraph for each deletion, and the summary line."""
         return self._document(plan, self._paint(words.pruning(plan, older_than), _BOLD))
 
-    def _document(self, plan: model.Plan, end: str) -> str:
+    def _document(self, plan: plans.Plan, end: str) -> str:
         shown = [change for change in plan.changes if self.verbose or words.is_notable(change)]
         paragraphs = ["\n".join(self._change(change)) for change in shown]
         as_of = words.as_of(plan, self.now)
         head = words.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
         return "\n\n".join([head, *paragraphs, end]) + "\n"
 
-    def outcome(self, outcome: model.Outcome) -> str:
+    def outcome(self, outcome: plans.Outcome) -> str:
         """Return the line of one step that has ended."""
         change = outcome.change
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])
         name = words.printable(change.id)
-        if outcome.status is model.Status.DONE:
+        if outcome.status is plans.Status.DONE:
             detail = f" ({words.printable(outcome.detail)})" if outcome.detail else ""
             return f"  {symbol} {name} {words.DONE[change.verb]}{detail}\n"
         status = self._paint(outcome.status.name, _RED)
         return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
 
-    def outcomes(self, outcomes: Iterable[model.Outcome], plan: model.Plan | None = None) -> str:
+    def outcomes(self, outcomes: Iterable[plans.Outcome], plan: plans.Plan | None = None) -> str:
         """Return the summary of an apply, a repair, or a prune, where all is deletions; of a plan it says where."""
         ended = tuple(outcomes)
-        done = [each.change.verb for each in ended if each.status is model.Status.DONE]
-        deletes = any(each.change.verb is model.Verb.DELETE for each in ended)
+        done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
+        deletes = any(each.change.verb is plans.Verb.DELETE for each in ended)
         repairs = plan is not None and not plan.target.prefix
-        shown = {verb: word for verb, word in words.DONE.items() if repairs or (verb is model.Verb.DELETE) is deletes}
+        shown = {verb: word for verb, word in words.DONE.items() if repairs or (verb is plans.Verb.DELETE) is deletes}
         counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
         command, verb, at = ("prune", "Pruned", "from") if deletes else ("apply", "Applied", "to")
         if repairs:
@@ -78,12 +78,12 @@ class Text:
             return self._paint(f"{verb}{where}: {counts}.", _BOLD) + "\n"
         statuses = [each.status for each in ended]
         missing = ", ".join(
-            f"{statuses.count(status)} {status.value}" for status in model.Status if status is not model.Status.DONE
+            f"{statuses.count(status)} {status.value}" for status in plans.Status if status is not plans.Status.DONE
         )
         line = f"{verb} in part{where}: {counts}; {missing}."
         return self._paint(line, _BOLD) + f" Run {command} again for the rest.\n"
 
-    def _change(self, change: model.Change) -> Iterator[str]:
+    def _change(self, change: plans.Change) -> Iterator[str]:
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])
         place = f"  {self._paint(words.printable(str(change.place)), _FAINT)}" if change.place else ""
         name = self._paint(words.printable(change.id), _BOLD)
@@ -97,7 +97,7 @@ class Text:
         for remark in words.remarks(change, self.now):
             yield f"      {remark}"
 
-    def _sides(self, change: model.Change, field: model.FieldChange) -> str:
+    def _sides(self, change: plans.Change, field: plans.FieldChange) -> str:
         where = words.override(change, field)
         place = f"  {self._paint(words.printable(where), _FAINT)}" if where else ""
         return words.sides(field, change.verb) + place

@@ -7,32 +7,34 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator
 
-from reconciler import model, redacting, wording
+from reconciler import json_values, redacting, wording
+from reconciler.plan import plans
+from reconciler.schedule import observed
 from reconciler.timing import durations
 
 LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
 DONE = {
-    model.Verb.CREATE: "created",
-    model.Verb.UPDATE: "updated",
-    model.Verb.RESUME: "resumed",
-    model.Verb.PAUSE: "paused",
-    model.Verb.DELETE: "deleted",
+    plans.Verb.CREATE: "created",
+    plans.Verb.UPDATE: "updated",
+    plans.Verb.RESUME: "resumed",
+    plans.Verb.PAUSE: "paused",
+    plans.Verb.DELETE: "deleted",
 }
-KEPT = (model.Reason.UNPROVEN, model.Reason.CHANGED, model.Reason.RAN)  # paused as removed, and not pruned
+KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as removed, and not pruned
 
 
-def summary(plan: model.Plan) -> str:
+def summary(plan: plans.Plan) -> str:
     """Return the line that says how much the plan does, in Terraform's words."""
     if not plan.differs:
-        return f"No changes: the server is as {printable(plan.spec_path)} declares, {_counted(plan, model.Verb.KEEP)}."
+        return f"No changes: the server is as {printable(plan.spec_path)} declares, {_counted(plan, plans.Verb.KEEP)}."
     if not plan.steps:
-        return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, model.Verb.KEEP)}."
-    shown = (verb for verb in model.Verb if verb is not model.Verb.DELETE or plan.count(verb))
+        return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
+    shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE or plan.count(verb))
     said = ", ".join(_counted(plan, verb) for verb in shown)
     return f"Plan: {said}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"Plan: {said}."
 
 
-def blocked(plan: model.Plan) -> str:
+def blocked(plan: plans.Plan) -> str:
     """Return how many wanted schedules cannot be had."""
     count = len(plan.blocked)
     return (
@@ -42,13 +44,13 @@ def blocked(plan: model.Plan) -> str:
     )
 
 
-def _counted(plan: model.Plan, verb: model.Verb) -> str:
-    return f"{plan.count(verb)} unchanged" if verb is model.Verb.KEEP else f"{plan.count(verb)} to {verb.word}"
+def _counted(plan: plans.Plan, verb: plans.Verb) -> str:
+    return f"{plan.count(verb)} unchanged" if verb is plans.Verb.KEEP else f"{plan.count(verb)} to {verb.word}"
 
 
-def value(shown: model.Json | model.Absent) -> str:
+def value(shown: json_values.Json | plans.Absent) -> str:
     """Return a field's value as compact JSON on one line, cut when it is very long."""
-    if isinstance(shown, model.Absent):
+    if isinstance(shown, plans.Absent):
         return shown.value
     text = printable(json.dumps(shown, ensure_ascii=False))
     if len(text) <= LONGEST_VALUE:
@@ -56,10 +58,10 @@ def value(shown: model.Json | model.Absent) -> str:
     return f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
 
 
-def sides(field: model.FieldChange, verb: model.Verb, mark: Callable[[str], str] = str) -> str:
+def sides(field: plans.FieldChange, verb: plans.Verb, mark: Callable[[str], str] = str) -> str:
     """Return old → new, or only the new value of a schedule that is created; `mark` wraps each value."""
     new = mark(value(field.new))
-    return new if verb is model.Verb.CREATE else f"{mark(value(field.old))} → {new}"
+    return new if verb is plans.Verb.CREATE else f"{mark(value(field.old))} → {new}"
 
 
 def printable(text: str) -> str:
@@ -69,13 +71,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def target(plan: model.Plan) -> str:
+def target(plan: plans.Plan) -> str:
     """Return which schedules on which server the plan is about, and for which environment."""
     found = where(plan)
     return f"Schedules {found}" if plan.target.prefix else capitalized(found)
 
 
-def where(plan: model.Plan) -> str:
+def where(plan: plans.Plan) -> str:
     """Return the schedules that the plan is about as they stand within a sentence."""
     found = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
@@ -83,7 +85,7 @@ def where(plan: model.Plan) -> str:
     return f"{which(found)} in namespace {found.namespace} on {found.address}{environment}{owner}"
 
 
-def which(target: model.Target) -> str:
+def which(target: observed.Target) -> str:
     """Return which schedules a target has."""
     return f"{target.prefix}*" if target.prefix else "users' schedules"
 
@@ -98,20 +100,20 @@ def sentence(text: str) -> str:
     return f"{capitalized(text)}."
 
 
-def question(plan: model.Plan) -> str:
+def question(plan: plans.Plan) -> str:
     """Return what a person is asked before a plan is done: how much of what, and where."""
-    if plan.count(model.Verb.DELETE) and plan.target.prefix:
-        return f"Delete {_schedules(plan.count(model.Verb.DELETE))} of {where(plan)}?"
-    steps = {verb: plan.count(verb) for verb in model.Verb if verb is not model.Verb.KEEP}
+    if plan.count(plans.Verb.DELETE) and plan.target.prefix:
+        return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} of {where(plan)}?"
+    steps = {verb: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
     counts = ", ".join(f"{count} {verb.word}{'s'[: count != 1]}" for verb, count in steps.items() if count)
     return f"Apply {counts} to {where(plan)}?"
 
 
-def pruning(plan: model.Plan, older_than: datetime.timedelta) -> str:
+def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
     """Return the line that says how much a prune deletes; where that is nothing, why."""
     if plan.steps:
-        return f"Plan: {_counted(plan, model.Verb.DELETE)}, {plan.count(model.Verb.KEEP)} to keep."
-    young = sum(change.reason is model.Reason.ALREADY_PAUSED for change in plan.changes)
+        return f"Plan: {_counted(plan, plans.Verb.DELETE)}, {plan.count(plans.Verb.KEEP)} to keep."
+    young = sum(change.reason is plans.Reason.ALREADY_PAUSED for change in plan.changes)
     touched = sum(change.reason in KEPT for change in plan.changes)
     if not young and not touched:
         return "Nothing to prune: no schedule is paused because its charter was removed."
@@ -131,7 +133,7 @@ def _schedules(count: int) -> str:
     return f"{count} schedule{'s'[: count != 1]}"
 
 
-def as_of(plan: model.Plan, now: datetime.datetime | None) -> str:
+def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:
     """Return how old the snapshot is that the plan is made from; empty when the server was read."""
     if plan.as_of is None:
         return ""
@@ -141,7 +143,7 @@ def as_of(plan: model.Plan, now: datetime.datetime | None) -> str:
     return f"From a snapshot of {moment(plan.as_of, 'UTC')}{age}."
 
 
-def override(change: model.Change, field: model.FieldChange) -> str:
+def override(change: plans.Change, field: plans.FieldChange) -> str:
     """Return where the environment says what the field shall be; empty when the charter itself does."""
     key = field.path.partition(".")[0].partition("[")[0]
     return str(change.overrides[key]) if key in change.overrides else ""
@@ -163,24 +165,24 @@ def distance(when: datetime.datetime, now: datetime.datetime) -> str:
     return f"in {max(seconds, 0)} s"
 
 
-def is_notable(change: model.Change) -> bool:
+def is_notable(change: plans.Change) -> bool:
     """Tell whether a plan shows a change without being asked: a step, and what is left alone for a reason."""
-    left = (model.Reason.MANUAL_PAUSE, model.Reason.OWNED, *KEPT)
-    return change.verb is not model.Verb.KEEP or change.reason in left
+    left = (plans.Reason.MANUAL_PAUSE, plans.Reason.OWNED, *KEPT)
+    return change.verb is not plans.Verb.KEEP or change.reason in left
 
 
-def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str] = str) -> Iterator[str]:
+def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str] = str) -> Iterator[str]:
     """Yield what is to know beside the fields: whose it is, who paused it and when, and what its note says."""
     if change.renamed_from:
         yield _origin(change, now, mark)
     if change.live is None:
         return
     owner = change.live.schedule.owner
-    if change.reason is model.Reason.OWNED or (owner and owner != change.after.owner):
-        taken = "" if change.reason is model.Reason.OWNED else ", and is taken over"
+    if change.reason is plans.Reason.OWNED or (owner and owner != change.after.owner):
+        taken = "" if change.reason is plans.Reason.OWNED else ", and is taken over"
         yield f"it belongs to {mark(printable(wording.brief(owner or '')))}{taken}"
-    explained = (model.Reason.MANUAL_PAUSE, *KEPT)
-    if change.verb not in (model.Verb.RESUME, model.Verb.PAUSE) and change.reason not in explained:
+    explained = (plans.Reason.MANUAL_PAUSE, *KEPT)
+    if change.verb not in (plans.Verb.RESUME, plans.Verb.PAUSE) and change.reason not in explained:
         return
     if now and change.live.pause:
         known = paused_by(change.live.pause, "UTC", now)
@@ -190,7 +192,7 @@ def remarks(change: model.Change, now: datetime.datetime | None, mark: Callable[
         yield f"its note says: {mark(value(redacting.note(change.live.schedule)))}"
 
 
-def _origin(change: model.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
+def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
     """Return which schedule this looks like, and that a pause of that one's does not come along."""
     said = f"it looks like {mark(printable(change.renamed_from or ''))} renamed, which "
     if change.origin_pause is None:
@@ -205,20 +207,20 @@ def ago(when: datetime.datetime, now: datetime.datetime) -> str:
     return f"{distance(now, when).removeprefix('in ')} ago"
 
 
-def paused_by(pause: model.Pause, timezone: str, now: datetime.datetime) -> str:
+def paused_by(pause: observed.Pause, timezone: str, now: datetime.datetime) -> str:
     """Return who paused a schedule and when, as far as that is known; empty when nothing is."""
     who = f"by {printable(pause.by)}" if pause.by else ""
     when = f"on {moment(pause.at, timezone)} ({ago(pause.at, now)})" if pause.at else ""
     return " ".join(each for each in (who, when) if each)
 
 
-def overdue(found: model.Overdue, timezone: str) -> str:
+def overdue(found: observed.Overdue, timezone: str) -> str:
     """Return which due times passed without a run, and why."""
     why = f": {printable(redacting.text(found.reason) or '')}" if found.reason else ""
     return f"{found.count} due times since {moment(found.since, timezone)} passed without a run{why}"
 
 
-def overdue_warning(change: model.Change) -> str:
+def overdue_warning(change: plans.Change) -> str:
     """Return that an active schedule's due times pass without a run; empty when they do not."""
     if change.live is None or change.live.overdue is None:
         return ""

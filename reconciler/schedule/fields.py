@@ -11,8 +11,9 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import executions, model
-from reconciler.schedule import kinds, records, rows
+from reconciler import executions
+from reconciler.schedule import kinds, model, records, rows
+from reconciler.timing import timings
 
 _ZERO = datetime.timedelta(0)
 
@@ -325,7 +326,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Argument(
         key="input",
         shows=("input",),
-        rest=(*model.IDENTITIES, "args"),
+        rest=(*executions.IDENTITIES, "args"),
         is_inherited=True,
         description="What the workflow gets under 'input'. Any JSON object. Keep secrets out of it: the server stores "
         "it in the clear.",
@@ -391,7 +392,7 @@ def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     return draft.build()
 
 
-def words(schedule: model.Schedule, like: model.Timing | None = None) -> rows.Words:
+def words(schedule: model.Schedule, like: timings.Timing | None = None) -> rows.Words:
     """Return the schedule's fields in the spec's words and order, without those that say nothing.
 
     Calendars go under `cron` or `calendars`, as they were declared in `like` (its own timing when left out).

@@ -7,7 +7,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from reconciler import model
+from reconciler import json_values
+from reconciler.schedule import model
 from reconciler.timing import durations, moments
 
 V = TypeVar("V")
@@ -26,7 +27,7 @@ class Kind(Protocol[V]):
     def parse(self, value: Any) -> V:
         """Return the value of a spec's value."""
 
-    def words(self, value: V) -> model.Json:
+    def words(self, value: V) -> json_values.Json:
         """Return what a spec writes."""
 
     def encode(self, value: V) -> Any:
@@ -53,7 +54,7 @@ class Plain(Generic[V]):
         parsed: V = value
         return parsed
 
-    def words(self, value: V) -> model.Json:
+    def words(self, value: V) -> json_values.Json:
         plain: Any = value
         return plain  # type: ignore[no-any-return]
 
@@ -97,7 +98,7 @@ class Whole:
     def parse(self, value: Any) -> int:
         return int(value)
 
-    def words(self, value: int) -> model.Json:
+    def words(self, value: int) -> json_values.Json:
         return value
 
     def encode(self, value: int) -> Any:
@@ -122,10 +123,10 @@ class Number:
     single: bool = False
 
     def parse(self, value: Any) -> float:
-        return model.short_float(value) if self.single else float(value)
+        return json_values.short_float(value) if self.single else float(value)
 
-    def words(self, value: float) -> model.Json:
-        return model.json_number(value)
+    def words(self, value: float) -> json_values.Json:
+        return json_values.number(value)
 
     def encode(self, value: float) -> Any:
         return value
@@ -150,7 +151,7 @@ class Duration:
         parsed = durations.parse(value)
         return parsed if self.least is None else max(parsed, self.least)
 
-    def words(self, value: datetime.timedelta) -> model.Json:
+    def words(self, value: datetime.timedelta) -> json_values.Json:
         return durations.render(value)
 
     def encode(self, value: datetime.timedelta) -> Any:
@@ -172,7 +173,7 @@ class Moment:
     def parse(self, value: Any) -> datetime.datetime | None:
         return moments.parse(value)
 
-    def words(self, value: datetime.datetime | None) -> model.Json:
+    def words(self, value: datetime.datetime | None) -> json_values.Json:
         return value.isoformat().replace("+00:00", "Z") if value else None
 
     def encode(self, value: datetime.datetime | None) -> Any:
@@ -194,7 +195,7 @@ class Overlap:
     def parse(self, value: Any) -> model.Overlap:
         return model.Overlap(value)
 
-    def words(self, value: model.Overlap) -> model.Json:
+    def words(self, value: model.Overlap) -> json_values.Json:
         return value.value
 
     def encode(self, value: model.Overlap) -> Any:
@@ -221,7 +222,7 @@ class Texts:
     def parse(self, value: Any) -> tuple[str, ...]:
         return tuple(value) if self.ordered else tuple(sorted(set(value)))
 
-    def words(self, value: Sequence[str]) -> model.Json:
+    def words(self, value: Sequence[str]) -> json_values.Json:
         return list(value)
 
     def encode(self, value: Sequence[str]) -> Any:
@@ -243,7 +244,7 @@ class OpaqueText(str):
     __slots__ = ()
 
 
-def shown(argument: model.Argument) -> model.Json:
+def shown(argument: model.Argument) -> json_values.Json:
     """Return a decoded value, or what an opaque one is known by."""
     if isinstance(argument, model.Opaque):
         return OpaqueText(f"({argument.encoding} payload, sha256:{argument.sha256[:12]})")
@@ -257,7 +258,7 @@ class Payload:
         parsed: model.Argument = value
         return parsed
 
-    def words(self, value: model.Argument) -> model.Json:
+    def words(self, value: model.Argument) -> json_values.Json:
         return shown(value)
 
     def encode(self, value: model.Argument) -> Any:
@@ -265,7 +266,7 @@ class Payload:
 
     def decode(self, value: Any) -> model.Argument:
         if "json" in value:
-            return model.json_value(value["json"])
+            return json_values.canonical(value["json"])
         return model.Opaque(encoding=value["encoding"], sha256=value["sha256"])
 
     def declared(self) -> Schema:
@@ -288,7 +289,7 @@ class Named(Generic[V]):
     def parse(self, value: Any) -> Mapping[str, V]:
         return {name: self.of.parse(each) for name, each in value.items()}
 
-    def words(self, value: Mapping[str, V]) -> model.Json:
+    def words(self, value: Mapping[str, V]) -> json_values.Json:
         return {name: self.of.words(each) for name, each in value.items()}
 
     def encode(self, value: Mapping[str, V]) -> Any:

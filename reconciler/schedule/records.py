@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from reconciler import model
-from reconciler.schedule import kinds
-from reconciler.timing import calendars, canonical, durations, ranges
+from reconciler import json_values
+from reconciler.schedule import kinds, model
+from reconciler.timing import calendars, canonical, durations, ranges, timings
 
 R = TypeVar("R")
 
@@ -40,7 +40,7 @@ class Record(Generic[R]):
             }
         )
 
-    def words(self, value: R) -> model.Json:
+    def words(self, value: R) -> json_values.Json:
         given = ((each, getattr(value, each.name)) for each in self.parts)
         return {each.name: each.kind.words(part) for each, part in given if part != each.silent}
 
@@ -79,7 +79,7 @@ class Optional(Generic[R]):
     def parse(self, value: Any) -> R | None:
         return self.of.parse(value)
 
-    def words(self, value: R | None) -> model.Json:
+    def words(self, value: R | None) -> json_values.Json:
         return None if value is None else self.of.words(value)
 
     def encode(self, value: R | None) -> Any:
@@ -104,7 +104,7 @@ class Attribute:
             return model.Attribute(type=model.AttributeType(value["type"]), value=value["value"])
         return model.Attribute(type=model.attribute_type(value), value=value)
 
-    def words(self, value: model.Attribute) -> model.Json:
+    def words(self, value: model.Attribute) -> json_values.Json:
         alone = kinds.shown(value.value)
         return alone if value.type is model.attribute_type(value.value) else {"type": value.type.value, "value": alone}
 
@@ -131,16 +131,16 @@ class Calendars:
 
     excludes: bool = False
 
-    def parse(self, value: Any) -> tuple[model.Calendar, ...]:
+    def parse(self, value: Any) -> tuple[timings.Calendar, ...]:
         return canonical.distinct(calendars.parse(each, excludes=self.excludes) for each in value)
 
-    def words(self, value: tuple[model.Calendar, ...]) -> model.Json:
+    def words(self, value: tuple[timings.Calendar, ...]) -> json_values.Json:
         return [calendars.words(each, excludes=self.excludes) for each in value]
 
-    def encode(self, value: tuple[model.Calendar, ...]) -> Any:
+    def encode(self, value: tuple[timings.Calendar, ...]) -> Any:
         return [_encoded_calendar(each) for each in value]
 
-    def decode(self, value: Any) -> tuple[model.Calendar, ...]:
+    def decode(self, value: Any) -> tuple[timings.Calendar, ...]:
         return canonical.distinct(map(_decoded_calendar, value))
 
     def declared(self) -> kinds.Schema:
@@ -151,12 +151,12 @@ class Calendars:
         return {"type": "array", "items": {"$ref": "#/$defs/calendar"}}
 
 
-def _encoded_calendar(calendar: model.Calendar) -> dict[str, Any]:
+def _encoded_calendar(calendar: timings.Calendar) -> dict[str, Any]:
     sets = {name: [str(each) for each in ranges.compress(getattr(calendar, name))] for name in _SETS}
     return {**sets, "comment": calendar.comment}
 
 
-def _decoded_calendar(value: Any) -> model.Calendar:
+def _decoded_calendar(value: Any) -> timings.Calendar:
     fields = {name: tuple(map(ranges.parse, value[name])) for name in _SETS}
     for name, parts in fields.items():
         least, greatest = calendars.FIELDS[name].lowest, calendars.FIELDS[name].highest
@@ -168,24 +168,24 @@ def _decoded_calendar(value: Any) -> model.Calendar:
 class Intervals:
     """A set of intervals."""
 
-    def parse(self, value: Any) -> tuple[model.Interval, ...]:
+    def parse(self, value: Any) -> tuple[timings.Interval, ...]:
         return canonical.distinct(
-            model.Interval(every=durations.parse(each["every"]), offset=durations.parse(each.get("offset", "0s")))
+            timings.Interval(every=durations.parse(each["every"]), offset=durations.parse(each.get("offset", "0s")))
             for each in value
         )
 
-    def words(self, value: tuple[model.Interval, ...]) -> model.Json:
+    def words(self, value: tuple[timings.Interval, ...]) -> json_values.Json:
         return [
             {"every": durations.render(each.every)} | ({"offset": durations.render(each.offset)} if each.offset else {})
             for each in value
         ]
 
-    def encode(self, value: tuple[model.Interval, ...]) -> Any:
+    def encode(self, value: tuple[timings.Interval, ...]) -> Any:
         return [{"every": durations.render(each.every), "offset": durations.render(each.offset)} for each in value]
 
-    def decode(self, value: Any) -> tuple[model.Interval, ...]:
+    def decode(self, value: Any) -> tuple[timings.Interval, ...]:
         return canonical.distinct(
-            model.Interval(
+            timings.Interval(
                 every=durations.parse(each["every"], bounded=False),
                 offset=durations.parse(each["offset"], bounded=False),
             )

@@ -6,17 +6,17 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
-from reconciler import executions, model, paths
-from reconciler.schedule import kinds
-from reconciler.timing import canonical, cron
+from reconciler import executions, json_values, paths
+from reconciler.schedule import kinds, model
+from reconciler.timing import canonical, cron, timings
 
 V = TypeVar("V")
 
 Path: TypeAlias = tuple[str, ...]  # of attributes, from a schedule: ('policies', 'overlap')
-Words: TypeAlias = dict[str, model.Json]
+Words: TypeAlias = dict[str, json_values.Json]
 
 GROUPS: Mapping[str, Callable[..., Any]] = {
-    "timing": model.Timing,
+    "timing": timings.Timing,
     "action": model.Action,
     "policies": model.Policies,
 }
@@ -86,13 +86,13 @@ class Row(Protocol):
         """Return its field in the server's Schedule message, empty where it is not a single one."""
 
     @property
-    def neutral(self) -> model.Json:
+    def neutral(self) -> json_values.Json:
         """Return what a charter writes that has nothing of what it would inherit."""
 
     def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
         """Put the value of a charter's keys into a draft, or what a charter without this key means."""
 
-    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         """Return the value in the spec's words, without what says nothing."""
 
     def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
@@ -121,7 +121,7 @@ class Field(Generic[V]):
     kind: kinds.Kind[V]
     default: V
     description: str
-    examples: tuple[model.Json, ...]
+    examples: tuple[json_values.Json, ...]
     silent: V | None = None
     follows: Path = ()
     is_inherited: bool = True
@@ -133,7 +133,7 @@ class Field(Generic[V]):
         return (self.key,)
 
     @property
-    def neutral(self) -> model.Json:
+    def neutral(self) -> json_values.Json:
         return None if self.silent is None else self.kind.words(self.silent)
 
     def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
@@ -142,7 +142,7 @@ class Field(Generic[V]):
         elif self.at.path not in draft.values:
             draft.values[self.at.path] = draft.values[self.follows] if self.follows else self.default
 
-    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         del like
         value = self.at.get(schedule)
         if value is None or value == self.silent:
@@ -171,12 +171,12 @@ class Field(Generic[V]):
         return {self.at.path: {**described, **schema}}
 
 
-def declared_as_cron(calendar: model.Calendar) -> bool:
+def declared_as_cron(calendar: timings.Calendar) -> bool:
     """Return whether a calendar was declared as a cron, which leaves its text in the comment."""
     return cron.says(calendar.comment, calendar)
 
 
-def _are_crons(timing: model.Timing, like: model.Timing) -> Mapping[model.Calendar, bool]:
+def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.Calendar, bool]:
     """Return which calendars are written as crons: those that `like` has as it declares them.
 
     The others are written as those calendars of `like` that they may take the place of.
@@ -193,7 +193,7 @@ class Crons:
 
     key: str
     description: str
-    examples: tuple[model.Json, ...]
+    examples: tuple[json_values.Json, ...]
     is_inherited = False
     proto = ""
     neutral = None
@@ -206,15 +206,15 @@ class Crons:
         texts = [keys[self.key]] if isinstance(keys.get(self.key), str) else keys.get(self.key, [])
         parsed = [cron.parse(text) for text in texts]
         times = [each.times for each in parsed]
-        draft.values[CALENDARS] = canonical.distinct(each for each in times if isinstance(each, model.Calendar))
-        draft.values[INTERVALS] = canonical.distinct(each for each in times if isinstance(each, model.Interval))
+        draft.values[CALENDARS] = canonical.distinct(each for each in times if isinstance(each, timings.Calendar))
+        draft.values[INTERVALS] = canonical.distinct(each for each in times if isinstance(each, timings.Interval))
         zone = next((each.timezone for each in parsed if each.timezone), "")
         if zone:
             draft.values[TIMEZONE] = zone
 
-    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         are_crons = _are_crons(schedule.timing, like)
-        texts: list[model.Json] = [cron.render(each) for each, is_cron in are_crons.items() if is_cron]
+        texts: list[json_values.Json] = [cron.render(each) for each, is_cron in are_crons.items() if is_cron]
         return {self.key: texts[0] if len(texts) == 1 else texts} if texts else {}
 
     def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
@@ -246,7 +246,7 @@ class Times(Generic[V]):
     at: Lens[tuple[V, ...]]
     kind: kinds.Kind[tuple[V, ...]]
     description: str
-    examples: tuple[model.Json, ...]
+    examples: tuple[json_values.Json, ...]
     is_inherited = False
     proto = ""
     neutral = None
@@ -260,11 +260,11 @@ class Times(Generic[V]):
         both: Iterable[Any] = (*draft.values.get(self.at.path, ()), *own)
         draft.values[self.at.path] = canonical.distinct(both)
 
-    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         times = self.at.get(schedule)
         if self.at.path == CALENDARS:
             are_crons = _are_crons(schedule.timing, like)
-            times = tuple(each for each in times if not are_crons[cast("model.Calendar", each)])
+            times = tuple(each for each in times if not are_crons[cast("timings.Calendar", each)])
         return {self.key: self.kind.words(times)} if times else {}
 
     def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
@@ -291,7 +291,7 @@ class Argument:
     description: str
     schema: Mapping[str, Any]
     shows: tuple[str, ...]
-    default: model.Json = None
+    default: json_values.Json = None
     rest: tuple[str, ...] = ()
     is_inherited: bool = False
     proto = ""
@@ -312,10 +312,10 @@ class Argument:
             )
             draft.values[ARGUMENTS] = (given,)
 
-    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         del like
         named, others = _governed(schedule.action.arguments)
-        shown = {name: named[name] for name in model.ARGUMENT_KEYS if name in named and name in self.roots}
+        shown = {name: named[name] for name in executions.ARGUMENT_KEYS if name in named and name in self.roots}
         return shown | (others if self.rest else {})
 
     def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
@@ -336,9 +336,9 @@ def _governed(arguments: tuple[model.Argument, ...]) -> tuple[Words, Words]:
     """Return the keys of the object that a governed workflow gets, and all else under its place: `args[1]`."""
     places: Words = {f"args[{index}]": kinds.shown(argument) for index, argument in enumerate(arguments)}
     first = places.get("args[0]")
-    if not isinstance(first, Mapping) or first.keys().isdisjoint(model.ARGUMENT_KEYS):
+    if not isinstance(first, Mapping) or first.keys().isdisjoint(executions.ARGUMENT_KEYS):
         return {}, places
-    named = {key: first[key] for key in model.ARGUMENT_KEYS if key in first}
+    named = {key: first[key] for key in executions.ARGUMENT_KEYS if key in first}
     more = {paths.render((key,), within="args[0]"): value for key, value in first.items() if key not in named}
     return named, more | {place: value for place, value in places.items() if place != "args[0]"}
 
@@ -349,7 +349,7 @@ class Countdown:
 
     key: str
     description: str
-    examples: tuple[model.Json, ...]
+    examples: tuple[json_values.Json, ...]
     is_inherited = True
     proto = ""
     neutral = None
@@ -361,7 +361,7 @@ class Countdown:
     def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
         draft.values[REMAINING] = draft.values[COUNTED_FROM] = keys.get(self.key)
 
-    def words(self, schedule: model.Schedule, like: model.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         del like
         left, start = schedule.remaining_actions, schedule.counted_from
         if left is None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import fastapi
 
-from reconciler import errors, guarding, model, settings
+from reconciler import errors, guarding, settings
+from reconciler.plan import plans
 from reconciler.service import access, parts, problems, shapes, syncing
 
 router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"])
@@ -54,7 +55,7 @@ def _said(report: syncing.Report) -> shapes.Synced:
     """Return the answer; where nothing was to be applied, the counts are those of the plan."""
     ended = report.applied.outcomes if report.applied else ()
     statuses = collections.Counter(each.status for each in ended)
-    done = [each.change.verb for each in ended if each.status is model.Status.DONE]
+    done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
     steps = [_step(each.change, each.status.value, each.detail) for each in ended]
     if report.proposed and report.plan:
         done = [each.verb for each in report.plan.steps]
@@ -62,14 +63,14 @@ def _said(report: syncing.Report) -> shapes.Synced:
     verbs = collections.Counter(done)
     return shapes.Synced(
         status="skipped" if report.skipped else "planned" if report.proposed else "applied",
-        created=verbs[model.Verb.CREATE],
-        updated=verbs[model.Verb.UPDATE],
-        resumed=verbs[model.Verb.RESUME],
-        paused=verbs[model.Verb.PAUSE],
-        skipped=report.plan.count(model.Verb.KEEP) if report.plan else 0,
-        failed=statuses[model.Status.FAILED],
-        stale=statuses[model.Status.STALE],
-        not_begun=statuses[model.Status.SKIPPED],
+        created=verbs[plans.Verb.CREATE],
+        updated=verbs[plans.Verb.UPDATE],
+        resumed=verbs[plans.Verb.RESUME],
+        paused=verbs[plans.Verb.PAUSE],
+        skipped=report.plan.count(plans.Verb.KEEP) if report.plan else 0,
+        failed=statuses[plans.Status.FAILED],
+        stale=statuses[plans.Status.STALE],
+        not_begun=statuses[plans.Status.SKIPPED],
         digest=report.plan.digest if report.plan else None,
         exit_code=int(report.exit_code),
         reason=report.skipped or None,
@@ -78,5 +79,5 @@ def _said(report: syncing.Report) -> shapes.Synced:
     )
 
 
-def _step(change: model.Change, status: str, detail: str) -> shapes.Step:
+def _step(change: plans.Change, status: str, detail: str) -> shapes.Step:
     return shapes.Step(id=change.id, verb=change.verb.word, status=status, detail=detail or None)

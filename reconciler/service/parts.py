@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, cast
 
 import fastapi
 
-from reconciler import model, settings, wiring
+from reconciler import settings, wiring
+from reconciler.schedule import declarations
 from reconciler.service import limits, recent, threads, turns
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Options:
     """What the service is told when it is started."""
 
     spec_path: pathlib.Path
-    choice: model.Choice
+    choice: declarations.Choice
     connection: settings.Connection
     writing: settings.Writing
     repair_every: datetime.timedelta

@@ -14,13 +14,14 @@ from fastapi import exceptions
 from starlette import routing
 from starlette.exceptions import HTTPException
 
-from reconciler import errors, model
+from reconciler import errors
+from reconciler.schedule import declarations
 from reconciler.spec import problems as spec_problems
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
 _LONGEST_PATH = 200  # characters in the log
-_NOWHERE = model.Place(path="", line=0, column=0)
+_NOWHERE = declarations.Place(path="", line=0, column=0)
 _HINTS = {
     404: "see the service's OpenAPI document",
     405: "see the service's OpenAPI document",

@@ -11,14 +11,15 @@ from typing import Annotated, Any
 
 import fastapi
 
-from reconciler import errors, executions, model
+from reconciler import errors, executions
 from reconciler.operating import clock
+from reconciler.schedule import declarations, prospects
 from reconciler.service import access, bringing, etags, parts, problems, shapes
 from reconciler.spec import problems as spec_problems
 from reconciler.spec import users
 from reconciler.store import paging
 from reconciler.store import schedules as rows
-from reconciler.timing import durations, prospects
+from reconciler.timing import durations
 
 ROOT = "/api/v1/schedules"
 router = fastapi.APIRouter(prefix=ROOT, route_class=access.GrantsRoute, tags=["schedules"])
@@ -305,7 +306,7 @@ def _checked(
 
 def _too_often(gap: datetime.timedelta, least: datetime.timedelta) -> problems.Problem:
     found = spec_problems.Problem(
-        place=model.Place(path="cron", line=0, column=0),
+        place=declarations.Place(path="cron", line=0, column=0),
         message=f"fires twice within {durations.render(gap)}; the shortest interval here is {durations.render(least)}",
         hint="choose times that are farther apart",
     )

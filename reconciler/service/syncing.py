@@ -6,8 +6,10 @@ import dataclasses
 import logging
 from collections.abc import Callable
 
-from reconciler import errors, guarding, model, reconciling, reviewing
+from reconciler import errors, guarding, reconciling, reviewing
 from reconciler.operating import clock, executing, proposing, salts
+from reconciler.plan import plans
+from reconciler.schedule import declarations
 from reconciler.service import parts
 from reconciler.spec import loading
 
@@ -31,8 +33,8 @@ class Report:
     """
 
     exit_code: errors.ExitCode
-    plan: model.Plan | None = None
-    applied: model.Applied | None = None
+    plan: plans.Plan | None = None
+    applied: plans.Applied | None = None
     skipped: str = ""
     proposed: bool = False
     warnings: tuple[str, ...] = ()
@@ -42,11 +44,11 @@ class Listener:
     """Keeps what it hears; implements `executing.Audience`."""
 
     def __init__(self) -> None:
-        self.planned: model.Plan | None = None
-        self.ended: model.Applied | None = None
+        self.planned: plans.Plan | None = None
+        self.ended: plans.Applied | None = None
         self.warnings: list[str] = []
 
-    def plan(self, plan: model.Plan) -> None:
+    def plan(self, plan: plans.Plan) -> None:
         """Keep what shall be done."""
         self.planned = plan
 
@@ -54,10 +56,10 @@ class Listener:
         """Tell that it shall: who called has said so."""
         return True
 
-    def outcome(self, outcome: model.Outcome) -> None:
+    def outcome(self, outcome: plans.Outcome) -> None:
         """Hear what became of a step, which is in the whole as well."""
 
-    def applied(self, applied: model.Applied) -> None:
+    def applied(self, applied: plans.Applied) -> None:
         """Keep what became of all of them."""
         self.ended = applied
 
@@ -107,14 +109,14 @@ def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Rep
     return Report(exit_code=code, plan=listener.planned, applied=listener.ended, warnings=tuple(listener.warnings))
 
 
-def _proposed(declaration: model.Declaration, options: parts.Options, wish: Wish) -> Report:
+def _proposed(declaration: declarations.Declaration, options: parts.Options, wish: Wish) -> Report:
     proposal = proposing.propose(declaration, options.connection, None)
     _check(proposal.plan, wish, 0)
     warnings = tuple(f"Warning: {each}." for each in proposal.problems)
     return Report(exit_code=errors.ExitCode.OK, plan=proposal.plan, proposed=True, warnings=warnings)
 
 
-def _check(plan: model.Plan, wish: Wish, left: int) -> None:
+def _check(plan: plans.Plan, wish: Wish, left: int) -> None:
     """Raise `errors.StaleError` for another plan than was reviewed, `errors.GuardError` for one that may not run."""
     if wish.digest is not None:
         reviewing.check_digest(wish.digest, plan)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import fastapi
 
-from reconciler import errors, executions, model
+from reconciler import errors, executions, json_values
+from reconciler.schedule import observed
 from reconciler.service import access, bringing, parts, problems, schedules, shapes
 from reconciler.timing import moments
 
@@ -99,21 +100,24 @@ async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) ->
         came = came or await _triggered(server.schedules, row, asked, before)
         if came is None:
             return await executor.end(name, executions.RequestState.FAILED, {"triggered": False})
-        said: dict[str, model.Json] = {"triggered": True}
+        said: dict[str, json_values.Json] = {"triggered": True}
         when = await server.schedules.scheduled_for(came)
         if when is not None:
             said["scheduledFor"] = executions.moment(when)
         return await executor.end(name, executions.RequestState.DONE, said)
 
 
-def _is_by_hand(run: model.Run, asked: executions.ExecutionRequest) -> bool:
+def _is_by_hand(run: observed.Run, asked: executions.ExecutionRequest) -> bool:
     """Tell whether a run was let fire since that was asked for; one that is merely due is so at a whole second."""
     return run.due_at is not None and run.due_at.microsecond > 0 and run.due_at >= asked.created_at
 
 
 async def _triggered(
-    live: schedules_.Schedules, row: executions.UserSchedule, asked: executions.ExecutionRequest, before: model.Activity
-) -> model.Run | None:
+    live: schedules_.Schedules,
+    row: executions.UserSchedule,
+    asked: executions.ExecutionRequest,
+    before: observed.Activity,
+) -> observed.Run | None:
     """Let it fire and return the run; None when it was skipped or lost."""
     await _next_second(before, asked.created_at)
     known = {each.workflow_id for each in before.recent}
@@ -132,14 +136,14 @@ async def _triggered(
     return None
 
 
-async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) -> model.Activity:
+async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) -> observed.Activity:
     found = await live.describe(row.temporal_schedule_id)
     if found is None:
         raise _not_synced()
     return found.activity
 
 
-async def _next_second(before: model.Activity, asked_at: datetime.datetime) -> None:
+async def _next_second(before: observed.Activity, asked_at: datetime.datetime) -> None:
     """Wait for a second in which no run was due: Temporal and our records tell runs apart by the whole second.
 
     `asked_at` is by the database's clock and at most now, so that this machine's clock does not matter.

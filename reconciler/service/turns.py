@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 from collections.abc import AsyncIterator
 
-from reconciler import errors, model, wording
+from reconciler import errors, ports, wording
 from reconciler.operating import clock
 
 
@@ -17,10 +17,10 @@ class Turn:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._holder: model.Holder | None = None
+        self._holder: ports.Holder | None = None
 
     @contextlib.asynccontextmanager
-    async def taken(self, holder: model.Holder, patience: datetime.timedelta) -> AsyncIterator[datetime.timedelta]:
+    async def taken(self, holder: ports.Holder, patience: datetime.timedelta) -> AsyncIterator[datetime.timedelta]:
         """Wait for the turn, up to `patience`, and yield what is left of it; `errors.LockedError` when it is not time.
 
         `holder` is whoever takes it, as those are told who wait.
@@ -39,7 +39,7 @@ class Turn:
             self._lock.release()
 
 
-def _busy(holder: model.Holder) -> errors.LockedError:
+def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
         f"the schedules are being synced by {wording.holder(holder, clock.now())}",
         hint="sync again once that has ended; a service with --lock-timeout waits for it",

@@ -7,10 +7,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import errors, model
-from reconciler.schedule import fields
+from reconciler import errors
+from reconciler.schedule import declarations, fields, model, ownership
 from reconciler.spec import rules, values
-from reconciler.timing import counting
+from reconciler.timing import counting, timings
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
@@ -26,8 +26,8 @@ def environment(document: values.Document, name: str | None, path: str) -> Mappi
 
 
 def read(
-    document: values.Document, environment: str | None = None, prefix: str = model.GOVERNANCE_PREFIX
-) -> tuple[model.Charter, ...]:
+    document: values.Document, environment: str | None = None, prefix: str = ownership.GOVERNANCE_PREFIX
+) -> tuple[declarations.Charter, ...]:
     """Return the declared charters in the file's order; the document has passed the schema and the rules.
 
     A key comes from the environment's charter, else the charter, else the environment's defaults, else the
@@ -73,12 +73,12 @@ class _Said:
         found: Any = rules.value_at(self._document, at)
         return found if isinstance(found, dict) else {}
 
-    def place(self, *inside: str) -> model.Place:
+    def place(self, *inside: str) -> declarations.Place:
         return self._document.places[(*self.at, *inside)]
 
 
 @functools.lru_cache(maxsize=1024)  # an import reads a schedule's times many times
-def excluded_in_a_row(timing: model.Timing) -> int:
+def excluded_in_a_row(timing: timings.Timing) -> int:
     """Return how many excluded times in a row a server would have to go through; 0 for what it does at once."""
     return counting.excluded_in_a_row(timing, _EPOCH)
 
@@ -86,10 +86,10 @@ def excluded_in_a_row(timing: model.Timing) -> int:
 _EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no server's clock shows less than when this was written
 
 
-def _charter(source: _Said, prefix: str) -> model.Charter:
+def _charter(source: _Said, prefix: str) -> declarations.Charter:
     said = source.keys
     name: str = said["charter"]
-    return model.Charter(
+    return declarations.Charter(
         name=name,
         place=source.place(),
         places={key: source.place(key) for key in source.own} | source.overrides,

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler import model, paths
+from reconciler import json_values, paths
 from reconciler.schedule import fields, rows
 from reconciler.spec import charters, problems, rules, values
 
@@ -86,7 +86,7 @@ def _layer(document: values.Document, layer: _Layer, candidates: Sequence[rows.W
             yield problems.Problem(place=place, message=f"{KEY}: {text!r} matches no value of {where}", hint=hint)
 
 
-def _leads(value: model.Json, path: paths.Path) -> bool:
+def _leads(value: json_values.Json, path: paths.Path) -> bool:
     match path, value:
         case (), _:
             return True
@@ -104,9 +104,9 @@ def _hint(text: str, candidates: Sequence[rows.Words]) -> str:
     return f"did you mean {near!r}?" if near else "write it as plans do, for example input.scopeKey"
 
 
-def _paths(value: model.Json, at: paths.Path) -> Iterator[paths.Path]:
+def _paths(value: json_values.Json, at: paths.Path) -> Iterator[paths.Path]:
     """Yield the path of everything in a value."""
-    inner: Iterator[tuple[str | int, model.Json]] = iter(())
+    inner: Iterator[tuple[str | int, json_values.Json]] = iter(())
     if isinstance(value, Mapping):
         inner = iter(value.items())
     elif isinstance(value, (list, tuple)):

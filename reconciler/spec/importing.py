@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from reconciler import errors, model, redacting
+from reconciler import errors, redacting
+from reconciler.schedule import declarations, model, ownership
 from reconciler.spec import charters, inserting, loading, nodes, phrasing, problems, source, values, writing
 
 _READ_AS = "the import"
@@ -33,15 +34,15 @@ class _File:
     path: str
     root: nodes.Node | None
     section: values.Document | None
-    declaration: model.Declaration
-    choice: model.Choice
+    declaration: declarations.Declaration
+    choice: declarations.Choice
 
 
 def add(
     text: str | None,
     path: str,
     schedules: Iterable[model.Schedule],
-    choice: model.Choice | None = None,
+    choice: declarations.Choice | None = None,
     *,
     named: Collection[str] = (),
     unsaid: Mapping[str, Sequence[str]] | None = None,
@@ -55,7 +56,7 @@ def add(
     Raises `errors.InvalidSpecError` when the spec at hand is not valid, `errors.UsageError` when charters cannot be put
     into it.
     """
-    file = _opened(text or "", path, choice or model.Choice())
+    file = _opened(text or "", path, choice or declarations.Choice())
     entries: list[phrasing.Entry] = []
     expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
@@ -85,13 +86,13 @@ def add(
     )
 
 
-def prefix(text: str | None, path: str, choice: model.Choice) -> str:
+def prefix(text: str | None, path: str, choice: declarations.Choice) -> str:
     """Return what the ids begin with that are imported: as chosen, else as the spec says; raises as `add` does."""
     file = _opened(text or "", path, choice)
     return choice.prefix or file.declaration.prefix
 
 
-def _opened(text: str, path: str, choice: model.Choice) -> _File:
+def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
     mark = source.BYTE_ORDER_MARK if text.startswith(source.BYTE_ORDER_MARK) else ""
     root = nodes.compose(text.removeprefix(mark), path)
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
@@ -101,8 +102,8 @@ def _opened(text: str, path: str, choice: model.Choice) -> _File:
     if section is None:
         if choice.environment:
             raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
-        prefix, owner = choice.prefix or model.GOVERNANCE_PREFIX, choice.owner or choice.repository or ""
-        declaration = model.Declaration(path=path, charters=(), prefix=prefix, owner=owner)
+        prefix, owner = choice.prefix or ownership.GOVERNANCE_PREFIX, choice.owner or choice.repository or ""
+        declaration = declarations.Declaration(path=path, charters=(), prefix=prefix, owner=owner)
     else:
         declaration = loading.declared(root, path, dataclasses.replace(choice, prefix=None))
     return _File(
@@ -111,12 +112,12 @@ def _opened(text: str, path: str, choice: model.Choice) -> _File:
         root=root,
         section=section,
         declaration=declaration,
-        choice=model.Choice(environment=choice.environment, prefix=declaration.prefix),
+        choice=declarations.Choice(environment=choice.environment, prefix=declaration.prefix),
     )
 
 
 def _refusal(
-    schedule: model.Schedule, declaration: model.Declaration, taken: Collection[str], named: Collection[str]
+    schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
 ) -> str:
     """Return why a schedule gets no charter, whatever it is; empty when it may have one."""
     if schedule.id in taken:
@@ -129,11 +130,11 @@ def _refusal(
     return ""
 
 
-def _is_foreign(schedule: model.Schedule, declaration: model.Declaration) -> bool:
+def _is_foreign(schedule: model.Schedule, declaration: declarations.Declaration) -> bool:
     return schedule.owner is not None and schedule.owner != declaration.owner
 
 
-def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, model.Charter | None, list[str]]:
+def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, declarations.Charter | None, list[str]]:
     """Return the charter as written and as read, None when there can be none, and what it cannot express."""
     prefix = file.declaration.prefix
     name = phrasing.name(schedule, prefix)
@@ -150,9 +151,9 @@ def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, mod
     return entry, charter, phrasing.differences(schedule, charter)
 
 
-def _read_back(entry: phrasing.Entry, file: _File) -> model.Charter:
+def _read_back(entry: phrasing.Entry, file: _File) -> declarations.Charter:
     """Return what the charter means among the file's defaults: the proof that nothing is lost on the way."""
-    place = model.Place(path=_READ_AS, line=1, column=1)
+    place = declarations.Place(path=_READ_AS, line=1, column=1)
     listed = nodes.compose("\n".join(writing.block([entry], 0)), _READ_AS) or _text("", place)
     kept: list[tuple[nodes.Node, nodes.Node]] = []
     for key, value in _pairs_of_section(file.root):
@@ -187,7 +188,7 @@ def _without(node: nodes.Mapping, name: str) -> Iterator[tuple[nodes.Node, nodes
     return ((key, value) for key, value in node.pairs if not (isinstance(key, nodes.Scalar) and key.text == name))
 
 
-def _text(text: str, place: model.Place) -> nodes.Scalar:
+def _text(text: str, place: declarations.Place) -> nodes.Scalar:
     return nodes.Scalar(place=place, text=text, plain=True, tag=None, written="")
 
 
@@ -202,7 +203,7 @@ def _fate(schedule_id: str, prefix: str) -> str:
     return "this one stays as it is"
 
 
-def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: model.Declaration) -> Iterator[str]:
+def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: declarations.Declaration) -> Iterator[str]:
     """Yield what there is to know about a charter that no plan will show."""
     if _is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
@@ -215,7 +216,7 @@ def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: model
 
 def _written(file: _File, entries: Sequence[phrasing.Entry], expected: Mapping[str, model.Schedule]) -> str:
     """Return the file's text with the entries, read again to see that they mean there what they shall."""
-    begins_with_prefix = file.section is None and file.declaration.prefix != model.GOVERNANCE_PREFIX
+    begins_with_prefix = file.section is None and file.declaration.prefix != ownership.GOVERNANCE_PREFIX
     head = {"prefix": file.declaration.prefix} if begins_with_prefix else {}
     if not entries:
         return file.text or "\n".join([*writing.block({inserting.SECTION: {**head, inserting.LIST: []}}, 0), ""])

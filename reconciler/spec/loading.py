@@ -1,4 +1,4 @@
-"""A spec file to a `model.Declaration`, or to all of its problems at once."""
+"""A spec file to a `declarations.Declaration`, or to all of its problems at once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import model, published
+from reconciler import published
+from reconciler.schedule import declarations, ownership
 from reconciler.spec import charters, exemptions, nodes, problems, rules, shape, source, values
 
 SECTION = "governance"
 SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
 
 
-def load(path: pathlib.Path, choice: model.Choice | None = None, *, salt: bytes = b"") -> model.Declaration:
+def load(
+    path: pathlib.Path, choice: declarations.Choice | None = None, *, salt: bytes = b""
+) -> declarations.Declaration:
     """Return what the file declares, with what is chosen beside it and the salt for the digests of its secrets.
 
     Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place,
@@ -28,12 +31,12 @@ def source_text(path: pathlib.Path) -> str:
     return source.whole(path)
 
 
-def parse(text: str, path: str, choice: model.Choice | None = None) -> model.Declaration:
+def parse(text: str, path: str, choice: declarations.Choice | None = None) -> declarations.Declaration:
     """Return what the text declares; `path` is for messages only."""
-    return declared(nodes.compose(text, path), path, choice or model.Choice())
+    return declared(nodes.compose(text, path), path, choice or declarations.Choice())
 
 
-def declared(root: nodes.Node | None, path: str, choice: model.Choice) -> model.Declaration:
+def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) -> declarations.Declaration:
     """Return what a file's root node declares; `path` is for messages only."""
     governance = section(root, path)
     if governance is None:
@@ -51,7 +54,7 @@ def declared(root: nodes.Node | None, path: str, choice: model.Choice) -> model.
 
 def section(root: nodes.Node | None, path: str) -> values.Document | None:
     """Return the section that is ours, None where there is none or nothing in it; raise for every problem in it."""
-    start = model.Place(path=path, line=1, column=1)
+    start = declarations.Place(path=path, line=1, column=1)
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
         raise _invalid(start, "the file is empty", "add a governance section with schedules")
     if not isinstance(root, nodes.Mapping):
@@ -77,22 +80,22 @@ def section(root: nodes.Node | None, path: str) -> values.Document | None:
 
 
 def _declaration(
-    path: str, said: Mapping[str, Any], choice: model.Choice, *, governed: bool = True
-) -> model.Declaration:
+    path: str, said: Mapping[str, Any], choice: declarations.Choice, *, governed: bool = True
+) -> declarations.Declaration:
     """Return the declaration without its charters: what is chosen counts, then what the spec says."""
-    return model.Declaration(
+    return declarations.Declaration(
         path=path,
         charters=(),
         governed=governed,
         environment=choice.environment,
-        prefix=choice.prefix or said.get("prefix", model.GOVERNANCE_PREFIX),
+        prefix=choice.prefix or said.get("prefix", ownership.GOVERNANCE_PREFIX),
         owner=choice.owner or said.get("owner") or choice.repository or "",
         keep_manual_pauses=choice.keep_manual_pauses or said.get("manual_pauses") == "keep",
         adopt=choice.adopt,
     )
 
 
-def endless(charter: model.Charter, count: int) -> problems.Problem:
+def endless(charter: declarations.Charter, count: int) -> problems.Problem:
     """Return the problem of what a server chokes on (seen on 1.29.1), paused or not.
 
     Its search for the next time takes seconds.
@@ -118,5 +121,5 @@ def _misspelt(document: values.Document) -> list[problems.Problem]:
     ]
 
 
-def _invalid(place: model.Place, message: str, hint: str) -> problems.InvalidSpecError:
+def _invalid(place: declarations.Place, message: str, hint: str) -> problems.InvalidSpecError:
     return problems.InvalidSpecError([problems.Problem(place=place, message=message, hint=hint)])

@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 import yaml
 
-from reconciler import model
+from reconciler.schedule import declarations
 from reconciler.spec import positions, problems
 
 DEPTH_LIMIT = 100
@@ -27,7 +27,7 @@ class Scalar:
     `start` and `end` are character offsets in the text, here and below.
     """
 
-    place: model.Place
+    place: declarations.Place
     text: str
     plain: bool
     tag: str | None
@@ -35,7 +35,7 @@ class Scalar:
     start: int = 0
     end: int = 0
 
-    def inside(self, offset: int) -> model.Place:
+    def inside(self, offset: int) -> declarations.Place:
         """Return where a character of the text stands, where the whole does when that cannot be told."""
         index = positions.index(self.written, self.text, offset)
         if index is None:
@@ -50,7 +50,7 @@ class Scalar:
 class Sequence:
     """A list of nodes; `flow` in brackets, `shared` where an alias repeats it. `last` is where its last item ends."""
 
-    place: model.Place
+    place: declarations.Place
     tag: str | None
     items: list[Node] = dataclasses.field(default_factory=list)
     flow: bool = False
@@ -64,7 +64,7 @@ class Sequence:
 class Mapping:
     """Keys and values in the file's order, repeats included; `flow` in braces, the rest as in a list."""
 
-    place: model.Place
+    place: declarations.Place
     tag: str | None
     pairs: list[tuple[Node, Node]] = dataclasses.field(default_factory=list)
     flow: bool = False
@@ -86,12 +86,12 @@ def compose(text: str, path: str) -> Node | None:
         return _Composer(path).compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = model.Place(path=path, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
+        place = declarations.Place(path=path, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
         hint = _unquoted(text, place) or "fix the syntax here"
         raise _refused(place, f"not valid YAML: {error.problem or error.context}", hint) from error
     except yaml.reader.ReaderError as error:
         before = text[: max(text.find(chr(error.character)), 0)]  # its position counts bytes or characters, as built
-        place = model.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
+        place = declarations.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
         raise _refused(place, "a character that YAML does not allow", "remove control characters") from error
 
 
@@ -134,9 +134,9 @@ class _Composer:
             case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                 self._close(event)
 
-    def _place(self, event: yaml.Event) -> model.Place:
+    def _place(self, event: yaml.Event) -> declarations.Place:
         mark = _start(event)
-        return model.Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
+        return declarations.Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         """Return the value, whose place is that of its text: not of the anchor before it."""
@@ -208,7 +208,7 @@ class _Composer:
             self._root = node
 
 
-def _unquoted(text: str, place: model.Place) -> str:
+def _unquoted(text: str, place: declarations.Place) -> str:
     """Return what to do about a value that begins with a character that YAML reserves, as crons do; empty for others.
 
     The parser stops within that value: a `*` begins an alias, after which it expects something else.
@@ -231,5 +231,5 @@ def _end(event: yaml.Event) -> yaml.Mark:
     return cast("yaml.Mark", event.end_mark)
 
 
-def _refused(place: model.Place, message: str, hint: str) -> problems.InvalidSpecError:
+def _refused(place: declarations.Place, message: str, hint: str) -> problems.InvalidSpecError:
     return problems.InvalidSpecError([problems.Problem(place=place, message=message, hint=hint)])

@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from reconciler import diffing, errors, model
-from reconciler.schedule import fields
-from reconciler.timing import cron
+from reconciler import diffing, errors, executions
+from reconciler.plan import plans
+from reconciler.schedule import declarations, fields, model, ownership
+from reconciler.timing import cron, timings
 
 Entry: TypeAlias = dict[str, Any]
-Read: TypeAlias = Callable[[Entry], model.Charter]
+Read: TypeAlias = Callable[[Entry], declarations.Charter]
 
 _TIMES = ("cron", "intervals")
 _NEEDED = (
@@ -23,14 +24,14 @@ _NEEDED = (
     "timezone",
     "entrypoint",
 )  # without one of these, it would be another schedule
-_NOT_A_KEY = {*model.IDENTITIES, "charter", "args", "owner"}
+_NOT_A_KEY = {*executions.IDENTITIES, "charter", "args", "owner"}
 _MAY_BE_EMPTY = {"year", "comment"}
 _NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # what takes back what is inherited
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
     """Return the keys of a charter that says the schedule, where `inherited` is what one without keys would be."""
-    said, before = (fields.words(each, like=model.Timing()) for each in (sayable(schedule), inherited))
+    said, before = (fields.words(each, like=timings.Timing()) for each in (sayable(schedule), inherited))
     found: Entry = {"charter": name}
     for key in fields.ORDER:
         if key in _NOT_A_KEY:
@@ -51,7 +52,7 @@ def name(schedule: model.Schedule, prefix: str) -> str:
     return named if isinstance(named, str) and named.lower() == said.lower() else said.upper()
 
 
-def accepted(said: Entry, read: Read) -> tuple[Entry, model.Charter]:
+def accepted(said: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
     """Return as much of an entry as a spec may say, and what that is read as.
 
     Raises `errors.InvalidSpecError` when not even its times can be said.
@@ -70,7 +71,9 @@ def accepted(said: Entry, read: Read) -> tuple[Entry, model.Charter]:
     return {key: kept[key] for key in said if key in kept}, charter
 
 
-def _with(kept: Entry, charter: model.Charter, key: str, value: Any, read: Read) -> tuple[Entry, model.Charter]:
+def _with(
+    kept: Entry, charter: declarations.Charter, key: str, value: Any, read: Read
+) -> tuple[Entry, declarations.Charter]:
     """Return the entry with one more key, with those of its parts that can be said, or without it."""
     for each in _less_and_less(value):
         with contextlib.suppress(errors.InvalidSpecError):
@@ -99,7 +102,7 @@ def sayable(schedule: model.Schedule) -> model.Schedule:
         calendars=tuple(filter(_matches_something, schedule.timing.calendars)),
         exclude=tuple(filter(_matches_something, schedule.timing.exclude)),
     )
-    ours = (schedule.note or "").startswith((model.PAUSED_BY_US, model.MANAGED_BY_US))
+    ours = (schedule.note or "").startswith((ownership.PAUSED_BY_US, ownership.MANAGED_BY_US))
     start = schedule.counted_from
     return dataclasses.replace(
         schedule,
@@ -122,11 +125,11 @@ def _readable(action: model.Action) -> model.Action:
     )
 
 
-def _matches_something(calendar: model.Calendar) -> bool:
+def _matches_something(calendar: timings.Calendar) -> bool:
     return all(getattr(calendar, each.name) for each in dataclasses.fields(calendar) if each.name not in _MAY_BE_EMPTY)
 
 
-def differences(schedule: model.Schedule, charter: model.Charter) -> list[str]:
+def differences(schedule: model.Schedule, charter: declarations.Charter) -> list[str]:
     """Return what a plan would change in the schedule to make it what the charter says, a sentence each."""
     again = dataclasses.replace(charter.schedule, owner=schedule.owner)  # no charter's key, but the spec's
     changes = diffing.diff(schedule, again)
@@ -139,15 +142,15 @@ def differences(schedule: model.Schedule, charter: model.Charter) -> list[str]:
     return [f"{each.path} cannot be said and would change" for each in changes] + said
 
 
-_GIVEN = {*model.ARGUMENT_KEYS, "args"}
+_GIVEN = {*executions.ARGUMENT_KEYS, "args"}
 _GOVERNED = {"charter", "entrypoint"}
 
 
-def _key(change: model.FieldChange) -> str:
+def _key(change: plans.FieldChange) -> str:
     return re.split(r"[.\[]", change.path, maxsplit=1)[0]
 
 
-def comments(timing: model.Timing) -> Iterator[str]:
+def comments(timing: timings.Timing) -> Iterator[str]:
     """Yield the comments of calendars that are no cron, which a charter has no place for."""
     for calendar in timing.calendars:
         if calendar.comment and not cron.says(calendar.comment, calendar):

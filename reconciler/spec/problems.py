@@ -7,7 +7,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from reconciler import errors, model, redacting
+from reconciler import errors, redacting
+from reconciler.schedule import declarations
 
 _LONGEST = 1_000  # characters
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -17,7 +18,7 @@ _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 class Problem:
     """One mistake at one place."""
 
-    place: model.Place
+    place: declarations.Place
     message: str
     hint: str = ""
 

@@ -6,7 +6,7 @@ import datetime
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from reconciler import model
+from reconciler.schedule import declarations
 from reconciler.spec import attributes, limits, problems, values
 from reconciler.timing import calendars, cron, durations, moments, zones
 
@@ -21,7 +21,7 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
     for key in ("owner", "prefix"):
         yield from _visible(document, (*SECTION, key))
     yield from _inherited(document, DEFAULTS)
-    named: dict[str, model.Place] = {}
+    named: dict[str, declarations.Place] = {}
     for index in range(count(document)):
         at: values.Path = (*SCHEDULES, index)
         charter = value_at(document, at)
@@ -97,7 +97,7 @@ FIRINGS = ("cron", "calendars", "intervals")
 
 
 def _environment(
-    document: values.Document, at: values.Path, named: Mapping[str, model.Place]
+    document: values.Document, at: values.Path, named: Mapping[str, declarations.Place]
 ) -> Iterator[problems.Problem]:
     yield from _inherited(document, (*at, "defaults"))
     charters = value_at(document, (*at, "charters"))
@@ -138,7 +138,7 @@ def value_at(document: values.Document, at: values.Path) -> values.Value:
 
 
 def _name(
-    document: values.Document, at: values.Path, charter: dict[str, values.Value], named: dict[str, model.Place]
+    document: values.Document, at: values.Path, charter: dict[str, values.Value], named: dict[str, declarations.Place]
 ) -> Iterator[problems.Problem]:
     """Charters that meet in lower case would be one schedule."""
     name = charter.get("charter")
@@ -164,7 +164,7 @@ def _words(document: values.Document, at: values.Path) -> Iterator[problems.Prob
                 yield problems.Problem(place=place, message=f"{path[-1]!r}: {error}")
 
 
-def _texts(document: values.Document, at: values.Path) -> Iterator[tuple[model.Place, str]]:
+def _texts(document: values.Document, at: values.Path) -> Iterator[tuple[declarations.Place, str]]:
     """Yield the texts at a path, in which `*` stands for every entry of a list."""
     if "*" in at:
         before, after = at[: at.index("*")], at[at.index("*") + 1 :]
@@ -416,7 +416,7 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
             yield problems.Problem(place=document.places[path], message=message, hint="name it once, under timezone:")
 
 
-def _inside(document: values.Document, path: values.Path, offset: int) -> model.Place:
+def _inside(document: values.Document, path: values.Path, offset: int) -> declarations.Place:
     """Return the place of a character within a value."""
     scalar = document.scalars.get(path)
     return scalar.inside(offset) if scalar else document.places[path]

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler import model, published
+from reconciler import published
+from reconciler.schedule import declarations
 from reconciler.spec import problems, values
 
 _KINDS = {  # null takes back what is inherited, which nobody means who writes something else
@@ -60,7 +61,7 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
 
 
 def _missing(
-    violation: published.Violation, key: str, keys: str, at: values.Path, place: model.Place
+    violation: published.Violation, key: str, keys: str, at: values.Path, place: declarations.Place
 ) -> problems.Problem:
     described = published.resolved("repo-spec", violation.schema["properties"][key])
     hint = f"add {keys}: {_first_sentence(described)}"
@@ -83,7 +84,7 @@ _MEANT = {  # what other tools call it, where the spelling is no hint
 }
 
 
-def unknown_key(key: str, place: model.Place, known: list[str], owner: str) -> problems.Problem:
+def unknown_key(key: str, place: declarations.Place, known: list[str], owner: str) -> problems.Problem:
     """Return the problem of a key that is not known, with the nearest one that is."""
     near = _MEANT[key] if _MEANT.get(key) in known else problems.nearest(key, known)
     if key == "enabled" and "paused" in known:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler import errors, executions, model, planning
-from reconciler.schedule import fields
+from reconciler import errors, executions, json_values, planning
+from reconciler.schedule import declarations, fields, model, observed
 from reconciler.spec import charters, loading, problems, rules, shape, values
-from reconciler.timing import cron
+from reconciler.timing import cron, timings
 
 PATH = "the database"  # where the rows are declared, in notes and plans
 _KEYS = {"entrypoint": "workflow"}  # a charter's key, and what it is called in a row
@@ -26,13 +26,13 @@ _AT: values.Path = (*rules.SCHEDULES, 0)
 class Declared:
     """What rows declare; `unread` are rows that cannot be read as schedules (any more), each with the reason."""
 
-    declaration: model.Declaration
+    declaration: declarations.Declaration
     unread: Mapping[str, str]
 
 
 def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_manual_pauses: bool = False) -> Declared:
     """Return what the rows that are not deleted declare, under an owner's mark."""
-    declared: list[model.Charter] = []
+    declared: list[declarations.Charter] = []
     unread: dict[str, str] = {}
     for row in rows:
         try:
@@ -41,7 +41,7 @@ def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_man
         except errors.InvalidSpecError as error:
             unread[row.temporal_schedule_id] = error.message.partition("\n")[0]
     return Declared(
-        declaration=model.Declaration(
+        declaration=declarations.Declaration(
             path=PATH,
             charters=tuple(declared),
             prefix="",
@@ -52,7 +52,7 @@ def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_man
     )
 
 
-def charter(row: executions.UserSchedule) -> model.Charter:
+def charter(row: executions.UserSchedule) -> declarations.Charter:
     """Return the schedule that a row asks for.
 
     Raises `problems.InvalidSpecError` with all for which Temporal would not take it; a problem's `place.path` is the
@@ -61,7 +61,9 @@ def charter(row: executions.UserSchedule) -> model.Charter:
     found = _schedule(row)
     id_ = row.temporal_schedule_id
     argument = executions.argument(id_, row.id, charter=None, entrypoint=row.workflow, given=row.input)
-    canonical = model.json_value(argument)  # as a charter's values and the server's are, whatever the row's spelling
+    canonical = json_values.canonical(
+        argument
+    )  # as a charter's values and the server's are, whatever the row's spelling
     schedule = dataclasses.replace(
         found,
         id=id_,
@@ -69,10 +71,12 @@ def charter(row: executions.UserSchedule) -> model.Charter:
         note=_note(row),
         action=dataclasses.replace(found.action, workflow_id=id_, arguments=(canonical,)),
     )
-    return model.Charter(name=row.workflow, place=model.Place(path=PATH, line=0, column=0), schedule=schedule)
+    return declarations.Charter(
+        name=row.workflow, place=declarations.Place(path=PATH, line=0, column=0), schedule=schedule
+    )
 
 
-def is_shown(row: executions.Outline, listed: model.Listed | None) -> bool:
+def is_shown(row: executions.Outline, listed: observed.Listed | None) -> bool:
     """Return whether a listing shows the schedule that a row asks for, at the row's revision.
 
     A listing has neither arguments, task queue nor policies: a change of those that kept the note is not seen.
@@ -94,7 +98,7 @@ def _note(row: executions.UserSchedule | executions.Outline) -> str:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _timing(text: str, timezone: str) -> model.Timing | None:
+def _timing(text: str, timezone: str) -> timings.Timing | None:
     """Return the times of a row; None for those that are no longer accepted."""
     try:
         return fields.read({"cron": text, "timezone": timezone, "charter": "", "entrypoint": ""}, "").timing
@@ -145,7 +149,7 @@ def _wrong(value: Any) -> tuple[str, str]:
 def _unkept(value: Any) -> str:
     """Return why no database keeps a value; empty where one does."""
     try:
-        inside = model.json_value([value])  # one level down, as in the workflow's argument
+        inside = json_values.canonical([value])  # one level down, as in the workflow's argument
         text = json.dumps(inside, ensure_ascii=False)
     except ValueError as error:
         return f"cannot be kept: {error}"
@@ -172,7 +176,7 @@ def _document(value: Any) -> values.Document:
     """Return a document that was never text: the places are its keys."""
     document = values.Document(value=value, places={}, keys={}, scalars={}, problems=[])
 
-    def note(inner: Any, at: values.Path, place: model.Place) -> None:
+    def note(inner: Any, at: values.Path, place: declarations.Place) -> None:
         document.places[at] = place
         pairs = inner.items() if isinstance(inner, dict) else enumerate(inner) if isinstance(inner, list) else ()
         for key, each in pairs:
@@ -184,7 +188,7 @@ def _document(value: Any) -> values.Document:
     return document
 
 
-def _place(at: values.Path) -> model.Place:
+def _place(at: values.Path) -> declarations.Place:
     inside = at[len(_AT) :]
     key = str(inside[0]) if inside else ""
-    return model.Place(path=_KEYS.get(key, key), line=0, column=0)
+    return declarations.Place(path=_KEYS.get(key, key), line=0, column=0)

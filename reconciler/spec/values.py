@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from reconciler import model
+from reconciler import json_values
+from reconciler.schedule import declarations
 from reconciler.spec import nodes, problems
 
 VALUE_LIMIT = 300_000  # values in the section that we read, aliases written out
@@ -32,8 +33,8 @@ class Document:
     """A value, where each part of it stands and how it is written; a path is the keys and indexes that lead to it."""
 
     value: Value
-    places: dict[Path, model.Place]
-    keys: dict[Path, model.Place]
+    places: dict[Path, declarations.Place]
+    keys: dict[Path, declarations.Place]
     scalars: dict[Path, nodes.Scalar]
     problems: list[problems.Problem]
 
@@ -48,7 +49,7 @@ def evaluate(node: nodes.Node, at: Path = ()) -> Document:
 
 def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[str, nodes.Node, nodes.Node]]:
     """Yield each text key with its node and value; keys that are no text or stand twice become problems."""
-    first: dict[str, model.Place] = {}
+    first: dict[str, declarations.Place] = {}
     for key, value in node.pairs:
         name = _key(key, found)
         if name is None:
@@ -122,7 +123,7 @@ def _check_tag(node: nodes.Sequence | nodes.Mapping, found: list[problems.Proble
         found.append(_unknown_tag(node.place))
 
 
-def _unknown_tag(place: model.Place) -> problems.Problem:
+def _unknown_tag(place: declarations.Place) -> problems.Problem:
     return problems.Problem(place=place, message="a tag, which has no meaning here", hint="write a plain value")
 
 
@@ -157,7 +158,7 @@ def _number(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
     if number is None:
         return text
     if isinstance(number, float) and math.isfinite(number):
-        return model.json_number(number)
+        return json_values.number(number)
     if isinstance(number, float) or not -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
         hint = "quote it to make it text"
         found.append(problems.Problem(place=node.place, message="the number is too large", hint=hint))

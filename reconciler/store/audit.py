@@ -7,7 +7,8 @@ import datetime
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler import errors, model
+from reconciler import errors, ports
+from reconciler.schedule import observed
 from reconciler.store import database, migrating
 
 _BEGIN = """
@@ -62,14 +63,16 @@ class Audit:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    async def begin(self, attempt: model.Attempt) -> int:
+    async def begin(self, attempt: ports.Attempt) -> int:
         """Record that an attempt begins, before anything is written; return its number."""
         async with database.opened(self._url) as connection:
             row = await (await connection.execute(_BEGIN, _columns(attempt))).fetchone()
         assert row is not None  # noqa: S101  # RETURNING gives one row
         return int(row["number"])
 
-    async def end(self, number: int, steps: Iterable[model.Step], *, left: model.Left | None, error: str = "") -> None:
+    async def end(
+        self, number: int, steps: Iterable[ports.Step], *, left: observed.Left | None, error: str = ""
+    ) -> None:
         """Record how it ended, all of it or nothing; where that fails, once more on a new connection.
 
         Raises `errors.StoreError` when it never began or has ended, and when the database does not answer either time.
@@ -99,20 +102,20 @@ class Audit:
                     hint="see that nothing else writes to the table applies",
                 )
 
-    async def latest(self, count: int) -> tuple[model.Record, ...]:
+    async def latest(self, count: int) -> tuple[ports.Record, ...]:
         """Return the latest attempts, the newest first."""
         async with database.opened(self._url) as connection:
             found = await (await connection.execute(_LATEST, (max(count, 0),))).fetchall()
         return tuple(map(_record, found))
 
-    async def present(self, target: model.Target) -> int:
+    async def present(self, target: observed.Target) -> int:
         """Return how many schedules with the prefix the last apply or prune left, of any owner; 0 without one."""
         where = {"namespace": target.namespace, "prefix": target.prefix}
         async with database.opened(self._url) as connection:
             row = await (await connection.execute(_PRESENT, where)).fetchone()
         return int(row["present"]) if row else 0
 
-    async def commit(self, target: model.Target) -> str:
+    async def commit(self, target: observed.Target) -> str:
         """Return the commit of the owner's last apply that was not refused; empty when none is recorded."""
         where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
         async with database.opened(self._url) as connection:
@@ -120,7 +123,7 @@ class Audit:
         return str(row["commit"]) if row else ""
 
 
-def _columns(attempt: model.Attempt) -> dict[str, Any]:
+def _columns(attempt: ports.Attempt) -> dict[str, Any]:
     target = attempt.target
     texts = {
         "who": attempt.who,
@@ -139,13 +142,15 @@ def _columns(attempt: model.Attempt) -> dict[str, Any]:
     return {**kept, "environment": environment, "started_at": attempt.started_at}
 
 
-def _step(number: int, position: int, step: model.Step) -> tuple[int | str, ...]:
+def _step(number: int, position: int, step: ports.Step) -> tuple[int | str, ...]:
     return (number, position, *map(database.text, (step.id, step.verb, step.status, step.detail)))
 
 
-def _record(row: dict[str, Any]) -> model.Record:
-    target = model.Target(address=row["address"], namespace=row["namespace"], prefix=row["prefix"], owner=row["owner"])
-    attempt = model.Attempt(
+def _record(row: dict[str, Any]) -> ports.Record:
+    target = observed.Target(
+        address=row["address"], namespace=row["namespace"], prefix=row["prefix"], owner=row["owner"]
+    )
+    attempt = ports.Attempt(
         command=row["command"],
         who=row["who"],
         run=row["run"],
@@ -156,11 +161,11 @@ def _record(row: dict[str, Any]) -> model.Record:
         environment=row["environment"],
         digest=row["digest"],
     )
-    return model.Record(
+    return ports.Record(
         number=row["number"],
         attempt=attempt,
         ended_at=row["ended_at"].astimezone(datetime.UTC) if row["ended_at"] else None,
-        steps=tuple(model.Step(**step) for step in row["steps"]),
+        steps=tuple(ports.Step(**step) for step in row["steps"]),
         managed=row["managed"],
         error=row["error"],
     )

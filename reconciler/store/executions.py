@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import psycopg
 from psycopg.types import json
 
-from reconciler import errors, executions, model
+from reconciler import errors, executions, json_values
 from reconciler.store import database, pools
 
 _SHOWN = 200  # characters of a key in a message
@@ -56,7 +56,7 @@ class Executor:
             return await self._end(connection, found.idempotency_key, executions.RequestState.DONE, response)
 
     async def begin(
-        self, key: str, request_hash: str, workflow: str, request: Mapping[str, model.Json]
+        self, key: str, request_hash: str, workflow: str, request: Mapping[str, json_values.Json]
     ) -> tuple[executions.ExecutionRequest, bool]:
         """Write a request that is pending and return it and whether it is new; of a key that is there, as it is now.
 
@@ -66,7 +66,7 @@ class Executor:
             return await _begin(connection, key, request_hash, workflow, request)
 
     async def end(
-        self, key: str, state: executions.RequestState, response: Mapping[str, model.Json]
+        self, key: str, state: executions.RequestState, response: Mapping[str, json_values.Json]
     ) -> executions.ExecutionRequest:
         """Record what became of a request and return it; the first end counts. `errors.MissingError` without one."""
         async with self._pool.session(row=key) as connection:
@@ -83,7 +83,7 @@ class Executor:
         connection: database.Connection,
         key: str,
         state: executions.RequestState,
-        response: Mapping[str, model.Json],
+        response: Mapping[str, json_values.Json],
     ) -> executions.ExecutionRequest:
         given = {"key": key, "status": state.value, "response": json.Jsonb(response)}
         row = await (await connection.execute(_END, given)).fetchone()
@@ -98,7 +98,7 @@ async def _begin(
     key: str,
     request_hash: str,
     workflow: str,
-    request: Mapping[str, model.Json],
+    request: Mapping[str, json_values.Json],
 ) -> tuple[executions.ExecutionRequest, bool]:
     """Write a request, or read the one that is there; one that is being written by somebody else is waited for."""
     given = {

@@ -14,7 +14,7 @@ import datetime
 
 import psycopg
 
-from reconciler import errors, locking, model, settings, wording
+from reconciler import errors, locking, ports, settings, wording
 from reconciler.store import database, naming
 
 _TAKE = "SELECT pg_try_advisory_lock(hashtext(%s)) AS taken"
@@ -38,7 +38,7 @@ LOST = "the lock's database session was lost"
 class _Session:
     pid: int
     role: str
-    holder: model.Holder
+    holder: ports.Holder
 
 
 class PostgresLock:
@@ -60,7 +60,7 @@ class PostgresLock:
         self._fresh = fresh
         self._patience = patience
 
-    async def acquire(self, holder: model.Holder) -> PostgresLease:
+    async def acquire(self, holder: ports.Holder) -> PostgresLease:
         """Take the lock, without waiting; `errors.LockedError` names who has it."""
         since = holder.since or datetime.datetime.now(datetime.UTC)
         async with contextlib.AsyncExitStack() as otherwise:
@@ -73,13 +73,13 @@ class PostgresLock:
             otherwise.pop_all()
         return PostgresLease(connection, key=self._key, fresh=self._fresh, patience=self._patience)
 
-    async def holder(self) -> model.Holder | None:
+    async def holder(self) -> ports.Holder | None:
         """Return who has the lock, None when it is free."""
         async with database.opened(self._url) as connection:
             found = await self._session(connection)
         return found.holder if found else None
 
-    async def free(self) -> model.Holder | None:
+    async def free(self) -> ports.Holder | None:
         """End the session that holds the lock, and return whose it was; None when it was free.
 
         Raises `errors.StoreError` when this role may not end it.
@@ -167,7 +167,7 @@ class PostgresLease:
 
 
 def _busy(found: _Session | None) -> errors.LockedError:
-    holder = found.holder if found else model.Holder(who="somebody who has just let go")
+    holder = found.holder if found else ports.Holder(who="somebody who has just let go")
     return errors.LockedError(
         f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; the lock ends with its holder's session",

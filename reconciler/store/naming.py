@@ -10,7 +10,7 @@ import datetime
 import re
 import urllib.parse
 
-from reconciler import model
+from reconciler import ports
 from reconciler.store import database
 
 LIMIT = 63  # bytes
@@ -18,21 +18,21 @@ _PLAIN = " !\"#$&'()*+,/;<=>?@[\\]^`{|}"  # beside letters, digits and `_.-~`, w
 _OURS = re.compile(rf"{database.PROGRAM}:(\d{{1,11}}):([^:]*):(.*)")
 
 
-def encoded(holder: model.Holder, since: datetime.datetime) -> str:
+def encoded(holder: ports.Holder, since: datetime.datetime) -> str:
     """Return the name of the session that holds the lock since then."""
     head = f"{database.PROGRAM}:{int(since.timestamp())}:"
     run = _fitting(holder.run, LIMIT - len(head) - 1)
     return f"{head}{run}:" + _fitting(holder.who, LIMIT - len(head) - len(run) - 1)
 
 
-def decoded(name: str, role: str, started_at: datetime.datetime | None) -> model.Holder:
+def decoded(name: str, role: str, started_at: datetime.datetime | None) -> ports.Holder:
     """Return the holder that a session's name tells; another program's by its name, role and start."""
     ours = _OURS.fullmatch(name)
     if ours is None:
         who = f"{name} (database role {role})" if name else f"a session of database role {role}"
-        return model.Holder(who=who, since=started_at)
+        return ports.Holder(who=who, since=started_at)
     since, run, who = ours.groups()
-    return model.Holder(
+    return ports.Holder(
         who=urllib.parse.unquote(who) or "somebody unknown",
         run=urllib.parse.unquote(run),
         since=datetime.datetime.fromtimestamp(int(since), datetime.UTC),

@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg.types import json
 
-from reconciler import errors, executions, model
+from reconciler import errors, executions, json_values
 from reconciler.store import database, paging, pools
 
 _OWNER = "SELECT id FROM installation"
@@ -102,7 +102,7 @@ class New:
     cron: str
     timezone: str
     workflow: str
-    input: Mapping[str, model.Json]
+    input: Mapping[str, json_values.Json]
     enabled: bool = True
     next_run_at: datetime.datetime | None = None
     idempotency_key: str | None = None
@@ -120,7 +120,7 @@ class Changes:
     cron: str | None = None
     timezone: str | None = None
     workflow: str | None = None
-    input: Mapping[str, model.Json] | None = None
+    input: Mapping[str, json_values.Json] | None = None
     enabled: bool | None = None
     next_run_at: datetime.datetime | None = None
 
@@ -195,7 +195,7 @@ class Schedules:
             )
         return _schedule(known), False
 
-    async def answered(self, schedule_id: uuid.UUID, response: Mapping[str, model.Json]) -> dict[str, Any]:
+    async def answered(self, schedule_id: uuid.UUID, response: Mapping[str, json_values.Json]) -> dict[str, Any]:
         """Record what the create of a row with a key is answered, and return it; the first answer counts."""
         given = {"id": schedule_id, "response": json.Jsonb(response)}
         async with self._pool.session(row=schedule_id) as connection:

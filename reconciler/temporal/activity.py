@@ -13,25 +13,25 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import model
+from reconciler.schedule import observed
 from reconciler.temporal import calls, payloads
 
 _PREFIX = "WORKFLOW_EXECUTION_STATUS_"
 _STATUSES = {
     enums_pb2.WorkflowExecutionStatus.Value(f"{_PREFIX}{status.name}"): status
-    for status in model.RunStatus
-    if status is not model.RunStatus.UNKNOWN
+    for status in observed.RunStatus
+    if status is not observed.RunStatus.UNKNOWN
 }
 _SCHEDULED = "TemporalScheduledStartTime"
 _FIRST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-_OPEN = {model.RunStatus.RUNNING, model.RunStatus.UNKNOWN}
-_INEXACT = {*_OPEN, model.RunStatus.FAILED}  # V2 says failed of whatever did not complete
+_OPEN = {observed.RunStatus.RUNNING, observed.RunStatus.UNKNOWN}
+_INEXACT = {*_OPEN, observed.RunStatus.FAILED}  # V2 says failed of whatever did not complete
 
 
-def read(info: schedule_pb2.ScheduleInfo) -> model.Activity:
+def read(info: schedule_pb2.ScheduleInfo) -> observed.Activity:
     """Return what a Describe says of the firings; V2 lists the runs that are under way before those that have ended."""
     recent = sorted(map(_run, info.recent_actions), key=lambda run: run.started_at or run.due_at or _FIRST)
-    return model.Activity(
+    return observed.Activity(
         updated_at=moment(info, "update_time"),
         taken=info.action_count,
         missed=info.missed_catchup_window,
@@ -53,14 +53,14 @@ def moment(message: google.protobuf.message.Message, field: str) -> datetime.dat
     return found
 
 
-def _run(result: schedule_pb2.ScheduleActionResult) -> model.Run:
+def _run(result: schedule_pb2.ScheduleActionResult) -> observed.Run:
     started = result.start_workflow_result
-    return model.Run(
+    return observed.Run(
         workflow_id=started.workflow_id,
         run_id=started.run_id,
         due_at=moment(result, "schedule_time"),
         started_at=moment(result, "actual_time"),
-        status=_STATUSES.get(result.start_workflow_status, model.RunStatus.UNKNOWN),
+        status=_STATUSES.get(result.start_workflow_status, observed.RunStatus.UNKNOWN),
     )
 
 
@@ -71,15 +71,15 @@ class Results:
         self._service = service
         self._calls = calls_
 
-    async def read(self, activity: model.Activity) -> model.Activity:
+    async def read(self, activity: observed.Activity) -> observed.Activity:
         """Return the activity with the results that its runs have by now."""
         recent = tuple(await asyncio.gather(*map(self._settled, activity.recent)))
         ended = {run.workflow_id for run in recent if run.status not in _OPEN}
         running = [each for each in activity.running if each not in ended]
-        running += [run.workflow_id for run in recent if run.status is model.RunStatus.RUNNING]
+        running += [run.workflow_id for run in recent if run.status is observed.RunStatus.RUNNING]
         return dataclasses.replace(activity, recent=recent, running=tuple(dict.fromkeys(running)))
 
-    async def scheduled_for(self, run: model.Run) -> datetime.datetime | None:
+    async def scheduled_for(self, run: observed.Run) -> datetime.datetime | None:
         """Return the time that a run is told it is for; None where that is not to be had.
 
         V1 tells the whole second of the time at which it was due, V2 all of it.
@@ -92,20 +92,20 @@ class Results:
         value = payloads.read_attribute(told).value if told is not None else None
         return datetime.datetime.fromisoformat(value).astimezone(datetime.UTC) if isinstance(value, str) else None
 
-    async def _described(self, run: model.Run) -> rpc_pb2.DescribeWorkflowExecutionResponse:
+    async def _described(self, run: observed.Run) -> rpc_pb2.DescribeWorkflowExecutionResponse:
         request = rpc_pb2.DescribeWorkflowExecutionRequest(
             namespace=self._calls.namespace,
             execution=common_pb2.WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id),
         )
         return await self._calls.read(self._service.describe_workflow_execution, request)
 
-    async def _settled(self, run: model.Run) -> model.Run:
+    async def _settled(self, run: observed.Run) -> observed.Run:
         if run.status not in _INEXACT:
             return run
         try:
             answer = await self._described(run)
         except calls.NotFoundError:  # over, and out of the namespace's retention
-            failed = run.status is model.RunStatus.FAILED
-            return run if failed else dataclasses.replace(run, status=model.RunStatus.UNKNOWN)
-        status = _STATUSES.get(answer.workflow_execution_info.status, model.RunStatus.UNKNOWN)
+            failed = run.status is observed.RunStatus.FAILED
+            return run if failed else dataclasses.replace(run, status=observed.RunStatus.UNKNOWN)
+        status = _STATUSES.get(answer.workflow_execution_info.status, observed.RunStatus.UNKNOWN)
         return dataclasses.replace(run, status=status)

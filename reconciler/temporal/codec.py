@@ -16,7 +16,8 @@ import temporalio.converter
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import credentials, errors, model, settings
+from reconciler import credentials, errors, settings
+from reconciler.schedule import ownership
 from reconciler.temporal import payloads
 
 TIMEOUT = 10.0  # seconds, for one request
@@ -194,7 +195,7 @@ def _slots(proto: schedule_pb2.Schedule) -> Mapping[_Slot, common_pb2.Payload]:
     for number, payload in enumerate(start.input.payloads):
         found["input", number] = payload
     for name in sorted(start.memo.fields):
-        if not name.startswith(model.MEMO_PREFIX):
+        if not name.startswith(ownership.MEMO_PREFIX):
             found["memo", name] = start.memo.fields[name]
     for text in _TEXTS:
         if start.user_metadata.HasField(text):

@@ -16,7 +16,8 @@ import temporalio.client
 import temporalio.runtime
 from temporalio.service import WorkflowService
 
-from reconciler import errors, model, settings
+from reconciler import errors, settings
+from reconciler.schedule import observed, ownership
 from reconciler.temporal import calls, clock, codec, configuring, endings, lease, pollers, schedules
 
 Client: TypeAlias = temporalio.client.Client
@@ -62,9 +63,9 @@ class Server:
     def _calls(self) -> calls.Calls:
         return calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
 
-    def target(self, prefix: str = model.GOVERNANCE_PREFIX, owner: str = "") -> model.Target:
+    def target(self, prefix: str = ownership.GOVERNANCE_PREFIX, owner: str = "") -> observed.Target:
         """Return the part of the server that a plan is about."""
-        return model.Target(address=self.address, namespace=self.namespace, prefix=prefix, owner=owner)
+        return observed.Target(address=self.address, namespace=self.namespace, prefix=prefix, owner=owner)
 
 
 async def connect(connection: settings.Connection) -> Server:
@@ -73,7 +74,7 @@ async def connect(connection: settings.Connection) -> Server:
     Raises `errors.ReconcilerError` within 10 seconds for a bad setting, a server that is away or refused credentials.
     """
     found, codec_ = await client(
-        connection, connection.identity or f"{model.IDENTITY}:{_user()}@{socket.gethostname()}", quiet()
+        connection, connection.identity or f"{ownership.IDENTITY}:{_user()}@{socket.gethostname()}", quiet()
     )
     address, namespace = found.service_client.config.target_host, found.namespace
     patience = connection.request_timeout or calls.PATIENCE

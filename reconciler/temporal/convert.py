@@ -16,10 +16,10 @@ from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler import diffing, model
-from reconciler.schedule import fields, kinds, rows
+from reconciler import diffing, json_values
+from reconciler.schedule import fields, kinds, model, ownership, rows
 from reconciler.temporal import payloads
-from reconciler.timing import canonical, ranges
+from reconciler.timing import canonical, ranges, timings
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ _OVERLAP_WORDS = {proto: overlap for overlap, proto in _OVERLAPS.items()} | {
     enums_pb2.SCHEDULE_OVERLAP_POLICY_UNSPECIFIED: model.Overlap.SKIP
 }
 _NO_NUMBER = -1.0  # for NaN and infinity, which no JSON holds and which are not even equal to themselves
-_COUNT = f"{model.MEMO_PREFIX}remaining_actions"
+_COUNT = f"{ownership.MEMO_PREFIX}remaining_actions"
 _TEXTS: tuple[Literal["summary"], Literal["details"]] = ("summary", "details")
 _FIELDS = ("second", "minute", "hour", "day_of_month", "month", "day_of_week", "year")
 
@@ -83,9 +83,9 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     if schedule.counted_from != live.counted_from:
         _edit_mark(proto, _COUNT, schedule.counted_from)
     if schedule.owner != live.owner:
-        _edit_mark(proto, model.OWNER_MARK, schedule.owner)
+        _edit_mark(proto, ownership.OWNER_MARK, schedule.owner)
     if schedule.seal != live.seal:
-        _edit_mark(proto, model.SEAL_MARK, schedule.seal)
+        _edit_mark(proto, ownership.SEAL_MARK, schedule.seal)
     _edit_policies(proto.policies, live.policies, schedule.policies)
     for row in _PLAIN:
         message, name = _field(proto, row)
@@ -101,7 +101,7 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
 
 
 @functools.lru_cache(maxsize=20_000)
-def timing(spec: bytes) -> model.Timing:
+def timing(spec: bytes) -> timings.Timing:
     """Return the times of a serialized spec; a listing names the same ones over and over."""
     return _timing(schedule_pb2.ScheduleSpec.FromString(spec))
 
@@ -141,8 +141,8 @@ def _edit_plain(proto: google.protobuf.message.Message, name: str, live: object,
         setattr(proto, name, wanted)
 
 
-def _timing(spec: schedule_pb2.ScheduleSpec) -> model.Timing:
-    return model.Timing(
+def _timing(spec: schedule_pb2.ScheduleSpec) -> timings.Timing:
+    return timings.Timing(
         calendars=canonical.distinct(map(_calendar, spec.structured_calendar)),
         intervals=canonical.distinct(map(_interval, spec.interval)),
         exclude=canonical.distinct(map(_calendar, spec.exclude_structured_calendar)),
@@ -162,15 +162,15 @@ def _moment(stamp: google.protobuf.timestamp_pb2.Timestamp) -> datetime.datetime
         return beyond.replace(tzinfo=datetime.UTC)
 
 
-def _calendar(proto: schedule_pb2.StructuredCalendarSpec) -> model.Calendar:
+def _calendar(proto: schedule_pb2.StructuredCalendarSpec) -> timings.Calendar:
     fields = {
         name: tuple(ranges.Range(part.start, part.end, part.step) for part in getattr(proto, name)) for name in _FIELDS
     }
     return canonical.calendar_of(fields, comment=proto.comment)
 
 
-def _interval(proto: schedule_pb2.IntervalSpec) -> model.Interval:
-    return model.Interval(every=proto.interval.ToTimedelta(), offset=proto.phase.ToTimedelta())
+def _interval(proto: schedule_pb2.IntervalSpec) -> timings.Interval:
+    return timings.Interval(every=proto.interval.ToTimedelta(), offset=proto.phase.ToTimedelta())
 
 
 def _policies(proto: schedule_pb2.SchedulePolicies, plain: Mapping[str, Any]) -> model.Policies:
@@ -194,7 +194,7 @@ def _action(start: workflow_pb2.NewWorkflowExecutionInfo, plain: Mapping[str, An
         priority=model.Priority(
             key=start.priority.priority_key,
             fairness_key=start.priority.fairness_key,
-            fairness_weight=model.short_float(start.priority.fairness_weight)
+            fairness_weight=json_values.short_float(start.priority.fairness_weight)
             if math.isfinite(start.priority.fairness_weight)
             else _NO_NUMBER,
         ),
@@ -211,19 +211,19 @@ def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
 
 def _owner(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
     """Return the owner's mark; one that cannot be read is somebody's all the same."""
-    if model.OWNER_MARK not in start.memo.fields:
+    if ownership.OWNER_MARK not in start.memo.fields:
         return None
-    value = payloads.read(start.memo.fields[model.OWNER_MARK])
+    value = payloads.read(start.memo.fields[ownership.OWNER_MARK])
     return value if isinstance(value, str) and value else "(an owner that cannot be read)"
 
 
 def _seal(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
-    value = payloads.read(start.memo.fields[model.SEAL_MARK]) if model.SEAL_MARK in start.memo.fields else None
+    value = payloads.read(start.memo.fields[ownership.SEAL_MARK]) if ownership.SEAL_MARK in start.memo.fields else None
     return value if isinstance(value, str) else None
 
 
 def _is_declarable(memo_name: str) -> bool:
-    return not memo_name.startswith(model.MEMO_PREFIX)
+    return not memo_name.startswith(ownership.MEMO_PREFIX)
 
 
 def _text(start: workflow_pb2.NewWorkflowExecutionInfo, name: Literal["summary", "details"]) -> model.Argument:
@@ -240,7 +240,7 @@ def _retry_policy(proto: common_pb2.RetryPolicy) -> model.RetryPolicy:
     )
 
 
-def _edit_spec(spec: schedule_pb2.ScheduleSpec, live: model.Timing, wanted: model.Timing) -> None:
+def _edit_spec(spec: schedule_pb2.ScheduleSpec, live: timings.Timing, wanted: timings.Timing) -> None:
     if live == wanted:
         return
     spec.ClearField("cron_string")
@@ -270,7 +270,7 @@ def _edit_set(repeated: Any, understand: Callable[[Any], T], wanted: Iterable[T]
     repeated.extend(map(make, missing))
 
 
-def _made_interval(interval: model.Interval) -> schedule_pb2.IntervalSpec:
+def _made_interval(interval: timings.Interval) -> schedule_pb2.IntervalSpec:
     return schedule_pb2.IntervalSpec(interval=_duration(interval.every), phase=_duration(interval.offset))
 
 
@@ -283,7 +283,7 @@ def _edit_moment(
         getattr(spec, name).FromDatetime(moment)
 
 
-def _structured(calendar: model.Calendar) -> schedule_pb2.StructuredCalendarSpec:
+def _structured(calendar: timings.Calendar) -> schedule_pb2.StructuredCalendarSpec:
     proto = schedule_pb2.StructuredCalendarSpec(comment=calendar.comment)
     for name in _FIELDS:
         _replace(

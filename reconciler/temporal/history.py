@@ -14,7 +14,8 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, model, overdue
+from reconciler import errors, overdue
+from reconciler.schedule import observed, ownership
 from reconciler.temporal import calls
 
 _WORKFLOW = "temporal-sys-scheduler:"
@@ -28,26 +29,26 @@ class Pauses:
         self._service = service
         self._calls = calls_
 
-    async def read(self, live: model.Live) -> model.Pause:
+    async def read(self, live: observed.Live) -> observed.Pause:
         """Return what the server tells of the schedule's pause.
 
         V2 has no such history, but notes a pause as the time of the last update. Where the history may not be read, or
         has been cut since, nothing is known.
         """
-        ours = (live.schedule.note or "").startswith(model.PAUSED_BY_US)
+        ours = (live.schedule.note or "").startswith(ownership.PAUSED_BY_US)
         if ours and (live.schedule.seal is None or live.is_sealed):  # else someone has kept our note
-            return model.Pause(by="reconciler", at=live.activity.updated_at)
+            return observed.Pause(by="reconciler", at=live.activity.updated_at)
         try:
             events = await self._events(live)
         except calls.NotFoundError:
-            return model.Pause(at=live.activity.updated_at)
+            return observed.Pause(at=live.activity.updated_at)
         except errors.UnreachableError:
             raise
         except errors.ServerError:  # a key that may read schedules but no histories
-            return model.Pause()
+            return observed.Pause()
         return _latest(events)
 
-    async def overdue(self, live: model.Live) -> model.Overdue | None:
+    async def overdue(self, live: observed.Live) -> observed.Overdue | None:
         """Return which due times passed without a run, and V1's reason; None where that is not certain.
 
         V1 does not show in a Describe that a patch resumed a schedule, so only what is due after the last call in its
@@ -64,7 +65,7 @@ class Pauses:
         found = overdue.find(live, _last_call(events))
         return dataclasses.replace(found, reason=_failure(events)) if found else None
 
-    async def _events(self, live: model.Live) -> Sequence[history_pb2.HistoryEvent]:
+    async def _events(self, live: observed.Live) -> Sequence[history_pb2.HistoryEvent]:
         """Return the newest events, the newest first."""
         request = rpc_pb2.GetWorkflowExecutionHistoryReverseRequest(
             namespace=self._calls.namespace,
@@ -91,9 +92,9 @@ def _failure(events: Iterable[history_pb2.HistoryEvent]) -> str:
     return ""
 
 
-def _latest(events: Iterable[history_pb2.HistoryEvent]) -> model.Pause:
+def _latest(events: Iterable[history_pb2.HistoryEvent]) -> observed.Pause:
     """Return the pause that holds, of events that come newest first: the oldest call of those that left it paused."""
-    found = model.Pause()
+    found = observed.Pause()
     for event in events:
         if event.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
             return _created(event) or found
@@ -104,11 +105,11 @@ def _latest(events: Iterable[history_pb2.HistoryEvent]) -> model.Pause:
             break
         if paused:
             at = event.event_time.ToDatetime(tzinfo=datetime.UTC)
-            found = model.Pause(by=event.workflow_execution_signaled_event_attributes.identity, at=at)
+            found = observed.Pause(by=event.workflow_execution_signaled_event_attributes.identity, at=at)
     return found
 
 
-def _created(event: history_pb2.HistoryEvent) -> model.Pause | None:
+def _created(event: history_pb2.HistoryEvent) -> observed.Pause | None:
     """Return who created the schedule paused; None when it was not, or was created before this history begins."""
     start = event.workflow_execution_started_event_attributes
     data = start.input.payloads[0].data if start.input.payloads and not start.continued_execution_run_id else b""
@@ -116,7 +117,7 @@ def _created(event: history_pb2.HistoryEvent) -> model.Pause | None:
     schedule = next((fields[at].data for at in range(len(fields)) if fields[at].field_number == 1), b"")
     if not schedule_pb2.Schedule.FromString(schedule).state.paused:
         return None
-    return model.Pause(by=start.identity, at=event.event_time.ToDatetime(tzinfo=datetime.UTC))
+    return observed.Pause(by=start.identity, at=event.event_time.ToDatetime(tzinfo=datetime.UTC))
 
 
 def _leaves_paused(signal: history_pb2.WorkflowExecutionSignaledEventAttributes) -> bool | None:

@@ -19,7 +19,7 @@ from temporalio.api.enums.v1 import workflow_pb2 as enums_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, locking, model, wording
+from reconciler import errors, locking, ports, wording
 from reconciler.temporal import calls, payloads
 
 WORKFLOW = "ReconcilerLock"
@@ -51,7 +51,7 @@ class TemporalLock:
         self._patience = patience
         self.workflow_id = f"reconciler-lock:{prefix}"
 
-    async def acquire(self, holder: model.Holder) -> TemporalLease:
+    async def acquire(self, holder: ports.Holder) -> TemporalLease:
         """Take the lease, without waiting; `errors.LockedError` names who has it."""
         until = time.monotonic() + (self._length - MARGIN).total_seconds()  # from before the server counts
         request = rpc_pb2.StartWorkflowExecutionRequest(
@@ -79,7 +79,7 @@ class TemporalLock:
         if found is not None and found.request_id == request_id:
             return found.run_id
         if isinstance(error, errors.ConflictError):
-            raise _busy(found.holder if found else model.Holder(who="somebody who has just let go")) from None
+            raise _busy(found.holder if found else ports.Holder(who="somebody who has just let go")) from None
         raise error
 
     async def _begun(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:
@@ -92,12 +92,12 @@ class TemporalLock:
                 await self.end((await starting).run_id, "interrupted")
             raise
 
-    async def holder(self) -> model.Holder | None:
+    async def holder(self) -> ports.Holder | None:
         """Return who has the lease, None when it is free."""
         found = await self._running()
         return found.holder if found else None
 
-    async def free(self) -> model.Holder | None:
+    async def free(self) -> ports.Holder | None:
         """End the lease that is held, and return whose it was; None when it was free."""
         found = await self._running()
         if found is None:
@@ -187,11 +187,11 @@ class _Running:
     """The run that holds a lease, who it is, and the request that began it."""
 
     run_id: str
-    holder: model.Holder
+    holder: ports.Holder
     request_id: str
 
 
-def _busy(holder: model.Holder) -> errors.LockedError:
+def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
         f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; "
@@ -202,15 +202,15 @@ def _busy(holder: model.Holder) -> errors.LockedError:
     )
 
 
-def _encoded(holder: model.Holder) -> str:
+def _encoded(holder: ports.Holder) -> str:
     return json.dumps({"who": holder.who, "run": holder.run})
 
 
-def _decoded(memo: common_pb2.Memo, since: datetime.datetime) -> model.Holder:
+def _decoded(memo: common_pb2.Memo, since: datetime.datetime) -> ports.Holder:
     """Return the holder of a lease; one that some other program took is unknown."""
     text = payloads.read(memo.fields["holder"]) if "holder" in memo.fields else None
     try:
         said = json.loads(text) if isinstance(text, str) else {}
     except ValueError:
         said = {}
-    return model.Holder(who=str(said.get("who") or "somebody unknown"), run=str(said.get("run") or ""), since=since)
+    return ports.Holder(who=str(said.get("who") or "somebody unknown"), run=str(said.get("run") or ""), since=since)

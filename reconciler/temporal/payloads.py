@@ -7,7 +7,8 @@ import json
 
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 
-from reconciler import model
+from reconciler import json_values
+from reconciler.schedule import model
 
 _JSON = {"json/plain", "json/protobuf"}
 STANDARD = {*_JSON, "binary/null", "binary/plain", "binary/protobuf"}  # encodings of the SDKs' own converters
@@ -20,7 +21,7 @@ def read(payload: common_pb2.Payload) -> model.Argument:
         return None
     if encoding in _JSON:
         try:
-            return model.json_value(json.loads(payload.data))
+            return json_values.canonical(json.loads(payload.data))
         except (ValueError, RecursionError):  # not JSON that can be compared: known by its bytes
             encoding = f"malformed {encoding}"
     digest = hashlib.sha256(payload.SerializeToString(deterministic=True)).hexdigest()

@@ -13,7 +13,8 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, model, overdue
+from reconciler import errors, overdue
+from reconciler.schedule import model, observed
 from reconciler.temporal import activity, calls, codec, convert, history, unsaid
 
 PAGE_SIZE = 1000  # the most that the server gives
@@ -47,10 +48,10 @@ class Schedules:
         """Return every listed id, all pages of an unfiltered listing: filters are silently wrong on some servers."""
         return frozenset([entry.schedule_id async for entry in self._entries()])
 
-    async def listed(self, is_wanted: Callable[[str], bool]) -> dict[str, model.Listed]:
+    async def listed(self, is_wanted: Callable[[str], bool]) -> dict[str, observed.Listed]:
         """Return what the listing shows of every schedule whose id is wanted."""
         return {
-            entry.schedule_id: model.Listed(
+            entry.schedule_id: observed.Listed(
                 workflow=entry.info.workflow_type.name,
                 timing=convert.timing(entry.info.spec.SerializeToString(deterministic=True)),
                 paused=entry.info.paused,
@@ -73,18 +74,18 @@ class Schedules:
             if not token:
                 return
 
-    async def describe(self, schedule_id: str) -> model.Live | None:
+    async def describe(self, schedule_id: str) -> observed.Live | None:
         """Return the schedule as it is now, None when there is none."""
         return (await self.describe_all([schedule_id])).get(schedule_id)
 
-    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, model.Live]:
+    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         """Describe many, side by side; an id that does not exist is left out."""
         ids = list(schedule_ids)
         answers = await asyncio.gather(*map(self._described, ids))
         found = {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
         decoded = await self._codec.decode([answer.schedule for answer in found.values()])
         return {
-            id_: model.Live(
+            id_: observed.Live(
                 schedule=convert.read(id_, proto),
                 token=answer.conflict_token,
                 created_at=answer.info.create_time.ToNanoseconds(),
@@ -105,7 +106,7 @@ class Schedules:
         except errors.UnreachableError as error:
             raise errors.UnreachableError(f"{error.message}, asked about {schedule_id}", hint=error.hint) from error
 
-    async def explained(self, found: Mapping[str, model.Live]) -> dict[str, model.Live]:
+    async def explained(self, found: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
         """Return the same schedules: paused ones with who paused them, active ones with due times that did not run."""
         paused = {id_: live for id_, live in found.items() if live.schedule.paused}
         known = await asyncio.gather(*(self._pauses.read(live) for live in paused.values()))
@@ -121,7 +122,7 @@ class Schedules:
         }
         return {**found, **explained}
 
-    async def followed(self, found: Mapping[str, model.Live]) -> dict[str, model.Live]:
+    async def followed(self, found: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
         """Return the same schedules, their recent runs with the results they have by now."""
         results = await asyncio.gather(*(self._results.read(live.activity) for live in found.values()))
         return {
@@ -141,7 +142,7 @@ class Schedules:
         )
         await self._calls.write(self._service.create_schedule, request)
 
-    async def update(self, live: model.Live, after: model.Schedule) -> None:
+    async def update(self, live: observed.Live, after: model.Schedule) -> None:
         """Edit what was described and send it back under its conflict token, everything in one write."""
         stored = schedule_pb2.Schedule.FromString(live.described)
         readable, proto = await self._codec.decode([stored, stored])
@@ -175,7 +176,7 @@ class Schedules:
                 f"Temporal has no schedule {schedule_id}", hint="try again once it has been made"
             ) from error
 
-    async def scheduled_for(self, run: model.Run) -> datetime.datetime | None:
+    async def scheduled_for(self, run: observed.Run) -> datetime.datetime | None:
         """Return the time that a run is told it is for; None where that is not to be had."""
         return await self._results.scheduled_for(run)
 

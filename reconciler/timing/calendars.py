@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from reconciler import model
-from reconciler.timing import cron
+from reconciler.timing import cron, timings
 
 FIELDS: Mapping[str, cron.Field] = {
     "second": cron.SECOND,
@@ -36,13 +35,13 @@ def numbers(name: str, said: Words) -> tuple[int, ...]:
     return tuple(sorted(set().union(*found)))
 
 
-def parse(said: Mapping[str, Words], *, excludes: bool = False, comment: str = "") -> model.Calendar:
+def parse(said: Mapping[str, Words], *, excludes: bool = False, comment: str = "") -> timings.Calendar:
     """Return the calendar of the fields; CronError for what Temporal does not take."""
     sets = {name: numbers(name, said.get(name, _left_out(name, excludes))) for name in FIELDS}
-    return model.Calendar(**sets, comment=comment)
+    return timings.Calendar(**sets, comment=comment)
 
 
-def words(calendar: model.Calendar, *, excludes: bool = False) -> dict[str, str]:
+def words(calendar: timings.Calendar, *, excludes: bool = False) -> dict[str, str]:
     """Return the fields that say more than leaving them out would; at least one, so that there is something to read."""
     said = {name: _text(name, getattr(calendar, name)) for name in FIELDS}
     telling = {name: text for name, text in said.items() if text != _left_out(name, excludes)}

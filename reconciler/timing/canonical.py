@@ -6,24 +6,23 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TypeVar
 
-from reconciler import model
-from reconciler.timing import ranges
+from reconciler.timing import ranges, timings
 
-T = TypeVar("T", model.Calendar, model.Interval)
+T = TypeVar("T", timings.Calendar, timings.Interval)
 
 
 def calendar_of(
     fields: dict[str, tuple[ranges.Range, ...]],
     *,
     comment: str = "",
-) -> model.Calendar:
+) -> timings.Calendar:
     """Return the calendar of the fields' ranges; a field that is not given is empty."""
     sets = {
         field.name: ranges.expand(fields.get(field.name, ()))
-        for field in dataclasses.fields(model.Calendar)
+        for field in dataclasses.fields(timings.Calendar)
         if field.name != "comment"
     }
-    return model.Calendar(**sets, comment=comment)
+    return timings.Calendar(**sets, comment=comment)
 
 
 def distinct(items: Iterable[T]) -> tuple[T, ...]:
@@ -31,5 +30,5 @@ def distinct(items: Iterable[T]) -> tuple[T, ...]:
     return tuple(sorted(dict.fromkeys(items), key=_order))
 
 
-def _order(item: model.Calendar | model.Interval) -> tuple[object, ...]:
+def _order(item: timings.Calendar | timings.Interval) -> tuple[object, ...]:
     return tuple(getattr(item, field.name) for field in dataclasses.fields(item) if field.compare)

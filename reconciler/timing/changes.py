@@ -8,15 +8,14 @@ import itertools
 import zoneinfo
 from collections.abc import Iterator
 
-from reconciler import model
-from reconciler.timing import clocks, times
+from reconciler.timing import clocks, times, timings
 
 _WEEK = 7 * clocks.DAY
 _YEAR = 366 * clocks.DAY
 
 
 def skipped_or_repeated(
-    timing: model.Timing, after: datetime.datetime
+    timing: timings.Timing, after: datetime.datetime
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
     """Return the first clock time that is skipped, and the first that is repeated, within a year of the first firing.
 
@@ -59,7 +58,7 @@ def _changes(timezone: str, year: int) -> tuple[int, ...]:
     return tuple(change for change, until in found if change < until)
 
 
-def _matching(timing: model.Timing, first: int, last: int) -> Iterator[datetime.datetime]:
+def _matching(timing: timings.Timing, first: int, last: int) -> Iterator[datetime.datetime]:
     """Yield each calendar's first time that is not excluded while clocks show this; the last second does not count."""
     low, high = (clocks.moment(each).replace(tzinfo=None) for each in (first, last))
     for calendar in timing.calendars:
@@ -68,11 +67,11 @@ def _matching(timing: model.Timing, first: int, last: int) -> Iterator[datetime.
             yield from itertools.islice(found, 1)
 
 
-def _is_excluded(timing: model.Timing, clock: datetime.datetime) -> bool:
+def _is_excluded(timing: timings.Timing, clock: datetime.datetime) -> bool:
     return any(times.matches(each, clock) for each in timing.exclude)
 
 
-def _clocks(calendar: model.Calendar, low: datetime.datetime, high: datetime.datetime) -> Iterator[datetime.datetime]:
+def _clocks(calendar: timings.Calendar, low: datetime.datetime, high: datetime.datetime) -> Iterator[datetime.datetime]:
     """Yield what a clock shows at the matching times from the one to before the other."""
     hour = low.replace(minute=0, second=0)
     while hour < high:

@@ -18,8 +18,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from reconciler import model
-from reconciler.timing import clocks, times
+from reconciler.timing import clocks, times, timings
 
 YEAR = 365 * clocks.DAY  # the year of a rate
 _CYCLE = tuple(clocks.seconds(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)) for year in (2030, 2058))
@@ -46,7 +45,7 @@ class Pace:
 
 
 @functools.lru_cache(maxsize=4096)
-def pace(timing: model.Timing, remaining: int | None, after: datetime.datetime) -> Pace:
+def pace(timing: timings.Timing, remaining: int | None, after: datetime.datetime) -> Pace:
     """Return how often a schedule with so many remaining actions fires from `after`, or from its start, on."""
     begin = clocks.seconds(after) + 1
     if timing.start_at is not None:
@@ -60,18 +59,18 @@ def pace(timing: model.Timing, remaining: int | None, after: datetime.datetime) 
     return Pace(a_year=a_year, left=remaining if a_year else 1)
 
 
-def _ends(timing: model.Timing, end: int, *, sparse: bool) -> bool:
+def _ends(timing: timings.Timing, end: int, *, sparse: bool) -> bool:
     """Tell whether nothing fires from the second `end` on; a timing without years and an end repeats itself."""
     if not (sparse or _names_years(timing) or timing.end_at):
         return False
     return end >= times.NEVER or next(times.upcoming(timing, clocks.moment(end - 1)), None) is None
 
 
-def _names_years(timing: model.Timing) -> bool:
+def _names_years(timing: timings.Timing) -> bool:
     return any(each.year for each in (*timing.calendars, *timing.exclude))
 
 
-def _average(timing: model.Timing, begin: int, coming: int) -> float:
+def _average(timing: timings.Timing, begin: int, coming: int) -> float:
     """Return the firings of a year as they are in the long run, 0 for a timing that fires once more.
 
     No single year tells it of a 29 February or a Friday the 13th. What names no years comes again every 28 years, so
@@ -94,7 +93,7 @@ def _average(timing: model.Timing, begin: int, coming: int) -> float:
     )
 
 
-def _between_firings(timing: model.Timing, begin: int) -> float:
+def _between_firings(timing: timings.Timing, begin: int) -> float:
     end = _end(timing, times.NEVER)
     days = _days(timing.timezone, begin, end)
     groups = [(those, seconds) for those, seconds in _groups(timing, days) if seconds]
@@ -110,7 +109,7 @@ def _lowest(numbers: _Set) -> int:
     return (numbers & -numbers).bit_length() - 1
 
 
-def count(timing: model.Timing, after: datetime.datetime, until: datetime.datetime) -> int:
+def count(timing: timings.Timing, after: datetime.datetime, until: datetime.datetime) -> int:
     """Return how often the timing fires after one moment and up to another."""
     begin = clocks.seconds(after) + 1
     if timing.start_at is not None:
@@ -118,7 +117,7 @@ def count(timing: model.Timing, after: datetime.datetime, until: datetime.dateti
     return _count(timing, begin, clocks.seconds(until) + 1)
 
 
-def excluded_in_a_row(timing: model.Timing, after: datetime.datetime) -> int:
+def excluded_in_a_row(timing: timings.Timing, after: datetime.datetime) -> int:
     """Return the most times in a row that the exclusions take away after a moment, days taken as wholes.
 
     0 where there are fewer than a server minds: `SEARCHED`, or less where each step costs it more. Times that several
@@ -146,12 +145,12 @@ def excluded_in_a_row(timing: model.Timing, after: datetime.datetime) -> int:
     return most if most > limit else 0
 
 
-def _cost(timing: model.Timing) -> int:
+def _cost(timing: timings.Timing) -> int:
     """Return what a step costs: all calendars are asked each time, and one of Fridays the 13th looks at many months."""
     return 1 + 5 * sum(len(each.day_of_month) < 31 and len(each.day_of_week) < 7 for each in timing.calendars)
 
 
-def _most_a_day(timing: model.Timing) -> int:
+def _most_a_day(timing: timings.Timing) -> int:
     calendars = (len(each.hour) * len(each.minute) * len(each.second) for each in timing.calendars)
     return sum(calendars) + sum(clocks.DAY // times.in_seconds(each)[0] + 1 for each in timing.intervals)
 
@@ -167,7 +166,7 @@ def _numbers(first: int, last: int) -> _Set:
     return (1 << max(last, 0)) - (1 << max(first, 0))
 
 
-def _count(timing: model.Timing, begin: int, end: int) -> int:
+def _count(timing: timings.Timing, begin: int, end: int) -> int:
     begin, end = max(begin, 0), _end(timing, end)
     if begin >= end:
         return 0
@@ -178,7 +177,7 @@ def _count(timing: model.Timing, begin: int, end: int) -> int:
     return sum(seconds.bit_count() * those.bit_count() for those, seconds in _groups(timing, days))
 
 
-def _end(timing: model.Timing, end: int) -> int:
+def _end(timing: timings.Timing, end: int) -> int:
     """Return the second before which all of it is over: `end`, the timing's own, or what the server stops at."""
     own = times.NEVER if timing.end_at is None else clocks.seconds(timing.end_at) + 1
     return min(end, own, times.NEVER)
@@ -239,7 +238,7 @@ def _stretches(zone: zoneinfo.ZoneInfo, begin: int, end: int) -> Iterator[tuple[
         begin = until
 
 
-def _groups(timing: model.Timing, days: _Days) -> _Groups:
+def _groups(timing: timings.Timing, days: _Days) -> _Groups:
     """Return all stretches, in groups that fire at the same seconds of the day."""
     groups: _Groups = [(days.all, 0)]
     for interval in timing.intervals:
@@ -263,7 +262,7 @@ def _without(seconds: _Set, excluded: _Set) -> _Set:
     return seconds & ~excluded
 
 
-def _halves(calendar: model.Calendar, days: _Days) -> _Groups:
+def _halves(calendar: timings.Calendar, days: _Days) -> _Groups:
     """Return the stretches on the calendar's days with its times of day, and the others with none."""
     matching = days.all
     for name in _DATE:
@@ -282,7 +281,7 @@ def _clock(hour: tuple[int, ...], minute: tuple[int, ...], second: tuple[int, ..
     return found
 
 
-def _phases(interval: model.Interval, days: _Days) -> Iterator[tuple[_Set, _Set]]:
+def _phases(interval: timings.Interval, days: _Days) -> Iterator[tuple[_Set, _Set]]:
     """Yield the stretches in whose days the interval comes first at the same second, and its seconds there."""
     every, phase = times.in_seconds(interval)
     found: dict[int, _Set] = collections.defaultdict(int)

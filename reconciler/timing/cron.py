@@ -14,8 +14,7 @@ import functools
 import re
 from collections.abc import Mapping
 
-from reconciler import model
-from reconciler.timing import durations, ranges
+from reconciler.timing import durations, ranges, timings
 
 COMMENT_LIMIT = 200  # bytes; the server refuses a longer comment in a calendar
 
@@ -91,7 +90,7 @@ class CronError(Exception):
 class Parsed:
     """What a cron text says: times, and the time zone that it names, if any."""
 
-    times: model.Calendar | model.Interval
+    times: timings.Calendar | timings.Interval
     timezone: str = ""
 
 
@@ -145,7 +144,7 @@ def _indent(text: str) -> int:
     return word.start() if word else len(text)
 
 
-def _interval(body: str, offset: int) -> model.Interval:
+def _interval(body: str, offset: int) -> timings.Interval:
     words = body.partition(" ")[2]
     every_text, _, phase_text = words.partition("/")
     try:
@@ -157,7 +156,7 @@ def _interval(body: str, offset: int) -> model.Interval:
         raise CronError("the interval is shorter than a second", offset=offset, hint="use at least 1s")
     if not durations.ZERO <= phase < every:
         raise CronError("the phase is not below the interval", offset=offset, hint="use 0s up to the interval")
-    return model.Interval(every=every, offset=phase)
+    return timings.Interval(every=every, offset=phase)
 
 
 def _meant(body: str) -> str:
@@ -170,7 +169,7 @@ def _meant(body: str) -> str:
     return "Temporal does not start with a machine: write the times" if word == "@reboot" else ""
 
 
-def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
+def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
     """Compile the fields; `offset` is None where the text of the fields is not the user's own."""
     words = [(match[0], match.start()) for match in _WORD.finditer(body)]
     layout = _LAYOUTS.get(len(words))
@@ -190,7 +189,7 @@ def _calendar(body: str, offset: int | None, source: str) -> model.Calendar:
     if wrong:
         wrong[0].others = tuple(wrong[1:])
         raise wrong[0]
-    return model.Calendar(
+    return timings.Calendar(
         second=sets[SECOND],
         minute=sets[MINUTE],
         hour=sets[HOUR],
@@ -316,19 +315,19 @@ def _weekday_hint(low: str, high: str) -> str:
     return f"write {low}-6,0-{high} to wrap around"
 
 
-def render(times: model.Calendar | model.Interval) -> str:
+def render(times: timings.Calendar | timings.Interval) -> str:
     """Return a cron text for these times: the calendar's own comment where that says the same.
 
     A calendar with an empty field matches nothing; it is written with `(none)` in that field, which no parser
     takes.
     """
-    if isinstance(times, model.Interval):
+    if isinstance(times, timings.Interval):
         every = f"@every {durations.render(times.every)}"
         return every + (f"/{durations.render(times.offset)}" if times.offset else "")
     return times.comment if says(times.comment, times) else _fields(times)
 
 
-def says(text: str, calendar: model.Calendar) -> bool:
+def says(text: str, calendar: timings.Calendar) -> bool:
     """Tell whether `text` is a cron that means this calendar."""
     if not text:
         return False
@@ -338,7 +337,7 @@ def says(text: str, calendar: model.Calendar) -> bool:
         return False
 
 
-def _fields(calendar: model.Calendar) -> str:
+def _fields(calendar: timings.Calendar) -> str:
     words = [
         field_text(calendar.minute, MINUTE),
         field_text(calendar.hour, HOUR),

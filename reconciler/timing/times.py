@@ -15,8 +15,7 @@ import itertools
 import zoneinfo
 from collections.abc import Iterator, Sequence
 
-from reconciler import model
-from reconciler.timing import clocks
+from reconciler.timing import clocks, timings
 
 LAST_YEAR = 2100  # the server looks no further
 NEVER = clocks.seconds(datetime.datetime(LAST_YEAR + 1, 1, 1, tzinfo=datetime.UTC))
@@ -26,7 +25,7 @@ _PATIENCE = 100_000  # excluded times in a row after which nothing is expected t
 _STEPS = 1_000  # excluded times in a row that are gone through one by one, as the server does
 
 
-def upcoming(timing: model.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
+def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
     """Yield the times after `after`, ascending, in UTC; none when the timing never fires again."""
     zone = zoneinfo.ZoneInfo(timing.timezone)
     last = max(clocks.seconds(after), -1)  # nothing fires before 1970
@@ -54,7 +53,7 @@ def upcoming(timing: model.Timing, after: datetime.datetime) -> Iterator[datetim
         yield clocks.moment(last)
 
 
-def _end_of(excluding: model.Calendar, local: datetime.datetime, last: int) -> int:
+def _end_of(excluding: timings.Calendar, local: datetime.datetime, last: int) -> int:
     """Return the last second of the hour or the day that is excluded as a whole."""
     if len(excluding.minute) < 60 or len(excluding.second) < 60:
         return last
@@ -63,18 +62,18 @@ def _end_of(excluding: model.Calendar, local: datetime.datetime, last: int) -> i
     return end_of_hour + hours * clocks.HOUR
 
 
-def _of_interval(interval: model.Interval, last: int) -> int:
+def _of_interval(interval: timings.Interval, last: int) -> int:
     every, phase = in_seconds(interval)
     return ((last - phase) // every + 1) * every + phase
 
 
-def in_seconds(interval: model.Interval) -> tuple[int, int]:
+def in_seconds(interval: timings.Interval) -> tuple[int, int]:
     """Return the interval and its phase: whole seconds, as the server drops fractions of both."""
     second = datetime.timedelta(seconds=1)
     return max(interval.every // second, 1), interval.offset // second
 
 
-def _of_calendar(calendar: model.Calendar, zone: zoneinfo.ZoneInfo, last: int) -> int:
+def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int) -> int:
     """Return the next time by turning a clock on the wall forward from `last`, field by field.
 
     At the end of an hour after which the clock is turned back, the hour is gone through once more, shifted.
@@ -105,7 +104,7 @@ def _of_calendar(calendar: model.Calendar, zone: zoneinfo.ZoneInfo, last: int) -
             hour, minute, second = hour + 1, 0, 0  # a time that no clock shows
 
 
-def _forward(calendar: model.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int]:
+def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int]:
     """Turn the clock to the next match within the day; a field that has none left stands at its end: 24 or 60."""
     if hour not in calendar.hour:
         hour, minute, second = _next(calendar.hour, hour, 24), 0, 0
@@ -126,7 +125,7 @@ def _next(numbers: Sequence[int], number: int, beyond: int) -> int:
     return numbers[place] if place < len(numbers) else beyond
 
 
-def _is_day(calendar: model.Calendar, day: datetime.date, wall: datetime.datetime) -> bool:
+def _is_day(calendar: timings.Calendar, day: datetime.date, wall: datetime.datetime) -> bool:
     """Compare the date itself, and the weekday of what the clock shows: they differ in an hour that is skipped."""
     return (
         day.day in calendar.day_of_month
@@ -136,7 +135,7 @@ def _is_day(calendar: model.Calendar, day: datetime.date, wall: datetime.datetim
     )
 
 
-def _next_month_day(calendar: model.Calendar, first: datetime.date) -> datetime.date | None:
+def _next_month_day(calendar: timings.Calendar, first: datetime.date) -> datetime.date | None:
     """Return the next day that year, month and day of month match, None when there is none."""
     for year in range(first.year, LAST_YEAR + 1):
         if calendar.year and year not in calendar.year:
@@ -151,7 +150,7 @@ def _days_in(year: int, month: int) -> int:
     return gregorian.monthrange(year, month)[1]
 
 
-def _on_date(calendar: model.Calendar, day: datetime.date) -> bool:
+def _on_date(calendar: timings.Calendar, day: datetime.date) -> bool:
     return (
         day.day in calendar.day_of_month
         and day.month in calendar.month
@@ -160,7 +159,7 @@ def _on_date(calendar: model.Calendar, day: datetime.date) -> bool:
     )
 
 
-def matches(calendar: model.Calendar, local: datetime.datetime) -> bool:
+def matches(calendar: timings.Calendar, local: datetime.datetime) -> bool:
     """Tell whether the calendar has what a clock shows."""
     return (
         local.hour in calendar.hour

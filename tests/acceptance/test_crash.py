@@ -15,7 +15,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import diffing, model, reconciling
+from reconciler import diffing, reconciling
+from reconciler.plan import plans
+from reconciler.schedule import declarations, observed
 from reconciler.spec import loading
 from reconciler.temporal import connect
 from tests.support import program, proxy, remote
@@ -109,7 +111,7 @@ class Case:
         self._server = server
         self._prefix = prefix
         self._scenario = what
-        self._plan: model.Plan | None = None
+        self._plan: plans.Plan | None = None
         self.passed = 0  # boundaries that the apply came to
 
     async def count(self) -> int:
@@ -124,16 +126,16 @@ class Case:
         for text in self._scenario.history:
             self._run.declare(text)
             done = await reconciling.apply(await self._planned(), self._server.schedules, lambda _: None)
-            assert all(outcome.status is model.Status.DONE for outcome in done.outcomes)
+            assert all(outcome.status is plans.Status.DONE for outcome in done.outcomes)
         self._run.declare(self._scenario.wanted)
         self._plan = await self._planned()
         for step in self._plan.steps:
             self._proxy.written[step.id] = 0
 
-    async def _planned(self) -> model.Plan:
+    async def _planned(self) -> plans.Plan:
         """Return the plan of the spec as it is now; schedules that the listing does not show yet are waited for."""
         text = (self._run.folder / program.SPEC).read_text(encoding="utf-8")
-        declaration = loading.parse(text, str(program.SPEC), model.Choice(prefix=self._prefix))
+        declaration = loading.parse(text, str(program.SPEC), declarations.Choice(prefix=self._prefix))
         target = self._server.target(self._prefix)
         known = {change.id for change in self._plan.changes} if self._plan else set()
         await remote.until(lambda: self._lists(known))
@@ -157,7 +159,7 @@ class Case:
         assert self._plan is not None
         found = await self._server.schedules.describe_all(step.id for step in self._plan.steps)
         done = {step.id: _is_done(step, found.get(step.id)) for step in self._plan.steps}
-        pauses = {step.id for step in self._plan.steps if step.verb is model.Verb.PAUSE}
+        pauses = {step.id for step in self._plan.steps if step.verb is plans.Verb.PAUSE}
         if any(done[id_] for id_ in pauses):
             assert all(done[id_] for id_ in done.keys() - pauses)
 
@@ -174,7 +176,7 @@ class Case:
             await self._server.schedules.delete(id_)
 
 
-def _is_done(step: model.Change, live: model.Live | None) -> bool:
+def _is_done(step: plans.Change, live: observed.Live | None) -> bool:
     """Tell whether a step is done; AssertionError when it is neither that nor as it was before."""
     if live is not None and not diffing.diff(live.schedule, step.after):
         return True

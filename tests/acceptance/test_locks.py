@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from reconciler import model
+from reconciler import ports
 from tests.support import program, remote
 
 SPEC = """\
@@ -39,7 +39,7 @@ def waiting(run: program.Program, *arguments: str) -> subprocess.Popen[str]:
 
 async def test_a_busy_lock_is_exit_code_6_and_names_holder_run_and_age(declared: program.Program) -> None:
     server = await remote.connected(declared.address, declared.namespace)
-    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop", run="123/1", since=NOW))
+    lease = await server.lock("governance:").acquire(ports.Holder(who="alice@laptop", run="123/1", since=NOW))
     for command in (["apply"], ["prune"]):
         busy = await asyncio.to_thread(declared.run, *command, "--yes")
         assert (busy.returncode, busy.stdout) == (6, "")
@@ -52,7 +52,7 @@ async def test_a_busy_lock_is_exit_code_6_and_names_holder_run_and_age(declared:
 
 async def test_an_apply_waits_for_the_lock_as_long_as_it_is_told(declared: program.Program) -> None:
     server = await remote.connected(declared.address, declared.namespace)
-    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop"))
+    lease = await server.lock("governance:").acquire(ports.Holder(who="alice@laptop"))
     process = await asyncio.to_thread(waiting, declared)
     await lease.release()
     out, err = await asyncio.to_thread(program.rest, process)
@@ -62,14 +62,14 @@ async def test_an_apply_waits_for_the_lock_as_long_as_it_is_told(declared: progr
 
 async def test_another_prefix_is_another_lock(declared: program.Program) -> None:
     server = await remote.connected(declared.address, declared.namespace)
-    lease = await server.lock("team:").acquire(model.Holder(who="alice@laptop"))
+    lease = await server.lock("team:").acquire(ports.Holder(who="alice@laptop"))
     assert (await asyncio.to_thread(declared.run, "apply", "--yes")).returncode == 0
     await lease.release()
 
 
 async def test_without_a_lock_nobody_is_asked(declared: program.Program) -> None:
     server = await remote.connected(declared.address, declared.namespace)
-    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop"))
+    lease = await server.lock("governance:").acquire(ports.Holder(who="alice@laptop"))
     assert (await asyncio.to_thread(declared.run, "apply", "--yes", "--lock", "none")).returncode == 0
     await lease.release()
 
@@ -78,7 +78,7 @@ async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program)
     assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
     assert declared.run("lock", "release", "--yes").stdout == "Nobody holds the lock of governance:*.\n"
     server = await remote.connected(declared.address, declared.namespace)
-    lease = await server.lock("governance:").acquire(model.Holder(who="alice@laptop", run="9/1"))
+    lease = await server.lock("governance:").acquire(ports.Holder(who="alice@laptop", run="9/1"))
     shown = await asyncio.to_thread(declared.run, "lock", "show")
     assert re.fullmatch(r"The lock of governance:\* is held by alice@laptop, run 9/1, for \d+ s\.\n", shown.stdout)
     asked = await asyncio.to_thread(declared.run, "lock", "release")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from reconciler import applying, errors, model
+from reconciler import applying, errors, ports
 from tests.support import program, proxy, remote, terminal
 from tools import devserver
 
@@ -23,7 +23,7 @@ SPEC = "governance:\n  schedules:\n" + "".join(
     f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C{number}}}\n"
     for number in range(COUNT)
 )
-THIEF = model.Holder(who="thief")
+THIEF = ports.Holder(who="thief")
 
 
 @pytest.fixture

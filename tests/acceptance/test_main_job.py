@@ -13,7 +13,8 @@ from google.protobuf import json_format
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 
-from reconciler import model, published
+from reconciler import published
+from reconciler.schedule import model
 from tests.support import program, remote
 
 pytestmark = pytest.mark.usefixtures("polled")

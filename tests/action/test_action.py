@@ -291,7 +291,7 @@ def test_the_jobs_settings_of_where_pip_installs_do_not_lead_it_astray(
     printed, _ = step.communicate(timeout=PATIENCE)
     assert "::error" not in printed, printed
     (environment,) = action.environments(kept)
-    assert list(environment.glob("lib/python*/site-packages/reconciler/model.py"))
+    assert list(environment.glob("lib/python*/site-packages/reconciler/schedule/model.py"))
     assert not elsewhere.exists()
 
 

@@ -35,9 +35,9 @@ HOMES = {
     "yaml": ("reconciler/spec/",),
 }
 PURE = (
-    *("credentials.py", "detecting.py", "errors.py", "executions.py", "model.py", "paths.py", "polling.py"),
+    *("credentials.py", "detecting.py", "errors.py", "executions.py", "json_values.py", "paths.py", "polling.py"),
     *("diffing.py", "guarding.py", "planning.py", "ports.py", "prefixes.py", "preflighting.py", "redacting.py"),
-    *("renaming.py", "collisions.py", "stops.py", "overdue.py", "schedule/", "timing/"),
+    *("renaming.py", "collisions.py", "stops.py", "overdue.py", "plan/", "schedule/", "timing/"),
 )
 IMPURE_MODULES = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "subprocess", "sys", "time", "uuid"}
 IMPURE_CALLS = {

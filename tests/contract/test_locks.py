@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 import pytest
 
-from reconciler import errors, model, ports
+from reconciler import errors, ports
 from reconciler.store import locking
 from tests.support import remote
 
-ALICE = model.Holder(who="alice@laptop", run="42")
-BOB = model.Holder(who="bob")
+ALICE = ports.Holder(who="alice@laptop", run="42")
+BOB = ports.Holder(who="bob")
 
 Make: TypeAlias = Callable[[], ports.Lock]
 

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import errors, model
+from reconciler import errors
+from reconciler.schedule import model, observed
 from reconciler.temporal import schedules as adapter
 from reconciler.timing import cron as grammar
+from reconciler.timing import timings
 from tests.support import fake_temporal, remote
 
 ID = "governance:alpha"
@@ -45,7 +47,7 @@ async def raw(backend: Backend) -> remote.Raw:
     return await remote.raw(backend.address, backend.namespace)
 
 
-async def found(live: adapter.Schedules, schedule_id: str = ID) -> model.Live:
+async def found(live: adapter.Schedules, schedule_id: str = ID) -> observed.Live:
     described = await live.describe(schedule_id)
     assert described is not None
     return described
@@ -82,15 +84,15 @@ async def test_the_listing_shows_times_pause_note_and_workflow_as_they_are_descr
     live: adapter.Schedules, cron: str
 ) -> None:
     times = grammar.parse(cron).times
-    timing = model.Timing(
-        calendars=(times,) if isinstance(times, model.Calendar) else (),
-        intervals=(times,) if isinstance(times, model.Interval) else (),
+    timing = timings.Timing(
+        calendars=(times,) if isinstance(times, timings.Calendar) else (),
+        intervals=(times,) if isinstance(times, timings.Interval) else (),
         timezone="Europe/Berlin",
     )
     wanted = dataclasses.replace(remote.schedule(), timing=timing, paused=True, note="as it was written")
     await live.create(wanted)
     await live.create(remote.schedule("unwanted"))
-    expected = model.Listed(workflow=wanted.action.workflow, timing=timing, paused=True, note="as it was written")
+    expected = observed.Listed(workflow=wanted.action.workflow, timing=timing, paused=True, note="as it was written")
 
     async def is_listed() -> bool:
         return await live.listed(ID.__eq__) == {ID: expected}

@@ -15,17 +15,19 @@ from typing import Any, Literal, TypeAlias
 
 import yaml
 
-from reconciler import model, planning
+from reconciler import planning
 from reconciler.documents import saved, snapshots
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model, observed
 from reconciler.spec import loading, nodes, values
 from tests.fuzz import mutations
 
 Kind: TypeAlias = Literal["spec", "plan", "snapshot"]
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
-TARGET = model.Target(address="localhost:7233", namespace="default")
+TARGET = observed.Target(address="localhost:7233", namespace="default")
 ROOT = pathlib.Path(__file__).parents[2]
-_STAGING = model.Choice(environment="staging")
+_STAGING = declarations.Choice(environment="staging")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Case:
     """A file's bytes and what is chosen beside it."""
 
     data: bytes
-    choice: model.Choice = dataclasses.field(default_factory=model.Choice)
+    choice: declarations.Choice = dataclasses.field(default_factory=declarations.Choice)
 
 
 def draw(kind: Kind, seed: str) -> Case:
@@ -41,7 +43,7 @@ def draw(kind: Kind, seed: str) -> Case:
     choose = random.Random(seed)  # noqa: S311  # repeatable, not secret
     if kind == "spec":
         return Case(data=_spec(choose), choice=_choice(choose))
-    corpus = plans() if kind == "plan" else live_documents()
+    corpus = saved_plans() if kind == "plan" else live_documents()
     text = choose.choice(corpus)
     if choose.random() < 0.4:
         return Case(data=mutations.mangled(text.encode(), choose, [each.encode() for each in corpus]))
@@ -58,8 +60,8 @@ def checksum(document: Mapping[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _choice(choose: random.Random) -> model.Choice:
-    return model.Choice(
+def _choice(choose: random.Random) -> declarations.Choice:
+    return declarations.Choice(
         environment=choose.choice((None, None, "staging", "staging", "preview", "", "absent\n")),
         prefix=choose.choice((None, None, "governance:", "acme:", "\ud800 `x`")),
         owner=choose.choice((None, None, "acme/app", "other\x1b")),
@@ -112,13 +114,15 @@ def _meaning(text: str) -> Any:
 
 
 @functools.cache
-def declarations() -> tuple[model.Declaration, ...]:
+def parsed_specs() -> tuple[declarations.Declaration, ...]:
     """Return what the corpus declares, with and without its environments."""
-    chosen = [(text, model.Choice()) for text in specs()] + [(text, _STAGING) for text in specs() if "staging:" in text]
+    chosen = [(text, declarations.Choice()) for text in specs()] + [
+        (text, _STAGING) for text in specs() if "staging:" in text
+    ]
     return tuple(loading.parse(text, "spec.yaml", choice) for text, choice in chosen)
 
 
-def live_like(declaration: model.Declaration) -> dict[str, model.Live]:
+def live_like(declaration: declarations.Declaration) -> dict[str, observed.Live]:
     """Return schedules as a server may hold them: of the declared ones every second is quite another, and one more."""
     found = [charter.schedule for charter in declaration.charters]
     foreign = _foreign()
@@ -128,18 +132,18 @@ def live_like(declaration: model.Declaration) -> dict[str, model.Live]:
     }
     more = dataclasses.replace(foreign[0], id=f"{declaration.prefix}removed")
     return {
-        each.id: model.Live(schedule=each, token=b"1", created_at=number, pause=_PAUSE if each.paused else None)
+        each.id: observed.Live(schedule=each, token=b"1", created_at=number, pause=_PAUSE if each.paused else None)
         for number, each in enumerate([*live.values(), more])
     }
 
 
-_PAUSE = model.Pause(by="4711@laptop", at=NOW)
+_PAUSE = observed.Pause(by="4711@laptop", at=NOW)
 
 
 @functools.cache
 def _foreign() -> tuple[model.Schedule, ...]:
     """Return schedules with much in them, some paused by hand, some of another owner."""
-    declared = [charter.schedule for declaration in declarations() for charter in declaration.charters]
+    declared = [charter.schedule for declaration in parsed_specs() for charter in declaration.charters]
     return tuple(
         dataclasses.replace(each, paused=number % 3 == 1, note="too\nnoisy", owner="other" if number % 5 == 4 else None)
         for number, each in enumerate(declared)
@@ -147,18 +151,18 @@ def _foreign() -> tuple[model.Schedule, ...]:
 
 
 @functools.cache
-def plans() -> tuple[str, ...]:
+def saved_plans() -> tuple[str, ...]:
     """Return the texts of saved plans: of every verb, of snapshots, and one that was applied."""
     found = []
-    for number, declaration in enumerate(declarations()):
-        live: dict[str, model.Live] = live_like(declaration) if number % 3 else {}
+    for number, declaration in enumerate(parsed_specs()):
+        live: dict[str, observed.Live] = live_like(declaration) if number % 3 else {}
         target = dataclasses.replace(TARGET, prefix=declaration.prefix)
         plan = dataclasses.replace(planning.plan(declaration, live, target), as_of=NOW if number % 4 == 1 else None)
         document = saved.Saved(
             plan=plan,
             planned_at=NOW,
             spec_sha256="0" * 64,
-            choice=model.Choice(environment=declaration.environment, owner=declaration.owner or None),
+            choice=declarations.Choice(environment=declaration.environment, owner=declaration.owner or None),
             applied_at=NOW if number % 7 == 5 else None,
         )
         found.append(saved.dumps(document))
@@ -166,9 +170,9 @@ def plans() -> tuple[str, ...]:
 
 
 @functools.cache
-def reviewed() -> model.Plan:
+def reviewed() -> plans.Plan:
     """Return a plan that saved ones are compared with."""
-    declaration = declarations()[0]
+    declaration = parsed_specs()[0]
     return planning.plan(declaration, live_like(declaration), dataclasses.replace(TARGET, prefix=declaration.prefix))
 
 
@@ -183,5 +187,5 @@ def live_documents() -> tuple[str, ...]:
                 live=live_like(declaration),
             )
         )
-        for declaration in declarations()
+        for declaration in parsed_specs()
     )

@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from reconciler import advising, errors, guarding, model, planning, reviewing
-from reconciler.documents import plans, saved, snapshots
+from reconciler import advising, errors, guarding, planning, reviewing
+from reconciler.documents import plan_json, saved, snapshots
 from reconciler.operating import files
+from reconciler.plan import plans
 from reconciler.report import forecast, markdown, text
+from reconciler.schedule import declarations
 from reconciler.spec import loading
 from tests.fuzz import cases
 
@@ -81,7 +83,7 @@ def test_bad_input_is_refused_in_words(kind: cases.Kind, number: int, tmp_path: 
     assert peak() - before < GROWTH
 
 
-def _refused(kind: cases.Kind, path: pathlib.Path, choice: model.Choice) -> bool:
+def _refused(kind: cases.Kind, path: pathlib.Path, choice: declarations.Choice) -> bool:
     """Tell whether the input is refused, and see that it is so as promised."""
     try:
         TRIALS[kind](path, choice)
@@ -91,7 +93,7 @@ def _refused(kind: cases.Kind, path: pathlib.Path, choice: model.Choice) -> bool
     return False
 
 
-def _see_that_it_tells(error: errors.ReconcilerError, code: errors.ExitCode, choice: model.Choice) -> None:
+def _see_that_it_tells(error: errors.ReconcilerError, code: errors.ExitCode, choice: declarations.Choice) -> None:
     told = f"{error.message}\n{error.hint}"
     if error.exit_code is errors.ExitCode.USAGE:  # of what stands on the command line
         assert "has no environment" in told or "the snapshot is of schedules" in told
@@ -115,7 +117,7 @@ def _print(told: str) -> None:
     io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace").write(told)
 
 
-def _spec(path: pathlib.Path, choice: model.Choice) -> None:
+def _spec(path: pathlib.Path, choice: declarations.Choice) -> None:
     """Do with a spec what `validate`, `plan` and `next` do."""
     declaration = loading.load(path, choice)
     for advice in advising.advise(declaration, cases.NOW):
@@ -127,36 +129,36 @@ def _spec(path: pathlib.Path, choice: model.Choice) -> None:
         _print(line)
 
 
-def _plan(path: pathlib.Path, _: model.Choice) -> None:
+def _plan(path: pathlib.Path, _: declarations.Choice) -> None:
     """Do with a saved plan what `show` does, and what `apply` does before it asks the server."""
     document = saved.loads(files.read(path), str(path))
     _render(document.plan)
     _print(saved.dumps(document))
     chosen = reviewing.same_choice(document.choice, document.choice)
-    for declaration in cases.declarations()[:1]:
+    for declaration in cases.parsed_specs()[:1]:
         dataclasses.replace(declaration, environment=chosen.environment, owner=chosen.owner or "")
     with contextlib.suppress(errors.StaleError):
         reviewing.check(document.plan, cases.reviewed(), document.planned_at)
 
 
-def _snapshot(path: pathlib.Path, _: model.Choice) -> None:
+def _snapshot(path: pathlib.Path, _: declarations.Choice) -> None:
     """Do with a snapshot what `plan --live` does, for each of some specs."""
     taken = snapshots.loads(files.read(path), str(path))
-    for declaration in cases.declarations()[:8:3]:
+    for declaration in cases.parsed_specs()[:8:3]:
         wanted = dataclasses.replace(declaration, prefix=taken.target.prefix)
         _render(planning.plan_from_snapshot(wanted, taken.live, taken.target, taken.taken_at))
 
 
-def _render(plan: model.Plan) -> None:
+def _render(plan: plans.Plan) -> None:
     """Render in every way; a guard may refuse the plan."""
     _print(text.Text(colour=True, verbose=True, now=cases.NOW).plan(plan))
     _print(markdown.plan(plan, verbose=True, now=cases.NOW))
-    plans.dumps(plan).encode()
+    plan_json.dumps(plan).encode()
     with contextlib.suppress(errors.GuardError):
         guarding.check(plan, now=cases.NOW)
 
 
-TRIALS: Mapping[cases.Kind, Callable[[pathlib.Path, model.Choice], None]] = {
+TRIALS: Mapping[cases.Kind, Callable[[pathlib.Path, declarations.Choice], None]] = {
     "spec": _spec,
     "plan": _plan,
     "snapshot": _snapshot,

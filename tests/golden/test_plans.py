@@ -18,10 +18,12 @@ import pytest
 from google.protobuf import json_format
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import model, planning
-from reconciler.documents import marks, plans
+from reconciler import planning
+from reconciler.documents import marks, plan_json
 from reconciler.github import running
+from reconciler.plan import plans
 from reconciler.report import comment, markdown, text
+from reconciler.schedule import declarations, observed
 from reconciler.spec import loading
 from reconciler.temporal import convert
 
@@ -29,7 +31,7 @@ CASES = pathlib.Path(__file__).parent / "cases"
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 DOCUMENTED = pathlib.Path(__file__).parents[2] / "docs/github.md"
 _SHOWN = re.compile(r"^````markdown\n(.*?)^````\n", re.DOTALL | re.MULTILINE)
-TARGET = model.Target(address="temporal.example:7233", namespace="production")
+TARGET = observed.Target(address="temporal.example:7233", namespace="production")
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
@@ -37,7 +39,7 @@ def test_a_plan_reads_as_its_golden_files_do(case: str, pytestconfig: pytest.Con
     folder = CASES / case
     plan = planned(folder)
     renderings = {
-        "plan.json": plans.dumps(plan, NOW),
+        "plan.json": plan_json.dumps(plan, NOW),
         "plan.txt": text.Text(verbose=True, now=NOW).plan(plan),
         "plan.md": markdown.plan(plan, now=NOW),
         "comment.md": comment.plan(plan, about(plan)),
@@ -57,7 +59,7 @@ def test_the_documentation_shows_the_comment_as_it_is_rendered(pytestconfig: pyt
     assert _SHOWN.findall(page) == [golden]
 
 
-def about(plan: model.Plan) -> comment.About:
+def about(plan: plans.Plan) -> comment.About:
     """Return what the Action says beside a plan in a pull request."""
     commit = "0123456789abcdef0123456789abcdef01234567"
     scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
@@ -67,23 +69,23 @@ def about(plan: model.Plan) -> comment.About:
     return comment.About(mark=marks.dumps(mark), commit=commit, run_url=run_url, next_step=next_step, now=NOW)
 
 
-def planned(folder: pathlib.Path) -> model.Plan:
+def planned(folder: pathlib.Path) -> plans.Plan:
     """Return the plan of a case."""
     chosen = folder / "environment.txt"
     environment = chosen.read_text(encoding="utf-8").strip() if chosen.exists() else None
     declaration = loading.parse(
-        (folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", model.Choice(environment=environment)
+        (folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", declarations.Choice(environment=environment)
     )
     declaration = dataclasses.replace(declaration, salt=b"of the golden plans")
     live = {id_: live_of(id_, said) for id_, said in json.loads((folder / "live.json").read_bytes()).items()}
     return planning.plan(declaration, live, TARGET)
 
 
-def live_of(schedule_id: str, said: dict[str, Any]) -> model.Live:
+def live_of(schedule_id: str, said: dict[str, Any]) -> observed.Live:
     """Return a described schedule."""
     for payload in said["action"]["startWorkflow"].get("input", {}).get("payloads", []):
         data = json.dumps(payload.pop("json")).encode()
         payload["metadata"] = {"encoding": base64.b64encode(b"json/plain").decode()}
         payload["data"] = base64.b64encode(data).decode()
     proto = json_format.ParseDict(said, schedule_pb2.Schedule())
-    return model.Live(schedule=convert.read(schedule_id, proto), token=b"1", described=proto.SerializeToString())
+    return observed.Live(schedule=convert.read(schedule_id, proto), token=b"1", described=proto.SerializeToString())

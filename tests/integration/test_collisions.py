@@ -7,7 +7,8 @@ import datetime
 
 import pytest
 
-from reconciler import model
+from reconciler.schedule import model
+from reconciler.timing import timings
 from tests.support import remote
 from tests.unit import builders
 from tools import devserver
@@ -29,7 +30,7 @@ async def test_one_workflow_id_loses_a_run_at_each_time_that_is_due_in_both_and_
     for name, times in (("first", (HOURLY,)), ("second", (cron, LAST))):
         made = remote.schedule(name, paused=True, policies=model.Policies(keep_original_workflow_id=keep))
         action = dataclasses.replace(made.action, workflow_id="same")
-        timing = model.Timing(calendars=tuple(map(builders.calendar, times)))
+        timing = timings.Timing(calendars=tuple(map(builders.calendar, times)))
         await raw.create(made.id, remote.proto_of(dataclasses.replace(made, action=action, timing=timing)), name)
 
     async def has_started(name: str, count: int) -> bool:

@@ -21,7 +21,9 @@ from google.protobuf import unknown_fields
 from temporalio.api.enums.v1 import event_type_pb2 as enums_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 
-from reconciler import model, reconciling
+from reconciler import reconciling
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model, observed
 from reconciler.temporal import connect
 from tests.support import remote, servers
 from tools import devserver
@@ -47,23 +49,23 @@ async def client(dev_server: devserver.DevServer, namespace: str) -> temporalio.
     return await temporalio.client.Client.connect(dev_server.address, namespace=namespace)
 
 
-def declaration(*schedules: model.Schedule) -> model.Declaration:
-    place = model.Place(path="spec.yaml", line=1, column=1)
-    charters = (model.Charter(name=each.id, place=place, schedule=each) for each in schedules)
-    return model.Declaration(path="spec.yaml", charters=tuple(charters))
+def declaration(*schedules: model.Schedule) -> declarations.Declaration:
+    place = declarations.Place(path="spec.yaml", line=1, column=1)
+    charters = (declarations.Charter(name=each.id, place=place, schedule=each) for each in schedules)
+    return declarations.Declaration(path="spec.yaml", charters=tuple(charters))
 
 
-async def plan(server: connect.Server, prefix: str, minute: int) -> model.Plan:
+async def plan(server: connect.Server, prefix: str, minute: int) -> plans.Plan:
     wanted = (remote.schedule(f"{prefix}-{name}", cron=f"{minute} * * * *") for name in IDS)
     target = server.target(f"governance:{prefix}-")
     return await reconciling.plan(declaration(*wanted), server.schedules, target)
 
 
-async def apply(server: connect.Server, planned: model.Plan) -> tuple[model.Outcome, ...]:
+async def apply(server: connect.Server, planned: plans.Plan) -> tuple[plans.Outcome, ...]:
     return (await reconciling.apply(planned, server.schedules, lambda _: None)).outcomes
 
 
-def token(live: model.Live) -> int:
+def token(live: observed.Live) -> int:
     """Return a conflict token as the counter that it is."""
     return int.from_bytes(live.token, "little" if live.token[0] else "big")
 
@@ -75,14 +77,14 @@ class Tally:
         self.created: collections.Counter[str] = collections.Counter()
         self.done: dict[str, list[int]] = collections.defaultdict(list)  # the tokens that updates were planned upon
         self.stale = 0
-        self.failed: list[model.Outcome] = []
+        self.failed: list[plans.Outcome] = []
 
-    def add(self, outcomes: tuple[model.Outcome, ...]) -> None:
+    def add(self, outcomes: tuple[plans.Outcome, ...]) -> None:
         for outcome in outcomes:
             change = outcome.change
-            if outcome.status is model.Status.STALE:
+            if outcome.status is plans.Status.STALE:
                 self.stale += 1
-            elif outcome.status is not model.Status.DONE or outcome.detail:
+            elif outcome.status is not plans.Status.DONE or outcome.detail:
                 self.failed.append(outcome)
             elif change.live is None:
                 self.created[change.id] += 1
@@ -157,10 +159,10 @@ async def test_pairs_of_appliers_with_different_specs_lose_no_update(
         choose = random.Random(f"{SEED}/{number}")  # noqa: S311
         for _ in range(number, PAIRS, LANES):
             minutes = choose.sample(range(60), 2)
-            plans = await asyncio.gather(
+            both = await asyncio.gather(
                 *(plan(each, f"l{number}", m) for each, m in zip(appliers, minutes, strict=True))
             )
-            for outcomes in await asyncio.gather(*map(apply, appliers, plans)):
+            for outcomes in await asyncio.gather(*map(apply, appliers, both)):
                 tally.add(outcomes)
 
     await asyncio.gather(*map(lane, range(LANES)))
@@ -262,20 +264,20 @@ async def test_what_came_between_plan_and_apply_stands(
     for expected, came_between in ((1, 0), (2, 5)):
         late = await plan(first, "between", came_between)
         assert {each.status for each in await apply(second, await plan(second, "between", expected))} == {
-            model.Status.DONE
+            plans.Status.DONE
         }
-        assert {each.status for each in await apply(first, late)} == {model.Status.STALE}
+        assert {each.status for each in await apply(first, late)} == {plans.Status.STALE}
         assert await minutes() == [expected] * 2
 
     late = await plan(first, "between", 7)
     for each in handles:
         await each.pause(note="by hand")
-    assert {each.status for each in await apply(first, late)} == {model.Status.STALE}
+    assert {each.status for each in await apply(first, late)} == {plans.Status.STALE}
     assert [(await each.describe()).schedule.state.paused for each in handles] == [True] * 2
     assert await minutes() == [2] * 2
 
     late = await plan(first, "between", 7)
     for each in handles:
         await each.delete()
-    assert {each.status for each in await apply(first, late)} == {model.Status.STALE}
+    assert {each.status for each in await apply(first, late)} == {plans.Status.STALE}
     assert await first.schedules.describe_all([each.id for each in handles]) == {}

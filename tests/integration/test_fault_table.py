@@ -16,7 +16,9 @@ import grpc
 import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import errors, model, reconciling
+from reconciler import errors, ports, reconciling
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model
 from reconciler.temporal import connect
 from tests.support import fake_temporal, remote
 
@@ -44,10 +46,10 @@ class Result:
     kept: bool = False
 
 
-def declaration(*schedules: model.Schedule) -> model.Declaration:
-    place = model.Place(path="spec.yaml", line=1, column=1)
-    charters = (model.Charter(name=each.id, place=place, schedule=each) for each in schedules)
-    return model.Declaration(path="spec.yaml", charters=tuple(charters))
+def declaration(*schedules: model.Schedule) -> declarations.Declaration:
+    place = declarations.Place(path="spec.yaml", line=1, column=1)
+    charters = (declarations.Charter(name=each.id, place=place, schedule=each) for each in schedules)
+    return declarations.Declaration(path="spec.yaml", charters=tuple(charters))
 
 
 @functools.cache
@@ -94,7 +96,7 @@ async def job(
         faults.lay(applying=False)
     try:
         server = await remote.connected(fake.address)
-        lease = await server.lock("governance:").acquire(model.Holder(who="test"))
+        lease = await server.lock("governance:").acquire(ports.Holder(who="test"))
     except errors.ReconcilerError as error:
         return Result(type(error).__name__, error.message)
     result = await _changed(server, declaration(*specs), faults, prune=prune)
@@ -105,10 +107,12 @@ async def job(
     return result
 
 
-async def _changed(server: connect.Server, wanted: model.Declaration, faults: Faults | None, *, prune: bool) -> Result:
+async def _changed(
+    server: connect.Server, wanted: declarations.Declaration, faults: Faults | None, *, prune: bool
+) -> Result:
     target = server.target()
 
-    async def planned() -> model.Plan:
+    async def planned() -> plans.Plan:
         if prune:
             return await reconciling.prunable(wanted, server.schedules, target, datetime.timedelta(0), server.now)
         return await reconciling.plan(wanted, server.schedules, target)
@@ -120,15 +124,15 @@ async def _changed(server: connect.Server, wanted: model.Declaration, faults: Fa
     if faults:
         faults.lay(applying=True)
     again = None if prune else planned
-    told: list[model.Outcome] = []
+    told: list[plans.Outcome] = []
     applied = await reconciling.apply(plan, server.schedules, told.append, again=again)
     assert sorted(each.change.id for each in told) == sorted(each.id for each in plan.steps)
     return _summed(applied)
 
 
-def _summed(applied: model.Applied) -> Result:
+def _summed(applied: plans.Applied) -> Result:
     """Return the worst of what became of the steps."""
-    for status in (model.Status.FAILED, model.Status.STALE, model.Status.DONE):
+    for status in (plans.Status.FAILED, plans.Status.STALE, plans.Status.DONE):
         ended = [each for each in applied.outcomes if each.status is status]
         if ended:
             return Result(status.value, ended[0].detail)

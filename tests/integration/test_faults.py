@@ -10,7 +10,9 @@ import time
 import grpc
 import pytest
 
-from reconciler import applying, errors, locking, model, reconciling
+from reconciler import applying, errors, locking, ports, reconciling
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model
 from reconciler.temporal import calls, connect, schedules
 from tests.support import fake_temporal, relay, remote
 
@@ -36,18 +38,18 @@ def soon_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT))
 
 
-def declaration(*schedules: model.Schedule) -> model.Declaration:
-    place = model.Place(path="spec.yaml", line=1, column=1)
-    charters = (model.Charter(name=each.id, place=place, schedule=each) for each in schedules)
-    return model.Declaration(path="spec.yaml", charters=tuple(charters))
+def declaration(*schedules: model.Schedule) -> declarations.Declaration:
+    place = declarations.Place(path="spec.yaml", line=1, column=1)
+    charters = (declarations.Charter(name=each.id, place=place, schedule=each) for each in schedules)
+    return declarations.Declaration(path="spec.yaml", charters=tuple(charters))
 
 
-async def plan(server: connect.Server, *schedules: model.Schedule) -> model.Plan:
+async def plan(server: connect.Server, *schedules: model.Schedule) -> plans.Plan:
     return await reconciling.plan(declaration(*schedules), server.schedules, server.target())
 
 
-async def apply(server: connect.Server, planned: model.Plan) -> list[tuple[str, model.Status, str]]:
-    told: list[model.Outcome] = []
+async def apply(server: connect.Server, planned: plans.Plan) -> list[tuple[str, plans.Status, str]]:
+    told: list[plans.Outcome] = []
     outcomes = (await reconciling.apply(planned, server.schedules, told.append)).outcomes
     assert sorted(each.change.id for each in told) == sorted(each.change.id for each in outcomes)
     return [(each.change.id, each.status, each.detail) for each in outcomes]
@@ -66,7 +68,7 @@ async def test_a_describe_that_hangs_is_asked_again(
     monkeypatch.setattr(calls, "READ_TIMEOUTS", (SHORT, SHORT * 10))
     fake.before["DescribeSchedule"] = [fake.hang]
     planned = await plan(server, remote.schedule())
-    assert [change.verb for change in planned.changes] == [model.Verb.CREATE]
+    assert [change.verb for change in planned.changes] == [plans.Verb.CREATE]
     assert fake.calls["DescribeSchedule"] == 2
 
 
@@ -85,7 +87,7 @@ async def test_a_server_that_is_slow_is_waited_for_as_long_as_it_answers_anythin
     fake.before["DescribeSchedule"] = [fake.hang] * 12  # longer than a server may be silent
     fake.before["CreateSchedule"] = [lambda: time.sleep(2 * calls.SILENCE)]
     outcomes = await apply(server, await plan(server, remote.schedule()))
-    assert outcomes == [("governance:alpha", model.Status.DONE, "")]
+    assert outcomes == [("governance:alpha", plans.Status.DONE, "")]
     assert caplog.messages == [f"Temporal at {fake.address} answers slowly; waiting for up to 300 s"]
 
 
@@ -145,7 +147,7 @@ async def test_a_plan_lists_before_it_describes_and_a_slow_listing_is_not_sent_a
         described.append(fake.calls["DescribeSchedule"])
 
     fake.before["ListSchedules"] = [slow]
-    assert (await plan(server, remote.schedule())).count(model.Verb.CREATE) == 1
+    assert (await plan(server, remote.schedule())).count(plans.Verb.CREATE) == 1
     assert (described, fake.calls["ListSchedules"]) == ([0], 1)
 
 
@@ -167,26 +169,26 @@ async def test_a_connection_that_goes_silent_in_the_middle_of_an_apply_ends_it_i
     wanted = [remote.schedule(f"s{number:03}") for number in range(120)]
     async with relay.running(f"postgresql://{fake.address}") as wire:
         server = await remote.connected(wire.address)
-        lease = await server.lock("governance:").acquire(model.Holder(who="test"))
+        lease = await server.lock("governance:").acquire(ports.Holder(who="test"))
         planned = await plan(server, *wanted)
-        told: list[model.Outcome] = []
+        told: list[plans.Outcome] = []
 
-        def tell(outcome: model.Outcome) -> None:
+        def tell(outcome: plans.Outcome) -> None:
             told.append(outcome)
             if len(told) == 30:
                 wire.hold()
 
         outcomes = (await reconciling.apply(planned, server.schedules, tell, lost=lease.lost)).outcomes
         statuses = [each.status for each in outcomes]
-        assert statuses.count(model.Status.DONE) >= 30
-        assert set(statuses) == {model.Status.DONE, model.Status.FAILED, model.Status.SKIPPED}
+        assert statuses.count(plans.Status.DONE) >= 30
+        assert set(statuses) == {plans.Status.DONE, plans.Status.FAILED, plans.Status.SKIPPED}
         assert len(told) == len(outcomes) == len(wanted)
-        assert statuses.count(model.Status.FAILED) <= 2 * applying.CONCURRENCY
+        assert statuses.count(plans.Status.FAILED) <= 2 * applying.CONCURRENCY
         wire.flow()
         await lease.release()
     mended = await remote.connected(fake.address)
     await remote.until(lambda: _is_settled(fake))
-    assert {status for _, status, _ in await apply(mended, await plan(mended, *wanted))} <= {model.Status.DONE}
+    assert {status for _, status, _ in await apply(mended, await plan(mended, *wanted))} <= {plans.Status.DONE}
     assert (await plan(mended, *wanted)).steps == ()
 
 
@@ -205,7 +207,7 @@ async def test_a_server_that_accepts_and_never_answers_cannot_be_locked_or_plann
         server = await remote.connected(wire.address)
         wire.hold()
         with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
-            await server.lock("governance:").acquire(model.Holder(who="test"))
+            await server.lock("governance:").acquire(ports.Holder(who="test"))
         with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
             await plan(server, remote.schedule())
 
@@ -215,7 +217,7 @@ async def test_a_look_after_the_lock_that_fails_once_loses_it_only_when_it_is_go
     fake: fake_temporal.FakeTemporal, server: connect.Server, code: grpc.StatusCode
 ) -> None:
     fake.before["GetWorkflowExecutionHistory"] = [refuse(code, "injected")]
-    lease = await server.lock("governance:").acquire(model.Holder(who="test"))
+    lease = await server.lock("governance:").acquire(ports.Holder(who="test"))
     looks = fake.calls["GetWorkflowExecutionHistory"]
 
     async def has_looked_again() -> bool:
@@ -231,7 +233,7 @@ async def test_a_lock_is_kept_while_most_calls_are_refused_for_their_rate(
 ) -> None:
     limited = refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded")
     fake.before["GetWorkflowExecutionHistory"] = ([limited] * 7 + [lambda: None] * 3) * 9
-    lease = await server.lock("governance:").acquire(model.Holder(who="test"))
+    lease = await server.lock("governance:").acquire(ports.Holder(who="test"))
     looks = fake.calls["GetWorkflowExecutionHistory"]
 
     async def has_looked() -> bool:
@@ -246,7 +248,7 @@ async def test_a_lock_after_which_nobody_can_look_counts_as_lost(
     fake: fake_temporal.FakeTemporal, server: connect.Server
 ) -> None:
     fake.before["GetWorkflowExecutionHistory"] = [refuse(grpc.StatusCode.UNAVAILABLE, "away")] * 99
-    lease = await server.lock("governance:", fresh=1, patience=0.2).acquire(model.Holder(who="test"))
+    lease = await server.lock("governance:", fresh=1, patience=0.2).acquire(ports.Holder(who="test"))
 
     async def is_lost() -> bool:
         return await lease.lost() == locking.UNSURE
@@ -261,7 +263,7 @@ async def test_a_server_that_limits_the_rate_is_asked_again(
     limited = refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded")
     for method in ("ListSchedules", "DescribeSchedule", "CreateSchedule"):
         fake.before[method] = [limited] * 2
-    assert await apply(server, await plan(server, remote.schedule())) == [("governance:alpha", model.Status.DONE, "")]
+    assert await apply(server, await plan(server, remote.schedule())) == [("governance:alpha", plans.Status.DONE, "")]
 
 
 async def test_what_is_listed_but_not_found_is_gone(fake: fake_temporal.FakeTemporal, server: connect.Server) -> None:
@@ -326,7 +328,7 @@ async def test_a_schedule_that_moved_since_the_plan_is_stale_and_left_as_it_is(r
         planned = await plan(server, remote.schedule(cron="5 * * * *"))
         fake.patch("governance:alpha", lambda proto: setattr(proto.state, "paused", True))
         [(_, status, detail)] = await apply(server, planned)
-        assert status is model.Status.STALE
+        assert status is plans.Status.STALE
         assert "cron, paused" in detail
         live = await server.schedules.describe("governance:alpha")
         assert live is not None
@@ -340,7 +342,7 @@ async def test_an_id_that_somebody_took_since_the_plan_is_stale(
     raw = await remote.raw(fake.address)
     await raw.create("governance:alpha", remote.proto_of(remote.schedule(cron="9 * * * *")))
     assert [(status, "cron" in detail) for _, status, detail in await apply(server, planned)] == [
-        (model.Status.STALE, True)
+        (plans.Status.STALE, True)
     ]
 
 
@@ -352,7 +354,7 @@ async def test_a_write_whose_answer_is_lost_is_done_once_and_known_to_be_done(
         await apply(server, await plan(server, remote.schedule(cron="1 * * * *")))
     fake.after[method] = [refuse(grpc.StatusCode.UNAVAILABLE, "connection reset")]
     [(_, status, detail)] = await apply(server, await plan(server, remote.schedule()))
-    assert (status, detail) == (model.Status.DONE, "")
+    assert (status, detail) == (plans.Status.DONE, "")
     assert (await plan(server, remote.schedule())).steps == ()
 
 
@@ -361,7 +363,7 @@ async def test_a_write_that_hangs_but_was_done_counts_as_done(
 ) -> None:
     fake.after["CreateSchedule"] = [fake.hang]
     outcomes = await apply(impatient, await plan(server, remote.schedule()))
-    assert outcomes == [("governance:alpha", model.Status.DONE, "")]
+    assert outcomes == [("governance:alpha", plans.Status.DONE, "")]
 
 
 async def test_a_write_that_hangs_and_was_not_done_fails_and_says_so(
@@ -370,7 +372,7 @@ async def test_a_write_that_hangs_and_was_not_done_fails_and_says_so(
     fake.before["UpdateSchedule"] = [fake.hang]
     await apply(server, await plan(server, remote.schedule()))
     [(_, status, detail)] = await apply(impatient, await plan(server, remote.schedule(cron="5 * * * *")))
-    assert status is model.Status.FAILED
+    assert status is plans.Status.FAILED
     assert detail.startswith("no sign of it on the server")
 
 
@@ -397,9 +399,9 @@ async def test_after_the_server_is_gone_every_schedule_has_its_outcome(
     fake.before["DescribeSchedule"] = [fake.hang] * 60
     outcomes = await apply(impatient, planned)
     assert [id_ for id_, _, _ in outcomes] == [f"governance:s{number:02}" for number in range(60)]
-    assert {status for _, status, _ in outcomes} == {model.Status.FAILED, model.Status.SKIPPED}
+    assert {status for _, status, _ in outcomes} == {plans.Status.FAILED, plans.Status.SKIPPED}
     for _, status, detail in outcomes:
-        assert detail.startswith("it may be written or not" if status is model.Status.FAILED else "not started")
+        assert detail.startswith("it may be written or not" if status is plans.Status.FAILED else "not started")
 
 
 async def test_a_schedule_that_was_deleted_and_made_anew_is_not_overwritten(
@@ -413,7 +415,7 @@ async def test_a_schedule_that_was_deleted_and_made_anew_is_not_overwritten(
     somebody_elses = remote.schedule(cron="7 7 * * *", paused=True, note="do not start")
     await raw.create("governance:alpha", remote.proto_of(somebody_elses))
     [(_, status, _)] = await apply(server, planned)
-    assert status is model.Status.STALE
+    assert status is plans.Status.STALE
     live = await server.schedules.describe("governance:alpha")
     assert live is not None
     assert live.schedule == somebody_elses
@@ -425,7 +427,7 @@ async def test_a_request_that_is_too_large_is_no_rate_limit_and_not_sent_again(
     large = refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "grpc: received message larger than max (5 vs. 4)")
     fake.before["CreateSchedule"] = [large] * 99
     [(_, status, detail)] = await apply(server, await plan(server, remote.schedule()))
-    assert status is model.Status.FAILED
+    assert status is plans.Status.FAILED
     assert detail.startswith("the request is larger than Temporal at")
 
 
@@ -435,7 +437,7 @@ async def test_one_slow_step_does_not_end_the_others(
     planned = await plan(server, *(remote.schedule(f"s{number:02}") for number in range(40)))
     fake.before["CreateSchedule"] = [fake.hang]
     statuses = [status for _, status, _ in await apply(impatient, planned)]
-    assert (statuses.count(model.Status.DONE), statuses.count(model.Status.SKIPPED)) == (39, 0)
+    assert (statuses.count(plans.Status.DONE), statuses.count(plans.Status.SKIPPED)) == (39, 0)
 
 
 async def test_a_schedule_whose_workflow_has_no_worker_is_asked_again(
@@ -443,7 +445,7 @@ async def test_a_schedule_whose_workflow_has_no_worker_is_asked_again(
 ) -> None:
     absent = refuse(grpc.StatusCode.FAILED_PRECONDITION, "no poller seen for task queue recently")
     fake.before["DescribeSchedule"] = [absent]
-    assert (await plan(server, remote.schedule())).count(model.Verb.CREATE) == 1
+    assert (await plan(server, remote.schedule())).count(plans.Verb.CREATE) == 1
     fake.before["DescribeSchedule"] = [absent] * 99
     with pytest.raises(errors.UnreachableError, match="no poller seen") as caught:
         await plan(impatient, remote.schedule())

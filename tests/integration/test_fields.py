@@ -11,10 +11,12 @@ import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler import model, reconciling
-from reconciler.schedule import fields
+from reconciler import reconciling
+from reconciler.plan import plans
+from reconciler.schedule import fields, model, ownership
 from reconciler.spec import loading
 from reconciler.temporal import connect, convert
+from reconciler.timing import timings
 from tests.support import remote, servers
 from tools import devserver
 
@@ -162,7 +164,7 @@ EDITS: list[tuple[str, Edit]] = [
     ("temporalScheduleId", on_argument(lambda argument: argument.update(temporalScheduleId="governance:beta"))),
     ("dbScheduleId", on_argument(lambda argument: argument.update(dbScheduleId="1"))),
     ("args[0].more", on_argument(lambda argument: argument.update(more=1))),
-    ("owner", on_action(lambda start: start.memo.fields.pop(model.OWNER_MARK))),
+    ("owner", on_action(lambda start: start.memo.fields.pop(ownership.OWNER_MARK))),
     (
         "remaining_actions",
         on_action(lambda start: setattr(start.memo.fields["reconciler.remaining_actions"], "data", b"11")),
@@ -208,7 +210,7 @@ def fields_server() -> object:
         yield server
 
 
-async def plan(server: connect.Server) -> model.Plan:
+async def plan(server: connect.Server) -> plans.Plan:
     return await reconciling.plan(loading.parse(SPEC, "spec.yaml"), server.schedules, server.target())
 
 
@@ -218,7 +220,7 @@ async def drifted(server: connect.Server) -> list[str]:
 
 async def apply(server: connect.Server) -> None:
     outcomes = (await reconciling.apply(await plan(server), server.schedules, lambda _: None)).outcomes
-    assert [(each.status, each.detail) for each in outcomes] == [(model.Status.DONE, "")] * len(outcomes)
+    assert [(each.status, each.detail) for each in outcomes] == [(plans.Status.DONE, "")] * len(outcomes)
 
 
 @pytest.mark.parametrize(("path", "edit"), EDITS, ids=[f"{number}-{path}" for number, (path, _) in enumerate(EDITS)])
@@ -261,7 +263,7 @@ async def test_a_schedule_with_any_one_key_is_created_as_declared(
     target = server.target("each:")
     first = await reconciling.plan(declaration, server.schedules, target)
     outcomes = (await reconciling.apply(first, server.schedules, lambda _: None)).outcomes
-    assert [each.status for each in outcomes] == [model.Status.DONE] * len(charters)
+    assert [each.status for each in outcomes] == [plans.Status.DONE] * len(charters)
     assert (await reconciling.plan(declaration, server.schedules, target)).steps == ()
 
 
@@ -284,7 +286,7 @@ def test_every_field_of_the_model_has_its_drift() -> None:
 
 def leaves(kind: type) -> Iterator[str]:
     """Yield each field of the model that holds no others."""
-    inner = {each.__name__: each for each in (*PARTS, model.Timing, model.Action, model.Policies)}
+    inner = {each.__name__: each for each in (*PARTS, timings.Timing, model.Action, model.Policies)}
     for field in dataclasses.fields(kind):
         held = [name for name in inner if name in str(field.type).replace("|", " ").replace("[", " ").split(" ")]
         held += [name for name in inner if f"{name}," in str(field.type) or f"{name}]" in str(field.type)]
@@ -294,7 +296,7 @@ def leaves(kind: type) -> Iterator[str]:
             yield from leaves(inner[name])
 
 
-PARTS = (model.Calendar, model.Interval, model.RetryPolicy, model.Priority, model.Attribute)
+PARTS = (timings.Calendar, timings.Interval, model.RetryPolicy, model.Priority, model.Attribute)
 
 
 def differing(left: Any, right: Any) -> Iterator[str]:

@@ -7,12 +7,12 @@ import datetime
 
 import pytest
 
-from reconciler import errors, model
+from reconciler import errors, ports
 from reconciler.temporal import connect, lease
 from tests.support import remote
 from tools import devserver
 
-ALICE = model.Holder(who="alice@laptop", run="42")
+ALICE = ports.Holder(who="alice@laptop", run="42")
 SHORT = datetime.timedelta(seconds=2)
 
 
@@ -24,7 +24,7 @@ async def server(dev_server: devserver.DevServer, namespace: str) -> connect.Ser
 async def test_one_of_fifty_who_want_it_at_once_gets_it(server: connect.Server) -> None:
     async def wanted(number: int) -> bool:
         try:
-            await server.lock("governance:").acquire(model.Holder(who=f"racer {number}"))
+            await server.lock("governance:").acquire(ports.Holder(who=f"racer {number}"))
         except errors.LockedError:
             return False
         return True
@@ -35,7 +35,7 @@ async def test_one_of_fifty_who_want_it_at_once_gets_it(server: connect.Server) 
 async def test_who_is_locked_out_is_told_who_has_it(server: connect.Server) -> None:
     held = await server.lock("governance:").acquire(ALICE)
     with pytest.raises(errors.LockedError, match=r"locked by alice@laptop, run 42, for \d+ s") as caught:
-        await server.lock("governance:").acquire(model.Holder(who="bob"))
+        await server.lock("governance:").acquire(ports.Holder(who="bob"))
     assert caught.value.exit_code == errors.ExitCode.LOCKED
     found = await server.lock("governance:").holder()
     assert found is not None

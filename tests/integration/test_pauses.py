@@ -11,7 +11,8 @@ import temporalio.exceptions
 import temporalio.worker
 import temporalio.workflow
 
-from reconciler import model, reconciling
+from reconciler import reconciling
+from reconciler.plan import plans
 from reconciler.spec import loading
 from reconciler.temporal import connect
 from tests.support import remote, servers
@@ -52,7 +53,7 @@ async def test_a_pause_after_a_failed_run_is_told_as_such(dev_server: devserver.
 
         await remote.until(is_paused, seconds=60)
     (change,) = (await reconciling.plan(declaration, server.schedules, server.target())).changes
-    assert (change.verb, change.reason) == (model.Verb.RESUME, model.Reason.PAUSED_ON_FAILURE)
+    assert (change.verb, change.reason) == (plans.Verb.RESUME, plans.Reason.PAUSED_ON_FAILURE)
 
 
 NOTED = """\
@@ -65,13 +66,13 @@ governance:
 PAUSED = NOTED.replace("}", ", paused: true}")
 
 
-async def _planned(server: connect.Server, spec: str) -> model.Plan:
+async def _planned(server: connect.Server, spec: str) -> plans.Plan:
     return await reconciling.plan(loading.parse(spec, "spec.yaml"), server.schedules, server.target())
 
 
 async def _apply(server: connect.Server, spec: str) -> None:
     applied = await reconciling.apply(await _planned(server, spec), server.schedules, lambda _: None)
-    assert {each.status for each in applied.outcomes} == {model.Status.DONE}
+    assert {each.status for each in applied.outcomes} == {plans.Status.DONE}
 
 
 async def test_a_persons_update_that_pauses_and_keeps_the_charters_note_is_a_manual_pause(
@@ -89,8 +90,8 @@ async def test_a_persons_update_that_pauses_and_keeps_the_charters_note_is_a_man
     plan = await _planned(server, NOTED)
     assert plan.steps == ()
     assert {each.id: each.reason for each in plan.changes} == {
-        "governance:alpha": model.Reason.MANUAL_PAUSE,
-        "governance:beta": model.Reason.SAME,
+        "governance:alpha": plans.Reason.MANUAL_PAUSE,
+        "governance:beta": plans.Reason.SAME,
     }
 
 
@@ -106,6 +107,6 @@ async def test_our_own_pause_under_a_charters_note_is_ended_where_the_server_nam
     await _apply(server, PAUSED)
     plan = await _planned(server, NOTED)
     named = servers.backend() == "v1"
-    expected = model.Reason.UNDECLARED_PAUSED if named else model.Reason.MANUAL_PAUSE
+    expected = plans.Reason.UNDECLARED_PAUSED if named else plans.Reason.MANUAL_PAUSE
     assert {each.reason for each in plan.changes} == {expected}
     assert len(plan.steps) == (2 if named else 0)

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import model, reconciling
+from reconciler import reconciling
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model, ownership
 from reconciler.spec import importing, loading
 from reconciler.temporal import calls, connect
 from tests.oracle import schedules
@@ -32,14 +34,14 @@ def server() -> Iterator[devserver.DevServer]:
         yield running
 
 
-def declared(found: list[model.Schedule]) -> model.Declaration:
+def declared(found: list[model.Schedule]) -> declarations.Declaration:
     """Return the spec of these schedules, by way of the file that a person would write."""
     imported = importing.add(None, "spec.yaml", found)
     assert imported.left_out == ()
     return loading.parse(imported.text, "spec.yaml")
 
 
-async def steps(server: connect.Server, declaration: model.Declaration) -> list[object]:
+async def steps(server: connect.Server, declaration: declarations.Declaration) -> list[object]:
     planned = await reconciling.plan(declaration, server.schedules, server.target())
     return [(change.id, change.verb, change.fields) for change in planned.steps]
 
@@ -53,16 +55,16 @@ async def test_each_starts_a_run_and_after_an_apply_and_after_an_import_a_plan_i
     wanted = [schedules.schedule(f"{SEED}/{batch}/{number}", f"S{number}") for number in range(count)]
     declaration = declared(wanted)
     planned = await reconciling.plan(declaration, temporal.schedules, temporal.target())
-    assert planned.count(model.Verb.CREATE) == count
+    assert planned.count(plans.Verb.CREATE) == count
     outcomes = (await reconciling.apply(planned, temporal.schedules, lambda _: None)).outcomes
-    assert [(each.change.id, each.detail) for each in outcomes if each.status is not model.Status.DONE] == []
+    assert [(each.change.id, each.detail) for each in outcomes if each.status is not plans.Status.DONE] == []
     assert await steps(temporal, declaration) == []
 
     async def all_are_listed() -> bool:
         return len(await temporal.schedules.ids()) == count
 
     await remote.until(all_are_listed)
-    live = await reconciling.managed(temporal.schedules, model.GOVERNANCE_PREFIX)
+    live = await reconciling.managed(temporal.schedules, ownership.GOVERNANCE_PREFIX)
     assert await steps(temporal, declared([each.schedule for each in live.values()])) == []
     await all_start(await remote.raw(server.address), sorted(live)[::STEP])
 

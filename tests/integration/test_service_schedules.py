@@ -18,7 +18,8 @@ import temporalio.common
 import temporalio.service
 from hypothesis import strategies as st
 
-from reconciler import executions, model, reconciling
+from reconciler import executions, reconciling
+from reconciler.schedule import model, observed
 from reconciler.store import opening
 from tests.support import postgres, program, remote, service
 
@@ -50,10 +51,10 @@ def path(schedule: dict[str, Any], more: str = "") -> str:
     return f"{service.SCHEDULES}/{schedule['id']}{more}"
 
 
-def live(served: service.Service, schedule: dict[str, Any]) -> model.Live | None:
+def live(served: service.Service, schedule: dict[str, Any]) -> observed.Live | None:
     """Return what Temporal has of a schedule."""
 
-    async def described() -> model.Live | None:
+    async def described() -> observed.Live | None:
         server = await remote.connected(served.run.address, served.run.namespace)
         return await server.schedules.describe(schedule["id"])
 

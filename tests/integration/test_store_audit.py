@@ -16,12 +16,14 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from reconciler import errors, model
+from reconciler import errors, ports
+from reconciler.plan import plans
+from reconciler.schedule import observed
 from reconciler.store import audit, database
 from tests.support import postgres
 
-TARGET = model.Target(address="temporal:7233", namespace="default", owner="cogni/app")
-ATTEMPT = model.Attempt(
+TARGET = observed.Target(address="temporal:7233", namespace="default", owner="cogni/app")
+ATTEMPT = ports.Attempt(
     command="apply",
     who="zoë@laptop",
     run="42",
@@ -32,8 +34,8 @@ ATTEMPT = model.Attempt(
     environment="production",
     digest="sha256:" + "0" * 64,
 )
-DONE = model.Step(id="governance:alpha", verb="create", status="done", detail="")
-FAILED = model.Step(id="governance:beta", verb="pause", status="failed", detail="the server said “no”")
+DONE = ports.Step(id="governance:alpha", verb="create", status="done", detail="")
+FAILED = ports.Step(id="governance:beta", verb="pause", status="failed", detail="the server said “no”")
 KILLED = """
 import asyncio, sys
 from reconciler.store import audit, database
@@ -59,14 +61,14 @@ async def kept(database_url: str) -> AsyncIterator[audit.Audit]:
         yield opened
 
 
-def left(count: int) -> model.Left:
-    return model.Left(managed=count, present=count)
+def left(count: int) -> observed.Left:
+    return observed.Left(managed=count, present=count)
 
 
 async def ended(kept: audit.Audit, *, present: int = 1, **changes: Any) -> int:
     """Record an attempt from begin to end, that left nothing managed and so many of other owners."""
     number = await kept.begin(dataclasses.replace(ATTEMPT, target=dataclasses.replace(TARGET, **changes)))
-    await kept.end(number, [], left=model.Left(managed=0, present=present))
+    await kept.end(number, [], left=observed.Left(managed=0, present=present))
     return number
 
 
@@ -77,7 +79,7 @@ async def test_what_is_recorded_reads_back_as_it_was(kept: audit.Audit) -> None:
     (found,) = await kept.latest(10)
     assert found.ended_at is not None
     assert before <= found.ended_at <= datetime.datetime.now(datetime.UTC)
-    assert found == model.Record(
+    assert found == ports.Record(
         number=number,
         attempt=ATTEMPT,
         ended_at=found.ended_at,
@@ -91,7 +93,7 @@ async def test_an_attempt_is_recorded_before_it_ends(kept: audit.Audit, database
     number = await kept.begin(ATTEMPT)
     async with audit.opened(database_url) as another:
         assert await another.latest(1) == (
-            model.Record(number=number, attempt=ATTEMPT, ended_at=None, steps=(), managed=None, error=""),
+            ports.Record(number=number, attempt=ATTEMPT, ended_at=None, steps=(), managed=None, error=""),
         )
 
 
@@ -146,8 +148,8 @@ async def test_one_that_is_refused_is_kept_with_its_reason_and_counts_nothing(ke
 
 async def test_every_verb_and_every_status_can_be_kept(kept: audit.Audit) -> None:
     steps = [
-        model.Step(id=f"governance:{verb.word}-{status.value}", verb=verb.word, status=status.value, detail="why")
-        for verb, status in itertools.product(model.Verb, model.Status)
+        ports.Step(id=f"governance:{verb.word}-{status.value}", verb=verb.word, status=status.value, detail="why")
+        for verb, status in itertools.product(plans.Verb, plans.Status)
     ]
     await kept.end(await kept.begin(ATTEMPT), steps, left=left(0))
     assert (await kept.latest(1))[0].steps == tuple(steps)
@@ -246,7 +248,7 @@ async def test_an_end_whose_session_is_lost_is_recorded_on_the_next(
         return opened(url)
 
     monkeypatch.setattr(database, "opened", losing)
-    await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+    await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))
     (found,) = await kept.latest(1)
     assert (found.ended_at is not None, found.steps) == (True, (DONE,))
 
@@ -266,7 +268,7 @@ async def test_an_end_that_was_recorded_although_its_answer_was_lost_is_no_error
             raise errors.StoreError("the connection was lost")
 
     monkeypatch.setattr(database, "opened", losing)
-    await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+    await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))
     (found,) = await kept.latest(1)
     assert found.steps == (DONE,)
 
@@ -280,5 +282,5 @@ async def test_a_database_that_stops_answering_is_waited_for_a_while_only(
         with psycopg.connect(database_url) as other:
             other.execute("LOCK TABLE applies IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(errors.StoreError, match=r"gave no answer within 0\.5 s"):
-                await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
-        await kept.end(number, [DONE], left=model.Left(managed=1, present=1))
+                await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))
+        await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))

@@ -8,10 +8,11 @@ from typing import LiteralString
 import pytest
 from psycopg import sql
 
-from reconciler import errors, model
+from reconciler import errors, ports
+from reconciler.schedule import observed
 from reconciler.store import audit, database, locking, migrating, pools
 from tests.support import postgres
-from tools import ports
+from tools import ports as tcp_ports
 
 SECRET = "hunter2/@:%"  # noqa: S105  # no password of anything
 GRANTS: tuple[LiteralString, ...] = (
@@ -19,13 +20,13 @@ GRANTS: tuple[LiteralString, ...] = (
     "SELECT, INSERT, UPDATE ON applies",
     "SELECT, INSERT ON apply_steps",
 )
-ATTEMPT = model.Attempt(
+ATTEMPT = ports.Attempt(
     command="apply",
     who="alice",
     run="",
     commit="",
     started_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-    target=model.Target(address="temporal:7233", namespace="default"),
+    target=observed.Target(address="temporal:7233", namespace="default"),
     spec_path="spec.yaml",
     environment=None,
     digest="sha256:" + "0" * 64,
@@ -57,7 +58,7 @@ async def refused(url: str) -> errors.StoreError:
 
 
 async def test_a_port_that_nobody_listens_on_is_named() -> None:
-    port = ports.reserve()
+    port = tcp_ports.reserve()
     error = await refused(postgres.altered(f"postgresql://127.0.0.1:{port}/app", user="me", password=SECRET))
     assert error.message == f"cannot connect to database app at 127.0.0.1:{port} (nothing listens there)"
     assert error.hint == "see that PostgreSQL runs there, on that host and port"
@@ -140,8 +141,8 @@ async def test_a_role_that_may_only_write_the_audit_can_keep_it_once_the_tables_
             postgres.execute(database_url, sql.SQL("GRANT {} TO {}").format(sql.SQL(grant), sql.Identifier(role)))
         async with audit.opened(postgres.altered(database_url, user=role, password=SECRET)) as kept:
             number = await kept.begin(ATTEMPT)
-            step = model.Step(id="governance:a", verb="create", status="done", detail="")
-            await kept.end(number, [step], left=model.Left(managed=1, present=1))
+            step = ports.Step(id="governance:a", verb="create", status="done", detail="")
+            await kept.end(number, [step], left=observed.Left(managed=1, present=1))
             assert [each.number for each in await kept.latest(1)] == [number]
 
 

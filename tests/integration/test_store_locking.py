@@ -12,22 +12,22 @@ import sys
 import psycopg
 import pytest
 
-from reconciler import errors, model
+from reconciler import errors, ports
 from reconciler import locking as core_locking
 from reconciler.store import locking
 from tests.support import postgres, relay, remote
 
-ALICE = model.Holder(who="alice@laptop", run="42")
-BOB = model.Holder(who="bob")
+ALICE = ports.Holder(who="alice@laptop", run="42")
+BOB = ports.Holder(who="bob")
 EARLIER_SYNC = "SELECT pg_try_advisory_lock(hashtext('governance_sync'))"
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 KILLED = """
 import asyncio, sys
-from reconciler import model
+from reconciler import ports
 from reconciler.store import locking
 
 async def main() -> None:
-    await locking.PostgresLock(sys.argv[1]).acquire(model.Holder(who="alice@laptop", run="42"))
+    await locking.PostgresLock(sys.argv[1]).acquire(ports.Holder(who="alice@laptop", run="42"))
     print("held", flush=True)
     await asyncio.Event().wait()
 
@@ -38,7 +38,7 @@ asyncio.run(main())
 async def test_one_of_twenty_who_want_it_at_once_gets_it_and_the_others_leave_no_session(database_url: str) -> None:
     async def wanted(number: int) -> locking.PostgresLease | None:
         try:
-            return await locking.PostgresLock(database_url).acquire(model.Holder(who=f"racer {number}"))
+            return await locking.PostgresLock(database_url).acquire(ports.Holder(who=f"racer {number}"))
         except errors.LockedError:
             return None
 
@@ -75,8 +75,8 @@ async def test_a_holder_that_is_killed_frees_it_at_once(database_url: str) -> No
 async def test_who_is_locked_out_is_told_who_has_it_and_since_when(database_url: str) -> None:
     lock = locking.PostgresLock(database_url)
     since = datetime.datetime.now(datetime.UTC).replace(microsecond=0) - datetime.timedelta(minutes=5)
-    held = await lock.acquire(model.Holder(who="zoë@büro", run="12345678901/1", since=since))
-    assert await lock.holder() == model.Holder(who="zoë@büro", run="12345678901/1", since=since)
+    held = await lock.acquire(ports.Holder(who="zoë@büro", run="12345678901/1", since=since))
+    assert await lock.holder() == ports.Holder(who="zoë@büro", run="12345678901/1", since=since)
     with pytest.raises(errors.LockedError) as caught:
         await lock.acquire(BOB)
     assert caught.value.message == "the schedules are locked by zoë@büro, run 12345678901/1, for 5 min"

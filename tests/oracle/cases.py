@@ -11,8 +11,7 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
-from reconciler import model
-from reconciler.timing import canonical, counting
+from reconciler.timing import canonical, counting, timings
 
 ZONES = (
     *("UTC", "Etc/UTC", "Europe/Berlin", "Europe/London", "Europe/Dublin", "America/New_York", "America/Los_Angeles"),
@@ -88,12 +87,12 @@ _LIMITS = tuple(
 )
 
 
-def timing(seed: str) -> model.Timing:
+def timing(seed: str) -> timings.Timing:
     """Return the timing of a seed, as a spec could declare it."""
     choose = random.Random(seed)  # noqa: S311  # repeatable, not secret
     zone = choose.choice(ZONES)
     start = _start(choose, zone)
-    drawn = model.Timing(
+    drawn = timings.Timing(
         calendars=canonical.distinct(_calendar(choose) for _ in range(choose.choice((0, 1, 1, 2)))),
         intervals=canonical.distinct(_interval(choose) for _ in range(choose.choice((0, 0, 1)))),
         exclude=canonical.distinct(_exclusion(choose) for _ in range(choose.choice((0, 0, 1)))),
@@ -239,8 +238,8 @@ def _mutated(cron: str, choose: random.Random) -> str:
     return cron[:place] + choose.choice(("", choose.choice(_NOISE))) + cron[place + choose.choice((0, 1)) :]
 
 
-def _calendar(choose: random.Random) -> model.Calendar:
-    return model.Calendar(
+def _calendar(choose: random.Random) -> timings.Calendar:
+    return timings.Calendar(
         second=choose.choice(((0,), (0,), _some(choose, 0, 59))),
         minute=choose.choice(((0,), (30,), _some(choose, 0, 59), tuple(range(60)))),
         hour=choose.choice((_some(choose, 0, 23), (1, 2, 3), (0, 23), tuple(range(24)))),
@@ -251,8 +250,8 @@ def _calendar(choose: random.Random) -> model.Calendar:
     )
 
 
-def _exclusion(choose: random.Random) -> model.Calendar:
-    everything = model.Calendar(
+def _exclusion(choose: random.Random) -> timings.Calendar:
+    everything = timings.Calendar(
         second=tuple(range(60)),
         minute=tuple(range(60)),
         hour=tuple(range(24)),
@@ -269,11 +268,11 @@ def _exclusion(choose: random.Random) -> model.Calendar:
     )
 
 
-def _interval(choose: random.Random) -> model.Interval:
+def _interval(choose: random.Random) -> timings.Interval:
     seconds = choose.choice((1, 1.5, 2, 7, 59, 60, 60.25, 61, 900, 3600, 3600.999, 86_400, 86_401, 604_800))
     every = datetime.timedelta(seconds=seconds)
     offset = datetime.timedelta(seconds=choose.choice((0, choose.randrange(60), 0.75, 58.5)))
-    return model.Interval(every=every, offset=offset if offset < every else datetime.timedelta(0))
+    return timings.Interval(every=every, offset=offset if offset < every else datetime.timedelta(0))
 
 
 def _some(choose: random.Random, lowest: int, highest: int) -> tuple[int, ...]:

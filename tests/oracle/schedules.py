@@ -7,8 +7,10 @@ import random
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from reconciler import model
+from reconciler import json_values
+from reconciler.schedule import model, ownership
 from reconciler.spec import limits
+from reconciler.timing import timings
 from tests.oracle import cases
 
 ATTRIBUTES = {
@@ -28,7 +30,7 @@ T = TypeVar("T")
 def schedule(seed: str, name: str) -> model.Schedule:
     """Return the schedule of a seed, under the id of the charter `name`."""
     choose = random.Random(seed)  # noqa: S311  # repeatable, not secret
-    schedule_id = f"{model.GOVERNANCE_PREFIX}{name.lower()}"
+    schedule_id = f"{ownership.GOVERNANCE_PREFIX}{name.lower()}"
     limit = _maybe(choose, None, lambda: choose.randrange(1, 100))
     return model.Schedule(
         id=schedule_id,
@@ -51,13 +53,13 @@ def _maybe(choose: random.Random, default: T, other: Callable[[], T]) -> T:
     return other() if choose.random() < 0.3 else default
 
 
-def _timing(choose: random.Random, seed: str) -> model.Timing:
+def _timing(choose: random.Random, seed: str) -> timings.Timing:
     """Return a timing that fires at some time, with jitter on some."""
     for number in range(100):
         found = cases.timing(f"{seed}/{number}")
         if found.calendars or found.intervals:
             jitter = _maybe(choose, datetime.timedelta(0), lambda: _duration(choose, 0))
-            return model.Timing(**{name: getattr(found, name) for name in _TIMES}, jitter=jitter)
+            return timings.Timing(**{name: getattr(found, name) for name in _TIMES}, jitter=jitter)
     raise AssertionError("one timing in two fires")
 
 
@@ -133,7 +135,7 @@ def _attributes(choose: random.Random) -> dict[str, model.Attribute]:
     return {name: model.Attribute(type=ATTRIBUTES[name], value=values[name]) for name in chosen}
 
 
-def _json(choose: random.Random, depth: int = 0) -> model.Json:
+def _json(choose: random.Random, depth: int = 0) -> json_values.Json:
     match choose.randrange(8 if depth < 2 else 6):
         case 0:
             return None

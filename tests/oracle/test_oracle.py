@@ -20,10 +20,11 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
-from reconciler import errors, executions, model
+from reconciler import errors, executions
+from reconciler.schedule import model
 from reconciler.spec import loading
 from reconciler.temporal import calls, convert, payloads
-from reconciler.timing import cron, durations, times, zones
+from reconciler.timing import cron, durations, times, timings, zones
 from tests.oracle import cases
 from tests.support import remote, servers
 from tools import devserver
@@ -40,7 +41,7 @@ class Answer:
     """What a side makes of a case; `refused` when it takes it for wrong."""
 
     refused: bool
-    timing: model.Timing | None = None
+    timing: timings.Timing | None = None
     next_times: tuple[datetime.datetime, ...] = ()
 
 
@@ -95,9 +96,9 @@ def _ours(case: cases.Text, theirs: Answer) -> Answer:
     zone = parsed.timezone or case.timezone or "UTC"
     if not zones.is_known(zone):
         return Answer(refused=True)
-    timing = model.Timing(
-        calendars=(parsed.times,) if isinstance(parsed.times, model.Calendar) else (),
-        intervals=(parsed.times,) if isinstance(parsed.times, model.Interval) else (),
+    timing = timings.Timing(
+        calendars=(parsed.times,) if isinstance(parsed.times, timings.Calendar) else (),
+        intervals=(parsed.times,) if isinstance(parsed.times, timings.Interval) else (),
         start_at=case.start_at,
         timezone=zone,
     )
@@ -211,7 +212,7 @@ _COMPARISONS: dict[str, Callable[[remote.Raw, str], Awaitable[str]]] = {
 }
 
 
-def _next(timing: model.Timing, count: int) -> tuple[datetime.datetime, ...]:
+def _next(timing: timings.Timing, count: int) -> tuple[datetime.datetime, ...]:
     """Return the next times, one more than the server's when it has less than its ten: then there must be none."""
     now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)  # before every start
     return tuple(itertools.islice(times.upcoming(timing, now), count if count == 10 else count + 1))

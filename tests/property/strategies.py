@@ -10,12 +10,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler import diffing, model
-from reconciler.timing import canonical
+from reconciler import diffing, json_values
+from reconciler.schedule import declarations, model, observed, ownership
+from reconciler.timing import canonical, timings
 
 SECOND = datetime.timedelta(seconds=1)
 PATH = "spec.yaml"
-TARGET = model.Target(address="localhost:7233", namespace="default")
+TARGET = observed.Target(address="localhost:7233", namespace="default")
 SECRET_NAMES = ("token", "api_key", "dbPassword", "client-secret", "Authorization", "privateKey", "accesstoken")
 
 words = st.text(min_size=1, max_size=8)
@@ -23,7 +24,7 @@ ids = st.text(st.characters(categories=["L", "M", "N", "P", "S"], include_charac
 plain_words = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=8)
 keys = st.one_of(words, st.sampled_from(("model", "a.b", "0", "__x", "charter", "input", *SECRET_NAMES)))
 numbers = st.one_of(
-    st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False).map(model.json_number)
+    st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False).map(json_values.number)
 )
 
 
@@ -36,8 +37,8 @@ def json_of(texts: st.SearchStrategy[str], names: st.SearchStrategy[str]) -> st.
     )
 
 
-json_values = json_of(st.text(max_size=8), keys)
-json_objects = st.dictionaries(keys, json_values, max_size=4)
+any_json = json_of(st.text(max_size=8), keys)
+json_objects = st.dictionaries(keys, any_json, max_size=4)
 
 
 def _numbers(lowest: int, highest: int) -> st.SearchStrategy[tuple[int, ...]]:
@@ -52,7 +53,7 @@ def _numbers(lowest: int, highest: int) -> st.SearchStrategy[tuple[int, ...]]:
 
 
 calendars = st.builds(
-    model.Calendar,
+    timings.Calendar,
     second=st.one_of(st.just((0,)), _numbers(0, 59)),
     minute=_numbers(0, 59),
     hour=_numbers(0, 23),
@@ -75,11 +76,11 @@ durations = spans(datetime.timedelta(0), datetime.timedelta(days=100_000))
 
 
 @st.composite
-def intervals(draw: st.DrawFn, longest: datetime.timedelta = datetime.timedelta(days=1000)) -> model.Interval:
+def intervals(draw: st.DrawFn, longest: datetime.timedelta = datetime.timedelta(days=1000)) -> timings.Interval:
     """Return an interval of at least a second with a phase below it."""
     every = draw(spans(SECOND, longest))
     offset = draw(st.integers(0, 10**9)) % (every // MICROSECOND) * MICROSECOND
-    return model.Interval(every=every, offset=offset)
+    return timings.Interval(every=every, offset=offset)
 
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -87,8 +88,8 @@ moments = st.none() | spans(
     datetime.datetime.min.replace(tzinfo=datetime.UTC) - EPOCH,
     datetime.datetime.max.replace(tzinfo=datetime.UTC) - EPOCH,
 ).map(lambda span: EPOCH + span)
-timings = st.builds(
-    model.Timing,
+any_timing = st.builds(
+    timings.Timing,
     calendars=st.lists(calendars, max_size=3).map(canonical.distinct),
     intervals=st.lists(intervals(), max_size=2).map(canonical.distinct),
     exclude=st.lists(calendars, max_size=1).map(canonical.distinct),
@@ -133,7 +134,7 @@ governed_arguments = st.builds(
     st.sampled_from(("a", "b")),
     json_objects,
 )
-arguments = st.one_of(governed_arguments, st.lists(json_values, max_size=2).map(tuple))
+arguments = st.one_of(governed_arguments, st.lists(any_json, max_size=2).map(tuple))
 
 
 def schedules(
@@ -143,7 +144,7 @@ def schedules(
     return st.builds(
         model.Schedule,
         id=schedule_ids,
-        timing=timings,
+        timing=any_timing,
         action=st.builds(
             model.Action,
             workflow=ids,
@@ -154,7 +155,7 @@ def schedules(
             run_timeout=whole_seconds,
             task_timeout=whole_seconds,
             retry_policy=retry_policies,
-            memo=st.dictionaries(keys, json_values, max_size=2),
+            memo=st.dictionaries(keys, any_json, max_size=2),
             search_attributes=st.dictionaries(words, attributes, max_size=2),
             priority=priorities,
             summary=st.none() | words,
@@ -163,7 +164,7 @@ def schedules(
         policies=policies,
         paused=st.booleans(),
         remaining_actions=st.none() | st.integers(0, 100),
-        note=st.one_of(st.none(), words, st.just(f"{model.PAUSED_BY_US}charter is not in {PATH}")),
+        note=st.one_of(st.none(), words, st.just(f"{ownership.PAUSED_BY_US}charter is not in {PATH}")),
     )
 
 
@@ -175,11 +176,11 @@ def identical(left: model.Schedule, right: model.Schedule) -> bool:
     )
 
 
-names = st.sampled_from([model.GOVERNANCE_PREFIX + name for name in ("a", "b", "c", "d")])
+names = st.sampled_from([ownership.GOVERNANCE_PREFIX + name for name in ("a", "b", "c", "d")])
 any_schedule = schedules(names)
 
 
-_PARTS = {"timing": model.Timing, "action": model.Action, "policies": model.Policies}
+_PARTS = {"timing": timings.Timing, "action": model.Action, "policies": model.Policies}
 _FIELDS = [
     *(f"{part}.{field.name}" for part, type_ in _PARTS.items() for field in dataclasses.fields(type_)),
     *("paused", "remaining_actions", "note"),
@@ -222,19 +223,19 @@ def near_schedules(draw: st.DrawFn) -> tuple[model.Schedule, model.Schedule]:
     return left, right
 
 
-def declare(schedules: list[model.Schedule]) -> model.Declaration:
+def declare(schedules: list[model.Schedule]) -> declarations.Declaration:
     """Return a spec that declares the schedules in this order."""
-    places = (model.Place(path=PATH, line=line, column=5) for line in range(3, 3 + len(schedules)))
+    places = (declarations.Place(path=PATH, line=line, column=5) for line in range(3, 3 + len(schedules)))
     charters = (
-        model.Charter(name=schedule.id, place=place, schedule=schedule)
+        declarations.Charter(name=schedule.id, place=place, schedule=schedule)
         for schedule, place in zip(schedules, places, strict=True)
     )
-    return model.Declaration(path=PATH, charters=tuple(charters))
+    return declarations.Declaration(path=PATH, charters=tuple(charters))
 
 
-def described(schedules: list[model.Schedule]) -> dict[str, model.Live]:
+def described(schedules: list[model.Schedule]) -> dict[str, observed.Live]:
     """Return the schedules as a server describes them."""
-    return {each.id: model.Live(schedule=each, token=b"1") for each in schedules}
+    return {each.id: observed.Live(schedule=each, token=b"1") for each in schedules}
 
 
 _choices = st.lists(

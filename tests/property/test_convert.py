@@ -4,7 +4,8 @@ import dataclasses
 
 import hypothesis
 
-from reconciler import diffing, model
+from reconciler import diffing
+from reconciler.schedule import model
 from reconciler.temporal import convert
 from tests.property import strategies
 

@@ -12,11 +12,12 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from reconciler import diffing, model, redacting
+from reconciler import diffing, redacting
 from reconciler.documents import schedules
-from reconciler.schedule import fields, kinds, records, rows
+from reconciler.schedule import fields, kinds, model, records, rows
 from reconciler.spec import importing, limits, loading
 from reconciler.temporal import convert
+from reconciler.timing import timings
 from tests.property import strategies
 from tools import generating
 
@@ -168,7 +169,7 @@ class _NotStored(rows.Field[bool]):
 class _NotShown(rows.Field[bool]):
     """A row that plans do not show."""
 
-    def words(self, schedule: model.Schedule, like: model.Timing) -> rows.Words:
+    def words(self, schedule: model.Schedule, like: timings.Timing) -> rows.Words:
         del schedule, like
         return {}
 

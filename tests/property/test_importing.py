@@ -7,7 +7,9 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import model, planning
+from reconciler import planning
+from reconciler.plan import plans
+from reconciler.schedule import model, ownership
 from reconciler.spec import importing, loading, nodes, writing
 from tests.property import strategies
 from tests.unit import builders
@@ -17,7 +19,7 @@ from tests.unit import builders
 def sayable(draw: st.DrawFn) -> model.Schedule:
     """Return a schedule that a charter could have made."""
     found = draw(strategies.any_schedule)
-    name = found.id.removeprefix(model.GOVERNANCE_PREFIX)
+    name = found.id.removeprefix(ownership.GOVERNANCE_PREFIX)
     argument = {
         "temporalScheduleId": found.id,
         "dbScheduleId": None,
@@ -30,7 +32,7 @@ def sayable(draw: st.DrawFn) -> model.Schedule:
         timing = dataclasses.replace(timing, calendars=(draw(strategies.calendars),))
     if timing.start_at and timing.end_at and timing.start_at > timing.end_at:
         timing = dataclasses.replace(timing, start_at=timing.end_at, end_at=timing.start_at)
-    memo = {key: value for key, value in found.action.memo.items() if not key.startswith(model.MEMO_PREFIX)}
+    memo = {key: value for key, value in found.action.memo.items() if not key.startswith(ownership.MEMO_PREFIX)}
     retries = found.action.retry_policy
     if retries and retries.maximum_interval < retries.initial_interval:
         retries = dataclasses.replace(retries, maximum_interval=retries.initial_interval)
@@ -46,7 +48,7 @@ def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> Non
     assert imported.left_out == ()
     declaration = loading.parse(imported.text, "spec.yaml")
     plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
-    assert [(change.id, change.fields) for change in plan.steps if change.verb is not model.Verb.RESUME] == []
+    assert [(change.id, change.fields) for change in plan.steps if change.verb is not plans.Verb.RESUME] == []
     assert len(declaration.charters) == len(schedules)
 
 
@@ -71,7 +73,9 @@ IDS = st.one_of(
 
 
 @hypothesis.settings(max_examples=25)
-@hypothesis.given(st.lists(st.tuples(st.sampled_from((model.GOVERNANCE_PREFIX, "", "GOVERNANCE:")), IDS), max_size=4))
+@hypothesis.given(
+    st.lists(st.tuples(st.sampled_from((ownership.GOVERNANCE_PREFIX, "", "GOVERNANCE:")), IDS), max_size=4)
+)
 def test_an_import_declares_the_schedules_that_are_there_and_no_others(ids: list[tuple[str, str]]) -> None:
     hourly = builders.schedule("a")
     schedules = [dataclasses.replace(hourly, id=id_) for id_ in sorted({"".join(each) for each in ids} - {""})]
@@ -111,7 +115,7 @@ def test_after_an_import_beside_defaults_a_plan_is_empty_and_the_rest_of_the_fil
     assert imported.left_out == ()
     declaration = loading.parse(imported.text, "spec.yaml")
     plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
-    assert [(change.id, change.fields) for change in plan.steps if change.verb is not model.Verb.RESUME] == []
+    assert [(change.id, change.fields) for change in plan.steps if change.verb is not plans.Verb.RESUME] == []
     kept = iter(imported.text)
     assert all(character in kept for character in text.replace(" []  # none", "  # none"))
     assert imported.text.count("\r\n") == (imported.text.count("\n") if "\r\n" in text else 0)

@@ -5,7 +5,7 @@ import datetime
 import hypothesis
 from hypothesis import strategies
 
-from reconciler import model
+from reconciler import ports
 from reconciler.store import naming
 
 NOW = datetime.datetime(2026, 11, 24, 2, 35, 31, tzinfo=datetime.UTC)
@@ -13,7 +13,7 @@ NOW = datetime.datetime(2026, 11, 24, 2, 35, 31, tzinfo=datetime.UTC)
 
 @hypothesis.given(who=strategies.text(max_size=80), run=strategies.text("0123456789:%é/", max_size=5))
 def test_it_fits_and_loses_nothing_but_the_end_of_who(who: str, run: str) -> None:
-    name = naming.encoded(model.Holder(who=who, run=run), NOW)
+    name = naming.encoded(ports.Holder(who=who, run=run), NOW)
     assert name.isascii()
     assert name.isprintable()
     assert len(name) <= naming.LIMIT

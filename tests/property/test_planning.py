@@ -9,17 +9,19 @@ from collections.abc import Iterable, Mapping
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import diffing, model, planning, prefixes, reconciling
+from reconciler import diffing, planning, prefixes, reconciling
+from reconciler.plan import plans
+from reconciler.schedule import model, observed, ownership
 from tests.property import strategies
 
 Sides = tuple[list[model.Schedule], list[model.Schedule]]
 
 
-def plan(desired: list[model.Schedule], live: list[model.Schedule]) -> model.Plan:
+def plan(desired: list[model.Schedule], live: list[model.Schedule]) -> plans.Plan:
     return planning.plan(strategies.declare(desired), strategies.described(live), strategies.TARGET)
 
 
-def after(live: list[model.Schedule], plan: model.Plan) -> dict[str, model.Schedule]:
+def after(live: list[model.Schedule], plan: plans.Plan) -> dict[str, model.Schedule]:
     """Return what a server has when every step of the plan is done."""
     return {each.id: each for each in live} | {step.id: step.after for step in plan.steps}
 
@@ -47,7 +49,7 @@ def test_a_plan_pauses_what_nobody_wants_and_changes_nothing_else_of_it(sides: S
 def test_a_second_plan_has_nothing_to_do(sides: Sides) -> None:
     desired, live = sides
     second = plan(desired, list(after(live, plan(desired, live)).values()))
-    assert {change.verb for change in second.changes} <= {model.Verb.KEEP}
+    assert {change.verb for change in second.changes} <= {plans.Verb.KEEP}
     assert second.steps == ()
     assert second.digest == plan([], []).digest
 
@@ -67,7 +69,7 @@ def test_the_order_of_neither_side_counts(sides: Sides, order: random.Random) ->
 @hypothesis.given(strategies.desired_and_live())
 def test_a_step_says_what_it_changes_and_a_keep_that_nothing_does(sides: Sides) -> None:
     for change in plan(*sides).changes:
-        assert bool(change.fields) == (change.verb is not model.Verb.KEEP)
+        assert bool(change.fields) == (change.verb is not plans.Verb.KEEP)
 
 
 class Memory:
@@ -80,18 +82,18 @@ class Memory:
     async def ids(self) -> frozenset[str]:
         return frozenset(self._found)
 
-    async def describe(self, schedule_id: str) -> model.Live | None:
+    async def describe(self, schedule_id: str) -> observed.Live | None:
         self.asked.add(schedule_id)
         return self._found.get(schedule_id)
 
-    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, model.Live]:
+    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         answers = [await self.describe(schedule_id) for schedule_id in schedule_ids]
         return {live.schedule.id: live for live in answers if live is not None}
 
-    async def explained(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+    async def explained(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         return found
 
-    async def followed(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+    async def followed(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         raise AssertionError(f"a plan follows no runs, of {sorted(found)}")
 
     async def create(self, schedule: model.Schedule) -> None:
@@ -100,13 +102,13 @@ class Memory:
     async def delete(self, schedule_id: str) -> None:
         raise AssertionError(f"a plan deletes nothing, not {schedule_id}")
 
-    async def update(self, live: model.Live, after: model.Schedule) -> None:
+    async def update(self, live: observed.Live, after: model.Schedule) -> None:
         raise AssertionError(f"a plan writes nothing, not {live.schedule.id} as {after}")
 
 
 foreign = st.one_of(
     st.text(max_size=12), st.sampled_from(("governance", "Governance:a", " governance:a", "x-governance:a"))
-).filter(lambda name: not name.startswith(model.GOVERNANCE_PREFIX))
+).filter(lambda name: not name.startswith(ownership.GOVERNANCE_PREFIX))
 
 
 @hypothesis.given(strategies.desired_and_live(), st.lists(strategies.schedules(foreign), max_size=3))

@@ -6,12 +6,14 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import model, planning
-from reconciler.documents import plans
+from reconciler import planning
+from reconciler.documents import plan_json
 from reconciler.report import markdown, text
+from reconciler.schedule import model, ownership
+from reconciler.timing import timings
 from tests.property import strategies
 
-ID = f"{model.GOVERNANCE_PREFIX}a"
+ID = f"{ownership.GOVERNANCE_PREFIX}a"
 
 secret_values = st.text("0123456789abcdefghijkl", min_size=6, max_size=12).map("hunter2-{}".format)
 names = st.sampled_from(strategies.SECRET_NAMES)
@@ -32,12 +34,12 @@ def hidden(draw: st.DrawFn) -> dict[str, Any]:
     found: Any = {draw(names): value}
     for wrap in draw(st.lists(st.sampled_from(("list", "object")), max_size=3)):
         found = [found] if wrap == "list" else {draw(strategies.plain_words): found}
-    return {"around": found, "plain": draw(strategies.json_values)}
+    return {"around": found, "plain": draw(strategies.any_json)}
 
 
 def schedule(arguments: tuple[model.Argument, ...], *, paused: bool) -> model.Schedule:
     action = model.Action(workflow="W", task_queue="q", workflow_id=ID, arguments=arguments)
-    return model.Schedule(id=ID, timing=model.Timing(), action=action, paused=paused)
+    return model.Schedule(id=ID, timing=timings.Timing(), action=action, paused=paused)
 
 
 sides = st.builds(
@@ -58,7 +60,7 @@ def test_no_rendering_of_a_plan_holds_a_secret(desired: model.Schedule, live: mo
         text.Text(verbose=True).plan(plan),
         text.Text(colour=True).plan(plan),
         markdown.plan(plan, verbose=True),
-        plans.dumps(plan),
+        plan_json.dumps(plan),
     )
     assert [each for each in renderings if "hunter2" in each] == []
 

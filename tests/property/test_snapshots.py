@@ -7,8 +7,9 @@ import json
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import model, planning, published, redacting
+from reconciler import planning, published, redacting
 from reconciler.documents import snapshots
+from reconciler.schedule import model
 from tests.property import strategies
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)

@@ -6,8 +6,7 @@ import itertools
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import model
-from reconciler.timing import counting, cron, durations, ranges, times
+from reconciler.timing import counting, cron, durations, ranges, times, timings
 from tests.property import strategies
 
 UTC = st.just(datetime.UTC)
@@ -23,12 +22,12 @@ crons = st.one_of(
 
 
 @hypothesis.given(strategies.calendars)
-def test_a_calendar_written_as_cron_reads_back_as_itself(calendar: model.Calendar) -> None:
+def test_a_calendar_written_as_cron_reads_back_as_itself(calendar: timings.Calendar) -> None:
     assert cron.parse(cron.render(calendar)).times == calendar
 
 
 @hypothesis.given(strategies.intervals())
-def test_an_interval_written_as_every_reads_back_as_itself(interval: model.Interval) -> None:
+def test_an_interval_written_as_every_reads_back_as_itself(interval: timings.Interval) -> None:
     assert cron.parse(cron.render(interval)).times == interval
 
 
@@ -76,7 +75,7 @@ def test_any_text_is_a_duration_that_reads_back_or_refused(text: str) -> None:
 
 
 SEVERAL = st.builds(
-    model.Timing,
+    timings.Timing,
     calendars=st.lists(strategies.calendars, max_size=3).map(tuple),
     intervals=st.lists(strategies.intervals(datetime.timedelta(hours=9)), max_size=2).map(tuple),
     exclude=st.lists(strategies.calendars, max_size=2).map(tuple),
@@ -94,7 +93,7 @@ DAYLIGHT = [datetime.datetime(2026, *day, tzinfo=datetime.UTC) for day in ((3, 8
     st.timedeltas(datetime.timedelta(0), datetime.timedelta(hours=10)),
 )
 def test_firings_are_counted_as_if_gone_through_one_by_one(
-    timing: model.Timing, after: datetime.datetime, span: datetime.timedelta
+    timing: timings.Timing, after: datetime.datetime, span: datetime.timedelta
 ) -> None:
     found = itertools.takewhile(lambda moment: moment <= after + span, times.upcoming(timing, after))
     some = list(itertools.islice(found, 2_000))

@@ -23,9 +23,9 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.api.workflowservice.v1 import service_pb2_grpc
 
-from reconciler import model
+from reconciler.schedule import model
 from reconciler.temporal import convert
-from reconciler.timing import cron
+from reconciler.timing import cron, timings
 
 NAMESPACE = "default"
 
@@ -268,9 +268,9 @@ def _canonical(sent: schedule_pb2.Schedule) -> schedule_pb2.Schedule:
             times = cron.parse(text).times
         except cron.CronError as error:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"invalid cron: {error}") from error
-        if not isinstance(times, model.Calendar):
+        if not isinstance(times, timings.Calendar):
             raise NotImplementedError("the fake keeps calendars only")
-        timing = model.Timing(calendars=(dataclasses.replace(times, comment=""),))
+        timing = timings.Timing(calendars=(dataclasses.replace(times, comment=""),))
         action = model.Action(workflow="", task_queue="", workflow_id="")
         proto.spec.MergeFrom(convert.make(model.Schedule(id="", timing=timing, action=action)).spec)
     proto.spec.ClearField("cron_string")

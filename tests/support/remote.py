@@ -16,9 +16,10 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import model, settings
+from reconciler import settings
+from reconciler.schedule import model
 from reconciler.temporal import connect, convert
-from reconciler.timing import cron
+from reconciler.timing import cron, timings
 
 PATIENCE = datetime.timedelta(seconds=300)  # for one call to a server that is up
 TIMEOUT = datetime.timedelta(seconds=60)
@@ -42,7 +43,7 @@ async def connected(
 def schedule(name: str = "alpha", **changes: Any) -> model.Schedule:
     """Return an hourly governance schedule; `cron` is a text, every other change a field of the schedule or action."""
     times = cron.parse(changes.pop("cron", "0 * * * *")).times
-    assert isinstance(times, model.Calendar)
+    assert isinstance(times, timings.Calendar)
     schedule_id = f"governance:{name}"
     action = model.Action(
         workflow=changes.pop("workflow", "GovernanceScheduledRunWorkflow"),
@@ -50,7 +51,7 @@ def schedule(name: str = "alpha", **changes: Any) -> model.Schedule:
         workflow_id=schedule_id,
         arguments=({"temporalScheduleId": schedule_id, "input": changes.pop("input", {})},),
     )
-    timing = model.Timing(calendars=(times,), timezone=changes.pop("timezone", "UTC"))
+    timing = timings.Timing(calendars=(times,), timezone=changes.pop("timezone", "UTC"))
     return model.Schedule(id=schedule_id, timing=timing, action=action, **changes)
 
 

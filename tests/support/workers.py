@@ -17,7 +17,8 @@ from typing import Any
 import temporalio.client
 import temporalio.common
 
-from reconciler import executions, model, polling, ports, reconciling, settings, wiring
+from reconciler import executions, polling, ports, reconciling, settings, wiring
+from reconciler.plan import plans
 from reconciler.spec import loading
 from reconciler.store import opening, schedules
 from reconciler.temporal import connect
@@ -53,7 +54,7 @@ class Stage:
         declaration = loading.parse(text, "repo-spec.yaml")
         plan = await reconciling.plan(declaration, self.server.schedules, self.server.target())
         applied = await reconciling.apply(plan, self.server.schedules, lambda _: None)
-        assert {outcome.status for outcome in applied.outcomes} == {model.Status.DONE}
+        assert {outcome.status for outcome in applied.outcomes} == {plans.Status.DONE}
 
     async def user_schedule(self, *, cron: str = "0 9 1 1 *") -> uuid.UUID:
         """Make a user's schedule, its row and what Temporal has of it."""

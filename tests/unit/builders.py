@@ -5,29 +5,31 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from reconciler import model, planning
-from reconciler.timing import cron
+from reconciler import json_values, planning
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model, observed, ownership
+from reconciler.timing import cron, timings
 
 ID = "governance:community"
 PATH = ".cogni/repo-spec.yaml"
-TARGET = model.Target(address="localhost:7233", namespace="default")
+TARGET = observed.Target(address="localhost:7233", namespace="default")
 
 
-def calendar(text: str = "0 * * * *", comment: str | None = None) -> model.Calendar:
+def calendar(text: str = "0 * * * *", comment: str | None = None) -> timings.Calendar:
     """Return the calendar that a cron text means, under another comment where one is given."""
     times = cron.parse(text).times
-    assert isinstance(times, model.Calendar)
+    assert isinstance(times, timings.Calendar)
     return times if comment is None else dataclasses.replace(times, comment=comment)
 
 
-def interval(text: str) -> model.Interval:
+def interval(text: str) -> timings.Interval:
     """Return the interval that an `@every` means."""
     times = cron.parse(text).times
-    assert isinstance(times, model.Interval)
+    assert isinstance(times, timings.Interval)
     return times
 
 
-def arguments(schedule_id: str = ID, **given: model.Json) -> tuple[model.Argument, ...]:
+def arguments(schedule_id: str = ID, **given: json_values.Json) -> tuple[model.Argument, ...]:
     """Return the one argument of a governed workflow, with the given input."""
     return (
         {
@@ -46,7 +48,7 @@ def schedule(name: str = "community", **changes: Any) -> model.Schedule:
     if "input" in changes:
         changes["arguments"] = arguments(schedule_id, **changes.pop("input"))
     given: dict[type, dict[str, Any]] = {
-        model.Timing: {"calendars": (calendar(),)},
+        timings.Timing: {"calendars": (calendar(),)},
         model.Action: {
             "workflow": "GovernanceScheduledRunWorkflow",
             "task_queue": "scheduler-tasks",
@@ -60,29 +62,29 @@ def schedule(name: str = "community", **changes: Any) -> model.Schedule:
         fields.update({name: changes.pop(name) for name in list(changes) if name in names})
     return model.Schedule(
         id=schedule_id,
-        timing=model.Timing(**given[model.Timing]),
+        timing=timings.Timing(**given[timings.Timing]),
         action=model.Action(**given[model.Action]),
         policies=model.Policies(**given[model.Policies]),
         **changes,
     )
 
 
-def charter(schedule: model.Schedule, line: int = 3) -> model.Charter:
+def charter(schedule: model.Schedule, line: int = 3) -> declarations.Charter:
     """Return the charter that declares a schedule."""
-    name = schedule.id.removeprefix(model.GOVERNANCE_PREFIX).upper()
-    return model.Charter(name=name, place=model.Place(path=PATH, line=line, column=7), schedule=schedule)
+    name = schedule.id.removeprefix(ownership.GOVERNANCE_PREFIX).upper()
+    return declarations.Charter(name=name, place=declarations.Place(path=PATH, line=line, column=7), schedule=schedule)
 
 
-def declaration(*schedules: model.Schedule, governed: bool = True) -> model.Declaration:
+def declaration(*schedules: model.Schedule, governed: bool = True) -> declarations.Declaration:
     """Return a spec that declares the schedules in this order."""
-    return model.Declaration(path=PATH, charters=tuple(map(charter, schedules)), governed=governed)
+    return declarations.Declaration(path=PATH, charters=tuple(map(charter, schedules)), governed=governed)
 
 
-def live(*schedules: model.Schedule) -> dict[str, model.Live]:
+def live(*schedules: model.Schedule) -> dict[str, observed.Live]:
     """Return the schedules as a server would describe them."""
-    return {each.id: model.Live(schedule=each, token=b"1") for each in schedules}
+    return {each.id: observed.Live(schedule=each, token=b"1") for each in schedules}
 
 
-def plan(desired: list[model.Schedule], found: list[model.Schedule], *, governed: bool = True) -> model.Plan:
+def plan(desired: list[model.Schedule], found: list[model.Schedule], *, governed: bool = True) -> plans.Plan:
     """Return the plan that makes what is found what is desired."""
     return planning.plan(declaration(*desired, governed=governed), live(*found), TARGET)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import advising, collisions, model
+from reconciler import advising, collisions
 from reconciler.spec import loading
-from reconciler.timing import times
+from reconciler.timing import times, timings
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 
@@ -194,7 +194,7 @@ def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_lim
     calls = 0
     upcoming = times.upcoming
 
-    def counted(timing: model.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
+    def counted(timing: timings.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
         nonlocal calls
         calls += 1
         return upcoming(timing, after)

@@ -7,8 +7,10 @@ import html.parser
 import markdown_it
 import pytest
 
-from reconciler import model, planning
+from reconciler import planning
+from reconciler.plan import plans
 from reconciler.report import comment
+from reconciler.schedule import observed
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 24, 9, tzinfo=datetime.UTC)
@@ -27,7 +29,7 @@ def before_folds(body: str) -> str:
     return body.partition("<details>")[0]
 
 
-def plan_of_each_kind() -> model.Plan:
+def plan_of_each_kind() -> plans.Plan:
     """Return a plan that creates, updates, resumes by hand, pauses as removed, and keeps."""
     named = {name: builders.schedule(name) for name in ("new", "changed", "held", "kept", "gone")}
     live = [
@@ -78,11 +80,11 @@ def test_hostile_values_do_nothing_in_the_page_that_a_commonmark_parser_makes_of
     )
     foreign = dataclasses.replace(builders.schedule("x"), id=f"governance:{HOSTILE}", note=HOSTILE)
     declared = dataclasses.replace(builders.declaration(builders.schedule("held")), path=HOSTILE, environment=HOSTILE)
-    found = {each.id: model.Live(schedule=each, token=b"1") for each in (live, foreign)}
-    target = model.Target(address=HOSTILE, namespace=HOSTILE, owner=HOSTILE)
+    found = {each.id: observed.Live(schedule=each, token=b"1") for each in (live, foreign)}
+    target = observed.Target(address=HOSTILE, namespace=HOSTILE, owner=HOSTILE)
     plan = planning.plan(declared, found, target)
-    failed = model.Applied(
-        outcomes=tuple(model.Outcome(change=each, status=model.Status.FAILED, detail=HOSTILE) for each in plan.steps)
+    failed = plans.Applied(
+        outcomes=tuple(plans.Outcome(change=each, status=plans.Status.FAILED, detail=HOSTILE) for each in plan.steps)
     )
     about = dataclasses.replace(ABOUT, remarks=(HOSTILE,), commit=HOSTILE)
     for body in (
@@ -125,11 +127,11 @@ def test_however_long_names_notes_and_details_are_a_comment_stays_within_its_lim
     held = [builders.schedule(name, paused=True, note="ü" * 5000) for name in names]
     gone = [builders.schedule(f"{name}-gone", note="n" * 5000) for name in names]
     plan = builders.plan([builders.schedule(name) for name in names], [*held, *gone])
-    failed = tuple(model.Outcome(change=each, status=model.Status.FAILED, detail="d" * 3000) for each in plan.steps)
+    failed = tuple(plans.Outcome(change=each, status=plans.Status.FAILED, detail="d" * 3000) for each in plan.steps)
     about = dataclasses.replace(ABOUT, remarks=("r" * 5000,) * 30)
     for body in (
         comment.plan(plan, about),
-        comment.applied(plan, model.Applied(outcomes=failed), about),
+        comment.applied(plan, plans.Applied(outcomes=failed), about),
         comment.failed("Apply failed", "\n".join(["e" * 5000] * 30), about),
     ):
         assert len(body.encode()) <= comment.COMMENT_LIMIT
@@ -148,12 +150,12 @@ def test_long_lists_name_the_first_and_count_the_rest(count: int) -> None:
 
 def test_what_was_not_done_is_named_with_the_reason() -> None:
     plan = plan_of_each_kind()
-    statuses = [model.Status.DONE, model.Status.FAILED, model.Status.DONE, model.Status.SKIPPED]
+    statuses = [plans.Status.DONE, plans.Status.FAILED, plans.Status.DONE, plans.Status.SKIPPED]
     outcomes = tuple(
-        model.Outcome(change=change, status=status, detail="" if status is model.Status.DONE else "because")
+        plans.Outcome(change=change, status=status, detail="" if status is plans.Status.DONE else "because")
         for change, status in zip(plan.steps, statuses, strict=True)
     )
-    shown = before_folds(comment.applied(plan, model.Applied(outcomes=outcomes), ABOUT))
+    shown = before_folds(comment.applied(plan, plans.Applied(outcomes=outcomes), ABOUT))
     assert "### Applied in part: 2 done, 1 failed, 1 skipped\n" in shown
     assert "- ~ `governance:changed` failed: `because`\n- ‖ `governance:gone` skipped: `because`\n" in shown
 

@@ -9,7 +9,8 @@ from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import diffing, model
+from reconciler import diffing, json_values
+from reconciler.schedule import model
 from reconciler.temporal import convert
 from tests.unit import builders
 
@@ -175,7 +176,7 @@ def test_times_that_are_taken_back_are_cleared() -> None:
         (b"[1.5, null, true]", [1.5, None, True]),
     ],
 )
-def test_json_of_any_sdk_is_compared_by_what_it_means(data: bytes, value: model.Json) -> None:
+def test_json_of_any_sdk_is_compared_by_what_it_means(data: bytes, value: json_values.Json) -> None:
     assert argument(with_payload(data)) == value
 
 
@@ -222,7 +223,9 @@ def test_arguments_that_mean_the_same_keep_their_bytes() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [(True, 1), (0, False), ([1], [True])])
-def test_true_that_becomes_1_is_written_although_python_finds_them_equal(old: model.Json, new: model.Json) -> None:
+def test_true_that_becomes_1_is_written_although_python_finds_them_equal(
+    old: json_values.Json, new: json_values.Json
+) -> None:
     proto, wanted = convert.make(builders.schedule(input={"a": old})), builders.schedule(input={"a": new})
     convert.edit(proto, wanted)
     assert diffing.diff(read(proto), wanted) == ()

@@ -5,25 +5,24 @@ from typing import Any
 
 import pytest
 
-from reconciler import model
-from reconciler.timing import calendars, counting
+from reconciler.timing import calendars, counting, timings
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
 
 
-def timing(*crons: str, exclude: dict[str, str] | None = None, **more: Any) -> model.Timing:
+def timing(*crons: str, exclude: dict[str, str] | None = None, **more: Any) -> timings.Timing:
     calendars_ = tuple(builders.calendar(text) for text in crons)
     excluded = (calendars.parse(exclude, excludes=True),) if exclude else ()
-    return model.Timing(calendars=calendars_, exclude=excluded, **more)
+    return timings.Timing(calendars=calendars_, exclude=excluded, **more)
 
 
-def every(text: str, **more: Any) -> model.Timing:
+def every(text: str, **more: Any) -> timings.Timing:
     return timing(intervals=(builders.interval(text),), **more)
 
 
-def pace(timing: model.Timing, remaining: int | None = None) -> counting.Pace:
+def pace(timing: timings.Timing, remaining: int | None = None) -> counting.Pace:
     return counting.pace(timing, remaining, NOW)
 
 
@@ -42,7 +41,7 @@ def pace(timing: model.Timing, remaining: int | None = None) -> counting.Pace:
     ],
 )
 def test_what_is_excluded_does_not_count_and_what_two_have_in_common_counts_once(
-    timing: model.Timing, a_day: float
+    timing: timings.Timing, a_day: float
 ) -> None:
     assert pace(timing) == counting.Pace(a_year=365 * a_day)
 
@@ -66,7 +65,7 @@ def test_days_that_are_excluded_do_not_count() -> None:
     ids=["end", "last year", "one left", "none left", "many left", "never", "over"],
 )
 def test_a_schedule_that_ends_within_a_year_has_no_rate_but_a_number_of_times(
-    timing: model.Timing, remaining: int | None, expected: counting.Pace
+    timing: timings.Timing, remaining: int | None, expected: counting.Pace
 ) -> None:
     assert pace(timing, remaining) == expected
 
@@ -97,7 +96,7 @@ FRIDAY_13 = 48 / 28  # there are 48 of them in 28 years
     ],
     ids=str,
 )
-def test_a_rate_is_that_of_the_long_run_however_rare_the_firings(timing: model.Timing, a_year: float) -> None:
+def test_a_rate_is_that_of_the_long_run_however_rare_the_firings(timing: timings.Timing, a_year: float) -> None:
     assert pace(timing).a_year == pytest.approx(a_year, rel=0.01)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import credentials, errors, model, planning, settings
-from reconciler.documents import plans, saved, snapshots
+from reconciler import credentials, errors, planning, settings
+from reconciler.documents import plan_json, saved, snapshots
+from reconciler.schedule import declarations
 from reconciler.store import database
 from tests.unit import builders
 
@@ -62,8 +63,8 @@ def test_a_held_credential_is_in_no_document_and_compares_with_itself() -> None:
     snapshot = snapshots.dumps(snapshots.Snapshot(target=builders.TARGET, taken_at=NOW, live=live, salt=b"salt"))
     written = [
         snapshot,
-        plans.dumps(plan, NOW),
-        saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="", choice=model.Choice())),
+        plan_json.dumps(plan, NOW),
+        saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="", choice=declarations.Choice())),
     ]
     for text in written:
         assert "98765" in text

@@ -4,8 +4,7 @@ import datetime
 
 import pytest
 
-from reconciler import model
-from reconciler.timing import calendars, cron
+from reconciler.timing import calendars, cron, timings
 from tests.unit import builders
 
 EVERY_DAY = tuple(range(7))
@@ -41,7 +40,7 @@ def test_a_field_is_a_list_of_numbers_ranges_and_steps(text: str, minutes: tuple
 
 
 def test_a_star_fills_its_field_and_seconds_and_years_have_defaults() -> None:
-    assert builders.calendar("* * * * *") == model.Calendar(
+    assert builders.calendar("* * * * *") == timings.Calendar(
         second=(0,),
         minute=tuple(range(60)),
         hour=tuple(range(24)),
@@ -196,7 +195,7 @@ def test_an_unknown_macro_is_refused() -> None:
     ],
 )
 def test_every_is_an_interval_with_a_phase(text: str, every: datetime.timedelta, offset: datetime.timedelta) -> None:
-    assert cron.parse(text).times == model.Interval(every=every, offset=offset)
+    assert cron.parse(text).times == timings.Interval(every=every, offset=offset)
 
 
 @pytest.mark.parametrize("text", ["@every", "@every 6", "@every 0.5s", "@every 1h/1h", "@every 1h/-5m", "@every -1h"])
@@ -256,7 +255,7 @@ def test_a_comment_that_says_something_else_is_not_believed(comment: str) -> Non
 
 
 def test_a_calendar_that_matches_nothing_says_so() -> None:
-    nothing = model.Calendar(second=(0,), minute=(5,), hour=(), day_of_month=(), month=(), day_of_week=())
+    nothing = timings.Calendar(second=(0,), minute=(5,), hour=(), day_of_month=(), month=(), day_of_week=())
     assert cron.render(nothing) == "5 (none) (none) (none) (none)"
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from reconciler import diffing, model, published
-from reconciler.schedule import fields, kinds
+from reconciler import diffing, json_values, published
+from reconciler.plan import plans
+from reconciler.schedule import fields, kinds, model
 from tests.unit import builders
 
-ABSENT = model.ABSENT
+ABSENT = plans.ABSENT
 
 
 def changes(live: model.Schedule, desired: model.Schedule) -> list[tuple[str, Any, Any]]:
@@ -114,7 +115,7 @@ def test_calendars_that_follow_the_same_text_are_told_apart_by_their_times() -> 
     ],
 )
 def test_an_input_is_compared_key_by_key_as_json(
-    old: dict[str, model.Json], new: dict[str, model.Json], change: tuple[str, Any, Any]
+    old: dict[str, json_values.Json], new: dict[str, json_values.Json], change: tuple[str, Any, Any]
 ) -> None:
     assert changes(builders.schedule(input=old), builders.schedule(input=new)) == [change]
 
@@ -178,7 +179,7 @@ def test_a_secret_that_did_not_change_is_no_change() -> None:
     ],
 )
 def test_arguments_of_another_shape_are_shown_as_what_goes_away(
-    arguments: tuple[model.Argument, ...], leaves: list[tuple[str, model.Json]]
+    arguments: tuple[model.Argument, ...], leaves: list[tuple[str, json_values.Json]]
 ) -> None:
     found = changes(builders.schedule(arguments=arguments), builders.schedule())
     added = {path for path, old, _ in found if old is ABSENT}
@@ -188,7 +189,7 @@ def test_arguments_of_another_shape_are_shown_as_what_goes_away(
 
 
 @pytest.mark.parametrize("more", [2, None, "text", {"charter": "OTHER"}, [1]])
-def test_an_argument_that_was_appended_by_hand_is_named_alone(more: model.Json) -> None:
+def test_an_argument_that_was_appended_by_hand_is_named_alone(more: json_values.Json) -> None:
     declared = builders.schedule()
     edited = dataclasses.replace(
         declared, action=dataclasses.replace(declared.action, arguments=(*declared.action.arguments, more))

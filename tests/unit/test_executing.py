@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, locking, model, reconciling, settings
+from reconciler import errors, locking, reconciling, settings
 from reconciler.operating import executing, sessions
+from reconciler.plan import plans
 from tests.unit import builders
 
 PLAN = builders.plan([builders.schedule("a"), builders.schedule("b")], [])
@@ -19,7 +20,7 @@ PLAN = builders.plan([builders.schedule("a"), builders.schedule("b")], [])
 class Told:
     """Writes down what happens; stands for the audience, the audit and the session."""
 
-    def __init__(self, *statuses: model.Status, fails: str = "") -> None:
+    def __init__(self, *statuses: plans.Status, fails: str = "") -> None:
         self.said: list[str] = []
         self._statuses = statuses
         self._fails = fails
@@ -55,10 +56,10 @@ class Told:
         self.note("end")
         self.said.append(f"#{number} {error}".strip())
 
-    async def apply(self, plan: model.Plan, *_: object, **__: object) -> model.Applied:
+    async def apply(self, plan: plans.Plan, *_: object, **__: object) -> plans.Applied:
         self.note("apply")
         ended = zip(plan.steps, self._statuses, strict=True)
-        return model.Applied(outcomes=tuple(model.Outcome(change=each, status=status) for each, status in ended))
+        return plans.Applied(outcomes=tuple(plans.Outcome(change=each, status=status) for each, status in ended))
 
     def agreed(self) -> bool:
         return True
@@ -75,7 +76,7 @@ def executed(told: Told, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def opened(_: object) -> Iterator[Told]:
         yield told
 
-    async def make(_: object) -> model.Plan:
+    async def make(_: object) -> plans.Plan:
         return PLAN
 
     monkeypatch.setattr(sessions, "opened", opened)
@@ -95,12 +96,12 @@ def executed(told: Told, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_plan_is_marked_right_before_the_first_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = Told(model.Status.DONE, model.Status.SKIPPED)
+    done = Told(plans.Status.DONE, plans.Status.SKIPPED)
     assert executed(done, monkeypatch) == ["begin", "mark", "apply", "end", "#7"]
 
 
 def test_a_plan_of_which_no_step_was_begun_is_marked_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    skipped = Told(model.Status.SKIPPED, model.Status.SKIPPED)
+    skipped = Told(plans.Status.SKIPPED, plans.Status.SKIPPED)
     assert executed(skipped, monkeypatch) == ["begin", "mark", "apply", "unmark", "end", "#7"]
 
 
@@ -119,7 +120,7 @@ def test_a_plan_that_cannot_be_marked_is_not_applied_and_its_record_ends(monkeyp
 
 
 def test_a_record_that_cannot_end_says_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Told(model.Status.DONE, model.Status.SKIPPED, fails="end")
+    told = Told(plans.Status.DONE, plans.Status.SKIPPED, fails="end")
     with pytest.raises(errors.StoreError, match="1 of 2 steps are done, as told, and only the record") as caught:
         executed(told, monkeypatch)
     assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not ended", errors.ExitCode.ERROR)

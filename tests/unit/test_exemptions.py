@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from reconciler import errors, model
+from reconciler import errors
+from reconciler.schedule import declarations
 from reconciler.spec import loading
 
 SPEC = """\
@@ -36,7 +37,7 @@ def spec(**lists: str) -> str:
 
 
 def exempt(text: str, environment: str | None = None) -> list[tuple[str, ...]]:
-    declaration = loading.parse(text, "spec.yaml", model.Choice(environment=environment))
+    declaration = loading.parse(text, "spec.yaml", declarations.Choice(environment=environment))
     return [charter.schedule.not_secret for charter in declaration.charters]
 
 

@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
-from reconciler import model
 from reconciler.report import forecast
+from reconciler.schedule import model
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, guarding, model
+from reconciler import errors, guarding
+from reconciler.plan import plans
+from reconciler.schedule import model
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 NAMES = ("a", "b", "c", "d", "e")
 
 
-def plan(*, running: int, removed: int, paused: int = 0, new: int = 0, governed: bool = True) -> model.Plan:
+def plan(*, running: int, removed: int, paused: int = 0, new: int = 0, governed: bool = True) -> plans.Plan:
     """Return a plan that pauses `removed` of `running` schedules, beside orphans paused before and new charters."""
     found = [builders.schedule(name) for name in NAMES[:running]]
     orphans = [builders.schedule(f"orphan-{number}", paused=True) for number in range(paused)]
@@ -21,7 +23,7 @@ def plan(*, running: int, removed: int, paused: int = 0, new: int = 0, governed:
     return builders.plan([*found[removed:], *created], [*found, *orphans], governed=governed)
 
 
-def refusal(plan: model.Plan) -> errors.GuardError:
+def refusal(plan: plans.Plan) -> errors.GuardError:
     with pytest.raises(errors.GuardError) as caught:
         guarding.check(plan, now=NOW)
     return caught.value

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, model, planning
+from reconciler import errors, planning
+from reconciler.schedule import declarations, model
 from reconciler.spec import importing, loading
 from tests.unit import builders
 
@@ -138,7 +139,7 @@ governance:
 """
 
 
-def steps(text: str, *live: model.Schedule, choice: model.Choice | None = None) -> list[tuple[str, list[str]]]:
+def steps(text: str, *live: model.Schedule, choice: declarations.Choice | None = None) -> list[tuple[str, list[str]]]:
     """Return what a plan would change."""
     plan = planning.plan(loading.parse(text, "spec.yaml", choice), builders.live(*live), builders.TARGET)
     return [(change.id, [each.path for each in change.fields]) for change in plan.steps]
@@ -171,7 +172,7 @@ def test_what_a_default_says_already_is_not_said_again() -> None:
 
 def test_for_an_environment_a_charter_says_what_is_live_there() -> None:
     text = "governance:\n  environments:\n    staging: {defaults: {task_queue: staging, jitter: 1m}, charters: {}}\n"
-    choice = model.Choice(environment="staging")
+    choice = declarations.Choice(environment="staging")
     imported = importing.add(text, "spec.yaml", [named("a", task_queue="staging")], choice)
     assert imported.text.endswith('      cron: "0 * * * *"\n      jitter: 0s\n      entrypoint: COMMUNITY\n')
     assert steps(imported.text, named("a", task_queue="staging"), choice=choice) == []
@@ -219,7 +220,7 @@ def test_of_schedules_whose_ids_differ_only_in_case_the_one_in_lower_case_has_a_
 
 def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     theirs = named("a", owner="acme/other")
-    choice = model.Choice(owner="acme/app")
+    choice = declarations.Choice(owner="acme/app")
     imported = importing.add(None, "spec.yaml", [theirs], choice)
     assert imported.added == ()
     assert imported.left_out == (
@@ -234,7 +235,7 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
 
 
 def test_a_schedule_without_a_mark_is_imported_and_that_it_gets_one_is_said() -> None:
-    imported = importing.add(None, "spec.yaml", [named("a"), named("b")], model.Choice(owner="acme/app"))
+    imported = importing.add(None, "spec.yaml", [named("a"), named("b")], declarations.Choice(owner="acme/app"))
     assert (imported.left_out, imported.warnings) == (
         (),
         ("2 without an owner's mark: the next apply marks them as acme/app's",),

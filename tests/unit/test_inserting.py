@@ -7,7 +7,8 @@ import difflib
 
 import pytest
 
-from reconciler import errors, model
+from reconciler import errors
+from reconciler.schedule import declarations
 from reconciler.spec import importing, loading
 from tests.unit import builders
 
@@ -181,7 +182,7 @@ def test_an_import_of_nothing_leaves_the_text_alone() -> None:
 
 
 def test_a_prefix_that_is_chosen_begins_a_section_and_never_changes_one() -> None:
-    chosen = model.Choice(prefix="acme:")
+    chosen = declarations.Choice(prefix="acme:")
     live = [dataclasses.replace(NEW, id="acme:engineering")]
     assert 'governance:\n  prefix: "acme:"\n' in importing.add("a: 1\n", "s", live, chosen).text.replace("'", '"')
     declared = importing.add("governance:\n  prefix: other\n", "s", [], chosen)

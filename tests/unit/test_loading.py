@@ -7,9 +7,10 @@ import textwrap
 
 import pytest
 
-from reconciler import errors, model, published
+from reconciler import errors, json_values, published
+from reconciler.schedule import declarations, model
 from reconciler.spec import loading
-from reconciler.timing import canonical
+from reconciler.timing import canonical, timings
 from tests.unit import builders
 
 COMMUNITY = """\
@@ -24,7 +25,7 @@ governance:
 FIVE = ("minute", "hour", "day of month", "month", "day of week")
 
 
-def declared(text: str) -> model.Declaration:
+def declared(text: str) -> declarations.Declaration:
     return loading.parse(textwrap.dedent(text), "spec.yaml")
 
 
@@ -44,9 +45,9 @@ def with_line(line: str) -> str:
 def test_a_charter_asks_for_an_hourly_schedule_with_our_defaults() -> None:
     found = declared(COMMUNITY)
     assert found.charters == (
-        model.Charter(
+        declarations.Charter(
             name="COMMUNITY",
-            place=model.Place(path="spec.yaml", line=3, column=7),
+            place=declarations.Place(path="spec.yaml", line=3, column=7),
             schedule=builders.schedule("community"),
         ),
     )
@@ -97,7 +98,7 @@ def test_a_charter_can_say_everything() -> None:
     assert [each.schedule for each in found.charters] == [
         model.Schedule(
             id="governance:research/weekly",
-            timing=model.Timing(
+            timing=timings.Timing(
                 calendars=canonical.distinct(
                     builders.calendar(text) for text in ("30 9 * * MON", "0 9-17 * * MON-FRI", "5,10-12 0 0 * * * 2030")
                 ),
@@ -158,7 +159,7 @@ def test_a_charter_can_say_everything() -> None:
     ]
 
 
-def attribute(named: str, value: model.Json) -> model.Attribute:
+def attribute(named: str, value: json_values.Json) -> model.Attribute:
     return model.Attribute(type=model.AttributeType(named), value=value)
 
 
@@ -175,7 +176,7 @@ def test_charters_inherit_the_defaults_and_their_own_keys_replace_these_whole() 
     ] == [("Asia/Tokyo", "team", {"model": "small", "budget": 1}), ("UTC", "team", {"model": "large"})]
 
 
-def _input(charter: model.Charter) -> object:
+def _input(charter: declarations.Charter) -> object:
     (argument,) = charter.schedule.action.arguments
     assert isinstance(argument, dict)
     return argument["input"]
@@ -189,7 +190,7 @@ def test_a_catchup_window_of_ten_seconds_or_less_is_ten_seconds(window: str) -> 
 
 def test_a_time_zone_may_stand_in_the_cron() -> None:
     (charter,) = declared(COMMUNITY.replace('"0 *', '"TZ=Asia/Tokyo 0 *')).charters
-    assert charter.schedule.timing == model.Timing(calendars=(builders.calendar(),), timezone="Asia/Tokyo")
+    assert charter.schedule.timing == timings.Timing(calendars=(builders.calendar(),), timezone="Asia/Tokyo")
 
 
 def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> None:
@@ -377,7 +378,7 @@ def test_words_that_older_yaml_takes_for_values_stay_text(name: str) -> None:
         ("|-\n          two\n          lines", "two\nlines"),
     ],
 )
-def test_values_mean_what_yaml_1_2_says(text: str, value: model.Json) -> None:
+def test_values_mean_what_yaml_1_2_says(text: str, value: json_values.Json) -> None:
     (charter,) = declared(with_line(f"input:\n        value: {text}")).charters
     found = _input(charter)
     assert isinstance(found, dict)
@@ -471,11 +472,13 @@ def test_a_file_that_is_no_repo_spec_is_refused_with_a_place(text: str, problem:
 
 @pytest.mark.parametrize("text", ["other: 1\n", "governance:\n", "governance: ~\n"])
 def test_a_spec_without_a_governance_section_declares_nothing_and_says_so(text: str) -> None:
-    assert declared(text) == model.Declaration(path="spec.yaml", charters=(), governed=False)
+    assert declared(text) == declarations.Declaration(path="spec.yaml", charters=(), governed=False)
 
 
 def test_an_empty_governance_section_is_one() -> None:
-    assert declared("governance: {schedules: []}") == model.Declaration(path="spec.yaml", charters=(), governed=True)
+    assert declared("governance: {schedules: []}") == declarations.Declaration(
+        path="spec.yaml", charters=(), governed=True
+    )
 
 
 def refusal(path: pathlib.Path) -> tuple[str, str]:
@@ -543,7 +546,7 @@ governance:
 
 
 def test_an_environment_replaces_defaults_and_single_keys_of_charters() -> None:
-    found = loading.parse(ENVIRONMENTS, "spec.yaml", model.Choice(environment="staging"))
+    found = loading.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="staging"))
     a, b = (each.schedule for each in found.charters)
     assert (found.environment, found.enabled) == ("staging", True)
     assert (a.action.task_queue, a.action.workflow, a.timing.calendars) == (
@@ -568,9 +571,9 @@ def test_without_an_environment_none_has_a_say() -> None:
 
 
 def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
-    assert not loading.parse(ENVIRONMENTS, "spec.yaml", model.Choice(environment="preview")).enabled
+    assert not loading.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="preview")).enabled
     with pytest.raises(errors.UsageError, match="no environment 'prod'") as caught:
-        loading.parse(ENVIRONMENTS, "spec.yaml", model.Choice(environment="prod"))
+        loading.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="prod"))
     assert caught.value.hint == "declared are staging, preview"
 
 
@@ -736,7 +739,7 @@ def test_a_cron_that_names_a_time_zone_stands_beside_no_other_that_does_not(cron
 
 def test_an_environment_that_says_when_says_all_of_it() -> None:
     text = in_staging("intervals: [{every: 6h}], calendars: [{hour: 9}]", '{charters: {a: {cron: "0 * * * *"}}}')
-    (charter,) = loading.parse(text, "spec.yaml", model.Choice(environment="staging")).charters
+    (charter,) = loading.parse(text, "spec.yaml", declarations.Choice(environment="staging")).charters
     assert charter.schedule.timing.intervals == ()
     assert [each.comment for each in charter.schedule.timing.calendars] == ["0 * * * *"]
     assert set(charter.overrides) == {"cron"}
@@ -790,7 +793,7 @@ def test_an_environment_takes_back_with_null_what_a_charter_says() -> None:
         community: {{jitter: null}}
 """
     assert declared(text).charters[0].schedule.timing.jitter == datetime.timedelta(minutes=1)
-    (charter,) = loading.parse(text, "spec.yaml", model.Choice(environment="staging")).charters
+    (charter,) = loading.parse(text, "spec.yaml", declarations.Choice(environment="staging")).charters
     assert charter.schedule == builders.schedule("community")
     assert str(charter.overrides["jitter"]) == "spec.yaml:10:29"
 

@@ -5,8 +5,8 @@ import datetime
 
 import pytest
 
-from reconciler import model
 from reconciler.documents import marks
+from reconciler.schedule import observed
 from tests.unit import builders
 
 MARK = marks.Mark(
@@ -52,9 +52,9 @@ def test_what_is_no_mark_of_this_version_is_none(text: str) -> None:
 def test_environments_specs_namespaces_and_prefixes_have_marks_of_their_own() -> None:
     scopes = {marks.scope(name, path) for name in (None, "staging", "a") for path in ("spec.yaml", "b/spec.yaml")}
     targets = [
-        model.Target(address="a:1", namespace="one"),
-        model.Target(address="a:1", namespace="two"),
-        model.Target(address="a:1", namespace="one", prefix="acme:"),
+        observed.Target(address="a:1", namespace="one"),
+        observed.Target(address="a:1", namespace="two"),
+        observed.Target(address="a:1", namespace="one", prefix="acme:"),
     ]
     assert (len(scopes), len({marks.key(each) for each in targets})) == (6, 3)
     assert marks.key(targets[0]) == marks.key(dataclasses.replace(targets[0], address="b:2", owner="acme"))

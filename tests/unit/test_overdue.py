@@ -6,38 +6,39 @@ from typing import Any
 
 import pytest
 
-from reconciler import model, overdue
+from reconciler import overdue
+from reconciler.schedule import model, observed
 from tests.unit import builders
 
 CREATED = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-RUN = model.Run(
+RUN = observed.Run(
     workflow_id="w",
     run_id="r",
     due_at=CREATED + 4 * HOUR,
     started_at=CREATED + 4 * HOUR,
-    status=model.RunStatus.COMPLETED,
+    status=observed.RunStatus.COMPLETED,
 )
 
 
-def live(schedule: model.Schedule | None = None, **activity: Any) -> model.Live:
+def live(schedule: model.Schedule | None = None, **activity: Any) -> observed.Live:
     """Return an hourly schedule, five of whose due times have passed."""
     usual = {"next_times": (CREATED + 6 * HOUR,), **activity}
-    return model.Live(
+    return observed.Live(
         schedule=schedule or builders.schedule(),
         token=b"",
         created_at=int(CREATED.timestamp()) * 1_000_000_000,
-        activity=model.Activity(**usual),
+        activity=observed.Activity(**usual),
     )
 
 
 def test_due_times_without_a_run_are_counted_from_the_first() -> None:
-    assert overdue.find(live()) == model.Overdue(count=5, since=CREATED + HOUR)
+    assert overdue.find(live()) == observed.Overdue(count=5, since=CREATED + HOUR)
 
 
 def test_they_are_counted_after_the_last_write_and_what_the_history_shows() -> None:
-    assert overdue.find(live(updated_at=CREATED + 2 * HOUR)) == model.Overdue(count=3, since=CREATED + 3 * HOUR)
-    assert overdue.find(live(), CREATED + 3 * HOUR) == model.Overdue(count=2, since=CREATED + 4 * HOUR)
+    assert overdue.find(live(updated_at=CREATED + 2 * HOUR)) == observed.Overdue(count=3, since=CREATED + 3 * HOUR)
+    assert overdue.find(live(), CREATED + 3 * HOUR) == observed.Overdue(count=2, since=CREATED + 4 * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -57,5 +58,5 @@ def test_they_are_counted_after_the_last_write_and_what_the_history_shows() -> N
         dataclasses.replace(live(), created_at=0),
     ],
 )
-def test_a_gap_that_is_explained_or_may_be_about_to_end_is_not_reported(explained: model.Live) -> None:
+def test_a_gap_that_is_explained_or_may_be_about_to_end_is_not_reported(explained: observed.Live) -> None:
     assert overdue.find(explained) is None

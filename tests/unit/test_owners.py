@@ -6,45 +6,47 @@ import json
 
 import pytest
 
-from reconciler import errors, guarding, model, planning
+from reconciler import errors, guarding, planning
 from reconciler.documents import statuses
+from reconciler.plan import plans
 from reconciler.report import forecast, state, words
+from reconciler.schedule import model, observed
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 
 
-def plan(desired: list[model.Schedule], live: list[model.Schedule], **choices: object) -> model.Plan:
+def plan(desired: list[model.Schedule], live: list[model.Schedule], **choices: object) -> plans.Plan:
     """Return the plan of acme/app, unless another owner is chosen."""
     declaration = dataclasses.replace(builders.declaration(*desired), **{"owner": "acme/app", **choices})  # type: ignore[arg-type]
     target = dataclasses.replace(builders.TARGET, owner=declaration.owner)
     return planning.plan(declaration, builders.live(*live), target)
 
 
-def told(found: model.Plan) -> list[tuple[str, model.Verb, model.Reason]]:
+def told(found: plans.Plan) -> list[tuple[str, plans.Verb, plans.Reason]]:
     return [(change.id.removeprefix("governance:"), change.verb, change.reason) for change in found.changes]
 
 
 def test_what_is_created_carries_the_owners_mark() -> None:
     (change,) = plan([builders.schedule("a")], []).changes
     assert change.after.owner == "acme/app"
-    assert change.fields[-1] == model.FieldChange(path="owner", old=model.ABSENT, new="acme/app")
+    assert change.fields[-1] == plans.FieldChange(path="owner", old=plans.ABSENT, new="acme/app")
 
 
 def test_what_has_no_mark_is_ours_and_gets_it() -> None:
     (change,) = plan([builders.schedule("a")], [builders.schedule("a")]).changes
-    assert (change.verb, [field.path for field in change.fields]) == (model.Verb.UPDATE, ["owner"])
+    assert (change.verb, [field.path for field in change.fields]) == (plans.Verb.UPDATE, ["owner"])
 
 
 def test_what_belongs_to_another_owner_is_neither_paused_nor_counted() -> None:
     others = [builders.schedule(name, owner="acme/other") for name in ("x", "y", "z")]
     found = plan([builders.schedule("a")], [builders.schedule("a", owner="acme/app"), *others])
-    assert told(found) == [("a", model.Verb.KEEP, model.Reason.SAME)]
+    assert told(found) == [("a", plans.Verb.KEEP, plans.Reason.SAME)]
 
 
 def test_an_id_that_belongs_to_another_owner_is_refused_by_name() -> None:
     found = plan([builders.schedule("a", paused=True)], [builders.schedule("a", owner="acme/other")])
-    assert told(found) == [("a", model.Verb.KEEP, model.Reason.OWNED)]
+    assert told(found) == [("a", plans.Verb.KEEP, plans.Reason.OWNED)]
     with pytest.raises(errors.GuardError, match="governance:a belongs to acme/other") as caught:
         guarding.check(found, guarding.Allowed(mass_pause=True, plaintext=True), now=NOW)
     assert "--adopt" in caught.value.hint
@@ -55,7 +57,7 @@ def test_what_is_blocked_is_no_success_and_counts_nowhere() -> None:
     ours = builders.schedule("b", owner="acme/app")
     found = plan([builders.schedule("a"), builders.schedule("b")], [others, ours])
     assert (found.steps, found.differs, [each.id for each in found.blocked]) == ((), True, ["governance:a"])
-    assert (found.count(model.Verb.KEEP), found.found) == (1, model.Left(managed=1, present=2))
+    assert (found.count(plans.Verb.KEEP), found.found) == (1, observed.Left(managed=1, present=2))
     said = "Nothing can be applied: 1 declared schedule belongs to another owner, 1 unchanged."
     assert words.summary(found) == said
     assert forecast.total(found, NOW) == "All together fire 24 a day."
@@ -89,27 +91,27 @@ def test_what_is_blocked_does_not_count_as_running_for_a_guard() -> None:
 
 def test_without_an_owner_of_our_own_a_mark_is_another_owners() -> None:
     found = plan([], [builders.schedule("a", owner="acme/other"), builders.schedule("b")], owner="")
-    assert told(found) == [("b", model.Verb.PAUSE, model.Reason.REMOVED)]
+    assert told(found) == [("b", plans.Verb.PAUSE, plans.Reason.REMOVED)]
 
 
 def test_adopting_takes_over_only_what_is_wanted() -> None:
     live = [builders.schedule("a", owner="acme/other"), builders.schedule("b", owner="acme/other")]
     found = plan([builders.schedule("a")], live, adopt=True)
-    assert told(found) == [("a", model.Verb.UPDATE, model.Reason.DIFFERENT)]
-    assert found.changes[0].fields == (model.FieldChange(path="owner", old="acme/other", new="acme/app"),)
+    assert told(found) == [("a", plans.Verb.UPDATE, plans.Reason.DIFFERENT)]
+    assert found.changes[0].fields == (plans.FieldChange(path="owner", old="acme/other", new="acme/app"),)
 
 
 @pytest.mark.parametrize("note", ["too noisy", "paused due to workflow failure: x: boom", ""])
 def test_a_manual_pause_can_be_kept(note: str) -> None:
     live = builders.schedule("a", paused=True, note=note, owner="acme/app")
     found = plan([builders.schedule("a")], [live], keep_manual_pauses=True)
-    assert told(found) == [("a", model.Verb.KEEP, model.Reason.MANUAL_PAUSE)]
+    assert told(found) == [("a", plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE)]
 
 
 def test_what_else_differs_is_updated_while_a_manual_pause_and_its_note_are_kept() -> None:
     live = builders.schedule("a", paused=True, note="too noisy", owner="acme/app", task_queue="old")
     (change,) = plan([builders.schedule("a", note="ours")], [live], keep_manual_pauses=True).changes
-    assert (change.verb, [field.path for field in change.fields]) == (model.Verb.UPDATE, ["task_queue"])
+    assert (change.verb, [field.path for field in change.fields]) == (plans.Verb.UPDATE, ["task_queue"])
     assert (change.after.paused, change.after.note) == (True, "too noisy")
 
 
@@ -121,21 +123,21 @@ def test_a_pause_under_the_charters_own_note_is_a_persons_unless_we_are_known_to
     by: str | None, ours: bool
 ) -> None:
     schedule = builders.schedule("a", paused=True, note="see the runbook", owner="acme/app")
-    pause = None if by is None else model.Pause(by=by)
-    live = {schedule.id: model.Live(schedule=schedule, token=b"1", pause=pause)}
+    pause = None if by is None else observed.Pause(by=by)
+    live = {schedule.id: observed.Live(schedule=schedule, token=b"1", pause=pause)}
     declared = builders.declaration(builders.schedule("a", note="see the runbook"))
     declared = dataclasses.replace(declared, owner="acme/app", keep_manual_pauses=True)
     (kept,) = planning.plan(declared, live, builders.TARGET).changes
-    expected = (model.Verb.RESUME, model.Reason.UNDECLARED_PAUSED)
-    assert (kept.verb, kept.reason) == (expected if ours else (model.Verb.KEEP, model.Reason.MANUAL_PAUSE))
+    expected = (plans.Verb.RESUME, plans.Reason.UNDECLARED_PAUSED)
+    assert (kept.verb, kept.reason) == (expected if ours else (plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE))
     (resumed,) = planning.plan(dataclasses.replace(declared, keep_manual_pauses=False), live, builders.TARGET).changes
-    assert (resumed.verb, resumed.reason) == (expected if ours else (model.Verb.RESUME, model.Reason.PAUSED_OUTSIDE))
+    assert (resumed.verb, resumed.reason) == (expected if ours else (plans.Verb.RESUME, plans.Reason.PAUSED_OUTSIDE))
 
 
 def test_our_own_pause_is_ended_all_the_same() -> None:
     live = builders.schedule("a", paused=True, note=f"{planning.REMOVED}spec.yaml", owner="acme/app")
     (change,) = plan([builders.schedule("a")], [live], keep_manual_pauses=True).changes
-    assert (change.verb, change.reason) == (model.Verb.RESUME, model.Reason.RETURNED)
+    assert (change.verb, change.reason) == (plans.Verb.RESUME, plans.Reason.RETURNED)
 
 
 @pytest.mark.parametrize(
@@ -145,20 +147,20 @@ def test_our_own_pause_is_ended_all_the_same() -> None:
 def test_a_renamed_charter_is_pointed_out(old: str, new: str, renamed: bool) -> None:
     found = plan([builders.schedule(new)], [builders.schedule(old, owner="acme/app")])
     created = found.changes[0]
-    assert created.verb is model.Verb.CREATE
+    assert created.verb is plans.Verb.CREATE
     assert created.renamed_from == (f"governance:{old}" if renamed else None)
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_renaming_that_would_walk_around_a_pause_says_so(keep: bool) -> None:
     paused = builders.schedule("gov", owner="acme/app", paused=True, note="too noisy")
-    alice = model.Pause(by="alice@laptop", at=NOW - datetime.timedelta(hours=3))
-    found = {paused.id: model.Live(schedule=paused, token=b"1", pause=alice)}
+    alice = observed.Pause(by="alice@laptop", at=NOW - datetime.timedelta(hours=3))
+    found = {paused.id: observed.Live(schedule=paused, token=b"1", pause=alice)}
     declared = dataclasses.replace(
         builders.declaration(builders.schedule("govern")), owner="acme/app", keep_manual_pauses=keep
     )
     created = planning.plan(declared, found, builders.TARGET).changes[0]
-    assert (created.verb, created.after.paused) == (model.Verb.CREATE, False)
+    assert (created.verb, created.after.paused) == (plans.Verb.CREATE, False)
     assert list(words.remarks(created, NOW)) == [
         "it looks like governance:gov renamed, which was paused by alice@laptop on Mon 23 Nov 2026 17:00 UTC (3 h ago)"
         "; this one will run: declare paused: true to keep it paused"

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from reconciler import model, planning, published
-from reconciler.documents import plans, saved
+from reconciler import planning, published
+from reconciler.documents import plan_json, saved
 from reconciler.operating import files
+from reconciler.plan import plans
+from reconciler.schedule import declarations, observed
 from tests.unit import builders
 
 
-def fields(plan: model.Plan) -> dict[str, Any]:
-    (change,) = plans.encode(plan)["changes"]
+def fields(plan: plans.Plan) -> dict[str, Any]:
+    (change,) = plan_json.encode(plan)["changes"]
     return {field.pop("path"): field for field in change["fields"]}
 
 
@@ -39,17 +41,17 @@ def test_every_verb_makes_a_document_that_the_published_schema_takes() -> None:
             builders.schedule("paused"),
         ],
     )
-    document = json.loads(plans.dumps(plan))
+    document = json.loads(plan_json.dumps(plan))
     assert [each["verb"] for each in document["changes"]] == ["create", "update", "resume", "pause", "keep"]
     assert document["counts"] == {"create": 1, "update": 1, "resume": 1, "pause": 1, "keep": 1, "blocked": 0}
     assert list(published.violations("plan", document)) == []
 
 
 def test_a_document_holds_no_token_of_the_server() -> None:
-    live = {builders.ID: model.Live(schedule=builders.schedule(), token=b"sesame", described=b"described")}
+    live = {builders.ID: observed.Live(schedule=builders.schedule(), token=b"sesame", described=b"described")}
     plan = planning.plan(builders.declaration(), live, builders.TARGET)
-    assert "sesame" not in plans.dumps(plan)
-    assert "described" not in plans.dumps(plan)
+    assert "sesame" not in plan_json.dumps(plan)
+    assert "described" not in plan_json.dumps(plan)
 
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
@@ -59,7 +61,7 @@ def test_next_times_and_rates_are_there_when_a_moment_is_given_and_take_no_part_
     half = (builders.calendar("*/30 * * * *"),)
     live = [builders.schedule("a"), builders.schedule("b", paused=True, remaining_actions=3)]
     plan = builders.plan([builders.schedule("a", calendars=half), builders.schedule("c")], live)
-    without, document = plans.encode(plan), plans.encode(plan, NOW)
+    without, document = plan_json.encode(plan), plan_json.encode(plan, NOW)
     assert list(published.violations("plan", document)) == []
     changes = {change["id"].rpartition(":")[2]: change for change in document["changes"]}
     hour, day = "2026-11-23T21:00:00+00:00", "2026-11-23T20:30:00+00:00"
@@ -79,7 +81,7 @@ def test_next_times_and_rates_are_there_when_a_moment_is_given_and_take_no_part_
 @pytest.mark.parametrize("lacks", [(), ("next", "rate")])
 def test_a_saved_plan_loads_with_and_without_next_times(lacks: tuple[str, ...]) -> None:
     plan = builders.plan([builders.schedule()], [])
-    given = saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=model.Choice())
+    given = saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=declarations.Choice())
     document = json.loads(saved.dumps(given))
     for name in lacks:
         for part in (document, *document["changes"]):
@@ -95,6 +97,6 @@ def test_a_saved_plan_loads_with_and_without_next_times(lacks: tuple[str, ...]) 
 def test_half_a_surrogate_pair_in_a_live_value_is_saved_as_its_escape(tmp_path: pathlib.Path) -> None:
     """JSON can say it, UTF-8 cannot."""
     plan = builders.plan([builders.schedule()], [builders.schedule(input={"a": "\ud800"})])
-    files.save(tmp_path / "plan.json", plans.dumps(plan))
+    files.save(tmp_path / "plan.json", plan_json.dumps(plan))
     (change,) = json.loads((tmp_path / "plan.json").read_bytes())["changes"]
     assert change["fields"] == [{"path": "input.a", "old": "\ud800"}]

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from reconciler import model, prefixes, renaming
+from reconciler import prefixes, renaming
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model
 from tests.unit import builders
 
 
@@ -28,7 +30,7 @@ def doubled(old: model.Schedule, *, owner: str = "") -> tuple[tuple[str, str], .
     return prefixes.doubled(plan, {"governance:ops": (found.id,)}, builders.live(found))
 
 
-def planned(declaration: model.Declaration) -> model.Plan:
+def planned(declaration: declarations.Declaration) -> plans.Plan:
     (charter,) = declaration.charters
     plan = builders.plan([charter.schedule], [])
     changes = tuple(

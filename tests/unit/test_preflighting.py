@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
-from reconciler import model, polling, preflighting
+from reconciler import polling, preflighting
 from reconciler.report import workers
+from reconciler.schedule import declarations
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
@@ -23,7 +24,7 @@ def poller(identity: str = OURS, build: str = "2", *, seconds: int = 60, served:
 
 
 def looked(
-    *pollers: polling.Poller, declared: model.Declaration = ONE, expected: str | None = None
+    *pollers: polling.Poller, declared: declarations.Declaration = ONE, expected: str | None = None
 ) -> preflighting.Preflight:
     queues = preflighting.queues(declared)
     found = [polling.Queue(name=name, pollers=pollers if name == QUEUE else ()) for name in queues]

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from reconciler import errors, model, reconciling
+from reconciler import errors, reconciling
+from reconciler.plan import plans
+from reconciler.schedule import model, observed
 from tests.unit import builders
 
 Event = Callable[[], None]
@@ -23,7 +25,7 @@ class Server:
     """`ports.Schedules` over a dict; `then` is what somebody else does right before a write, by id and once."""
 
     def __init__(self, *found: model.Schedule) -> None:
-        self.found: dict[str, model.Live] = {}
+        self.found: dict[str, observed.Live] = {}
         self.then: dict[str, list[Event]] = {}
         self._count = 0
         for each in found:
@@ -33,7 +35,9 @@ class Server:
         self._count += 1
         known = self.found.get(schedule.id)
         created_at = known.created_at if known else self._count
-        self.found[schedule.id] = model.Live(schedule=schedule, token=str(self._count).encode(), created_at=created_at)
+        self.found[schedule.id] = observed.Live(
+            schedule=schedule, token=str(self._count).encode(), created_at=created_at
+        )
 
     def change(self, schedule_id: str, **fields: object) -> None:
         self.put(dataclasses.replace(self.found[schedule_id].schedule, **fields))  # type: ignore[arg-type]
@@ -45,16 +49,16 @@ class Server:
     async def ids(self) -> frozenset[str]:
         return frozenset(self.found)
 
-    async def describe(self, schedule_id: str) -> model.Live | None:
+    async def describe(self, schedule_id: str) -> observed.Live | None:
         return self.found.get(schedule_id)
 
-    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, model.Live]:
+    async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         return {id_: self.found[id_] for id_ in schedule_ids if id_ in self.found}
 
-    async def explained(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+    async def explained(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         return found
 
-    async def followed(self, found: Mapping[str, model.Live]) -> Mapping[str, model.Live]:
+    async def followed(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         return found
 
     async def create(self, schedule: model.Schedule) -> None:
@@ -63,7 +67,7 @@ class Server:
             raise errors.ConflictError("taken")
         self.put(schedule)
 
-    async def update(self, live: model.Live, after: model.Schedule) -> None:
+    async def update(self, live: observed.Live, after: model.Schedule) -> None:
         """Drop a write under a stale token in silence, as V1 does."""
         self._interfered(after.id)
         if self.found[after.id].token == live.token:
@@ -79,14 +83,14 @@ class Job:
     def __init__(self, server: Server, *desired: model.Schedule, keep: bool = False) -> None:
         self.server = server
         self.plans = 0
-        self.told: list[model.Outcome] = []
+        self.told: list[plans.Outcome] = []
         self._declaration = dataclasses.replace(builders.declaration(*desired), keep_manual_pauses=keep)
 
-    async def plan(self) -> model.Plan:
+    async def plan(self) -> plans.Plan:
         self.plans += 1
         return await reconciling.plan(self._declaration, self.server, builders.TARGET)
 
-    async def _applied(self) -> model.Applied:
+    async def _applied(self) -> plans.Applied:
         return await reconciling.apply(await self.plan(), self.server, self.told.append, again=self.plan)
 
     def ended(self) -> dict[str, str]:
@@ -145,7 +149,7 @@ def test_a_pause_is_not_done_while_a_stale_step_is_not_repeated(still_there: boo
     if not still_there:  # what somebody did is undone before it is planned again
         again = job.plan
 
-        async def plan() -> model.Plan:
+        async def plan() -> plans.Plan:
             if job.plans:
                 server.put(WANTED)
             return await again()
@@ -201,7 +205,7 @@ def test_when_planning_again_fails_what_is_stale_stays_so() -> None:
     job = Job(server, WANTED)
     again = job.plan
 
-    async def plan() -> model.Plan:
+    async def plan() -> plans.Plan:
         if job.plans:
             raise errors.UnreachableError("away")
         return await again()
@@ -222,6 +226,6 @@ def test_a_defect_in_one_step_is_raised_once_every_other_step_is_told() -> None:
         asyncio.run(job._applied())
     told = {each.change.id: (each.status, each.detail) for each in job.told}
     assert len(job.told) == len(told) == 3
-    assert told[OLD.id] == (model.Status.FAILED, "it may be written or not: a defect in reconciler")
-    assert told[NEW.id][0] is model.Status.DONE
-    assert told[GONE.id][0] is model.Status.SKIPPED
+    assert told[OLD.id] == (plans.Status.FAILED, "it may be written or not: a defect in reconciler")
+    assert told[NEW.id][0] is plans.Status.DONE
+    assert told[GONE.id][0] is plans.Status.SKIPPED

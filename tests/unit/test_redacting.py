@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from reconciler import model, paths, redacting
-from reconciler.schedule import fields
+from reconciler import paths, redacting
+from reconciler.schedule import fields, model
 from tests.unit import builders
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, model, planning, reviewing
+from reconciler import errors, planning, reviewing
+from reconciler.plan import plans
+from reconciler.schedule import model, observed
 from tests.unit import builders
 
 PLANNED = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
@@ -16,12 +18,12 @@ BEFORE = PLANNED - datetime.timedelta(days=3)
 AFTER = PLANNED + datetime.timedelta(hours=1)
 LATER = PLANNED + datetime.timedelta(hours=2)
 WANTED = builders.schedule(task_queue="other")
-OLD = model.Live(schedule=builders.schedule(), token=b"1", created_at=int(BEFORE.timestamp()) * 10**9)
+OLD = observed.Live(schedule=builders.schedule(), token=b"1", created_at=int(BEFORE.timestamp()) * 10**9)
 
 
-def live(schedule: model.Schedule | None = None, *, updated_at: datetime.datetime | None, **more: Any) -> model.Live:
+def live(schedule: model.Schedule | None = None, *, updated_at: datetime.datetime | None, **more: Any) -> observed.Live:
     """Return the schedule as it is found at the apply, with another token."""
-    activity = model.Activity(updated_at=updated_at)
+    activity = observed.Activity(updated_at=updated_at)
     return dataclasses.replace(
         OLD,
         token=b"2",
@@ -31,12 +33,12 @@ def live(schedule: model.Schedule | None = None, *, updated_at: datetime.datetim
     )
 
 
-def plan(found: model.Live | None, *desired: model.Schedule) -> model.Plan:
+def plan(found: observed.Live | None, *desired: model.Schedule) -> plans.Plan:
     declared = builders.declaration(*(desired or (WANTED,)))
     return planning.plan(declared, {found.schedule.id: found} if found else {}, builders.TARGET)
 
 
-def refusal(now: model.Plan, reviewed: model.Plan | None = None) -> str:
+def refusal(now: plans.Plan, reviewed: plans.Plan | None = None) -> str:
     with pytest.raises(errors.StaleError) as caught:
         reviewing.check(reviewed or plan(OLD), now, PLANNED)
     assert caught.value.hint == "plan again, and review what is new"
@@ -61,12 +63,12 @@ def test_an_unpause_that_leaves_the_update_time_as_it_was_is_since_the_plan() ->
 def test_of_a_pause_and_a_later_edit_the_later_counts() -> None:
     changed = builders.schedule(paused=True, note="x", jitter=datetime.timedelta(minutes=1))
     for times in ((AFTER, LATER), (LATER, AFTER)):
-        found = live(changed, updated_at=times[0], pause=model.Pause(by="alice", at=times[1]))
+        found = live(changed, updated_at=times[0], pause=observed.Pause(by="alice", at=times[1]))
         assert refusal(plan(found)).startswith("changed on 2026-11-24 14:00:00 UTC: ")
 
 
 def test_a_pause_from_before_the_plan_is_no_time_of_a_change() -> None:
-    found = live(builders.schedule(paused=True), updated_at=None, pause=model.Pause(by="alice", at=BEFORE))
+    found = live(builders.schedule(paused=True), updated_at=None, pause=observed.Pause(by="alice", at=BEFORE))
     assert refusal(plan(found)).startswith("changed since the plan of 2026-11-24 12:00:00 UTC: ")
 
 
@@ -75,7 +77,7 @@ def test_what_is_gone_is_gone_since_the_plan() -> None:
 
 
 @pytest.mark.parametrize("reviewed", [plan(OLD), plan(None)], ids=["made anew", "made"])
-def test_what_was_created_since_is_told_with_the_time_of_that(reviewed: model.Plan) -> None:
+def test_what_was_created_since_is_told_with_the_time_of_that(reviewed: plans.Plan) -> None:
     created = dataclasses.replace(OLD, created_at=int(AFTER.timestamp()) * 10**9)
     said = refusal(plan(created), reviewed)
     assert said in (

@@ -5,9 +5,11 @@ import hashlib
 import json
 import re
 
-from reconciler import model, planning, redacting
-from reconciler.documents import plans, saved, snapshots
+from reconciler import planning, redacting
+from reconciler.documents import plan_json, saved, snapshots
+from reconciler.plan import plans
 from reconciler.report import markdown, text
+from reconciler.schedule import declarations
 from tests.unit import builders
 from tests.unit.test_snapshots import NOW
 
@@ -15,13 +17,13 @@ PIN = "1234"
 HIDDEN_KEY = "postgres://u:pw-1@host/db"
 
 
-def planned(pin: str, live_pin: str, salt: bytes) -> model.Plan:
+def planned(pin: str, live_pin: str, salt: bytes) -> plans.Plan:
     declaration = dataclasses.replace(builders.declaration(builders.schedule(input={"pin": pin})), salt=salt)
     return planning.plan(declaration, builders.live(builders.schedule(input={"pin": live_pin})), builders.TARGET)
 
 
-def renderings(plan: model.Plan) -> str:
-    return "\n".join((text.Text(verbose=True).plan(plan), markdown.plan(plan, verbose=True), plans.dumps(plan)))
+def renderings(plan: plans.Plan) -> str:
+    return "\n".join((text.Text(verbose=True).plan(plan), markdown.plan(plan, verbose=True), plan_json.dumps(plan)))
 
 
 def digests(rendering: str) -> set[str]:
@@ -56,7 +58,7 @@ def test_the_digest_of_a_plan_has_no_salt_where_object_keys_are_secrets() -> Non
 
 def test_a_saved_plan_and_a_snapshot_hold_the_key_of_their_digests() -> None:
     plan = planned(PIN, "9999", b"random")
-    kept = saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=model.Choice())
+    kept = saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=declarations.Choice())
     again = saved.loads(saved.dumps(kept), "plan.json").plan
     assert (again.salt, again.changes[0].fields) == (b"random", plan.changes[0].fields)
     live = builders.live(builders.schedule(input={"pin": PIN}, salt=b"random"))

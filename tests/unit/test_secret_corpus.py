@@ -8,9 +8,10 @@ import json
 
 import pytest
 
-from reconciler import detecting, model, planning, redacting
-from reconciler.documents import plans, saved, snapshots
+from reconciler import detecting, json_values, planning, redacting
+from reconciler.documents import plan_json, saved, snapshots
 from reconciler.report import comment, text
+from reconciler.schedule import declarations, model
 from tests.property import strategies
 from tests.unit import builders
 
@@ -93,7 +94,7 @@ TEXTS = [
     f'call {{"password": "{P}"}}',
     f'call {{\\"password\\": \\"{P}\\"}}',
 ]
-VALUES: list[model.Json] = [
+VALUES: list[json_values.Json] = [
     {"key": "DB_PASSWORD", "value": P},
     {"name": "DB_PASSWORD", "value": P},
     {"Name": "DB_PASSWORD", "Value": P},
@@ -117,7 +118,7 @@ VALUES: list[model.Json] = [
     {f"PASSWORD={P}": 1},
     {f"redis://:{P}@host": "x"},
 ]
-BENIGN: list[model.Json] = [
+BENIGN: list[json_values.Json] = [
     "3f2b1c9e-8d5a-4c7b-9e0f-1a2b3c4d5e6f",
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "08c6903cd8c0fde910a37f88322edcfb5dd907a8",
@@ -199,7 +200,7 @@ BENIGN: list[model.Json] = [
 ]
 
 
-def placed(value: model.Json) -> model.Schedule:
+def placed(value: json_values.Json) -> model.Schedule:
     """Return a schedule with the value in every field that can hold it."""
     given = builders.schedule(input={"v": value}, memo={"v": value}, summary=value, details=value)
     if not isinstance(value, str):
@@ -233,15 +234,15 @@ def rendered(schedule: model.Schedule) -> str:
         shown += [
             text.Text(verbose=True, now=NOW).plan(plan),
             comment.plan(plan, comment.About(now=NOW)),
-            plans.dumps(plan, NOW),
-            saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="", choice=model.Choice())),
+            plan_json.dumps(plan, NOW),
+            saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="", choice=declarations.Choice())),
             snapshots.dumps(snapshots.Snapshot(target=strategies.TARGET, taken_at=NOW, live=described)),
         ]
     return "\n".join(shown)
 
 
 @pytest.mark.parametrize("value", [*TEXTS, *VALUES], ids=lambda each: f"{each}"[:30])
-def test_a_planted_secret_is_in_no_plan_document_or_snapshot(value: model.Json) -> None:
+def test_a_planted_secret_is_in_no_plan_document_or_snapshot(value: json_values.Json) -> None:
     schedule = placed(value)
     shown = rendered(schedule)
     assert P not in shown
@@ -255,5 +256,5 @@ def test_a_hostile_text_is_examined_in_time_that_grows_with_its_length(part: str
 
 
 @pytest.mark.parametrize("value", BENIGN, ids=lambda each: f"{each}"[:30])
-def test_an_ordinary_value_is_not_redacted(value: model.Json) -> None:
+def test_an_ordinary_value_is_not_redacted(value: json_values.Json) -> None:
     assert redacting.schedule(placed(value)) == placed(value)

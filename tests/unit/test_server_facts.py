@@ -9,26 +9,25 @@ from typing import Any
 
 import pytest
 
-from reconciler import model
-from reconciler.timing import calendars, canonical, cron, durations, times
+from reconciler.timing import calendars, canonical, cron, durations, times, timings
 
 LONDON = "CRON_TZ=Europe/London 0 1 0 2 Jan Sun *"
 SUNDAY, MONDAY, SATURDAY = "2022-03-06", "2022-03-07", "2022-03-05"
 
 
-def timing(said: dict[str, Any]) -> model.Timing:
+def timing(said: dict[str, Any]) -> timings.Timing:
     """Return what a charter with these keys means."""
     parsed = [cron.parse(text) for text in said.get("cron", ())]
     found = [each.times for each in parsed]
     drawn = [calendars.parse(each) for each in said.get("calendars", ())]
     every = [
-        model.Interval(every=durations.parse(each["every"]), offset=durations.parse(each.get("offset", "0s")))
+        timings.Interval(every=durations.parse(each["every"]), offset=durations.parse(each.get("offset", "0s")))
         for each in said.get("intervals", ())
     ]
     zones = [each.timezone for each in parsed if each.timezone]
-    return model.Timing(
-        calendars=canonical.distinct([*(each for each in found if isinstance(each, model.Calendar)), *drawn]),
-        intervals=canonical.distinct([*(each for each in found if isinstance(each, model.Interval)), *every]),
+    return timings.Timing(
+        calendars=canonical.distinct([*(each for each in found if isinstance(each, timings.Calendar)), *drawn]),
+        intervals=canonical.distinct([*(each for each in found if isinstance(each, timings.Interval)), *every]),
         exclude=canonical.distinct(calendars.parse(each, excludes=True) for each in said.get("exclude", ())),
         start_at=said.get("start_at"),
         end_at=said.get("end_at"),

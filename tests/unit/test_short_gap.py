@@ -5,18 +5,18 @@ import datetime
 
 import pytest
 
-from reconciler import model
-from reconciler.timing import cron, durations, prospects
+from reconciler.schedule import prospects
+from reconciler.timing import cron, durations, timings
 
 NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 
 
-def timing(text: str) -> model.Timing:
+def timing(text: str) -> timings.Timing:
     """Return when a cron fires."""
     times = cron.parse(text).times
-    if isinstance(times, model.Interval):
-        return model.Timing(intervals=(times,))
-    return model.Timing(calendars=(times,))
+    if isinstance(times, timings.Interval):
+        return timings.Timing(intervals=(times,))
+    return timings.Timing(calendars=(times,))
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, model, planning
+from reconciler import errors, planning
 from reconciler.documents import saved, snapshots
 from reconciler.report import text
+from reconciler.schedule import declarations, model, observed
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
-PAUSE = model.Pause(by="ada@laptop", at=NOW - HOUR)
+PAUSE = observed.Pause(by="ada@laptop", at=NOW - HOUR)
 
 
 def dumps(taken_at: datetime.datetime = NOW, **schedule: Any) -> str:
-    live = {builders.ID: model.Live(schedule=builders.schedule(**schedule), token=b"1", pause=PAUSE)}
+    live = {builders.ID: observed.Live(schedule=builders.schedule(**schedule), token=b"1", pause=PAUSE)}
     return snapshots.dumps(snapshots.Snapshot(target=builders.TARGET, taken_at=taken_at, live=live))
 
 
@@ -94,11 +95,11 @@ def test_maps_stand_in_the_order_of_their_names() -> None:
 
 
 def test_a_saved_plan_holds_nothing_of_encrypted_payloads_but_what_the_plan_shows() -> None:
-    live = model.Live(schedule=builders.schedule(input={"model": "small", "about": "confidential"}), token=b"1")
+    live = observed.Live(schedule=builders.schedule(input={"model": "small", "about": "confidential"}), token=b"1")
     desired = builders.schedule(input={"model": "large", "about": "confidential"})
     found = {builders.ID: dataclasses.replace(live, coded=True)}
     plan = planning.plan(builders.declaration(desired), found, builders.TARGET)
-    document = saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=model.Choice()))
+    document = saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=declarations.Choice()))
     assert ("small" in document, "large" in document, "confidential" in document) == (True, True, False)
     read = saved.loads(document, "plan.json").plan.changes[0].live
     assert read is not None

@@ -5,33 +5,41 @@ import datetime
 
 import pytest
 
-from reconciler import model, planning
+from reconciler import planning
 from reconciler.report import state
+from reconciler.schedule import observed
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 
 
-def run(status: model.RunStatus, hours_ago: int) -> model.Run:
+def run(status: observed.RunStatus, hours_ago: int) -> observed.Run:
     started = NOW - datetime.timedelta(hours=hours_ago)
-    return model.Run(workflow_id=f"w-{hours_ago}", run_id="r", due_at=started, started_at=started, status=status)
+    return observed.Run(workflow_id=f"w-{hours_ago}", run_id="r", due_at=started, started_at=started, status=status)
 
 
-def shown(activity: model.Activity | None = None, pause: model.Pause | None = None, **changes: object) -> list[str]:
+def shown(
+    activity: observed.Activity | None = None, pause: observed.Pause | None = None, **changes: object
+) -> list[str]:
     """Return the lines about one live schedule that is as declared."""
     schedule = builders.schedule("a", **changes)
     plan = builders.plan([schedule], [schedule])
     (change,) = plan.changes
     assert change.live
-    live = dataclasses.replace(change.live, activity=activity or model.Activity(), pause=pause)
+    live = dataclasses.replace(change.live, activity=activity or observed.Activity(), pause=pause)
     plan = dataclasses.replace(plan, changes=(dataclasses.replace(change, live=live),))
     return [line.strip() for line in state.text(plan, NOW).splitlines()[3:-2]]
 
 
 def test_results_in_a_row_are_counted_and_the_newest_come_last() -> None:
-    statuses = (model.RunStatus.COMPLETED, model.RunStatus.COMPLETED, model.RunStatus.FAILED, model.RunStatus.TIMED_OUT)
+    statuses = (
+        observed.RunStatus.COMPLETED,
+        observed.RunStatus.COMPLETED,
+        observed.RunStatus.FAILED,
+        observed.RunStatus.TIMED_OUT,
+    )
     recent = tuple(run(status, 9 - place) for place, status in enumerate(statuses))
-    lines = shown(model.Activity(taken=4, recent=recent))
+    lines = shown(observed.Activity(taken=4, recent=recent))
     assert "recent   2 completed, then 1 failed, then 1 timed out" in lines
     assert "last     Mon 23 Nov 2026 14:00 UTC (6 h ago), timed out" in lines
 
@@ -53,7 +61,7 @@ def test_in_an_environment_that_is_switched_off_nothing_drifts() -> None:
 
 
 def test_firings_that_came_to_nothing_are_told_with_their_reason() -> None:
-    lines = shown(model.Activity(missed=1, skipped=2, dropped=3))
+    lines = shown(observed.Activity(missed=1, skipped=2, dropped=3))
     lost = "1 missed: late by more than the catch-up window; 2 skipped: the run before still ran; 3 dropped: the buffer"
     assert f"lost     {lost} was full" in lines
     assert not any(line.startswith("lost") for line in shown())
@@ -63,12 +71,12 @@ def test_firings_that_came_to_nothing_are_told_with_their_reason() -> None:
     ("pause", "said"),
     [
         (None, "paused"),
-        (model.Pause(), "paused"),
-        (model.Pause(by="alice\x1b@laptop"), "paused by alice\\x1b@laptop"),
-        (model.Pause(at=NOW - datetime.timedelta(days=3)), "paused on Fri 20 Nov 2026 20:00 UTC (3 d ago)"),
+        (observed.Pause(), "paused"),
+        (observed.Pause(by="alice\x1b@laptop"), "paused by alice\\x1b@laptop"),
+        (observed.Pause(at=NOW - datetime.timedelta(days=3)), "paused on Fri 20 Nov 2026 20:00 UTC (3 d ago)"),
     ],
 )
-def test_a_pause_is_told_as_far_as_it_is_known(pause: model.Pause | None, said: str) -> None:
+def test_a_pause_is_told_as_far_as_it_is_known(pause: observed.Pause | None, said: str) -> None:
     lines = shown(pause=pause, paused=True)
     assert f"state    {said}" in lines
     assert not any(line.startswith("next") for line in lines)
@@ -80,6 +88,6 @@ def test_a_schedule_without_actions_left_is_exhausted() -> None:
 
 
 def test_what_runs_and_what_comes_next_is_named() -> None:
-    lines = shown(model.Activity(running=("w-1", "w-2"), next_times=(NOW + datetime.timedelta(hours=2),)))
+    lines = shown(observed.Activity(running=("w-1", "w-2"), next_times=(NOW + datetime.timedelta(hours=2),)))
     assert "running  w-1, w-2" in lines
     assert "next     Mon 23 Nov 2026 22:00 UTC (in 2 h)" in lines

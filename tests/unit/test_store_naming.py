@@ -6,14 +6,14 @@ import datetime
 
 import pytest
 
-from reconciler import model
+from reconciler import ports
 from reconciler.store import naming
 
 NOW = datetime.datetime(2026, 11, 24, 2, 35, 31, tzinfo=datetime.UTC)
 
 
 def test_it_can_be_read_by_who_looks_at_the_sessions() -> None:
-    holder = model.Holder(who="alice@laptop", run="42")
+    holder = ports.Holder(who="alice@laptop", run="42")
     assert naming.encoded(holder, NOW) == "reconciler:1795487731:42:alice@laptop"
 
 
@@ -28,12 +28,12 @@ def test_it_can_be_read_by_who_looks_at_the_sessions() -> None:
     ],
 )
 def test_who_is_cut_between_two_characters(who: str, kept: str) -> None:
-    name = naming.encoded(model.Holder(who=who, run="12345678901/1"), NOW)
-    assert naming.decoded(name, "app", None) == model.Holder(who=kept, run="12345678901/1", since=NOW)
+    name = naming.encoded(ports.Holder(who=who, run="12345678901/1"), NOW)
+    assert naming.decoded(name, "app", None) == ports.Holder(who=kept, run="12345678901/1", since=NOW)
 
 
 def test_a_run_that_leaves_no_room_still_fits() -> None:
-    name = naming.encoded(model.Holder(who="alice", run="1" * 80), NOW)
+    name = naming.encoded(ports.Holder(who="alice", run="1" * 80), NOW)
     assert len(name) == naming.LIMIT
     assert naming.decoded(name, "app", None).run == "1" * 40
 
@@ -48,4 +48,4 @@ def test_a_run_that_leaves_no_room_still_fits() -> None:
     ],
 )
 def test_another_program_is_known_by_its_name_its_role_and_its_start(name: str, who: str) -> None:
-    assert naming.decoded(name, "app", NOW) == model.Holder(who=who, since=NOW)
+    assert naming.decoded(name, "app", NOW) == ports.Holder(who=who, since=NOW)

@@ -12,9 +12,9 @@ import google.protobuf.unknown_fields
 import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import model
+from reconciler.schedule import model
 from reconciler.temporal import convert
-from reconciler.timing import calendars
+from reconciler.timing import calendars, timings
 from tests.unit import builders
 
 HOUR = datetime.timedelta(hours=1)
@@ -171,7 +171,7 @@ def test_an_update_of_one_field_loses_nothing_but_the_message_that_it_replaces(
 
 
 def test_every_field_of_the_model_is_changed_here() -> None:
-    types = {"timing": model.Timing, "action": model.Action, "policies": model.Policies, "": model.Schedule}
+    types = {"timing": timings.Timing, "action": model.Action, "policies": model.Policies, "": model.Schedule}
     for part, type_ in types.items():
         names = {field.name for field in dataclasses.fields(type_)} - {"id", "not_secret", "salt", *PARTS}
         assert PARTS[part].keys() == names

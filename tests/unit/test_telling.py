@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from reconciler import errors, model, settings
+from reconciler import errors, settings
 from reconciler.cli import console, telling
 from reconciler.report import text
+from reconciler.schedule import declarations
 from tests.unit import builders
 
 PLAN = builders.plan([builders.schedule()], [])
@@ -18,7 +19,7 @@ def test_a_defect_in_the_middle_still_writes_the_outcome() -> None:
     teller = telling.Teller(console.Console(out, io.StringIO()), text.Text(), "apply", "json", yes=True)
 
     def work() -> errors.ExitCode:
-        teller.about(settings.Connection(address="temporal:7233"), "spec.yaml", model.Choice())
+        teller.about(settings.Connection(address="temporal:7233"), "spec.yaml", declarations.Choice())
         teller.plan(PLAN)
         raise RuntimeError("a secret, perhaps")
 

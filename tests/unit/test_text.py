@@ -5,14 +5,14 @@ import re
 
 import pytest
 
-from reconciler import model
+from reconciler.plan import plans
 from reconciler.report import text, words
 from tests.unit import builders
 
 ESCAPE = "\x1b[31m"
 
 
-def resume(note: str) -> model.Plan:
+def resume(note: str) -> plans.Plan:
     return builders.plan([builders.schedule()], [builders.schedule(paused=True, note=note)])
 
 
@@ -44,7 +44,7 @@ def test_nothing_from_a_server_or_a_spec_reaches_the_terminal_raw() -> None:
 
 def test_an_id_and_a_detail_of_an_outcome_are_escaped_too() -> None:
     change = builders.plan([builders.schedule(f"a{ESCAPE}")], []).changes[0]
-    outcome = model.Outcome(change=change, status=model.Status.FAILED, detail=f"the server said {ESCAPE}\n")
+    outcome = plans.Outcome(change=change, status=plans.Status.FAILED, detail=f"the server said {ESCAPE}\n")
     assert text.Text().outcome(outcome) == ("  + governance:a\\x1b[31m FAILED: the server said \\x1b[31m\\n\n")
 
 
@@ -54,7 +54,7 @@ def test_a_long_value_is_cut_with_its_length() -> None:
 
 
 def test_a_field_that_a_side_does_not_have_differs_from_one_that_is_null() -> None:
-    assert (words.value(model.ABSENT), words.value(None), words.value("(none)")) == ("(none)", "null", '"(none)"')
+    assert (words.value(plans.ABSENT), words.value(None), words.value("(none)")) == ("(none)", "null", '"(none)"')
 
 
 def test_colour_only_paints_and_changes_no_word() -> None:
@@ -76,30 +76,30 @@ def test_what_is_kept_is_listed_only_on_request() -> None:
     assert builders.ID in text.Text(verbose=True).plan(plan)
 
 
-def outcomes(*statuses: model.Status) -> list[model.Outcome]:
+def outcomes(*statuses: plans.Status) -> list[plans.Outcome]:
     changes = builders.plan([builders.schedule(f"n{number}") for number in range(len(statuses))], []).changes
-    return [model.Outcome(change=change, status=status) for change, status in zip(changes, statuses, strict=True)]
+    return [plans.Outcome(change=change, status=status) for change, status in zip(changes, statuses, strict=True)]
 
 
 @pytest.mark.parametrize(
     ("statuses", "line"),
     [
-        ([model.Status.DONE] * 2, "Applied: 2 created, 0 updated, 0 resumed, 0 paused.\n"),
+        ([plans.Status.DONE] * 2, "Applied: 2 created, 0 updated, 0 resumed, 0 paused.\n"),
         (
-            [model.Status.DONE, model.Status.STALE, model.Status.FAILED, model.Status.SKIPPED, model.Status.SKIPPED],
+            [plans.Status.DONE, plans.Status.STALE, plans.Status.FAILED, plans.Status.SKIPPED, plans.Status.SKIPPED],
             "Applied in part: 1 created, 0 updated, 0 resumed, 0 paused; 1 failed, 1 stale, 2 skipped."
             " Run apply again for the rest.\n",
         ),
     ],
 )
-def test_the_summary_of_an_apply_counts_every_outcome(statuses: list[model.Status], line: str) -> None:
+def test_the_summary_of_an_apply_counts_every_outcome(statuses: list[plans.Status], line: str) -> None:
     assert text.Text().outcomes(outcomes(*statuses)) == line
 
 
 def test_a_prune_that_fails_in_part_says_which_command_to_run() -> None:
-    created = outcomes(model.Status.DONE, model.Status.FAILED)
+    created = outcomes(plans.Status.DONE, plans.Status.FAILED)
     deleted = [
-        dataclasses.replace(each, change=dataclasses.replace(each.change, verb=model.Verb.DELETE)) for each in created
+        dataclasses.replace(each, change=dataclasses.replace(each.change, verb=plans.Verb.DELETE)) for each in created
     ]
     line = "Pruned in part: 1 deleted; 1 failed, 0 stale, 0 skipped. Run prune again for the rest.\n"
     assert text.Text().outcomes(deleted) == line

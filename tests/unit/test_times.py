@@ -6,17 +6,16 @@ import zoneinfo
 
 import pytest
 
-from reconciler import model
-from reconciler.timing import calendars, times
+from reconciler.timing import calendars, times, timings
 from tests.unit import builders
 
 
-def timing(*crons: str, zone: str = "UTC", **more: object) -> model.Timing:
+def timing(*crons: str, zone: str = "UTC", **more: object) -> timings.Timing:
     calendars_ = tuple(builders.calendar(text) for text in crons)
-    return model.Timing(calendars=calendars_, timezone=zone, **more)  # type: ignore[arg-type]
+    return timings.Timing(calendars=calendars_, timezone=zone, **more)  # type: ignore[arg-type]
 
 
-def local(found: model.Timing, after: str, count: int = 3) -> list[str]:
+def local(found: timings.Timing, after: str, count: int = 3) -> list[str]:
     """Return the next times on the zone's own clocks."""
     moments = itertools.islice(times.upcoming(found, datetime.datetime.fromisoformat(after)), count)
     return [f"{each.astimezone(zoneinfo.ZoneInfo(found.timezone)):%m-%d %H:%M %z}" for each in moments]
@@ -70,10 +69,10 @@ def test_a_time_that_does_not_exist_never_comes(cron: str) -> None:
 
 def test_a_timing_all_of_whose_times_are_excluded_ends() -> None:
     everything = calendars.parse({"month": "*", "year": "*"}, excludes=True)
-    found = model.Timing(intervals=(builders.interval("@every 1h"),), exclude=(everything,))
+    found = timings.Timing(intervals=(builders.interval("@every 1h"),), exclude=(everything,))
     assert local(found, "2026-01-01T00:00:00Z") == []
 
 
 def test_intervals_count_from_the_epoch_with_their_offset() -> None:
-    found = model.Timing(intervals=(builders.interval("@every 6h/15m"),))
+    found = timings.Timing(intervals=(builders.interval("@every 6h/15m"),))
     assert local(found, "2026-11-23T00:15:00Z", 2) == ["11-23 06:15 +0000", "11-23 12:15 +0000"]

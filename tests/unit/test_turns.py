@@ -6,15 +6,15 @@ import threading
 
 import pytest
 
-from reconciler import errors, model
+from reconciler import errors, ports
 from reconciler.service import threads, turns
 
 NO_TIME = datetime.timedelta(0)
 MINUTE = datetime.timedelta(minutes=1)
 
 
-def holder(who: str) -> model.Holder:
-    return model.Holder(who=who)
+def holder(who: str) -> ports.Holder:
+    return ports.Holder(who=who)
 
 
 async def test_whoever_does_not_wait_is_told_whose_turn_it_is() -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from reconciler import executions, model, planning
+from reconciler import executions, json_values, planning
+from reconciler.plan import plans
+from reconciler.schedule import model, observed
 from reconciler.spec import loading, problems, users
+from reconciler.timing import timings
 
 NOW = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
 OWNER = "schedules:one"
-TARGET = model.Target(address="127.0.0.1:7233", namespace="default", prefix="", owner=OWNER)
+TARGET = observed.Target(address="127.0.0.1:7233", namespace="default", prefix="", owner=OWNER)
 
 
 def row(number: int = 1, **change: Any) -> executions.UserSchedule:
@@ -33,22 +36,24 @@ def row(number: int = 1, **change: Any) -> executions.UserSchedule:
     return executions.UserSchedule(**{**usual, **change})
 
 
-def check(*, given: dict[str, Any], **said: Any) -> model.Timing:
+def check(*, given: dict[str, Any], **said: Any) -> timings.Timing:
     return users.charter(row(input=given, **said)).schedule.timing
 
 
-def live(schedule: model.Schedule, owner: str | None = OWNER, **change: Any) -> model.Live:
+def live(schedule: model.Schedule, owner: str | None = OWNER, **change: Any) -> observed.Live:
     fields = {each: getattr(schedule, each) for each in ("id", "timing", "action", "policies", "note")}
-    return model.Live(schedule=model.Schedule(**{**fields, "owner": owner, **change}), token=b"1")
+    return observed.Live(schedule=model.Schedule(**{**fields, "owner": owner, **change}), token=b"1")
 
 
-def plan(rows: list[executions.UserSchedule], found: list[model.Live], *deleted: executions.UserSchedule) -> model.Plan:
+def plan(
+    rows: list[executions.UserSchedule], found: list[observed.Live], *deleted: executions.UserSchedule
+) -> plans.Plan:
     declared = users.declaration(rows, OWNER).declaration
     gone = {each.temporal_schedule_id for each in deleted}
     return planning.repair(declared, gone, {each.schedule.id: each for each in found}, TARGET)
 
 
-def steps(found: model.Plan) -> list[tuple[model.Verb, str, model.Reason]]:
+def steps(found: plans.Plan) -> list[tuple[plans.Verb, str, plans.Reason]]:
     return [(each.verb, each.id, each.reason) for each in found.steps]
 
 
@@ -125,12 +130,14 @@ def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, s
     ],
     ids=str,
 )
-def test_an_input_has_the_canonical_numbers_that_the_server_returns(spelled: model.Json, number: model.Json) -> None:
+def test_an_input_has_the_canonical_numbers_that_the_server_returns(
+    spelled: json_values.Json, number: json_values.Json
+) -> None:
     (argument,) = users.charter(row(input={"a": [spelled]})).schedule.action.arguments
     assert isinstance(argument, dict)
     (found,) = argument["input"]["a"]
     assert (type(found), found) == (type(number), number)
-    assert model.json_value(found) == found
+    assert json_values.canonical(found) == found
 
 
 def test_the_text_of_an_escape_is_text_as_any_other() -> None:
@@ -167,14 +174,14 @@ def test_rows_and_temporal_are_brought_into_line_both_ways() -> None:
         deleted,
     )
     assert steps(found) == [
-        (model.Verb.CREATE, missing.temporal_schedule_id, model.Reason.NEW),
-        (model.Verb.UPDATE, drifted.temporal_schedule_id, model.Reason.DIFFERENT),
-        (model.Verb.PAUSE, held.temporal_schedule_id, model.Reason.DECLARED_PAUSED),
-        (model.Verb.PAUSE, orphan.temporal_schedule_id, model.Reason.ORPHANED),
-        (model.Verb.DELETE, deleted.temporal_schedule_id, model.Reason.DELETED),
+        (plans.Verb.CREATE, missing.temporal_schedule_id, plans.Reason.NEW),
+        (plans.Verb.UPDATE, drifted.temporal_schedule_id, plans.Reason.DIFFERENT),
+        (plans.Verb.PAUSE, held.temporal_schedule_id, plans.Reason.DECLARED_PAUSED),
+        (plans.Verb.PAUSE, orphan.temporal_schedule_id, plans.Reason.ORPHANED),
+        (plans.Verb.DELETE, deleted.temporal_schedule_id, plans.Reason.DELETED),
     ]
-    assert found.found == model.Left(managed=5, present=5)
-    (pause,) = (each for each in found.steps if each.reason is model.Reason.ORPHANED)
+    assert found.found == observed.Left(managed=5, present=5)
+    (pause,) = (each for each in found.steps if each.reason is plans.Reason.ORPHANED)
     assert pause.after.note == "paused by reconciler: charter is not in the database"
 
 
@@ -182,7 +189,7 @@ def test_rows_and_temporal_are_brought_into_line_both_ways() -> None:
 def test_what_does_not_carry_this_databases_mark_is_left_alone(owner: str | None) -> None:
     orphan, deleted = users.charter(row(1)).schedule, users.charter(row(2)).schedule
     found = plan([], [live(orphan, owner), live(deleted, owner)], row(2))
-    assert (found.changes, found.found) == ((), model.Left())
+    assert (found.changes, found.found) == ((), observed.Left())
 
 
 def test_another_databases_schedule_under_a_rows_id_is_not_taken() -> None:
@@ -192,14 +199,14 @@ def test_another_databases_schedule_under_a_rows_id_is_not_taken() -> None:
 
 def test_an_orphan_that_is_paused_is_kept() -> None:
     found = plan([], [live(users.charter(row(1)).schedule, paused=True)])
-    assert [(each.verb, each.reason) for each in found.changes] == [(model.Verb.KEEP, model.Reason.ORPHANED)]
+    assert [(each.verb, each.reason) for each in found.changes] == [(plans.Verb.KEEP, plans.Reason.ORPHANED)]
 
 
 def test_what_a_row_that_cannot_be_read_has_is_paused_where_the_row_is_not_enabled() -> None:
     found = users.charter(row(1)).schedule
     declared = users.declaration([row(1, timezone="Atlantis/Old", enabled=False)], OWNER).declaration
     (step,) = planning.repair(declared, (), {found.id: live(found)}, TARGET, held={found.id}).steps
-    assert (step.verb, step.reason) == (model.Verb.PAUSE, model.Reason.DECLARED_PAUSED)
+    assert (step.verb, step.reason) == (plans.Verb.PAUSE, plans.Reason.DECLARED_PAUSED)
     assert step.after == dataclasses.replace(
         found, owner=OWNER, paused=True, note="paused by reconciler: declared paused in the database"
     )
@@ -211,10 +218,10 @@ def outline(found: executions.UserSchedule, **change: Any) -> executions.Outline
     return executions.Outline(**{**fields, **change})
 
 
-def listed(found: executions.UserSchedule, **change: Any) -> model.Listed:
+def listed(found: executions.UserSchedule, **change: Any) -> observed.Listed:
     schedule = users.charter(found).schedule
     fields = {"timing": schedule.timing, "paused": schedule.paused, "note": schedule.note}
-    return model.Listed(**{"workflow": schedule.action.workflow, **fields, **change})
+    return observed.Listed(**{"workflow": schedule.action.workflow, **fields, **change})
 
 
 @pytest.mark.parametrize("change", [{}, {"enabled": False}, {"revision": 7}, {"cron": "@every 6h/15m"}])

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler import model
 from reconciler.github import workflow
 from reconciler.report import annotating
+from reconciler.schedule import declarations
 
 
 def counting() -> Callable[[], str]:
@@ -37,7 +37,7 @@ def test_nothing_that_is_said_is_taken_for_a_command(
 def test_an_annotation_names_its_place_and_is_escaped(
     told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
 ) -> None:
-    place = model.Place(path="a,b:c.yaml", line=3, column=7)
+    place = declarations.Place(path="a,b:c.yaml", line=3, column=7)
     told[0].annotate(
         [
             annotating.Annotation(level="notice", title="create x:y,z", message="100%\nnext\r", place=place),
@@ -56,7 +56,7 @@ def test_an_annotation_names_its_place_and_is_escaped(
 def test_of_each_level_no_more_than_github_keeps_of_a_whole_step(
     told: tuple[workflow.Workflow, io.StringIO, pathlib.Path], count: int, shown: int
 ) -> None:
-    place = model.Place(path="spec.yaml", line=1, column=1)
+    place = declarations.Place(path="spec.yaml", line=1, column=1)
     for number in range(count):
         for level in ("notice", "warning"):
             about_the_run = level == "warning" and number == count - 1

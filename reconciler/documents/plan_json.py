@@ -8,20 +8,22 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import json_text, model, redacting
+from reconciler import json_text, json_values, redacting
 from reconciler.documents import schedules
-from reconciler.timing import counting, prospects
+from reconciler.plan import plans
+from reconciler.schedule import declarations, model, observed, prospects
+from reconciler.timing import counting
 
 FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 _NEXT = 2  # times
 
 
-def dumps(plan: model.Plan, now: datetime.datetime | None = None) -> str:
+def dumps(plan: plans.Plan, now: datetime.datetime | None = None) -> str:
     """Return the document's text, with a newline at its end; `now` adds the next times and the rates."""
     return json_text.document(encode(plan, now))
 
 
-def encode(plan: model.Plan, now: datetime.datetime | None = None) -> dict[str, Any]:
+def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, Any]:
     """Return the document; it holds no conflict tokens and no secrets, and times only where `now` is given.
 
     These take no part in the digest, which is that of the plan.
@@ -34,7 +36,7 @@ def encode(plan: model.Plan, now: datetime.datetime | None = None) -> dict[str, 
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
         "counts": {
-            **{verb.word: plan.count(verb) for verb in model.Verb if verb is not model.Verb.DELETE},
+            **{verb.word: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.DELETE},
             "blocked": len(plan.blocked),
         },
     }
@@ -47,10 +49,10 @@ def encode(plan: model.Plan, now: datetime.datetime | None = None) -> dict[str, 
     return {**document, "changes": changes}
 
 
-def _forecast(change: model.Change, now: datetime.datetime) -> dict[str, Any]:
+def _forecast(change: plans.Change, now: datetime.datetime) -> dict[str, Any]:
     """Return when the schedule fires next and how often, before and after; null where there is none before."""
     sides = {"before": change.live.schedule if change.live else None, "after": change.after}
-    if change.verb is model.Verb.DELETE:
+    if change.verb is plans.Verb.DELETE:
         sides["after"] = None
     return {
         "next": {side: _next(each, now) if each else None for side, each in sides.items()},
@@ -63,15 +65,15 @@ def _next(schedule: model.Schedule, now: datetime.datetime) -> list[str]:
 
 
 def _pace(pace: counting.Pace) -> dict[str, Any]:
-    return {"a_year": model.json_number(round(pace.a_year, 4)), "left": pace.left}
+    return {"a_year": json_values.number(round(pace.a_year, 4)), "left": pace.left}
 
 
-def target(about: model.Target) -> dict[str, Any]:
+def target(about: observed.Target) -> dict[str, Any]:
     """Return where the schedules are, and whose."""
     return {**dataclasses.asdict(about), "owner": about.owner or None}
 
 
-def _change(change: model.Change) -> dict[str, Any]:
+def _change(change: plans.Change) -> dict[str, Any]:
     place = change.place
     return {
         "verb": change.verb.word,
@@ -89,23 +91,23 @@ def _change(change: model.Change) -> dict[str, Any]:
     }
 
 
-def pause(pause: model.Pause) -> dict[str, Any]:
+def pause(pause: observed.Pause) -> dict[str, Any]:
     """Return who paused a schedule and when."""
     return {"by": pause.by or None, "at": pause.at.isoformat() if pause.at else None}
 
 
-def read_pause(said: Mapping[str, Any] | None) -> model.Pause | None:
+def read_pause(said: Mapping[str, Any] | None) -> observed.Pause | None:
     """Return the pause of a document; ValueError, KeyError or TypeError for a value that cannot be one."""
     if said is None:
         return None
-    return model.Pause(by=said["by"] or "", at=schedules.moment(said["at"]) if said["at"] else None)
+    return observed.Pause(by=said["by"] or "", at=schedules.moment(said["at"]) if said["at"] else None)
 
 
-def _place(place: model.Place) -> dict[str, Any]:
+def _place(place: declarations.Place) -> dict[str, Any]:
     return {"path": place.path, "line": place.line, "column": place.column}
 
 
-def _field(field: model.FieldChange) -> dict[str, Any]:
+def _field(field: plans.FieldChange) -> dict[str, Any]:
     """Return the field's change; a side that does not have the field has no key."""
     sides = {"old": field.old, "new": field.new}
-    return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, model.Absent)}
+    return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, plans.Absent)}

@@ -7,8 +7,8 @@ import datetime
 import itertools
 from collections.abc import Iterable, Iterator
 
-from reconciler import model
-from reconciler.timing import counting, times, zones
+from reconciler.schedule import model
+from reconciler.timing import counting, times, timings, zones
 
 _MANY = 24 * 60 + 1  # a day of firings a minute apart
 _A_WEEK = datetime.timedelta(days=8)  # and the day after it
@@ -22,7 +22,7 @@ def upcoming(schedule: model.Schedule, after: datetime.datetime) -> Iterator[dat
     return itertools.islice(times.upcoming(schedule.timing, after), schedule.remaining_actions)
 
 
-def short_gap(timing: model.Timing, after: datetime.datetime, enough: datetime.timedelta) -> datetime.timedelta:
+def short_gap(timing: timings.Timing, after: datetime.datetime, enough: datetime.timedelta) -> datetime.timedelta:
     """Return a time between two firings in a row that is shorter than `enough`, or `enough` where none is.
 
     Looks at the eight days from the first firing on, or at twice as long as is enough, and of very many firings at the

@@ -1,0 +1,63 @@
+"""JSON values in the one form in which they are compared."""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+_WHOLE_LIMIT = 2**63
+_DEPTH_LIMIT = 120  # levels of a value that is compared; a spec has fewer
+
+Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+
+
+def number(value: int | float) -> int | float:
+    """Return the number in the one form that is compared: JSON has a single kind, in which 2.0 and 2 are the same.
+
+    A whole number below 2**63 is an int, and a larger one a float where that loses nothing. A float becomes an int by
+    its shortest digits, as PostgreSQL and JavaScript write it, so that either spelling reads back as this form.
+    """
+    if isinstance(value, float):
+        return _digits(value) if value.is_integer() and abs(value) < _WHOLE_LIMIT else value
+    if abs(value) < _WHOLE_LIMIT:
+        return value
+    try:
+        near = float(value)
+    except OverflowError:  # no float is as large
+        return value
+    return near if _digits(near) == value else value
+
+
+def _digits(whole: float) -> int:
+    return int(decimal.Decimal(repr(whole)))
+
+
+def canonical(value: Json) -> Json:
+    """Return the value with its numbers in one form, whichever way an SDK wrote them.
+
+    Raises ValueError for what no JSON document holds (NaN, infinity) and for nesting that nobody compares.
+    """
+    return _canonical(value, 0)
+
+
+def _canonical(value: Json, depth: int) -> Json:
+    if depth > _DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {_DEPTH_LIMIT} levels")
+    match value:
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{value} is not a JSON number")
+        case float() | int() if not isinstance(value, bool):
+            return number(value)
+        case dict():
+            return {name: _canonical(inner, depth + 1) for name, inner in value.items()}
+        case list():
+            return [_canonical(inner, depth + 1) for inner in value]
+        case _:
+            return value
+
+
+def short_float(number: float) -> float:
+    """Return the number with the six digits that survive the server's single precision."""
+    return float(f"{number:.6g}")

@@ -1,0 +1,1 @@
+"""The plan: what must change on a server, and what the changes led to."""

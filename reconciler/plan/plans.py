@@ -1,0 +1,192 @@
+"""Plans and their outcomes as frozen data."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Mapping
+
+from reconciler import json_values
+from reconciler.schedule import declarations, model, observed
+
+
+class Verb(enum.Enum):
+    """What a change does; the value is the symbol that people see."""
+
+    CREATE = "+"
+    UPDATE = "~"
+    RESUME = "▶"
+    PAUSE = "‖"
+    DELETE = "-"
+    KEEP = "="
+
+    @property
+    def word(self) -> str:
+        """Return the verb in lower case, as documents write it."""
+        return self.name.lower()
+
+    @property
+    def is_last(self) -> bool:
+        """Tell whether such a step waits until all others have succeeded: it leaves less running than before."""
+        return self in (Verb.PAUSE, Verb.DELETE)
+
+
+class Reason(enum.Enum):
+    """Why a change is planned; the value completes a line about the schedule."""
+
+    NEW = "not on the server"
+    DIFFERENT = "differs from the spec"
+    RETURNED = "charter is back in the spec"
+    UNDECLARED_PAUSED = "no longer declared paused"
+    PAUSED_OUTSIDE = "paused outside the spec"
+    PAUSED_ON_FAILURE = "paused by the server, because a run failed"
+    DECLARED_PAUSED = "declared paused"
+    REMOVED = "charter is not in the spec"
+    ALREADY_PAUSED = "charter is not in the spec, already paused"
+    SAME = "as declared"
+    PRUNED = "paused since its charter was removed"
+    STAYS = "not paused as removed"
+    UNPROVEN = "kept: it has no record of its removal pause, so changes since then cannot be ruled out"
+    CHANGED = "kept: it was changed after it was paused as removed"
+    RAN = "kept: it was triggered or backfilled after it was paused as removed"
+    MANUAL_PAUSE = "paused outside the spec, and left so"
+    OWNED = "belongs to another owner"
+    ORPHANED = "has no row in the database"
+    DELETED = "its owner deleted it"
+    SWITCHED_OFF = "the environment is switched off"
+
+
+class State(enum.Enum):
+    """How a schedule is now, in one word."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    EXHAUSTED = "exhausted"  # no actions remain
+    MISSING = "missing"
+
+
+class Absent(enum.Enum):
+    """The value of a field on the side that does not have it."""
+
+    ABSENT = "(none)"
+
+
+ABSENT = Absent.ABSENT
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field that differs, in the spec's words (`cron`, `input.model`); secrets are already redacted."""
+
+    path: str
+    old: json_values.Json | Absent
+    new: json_values.Json | Absent
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One schedule's step: `after` is what it shall be, `live` what it was when planned (None: nothing).
+
+    `overrides` says where the keys stand that an environment replaces, `renamed_from` the id of a schedule that the
+    same plan leaves paused and that is the same but for its name, `origin_pause` who had paused that one before, None
+    where nobody had.
+    """
+
+    verb: Verb
+    reason: Reason
+    after: model.Schedule
+    live: observed.Live | None
+    charter: str | None
+    place: declarations.Place | None
+    fields: tuple[FieldChange, ...] = ()
+    overrides: Mapping[str, declarations.Place] = dataclasses.field(default_factory=dict, compare=False)
+    renamed_from: str | None = None
+    origin_pause: observed.Pause | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the schedule's id, which is the change's identity within a plan."""
+        return self.after.id
+
+    @property
+    def is_blocked(self) -> bool:
+        """Tell whether the spec wants what belongs to another owner."""
+        return self.reason is Reason.OWNED
+
+    @property
+    def state(self) -> State:
+        """Return how the live schedule is."""
+        if self.live is None:
+            return State.MISSING
+        if self.live.schedule.paused:
+            return State.PAUSED
+        return State.EXHAUSTED if self.live.schedule.remaining_actions == 0 else State.ACTIVE
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Every change in the order of its execution, and the digest of what they mean (`sha256:…`).
+
+    `as_of` is when the server was read, where that was not now. `found` is what it had then. `unpolled` are the task
+    queues without workers to which the plan moves schedules from one with workers. `doubled` are the ids that it
+    creates, each with the id of a running schedule under another prefix that does its work already.
+    `salt` is the key of the digests in it.
+    """
+
+    target: observed.Target
+    spec_path: str
+    governed: bool
+    changes: tuple[Change, ...]
+    digest: str
+    environment: str | None = None
+    as_of: datetime.datetime | None = None
+    found: observed.Left = dataclasses.field(default_factory=observed.Left)
+    unpolled: frozenset[str] = frozenset()
+    doubled: tuple[tuple[str, str], ...] = ()
+    salt: bytes = dataclasses.field(default=b"", repr=False)
+
+    @property
+    def steps(self) -> tuple[Change, ...]:
+        """Return the changes that write; empty means that there is nothing to do."""
+        return tuple(change for change in self.changes if change.verb is not Verb.KEEP)
+
+    @property
+    def blocked(self) -> tuple[Change, ...]:
+        """Return what is wanted and cannot be had, because another owner has it; nothing is applied with such."""
+        return tuple(change for change in self.changes if change.is_blocked)
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether the server is other than declared."""
+        return bool(self.steps or self.blocked)
+
+    def count(self, verb: Verb) -> int:
+        """Return how many changes have this verb; what is blocked is counted nowhere."""
+        return sum(change.verb is verb and not change.is_blocked for change in self.changes)
+
+
+class Status(enum.Enum):
+    """How a change ended. STALE: the live schedule moved, nothing of ours was written."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STALE = "stale"
+    SKIPPED = "skipped"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one change; `detail` says why it is not DONE."""
+
+    change: Change
+    status: Status
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a plan: an outcome for every step; `interrupted` when it was told to end early."""
+
+    outcomes: tuple[Outcome, ...]
+    interrupted: bool = False

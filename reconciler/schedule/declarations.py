@@ -1,0 +1,70 @@
+"""What a spec declares: charters with the places of their keys in the file, and what is chosen for one run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from reconciler.schedule import model, ownership
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A position in a file; line and column count from 1, and are 0 for the whole of it."""
+
+    path: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Charter:
+    """One declared schedule: its name, where it stands and what it asks for.
+
+    `places` says where each of its own keys stands, `overrides` where those do that an environment replaces.
+    """
+
+    name: str
+    place: Place
+    schedule: model.Schedule
+    places: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
+    overrides: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is chosen beside the spec, for one run; None leaves it to the spec.
+
+    `repository` is the owner where neither the spec nor `owner` names one.
+    """
+
+    environment: str | None = None
+    prefix: str | None = None
+    owner: str | None = None
+    repository: str | None = None
+    keep_manual_pauses: bool = False
+    adopt: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """All that a spec declares, for one environment where one is chosen.
+
+    `governed` is false when the spec has no governance section at all, `enabled` when the environment is switched off.
+    `keep_manual_pauses` leaves alone what somebody paused by hand, `adopt` takes over what has another owner.
+    `salt` is the key of the digests that replace secrets in plans.
+    """
+
+    path: str
+    charters: tuple[Charter, ...]
+    governed: bool = True
+    environment: str | None = None
+    enabled: bool = True
+    prefix: str = ownership.GOVERNANCE_PREFIX
+    owner: str = ""
+    keep_manual_pauses: bool = False
+    adopt: bool = False
+    salt: bytes = dataclasses.field(default=b"", repr=False)

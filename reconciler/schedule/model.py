@@ -1,0 +1,166 @@
+"""A schedule as frozen data.
+
+A `Schedule` is the same type for what the spec declares and for what the server has, in one canonical form, so
+that two schedules that mean the same are equal. How they are read, compared, shown or written is not here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from reconciler import json_values
+from reconciler.timing import timings
+
+LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
+
+
+class Overlap(enum.Enum):
+    """What happens when a run is due while the one before it still runs; values as in Temporal's command line."""
+
+    SKIP = "Skip"
+    BUFFER_ONE = "BufferOne"
+    BUFFER_ALL = "BufferAll"
+    CANCEL_OTHER = "CancelOther"
+    TERMINATE_OTHER = "TerminateOther"
+    ALLOW_ALL = "AllowAll"
+    UNKNOWN = "(unknown)"  # of a newer server; no spec can say it
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque:
+    """A workflow argument that is not plain JSON (binary, protobuf, encrypted), known by its bytes."""
+
+    encoding: str
+    sha256: str
+
+    @property
+    def is_coded(self) -> bool:
+        """Tell whether a codec made it, to encrypt or compress: its encoding is none of the SDKs' own."""
+        return self.encoding.startswith("binary/") and self.encoding not in {"binary/plain", "binary/protobuf"}
+
+
+Argument: TypeAlias = json_values.Json | Opaque
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How a failed run is tried again. What is zero or empty is left to the server, which fills nothing in."""
+
+    initial_interval: datetime.timedelta = datetime.timedelta(0)
+    backoff_coefficient: float = 0.0
+    maximum_interval: datetime.timedelta = datetime.timedelta(0)
+    maximum_attempts: int = 0
+    non_retryable_errors: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Priority:
+    """A run's place among others on its task queue; zero and empty are the server's defaults."""
+
+    key: int = 0
+    fairness_key: str = ""
+    fairness_weight: float = 0.0
+
+
+class AttributeType(enum.Enum):
+    """The type of a search attribute; values are the names in Temporal's command line."""
+
+    TEXT = "Text"
+    KEYWORD = "Keyword"
+    INT = "Int"
+    DOUBLE = "Double"
+    BOOL = "Bool"
+    DATETIME = "Datetime"
+    KEYWORD_LIST = "KeywordList"
+
+
+def attribute_type(value: json_values.Json | Opaque) -> AttributeType:
+    """Return the type that a search attribute has when only its value is given."""
+    match value:
+        case bool():
+            return AttributeType.BOOL
+        case int():
+            return AttributeType.INT
+        case float():
+            return AttributeType.DOUBLE
+        case list() | tuple():
+            return AttributeType.KEYWORD_LIST
+        case _:
+            return AttributeType.KEYWORD
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A search attribute of a run: a typed value."""
+
+    type: AttributeType
+    value: Argument
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """The workflow that a firing starts. `arguments` are decoded values, in order; a timeout of zero is none.
+
+    `memo` leaves out the names under `MEMO_PREFIX`, which are this tool's own. `summary` and `details` are None where
+    there are none.
+    """
+
+    workflow: str
+    task_queue: str
+    workflow_id: str
+    arguments: tuple[Argument, ...] = ()
+    execution_timeout: datetime.timedelta = datetime.timedelta(0)
+    run_timeout: datetime.timedelta = datetime.timedelta(0)
+    task_timeout: datetime.timedelta = datetime.timedelta(0)
+    retry_policy: RetryPolicy | None = None
+    memo: Mapping[str, Argument] = dataclasses.field(default_factory=dict)
+    search_attributes: Mapping[str, Attribute] = dataclasses.field(default_factory=dict)
+    priority: Priority = Priority()
+    summary: Argument = None
+    details: Argument = None
+
+    @property
+    def payloads(self) -> tuple[Argument, ...]:
+        """Return all that a codec may have encrypted."""
+        return (*self.arguments, *self.memo.values(), self.summary, self.details)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """How firings behave. A catch-up window up to 10 s is one value, 10 s: the server acts on no less."""
+
+    overlap: Overlap = Overlap.SKIP
+    catchup_window: datetime.timedelta = LEAST_CATCHUP
+    pause_on_failure: bool = False
+    keep_original_workflow_id: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One Temporal schedule, desired or live.
+
+    `remaining_actions` is how often it may still fire, None without a limit; a desired one is where the count starts,
+    so a lower live one is no difference while `counted_from`, the start that the server remembers, is the same.
+    `note` is what people see beside the state; None in a desired schedule leaves it to the plan, which says there what
+    it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the version
+    of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
+    `not_secret` are the paths of values that are shown although they look like secrets, and `salt` is the key of the
+    digests that replace secrets; neither takes part in comparison.
+    """
+
+    id: str
+    timing: timings.Timing
+    action: Action
+    policies: Policies = Policies()
+    paused: bool = False
+    remaining_actions: int | None = None
+    counted_from: int | None = None
+    note: str | None = None
+    owner: str | None = None
+    seal: str | None = None
+    not_secret: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    salt: bytes = dataclasses.field(default=b"", compare=False, repr=False)
