@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterator
@@ -36,6 +37,17 @@ def find(live: observed.Live, since: datetime.datetime | None = None) -> observe
     if len(passed) - explained < _LEAST or end - passed[0] < _SPAN:
         return None
     return observed.Overdue(count=len(passed) - explained, since=passed[0])
+
+
+def waits(live: observed.Live) -> bool:
+    """Return whether due times pass while the server counts a run as running, which is right as long as it is."""
+    return bool(live.activity.running) and find(without_runs(live)) is not None
+
+
+def without_runs(live: observed.Live) -> observed.Live:
+    """Return the schedule as if what the server counts as running were over: it explains no gap any more."""
+    activity = dataclasses.replace(live.activity, running=(), buffered=0, skipped=0, dropped=0)
+    return dataclasses.replace(live, activity=activity)
 
 
 def _runs(activity: observed.Activity) -> Iterator[datetime.datetime | None]:

@@ -7,14 +7,12 @@ import dataclasses
 import datetime
 
 import google.protobuf.message
-from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.enums.v1 import workflow_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
-from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler.schedule import observed
-from reconciler.temporal import calls, payloads
+from reconciler.temporal import calls, payloads, runs
 
 _PREFIX = "WORKFLOW_EXECUTION_STATUS_"
 _STATUSES = {
@@ -68,44 +66,42 @@ class Results:
     """Asks for the results of runs that a schedule does not watch to their end."""
 
     def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
-        self._service = service
-        self._calls = calls_
+        self._runs = runs.Runs(service, calls_)
 
     async def read(self, activity: observed.Activity) -> observed.Activity:
-        """Return the activity with the results that its runs have by now."""
+        """Return the activity with the results that its runs have by now; a run that is retried goes on."""
         recent = tuple(await asyncio.gather(*map(self._settled, activity.recent)))
         ended = {run.workflow_id for run in recent if run.status not in _OPEN}
         running = [each for each in activity.running if each not in ended]
         running += [run.workflow_id for run in recent if run.status is observed.RunStatus.RUNNING]
         return dataclasses.replace(activity, recent=recent, running=tuple(dict.fromkeys(running)))
 
+    async def ended_at(self, activity: observed.Activity) -> datetime.datetime | None:
+        """Return when the last of the runs ended that the schedule still counts as running; None while one goes on.
+
+        A run that the server has no longer ended some time after it was started, at the beginning of all time here.
+        """
+        first_runs = {run.workflow_id: run.run_id for run in activity.recent}
+        last = await asyncio.gather(*(self._runs.last(each, first_runs.get(each, "")) for each in activity.running))
+        if any(info is not None and info.status not in runs.CLOSED for info in last):
+            return None
+        return max((moment(info, "close_time") or _FIRST for info in last if info is not None), default=_FIRST)
+
     async def scheduled_for(self, run: observed.Run) -> datetime.datetime | None:
         """Return the time that a run is told it is for; None where that is not to be had.
 
         V1 tells the whole second of the time at which it was due, V2 all of it.
         """
-        try:
-            answer = await self._described(run)
-        except calls.NotFoundError:
-            return None
-        told = answer.workflow_execution_info.search_attributes.indexed_fields.get(_SCHEDULED)
+        info = await self._runs.described(run.workflow_id, run.run_id)
+        told = info.search_attributes.indexed_fields.get(_SCHEDULED) if info is not None else None
         value = payloads.read_attribute(told).value if told is not None else None
         return datetime.datetime.fromisoformat(value).astimezone(datetime.UTC) if isinstance(value, str) else None
-
-    async def _described(self, run: observed.Run) -> rpc_pb2.DescribeWorkflowExecutionResponse:
-        request = rpc_pb2.DescribeWorkflowExecutionRequest(
-            namespace=self._calls.namespace,
-            execution=common_pb2.WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id),
-        )
-        return await self._calls.read(self._service.describe_workflow_execution, request)
 
     async def _settled(self, run: observed.Run) -> observed.Run:
         if run.status not in _INEXACT:
             return run
-        try:
-            answer = await self._described(run)
-        except calls.NotFoundError:  # over, and out of the namespace's retention
+        info = await self._runs.last(run.workflow_id, run.run_id)
+        if info is None:  # over, and out of the namespace's retention
             failed = run.status is observed.RunStatus.FAILED
             return run if failed else dataclasses.replace(run, status=observed.RunStatus.UNKNOWN)
-        status = _STATUSES.get(answer.workflow_execution_info.status, observed.RunStatus.UNKNOWN)
-        return dataclasses.replace(run, status=status)
+        return dataclasses.replace(run, status=_STATUSES.get(info.status, observed.RunStatus.UNKNOWN))

@@ -15,7 +15,7 @@ from temporalio.service import WorkflowService
 
 from reconciler import executions
 from reconciler.executions import RunState
-from reconciler.temporal import activity, calls
+from reconciler.temporal import activity, calls, runs
 
 LONGEST = 1000  # characters of a reason
 _GONE = executions.Ending(
@@ -26,11 +26,6 @@ _FAILURES = {
     enums_pb2.WORKFLOW_EXECUTION_STATUS_CANCELED: "cancelled",
     enums_pb2.WORKFLOW_EXECUTION_STATUS_TERMINATED: "terminated in Temporal",
     enums_pb2.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "timed out in Temporal",
-}
-_CLOSED = {
-    *_FAILURES,
-    enums_pb2.WORKFLOW_EXECUTION_STATUS_COMPLETED,
-    enums_pb2.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW,
 }
 
 
@@ -43,6 +38,7 @@ class Endings:
         self._service = service
         self._calls = calls_
         self._converter = converter
+        self._runs = runs.Runs(service, calls_)
 
     async def of(self, run: executions.WorkflowRun) -> executions.Ending | None:
         """Return how a run ended; None while it, or another run of its workflow id, is running.
@@ -50,28 +46,16 @@ class Endings:
         Where Temporal retried the workflow, the last run of the chain decides. One that Temporal does not have is
         `RunState.GONE`. Raises `errors.ServerError` when that cannot be read.
         """
-        own = await self._described(run.workflow_id, run.run_id)
-        if own is not None and own.status not in _CLOSED:
+        own = await self._runs.described(run.workflow_id, run.run_id)
+        if own is not None and own.status not in runs.CLOSED:
             return None
-        latest = await self._described(run.workflow_id)
-        if latest is not None and latest.status not in _CLOSED:
+        latest = await self._runs.described(run.workflow_id)
+        if latest is not None and latest.status not in runs.CLOSED:
             return None
         if own is None:
             return _GONE
         continued = latest is not None and own.first_run_id and own.first_run_id == latest.first_run_id
         return await self._ending(latest if latest is not None and continued else own)
-
-    async def _described(self, workflow_id: str, run_id: str = "") -> workflow_pb2.WorkflowExecutionInfo | None:
-        """Return what the server has of a run, or of the latest one; None where it has none."""
-        request = rpc_pb2.DescribeWorkflowExecutionRequest(
-            namespace=self._calls.namespace,
-            execution=common_pb2.WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
-        )
-        try:
-            answer = await self._calls.read(self._service.describe_workflow_execution, request)
-        except calls.NotFoundError:
-            return None
-        return answer.workflow_execution_info
 
     async def _ending(self, info: workflow_pb2.WorkflowExecutionInfo) -> executions.Ending:
         last = await self._last_event(info.execution)

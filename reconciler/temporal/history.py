@@ -48,8 +48,8 @@ class Pauses:
             return observed.Pause()
         return _latest(events)
 
-    async def overdue(self, live: observed.Live) -> observed.Overdue | None:
-        """Return which due times passed without a run, and V1's reason; None where that is not certain.
+    async def overdue(self, live: observed.Live, since: datetime.datetime | None = None) -> observed.Overdue | None:
+        """Return which due times passed without a run (after `since`), and V1's reason; None where that is not certain.
 
         V1 does not show in a Describe that a patch resumed a schedule, so only what is due after the last call in its
         history counts; V2 does, and keeps no reason.
@@ -57,12 +57,12 @@ class Pauses:
         try:
             events = await self._events(live)
         except calls.NotFoundError:
-            return overdue.find(live)
+            return overdue.find(live, since)
         except errors.UnreachableError:
             raise
         except errors.ServerError:  # a key that may read schedules but no histories
             return None
-        found = overdue.find(live, _last_call(events))
+        found = overdue.find(live, max(filter(None, (since, _last_call(events))), default=None))
         return dataclasses.replace(found, reason=_failure(events)) if found else None
 
     async def _events(self, live: observed.Live) -> Sequence[history_pb2.HistoryEvent]:

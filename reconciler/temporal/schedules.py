@@ -114,13 +114,32 @@ class Schedules:
             id_: dataclasses.replace(live, pause=pause)
             for (id_, live), pause in zip(paused.items(), known, strict=True)
         }
-        late = {id_: live for id_, live in found.items() if overdue.find(live)}
-        reasons = await asyncio.gather(*map(self._pauses.overdue, late.values()))
-        explained |= {
-            id_: dataclasses.replace(live, overdue=reason)
-            for (id_, live), reason in zip(late.items(), reasons, strict=True)
-        }
+        active = [live for live in found.values() if not live.schedule.paused]
+        late = zip(active, await asyncio.gather(*map(self._overdue, active)), strict=True)
+        explained |= {live.schedule.id: dataclasses.replace(live, overdue=passed) for live, passed in late if passed}
         return {**found, **explained}
+
+    async def _overdue(self, live: observed.Live) -> observed.Overdue | None:
+        """Return which due times passed without a run, and the reason; None where they did not, or it is not certain.
+
+        V2 does not notice the end of a run that was retried or continued as new, and then waits for it for good.
+        """
+        if overdue.find(live):
+            return await self._pauses.overdue(live)
+        ended_at = await self._waited_in_vain_since(live) if overdue.waits(live) else None
+        if ended_at is None:
+            return None
+        found = await self._pauses.overdue(overdue.without_runs(live), ended_at)
+        reason = f"the server still counts {live.activity.running[0]} as running, although it has ended"
+        return dataclasses.replace(found, reason=reason) if found else None
+
+    async def _waited_in_vain_since(self, live: observed.Live) -> datetime.datetime | None:
+        try:
+            return await self._results.ended_at(live.activity)
+        except errors.UnreachableError:
+            raise
+        except errors.ServerError:  # a key that may read schedules but no runs
+            return None
 
     async def followed(self, found: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
         """Return the same schedules, their recent runs with the results they have by now."""

@@ -60,3 +60,16 @@ def test_they_are_counted_after_the_last_write_and_what_the_history_shows() -> N
 )
 def test_a_gap_that_is_explained_or_may_be_about_to_end_is_not_reported(explained: observed.Live) -> None:
     assert overdue.find(explained) is None
+
+
+def test_a_run_that_is_counted_as_running_explains_a_gap_only_as_long_as_it_runs() -> None:
+    waiting = live(running=("w",), skipped=4, buffered=1)
+    assert (overdue.find(waiting), overdue.waits(waiting)) == (None, True)
+    ended_at = CREATED + 3 * HOUR
+    assert overdue.find(overdue.without_runs(waiting), ended_at) == observed.Overdue(count=2, since=CREATED + 4 * HOUR)
+    assert overdue.find(overdue.without_runs(waiting), CREATED + 5 * HOUR) is None
+
+
+@pytest.mark.parametrize("healthy", [live(), live(running=("w",), next_times=(CREATED + 2 * HOUR,))])
+def test_no_run_is_looked_up_for_a_schedule_that_waits_for_none(healthy: observed.Live) -> None:
+    assert not overdue.waits(healthy)
