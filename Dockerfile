@@ -1,5 +1,5 @@
-# The service and the worker: `docker build -t reconciler .`; the command says which of the two runs.
-# Another base, such as one in a registry of your own: --build-arg PYTHON_IMAGE=registry.example.com/python:3.13@sha256:…
+# The service and the worker: `docker build -t reconciler .`; the command selects which one runs.
+# For another base image, such as one in your own registry: --build-arg PYTHON_IMAGE=registry.example.com/python:3.13@sha256:…
 ARG PYTHON_IMAGE=python:3.13.9-slim-bookworm@sha256:b685a4fa58bb19d1814d78a1ec0f0208f351452724f78b20212c984d6e124a34
 
 FROM ${PYTHON_IMAGE} AS build
@@ -20,8 +20,8 @@ ENV PATH=/opt/reconciler/bin:$PATH PYTHONUNBUFFERED=1 RECONCILER_LOG_FORMAT=json
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["reconciler"]
 CMD ["serve", "--listen", "0.0.0.0:8080"]
-# whether the process responds, not whether its database does: a restart cures only the former. A worker that is
-# started with --health 0.0.0.0:8081 gets HEALTH_URL=http://127.0.0.1:8081/healthz
+# Checks the process, not its database: a restart fixes only the former. For a worker started with --health 0.0.0.0:8081,
+# set HEALTH_URL=http://127.0.0.1:8081/healthz
 ENV HEALTH_URL=http://127.0.0.1:8080/healthz
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --retries=3 \
     CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen(os.environ['HEALTH_URL'], timeout=5)"]

@@ -1,4 +1,4 @@
-# Everything runs in .venv, which is made from the lock file. Taken for granted: Python 3.11 or newer, make, git.
+# Everything runs in .venv, which is created from the lock file. Requirements: Python 3.11 or newer, make, git.
 
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 $(UPGRADE) \
 	--custom-compile-command "make lock"
 UPGRADE ?= --upgrade
-# one more than processors: many tests wait for a server most of the time
+# one more than there are processors: many tests mostly wait for a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
@@ -19,7 +19,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(READ
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(INSTALLED) ## Walk the main job on an embedded Temporal dev server (DEMO_UI=1 keeps it running)
+demo: $(INSTALLED) ## Demonstrate plan and apply on a local Temporal dev server (DEMO_UI=1 keeps it running)
 	@$(BIN)/python -m tools.demo
 
 stack: $(INSTALLED) server ## Run Temporal, PostgreSQL, the service and a worker together, until Ctrl-C
@@ -31,9 +31,9 @@ unit: $(INSTALLED) ## Run the tests that need no server
 test: check server ## Check everything and run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
-test-backends: test test-v2 ## Run all tests on V1, and what talks to a server on V2 as well
+test-backends: test test-v2 ## Run all tests on V1, and those that need a server on V2 as well
 
-test-v2: $(INSTALLED) ## Run the tests that talk to a server on the newer schedule backend (needs Go, once)
+test-v2: $(INSTALLED) ## Run the tests that need a server on the V2 schedule backend (needs Go the first time)
 	@$(BIN)/python -m tools.devserver v2
 	SCHEDULE_BACKEND=v2 $(BIN)/pytest tests/contract tests/integration tests/acceptance tests/oracle \
 		--numprocesses $(WORKERS) --dist worksteal
@@ -52,41 +52,41 @@ check: $(INSTALLED) $(README_WORKFLOW) ## Format, lint, types, layers, schemas, 
 	$(BIN)/zizmor --quiet --pedantic --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
 	$(BIN)/python -m tools.actionlint $(WORKFLOWS)
 
-format: $(INSTALLED) ## Format and mend what the linter can
+format: $(INSTALLED) ## Format, and apply the linter's fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 golden: $(INSTALLED) server ## Regenerate the golden plans, the OpenAPI document and the documents' consoles; review them before you commit
 	$(BIN)/pytest tests/golden tests/architecture/test_published.py tests/acceptance/test_readme.py --update-golden
 
-oracle: $(INSTALLED) server ## Compare N random crons, timings and actions with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
+oracle: $(INSTALLED) server ## Compare N random cron expressions, timings and actions with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
 	ORACLE_CASES=$(or $(N),50000) RANDOM_SCHEDULES=1000 ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/oracle tests/integration/test_random_schedules.py --numprocesses $(WORKERS) --dist worksteal -rP
 
-fuzz: $(INSTALLED) ## Mutate specs, saved plans and snapshots (N=100000 SEED=...)
+fuzz: $(INSTALLED) ## Fuzz specs, saved plans and snapshots (N=100000 SEED=...)
 	FUZZ_CASES=$(or $(N),100000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/fuzz --numprocesses $(WORKERS) --dist worksteal
 
-crash-test: $(INSTALLED) server ## Kill an apply at N call boundaries, one after the other (N=1000 SEED=...)
+crash-test: $(INSTALLED) server ## Kill an apply at N boundaries between calls to the server (N=1000 SEED=...)
 	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
 		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
 
-bench: $(INSTALLED) server ## Measure plan, apply, repair, the service and the worker next to bare calls
+bench: $(INSTALLED) server ## Benchmark plan, apply, repair, the service and the worker
 	@$(BIN)/python -m bench.schedules
 	@$(BIN)/python -m bench.latency
 	@$(BIN)/python -m bench.repair
 	@$(BIN)/python -m bench.worker
 
-server: $(INSTALLED) ## Find or fetch Temporal's dev server
+server: $(INSTALLED) ## Find or download Temporal's dev server
 	@$(BIN)/python -m tools.devserver
 
-lock: $(INSTALLED) ## Resolve the dependencies anew
+lock: $(INSTALLED) ## Resolve the dependencies again
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --output-file requirements-dev.lock --extra github --extra service --extra embedded --group dev
 	$(COMPILE) --output-file requirements-action.lock --extra github --group build
 	$(COMPILE) --output-file requirements-service.lock --extra service --group build
 
-$(README_WORKFLOW): README.md # its workflow, to be checked as the others are
+$(README_WORKFLOW): README.md # its workflow is checked like the others
 	@mkdir -p $(@D)
 	@sed -n '/^```yml$$/,/^```$$/{/^```/!p;}' README.md >$@
 
@@ -97,9 +97,9 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-dist: $(INSTALLED) ## Build what is published
+dist: $(INSTALLED) ## Build the distributions
 	rm -rf dist
 	$(BIN)/hatchling build
 
-clean: ## Remove what the targets made
+clean: ## Remove everything that the targets created
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -6,6 +6,7 @@ before its first console.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 import shlex
@@ -13,7 +14,7 @@ import subprocess
 
 import pytest
 
-from tests.support import program
+from tests.support import polls, program, service, worker_process
 from tools import devserver
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -22,6 +23,9 @@ PICTURE = re.compile(r"^```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TIMES = re.compile(r"(\w{3} \d\d \w{3} \d{4} [\d:]+|\d{4}-\d\d-\d\d [\d:]+) [\w+-]+( +\(?(in )?\d+ \w+( ago)?\)?)?")
 DIGESTS = re.compile(r"sha256:[0-9a-f]{64}")  # of the test's own namespace
 IDENTITY = re.compile(r"by \d+@\S+@ on")  # of Temporal's command line: process and machine
+WORKER = re.compile(r"reconciler-worker:\d+@[^\[\s]+\[")
+SEEN = re.compile(r"seen \d+ \w+ ago")
+SERVICE = "http://127.0.0.1:8080"
 APPLIER = re.compile(r"(apply|prune) by \S+@\S+")
 GOLDEN = ROOT / "tests/golden/cases/everything-at-once/plan.txt"
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -43,14 +47,25 @@ governance:
 
 
 class Shell:
-    """Runs a document's commands and remembers the last exit code, and the database once it is named."""
+    """Runs a document's commands and remembers the last exit code and what was exported.
+
+    A command that ends with `&` is `reconciler serve` or `reconciler worker`, which run until the document ends.
+    """
 
     def __init__(self, run: program.Program, server: devserver.DevServer, database_url: str) -> None:
         self._run = run
         self._server = server
-        self._database_url = database_url
+        self._known = {"DATABASE_URL": database_url, "INTERNAL_OPS_TOKEN": service.OPS_TOKEN}
         self._environment: dict[str, str] = {}
         self._code = 0
+        self._addresses = {run.address: "localhost:7233"}
+        self._started = contextlib.ExitStack()
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._started.close()
 
     def enter(self, line: str) -> str:
         """Return what a command prints, with the addresses that a reader has."""
@@ -59,27 +74,42 @@ class Shell:
             case "echo":
                 return f"{self._code}\n"
             case "export":
-                self._environment["DATABASE_URL"] = self._database_url
+                names = [argument.partition("=")[0] for argument in arguments]
+                self._environment.update({name: self._known[name] for name in names})
                 return ""
             case "sed" | "cat":
                 return subprocess.check_output([name, *arguments], cwd=self._run.folder, encoding="utf-8")
             case "temporal":
                 return self._server.cli(*arguments, "--namespace", self._run.namespace)
+            case "reconciler" if arguments[-1] == "&":
+                return self._start(arguments[0])
             case "reconciler":
                 return self._reconciler(*arguments)
             case _:
                 raise AssertionError(f"no document runs {name}")
 
+    def _start(self, command: str) -> str:
+        if command == "serve":
+            served = self._started.enter_context(service.running(self._run, self._known["DATABASE_URL"]))
+            self._addresses[served.url] = SERVICE
+        else:
+            worker = worker_process.started(self._run, self._known["DATABASE_URL"])
+            self._started.enter_context(worker).until(200)
+        return ""
+
     def _reconciler(self, *arguments: str) -> str:
-        done = self._run.run(*arguments, **self._environment)
+        real = {shown: url for url, shown in self._addresses.items()}
+        done = self._run.run(*(real.get(argument, argument) for argument in arguments), **self._environment)
         self._code = done.returncode
-        shown = (done.stdout + done.stderr).replace(self._run.address, "localhost:7233")
+        shown = done.stdout + done.stderr
+        for address, name in self._addresses.items():
+            shown = shown.replace(address, name)
         shown = IDENTITY.sub("by 4711@laptop@ on", shown)
+        shown = WORKER.sub("reconciler-worker:4711@server[", shown)
         shown = APPLIER.sub(r"\1 by alice@laptop", shown)
         return shown.replace(f"namespace {self._run.namespace} ", "namespace default ")
 
 
-@pytest.mark.usefixtures("polled")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_the_consoles_show_what_the_program_prints(
     document: pathlib.Path,
@@ -94,20 +124,24 @@ def test_the_consoles_show_what_the_program_prints(
     assert yaml
     reconciler.declare(yaml[1])
     (reconciler.folder / "broken.yaml").write_text(BROKEN)
-    shell = Shell(reconciler, dev_server, database_url)
-
-    def run(console: re.Match[str]) -> str:
-        commands = [line for line in console[1].splitlines() if line.startswith("$ ")]
-        shown = "\n".join(f"{line}\n{shell.enter(line[2:])}" for line in commands)
-        return f"```console\n{shown}```"
-
     text = document.read_text(encoding="utf-8")
-    for line in "".join(BEFORE.findall(text)).splitlines():
-        shell.enter(line)
-    printed = CONSOLE.sub(run, text)
-    if pytestconfig.getoption("--update-golden"):
-        document.write_text(printed, encoding="utf-8")
-    assert lines_in_any_order(document.read_text(encoding="utf-8")) == lines_in_any_order(printed)
+    before = "".join(BEFORE.findall(text)).splitlines()
+    own_worker = any(line.startswith("reconciler worker") for line in before)
+    polled = contextlib.nullcontext() if own_worker else polls.kept_up(reconciler.address, reconciler.namespace)
+    with polled, Shell(reconciler, dev_server, database_url) as shell:
+
+        def run(console: re.Match[str]) -> str:
+            commands = [line for line in console[1].splitlines() if line.startswith("$ ")]
+            shown = "\n".join(f"{line}\n{shell.enter(line[2:])}" for line in commands)
+            return f"```console\n{shown}```"
+
+        for line in before:
+            shell.enter(line)
+        printed = CONSOLE.sub(run, text)
+    if lines_in_any_order(text) != lines_in_any_order(printed) and pytestconfig.getoption("--update-golden"):
+        document.write_text(printed, encoding="utf-8")  # not for other times alone
+        return
+    assert lines_in_any_order(text) == lines_in_any_order(printed)
 
 
 def test_the_picture_at_the_top_is_a_golden_plan(pytestconfig: pytest.Config) -> None:
@@ -121,5 +155,5 @@ def test_the_picture_at_the_top_is_a_golden_plan(pytestconfig: pytest.Config) ->
 
 def lines_in_any_order(text: str) -> list[list[str]]:
     """Return each console's lines sorted, as steps end in any order, without times and digests."""
-    bare = TIMES.sub("(a time)", DIGESTS.sub("(a digest)", text))
+    bare = SEEN.sub("(a time)", TIMES.sub("(a time)", DIGESTS.sub("(a digest)", text)))
     return [sorted(console.splitlines()) for console in CONSOLE.findall(bare)]
