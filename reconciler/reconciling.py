@@ -53,17 +53,15 @@ async def plan(
     """
     listed = await schedules.ids()
     found = planning.plan(declaration, await _described(listed, declaration, schedules, target), target)
-    found = await _beside_other_prefixes(found, listed, declaration, schedules)
+    found = await _beside_other_prefixes(found, listed, schedules)
     if pollers is None:
         return found
     return dataclasses.replace(found, unpolled=await _unpolled(found, pollers))
 
 
-async def _beside_other_prefixes(
-    plan: plans.Plan, listed: Collection[str], declaration: declarations.Declaration, schedules: ports.Schedules
-) -> plans.Plan:
-    """Read the schedules under other prefixes that have the name of a new charter, and return the plan with them."""
-    alike = prefixes.namesakes(listed, declaration, plan.target)
+async def _beside_other_prefixes(plan: plans.Plan, listed: Collection[str], schedules: ports.Schedules) -> plans.Plan:
+    """Read the schedules under other prefixes with the names of those that start, and return the plan with them."""
+    alike = prefixes.namesakes(listed, plan)
     if not alike:
         return plan
     ids = sorted({id_ for ids in alike.values() for id_ in ids})

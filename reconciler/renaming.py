@@ -42,12 +42,17 @@ def _with_origin(created: plans.Change, left: Iterable[plans.Change]) -> plans.C
 
 
 def is_renamed(old: model.Schedule, new: model.Schedule) -> bool:
-    """Return whether two schedules are the same except for their names."""
+    """Return whether two schedules do the same work and their names are alike."""
+    return is_same_work(old, new) and _likeness(old.id, new.id) >= _LIKENESS
+
+
+def is_same_work(old: model.Schedule, new: model.Schedule) -> bool:
+    """Return whether two schedules run the same workflow with the same input at the same times, on the same queue."""
     if (old.timing, old.action.workflow, old.action.task_queue) != (
         *(new.timing, new.action.workflow, new.action.task_queue),
     ):
         return False
-    return _likeness(old.id, new.id) >= _LIKENESS and diffing.same_json(_input(old), _input(new))
+    return diffing.same_json(_input(old), _input(new))
 
 
 def _input(schedule: model.Schedule) -> model.Argument:

@@ -37,6 +37,32 @@ async def test_a_changed_prefix_is_refused_until_the_old_schedules_are_paused(
         assert reconciler.run("apply", "--yes", "--prefix", "acme:").returncode == 0
 
 
+@pytest.mark.parametrize("owner", [OWNER, "manual_pauses: keep"])
+@pytest.mark.parametrize(("old", "new"), [("acme", "acme:"), ("governance:", "production-eu-west-1.")])
+def test_no_form_of_a_prefix_lets_its_schedules_run_twice(
+    reconciler: program.Program, owner: str, old: str, new: str
+) -> None:
+    reconciler.declare(SPEC.replace("OWNER", owner))
+    assert reconciler.run("apply", "--yes", "--prefix", old).returncode == 0
+    done = reconciler.run("apply", "--yes", "--prefix", new)
+    assert (done.returncode, f"and {new}community would run next to it (and 1 more)" in done.stderr) == (4, True)
+
+
+async def test_a_prefix_that_changes_back_does_not_resume_what_would_run_twice(reconciler: program.Program) -> None:
+    spec, nothing = SPEC.replace("OWNER", OWNER), f"governance:\n  {OWNER}\n  schedules: []\n"
+    for text, options in ((spec, ()), (nothing, ("--allow-mass-pause",)), (spec, ("--prefix", "acme:"))):
+        reconciler.declare(text)
+        assert reconciler.run("apply", "--yes", *options).returncode == 0
+    done = reconciler.run("apply", "--yes")
+    assert (done.returncode, "▶ governance:community  charter is back in the spec" in done.stdout) == (4, True)
+    assert "acme:community is still running under another prefix" in done.stderr
+    server = await remote.connected(reconciler.address, reconciler.namespace)
+    live = await server.schedules.describe("governance:community")
+    assert live is not None
+    assert live.schedule.paused
+    assert reconciler.run("apply", "--yes", "--allow-prefix-change").returncode == 0
+
+
 def test_two_prefixes_can_run_side_by_side_on_purpose(reconciler: program.Program) -> None:
     reconciler.declare(SPEC.replace("OWNER", OWNER))
     assert reconciler.run("apply", "--yes").returncode == 0

@@ -118,6 +118,6 @@ def test_what_is_not_ours_is_neither_read_nor_named_in_a_plan(sides: Sides, othe
     found = asyncio.run(reconciling.plan(strategies.declare(desired), server, strategies.TARGET))
     assert found == plan(desired, live)
     listed = {each.id for each in (*live, *others)}
-    namesakes = prefixes.namesakes(listed, strategies.declare(desired), strategies.TARGET).values()
+    namesakes = prefixes.namesakes(listed, found).values()
     foreign = {id_ for id_ in server.asked if not planning.managed(id_, strategies.TARGET)}
     assert foreign <= set(itertools.chain(*namesakes))  # read to see whether they double what is created
