@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from reconciler import executions, json_values, paths, redacting
+from reconciler import executions, json_values, paths
 from reconciler.plan import plans
 from reconciler.schedule import fields, model, rows
 from reconciler.timing import timings
@@ -115,7 +115,7 @@ def _side(value: object, absent: object) -> json_values.Json | plans.Absent:
 
 def _said(schedule: model.Schedule, like: timings.Timing | None = None) -> rows.Words:
     """Return the schedule's fields with secrets as digests, before anything is compared: what is in one is no field."""
-    return fields.words(redacting.schedule(schedule), like=like)
+    return fields.words(fields.redacted(schedule), like=like)
 
 
 def _place(change: plans.FieldChange) -> tuple[int, list[tuple[int, str]]]:

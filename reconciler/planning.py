@@ -8,9 +8,9 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from reconciler import diffing, errors, json_values, redacting, renaming
+from reconciler import diffing, errors, json_values, renaming
 from reconciler.plan import plans
-from reconciler.schedule import declarations, model, observed, ownership
+from reconciler.schedule import declarations, fields, model, observed, ownership, redaction
 
 _ORDER = tuple(plans.Verb)
 
@@ -247,9 +247,9 @@ def plan_from_snapshot(
 def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: bytes) -> model.Schedule:
     """Return the declared schedule redacted as its live one is: what is a digest there is one here."""
     if live is None:  # still compared, with one that it may be the new name of
-        return redacting.schedule(dataclasses.replace(desired, salt=salt))
+        return fields.redacted(dataclasses.replace(desired, salt=salt))
     alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret, salt=salt)
-    return dataclasses.replace(redacting.schedule(alike, coded=live.coded), not_secret=desired.not_secret)
+    return dataclasses.replace(fields.redacted(alike, coded=live.coded), not_secret=desired.not_secret)
 
 
 def _is_foreign(live: model.Schedule, declaration: declarations.Declaration) -> bool:
@@ -422,8 +422,8 @@ def _covered(fields: Iterable[plans.FieldChange]) -> list[json_values.Json]:
     plain: list[json_values.Json] = []
     hidden: list[json_values.Json] = []
     for field in fields:
-        path = redacting.without_digests(field.path)
-        old = [] if isinstance(field.old, plans.Absent) else [redacting.without_digests(field.old)]
-        new = [] if isinstance(field.new, plans.Absent) else [redacting.stable(field.new)]
+        path = redaction.without_digests(field.path)
+        old = [] if isinstance(field.old, plans.Absent) else [redaction.without_digests(field.old)]
+        new = [] if isinstance(field.new, plans.Absent) else [redaction.stable(field.new)]
         (plain if path == field.path else hidden).append([path, old, new])  # an absent value differs from null
     return [*plain, *sorted(hidden, key=json.dumps)]

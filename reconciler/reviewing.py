@@ -6,9 +6,9 @@ import dataclasses
 import datetime
 from collections.abc import Iterator
 
-from reconciler import diffing, errors, redacting
+from reconciler import diffing, errors
 from reconciler.plan import plans
-from reconciler.schedule import declarations, observed
+from reconciler.schedule import declarations, fields, observed
 
 DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
 _SHOWN = 3  # reasons in the message; one is enough to plan again
@@ -90,10 +90,10 @@ def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: d
         return f"was deleted and created anew {_when(planned_at, _created(new))}"
     if old.token == new.token:
         return _means_other(before, now)
-    differing = diffing.diff(old.schedule, redacting.schedule(new.schedule, coded=old.coded))
-    fields = ", ".join(each.path for each in differing)
+    differing = diffing.diff(old.schedule, fields.redacted(new.schedule, coded=old.coded))
+    names = ", ".join(each.path for each in differing)
     when = _when(planned_at, new.activity.updated_at, new.pause.at if new.pause else None)
-    return f"changed {when}: {fields or 'nothing that a charter can say'}"
+    return f"changed {when}: {names or 'nothing that a charter can say'}"
 
 
 def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_at: datetime.datetime) -> str:

@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import json_text, json_values, redacting
+from reconciler import json_text, json_values
 from reconciler.documents import schedules
 from reconciler.plan import plans
-from reconciler.schedule import declarations, model, observed, prospects
+from reconciler.schedule import declarations, fields, model, observed, prospects
 from reconciler.timing import counting
 
 FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
@@ -81,7 +81,7 @@ def _change(change: plans.Change) -> dict[str, Any]:
         "charter": change.charter,
         "reason": change.reason.name.lower(),
         "place": _place(place) if place else None,
-        "live_note": redacting.note(change.live.schedule) if change.live else None,
+        "live_note": fields.note(change.live.schedule) if change.live else None,
         "pause": pause(change.live.pause) if change.live and change.live.pause else None,
         "owner": change.live.schedule.owner if change.live else None,
         "renamed_from": change.renamed_from,

@@ -6,14 +6,13 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler import redacting
 from reconciler.schedule import fields, model, rows
 from reconciler.timing import moments
 
 
 def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
     """Return the schedule's document; of one whose payloads a codec made (`coded`) with digests for all they say."""
-    schedule = redacting.schedule(schedule, coded=coded)
+    schedule = fields.redacted(schedule, coded=coded)
     document: dict[str, Any] = {"id": schedule.id}
     for row in (*fields.TABLE, *fields.UNSHOWN):
         for path, value in row.encode(schedule).items():

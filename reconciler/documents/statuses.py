@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from reconciler import json_text, redacting
+from reconciler import json_text
 from reconciler.documents import plan_json
 from reconciler.plan import plans
-from reconciler.schedule import observed
+from reconciler.schedule import fields, observed, redaction
 
 FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
@@ -33,7 +33,7 @@ def _schedule(change: plans.Change) -> dict[str, Any]:
         "id": change.id,
         "charter": change.charter,
         "state": change.state.value,
-        "note": redacting.note(live.schedule) if live else None,
+        "note": fields.note(live.schedule) if live else None,
         "pause": plan_json.pause(live.pause) if live and live.pause else None,
         "remaining_actions": live.schedule.remaining_actions if live else None,
         "last": _run(activity.recent[-1]) if activity.recent else None,
@@ -53,13 +53,13 @@ def _overdue(overdue: observed.Overdue) -> dict[str, Any]:
     return {
         "count": overdue.count,
         "since": _moment(overdue.since),
-        "reason": redacting.text(overdue.reason) or None,
+        "reason": redaction.text(overdue.reason) or None,
     }
 
 
 def _run(run: observed.Run) -> dict[str, Any]:
     return {
-        "workflow_id": redacting.text(run.workflow_id),
+        "workflow_id": redaction.text(run.workflow_id),
         "run_id": run.run_id,
         "due_at": _moment(run.due_at),
         "started_at": _moment(run.started_at),

@@ -6,10 +6,9 @@ import collections
 import datetime
 from collections.abc import Iterator
 
-from reconciler import redacting
 from reconciler.plan import plans
 from reconciler.report import forecast, words
-from reconciler.schedule import observed
+from reconciler.schedule import fields, observed
 
 
 def text(plan: plans.Plan, now: datetime.datetime) -> str:
@@ -38,7 +37,7 @@ def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     if live.schedule.remaining_actions is not None:
         yield "left", _left(live.schedule.remaining_actions, live.schedule.counted_from)
     if live.schedule.note:
-        yield "note", words.value(redacting.note(live.schedule))
+        yield "note", words.value(fields.note(live.schedule))
     yield "last", _last(live.activity, zone, now)
     if not live.schedule.paused:
         yield "next", _next(live.activity, zone, now)

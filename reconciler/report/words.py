@@ -7,9 +7,9 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator
 
-from reconciler import json_values, redacting, wording
+from reconciler import json_values, wording
 from reconciler.plan import plans
-from reconciler.schedule import observed
+from reconciler.schedule import fields, observed, redaction
 from reconciler.timing import durations
 
 LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
@@ -189,7 +189,7 @@ def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[
         if known:
             yield f"it was paused {mark(known)}"
     if change.live.schedule.note:
-        yield f"its note says: {mark(value(redacting.note(change.live.schedule)))}"
+        yield f"its note says: {mark(value(fields.note(change.live.schedule)))}"
 
 
 def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
@@ -216,7 +216,7 @@ def paused_by(pause: observed.Pause, timezone: str, now: datetime.datetime) -> s
 
 def overdue(found: observed.Overdue, timezone: str) -> str:
     """Return which due times passed without a run, and why."""
-    why = f": {printable(redacting.text(found.reason) or '')}" if found.reason else ""
+    why = f": {printable(redaction.text(found.reason) or '')}" if found.reason else ""
     return f"{found.count} due times since {moment(found.since, timezone)} passed without a run{why}"
 
 

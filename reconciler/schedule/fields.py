@@ -11,8 +11,8 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import executions
-from reconciler.schedule import kinds, model, records, rows
+from reconciler import executions, paths
+from reconciler.schedule import kinds, model, records, redaction, rows
 from reconciler.timing import timings
 
 _ZERO = datetime.timedelta(0)
@@ -28,6 +28,7 @@ TABLE: tuple[rows.Row, ...] = (
         key="calendars",
         at=rows.at(lambda schedule: schedule.timing.calendars),
         kind=records.Calendars(),
+        crons="cron",
         description="When to fire, as calendars; next to cron, at the times of each.",
         examples=([{"hour": "9-17", "day_of_week": "mon-fri"}],),
     ),
@@ -401,3 +402,22 @@ def words(schedule: model.Schedule, like: timings.Timing | None = None) -> rows.
     for row in TABLE:
         shown |= row.words(schedule, like or schedule.timing)
     return shown if schedule.owner is None else {**shown, "owner": schedule.owner}
+
+
+def redacted(schedule: model.Schedule, *, coded: bool = False) -> model.Schedule:
+    """Return the schedule with every secret in any of its texts but its id and owner replaced by a digest.
+
+    What is at its `not_secret` paths stays. Of one whose payloads a codec made (`coded`), each argument, memo entry,
+    summary and details is replaced as a whole.
+    """
+    exempt = frozenset(map(paths.parse, schedule.not_secret))
+    within = redaction.Redaction(exempt=exempt, salt=schedule.salt, coded=coded)
+    values: dict[rows.Path, Any] = {}
+    for row in TABLE:
+        values |= row.redact(schedule, within)
+    return rows.replaced(schedule, values)
+
+
+def note(schedule: model.Schedule) -> str | None:
+    """Return a schedule's note, redacted unless it is declared not to be secret."""
+    return redacted(schedule).note

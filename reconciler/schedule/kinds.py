@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from reconciler import json_values
-from reconciler.schedule import model
+from reconciler import json_values, paths
+from reconciler.schedule import model, redaction
 from reconciler.timing import durations, moments
 
 V = TypeVar("V")
@@ -35,6 +35,9 @@ class Kind(Protocol[V]):
 
     def decode(self, value: Any) -> V:
         """Return the value of a document's value; ValueError, KeyError or TypeError for one that cannot be it."""
+
+    def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
+        """Return the value at a path without secrets; `names` are those that can make it a secret."""
 
     def declared(self) -> Schema:
         """Return the JSON Schema of what a spec writes."""
@@ -63,6 +66,11 @@ class Plain(Generic[V]):
 
     def decode(self, value: Any) -> V:
         return self.parse(value)
+
+    def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
+        del names
+        redacted: Any = within.text(value, *at) if isinstance(value, str) else value
+        return redacted  # type: ignore[no-any-return]
 
     def declared(self) -> Schema:
         return dict(self.schema)
@@ -107,6 +115,10 @@ class Whole:
     def decode(self, value: Any) -> int:
         return int(value)
 
+    def redact(self, value: int, within: redaction.Redaction, at: paths.Path, *names: str) -> int:
+        del within, at, names  # contains no text
+        return value
+
     def declared(self) -> Schema:
         return {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
 
@@ -134,6 +146,10 @@ class Number:
     def decode(self, value: Any) -> float:
         return float(value)
 
+    def redact(self, value: float, within: redaction.Redaction, at: paths.Path, *names: str) -> float:
+        del within, at, names  # contains no text
+        return value
+
     def declared(self) -> Schema:
         return {"type": "number", "minimum": self.lowest} | ({"maximum": self.highest} if self.highest else {})
 
@@ -160,6 +176,12 @@ class Duration:
     def decode(self, value: Any) -> datetime.timedelta:
         return durations.parse(value, bounded=False)
 
+    def redact(
+        self, value: datetime.timedelta, within: redaction.Redaction, at: paths.Path, *names: str
+    ) -> datetime.timedelta:
+        del within, at, names  # contains no text
+        return value
+
     def declared(self) -> Schema:
         return {"type": "string", "minLength": 1}
 
@@ -182,6 +204,12 @@ class Moment:
     def decode(self, value: Any) -> datetime.datetime | None:
         return moments.with_offset(value) if value else None
 
+    def redact(
+        self, value: datetime.datetime | None, within: redaction.Redaction, at: paths.Path, *names: str
+    ) -> datetime.datetime | None:
+        del within, at, names  # contains no text
+        return value
+
     def declared(self) -> Schema:
         return {"type": "string", "minLength": 1}
 
@@ -203,6 +231,10 @@ class Overlap:
 
     def decode(self, value: Any) -> model.Overlap:
         return model.Overlap(value)
+
+    def redact(self, value: model.Overlap, within: redaction.Redaction, at: paths.Path, *names: str) -> model.Overlap:
+        del within, at, names  # contains no text
+        return value
 
     def declared(self) -> Schema:
         return {"enum": [each.value for each in model.Overlap if each is not model.Overlap.UNKNOWN]}
@@ -230,6 +262,10 @@ class Texts:
 
     def decode(self, value: Any) -> tuple[str, ...]:
         return tuple(value)
+
+    def redact(self, value: Sequence[str], within: redaction.Redaction, at: paths.Path, *names: str) -> tuple[str, ...]:
+        del names
+        return within.texts(value, *at)
 
     def declared(self) -> Schema:
         return {"type": "array", "items": dict(self.item), **self.schema}
@@ -269,6 +305,9 @@ class Payload:
             return json_values.canonical(value["json"])
         return model.Opaque(encoding=value["encoding"], sha256=value["sha256"])
 
+    def redact(self, value: model.Argument, within: redaction.Redaction, at: paths.Path, *names: str) -> model.Argument:
+        return within.argument(value, at, *names)
+
     def declared(self) -> Schema:
         return {"type": "string", "minLength": 1}
 
@@ -297,6 +336,14 @@ class Named(Generic[V]):
 
     def decode(self, value: Any) -> Mapping[str, V]:
         return {name: self.of.decode(each) for name, each in value.items()}
+
+    def redact(
+        self, value: Mapping[str, V], within: redaction.Redaction, at: paths.Path, *names: str
+    ) -> Mapping[str, V]:
+        return {
+            within.text(name, *at, name): self.of.redact(each, within, (*at, name), *names, name)
+            for name, each in value.items()
+        }
 
     def declared(self) -> Schema:
         return {"type": "object", **self.schema}

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from reconciler import json_values
-from reconciler.schedule import kinds, model
+from reconciler import json_values, paths
+from reconciler.schedule import kinds, model, redaction
 from reconciler.timing import calendars, canonical, durations, ranges, timings
 
 R = TypeVar("R")
@@ -50,6 +50,14 @@ class Record(Generic[R]):
     def decode(self, value: Any) -> R:
         return self.make(**{each.name: each.kind.decode(value[each.name]) for each in self.parts})
 
+    def redact(self, value: R, within: redaction.Redaction, at: paths.Path, *names: str) -> R:
+        return self.make(
+            **{
+                each.name: each.kind.redact(getattr(value, each.name), within, (*at, each.name), *names)
+                for each in self.parts
+            }
+        )
+
     def declared(self) -> kinds.Schema:
         properties = {
             each.name: {"description": each.description, **each.kind.declared(), "examples": [each.example]}
@@ -88,6 +96,9 @@ class Optional(Generic[R]):
     def decode(self, value: Any) -> R | None:
         return None if value is None else self.of.decode(value)
 
+    def redact(self, value: R | None, within: redaction.Redaction, at: paths.Path, *names: str) -> R | None:
+        return None if value is None else self.of.redact(value, within, at, *names)
+
     def declared(self) -> kinds.Schema:
         return self.of.declared()
 
@@ -113,6 +124,13 @@ class Attribute:
 
     def decode(self, value: Any) -> model.Attribute:
         return model.Attribute(type=model.AttributeType(value["type"]), value=kinds.PAYLOAD.decode(value))
+
+    def redact(
+        self, value: model.Attribute, within: redaction.Redaction, at: paths.Path, *names: str
+    ) -> model.Attribute:
+        inside = () if value.type is model.attribute_type(value.value) else ("value",)
+        redacted = within.searchable(value.value, (*at, *inside), *names)
+        return dataclasses.replace(value, value=redacted)
 
     def declared(self) -> kinds.Schema:
         return {"$ref": "#/$defs/search_attribute"}
@@ -143,6 +161,12 @@ class Calendars:
     def decode(self, value: Any) -> tuple[timings.Calendar, ...]:
         return canonical.distinct(map(_decoded_calendar, value))
 
+    def redact(
+        self, value: tuple[timings.Calendar, ...], within: redaction.Redaction, at: paths.Path, *names: str
+    ) -> tuple[timings.Calendar, ...]:
+        del names
+        return value if within.is_exempt(at) else tuple(map(_redacted_calendar, value))
+
     def declared(self) -> kinds.Schema:
         of = "excluded_calendar" if self.excludes else "calendar"
         return {"type": "array", **({} if self.excludes else {"minItems": 1}), "items": {"$ref": f"#/$defs/{of}"}}
@@ -163,6 +187,13 @@ def _decoded_calendar(value: Any) -> timings.Calendar:
         if not all(least <= part.start <= part.end <= greatest for part in parts):
             raise ValueError(f"{name} must be between {least} and {greatest}")
     return canonical.calendar_of(fields, comment=value["comment"])
+
+
+def _redacted_calendar(calendar: timings.Calendar) -> timings.Calendar:
+    """Redact a calendar's comment; of a cron only what follows its `#`, so that it remains one."""
+    cron, sign, comment = calendar.comment.partition("#")
+    redacted = f"{redaction.text(cron)}{sign}{redaction.text(comment)}"
+    return calendar if redacted == calendar.comment else dataclasses.replace(calendar, comment=redacted)
 
 
 class Intervals:
@@ -191,6 +222,12 @@ class Intervals:
             )
             for each in value
         )
+
+    def redact(
+        self, value: tuple[timings.Interval, ...], within: redaction.Redaction, at: paths.Path, *names: str
+    ) -> tuple[timings.Interval, ...]:
+        del within, at, names  # contains no text
+        return value
 
     def declared(self) -> kinds.Schema:
         return {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/interval"}}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from reconciler import executions, json_values, paths
-from reconciler.schedule import kinds, model
+from reconciler.schedule import kinds, model, redaction
 from reconciler.timing import canonical, cron, timings
 
 V = TypeVar("V")
@@ -30,11 +30,24 @@ class Draft:
 
     def build(self) -> model.Schedule:
         """Return the schedule; what has no value keeps the model's default."""
-        whole: dict[str, Any] = {}
-        groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
-        for path, value in self.values.items():
-            (groups[path[0]] if len(path) > 1 else whole)[path[-1]] = value
+        whole, groups = _grouped(self.values)
         return model.Schedule(**whole, **{name: make(**groups[name]) for name, make in GROUPS.items()})
+
+
+def replaced(schedule: model.Schedule, values: Mapping[Path, Any]) -> model.Schedule:
+    """Return the schedule with other values at these places."""
+    whole, groups = _grouped(values)
+    parts = {name: dataclasses.replace(getattr(schedule, name), **inner) for name, inner in groups.items()}
+    return dataclasses.replace(schedule, **whole, **parts)
+
+
+def _grouped(values: Mapping[Path, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return the values of the schedule itself, and those of each group, by attribute."""
+    whole: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
+    for path, value in values.items():
+        (groups[path[0]] if len(path) > 1 else whole)[path[-1]] = value
+    return whole, groups
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,6 +56,14 @@ class Lens(Generic[V]):
 
     path: Path
     get: Callable[[model.Schedule], V]
+
+    def encode(self, kind: kinds.Kind[V], schedule: model.Schedule) -> Mapping[Path, Any]:
+        """Return the value at the place in a document."""
+        return {self.path: kind.encode(self.get(schedule))}
+
+    def decode(self, kind: kinds.Kind[V], stored: Mapping[Path, Any], draft: Draft) -> None:
+        """Put a document's value at the place; KeyError where the document has none."""
+        draft.values[self.path] = kind.decode(stored[self.path])
 
 
 def at(get: Callable[[model.Schedule], V]) -> Lens[V]:
@@ -101,6 +122,9 @@ class Row(Protocol):
     def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
         """Put a document's values into a draft; ValueError, KeyError or TypeError for one that cannot be."""
 
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+        """Return its values without secrets, by their places."""
+
     def declared(self) -> kinds.Schema:
         """Return the JSON Schema of the key."""
 
@@ -150,11 +174,17 @@ class Field(Generic[V]):
         return {self.key: self.kind.words(value)}
 
     def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
-        return {self.at.path: self.kind.encode(self.at.get(schedule))}
+        return self.at.encode(self.kind, schedule)
 
     def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
-        is_known = self.at.path in stored  # an older document, which the schema accepts, may not have it
-        draft.values[self.at.path] = self.kind.decode(stored[self.at.path]) if is_known else self.default
+        if self.at.path in stored:
+            self.at.decode(self.kind, stored, draft)
+        else:  # an older document, which the schema accepts
+            draft.values[self.at.path] = self.default
+
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+        value = self.at.get(schedule)
+        return {} if value is None else {self.at.path: self.kind.redact(value, within, (self.key,))}
 
     def declared(self) -> kinds.Schema:
         default = None if self.default is None or self.follows else self.kind.words(self.default)
@@ -224,6 +254,10 @@ class Crons:
     def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
         pass
 
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+        del schedule, within  # the row of the other calendars redacts all of them
+        return {}
+
     def declared(self) -> kinds.Schema:
         return {
             "description": self.description,
@@ -240,13 +274,17 @@ class Crons:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Times(Generic[V]):
-    """A set of times that charters declare next to crons."""
+    """A set of times that charters declare next to crons.
+
+    `crons` is the key under which some of them are declared as crons, empty for a set that has none.
+    """
 
     key: str
     at: Lens[tuple[V, ...]]
     kind: kinds.Kind[tuple[V, ...]]
     description: str
     examples: tuple[json_values.Json, ...]
+    crons: str = ""
     is_inherited = False
     proto = ""
     neutral = None
@@ -262,16 +300,22 @@ class Times(Generic[V]):
 
     def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         times = self.at.get(schedule)
-        if self.at.path == CALENDARS:
+        if self.crons:
             are_crons = _are_crons(schedule.timing, like)
             times = tuple(each for each in times if not are_crons[cast("timings.Calendar", each)])
         return {self.key: self.kind.words(times)} if times else {}
 
     def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
-        return {self.at.path: self.kind.encode(self.at.get(schedule))}
+        return self.at.encode(self.kind, schedule)
 
     def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
-        draft.values[self.at.path] = self.kind.decode(stored[self.at.path])
+        self.at.decode(self.kind, stored, draft)
+
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+        value = self.at.get(schedule)
+        if self.crons and within.is_exempt((self.crons,)):  # which plans show under that key
+            return {}
+        return {self.at.path: self.kind.redact(value, within, (self.key,))}
 
     def declared(self) -> kinds.Schema:
         return {"description": self.description, **self.kind.declared(), "examples": list(self.examples)}
@@ -325,6 +369,9 @@ class Argument:
         if self.rest:
             draft.values[ARGUMENTS] = tuple(map(kinds.PAYLOAD.decode, stored[ARGUMENTS]))
 
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+        return {ARGUMENTS: within.arguments(schedule.action.arguments)} if self.rest else {}
+
     def declared(self) -> kinds.Schema:
         return {"description": self.description, **self.schema}
 
@@ -374,6 +421,10 @@ class Countdown:
     def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
         for path in (REMAINING, COUNTED_FROM):
             draft.values[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON
+
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+        del schedule, within  # contains no text
+        return {}
 
     def declared(self) -> kinds.Schema:
         bounds = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}

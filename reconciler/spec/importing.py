@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from reconciler import errors, redacting
-from reconciler.schedule import declarations, model, ownership
+from reconciler import errors
+from reconciler.schedule import declarations, fields, model, ownership, redaction
 from reconciler.spec import charters, inserting, loading, nodes, phrasing, problems, source, values, writing
 
 _READ_AS = "the import"
-_WRITTEN_IN_CLEAR = ("input", "memo", "search_attributes")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,9 +207,10 @@ def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: decla
     if _is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
     for comment in phrasing.comments(schedule.timing):
-        yield f"the comment {redacting.text(comment)!r} of a calendar cannot be said, and is lost when the times change"
-    for key in _WRITTEN_IN_CLEAR:
-        for path in redacting.secrets(entry.get(key), key):
+        yield f"the comment {redaction.text(comment)!r} of a calendar cannot be said, and is lost when the times change"
+    written, redacted = (phrasing.words(each) for each in (schedule, fields.redacted(schedule)))
+    for key in (key for key in entry if key in written):
+        for path in redaction.differences(written[key], redacted[key], key):
             yield f"{path} is written in the clear: take it out of the spec if it is a secret"
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from reconciler import diffing, errors, executions
 from reconciler.plan import plans
-from reconciler.schedule import declarations, fields, model, ownership
+from reconciler.schedule import declarations, fields, model, ownership, rows
 from reconciler.timing import cron, timings
 
 Entry: TypeAlias = dict[str, Any]
@@ -31,7 +31,7 @@ _NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # what takes back wha
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
     """Return the keys of a charter that says the schedule, where `inherited` is what one without keys would be."""
-    said, before = (fields.words(each, like=timings.Timing()) for each in (sayable(schedule), inherited))
+    said, before = (words(each) for each in (sayable(schedule), inherited))
     found: Entry = {"charter": name}
     for key in fields.ORDER:
         if key in _NOT_A_KEY:
@@ -43,6 +43,11 @@ def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Ent
         elif key not in said and key in before and key != "input":
             found[key] = _NEUTRAL.get(key)
     return found
+
+
+def words(schedule: model.Schedule) -> rows.Words:
+    """Return the schedule's fields as a charter writes them: all calendars as crons."""
+    return fields.words(schedule, like=timings.Timing())
 
 
 def name(schedule: model.Schedule, prefix: str) -> str:

@@ -7,8 +7,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from reconciler import errors, redacting
-from reconciler.schedule import declarations
+from reconciler import errors
+from reconciler.schedule import declarations, redaction
 
 _LONGEST = 1_000  # characters
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -39,7 +39,7 @@ def _without_secrets(text: str) -> str:
 
 
 def _shown(quoted: re.Match[str]) -> str:
-    return quoted[0] if redacting.text(quoted[0][1:-1]) == quoted[0][1:-1] else redacting.HIDDEN
+    return quoted[0] if redaction.text(quoted[0][1:-1]) == quoted[0][1:-1] else redaction.HIDDEN
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

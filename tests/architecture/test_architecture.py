@@ -36,7 +36,7 @@ HOMES = {
 }
 PURE = (
     *("credentials.py", "detecting.py", "errors.py", "executions.py", "json_values.py", "paths.py", "polling.py"),
-    *("diffing.py", "guarding.py", "planning.py", "ports.py", "prefixes.py", "preflighting.py", "redacting.py"),
+    *("diffing.py", "guarding.py", "planning.py", "ports.py", "prefixes.py", "preflighting.py", "redaction.py"),
     *("renaming.py", "collisions.py", "stops.py", "overdue.py", "plan/", "schedule/", "timing/"),
 )
 IMPURE_MODULES = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "subprocess", "sys", "time", "uuid"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
 from collections.abc import Callable
@@ -12,9 +13,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from reconciler import diffing, redacting
+from reconciler import diffing
 from reconciler.documents import schedules
-from reconciler.schedule import fields, kinds, model, records, rows
+from reconciler.schedule import fields, kinds, model, records, redaction, rows
 from reconciler.spec import importing, limits, loading
 from reconciler.temporal import convert
 from reconciler.timing import timings
@@ -24,6 +25,7 @@ from tools import generating
 ID = "governance:a"
 KEYS = {"charter": "A", "cron": "0 3 * * *", "entrypoint": "A"}
 ROWS = (*fields.TABLE, *fields.UNSHOWN)
+PLANTED = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 REFERENCE = generating.REFERENCE.read_text(encoding="utf-8")
 
 _texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
@@ -110,7 +112,7 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
     from_words = {key: word for key, word in shown.items() if key in row.roots or key in KEYS}
     assert fields.read({**declared, **_as_keys(from_words)}, ID) == schedule
 
-    hidden = redacting.schedule(schedule)
+    hidden = fields.redacted(schedule)
     assert schedules.decode(json.loads(json.dumps(schedules.encode(schedule)))) == hidden
 
     assert convert.read(ID, convert.make(schedule)) == _on_server(schedule)
@@ -122,12 +124,38 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
     [charter] = loading.parse(text, "spec.json").charters
     assert charter.schedule == schedule
 
+    if row in fields.TABLE:  # what steers this tool is not a part of the schedule
+        assert PLANTED not in str(fields.redacted(_with_secrets(row, schedule)))
+
     imported = importing.add(None, "spec.yaml", [schedule])
     assert imported.left_out == ()
     [charter] = loading.parse(imported.text, "spec.yaml").charters
     assert dataclasses.replace(charter.schedule, not_secret=schedule.not_secret) == schedule
 
     assert f"| `{row.key}` |" in REFERENCE
+
+
+def _with_secrets(row: rows.Row, schedule: model.Schedule) -> model.Schedule:
+    """Return the schedule with a secret in place of every text that the row has in it."""
+    places = row.encode(schedule)
+    assert places or isinstance(row, rows.Crons | rows.Argument), "a row that has no place"
+    values = {path: _planted(functools.reduce(getattr, path, schedule)) for path in places}
+    return rows.replaced(schedule, values)
+
+
+def _planted(value: Any) -> Any:
+    match value:
+        case str():
+            return PLANTED
+        case dict():
+            return {_planted(name): _planted(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return type(value)(map(_planted, value))
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            parts = {field.name: _planted(getattr(value, field.name)) for field in dataclasses.fields(value)}
+            return dataclasses.replace(value, **parts)
+        case _:
+            return value
 
 
 def _as_keys(words: rows.Words) -> dict[str, Any]:
@@ -158,7 +186,7 @@ def test_every_row_makes_a_difference() -> None:
         assert fields.read({**KEYS, row.key: example}, ID) != plain, row.key
 
 
-class _NotStored(rows.Field[bool]):
+class _NotStored(rows.Field[Any]):
     """A row that forgets its value in documents."""
 
     def encode(self, schedule: model.Schedule) -> dict[rows.Path, Any]:
@@ -166,7 +194,7 @@ class _NotStored(rows.Field[bool]):
         return {}
 
 
-class _NotShown(rows.Field[bool]):
+class _NotShown(rows.Field[Any]):
     """A row that plans do not show."""
 
     def words(self, schedule: model.Schedule, like: timings.Timing) -> rows.Words:
@@ -174,29 +202,46 @@ class _NotShown(rows.Field[bool]):
         return {}
 
 
-class _NotRead(rows.Field[bool]):
+class _NotRead(rows.Field[Any]):
     """A row whose key means nothing."""
 
     def read(self, keys: Any, draft: rows.Draft) -> None:
         del keys
-        draft.values[self.at.path] = False
+        draft.values[self.at.path] = self.default
 
 
-BROKEN: dict[str, Callable[..., rows.Row]] = {
-    "not stored": _NotStored,
-    "not shown": _NotShown,
-    "not read": _NotRead,
-    "not on the server": lambda **parts: rows.Field(**{**parts, "proto": "policies.keep_original_workflow_id"}),
-    "unknown to the schema": lambda **parts: rows.Field(**{**parts, "key": "pause_on_failures"}),
+class _NotRedacted(rows.Field[Any]):
+    """A row that shows secrets."""
+
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> dict[rows.Path, Any]:
+        del schedule, within
+        return {}
+
+
+BROKEN: dict[str, tuple[str, Callable[..., rows.Row]]] = {
+    "not stored": ("pause_on_failure", _NotStored),
+    "not shown": ("pause_on_failure", _NotShown),
+    "not read": ("pause_on_failure", _NotRead),
+    "not on the server": (
+        "pause_on_failure",
+        lambda **parts: rows.Field(**{**parts, "proto": "policies.keep_original_workflow_id"}),
+    ),
+    "unknown to the schema": ("pause_on_failure", lambda **parts: rows.Field(**{**parts, "key": "pause_on_failures"})),
+    "a text that is not redacted": ("workflow", _NotRedacted),
+    "values by name that are not redacted": ("memo", _NotRedacted),
+    "parts that are not redacted": ("priority", _NotRedacted),
+    "calendars that are not redacted": ("exclude", _NotRedacted),
 }
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = next(row for row in fields.TABLE if row.key == "pause_on_failure")
+    key, break_row = BROKEN[broken]
+    whole = next(row for row in fields.TABLE if row.key == key)
     assert isinstance(whole, rows.Field)
     parts = {field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)}
-    row = BROKEN[broken](**parts)
+    _whole_law(whole)
+    row = break_row(**parts)
     table = tuple(row if each is whole else each for each in fields.TABLE)
     monkeypatch.setattr(fields, "TABLE", table)
     monkeypatch.setattr(convert, "_PLAIN", tuple(each for each in table if isinstance(each, rows.Field) and each.proto))
@@ -205,8 +250,10 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
 
 
 def _whole_law(row: rows.Row) -> None:
-    assert fields.read({**KEYS, row.key: True}, ID) != fields.read(KEYS, ID)
-    keep_the_law(row, True)
+    example, *_ = row.declared()["examples"]
+    value = {**example, "fairness_key": "a"} if row.key == "priority" else example
+    assert fields.read({**KEYS, row.key: value}, ID) != fields.read(KEYS, ID)
+    keep_the_law(row, value)
 
 
 def test_the_reference_is_where_the_readme_says() -> None:

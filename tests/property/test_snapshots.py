@@ -7,9 +7,9 @@ import json
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import planning, published, redacting
+from reconciler import planning, published
 from reconciler.documents import snapshots
-from reconciler.schedule import model
+from reconciler.schedule import fields, model
 from tests.property import strategies
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
@@ -29,7 +29,7 @@ def test_a_snapshot_comes_back_as_it_was_but_for_its_secrets(schedules: list[mod
     text = snapshots.dumps(taken(schedules))
     assert list(published.violations("snapshot", json.loads(text))) == []
     found = [each.schedule for each in snapshots.loads(text, "live.json").live.values()]
-    expected = sorted(map(redacting.schedule, schedules), key=lambda each: each.id)
+    expected = sorted(map(fields.redacted, schedules), key=lambda each: each.id)
     assert [strategies.identical(left, right) for left, right in zip(found, expected, strict=True)] == [True] * len(
         found
     )

@@ -254,16 +254,19 @@ def test_what_the_model_cannot_hold_is_told() -> None:
     )
 
 
-def test_a_secret_that_is_written_in_the_clear_is_told_by_its_name() -> None:
+def test_a_secret_that_is_written_in_the_clear_is_reported_by_its_name() -> None:
     live = builders.schedule(
         "a",
         input={"model": "small", "auth": {"user": "x"}, "steps": [{"api_key": "hunter2"}]},
         memo={"db_password": "hunter3", "env": {"name": "TOKEN", "value": "hunter4"}},
+        summary="see https://ada:hunter5@host/db",
+        retry_policy=model.RetryPolicy(non_retryable_errors=("A", "password=hunter6")),
     )
     warnings = importing.add(None, "spec.yaml", [live]).warnings
-    assert [each.split()[1] for each in warnings if "in the clear" in each] == [
-        *("input.auth", "input.steps[0].api_key", "memo.db_password", "memo.env.value")
-    ]
+    assert {each.split()[1] for each in warnings if "in the clear" in each} == {
+        *("input.auth", "input.steps[0].api_key", "memo.db_password", "memo.env.value"),
+        *("static_summary", "retry_policy.non_retryable_errors[1]"),
+    }
     assert "hunter" not in "".join(warnings)
 
 

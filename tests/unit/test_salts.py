@@ -5,11 +5,11 @@ import hashlib
 import json
 import re
 
-from reconciler import planning, redacting
+from reconciler import planning
 from reconciler.documents import plan_json, saved, snapshots
 from reconciler.plan import plans
 from reconciler.report import markdown, text
-from reconciler.schedule import declarations
+from reconciler.schedule import declarations, redaction
 from tests.unit import builders
 from tests.unit.test_snapshots import NOW
 
@@ -65,7 +65,7 @@ def test_a_saved_plan_and_a_snapshot_hold_the_key_of_their_digests() -> None:
     taken = snapshots.dumps(snapshots.Snapshot(target=builders.TARGET, taken_at=NOW, live=live, salt=b"random"))
     (expected,) = digests(taken)
     found = snapshots.loads(taken, "live.json")
-    assert str(redacting.digest(PIN, found.salt)) == f"(secret, {expected})"
+    assert str(redaction.digest(PIN, found.salt)) == f"(secret, {expected})"
 
 
 def test_a_renamed_charter_with_secrets_is_pointed_out_from_a_snapshot_too() -> None:

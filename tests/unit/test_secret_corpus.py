@@ -8,10 +8,10 @@ import json
 
 import pytest
 
-from reconciler import detecting, json_values, planning, redacting
+from reconciler import detecting, json_values, planning
 from reconciler.documents import plan_json, saved, snapshots
 from reconciler.report import comment, text
-from reconciler.schedule import declarations, model
+from reconciler.schedule import declarations, fields, model, redaction
 from tests.property import strategies
 from tests.unit import builders
 
@@ -205,7 +205,7 @@ def placed(value: json_values.Json) -> model.Schedule:
     given = builders.schedule(input={"v": value}, memo={"v": value}, summary=value, details=value)
     if not isinstance(value, str):
         return given
-    name = "v" if redacting.is_secret(value) and value in BENIGN else value  # what is under it would be secret
+    name = "v" if redaction.is_secret(value) and value in BENIGN else value  # what is under it would be secret
     action = dataclasses.replace(
         given.action,
         workflow=value,
@@ -247,7 +247,7 @@ def test_a_planted_secret_is_in_no_plan_document_or_snapshot(value: json_values.
     shown = rendered(schedule)
     assert P not in shown
     assert P.upper() not in shown
-    assert redacting.schedule(redacting.schedule(schedule)) == redacting.schedule(schedule)
+    assert fields.redacted(fields.redacted(schedule)) == fields.redacted(schedule)
 
 
 @pytest.mark.parametrize("part", ["://", "://a:", "a=", "password: ", "mysql ", "docker login ", "TOKEN ", "-a b "])
@@ -257,4 +257,4 @@ def test_a_hostile_text_is_examined_in_time_that_grows_with_its_length(part: str
 
 @pytest.mark.parametrize("value", BENIGN, ids=lambda each: f"{each}"[:30])
 def test_an_ordinary_value_is_not_redacted(value: json_values.Json) -> None:
-    assert redacting.schedule(placed(value)) == placed(value)
+    assert fields.redacted(placed(value)) == placed(value)

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from reconciler import paths, redacting
-from reconciler.schedule import fields, model
+from reconciler import paths
+from reconciler.schedule import fields, model, redaction
 from tests.unit import builders
 
 
@@ -19,7 +19,7 @@ from tests.unit import builders
     ],
 )
 def test_names_that_sound_like_a_secret_are_known(name: str) -> None:
-    assert redacting.is_secret(name)
+    assert redaction.is_secret(name)
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,11 @@ def test_names_that_sound_like_a_secret_are_known(name: str) -> None:
     ["max_tokens", "tokenizer", "keyboard", "monkey", "author", "path", "passes", "secretary", "", "äöü"],
 )
 def test_names_that_only_look_alike_are_left(name: str) -> None:
-    assert not redacting.is_secret(name)
+    assert not redaction.is_secret(name)
 
 
 def test_what_stands_under_a_secret_name_is_taken_whole_and_the_rest_is_left() -> None:
-    shown = redacting.redact({"auth": {"user": "ada", "pin": 1234}, "list": [{"apiKey": "s3cr3t", "n": 1}, "plain"]})
+    shown = redaction.redact({"auth": {"user": "ada", "pin": 1234}, "list": [{"apiKey": "s3cr3t", "n": 1}, "plain"]})
     assert isinstance(shown, dict)
     assert list(shown) == ["auth", "list"]
     assert str(shown["auth"]).startswith("(secret, sha256:")
@@ -41,14 +41,14 @@ def test_what_stands_under_a_secret_name_is_taken_whole_and_the_rest_is_left() -
 
 
 def test_any_name_on_the_way_to_a_value_counts() -> None:
-    assert redacting.redact("hunter2", "input", "password", "current") != "hunter2"
-    assert redacting.redact("hunter2", "input", "passage", "current") == "hunter2"
+    assert redaction.redact("hunter2", "input", "password", "current") != "hunter2"
+    assert redaction.redact("hunter2", "input", "passage", "current") == "hunter2"
 
 
 def test_equal_secrets_have_equal_digests_and_others_differ() -> None:
-    one = redacting.redact({"b": 1, "a": 2}, "token")
-    assert redacting.redact({"a": 2, "b": 1}, "token") == one
-    assert redacting.redact({"a": 2, "b": True}, "token") != one
+    one = redaction.redact({"b": 1, "a": 2}, "token")
+    assert redaction.redact({"a": 2, "b": 1}, "token") == one
+    assert redaction.redact({"a": 2, "b": True}, "token") != one
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def test_equal_secrets_have_equal_digests_and_others_differ() -> None:
     ["APIkey", "passcode", "DB_PASS", "creds", "tokens", "webhook_url", "connection_string", "sessionid", "masterkey"],
 )
 def test_names_of_secrets_that_people_really_use_are_known(name: str) -> None:
-    assert redacting.is_secret(name)
+    assert redaction.is_secret(name)
 
 
 def test_a_secret_that_only_its_value_gives_away_is_redacted() -> None:
-    found = redacting.redact(
+    found = redaction.redact(
         {
             "store": "postgres://user:hunter2@host/db",
             "headers": ["Authorization: Bearer abcdef123"],
@@ -75,8 +75,8 @@ def test_a_secret_that_only_its_value_gives_away_is_redacted() -> None:
 
 
 def test_what_is_redacted_already_stays_as_it_is() -> None:
-    once = redacting.redact({"api_key": "hunter2"})
-    assert redacting.redact(once) == once
+    once = redaction.redact({"api_key": "hunter2"})
+    assert redaction.redact(once) == once
 
 
 URL = "see https://ada:hunter2@host/db"
@@ -84,7 +84,7 @@ URL = "see https://ada:hunter2@host/db"
 
 def test_texts_for_people_are_looked_into_as_well() -> None:
     given = builders.schedule(summary=URL, details=URL, note=URL, memo={"db": URL})
-    assert "hunter2" not in str(redacting.schedule(given))
+    assert "hunter2" not in str(fields.redacted(given))
 
 
 def test_of_coded_payloads_nothing_is_left_but_what_compares_them() -> None:
@@ -92,12 +92,12 @@ def test_of_coded_payloads_nothing_is_left_but_what_compares_them() -> None:
     given = builders.schedule(
         input={"model": "small"}, memo={"team": "platform"}, summary="words", search_attributes=attributes
     )
-    found = redacting.schedule(given, coded=True)
+    found = fields.redacted(given, coded=True)
     action = found.action
     assert [str(each)[:11] for each in (*action.arguments, action.memo["team"], action.summary)] == ["(encrypted,"] * 3
     assert (action.details, action.search_attributes) == (None, attributes)
-    assert redacting.schedule(found, coded=True) == found
-    assert redacting.schedule(found) == found
+    assert fields.redacted(found, coded=True) == found
+    assert fields.redacted(found) == found
 
 
 HIDDEN = {
@@ -113,7 +113,7 @@ HIDDEN = {
 def shown(*exempt: str) -> model.Schedule:
     policy = model.RetryPolicy(non_retryable_errors=("A", URL))
     attribute = model.Attribute(type=model.AttributeType.TEXT, value="s")
-    return redacting.schedule(
+    return fields.redacted(
         builders.schedule(
             input=HIDDEN,
             calendars=(builders.calendar(comment=f"0 * * * * # {URL}"),),
@@ -162,12 +162,12 @@ def test_what_is_declared_not_to_be_secret_is_shown_and_nothing_else(path: str) 
     clear, hidden = (str(fields.words(each)) for each in (shown(path), shown()))
     assert (PLACES[path] in hidden, PLACES[path] in clear) == (False, True)
     assert apart(shown(path), path) == apart(shown(), path)
-    assert redacting.schedule(shown(path)) == shown(path)
+    assert fields.redacted(shown(path)) == shown(path)
 
 
 def test_a_key_that_looks_like_a_secret_is_shown_where_a_path_names_it() -> None:
     given = builders.schedule(input={URL: {"a": "t", "b": "u"}}, not_secret=(f'input["{URL}"].a',))
-    (argument,) = redacting.schedule(given).action.arguments
+    (argument,) = fields.redacted(given).action.arguments
     assert isinstance(argument, dict)
     assert argument["input"][URL]["a"] == "t"
     assert str(argument["input"][URL]["b"]).startswith("(secret, sha256:")
@@ -176,4 +176,4 @@ def test_a_key_that_looks_like_a_secret_is_shown_where_a_path_names_it() -> None
 def test_of_coded_payloads_nothing_is_shown_whatever_is_declared() -> None:
     given = builders.schedule(input={"model": "small"}, memo={"m": "x"}, not_secret=("input.model", "memo.m", "input"))
     plain = dataclasses.replace(given, not_secret=())
-    assert redacting.schedule(given, coded=True) == redacting.schedule(plain, coded=True)
+    assert fields.redacted(given, coded=True) == fields.redacted(plain, coded=True)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reconciler import credentials, detecting, executions, json_values, paths
 from reconciler.schedule import model
-from reconciler.timing import timings
 
 HIDDEN = "(secret)"  # replaces a text that is never compared
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
@@ -39,19 +38,24 @@ def redact(value: json_values.Json, *names: str) -> json_values.Json:
     credential; so is the value under such a key.
     Equal secrets have equal digests, so a change still shows.
     """
-    return _Redaction().value(value, (), *names)
+    return Redaction().value(value, (), *names)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Redaction:
-    """Takes secrets out of values, but for those at the `exempt` paths and all below them."""
+class Redaction:
+    """Takes secrets out of values, but for those at the `exempt` paths and all below them.
+
+    `salt` is the key of the digests. Of a schedule whose payloads a codec made (`coded`), each argument, memo entry,
+    summary and details is replaced as a whole, wherever it is.
+    """
 
     exempt: frozenset[paths.Path] = frozenset()
     salt: bytes = b""
+    coded: bool = False
 
     def value(self, value: json_values.Json, at: paths.Path, *names: str) -> json_values.Json:
         """Return the value without secrets; `at` is its own path, `names` are those that can make it a secret."""
-        if self._is_exempt(at):
+        if self.is_exempt(at):
             return value
         secret = any(is_secret(name) or _looks_secret(name) for name in names)
         if secret and not self._leads_to_exempt(at):
@@ -70,7 +74,7 @@ class _Redaction:
 
     def text(self, text: str, *at: str | int) -> str:
         """Return a text, or a digest in its place where it contains what looks like a credential."""
-        return text if self._is_exempt(at) else _text(text, self.salt)
+        return text if self.is_exempt(at) else _text(text, self.salt)
 
     def texts(self, texts: Sequence[str], *at: str | int) -> tuple[str, ...]:
         """Return the texts of a list, each likewise."""
@@ -91,7 +95,7 @@ class _Redaction:
         redacted: dict[str, json_values.Json] = {}
         for key, inner in value.items():
             path: paths.Path = (key,) if key in roots else (*at, key)
-            shown = key if self._is_exempt(path) or self._leads_to_exempt(path) else _text(key, self.salt)
+            shown = key if self.is_exempt(path) or self._leads_to_exempt(path) else _text(key, self.salt)
             if key in named.values() and not names:
                 redacted[shown] = self.text(str(inner), *path)
             else:
@@ -104,7 +108,7 @@ class _Redaction:
         """Redact an item of a list: the value of an option before it, or one of a list's pairs of name and value."""
         item, path = items[index], (*at, index)
         before = items[index - 1] if index else None
-        if self._is_exempt(path) or self._leads_to_exempt(path):
+        if self.is_exempt(path) or self._leads_to_exempt(path):
             return self.value(item, path, *names)
         is_option = isinstance(before, str) and detecting.is_option(before)
         if is_option or (isinstance(item, str | int | float) and detecting.names_next(before, item)):
@@ -117,18 +121,25 @@ class _Redaction:
 
     def argument(self, argument: model.Argument, at: paths.Path, *names: str) -> model.Argument:
         """Redact a payload; of one that is not plain JSON nothing is shown anyway."""
-        return argument if isinstance(argument, model.Opaque) else self.value(argument, at, *names)
+        if isinstance(argument, model.Opaque):
+            return argument
+        return digest(argument, self.salt, "encrypted") if self.coded else self.value(argument, at, *names)
+
+    def searchable(self, value: model.Argument, at: paths.Path, *names: str) -> model.Argument:
+        """Redact the value of a search attribute, which no codec makes: the server indexes it."""
+        return value if isinstance(value, model.Opaque) else self.value(value, at, *names)
 
     def arguments(self, arguments: tuple[model.Argument, ...]) -> tuple[model.Argument, ...]:
         """Redact a workflow's arguments; the keys of a governed workflow's one object are fields by themselves."""
         match arguments:
-            case [Mapping() as first, *others] if not self._is_exempt(("args", 0)):
+            case [Mapping() as first, *others] if not self.coded and not self.is_exempt(("args", 0)):
                 more = (self.argument(each, ("args", index)) for index, each in enumerate(others, start=1))
                 return (self.mapping(first, ("args", 0), roots=executions.ARGUMENT_KEYS), *more)
             case _:
                 return tuple(self.argument(each, ("args", index)) for index, each in enumerate(arguments))
 
-    def _is_exempt(self, at: paths.Path) -> bool:
+    def is_exempt(self, at: paths.Path) -> bool:
+        """Return whether what is at a path is declared not to be secret."""
         return bool(self.exempt) and any(at[:length] in self.exempt for length in range(1, len(at) + 1))
 
     def _leads_to_exempt(self, at: paths.Path) -> bool:
@@ -173,23 +184,19 @@ def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Js
     return len(pairs) == len(items) and detecting.is_pair(name, value)
 
 
-def secrets(value: json_values.Json, path: str, *names: str) -> Iterator[str]:
-    """Yield where within a value the secrets are that `redact` takes out: `input.api_key`."""
-    yield from _differing(value, redact(value, *names), path)
-
-
-def _differing(value: json_values.Json, hidden: json_values.Json, path: str) -> Iterator[str]:
-    match value, hidden:
+def differences(value: json_values.Json, redacted: json_values.Json, path: str) -> Iterator[str]:
+    """Yield where within a value the secrets are that its redacted form does not have: `input.api_key`."""
+    match value, redacted:
         case Mapping(), Mapping():
-            for (key, inner), (name, shown) in zip(value.items(), hidden.items(), strict=True):
+            for (key, inner), (name, shown) in zip(value.items(), redacted.items(), strict=True):
                 if key != name:
                     yield f"{path}.{name}"
-                yield from _differing(inner, shown, f"{path}.{name}")
+                yield from differences(inner, shown, f"{path}.{name}")
         case ((list() | tuple()), (list() | tuple())):
-            for index, (inner, shown) in enumerate(zip(value, hidden, strict=True)):
-                yield from _differing(inner, shown, f"{path}[{index}]")
+            for index, (inner, shown) in enumerate(zip(value, redacted, strict=True)):
+                yield from differences(inner, shown, f"{path}[{index}]")
         case _:
-            if hidden != value:
+            if redacted != value:
                 yield path
 
 
@@ -214,93 +221,6 @@ def _has_secret_json(said: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return bool(redact(value) != value)
-
-
-def note(schedule: model.Schedule) -> str | None:
-    """Return a schedule's note, redacted unless it is declared not to be secret."""
-    if schedule.note is None or "note" in schedule.not_secret:
-        return schedule.note
-    return _text(schedule.note, schedule.salt)
-
-
-def schedule(given: model.Schedule, *, coded: bool = False) -> model.Schedule:
-    """Return the schedule with every secret in any of its texts but its id and owner replaced by a digest.
-
-    What is at its `not_secret` paths stays. Of one whose payloads a codec made (`coded`), each argument, memo entry,
-    summary and details is replaced as a whole.
-    """
-    action = _uncoded(given.action, given.salt) if coded else given.action
-    redaction = _Redaction(frozenset(map(paths.parse, given.not_secret)), given.salt)
-    redacted = dataclasses.replace(
-        action,
-        workflow=redaction.text(action.workflow, "workflow"),
-        workflow_id=redaction.text(action.workflow_id, "workflow_id"),
-        task_queue=redaction.text(action.task_queue, "task_queue"),
-        retry_policy=_retry_policy(action.retry_policy, redaction),
-        priority=dataclasses.replace(
-            action.priority, fairness_key=redaction.text(action.priority.fairness_key, "priority", "fairness_key")
-        ),
-        arguments=redaction.arguments(action.arguments),
-        memo={
-            redaction.text(name, "memo", name): redaction.argument(each, ("memo", name), name)
-            for name, each in action.memo.items()
-        },
-        search_attributes=_attributes(action.search_attributes, redaction),
-        summary=redaction.argument(action.summary, ("static_summary",)),
-        details=redaction.argument(action.details, ("static_details",)),
-    )
-    shown = note(given)
-    return dataclasses.replace(given, timing=_timing(given.timing, redaction), action=redacted, note=shown)
-
-
-def _attributes(attributes: Mapping[str, model.Attribute], redaction: _Redaction) -> dict[str, model.Attribute]:
-    """Redact search attributes; a value whose type is given next to it is at `search_attributes.NAME.value`."""
-    redacted = {}
-    for name, each in attributes.items():
-        at: paths.Path = ("search_attributes", name)
-        inside = () if each.type is model.attribute_type(each.value) else ("value",)
-        value = redaction.argument(each.value, (*at, *inside), name)
-        redacted[redaction.text(name, *at)] = dataclasses.replace(each, value=value)
-    return redacted
-
-
-def _retry_policy(policy: model.RetryPolicy | None, redaction: _Redaction) -> model.RetryPolicy | None:
-    if policy is None:
-        return None
-    found = redaction.texts(policy.non_retryable_errors, "retry_policy", "non_retryable_errors")
-    return dataclasses.replace(policy, non_retryable_errors=found)
-
-
-def _timing(timing: timings.Timing, redaction: _Redaction) -> timings.Timing:
-    """Redact the comments of calendars; each kind of times is shown as a whole."""
-    exempt = redaction.exempt
-    calendars = timing.calendars if exempt & {("cron",), ("calendars",)} else tuple(map(_calendar, timing.calendars))
-    exclude = timing.exclude if ("exclude",) in exempt else tuple(map(_calendar, timing.exclude))
-    return dataclasses.replace(timing, calendars=calendars, exclude=exclude)
-
-
-def _calendar(calendar: timings.Calendar) -> timings.Calendar:
-    """Redact a calendar's comment; of a cron only what follows its `#`, so that it remains one."""
-    cron, sign, comment = calendar.comment.partition("#")
-    shown = f"{text(cron)}{sign}{text(comment)}"
-    if shown == calendar.comment:
-        return calendar
-    return dataclasses.replace(calendar, comment=shown)
-
-
-def _uncoded(action: model.Action, salt: bytes) -> model.Action:
-    """Return the action without anything of what its payloads say, which equal payloads still share."""
-    return dataclasses.replace(
-        action,
-        arguments=tuple(_encrypted(each, salt) for each in action.arguments),
-        memo={name: _encrypted(each, salt) for name, each in action.memo.items()},
-        summary=None if action.summary is None else _encrypted(action.summary, salt),
-        details=None if action.details is None else _encrypted(action.details, salt),
-    )
-
-
-def _encrypted(argument: model.Argument, salt: bytes) -> model.Argument:
-    return argument if isinstance(argument, model.Opaque) else digest(argument, salt, "encrypted")
 
 
 def digest(value: json_values.Json, salt: bytes, what: str = "secret") -> Digest:
