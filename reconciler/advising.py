@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler import collisions
-from reconciler.schedule import declarations
+from reconciler.schedule import declarations, fields
 from reconciler.timing import changes, cron, ranges, times, timings
 
 _EVERY_DAY = tuple(range(1, 32))
@@ -37,7 +37,6 @@ class Kind(enum.Enum):
 _DAY = datetime.timedelta(days=1)
 _NONE = datetime.timedelta(0)
 _MONTH = datetime.timedelta(days=30)
-_TIMES = ("cron", "calendars", "intervals")
 _KEYS = {Kind.ZONED_INTERVAL: ("intervals", "cron")}  # the first of these that the charter has
 _EACH = 10  # of a kind are told one by one
 _NAMED = 3  # places of those that are told together
@@ -88,7 +87,7 @@ def _collisions(
 
 def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[Advice]:
     for kind, message in _messages(charter.schedule.timing, now):
-        places = (charter.places[key] for key in _KEYS.get(kind, _TIMES) if key in charter.places)
+        places = (charter.places[key] for key in _KEYS.get(kind, fields.FIRINGS) if key in charter.places)
         yield Advice(place=next(places, charter.place), message=message, kind=kind)
     length = len(charter.schedule.action.workflow_id)
     if length > _SQL_WORKFLOW_ID:

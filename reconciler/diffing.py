@@ -29,7 +29,7 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
 
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
     old, new = _said(alike, like=desired.timing), _said(desired)
-    times = _times(live.timing, desired.timing, old, new)
+    times = _times(live, desired, old, new)
     tree = deepdiff.DeepDiff(
         old,
         new,
@@ -89,11 +89,10 @@ def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
     )
 
 
-def _times(left: timings.Timing, right: timings.Timing, old: rows.Words, new: rows.Words) -> list[plans.FieldChange]:
+def _times(live: model.Schedule, desired: model.Schedule, old: rows.Words, new: rows.Words) -> list[plans.FieldChange]:
     """Take the times out of both sides and return what differs; each is a set, so it is shown whole."""
     sides = [(name, old.pop(name, plans.ABSENT), new.pop(name, plans.ABSENT)) for name in fields.TIMES]
-    same = {"exclude"} if left.exclude == right.exclude else set()
-    same |= {"cron", "calendars"} if left.calendars == right.calendars else set()
+    same = {key for key, row in fields.TIMES.items() if row.at.get(live) == row.at.get(desired)}
     return [
         plans.FieldChange(path=name, old=was, new=shall)
         for name, was, shall in sides

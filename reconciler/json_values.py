@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -61,3 +62,8 @@ def _canonical(value: Json, depth: int) -> Json:
 def short_float(number: float) -> float:
     """Return the number with the six digits that survive the server's single precision."""
     return float(f"{number:.6g}")
+
+
+def size(value: Json) -> int:
+    """Return how many bytes a value takes on the server."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass"))

@@ -22,7 +22,7 @@ REFERENCE = ROOT / "docs/spec.md"
 COMMANDS = ROOT / "docs/commands.md"
 GITHUB = ROOT / "docs/github.md"
 ACTION = ROOT / "action.yml"
-_ROWS = (*fields.TABLE, *fields.UNSHOWN)
+_ROWS = fields.ROWS
 
 
 def repo_spec(text: str) -> str:

@@ -14,7 +14,7 @@ def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
     """Return the schedule's document; of one whose payloads a codec made (`coded`) with digests for all they say."""
     schedule = fields.redacted(schedule, coded=coded)
     document: dict[str, Any] = {"id": schedule.id}
-    for row in (*fields.TABLE, *fields.UNSHOWN):
+    for row in fields.ROWS:
         for path, value in row.encode(schedule).items():
             _put(document, path, value)
     return {**document, "owner": schedule.owner}
@@ -25,7 +25,7 @@ def decode(document: Mapping[str, Any]) -> model.Schedule:
     draft = rows.Draft(document["id"])
     draft.values["owner",] = document.get("owner")
     stored = dict(_places(document, ()))
-    for row in (*fields.TABLE, *fields.UNSHOWN):
+    for row in fields.ROWS:
         row.decode(stored, draft)
     return draft.build()
 

@@ -12,10 +12,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler import executions, paths
-from reconciler.schedule import kinds, model, records, redaction, rows
-from reconciler.timing import timings
+from reconciler.schedule import attributes, kinds, model, records, redaction, retries, rows
+from reconciler.timing import timings, zones
 
 _ZERO = datetime.timedelta(0)
+
+
+def _refuse_entrypoint(name: str) -> None:
+    if name in {".", ".."}:  # in the executor's address it would be a step to another
+        raise ValueError(f"{name!r} names nothing that can be executed; write a name")
+
+
+def _refuse_task_queue(name: str) -> None:
+    if name.startswith("/_sys/") or name == "temporal-sys-per-ns-tq":
+        raise ValueError(f"{name!r} is reserved for Temporal's own work; choose another name")
+
 
 TABLE: tuple[rows.Row, ...] = (
     rows.Crons(
@@ -51,7 +62,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="timezone",
         at=rows.at(lambda schedule: schedule.timing.timezone),
-        kind=kinds.text(),
+        kind=kinds.text(refuse=zones.check),
         default="UTC",
         description="The IANA time zone in which the cron is read. Daylight saving is followed: a clock time that is "
         "skipped does not fire, one that is repeated fires twice.",
@@ -124,7 +135,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="workflow",
         at=rows.at(lambda schedule: schedule.action.workflow),
-        kind=kinds.text(longest=1000),
+        kind=kinds.text(longest=1000, name=True),
         default=executions.WORKFLOW,
         proto="action.start_workflow.workflow_type.name",
         description="The workflow type to start.",
@@ -133,7 +144,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="task_queue",
         at=rows.at(lambda schedule: schedule.action.task_queue),
-        kind=kinds.text(longest=1000),
+        kind=kinds.text(longest=1000, name=True, refuse=_refuse_task_queue),
         default=executions.TASK_QUEUE,
         proto="action.start_workflow.task_queue.name",
         description="The task queue whose workers run the workflow.",
@@ -142,7 +153,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="workflow_id",
         at=rows.at(lambda schedule: schedule.action.workflow_id),
-        kind=kinds.text(longest=979),  # the server puts the time of the run behind it
+        kind=kinds.text(longest=979, name=True),  # the server puts the time of the run behind it
         default="",
         follows=("id",),
         proto="action.start_workflow.workflow_id",
@@ -153,7 +164,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="execution_timeout",
         at=rows.at(lambda schedule: schedule.action.execution_timeout),
-        kind=kinds.Duration(),
+        kind=kinds.Duration(longest=model.LONGEST_TIMEOUT),
         default=_ZERO,
         silent=_ZERO,
         proto="action.start_workflow.workflow_execution_timeout",
@@ -163,7 +174,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="run_timeout",
         at=rows.at(lambda schedule: schedule.action.run_timeout),
-        kind=kinds.Duration(),
+        kind=kinds.Duration(longest=model.LONGEST_TIMEOUT),
         default=_ZERO,
         silent=_ZERO,
         proto="action.start_workflow.workflow_run_timeout",
@@ -173,7 +184,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="task_timeout",
         at=rows.at(lambda schedule: schedule.action.task_timeout),
-        kind=kinds.Duration(),
+        kind=kinds.Duration(longest=model.LONGEST_TIMEOUT),
         default=_ZERO,
         silent=_ZERO,
         proto="action.start_workflow.workflow_task_timeout",
@@ -189,7 +200,7 @@ TABLE: tuple[rows.Row, ...] = (
                 (
                     records.Part(
                         "initial_interval",
-                        kinds.Duration(),
+                        kinds.Duration(longest=model.LONGEST_TIMEOUT),
                         _ZERO,
                         "The wait before the first retry; the server's default is 1s.",
                         "10s",
@@ -203,7 +214,7 @@ TABLE: tuple[rows.Row, ...] = (
                     ),
                     records.Part(
                         "maximum_interval",
-                        kinds.Duration(),
+                        kinds.Duration(longest=model.LONGEST_TIMEOUT),
                         _ZERO,
                         "The longest wait; not shorter than the first. The server's default is 100 times the first.",
                         "10m",
@@ -225,6 +236,7 @@ TABLE: tuple[rows.Row, ...] = (
                         ["InvalidInput"],
                     ),
                 ),
+                rule=retries.check,
             )
         ),
         default=None,
@@ -252,7 +264,9 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="search_attributes",
         at=rows.at(lambda schedule: schedule.action.search_attributes),
-        kind=kinds.Named(records.Attribute(), {"additionalProperties": records.Attribute().declared()}),
+        kind=kinds.Named(
+            records.Attribute(), {"additionalProperties": records.Attribute().declared()}, rule=attributes.check_sizes
+        ),
         default={},
         silent={},
         description="What each run can be found by. A text is a Keyword, a whole number an Int, a number a Double, a "
@@ -314,6 +328,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Argument(
         key="entrypoint",
         shows=("charter", "entrypoint"),
+        refuse=_refuse_entrypoint,
         description="The name of what the workflow runs. One word.",
         schema={
             "type": "string",
@@ -351,7 +366,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="note",
         at=rows.at(lambda schedule: schedule.note),
-        kind=kinds.optional_text(longest=500_000),
+        kind=kinds.optional_text(longest=500_000),  # V1 carries it three times in one message of at most 4 MiB
         default=None,
         description="What people see next to the schedule's state. Left out, the note says who paused it and why.",
         examples=("owned by the platform team",),
@@ -381,14 +396,20 @@ UNSHOWN: tuple[rows.Row, ...] = (
 ORDER: tuple[str, ...] = (*(name for row in TABLE for name in row.roots), "owner")
 """The names under which plans show a schedule's fields."""
 
-TIMES = ("cron", "calendars", "intervals", "exclude")
-"""The keys that hold sets, which a plan shows as a whole."""
+ROWS = (*TABLE, *UNSHOWN)
+"""The rows of every key that a charter can have."""
+
+FIRINGS = tuple(row.key for row in TABLE if isinstance(row, rows.Crons | rows.Times))
+"""The keys that say when a schedule fires; a charter that has one of them inherits none."""
+
+TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_timed(row)}
+"""The rows whose values are sets of times, which a plan shows as a whole, by their keys."""
 
 
 def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     """Return the schedule that a charter's keys mean, its own and what it inherits; they have passed the rules."""
     draft = rows.Draft(schedule_id)
-    for row in (*TABLE, *UNSHOWN):
+    for row in ROWS:
         row.read(keys, draft)
     return draft.build()
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from reconciler import json_values, paths
-from reconciler.schedule import model, redaction
+from reconciler.schedule import faults, model, redaction
 from reconciler.timing import durations, moments
 
 V = TypeVar("V")
 
 Schema: TypeAlias = dict[str, Any]
+Rule: TypeAlias = Callable[[Mapping[str, Any]], Iterator[faults.Fault]]  # of the parts of a value together
 
 
 class Kind(Protocol[V]):
@@ -38,6 +39,9 @@ class Kind(Protocol[V]):
 
     def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
         """Return the value at a path without secrets; `names` are those that can make it a secret."""
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        """Yield what is wrong with a spec's value beyond its schema, which reports wrong shapes; messages name it."""
 
     def declared(self) -> Schema:
         """Return the JSON Schema of what a spec writes."""
@@ -69,8 +73,12 @@ class Plain(Generic[V]):
 
     def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
         del names
-        redacted: Any = within.text(value, *at) if isinstance(value, str) else value
-        return redacted  # type: ignore[no-any-return]
+        del within, at  # contains no text
+        return value
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
 
     def declared(self) -> Schema:
         return dict(self.schema)
@@ -82,18 +90,68 @@ class Plain(Generic[V]):
 FLAG: Plain[bool] = Plain({"type": "boolean"}, {"type": "boolean"})
 
 
-def text(*, longest: int | None = None) -> Plain[str]:
-    """Return the kind of a text of 1 to `longest` characters."""
-    return Plain({"type": "string", "minLength": 1, **_limited(longest)}, {"type": "string"})
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text(Generic[V]):
+    """A text of 1 to `longest` bytes, which the schema counts in characters.
+
+    A `name` is compared by people, so it contains no invisible characters. `refuse` raises ValueError for what else it
+    cannot be.
+    """
+
+    in_documents: Mapping[str, Any]
+    longest: int | None = None
+    name: bool = False
+    refuse: Callable[[str], object] | None = None
+
+    def parse(self, value: Any) -> V:
+        parsed: V = value
+        return parsed
+
+    def words(self, value: V) -> json_values.Json:
+        plain: Any = value
+        return plain  # type: ignore[no-any-return]
+
+    def encode(self, value: V) -> Any:
+        return value
+
+    def decode(self, value: Any) -> V:
+        return self.parse(value)
+
+    def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
+        del names
+        redacted: Any = within.text(value, *at) if isinstance(value, str) else value
+        return redacted  # type: ignore[no-any-return]
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        if not isinstance(value, str) or not value:
+            return
+        if self.name:
+            yield from faults.of_invisible(name, value)
+        yield from faults.of_text(name, value, self._in_bytes)
+        if self.refuse is not None:
+            yield from faults.of_text(name, value, self.refuse)
+
+    def _in_bytes(self, value: str) -> None:
+        size = len(value.encode(errors="surrogatepass"))
+        if self.longest is not None and len(value) <= self.longest < size:
+            raise ValueError(f"it is {size} bytes long, and the server takes {self.longest}; shorten it")
+
+    def declared(self) -> Schema:
+        longest = {} if self.longest is None else {"maxLength": self.longest}
+        return {"type": "string", "minLength": 1, **longest}
+
+    def stored(self) -> Schema:
+        return dict(self.in_documents)
 
 
-def optional_text(*, longest: int | None = None) -> Plain[str | None]:
+def text(*, longest: int | None = None, name: bool = False, refuse: Callable[[str], object] | None = None) -> Text[str]:
+    """Return the kind of a text."""
+    return Text({"type": "string"}, longest, name, refuse)
+
+
+def optional_text(*, longest: int | None = None) -> Text[str | None]:
     """Return the kind of a text that may be missing."""
-    return Plain({"type": "string", "minLength": 1, **_limited(longest)}, {"type": ["string", "null"]})
-
-
-def _limited(longest: int | None) -> Schema:
-    return {} if longest is None else {"maxLength": longest}
+    return Text({"type": ["string", "null"]}, longest)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,6 +176,10 @@ class Whole:
     def redact(self, value: int, within: redaction.Redaction, at: paths.Path, *names: str) -> int:
         del within, at, names  # contains no text
         return value
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
 
     def declared(self) -> Schema:
         return {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
@@ -150,6 +212,10 @@ class Number:
         del within, at, names  # contains no text
         return value
 
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
+
     def declared(self) -> Schema:
         return {"type": "number", "minimum": self.lowest} | ({"maximum": self.highest} if self.highest else {})
 
@@ -159,9 +225,10 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration such as 1h30m; a shorter one than `least` is read as `least`."""
+    """A duration such as 1h30m; a shorter one than `least` is read as `least`, a longer one than `longest` refused."""
 
     least: datetime.timedelta | None = None
+    longest: datetime.timedelta | None = None
 
     def parse(self, value: Any) -> datetime.timedelta:
         parsed = durations.parse(value)
@@ -181,6 +248,17 @@ class Duration:
     ) -> datetime.timedelta:
         del within, at, names  # contains no text
         return value
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        yield from faults.of_text(name, value, self._check)
+
+    def _check(self, value: str) -> None:
+        parsed = durations.parse(value)
+        if parsed < durations.ZERO:
+            raise ValueError(f"{value!r} is negative; write 0s or more")
+        if self.longest is not None and parsed > self.longest:
+            longest = durations.render(self.longest)
+            raise ValueError(f"{value!r} is longer than {longest}, which Temporal makes of it; write {longest} or less")
 
     def declared(self) -> Schema:
         return {"type": "string", "minLength": 1}
@@ -210,6 +288,9 @@ class Moment:
         del within, at, names  # contains no text
         return value
 
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        yield from faults.of_text(name, value, moments.parse)
+
     def declared(self) -> Schema:
         return {"type": "string", "minLength": 1}
 
@@ -235,6 +316,10 @@ class Overlap:
     def redact(self, value: model.Overlap, within: redaction.Redaction, at: paths.Path, *names: str) -> model.Overlap:
         del within, at, names  # contains no text
         return value
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
 
     def declared(self) -> Schema:
         return {"enum": [each.value for each in model.Overlap if each is not model.Overlap.UNKNOWN]}
@@ -266,6 +351,10 @@ class Texts:
     def redact(self, value: Sequence[str], within: redaction.Redaction, at: paths.Path, *names: str) -> tuple[str, ...]:
         del names
         return within.texts(value, *at)
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
 
     def declared(self) -> Schema:
         return {"type": "array", "items": dict(self.item), **self.schema}
@@ -308,6 +397,10 @@ class Payload:
     def redact(self, value: model.Argument, within: redaction.Redaction, at: paths.Path, *names: str) -> model.Argument:
         return within.argument(value, at, *names)
 
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
+
     def declared(self) -> Schema:
         return {"type": "string", "minLength": 1}
 
@@ -320,10 +413,11 @@ PAYLOAD = Payload()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Named(Generic[V]):
-    """Values by name, sorted; `schema` is that of the object, `of` the kind of a value."""
+    """Values by name, sorted; `schema` is that of the object, `of` the kind of a value, `rule` what all must keep."""
 
     of: Kind[V]
     schema: Mapping[str, Any]
+    rule: Rule | None = None
 
     def parse(self, value: Any) -> Mapping[str, V]:
         return {name: self.of.parse(each) for name, each in value.items()}
@@ -344,6 +438,13 @@ class Named(Generic[V]):
             within.text(name, *at, name): self.of.redact(each, within, (*at, name), *names, name)
             for name, each in value.items()
         }
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del name
+        for key, each in value.items() if isinstance(value, Mapping) else ():
+            yield from faults.within(key, self.of.check(each, key))
+        if isinstance(value, Mapping) and self.rule is not None:
+            yield from self.rule(value)
 
     def declared(self) -> Schema:
         return {"type": "object", **self.schema}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import datetime
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from reconciler import json_values, paths
-from reconciler.schedule import kinds, model, redaction
-from reconciler.timing import calendars, canonical, durations, ranges, timings
+from reconciler.schedule import attributes, faults, kinds, model, redaction
+from reconciler.timing import calendars, canonical, cron, durations, ranges, timings
 
 R = TypeVar("R")
 
@@ -27,10 +28,11 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record(Generic[R]):
-    """A value made of parts."""
+    """A value made of parts; `rule` is what they must keep together."""
 
     make: Callable[..., R]
     parts: tuple[Part, ...]
+    rule: kinds.Rule | None = None
 
     def parse(self, value: Any) -> R:
         return self.make(
@@ -57,6 +59,14 @@ class Record(Generic[R]):
                 for each in self.parts
             }
         )
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del name
+        if isinstance(value, Mapping):
+            for each in self.parts:
+                yield from faults.within(each.name, each.kind.check(value.get(each.name), each.name))
+            if self.rule is not None:
+                yield from self.rule(value)
 
     def declared(self) -> kinds.Schema:
         properties = {
@@ -99,6 +109,9 @@ class Optional(Generic[R]):
     def redact(self, value: R | None, within: redaction.Redaction, at: paths.Path, *names: str) -> R | None:
         return None if value is None else self.of.redact(value, within, at, *names)
 
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        yield from self.of.check(value, name)
+
     def declared(self) -> kinds.Schema:
         return self.of.declared()
 
@@ -131,6 +144,9 @@ class Attribute:
         inside = () if value.type is model.attribute_type(value.value) else ("value",)
         redacted = within.searchable(value.value, (*at, *inside), *names)
         return dataclasses.replace(value, value=redacted)
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        yield from attributes.check(name, value)
 
     def declared(self) -> kinds.Schema:
         return {"$ref": "#/$defs/search_attribute"}
@@ -167,6 +183,12 @@ class Calendars:
         del names
         return value if within.is_exempt(at) else tuple(map(_redacted_calendar, value))
 
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del name
+        for index, entry in enumerate(value if isinstance(value, list) else ()):
+            for key in calendars.FIELDS.keys() & (entry if isinstance(entry, Mapping) else {}):
+                yield from faults.within(index, faults.within(key, _calendar_faults(key, entry[key])))
+
     def declared(self) -> kinds.Schema:
         of = "excluded_calendar" if self.excludes else "calendar"
         return {"type": "array", **({} if self.excludes else {"minItems": 1}), "items": {"$ref": f"#/$defs/{of}"}}
@@ -187,6 +209,16 @@ def _decoded_calendar(value: Any) -> timings.Calendar:
         if not all(least <= part.start <= part.end <= greatest for part in parts):
             raise ValueError(f"{name} must be between {least} and {greatest}")
     return canonical.calendar_of(fields, comment=value["comment"])
+
+
+def _calendar_faults(key: str, value: Any) -> Iterator[faults.Fault]:
+    parts = [((), value)] if not isinstance(value, list) else [((index,), part) for index, part in enumerate(value)]
+    for path, part in parts:
+        if isinstance(part, (int, str)) and not isinstance(part, bool):
+            try:
+                calendars.numbers(key, part)
+            except cron.CronError as error:
+                yield dataclasses.replace(faults.of_cron(error), path=path)
 
 
 def _redacted_calendar(calendar: timings.Calendar) -> timings.Calendar:
@@ -229,6 +261,11 @@ class Intervals:
         del within, at, names  # contains no text
         return value
 
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del name
+        for index, entry in enumerate(value if isinstance(value, list) else ()):
+            yield from faults.within(index, _interval_faults(entry if isinstance(entry, Mapping) else {}))
+
     def declared(self) -> kinds.Schema:
         return {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/interval"}}
 
@@ -236,3 +273,22 @@ class Intervals:
         each = {"every": {"$ref": "#/$defs/duration"}, "offset": {"$ref": "#/$defs/duration"}}
         item = {"description": "Every so often.", "type": "object", "properties": each, "required": list(each)}
         return {"type": "array", "items": item}
+
+
+_LEAST_INTERVAL = datetime.timedelta(seconds=1)
+_DURATION = kinds.Duration()
+
+
+def _interval_faults(entry: Mapping[str, Any]) -> Iterator[faults.Fault]:
+    wrong = [fault for key in ("every", "offset") for fault in faults.within(key, _DURATION.check(entry.get(key), key))]
+    yield from wrong
+    every, offset = (entry.get(key) for key in ("every", "offset"))
+    if wrong or not isinstance(every, str) or not every:
+        return
+    length = durations.parse(every)
+    if length < _LEAST_INTERVAL:
+        yield faults.Fault(path=("every",), message="the interval is shorter than a second", hint="use at least 1s")
+    elif isinstance(offset, str) and offset and durations.parse(offset) >= length:
+        yield faults.Fault(
+            path=("offset",), message="the offset is not below the interval", hint="use 0s up to the interval"
+        )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 from reconciler import executions, json_values, paths
-from reconciler.schedule import kinds, model, redaction
-from reconciler.timing import canonical, cron, timings
+from reconciler.schedule import faults, kinds, model, records, redaction
+from reconciler.timing import canonical, cron, timings, zones
 
 V = TypeVar("V")
 
@@ -125,6 +125,9 @@ class Row(Protocol):
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
         """Return its values without secrets, by their places."""
 
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        """Yield what is wrong with the value of a charter's key beyond its schema, which reports wrong shapes."""
+
     def declared(self) -> kinds.Schema:
         """Return the JSON Schema of the key."""
 
@@ -186,6 +189,9 @@ class Field(Generic[V]):
         value = self.at.get(schedule)
         return {} if value is None else {self.at.path: self.kind.redact(value, within, (self.key,))}
 
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        yield from self.kind.check(value, self.key)
+
     def declared(self) -> kinds.Schema:
         default = None if self.default is None or self.follows else self.kind.words(self.default)
         return {
@@ -224,6 +230,7 @@ class Crons:
     key: str
     description: str
     examples: tuple[json_values.Json, ...]
+    at = at(lambda schedule: schedule.timing.calendars)
     is_inherited = False
     proto = ""
     neutral = None
@@ -258,6 +265,13 @@ class Crons:
         del schedule, within  # the row of the other calendars redacts all of them
         return {}
 
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        if isinstance(value, str) and value:  # an empty one is reported by the schema
+            yield from _cron_faults(value)
+        for index, each in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(each, str) and each:
+                yield from faults.within(index, _cron_faults(each))
+
     def declared(self) -> kinds.Schema:
         return {
             "description": self.description,
@@ -270,6 +284,16 @@ class Crons:
 
     def stored(self) -> Mapping[Path, kinds.Schema]:
         return {}
+
+
+def _cron_faults(text: str) -> Iterator[faults.Fault]:
+    yield from map(faults.of_cron, cron.problems(text))
+    zone, offset = cron.named_zone(text)
+    try:
+        if zone:
+            zones.check(zone)
+    except ValueError as error:
+        yield faults.Fault(message=str(error), offset=offset)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +341,9 @@ class Times(Generic[V]):
             return {}
         return {self.at.path: self.kind.redact(value, within, (self.key,))}
 
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        yield from self.kind.check(value, self.key)
+
     def declared(self) -> kinds.Schema:
         return {"description": self.description, **self.kind.declared(), "examples": list(self.examples)}
 
@@ -328,7 +355,8 @@ class Times(Generic[V]):
 class Argument:
     """A key of the one object that a governed workflow gets; `rest` are the names under which it shows all else.
 
-    The row that has a `rest` reads, stores and shows the arguments as a whole.
+    The row that has a `rest` reads, stores and shows the arguments as a whole. `refuse` raises ValueError for what a
+    text cannot be.
     """
 
     key: str
@@ -338,6 +366,7 @@ class Argument:
     default: json_values.Json = None
     rest: tuple[str, ...] = ()
     is_inherited: bool = False
+    refuse: Callable[[str], object] | None = None
     proto = ""
     neutral = None
 
@@ -371,6 +400,10 @@ class Argument:
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
         return {ARGUMENTS: within.arguments(schedule.action.arguments)} if self.rest else {}
+
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        if self.refuse is not None:
+            yield from faults.of_text(self.key, value, self.refuse)
 
     def declared(self) -> kinds.Schema:
         return {"description": self.description, **self.schema}
@@ -426,6 +459,10 @@ class Countdown:
         del schedule, within  # contains no text
         return {}
 
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        del value  # the schema expresses all of it
+        yield from ()
+
     def declared(self) -> kinds.Schema:
         bounds = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
         return {"description": self.description, **bounds, "examples": list(self.examples)}
@@ -436,6 +473,14 @@ class Countdown:
             REMAINING: {"description": "How often it may still fire; null without a limit.", **bounds},
             COUNTED_FROM: {"description": "Where that count was declared to start.", **bounds},
         }
+
+
+Timed: TypeAlias = Crons | Times[Any] | Field[Any]
+
+
+def is_timed(row: Row) -> TypeGuard[Timed]:
+    """Return whether a row's value is a set of times."""
+    return isinstance(row, Crons | Times) or (isinstance(row, Field) and isinstance(row.kind, records.Calendars))
 
 
 CALENDARS: Path = at(lambda schedule: schedule.timing.calendars).path

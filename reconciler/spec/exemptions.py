@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler import json_values, paths
+from reconciler import json_values, paths, spelling
 from reconciler.schedule import fields, rows
 from reconciler.spec import charters, problems, rules, values
 
@@ -100,7 +100,7 @@ def _leads(value: json_values.Json, path: paths.Path) -> bool:
 
 def _hint(text: str, candidates: Sequence[rows.Words]) -> str:
     known = (paths.render(path) for fields in candidates for path in _paths(fields, ()))
-    near = problems.nearest(text, dict.fromkeys(itertools.islice(known, _COMPARED)))
+    near = spelling.nearest(text, dict.fromkeys(itertools.islice(known, _COMPARED)))
     return f"did you mean {near!r}?" if near else "write it as plans do, for example input.scopeKey"
 
 

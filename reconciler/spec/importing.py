@@ -139,7 +139,7 @@ def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, dec
     name = phrasing.name(schedule, prefix)
     inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower())
     entry = phrasing.entry(schedule, inherited, name)
-    if not entry.keys() & {"cron", "intervals"}:
+    if entry.keys().isdisjoint(fields.FIRINGS):
         return entry, None, [_inexpressible("it has no times", schedule.id, prefix)]
     try:
         entry, charter = phrasing.accepted(entry, lambda said: _read_back(said, file))

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import published
+from reconciler import published, spelling
 from reconciler.schedule import declarations, ownership
 from reconciler.spec import charters, exemptions, nodes, problems, rules, shape, source, values
 
@@ -66,7 +66,7 @@ def section(root: nodes.Node | None, path: str) -> values.Document | None:
     found += [
         shape.unknown_key(name, key.place, [SECTION], "the repo-spec")
         for name, (key, _) in sections.items()
-        if SECTION not in sections and problems.nearest(name, [SECTION], likeness=SURE)
+        if SECTION not in sections and spelling.nearest(name, [SECTION], likeness=SURE)
     ]
     own = sections.get(SECTION)
     governance = values.evaluate(own[1], (SECTION,)) if own else None
@@ -117,7 +117,7 @@ def _misspelt(document: values.Document) -> list[problems.Problem]:
     return [
         shape.unknown_key(key, document.keys[(SECTION, key)], known, SECTION)
         for key in section
-        if key not in known and problems.nearest(key, known, likeness=SURE)
+        if key not in known and spelling.nearest(key, known, likeness=SURE)
     ]
 
 

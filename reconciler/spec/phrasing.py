@@ -16,11 +16,9 @@ from reconciler.timing import cron, timings
 Entry: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Entry], declarations.Charter]
 
-_TIMES = ("cron", "intervals")
 _NEEDED = (
     "charter",
-    *_TIMES,
-    "exclude",
+    *fields.TIMES,
     "timezone",
     "entrypoint",
 )  # without one of these, it would be another schedule

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -42,15 +41,6 @@ def _shown(quoted: re.Match[str]) -> str:
     return quoted[0] if redaction.text(quoted[0][1:-1]) == quoted[0][1:-1] else redaction.HIDDEN
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What is wrong with a value, found without its place; `path` leads to it from what was checked."""
-
-    path: tuple[str | int, ...]
-    message: str
-    hint: str = ""
-
-
 class InvalidSpecError(errors.InvalidSpecError):
     """A spec with problems; its message has a line for each, in the order of the file.
 
@@ -60,10 +50,3 @@ class InvalidSpecError(errors.InvalidSpecError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(dict.fromkeys(problems), key=lambda each: (each.place.line, each.place.column)))
         super().__init__("\n".join(map(str, self.problems)))
-
-
-def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
-    """Return the known name that was probably meant, None when nothing is near; a likeness of 1 is equal."""
-    by_lower = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
-    return by_lower[found[0]] if found else None

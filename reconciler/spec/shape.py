@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler import published
+from reconciler import published, spelling
 from reconciler.schedule import declarations
 from reconciler.spec import problems, values
 
@@ -86,7 +86,7 @@ _MEANT = {  # what other tools call it, where the spelling is no hint
 
 def unknown_key(key: str, place: declarations.Place, known: list[str], owner: str) -> problems.Problem:
     """Return the problem of a key that is not known, with the nearest one that is."""
-    near = _MEANT[key] if _MEANT.get(key) in known else problems.nearest(key, known)
+    near = _MEANT[key] if _MEANT.get(key) in known else spelling.nearest(key, known)
     if key == "enabled" and "paused" in known:
         return problems.Problem(
             place=place, message=f"unknown key {key!r} in {owner}", hint="use 'paused', its opposite"
@@ -129,7 +129,7 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
             return f"{name} must be {kinds}, not {_kind(got)}", _retyped(wanted, got, schema)
         case "enum":
             wanted = [str(each) for each in wanted if each is not None]
-            near = problems.nearest(str(got), wanted)
+            near = spelling.nearest(str(got), wanted)
             choices = ", ".join(wanted)
             return f"{name} is {_short(got)}, not one of {choices}", f"did you mean {near!r}?" if near else ""
         case "pattern":

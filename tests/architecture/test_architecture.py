@@ -35,8 +35,17 @@ HOMES = {
     "yaml": ("reconciler/spec/",),
 }
 PURE = (
-    *("credentials.py", "detecting.py", "errors.py", "executions.py", "json_values.py", "paths.py", "polling.py"),
-    *("diffing.py", "guarding.py", "planning.py", "ports.py", "prefixes.py", "preflighting.py", "redaction.py"),
+    *(
+        "credentials.py",
+        "detecting.py",
+        "errors.py",
+        "executions.py",
+        "json_values.py",
+        "paths.py",
+        "polling.py",
+        "spelling.py",
+    ),
+    *("diffing.py", "guarding.py", "planning.py", "ports.py", "prefixes.py", "preflighting.py", "spelling.py"),
     *("renaming.py", "collisions.py", "stops.py", "overdue.py", "plan/", "schedule/", "timing/"),
 )
 IMPURE_MODULES = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "subprocess", "sys", "time", "uuid"}

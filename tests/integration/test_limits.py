@@ -12,6 +12,7 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
 from reconciler import errors, reconciling
+from reconciler.schedule import model
 from reconciler.spec import limits, loading
 from tests.support import remote, servers
 from tools import devserver
@@ -165,10 +166,10 @@ async def test_a_timeout_that_the_server_would_shorten_is_refused(server: devser
     raw = await remote.raw(server.address)
     proto = remote.proto_of(remote.schedule())
     sent = getattr(proto.action.start_workflow, f"workflow_{key}")
-    sent.FromTimedelta(limits.LONGEST_TIMEOUT + datetime.timedelta(microseconds=1))
+    sent.FromTimedelta(model.LONGEST_TIMEOUT + datetime.timedelta(microseconds=1))
     await raw.create(f"governance:{key}", proto)
     described = (await raw.describe(f"governance:{key}")).schedule.action.start_workflow
-    assert getattr(described, f"workflow_{key}").ToTimedelta() == limits.LONGEST_TIMEOUT
+    assert getattr(described, f"workflow_{key}").ToTimedelta() == model.LONGEST_TIMEOUT
     with pytest.raises(errors.InvalidSpecError, match="36500d"):
         loading.parse(f"{SPEC}      {key}: 36500d1us\n", "spec.yaml")
 

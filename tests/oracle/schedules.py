@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from reconciler import json_values
 from reconciler.schedule import model, ownership
-from reconciler.spec import limits
 from reconciler.timing import timings
 from tests.oracle import cases
 
@@ -93,7 +92,7 @@ def _action(choose: random.Random, schedule_id: str, name: str) -> model.Action:
 
 
 def _timeout(choose: random.Random) -> datetime.timedelta:
-    return choose.choice((_duration(choose, 1), limits.LONGEST_TIMEOUT))
+    return choose.choice((_duration(choose, 1), model.LONGEST_TIMEOUT))
 
 
 def _duration(choose: random.Random, least: int) -> datetime.timedelta:

@@ -6,17 +6,17 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from reconciler import diffing
+from reconciler import diffing, errors
 from reconciler.documents import schedules
-from reconciler.schedule import fields, kinds, model, records, redaction, rows
-from reconciler.spec import importing, limits, loading
+from reconciler.schedule import faults, fields, kinds, model, records, redaction, rows
+from reconciler.spec import importing, loading
 from reconciler.temporal import convert
 from reconciler.timing import timings
 from tests.property import strategies
@@ -24,7 +24,7 @@ from tools import generating
 
 ID = "governance:a"
 KEYS = {"charter": "A", "cron": "0 3 * * *", "entrypoint": "A"}
-ROWS = (*fields.TABLE, *fields.UNSHOWN)
+ROWS = fields.ROWS
 PLANTED = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 REFERENCE = generating.REFERENCE.read_text(encoding="utf-8")
 
@@ -40,7 +40,9 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Return what a spec can have under a key of this kind."""
     match kind:
         case kinds.Plain():
-            return st.booleans() if kind is kinds.FLAG else _texts
+            return st.booleans()
+        case kinds.Text():
+            return _texts
         case kinds.Whole():
             return st.integers(kind.lowest, kind.highest)
         case kinds.Number():
@@ -93,9 +95,46 @@ def values(row: rows.Row) -> st.SearchStrategy[Any]:
         case rows.Field(key="not_secret"):
             return st.just(["input"])
         case rows.Field() | rows.Times():
-            return values_of(row.kind).filter(lambda value: not any(limits.check({row.key: value})))
+            return values_of(row.kind).filter(lambda value: not any(row.check(value)))
         case _:
             raise AssertionError(f"no values for {row}: add them here")
+
+
+def refused(kind: Any) -> list[Any]:
+    """Return values of a kind that its schema accepts, and that no server takes."""
+    match kind:
+        case kinds.Text() if kind.longest:
+            return ["ä" * kind.longest]
+        case kinds.Duration():
+            return ["-1s", "1 hour"]
+        case kinds.Moment():
+            return ["noon"]
+        case kinds.Named():
+            return [{"A": value} for value in refused(kind.of)]
+        case records.Attribute():
+            return [{"type": "Datetime", "value": "noon"}]
+        case records.Optional():
+            return refused(kind.of)
+        case records.Record():
+            return [{part.name: value} for part in kind.parts for value in refused(part.kind)]
+        case records.Calendars():
+            return [[{"hour": "25"}]]
+        case records.Intervals():
+            return [[{"every": "1ms"}]]
+        case _:
+            return []
+
+
+def refuse_what_no_server_takes(row: rows.Row) -> None:
+    """Assert that a spec with such a value under the row's key is invalid."""
+    for value in ["61 * * * *"] if isinstance(row, rows.Crons) else refused(getattr(row, "kind", None)):
+        with pytest.raises(errors.InvalidSpecError):
+            loading.parse(json.dumps({"governance": {"schedules": [{**KEYS, row.key: value}]}}), "spec.json")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
+def test_every_row_refuses_what_no_server_takes(row: rows.Row) -> None:
+    refuse_what_no_server_takes(row)
 
 
 def keep_the_law(row: rows.Row, value: Any) -> None:
@@ -218,6 +257,14 @@ class _NotRedacted(rows.Field[Any]):
         return {}
 
 
+class _NotChecked(rows.Field[Any]):
+    """A row that accepts every value that has the right shape."""
+
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        del value
+        yield from ()
+
+
 BROKEN: dict[str, tuple[str, Callable[..., rows.Row]]] = {
     "not stored": ("pause_on_failure", _NotStored),
     "not shown": ("pause_on_failure", _NotShown),
@@ -231,6 +278,9 @@ BROKEN: dict[str, tuple[str, Callable[..., rows.Row]]] = {
     "values by name that are not redacted": ("memo", _NotRedacted),
     "parts that are not redacted": ("priority", _NotRedacted),
     "calendars that are not redacted": ("exclude", _NotRedacted),
+    "a text that is not checked": ("task_queue", _NotChecked),
+    "a duration that is not checked": ("jitter", _NotChecked),
+    "parts that are not checked": ("retry_policy", _NotChecked),
 }
 
 
@@ -244,8 +294,9 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
     row = break_row(**parts)
     table = tuple(row if each is whole else each for each in fields.TABLE)
     monkeypatch.setattr(fields, "TABLE", table)
+    monkeypatch.setattr(fields, "ROWS", (*table, *fields.UNSHOWN))
     monkeypatch.setattr(convert, "_PLAIN", tuple(each for each in table if isinstance(each, rows.Field) and each.proto))
-    with pytest.raises((AssertionError, KeyError, ValueError)):
+    with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):
         _whole_law(row)
 
 
@@ -254,6 +305,7 @@ def _whole_law(row: rows.Row) -> None:
     value = {**example, "fairness_key": "a"} if row.key == "priority" else example
     assert fields.read({**KEYS, row.key: value}, ID) != fields.read(KEYS, ID)
     keep_the_law(row, value)
+    refuse_what_no_server_takes(row)
 
 
 def test_the_reference_is_where_the_readme_says() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from reconciler.spec import limits, problems, values
+from reconciler import json_values
+from reconciler.schedule import faults
 from reconciler.timing import moments
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -23,20 +25,18 @@ _COUNT = 98  # the server's limit is 100 with those two
 _OVERHEAD = 64  # bytes of an attribute besides its name and value
 
 
-def check(attributes: Mapping[str, values.Value]) -> Iterator[problems.Fault]:
-    """Yield every rule that the attributes of a charter, or of defaults, break."""
-    for name, entry in attributes.items():
-        if isinstance(entry, dict) and isinstance(entry.get("type"), str):
-            wrong = _unfit(str(entry["type"]), entry.get("value"))
-            if wrong:
-                yield problems.Fault(path=(name, "value"), message=f"{name!r}: {wrong}")
-        if name in _SERVERS_OWN:
-            message = f"{name!r} is the server's own: it sets it on each run, or hides the run by it"
-            yield problems.Fault(path=(name,), message=message, hint="remove it")
-    yield from _sizes(attributes)
+def check(name: str, entry: Any) -> Iterator[faults.Fault]:
+    """Yield every rule that one attribute breaks."""
+    if isinstance(entry, dict) and isinstance(entry.get("type"), str):
+        wrong = _unfit(str(entry["type"]), entry.get("value"))
+        if wrong:
+            yield faults.Fault(path=("value",), message=f"{name!r}: {wrong}")
+    if name in _SERVERS_OWN:
+        message = f"{name!r} is the server's own: it sets it on each run, or hides the run by it"
+        yield faults.Fault(message=message, hint="remove it")
 
 
-def _unfit(named: str, value: values.Value) -> str:
+def _unfit(named: str, value: Any) -> str:
     """Return why a value does not fit the type; empty when it does."""
     if named not in _TYPES or value is None:
         return ""
@@ -50,21 +50,22 @@ def _unfit(named: str, value: values.Value) -> str:
     return ""
 
 
-def _sizes(attributes: Mapping[str, values.Value]) -> Iterator[problems.Fault]:
-    sizes = {name: limits.size(_value(entry)) for name, entry in attributes.items()}
+def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
+    """Yield what is too large in all attributes of a charter, or of defaults."""
+    sizes = {name: json_values.size(_value(entry)) for name, entry in attributes.items()}
     for name, size in sizes.items():
         if size > _VALUE_SIZE:
             message = f"{name!r} is {size} bytes long as JSON, and the server accepts {_VALUE_SIZE}"
-            yield problems.Fault(path=(name,), message=message, hint="shorten it")
+            yield faults.Fault(path=(name,), message=message, hint="shorten it")
     total = sum(size + len(name.encode(errors="surrogatepass")) + _OVERHEAD for name, size in sizes.items())
     if len(sizes) > _COUNT or total > _TOTAL_SIZE:
         message = (
             f"{len(sizes)} search attributes of about {total:,} bytes, and a run accepts {_COUNT} of {_TOTAL_SIZE:,}: "
             "no run would start"
         )
-        yield problems.Fault(path=(), message=message, hint="move what is not searched for to memo")
+        yield faults.Fault(message=message, hint="move what is not searched for to memo")
 
 
-def _value(entry: values.Value) -> values.Value:
+def _value(entry: Any) -> Any:
     """Return the value of an attribute, which may be written with its type."""
     return entry.get("value") if isinstance(entry, dict) else entry
