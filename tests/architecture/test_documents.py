@@ -23,6 +23,10 @@ GUIDES = [README, ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.g
 FENCED = re.compile(r"^(`{3,4})\w*\n.*?^\1$", re.DOTALL | re.MULTILINE)
 GENERATED = re.compile(r"<!-- generated from .*?<!-- end -->", re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+CONSOLE = re.compile(r"^```console\n.*?^```$", re.DOTALL | re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OTHER_PROGRAMS = re.compile(r"docker build|--build-arg|--password x|curl")
+COMMAND = re.compile(r"(?:`|^)reconciler ((?:db |grant |lock )?[a-z]+)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 CELLS = re.compile(r"(?<!\\)\|")
@@ -67,6 +71,20 @@ def test_every_option_of_every_command_is_documented_once() -> None:
         shared = [name for anchor in re.findall(r"\(#([a-z-]+)\)", used) for name in by_anchor[anchor]]
         documented[command] = sorted([*shared, *(name for name, users in own if f"`{command}`" in users)])
     assert documented == options
+
+
+def test_every_command_and_option_that_a_document_names_exists() -> None:
+    options = dict(declared_options())
+    declared = [name for each in options.values() for option in each for name in (*option.opts, *option.secondary_opts)]
+    known = {"--help", *declared, *options, *(name.partition(" ")[0] for name in options)}
+    unknown = []
+    for document in GUIDES:
+        text = CONSOLE.sub("", document.read_text(encoding="utf-8"))  # which are run
+        for line in text.splitlines():
+            named = [] if OTHER_PROGRAMS.search(line) else OPTION.findall(line)
+            unknown += [(document.name, name) for name in named if name not in known]
+            unknown += [(document.name, name) for name in COMMAND.findall(line) if name not in known]
+    assert unknown == []
 
 
 def test_every_exit_code_is_documented_once() -> None:
