@@ -28,7 +28,8 @@ class Mark:
 
     `digest` is of the plan that is shown, empty where nothing may be applied by it. `run` is the number of the workflow
     run that wrote it, 0 when unknown, `commit` what it planned, `since` when a drift was first seen, `pull` the number
-    of the pull request that it is written into, 0 for an issue.
+    of the pull request that it is written into, 0 for an issue. `is_signed` says that it came with a
+    signature, which was verified where there is a key.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class Mark:
     run: int = 0
     since: datetime.datetime | None = None
     pull: int = 0
+    is_signed: bool = dataclasses.field(default=False, compare=False)
 
 
 def scope(environment: str | None, spec_path: str) -> str:
@@ -67,7 +69,7 @@ def key_for(repository: str, secret: str) -> str:
 
 def dumps(mark: Mark, key: str = "") -> str:
     """Return the mark's line, without a newline; with a key, signed."""
-    values = {"v": _VERSION, **dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
+    values = {"v": _VERSION, **_values(mark)}
     if not mark.pull:
         del values["pull"]
     if key:
@@ -91,7 +93,7 @@ def _read(values: dict[str, Any], key: str) -> Mark | None:
     if values.pop("v") != _VERSION or values["kind"] not in ("plan", "drift"):
         return None
     since, mac = values.pop("since"), values.pop("mac", "")
-    mark = Mark(**values, since=datetime.datetime.fromisoformat(since) if since else None)
+    mark = Mark(**values, since=datetime.datetime.fromisoformat(since) if since else None, is_signed=bool(mac))
     if mark.since is not None and mark.since.tzinfo is None:
         return None
     texts, numbers = (mark.scope, mark.key, mark.digest, mark.commit), (mark.run, mark.pull)
@@ -101,6 +103,12 @@ def _read(values: dict[str, Any], key: str) -> Mark | None:
 
 
 def _mac(mark: Mark, key: str) -> str:
-    values = {**dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
-    text = json.dumps(["reconciler mark", _VERSION, values], sort_keys=True)
+    text = json.dumps(["reconciler mark", _VERSION, _values(mark)], sort_keys=True)
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _values(mark: Mark) -> dict[str, Any]:
+    """Return what is written of a mark."""
+    values = {**dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
+    del values["is_signed"]
+    return values

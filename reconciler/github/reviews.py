@@ -22,11 +22,20 @@ def find(thread: conversation.Thread | None, plan: plans.Plan, commit: str) -> R
     """Return what our comment in the commit's pull request showed for the target of the plan."""
     if thread is None:
         return Reviewed(why_not=f"no merged pull request brought commit {commit[:12]}")
-    about = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
-    shown = [mark for _, mark in thread.ours() if (mark.scope, mark.key) == about]
-    if not shown:
+    return shown(thread, marks.scope(plan.environment, plan.spec_path), marks.key(plan.target))
+
+
+def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
+    """Return what our comment in a pull request showed for a scope and a target, if its mark proves that it is ours."""
+    found = [mark for _, mark in thread.ours() if (mark.scope, mark.key) == (scope, key)]
+    if not found:
         return Reviewed(why_not=f"pull request {thread.number} has no comment of ours with a plan for this target")
-    proven = [mark for mark in shown if thread.proven(mark)]
+    if not thread.key and any(mark.is_signed for mark in found):
+        return Reviewed(
+            why_not=f"the comment in pull request {thread.number} is signed with a marker-key, and this run has none "
+            "(plan and apply need the same)"
+        )
+    proven = [mark for mark in found if thread.proven(mark)]
     if not proven:
         return Reviewed(
             why_not=f"the comment in pull request {thread.number} was not written by a run of "

@@ -284,16 +284,22 @@ class Action:
     def _retell(
         self, title: str, reason: str, thread: conversation.Thread | None, *, keep_digest: bool = False
     ) -> None:
-        """Let our comments no longer show a plan that does not hold; a failure to do so is told as a warning."""
+        """Let our comments no longer show a plan that does not hold; a failure to do so is told as a warning.
+
+        With `keep_digest` what was reviewed may still be applied, and a comment that proves no review is left alone: a
+        digest in a mark of this run would be one.
+        """
         if self._hub is None or not self._given.comment:
             return
         try:
             thread = thread or self._thread(self._event.pull)
-            for _, mark in thread.ours() if thread else []:
-                if thread and self._is_meant(mark):
-                    renewed = dataclasses.replace(
-                        self._bare_mark("plan"), key=mark.key, digest=mark.digest if keep_digest else ""
-                    )
+            if thread is None:
+                return
+            for key in dict.fromkeys(mark.key for _, mark in thread.ours() if self._is_meant(mark)):
+                renewed = dataclasses.replace(self._bare_mark("plan"), key=key)
+                if keep_digest:
+                    renewed = dataclasses.replace(renewed, digest=reviews.shown(thread, renewed.scope, key).digest)
+                if renewed.digest or not keep_digest:
                     thread.show(comment.failed(title, reason, self._page(renewed).about), renewed, create=False)
         except errors.ReconcilerError as other:
             self._told.annotate([annotating.warning(other.sentence)])

@@ -166,9 +166,34 @@ def test_a_workflow_that_echoes_our_marker_does_not_make_a_review(
     mark = marks.find(comment.body)
     assert mark is not None
     comment.body = marks.dumps(dataclasses.replace(mark, **FORGERIES[forgery]))  # type: ignore[arg-type]
-    step = work.step("apply", require_reviewed_plan="true")
-    assert (step.code, left(work, github)) == (5, 2)
-    assert "was not written by a run of schedules.yml" in step.said("error")[0]
+    for _ in range(2):  # a report of the first refusal must not make it a mark of ours
+        step = work.step("apply", require_reviewed_plan="true")
+        assert (step.code, left(work, github)) == (5, 2)
+        assert "was not written by a run of schedules.yml" in step.said("error")[0]
+
+
+def test_marks_that_contradict_each_other_stay_no_review(work: job.Job, github: github_server.GitHub) -> None:
+    reviewed(work, github)
+    [comment] = github.hub.comments_of(1)
+    forged = re.sub(r"sha256:\w+", "sha256:" + "0" * 64, comment.body)
+    github.hub.add_comment(1, forged, author=github_hub.BOT)
+    for _ in range(2):
+        step = work.step("apply")
+        assert (step.code, left(work, github)) == (5, 2)
+        assert "comments in pull request 1 contradict each other" in step.said("error")[0]
+
+
+def test_without_the_key_of_a_signed_plan_there_is_no_review(work: job.Job, github: github_server.GitHub) -> None:
+    work.run.declare(CHANGED)
+    work.pull_request(1, sha=HEAD)
+    assert work.step("plan", marker_key="k").code == 0
+    github.hub.merge(1, MERGED)
+    work.push(MERGED)
+    for _ in range(2):
+        step = work.step("apply")
+        assert (step.code, left(work, github)) == (5, 2)
+        assert "is signed with a marker-key, and this run has none" in step.said("error")[0]
+    assert work.step("apply", marker_key="k").code == 0
 
 
 def test_with_a_key_only_what_was_signed_with_it_in_this_pull_request_is_a_review(
