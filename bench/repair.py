@@ -16,10 +16,11 @@ from collections.abc import Iterator
 import temporalio.client
 
 from bench import schedules as bench
-from reconciler import applying, reconciling, settings
-from reconciler.plan import plans
-from reconciler.spec import users
-from reconciler.store import embedded, opening
+from reconciler import settings
+from reconciler.plan import apply, plans
+from reconciler.platform import repair, users
+from reconciler.platform.postgres import opening
+from reconciler.postgres import embedded
 from reconciler.temporal import connect
 from tools import devserver
 
@@ -51,10 +52,8 @@ async def measure(address: str, url: str, namespaces: tuple[str, str], count: in
         wanted = [charter.schedule for charter in declared.charters]
 
         async def repaired(*, full: bool) -> plans.Plan:
-            made = await reconciling.repair(
-                store.schedules, server.schedules, target, keep_manual_pauses=True, full=full
-            )
-            applied = await applying.apply(made.plan, server.schedules, lambda _: None)
+            made = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=True, full=full)
+            applied = await apply.apply(made.plan, server.schedules, lambda _: None)
             await store.schedules.synced(made.synced(applied.outcomes))
             return made.plan
 

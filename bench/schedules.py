@@ -19,11 +19,12 @@ import temporalio.client
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
-from reconciler import reconciling, settings
+from reconciler import settings
 from reconciler.plan import plans
+from reconciler.repospec import loading
 from reconciler.schedule import declarations, model
-from reconciler.spec import loading
 from reconciler.temporal import calls, connect, convert
+from reconciler.usecases import reconciling
 from tools import devserver
 
 SIZES = (4, 1000)

@@ -29,17 +29,18 @@ import temporalio.common
 import temporalio.worker
 import temporalio.workflow
 
-from reconciler import executions, settings, wiring
-from reconciler.store import opening, schedules
+from reconciler import settings, wiring
+from reconciler.platform.postgres import opening, schedules
+from reconciler.platform.worker import activities, running
+from reconciler.schedule import governed
 from reconciler.temporal import connect
-from reconciler.worker import activities, running
 from tools import devserver
 
 FIRINGS = 100  # of one round
 ROUNDS = 3
 CONCURRENCY = 20  # firings that are in progress at a time
 BARE_QUEUE = "bare"
-CHARTER = executions.argument("governance:bench", None, charter="BENCH", entrypoint="bench", given={})
+CHARTER = governed.argument("governance:bench", None, charter="BENCH", entrypoint="bench", given={})
 SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 FIRST = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -106,7 +107,7 @@ def ours(client: temporalio.client.Client, argument: dict[str, Any]) -> Start:
         when = FIRST + datetime.timedelta(seconds=next(due))
         attributes = temporalio.common.TypedSearchAttributes([temporalio.common.SearchAttributePair(SCHEDULED, when)])
         result = await client.execute_workflow(
-            executions.WORKFLOW, argument, id=str(uuid.uuid4()), task_queue=executions.TASK_QUEUE,
+            governed.WORKFLOW, argument, id=str(uuid.uuid4()), task_queue=governed.TASK_QUEUE,
             search_attributes=attributes, result_type=dict[str, Any],
         )  # fmt: skip
         if result["status"] != "done":
@@ -121,7 +122,7 @@ async def workers(client: temporalio.client.Client, store: opening.Store) -> Asy
     steps = activities.Activities(
         runs=store.runs, rows=store.schedules, executor=store.executor, patience=datetime.timedelta(minutes=5)
     )
-    options = settings.Worker(task_queue=executions.TASK_QUEUE, build_id="bench")
+    options = settings.Worker(task_queue=governed.TASK_QUEUE, build_id="bench")
     stop = asyncio.Event()
     works = asyncio.create_task(
         running.work(options, running.Parts(client=client, activities=steps, database=store.pool.ping), stop)
@@ -147,7 +148,7 @@ async def user_schedule(store: opening.Store) -> dict[str, Any]:
     await store.schedules.create(
         schedules.New(id=id_, owner="bench", cron="0 9 1 1 *", timezone="UTC", workflow="bench", input={})
     )
-    return executions.argument(str(id_), id_, charter=None, entrypoint="bench", given={})
+    return governed.argument(str(id_), id_, charter=None, entrypoint="bench", given={})
 
 
 async def measure(address: str, database_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from reconciler.operating import interrupts
+from reconciler.runtime import interrupts
 
 
 def main() -> NoReturn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import enum
 
-from reconciler import credentials
+from reconciler.credentials import held
 
 
 class ExitCode(enum.IntEnum):
@@ -33,8 +33,8 @@ class ReconcilerError(Exception):
     exit_code: ExitCode = ExitCode.ERROR
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = credentials.scrub(message)
-        self.hint = credentials.scrub(hint)
+        self.message = held.scrub(message)
+        self.hint = held.scrub(hint)
         super().__init__(self.message)
 
     @property

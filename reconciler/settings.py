@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from reconciler import credentials, errors
+from reconciler import errors
+from reconciler.credentials import held
 
 EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
 HEADER_NAME = re.compile("[A-Za-z0-9_.-]+")  # of HTTP and gRPC
@@ -31,7 +32,7 @@ class Tls:
     key_data: str | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        credentials.hold(self.key_data)
+        held.hold(self.key_data)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,8 @@ class Codec:
     headers: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        credentials.hold(self.auth, *(value for _, value in self.headers))
-        credentials.hold_url(self.endpoint)
+        held.hold(self.auth, *(value for _, value in self.headers))
+        held.hold_url(self.endpoint)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +72,9 @@ class Connection:
     request_timeout: datetime.timedelta | None = None
 
     def __post_init__(self) -> None:
-        credentials.hold_environment(self.environ)
+        held.hold_environment(self.environ)
         pairs = (*self.grpc_meta, *self.codec_header)
-        credentials.hold(self.api_key, self.codec_auth, *(value for _, value in pairs))
+        held.hold(self.api_key, self.codec_auth, *(value for _, value in pairs))
 
 
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
@@ -97,7 +98,7 @@ class Writing:
     database_url: str | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        credentials.hold_url(self.database_url)
+        held.hold_url(self.database_url)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +114,8 @@ class Executor:
     patience: datetime.timedelta = datetime.timedelta(minutes=10)
 
     def __post_init__(self) -> None:
-        credentials.hold(self.token)
-        credentials.hold_url(self.url)
+        held.hold(self.token)
+        held.hold_url(self.url)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from reconciler import errors, locking, ports, settings
+from reconciler import errors, settings
+from reconciler.plan import locks, ports
 from reconciler.timing import durations
 
 if TYPE_CHECKING:
-    from reconciler.store.migrating import Migration
-    from reconciler.store.opening import Store
-    from reconciler.temporal.connect import Client, Server
+    from reconciler.postgres.migrating import Migration
+    from reconciler.temporal.connect import Server
 
 
 async def server(connection: settings.Connection) -> Server:
@@ -37,9 +36,9 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
     """
     match writing.lock:
         case "none":
-            return locking.Unlocked()
+            return locks.Unlocked()
         case "postgres" | "auto" if writing.database_url:
-            from reconciler.store import locking as store_locking
+            from reconciler.postgres import lock as store_locking
 
             return store_locking.PostgresLock(writing.database_url, key=writing.lock_key)
         case "postgres":
@@ -73,7 +72,7 @@ def needs_database(what: str) -> errors.UsageError:
 @contextlib.contextmanager
 def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
     """Run the embedded database of a URL for a while, and return where to connect to."""
-    from reconciler.store import embedded
+    from reconciler.postgres import embedded
 
     with embedded.running(url, environ) as found:
         yield found
@@ -81,7 +80,7 @@ def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
 
 def has_embedded(environ: Mapping[str, str]) -> bool:
     """Tell whether there is an embedded database in its usual folder."""
-    from reconciler.store import embedded
+    from reconciler.postgres import embedded
 
     return embedded.exists(environ)
 
@@ -92,55 +91,21 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
     if writing.database_url is None:
         yield None
         return
-    from reconciler.store import audit as store_audit
+    from reconciler.postgres import audit as store_audit
 
     async with store_audit.opened(writing.database_url) as found:
         yield found
 
 
-async def worker_client(connection: settings.Connection, identity: str, metrics: str | None) -> Client:
-    """Return a client for a worker, whose payloads pass through the codec where there is one; raises as `server`."""
-    from reconciler.temporal import connect
-
-    client, _ = await connect.client(connection, identity, connect.metered(metrics) if metrics else connect.quiet())
-    return client
-
-
-@contextlib.asynccontextmanager
-async def executor(
-    chosen: settings.Executor, kept: ports.Executor, now: Callable[[], datetime.datetime]
-) -> AsyncIterator[ports.Executor]:
-    """Open the executor for a while: the endpoint that is chosen, else the one that keeps requests in the database."""
-    if chosen.url is None:
-        yield kept
-        return
-    from reconciler import remote
-
-    async with remote.opened(chosen, chosen.url, now) as found:
-        yield found
-
-
-@contextlib.asynccontextmanager
-async def store(database_url: str, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
-    """Open users' schedules, their runs, execution requests and grants, over so many sessions at most.
-
-    Those `for_tokens` come on top, and nothing but a look-up of a grant uses them.
-    """
-    from reconciler.store import opening
-
-    async with opening.opened(database_url, size=size, for_tokens=for_tokens) as found:
-        yield found
-
-
 async def migrate(database_url: str) -> tuple[str, ...]:
     """Bring the database's tables to this version; return the names of what was applied."""
-    from reconciler.store import migrating
+    from reconciler.postgres import migrating
 
     return await migrating.migrate(database_url)
 
 
 async def migrations(database_url: str) -> tuple[Migration, ...]:
     """Return the known migrations, each with when it was applied."""
-    from reconciler.store import migrating
+    from reconciler.postgres import migrating
 
     return await migrating.status(database_url)

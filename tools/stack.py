@@ -123,7 +123,7 @@ def _database(folder: pathlib.Path) -> Iterator[str]:
     if given:
         yield given
         return
-    from reconciler.store import embedded
+    from reconciler.postgres import embedded
 
     with embedded.running(f"embedded:{folder}/postgres", os.environ) as url:
         yield url

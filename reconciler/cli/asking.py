@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler import credentials, errors, json_text, reviewing, settings
+from reconciler import errors, json_text, settings
 from reconciler.cli import console, options, telling
+from reconciler.credentials import held
+from reconciler.plan import staleness
 from reconciler.report import words
 
 if TYPE_CHECKING:
@@ -56,9 +58,9 @@ def sync(
     """Let the service sync the charters, and end with the exit code that an apply would have had."""
     if not token:
         raise errors.UsageError("sync needs the service's token", hint="set INTERNAL_OPS_TOKEN")
-    credentials.hold(token)
+    held.hold(token)
     place = _place(url)
-    if expect_digest is not None and not re.fullmatch(reviewing.DIGEST, expect_digest):
+    if expect_digest is not None and not re.fullmatch(staleness.DIGEST, expect_digest):
         raise errors.StaleError(
             f"no plan has the digest {expect_digest!r}", hint="pass the one that a plan shows, sha256: and 64 digits"
         )
@@ -82,8 +84,8 @@ def sync(
 
 def _place(url: str) -> str:
     """Return what may be printed of the service's URL, and register its password."""
-    credentials.hold_url(url)
-    place = credentials.web_address(url)
+    held.hold_url(url)
+    place = held.web_address(url)
     if place is None:
         raise errors.UsageError(
             "--via-service is not a valid http or https URL",

@@ -10,13 +10,14 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, guarding, reconciling, reviewing, settings
+from reconciler import errors, settings
 from reconciler.cli import common, console, options, telling
 from reconciler.documents import plan_json, saved
-from reconciler.operating import clock, executing, files, proposing
-from reconciler.plan import plans
+from reconciler.plan import guards, plans, staleness
 from reconciler.report import markdown
+from reconciler.runtime import clock, files
 from reconciler.schedule import declarations
+from reconciler.usecases import executing, proposing, reconciling
 
 Format = Literal["text", "json", "markdown"]
 
@@ -65,7 +66,7 @@ def plan(
     }
     out.say(renderings[form]())
     try:
-        guarding.check(planned, now=clock.now())
+        guards.check(planned, now=clock.now())
     except errors.GuardError as refusal:
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
     common.warn_of_workers(out, proposal.problems)
@@ -116,7 +117,7 @@ def apply(
     """
     source = click.get_current_context().get_parameter_source("spec_path")
     spec_given = source is click.core.ParameterSource.COMMANDLINE
-    allowed = guarding.Allowed(
+    allowed = guards.Allowed(
         mass_pause=allow_mass_pause,
         empty_namespace=allow_empty_namespace,
         prefix_change=allow_prefix_change,
@@ -155,7 +156,7 @@ def apply(
 class _Review:
     """What was reviewed and may be applied: a plan in a file, a digest, or, with neither, any plan."""
 
-    def __init__(self, *, path: pathlib.Path | None, digest: str | None, allowed: guarding.Allowed) -> None:
+    def __init__(self, *, path: pathlib.Path | None, digest: str | None, allowed: guards.Allowed) -> None:
         self._path = path
         self._digest = digest
         self._allowed = allowed
@@ -182,18 +183,18 @@ class _Review:
             raise errors.StaleError(
                 f"{path} changed since the plan was made on {made}", hint="plan again, and review what is new"
             )
-        return path, reviewing.same_choice(self._saved.choice, choice)
+        return path, staleness.same_choice(self._saved.choice, choice)
 
     def compare(self, planned: plans.Plan) -> None:
         """Raise `errors.StaleError` unless this is the plan that was saved."""
         if self._saved is not None:
-            reviewing.check(self._saved.plan, planned, self._saved.planned_at)
+            staleness.check(self._saved.plan, planned, self._saved.planned_at)
 
     def check(self, planned: plans.Plan, left: int) -> None:
         """Raise `errors.StaleError` unless it has the reviewed digest, `errors.GuardError` when it may not run."""
         if self._digest is not None:
-            reviewing.check_digest(self._digest, planned)
-        guarding.check(planned, self._allowed, now=clock.now(), left=left)
+            staleness.check_digest(self._digest, planned)
+        guards.check(planned, self._allowed, now=clock.now(), left=left)
 
     def use_up(self) -> None:
         """Note in the file that its plan is being applied, so that it is not applied again.
@@ -284,7 +285,7 @@ def prune(
             make=lambda session: reconciling.prunable(
                 declaration, session.schedules, session.target(declaration), older_than, session.server_time
             ),
-            check=lambda plan, _: guarding.check_prune(plan),
+            check=lambda plan, _: guards.check_prune(plan),
             repeats=False,
         )
         return executing.execute(job, teller)

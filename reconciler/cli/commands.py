@@ -11,26 +11,26 @@ import click.shell_completion
 
 from reconciler.cli import logs
 
-COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in this package, and its line in the help
-    "apply": ("changing.apply", "Show the plan, ask for confirmation, and apply it."),
-    "db": ("records.db", "Migrate the database, or list its migrations."),
-    "grant": ("grants.grant", "Create, list or revoke grants of the service."),
-    "history": ("records.history", "List the latest applies and their outcomes."),
-    "import": ("reading.import_", "Write charters for live schedules into the repo-spec."),
-    "lock": ("records.lock", "Show or release the lock of the schedules."),
-    "next": ("offline.next_times", "List when the charters fire."),
-    "plan": ("changing.plan", "Show what apply would change."),
-    "preflight": ("reading.preflight", "Check that the workers will run what is declared."),
-    "prune": ("changing.prune", "Delete schedules that were paused because their charter was removed."),
-    "repair": ("repairing.repair", "Make users' schedules in Temporal match their rows."),
-    "schema": ("offline.schema", "Print a published JSON Schema."),
-    "serve": ("serving.serve", "Serve the HTTP API until SIGTERM."),
-    "show": ("offline.show", "Show a saved plan."),
-    "snapshot": ("reading.snapshot", "Save the live schedules, to plan from without a server."),
-    "status": ("reading.status", "Show the state, runs and drift of each schedule."),
-    "sync": ("asking.sync", "Let a running service sync the charters."),
-    "validate": ("offline.validate", "Check the repo-spec, without a server."),
-    "worker": ("working.worker", "Run fired schedules until SIGTERM."),
+COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in `reconciler`, and its line in the help
+    "apply": ("cli.changing.apply", "Show the plan, ask for confirmation, and apply it."),
+    "db": ("cli.records.db", "Migrate the database, or list its migrations."),
+    "grant": ("platform.cli.grants.grant", "Create, list or revoke grants of the service."),
+    "history": ("cli.records.history", "List the latest applies and their outcomes."),
+    "import": ("cli.reading.import_", "Write charters for live schedules into the repo-spec."),
+    "lock": ("cli.records.lock", "Show or release the lock of the schedules."),
+    "next": ("cli.offline.next_times", "List when the charters fire."),
+    "plan": ("cli.changing.plan", "Show what apply would change."),
+    "preflight": ("cli.reading.preflight", "Check that the workers will run what is declared."),
+    "prune": ("cli.changing.prune", "Delete schedules that were paused because their charter was removed."),
+    "repair": ("platform.cli.repairing.repair", "Make users' schedules in Temporal match their rows."),
+    "schema": ("cli.offline.schema", "Print a published JSON Schema."),
+    "serve": ("platform.cli.serving.serve", "Serve the HTTP API until SIGTERM."),
+    "show": ("cli.offline.show", "Show a saved plan."),
+    "snapshot": ("cli.reading.snapshot", "Save the live schedules, to plan from without a server."),
+    "status": ("cli.reading.status", "Show the state, runs and drift of each schedule."),
+    "sync": ("cli.asking.sync", "Let a running service sync the charters."),
+    "validate": ("cli.offline.validate", "Check the repo-spec, without a server."),
+    "worker": ("platform.cli.working.worker", "Run fired schedules until SIGTERM."),
 }
 
 
@@ -61,8 +61,8 @@ class Commands(click.Group):
 
 @functools.cache
 def _command(name: str) -> click.Command:
-    module, attribute = COMMANDS[name][0].split(".")
-    command: click.Command = getattr(importlib.import_module(f"reconciler.cli.{module}"), attribute)
+    module, _, attribute = COMMANDS[name][0].rpartition(".")
+    command: click.Command = getattr(importlib.import_module(f"reconciler.{module}"), attribute)
     _add_log_options(command)
     return command
 

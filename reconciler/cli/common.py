@@ -7,14 +7,14 @@ import pathlib
 import sys
 from collections.abc import Iterable
 
-from reconciler import advising, errors, preflighting
+from reconciler import errors
 from reconciler.cli import console
-from reconciler.operating import clock, salts
-from reconciler.plan import plans
+from reconciler.plan import advice, plans, preflight
 from reconciler.report import text as text_report
 from reconciler.report import words
+from reconciler.repospec import loading
+from reconciler.runtime import clock, salts
 from reconciler.schedule import declarations
-from reconciler.spec import loading
 
 
 def switched_off(out: console.Console, reason: str) -> errors.ExitCode:
@@ -29,7 +29,7 @@ def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.
     return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=clock.now())
 
 
-def warn_of_workers(out: console.Console, problems: Iterable[preflighting.Finding]) -> None:
+def warn_of_workers(out: console.Console, problems: Iterable[preflight.Finding]) -> None:
     """Say what is wrong with the workers, after what was asked for."""
     for problem in problems:
         out.warn(f"Warning: {problem}.")
@@ -53,6 +53,6 @@ def load(
 ) -> declarations.Declaration:
     """Read the spec, and pass on what there is to say about it; `salt` is that of a saved plan to compare with."""
     declaration = loading.load(spec_path, choice, salt=salts.new() if salt is None else salt)
-    for line in advising.lines(advising.advise(declaration, clock.now())):
+    for line in advice.lines(advice.advise(declaration, clock.now())):
         out.warn(line)
     return declaration

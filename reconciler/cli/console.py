@@ -8,7 +8,8 @@ import select
 import sys
 from typing import Any, TextIO
 
-from reconciler import credentials, errors, json_text
+from reconciler import errors, json_text
+from reconciler.credentials import held
 from reconciler.report import words
 
 LONGEST_LINE = 2_000  # characters of one line on standard error; what is longer is cut in its middle
@@ -42,7 +43,7 @@ class Console:
         if self._out is None:
             return
         try:
-            self._out.write(credentials.scrub(text))
+            self._out.write(held.scrub(text))
             self._out.flush()
         except OSError as error:
             self.lost(error)
@@ -59,9 +60,9 @@ class Console:
         if self.structured:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             said = {"time": now, "level": level, "message": text, **fields}
-            text = credentials.scrub(json_text.escaped(json.dumps(said, ensure_ascii=False, default=str)))
+            text = held.scrub(json_text.escaped(json.dumps(said, ensure_ascii=False, default=str)))
         else:
-            text = _shown(credentials.scrub(text))
+            text = _shown(held.scrub(text))
         try:
             self._err.write(f"{text}\n")
             self._err.flush()

@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from reconciler.cli import console
-from reconciler.operating import logs as lines
+from reconciler.runtime import logs as lines
 
 Form = Literal["text", "json"]
 OPTION = "--log-format"

@@ -12,9 +12,10 @@ import click
 from reconciler import errors, published
 from reconciler.cli import common, console, options
 from reconciler.documents import plan_json, saved
-from reconciler.operating import clock, executing, files
 from reconciler.report import forecast, markdown, words
+from reconciler.runtime import clock, files
 from reconciler.schedule import declarations
+from reconciler.usecases import executing
 
 
 @click.command()

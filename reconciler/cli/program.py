@@ -10,10 +10,11 @@ from typing import NoReturn
 
 import click
 
-from reconciler import credentials, errors
+from reconciler import errors
 from reconciler.cli import commands, console, logs
-from reconciler.operating import interrupts
+from reconciler.credentials import held
 from reconciler.report import words
+from reconciler.runtime import interrupts
 
 
 def main() -> NoReturn:
@@ -24,7 +25,7 @@ def main() -> NoReturn:
     """
     out = console.Console(sys.stdout, sys.stderr)
     out.structured = logs.wants_json(sys.argv[1:], os.environ)  # known before the first mistake in the line is told
-    credentials.hold_environment(os.environ)
+    held.hold_environment(os.environ)
     interrupts.listen()
     try:
         code = _closed(out, _run(out))

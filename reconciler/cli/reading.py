@@ -7,13 +7,14 @@ from typing import Literal
 
 import click
 
-from reconciler import errors, input_files, reconciling, settings
+from reconciler import errors, input_files, settings
 from reconciler.cli import common, console, options
 from reconciler.documents import preflights, snapshots, statuses
-from reconciler.operating import clock, executing, files, proposing, sessions
 from reconciler.report import state, workers
+from reconciler.repospec import importing, loading
+from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations
-from reconciler.spec import importing, loading
+from reconciler.usecases import executing, proposing, reconciling
 
 
 @click.command()

@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from reconciler import errors, ports, settings, wiring, wording
+from reconciler import errors, settings, wiring
 from reconciler.cli import common, console, options, telling
 from reconciler.documents import records
-from reconciler.operating import clock, sessions
+from reconciler.plan import ports, wording
 from reconciler.report import history as history_report
+from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
 
 Form = telling.Form

@@ -11,11 +11,12 @@ from typing import Literal
 from reconciler import errors, settings, wiring
 from reconciler.cli import common, console
 from reconciler.documents import outcomes
-from reconciler.operating import executing, interrupts
 from reconciler.plan import plans
 from reconciler.report import text as text_report
 from reconciler.report import words
+from reconciler.runtime import interrupts
 from reconciler.schedule import declarations
+from reconciler.usecases import executing
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from reconciler import json_text, polling, preflighting
+from reconciler import json_text
+from reconciler.plan import pollers, preflight
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 
 
-def dumps(found: preflighting.Preflight, now: datetime.datetime) -> str:
+def dumps(found: preflight.Preflight, now: datetime.datetime) -> str:
     """Return the document's text, with a newline at its end."""
     document = {
         "format_version": FORMAT_VERSION,
@@ -23,11 +24,11 @@ def dumps(found: preflighting.Preflight, now: datetime.datetime) -> str:
     return json_text.document(document)
 
 
-def _queue(queue: polling.Queue, charters: tuple[str, ...]) -> dict[str, Any]:
+def _queue(queue: pollers.Queue, charters: tuple[str, ...]) -> dict[str, Any]:
     return {"task_queue": queue.name, "charters": list(charters), "pollers": list(map(_poller, queue.pollers))}
 
 
-def _poller(poller: polling.Poller) -> dict[str, Any]:
+def _poller(poller: pollers.Poller) -> dict[str, Any]:
     types = poller.workflow_types
     return {
         "identity": poller.identity,
@@ -38,7 +39,7 @@ def _poller(poller: polling.Poller) -> dict[str, Any]:
     }
 
 
-def _finding(finding: preflighting.Finding) -> dict[str, Any]:
+def _finding(finding: preflight.Finding) -> dict[str, Any]:
     return {
         "kind": finding.kind.value,
         "problem": finding.kind.is_problem,

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler import json_text, ports
+from reconciler import json_text
 from reconciler.documents import plan_json
+from reconciler.plan import ports
 
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 

@@ -17,7 +17,8 @@ import github.Organization
 import github.PaginatedList
 import github.PullRequest
 
-from reconciler import credentials, errors
+from reconciler import errors
+from reconciler.credentials import held
 from reconciler.github import calls
 
 NotFoundError = calls.NotFoundError
@@ -97,7 +98,7 @@ class Repository:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Prepare; nothing is sent yet. `repository` is `owner/name`, `timeout` seconds for each request."""
-        credentials.hold(token)
+        held.hold(token)
         _check(api_url, repository, token)
         self.name = repository
         self._calls = calls.Calls(api_url=api_url, token=token, timeout=timeout, sleep=sleep)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 
-from reconciler import credentials, errors
+from reconciler import errors
+from reconciler.credentials import held
 from reconciler.documents import marks
 from reconciler.github import api
 
@@ -57,7 +58,7 @@ class Thread:
         Two runs that create one at the same time keep the older comment and delete the other. Raises
         `errors.GitHubError` when GitHub took the text and does not show it: it drops some updates without a word.
         """
-        body = credentials.scrub(body)
+        body = held.scrub(body)
         found = self._about(mark)
         if not found and not create:
             return None
@@ -120,7 +121,7 @@ def track(
     if before is None and not is_open:
         return None
     if before is None:
-        made = hub.create_issue(*map(credentials.scrub, write(None)))
+        made = hub.create_issue(*map(held.scrub, write(None)))
         found = _issues_about(hub.issues(author), author, mark, key) or [(made, mark)]
         before = found[0]
     for other, _ in found:
@@ -129,7 +130,7 @@ def track(
     issue, known = before
     if not is_open and not issue.is_open:
         return None
-    title, body = map(credentials.scrub, write(known if issue.is_open else None))
+    title, body = map(held.scrub, write(known if issue.is_open else None))
     if (issue.title, issue.is_open) == (title, is_open) and _same(issue.body, body):
         return issue
     changed = hub.edit_issue(issue.number, title=title, body=body, is_open=is_open)
@@ -155,7 +156,7 @@ def close_all(hub: api.Repository, author: str, scope: str, body: str, *, key: s
         found = marks.find(issue.body, key) if issue.is_open and _is(issue.author, author) else None
         if found and (found.kind, found.scope) == ("drift", scope):
             mark = marks.dumps(dataclasses.replace(found, digest=""), key)
-            hub.edit_issue(issue.number, title=issue.title, body=credentials.scrub(f"{mark}\n\n{body}"), is_open=False)
+            hub.edit_issue(issue.number, title=issue.title, body=held.scrub(f"{mark}\n\n{body}"), is_open=False)
 
 
 def _is(login: str, other: str) -> bool:

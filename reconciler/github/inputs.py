@@ -14,8 +14,9 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, get_args
 
-from reconciler import errors, guarding, settings
+from reconciler import errors, settings
 from reconciler.github import admission
+from reconciler.plan import guards
 from reconciler.schedule import declarations
 from reconciler.timing import durations
 
@@ -36,7 +37,7 @@ class Inputs:
     choice: declarations.Choice
     connection: settings.Connection
     writing: settings.Writing
-    allowed: guarding.Allowed
+    allowed: guards.Allowed
     live: pathlib.Path | None
     plan_file: pathlib.Path
     expect_digest: str | None
@@ -60,7 +61,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
         choice=_choice(given, environ),
         connection=_connection(given, environ),
         writing=_writing(given),
-        allowed=guarding.Allowed(
+        allowed=guards.Allowed(
             mass_pause=given.flag("allow-mass-pause") or False,
             empty_namespace=given.flag("allow-empty-namespace") or False,
             prefix_change=given.flag("allow-prefix-change") or False,

@@ -11,15 +11,16 @@ import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
-from reconciler import credentials, errors
+from reconciler import errors
+from reconciler.credentials import held
 from reconciler.github import api, events, inputs, running, workflow
-from reconciler.operating import interrupts, logs
 from reconciler.report import annotating, markdown
+from reconciler.runtime import interrupts, logs
 
 
 def main() -> NoReturn:
     """Run and leave by `os._exit`, as the console script does, and for the same reason."""
-    credentials.hold_environment(os.environ)
+    held.hold_environment(os.environ)
     interrupts.listen()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     told = workflow.Workflow(sys.stdout, os.environ, lambda: secrets.token_hex(16))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from reconciler import errors, reviewing
+from reconciler import errors
 from reconciler.documents import marks
 from reconciler.github import conversation
-from reconciler.plan import plans
+from reconciler.plan import plans, staleness
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +59,4 @@ def check(reviewed: Reviewed, plan: plans.Plan) -> None:
             hint=f"review the plan above and apply it with expect-digest: {plan.digest}, "
             "or set require-reviewed-plan: warn",
         )
-    reviewing.check_digest(reviewed.digest, plan)
+    staleness.check_digest(reviewed.digest, plan)

@@ -6,14 +6,15 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping
 
-from reconciler import advising, errors, guarding, reconciling, reviewing
+from reconciler import errors
 from reconciler.documents import marks, snapshots
 from reconciler.github import admission, api, conversation, events, freshness, inputs, reviews, workflow
-from reconciler.operating import clock, executing, files, interrupts, proposing, salts
-from reconciler.plan import plans
+from reconciler.plan import advice, guards, plans, staleness
 from reconciler.report import annotating, comment, text, words
+from reconciler.repospec import loading
+from reconciler.runtime import clock, files, interrupts, salts
 from reconciler.schedule import declarations
-from reconciler.spec import loading
+from reconciler.usecases import executing, proposing, reconciling
 
 REVIEW_NEXT = "**Next:** review it, then merge: the apply looks whether it is still this plan."
 _DRIFT_NEXT = "**Next:** apply, to make the server as declared, or declare what is there. This issue closes by itself."
@@ -187,10 +188,10 @@ class Action:
     def _check(self, plan: plans.Plan, left: int, thread: conversation.Thread | None) -> None:
         """Raise unless this is what was reviewed, and may run."""
         if self._given.expect_digest is not None:
-            reviewing.check_digest(self._given.expect_digest, plan)
+            staleness.check_digest(self._given.expect_digest, plan)
         elif plan.steps and self._given.require_reviewed_plan != "false":
             self._check_review(plan, thread)
-        guarding.check(plan, self._given.allowed, now=clock.now(), left=left)
+        guards.check(plan, self._given.allowed, now=clock.now(), left=left)
 
     def _check_commit(self, applied: str) -> None:
         """Raise when this run's commit is older than its branch, or than the commit that was `applied` last."""
@@ -241,7 +242,7 @@ class Action:
 
     def _declared(self) -> declarations.Declaration:
         declaration = loading.load(self._given.spec_path, self._given.choice, salt=salts.new())
-        self._told.annotate(map(annotating.advice, advising.advise(declaration, clock.now())))
+        self._told.annotate(map(annotating.advice, advice.advise(declaration, clock.now())))
         return declaration
 
     def _proposed(self, plan: plans.Plan) -> plans.Plan:
@@ -255,7 +256,7 @@ class Action:
 
     def _refusals(self, plan: plans.Plan) -> tuple[str, ...]:
         try:
-            guarding.check(plan, self._given.allowed, now=clock.now())
+            guards.check(plan, self._given.allowed, now=clock.now())
         except errors.GuardError as refusal:
             said = f"apply will refuse this: {refusal.message}; {refusal.hint} (an input of the Action has its name)"
             self._told.annotate([annotating.warning(said)])

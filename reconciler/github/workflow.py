@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
-from reconciler import credentials
+from reconciler.credentials import held
 from reconciler.report import annotating
 
 PER_LEVEL = 10  # annotations of one level that GitHub keeps of a step
@@ -80,7 +80,7 @@ class Workflow:
         if self._out is None:
             return
         try:
-            self._out.write(credentials.scrub(text))
+            self._out.write(held.scrub(text))
             self._out.flush()
         except OSError as error:
             self._out = None
@@ -91,7 +91,7 @@ class Workflow:
         if not path:
             return
         try:
-            _append_whole(path, credentials.scrub(text).encode("utf-8", "backslashreplace"))
+            _append_whole(path, held.scrub(text).encode("utf-8", "backslashreplace"))
         except OSError as error:
             message = f"{variable} could not be written: {error.strerror}"
             if message not in self.lost:

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Literal
 
-from reconciler import advising, errors
+from reconciler import errors
+from reconciler.plan import advice as plan_advice
 from reconciler.plan import plans
 from reconciler.report import words
+from reconciler.repospec import problems
 from reconciler.schedule import declarations
-from reconciler.spec import problems
 
 Level = Literal["notice", "warning", "error"]
 _FIELDS = 12  # of one change that are shown
@@ -55,7 +56,7 @@ def _fields(change: plans.Change) -> Iterator[str]:
         yield f"and {len(change.fields) - _FIELDS} more fields"
 
 
-def advice(advice: advising.Advice) -> Annotation:
+def advice(advice: plan_advice.Advice) -> Annotation:
     """Return the warning of an advice."""
     return Annotation(level="warning", title="reconciler", message=words.printable(advice.message), place=advice.place)
 

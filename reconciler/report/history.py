@@ -5,8 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Iterator
 
-from reconciler import ports
-from reconciler.plan import plans
+from reconciler.plan import plans, ports
 from reconciler.report import words
 
 

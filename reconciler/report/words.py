@@ -7,8 +7,8 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator
 
-from reconciler import json_values, wording
-from reconciler.plan import plans
+from reconciler import json_values
+from reconciler.plan import plans, wording
 from reconciler.schedule import fields, observed, redaction
 from reconciler.timing import durations
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from reconciler import polling, preflighting
+from reconciler.plan import pollers, preflight
 from reconciler.report import words
 
 
-def text(found: preflighting.Preflight, now: datetime.datetime) -> str:
+def text(found: preflight.Preflight, now: datetime.datetime) -> str:
     """Return each queue with those that poll it, then what was found."""
     lines = [line for queue in found.queues for line in _queue(queue, found.charters[queue.name], now)]
     lines += [f"{'!' if each.kind.is_problem else '-'} {words.printable(str(each))}." for each in found.findings]
@@ -17,7 +17,7 @@ def text(found: preflighting.Preflight, now: datetime.datetime) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _queue(queue: polling.Queue, charters: tuple[str, ...], now: datetime.datetime) -> Iterator[str]:
+def _queue(queue: pollers.Queue, charters: tuple[str, ...], now: datetime.datetime) -> Iterator[str]:
     count = len(charters)
     yield f"{words.printable(queue.name)}  {count} charter{'s'[: count != 1]}"
     for poller in queue.pollers:
@@ -27,7 +27,7 @@ def _queue(queue: polling.Queue, charters: tuple[str, ...], now: datetime.dateti
     yield ""
 
 
-def _summary(found: preflighting.Preflight) -> str:
+def _summary(found: preflight.Preflight) -> str:
     if not found.queues:
         return "No charter fires, so no worker is needed."
     count = len(found.problems)

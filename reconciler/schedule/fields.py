@@ -11,8 +11,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler import executions, paths
-from reconciler.schedule import attributes, kinds, model, records, redaction, retries, rows
+from reconciler.schedule import attributes, governed, kinds, model, paths, records, redaction, retries, rows
 from reconciler.timing import timings, zones
 
 _ZERO = datetime.timedelta(0)
@@ -136,7 +135,7 @@ TABLE: tuple[rows.Row, ...] = (
         key="workflow",
         at=rows.at(lambda schedule: schedule.action.workflow),
         kind=kinds.text(longest=1000, name=True),
-        default=executions.WORKFLOW,
+        default=governed.WORKFLOW,
         proto="action.start_workflow.workflow_type.name",
         description="The workflow type to start.",
         examples=("NightlyReport",),
@@ -145,7 +144,7 @@ TABLE: tuple[rows.Row, ...] = (
         key="task_queue",
         at=rows.at(lambda schedule: schedule.action.task_queue),
         kind=kinds.text(longest=1000, name=True, refuse=_refuse_task_queue),
-        default=executions.TASK_QUEUE,
+        default=governed.TASK_QUEUE,
         proto="action.start_workflow.task_queue.name",
         description="The task queue whose workers run the workflow.",
         examples=("reports",),
@@ -342,7 +341,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Argument(
         key="input",
         shows=("input",),
-        rest=(*executions.IDENTITIES, "args"),
+        rest=(*governed.IDENTITIES, "args"),
         is_inherited=True,
         description="What the workflow gets under 'input'. Any JSON object. Keep secrets out of it: the server stores "
         "it in the clear.",

@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from reconciler import json_values, paths
-from reconciler.schedule import faults, model, redaction
+from reconciler import json_values
+from reconciler.schedule import faults, model, paths, redaction
 from reconciler.timing import durations, moments
 
 V = TypeVar("V")

@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from reconciler import json_values, paths
-from reconciler.schedule import attributes, faults, kinds, model, redaction
+from reconciler import json_values
+from reconciler.schedule import attributes, faults, kinds, model, paths, redaction
 from reconciler.timing import calendars, canonical, cron, durations, ranges, timings
 
 R = TypeVar("R")

@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from reconciler import credentials, detecting, executions, json_values, paths
-from reconciler.schedule import model
+from reconciler import json_values
+from reconciler.credentials import detection, held
+from reconciler.schedule import governed, model, paths
 
 HIDDEN = "(secret)"  # replaces a text that is never compared
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
@@ -21,7 +22,7 @@ _VALUE_KEYS = {"value", "val", "v"}
 _ANY_VALUE_KEYS = {"content", "data", "default", "plaintext", "literal"}
 _PAIR = 2
 
-is_secret = detecting.is_secret
+is_secret = detection.is_secret
 
 
 class Digest(str):
@@ -67,7 +68,7 @@ class Redaction:
                 return _text(value, self.salt)
             case Sequence():
                 return [self._item(value, index, at, names if secret else ()) for index in range(len(value))]
-            case int() | float() if credentials.is_in(str(value)):
+            case int() | float() if held.is_in(str(value)):
                 return digest(value, self.salt)
             case _:
                 return value
@@ -110,8 +111,8 @@ class Redaction:
         before = items[index - 1] if index else None
         if self.is_exempt(path) or self._leads_to_exempt(path):
             return self.value(item, path, *names)
-        is_option = isinstance(before, str) and detecting.is_option(before)
-        if is_option or (isinstance(item, str | int | float) and detecting.names_next(before, item)):
+        is_option = isinstance(before, str) and detection.is_option(before)
+        if is_option or (isinstance(item, str | int | float) and detection.names_next(before, item)):
             return digest(item, self.salt)
         match item:
             case [str() as name, inner] if not names and _is_pair(items, name, inner):
@@ -134,7 +135,7 @@ class Redaction:
         match arguments:
             case [Mapping() as first, *others] if not self.coded and not self.is_exempt(("args", 0)):
                 more = (self.argument(each, ("args", index)) for index, each in enumerate(others, start=1))
-                return (self.mapping(first, ("args", 0), roots=executions.ARGUMENT_KEYS), *more)
+                return (self.mapping(first, ("args", 0), roots=governed.ARGUMENT_KEYS), *more)
             case _:
                 return tuple(self.argument(each, ("args", index)) for index, each in enumerate(arguments))
 
@@ -151,7 +152,7 @@ def _named(value: Mapping[str, json_values.Json]) -> dict[str, str]:
 
     `{value: name}` for `{name: DB_PASSWORD, value: …}`, and `{dbValue: dbKey}` for `{dbKey: PASSWORD, dbValue: …}`.
     """
-    parts = [(key, *detecting.stem(key)) for key in value]
+    parts = [(key, *detection.stem(key)) for key in value]
     names = {
         stem: key for key, stem, last in parts if last in _NAME_KEYS | _ANY_NAME_KEYS and _is_name(key, value[key])
     }
@@ -167,21 +168,21 @@ def _names(value: Mapping[str, json_values.Json], key: str, name_key: str | None
 
 
 def _is_name(key: str, name: json_values.Json) -> bool:
-    return isinstance(name, str) and not detecting.is_strong(key) and (is_secret(name) or detecting.is_words(name))
+    return isinstance(name, str) and not detection.is_strong(key) and (is_secret(name) or detection.is_words(name))
 
 
 def _names_secret(key: str, name: str, value_key: str) -> bool:
     """Return whether an entry's name is a secret's; where it may be the name of anything it has to be clear."""
-    usual = detecting.stem(key)[1] in _NAME_KEYS and detecting.stem(value_key)[1] in _VALUE_KEYS
-    return is_secret(name) if usual else detecting.is_exact(name)
+    usual = detection.stem(key)[1] in _NAME_KEYS and detection.stem(value_key)[1] in _VALUE_KEYS
+    return is_secret(name) if usual else detection.is_exact(name)
 
 
 def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Json) -> bool:
     """Return whether a pair in a list is a secret's name and value: a clear name, or one among pairs alone."""
-    if detecting.is_strong(name) and " " not in name:
+    if detection.is_strong(name) and " " not in name:
         return True
     pairs = [each for each in items if isinstance(each, list | tuple) and len(each) == _PAIR]
-    return len(pairs) == len(items) and detecting.is_pair(name, value)
+    return len(pairs) == len(items) and detection.is_pair(name, value)
 
 
 def differences(value: json_values.Json, redacted: json_values.Json, path: str) -> Iterator[str]:
@@ -210,7 +211,7 @@ def _text(text: str, salt: bytes) -> str:
 
 
 def _looks_secret(text: str) -> bool:
-    return detecting.in_text(text) or credentials.is_in(text) or _has_secret_json(text)
+    return detection.in_text(text) or held.is_in(text) or _has_secret_json(text)
 
 
 def _has_secret_json(said: str) -> bool:

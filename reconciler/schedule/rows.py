@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
-from reconciler import executions, json_values, paths
-from reconciler.schedule import faults, kinds, model, records, redaction
+from reconciler import json_values
+from reconciler.schedule import faults, governed, kinds, model, paths, records, redaction
 from reconciler.timing import canonical, cron, timings, zones
 
 V = TypeVar("V")
@@ -376,7 +376,7 @@ class Argument:
 
     def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
         if self.rest:
-            given = executions.argument(
+            given = governed.argument(
                 draft.values["id",],
                 None,
                 charter=keys["charter"],
@@ -388,7 +388,7 @@ class Argument:
     def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         del like
         named, others = _governed(schedule.action.arguments)
-        shown = {name: named[name] for name in executions.ARGUMENT_KEYS if name in named and name in self.roots}
+        shown = {name: named[name] for name in governed.ARGUMENT_KEYS if name in named and name in self.roots}
         return shown | (others if self.rest else {})
 
     def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
@@ -416,9 +416,9 @@ def _governed(arguments: tuple[model.Argument, ...]) -> tuple[Words, Words]:
     """Return the keys of the object that a governed workflow gets, and all else under its place: `args[1]`."""
     places: Words = {f"args[{index}]": kinds.shown(argument) for index, argument in enumerate(arguments)}
     first = places.get("args[0]")
-    if not isinstance(first, Mapping) or first.keys().isdisjoint(executions.ARGUMENT_KEYS):
+    if not isinstance(first, Mapping) or first.keys().isdisjoint(governed.ARGUMENT_KEYS):
         return {}, places
-    named = {key: first[key] for key in executions.ARGUMENT_KEYS if key in first}
+    named = {key: first[key] for key in governed.ARGUMENT_KEYS if key in first}
     more = {paths.render((key,), within="args[0]"): value for key, value in first.items() if key not in named}
     return named, more | {place: value for place, value in places.items() if place != "args[0]"}
 

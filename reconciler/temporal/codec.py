@@ -16,7 +16,8 @@ import temporalio.converter
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import credentials, errors, settings
+from reconciler import errors, settings
+from reconciler.credentials import held
 from reconciler.schedule import ownership
 from reconciler.temporal import payloads
 
@@ -214,7 +215,7 @@ def _is_coded(payload: common_pb2.Payload) -> bool:
 
 def _shown(endpoint: str) -> str:
     """Return what may be printed of an endpoint; `errors.UsageError` when it is malformed."""
-    shown = credentials.web_address(endpoint)
+    shown = held.web_address(endpoint)
     if shown is None:
         raise errors.UsageError(
             "--codec-endpoint is not a valid http or https URL",

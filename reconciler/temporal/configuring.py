@@ -13,7 +13,8 @@ from typing import Any
 import temporalio.envconfig
 import temporalio.service
 
-from reconciler import credentials, errors, input_files, settings
+from reconciler import errors, input_files, settings
+from reconciler.credentials import held
 
 DEFAULT_ADDRESS = "localhost:7233"
 DEFAULT_NAMESPACE = "default"
@@ -38,7 +39,7 @@ def client(connection: settings.Connection) -> dict[str, Any]:
     if connection.grpc_meta:
         config["rpc_metadata"] = {**config.get("rpc_metadata", {}), **dict(connection.grpc_meta)}
     metadata = config.get("rpc_metadata", {})
-    credentials.hold(config.get("api_key"), *metadata.values())
+    held.hold(config.get("api_key"), *metadata.values())
     if not all(map(settings.HEADER_NAME.fullmatch, metadata)):  # the SDK would quote what may be a misplaced token
         raise errors.UsageError(
             "a name in the gRPC metadata has characters that no header can have",

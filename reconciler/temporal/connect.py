@@ -18,7 +18,7 @@ from temporalio.service import WorkflowService
 
 from reconciler import errors, settings
 from reconciler.schedule import observed, ownership
-from reconciler.temporal import calls, clock, codec, configuring, endings, lease, pollers, schedules
+from reconciler.temporal import calls, clock, codec, configuring, lease, pollers, schedules
 
 Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=9)
@@ -42,7 +42,6 @@ class Server:
     namespace: str
     schedules: schedules.Schedules
     pollers: pollers.Pollers
-    endings: endings.Endings
     codec: codec.Codec
     service: WorkflowService
     identity: str
@@ -54,13 +53,14 @@ class Server:
 
     def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
         """Return the lock of the schedules with a prefix; `options` as for the lock itself."""
-        return lease.TemporalLock(self.service, self._calls(), prefix=prefix, identity=self.identity, **options)
+        return lease.TemporalLock(self.service, self.calls(), prefix=prefix, identity=self.identity, **options)
 
     async def now(self) -> datetime.datetime:
         """Return the time by the server's clock."""
-        return await clock.now(self.service, self._calls(), self.identity)
+        return await clock.now(self.service, self.calls(), self.identity)
 
-    def _calls(self) -> calls.Calls:
+    def calls(self) -> calls.Calls:
+        """Return what makes calls to this namespace."""
         return calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
 
     def target(self, prefix: str = ownership.GOVERNANCE_PREFIX, owner: str = "") -> observed.Target:
@@ -84,7 +84,6 @@ async def connect(connection: settings.Connection) -> Server:
         namespace=namespace,
         schedules=schedules.Schedules(found.workflow_service, calls_, identity=found.identity, codec_=codec_),
         pollers=pollers.Pollers(found.workflow_service, calls_),
-        endings=endings.Endings(found.workflow_service, calls_, codec.converter(codec_)),
         codec=codec_,
         service=found.workflow_service,
         identity=found.identity,

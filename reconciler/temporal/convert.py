@@ -16,7 +16,8 @@ from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler import diffing, json_values
+from reconciler import json_values
+from reconciler.plan import diff
 from reconciler.schedule import fields, kinds, model, ownership, rows
 from reconciler.temporal import payloads
 from reconciler.timing import canonical, ranges, timings
@@ -78,7 +79,7 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     """
     live = read(schedule.id, proto)
     _edit_spec(proto.spec, live.timing, schedule.timing)
-    if not diffing.same_action(live.action, schedule.action):
+    if not diff.same_action(live.action, schedule.action):
         _edit_action(proto.action.start_workflow, live.action, schedule.action)
     if schedule.counted_from != live.counted_from:
         _edit_mark(proto, _COUNT, schedule.counted_from)
@@ -319,7 +320,7 @@ def _edit_action(start: workflow_pb2.NewWorkflowExecutionInfo, live: model.Actio
     for name in ("fairness_key", "fairness_weight"):
         _edit_plain(start.priority, name, getattr(live.priority, name), getattr(wanted.priority, name))
     for text in _TEXTS:
-        if not diffing.same_json(getattr(live, text), getattr(wanted, text)):
+        if not diff.same_json(getattr(live, text), getattr(wanted, text)):
             start.user_metadata.ClearField(text)
             if getattr(wanted, text) is not None:
                 getattr(start.user_metadata, text).CopyFrom(payloads.make(getattr(wanted, text)))
@@ -335,7 +336,7 @@ def _edit_arguments(
     for number, argument in enumerate(wanted):
         if number >= len(live):
             protos.append(payloads.make(argument))
-        elif not diffing.same_json(live[number], argument):
+        elif not diff.same_json(live[number], argument):
             protos[number].CopyFrom(payloads.make(argument))
 
 
@@ -377,7 +378,7 @@ def _edit_map(
         if name not in wanted:
             del proto[name]
     for name, value in wanted.items():
-        if name not in live or not diffing.same_json(live[name], value):
+        if name not in live or not diff.same_json(live[name], value):
             proto[name].CopyFrom(make(value))
 
 

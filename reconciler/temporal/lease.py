@@ -19,13 +19,14 @@ from temporalio.api.enums.v1 import workflow_pb2 as enums_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, locking, ports, wording
+from reconciler import errors
+from reconciler.plan import locks, ports, wording
 from reconciler.temporal import calls, payloads
 
 WORKFLOW = "ReconcilerLock"
 TASK_QUEUE = "reconciler-lock"  # nobody polls it: the execution only waits for its end
 DEFAULT_LENGTH = datetime.timedelta(minutes=10)
-_LOOK = datetime.timedelta(seconds=locking.LOOK_EVERY + 1)  # it answers a second before the call's time is over
+_LOOK = datetime.timedelta(seconds=locks.LOOK_EVERY + 1)  # it answers a second before the call's time is over
 MARGIN = datetime.timedelta(seconds=30)  # before the end, in which the writes under way may still end
 
 
@@ -40,8 +41,8 @@ class TemporalLock:
         prefix: str,
         identity: str,
         length: datetime.timedelta = DEFAULT_LENGTH,
-        fresh: float = locking.FRESH,
-        patience: float = locking.PATIENCE,
+        fresh: float = locks.FRESH,
+        patience: float = locks.PATIENCE,
     ) -> None:
         self._service = service
         self._calls = calls_
@@ -132,10 +133,10 @@ class TemporalLock:
         except calls.NotFoundError:
             return False
         except (errors.UnreachableError, errors.RateLimitedError):
-            await asyncio.sleep(locking.LOOK_EVERY)  # it may be away, or busy, for a moment
+            await asyncio.sleep(locks.LOOK_EVERY)  # it may be away, or busy, for a moment
             raise
         except errors.ServerError:
-            await asyncio.sleep(locking.LOOK_EVERY)
+            await asyncio.sleep(locks.LOOK_EVERY)
             found = await self._running()
             return found is not None and found.run_id == run_id
         return not answer.history.events
@@ -163,7 +164,7 @@ class TemporalLease:
     def __init__(self, lock: TemporalLock, run_id: str, until: float, *, fresh: float, patience: float) -> None:
         self._lock = lock
         self._run_id = run_id
-        self._watch = locking.Watch(self._look, until=until, fresh=fresh, patience=patience)
+        self._watch = locks.Watch(self._look, until=until, fresh=fresh, patience=patience)
 
     async def lost(self) -> str:
         """Return why the lease is held no longer, or that nobody can tell; empty while it is."""
@@ -179,7 +180,7 @@ class TemporalLease:
         await self._lock.end(self._run_id, "done")
 
     async def _look(self) -> str:
-        return "" if await self._lock.goes_on(self._run_id) else locking.TAKEN
+        return "" if await self._lock.goes_on(self._run_id) else locks.TAKEN
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

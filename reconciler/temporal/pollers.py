@@ -11,7 +11,7 @@ from temporalio.api.taskqueue.v1 import message_pb2 as queue_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import polling
+from reconciler.plan import pollers as plan_pollers
 from reconciler.temporal import calls
 
 _VERSIONED = deployment_enums_pb2.WORKER_VERSIONING_MODE_VERSIONED
@@ -24,7 +24,7 @@ class Pollers:
         self._service = service
         self._calls = calls_
 
-    async def of(self, task_queue: str) -> polling.Queue:
+    async def of(self, task_queue: str) -> plan_pollers.Queue:
         """Return who asks for workflow tasks on a queue."""
         request = rpc_pb2.DescribeTaskQueueRequest(
             namespace=self._calls.namespace,
@@ -34,13 +34,13 @@ class Pollers:
         answer = await self._calls.read(self._service.describe_task_queue, request)
         pollers = [_poller(each, answer.versioning_info) for each in answer.pollers]
         pollers.sort(key=lambda poller: (poller.identity, poller.build_id))
-        return polling.Queue(name=task_queue, pollers=tuple(pollers))
+        return plan_pollers.Queue(name=task_queue, pollers=tuple(pollers))
 
 
-def _poller(info: queue_pb2.PollerInfo, versioning: queue_pb2.TaskQueueVersioningInfo) -> polling.Poller:
+def _poller(info: queue_pb2.PollerInfo, versioning: queue_pb2.TaskQueueVersioningInfo) -> plan_pollers.Poller:
     """Return what a poller tells; an unversioned one has its build where versions once were told, too."""
     deployed = info.deployment_options
-    return polling.Poller(
+    return plan_pollers.Poller(
         identity=info.identity,
         build_id=deployed.build_id or info.worker_version_capabilities.build_id,
         last_seen=info.last_access_time.ToDatetime(tzinfo=datetime.UTC),

@@ -13,7 +13,8 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors, overdue
+from reconciler import errors
+from reconciler.plan import overdue
 from reconciler.schedule import model, observed
 from reconciler.temporal import activity, calls, codec, convert, history, unsaid
 

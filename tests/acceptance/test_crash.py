@@ -15,11 +15,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import diffing, reconciling
-from reconciler.plan import plans
+from reconciler.plan import diff, plans
+from reconciler.repospec import loading
 from reconciler.schedule import declarations, observed
-from reconciler.spec import loading
 from reconciler.temporal import connect
+from reconciler.usecases import reconciling
 from tests.support import program, proxy, remote
 from tools import devserver
 
@@ -178,9 +178,9 @@ class Case:
 
 def _is_done(step: plans.Change, live: observed.Live | None) -> bool:
     """Tell whether a step is done; AssertionError when it is neither that nor as it was before."""
-    if live is not None and not diffing.diff(live.schedule, step.after):
+    if live is not None and not diff.diff(live.schedule, step.after):
         return True
     before = step.live
     assert (live is None) == (before is None)
-    assert live is None or before is None or not diffing.diff(live.schedule, before.schedule)
+    assert live is None or before is None or not diff.diff(live.schedule, before.schedule)
     return False

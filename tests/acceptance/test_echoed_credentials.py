@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 from psycopg import conninfo
 
-from reconciler import credentials
+from reconciler.credentials import held
 from tests.support import codec_server, github_hub, github_server, job, postgres, program
 
 KEY = "zq9Xw7Vb2Kd4-live"
@@ -27,7 +27,7 @@ def test_a_password_that_postgresql_repeats_is_not_printed(
         url = conninfo.make_conninfo(url, connect_timeout=5)  # rewrites it as key=value words
     done = reconciler.run("db", "status", "--log-level", "debug", DATABASE_URL=url)
     assert done.returncode == 1
-    assert f'database "{credentials.MARK}" does not exist' in done.stderr
+    assert f'database "{held.MARK}" does not exist' in done.stderr
     assert KEY not in done.stdout + done.stderr
 
 

@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from reconciler import errors
-from reconciler.store import database, embedded
+from reconciler.postgres import database, embedded
 from tests.support import program, remote
 
 MIGRATIONS = ("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends", "0005_create_responses")

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from reconciler import ports
+from reconciler.plan import ports
 from tests.support import program, remote
 
 SPEC = """\

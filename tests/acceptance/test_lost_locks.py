@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from reconciler import applying, errors, ports
+from reconciler import errors
+from reconciler.plan import apply, ports
 from tests.support import program, proxy, remote, terminal
 from tools import devserver
 
@@ -79,7 +80,7 @@ class Theft:
         after = self._proxy.begun["CreateSchedule"] - begun
         print(f"{begun} creates before somebody else had the lock, {under_way} under way then, {after} came after")
         assert begun < COUNT
-        assert after <= applying.CONCURRENCY
+        assert after <= apply.CONCURRENCY
         return after
 
 
@@ -109,7 +110,7 @@ def test_when_the_database_session_is_ended_the_writing_stops(
         assert reading.end() == 1
     theft.after()
     ended = told(reading.out)
-    assert ended["SKIPPED: not started: the lock was taken away"] >= COUNT - TAKEN_AFTER - 3 * applying.CONCURRENCY
+    assert ended["SKIPPED: not started: the lock was taken away"] >= COUNT - TAKEN_AFTER - 3 * apply.CONCURRENCY
     assert sum(ended.values()) == COUNT
     again = through.run("apply", "--yes", DATABASE_URL=database_url)
     assert (again.returncode, f"{ended['created']} unchanged" in again.stdout) == (0, True)

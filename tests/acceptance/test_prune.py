@@ -253,7 +253,7 @@ async def test_what_came_back_and_was_removed_again_is_deleted(removed: program.
 
 async def test_the_age_of_a_pause_is_counted_by_the_servers_clock(removed: program.Program) -> None:
     """A clock 40 days ahead on this machine makes no pause older."""
-    ahead = "import datetime, sys\nfrom reconciler.operating import clock\nnow = clock.now\n"
+    ahead = "import datetime, sys\nfrom reconciler.runtime import clock\nnow = clock.now\n"
     ahead += "clock.now = lambda: now() + datetime.timedelta(days=40)\n"
     ahead += "from reconciler import __main__\n__main__.main()\n"
     environment = removed.environment()

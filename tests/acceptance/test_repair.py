@@ -11,9 +11,11 @@ from collections.abc import Callable
 import temporalio.client
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import executions, published, reconciling
-from reconciler.store import opening
-from reconciler.store import schedules as rows
+from reconciler import published
+from reconciler.platform import executions, repair
+from reconciler.platform.postgres import opening
+from reconciler.platform.postgres import schedules as rows
+from reconciler.schedule import governed
 from reconciler.temporal import connect
 from tests.support import postgres, program, remote, stored
 
@@ -118,9 +120,7 @@ async def test_a_quick_repair_describes_only_what_the_listing_shows_to_differ(
         target = server.target("", await store.schedules.owner())
 
         async def planned(*, full: bool) -> tuple[set[str], set[str], int]:
-            found = await reconciling.repair(
-                store.schedules, server.schedules, target, keep_manual_pauses=False, full=full
-            )
+            found = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=False, full=full)
             return set(found.revisions), {change.id for change in found.plan.steps}, found.undescribed
 
         async def nothing_differs() -> bool:
@@ -199,7 +199,7 @@ async def test_a_row_that_cannot_be_read_is_told_and_hinders_no_other(
 async def test_a_run_that_ended_in_temporal_is_closed(reconciler: program.Program, database_url: str) -> None:
     (id_,) = await made(database_url, 1)
     client = await temporalio.client.Client.connect(reconciler.address, namespace=reconciler.namespace)
-    handle = await client.start_workflow(executions.WORKFLOW, id="run", task_queue="no-workers")
+    handle = await client.start_workflow(governed.WORKFLOW, id="run", task_queue="no-workers")
     await handle.terminate(reason="by hand")
     workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
     async with opening.opened(database_url, size=1) as store:

@@ -15,7 +15,7 @@ import grpc
 import pytest
 from psycopg import sql
 
-from reconciler import credentials
+from reconciler.credentials import held
 from tests.support import fake_temporal, postgres, program
 
 SPEC = """\
@@ -134,8 +134,8 @@ def test_a_credential_that_the_server_echoes_is_not_printed_or_recorded(
     done = reconciler.run("apply", "--yes", "--format", form, *LOUD, **given)
     history = reconciler.run("history", "--verbose", "--format", "json", DATABASE_URL=database)
     assert done.returncode == 1
-    assert credentials.MARK in done.stdout + done.stderr
-    assert credentials.MARK in history.stdout
+    assert held.MARK in done.stdout + done.stderr
+    assert held.MARK in history.stdout
     found = done.stdout + done.stderr + history.stdout + rows(database)
     assert [text for text in (key, "9f+8e7d6c5b4a", "9f%2B8e7d", echo(key)[8:20]) if text in found] == []
 

@@ -19,8 +19,9 @@ import httpx
 import pytest
 import temporalio.client
 
-from reconciler import executions
-from reconciler.store import opening
+from reconciler.platform import executions
+from reconciler.platform.postgres import opening
+from reconciler.schedule import governed
 from tests.support import postgres, program, proxy, service, stored
 from tools import devserver
 
@@ -148,7 +149,7 @@ async def test_the_service_closes_runs_that_ended_in_temporal_although_its_repai
     reconciler: program.Program, database_url: str
 ) -> None:
     client = await temporalio.client.Client.connect(reconciler.address, namespace=reconciler.namespace)
-    handle = await client.start_workflow(executions.WORKFLOW, id="run", task_queue="no-workers")
+    handle = await client.start_workflow(governed.WORKFLOW, id="run", task_queue="no-workers")
     await handle.terminate(reason="by hand")
     workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
     async with opening.opened(database_url, size=1) as store:

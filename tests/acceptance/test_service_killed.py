@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler import executions, reconciling
-from reconciler.store import opening
+from reconciler.platform import executions, repair
+from reconciler.platform.postgres import opening
 from tests.support import program, proxy, remote, service, stored
 from tools import devserver
 
@@ -58,7 +58,7 @@ async def finished(run: program.Program, database_url: str) -> None:
 
         await remote.until(is_in_line)
         target = server.target("", await store.schedules.owner())
-        again = await reconciling.repair(store.schedules, server.schedules, target, keep_manual_pauses=False)
+        again = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=False)
         assert again.plan.steps == ()
         assert {change.id for change in again.plan.changes} == wanted
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.operating import systemd
+from reconciler.runtime import systemd
 from tests.support import program, service, worker_process
 
 

@@ -47,7 +47,7 @@ LOOK = """\
         run: |
           for each in "$RUNNER_TEMP"/*; do
             echo "kept $(basename "$each")"
-            "$each/bin/python" -I -c 'import reconciler.reconciling; print("whole")'
+            "$each/bin/python" -I -c 'import reconciler.usecases; print("whole")'
           done
 """
 

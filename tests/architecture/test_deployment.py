@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from reconciler.cli import commands
-from reconciler.service import app, serving
+from reconciler.platform.api import app, serving
 from reconciler.timing import durations
 
 ROOT = pathlib.Path(__file__).parents[2]

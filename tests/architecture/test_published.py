@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 
 from reconciler import published
-from reconciler.service import app
-from reconciler.spec import loading
+from reconciler.platform.api import app
+from reconciler.repospec import loading
 from tools import generating
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 import pytest
 
-from reconciler import errors, ports
-from reconciler.store import locking
+from reconciler import errors
+from reconciler.plan import ports
+from reconciler.postgres import lock as postgres_lock
 from tests.support import remote
 
 ALICE = ports.Holder(who="alice@laptop", run="42")
@@ -24,7 +25,7 @@ async def make(request: pytest.FixtureRequest) -> Make:
     """Return what makes another program's view of the same lock."""
     if request.param == "postgres":
         url: str = request.getfixturevalue("database_url")
-        return lambda: locking.PostgresLock(url)
+        return lambda: postgres_lock.PostgresLock(url)
     address = request.getfixturevalue("dev_server").address
     server = await remote.connected(address, request.getfixturevalue("namespace"))
     return lambda: server.lock("governance:")

@@ -15,11 +15,10 @@ from typing import Any, Literal, TypeAlias
 
 import yaml
 
-from reconciler import planning
 from reconciler.documents import saved, snapshots
-from reconciler.plan import plans
+from reconciler.plan import build, plans
+from reconciler.repospec import loading, nodes, values
 from reconciler.schedule import declarations, model, observed
-from reconciler.spec import loading, nodes, values
 from tests.fuzz import mutations
 
 Kind: TypeAlias = Literal["spec", "plan", "snapshot"]
@@ -157,7 +156,7 @@ def saved_plans() -> tuple[str, ...]:
     for number, declaration in enumerate(parsed_specs()):
         live: dict[str, observed.Live] = live_like(declaration) if number % 3 else {}
         target = dataclasses.replace(TARGET, prefix=declaration.prefix)
-        plan = dataclasses.replace(planning.plan(declaration, live, target), as_of=NOW if number % 4 == 1 else None)
+        plan = dataclasses.replace(build.plan(declaration, live, target), as_of=NOW if number % 4 == 1 else None)
         document = saved.Saved(
             plan=plan,
             planned_at=NOW,
@@ -173,7 +172,7 @@ def saved_plans() -> tuple[str, ...]:
 def reviewed() -> plans.Plan:
     """Return a plan that saved ones are compared with."""
     declaration = parsed_specs()[0]
-    return planning.plan(declaration, live_like(declaration), dataclasses.replace(TARGET, prefix=declaration.prefix))
+    return build.plan(declaration, live_like(declaration), dataclasses.replace(TARGET, prefix=declaration.prefix))
 
 
 @functools.cache

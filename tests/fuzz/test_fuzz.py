@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from reconciler import advising, errors, guarding, planning, reviewing
+from reconciler import errors
 from reconciler.documents import plan_json, saved, snapshots
-from reconciler.operating import files
-from reconciler.plan import plans
+from reconciler.plan import advice as plan_advice
+from reconciler.plan import build, guards, plans, staleness
 from reconciler.report import forecast, markdown, text
+from reconciler.repospec import loading
+from reconciler.runtime import files
 from reconciler.schedule import declarations
-from reconciler.spec import loading
 from tests.fuzz import cases
 
 CASES = int(os.environ.get("FUZZ_CASES") or 3000)
@@ -120,11 +121,11 @@ def _print(told: str) -> None:
 def _spec(path: pathlib.Path, choice: declarations.Choice) -> None:
     """Do with a spec what `validate`, `plan` and `next` do."""
     declaration = loading.load(path, choice)
-    for advice in advising.advise(declaration, cases.NOW):
+    for advice in plan_advice.advise(declaration, cases.NOW):
         _print(str(advice))
     target = dataclasses.replace(cases.TARGET, prefix=declaration.prefix, owner=declaration.owner)
     for live in ({}, cases.live_like(declaration)):
-        _render(planning.plan(declaration, live, target))
+        _render(build.plan(declaration, live, target))
     for line in forecast.table(declaration.charters, cases.NOW, None, 5):
         _print(line)
 
@@ -134,11 +135,11 @@ def _plan(path: pathlib.Path, _: declarations.Choice) -> None:
     document = saved.loads(files.read(path), str(path))
     _render(document.plan)
     _print(saved.dumps(document))
-    chosen = reviewing.same_choice(document.choice, document.choice)
+    chosen = staleness.same_choice(document.choice, document.choice)
     for declaration in cases.parsed_specs()[:1]:
         dataclasses.replace(declaration, environment=chosen.environment, owner=chosen.owner or "")
     with contextlib.suppress(errors.StaleError):
-        reviewing.check(document.plan, cases.reviewed(), document.planned_at)
+        staleness.check(document.plan, cases.reviewed(), document.planned_at)
 
 
 def _snapshot(path: pathlib.Path, _: declarations.Choice) -> None:
@@ -146,7 +147,7 @@ def _snapshot(path: pathlib.Path, _: declarations.Choice) -> None:
     taken = snapshots.loads(files.read(path), str(path))
     for declaration in cases.parsed_specs()[:8:3]:
         wanted = dataclasses.replace(declaration, prefix=taken.target.prefix)
-        _render(planning.plan_from_snapshot(wanted, taken.live, taken.target, taken.taken_at))
+        _render(build.plan_from_snapshot(wanted, taken.live, taken.target, taken.taken_at))
 
 
 def _render(plan: plans.Plan) -> None:
@@ -155,7 +156,7 @@ def _render(plan: plans.Plan) -> None:
     _print(markdown.plan(plan, verbose=True, now=cases.NOW))
     plan_json.dumps(plan).encode()
     with contextlib.suppress(errors.GuardError):
-        guarding.check(plan, now=cases.NOW)
+        guards.check(plan, now=cases.NOW)
 
 
 TRIALS: Mapping[cases.Kind, Callable[[pathlib.Path, declarations.Choice], None]] = {

@@ -18,13 +18,12 @@ import pytest
 from google.protobuf import json_format
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import planning
 from reconciler.documents import marks, plan_json
 from reconciler.github import running
-from reconciler.plan import plans
+from reconciler.plan import build, plans
 from reconciler.report import comment, markdown, text
+from reconciler.repospec import loading
 from reconciler.schedule import declarations, observed
-from reconciler.spec import loading
 from reconciler.temporal import convert
 
 CASES = pathlib.Path(__file__).parent / "cases"
@@ -78,7 +77,7 @@ def planned(folder: pathlib.Path) -> plans.Plan:
     )
     declaration = dataclasses.replace(declaration, salt=b"of the golden plans")
     live = {id_: live_of(id_, said) for id_, said in json.loads((folder / "live.json").read_bytes()).items()}
-    return planning.plan(declaration, live, TARGET)
+    return build.plan(declaration, live, TARGET)
 
 
 def live_of(schedule_id: str, said: dict[str, Any]) -> observed.Live:

@@ -21,10 +21,10 @@ from google.protobuf import unknown_fields
 from temporalio.api.enums.v1 import event_type_pb2 as enums_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 
-from reconciler import reconciling
 from reconciler.plan import plans
 from reconciler.schedule import declarations, model, observed
 from reconciler.temporal import connect
+from reconciler.usecases import reconciling
 from tests.support import remote, servers
 from tools import devserver
 

@@ -16,10 +16,11 @@ import grpc
 import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import errors, ports, reconciling
-from reconciler.plan import plans
+from reconciler import errors
+from reconciler.plan import plans, ports
 from reconciler.schedule import declarations, model
 from reconciler.temporal import connect
+from reconciler.usecases import reconciling
 from tests.support import fake_temporal, remote
 
 Code = grpc.StatusCode

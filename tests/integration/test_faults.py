@@ -10,10 +10,12 @@ import time
 import grpc
 import pytest
 
-from reconciler import applying, errors, locking, ports, reconciling
-from reconciler.plan import plans
+from reconciler import errors
+from reconciler.plan import apply as plan_apply
+from reconciler.plan import locks, plans, ports
 from reconciler.schedule import declarations, model
 from reconciler.temporal import calls, connect, schedules
+from reconciler.usecases import reconciling
 from tests.support import fake_temporal, relay, remote
 
 SHORT = datetime.timedelta(seconds=0.3)
@@ -183,7 +185,7 @@ async def test_a_connection_that_goes_silent_in_the_middle_of_an_apply_ends_it_i
         assert statuses.count(plans.Status.DONE) >= 30
         assert set(statuses) == {plans.Status.DONE, plans.Status.FAILED, plans.Status.SKIPPED}
         assert len(told) == len(outcomes) == len(wanted)
-        assert statuses.count(plans.Status.FAILED) <= 2 * applying.CONCURRENCY
+        assert statuses.count(plans.Status.FAILED) <= 2 * plan_apply.CONCURRENCY
         wire.flow()
         await lease.release()
     mended = await remote.connected(fake.address)
@@ -224,7 +226,7 @@ async def test_a_look_after_the_lock_that_fails_once_loses_it_only_when_it_is_go
         return await lease.lost() != "" or fake.calls["GetWorkflowExecutionHistory"] >= looks + 2
 
     await remote.until(has_looked_again)
-    assert await lease.lost() == (locking.TAKEN if code is grpc.StatusCode.NOT_FOUND else "")
+    assert await lease.lost() == (locks.TAKEN if code is grpc.StatusCode.NOT_FOUND else "")
     await lease.release()
 
 
@@ -251,7 +253,7 @@ async def test_a_lock_after_which_nobody_can_look_counts_as_lost(
     lease = await server.lock("governance:", fresh=1, patience=0.2).acquire(ports.Holder(who="test"))
 
     async def is_lost() -> bool:
-        return await lease.lost() == locking.UNSURE
+        return await lease.lost() == locks.UNSURE
 
     await remote.until(is_lost)
     await lease.release()

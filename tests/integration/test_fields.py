@@ -11,12 +11,12 @@ import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler import reconciling
 from reconciler.plan import plans
+from reconciler.repospec import loading
 from reconciler.schedule import fields, model, ownership
-from reconciler.spec import loading
 from reconciler.temporal import connect, convert
 from reconciler.timing import timings
+from reconciler.usecases import reconciling
 from tests.support import remote, servers
 from tools import devserver
 

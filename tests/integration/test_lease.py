@@ -7,7 +7,8 @@ import datetime
 
 import pytest
 
-from reconciler import errors, ports
+from reconciler import errors
+from reconciler.plan import ports
 from reconciler.temporal import connect, lease
 from tests.support import remote
 from tools import devserver

@@ -11,9 +11,10 @@ import pytest
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
-from reconciler import errors, reconciling
+from reconciler import errors
+from reconciler.repospec import limits, loading
 from reconciler.schedule import model
-from reconciler.spec import limits, loading
+from reconciler.usecases import reconciling
 from tests.support import remote, servers
 from tools import devserver
 

@@ -11,10 +11,10 @@ import temporalio.exceptions
 import temporalio.worker
 import temporalio.workflow
 
-from reconciler import reconciling
 from reconciler.plan import plans
-from reconciler.spec import loading
+from reconciler.repospec import loading
 from reconciler.temporal import connect
+from reconciler.usecases import reconciling
 from tests.support import remote, servers
 from tools import devserver
 

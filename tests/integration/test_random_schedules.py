@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import reconciling
 from reconciler.plan import plans
+from reconciler.repospec import importing, loading
 from reconciler.schedule import declarations, model, ownership
-from reconciler.spec import importing, loading
 from reconciler.temporal import calls, connect
+from reconciler.usecases import reconciling
 from tests.oracle import schedules
 from tests.support import remote, servers
 from tools import devserver

@@ -14,8 +14,8 @@ import temporalio.client
 import temporalio.worker
 import temporalio.workflow
 
-from reconciler import executions
-from reconciler.worker import running, workflows
+from reconciler.platform.worker import running, workflows
+from reconciler.schedule import governed
 from tests.support import workers
 
 RECORDED = sorted(workers.HISTORIES.glob("*.json"))
@@ -49,7 +49,7 @@ async def test_a_run_whose_steps_came_in_another_order_would_not_replay(path: pa
     assert isinstance(result.replay_failure, temporalio.workflow.NondeterminismError)
 
 
-@temporalio.workflow.defn(name=executions.WORKFLOW)
+@temporalio.workflow.defn(name=governed.WORKFLOW)
 class Hasty:
     """The workflow as somebody might change it: it looks at no grant."""
 

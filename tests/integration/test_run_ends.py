@@ -17,11 +17,13 @@ import temporalio.service
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 
-from reconciler import errors, executions, ports, settings
-from reconciler import remote as remote_executor
-from reconciler.executions import RunState
-from reconciler.operating import clock, run_ends
-from reconciler.temporal import calls, endings
+from reconciler import errors, settings
+from reconciler.platform import endings, executions, ports, run_ends, wiring
+from reconciler.platform import remote as remote_executor
+from reconciler.platform.executions import RunState
+from reconciler.runtime import clock
+from reconciler.schedule import governed
+from reconciler.temporal import calls
 from tests.support import endpoint, postgres, remote, stored, workers
 from tools import devserver
 
@@ -42,7 +44,7 @@ async def stage(dev_server: devserver.DevServer, namespace: str, database_url: s
 async def idle(stage: workers.Stage, **options: Any) -> Handle:
     """Start a workflow that no worker runs."""
     return await stage.client.start_workflow(
-        executions.WORKFLOW, id=f"idle-{uuid.uuid4()}", task_queue="no-workers", **options
+        governed.WORKFLOW, id=f"idle-{uuid.uuid4()}", task_queue="no-workers", **options
     )
 
 
@@ -57,7 +59,7 @@ async def recorded(stage: workers.Stage, handle: Handle, **changes: Any) -> exec
 
 
 async def close(stage: workers.Stage, **options: Any) -> int:
-    return await run_ends.close_ended(stage.store.runs, stage.server.endings, **options)
+    return await run_ends.close_ended(stage.store.runs, wiring.endings(stage.server), **options)
 
 
 async def found(stage: workers.Stage, run: executions.ScheduleRun) -> executions.ScheduleRun:
@@ -157,7 +159,7 @@ async def test_a_run_whose_workflow_id_runs_again_stays_open(stage: workers.Stag
     """It may be a reset, or a retry whose attempt is not recorded yet: that run records the end."""
     ended = await terminate(stage)
     run = await recorded(stage, ended)
-    again = await stage.client.start_workflow(executions.WORKFLOW, id=ended.id, task_queue="no-workers")
+    again = await stage.client.start_workflow(governed.WORKFLOW, id=ended.id, task_queue="no-workers")
     assert await close(stage) == 0
     await again.terminate(reason="another run")
     assert await close(stage) == 1
@@ -186,7 +188,7 @@ async def test_a_run_that_cannot_be_looked_up_does_not_keep_the_others_open(stag
         async def of(self, run: executions.WorkflowRun) -> executions.Ending | None:
             if first and first.pop():
                 raise errors.ServerError("no answer", hint="try again")
-            return await stage.server.endings.of(run)
+            return await wiring.endings(stage.server).of(run)
 
     failing: ports.Endings = Failing()
     with pytest.raises(errors.ServerError, match="no answer"):
@@ -225,7 +227,7 @@ async def working(stage: workers.Stage, service: endpoint.Endpoint) -> AsyncIter
 
 
 async def fire(stage: workers.Stage, id_: uuid.UUID) -> Handle:
-    argument = executions.argument(str(id_), id_, charter=None, entrypoint="report", given={})
+    argument = governed.argument(str(id_), id_, charter=None, entrypoint="report", given={})
     return await stage.fire(dict(argument))
 
 

@@ -18,9 +18,9 @@ import temporalio.common
 import temporalio.service
 from hypothesis import strategies as st
 
-from reconciler import executions, reconciling
-from reconciler.schedule import model, observed
-from reconciler.store import opening
+from reconciler.platform import repair
+from reconciler.platform.postgres import opening
+from reconciler.schedule import governed, model, observed
 from tests.support import postgres, program, remote, service
 
 SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
@@ -126,7 +126,7 @@ def test_a_schedule_has_a_row_first_and_its_uuid_is_its_id_in_temporal(
     first = datetime.datetime(now.year + 1, 1, 1, 2, tzinfo=datetime.UTC)
     assert datetime.datetime.fromisoformat(made["next_run_at"]) == first
     found = there(served, made)
-    assert found.action.workflow == executions.WORKFLOW
+    assert found.action.workflow == governed.WORKFLOW
     assert found.action.arguments == (
         {
             "temporalScheduleId": made["id"],
@@ -290,7 +290,7 @@ async def differing(served: service.Service, ids: set[str]) -> list[str]:
     server = await remote.connected(served.run.address, served.run.namespace)
     async with opening.opened(served.database_url, size=1) as store:
         target = server.target("", await store.schedules.owner())
-        found = await reconciling.repair(store.schedules, server.schedules, target, keep_manual_pauses=True)
+        found = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=True)
     return [change.id for change in found.plan.steps if change.id in ids] + sorted(ids & found.unread.keys())
 
 

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from starlette import types
 
-from reconciler.service import connections, limits
+from reconciler.platform.api import connections, limits
 from tests.support import program, service
 
 HEAD = "Host: x\r\nContent-Type: application/json\r\n"

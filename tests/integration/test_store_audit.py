@@ -16,10 +16,10 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from reconciler import errors, ports
-from reconciler.plan import plans
+from reconciler import errors
+from reconciler.plan import plans, ports
+from reconciler.postgres import audit, database
 from reconciler.schedule import observed
-from reconciler.store import audit, database
 from tests.support import postgres
 
 TARGET = observed.Target(address="temporal:7233", namespace="default", owner="cogni/app")
@@ -38,7 +38,7 @@ DONE = ports.Step(id="governance:alpha", verb="create", status="done", detail=""
 FAILED = ports.Step(id="governance:beta", verb="pause", status="failed", detail="the server said “no”")
 KILLED = """
 import asyncio, sys
-from reconciler.store import audit, database
+from reconciler.postgres import audit, database
 from tests.integration import test_store_audit as here
 
 async def main() -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from reconciler.store import migrating
+from reconciler.postgres import migrating
 from tests.support import postgres, stored
 
 SCHEDULE = {"id": str(uuid.uuid4()), "owner": "a", "cron": "0 * * * *", "timezone": "UTC", "workflow": "W"}

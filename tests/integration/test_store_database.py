@@ -8,9 +8,10 @@ from typing import LiteralString
 import pytest
 from psycopg import sql
 
-from reconciler import errors, ports
+from reconciler import errors
+from reconciler.plan import ports
+from reconciler.postgres import audit, database, lock, migrating, pools
 from reconciler.schedule import observed
-from reconciler.store import audit, database, locking, migrating, pools
 from tests.support import postgres
 from tools import ports as tcp_ports
 
@@ -42,7 +43,7 @@ async def pooled(url: str) -> None:
 async def refused(url: str) -> errors.StoreError:
     """Return the error of every way into the database: they say the same."""
     told = []
-    ways = (migrating.migrate(url), migrating.status(url), locking.PostgresLock(url).holder(), pooled(url))
+    ways = (migrating.migrate(url), migrating.status(url), lock.PostgresLock(url).holder(), pooled(url))
     for way in ways:
         with pytest.raises(errors.StoreError) as caught:
             await way

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, executions, ports
-from reconciler.executions import RequestState
-from reconciler.store import opening
+from reconciler import errors
+from reconciler.platform import executions, ports
+from reconciler.platform.executions import RequestState
+from reconciler.platform.postgres import opening
 from tests.support import postgres, stored
 
 KEY = "governance:alpha:2026-01-02T12:00:00Z"

@@ -12,9 +12,10 @@ import sys
 import psycopg
 import pytest
 
-from reconciler import errors, ports
-from reconciler import locking as core_locking
-from reconciler.store import locking
+from reconciler import errors
+from reconciler.plan import locks as core_locking
+from reconciler.plan import ports
+from reconciler.postgres import lock as postgres_lock
 from tests.support import postgres, relay, remote
 
 ALICE = ports.Holder(who="alice@laptop", run="42")
@@ -23,11 +24,11 @@ EARLIER_SYNC = "SELECT pg_try_advisory_lock(hashtext('governance_sync'))"
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 KILLED = """
 import asyncio, sys
-from reconciler import ports
-from reconciler.store import locking
+from reconciler.plan import ports
+from reconciler.postgres import lock as postgres_lock
 
 async def main() -> None:
-    await locking.PostgresLock(sys.argv[1]).acquire(ports.Holder(who="alice@laptop", run="42"))
+    await postgres_lock.PostgresLock(sys.argv[1]).acquire(ports.Holder(who="alice@laptop", run="42"))
     print("held", flush=True)
     await asyncio.Event().wait()
 
@@ -36,9 +37,9 @@ asyncio.run(main())
 
 
 async def test_one_of_twenty_who_want_it_at_once_gets_it_and_the_others_leave_no_session(database_url: str) -> None:
-    async def wanted(number: int) -> locking.PostgresLease | None:
+    async def wanted(number: int) -> postgres_lock.PostgresLease | None:
         try:
-            return await locking.PostgresLock(database_url).acquire(ports.Holder(who=f"racer {number}"))
+            return await postgres_lock.PostgresLock(database_url).acquire(ports.Holder(who=f"racer {number}"))
         except errors.LockedError:
             return None
 
@@ -58,7 +59,7 @@ async def test_a_holder_that_is_killed_frees_it_at_once(database_url: str) -> No
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"held\n"
-    lock = locking.PostgresLock(database_url)
+    lock = postgres_lock.PostgresLock(database_url)
     found = await lock.holder()
     process.kill()
     assert await process.wait() == -signal.SIGKILL
@@ -73,7 +74,7 @@ async def test_a_holder_that_is_killed_frees_it_at_once(database_url: str) -> No
 
 
 async def test_who_is_locked_out_is_told_who_has_it_and_since_when(database_url: str) -> None:
-    lock = locking.PostgresLock(database_url)
+    lock = postgres_lock.PostgresLock(database_url)
     since = datetime.datetime.now(datetime.UTC).replace(microsecond=0) - datetime.timedelta(minutes=5)
     held = await lock.acquire(ports.Holder(who="zoë@büro", run="12345678901/1", since=since))
     assert await lock.holder() == ports.Holder(who="zoë@büro", run="12345678901/1", since=since)
@@ -85,7 +86,7 @@ async def test_who_is_locked_out_is_told_who_has_it_and_since_when(database_url:
 
 
 async def test_the_earlier_sync_excludes_us_and_is_named(database_url: str) -> None:
-    lock = locking.PostgresLock(database_url)
+    lock = postgres_lock.PostgresLock(database_url)
     with psycopg.connect(database_url, autocommit=True, application_name="governance-sync") as earlier:
         assert earlier.execute(EARLIER_SYNC).fetchone() == (True,)
         with pytest.raises(
@@ -100,7 +101,7 @@ async def test_the_earlier_sync_excludes_us_and_is_named(database_url: str) -> N
 
 
 async def test_we_exclude_the_earlier_sync(database_url: str) -> None:
-    held = await locking.PostgresLock(database_url).acquire(ALICE)
+    held = await postgres_lock.PostgresLock(database_url).acquire(ALICE)
     assert postgres.execute(database_url, EARLIER_SYNC) == [(False,)]
     await held.release()
     assert postgres.execute(database_url, EARLIER_SYNC) == [(True,)]
@@ -116,7 +117,7 @@ async def test_we_exclude_the_earlier_sync(database_url: str) -> None:
     ],
 )
 async def test_other_advisory_locks_are_not_taken_for_it(database_url: str, other: str) -> None:
-    lock = locking.PostgresLock(database_url)
+    lock = postgres_lock.PostgresLock(database_url)
     with psycopg.connect(database_url, autocommit=True) as somebody:
         somebody.execute(other.encode())
         assert await lock.holder() is None
@@ -127,14 +128,14 @@ async def test_other_advisory_locks_are_not_taken_for_it(database_url: str, othe
 
 async def test_the_same_lock_of_another_database_is_another_lock(database_url: str, database_server: str) -> None:
     with postgres.database(database_server) as other:
-        held = await locking.PostgresLock(other).acquire(ALICE)
-        assert await locking.PostgresLock(database_url).holder() is None
-        await (await locking.PostgresLock(database_url).acquire(BOB)).release()
+        held = await postgres_lock.PostgresLock(other).acquire(ALICE)
+        assert await postgres_lock.PostgresLock(database_url).holder() is None
+        await (await postgres_lock.PostgresLock(database_url).acquire(BOB)).release()
         await held.release()
 
 
 async def test_a_holder_whose_session_is_ended_knows(database_url: str) -> None:
-    held = await locking.PostgresLock(database_url).acquire(ALICE)
+    held = await postgres_lock.PostgresLock(database_url).acquire(ALICE)
     assert await held.lost() == ""
     postgres.execute(
         database_url,
@@ -143,12 +144,12 @@ async def test_a_holder_whose_session_is_ended_knows(database_url: str) -> None:
     )
 
     async def is_lost() -> bool:
-        return await held.lost() == locking.TAKEN
+        return await held.lost() == postgres_lock.TAKEN
 
     await remote.until(is_lost)
-    again = await locking.PostgresLock(database_url).acquire(BOB)
+    again = await postgres_lock.PostgresLock(database_url).acquire(BOB)
     await held.release()  # frees no lock of others
-    found = await locking.PostgresLock(database_url).holder()
+    found = await postgres_lock.PostgresLock(database_url).holder()
     assert found is not None
     assert found.who == "bob"
     await again.release()
@@ -158,7 +159,7 @@ async def test_a_holder_whose_database_is_silent_cannot_say_that_it_holds_it_and
     database_url: str,
 ) -> None:
     async with relay.running(database_url) as wire:
-        held = await locking.PostgresLock(wire.url, fresh=1, patience=0.2).acquire(ALICE)
+        held = await postgres_lock.PostgresLock(wire.url, fresh=1, patience=0.2).acquire(ALICE)
         assert await held.lost() == ""
         wire.hold()
 
@@ -174,17 +175,17 @@ async def test_a_write_waits_while_nobody_can_tell_whether_the_lock_is_held_and_
     database_url: str,
 ) -> None:
     async with relay.running(database_url) as wire:
-        held = await locking.PostgresLock(wire.url, fresh=1, patience=30).acquire(ALICE)
+        held = await postgres_lock.PostgresLock(wire.url, fresh=1, patience=30).acquire(ALICE)
         wire.hold()
         await remote.until(lambda: _waits(held))
         asking = asyncio.ensure_future(held.lost())
         wire.flow()
         assert await asking == ""
         await held.release()
-        assert await locking.PostgresLock(database_url).holder() is None
+        assert await postgres_lock.PostgresLock(database_url).holder() is None
 
 
-async def _waits(held: locking.PostgresLease) -> bool:
+async def _waits(held: postgres_lock.PostgresLease) -> bool:
     """Tell whether the question is not answered at once."""
     try:
         async with asyncio.timeout(0.05):
@@ -195,7 +196,7 @@ async def _waits(held: locking.PostgresLease) -> bool:
 
 
 async def test_another_program_can_be_freed_too_and_returns_who_it_was(database_url: str) -> None:
-    lock = locking.PostgresLock(database_url)
+    lock = postgres_lock.PostgresLock(database_url)
     assert await lock.free() is None
     with psycopg.connect(database_url, autocommit=True, application_name="governance-sync") as earlier:
         earlier.execute(EARLIER_SYNC)
@@ -209,8 +210,8 @@ async def test_another_program_can_be_freed_too_and_returns_who_it_was(database_
 
 async def test_who_may_not_end_the_holders_session_is_told_what_to_do(database_url: str) -> None:
     with postgres.role(database_url, "LOGIN PASSWORD 'right'") as role:
-        lock = locking.PostgresLock(postgres.altered(database_url, user=role, password="right"))  # noqa: S106
-        held = await locking.PostgresLock(database_url).acquire(ALICE)
+        lock = postgres_lock.PostgresLock(postgres.altered(database_url, user=role, password="right"))  # noqa: S106
+        held = await postgres_lock.PostgresLock(database_url).acquire(ALICE)
         found = await lock.holder()  # what a stranger may not see of the session is in its name
         assert found is not None
         assert (found.who, found.run, found.since is None) == ("alice@laptop", "42", False)
@@ -223,7 +224,7 @@ async def test_who_may_not_end_the_holders_session_is_told_what_to_do(database_u
 
 @pytest.mark.parametrize("steps", range(1, 5))
 async def test_who_is_interrupted_while_releasing_it_leaves_it_free(database_url: str, steps: int) -> None:
-    lock = locking.PostgresLock(database_url)
+    lock = postgres_lock.PostgresLock(database_url)
     lease = await lock.acquire(ALICE)
     assert await lease.lost() == ""
     releasing = asyncio.ensure_future(lease.release())
@@ -239,7 +240,7 @@ async def test_who_is_interrupted_while_releasing_it_leaves_it_free(database_url
 
 
 async def test_who_is_interrupted_while_taking_it_leaves_it_free(database_url: str) -> None:
-    lock = locking.PostgresLock(database_url)
+    lock = postgres_lock.PostgresLock(database_url)
     for seconds in (0.0, 0.002, 0.01, 0.02):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

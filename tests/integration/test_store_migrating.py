@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from reconciler import errors
-from reconciler.store import migrating
+from reconciler.postgres import migrating
 from tests.support import postgres
 
 TABLES = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from reconciler import errors
-from reconciler.store import database, pools
+from reconciler.postgres import database, pools
 from tests.support import postgres, relay, remote
 
 SECRET = "hunter2/@:%"  # noqa: S105  # no password of anything

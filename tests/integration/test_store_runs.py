@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from reconciler import errors, executions, ports
-from reconciler.executions import RunState
-from reconciler.store import grants, opening, schedules
+from reconciler import errors
+from reconciler.platform import executions, ports
+from reconciler.platform.executions import RunState
+from reconciler.platform.postgres import grants, opening, schedules
 from tests.support import postgres, stored
 
 HOUR = datetime.timedelta(hours=1)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, executions, ports
-from reconciler.store import opening, paging, schedules
+from reconciler import errors
+from reconciler.platform import executions, ports
+from reconciler.platform.postgres import opening, paging, schedules
 from tests.support import postgres, stored
 
 HOUR = datetime.timedelta(hours=1)

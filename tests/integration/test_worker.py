@@ -12,10 +12,12 @@ import pytest
 import temporalio.client
 import temporalio.exceptions
 
-from reconciler import executions, settings
-from reconciler import remote as remote_executor
-from reconciler.operating import clock
-from reconciler.store import opening
+from reconciler import settings
+from reconciler.platform import executions
+from reconciler.platform import remote as remote_executor
+from reconciler.platform.postgres import opening
+from reconciler.runtime import clock
+from reconciler.schedule import governed
 from tests.support import endpoint, postgres, relay, remote, workers
 from tools import devserver
 
@@ -50,7 +52,7 @@ def service() -> Iterator[endpoint.Endpoint]:
 
 def argument(schedule_id: uuid.UUID | None = None) -> dict[str, Any]:
     return dict(
-        executions.argument(
+        governed.argument(
             str(schedule_id or "governance:alpha"),
             schedule_id,
             charter=None if schedule_id else "ALPHA",

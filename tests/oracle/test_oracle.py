@@ -20,9 +20,9 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
-from reconciler import errors, executions
-from reconciler.schedule import model
-from reconciler.spec import loading
+from reconciler import errors
+from reconciler.repospec import loading
+from reconciler.schedule import governed, model
 from reconciler.temporal import calls, convert, payloads
 from reconciler.timing import cron, durations, times, timings, zones
 from tests.oracle import cases
@@ -164,8 +164,8 @@ async def _start_differs(raw: remote.Raw, seed: str) -> str:
 def _fill(start: workflow_pb2.NewWorkflowExecutionInfo, said: Mapping[str, Any]) -> None:
     """Write a charter's keys into the proto, as another tool would."""
     start.workflow_id = said["workflow_id"]
-    start.workflow_type.name = said.get("workflow", executions.WORKFLOW)
-    start.task_queue.name = said.get("task_queue", executions.TASK_QUEUE)
+    start.workflow_type.name = said.get("workflow", governed.WORKFLOW)
+    start.task_queue.name = said.get("task_queue", governed.TASK_QUEUE)
     for name in ("execution_timeout", "run_timeout", "task_timeout"):
         if name in said:
             getattr(start, f"workflow_{name}").FromTimedelta(said[name])

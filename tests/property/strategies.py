@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler import diffing, json_values
+from reconciler import json_values
+from reconciler.plan import diff
 from reconciler.schedule import declarations, model, observed, ownership
 from reconciler.timing import canonical, timings
 
@@ -171,7 +172,7 @@ def schedules(
 def identical(left: model.Schedule, right: model.Schedule) -> bool:
     """Tell whether two schedules are equal in Python's eyes and in JSON's, for which true is not 1."""
     return left == right and all(
-        diffing.same_json(getattr(left.action, name), getattr(right.action, name))
+        diff.same_json(getattr(left.action, name), getattr(right.action, name))
         for name in ("arguments", "memo", "search_attributes")
     )
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import hypothesis
 
-from reconciler import diffing
+from reconciler.plan import diff
 from reconciler.schedule import model
 from reconciler.temporal import convert
 from tests.property import strategies
@@ -23,7 +23,7 @@ def test_an_edit_makes_any_schedule_any_other(pair: tuple[model.Schedule, model.
     proto = convert.make(live)
     convert.edit(proto, wanted)
     read = convert.read(wanted.id, proto)
-    assert diffing.diff(read, wanted) == ()
+    assert diff.diff(read, wanted) == ()
     assert strategies.identical(read, wanted)
 
 

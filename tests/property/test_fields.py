@@ -13,10 +13,11 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from reconciler import diffing, errors
+from reconciler import errors
 from reconciler.documents import schedules
+from reconciler.plan import diff
+from reconciler.repospec import importing, loading
 from reconciler.schedule import faults, fields, kinds, model, records, redaction, rows
-from reconciler.spec import importing, loading
 from reconciler.temporal import convert
 from reconciler.timing import timings
 from tests.property import strategies
@@ -144,7 +145,7 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
     schedule = fields.read(declared, ID)
     shown = fields.words(schedule)
 
-    named = {path.partition(".")[0].partition("[")[0] for path in (each.path for each in diffing.diff(plain, schedule))}
+    named = {path.partition(".")[0].partition("[")[0] for path in (each.path for each in diff.diff(plain, schedule))}
     assert named <= set(row.roots)
     assert bool(named) == (plain != schedule)
 

@@ -7,10 +7,9 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import planning
-from reconciler.plan import plans
+from reconciler.plan import build, plans
+from reconciler.repospec import importing, loading, nodes, writing
 from reconciler.schedule import model, ownership
-from reconciler.spec import importing, loading, nodes, writing
 from tests.property import strategies
 from tests.unit import builders
 
@@ -47,7 +46,7 @@ def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> Non
     hypothesis.assume(not any("cannot be expressed as a charter" in each for each in imported.left_out))
     assert imported.left_out == ()
     declaration = loading.parse(imported.text, "spec.yaml")
-    plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
+    plan = build.plan(declaration, strategies.described(schedules), strategies.TARGET)
     assert [(change.id, change.fields) for change in plan.steps if change.verb is not plans.Verb.RESUME] == []
     assert len(declaration.charters) == len(schedules)
 
@@ -58,7 +57,7 @@ def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> N
     imported = importing.add(None, "spec.yaml", schedules)
     declaration = loading.parse(imported.text, "spec.yaml")
     live = strategies.described(schedules)
-    plan = planning.plan(declaration, live, strategies.TARGET)
+    plan = build.plan(declaration, live, strategies.TARGET)
     silent = [
         change for change in plan.steps if not any(each.startswith(f"{change.id}: ") for each in imported.left_out)
     ]
@@ -114,7 +113,7 @@ def test_after_an_import_beside_defaults_a_plan_is_empty_and_the_rest_of_the_fil
     hypothesis.assume(not any("cannot be expressed as a charter" in each for each in imported.left_out))
     assert imported.left_out == ()
     declaration = loading.parse(imported.text, "spec.yaml")
-    plan = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
+    plan = build.plan(declaration, strategies.described(schedules), strategies.TARGET)
     assert [(change.id, change.fields) for change in plan.steps if change.verb is not plans.Verb.RESUME] == []
     kept = iter(imported.text)
     assert all(character in kept for character in text.replace(" []  # none", "  # none"))

@@ -8,7 +8,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from reconciler import errors
-from reconciler.spec import loading
+from reconciler.repospec import loading
 from tests.property import strategies
 
 LOCATED = re.compile(r"spec\.yaml:\d+:\d+: .+")

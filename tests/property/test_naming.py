@@ -5,8 +5,8 @@ import datetime
 import hypothesis
 from hypothesis import strategies
 
-from reconciler import ports
-from reconciler.store import naming
+from reconciler.plan import ports
+from reconciler.postgres import naming
 
 NOW = datetime.datetime(2026, 11, 24, 2, 35, 31, tzinfo=datetime.UTC)
 

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import diffing, planning, prefixes, reconciling
-from reconciler.plan import plans
+from reconciler.plan import build, diff, plans, prefixes
 from reconciler.schedule import model, observed, ownership
+from reconciler.usecases import reconciling
 from tests.property import strategies
 
 Sides = tuple[list[model.Schedule], list[model.Schedule]]
 
 
 def plan(desired: list[model.Schedule], live: list[model.Schedule]) -> plans.Plan:
-    return planning.plan(strategies.declare(desired), strategies.described(live), strategies.TARGET)
+    return build.plan(strategies.declare(desired), strategies.described(live), strategies.TARGET)
 
 
 def after(live: list[model.Schedule], plan: plans.Plan) -> dict[str, model.Schedule]:
@@ -30,7 +30,7 @@ def after(live: list[model.Schedule], plan: plans.Plan) -> dict[str, model.Sched
 def test_a_plan_makes_live_what_is_desired(sides: Sides) -> None:
     desired, live = sides
     found = after(live, plan(desired, live))
-    assert [diffing.diff(found[each.id], each) for each in desired] == [()] * len(desired)
+    assert [diff.diff(found[each.id], each) for each in desired] == [()] * len(desired)
 
 
 @hypothesis.given(strategies.desired_and_live())
@@ -58,12 +58,12 @@ def test_a_second_plan_has_nothing_to_do(sides: Sides) -> None:
 def test_the_order_of_neither_side_counts(sides: Sides, order: random.Random) -> None:
     desired, live = sides
     declaration = strategies.declare(desired)
-    first = planning.plan(declaration, strategies.described(live), strategies.TARGET)
+    first = build.plan(declaration, strategies.described(live), strategies.TARGET)
     charters, found = list(declaration.charters), list(live)
     order.shuffle(charters)
     order.shuffle(found)
     moved = dataclasses.replace(declaration, charters=tuple(charters))
-    assert planning.plan(moved, strategies.described(found), strategies.TARGET) == first
+    assert build.plan(moved, strategies.described(found), strategies.TARGET) == first
 
 
 @hypothesis.given(strategies.desired_and_live())
@@ -119,5 +119,5 @@ def test_what_is_not_ours_is_neither_read_nor_named_in_a_plan(sides: Sides, othe
     assert found == plan(desired, live)
     listed = {each.id for each in (*live, *others)}
     namesakes = prefixes.namesakes(listed, found).values()
-    foreign = {id_ for id_ in server.asked if not planning.managed(id_, strategies.TARGET)}
+    foreign = {id_ for id_ in server.asked if not build.managed(id_, strategies.TARGET)}
     assert foreign <= set(itertools.chain(*namesakes))  # read to see whether they double what is created

@@ -6,8 +6,8 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import planning
 from reconciler.documents import plan_json
+from reconciler.plan import build
 from reconciler.report import markdown, text
 from reconciler.schedule import model, ownership
 from reconciler.timing import timings
@@ -55,7 +55,7 @@ sides = st.builds(
 
 @hypothesis.given(sides, st.none() | sides)
 def test_no_rendering_of_a_plan_holds_a_secret(desired: model.Schedule, live: model.Schedule | None) -> None:
-    plan = planning.plan(strategies.declare([desired]), strategies.described([live] if live else []), strategies.TARGET)
+    plan = build.plan(strategies.declare([desired]), strategies.described([live] if live else []), strategies.TARGET)
     renderings = (
         text.Text(verbose=True).plan(plan),
         text.Text(colour=True).plan(plan),
@@ -72,7 +72,7 @@ def test_the_digest_of_a_plan_is_the_same_under_every_salt(
     declaration = strategies.declare([desired])
     found = strategies.described([live] if live else [])
     digests = {
-        planning.plan(dataclasses.replace(declaration, salt=salt), found, strategies.TARGET).digest
+        build.plan(dataclasses.replace(declaration, salt=salt), found, strategies.TARGET).digest
         for salt in (b"", b"one", b"two", b"three")
     }
     assert len(digests) == 1

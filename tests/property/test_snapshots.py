@@ -7,8 +7,9 @@ import json
 import hypothesis
 from hypothesis import strategies as st
 
-from reconciler import planning, published
+from reconciler import published
 from reconciler.documents import snapshots
+from reconciler.plan import build
 from reconciler.schedule import fields, model
 from tests.property import strategies
 
@@ -41,9 +42,9 @@ def test_a_plan_from_a_snapshot_means_the_same(
 ) -> None:
     desired, live = sides
     declaration = dataclasses.replace(strategies.declare(desired), salt=b"own")
-    online = planning.plan(declaration, strategies.described(live), strategies.TARGET)
+    online = build.plan(declaration, strategies.described(live), strategies.TARGET)
     snapshot = snapshots.loads(snapshots.dumps(taken(live, salt=salt)), "live.json")
-    offline = planning.plan_from_snapshot(declaration, snapshot.live, snapshot.target, snapshot.taken_at)
+    offline = build.plan_from_snapshot(declaration, snapshot.live, snapshot.target, snapshot.taken_at)
     assert offline.digest == online.digest
 
 
@@ -53,8 +54,8 @@ def test_what_only_a_codec_tells_is_in_no_snapshot_and_is_no_difference(schedule
     assert list(published.violations("snapshot", json.loads(text))) == []
     snapshot = snapshots.loads(text, "live.json")
     declaration = strategies.declare(schedules)
-    offline = planning.plan_from_snapshot(declaration, snapshot.live, snapshot.target, snapshot.taken_at)
-    online = planning.plan(declaration, strategies.described(schedules), strategies.TARGET)
+    offline = build.plan_from_snapshot(declaration, snapshot.live, snapshot.target, snapshot.taken_at)
+    online = build.plan(declaration, strategies.described(schedules), strategies.TARGET)
     assert [(change.verb, change.id) for change in offline.steps] == [
         (change.verb, change.id) for change in online.steps
     ]

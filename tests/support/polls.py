@@ -13,11 +13,12 @@ from temporalio.api.taskqueue.v1 import message_pb2 as queue_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.api.workflowservice.v1 import service_pb2_grpc
 
-from reconciler import executions, polling
+from reconciler.plan import pollers
+from reconciler.schedule import governed
 
-_AGAIN = polling.ALIVE.total_seconds() / 4
+_AGAIN = pollers.ALIVE.total_seconds() / 4
 _LEAST = 120  # seconds that a poll has to be ready to wait; it is taken back as soon as it is seen
-_QUEUE = queue_pb2.TaskQueue(name=executions.TASK_QUEUE)
+_QUEUE = queue_pb2.TaskQueue(name=governed.TASK_QUEUE)
 
 
 @contextlib.contextmanager
@@ -45,7 +46,7 @@ def _poll(stub: service_pb2_grpc.WorkflowServiceStub, namespace: str) -> None:
     """Poll until the server has seen it."""
     before, deadline = _last_seen(stub, namespace), time.monotonic() + _LEAST
     request = rpc_pb2.PollWorkflowTaskQueueRequest(
-        namespace=namespace, task_queue=_QUEUE, identity=polling.identity("the tests", (executions.WORKFLOW,))
+        namespace=namespace, task_queue=_QUEUE, identity=pollers.identity("the tests", (governed.WORKFLOW,))
     )
     call = stub.PollWorkflowTaskQueue.future(request, timeout=_LEAST, wait_for_ready=True)
     while _last_seen(stub, namespace) == before and time.monotonic() < deadline:

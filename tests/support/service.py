@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from reconciler import executions
-from reconciler.store import opening
+from reconciler.platform import executions
+from reconciler.platform.postgres import opening
 from tests.support import postgres, program
 
 OPS_TOKEN = f"ops-{program.SECRET}2-with-32-characters-and-more"

@@ -6,8 +6,9 @@ import datetime
 import uuid
 from typing import Any
 
-from reconciler import executions
-from reconciler.store import pools, schedules
+from reconciler.platform import executions
+from reconciler.platform.postgres import schedules
+from reconciler.postgres import pools
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
 HASH = executions.request_hash({"cron": "0 * * * *"})

@@ -17,12 +17,15 @@ from typing import Any
 import temporalio.client
 import temporalio.common
 
-from reconciler import executions, polling, ports, reconciling, settings, wiring
-from reconciler.plan import plans
-from reconciler.spec import loading
-from reconciler.store import opening, schedules
+from reconciler import settings
+from reconciler.plan import plans, pollers
+from reconciler.platform import ports, repair, wiring
+from reconciler.platform.postgres import opening, schedules
+from reconciler.platform.worker import activities, running
+from reconciler.repospec import loading
+from reconciler.schedule import governed
 from reconciler.temporal import connect
-from reconciler.worker import activities, running
+from reconciler.usecases import reconciling
 from tests.support import remote
 
 HISTORIES = pathlib.Path(__file__).parents[1] / "histories"
@@ -62,7 +65,7 @@ class Stage:
         new = schedules.New(id=id_, owner="alice", cron=cron, timezone="UTC", workflow="report", input={"to": "all"})
         await self.store.schedules.create(new)
         target = self.server.target("", await self.store.schedules.owner())
-        await reconciling.repair_one(id_, self.store.schedules, self.server.schedules, target, keep_manual_pauses=False)
+        await repair.repair_one(id_, self.store.schedules, self.server.schedules, target, keep_manual_pauses=False)
         return id_
 
     async def trigger(self, schedule_id: str) -> temporalio.client.WorkflowHandle[Any, Any]:
@@ -84,10 +87,10 @@ class Stage:
         """Start what a schedule starts, as if it were due at DUE."""
         attributes = temporalio.common.TypedSearchAttributes([temporalio.common.SearchAttributePair(SCHEDULED, DUE)])
         return await self.client.start_workflow(
-            executions.WORKFLOW,
+            governed.WORKFLOW,
             argument,
             id=f"{name}-{uuid.uuid4()}",
-            task_queue=executions.TASK_QUEUE,
+            task_queue=governed.TASK_QUEUE,
             search_attributes=attributes,
         )
 
@@ -117,9 +120,9 @@ async def working(
     steps = activities.Activities(
         runs=kept.runs, rows=kept.schedules, executor=executor or kept.executor, patience=patience
     )
-    identity = polling.identity("worker", (executions.WORKFLOW,))
+    identity = pollers.identity("worker", (governed.WORKFLOW,))
     client = await wiring.worker_client(stage_.connection, identity, None)
-    chosen = settings.Worker(task_queue=executions.TASK_QUEUE, build_id="test-build", **options)
+    chosen = settings.Worker(task_queue=governed.TASK_QUEUE, build_id="test-build", **options)
     told = asyncio.Event()
     parts = running.Parts(client=client, activities=steps, database=kept.pool.ping)
     works = asyncio.create_task(running.work(chosen, parts, told))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from reconciler import json_values, planning
-from reconciler.plan import plans
+from reconciler import json_values
+from reconciler.plan import build, plans
 from reconciler.schedule import declarations, model, observed, ownership
 from reconciler.timing import cron, timings
 
@@ -87,4 +87,4 @@ def live(*schedules: model.Schedule) -> dict[str, observed.Live]:
 
 def plan(desired: list[model.Schedule], found: list[model.Schedule], *, governed: bool = True) -> plans.Plan:
     """Return the plan that makes what is found what is desired."""
-    return planning.plan(declaration(*desired, governed=governed), live(*found), TARGET)
+    return build.plan(declaration(*desired, governed=governed), live(*found), TARGET)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, guarding, settings
+from reconciler import errors, settings
 from reconciler.github import admission, events, inputs
+from reconciler.plan import guards
 
 EMPTY = {f"INPUT_{name}": "" for name in ("COMMAND", "SPEC", "ADDRESS", "API_KEY", "TLS", "LOCK", "COMMENT", "LIVE")}
 
@@ -77,7 +78,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     assert (writing.lock_timeout, writing.lock_lease) == (
         *(datetime.timedelta(seconds=30), datetime.timedelta(minutes=5)),
     )
-    assert allowed == guarding.Allowed(mass_pause=True, empty_namespace=True, prefix_change=True, plaintext=True)
+    assert allowed == guards.Allowed(mass_pause=True, empty_namespace=True, prefix_change=True, plaintext=True)
     assert (given.expect_digest, given.require_reviewed_plan) == ("sha256:0", "warn")
     assert (given.marker_key, given.plan_workflow, "secret" in repr(given)) == ("secret", "plan.yml", False)
     assert (given.apply_on, given.allow_older_commit) == (

@@ -11,13 +11,15 @@ import pytest
 import temporalio.exceptions
 import temporalio.testing
 
-from reconciler import errors, executions, ports
-from reconciler.worker import activities
+from reconciler import errors
+from reconciler.platform import executions, ports
+from reconciler.platform.worker import activities
+from reconciler.schedule import governed
 
 NOW = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
 PATIENCE = datetime.timedelta(seconds=40)
 REQUEST = {
-    **executions.argument("governance:alpha", None, charter="ALPHA", entrypoint="alpha", given={}),
+    **governed.argument("governance:alpha", None, charter="ALPHA", entrypoint="alpha", given={}),
     "scheduledFor": "2026-11-25T09:00:00Z",
 }
 

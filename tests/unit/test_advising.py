@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import advising, collisions
-from reconciler.spec import loading
+from reconciler.plan import advice as plan_advice
+from reconciler.plan import collisions
+from reconciler.repospec import loading
 from reconciler.timing import times, timings
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
@@ -14,7 +15,7 @@ NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 
 def advice(keys: str) -> list[str]:
     spec = f"governance:\n  schedules:\n    - charter: A\n      entrypoint: A\n      {keys}\n"
-    return [str(each) for each in advising.advise(loading.parse(spec, "spec.yaml"), NOW)]
+    return [str(each) for each in plan_advice.advise(loading.parse(spec, "spec.yaml"), NOW)]
 
 
 @pytest.mark.parametrize(
@@ -57,11 +58,11 @@ def many(count: int) -> str:
 
 
 def test_up_to_ten_of_a_kind_are_told_one_by_one() -> None:
-    assert len(advising.lines(advising.advise(loading.parse(many(10), "spec.yaml"), NOW))) == 11
+    assert len(plan_advice.lines(plan_advice.advise(loading.parse(many(10), "spec.yaml"), NOW))) == 11
 
 
 def test_more_of_a_kind_are_told_together_with_the_first_places() -> None:
-    never, clocks = advising.lines(advising.advise(loading.parse(many(30), "spec.yaml"), NOW))
+    never, clocks = plan_advice.lines(plan_advice.advise(loading.parse(many(30), "spec.yaml"), NOW))
     assert never.startswith("spec.yaml:3:26: warning: no time matches")
     assert clocks.startswith(
         "spec.yaml:4:27: warning: 30 charters fire at an hour at which clocks are changed, this one and those at 5:27, "
@@ -121,7 +122,7 @@ def test_what_is_usually_meant_is_not_talked_about(keys: str) -> None:
 
 def together(*charters: str) -> list[str]:
     lines = "".join(f"    - {{{charter}}}\n" for charter in charters)
-    found = advising.advise(loading.parse(f"governance:\n  schedules:\n{lines}", "spec.yaml"), NOW)
+    found = plan_advice.advise(loading.parse(f"governance:\n  schedules:\n{lines}", "spec.yaml"), NOW)
     return [str(each) for each in found]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler import cli
 from reconciler.cli import commands
+from reconciler.platform import cli as platform_cli
 
 HEAVY = ("deepdiff", "grpc", "jsonschema", "psycopg", "pydantic", "temporalio", "yaml")
 IMPORTED = f"""
@@ -21,7 +22,11 @@ print(*sorted(name for name in {HEAVY} if name in sys.modules))
 
 
 def test_every_command_of_the_package_is_in_the_table_under_its_name() -> None:
-    modules = [importlib.import_module(f"reconciler.cli.{each.name}") for each in pkgutil.iter_modules(cli.__path__)]
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}")
+        for package in (cli, platform_cli)
+        for each in pkgutil.iter_modules(package.__path__)
+    ]
     found = {value for module in modules for value in vars(module).values() if isinstance(value, click.Command)}
     below = {each for group in found if isinstance(group, click.Group) for each in group.commands.values()}
     context = click.Context(commands.app)

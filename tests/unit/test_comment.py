@@ -7,8 +7,7 @@ import html.parser
 import markdown_it
 import pytest
 
-from reconciler import planning
-from reconciler.plan import plans
+from reconciler.plan import build, plans
 from reconciler.report import comment
 from reconciler.schedule import observed
 from tests.unit import builders
@@ -82,7 +81,7 @@ def test_hostile_values_do_nothing_in_the_page_that_a_commonmark_parser_makes_of
     declared = dataclasses.replace(builders.declaration(builders.schedule("held")), path=HOSTILE, environment=HOSTILE)
     found = {each.id: observed.Live(schedule=each, token=b"1") for each in (live, foreign)}
     target = observed.Target(address=HOSTILE, namespace=HOSTILE, owner=HOSTILE)
-    plan = planning.plan(declared, found, target)
+    plan = build.plan(declared, found, target)
     failed = plans.Applied(
         outcomes=tuple(plans.Outcome(change=each, status=plans.Status.FAILED, detail=HOSTILE) for each in plan.steps)
     )

@@ -9,7 +9,8 @@ from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import diffing, json_values
+from reconciler import json_values
+from reconciler.plan import diff
 from reconciler.schedule import model
 from reconciler.temporal import convert
 from tests.unit import builders
@@ -228,7 +229,7 @@ def test_true_that_becomes_1_is_written_although_python_finds_them_equal(
 ) -> None:
     proto, wanted = convert.make(builders.schedule(input={"a": old})), builders.schedule(input={"a": new})
     convert.edit(proto, wanted)
-    assert diffing.diff(read(proto), wanted) == ()
+    assert diff.diff(read(proto), wanted) == ()
 
 
 @pytest.mark.parametrize(
@@ -277,15 +278,15 @@ def test_the_start_of_a_count_is_remembered_so_that_another_one_begins_anew() ->
     first = builders.schedule(remaining_actions=5, counted_from=5)
     proto = convert.make(first)
     proto.state.remaining_actions = 2
-    assert diffing.diff(read(proto), first) == ()
+    assert diff.diff(read(proto), first) == ()
     more = dataclasses.replace(first, remaining_actions=9, counted_from=9)
-    assert [field.path for field in diffing.diff(read(proto), more)] == ["remaining_actions"]
+    assert [field.path for field in diff.diff(read(proto), more)] == ["remaining_actions"]
 
 
 def test_a_coefficient_that_is_no_number_is_a_difference_that_an_update_ends() -> None:
     proto = made()
     proto.action.start_workflow.retry_policy.backoff_coefficient = float("nan")
     live, wanted = read(proto), builders.schedule(retry_policy=model.RetryPolicy(backoff_coefficient=2.0))
-    assert [field.path for field in diffing.diff(live, wanted)] == ["retry_policy.backoff_coefficient"]
+    assert [field.path for field in diff.diff(live, wanted)] == ["retry_policy.backoff_coefficient"]
     convert.edit(proto, wanted)
-    assert diffing.diff(read(proto), wanted) == ()
+    assert diff.diff(read(proto), wanted) == ()

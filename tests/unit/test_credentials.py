@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import credentials, errors, planning, settings
+from reconciler import errors, settings
+from reconciler.credentials import held as held_credentials
 from reconciler.documents import plan_json, saved, snapshots
+from reconciler.plan import build
+from reconciler.postgres import database
 from reconciler.schedule import declarations
-from reconciler.store import database
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
@@ -23,9 +25,9 @@ KEY = 'k3y/with"quotes+and\nlines-of-<&>-text'
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     """Hold nothing before and after."""
-    credentials.forget()
+    held_credentials.forget()
     yield
-    credentials.forget()
+    held_credentials.forget()
 
 
 @pytest.mark.parametrize(
@@ -48,17 +50,17 @@ def fresh() -> Iterator[None]:
     ],
 )
 def test_a_credential_is_replaced_however_it_is_written(written: str) -> None:
-    credentials.hold(KEY)
-    scrubbed = credentials.scrub(f"refused: {written}.")
-    assert credentials.MARK in scrubbed
+    held_credentials.hold(KEY)
+    scrubbed = held_credentials.scrub(f"refused: {written}.")
+    assert held_credentials.MARK in scrubbed
     assert not any(written[at : at + 12] in scrubbed for at in range(4, len(written) - 16))
 
 
 def test_a_held_credential_is_in_no_document_and_compares_with_itself() -> None:
-    credentials.hold("tk-live-123456", "987654321")
+    held_credentials.hold("tk-live-123456", "987654321")
     held = {"v": "x tk-live-123456 y", "hex": b"tk-live-123456".hex(), "n": 987654321, "plain": 98765}
     schedule = builders.schedule(input=held, note="tk-live-123456", salt=b"salt")
-    plan = planning.plan(builders.declaration(schedule), {}, builders.TARGET)
+    plan = build.plan(builders.declaration(schedule), {}, builders.TARGET)
     live = builders.live(schedule)
     snapshot = snapshots.dumps(snapshots.Snapshot(target=builders.TARGET, taken_at=NOW, live=live, salt=b"salt"))
     written = [
@@ -71,11 +73,11 @@ def test_a_held_credential_is_in_no_document_and_compares_with_itself() -> None:
         assert [each for each in ("tk-live", b"tk-live".hex(), "987654321") if each in text] == []
     found = snapshots.loads(snapshot, "live.json")
     declaration = builders.declaration(builders.schedule(input=held))
-    assert planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at).steps == ()
+    assert build.plan_from_snapshot(declaration, found.live, found.target, found.taken_at).steps == ()
 
 
 def test_every_error_is_scrubbed_where_it_is_made() -> None:
-    credentials.hold("tk-live-123456")
+    held_credentials.hold("tk-live-123456")
     error = errors.ServerError("refused tk-live-123456", hint="not tk-live-123456")
     assert (error.message, error.hint, str(error)) == ("refused (credential)", "not (credential)", error.message)
 
@@ -92,22 +94,22 @@ def test_settings_register_each_credential_that_they_hold() -> None:
     settings.Executor(token="from-executor-8")  # noqa: S106
     texts = ["from-meta-1", "from-ops-22", "from-option-3", "from-codec-4", "from-header-5", "from-tls-6"]
     texts += ["p@ss-word", "p%40ss-word", "from-executor-8"]
-    assert [text for text in texts if credentials.scrub(f"got {text}") != "got (credential)"] == []
+    assert [text for text in texts if held_credentials.scrub(f"got {text}") != "got (credential)"] == []
 
 
 def test_short_credentials_are_not_replaced_within_words_and_tiny_ones_never() -> None:
-    credentials.hold("reports", "abc")
-    assert credentials.scrub("reports, reportsX, abc") == "(credential), reportsX, abc"
+    held_credentials.hold("reports", "abc")
+    assert held_credentials.scrub("reports, reportsX, abc") == "(credential), reportsX, abc"
 
 
 def test_a_password_that_is_the_user_name_is_no_secret() -> None:
-    credentials.hold_url("postgresql://postgres:postgres@localhost/postgres")
-    assert credentials.scrub("database postgres") == "database postgres"
+    held_credentials.hold_url("postgresql://postgres:postgres@localhost/postgres")
+    assert held_credentials.scrub("database postgres") == "database postgres"
 
 
 def test_the_longest_credential_is_replaced_first() -> None:
-    credentials.hold("token-part-12", "token-part-12-and-more")
-    assert credentials.scrub("token-part-12-and-more") == "(credential)"
+    held_credentials.hold("token-part-12", "token-part-12-and-more")
+    assert held_credentials.scrub("token-part-12-and-more") == "(credential)"
 
 
 @pytest.mark.parametrize(
@@ -120,4 +122,4 @@ def test_the_longest_credential_is_replaced_first() -> None:
 )
 def test_the_passwords_of_a_database_are_registered_however_they_are_given(given: str) -> None:
     database.place(given)
-    assert credentials.scrub("from-words-1 from-tls-22") == "(credential) (credential)"
+    assert held_credentials.scrub("from-words-1 from-tls-22") == "(credential) (credential)"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler import diffing, json_values, published
-from reconciler.plan import plans
+from reconciler import json_values, published
+from reconciler.plan import diff, plans
 from reconciler.schedule import fields, kinds, model
 from tests.unit import builders
 
@@ -15,7 +15,7 @@ ABSENT = plans.ABSENT
 
 
 def changes(live: model.Schedule, desired: model.Schedule) -> list[tuple[str, Any, Any]]:
-    return [(each.path, each.old, each.new) for each in diffing.diff(live, desired)]
+    return [(each.path, each.old, each.new) for each in diff.diff(live, desired)]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_an_argument_that_was_appended_by_hand_is_named_alone(more: json_values.
 
 
 def test_a_new_schedule_shows_what_it_says_and_no_more() -> None:
-    shown = diffing.everything(builders.schedule(timezone="Asia/Tokyo", input={"model": "small", "token": "s3cr3t"}))
+    shown = diff.everything(builders.schedule(timezone="Asia/Tokyo", input={"model": "small", "token": "s3cr3t"}))
     assert all(each.old is ABSENT for each in shown)
     values = {each.path: each.new for each in shown}
     said = values.pop("input")
@@ -226,7 +226,7 @@ def test_every_field_has_its_place_in_the_order() -> None:
 def test_a_payload_that_nobody_can_read_is_never_the_text_that_shows_it() -> None:
     secret = model.Opaque(encoding="binary/encrypted", sha256="a8590dfbc793" + "0" * 52)
     text = kinds.shown(secret)
-    (change,) = diffing.diff(builders.schedule(memo={"m": secret}), builders.schedule(memo={"m": str(text)}))
+    (change,) = diff.diff(builders.schedule(memo={"m": secret}), builders.schedule(memo={"m": str(text)}))
     assert change.path == "memo.m"
-    assert diffing.diff(builders.schedule(summary=secret), builders.schedule(summary=str(text))) != ()
-    assert diffing.diff(builders.schedule(summary=secret), builders.schedule(summary=secret)) == ()
+    assert diff.diff(builders.schedule(summary=secret), builders.schedule(summary=str(text))) != ()
+    assert diff.diff(builders.schedule(summary=secret), builders.schedule(summary=secret)) == ()

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, locking, reconciling, settings
-from reconciler.operating import executing, sessions
-from reconciler.plan import plans
+from reconciler import errors, settings
+from reconciler.plan import locks, plans
+from reconciler.runtime import sessions
+from reconciler.usecases import executing, reconciling
 from tests.unit import builders
 
 PLAN = builders.plan([builders.schedule("a"), builders.schedule("b")], [])
@@ -35,8 +36,8 @@ class Told:
     def run(self, question: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(question)
 
-    def lock(self, *_: object) -> locking.Unlocked:
-        return locking.Unlocked()
+    def lock(self, *_: object) -> locks.Unlocked:
+        return locks.Unlocked()
 
     @contextlib.contextmanager
     def audit(self, _: object) -> Iterator[Told]:

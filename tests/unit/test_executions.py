@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, executions
+from reconciler import errors
+from reconciler.platform import executions
 
 DUE = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
 ROW = uuid.UUID("5f0c9f57-54f6-4a7d-9f4d-6f3a86c7f001")

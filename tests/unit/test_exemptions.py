@@ -5,8 +5,8 @@ import textwrap
 import pytest
 
 from reconciler import errors
+from reconciler.repospec import loading
 from reconciler.schedule import declarations
-from reconciler.spec import loading
 
 SPEC = """\
 governance:

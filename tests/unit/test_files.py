@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from reconciler import errors
-from reconciler.operating import files
+from reconciler.runtime import files
 
 
 def refusal(path: pathlib.Path) -> str:

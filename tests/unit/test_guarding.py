@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, guarding
-from reconciler.plan import plans
+from reconciler import errors
+from reconciler.plan import guards, plans
 from reconciler.schedule import model
 from tests.unit import builders
 
@@ -25,13 +25,13 @@ def plan(*, running: int, removed: int, paused: int = 0, new: int = 0, governed:
 
 def refusal(plan: plans.Plan) -> errors.GuardError:
     with pytest.raises(errors.GuardError) as caught:
-        guarding.check(plan, now=NOW)
+        guards.check(plan, now=NOW)
     return caught.value
 
 
 @pytest.mark.parametrize(("running", "removed"), [(0, 0), (1, 0), (2, 0), (2, 1), (3, 1), (4, 2), (5, 2)])
 def test_pausing_up_to_half_of_what_runs_is_allowed(running: int, removed: int) -> None:
-    guarding.check(plan(running=running, removed=removed), now=NOW)
+    guards.check(plan(running=running, removed=removed), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_spec_without_a_governance_section_is_refused_while_something_is_live(
 
 
 def test_a_spec_without_a_governance_section_is_fine_on_an_empty_server() -> None:
-    guarding.check(plan(running=0, removed=0, governed=False), now=NOW)
+    guards.check(plan(running=0, removed=0, governed=False), now=NOW)
 
 
 @pytest.mark.parametrize("governed", [True, False])
 def test_a_person_can_say_that_a_mass_pause_is_meant(governed: bool) -> None:
-    guarding.check(plan(running=3, removed=3, governed=governed), guarding.Allowed(mass_pause=True), now=NOW)
+    guards.check(plan(running=3, removed=3, governed=governed), guards.Allowed(mass_pause=True), now=NOW)
 
 
 def test_readable_payloads_over_encrypted_ones_are_refused() -> None:
@@ -79,12 +79,12 @@ def test_readable_payloads_over_encrypted_ones_are_refused() -> None:
     over = builders.plan([builders.schedule("a")], [builders.schedule("a", arguments=(sealed,))])
     error = refusal(over)
     assert error.message == "the plan replaces binary/encrypted payloads of governance:a by readable ones"
-    guarding.check(over, guarding.Allowed(plaintext=True), now=NOW)
+    guards.check(over, guards.Allowed(plaintext=True), now=NOW)
 
 
 def test_encrypted_payloads_that_stay_are_no_reason_to_refuse() -> None:
     sealed = model.Opaque(encoding="binary/encrypted", sha256="0" * 64)
-    guarding.check(
+    guards.check(
         builders.plan(
             [builders.schedule("a", memo={"sealed": sealed}, jitter=datetime.timedelta(seconds=1))],
             [builders.schedule("a", memo={"sealed": sealed})],
@@ -124,7 +124,7 @@ def test_a_change_that_stops_what_runs_is_refused_as_a_pause_is(changes: dict[st
     after = [builders.schedule(each.id.removeprefix("governance:"), **changes) for each in both]
     message = refusal(builders.plan(after, both)).message
     assert message.startswith("the plan stops all 2 running managed schedules: governance:a (" + why)
-    guarding.check(builders.plan(after, both), guarding.Allowed(mass_pause=True), now=NOW)
+    guards.check(builders.plan(after, both), guards.Allowed(mass_pause=True), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -140,18 +140,18 @@ def test_a_change_that_stops_what_runs_is_refused_as_a_pause_is(changes: dict[st
     ],
 )
 def test_a_slower_or_later_schedule_is_not_stopped(changes: dict[str, Any]) -> None:
-    guarding.check(builders.plan([builders.schedule("a", **changes)], [builders.schedule("a")]), now=NOW)
+    guards.check(builders.plan([builders.schedule("a", **changes)], [builders.schedule("a")]), now=NOW)
 
 
 def test_what_has_ended_before_the_plan_is_not_stopped_by_it() -> None:
     ended = builders.schedule("a", remaining_actions=0)
-    guarding.check(builders.plan([builders.schedule("a", end_at=day(2020))], [ended]), now=NOW)
+    guards.check(builders.plan([builders.schedule("a", end_at=day(2020))], [ended]), now=NOW)
 
 
 def test_a_yearly_schedule_may_be_moved_by_years() -> None:
     yearly = builders.schedule("a", calendars=(builders.calendar("0 0 1 1 *"),))
     later = builders.schedule("a", calendars=(builders.calendar("0 0 1 1 *"),), start_at=day(2030))
-    guarding.check(builders.plan([later], [yearly]), now=NOW)
+    guards.check(builders.plan([later], [yearly]), now=NOW)
 
 
 def test_pauses_and_stops_count_together() -> None:
@@ -167,7 +167,7 @@ def test_a_task_queue_without_workers_stops_what_is_moved_there() -> None:
 
 
 def test_a_renamed_charter_is_not_stopped() -> None:
-    guarding.check(builders.plan([builders.schedule("community-2")], [builders.schedule("community")]), now=NOW)
+    guards.check(builders.plan([builders.schedule("community-2")], [builders.schedule("community")]), now=NOW)
 
 
 def test_a_renamed_charter_that_does_not_fire_is_stopped() -> None:

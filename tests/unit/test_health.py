@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from reconciler.worker import health, running
+from reconciler.platform.worker import health, running
 from tools import ports
 
 

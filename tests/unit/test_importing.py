@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, planning
+from reconciler import errors
+from reconciler.plan import build
+from reconciler.repospec import importing, loading
 from reconciler.schedule import declarations, model
-from reconciler.spec import importing, loading
 from tests.unit import builders
 
 SPEC = """\
@@ -141,7 +142,7 @@ governance:
 
 def steps(text: str, *live: model.Schedule, choice: declarations.Choice | None = None) -> list[tuple[str, list[str]]]:
     """Return what a plan would change."""
-    plan = planning.plan(loading.parse(text, "spec.yaml", choice), builders.live(*live), builders.TARGET)
+    plan = build.plan(loading.parse(text, "spec.yaml", choice), builders.live(*live), builders.TARGET)
     return [(change.id, [each.path for each in change.fields]) for change in plan.steps]
 
 

@@ -8,8 +8,8 @@ import difflib
 import pytest
 
 from reconciler import errors
+from reconciler.repospec import importing, loading
 from reconciler.schedule import declarations
-from reconciler.spec import importing, loading
 from tests.unit import builders
 
 NEW = builders.schedule(

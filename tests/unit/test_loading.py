@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 from reconciler import errors, json_values, published
+from reconciler.repospec import loading
 from reconciler.schedule import declarations, model
-from reconciler.spec import loading
 from reconciler.timing import canonical, timings
 from tests.unit import builders
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from reconciler import planning
+from reconciler.plan import build
 from reconciler.report import markdown
 from reconciler.schedule import observed
 from tests.unit import builders
@@ -31,7 +31,7 @@ def test_markup_from_a_spec_or_a_server_stands_in_code_spans_only() -> None:
     live = builders.schedule(paused=True, note=hostile, task_queue=hostile, input={hostile: hostile})
     declaration = dataclasses.replace(builders.declaration(builders.schedule()), path=hostile)
     target = observed.Target(address=hostile, namespace=hostile)
-    shown = markdown.plan(planning.plan(declaration, builders.live(live), target), verbose=True)
+    shown = markdown.plan(build.plan(declaration, builders.live(live), target), verbose=True)
     outside = "".join(_outside_code(line) for line in shown.splitlines())
     assert [part for part in ("<img", "@everyone", "[link]", "**bold**", "# heading") if part in outside] == []
     assert shown.count("\n# heading") == 0

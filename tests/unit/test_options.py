@@ -8,7 +8,8 @@ from typing import Any
 import click
 import pytest
 
-from reconciler.cli import options, working
+from reconciler.cli import options
+from reconciler.platform.cli import working
 
 
 @pytest.mark.parametrize(

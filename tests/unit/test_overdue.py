@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import overdue
+from reconciler.plan import overdue
 from reconciler.schedule import model, observed
 from tests.unit import builders
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from reconciler import errors, guarding, planning
+from reconciler import errors
 from reconciler.documents import statuses
-from reconciler.plan import plans
+from reconciler.plan import build, guards, plans
 from reconciler.report import forecast, state, words
 from reconciler.schedule import model, observed
 from tests.unit import builders
@@ -20,7 +20,7 @@ def plan(desired: list[model.Schedule], live: list[model.Schedule], **choices: o
     """Return the plan of acme/app, unless another owner is chosen."""
     declaration = dataclasses.replace(builders.declaration(*desired), **{"owner": "acme/app", **choices})  # type: ignore[arg-type]
     target = dataclasses.replace(builders.TARGET, owner=declaration.owner)
-    return planning.plan(declaration, builders.live(*live), target)
+    return build.plan(declaration, builders.live(*live), target)
 
 
 def told(found: plans.Plan) -> list[tuple[str, plans.Verb, plans.Reason]]:
@@ -48,7 +48,7 @@ def test_an_id_that_belongs_to_another_owner_is_refused_by_name() -> None:
     found = plan([builders.schedule("a", paused=True)], [builders.schedule("a", owner="acme/other")])
     assert told(found) == [("a", plans.Verb.KEEP, plans.Reason.OWNED)]
     with pytest.raises(errors.GuardError, match="governance:a belongs to acme/other") as caught:
-        guarding.check(found, guarding.Allowed(mass_pause=True, plaintext=True), now=NOW)
+        guards.check(found, guards.Allowed(mass_pause=True, plaintext=True), now=NOW)
     assert "--adopt" in caught.value.hint
 
 
@@ -81,12 +81,12 @@ def test_what_is_blocked_does_not_count_as_running_for_a_guard() -> None:
     live = [builders.schedule("a", owner="acme/app"), builders.schedule("b", owner="acme/app")]
     others = [builders.schedule(name, owner="acme/other") for name in ("x", "y")]
     found = plan([builders.schedule("a"), builders.schedule("x"), builders.schedule("y")], [*live, *others])
-    guarding.check(
+    guards.check(
         dataclasses.replace(found, changes=tuple(each for each in found.changes if not each.is_blocked)), now=NOW
     )
     both = plan([builders.schedule("x"), builders.schedule("y")], [*live, *others])
     with pytest.raises(errors.GuardError, match="stops all 2 running managed schedules"):
-        guarding.check(both, now=NOW)
+        guards.check(both, now=NOW)
 
 
 def test_without_an_owner_of_our_own_a_mark_is_another_owners() -> None:
@@ -127,15 +127,15 @@ def test_a_pause_under_the_charters_own_note_is_a_persons_unless_we_are_known_to
     live = {schedule.id: observed.Live(schedule=schedule, token=b"1", pause=pause)}
     declared = builders.declaration(builders.schedule("a", note="see the runbook"))
     declared = dataclasses.replace(declared, owner="acme/app", keep_manual_pauses=True)
-    (kept,) = planning.plan(declared, live, builders.TARGET).changes
+    (kept,) = build.plan(declared, live, builders.TARGET).changes
     expected = (plans.Verb.RESUME, plans.Reason.UNDECLARED_PAUSED)
     assert (kept.verb, kept.reason) == (expected if ours else (plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE))
-    (resumed,) = planning.plan(dataclasses.replace(declared, keep_manual_pauses=False), live, builders.TARGET).changes
+    (resumed,) = build.plan(dataclasses.replace(declared, keep_manual_pauses=False), live, builders.TARGET).changes
     assert (resumed.verb, resumed.reason) == (expected if ours else (plans.Verb.RESUME, plans.Reason.PAUSED_OUTSIDE))
 
 
 def test_our_own_pause_is_ended_all_the_same() -> None:
-    live = builders.schedule("a", paused=True, note=f"{planning.REMOVED}spec.yaml", owner="acme/app")
+    live = builders.schedule("a", paused=True, note=f"{build.REMOVED}spec.yaml", owner="acme/app")
     (change,) = plan([builders.schedule("a")], [live], keep_manual_pauses=True).changes
     assert (change.verb, change.reason) == (plans.Verb.RESUME, plans.Reason.RETURNED)
 
@@ -159,7 +159,7 @@ def test_a_renaming_that_would_walk_around_a_pause_says_so(keep: bool) -> None:
     declared = dataclasses.replace(
         builders.declaration(builders.schedule("govern")), owner="acme/app", keep_manual_pauses=keep
     )
-    created = planning.plan(declared, found, builders.TARGET).changes[0]
+    created = build.plan(declared, found, builders.TARGET).changes[0]
     assert (created.verb, created.after.paused) == (plans.Verb.CREATE, False)
     assert list(words.remarks(created, NOW)) == [
         "it looks like governance:gov renamed, which was paused by alice@laptop on Mon 23 Nov 2026 17:00 UTC (3 h ago)"
@@ -168,7 +168,7 @@ def test_a_renaming_that_would_walk_around_a_pause_says_so(keep: bool) -> None:
 
 
 def test_what_was_paused_as_removed_long_ago_is_not_renamed_now() -> None:
-    live = builders.schedule("gov", owner="acme/app", paused=True, note=f"{planning.REMOVED}spec.yaml")
+    live = builders.schedule("gov", owner="acme/app", paused=True, note=f"{build.REMOVED}spec.yaml")
     assert plan([builders.schedule("govern")], [live]).changes[0].renamed_from is None
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler import paths
+from reconciler.schedule import paths
 
 
 @pytest.mark.parametrize(

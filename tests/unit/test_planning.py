@@ -5,8 +5,7 @@ from typing import Literal
 
 import pytest
 
-from reconciler import diffing, planning
-from reconciler.plan import plans
+from reconciler.plan import build, diff, plans
 from reconciler.schedule import declarations, model, observed
 from tests.unit import builders
 
@@ -25,7 +24,7 @@ def test_a_charter_that_is_not_on_the_server_is_created_with_a_note_that_says_wh
     assert (change.verb, change.reason) == (plans.Verb.CREATE, plans.Reason.NEW)
     assert (change.after, change.live) == (builders.schedule(note=MANAGED), None)
     assert (change.charter, str(change.place)) == ("COMMUNITY", f"{builders.PATH}:3:7")
-    assert change.fields == diffing.everything(builders.schedule())
+    assert change.fields == diff.everything(builders.schedule())
 
 
 def test_a_charter_that_is_declared_paused_is_created_paused() -> None:
@@ -143,7 +142,7 @@ def test_the_digest_does_not_count_where_and_when_it_was_planned() -> None:
     found = builders.live(builders.schedule(task_queue="other"))
     later = {id_: dataclasses.replace(each, token=b"2", described=b"2") for id_, each in found.items()}
     elsewhere = dataclasses.replace(builders.TARGET, address="temporal.example:7233")
-    assert planning.plan(moved, later, elsewhere).digest == planning.plan(declared, found, builders.TARGET).digest
+    assert build.plan(moved, later, elsewhere).digest == build.plan(declared, found, builders.TARGET).digest
 
 
 def test_the_digest_does_not_count_what_is_kept() -> None:
@@ -171,7 +170,7 @@ def test_the_digest_changes_with_every_step_and_field(desired: model.Schedule, f
 def test_the_digest_changes_with_the_namespace_and_the_prefix(change: dict[str, str]) -> None:
     declared = builders.declaration(builders.schedule())
     other = dataclasses.replace(builders.TARGET, **change)
-    assert planning.plan(declared, {}, other).digest != planning.plan(declared, {}, builders.TARGET).digest
+    assert build.plan(declared, {}, other).digest != build.plan(declared, {}, builders.TARGET).digest
 
 
 def test_a_field_that_goes_away_and_one_that_becomes_null_have_different_digests() -> None:
@@ -184,7 +183,7 @@ def test_a_field_that_goes_away_and_one_that_becomes_null_have_different_digests
     [("governance:a", True), ("governance:", True), ("governance", False), ("Governance:a", False), ("x:a", False)],
 )
 def test_what_is_ours_begins_with_the_prefix(schedule_id: str, ours: bool) -> None:
-    assert planning.managed(schedule_id, builders.TARGET) is ours
+    assert build.managed(schedule_id, builders.TARGET) is ours
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import planning, published
+from reconciler import published
 from reconciler.documents import plan_json, saved
-from reconciler.operating import files
-from reconciler.plan import plans
+from reconciler.plan import build, plans
+from reconciler.runtime import files
 from reconciler.schedule import declarations, observed
 from tests.unit import builders
 
@@ -49,7 +49,7 @@ def test_every_verb_makes_a_document_that_the_published_schema_takes() -> None:
 
 def test_a_document_holds_no_token_of_the_server() -> None:
     live = {builders.ID: observed.Live(schedule=builders.schedule(), token=b"sesame", described=b"described")}
-    plan = planning.plan(builders.declaration(), live, builders.TARGET)
+    plan = build.plan(builders.declaration(), live, builders.TARGET)
     assert "sesame" not in plan_json.dumps(plan)
     assert "described" not in plan_json.dumps(plan)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
-from reconciler import polling, preflighting
+from reconciler.plan import pollers as plan_pollers
+from reconciler.plan import preflight
 from reconciler.report import workers
 from reconciler.schedule import declarations
 from tests.unit import builders
@@ -18,20 +19,20 @@ OURS = "reconciler-worker:7@host[GovernanceScheduledRunWorkflow]"
 ONE = builders.declaration(builders.schedule("alpha"))
 
 
-def poller(identity: str = OURS, build: str = "2", *, seconds: int = 60, served: bool = True) -> polling.Poller:
+def poller(identity: str = OURS, build: str = "2", *, seconds: int = 60, served: bool = True) -> plan_pollers.Poller:
     seen = NOW - datetime.timedelta(seconds=seconds)
-    return polling.Poller(identity=identity, build_id=build, last_seen=seen, is_served=served)
+    return plan_pollers.Poller(identity=identity, build_id=build, last_seen=seen, is_served=served)
 
 
 def looked(
-    *pollers: polling.Poller, declared: declarations.Declaration = ONE, expected: str | None = None
-) -> preflighting.Preflight:
-    queues = preflighting.queues(declared)
-    found = [polling.Queue(name=name, pollers=pollers if name == QUEUE else ()) for name in queues]
-    return preflighting.preflight(declared, found, NOW, expected)
+    *pollers: plan_pollers.Poller, declared: declarations.Declaration = ONE, expected: str | None = None
+) -> preflight.Preflight:
+    queues = preflight.queues(declared)
+    found = [plan_pollers.Queue(name=name, pollers=pollers if name == QUEUE else ()) for name in queues]
+    return preflight.preflight(declared, found, NOW, expected)
 
 
-def kinds(found: preflighting.Preflight) -> list[tuple[str, preflighting.Kind]]:
+def kinds(found: preflight.Preflight) -> list[tuple[str, preflight.Kind]]:
     return [(finding.task_queue, finding.kind) for finding in found.findings]
 
 
@@ -43,7 +44,7 @@ def test_a_worker_that_registers_the_workflow_is_all_that_is_needed() -> None:
 def test_a_queue_that_nobody_polls_is_found_with_what_waits_there() -> None:
     declared = builders.declaration(*map(builders.schedule, "abcde"), builders.schedule("f", task_queue="other"))
     found = looked(declared=declared)
-    assert kinds(found) == [("other", preflighting.Kind.UNPOLLED), (QUEUE, preflighting.Kind.UNPOLLED)]
+    assert kinds(found) == [("other", preflight.Kind.UNPOLLED), (QUEUE, preflight.Kind.UNPOLLED)]
     assert str(found.findings[1]) == (
         "nobody polls task queue 'scheduler-tasks', so the runs of 5 charters (A, B, C, …) wait; "
         "start a worker there: reconciler worker --task-queue scheduler-tasks"
@@ -52,19 +53,19 @@ def test_a_queue_that_nobody_polls_is_found_with_what_waits_there() -> None:
 
 def test_a_worker_that_was_seen_long_ago_is_gone() -> None:
     assert kinds(looked(poller(seconds=89))) == []
-    assert kinds(looked(poller(seconds=91))) == [(QUEUE, preflighting.Kind.UNPOLLED)]
+    assert kinds(looked(poller(seconds=91))) == [(QUEUE, preflight.Kind.UNPOLLED)]
 
 
 def test_charters_that_are_paused_or_switched_off_need_no_worker() -> None:
     paused = builders.declaration(builders.schedule("alpha", paused=True))
     off = dataclasses.replace(ONE, enabled=False)
-    assert preflighting.queues(paused) == preflighting.queues(off) == ()
+    assert preflight.queues(paused) == preflight.queues(off) == ()
     assert looked(declared=paused).findings == looked(declared=off).findings == ()
 
 
 def test_another_build_than_expected_is_found_with_who_runs_it() -> None:
     found = looked(poller("old:1@host[GovernanceScheduledRunWorkflow]", "1"), poller(), expected="2")
-    assert kinds(found) == [(QUEUE, preflighting.Kind.OTHER_BUILD)]
+    assert kinds(found) == [(QUEUE, preflight.Kind.OTHER_BUILD)]
     assert found.findings[0].message == (
         "on task queue 'scheduler-tasks' 1 of 2 run build 1, not 2: worker old:1@host[GovernanceScheduledRunWorkflow]"
     )
@@ -72,7 +73,7 @@ def test_another_build_than_expected_is_found_with_who_runs_it() -> None:
 
 def test_a_workflow_that_the_expected_build_does_not_register_is_found() -> None:
     found = looked(poller("ours:1@host[Other,Third]"), expected="2")
-    assert kinds(found) == [(QUEUE, preflighting.Kind.UNKNOWN_WORKFLOW)]
+    assert kinds(found) == [(QUEUE, preflight.Kind.UNKNOWN_WORKFLOW)]
     assert "build 2 on task queue 'scheduler-tasks' does not register workflow GovernanceScheduledRunWorkflow" in (
         found.findings[0].message
     )
@@ -80,24 +81,24 @@ def test_a_workflow_that_the_expected_build_does_not_register_is_found() -> None
 
 def test_one_of_two_workers_without_the_workflow_is_found_too() -> None:
     found = looked(poller(), poller("other:1@host[Other]", "1"))
-    assert kinds(found) == [(QUEUE, preflighting.Kind.UNKNOWN_WORKFLOW)]
+    assert kinds(found) == [(QUEUE, preflight.Kind.UNKNOWN_WORKFLOW)]
     assert "worker other:1@host[Other]" in found.findings[0].message
 
 
 def test_a_worker_that_does_not_tell_what_it_registers_is_a_remark_and_no_problem() -> None:
     found = looked(poller("8@theirs", "abc"))
-    assert kinds(found) == [(QUEUE, preflighting.Kind.UNTOLD)]
+    assert kinds(found) == [(QUEUE, preflight.Kind.UNTOLD)]
     assert found.problems == ()
     assert "worker 8@theirs on task queue 'scheduler-tasks' does not tell" in found.findings[0].message
 
 
 def test_versions_that_the_server_gives_no_runs_are_found() -> None:
-    assert kinds(looked(poller(served=False))) == [(QUEUE, preflighting.Kind.UNSERVED)]
+    assert kinds(looked(poller(served=False))) == [(QUEUE, preflight.Kind.UNSERVED)]
     assert kinds(looked(poller(served=False), poller("b[GovernanceScheduledRunWorkflow]"))) == []
 
 
 def test_an_identity_tells_the_workflow_types_again() -> None:
-    told = polling.identity("me@host", {"B", "A"})
+    told = plan_pollers.identity("me@host", {"B", "A"})
     assert told == "me@host[A,B]"
     assert poller(told).workflow_types == frozenset({"A", "B"})
     assert poller("me@host").workflow_types is None

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from reconciler import errors, reconciling
+from reconciler import errors
 from reconciler.plan import plans
 from reconciler.schedule import model, observed
+from reconciler.usecases import reconciling
 from tests.unit import builders
 
 Event = Callable[[], None]

@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from reconciler import paths
-from reconciler.schedule import fields, model, redaction
+from reconciler.schedule import fields, model, paths, redaction
 from tests.unit import builders
 
 

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from reconciler import errors, executions, remote, settings
+from reconciler import errors, settings
+from reconciler.platform import executions, remote
 from tests.support import endpoint
 
 DUE = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)

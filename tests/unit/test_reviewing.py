@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, planning, reviewing
-from reconciler.plan import plans
+from reconciler import errors
+from reconciler.plan import build, plans, staleness
 from reconciler.schedule import model, observed
 from tests.unit import builders
 
@@ -35,18 +35,18 @@ def live(schedule: model.Schedule | None = None, *, updated_at: datetime.datetim
 
 def plan(found: observed.Live | None, *desired: model.Schedule) -> plans.Plan:
     declared = builders.declaration(*(desired or (WANTED,)))
-    return planning.plan(declared, {found.schedule.id: found} if found else {}, builders.TARGET)
+    return build.plan(declared, {found.schedule.id: found} if found else {}, builders.TARGET)
 
 
 def refusal(now: plans.Plan, reviewed: plans.Plan | None = None) -> str:
     with pytest.raises(errors.StaleError) as caught:
-        reviewing.check(reviewed or plan(OLD), now, PLANNED)
+        staleness.check(reviewed or plan(OLD), now, PLANNED)
     assert caught.value.hint == "plan again, and review what is new"
     return caught.value.message.removeprefix("the plan is stale: governance:community ")
 
 
 def test_a_plan_that_still_holds_is_no_error() -> None:
-    reviewing.check(plan(OLD), plan(OLD), PLANNED)
+    staleness.check(plan(OLD), plan(OLD), PLANNED)
 
 
 def test_a_change_is_told_with_its_fields_and_its_time() -> None:

@@ -5,9 +5,8 @@ import hashlib
 import json
 import re
 
-from reconciler import planning
 from reconciler.documents import plan_json, saved, snapshots
-from reconciler.plan import plans
+from reconciler.plan import build, plans
 from reconciler.report import markdown, text
 from reconciler.schedule import declarations, redaction
 from tests.unit import builders
@@ -19,7 +18,7 @@ HIDDEN_KEY = "postgres://u:pw-1@host/db"
 
 def planned(pin: str, live_pin: str, salt: bytes) -> plans.Plan:
     declaration = dataclasses.replace(builders.declaration(builders.schedule(input={"pin": pin})), salt=salt)
-    return planning.plan(declaration, builders.live(builders.schedule(input={"pin": live_pin})), builders.TARGET)
+    return build.plan(declaration, builders.live(builders.schedule(input={"pin": live_pin})), builders.TARGET)
 
 
 def renderings(plan: plans.Plan) -> str:
@@ -48,9 +47,7 @@ def test_the_digest_of_a_plan_has_no_salt_where_object_keys_are_secrets() -> Non
     desired = builders.schedule(input={HIDDEN_KEY: 2, HIDDEN_KEY.replace("1", "2"): 3, "plain": 1})
     live = builders.live(builders.schedule(input={HIDDEN_KEY: 1, HIDDEN_KEY.replace("1", "2"): 1, "plain": 2}))
     found = {
-        planning.plan(
-            dataclasses.replace(builders.declaration(desired), salt=bytes([salt])), live, builders.TARGET
-        ).digest
+        build.plan(dataclasses.replace(builders.declaration(desired), salt=bytes([salt])), live, builders.TARGET).digest
         for salt in range(1, 9)
     }
     assert len(found) == 1
@@ -73,6 +70,6 @@ def test_a_renamed_charter_with_secrets_is_pointed_out_from_a_snapshot_too() -> 
     taken = snapshots.Snapshot(target=builders.TARGET, taken_at=NOW, live=builders.live(paused), salt=b"random")
     found = snapshots.loads(snapshots.dumps(taken), "live.json")
     declaration = dataclasses.replace(builders.declaration(builders.schedule("new", input={"pin": PIN})), salt=b"own")
-    online = planning.plan(declaration, builders.live(paused), builders.TARGET)
-    offline = planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
+    online = build.plan(declaration, builders.live(paused), builders.TARGET)
+    offline = build.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
     assert [each.renamed_from for each in offline.changes] == [each.renamed_from for each in online.changes]

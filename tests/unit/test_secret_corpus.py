@@ -8,8 +8,10 @@ import json
 
 import pytest
 
-from reconciler import detecting, json_values, planning
+from reconciler import json_values
+from reconciler.credentials import detection
 from reconciler.documents import plan_json, saved, snapshots
+from reconciler.plan import build
 from reconciler.report import comment, text
 from reconciler.schedule import declarations, fields, model, redaction
 from tests.property import strategies
@@ -230,7 +232,7 @@ def rendered(schedule: model.Schedule) -> str:
     shown = []
     for desired, live in (([schedule], []), ([schedule], [other]), ([other], [schedule]), ([], [schedule])):
         described = strategies.described(live)
-        plan = planning.plan(strategies.declare(desired), described, strategies.TARGET)
+        plan = build.plan(strategies.declare(desired), described, strategies.TARGET)
         shown += [
             text.Text(verbose=True, now=NOW).plan(plan),
             comment.plan(plan, comment.About(now=NOW)),
@@ -252,7 +254,7 @@ def test_a_planted_secret_is_in_no_plan_document_or_snapshot(value: json_values.
 
 @pytest.mark.parametrize("part", ["://", "://a:", "a=", "password: ", "mysql ", "docker login ", "TOKEN ", "-a b "])
 def test_a_hostile_text_is_examined_in_time_that_grows_with_its_length(part: str) -> None:
-    assert not detecting.in_text(part * (200_000 // len(part)))  # by the square of it, this takes minutes
+    assert not detection.in_text(part * (200_000 // len(part)))  # by the square of it, this takes minutes
 
 
 @pytest.mark.parametrize("value", BENIGN, ids=lambda each: f"{each}"[:30])

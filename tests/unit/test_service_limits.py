@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from reconciler.service import limits, recent
+from reconciler.platform.api import limits, recent
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import click
 import pytest
 
 from reconciler import errors
-from reconciler.cli import serving
-from reconciler.service import limits
-from reconciler.service import serving as service_serving
+from reconciler.platform.api import limits
+from reconciler.platform.api import serving as service_serving
+from reconciler.platform.cli import serving
 
 
 @pytest.mark.parametrize("text", ["often", "0/minute", "-1/minute", ""])

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors, planning
+from reconciler import errors
 from reconciler.documents import saved, snapshots
+from reconciler.plan import build
 from reconciler.report import text
 from reconciler.schedule import declarations, model, observed
 from tests.unit import builders
@@ -26,7 +27,7 @@ def dumps(taken_at: datetime.datetime = NOW, **schedule: Any) -> str:
 def planned(snapshot: str) -> str:
     found = snapshots.loads(snapshot, "live.json")
     declaration = builders.declaration(builders.schedule())
-    plan = planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
+    plan = build.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
     return text.Text(now=NOW).plan(plan)
 
 
@@ -70,7 +71,7 @@ def test_a_path_that_became_or_stopped_being_exempt_since_the_snapshot_is_no_dif
     assert ("region-1" in taken, "hidden-value" in taken) == (bool(then), False)
     found = snapshots.loads(taken, "live.json")
     declaration = builders.declaration(builders.schedule(input=SCOPE, not_secret=now))
-    plan = planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
+    plan = build.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
     assert plan.steps == ()
 
 
@@ -78,7 +79,7 @@ def test_a_path_that_became_or_stopped_being_exempt_since_the_snapshot_is_no_dif
 def test_a_plan_from_a_snapshot_shows_of_both_sides_what_the_spec_exempts(now: tuple[str, ...]) -> None:
     found = snapshots.loads(dumps(input=SCOPE, not_secret=("input.scopeKey",)), "live.json")
     declaration = builders.declaration(builders.schedule(input={**SCOPE, "scopeKey": "tenant"}, not_secret=now))
-    plan = planning.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
+    plan = build.plan_from_snapshot(declaration, found.live, found.target, found.taken_at)
     shown = text.Text(now=NOW).plan(plan)
     assert ('"region-1" → "tenant"' in shown) == bool(now)
     assert ("region-1" in shown, "tenant" in shown) == (bool(now), bool(now))
@@ -98,7 +99,7 @@ def test_a_saved_plan_holds_nothing_of_encrypted_payloads_but_what_the_plan_show
     live = observed.Live(schedule=builders.schedule(input={"model": "small", "about": "confidential"}), token=b"1")
     desired = builders.schedule(input={"model": "large", "about": "confidential"})
     found = {builders.ID: dataclasses.replace(live, coded=True)}
-    plan = planning.plan(builders.declaration(desired), found, builders.TARGET)
+    plan = build.plan(builders.declaration(desired), found, builders.TARGET)
     document = saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=declarations.Choice()))
     assert ("small" in document, "large" in document, "confidential" in document) == (True, True, False)
     read = saved.loads(document, "plan.json").plan.changes[0].live

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from reconciler import errors, ports
-from reconciler.service import threads, turns
+from reconciler import errors
+from reconciler.plan import ports
+from reconciler.platform.api import threads, turns
 
 NO_TIME = datetime.timedelta(0)
 MINUTE = datetime.timedelta(minutes=1)

@@ -1,0 +1,1 @@
+"""Credentials in texts: those that this process holds, and what looks like one."""

@@ -1,0 +1,198 @@
+"""What is allowed and seldom meant: advice about a declaration, never an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import re
+import zoneinfo
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler.plan import collisions
+from reconciler.schedule import declarations, fields
+from reconciler.timing import changes, cron, ranges, times, timings
+
+_EVERY_DAY = tuple(range(1, 32))
+_EVERY_WEEKDAY = tuple(range(7))
+_SQL_WORKFLOW_ID = 255 - len("-2009-11-10T23:00:00Z")  # characters of the column, less the time of the run
+_ORDINAL = re.compile(r"(?:\s|^)(\S*[A-Za-z0-9])#([1-5])(?:\s|$)")
+
+
+class Kind(enum.Enum):
+    """What advice is about; the value says what many charters have in common."""
+
+    ORDINAL = "have a '#' that begins a comment"
+    BOTH_DAYS = "fire only on days that match both day of month and day of week"
+    NEVER = "never fire"
+    CLOCKS = "fire at an hour at which clocks are changed"
+    SHARED_ID = "have a workflow id that another charter has at the same time"
+    SAME_WORK = "start the same work as another charter at the same times"
+    UNEVEN = "have a step that does not divide its range"
+    NO_SUNDAY = "have a range of weekdays that ends with 7 and leaves out Sunday"
+    ZONED_INTERVAL = "have intervals of whole days and a time zone"
+    LONG_ID = "have a workflow id that SQL databases do not hold"
+
+
+_DAY = datetime.timedelta(days=1)
+_NONE = datetime.timedelta(0)
+_MONTH = datetime.timedelta(days=30)
+_KEYS = {Kind.ZONED_INTERVAL: ("intervals", "cron")}  # the first of these that the charter has
+_EACH = 10  # of a kind are told one by one
+_NAMED = 3  # places of those that are told together
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """One thing to look at; `message` says what is so and what to do if it is not meant, `kind` what it is about."""
+
+    place: declarations.Place
+    message: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.place}: warning: {self.message}"
+
+
+def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
+    """Return advice in the order of the file; `now` is where the next times are counted from."""
+    colliding: dict[str, list[Advice]] = {}
+    for charter, advice in _collisions(declaration.charters, now):
+        colliding.setdefault(charter.name, []).append(advice)
+    return tuple(
+        advice
+        for charter in declaration.charters
+        for advice in (*_advice(charter, now), *colliding.get(charter.name, ()))
+    )
+
+
+def _collisions(
+    charters: Sequence[declarations.Charter], now: datetime.datetime
+) -> Iterator[tuple[declarations.Charter, Advice]]:
+    for charter, other, at in collisions.shared_ids(charters, now):
+        message = (
+            f"charter {other.name} ({other.place}) has the same workflow id, and both are due at "
+            f"{at:%Y-%m-%d %H:%M:%S} UTC: Temporal does not start the second run while the first is running, and "
+            "reports nothing; give each its own workflow_id"
+        )
+        place = charter.places.get("workflow_id", charter.place)
+        yield charter, Advice(place=place, message=message, kind=Kind.SHARED_ID)
+    for charter, other in collisions.same_work(charters, now):
+        message = (
+            f"charter {other.name} ({other.place}) starts the same work at the same times on task queue "
+            f"{charter.schedule.action.task_queue}: each time it runs twice; remove one, or change its input"
+        )
+        yield charter, Advice(place=charter.place, message=message, kind=Kind.SAME_WORK)
+
+
+def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[Advice]:
+    for kind, message in _messages(charter.schedule.timing, now):
+        places = (charter.places[key] for key in _KEYS.get(kind, fields.FIRINGS) if key in charter.places)
+        yield Advice(place=next(places, charter.place), message=message, kind=kind)
+    length = len(charter.schedule.action.workflow_id)
+    if length > _SQL_WORKFLOW_ID:
+        message = (
+            f"the workflow id has {length} characters: with the time that Temporal adds, a server on PostgreSQL or "
+            f"MySQL cannot hold it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
+        )
+        yield Advice(place=charter.places.get("workflow_id", charter.place), message=message, kind=Kind.LONG_ID)
+
+
+def lines(found: Iterable[Advice]) -> tuple[str, ...]:
+    """Return a line for each advice, and one for all of a kind that many charters share, in the place of the first."""
+    kinds: dict[Kind, list[Advice]] = {}
+    for advice in found:
+        kinds.setdefault(advice.kind, []).append(advice)
+    told = [(each, str(each)) for alike in kinds.values() if len(alike) <= _EACH for each in alike]
+    told += [(alike[0], _together(alike)) for alike in kinds.values() if len(alike) > _EACH]
+    told.sort(key=lambda each: (each[0].place.line, each[0].place.column))
+    return tuple(line for _, line in told)
+
+
+def _together(alike: Sequence[Advice]) -> str:
+    others = ", ".join(f"{each.place.line}:{each.place.column}" for each in alike[1:_NAMED])
+    return (
+        f"{alike[0].place}: warning: {len(alike)} charters {alike[0].kind.value}, this one and those at {others} and "
+        f"{len(alike) - _NAMED} more; of this one: {alike[0].message}"
+    )
+
+
+def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
+    """Yield advice about the text of a cron: steps that leave a remainder, and `1-7`."""
+    spans = cron.spans(calendar.comment)
+    for field in (cron.SECOND, cron.MINUTE, cron.HOUR):
+        match spans.get(field):
+            case [only] if _is_uneven(only, field):
+                values = [str(each) for each in range(only.start, only.end + 1, only.step)]
+                matched = (
+                    f"the {field.name}s {', '.join(values)}" if len(values) > 1 else f"only {field.name} {values[0]}"
+                )
+                yield (
+                    Kind.UNEVEN,
+                    f"{calendar.comment!r} matches {matched}, then starts over: {only.step} does not divide "
+                    f"{field.highest + 1}; for even gaps write intervals, such as every: {only.step}{field.name[0]}",
+                )
+    if 0 not in calendar.day_of_week and any(map(_loses_sunday, spans.get(cron.DAY_OF_WEEK, ()))):
+        yield (
+            Kind.NO_SUNDAY,
+            f"{calendar.comment!r} leaves out Sunday: Temporal reads 1-7 as Monday to Saturday; for every day write *",
+        )
+
+
+def _is_uneven(span: ranges.Range, field: cron.Field) -> bool:
+    """Return whether a step goes through the whole field and leaves a remainder; part of a day is a choice."""
+    whole = span.start < span.step and span.end == field.highest
+    return whole and bool((field.highest + 1) % span.step)
+
+
+def _loses_sunday(weekdays: ranges.Range) -> bool:
+    return weekdays == ranges.Range(start=1, end=7, step=1)
+
+
+def _is_utc(timezone: str, now: datetime.datetime) -> bool:
+    """Return whether a zone's clocks show UTC all year, as those of GMT do."""
+    zone = zoneinfo.ZoneInfo(timezone)
+    return not any((now + month * _MONTH).astimezone(zone).utcoffset() for month in range(12))
+
+
+def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[Kind, str]]:
+    whole_days = [each for each in timing.intervals if each.every % _DAY == _NONE]
+    if whole_days and not _is_utc(timing.timezone, now):
+        yield (
+            Kind.ZONED_INTERVAL,
+            f"intervals ignore the time zone {timing.timezone}: they count from 1970-01-01 00:00 UTC; "
+            "for a time of day write a cron",
+        )
+    for calendar in timing.calendars:
+        yield from _of_cron(calendar)
+        shown = repr(calendar.comment) if calendar.comment else "the calendar"
+        ordinal = _ORDINAL.search(calendar.comment)
+        if ordinal:
+            yield (
+                Kind.ORDINAL,
+                f"{shown} fires on every {ordinal[1]}: for Temporal '#{ordinal[2]}' begins a comment; "
+                "for the second Monday write days 8-14 and MON",
+            )
+        restricted = calendar.day_of_month != _EVERY_DAY and calendar.day_of_week != _EVERY_WEEKDAY
+        if restricted and not _is_one_week(calendar.day_of_month):
+            yield (
+                Kind.BOTH_DAYS,
+                f"{shown} fires only on days that match both day of month and day of week; "
+                "for either of them, as crontab has it, write two crons",
+            )
+    if next(times.upcoming(timing, now), None) is None:
+        yield Kind.NEVER, "no time matches, so this never fires; look at its days, years, exclusions and end"
+        return
+    skipped, repeated = changes.skipped_or_repeated(timing, now)
+    said = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
+    said += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
+    if said:
+        yield Kind.CLOCKS, f"{' and '.join(said)}, so it may not fire then, or twice; {_ADVICE}"
+
+
+def _is_one_week(days: tuple[int, ...]) -> bool:
+    """Tell whether the days are seven in a row: with a weekday, as in `8-14` and MON, they are meant."""
+    return len(days) == 7 and days[-1] - days[0] == 6
+
+
+_ADVICE = "choose an hour at which clocks are not changed, or UTC"

@@ -1,0 +1,429 @@
+"""Desired and live to a plan: which verb, for which reason, in which order."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from reconciler import errors, json_values
+from reconciler.plan import diff, plans, renames
+from reconciler.schedule import declarations, fields, model, observed, ownership, redaction
+
+_ORDER = tuple(plans.Verb)
+
+
+def managed(schedule_id: str, target: observed.Target) -> bool:
+    """Tell whether a schedule id is one of ours."""
+    return schedule_id.startswith(target.prefix)
+
+
+def plan(
+    declaration: declarations.Declaration, live: Mapping[str, observed.Live], target: observed.Target
+) -> plans.Plan:
+    """Return what makes `live` equal to the declaration.
+
+    `live` holds each wanted id that exists and every managed id that is not wanted. The changes come in the
+    order of execution (creates, updates, resumes, pauses), by id within a verb, so that the order of neither input
+    counts.
+    """
+    declaration, live = _salted(declaration), exempted(live, declaration)
+    wanted = {charter.schedule.id for charter in declaration.charters}
+    changes = [
+        *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
+        *(
+            _unwanted(found, declaration.path)
+            for id_, found in live.items()
+            if id_ not in wanted and not _is_foreign(found.schedule, declaration)
+        ),
+    ]
+    changes = renames.pointed_out(changes)
+    changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
+    return _planned(declaration, live, target, changes)
+
+
+def exempted(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> dict[str, observed.Live]:
+    """Return the live schedules, each with the paths that its charter declares not to be secret, and with the salt."""
+    paths = {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
+    return {
+        id_: dataclasses.replace(
+            found,
+            schedule=dataclasses.replace(found.schedule, not_secret=paths.get(id_, ()), salt=declaration.salt),
+        )
+        for id_, found in live.items()
+    }
+
+
+def _salted(declaration: declarations.Declaration) -> declarations.Declaration:
+    """Return the declaration with its salt in every schedule."""
+    charters = (
+        dataclasses.replace(each, schedule=dataclasses.replace(each.schedule, salt=declaration.salt))
+        for each in declaration.charters
+    )
+    return dataclasses.replace(declaration, charters=tuple(charters))
+
+
+def _planned(
+    declaration: declarations.Declaration,
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
+    changes: Sequence[plans.Change],
+) -> plans.Plan:
+    return plans.Plan(
+        target=target,
+        spec_path=declaration.path,
+        governed=declaration.governed,
+        environment=declaration.environment,
+        changes=tuple(changes),
+        digest=digest(target, changes),
+        found=_found(live, declaration),
+        salt=declaration.salt,
+    )
+
+
+def repair(
+    declaration: declarations.Declaration,
+    deleted: Collection[str],
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
+    held: Collection[str] = (),
+) -> plans.Plan:
+    """Return what makes the schedules of users equal to the rows that declare them.
+
+    `live` holds what there is of them: one of a `deleted` row is deleted, one of no row is paused, and so is one that
+    is `held`: its row cannot be read, but for that it is not enabled. Only what carries our own mark counts; others
+    may have ids of the same kind.
+    """
+    declaration, live = _salted(declaration), exempted(live, declaration)
+    wanted = {charter.schedule.id for charter in declaration.charters}
+    ours = [found for id_, found in live.items() if id_ not in wanted and found.schedule.owner == declaration.owner]
+    changes = [
+        *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
+        *(_undeclared(each, deleted, held, declaration.path) for each in ours),
+    ]
+    changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
+    known = wanted | {each.schedule.id for each in ours}
+    return _planned(declaration, {id_: each for id_, each in live.items() if id_ in known}, target, changes)
+
+
+def _undeclared(live: observed.Live, deleted: Collection[str], held: Collection[str], path: str) -> plans.Change:
+    if live.schedule.id in deleted:
+        return _deletion(live)
+    if live.schedule.id not in held:
+        return dataclasses.replace(_unwanted(live, path), reason=plans.Reason.ORPHANED)
+    found = dataclasses.replace(_unwanted(live, path), reason=plans.Reason.DECLARED_PAUSED)
+    if found.verb is plans.Verb.KEEP:
+        return found
+    return dataclasses.replace(found, after=dataclasses.replace(found.after, note=declared_note(path)))
+
+
+def _deletion(live: observed.Live) -> plans.Change:
+    return plans.Change(
+        verb=plans.Verb.DELETE, reason=plans.Reason.DELETED, after=live.schedule, live=live, charter=None, place=None
+    )
+
+
+def at_rest(plan: plans.Plan) -> plans.Plan:
+    """Return the plan of an environment that is switched off: everything is kept as it is."""
+    changes = (
+        dataclasses.replace(
+            change,
+            verb=plans.Verb.KEEP,
+            reason=plans.Reason.SWITCHED_OFF,
+            after=change.live.schedule if change.live else change.after,
+            fields=(),
+            renamed_from=None,
+        )
+        for change in plan.changes
+    )
+    return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, ()))
+
+
+def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
+    """Return the changes to try once more: stale ones, and pauses and deletes that waited for nothing else."""
+    ended = tuple(outcomes)
+    stale = [outcome.change for outcome in ended if outcome.status is plans.Status.STALE]
+    before = {outcome.status for outcome in ended if not outcome.change.verb.is_last}
+    if not stale or not before <= {plans.Status.STALE, plans.Status.DONE}:
+        return tuple(stale)
+    waited = [outcome.change for outcome in ended if outcome.status is plans.Status.SKIPPED]
+    return (*stale, *waited)
+
+
+def same(plan: plans.Plan, wanted: Sequence[plans.Change]) -> plans.Plan:
+    """Return the plan's steps that mean the same as one of the wanted changes.
+
+    Where a wanted one is missing that comes before them, no pause and no delete is among them.
+    """
+    meanings = {change.id: _meaning(change) for change in wanted}
+    found = [change for change in plan.steps if meanings.get(change.id) == _meaning(change)]
+    missing = meanings.keys() - {change.id for change in found}
+    if any(change.id in missing and not change.verb.is_last for change in wanted):
+        found = [change for change in found if not change.verb.is_last]
+    return dataclasses.replace(plan, changes=tuple(found))
+
+
+def _meaning(change: plans.Change) -> tuple[object, ...]:
+    """Return what a person agreed to; the reason too, as a resume that would undo another's pause is another step."""
+    return change.verb, change.reason, change.fields
+
+
+def prune(
+    declaration: declarations.Declaration,
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
+    before: datetime.datetime | None = None,
+) -> plans.Plan:
+    """Return the plan that deletes each schedule which this tool paused before a time, because its charter was removed.
+
+    What it paused later, what anyone else has touched since, and everything else that is managed, is kept.
+    """
+    live = exempted(live, declaration)
+    wanted = {charter.schedule.id for charter in declaration.charters}
+    ours = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
+    changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in ours]
+    return _planned(declaration, live, target, changes)
+
+
+def _found(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> observed.Left:
+    """Return how many schedules there are; one that is about to be taken over counts as managed."""
+    wanted = {charter.schedule.id for charter in declaration.charters} if declaration.adopt else set()
+    ours = (id_ in wanted or not _is_foreign(each.schedule, declaration) for id_, each in live.items())
+    return observed.Left(managed=sum(ours), present=len(live))
+
+
+def _pruned(found: observed.Live, before: datetime.datetime | None, *, wanted: bool) -> plans.Change:
+    reason = plans.Reason.STAYS if wanted else _why_prunable(found, before)
+    verb = plans.Verb.DELETE if reason is plans.Reason.PRUNED else plans.Verb.KEEP
+    return plans.Change(verb=verb, reason=reason, after=found.schedule, live=found, charter=None, place=None)
+
+
+def _why_prunable(found: observed.Live, before: datetime.datetime | None) -> plans.Reason:
+    """Return why an undeclared schedule may be deleted, or not: only if provably nothing happened since our pause.
+
+    The seal proves that no one edited, resumed or paused it since. A trigger or a backfill leaves V1's token as it is,
+    but it starts a run later than the pause, which is the last update, or waits for one.
+    """
+    if not found.schedule.paused or not _is_removed(found.schedule.note):
+        return plans.Reason.STAYS
+    paused_at = found.activity.updated_at
+    if found.schedule.seal is None or paused_at is None:
+        return plans.Reason.UNPROVEN
+    if not found.is_sealed:
+        return plans.Reason.CHANGED
+    if found.activity.buffered or any(run.started_at and run.started_at > paused_at for run in found.activity.recent):
+        return plans.Reason.RAN
+    return plans.Reason.PRUNED if before is None or paused_at <= before else plans.Reason.ALREADY_PAUSED
+
+
+def plan_from_snapshot(
+    declaration: declarations.Declaration,
+    live: Mapping[str, observed.Live],
+    target: observed.Target,
+    taken_at: datetime.datetime,
+) -> plans.Plan:
+    """Return the plan for schedules whose secrets are redacted: the declaration is redacted alike, to compare.
+
+    The snapshot's owner counts where the declaration names none. Raises `errors.UsageError` when the snapshot is about
+    other ids.
+    """
+    if target.prefix != declaration.prefix:
+        raise errors.UsageError(
+            f"the snapshot is of schedules {target.prefix}*, the spec declares {declaration.prefix}*",
+            hint="take a new snapshot, or pass the --prefix that it has",
+        )
+    declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
+    salt = next((found.schedule.salt for found in live.values()), declaration.salt)
+    charters = (
+        dataclasses.replace(each, schedule=_as_in_snapshot(each.schedule, live.get(each.schedule.id), salt))
+        for each in declaration.charters
+    )
+    found = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
+    return dataclasses.replace(found, as_of=taken_at)
+
+
+def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: bytes) -> model.Schedule:
+    """Return the declared schedule redacted as its live one is: what is a digest there is one here."""
+    if live is None:  # still compared, with one that it may be the new name of
+        return fields.redacted(dataclasses.replace(desired, salt=salt))
+    alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret, salt=salt)
+    return dataclasses.replace(fields.redacted(alike, coded=live.coded), not_secret=desired.not_secret)
+
+
+def _is_foreign(live: model.Schedule, declaration: declarations.Declaration) -> bool:
+    """Tell whether a schedule carries another owner's mark; one without a mark is of an older sync, and ours."""
+    return live.owner is not None and live.owner != declaration.owner
+
+
+def _wanted(
+    charter: declarations.Charter, live: observed.Live | None, declaration: declarations.Declaration
+) -> plans.Change:
+    desired = dataclasses.replace(charter.schedule, owner=declaration.owner or None)
+    if live is None:
+        return _creation(charter, desired)
+    if _is_foreign(live.schedule, declaration) and not declaration.adopt:
+        return _change(charter, plans.Verb.KEEP, plans.Reason.OWNED, live.schedule, live)
+    if declaration.keep_manual_pauses and _is_paused_by_hand(live, desired):
+        return _left_paused(charter, desired, live)
+    fields = diff.diff(live.schedule, desired)
+    verb, reason = _verb(live, desired, fields)
+    after = diff.settled(live.schedule, desired)
+    if desired.note is None:
+        after = dataclasses.replace(after, note=_note(verb, live.schedule.note, charter.place.path))
+    return _change(charter, verb, reason, after, live, fields)
+
+
+def _creation(charter: declarations.Charter, desired: model.Schedule) -> plans.Change:
+    path = charter.place.path
+    note = declared_note(path) if desired.paused else managed_note(path)
+    after = dataclasses.replace(desired, note=desired.note or note)
+    return _change(charter, plans.Verb.CREATE, plans.Reason.NEW, after, None, diff.everything(desired))
+
+
+def _is_paused_by_hand(live: observed.Live, desired: model.Schedule) -> bool:
+    if desired.paused or not live.schedule.paused:
+        return False
+    reason = _why_paused(live, desired.note)
+    return reason in (plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE)
+
+
+def _left_paused(charter: declarations.Charter, desired: model.Schedule, live: observed.Live) -> plans.Change:
+    """Return what else is to change in a schedule whose pause and its note are left as they are."""
+    paused = dataclasses.replace(desired, paused=True, note=live.schedule.note)
+    fields = diff.diff(live.schedule, paused)
+    verb, reason = plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE
+    if fields:
+        verb, reason = plans.Verb.UPDATE, plans.Reason.DIFFERENT
+    return _change(charter, verb, reason, diff.settled(live.schedule, paused), live, fields)
+
+
+def _change(
+    charter: declarations.Charter,
+    verb: plans.Verb,
+    reason: plans.Reason,
+    after: model.Schedule,
+    live: observed.Live | None,
+    fields: tuple[plans.FieldChange, ...] = (),
+) -> plans.Change:
+    return plans.Change(
+        verb=verb,
+        reason=reason,
+        after=after,
+        live=live,
+        charter=charter.name,
+        place=charter.place,
+        fields=fields,
+        overrides=charter.overrides,
+    )
+
+
+def _verb(
+    live: observed.Live, desired: model.Schedule, fields: Iterable[plans.FieldChange]
+) -> tuple[plans.Verb, plans.Reason]:
+    if live.schedule.paused and not desired.paused:
+        return plans.Verb.RESUME, _why_paused(live, desired.note)
+    if desired.paused and not live.schedule.paused:
+        return plans.Verb.PAUSE, plans.Reason.DECLARED_PAUSED
+    if fields:
+        return plans.Verb.UPDATE, plans.Reason.DIFFERENT
+    return plans.Verb.KEEP, plans.Reason.SAME
+
+
+def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
+    """Return why it is paused: by its note, and where that is the charter's own, by who did it.
+
+    Whoever pauses by an update leaves the charter's note in place, as our declared pause does. So that note alone
+    proves nothing: where the server does not name us, a person did it.
+    """
+    note = live.schedule.note or ""
+    if _is_removed(note):
+        return plans.Reason.RETURNED
+    ours = note == declared_note and live.pause is not None and live.pause.is_ours
+    if note.startswith(_DECLARED) or ours:
+        return plans.Reason.UNDECLARED_PAUSED
+    if note.startswith(ownership.PAUSED_ON_FAILURE):
+        return plans.Reason.PAUSED_ON_FAILURE
+    return plans.Reason.PAUSED_OUTSIDE
+
+
+def _is_removed(note: str | None) -> bool:
+    return (note or "").startswith(REMOVED)
+
+
+def _unwanted(live: observed.Live, path: str) -> plans.Change:
+    paused = dataclasses.replace(live.schedule, paused=True, note=None)
+    if live.schedule.paused:
+        verb, reason, after = plans.Verb.KEEP, plans.Reason.ALREADY_PAUSED, live.schedule
+    else:
+        verb, reason = plans.Verb.PAUSE, plans.Reason.REMOVED
+        after = dataclasses.replace(paused, note=REMOVED + path, seal=live.next_seal)
+    return plans.Change(
+        verb=verb,
+        reason=reason,
+        after=after,
+        live=live,
+        charter=None,
+        place=None,
+        fields=diff.diff(live.schedule, paused),
+    )
+
+
+REMOVED = renames.REMOVED
+_DECLARED = f"{ownership.PAUSED_BY_US}declared paused in "
+
+
+def managed_note(path: str) -> str:
+    """Return the note of a schedule that runs as declared there."""
+    return f"{ownership.MANAGED_BY_US}declared in {path}"
+
+
+def declared_note(path: str) -> str:
+    """Return the note of a schedule that is declared to be paused there."""
+    return _DECLARED + path
+
+
+def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
+    """Return the note after a change: what is true of the state, or what stood there."""
+    match verb:
+        case plans.Verb.RESUME:
+            return managed_note(path)
+        case plans.Verb.PAUSE:
+            return declared_note(path)
+        case plans.Verb.UPDATE if _is_removed(live_note):  # back in the spec, and declared paused
+            return declared_note(path)
+        case _:
+            return live_note
+
+
+def digest(target: observed.Target, changes: Iterable[plans.Change]) -> str:
+    """Return `sha256:…` over what the plan means: namespace, prefix and each step's verb, id and fields.
+
+    Of a secret its new value counts, not the old one: that would let whoever sees the digest try what is on the server.
+    No times, tokens, addresses or places are in it, so that the same plan has the same digest on any machine and
+    at any moment until something that matters changes.
+    """
+    meaning = {
+        "namespace": target.namespace,
+        "prefix": target.prefix,
+        "steps": [
+            [change.verb.word, change.id, _covered(change.fields)]
+            for change in changes
+            if change.verb is not plans.Verb.KEEP
+        ],
+    }
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _covered(fields: Iterable[plans.FieldChange]) -> list[json_values.Json]:
+    """Return what the digest covers of fields; those under an object's key that is itself a secret come last."""
+    plain: list[json_values.Json] = []
+    hidden: list[json_values.Json] = []
+    for field in fields:
+        path = redaction.without_digests(field.path)
+        old = [] if isinstance(field.old, plans.Absent) else [redaction.without_digests(field.old)]
+        new = [] if isinstance(field.new, plans.Absent) else [redaction.stable(field.new)]
+        (plain if path == field.path else hidden).append([path, old, new])  # an absent value differs from null
+    return [*plain, *sorted(hidden, key=json.dumps)]

@@ -1,0 +1,99 @@
+"""Charters that get in each other's way: one workflow id for two, or the same work twice at the same times."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import itertools
+import json
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+from reconciler.schedule import declarations, governed, model
+from reconciler.timing import times, timings
+
+_SECOND = datetime.timedelta(seconds=1)
+_STEPS = 400  # times of two charters that are compared before they are treated as apart
+_BUDGET = 4_000  # comparisons of all pairs together, about half a second
+_ALIKE = 20  # next times that must be equal for two charters to fire at the same times
+_NAMES = (*governed.IDENTITIES, "charter")
+
+
+def shared_ids(
+    charters: Iterable[declarations.Charter], now: datetime.datetime
+) -> Iterator[tuple[declarations.Charter, declarations.Charter, datetime.datetime]]:
+    """Yield each charter whose runs collide with those of an earlier one, that one, and the first time of both.
+
+    The server adds the time at which a run is due, to the second and before jitter, to the workflow id, also where
+    `keep_original_workflow_id` is set. So an id collides only at a time at which both are due: then one of the two runs
+    is not started while the other is running, and no count reports it. Hundreds of charters with one id and no common
+    time are not all compared.
+    """
+    budget = _BUDGET
+    for same in _groups(filter(_fires, charters), lambda charter: charter.schedule.action.workflow_id):
+        for number, charter in enumerate(same):
+            for earlier in same[:number]:
+                if budget <= 0:
+                    return
+                common, steps = _first_common(earlier.schedule.timing, charter.schedule.timing, now)
+                budget -= steps
+                if common is not None:
+                    yield charter, earlier, common
+                    break
+
+
+def same_work(
+    charters: Iterable[declarations.Charter], now: datetime.datetime
+) -> Iterator[tuple[declarations.Charter, declarations.Charter]]:
+    """Yield each charter that starts the same work at the same times as an earlier one, and that one.
+
+    Work is the same if nothing but names differs: the workflow id, the schedule's ids and the charter's name.
+    """
+    for alike in _groups(filter(_fires, charters), lambda charter: _work(charter.schedule.action)):
+        for close in _groups(alike, lambda charter: _next(charter, now, 1)):
+            for same in _groups(close, lambda charter: _next(charter, now, _ALIKE)):
+                yield from ((charter, same[0]) for charter in same[1:] if _next(charter, now, 1))
+
+
+def _groups(
+    charters: Iterable[declarations.Charter], key: Callable[[declarations.Charter], Hashable]
+) -> list[list[declarations.Charter]]:
+    """Return the charters that share a key, in their order; one that is alone is left out."""
+    found: dict[Hashable, list[declarations.Charter]] = {}
+    for charter in charters:
+        found.setdefault(key(charter), []).append(charter)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _next(charter: declarations.Charter, now: datetime.datetime, count: int) -> tuple[datetime.datetime, ...]:
+    return tuple(itertools.islice(times.upcoming(charter.schedule.timing, now), count))
+
+
+def _first_common(
+    left: timings.Timing, right: timings.Timing, now: datetime.datetime
+) -> tuple[datetime.datetime | None, int]:
+    """Return the first time at which both are due, None where none was found, and how many steps that took."""
+    after = now
+    for step in range(_STEPS):
+        first = next(times.upcoming(left, after), None)
+        second = next(times.upcoming(right, after), None)
+        if first is None or second is None:
+            return None, step + 1
+        if first == second:
+            return first, step + 1
+        after = max(first, second) - _SECOND
+    return None, _STEPS
+
+
+def _fires(charter: declarations.Charter) -> bool:
+    return not charter.schedule.paused and charter.schedule.remaining_actions != 0
+
+
+def _work(action: model.Action) -> str:
+    fields = dataclasses.asdict(dataclasses.replace(action, workflow_id=""))
+    return json.dumps({**fields, "arguments": list(map(_unnamed, action.arguments))}, sort_keys=True, default=repr)
+
+
+def _unnamed(argument: model.Argument) -> object:
+    if not isinstance(argument, dict) or not set(governed.IDENTITIES) <= argument.keys():
+        return argument
+    return {name: value for name, value in argument.items() if name not in _NAMES}

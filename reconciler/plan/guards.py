@@ -1,0 +1,153 @@
+"""May this plan run? Refuse what is seldom meant, above all stopping most of what runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+
+from reconciler import errors
+from reconciler.plan import plans, stops, wording
+from reconciler.schedule import model, observed
+
+_NAMED = 5  # schedules that a message names
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What a person has said is meant."""
+
+    mass_pause: bool = False
+    empty_namespace: bool = False
+    prefix_change: bool = False
+    plaintext: bool = False
+
+
+def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.datetime, left: int = 0) -> None:
+    """Raise `errors.GuardError` when the plan should not run without a word from a person.
+
+    Refused are: stopping every running managed schedule or more than half of two or more, by whatever change (see
+    `stops`); a spec with no governance section while something is managed; a namespace that has nothing managed
+    although the last apply to it `left` some; wanting an id that belongs to another owner; creating what
+    already runs under another prefix; and writing readable payloads over encrypted ones.
+    """
+    allowed = allowed or Allowed()
+    if not allowed.empty_namespace:
+        _check_emptiness(plan, left)
+    if not allowed.mass_pause:
+        _check_stops(plan, now)
+    _check_owners(plan)
+    if not allowed.prefix_change:
+        _check_doubles(plan)
+    if not allowed.plaintext:
+        _check_payloads(plan)
+
+
+def check_prune(plan: plans.Plan) -> None:
+    """Raise `errors.GuardError` when the plan deletes for a spec without a governance section."""
+    if plan.steps and not plan.governed:
+        count = len(plan.steps)
+        raise errors.GuardError(
+            f"{plan.spec_path} has no governance section, and {count} of {plan.target.prefix}* would be deleted",
+            hint="see that it is the right file; if nothing shall be declared, write 'governance: {schedules: []}'",
+        )
+
+
+def check_repair(plan: plans.Plan, allowed: Allowed) -> None:
+    """Raise `errors.GuardError` when a repair pauses most of what runs for want of its rows, as after a lost database.
+
+    What a row asks for is done, be it a pause: its owner said so.
+    """
+    if not allowed.mass_pause:
+        _check_orphans(plan)
+    if not allowed.plaintext:
+        _check_payloads(plan)
+
+
+def _check_orphans(plan: plans.Plan) -> None:
+    running = [change for change in plan.changes if change.live is not None and not change.live.schedule.paused]
+    orphans = sum(change.verb is plans.Verb.PAUSE and change.reason is plans.Reason.ORPHANED for change in plan.changes)
+    if orphans and (orphans == len(running) or orphans * 2 > len(running)):
+        raise errors.GuardError(
+            f"the plan pauses {orphans} of {len(running)} running schedules, which have no row in the database",
+            hint="see that it is the right database; if this is meant, pass --allow-mass-pause",
+        )
+
+
+def _check_emptiness(plan: plans.Plan, left: int) -> None:
+    if left and plan.steps and not plan.found.present:
+        target = plan.target
+        raise errors.GuardError(
+            f"there is no schedule {target.prefix}* in namespace {target.namespace} on {target.address}, "
+            f"where the last apply left {left}",
+            hint="see that it is the right server and namespace; if they were deleted, pass --allow-empty-namespace",
+        )
+
+
+def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
+    hint = "if this is intended, pass --allow-mass-pause"
+    live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
+    if plan.steps and not plan.governed:
+        managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
+        raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
+    stopped, running = stops.stops(plan, now), len(stops.running(plan, now))
+    if not stopped:
+        return
+    if len(stopped) == running:
+        count = "the only running managed schedule" if running == 1 else f"all {running} running managed schedules"
+    elif len(stopped) * 2 > running:
+        count = f"{len(stopped)} of {running} running managed schedules, more than half"
+    else:
+        return
+    raise errors.GuardError(f"the plan stops {count}: {_named(stopped)}", hint=hint)
+
+
+def _named(stopped: Sequence[stops.Stop]) -> str:
+    """Return `governance:a (paused), governance:b (never fires again)`."""
+    more = f" and {len(stopped) - _NAMED} more" if len(stopped) > _NAMED else ""
+    return ", ".join(f"{wording.brief(stop.id)} ({stop.why})" for stop in stopped[:_NAMED]) + more
+
+
+def _check_owners(plan: plans.Plan) -> None:
+    owned = plan.blocked
+    if owned:
+        change = owned[0]
+        owner = wording.brief(change.after.owner or "")
+        more = f" (and {len(owned) - 1} more)" if len(owned) > 1 else ""
+        raise errors.GuardError(
+            f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",
+            hint=f"rename the charter; if you are {owner}, pass --owner; to take it over for good, --adopt",
+        )
+
+
+def _check_doubles(plan: plans.Plan) -> None:
+    if plan.doubled:
+        new, old = plan.doubled[0]
+        more = f" (and {len(plan.doubled) - 1} more)" if len(plan.doubled) > 1 else ""
+        raise errors.GuardError(
+            f"{wording.brief(old)} is still running under another prefix, and {wording.brief(new)} would run next to "
+            f"it{more}",
+            hint="if the prefix changed, pause the schedules of the old one first; if both should run, pass "
+            "--allow-prefix-change",
+        )
+
+
+def _whose(target: observed.Target) -> str:
+    return f"this spec is {target.owner}'s" if target.owner else "this spec names no owner"
+
+
+def _check_payloads(plan: plans.Plan) -> None:
+    for change in plan.steps:
+        lost = _replaced(change.live.schedule.action, change.after.action) if change.live else None
+        if lost is not None:
+            raise errors.GuardError(
+                f"the plan replaces {lost.encoding} payloads of {change.id} by readable ones",
+                hint="pass --codec-endpoint to compare and write them as they are; if this is meant, --allow-plaintext",
+            )
+
+
+def _replaced(live: model.Action, after: model.Action) -> model.Opaque | None:
+    """Return a payload of some codec's that the action after has no more."""
+    kept = list(after.payloads)
+    coded = (each for each in live.payloads if isinstance(each, model.Opaque) and each.is_coded)
+    return next((each for each in coded if each not in kept), None)

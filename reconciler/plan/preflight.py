@@ -1,0 +1,155 @@
+"""Whether the workers that are there will run what is declared: nobody polls, another build, an unknown workflow."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import enum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from reconciler.plan import pollers
+from reconciler.schedule import declarations
+
+_NAMED = 3  # charters or workers that a message names
+
+
+class Kind(enum.Enum):
+    """What was found; the value is its word in documents."""
+
+    UNPOLLED = "unpolled"
+    UNSERVED = "unserved"
+    OTHER_BUILD = "other_build"
+    UNKNOWN_WORKFLOW = "unknown_workflow"
+    UNTOLD = "untold"
+
+    @property
+    def is_problem(self) -> bool:
+        """Tell whether runs will go wrong, or may; what a worker does not tell is none."""
+        return self is not Kind.UNTOLD
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing about a task queue; `message` says what is so and what follows, `hint` what to do."""
+
+    kind: Kind
+    task_queue: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What was looked at, and what was found: the queues with those that poll them now, and their charters' names."""
+
+    expected_build: str | None
+    queues: tuple[pollers.Queue, ...]
+    charters: Mapping[str, tuple[str, ...]]
+    findings: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """Return the findings that are no mere remarks."""
+        return tuple(finding for finding in self.findings if finding.kind.is_problem)
+
+
+def queues(declaration: declarations.Declaration) -> tuple[str, ...]:
+    """Return the task queues of the charters that fire."""
+    return tuple(sorted({charter.schedule.action.task_queue for charter in _firing(declaration)}))
+
+
+def preflight(
+    declaration: declarations.Declaration,
+    found: Iterable[pollers.Queue],
+    now: datetime.datetime,
+    expected_build: str | None = None,
+) -> Preflight:
+    """Return what is wrong with the pollers of the charters' task queues; charters that are paused do not count."""
+    by_queue: dict[str, list[declarations.Charter]] = collections.defaultdict(list)
+    for charter in _firing(declaration):
+        by_queue[charter.schedule.action.task_queue].append(charter)
+    looked_at = tuple(pollers.Queue(name=queue.name, pollers=queue.alive(now)) for queue in found)
+    return Preflight(
+        expected_build=expected_build,
+        queues=looked_at,
+        charters={queue.name: tuple(charter.name for charter in by_queue[queue.name]) for queue in looked_at},
+        findings=tuple(
+            finding for queue in looked_at for finding in _findings(queue, by_queue[queue.name], expected_build)
+        ),
+    )
+
+
+def _firing(declaration: declarations.Declaration) -> tuple[declarations.Charter, ...]:
+    if not declaration.enabled:
+        return ()
+    return tuple(charter for charter in declaration.charters if not charter.schedule.paused)
+
+
+def _findings(
+    queue: pollers.Queue, charters: Sequence[declarations.Charter], expected: str | None
+) -> Iterator[Finding]:
+    on, names = f"task queue {queue.name!r}", _listed([charter.name for charter in charters], "charter")
+    if not queue.pollers:
+        hint = f"start a worker there: reconciler worker --task-queue {queue.name}"
+        yield _finding(Kind.UNPOLLED, queue, f"nobody polls {on}, so the runs of {names} wait", hint)
+        return
+    served = [poller for poller in queue.pollers if poller.is_served]
+    if not served:
+        hint = "make it so with temporal worker deployment set-current-version"
+        message = f"no version that polls {on} is the current one, so the runs of {names} wait"
+        yield _finding(Kind.UNSERVED, queue, message, hint)
+    others = [poller for poller in queue.pollers if expected is not None and poller.build_id != expected]
+    if others:
+        yield _other_build(queue, others, expected or "")
+    yield from _unknown(queue, charters, [each for each in served or queue.pollers if each not in others])
+
+
+def _other_build(queue: pollers.Queue, others: Sequence[pollers.Poller], expected: str) -> Finding:
+    builds = ", ".join(sorted({poller.build_id or "(none)" for poller in others}))
+    who = _listed([poller.identity for poller in others], "worker")
+    return _finding(
+        Kind.OTHER_BUILD,
+        queue,
+        f"on task queue {queue.name!r} {len(others)} of {len(queue.pollers)} run build {builds}, not {expected}: {who}",
+        f"deploy {expected} there; a worker that has ended is seen for {pollers.ALIVE.seconds} s more",
+    )
+
+
+def _unknown(
+    queue: pollers.Queue, charters: Sequence[declarations.Charter], workers: Sequence[pollers.Poller]
+) -> Iterator[Finding]:
+    """Find the workflow types that a worker does not register which may get their runs."""
+    wanted = sorted({charter.schedule.action.workflow for charter in charters})
+    for workflow in wanted:
+        lacking = [each for each in workers if each.workflow_types is not None and workflow not in each.workflow_types]
+        if lacking:
+            builds = ", ".join(sorted({poller.build_id or "(none)" for poller in lacking}))
+            who = _listed([poller.identity for poller in lacking], "worker")
+            names = _listed([each.name for each in charters if each.schedule.action.workflow == workflow], "charter")
+            yield _finding(
+                Kind.UNKNOWN_WORKFLOW,
+                queue,
+                f"build {builds} on task queue {queue.name!r} does not register workflow {workflow}, so runs of "
+                f"{names} fail there: {who}",
+                "deploy a build that does, or correct workflow or task_queue",
+            )
+    silent = [poller.identity for poller in workers if poller.workflow_types is None]
+    if silent:
+        message = f"{_listed(silent, 'worker')} on task queue {queue.name!r} does not tell which workflows it registers"
+        yield _finding(Kind.UNTOLD, queue, message, f"see that {', '.join(wanted)} is among them")
+
+
+def _finding(kind: Kind, queue: pollers.Queue, message: str, hint: str) -> Finding:
+    return Finding(kind=kind, task_queue=queue.name, message=message, hint=hint)
+
+
+def _listed(names: Sequence[str], what: str) -> str:
+    """Return `charter A`, or `4 charters (A, B, C, …)`."""
+    if len(names) == 1:
+        return f"{what} {names[0]}"
+    more = ", …" if len(names) > _NAMED else ""
+    return f"{len(names)} {what}s ({', '.join(names[:_NAMED])}{more})"

@@ -1,0 +1,122 @@
+"""Is what would be applied what was reviewed? If not: what changed, since when, and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterator
+
+from reconciler import errors
+from reconciler.plan import diff, plans
+from reconciler.schedule import declarations, fields, observed
+
+DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
+_SHOWN = 3  # reasons in the message; one is enough to plan again
+
+
+def check_digest(expected: str, plan: plans.Plan) -> None:
+    """Raise `errors.StaleError` unless the plan has the digest that was reviewed; an empty one is none."""
+    if expected != plan.digest:
+        was = expected or "no digest at all"
+        raise errors.StaleError(
+            f"the plan is not the one that was reviewed: {was} was expected, and it is {plan.digest}",
+            hint="review the plan above, and apply that one",
+        )
+
+
+def same_choice(reviewed: declarations.Choice, given: declarations.Choice) -> declarations.Choice:
+    """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now.
+
+    Its repository is the one that this runs for, so that a plan of another one's schedules is found out.
+    """
+    for field in dataclasses.fields(declarations.Choice):
+        was, now = getattr(reviewed, field.name), getattr(given, field.name)
+        if now and now != was and field.name != "repository":
+            option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {now}")
+            raise errors.StaleError(
+                f"{option} is given, and the plan was made {'without it' if not was else f'with {was}'}",
+                hint="leave it out, or plan again with it",
+            )
+    return dataclasses.replace(reviewed, repository=given.repository or reviewed.repository)
+
+
+def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> None:
+    """Raise `errors.StaleError` unless the plan of now is the reviewed one, of the same schedules as they were then.
+
+    `planned_at` is when it was made: what moved since moved later, whatever the server says.
+    """
+    if reviewed.as_of is not None:
+        raise errors.StaleError(
+            "the plan was made from a snapshot, which nothing can be applied to", hint="plan from the server"
+        )
+    if reviewed.target != now.target or reviewed.environment != now.environment:
+        raise errors.StaleError(
+            f"the plan is for {_named(reviewed)}, and this is {_named(now)}",
+            hint="name the same server, namespace, environment, prefix and owner, or plan again",
+        )
+    reasons = list(_reasons(reviewed, now, planned_at))
+    if not reasons and reviewed.digest != now.digest:
+        reasons = ["it would do something else now"]
+    if reasons:
+        more = f", and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+        raise errors.StaleError(
+            f"the plan is stale: {'; '.join(reasons[:_SHOWN])}{more}", hint="plan again, and review what is new"
+        )
+
+
+def _named(plan: plans.Plan) -> str:
+    target = plan.target
+    environment = f", environment {plan.environment}" if plan.environment else ""
+    owner = f", owner {target.owner}" if target.owner else ""
+    return f"{target.prefix}* in namespace {target.namespace} on {target.address}{environment}{owner}"
+
+
+def _reasons(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> Iterator[str]:
+    before = {change.id: change for change in reviewed.changes}
+    after = {change.id: change for change in now.changes}
+    steps = {change.id for change in (*reviewed.steps, *now.steps)}
+    for schedule_id in sorted(steps):
+        reason = _reason(before.get(schedule_id), after.get(schedule_id), planned_at)
+        if reason:
+            yield f"{schedule_id} {reason}"
+
+
+def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: datetime.datetime) -> str:
+    """Return how a schedule has moved since the review; empty when it has not."""
+    old, new = before.live if before else None, now.live if now else None
+    if old is None or new is None:
+        return _came_or_went(old, new, planned_at) or _means_other(before, now)
+    if old.created_at != new.created_at:
+        return f"was deleted and created anew {_when(planned_at, _created(new))}"
+    if old.token == new.token:
+        return _means_other(before, now)
+    differing = diff.diff(old.schedule, fields.redacted(new.schedule, coded=old.coded))
+    names = ", ".join(each.path for each in differing)
+    when = _when(planned_at, new.activity.updated_at, new.pause.at if new.pause else None)
+    return f"changed {when}: {names or 'nothing that a charter can say'}"
+
+
+def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_at: datetime.datetime) -> str:
+    if old is None and new is not None:
+        return f"exists by now, created {_when(planned_at, _created(new))}"
+    return f"is gone {_when(planned_at)}" if old is not None else ""
+
+
+def _means_other(before: plans.Change | None, now: plans.Change | None) -> str:
+    if before is not None and now is not None and (before.verb, before.fields) == (now.verb, now.fields):
+        return ""
+    return "is declared differently by now"
+
+
+def _created(live: observed.Live) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(live.created_at / 1e9, datetime.UTC)
+
+
+def _when(planned_at: datetime.datetime, *known: datetime.datetime | None) -> str:
+    """Return the latest known time after the plan; some changes leave none, and the plan is all that is known then."""
+    at = max((each for each in known if each and each >= planned_at), default=None)
+    return f"on {_moment(at)}" if at else f"since the plan of {_moment(planned_at)}"
+
+
+def _moment(at: datetime.datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,1 @@
+"""Users' schedules: their rows, the service, the worker and the repair."""

@@ -1,0 +1,149 @@
+"""Who may call: the bearer tokens of those who operate, and of those who have a grant."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Annotated, Any, cast
+
+import fastapi
+from fastapi import routing, security
+
+from reconciler import errors
+from reconciler.platform import executions
+from reconciler.platform.api import limits, parts, problems
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
+
+_SHORTEST = 32  # characters of a token that is chosen by whoever runs the service
+_LIKE = "what openssl rand -hex 32 prints"
+
+_OPS = security.HTTPBearer(scheme_name="ops", auto_error=False, description="INTERNAL_OPS_TOKEN.")
+_EXECUTOR = security.HTTPBearer(
+    scheme_name="executor", auto_error=False, description="RECONCILER_EXECUTOR_TOKEN, or INTERNAL_OPS_TOKEN without it."
+)
+_GRANT = security.HTTPBearer(scheme_name="grant", auto_error=False, description="The token of a grant.")
+_Given = security.HTTPAuthorizationCredentials | None
+
+
+def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """Return the digests of the ops token and the executor's; `errors.UsageError` for one that can be guessed."""
+    ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
+    if not ops:
+        raise errors.UsageError("serve needs a token for operators", hint=f"set INTERNAL_OPS_TOKEN to {_LIKE}")
+    executor = environ.get("RECONCILER_EXECUTOR_TOKEN", "").strip()
+    for name, token in (("INTERNAL_OPS_TOKEN", ops), ("RECONCILER_EXECUTOR_TOKEN", executor or ops)):
+        if len(token) < _SHORTEST:
+            raise errors.UsageError(f"{name} is shorter than {_SHORTEST} characters", hint=f"set it to {_LIKE}")
+        if not (token.isascii() and token.isprintable()):
+            raise errors.UsageError(f"{name} has characters that no HTTP header carries", hint=f"set it to {_LIKE}")
+    return executions.token_sha256(ops), executions.token_sha256(executor or ops)
+
+
+async def _operator(request: fastapi.Request) -> None:
+    """Let only those in who have the ops token."""
+    await _only(request, await _OPS(request), parts.of(request).ops_token)
+    await parts.of(request).rate.count("ops")
+
+
+async def _executor(request: fastapi.Request) -> None:
+    """Let only those in who have the executor's token; as many of their calls as fire."""
+    await _only(request, await _EXECUTOR(request), parts.of(request).executor_token)
+
+
+async def _granted(request: fastapi.Request) -> executions.Grant:
+    """Return the grant whose token is given, while it counts."""
+    given = await _GRANT(request)
+    found = parts.of(request)
+    token = given.credentials if given else ""
+    digest = executions.token_sha256(token)
+    known_as = found.known.subject(digest)
+    await found.rate.count(_address(request) if known_as is None else _subject(known_as))  # before it costs a look-up
+    grant = await found.store.grants.by_token(token) if token else None
+    if grant is None or grant.why_void:
+        found.known.forget(digest)
+        raise _unknown()
+    found.known.learn(digest, grant.subject)
+    if known_as is None:
+        await found.rate.count(_subject(grant.subject))
+    return grant
+
+
+def _known(role: str, check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]]) -> type[routing.APIRoute]:
+    """Return routes that know who calls, and have counted it, before they read a body: dependencies come after it."""
+
+    class Known(routing.APIRoute):
+        def get_route_handler(self) -> Callable[[fastapi.Request], Coroutine[Any, Any, fastapi.Response]]:
+            handle = super().get_route_handler()
+
+            async def known(request: fastapi.Request) -> fastapi.Response:
+                request.state.caller = await check(request)
+                request.state.role = role
+                return await handle(request)
+
+            return known
+
+    return Known
+
+
+OperatorsRoute = _known("operator", _operator)
+ExecutorsRoute = _known("executor", _executor)
+GrantsRoute = _known("grant", _granted)
+
+
+def _caller(request: fastapi.Request) -> executions.Grant | None:
+    """Return who calls, as the route found out: on a route that did not, this is a defect and no way in."""
+    return cast("executions.Grant | None", request.state.caller)
+
+
+def _operates(request: fastapi.Request, _: Annotated[_Given, fastapi.Depends(_OPS)]) -> None:
+    _caller(request)
+
+
+def _executes(request: fastapi.Request, _: Annotated[_Given, fastapi.Depends(_EXECUTOR)]) -> None:
+    _caller(request)
+
+
+def _has_grant(request: fastapi.Request, _: Annotated[_Given, fastapi.Depends(_GRANT)]) -> executions.Grant:
+    return cast("executions.Grant", _caller(request))
+
+
+Operator = fastapi.Depends(_operates)
+Executor = fastapi.Depends(_executes)
+Grant = Annotated[executions.Grant, fastapi.Depends(_has_grant)]
+
+
+def check_scope(grant: executions.Grant, workflow: str) -> None:
+    """Answer 403 for a workflow that none of the grant's scopes covers."""
+    if not grant.covers(workflow):
+        raise problems.Problem(
+            403,
+            "scope",
+            f"this grant does not cover the workflow {json.dumps(workflow)}",
+            hint="ask for a grant whose scopes name it",
+        )
+
+
+async def _only(request: fastapi.Request, given: _Given, wanted: bytes) -> None:
+    """Compare digests, in a time that tells nothing of the token: neither its length nor how much of it was right."""
+    token = given.credentials if given else ""
+    if not hmac.compare_digest(executions.token_sha256(token), wanted):
+        await parts.of(request).rate.count(_address(request))
+        raise _unknown()
+
+
+def _subject(name: str) -> str:
+    return f"subject {name}"
+
+
+def _address(request: fastapi.Request) -> str:
+    """Return what an unknown caller is counted as: whoever tries many tokens is slowed down."""
+    return f"unknown at {limits.network(request.client.host) if request.client else ''}"
+
+
+def _unknown() -> problems.Problem:
+    """Return the one answer for every token that does not count."""
+    return problems.Problem(
+        401, "", "a valid bearer token is needed", hint="send Authorization: Bearer …", headers=_CHALLENGE
+    )

@@ -1,0 +1,235 @@
+"""The application: its routes and what is around them, and the repair that goes on beside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import fastapi
+from starlette import datastructures, types
+
+from reconciler import errors
+from reconciler.platform import repair_job, run_ends, wiring
+from reconciler.platform.api import (
+    access,
+    bringing,
+    executing,
+    headers,
+    health,
+    limits,
+    ops,
+    pages,
+    parts,
+    problems,
+    request_ids,
+    schedules,
+    shapes,
+    syncing,
+    triggering,
+)
+
+_SESSIONS = 10  # with the database
+_FOR_TOKENS = 2  # more of them, for nothing but finding out who calls
+DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
+_LOG = logging.getLogger(__name__)
+
+
+def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
+    """Return the application; `errors.UsageError` where it is told what cannot be.
+
+    Once it is `ending`, nothing waits for a lock any longer.
+    """
+    ops_token, executor_token = access.tokens(options.connection.environ)
+    rate = limits.rate(options.rate)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
+        async with _opened(options, rate, ops_token, executor_token, ending) as found:
+            app.state.parts = found
+            yield
+
+    app = _application(lifespan, options.most_bytes, has_docs=options.has_docs)
+    if options.has_docs:
+        app.include_router(pages.router())
+    # around what answers a defect too, which the framework's own middleware is not
+    return Logged(headers.Safe(headers.Head(app)))
+
+
+def schema() -> dict[str, Any]:
+    """Return the OpenAPI document of the routes."""
+    return _application(None, 0).openapi()
+
+
+def _application(lifespan: Any, most_bytes: int, *, has_docs: bool = True) -> fastapi.FastAPI:
+    app = fastapi.FastAPI(
+        title="reconciler",
+        version=importlib.metadata.version("reconciler"),
+        description="Keeps Temporal schedules equal to what a repository and its users declare.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if has_docs else None,
+        redirect_slashes=False,
+        responses=shapes.problems(500),
+    )
+    problems.install(app)
+    for router in (ops.router, schedules.router, triggering.router, executing.router, health.router):
+        app.include_router(router)
+    app.add_middleware(limits.BodyLimit, most=most_bytes)
+    _with_problems(app)
+    return app
+
+
+def _with_problems(app: fastapi.FastAPI) -> None:
+    """Let the document describe problems, which no route returns."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = shapes.Problem.model_json_schema()
+        for gone in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(gone, None)
+        for operation in (each for path in document["paths"].values() for each in path.values()):
+            _describe_refusal(operation["responses"])
+            if "requestBody" in operation:
+                operation["responses"]["400"] = {"description": "Bad Request", **shapes.problems(400)[400]}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _describe_refusal(responses: dict[str, Any]) -> None:
+    """Replace the framework's own form of a 422, which is never sent."""
+    if "422" in responses and "application/json" in responses["422"].get("content", {}):
+        responses["422"] = {"description": "Unprocessable Content", **shapes.problems(422)[422]}
+
+
+@contextlib.asynccontextmanager
+async def _opened(
+    options: parts.Options,
+    rate: limits.Rate,
+    ops_token: bytes,
+    executor_token: bytes,
+    ending: Callable[[], bool],
+) -> AsyncIterator[parts.Parts]:
+    async with wiring.store(options.database_url, size=_SESSIONS, for_tokens=_FOR_TOKENS) as store:
+        temporal = parts.Temporal(options.connection)
+        found = parts.Parts(
+            options=options,
+            store=store,
+            temporal=temporal,
+            rate=rate,
+            ops_token=ops_token,
+            executor_token=executor_token,
+            owner=await store.schedules.owner(),
+            ending=ending,
+        )
+        repairs = asyncio.create_task(_repair_for_ever(found))
+        try:
+            yield found
+        finally:
+            repairs.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await repairs
+            await asyncio.gather(bringing.settle(found, DRAIN), found.threads.settle(DRAIN))
+            await temporal.close()
+
+
+async def _repair_for_ever(found: parts.Parts) -> None:
+    """Repair at once, and again and again: what a crash or another client left behind comes into line.
+
+    The first repair is full; after that, one is when the last full one that succeeded is old enough.
+    """
+    full_at = time.monotonic()
+    while found.options.repair_every:
+        begun = time.monotonic()
+        full = begun >= full_at
+        if await found.threads.run(lambda: _repair(found.options, found.ending, full=full)) and full:  # noqa: B023  # awaited here
+            full_at = begun + found.options.full_repair_every.total_seconds()
+        await found.threads.run(lambda: _close_runs(found.options))
+        await asyncio.sleep(found.options.repair_every.total_seconds())
+
+
+def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -> bool:
+    """Repair, log the result, and return whether it succeeded; no failure of it ends the service."""
+    begun = time.monotonic()
+    listener = syncing.Listener()
+    wish = repair_job.Wish(keep_manual_pauses=True, full=full)
+    try:
+        code = repair_job.run(options.connection, options.writing, wish, listener, ending)
+    except errors.LockedError as busy:
+        _LOG.info("another repair is under way", extra={"fields": {"who": busy.who}})
+        return False
+    except errors.ReconcilerError as error:
+        _LOG.warning("the repair did not come to an end", extra={"fields": {"error": error.sentence}})
+        return False
+    except Exception as defect:  # noqa: BLE001  # a defect of one repair is not one of the service; the next may find another state
+        _LOG.error("a defect in the repair", extra={"fields": {"error": type(defect).__name__}})
+        return False
+    steps = len(listener.ended.outcomes) if listener.ended else 0
+    level = logging.INFO if code is errors.ExitCode.OK else logging.WARNING
+    fields = {"steps": steps, "full": full, "seconds": round(time.monotonic() - begun, 1), "exit_code": int(code)}
+    _LOG.log(level, "repaired", extra={"fields": fields})
+    return code is errors.ExitCode.OK
+
+
+def _close_runs(options: parts.Options) -> None:
+    """Close the runs that ended in Temporal; no failure of it ends the service, and the next repair tries again."""
+    try:
+        run_ends.close(options.connection, options.writing)
+    except errors.ReconcilerError as error:
+        _LOG.warning("not every run that ended could be closed", extra={"fields": {"error": error.sentence}})
+    except Exception as defect:  # noqa: BLE001  # as in a repair
+        _LOG.error("a defect in closing runs", extra={"fields": {"error": type(defect).__name__}})
+
+
+class Logged:
+    """Logs each request with its ids, its caller, its status and how long it took: no query, no body.
+
+    The ids are also the response's headers.
+    """
+
+    def __init__(self, app: types.ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.monotonic()
+        status = 0
+        ids = request_ids.of(scope["headers"])
+        state = scope.setdefault("state", {})
+        state["request_id"] = ids["X-Request-Id"]
+
+        async def heard(message: types.Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                datastructures.MutableHeaders(scope=message).update(ids)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, heard)
+        finally:
+            fields = {
+                "method": scope["method"],
+                "path": problems.shown(scope["path"]),
+                "status": status,
+                "ms": round((time.monotonic() - begun) * 1000, 1),
+                "request_id": ids["X-Request-Id"],
+                "client": scope["client"][0] if scope.get("client") else "",
+                "role": state.get("role", ""),
+            }
+            if "traceparent" in ids:
+                fields["traceparent"] = ids["traceparent"]
+            if state.get("caller") is not None:
+                fields["subject"] = state["caller"].subject
+            _LOG.info("request", extra={"fields": fields})

@@ -1,0 +1,57 @@
+"""The default executor's route: what a firing asks for is written down, once."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated
+
+import fastapi
+
+from reconciler import errors
+from reconciler.platform import executions
+from reconciler.platform.api import access, parts, problems, shapes
+from reconciler.timing import moments
+
+router = fastapi.APIRouter(prefix="/api/internal/graphs", route_class=access.ExecutorsRoute, tags=["executor"])
+
+
+@router.post(
+    "/{graph_id:path}/runs", dependencies=[access.Executor], responses=shapes.problems(401, 408, 413, 422, 429, 503)
+)
+async def run(
+    request: fastapi.Request,
+    graph_id: str,
+    wanted: shapes.ExecutionWanted,
+    key: Annotated[str, fastapi.Header(alias="Idempotency-Key", min_length=1)],
+) -> shapes.Executed:
+    """Execute what a firing asks for; asked for again under the same key, return what became of it."""
+    execution = _execution(wanted)
+    if execution.entrypoint != graph_id:
+        raise _mismatch("#/entrypoint", f"the path names another: {graph_id}")
+    if executions.header(execution.idempotency_key) != key:
+        raise problems.Problem(
+            422,
+            "idempotency-key",
+            "the Idempotency-Key is not that of this firing",
+            hint="send temporalScheduleId:scheduledFor, percent-encoded where it is no plain ASCII",
+        )
+    return shapes.executed(await parts.of(request).store.executor.execute(execution))
+
+
+def _execution(wanted: shapes.ExecutionWanted) -> executions.Execution:
+    try:
+        return executions.execution(wanted.model_dump(), _moment(wanted.scheduledFor))
+    except errors.ArgumentError as error:
+        raise _mismatch("#", error.message) from None
+
+
+def _moment(text: str) -> datetime.datetime:
+    try:
+        return moments.parse(text)
+    except ValueError as error:
+        raise _mismatch("#/scheduledFor", str(error)) from None
+
+
+def _mismatch(pointer: str, detail: str) -> problems.Problem:
+    hint = "send what the firing's argument and its time are"
+    return problems.unfit([{"pointer": pointer, "detail": detail}], hint)

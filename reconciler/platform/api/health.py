@@ -1,0 +1,90 @@
+"""Whether the process is alive, whether what it needs answers, and how many rows are not in Temporal yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Literal, TypeVar
+
+import fastapi
+import pydantic
+
+from reconciler import errors
+from reconciler.platform.api import parts, problems, shapes
+
+T = TypeVar("T")
+PATIENCE = 3.0  # seconds for each part
+_NOWHERE = "reconciler-readiness"  # an id that no schedule has: the answer is that there is none
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+router = fastapi.APIRouter(tags=["health"])
+
+
+class Health(pydantic.BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Health):
+    """The database and Temporal answer."""
+
+    unsynced: int = pydantic.Field(description="Rows whose latest revision Temporal is not known to have.")
+
+
+@router.get("/healthz")
+async def alive() -> Health:
+    """Report that the process answers."""
+    return Health()
+
+
+@router.get("/readyz", responses=shapes.problems(503))
+async def ready(request: fastapi.Request) -> Readiness:
+    """Report whether the database and Temporal answer, and how many rows are not synced."""
+    condition = await _condition(parts.of(request))
+    if condition.away or condition.unsynced is None:
+        raise problems.Problem(
+            503,
+            "not-ready",
+            f"no answer from: {', '.join(condition.away)}",
+            hint="check that it is running, and that this service reaches it",
+            headers=problems.AWAY,
+            away=list(condition.away),
+            unsynced=condition.unsynced,
+        )
+    return Readiness(unsynced=condition.unsynced)
+
+
+@router.get("/metrics", response_class=fastapi.responses.PlainTextResponse)
+async def metrics(request: fastapi.Request) -> fastapi.Response:
+    """Report the same in Prometheus' text format; rows that are not synced are left out while the database is away."""
+    condition = await _condition(parts.of(request))
+    lines = ["# TYPE reconciler_up gauge"]
+    lines += [f'reconciler_up{{part="{name}"}} {int(name not in condition.away)}' for name in ("database", "temporal")]
+    if condition.unsynced is not None:
+        lines += ["# TYPE reconciler_unsynced_schedules gauge", f"reconciler_unsynced_schedules {condition.unsynced}"]
+    return fastapi.Response("\n".join(lines) + "\n", media_type=_METRICS)
+
+
+async def _condition(found: parts.Parts) -> parts.Condition:
+    return await found.readiness.answer(lambda: _asked(found))
+
+
+async def _asked(found: parts.Parts) -> parts.Condition:
+    questions = (_answer(found.store.schedules.unsynced(patience=PATIENCE)), _answer(_temporal(found)))
+    unsynced, temporal = await asyncio.gather(*questions)
+    away = tuple(name for name, answer in (("database", unsynced), ("temporal", temporal)) if answer is None)
+    return parts.Condition(away=away, unsynced=unsynced)
+
+
+async def _answer(question: Coroutine[Any, Any, T]) -> T | None:
+    """Return a part's answer; None where it does not answer."""
+    try:
+        return await question
+    except (errors.ReconcilerError, TimeoutError):
+        return None
+
+
+async def _temporal(found: parts.Parts) -> bool:
+    async with asyncio.timeout(PATIENCE):
+        await (await found.temporal.server()).schedules.describe(_NOWHERE)
+    return True

@@ -1,0 +1,83 @@
+"""The route of those who operate: sync the charters."""
+
+from __future__ import annotations
+
+import collections
+import http
+from typing import Annotated, Any
+
+import fastapi
+
+from reconciler import errors, settings
+from reconciler.plan import guards, plans
+from reconciler.platform.api import access, parts, problems, shapes, syncing
+
+router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"])
+
+
+@router.post(
+    settings.SYNC_PATH,
+    dependencies=[access.Operator],
+    responses=shapes.problems(401, 408, 409, 413, 422, 429, 502, 503),
+    response_model=shapes.Synced,
+)
+async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fastapi.Body()] = None) -> shapes.Synced:
+    """Make Temporal what the repo-spec declares, as `reconciler apply` does, under the same lock."""
+    wanted = wish or shapes.Sync()
+    asked = syncing.Wish(
+        allowed=guards.Allowed(
+            mass_pause=wanted.allow_mass_pause,
+            empty_namespace=wanted.allow_empty_namespace,
+            prefix_change=wanted.allow_prefix_change,
+            plaintext=wanted.allow_plaintext,
+        ),
+        digest=wanted.expect_digest,
+        dry_run=wanted.dry_run,
+    )
+    report = await syncing.sync(parts.of(request), asked)
+    said = _said(report)
+    if report.exit_code is not errors.ExitCode.OK:
+        raise _failed(report, said)
+    return said
+
+
+def _failed(report: syncing.Report, said: shapes.Synced) -> problems.Problem:
+    """Return the problem of a sync some of whose steps did not succeed, with all that it came to."""
+    members: dict[str, Any] = said.model_dump(mode="json", exclude={"status"})
+    if report.exit_code is errors.ExitCode.STALE:
+        kind, status, detail = "stale", http.HTTPStatus.CONFLICT, "schedules changed while they were synced"
+    else:
+        kind, status, detail = "steps-failed", http.HTTPStatus.BAD_GATEWAY, "not every step succeeded"
+    return problems.Problem(int(status), kind, detail, hint="sync again for the rest", **members)
+
+
+def _said(report: syncing.Report) -> shapes.Synced:
+    """Return the answer; where nothing was to be applied, the counts are those of the plan."""
+    ended = report.applied.outcomes if report.applied else ()
+    statuses = collections.Counter(each.status for each in ended)
+    done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
+    steps = [_step(each.change, each.status.value, each.detail) for each in ended]
+    if report.proposed and report.plan:
+        done = [each.verb for each in report.plan.steps]
+        steps = [_step(each, "planned", "") for each in report.plan.steps]
+    verbs = collections.Counter(done)
+    return shapes.Synced(
+        status="skipped" if report.skipped else "planned" if report.proposed else "applied",
+        created=verbs[plans.Verb.CREATE],
+        updated=verbs[plans.Verb.UPDATE],
+        resumed=verbs[plans.Verb.RESUME],
+        paused=verbs[plans.Verb.PAUSE],
+        skipped=report.plan.count(plans.Verb.KEEP) if report.plan else 0,
+        failed=statuses[plans.Status.FAILED],
+        stale=statuses[plans.Status.STALE],
+        not_begun=statuses[plans.Status.SKIPPED],
+        digest=report.plan.digest if report.plan else None,
+        exit_code=int(report.exit_code),
+        reason=report.skipped or None,
+        steps=steps,
+        warnings=list(report.warnings),
+    )
+
+
+def _step(change: plans.Change, status: str, detail: str) -> shapes.Step:
+    return shapes.Step(id=change.id, verb=change.verb.word, status=status, detail=detail or None)

@@ -1,0 +1,117 @@
+"""What the service is made of, and the connection to Temporal that its requests share."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import pathlib
+import uuid
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+import fastapi
+
+from reconciler import settings, wiring
+from reconciler.platform.api import limits, recent, threads, turns
+from reconciler.schedule import declarations
+
+if TYPE_CHECKING:
+    from reconciler.platform.postgres import opening
+    from reconciler.temporal import connect
+
+_PLANNERS = 2  # syncs that only plan, side by side
+_READY_FOR = 1.0  # seconds that the answer of a readiness check is repeated
+_CHECKERS = 2  # schedules that are checked side by side, each on a thread
+_AT_ONCE = 10  # rows that are brought into line side by side: the first of many are done soon, not all of them late
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the service is told when it is started."""
+
+    spec_path: pathlib.Path
+    choice: declarations.Choice
+    connection: settings.Connection
+    writing: settings.Writing
+    repair_every: datetime.timedelta
+    full_repair_every: datetime.timedelta
+    most_bytes: int
+    rate: str
+    most_schedules: int
+    least_interval: datetime.timedelta
+    has_docs: bool = True
+    proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
+
+    @property
+    def database_url(self) -> str:
+        """Return the database's URL; `errors.UsageError` without one."""
+        if self.writing.database_url is None:
+            raise wiring.needs_database("serve")
+        return self.writing.database_url
+
+
+class Temporal:
+    """A connection that is made when it is first needed, and kept: the client mends it by itself."""
+
+    def __init__(self, connection: settings.Connection) -> None:
+        self._connection = connection
+        self._server: connect.Server | None = None
+        self._making = asyncio.Lock()
+
+    async def server(self) -> connect.Server:
+        """Return the connected namespace; `errors.UnreachableError` while it is away."""
+        async with self._making:
+            if self._server is None:
+                self._server = await wiring.server(self._connection)
+            return self._server
+
+    async def close(self) -> None:
+        """Let go of it."""
+        if self._server is not None:
+            await self._server.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Which parts do not answer, and how many rows Temporal is not known to have; None while the database is away."""
+
+    away: tuple[str, ...]
+    unsynced: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What requests work with; tokens are only there as digests."""
+
+    options: Options
+    store: opening.Store
+    temporal: Temporal
+    rate: limits.Rate
+    ops_token: bytes = dataclasses.field(repr=False)
+    executor_token: bytes = dataclasses.field(repr=False)
+    owner: str
+    ending: Callable[[], bool]
+    known: limits.Known = dataclasses.field(default_factory=limits.Known, repr=False)
+    readiness: recent.Recent[Condition] = dataclasses.field(
+        default_factory=lambda: recent.Recent(lambda condition: not condition.away, _READY_FOR), repr=False
+    )
+    threads: threads.Threads = dataclasses.field(default_factory=threads.Threads, repr=False)
+    turn: turns.Turn = dataclasses.field(default_factory=turns.Turn, repr=False)
+    checkers: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_CHECKERS), repr=False)
+    planners: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_PLANNERS), repr=False)
+    going_on: set[asyncio.Task[int]] = dataclasses.field(default_factory=set, repr=False)
+    writers: weakref.WeakValueDictionary[uuid.UUID, asyncio.Lock] = dataclasses.field(
+        default_factory=weakref.WeakValueDictionary, repr=False
+    )
+    slots: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), repr=False)
+
+    def alone(self, schedule_id: uuid.UUID) -> asyncio.Lock:
+        """Return what keeps writes to one schedule apart: of two at once, Temporal may lose one."""
+        return self.writers.setdefault(schedule_id, asyncio.Lock())
+
+
+def of(request: fastapi.Request) -> Parts:
+    """Return the parts of the service that got a request."""
+    return cast("Parts", request.app.state.parts)

@@ -1,0 +1,247 @@
+"""What the routes take and answer, as JSON; keys that are not known are refused."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import pydantic
+
+from reconciler.plan import staleness
+from reconciler.platform import executions
+
+LONGEST_KEY = 255  # characters of an idempotency key
+
+
+class _Given(pydantic.BaseModel):
+    """What a caller sends."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Problem(pydantic.BaseModel):
+    """A problem of RFC 9457; some kinds have more members than these."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    type: str = pydantic.Field(description="The kind of problem.", examples=["/problems/locked"])
+    title: str
+    status: int
+    detail: str = pydantic.Field(description="What is wrong here.")
+    hint: str | None = pydantic.Field(default=None, description="What to do about it.")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how the responses with these statuses are described."""
+    reference = {"$ref": "#/components/schemas/Problem"}
+    return {status: {"content": {"application/problem+json": {"schema": reference}}} for status in statuses}
+
+
+class Sync(_Given):
+    """What a sync may do; all of it may be left out."""
+
+    allow_mass_pause: bool = pydantic.Field(default=False, description="Let it stop most or all of what runs.")
+    allow_empty_namespace: bool = pydantic.Field(default=False, description="Apply although all managed is gone.")
+    allow_prefix_change: bool = pydantic.Field(
+        default=False, description="Let it create what also runs under another prefix."
+    )
+    allow_plaintext: bool = pydantic.Field(default=False, description="Let it replace encrypted payloads.")
+    expect_digest: str | None = pydantic.Field(
+        default=None, description="Apply only the plan with this digest.", pattern=f"^{staleness.DIGEST}$"
+    )
+    dry_run: bool = pydantic.Field(default=False, description="Plan, and change nothing.")
+
+
+class Step(pydantic.BaseModel):
+    """What became of one schedule."""
+
+    id: str
+    verb: str
+    status: str = pydantic.Field(description="done, failed, stale, skipped (not begun) or planned.")
+    detail: str | None
+
+
+class Synced(pydantic.BaseModel):
+    """What a sync came to; `skipped` schedules are kept as they are, `not_begun` steps were not begun."""
+
+    status: Literal["applied", "planned", "skipped"]
+    created: int
+    updated: int
+    resumed: int
+    paused: int
+    skipped: int
+    failed: int
+    stale: int
+    not_begun: int
+    digest: str | None
+    exit_code: int = pydantic.Field(description="What `reconciler apply` would have ended with.")
+    reason: str | None = pydantic.Field(description="Why nothing was wanted.")
+    steps: list[Step]
+    warnings: list[str]
+
+
+class NewSchedule(_Given):
+    """A schedule that shall be."""
+
+    cron: str = pydantic.Field(examples=["0 9 * * MON-FRI"])
+    timezone: str = pydantic.Field(default="UTC", examples=["Europe/Paris"])
+    workflow: str = pydantic.Field(description="What it runs; the caller's grant must cover it.", examples=["REPORT"])
+    input: dict[str, Any] = pydantic.Field(default_factory=dict)
+    enabled: bool = True
+
+
+class SchedulePatch(_Given):
+    """What shall be different; what is left out stays."""
+
+    cron: str | None = None
+    timezone: str | None = None
+    workflow: str | None = None
+    input: dict[str, Any] | None = None
+    enabled: bool | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return what was sent, by key; null is refused before."""
+        return self.model_dump(exclude_unset=True)
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _no_nulls(cls, given: Any) -> Any:
+        nulls = [key for key, value in given.items() if value is None] if isinstance(given, dict) else []
+        if nulls:
+            raise ValueError(f"{nulls[0]} cannot be null; leave it out to keep it")
+        return given
+
+
+class Schedule(pydantic.BaseModel):
+    """A user's schedule. While it is not `synced`, Temporal has an earlier revision of it, or none."""
+
+    id: uuid.UUID
+    temporal_schedule_id: str
+    db_schedule_id: uuid.UUID
+    cron: str
+    timezone: str
+    workflow: str
+    input: dict[str, Any]
+    enabled: bool
+    next_run_at: datetime.datetime | None
+    revision: int
+    synced: bool
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+
+class Page(pydantic.BaseModel):
+    """Some of the caller's schedules, the newest first; `next` is the cursor of those that follow."""
+
+    items: list[Schedule]
+    next: str | None
+
+
+class Run(pydantic.BaseModel):
+    """One firing of a schedule."""
+
+    scheduled_for: datetime.datetime
+    started_at: datetime.datetime
+    ended_at: datetime.datetime | None
+    status: Literal["running", "done", "failed", "refused", "gone"]
+    attempt: int
+    error: str | None
+
+
+class Runs(pydantic.BaseModel):
+    """Some of a schedule's runs, the newest first; `next` is the cursor of those that follow."""
+
+    items: list[Run]
+    next: str | None
+
+
+class Removed(pydantic.BaseModel):
+    """A schedule that is deleted, and whose end Temporal has not been told yet."""
+
+    id: uuid.UUID
+    synced: Literal[False] = False
+
+
+class Triggered(pydantic.BaseModel):
+    """A run that was asked for; `scheduled_for` is that of the run among the schedule's runs, where it is known."""
+
+    schedule_id: uuid.UUID
+    run_id: uuid.UUID
+    idempotency_key: str
+    scheduled_for: datetime.datetime | None
+
+
+class ExecutionWanted(_Given):
+    """What a firing asks an executor for."""
+
+    temporalScheduleId: str  # noqa: N815  # the workflow's argument has it so
+    dbScheduleId: str | None  # noqa: N815
+    charter: str | None
+    entrypoint: str
+    input: dict[str, Any]
+    scheduledFor: str  # noqa: N815
+
+
+class Executed(pydantic.BaseModel):
+    """An execution, however often it was asked for; `runId` is the name that the worker reads."""
+
+    runId: uuid.UUID  # noqa: N815
+    run_id: uuid.UUID
+    idempotency_key: str
+    workflow: str
+    status: Literal["pending", "done", "failed"]
+    response: dict[str, Any]
+    created_at: datetime.datetime
+    ended_at: datetime.datetime | None
+
+
+def schedule(row: executions.UserSchedule, *, synced: bool | None = None) -> Schedule:
+    """Return a row as its owner sees it; whether Temporal has it is as the row says, unless that is known better."""
+    return Schedule(
+        id=row.id,
+        temporal_schedule_id=row.temporal_schedule_id,
+        db_schedule_id=row.id,
+        cron=row.cron,
+        timezone=row.timezone,
+        workflow=row.workflow,
+        input=dict(row.input),
+        enabled=row.enabled,
+        next_run_at=row.next_run_at,
+        revision=row.revision,
+        synced=row.synced_revision >= row.revision if synced is None else synced,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def runs(found: Iterable[executions.ScheduleRun], after: str | None) -> Runs:
+    """Return runs as the schedule's owner sees them."""
+    items = [
+        Run(
+            scheduled_for=each.scheduled_for,
+            started_at=each.started_at,
+            ended_at=each.ended_at,
+            status=each.state.value,
+            attempt=each.attempt,
+            error=each.error or None,
+        )
+        for each in found
+    ]
+    return Runs(items=items, next=after)
+
+
+def executed(request: executions.ExecutionRequest) -> Executed:
+    """Return what became of an execution."""
+    response: Mapping[str, Any] = request.response
+    return Executed(
+        runId=request.run_id,
+        run_id=request.run_id,
+        idempotency_key=request.idempotency_key,
+        workflow=request.workflow,
+        status=request.state.value,
+        response=dict(response),
+        created_at=request.created_at,
+        ended_at=request.ended_at,
+    )

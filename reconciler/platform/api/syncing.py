@@ -1,0 +1,124 @@
+"""The sync of charters: the use case of `reconciler apply`, told as data."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+
+from reconciler import errors
+from reconciler.plan import guards, plans, staleness
+from reconciler.platform.api import parts
+from reconciler.repospec import loading
+from reconciler.runtime import clock, salts
+from reconciler.schedule import declarations
+from reconciler.usecases import executing, proposing, reconciling
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the caller of a sync asks for."""
+
+    allowed: guards.Allowed
+    digest: str | None = None
+    dry_run: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a sync came to: `skipped` says why nothing was wanted; `applied` is None where nothing was begun.
+
+    One that is `proposed` was only to be seen.
+    """
+
+    exit_code: errors.ExitCode
+    plan: plans.Plan | None = None
+    applied: plans.Applied | None = None
+    skipped: str = ""
+    proposed: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class Listener:
+    """Keeps what it hears; implements `executing.Audience`."""
+
+    def __init__(self) -> None:
+        self.planned: plans.Plan | None = None
+        self.ended: plans.Applied | None = None
+        self.warnings: list[str] = []
+
+    def plan(self, plan: plans.Plan) -> None:
+        """Keep what shall be done."""
+        self.planned = plan
+
+    def agreed(self) -> bool:
+        """Tell that it shall: who called has said so."""
+        return True
+
+    def outcome(self, outcome: plans.Outcome) -> None:
+        """Hear what became of a step, which is in the whole as well."""
+
+    def applied(self, applied: plans.Applied) -> None:
+        """Keep what became of all of them."""
+        self.ended = applied
+
+    def warn(self, text: str) -> None:
+        """Keep and log what is told beside the work."""
+        self.warnings.append(text)
+        _LOG.warning(text)
+
+
+async def sync(found: parts.Parts, wish: Wish) -> Report:
+    """Make the server what the spec declares, under the lock; `errors.ReconcilerError` where it does not come to it.
+
+    The syncs of one service take turns, and only one waits for the lock: the others wait for their turn, as long as
+    they would for the lock. What only plans waits for nobody but others of its kind.
+    """
+    if wish.dry_run:
+        async with found.planners:
+            return await found.threads.run(lambda: _sync(found.options, wish, found.ending))
+    holder = executing.holder_of(found.options.connection)
+    async with found.turn.taken(holder, found.options.writing.lock_timeout) as left:
+        writing = dataclasses.replace(found.options.writing, lock_timeout=left)
+        options = dataclasses.replace(found.options, writing=writing)
+        return await found.threads.run(lambda: _sync(options, wish, found.ending))
+
+
+def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Report:
+    """Sync with an event loop of its own."""
+    declaration = loading.load(options.spec_path, options.choice, salt=salts.new())
+    off = executing.why_off(declaration, options.connection)
+    if off:
+        return Report(exit_code=errors.ExitCode.OK, skipped=off)
+    if wish.dry_run:
+        return _proposed(declaration, options, wish)
+    listener = Listener()
+    job = executing.Job(
+        command="apply",
+        declaration=declaration,
+        connection=options.connection,
+        writing=options.writing,
+        make=lambda session: reconciling.plan(
+            declaration, session.schedules, session.target(declaration), session.pollers
+        ),
+        check=lambda plan, left: _check(plan, wish, left),
+        ending=ending,
+    )
+    code = executing.execute(job, listener)
+    return Report(exit_code=code, plan=listener.planned, applied=listener.ended, warnings=tuple(listener.warnings))
+
+
+def _proposed(declaration: declarations.Declaration, options: parts.Options, wish: Wish) -> Report:
+    proposal = proposing.propose(declaration, options.connection, None)
+    _check(proposal.plan, wish, 0)
+    warnings = tuple(f"Warning: {each}." for each in proposal.problems)
+    return Report(exit_code=errors.ExitCode.OK, plan=proposal.plan, proposed=True, warnings=warnings)
+
+
+def _check(plan: plans.Plan, wish: Wish, left: int) -> None:
+    """Raise `errors.StaleError` for another plan than was reviewed, `errors.GuardError` for one that may not run."""
+    if wish.digest is not None:
+        staleness.check_digest(wish.digest, plan)
+    guards.check(plan, wish.allowed, now=clock.now(), left=left)

@@ -1,0 +1,159 @@
+"""The route that lets a schedule run now."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import uuid
+from typing import TYPE_CHECKING
+
+import fastapi
+
+from reconciler import errors, json_values
+from reconciler.platform import executions
+from reconciler.platform.api import access, bringing, parts, problems, schedules, shapes
+from reconciler.schedule import observed
+from reconciler.timing import moments
+
+if TYPE_CHECKING:
+    from reconciler.temporal import schedules as schedules_
+
+_PATIENCE = 10.0  # seconds for a run to come of it
+_LOOK_EVERY = 0.1  # seconds
+_SECOND = datetime.timedelta(seconds=1)
+router = fastapi.APIRouter(prefix=schedules.ROOT, route_class=access.GrantsRoute, tags=["schedules"])
+
+
+@router.post("/{schedule_id}/run", status_code=202, responses=shapes.problems(401, 403, 404, 409, 422, 429, 503))
+async def run(
+    request: fastapi.Request,
+    response: fastapi.Response,
+    grant: access.Grant,
+    schedule_id: uuid.UUID,
+    key: schedules.Key = None,
+) -> shapes.Triggered:
+    """Let a schedule fire now, also a paused one; the same key lets it fire once. 409 while another run goes on."""
+    found = parts.of(request)
+    row = await schedules.own(found, grant, schedule_id)
+    access.check_scope(grant, row.workflow)
+    asked_as = key or str(uuid.uuid4())
+    name = f"run:{row.owner}:{row.id}:{asked_as}"
+    asked = await found.store.executor.find(name)
+    is_replayed = asked is not None
+    if asked is None or asked.state is executions.RequestState.PENDING:
+        await _check_in_line(found, row)
+        try:
+            asked = await _fired(found, row, name)
+        except (errors.ReconcilerError, problems.Problem):
+            if key is None:  # nobody can ask for it again
+                with contextlib.suppress(errors.ReconcilerError):  # what went wrong first is what is told
+                    await found.store.executor.end(name, executions.RequestState.FAILED, {"triggered": False})
+            raise
+    replayed = {"Idempotency-Replayed": "true"} if is_replayed else {}
+    if asked.state is executions.RequestState.FAILED:
+        raise problems.Problem(
+            409,
+            "skipped",
+            "no run came of it: another was going on, or had begun in the same second",
+            hint="ask again under a new key once it has ended",
+            headers=replayed,
+        )
+    response.headers.update(replayed)
+    said = asked.response.get("scheduledFor")
+    return shapes.Triggered(
+        schedule_id=row.id,
+        run_id=asked.run_id,
+        idempotency_key=asked_as,
+        scheduled_for=moments.parse(said) if isinstance(said, str) else None,
+    )
+
+
+async def _check_in_line(found: parts.Parts, row: executions.UserSchedule) -> None:
+    if not await bringing.into_line(found, row):
+        raise _not_synced()
+
+
+def _not_synced() -> problems.Problem:
+    return problems.Problem(
+        503,
+        "not-synced",
+        "Temporal does not have this schedule",
+        hint="send the same request again",
+        headers=problems.AWAY,
+    )
+
+
+async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) -> executions.ExecutionRequest:
+    """Record that a run was asked for, let it fire unless that was done before, and record what came of it.
+
+    A service that was killed between the two may have let it fire: a run that came since then is the one.
+    """
+    server = await found.temporal.server()
+    async with found.alone(row.id):
+        wanted = {"scheduleId": str(row.id), "action": "run"}
+        executor = found.store.executor
+        asked, is_new = await executor.begin(name, executions.request_hash(wanted), row.workflow, wanted)
+        if asked.state is not executions.RequestState.PENDING:
+            return asked
+        before = await _activity(server.schedules, row)
+        came = None if is_new else next((each for each in before.recent if _is_by_hand(each, asked)), None)
+        came = came or await _triggered(server.schedules, row, asked, before)
+        if came is None:
+            return await executor.end(name, executions.RequestState.FAILED, {"triggered": False})
+        said: dict[str, json_values.Json] = {"triggered": True}
+        when = await server.schedules.scheduled_for(came)
+        if when is not None:
+            said["scheduledFor"] = executions.moment(when)
+        return await executor.end(name, executions.RequestState.DONE, said)
+
+
+def _is_by_hand(run: observed.Run, asked: executions.ExecutionRequest) -> bool:
+    """Tell whether a run was let fire since that was asked for; one that is merely due is so at a whole second."""
+    return run.due_at is not None and run.due_at.microsecond > 0 and run.due_at >= asked.created_at
+
+
+async def _triggered(
+    live: schedules_.Schedules,
+    row: executions.UserSchedule,
+    asked: executions.ExecutionRequest,
+    before: observed.Activity,
+) -> observed.Run | None:
+    """Let it fire and return the run; None when it was skipped or lost."""
+    await _next_second(before, asked.created_at)
+    known = {each.workflow_id for each in before.recent}
+    try:
+        await live.trigger(row.temporal_schedule_id, str(asked.run_id))
+    except errors.MissingError:
+        raise _not_synced() from None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            while True:
+                now = await _activity(live, row)
+                came = next((each for each in now.recent if each.workflow_id not in known), None)
+                if came or now.skipped > before.skipped:
+                    return came
+                await asyncio.sleep(_LOOK_EVERY)
+    return None
+
+
+async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) -> observed.Activity:
+    found = await live.describe(row.temporal_schedule_id)
+    if found is None:
+        raise _not_synced()
+    return found.activity
+
+
+async def _next_second(before: observed.Activity, asked_at: datetime.datetime) -> None:
+    """Wait for a second in which no run was due: Temporal and our records tell runs apart by the whole second.
+
+    `asked_at` is by the database's clock and at most now, so that this machine's clock does not matter.
+    """
+    last = max((_second(each.due_at) for each in before.recent if each.due_at), default=None)
+    if last is not None and not before.running:
+        wait = (last + _SECOND - asked_at).total_seconds()
+        await asyncio.sleep(min(max(wait, 0.0), 1.0))
+
+
+def _second(when: datetime.datetime) -> datetime.datetime:
+    return when.replace(microsecond=0)

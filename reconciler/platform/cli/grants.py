@@ -1,0 +1,93 @@
+"""Grants: who may call the service, and run what by users' schedules."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler import errors
+from reconciler.cli import console, options, telling
+from reconciler.platform import documents as grants_document
+from reconciler.platform import executions, wiring
+from reconciler.platform import report as grants_report
+
+if TYPE_CHECKING:
+    from reconciler.platform.postgres import opening
+
+Form = telling.Form
+Answer = TypeVar("Answer")
+
+
+@click.group()
+def grant() -> None:
+    """Say who may call the service, and which workflows they may run."""
+
+
+@grant.command()
+@click.argument("subject", type=options.LINE)
+@click.option(
+    "--scope",
+    "scopes",
+    type=options.LINE,
+    multiple=True,
+    required=True,
+    metavar="WORKFLOW",
+    help="A workflow that may be run, or * for all; may be given again.",
+)
+@click.option("--expires-in", type=options.POSITIVE, metavar="TIME", help="How long it counts, as in 90d.  [no end]")
+@options.database_or_embedded
+@options.outcome_format
+@click.pass_obj
+def create(
+    out: console.Console,
+    subject: str,
+    scopes: tuple[str, ...],
+    expires_in: datetime.timedelta | None,
+    database_url: str,
+    form: Form,
+) -> errors.ExitCode:
+    """Grant SUBJECT, the owner of schedules, to run workflows, and show the token, this once."""
+    if not subject or "" in scopes:
+        raise errors.UsageError("a grant needs a subject and workflows", hint="name both, or * for every workflow")
+    found, token = _asked(database_url, lambda store: store.grants.create(subject, scopes, expires_in))
+    out.say(grants_document.created(found, token) if form == "json" else grants_report.created(found, token))
+    return errors.ExitCode.OK
+
+
+@grant.command(name="list")
+@click.option("--subject", type=options.LINE, metavar="NAME", help="Only the grants of this one.")
+@options.database_or_embedded
+@options.outcome_format
+@click.pass_obj
+def list_(out: console.Console, subject: str | None, database_url: str, form: Form) -> errors.ExitCode:
+    """List the grants, the newest first, those that count no longer too; never a token."""
+    found: tuple[executions.Grant, ...] = _asked(database_url, lambda store: store.grants.list(subject))
+    out.say(grants_document.dumps(found) if form == "json" else grants_report.text(found))
+    return errors.ExitCode.OK
+
+
+@grant.command()
+@click.argument("grant_id", type=click.UUID, metavar="ID")
+@options.database_or_embedded
+@options.outcome_format
+@click.pass_obj
+def revoke(out: console.Console, grant_id: uuid.UUID, database_url: str, form: Form) -> errors.ExitCode:
+    """Let the grant with this ID count no longer, at once."""
+    found = _asked(database_url, lambda store: store.grants.revoke(grant_id))
+    out.say(grants_document.one(found) if form == "json" else grants_report.revoked(found))
+    return errors.ExitCode.OK
+
+
+def _asked(database_url: str, ask: Callable[[opening.Store], Coroutine[Any, Any, Answer]]) -> Answer:
+    """Ask the store one thing, and return its answer."""
+
+    async def answer() -> Answer:
+        async with wiring.store(database_url, size=1) as store:
+            return await ask(store)
+
+    return asyncio.run(answer())

@@ -1,0 +1,65 @@
+"""Repair users' schedules."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli import common, console, options, telling
+from reconciler.platform import repair_job, run_ends, users
+from reconciler.schedule import declarations
+
+
+@click.command()
+@options.connection
+@options.writing_or_embedded
+@click.option("--keep-manual-pauses", is_flag=True, help="Leave paused what somebody paused by hand.")
+@click.option("--allow-mass-pause", is_flag=True, help="Let it pause most of what runs, for want of its rows.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Describe only schedules that the listing does not show as their rows ask for; leave those without a row.",
+)
+@click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
+@options.outcome_format
+@options.verbose
+@options.no_color
+@click.pass_obj
+def repair(
+    out: console.Console,
+    connection: settings.Connection,
+    writing: settings.Writing,
+    keep_manual_pauses: bool,
+    allow_mass_pause: bool,
+    quick: bool,
+    yes: bool,
+    form: telling.Form,
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Bring users' schedules in Temporal into line with their rows in the database.
+
+    What is missing is created, what differs updated, what was deleted deleted, and what has no row paused. Runs that
+    ended in Temporal and are still recorded as running are closed.
+    """
+    wish = repair_job.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause, full=not quick)
+    teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
+
+    def note(undescribed: int) -> None:
+        teller.warn(
+            f"Note: {undescribed} schedules match their rows as far as the listing shows; "
+            "without --quick, everything is compared."
+        )
+
+    def note_closed(closed: int) -> None:
+        if closed:
+            teller.warn(f"Note: runs that had ended in Temporal without a record: {closed} closed.")
+
+    def work() -> errors.ExitCode:
+        teller.about(connection, users.PATH, declarations.Choice())
+        code = repair_job.run(connection, writing, wish, teller, on_undescribed=note)
+        if code is errors.ExitCode.OK:
+            note_closed(run_ends.close(connection, writing))
+        return code
+
+    return teller.run(work)

@@ -1,0 +1,156 @@
+"""Run the HTTP service."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import importlib.util
+import ipaddress
+import pathlib
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+from click import core
+
+from reconciler import errors, settings, wiring
+from reconciler.cli import options
+from reconciler.repospec import loading
+from reconciler.schedule import declarations
+
+if TYPE_CHECKING:
+    from reconciler.platform.api import parts
+
+_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
+REQUEST_TIMEOUT = datetime.timedelta(seconds=20)  # of Temporal: who calls the service does not wait for long
+_NEEDED = ("fastapi", "limits", "uvicorn")
+
+
+class _Network(click.ParamType[str]):
+    """An address, or a network of them."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError:
+            self.fail(f"{value!r} is no address: write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(value.strip())
+        if found is None:
+            self.fail(f"{value!r} is no size: write it as 512KiB or 1MiB.", param, ctx)
+        return int(found[1]) * _UNITS[found[2]]
+
+
+@click.command()
+@options.spec_file
+@options.choice_and_overrides
+@options.connection
+@options.writing_or_embedded
+@click.option("--listen", type=options.ADDRESS, default="127.0.0.1:8080", metavar="HOST:PORT", help="[127.0.0.1:8080]")
+@click.option(
+    "--repair-every",
+    type=options.NOT_NEGATIVE,
+    default="5m",
+    metavar="TIME",
+    help="How often users' schedules are brought into line; 0s for never.  [5m]",
+)
+@click.option(
+    "--full-repair-every",
+    type=options.NOT_NEGATIVE,
+    default="1h",
+    metavar="TIME",
+    help="How often a repair describes every schedule, not only those that the listing shows to differ.  [1h]",
+)
+@click.option(
+    "--rate-limit",
+    type=options.LINE,
+    default="600/minute",
+    metavar="CALLS/TIME",
+    help="How often one caller may call.  [600/minute]",
+)
+@click.option(
+    "--trust-proxy",
+    "proxies",
+    type=_Network(),
+    multiple=True,
+    metavar="ADDRESS",
+    help="Believe the X-Forwarded-For of a proxy at this address or in this network; may be given again.",
+)
+@click.option(
+    "--max-schedules",
+    type=click.IntRange(min=1),
+    default=1000,
+    metavar="COUNT",
+    help="How many schedules one subject may have.  [1000]",
+)
+@click.option(
+    "--min-interval",
+    type=options.NOT_NEGATIVE,
+    default="1m",
+    metavar="TIME",
+    help="How far apart a user's schedule has to fire; 0s for no limit.  [1m]",
+)
+@click.option("--no-docs", is_flag=True, help="Serve neither /docs nor /openapi.json.")
+@click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
+@click.pass_context
+def serve(
+    context: click.Context,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    connection: settings.Connection,
+    writing: settings.Writing,
+    listen: tuple[str, int],
+    repair_every: datetime.timedelta,
+    full_repair_every: datetime.timedelta,
+    rate_limit: str,
+    proxies: tuple[str, ...],
+    max_schedules: int,
+    min_interval: datetime.timedelta,
+    no_docs: bool,
+    max_body: int,
+) -> errors.ExitCode:
+    """Serve the sync of charters and users' schedules over HTTP, until SIGTERM.
+
+    INTERNAL_OPS_TOKEN is the bearer token of those who operate, RECONCILER_EXECUTOR_TOKEN that of the worker; each has
+    at least 32 characters.
+    """
+    if not all(map(importlib.util.find_spec, _NEEDED)):
+        raise errors.UsageError("serve needs what the extra 'service' brings", hint="install reconciler[service]")
+    from reconciler.platform.api import parts, serving
+
+    told = parts.Options(
+        spec_path=spec_path,
+        choice=choice,
+        connection=dataclasses.replace(connection, request_timeout=connection.request_timeout or REQUEST_TIMEOUT),
+        writing=writing,
+        repair_every=repair_every,
+        full_repair_every=full_repair_every,
+        most_bytes=max_body,
+        rate=rate_limit,
+        most_schedules=max_schedules,
+        least_interval=min_interval,
+        has_docs=not no_docs,
+        proxies=proxies,
+    )
+    _check_spec(told, is_named=context.get_parameter_source("spec_path") is not core.ParameterSource.DEFAULT)
+    asyncio.run(wiring.migrate(told.database_url))  # what fails is told before anybody is told where to call
+    return serving.serve(told, listen, lambda url: context.obj.say(f"Listening on {url}\n"))
+
+
+def _check_spec(told: parts.Options, *, is_named: bool) -> None:
+    """Raise `errors.InvalidSpecError` for a repo-spec that no sync could use; only a default path may not exist."""
+    if is_named or told.spec_path.exists():
+        loading.load(told.spec_path, told.choice)

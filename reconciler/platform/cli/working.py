@@ -1,0 +1,111 @@
+"""The worker, as a command that runs until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import importlib.metadata
+import logging
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli import console, logs, options
+from reconciler.schedule import governed
+
+
+@click.command()
+@options.connection
+@options.database_or_embedded
+@click.option(
+    "--task-queue",
+    type=options.LINE,
+    default=governed.TASK_QUEUE,
+    show_default=True,
+    metavar="NAME",
+    help="What to poll.",
+)
+@click.option(
+    "--build-id",
+    type=options.LINE,
+    metavar="ID",
+    envvar="RECONCILER_BUILD_ID",
+    help="What to report as its build, for preflight --expect-build.  [the version of reconciler]",
+)
+@click.option("--deployment-name", type=options.LINE, metavar="NAME", help="The Worker Deployment that it is part of.")
+@click.option("--versioning", is_flag=True, help="Get runs only once its version is the deployment's current one.")
+@click.option(
+    "--executor-url",
+    type=options.LINE,
+    metavar="URL",
+    envvar="RECONCILER_EXECUTOR_URL",
+    help="Where executions are started; {workflow} is filled in.  [kept in the database]",
+)
+@click.option(
+    "--executor-token",
+    type=options.LINE,
+    metavar="TOKEN",
+    envvar="RECONCILER_EXECUTOR_TOKEN",
+    help="Its bearer token; better given as RECONCILER_EXECUTOR_TOKEN.",
+)
+@click.option(
+    "--executor-timeout", type=options.POSITIVE, default="30s", metavar="TIME", help="For one request to it.  [30s]"
+)
+@click.option(
+    "--executor-patience",
+    type=options.POSITIVE,
+    default="10m",
+    metavar="TIME",
+    help="For how long one execution is tried before its run has failed.  [10m]",
+)
+@click.option(
+    "--drain-timeout",
+    type=options.NOT_NEGATIVE,
+    default="30s",
+    metavar="TIME",
+    help="How long what runs may take to end after SIGTERM; the next worker begins the rest anew.  [30s]",
+)
+@click.option("--health", type=options.ADDRESS, metavar="HOST:PORT", help="Where to answer /healthz and /readyz.")
+@click.option("--metrics", type=options.LINE, metavar="HOST:PORT", help="Where Prometheus finds /metrics.")
+@click.pass_obj
+def worker(
+    out: console.Console,
+    connection: settings.Connection,
+    database_url: str,
+    task_queue: str,
+    build_id: str | None,
+    deployment_name: str | None,
+    versioning: bool,
+    executor_url: str | None,
+    executor_token: str | None,
+    executor_timeout: datetime.timedelta,
+    executor_patience: datetime.timedelta,
+    drain_timeout: datetime.timedelta,
+    health: tuple[str, int] | None,
+    metrics: str | None,
+) -> errors.ExitCode:
+    """Run what fires, until SIGTERM."""
+    if versioning and not deployment_name:
+        raise errors.UsageError("--versioning needs a deployment", hint="name it with --deployment-name")
+    executor = settings.Executor(
+        url=executor_url or None,
+        token=executor_token or None,
+        timeout=executor_timeout,
+        patience=executor_patience,
+    )
+    chosen = settings.Worker(
+        task_queue=task_queue,
+        build_id=build_id or importlib.metadata.version("reconciler"),
+        deployment=deployment_name or None,
+        versioned=versioning,
+        drain_timeout=drain_timeout,
+        health=health,
+        metrics=metrics or None,
+    )
+    logs.adopt(out, "temporalio", logging.ERROR)
+    from reconciler.platform.worker import (
+        assembling,  # the SDK's worker takes half a second, which no other command needs
+    )
+
+    asyncio.run(assembling.run(chosen, connection, executor, database_url))
+    return errors.ExitCode.OK

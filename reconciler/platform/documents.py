@@ -1,0 +1,44 @@
+"""Grants as JSON, without what a token could be had from."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+from reconciler import json_text
+from reconciler.platform import executions
+
+
+def dumps(grants: Iterable[executions.Grant]) -> str:
+    """Return the grants as a JSON array, with a newline at its end."""
+    return _text([_grant(each) for each in grants])
+
+
+def created(grant: executions.Grant, token: str) -> str:
+    """Return a grant that was just made as a JSON object, with its token and a newline at its end."""
+    return _text({**_grant(grant), "token": token})
+
+
+def one(grant: executions.Grant) -> str:
+    """Return a grant as a JSON object, with a newline at its end."""
+    return _text(_grant(grant))
+
+
+def _text(value: Any) -> str:
+    return json_text.document(value)
+
+
+def _grant(grant: executions.Grant) -> dict[str, Any]:
+    return {
+        "id": str(grant.id),
+        "subject": grant.subject,
+        "scopes": list(grant.scopes),
+        "created_at": grant.created_at.isoformat(),
+        "expires_at": _moment(grant.expires_at),
+        "revoked_at": _moment(grant.revoked_at),
+    }
+
+
+def _moment(when: datetime.datetime | None) -> str | None:
+    return None if when is None else when.isoformat()

@@ -1,0 +1,274 @@
+"""What fires and what it starts, as frozen data: users' schedules, their runs, execution requests and grants.
+
+A governance schedule has no row in the database; a user's schedule has one, whose UUID is also its id in Temporal.
+Either hands its workflow one argument with both identities, and so a firing knows whether there is a run to record.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import hashlib
+import json
+import urllib.parse
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler import errors, json_values
+from reconciler.schedule import governed
+
+EVERYTHING = "*"  # the scope that covers every workflow
+_PLAIN = "".join(chr(each) for each in range(0x20, 0x7F) if chr(each) != "%")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class UserSchedule:
+    """A row of `schedules`: what a user wants to run, and when.
+
+    `workflow` names what is executed, as a charter's entrypoint does. `revision` counts the row's changes from 1, and
+    `synced_revision` is the last one that Temporal is known to have, 0 for none. A deleted row stays, so that its runs
+    do.
+    """
+
+    id: uuid.UUID
+    owner: str
+    cron: str
+    timezone: str
+    workflow: str
+    input: Mapping[str, json_values.Json]
+    enabled: bool
+    next_run_at: datetime.datetime | None
+    revision: int
+    synced_revision: int
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    deleted_at: datetime.datetime | None = None
+
+    @property
+    def temporal_schedule_id(self) -> str:
+        """Return its id in Temporal."""
+        return str(self.id)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The columns of a row that can be compared with what a listing shows of its schedule."""
+
+    id: uuid.UUID
+    cron: str
+    timezone: str
+    enabled: bool
+    revision: int
+    synced_revision: int
+    deleted_at: datetime.datetime | None = None
+
+    @property
+    def temporal_schedule_id(self) -> str:
+        """Return its id in Temporal."""
+        return str(self.id)
+
+
+class RunState(enum.Enum):
+    """How a run of a user's schedule stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"  # nobody may run it any more: nothing was executed
+    GONE = "gone"  # Temporal no longer has it, so its result is unknown
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRun:
+    """The run of a workflow in Temporal that performs a firing."""
+
+    workflow_id: str
+    run_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended; `ended_at` is None where only the fact is known, not the time."""
+
+    state: RunState
+    ended_at: datetime.datetime | None = None
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRun:
+    """A row of `schedule_runs`: one firing of a user's schedule; `attempt` counts from 1.
+
+    `workflow` is None in rows of workers that did not record it yet.
+    """
+
+    schedule_id: uuid.UUID
+    scheduled_for: datetime.datetime
+    started_at: datetime.datetime
+    ended_at: datetime.datetime | None
+    state: RunState
+    attempt: int
+    error: str = ""
+    workflow: WorkflowRun | None = None
+
+
+class RequestState(enum.Enum):
+    """How an execution request stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRequest:
+    """A row of `execution_requests`: one execution, however often it was asked for under its key."""
+
+    idempotency_key: str
+    request_hash: str
+    run_id: uuid.UUID
+    workflow: str
+    state: RequestState
+    response: Mapping[str, json_values.Json]
+    created_at: datetime.datetime
+    ended_at: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A row of `execution_grants`: who may run what, until when. `scopes` are workflows, or `*` for all.
+
+    `read_at` is when it was read, by the database's clock, which set the other times.
+    """
+
+    id: uuid.UUID
+    subject: str
+    scopes: tuple[str, ...]
+    created_at: datetime.datetime
+    read_at: datetime.datetime = dataclasses.field(compare=False)
+    expires_at: datetime.datetime | None = None
+    revoked_at: datetime.datetime | None = None
+
+    @property
+    def is_expired(self) -> bool:
+        """Return whether its end had come when it was read."""
+        return self.expires_at is not None and self.expires_at <= self.read_at
+
+    @property
+    def why_void(self) -> str:
+        """Return why it was not valid when it was read; empty if it was."""
+        if self.revoked_at is not None:
+            return f"grant {self.id} was revoked at {moment(self.revoked_at)}"
+        if self.expires_at is not None and self.is_expired:
+            return f"grant {self.id} expired at {moment(self.expires_at)}"
+        return ""
+
+    @property
+    def workflows(self) -> tuple[str, ...] | None:
+        """Return the workflows that it covers; None for all."""
+        return None if EVERYTHING in self.scopes else self.scopes
+
+    def covers(self, workflow: str) -> bool:
+        """Tell whether one of its scopes is the workflow, or all."""
+        return EVERYTHING in self.scopes or workflow in self.scopes
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One firing: what it starts, and when it was due. `charter` is None for a user's schedule."""
+
+    temporal_schedule_id: str
+    db_schedule_id: uuid.UUID | None
+    charter: str | None
+    entrypoint: str
+    input: Mapping[str, json_values.Json]
+    scheduled_for: datetime.datetime
+
+    @property
+    def idempotency_key(self) -> str:
+        """Return what is the same for every delivery of this firing, and of no other: `id:2026-11-25T09:00:00Z`."""
+        return f"{self.temporal_schedule_id}:{moment(self.scheduled_for)}"
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Return the JSON that an executor is sent."""
+        return {
+            **governed.argument(
+                self.temporal_schedule_id,
+                self.db_schedule_id,
+                charter=self.charter,
+                entrypoint=self.entrypoint,
+                given=self.input,
+            ),
+            "scheduledFor": moment(self.scheduled_for),
+        }
+
+
+def execution(given: object, scheduled_for: datetime.datetime) -> Execution:
+    """Return the firing that a workflow's argument tells of; `errors.ArgumentError` says what is wrong.
+
+    Keys that are not known are passed over, so that an older worker takes a newer schedule.
+    """
+    if not isinstance(given, Mapping):
+        raise errors.ArgumentError("the workflow's argument is no object")
+    texts = {key: _text(given, key) for key in ("temporalScheduleId", "entrypoint")}
+    charter, db_schedule_id, said = given.get("charter"), given.get("dbScheduleId"), given.get("input")
+    if not isinstance(charter, str | None):
+        raise errors.ArgumentError("charter is neither text nor null")
+    if not isinstance(said, Mapping | None):
+        raise errors.ArgumentError("input is no object")
+    return Execution(
+        temporal_schedule_id=texts["temporalScheduleId"],
+        db_schedule_id=None if db_schedule_id is None else _uuid(db_schedule_id),
+        charter=charter,
+        entrypoint=texts["entrypoint"],
+        input=said or {},
+        scheduled_for=scheduled_for.astimezone(datetime.UTC),
+    )
+
+
+def _text(given: Mapping[str, Any], key: str) -> str:
+    value = given.get(key)
+    if not isinstance(value, str) or not value:
+        raise errors.ArgumentError(f"{key} is missing or no text")
+    return value
+
+
+def _uuid(value: object) -> uuid.UUID:
+    try:
+        return uuid.UUID(str(value))
+    except ValueError:
+        raise errors.ArgumentError("dbScheduleId is neither a UUID nor null") from None
+
+
+def is_user_schedule(temporal_schedule_id: str) -> bool:
+    """Tell whether an id in Temporal is one that a user's schedule may have: a UUID in its usual writing."""
+    try:
+        return str(uuid.UUID(temporal_schedule_id)) == temporal_schedule_id
+    except ValueError:
+        return False
+
+
+def moment(when: datetime.datetime) -> str:
+    """Return a moment as keys and documents have it: UTC, with no more digits than it needs."""
+    return when.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
+
+
+def token_sha256(token: str) -> bytes:
+    """Return what is kept of a token and compared: of one length, whatever the token's is."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def request_hash(request: object) -> str:
+    """Return `sha256:…` of a JSON value, the same whatever the order of its keys."""
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def header(key: str) -> str:
+    """Return a key as a header can carry it: a charter may have letters that are no ASCII."""
+    quoted = urllib.parse.quote(key, safe=_PLAIN, errors="surrogatepass")
+    plain = quoted.lstrip(" ")
+    return "%20" * (len(quoted) - len(plain)) + plain

@@ -1,0 +1,146 @@
+"""Execution requests: one for each idempotency key, however often it is asked for, with what became of it."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Mapping
+
+import psycopg
+from psycopg.types import json
+
+from reconciler import errors, json_values
+from reconciler.platform import executions
+from reconciler.postgres import database, pools
+
+_SHOWN = 200  # characters of a key in a message
+_BEGIN = """
+INSERT INTO execution_requests (idempotency_key, request_hash, run_id, workflow, request, status, created_at)
+VALUES (%(key)s, %(request_hash)s, %(run_id)s, %(workflow)s, %(request)s, 'pending', now())
+ON CONFLICT (idempotency_key) DO NOTHING
+RETURNING *
+"""
+_FIND = "SELECT * FROM execution_requests WHERE idempotency_key = %(key)s"
+_END = """
+UPDATE execution_requests SET status = %(status)s, response = %(response)s, ended_at = greatest(created_at, now())
+WHERE idempotency_key = %(key)s AND status = 'pending'
+RETURNING *
+"""
+
+
+class Executor:
+    """Executes by writing down that it was asked to; implements `ports.Executor`.
+
+    What really runs elsewhere has its request begun and ended here by whoever runs it.
+    """
+
+    def __init__(self, pool: pools.Pool) -> None:
+        self._pool = pool
+
+    async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
+        """Write the request and mark it as done, both or neither; of a key that is there, return the recorded outcome.
+
+        Raises `errors.ExecutionRefusedError` for a key that is taken by another request and for a request that no
+        database can hold, and `errors.StoreError` for what may be tried again.
+        """
+        async with self._pool.transaction(row=execution.idempotency_key) as connection:
+            found, _ = await _begin(
+                connection,
+                execution.idempotency_key,
+                executions.request_hash(execution.request),
+                execution.entrypoint,
+                execution.request,
+            )
+            if found.state is not executions.RequestState.PENDING:
+                return found
+            response = {"runId": str(found.run_id), "status": executions.RequestState.DONE.value}
+            return await self._end(connection, found.idempotency_key, executions.RequestState.DONE, response)
+
+    async def begin(
+        self, key: str, request_hash: str, workflow: str, request: Mapping[str, json_values.Json]
+    ) -> tuple[executions.ExecutionRequest, bool]:
+        """Write a request that is pending and return it and whether it is new; of a key that is there, as it is now.
+
+        Errors as for `execute`.
+        """
+        async with self._pool.transaction(row=key) as connection:
+            return await _begin(connection, key, request_hash, workflow, request)
+
+    async def end(
+        self, key: str, state: executions.RequestState, response: Mapping[str, json_values.Json]
+    ) -> executions.ExecutionRequest:
+        """Record what became of a request and return it; the first end counts. `errors.MissingError` without one."""
+        async with self._pool.session(row=key) as connection:
+            return await self._end(connection, key, state, response)
+
+    async def find(self, key: str) -> executions.ExecutionRequest | None:
+        """Return the request of a key; None when there is none."""
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_FIND, {"key": key})).fetchone()
+        return _request(row) if row else None
+
+    async def _end(
+        self,
+        connection: database.Connection,
+        key: str,
+        state: executions.RequestState,
+        response: Mapping[str, json_values.Json],
+    ) -> executions.ExecutionRequest:
+        given = {"key": key, "status": state.value, "response": json.Jsonb(response)}
+        row = await (await connection.execute(_END, given)).fetchone()
+        row = row or await (await connection.execute(_FIND, given)).fetchone()
+        if row is None:
+            raise errors.MissingError(f"there is no execution request {key}", hint="begin it first")
+        return _request(row)
+
+
+async def _begin(
+    connection: database.Connection,
+    key: str,
+    request_hash: str,
+    workflow: str,
+    request: Mapping[str, json_values.Json],
+) -> tuple[executions.ExecutionRequest, bool]:
+    """Write a request, or read the one that is there; one that is being written by somebody else is waited for."""
+    given = {
+        "key": key,
+        "request_hash": request_hash,
+        "run_id": uuid.uuid4(),
+        "workflow": workflow,
+        "request": json.Jsonb(request),
+    }
+    try:
+        made = await (await connection.execute(_BEGIN, given)).fetchone()
+    except (psycopg.Error, UnicodeEncodeError) as error:
+        unfit = database.unfit(error)
+        if not unfit:
+            raise
+        raise errors.ExecutionRefusedError(
+            f"the request {_short(key)} cannot be kept: {unfit}",
+            hint="send plain JSON without NUL, under a shorter key",
+        ) from None
+    row = made or await (await connection.execute(_FIND, given)).fetchone()
+    if row is None or row["request_hash"] != request_hash:
+        raise errors.ExecutionRefusedError(
+            f"the idempotency key {_short(key)} was used before, for another request",
+            hint="send a new key for a new request",
+        )
+    return _request(row), made is not None
+
+
+def _short(key: str) -> str:
+    """Return a key that may be anything as a message can have it."""
+    return ascii(key)[1:-1][:_SHOWN]
+
+
+def _request(row: database.Row) -> executions.ExecutionRequest:
+    return executions.ExecutionRequest(
+        idempotency_key=row["idempotency_key"],
+        request_hash=row["request_hash"],
+        run_id=row["run_id"],
+        workflow=row["workflow"],
+        state=executions.RequestState(row["status"]),
+        response=row["response"],
+        created_at=row["created_at"].astimezone(datetime.UTC),
+        ended_at=database.moment(row["ended_at"]),
+    )

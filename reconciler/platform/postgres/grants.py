@@ -1,0 +1,100 @@
+"""Who may run what, and call the service: of a grant's token only the SHA-256 is kept.
+
+All times are by the database's clock: a machine whose own clock is wrong neither accepts an expired grant nor refuses a
+valid one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import uuid
+from collections.abc import Iterable
+
+from reconciler import errors
+from reconciler.platform import executions
+from reconciler.postgres import database, pools
+
+PREFIX = "rcn_"  # by which scanners for secrets can know a token
+_CREATE = """
+INSERT INTO execution_grants (subject, scopes, token_sha256, created_at, expires_at)
+VALUES (%(subject)s, %(scopes)s, %(token_sha256)s, now(), now() + %(expires_in)s::interval)
+RETURNING *, now() AS read_at
+"""
+_FIND = "SELECT *, now() AS read_at FROM execution_grants WHERE token_sha256 = %s"
+_LIST = """
+SELECT *, now() AS read_at FROM execution_grants WHERE %(subject)s::text IS NULL OR subject = %(subject)s
+ORDER BY created_at DESC, id DESC
+"""
+_REVOKE = """
+UPDATE execution_grants SET revoked_at = coalesce(revoked_at, greatest(created_at, now())) WHERE id = %(id)s
+RETURNING *, now() AS read_at
+"""
+
+
+class Grants:
+    """The grants of a database."""
+
+    def __init__(self, pool: pools.Pool) -> None:
+        self._pool = pool
+
+    async def create(
+        self, subject: str, scopes: Iterable[str], expires_in: datetime.timedelta | None = None
+    ) -> tuple[executions.Grant, str]:
+        """Make a grant and return it and its token, which nobody can be told again."""
+        token = PREFIX + secrets.token_urlsafe(32)
+        given = {
+            "subject": subject,
+            "scopes": list(dict.fromkeys(scopes)),
+            "token_sha256": executions.token_sha256(token),
+            "expires_in": expires_in,
+        }
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_CREATE, given)).fetchone()
+        assert row is not None  # noqa: S101  # RETURNING gives one row
+        return _grant(row), token
+
+    async def by_token(self, token: str) -> executions.Grant | None:
+        """Return the grant that a token is of, void or not; None when it is of none."""
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_FIND, (executions.token_sha256(token),))).fetchone()
+        return _grant(row) if row else None
+
+    async def list(self, subject: str | None = None) -> tuple[executions.Grant, ...]:
+        """Return the grants, of one subject or of all, void ones too, the newest first."""
+        async with self._pool.session() as connection:
+            return await of(connection, subject)
+
+    async def revoke(self, grant_id: uuid.UUID) -> executions.Grant:
+        """Let a grant count no longer, and return it; the first time counts. `errors.MissingError` without one."""
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_REVOKE, {"id": grant_id})).fetchone()
+        if row is None:
+            raise errors.MissingError(f"there is no grant {grant_id}", hint="see reconciler grant list")
+        return _grant(row)
+
+
+async def of(connection: database.Connection, subject: str | None) -> tuple[executions.Grant, ...]:
+    """Return the grants of a subject, or of all."""
+    return tuple(map(_grant, await (await connection.execute(_LIST, {"subject": subject})).fetchall()))
+
+
+def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) -> str:
+    """Return why none of a subject's grants lets it run a workflow, by the newest that did; empty if one does."""
+    reasons = [each.why_void for each in found if each.covers(workflow)]
+    if not reasons:
+        return f"no grant of {subject} covers workflow {workflow!r}"
+    return "" if "" in reasons else reasons[0]
+
+
+def _grant(row: database.Row) -> executions.Grant:
+    created_at = row["created_at"].astimezone(datetime.UTC)
+    return executions.Grant(
+        id=row["id"],
+        subject=row["subject"],
+        scopes=tuple(row["scopes"]),
+        created_at=created_at,
+        read_at=row["read_at"].astimezone(datetime.UTC),
+        expires_at=database.moment(row["expires_at"]),
+        revoked_at=database.moment(row["revoked_at"]),
+    )

@@ -1,0 +1,213 @@
+"""The runs of users' schedules: a row for each firing, however often it is delivered."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+from reconciler import errors
+from reconciler.platform import executions
+from reconciler.platform.postgres import grants, paging
+from reconciler.postgres import database, pools
+
+_OWNER = "SELECT owner, deleted_at FROM schedules WHERE id = %s"
+# a firing that is delivered late does not say when the next one is
+_BEGIN = """
+WITH begun AS (
+    INSERT INTO schedule_runs (
+        schedule_id, scheduled_for, started_at, ended_at, status, attempt, error, workflow_id, workflow_run_id
+    )
+    VALUES (
+        %(schedule_id)s, %(scheduled_for)s, %(started_at)s, %(ended_at)s, %(status)s, %(attempt)s, %(error)s,
+        %(workflow_id)s, %(workflow_run_id)s
+    )
+    ON CONFLICT (schedule_id, scheduled_for) DO UPDATE SET
+        attempt = greatest(schedule_runs.attempt, excluded.attempt),
+        workflow_id = CASE WHEN excluded.attempt < schedule_runs.attempt THEN schedule_runs.workflow_id
+            ELSE coalesce(excluded.workflow_id, schedule_runs.workflow_id) END,
+        workflow_run_id = CASE WHEN excluded.attempt < schedule_runs.attempt THEN schedule_runs.workflow_run_id
+            ELSE coalesce(excluded.workflow_run_id, schedule_runs.workflow_run_id) END
+        WHERE schedule_runs.ended_at IS NULL
+    RETURNING schedule_id
+)
+UPDATE schedules SET next_run_at = %(next_run_at)s FROM begun
+WHERE schedules.id = begun.schedule_id AND enabled AND deleted_at IS NULL AND NOT EXISTS (
+    SELECT FROM schedule_runs AS later
+    WHERE later.schedule_id = %(schedule_id)s AND later.scheduled_for > %(scheduled_for)s
+)
+"""
+_END = """
+UPDATE schedule_runs SET ended_at = greatest(%(ended_at)s, started_at), status = %(status)s, error = %(error)s
+WHERE schedule_id = %(schedule_id)s AND scheduled_for = %(scheduled_for)s AND (ended_at IS NULL OR status = 'gone')
+"""
+# a row that is locked is being recorded right now
+_CLOSE = """
+WITH open AS (
+    SELECT schedule_id, scheduled_for FROM schedule_runs
+    WHERE schedule_id = %(schedule_id)s AND scheduled_for = %(scheduled_for)s
+        AND workflow_run_id = %(workflow_run_id)s AND ended_at IS NULL
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE schedule_runs AS run
+SET ended_at = greatest(coalesce(%(ended_at)s, clock_timestamp()), run.started_at), status = %(status)s,
+    error = %(error)s
+FROM open WHERE run.schedule_id = open.schedule_id AND run.scheduled_for = open.scheduled_for
+"""
+_OPEN = """
+SELECT * FROM schedule_runs
+WHERE ended_at IS NULL AND workflow_id IS NOT NULL AND started_at <= clock_timestamp() - %(age)s
+    AND (%(at)s::timestamptz IS NULL OR (started_at, schedule_id, scheduled_for) > (%(at)s, %(id)s, %(time)s))
+ORDER BY started_at, schedule_id, scheduled_for LIMIT %(limit)s
+"""
+_FIND = "SELECT * FROM schedule_runs WHERE schedule_id = %(schedule_id)s AND scheduled_for = %(scheduled_for)s"
+_PAGE = """
+SELECT * FROM schedule_runs
+WHERE schedule_id = %(schedule_id)s AND (%(at)s::timestamptz IS NULL OR scheduled_for < %(at)s)
+ORDER BY scheduled_for DESC LIMIT %(limit)s
+"""
+_UNSAID = "no reason was given"
+_BAD = (executions.RunState.FAILED, executions.RunState.REFUSED, executions.RunState.GONE)
+
+
+class Runs:
+    """The runs of users' schedules; implements `ports.Runs`."""
+
+    def __init__(self, pool: pools.Pool) -> None:
+        self._pool = pool
+
+    async def why_refused(self, schedule_id: uuid.UUID, workflow: str) -> str:
+        """Return why the schedule's owner may not run the workflow now; empty when a grant covers it.
+
+        Now is by the database's clock.
+        """
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_OWNER, (schedule_id,))).fetchone()
+            if row is None:
+                return f"schedule {schedule_id} has no row"
+            if row["deleted_at"] is not None:
+                return f"schedule {schedule_id} was deleted at {executions.moment(row['deleted_at'])}"
+            found = await grants.of(connection, row["owner"])
+        return grants.why_refused(found, row["owner"], workflow)
+
+    async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:
+        """Record a firing; one that is there already, for the same schedule and time, takes the higher attempt.
+
+        One that has ended is left as it is. A row for an unknown schedule is none: `errors.StoreError`. When the next
+        firing is, is kept where the schedule is enabled, and no later firing has begun.
+        """
+        given = {
+            "schedule_id": run.schedule_id,
+            "scheduled_for": run.scheduled_for,
+            "started_at": run.started_at,
+            "ended_at": run.ended_at,
+            "status": run.state.value,
+            "attempt": run.attempt,
+            "error": _error(run.state, run.error),
+            "workflow_id": run.workflow.workflow_id if run.workflow else None,
+            "workflow_run_id": run.workflow.run_id if run.workflow else None,
+            "next_run_at": next_run_at,
+        }
+        async with self._pool.session(row=run.schedule_id) as connection:
+            await connection.execute(_BEGIN, given)
+
+    async def end(
+        self,
+        schedule_id: uuid.UUID,
+        scheduled_for: datetime.datetime,
+        state: executions.RunState,
+        ended_at: datetime.datetime,
+        error: str = "",
+    ) -> None:
+        """Record how it ended; the first end counts, unless that was only that Temporal no longer had the run.
+
+        `errors.StoreError` for one that never began.
+        """
+        given = {
+            "schedule_id": schedule_id,
+            "scheduled_for": scheduled_for,
+            "status": state.value,
+            "ended_at": ended_at,
+            "error": _error(state, error),
+        }
+        async with self._pool.session() as connection:
+            ended = await connection.execute(_END, given)
+            if ended.rowcount == 0 and not await (await connection.execute(_FIND, given)).fetchone():
+                raise errors.StoreError(
+                    f"{self._pool.where} has no run of schedule {schedule_id} at {executions.moment(scheduled_for)}",
+                    hint="see that nothing else writes to the table schedule_runs",
+                )
+
+    async def open(
+        self, age: datetime.timedelta, *, limit: int, after: executions.ScheduleRun | None = None
+    ) -> tuple[executions.ScheduleRun, ...]:
+        """Return runs that started at least so long ago and have no end, the oldest first, from `after` on.
+
+        Those whose workflow is unknown are left out.
+        """
+        values = {
+            "age": age,
+            "at": after.started_at if after else None,
+            "id": after.schedule_id if after else None,
+            "time": after.scheduled_for if after else None,
+            "limit": limit,
+        }
+        async with self._pool.session() as connection:
+            return tuple(map(_run, await (await connection.execute(_OPEN, values)).fetchall()))
+
+    async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
+        """Record the end of a run that has none, and return whether it was recorded.
+
+        It is not recorded if the run has ended meanwhile, another attempt has started, or its row is locked.
+        """
+        values = {
+            "schedule_id": run.schedule_id,
+            "scheduled_for": run.scheduled_for,
+            "workflow_run_id": run.workflow.run_id if run.workflow else None,
+            "status": ending.state.value,
+            "ended_at": ending.ended_at,
+            "error": _error(ending.state, ending.error),
+        }
+        async with self._pool.session() as connection:
+            return bool((await connection.execute(_CLOSE, values)).rowcount)
+
+    async def find(self, schedule_id: uuid.UUID, scheduled_for: datetime.datetime) -> executions.ScheduleRun | None:
+        """Return a firing's run; None when it has not begun."""
+        given = {"schedule_id": schedule_id, "scheduled_for": scheduled_for}
+        async with self._pool.session() as connection:
+            row = await (await connection.execute(_FIND, given)).fetchone()
+        return _run(row) if row else None
+
+    async def page(
+        self, schedule_id: uuid.UUID, *, limit: int, after: paging.Cursor | None = None
+    ) -> tuple[tuple[executions.ScheduleRun, ...], paging.Cursor | None]:
+        """Return a schedule's runs, the newest first, and where the next page begins; None when this is the last."""
+        given = {"schedule_id": schedule_id, "at": after.at if after else None, "limit": limit + 1}
+        async with self._pool.session() as connection:
+            found = tuple(map(_run, await (await connection.execute(_PAGE, given)).fetchall()))
+        page = found[:limit]
+        more = page and len(found) > limit
+        return page, paging.Cursor(at=page[-1].scheduled_for, id=schedule_id) if more else None
+
+
+def _error(state: executions.RunState, error: str) -> str:
+    """Return the reason that a bad end must have."""
+    return database.text(error) or (_UNSAID if state in _BAD else "")
+
+
+def _run(row: database.Row) -> executions.ScheduleRun:
+    return executions.ScheduleRun(
+        schedule_id=row["schedule_id"],
+        scheduled_for=row["scheduled_for"].astimezone(datetime.UTC),
+        started_at=row["started_at"].astimezone(datetime.UTC),
+        ended_at=database.moment(row["ended_at"]),
+        state=executions.RunState(row["status"]),
+        attempt=row["attempt"],
+        error=row["error"],
+        workflow=_workflow(row),
+    )
+
+
+def _workflow(row: database.Row) -> executions.WorkflowRun | None:
+    if row["workflow_id"] is None:
+        return None
+    return executions.WorkflowRun(workflow_id=row["workflow_id"], run_id=row["workflow_run_id"])

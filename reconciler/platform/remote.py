@@ -1,0 +1,163 @@
+"""Executions that a service of one's own starts, by HTTP; implements `ports.Executor`.
+
+One POST for each attempt, always with the same Idempotency-Key, so that the service starts it once. Neither the token
+nor what the service answers is ever in a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import json
+import logging
+import urllib.parse
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+
+from reconciler import errors, settings
+from reconciler.credentials import held
+from reconciler.platform import executions
+
+ANSWER_LIMIT = 65_536  # bytes of an answer that are read
+_ID = "runId"
+_LONGEST_WAIT = 3600  # seconds of a Retry-After that are taken seriously
+_PASSES = (  # as a 5xx does; of a key that was sent before, 409 and 425 mean that its request is still in progress
+    httpx.codes.REQUEST_TIMEOUT,
+    httpx.codes.CONFLICT,
+    httpx.codes.TOO_EARLY,
+    httpx.codes.TOO_MANY_REQUESTS,
+)
+_LOG = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime.datetime]
+
+
+class Executor:
+    """Sends executions to one endpoint; `{workflow}` in its address is filled in with the entrypoint."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, timeout: datetime.timedelta, now: Clock) -> None:
+        self._client = client
+        self._url = url
+        self._timeout = timeout.total_seconds()
+        self._shown = held.web_address(url) or "--executor-url"
+        self._now = now
+
+    async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
+        """Send it once, and return what the service made of it; a success is one, whatever its body is."""
+        begun = self._now()
+        request = execution.request
+        key, workflow = execution.idempotency_key, execution.entrypoint
+        answer = await self._answer(self._filled_in(workflow), json.dumps(request), executions.header(key))
+        return executions.ExecutionRequest(
+            idempotency_key=key,
+            request_hash=executions.request_hash(request),
+            run_id=_run_id(answer) or uuid.uuid5(uuid.NAMESPACE_URL, key),
+            workflow=workflow,
+            state=executions.RequestState.DONE,
+            response=answer,
+            created_at=begun,
+            ended_at=self._now(),
+        )
+
+    async def _answer(self, url: httpx.URL, content: str, key: str) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "Idempotency-Key": key}
+        accepted = False
+        try:
+            async with (
+                asyncio.timeout(self._timeout),  # that of httpx is for each part of an answer
+                self._client.stream("POST", url, content=content, headers=headers) as response,
+            ):
+                self._check(response)
+                accepted = True
+                return await _read(response)
+        except (httpx.HTTPError, TimeoutError) as error:
+            if accepted:
+                _LOG.info("the answer could not be read", extra={"fields": {"key": key, "error": type(error).__name__}})
+                return {}
+            raise errors.ExecutorError(
+                f"the executor at {self._shown} gives no answer ({type(error).__name__})",
+                hint="see that it runs there and answers within --executor-timeout",
+            ) from None
+
+    def _filled_in(self, workflow: str) -> httpx.URL:
+        """Return where to send it; `errors.ExecutionRefusedError` where a name such as `..` leads elsewhere."""
+        usual, url = (self._url.replace("{workflow}", urllib.parse.quote(each, safe="")) for each in ("x", workflow))
+        try:
+            found = httpx.URL(url)
+        except httpx.InvalidURL:
+            found = None
+        if found is None or found.raw_path.count(b"/") != httpx.URL(usual).raw_path.count(b"/"):
+            raise errors.ExecutionRefusedError(
+                f"the executor at {self._shown} has no address for this entrypoint", hint="name another entrypoint"
+            )
+        return found
+
+    def _check(self, response: httpx.Response) -> None:
+        """Raise for whatever is no success; a redirect is none, as the token is for this address only."""
+        code = response.status_code
+        said = f"the executor at {self._shown} answered {code}"
+        if response.is_success:
+            return
+        if code >= httpx.codes.INTERNAL_SERVER_ERROR or code in _PASSES:
+            raise errors.ExecutorError(said, hint="see its log", retry_after=_retry_after(response))
+        if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise errors.ExecutionRefusedError(said, hint="check RECONCILER_EXECUTOR_TOKEN and what it may do")
+        if response.is_redirect:
+            raise errors.ExecutionRefusedError(said, hint="name with --executor-url where it redirects to")
+        raise errors.ExecutionRefusedError(said, hint="see its log, and whether --executor-url is right")
+
+
+@contextlib.asynccontextmanager
+async def opened(executor: settings.Executor, url: str, now: Clock) -> AsyncIterator[Executor]:
+    """Open connections to an endpoint for a while; `errors.UsageError` when the settings cannot be used."""
+    _check_url(url)
+    token = executor.token or ""
+    if not (token.isascii() and token.isprintable()):
+        raise errors.UsageError("the executor's token holds characters that no header has", hint="check the token")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx.AsyncClient(
+        headers=headers, timeout=executor.timeout.total_seconds(), follow_redirects=False, trust_env=False
+    ) as client:
+        yield Executor(client, url, executor.timeout, now)
+
+
+def _check_url(url: str) -> None:
+    if held.web_address(url) is None:
+        raise errors.UsageError(
+            "--executor-url is not a valid http or https URL",
+            hint="write https://host/path/{workflow}/runs; percent-encode special characters, as %40 for @",
+        )
+
+
+async def _read(response: httpx.Response) -> dict[str, Any]:
+    """Return the answer's JSON object; an empty one for any other answer, and for one that is too long."""
+    body = b""
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > ANSWER_LIMIT:
+            return {}
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _run_id(answer: dict[str, Any]) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(answer.get(_ID)))
+    except ValueError:
+        return None
+
+
+def _retry_after(response: httpx.Response) -> datetime.timedelta | None:
+    said = response.headers.get("Retry-After", "")
+    if not (said.isascii() and said.isdigit()):
+        return None
+    digits = said.lstrip("0") or "0"
+    seconds = _LONGEST_WAIT if len(digits) > len(str(_LONGEST_WAIT)) else min(int(digits), _LONGEST_WAIT)
+    return datetime.timedelta(seconds=seconds)

@@ -1,0 +1,119 @@
+"""Plan and apply what makes users' schedules equal to their rows: one of them, or all."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import Iterable, Mapping
+
+from reconciler.plan import apply as plan_apply
+from reconciler.plan import build, plans
+from reconciler.plan import ports as plan_ports
+from reconciler.platform import executions, ports, users
+from reconciler.schedule import observed
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """A plan for users' schedules, the revision of each row that it was made from, and the rows that are unreadable.
+
+    `undescribed` counts the rows whose schedules the listing shows as wanted, which are not in the plan.
+    """
+
+    plan: plans.Plan
+    revisions: Mapping[str, int]
+    unread: Mapping[str, str]
+    undescribed: int = 0
+
+    def synced(self, outcomes: Iterable[plans.Outcome] = ()) -> Mapping[uuid.UUID, int]:
+        """Return the revision that Temporal has of each row, the plan's steps having ended so."""
+        failed = {change.id for change in self.plan.steps}
+        failed -= {outcome.change.id for outcome in outcomes if outcome.status is plans.Status.DONE}
+        behind = failed | self.unread.keys()
+        return {uuid.UUID(id_): revision for id_, revision in self.revisions.items() if id_ not in behind}
+
+
+async def repair(
+    rows: ports.Rows,
+    schedules: plan_ports.Listing,
+    target: observed.Target,
+    *,
+    keep_manual_pauses: bool,
+    salt: bytes = b"",
+    full: bool = True,
+) -> Repair:
+    """Read users' schedules and their rows, and return what makes the first equal to the second.
+
+    `salt` is the key of the digests that replace secrets in the plan. One that is not `full` describes only what the
+    listing does not show at its row's revision, and leaves schedules without a row to a full one.
+
+    The rows are read after the schedules: a row that is newer than what was read of its schedule is written under a
+    token that a newer write has made stale, and a row that was older would undo that write.
+    """
+    listed = await schedules.listed(executions.is_user_schedule)
+    outlines = await rows.outlines()
+    ids = {row.id for row in outlines if full or not _is_in_step(row, listed)}
+    others = set(map(uuid.UUID, listed)) - {row.id for row in outlines}
+    ids |= others if full else {row.id for row in await rows.some(others)}
+    found = await schedules.explained(await schedules.describe_all(map(str, ids)))
+    planned = _repair(await rows.some(ids), found, target, keep_manual_pauses=keep_manual_pauses, salt=salt)
+    return dataclasses.replace(planned, undescribed=len(outlines) - len(ids - others))
+
+
+def _is_in_step(row: executions.Outline, listed: Mapping[str, observed.Listed]) -> bool:
+    return row.synced_revision == row.revision and users.is_shown(row, listed.get(row.temporal_schedule_id))
+
+
+async def repair_one(
+    schedule_id: uuid.UUID,
+    rows: ports.Rows,
+    schedules: plan_ports.Schedules,
+    target: observed.Target,
+    *,
+    keep_manual_pauses: bool,
+) -> int:
+    """Make one user's schedule what its row says, over again while somebody else writes it too.
+
+    Return the revision of the row that Temporal has then, 0 where it is not known to have the row as it was read.
+    """
+    for _ in range(_ATTEMPTS):
+        live = await schedules.describe(str(schedule_id))
+        row = await rows.find(schedule_id)
+        planned = await asyncio.to_thread(  # an input may be large, and other requests wait meanwhile
+            _repair,
+            [row] if row else [],
+            {str(schedule_id): live} if live else {},
+            target,
+            keep_manual_pauses=keep_manual_pauses,
+        )
+        applied = await plan_apply.apply(planned.plan, schedules, lambda _: None)
+        synced = planned.synced(applied.outcomes)
+        await rows.synced(synced)
+        if all(outcome.status is not plans.Status.STALE for outcome in applied.outcomes):
+            break
+    return synced.get(schedule_id, 0)
+
+
+_ATTEMPTS = 5
+
+
+def _repair(
+    rows: Iterable[executions.UserSchedule],
+    found: Mapping[str, observed.Live],
+    target: observed.Target,
+    *,
+    keep_manual_pauses: bool,
+    salt: bytes = b"",
+) -> Repair:
+    rows = tuple(rows)
+    declared = users.declaration(rows, target.owner, keep_manual_pauses=keep_manual_pauses)
+    held = {row.temporal_schedule_id for row in rows if not row.enabled} & declared.unread.keys()
+    left = declared.unread.keys() - held
+    live = {id_: each for id_, each in found.items() if id_ not in left}
+    deleted = {row.temporal_schedule_id for row in rows if row.deleted_at is not None}
+    return Repair(
+        plan=build.repair(dataclasses.replace(declared.declaration, salt=salt), deleted, live, target, held),
+        revisions={row.temporal_schedule_id: row.revision for row in rows},
+        unread={id_: declared.unread[id_] for id_ in left},
+    )

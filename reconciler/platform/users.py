@@ -1,0 +1,196 @@
+"""Users' schedules, the database's rows, checked and read by the same rules as charters."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler import errors, json_values
+from reconciler.plan import build
+from reconciler.platform import executions
+from reconciler.repospec import charters, loading, problems, rules, shape, values
+from reconciler.schedule import declarations, fields, governed, model, observed
+from reconciler.timing import cron, timings
+
+PATH = "the database"  # where the rows are declared, in notes and plans
+_KEYS = {"entrypoint": "workflow"}  # a charter's key, and what it is called in a row
+_MOST_VALUES = 10_000  # of an input, keys' own and those within: more would hold up everybody else while they are read
+_MOST_CHARACTERS = 2_000  # of a cron, a zone or a workflow
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_AT: values.Path = (*rules.SCHEDULES, 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What rows declare; `unread` are rows that cannot be read as schedules (any more), each with the reason."""
+
+    declaration: declarations.Declaration
+    unread: Mapping[str, str]
+
+
+def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_manual_pauses: bool = False) -> Declared:
+    """Return what the rows that are not deleted declare, under an owner's mark."""
+    declared: list[declarations.Charter] = []
+    unread: dict[str, str] = {}
+    for row in rows:
+        try:
+            if row.deleted_at is None:
+                declared.append(charter(row))
+        except errors.InvalidSpecError as error:
+            unread[row.temporal_schedule_id] = error.message.partition("\n")[0]
+    return Declared(
+        declaration=declarations.Declaration(
+            path=PATH,
+            charters=tuple(declared),
+            prefix="",
+            owner=owner,
+            keep_manual_pauses=keep_manual_pauses,
+        ),
+        unread=unread,
+    )
+
+
+def charter(row: executions.UserSchedule) -> declarations.Charter:
+    """Return the schedule that a row asks for.
+
+    Raises `problems.InvalidSpecError` with all for which Temporal would not take it; a problem's `place.path` is the
+    key: `cron`, `timezone`, `workflow`, `input`.
+    """
+    found = _schedule(row)
+    id_ = row.temporal_schedule_id
+    argument = governed.argument(id_, row.id, charter=None, entrypoint=row.workflow, given=row.input)
+    canonical = json_values.canonical(
+        argument
+    )  # as a charter's values and the server's are, whatever the row's spelling
+    schedule = dataclasses.replace(
+        found,
+        id=id_,
+        paused=not row.enabled,
+        note=_note(row),
+        action=dataclasses.replace(found.action, workflow_id=id_, arguments=(canonical,)),
+    )
+    return declarations.Charter(
+        name=row.workflow, place=declarations.Place(path=PATH, line=0, column=0), schedule=schedule
+    )
+
+
+def is_shown(row: executions.Outline, listed: observed.Listed | None) -> bool:
+    """Return whether a listing shows the schedule that a row asks for, at the row's revision.
+
+    A listing has neither arguments, task queue nor policies: a change of those that kept the note is not seen.
+    """
+    return (
+        listed is not None
+        and row.deleted_at is None
+        and listed.note == _note(row)
+        and listed.paused is not row.enabled
+        and listed.workflow == governed.WORKFLOW
+        and listed.timing == _timing(row.cron, row.timezone)
+    )
+
+
+def _note(row: executions.UserSchedule | executions.Outline) -> str:
+    """Return the note that carries a row's revision, written together with all else that the row asks for."""
+    where = f"{PATH}, revision {row.revision}"
+    return build.managed_note(where) if row.enabled else build.declared_note(where)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _timing(text: str, timezone: str) -> timings.Timing | None:
+    """Return the times of a row; None for those that are no longer accepted."""
+    try:
+        return fields.read({"cron": text, "timezone": timezone, "charter": "", "entrypoint": ""}, "").timing
+    except cron.CronError:
+        return None
+
+
+def _schedule(row: executions.UserSchedule) -> model.Schedule:
+    """Return the schedule of a charter that says the same."""
+    said: dict[str, Any] = {
+        "charter": "USER",
+        "cron": row.cron,
+        "entrypoint": row.workflow,
+        "input": dict(row.input),
+        "timezone": row.timezone,
+    }
+    unfit = list(_unfit(said))
+    if unfit:
+        raise problems.InvalidSpecError(unfit)
+    document = _document({"governance": {"schedules": [said]}})
+    found = [*shape.check(document), *rules.check(document)]
+    if found:
+        raise problems.InvalidSpecError(found)
+    (read,) = charters.read(document, prefix="")
+    count = charters.excluded_in_a_row(read.schedule.timing)
+    if count:
+        raise problems.InvalidSpecError([loading.endless(read, count)])
+    return read.schedule
+
+
+def _unfit(said: Mapping[str, Any]) -> Iterator[problems.Problem]:
+    """Find what no database keeps: NUL, halves of surrogate pairs, numbers that JSON has not, and bottomless values."""
+    for key, value in said.items():
+        wrong, hint = _wrong(value)
+        if wrong:
+            yield problems.Problem(place=_place((*_AT, key)), message=f"{_KEYS.get(key, key)} {wrong}", hint=hint)
+
+
+def _wrong(value: Any) -> tuple[str, str]:
+    """Return what is wrong with a value and what to do about it; nothing is, where the first is empty."""
+    if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
+        return f"is over {_MOST_CHARACTERS:,} characters", "say it shorter"
+    if _is_vast(value):
+        return f"has more than {_MOST_VALUES:,} values", "keep it elsewhere, and send where it is"
+    return _unkept(value), "send other text" if isinstance(value, str) else "send plain JSON"
+
+
+def _unkept(value: Any) -> str:
+    """Return why no database keeps a value; empty where one does."""
+    try:
+        inside = json_values.canonical([value])  # one level down, as in the workflow's argument
+        text = json.dumps(inside, ensure_ascii=False)
+    except ValueError as error:
+        return f"cannot be kept: {error}"
+    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # the text of an escape is none
+    if holds_nul or _SURROGATE.search(text):
+        return "holds a NUL or half a surrogate pair"
+    return f"is over {values.TEXT_LIMIT} characters" if len(text) > values.TEXT_LIMIT else ""
+
+
+def _is_vast(value: Any) -> bool:
+    """Tell whether there are too many values in a value; whatever there is, it stops counting there."""
+    count, rest = 0, [value]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, dict | list):
+            count += len(each)
+            if count > _MOST_VALUES:
+                return True
+            rest.extend(each.values() if isinstance(each, dict) else each)
+    return False
+
+
+def _document(value: Any) -> values.Document:
+    """Return a document that was never text: the places are its keys."""
+    document = values.Document(value=value, places={}, keys={}, scalars={}, problems=[])
+
+    def note(inner: Any, at: values.Path, place: declarations.Place) -> None:
+        document.places[at] = place
+        pairs = inner.items() if isinstance(inner, dict) else enumerate(inner) if isinstance(inner, list) else ()
+        for key, each in pairs:
+            document.keys[(*at, key)] = place
+            within = (*at, key)
+            note(each, within, _place(within) if len(within) <= len(_AT) + 1 else place)
+
+    note(value, (), _place(()))
+    return document
+
+
+def _place(at: values.Path) -> declarations.Place:
+    inside = at[len(_AT) :]
+    key = str(inside[0]) if inside else ""
+    return declarations.Place(path=_KEYS.get(key, key), line=0, column=0)

@@ -1,0 +1,69 @@
+"""Builds the platform's parts from settings; decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING
+
+from reconciler import settings, wiring
+from reconciler.platform import ports
+from reconciler.runtime import sessions
+
+if TYPE_CHECKING:
+    from reconciler.platform.postgres.opening import Store
+    from reconciler.temporal.connect import Client, Server
+
+_SESSIONS = 2  # with the database, of one command
+
+
+async def worker_client(connection: settings.Connection, identity: str, metrics: str | None) -> Client:
+    """Return a client for a worker, whose payloads pass through the codec where there is one; raises as `server`."""
+    from reconciler.temporal import connect
+
+    client, _ = await connect.client(connection, identity, connect.metered(metrics) if metrics else connect.quiet())
+    return client
+
+
+@contextlib.asynccontextmanager
+async def executor(
+    chosen: settings.Executor, kept: ports.Executor, now: Callable[[], datetime.datetime]
+) -> AsyncIterator[ports.Executor]:
+    """Open the executor for a while: the endpoint that is chosen, else the one that keeps requests in the database."""
+    if chosen.url is None:
+        yield kept
+        return
+    from reconciler.platform import remote
+
+    async with remote.opened(chosen, chosen.url, now) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def store(database_url: str, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
+    """Open users' schedules, their runs, execution requests and grants, over so many sessions at most.
+
+    Those `for_tokens` come on top, and nothing but a look-up of a grant uses them.
+    """
+    from reconciler.platform.postgres import opening
+
+    async with opening.opened(database_url, size=size, for_tokens=for_tokens) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def store_of(session: sessions.Session, writing: settings.Writing) -> Iterator[Store]:
+    """Open the same for one command, within its session; `errors.UsageError` without a database."""
+    if writing.database_url is None:
+        raise wiring.needs_database("a repair")
+    with session.within(store(writing.database_url, size=_SESSIONS)) as found:
+        yield found
+
+
+def endings(server: Server) -> ports.Endings:
+    """Return what reads how workflow runs ended."""
+    from reconciler.platform import endings as adapter
+    from reconciler.temporal import codec
+
+    return adapter.Endings(server.service, server.calls(), codec.converter(server.codec))

@@ -1,0 +1,179 @@
+"""The worker's life: it polls until it is told to end, lets go of no run that it has begun, and says how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+import temporalio.client
+import temporalio.common
+import temporalio.worker
+from temporalio.worker import workflow_sandbox
+
+from reconciler import errors, settings
+from reconciler.plan import pollers
+from reconciler.platform.worker import activities, health, workflows
+from reconciler.runtime import interrupts, systemd
+from reconciler.schedule import governed
+
+_LOG = logging.getLogger(__name__)
+_PATIENCE = datetime.timedelta(seconds=2)  # for what readiness depends on
+_LOOK_EVERY = 5.0  # seconds between looks at what the worker needs
+_QUIET = 60.0  # seconds from one warning to the next
+_WORKFLOWS = (workflows.GovernanceScheduledRunWorkflow,)
+SANDBOX = workflow_sandbox.SandboxedWorkflowRunner(
+    restrictions=workflow_sandbox.SandboxRestrictions.default.with_passthrough_modules("reconciler")
+)
+
+Probe = Callable[[], Awaitable[None]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a worker is built from; `database` raises `errors.ReconcilerError` when it does not answer.
+
+    `notify` is called with each state that systemd is to know.
+    """
+
+    client: temporalio.client.Client
+    activities: activities.Activities
+    database: Probe
+    notify: Callable[[str], None] = lambda _: None
+
+
+def identity(given: str | None) -> str:
+    """Return the identity of this process, which tells what it registers; preflight reads it."""
+    who = given or f"reconciler-worker:{os.getpid()}@{socket.gethostname()}"
+    return pollers.identity(who, (governed.WORKFLOW,))
+
+
+async def run(options: settings.Worker, parts: Parts) -> None:
+    """Work until SIGTERM or SIGINT, then drain: what runs may end within the drain timeout, nothing new is begun.
+
+    A second signal ends the process at once. Raises as `work` does.
+    """
+    told = asyncio.Event()
+    with _listening(told):
+        await work(options, parts, told)
+
+
+async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> None:
+    """Work until told to end; raises `errors.ServerError` when the server no longer lets it poll."""
+    worker = _worker(options, parts)
+    state = _State(worker, parts, told)
+    async with health.served(options.health, state.ready) if options.health else contextlib.nullcontext():
+        polls, waits = asyncio.create_task(worker.run()), asyncio.create_task(told.wait())
+        watches = asyncio.create_task(watch(state.ready, asyncio.sleep))
+        _log("worker started", task_queue=options.task_queue, build_id=options.build_id)
+        parts.notify(systemd.READY)
+        await asyncio.wait({polls, waits}, return_when=asyncio.FIRST_COMPLETED)
+        _log("worker drains", within=str(options.drain_timeout))
+        parts.notify(systemd.STOPPING)
+        waits.cancel()
+        watches.cancel()
+        try:
+            await worker.shutdown()
+            await polls
+        except RuntimeError as error:
+            raise errors.ServerError(
+                f"the worker cannot go on: {error}", hint="see that namespace and credentials are right"
+            ) from error
+    _log("worker ended")
+
+
+async def watch(ready: health.Ready, pause: Callable[[float], Awaitable[None]]) -> None:
+    """Warn when something that is needed goes away or comes back, at most once a minute; ends when it is cancelled."""
+    known: Mapping[str, str] = {}
+    while True:
+        await pause(_LOOK_EVERY)
+        wrong = {name: said for name, said in (await ready()).items() if said}
+        if wrong.keys() != known.keys():
+            _LOG.warning("the worker is not ready" if wrong else "the worker is ready again", extra={"fields": wrong})
+            known = wrong
+            await pause(_QUIET - _LOOK_EVERY)
+
+
+def _worker(options: settings.Worker, parts: Parts) -> temporalio.worker.Worker:
+    deployment = None
+    if options.deployment is not None:
+        deployment = temporalio.worker.WorkerDeploymentConfig(
+            version=temporalio.common.WorkerDeploymentVersion(options.deployment, options.build_id),
+            use_worker_versioning=options.versioned,
+            # without a behaviour of its own a versioned workflow is refused; runs are short, and replay is tested
+            default_versioning_behavior=temporalio.common.VersioningBehavior.AUTO_UPGRADE
+            if options.versioned
+            else temporalio.common.VersioningBehavior.UNSPECIFIED,
+        )
+    return temporalio.worker.Worker(
+        parts.client,
+        task_queue=options.task_queue,
+        workflows=_WORKFLOWS,
+        activities=parts.activities.all,
+        workflow_runner=SANDBOX,
+        build_id=None if deployment else options.build_id,
+        deployment_config=deployment,
+        graceful_shutdown_timeout=options.drain_timeout,
+    )
+
+
+class _State:
+    """How the worker is, asked by whoever wants to know."""
+
+    def __init__(self, worker: temporalio.worker.Worker, parts: Parts, told: asyncio.Event) -> None:
+        self._worker = worker
+        self._parts = parts
+        self._told = told
+
+    async def ready(self) -> Mapping[str, str]:
+        """Return each thing that it needs, with what is wrong with it; empty where nothing is."""
+        database, server = await asyncio.gather(_wrong(self._parts.database()), _wrong(self._served()))
+        polling_ = "draining" if self._told.is_set() else "" if self._worker.is_running else "not polling"
+        return {"polling": polling_ or server, "database": database}
+
+    async def _served(self) -> None:
+        await self._parts.client.service_client.check_health(timeout=_PATIENCE)
+
+
+async def _wrong(probe: Awaitable[None]) -> str:
+    """Return why a probe fails, in words that hold nothing of it."""
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            await probe
+    except TimeoutError:
+        return "no answer in time"
+    except errors.ReconcilerError:
+        return "no answer"
+    except temporalio.service.RPCError as error:
+        return f"the server answers {error.status.name}"
+    return ""
+
+
+@contextlib.contextmanager
+def _listening(told: asyncio.Event) -> Iterator[None]:
+    """Set `told` at the first signal, and let the next one end the process as any other command."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def stop() -> None:
+        told.set()
+        for each in signals:
+            loop.remove_signal_handler(each)
+        interrupts.listen()
+
+    for each in signals:
+        loop.add_signal_handler(each, stop)
+    try:
+        yield
+    finally:
+        stop()
+
+
+def _log(event: str, **fields: object) -> None:
+    _LOG.info(event, extra={"fields": fields})

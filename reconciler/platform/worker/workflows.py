@@ -1,0 +1,125 @@
+"""What a firing runs, deterministic: all that it does is in its steps, the activities.
+
+A user's schedule has a row, hence a run to record and a grant to look at; a governance schedule has neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Coroutine
+from typing import Any
+
+import temporalio.common
+import temporalio.exceptions
+from temporalio import workflow
+
+from reconciler import errors
+from reconciler.platform import executions
+from reconciler.platform.worker import steps
+from reconciler.schedule import governed
+
+_SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+
+# A database that is away is waited for without end.
+_RECORDING: dict[str, Any] = {
+    "start_to_close_timeout": datetime.timedelta(seconds=30),
+    "retry_policy": temporalio.common.RetryPolicy(
+        initial_interval=datetime.timedelta(milliseconds=500), maximum_interval=datetime.timedelta(seconds=10)
+    ),
+}
+# How long an execution is tried is for the step to say: it knows the worker's options, and a replay must not.
+_EXECUTING: dict[str, Any] = {
+    "start_to_close_timeout": datetime.timedelta(hours=1),
+    "heartbeat_timeout": steps.HEARTBEAT_TIMEOUT,
+    "retry_policy": temporalio.common.RetryPolicy(
+        initial_interval=steps.FIRST_RETRY, maximum_interval=steps.LONGEST_RETRY
+    ),
+}
+
+
+@workflow.defn(name=governed.WORKFLOW)
+class GovernanceScheduledRunWorkflow:
+    """One firing of a schedule, a charter's or a user's."""
+
+    @workflow.run
+    async def run(self, given: Any = None) -> dict[str, Any]:
+        """Execute what the argument names and return its status; fail when it could not be done."""
+        execution = firing(given)
+        request = execution.request
+        if execution.db_schedule_id is None:
+            return await executed(request)
+        refused: str = await workflow.execute_activity(steps.VALIDATE_GRANT, request, result_type=str, **_RECORDING)
+        begun = False
+        try:
+            await _begin(request)
+            begun = True
+            done = {} if refused else await executed(request)
+        except (temporalio.exceptions.FailureError, asyncio.CancelledError) as error:
+            await _surely(_failed(request, _said(error), begun=begun))
+            raise
+        if refused:
+            await _surely(_end(request, executions.RunState.REFUSED, refused))
+            return {"status": executions.RunState.REFUSED.value, "reason": refused}
+        await _surely(_end(request, executions.RunState.DONE))
+        return done
+
+
+def firing(given: Any) -> executions.Execution:
+    """Return what the argument asks for, at the time that its schedule says; fail the run for good when it is none."""
+    scheduled_for = workflow.info().typed_search_attributes.get(_SCHEDULED) or workflow.info().start_time
+    try:
+        return executions.execution(given, scheduled_for)
+    except errors.ArgumentError as error:
+        raise temporalio.exceptions.ApplicationError(
+            error.sentence, type=type(error).__name__, non_retryable=True
+        ) from None
+
+
+async def executed(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what became of the execution; what cannot be repeated, nor can the workflow."""
+    try:
+        done: dict[str, Any] = await workflow.execute_activity(
+            steps.EXECUTE, request, result_type=dict[str, Any], **_EXECUTING
+        )
+    except temporalio.exceptions.ActivityError as error:
+        cause = error.cause
+        if isinstance(cause, temporalio.exceptions.ApplicationError):
+            raise temporalio.exceptions.ApplicationError(
+                cause.message, type=cause.type, non_retryable=cause.non_retryable
+            ) from error
+        raise
+    return done
+
+
+async def _begin(request: dict[str, Any]) -> None:
+    await workflow.execute_activity(steps.BEGIN_RUN, args=[request, workflow.info().attempt], **_RECORDING)
+
+
+async def _failed(request: dict[str, Any], error: str, *, begun: bool) -> None:
+    """Record a failure; nobody knows whether a begin was recorded that was cancelled, so it is repeated."""
+    if not begun:
+        await _begin(request)
+    await _end(request, executions.RunState.FAILED, error)
+
+
+async def _end(request: dict[str, Any], state: executions.RunState, error: str = "") -> None:
+    await workflow.execute_activity(steps.END_RUN, args=[request, state.value, error], **_RECORDING)
+
+
+async def _surely(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work to its end although the run is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _said(error: BaseException) -> str:
+    """Return what a record says of a failure; never empty."""
+    if temporalio.exceptions.is_cancelled_exception(error):
+        return "cancelled"
+    cause = error.cause if isinstance(error, temporalio.exceptions.ActivityError) else error
+    return str(getattr(cause, "message", "")) or type(cause).__name__

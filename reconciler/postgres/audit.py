@@ -1,0 +1,172 @@
+"""The audit of applies in PostgreSQL: an attempt before anything is written, its outcomes once it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+from reconciler import errors
+from reconciler.plan import ports
+from reconciler.postgres import database, migrating
+from reconciler.schedule import observed
+
+_BEGIN = """
+INSERT INTO applies (who, run, commit, command, address, namespace, prefix, owner, environment, spec_path, digest,
+    started_at)
+VALUES (%(who)s, %(run)s, %(commit)s, %(command)s, %(address)s, %(namespace)s, %(prefix)s, %(owner)s, %(environment)s,
+    %(spec_path)s, %(digest)s, %(started_at)s)
+RETURNING number
+"""
+_END = """
+UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed)s, present = %(present)s,
+    error = %(error)s
+WHERE number = %(number)s AND ended_at IS NULL
+"""
+# an end that is there already although its answer was lost: no other has this very moment
+_ENDED_SO = "SELECT 1 FROM applies WHERE number = %(number)s AND ended_at = greatest(%(now)s, started_at)"
+_STEP = "INSERT INTO apply_steps (apply, position, schedule_id, verb, status, detail) VALUES (%s, %s, %s, %s, %s, %s)"
+_LATEST = """
+SELECT applies.*, (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('id', schedule_id, 'verb', verb, 'status', status, 'detail', detail)
+        ORDER BY position), '[]')
+    FROM apply_steps WHERE apply = applies.number
+) AS steps
+FROM applies ORDER BY number DESC LIMIT %s
+"""
+_PRESENT = """
+SELECT present FROM applies
+WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND present IS NOT NULL
+ORDER BY number DESC LIMIT 1
+"""  # by number: of two clocks one is wrong
+_COMMIT = """
+SELECT commit FROM applies
+WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND owner = %(owner)s AND command = 'apply'
+    AND present IS NOT NULL AND commit <> ''
+ORDER BY number DESC LIMIT 1
+"""
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Audit]:
+    """Bring the database up to date and return its audit; `errors.StoreError` when that fails."""
+    await migrating.migrate(url)
+    yield Audit(url)
+
+
+class Audit:
+    """Keeps who applied what; implements `ports.Audit`.
+
+    Each call has a session of its own, so that one which was lost during a long apply does not lose its end.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def begin(self, attempt: ports.Attempt) -> int:
+        """Record that an attempt begins, before anything is written; return its number."""
+        async with database.opened(self._url) as connection:
+            row = await (await connection.execute(_BEGIN, _columns(attempt))).fetchone()
+        assert row is not None  # noqa: S101  # RETURNING gives one row
+        return int(row["number"])
+
+    async def end(
+        self, number: int, steps: Iterable[ports.Step], *, left: observed.Left | None, error: str = ""
+    ) -> None:
+        """Record how it ended, all of it or nothing; where that fails, once more on a new connection.
+
+        Raises `errors.StoreError` when it never began or has ended, and when the database does not answer either time.
+        """
+        ending = {
+            "number": number,
+            "now": datetime.datetime.now(datetime.UTC),
+            "managed": left.managed if left else None,
+            "present": left.present if left else None,
+            "error": database.text(error),
+        }
+        rows = [_step(number, *each) for each in enumerate(steps, start=1)]
+        try:
+            await self._end(ending, rows)
+        except errors.StoreError:  # a session that was lost says nothing about the next
+            await self._end(ending, rows)
+
+    async def _end(self, ending: Mapping[str, Any], steps: Sequence[tuple[int | str, ...]]) -> None:
+        where = database.place(self._url)
+        async with database.answering(where), database.opened(self._url) as connection, connection.transaction():
+            ended = await connection.execute(_END, ending)
+            if ended.rowcount == 1:
+                await connection.cursor().executemany(_STEP, steps)
+            elif not await (await connection.execute(_ENDED_SO, ending)).fetchone():
+                raise errors.StoreError(
+                    f"{where} has no apply {ending['number']} that goes on",
+                    hint="see that nothing else writes to the table applies",
+                )
+
+    async def latest(self, count: int) -> tuple[ports.Record, ...]:
+        """Return the latest attempts, the newest first."""
+        async with database.opened(self._url) as connection:
+            found = await (await connection.execute(_LATEST, (max(count, 0),))).fetchall()
+        return tuple(map(_record, found))
+
+    async def present(self, target: observed.Target) -> int:
+        """Return how many schedules with the prefix the last apply or prune left, of any owner; 0 without one."""
+        where = {"namespace": target.namespace, "prefix": target.prefix}
+        async with database.opened(self._url) as connection:
+            row = await (await connection.execute(_PRESENT, where)).fetchone()
+        return int(row["present"]) if row else 0
+
+    async def commit(self, target: observed.Target) -> str:
+        """Return the commit of the owner's last apply that was not refused; empty when none is recorded."""
+        where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
+        async with database.opened(self._url) as connection:
+            row = await (await connection.execute(_COMMIT, where)).fetchone()
+        return str(row["commit"]) if row else ""
+
+
+def _columns(attempt: ports.Attempt) -> dict[str, Any]:
+    target = attempt.target
+    texts = {
+        "who": attempt.who,
+        "run": attempt.run,
+        "commit": attempt.commit,
+        "command": attempt.command,
+        "address": target.address,
+        "namespace": target.namespace,
+        "prefix": target.prefix,
+        "owner": target.owner,
+        "spec_path": attempt.spec_path,
+        "digest": attempt.digest,
+    }
+    environment = None if attempt.environment is None else database.text(attempt.environment)
+    kept = {name: database.text(value) for name, value in texts.items()}
+    return {**kept, "environment": environment, "started_at": attempt.started_at}
+
+
+def _step(number: int, position: int, step: ports.Step) -> tuple[int | str, ...]:
+    return (number, position, *map(database.text, (step.id, step.verb, step.status, step.detail)))
+
+
+def _record(row: dict[str, Any]) -> ports.Record:
+    target = observed.Target(
+        address=row["address"], namespace=row["namespace"], prefix=row["prefix"], owner=row["owner"]
+    )
+    attempt = ports.Attempt(
+        command=row["command"],
+        who=row["who"],
+        run=row["run"],
+        commit=row["commit"],
+        started_at=row["started_at"].astimezone(datetime.UTC),
+        target=target,
+        spec_path=row["spec_path"],
+        environment=row["environment"],
+        digest=row["digest"],
+    )
+    return ports.Record(
+        number=row["number"],
+        attempt=attempt,
+        ended_at=row["ended_at"].astimezone(datetime.UTC) if row["ended_at"] else None,
+        steps=tuple(ports.Step(**step) for step in row["steps"]),
+        managed=row["managed"],
+        error=row["error"],
+    )

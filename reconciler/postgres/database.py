@@ -1,0 +1,228 @@
+"""Connections to PostgreSQL, and its errors in our words: nothing that is raised here holds a password or a URL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import conninfo, rows
+
+from reconciler import errors
+from reconciler.credentials import held
+
+Connection: TypeAlias = psycopg.AsyncConnection[rows.DictRow]
+Row: TypeAlias = rows.DictRow
+
+PROGRAM = "reconciler"
+CONNECT_TIMEOUT = 8  # seconds; a command that cannot connect ends within 10, its own start included
+PATIENCE = 20  # seconds for one record, connecting included
+_DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within half a minute
+    "connect_timeout": CONNECT_TIMEOUT,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PORTS = re.compile(r"(\d+(,\d+)*)?")
+AWAY = "see that PostgreSQL runs there, and try again"
+_CONNECTING = (  # a phrase in what libpq or the server says of a connection, what it means, and what to do
+    ("connection refused", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
+    ("no such file or directory", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
+    ("resolve host", "no such host", "check the host in the database URL"),
+    ("translate host", "no such host", "check the host in the database URL"),
+    ("timeout", "no answer in time", "check host and port in the database URL, and the network"),
+    ("pg_hba.conf", "", "let this host and user in, or try sslmode=require in the database URL"),
+    ("password", "no password", "check user and password in the database URL; percent-encode special characters"),
+    ("role", "", "check the user in the database URL"),
+    ("does not exist", "", "create the database, or check its name in the database URL"),
+    ("permission denied", "", "grant the role CONNECT on the database, or check the database URL"),
+    ("too many", "", "wait until sessions end, or raise the server's limit"),
+    ("slots", "", "wait until sessions end, or raise the server's limit"),
+    ("certificate", "no TLS connection", "check sslmode and sslrootcert in the database URL"),
+    ("ssl", "no TLS connection", "check sslmode in the database URL"),
+)
+_TOO_LONG = "54000"  # for an index
+_LOCKED = "55P03"
+_STATES = {  # an SQLSTATE or its class, and what to do
+    "42501": "grant the role what it lacks, or connect as the tables' owner",
+    "25006": "name a server in the database URL that takes writes",
+    _LOCKED: "another session holds a lock: try again",
+    "57014": "another session holds a lock, or the server is overloaded: try again",
+    "57P": AWAY,
+    "08": AWAY,
+    "22": "send plain text and plain JSON, without NUL, and shorter keys",
+    "53": "see that the server has room, and try again",
+}
+
+
+async def connect(url: str, *, name: str = PROGRAM) -> Connection:
+    """Connect and return the session, in autocommit; `name` is its application_name.
+
+    Raises `errors.StoreError` for a URL that cannot be read and for a server that cannot be reached or refuses.
+    """
+    where = place(url)
+    try:
+        connecting = asyncio.ensure_future(psycopg.AsyncConnection.connect(**parameters(url, name=name)))
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:  # psycopg would leave the session open until its memory is collected
+            connecting.add_done_callback(_end)
+            raise
+    except (psycopg.Error, OSError, ValueError) as error:
+        raise _connect_error(str(error), where) from None
+
+
+def _end(connecting: asyncio.Future[Connection]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().pgconn.finish()
+
+
+def parameters(url: str, *, name: str = PROGRAM) -> dict[str, Any]:
+    """Return what psycopg makes every session of ours with; the password is in it."""
+    return {
+        **_DEFAULTS,
+        **_parsed(url),
+        "application_name": name,
+        "client_encoding": "utf8",
+        "autocommit": True,
+        "row_factory": rows.dict_row,
+        "prepare_threshold": None,  # poolers lose prepared statements
+    }
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Connection]:
+    """Connect for a while; what fails meanwhile is an `errors.StoreError`."""
+    connection = await connect(url)
+    try:
+        with translated(place(url)):
+            yield connection
+    finally:
+        await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def answering(what: str, patience: float | None = None) -> AsyncIterator[None]:
+    """Raise `errors.StoreError` when what is done meanwhile takes longer than `patience`, usually `PATIENCE`, seconds.
+
+    psycopg waits up to 10 seconds for the server to end a query that is interrupted, and not when it is interrupted
+    again.
+    """
+    patience = PATIENCE if patience is None else patience
+    again = asyncio.get_running_loop().call_later(patience + _MOMENT, _interrupt, asyncio.current_task())
+    try:
+        async with asyncio.timeout(patience):
+            yield
+    except TimeoutError:
+        raise errors.StoreError(f"{what} gave no answer within {patience:g} s", hint=AWAY) from None
+    finally:
+        again.cancel()
+
+
+_MOMENT = 0.1  # seconds
+
+
+def _interrupt(task: asyncio.Task[object] | None) -> None:
+    if task is not None:
+        task.cancel()
+        task.uncancel()  # the timeout counts as the only one
+
+
+@contextlib.contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn what psycopg raises into `errors.StoreError`, whose message begins with `what`."""
+    try:
+        yield
+    except (psycopg.Error, UnicodeEncodeError) as error:
+        state, said = _told(error)
+        found = [hint for known, hint in _STATES.items() if state.startswith(known)]
+        hint = found[0] if found else "see the server's log"
+        kind = errors.BusyError if state == _LOCKED else errors.StoreError
+        raise kind(f"{what} failed: {said}", hint=hint) from None
+
+
+def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
+    """Return why a value cannot be kept by any database; empty when that is not what is wrong."""
+    if isinstance(error, UnicodeEncodeError):
+        return "half a surrogate pair is no text"
+    if isinstance(error, psycopg.DataError):
+        return error.diag.message_primary or str(error)
+    return error.diag.message_primary or "" if error.sqlstate == _TOO_LONG else ""
+
+
+def _told(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
+    """Return an error's SQLSTATE and what it says; the driver has neither for a connection that was lost."""
+    said = unfit(error)
+    if said:
+        return "22", said
+    assert isinstance(error, psycopg.Error)  # noqa: S101  # the other one is unfit
+    return error.sqlstate or "08", error.diag.message_primary or "the connection was lost"
+
+
+def place(url: str) -> str:
+    """Return what may be said of a URL: `database app at localhost:5432`."""
+    return _place(_parsed(url), url)
+
+
+def text(value: str) -> str:
+    """Return a text that the database can keep: without NUL, odd bytes of a file's name, and our credentials."""
+    return held.scrub(value).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+def moment(value: datetime.datetime | None) -> datetime.datetime | None:
+    """Return a time of a row in UTC, whatever the session's zone."""
+    return None if value is None else value.astimezone(datetime.UTC)
+
+
+def _place(given: dict[str, Any], url: str) -> str:
+    database = f"database {given['dbname']}" if given.get("dbname") else "the default database"
+    host = given.get("host") or given.get("hostaddr") or ""
+    if not host:
+        return f"{database} at the default host"
+    if _may_be_a_password(str(host), url):
+        return f"{database} at the host of the database URL"
+    return f"{database} at {host}" + (f":{given['port']}" if given.get("port") else "")
+
+
+def _may_be_a_password(host: str, url: str) -> bool:
+    """Tell whether a part is missing: `postgres://me:secret` and `postgres://secret` have a host and a port, too."""
+    return "://" in url and "@" not in url and not host.startswith("/") and host not in _LOOPBACK
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    """Return the parameters of a URL, or of libpq's `key=value` words, and register the passwords among them.
+
+    An unescaped `@`, `/` or `:` in a password moves a part of it into the host, port or database, so that such a URL
+    is refused before anything of it is shown.
+    """
+    try:
+        given: dict[str, Any] = conninfo.conninfo_to_dict(url)
+    except (psycopg.Error, ValueError):  # its words quote the URL
+        given = {}
+    moved = "@" in str(given.get("host", ""))[1:] or any(each in str(given.get("dbname", "")) for each in "@:/")
+    if not given or moved or not _PORTS.fullmatch(str(given.get("port", ""))):
+        raise errors.StoreError(
+            "the database URL cannot be read",
+            hint="write postgresql://user:password@host:5432/database; percent-encode special characters, as %40 for @",
+        )
+    if given.get("password") != given.get("user"):
+        held.hold(given.get("password"))
+    held.hold(given.get("sslpassword"))
+    return given
+
+
+def _connect_error(text: str, where: str) -> errors.StoreError:
+    """Return the sentence that a refusal calls for; only the server's own words are repeated."""
+    _, _, told = text.partition("FATAL:")
+    words = told.strip().partition("\n")[0]
+    for phrase, meaning, hint in _CONNECTING:
+        if phrase in (words or text).lower():
+            said = words or meaning or "no connection"
+            return errors.StoreError(f"cannot connect to {where} ({said})", hint=hint)
+    return errors.StoreError(f"cannot connect to {where} ({words or 'no connection'})", hint=AWAY)

@@ -1,0 +1,178 @@
+"""PostgreSQL as a lock: an advisory lock on a session of its own; that of a sync is the one the earlier sync takes.
+
+The server frees it when the session ends, so that a holder that is killed leaves nothing behind. It needs a session of
+its own all the way: a pooler in transaction mode (pgbouncer) gives the lock to whichever session comes next, so the
+database URL must name the server itself or a pooler in session mode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+
+import psycopg
+
+from reconciler import errors, settings
+from reconciler.plan import locks, ports, wording
+from reconciler.postgres import database, naming
+
+_TAKE = "SELECT pg_try_advisory_lock(hashtext(%s)) AS taken"
+_GIVE = "SELECT pg_advisory_unlock(hashtext(%s))"
+# pg_locks has the key, an int4 widened to an int8, in two halves; shifting the upper one out of range keeps the sign
+_HOLDERS = """
+SELECT session.pid, session.application_name, session.usename, session.backend_start
+FROM pg_locks AS lock JOIN pg_stat_activity AS session USING (pid)
+WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+    AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (lock.classid::bigint << 32 | lock.objid::bigint) = hashtext(%s)::bigint
+"""
+_END = "SELECT pg_terminate_backend(%s, 5000) AS ended"  # waits for the end, in milliseconds
+_ENDED = "57P01"  # the SQLSTATE of a session that somebody ended
+_RELEASE_TIMEOUT = 5.0  # seconds; the lock ends with the session in any case
+TAKEN = f"{locks.TAKEN}, or its database was stopped"
+LOST = "the lock's database session was lost"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    pid: int
+    role: str
+    holder: ports.Holder
+
+
+class PostgresLock:
+    """The lock of everything that writes the same schedules with this database; implements `ports.Lock`.
+
+    `key` is what is locked: a sync of charters and a repair of users' schedules do not wait for each other.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str = settings.GOVERNANCE_LOCK,
+        fresh: float = locks.FRESH,
+        patience: float = locks.PATIENCE,
+    ) -> None:
+        self._url = url
+        self._key = key
+        self._fresh = fresh
+        self._patience = patience
+
+    async def acquire(self, holder: ports.Holder) -> PostgresLease:
+        """Take the lock, without waiting; `errors.LockedError` names who has it."""
+        since = holder.since or datetime.datetime.now(datetime.UTC)
+        async with contextlib.AsyncExitStack() as otherwise:
+            connection = await database.connect(self._url, name=naming.encoded(holder, since))
+            otherwise.push_async_callback(connection.close)
+            with database.translated(database.place(self._url)):
+                row = await (await connection.execute(_TAKE, (self._key,))).fetchone()
+                if not (row and row["taken"]):
+                    raise _busy(await self._session(connection))
+            otherwise.pop_all()
+        return PostgresLease(connection, key=self._key, fresh=self._fresh, patience=self._patience)
+
+    async def holder(self) -> ports.Holder | None:
+        """Return who has the lock, None when it is free."""
+        async with database.opened(self._url) as connection:
+            found = await self._session(connection)
+        return found.holder if found else None
+
+    async def free(self) -> ports.Holder | None:
+        """End the session that holds the lock, and return whose it was; None when it was free.
+
+        Raises `errors.StoreError` when this role may not end it.
+        """
+        async with database.opened(self._url) as connection:
+            found = await self._session(connection)
+            if found is None:
+                return None
+            await self._end(connection, found)
+            return found.holder
+
+    async def _end(self, connection: database.Connection, held: _Session) -> None:
+        try:
+            await connection.execute(_END, (held.pid,))
+        except psycopg.errors.InsufficientPrivilege:
+            raise errors.StoreError(
+                f"{database.place(self._url)} does not let this role end the session of {held.holder.who}",
+                hint=f"connect as the role {held.role} or as a superuser, or grant this role pg_signal_backend",
+            ) from None
+        left = await self._session(connection)
+        if left is not None and left.pid == held.pid:
+            raise errors.StoreError(
+                f"the session of {held.holder.who} has been told to end, and goes on",
+                hint="try again; else end its process",
+            )
+
+    async def _session(self, connection: database.Connection) -> _Session | None:
+        """Return the session that holds the lock."""
+        row = await (await connection.execute(_HOLDERS, (self._key,))).fetchone()
+        if row is None:
+            return None
+        role = row["usename"] or "unknown"
+        return _Session(
+            pid=row["pid"],
+            role=role,
+            holder=naming.decoded(row["application_name"] or "", role, row["backend_start"]),
+        )
+
+
+class PostgresLease:
+    """The lock while it is held; implements `ports.Lease`."""
+
+    def __init__(self, connection: database.Connection, *, key: str, fresh: float, patience: float) -> None:
+        self._connection = connection
+        self._key = key
+        self._patience = patience
+        self._ended = False
+        connection.add_notice_handler(self._hear)
+        self._watch = locks.Watch(self._look, fresh=fresh, patience=patience)
+
+    async def lost(self) -> str:
+        """Return why the lock is held no longer, or that nobody can tell; empty while it is."""
+        return await self._watch.lost()
+
+    def doubt(self) -> None:
+        """Let nothing count that was seen before now."""
+        self._watch.doubt()
+
+    async def release(self) -> None:
+        """Release the lock and end the session, also when this is cancelled; no effect once it is lost."""
+        try:
+            if self._watch.is_held():
+                await self._watch.stop()
+                with contextlib.suppress(psycopg.Error, TimeoutError):
+                    async with asyncio.timeout(min(self._patience, _RELEASE_TIMEOUT)):
+                        # the end of a session alone would free it a little later
+                        await self._connection.execute(_GIVE, (self._key,))
+        finally:
+            await self._connection.close()
+            await self._watch.stop()
+
+    async def _look(self) -> str:
+        """Wait for notices, as an idle session learns of its end from the socket and at once, and then ask."""
+        try:
+            async for _ in self._connection.notifies(timeout=locks.LOOK_EVERY):
+                pass
+            await self._connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            return TAKEN if self._ended or error.sqlstate == _ENDED else LOST
+        return ""
+
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        """Hear what the server says to a session that asks nothing: why it ends it."""
+        self._ended = self._ended or notice.sqlstate == _ENDED
+
+
+def _busy(found: _Session | None) -> errors.LockedError:
+    holder = found.holder if found else ports.Holder(who="somebody who has just let go")
+    return errors.LockedError(
+        f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
+        hint="wait with --lock-timeout, or see reconciler lock show; the lock ends with its holder's session",
+        who=holder.who,
+        run=holder.run,
+        since=holder.since,
+    )

@@ -1,0 +1,50 @@
+"""A lock's holder in the application_name of its session: `reconciler:1795487731:42:alice@laptop`.
+
+PostgreSQL keeps 63 bytes of it and turns what is not ASCII into `?`, so the rest is percent-encoded; only `who`, which
+is last, is cut.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import urllib.parse
+
+from reconciler.plan import ports
+from reconciler.postgres import database
+
+LIMIT = 63  # bytes
+_PLAIN = " !\"#$&'()*+,/;<=>?@[\\]^`{|}"  # beside letters, digits and `_.-~`, which are never encoded
+_OURS = re.compile(rf"{database.PROGRAM}:(\d{{1,11}}):([^:]*):(.*)")
+
+
+def encoded(holder: ports.Holder, since: datetime.datetime) -> str:
+    """Return the name of the session that holds the lock since then."""
+    head = f"{database.PROGRAM}:{int(since.timestamp())}:"
+    run = _fitting(holder.run, LIMIT - len(head) - 1)
+    return f"{head}{run}:" + _fitting(holder.who, LIMIT - len(head) - len(run) - 1)
+
+
+def decoded(name: str, role: str, started_at: datetime.datetime | None) -> ports.Holder:
+    """Return the holder that a session's name tells; another program's by its name, role and start."""
+    ours = _OURS.fullmatch(name)
+    if ours is None:
+        who = f"{name} (database role {role})" if name else f"a session of database role {role}"
+        return ports.Holder(who=who, since=started_at)
+    since, run, who = ours.groups()
+    return ports.Holder(
+        who=urllib.parse.unquote(who) or "somebody unknown",
+        run=urllib.parse.unquote(run),
+        since=datetime.datetime.fromtimestamp(int(since), datetime.UTC),
+    )
+
+
+def _fitting(text: str, room: int) -> str:
+    """Return the encoded text, as many whole characters of it as there is room for."""
+    fitting = ""
+    for character in text:
+        more = urllib.parse.quote(character, safe=_PLAIN, errors="replace")
+        if len(fitting) + len(more) > room:
+            break
+        fitting += more
+    return fitting

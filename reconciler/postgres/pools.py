@@ -1,0 +1,128 @@
+"""Sessions of one database that are shared by what goes on at once, and replaced once they are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Hashable
+
+import psycopg
+import psycopg_pool
+
+from reconciler import errors
+from reconciler.postgres import database, migrating, shares
+
+SIZE = 10  # sessions at most
+GIVE_UP = 10  # seconds without a session that works
+_LIMITS = """
+SET lock_timeout = '2s';
+SET statement_timeout = '15s';
+SET idle_in_transaction_session_timeout = '30s'
+"""  # whatever another session locks, and for however long, each of ours is free again soon
+_RECONNECT = 3  # seconds of trying on behalf of nobody; whoever asks later has it tried anew, and at once
+
+# Each call says what went wrong; without a log set up, Python would print the driver's words as well.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, *, size: int = SIZE, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
+    """Bring the database up to date and share up to so many sessions; `errors.StoreError` when that fails."""
+    await migrating.migrate(url)
+    async with shared(url, size=size, give_up=give_up) as pool:
+        yield pool
+
+
+@contextlib.asynccontextmanager
+async def shared(url: str, *, size: int, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
+    """Share up to so many sessions of a database that is up to date."""
+    made: psycopg_pool.AsyncConnectionPool[database.Connection] = psycopg_pool.AsyncConnectionPool(
+        kwargs=database.parameters(url),
+        min_size=1,
+        max_size=size,
+        open=False,
+        configure=_limited,
+        reconnect_timeout=_RECONNECT,
+    )
+    async with made:
+        yield Pool(made, database.place(url), size=size, give_up=give_up)
+
+
+async def _limited(connection: database.Connection) -> None:
+    await connection.execute(_LIMITS)
+
+
+class Pool:
+    """The sessions of a database; what fails in one is an `errors.StoreError`, with neither URL nor password.
+
+    One caller holds at most half of the sessions and one row at most one, so that neither a caller who asks for much
+    nor a row that another session locks keeps the others waiting.
+    """
+
+    def __init__(
+        self, shared: psycopg_pool.AsyncConnectionPool[database.Connection], where: str, *, size: int, give_up: float
+    ) -> None:
+        self._shared = shared
+        self._give_up = give_up
+        self._callers = shares.Shares(max(1, size // 2))
+        self._rows = shares.Shares(1)
+        self.where = where
+
+    @contextlib.asynccontextmanager
+    async def session(
+        self, *, caller: Hashable | None = None, row: Hashable | None = None, patience: float | None = None
+    ) -> AsyncIterator[database.Connection]:
+        """Lend a session, in autocommit, for less than `patience` seconds (None: `database.PATIENCE`).
+
+        `caller` is on whose behalf it is, and `row` what it writes; `errors.BusyError` where those have theirs in use.
+        """
+        async with database.answering(self.where, patience), contextlib.AsyncExitStack() as held:
+            try:
+                until = asyncio.get_running_loop().time() + self._give_up
+                await held.enter_async_context(self._rows.held(row, until))
+                await held.enter_async_context(self._callers.held(caller, until))
+            except TimeoutError:
+                raise errors.BusyError(
+                    f"{self.where}: other requests of this caller, or for this row, are still in progress",
+                    hint="try again",
+                ) from None
+            with database.translated(self.where):
+                connection = await self._working(until)
+                try:
+                    yield connection
+                finally:
+                    await self._shared.putconn(connection)
+
+    @contextlib.asynccontextmanager
+    async def transaction(
+        self, *, caller: Hashable | None = None, row: Hashable | None = None
+    ) -> AsyncIterator[database.Connection]:
+        """Lend a session in which all of what is done is kept, or nothing."""
+        async with self.session(caller=caller, row=row) as connection, connection.transaction():
+            yield connection
+
+    async def ping(self) -> None:
+        """Do nothing but ask the database; `errors.StoreError` when it does not answer."""
+        async with self.session():
+            pass
+
+    async def _working(self, until: float) -> database.Connection:
+        """Take sessions until one answers; the pool replaces those that do not."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            try:
+                connection = await self._shared.getconn(timeout=until - clock())
+            except psycopg_pool.PoolTimeout:
+                raise errors.StoreError(
+                    f"{self.where} gave no session within {self._give_up:g} s", hint=database.AWAY
+                ) from None
+            try:
+                await connection.execute("")
+            except psycopg.OperationalError:
+                await self._shared.putconn(connection)
+            except BaseException:
+                await self._shared.putconn(connection)
+                raise
+            else:
+                return connection

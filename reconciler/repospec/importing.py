@@ -1,0 +1,243 @@
+"""Live schedules to charters in a repo-spec, of which every character that stands there already stays as it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from reconciler import errors
+from reconciler.repospec import charters, inserting, loading, nodes, phrasing, problems, source, values, writing
+from reconciler.schedule import declarations, fields, model, ownership, redaction
+
+_READ_AS = "the import"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """The new text of the spec, the charters that were added, and what there is to say, a sentence each.
+
+    `left_out` is what the next plan would change or pause, `warnings` what else the spec does not show.
+    """
+
+    text: str
+    added: tuple[str, ...]
+    left_out: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A spec as it is before the import; `section` None where there is none yet, or nothing in it."""
+
+    text: str
+    path: str
+    root: nodes.Node | None
+    section: values.Document | None
+    declaration: declarations.Declaration
+    choice: declarations.Choice
+
+
+def add(
+    text: str | None,
+    path: str,
+    schedules: Iterable[model.Schedule],
+    choice: declarations.Choice | None = None,
+    *,
+    named: Collection[str] = (),
+    unsaid: Mapping[str, Sequence[str]] | None = None,
+) -> Imported:
+    """Return the spec with a charter for each schedule that it does not declare yet.
+
+    `text` None begins a new spec. The prefix that is chosen is one for a section that is begun; one that is there has
+    its own. What belongs to another owner is left out, but for the ids in `named`. `unsaid` are sentences about
+    what `schedules` cannot hold, by id.
+
+    Raises `errors.InvalidSpecError` when the spec at hand is not valid, `errors.UsageError` when charters cannot be put
+    into it.
+    """
+    file = _opened(text or "", path, choice or declarations.Choice())
+    entries: list[phrasing.Entry] = []
+    expected: dict[str, model.Schedule] = {}
+    left_out: list[str] = []
+    warnings: list[str] = []
+    found = sorted(schedules, key=lambda each: each.id)
+    taken = {charter.schedule.id for charter in file.declaration.charters}
+    for schedule in found:
+        if refusal := _refusal(schedule, file.declaration, taken, named):
+            left_out.append(f"{schedule.id}: {refusal}")
+            continue
+        entry, charter, missing = _charter(schedule, file)
+        left_out += [f"{schedule.id}: {each}" for each in missing]
+        if charter is not None:
+            entries.append(entry)
+            expected[charter.schedule.id] = charter.schedule
+            told = [*_remarks(schedule, entry, file.declaration), *(unsaid or {}).get(schedule.id, ())]
+            warnings += [f"{schedule.id}: {each}" for each in told]
+    if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in found):
+        warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
+    if any(isinstance(each, model.Opaque) and each.is_coded for one in found for each in one.action.payloads):
+        warnings.append("there are encrypted payloads, which only a codec can read: pass --codec-endpoint")
+    return Imported(
+        text=_written(file, entries, expected),
+        added=tuple(entry["charter"] for entry in entries),
+        left_out=tuple(left_out),
+        warnings=tuple(warnings),
+    )
+
+
+def prefix(text: str | None, path: str, choice: declarations.Choice) -> str:
+    """Return what the ids begin with that are imported: as chosen, else as the spec says; raises as `add` does."""
+    file = _opened(text or "", path, choice)
+    return choice.prefix or file.declaration.prefix
+
+
+def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
+    mark = source.BYTE_ORDER_MARK if text.startswith(source.BYTE_ORDER_MARK) else ""
+    root = nodes.compose(text.removeprefix(mark), path)
+    if root is None or (isinstance(root, nodes.Scalar) and not root.text):
+        root = section = None
+    else:
+        section = loading.section(root, path)
+    if section is None:
+        if choice.environment:
+            raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
+        prefix, owner = choice.prefix or ownership.GOVERNANCE_PREFIX, choice.owner or choice.repository or ""
+        declaration = declarations.Declaration(path=path, charters=(), prefix=prefix, owner=owner)
+    else:
+        declaration = loading.declared(root, path, dataclasses.replace(choice, prefix=None))
+    return _File(
+        text=text,
+        path=path,
+        root=root,
+        section=section,
+        declaration=declaration,
+        choice=declarations.Choice(environment=choice.environment, prefix=declaration.prefix),
+    )
+
+
+def _refusal(
+    schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
+) -> str:
+    """Return why a schedule gets no charter, whatever it is; empty when it may have one."""
+    if schedule.id in taken:
+        return "already declared"
+    if _is_foreign(schedule, declaration) and schedule.id not in named:
+        return (
+            f"belongs to {schedule.owner}, and is left out: --owner {schedule.owner} if that is this repository,"
+            f" --id {schedule.id} to have a charter for it all the same"
+        )
+    return ""
+
+
+def _is_foreign(schedule: model.Schedule, declaration: declarations.Declaration) -> bool:
+    return schedule.owner is not None and schedule.owner != declaration.owner
+
+
+def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, declarations.Charter | None, list[str]]:
+    """Return the charter as written and as read, None when there can be none, and what it cannot express."""
+    prefix = file.declaration.prefix
+    name = phrasing.name(schedule, prefix)
+    inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower())
+    entry = phrasing.entry(schedule, inherited, name)
+    if entry.keys().isdisjoint(fields.FIRINGS):
+        return entry, None, [_inexpressible("it has no times", schedule.id, prefix)]
+    try:
+        entry, charter = phrasing.accepted(entry, lambda said: _read_back(said, file))
+    except problems.InvalidSpecError as error:
+        return entry, None, [_inexpressible(error.problems[0].message, schedule.id, prefix)]
+    if charter.schedule.id != schedule.id:  # the charter would create another schedule, beside this one
+        return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}", schedule.id, prefix)]
+    return entry, charter, phrasing.differences(schedule, charter)
+
+
+def _read_back(entry: phrasing.Entry, file: _File) -> declarations.Charter:
+    """Return what the charter means among the file's defaults: the proof that nothing is lost on the way."""
+    place = declarations.Place(path=_READ_AS, line=1, column=1)
+    listed = nodes.compose("\n".join(writing.block([entry], 0)), _READ_AS) or _text("", place)
+    kept: list[tuple[nodes.Node, nodes.Node]] = []
+    for key, value in _pairs_of_section(file.root):
+        if isinstance(key, nodes.Scalar) and key.text != inserting.LIST:
+            kept.append((key, _without_charters(value) if key.text == "environments" else value))
+    section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(inserting.LIST, place), listed)])
+    root = nodes.Mapping(place=place, tag=None, pairs=[(_text(inserting.SECTION, place), section)])
+    (charter,) = loading.declared(root, _READ_AS, file.choice).charters
+    return charter
+
+
+def _pairs_of_section(root: nodes.Node | None) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+    for key, value in root.pairs if isinstance(root, nodes.Mapping) else ():
+        if isinstance(key, nodes.Scalar) and key.text == inserting.SECTION and isinstance(value, nodes.Mapping):
+            yield from value.pairs
+
+
+def _without_charters(environments: nodes.Node) -> nodes.Node:
+    """Leave out what environments say of single charters, none of which is the one that is read."""
+    if not isinstance(environments, nodes.Mapping):
+        return environments
+    bare = [
+        (name, nodes.Mapping(place=each.place, tag=None, pairs=list(_without(each, "charters"))))
+        if isinstance(each, nodes.Mapping)
+        else (name, each)
+        for name, each in environments.pairs
+    ]
+    return nodes.Mapping(place=environments.place, tag=None, pairs=list(bare))
+
+
+def _without(node: nodes.Mapping, name: str) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+    return ((key, value) for key, value in node.pairs if not (isinstance(key, nodes.Scalar) and key.text == name))
+
+
+def _text(text: str, place: declarations.Place) -> nodes.Scalar:
+    return nodes.Scalar(place=place, text=text, plain=True, tag=None, written="")
+
+
+def _inexpressible(reason: str, schedule_id: str, prefix: str) -> str:
+    return f"this schedule cannot be expressed as a charter: {reason}; {_fate(schedule_id, prefix)}"
+
+
+def _fate(schedule_id: str, prefix: str) -> str:
+    """Return what the next apply does with a schedule that no charter declares."""
+    if schedule_id.startswith(prefix):
+        return "the next apply pauses this one, unless it is another owner's"
+    return "this one stays as it is"
+
+
+def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: declarations.Declaration) -> Iterator[str]:
+    """Yield what there is to know about a charter that no plan will show."""
+    if _is_foreign(schedule, declaration):
+        yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
+    for comment in phrasing.comments(schedule.timing):
+        yield f"the comment {redaction.text(comment)!r} of a calendar cannot be said, and is lost when the times change"
+    written, redacted = (phrasing.words(each) for each in (schedule, fields.redacted(schedule)))
+    for key in (key for key in entry if key in written):
+        for path in redaction.differences(written[key], redacted[key], key):
+            yield f"{path} is written in the clear: take it out of the spec if it is a secret"
+
+
+def _written(file: _File, entries: Sequence[phrasing.Entry], expected: Mapping[str, model.Schedule]) -> str:
+    """Return the file's text with the entries, read again to see that they mean there what they shall."""
+    begins_with_prefix = file.section is None and file.declaration.prefix != ownership.GOVERNANCE_PREFIX
+    head = {"prefix": file.declaration.prefix} if begins_with_prefix else {}
+    if not entries:
+        return file.text or "\n".join([*writing.block({inserting.SECTION: {**head, inserting.LIST: []}}, 0), ""])
+    mark = source.BYTE_ORDER_MARK if file.text.startswith(source.BYTE_ORDER_MARK) else ""
+    text = mark + inserting.insert(file.text.removeprefix(mark), file.root, entries, head)
+    if len(text.encode()) > source.SIZE_LIMIT:
+        raise errors.UsageError(
+            f"{file.path}: would be over 1 MiB with {len(entries)} charters more", hint="import some, each by --id"
+        )
+    wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
+    try:
+        declaration = loading.parse(text.removeprefix(mark), file.path, file.choice)
+    except errors.InvalidSpecError as error:
+        raise _unfit(file.path) from error
+    if {each.schedule.id: each.schedule for each in declaration.charters} != wanted:
+        raise _unfit(file.path)
+    return text
+
+
+def _unfit(path: str) -> errors.UsageError:
+    return errors.UsageError(
+        f"{path}: charters cannot be put into the file as it is written",
+        hint="write governance and schedules as plain objects and lists with a key or an entry to a line",
+    )

@@ -1,0 +1,171 @@
+"""Where charters go into the text of a spec: every character around them stays as it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from reconciler import errors
+from reconciler.repospec import nodes, writing
+
+SECTION = "governance"
+LIST = "schedules"
+
+_BREAK = re.compile(r"\r\n|\n|\r")
+_END_OF_DOCUMENT = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
+_COMMENT = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*( *)#[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_DASH = re.compile(r"^( *)-(?=\s)", re.MULTILINE)
+_STEP = 2  # columns, where the file shows none
+
+Entries: TypeAlias = Sequence[Mapping[str, Any]]
+_Container: TypeAlias = nodes.Sequence | nodes.Mapping
+
+
+def insert(text: str, root: nodes.Node | None, entries: Entries, head: Mapping[str, Any]) -> str:
+    """Return the text with the charters at the end of its list; `root` is what the text was read as.
+
+    A section or a list that is missing is begun in the file's own style, the section with `head`. Raises
+    `errors.UsageError` where an alias would make the charters appear elsewhere too.
+    """
+    found = _BREAK.search(text)
+    file = _File(text=text, newline=found.group() if found else "\n")
+    whole = {**head, LIST: entries}
+    if not isinstance(root, nodes.Mapping):  # nothing but comments
+        return file.append({SECTION: whole}, 0)
+    found_section = _pair(root, SECTION)
+    if found_section is None and root.flow:
+        return file.into_flow(root, f'"{SECTION}": {file.flow(whole, root)}')
+    if found_section is None:
+        return file.append({SECTION: whole}, _column(root))
+    key, section = found_section
+    _refuse_shared(root, root.start, "the file")
+    _refuse_shared(section, key.start, SECTION)
+    if not isinstance(section, nodes.Mapping):
+        return file.instead(root, key, section, whole)
+    return _into_section(file, section, entries)
+
+
+def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
+    found = _pair(section, LIST)
+    if found is None and section.flow:
+        return file.into_flow(section, f'"{LIST}": {file.flow(entries, section)}')
+    if found is None:
+        column = _column(section)
+        return file.after(section.end, writing.block({LIST: entries}, column), column)
+    key, listed = found
+    _refuse_shared(listed, key.start, LIST)
+    if not isinstance(listed, nodes.Sequence) or (not section.flow and file.is_bare(listed)):
+        return file.instead(section, key, listed, entries)
+    if listed.flow:
+        return file.into_flow(listed, *(file.flow(entry, listed) for entry in entries))
+    dash = file.dash(listed)
+    # beside dashes that are not indented, a comment may as well be about the next key
+    return file.after(listed.end, writing.block(entries, dash), dash + (dash < key.place.column))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A text and its line ending; what each method returns is the new text."""
+
+    text: str
+    newline: str
+
+    def append(self, value: Mapping[str, Any], column: int) -> str:
+        """Put a value at the end of the document."""
+        end = _END_OF_DOCUMENT.search(self.text)
+        return self._lines(end.start() if end else len(self.text), writing.block(value, column))
+
+    def after(self, end: int, lines: Sequence[str], column: int) -> str:
+        """Put lines below what ends at `end`, and below the comments there that stand at `column` or further right."""
+        at = self._next_line(end)
+        while (found := _COMMENT.match(self.text, at)) and len(found.group(1)) >= column:
+            at = found.end()
+        return self._lines(at, lines)
+
+    def instead(self, parent: nodes.Mapping, key: nodes.Node, old: nodes.Node, value: Any) -> str:
+        """Put a value in the place of a null or of an empty list."""
+        before, after = self.text[: old.start], self.text[old.end :]
+        if parent.flow:
+            return f"{before} {self.flow(value, parent)}{after}"
+        before = before.rstrip(" ") + " " * after.startswith("#")
+        lines = writing.block(value, key.place.column - 1 + _step(parent))
+        rest = dataclasses.replace(self, text=before + after)
+        return rest._lines(rest._next_line(len(before)), lines)
+
+    def into_flow(self, container: _Container, *values: str) -> str:
+        """Put values behind the last one in brackets or braces."""
+        margin = _margin(container)
+        between = ", " if margin is None else "," + self.newline + " " * margin
+        if _inside(container):
+            before, after = self.text[: container.last], self.text[container.last :]
+            return before + "".join(between + value for value in values) + after
+        at = self.text.index("[" if isinstance(container, nodes.Sequence) else "{", container.start) + 1
+        return self.text[:at] + between.join(values) + self.text[at:]
+
+    def flow(self, value: Any, container: _Container) -> str:
+        """Return the value as it is written into brackets or braces."""
+        return writing.flow(value, _margin(container)).replace("\n", self.newline)
+
+    def is_bare(self, listed: nodes.Sequence) -> bool:
+        """Tell whether a list is `[]` and nothing else."""
+        return bool(re.fullmatch(r"\[[ \t\r\n]*\]", self.text[listed.start : listed.end]))
+
+    def dash(self, listed: nodes.Sequence) -> int:
+        """Return the column of the dashes of a list in block style, whose anchor may stand a line above them."""
+        line = max(self.text.rfind("\n", 0, listed.start), self.text.rfind("\r", 0, listed.start)) + 1
+        found = _DASH.search(self.text.replace("\r", "\n"), line)
+        return len(found.group(1)) if found else listed.place.column - 1
+
+    def _next_line(self, end: int) -> int:
+        """Return where the next line begins: at `end` itself below a text in block style."""
+        if self.text[end - 1 : end] in ("\n", "\r"):
+            return end
+        found = _BREAK.search(self.text, end)
+        return found.end() if found else len(self.text)
+
+    def _lines(self, at: int, lines: Sequence[str]) -> str:
+        before, after = self.text[:at], self.text[at:]
+        missing = self.newline if before and before[-1] not in "\r\n" else ""
+        return before + missing + "".join(line + self.newline for line in lines) + after
+
+
+def _refuse_shared(node: nodes.Node, after: int, name: str) -> None:
+    """Refuse what an alias stands for: charters that are put there would show elsewhere too."""
+    if node.start < after or (not isinstance(node, nodes.Scalar) and node.shared):
+        raise errors.UsageError(
+            f"{node.place}: {name} is repeated by an alias, so that charters put there would stand elsewhere too",
+            hint="write it out at both places, then import",
+        )
+
+
+def _pair(node: nodes.Mapping, name: str) -> tuple[nodes.Node, nodes.Node] | None:
+    named = ((key, value) for key, value in node.pairs if isinstance(key, nodes.Scalar) and key.text == name)
+    return next(named, None)
+
+
+def _column(node: nodes.Mapping) -> int:
+    """Return where the keys of an object in block style stand."""
+    return node.pairs[0][0].place.column - 1
+
+
+def _step(parent: nodes.Mapping) -> int:
+    """Return by how much the file indents what stands in an object."""
+    outer = _column(parent)
+    for _, value in parent.pairs:
+        if isinstance(value, nodes.Mapping) and not value.flow and value.pairs and _column(value) > outer:
+            return _column(value) - outer
+    return outer or _STEP
+
+
+def _inside(container: _Container) -> list[nodes.Node]:
+    return container.items if isinstance(container, nodes.Sequence) else [key for key, _ in container.pairs]
+
+
+def _margin(container: _Container) -> int | None:
+    """Return the column of what stands in brackets or braces on lines of its own, None where it does not."""
+    inside = _inside(container)
+    if not inside or inside[-1].place.line == container.place.line:
+        return None
+    return inside[-1].place.column - 1

@@ -1,0 +1,125 @@
+"""A spec file to a `declarations.Declaration`, or to all of its problems at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler import published, spelling
+from reconciler.repospec import charters, exemptions, nodes, problems, rules, shape, source, values
+from reconciler.schedule import declarations, ownership
+
+SECTION = "governance"
+SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
+
+
+def load(
+    path: pathlib.Path, choice: declarations.Choice | None = None, *, salt: bytes = b""
+) -> declarations.Declaration:
+    """Return what the file declares, with what is chosen beside it and the salt for the digests of its secrets.
+
+    Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place,
+    and `errors.UsageError` for an environment that the file does not have.
+    """
+    return dataclasses.replace(parse(source.read(path), str(path), choice), salt=salt)
+
+
+def source_text(path: pathlib.Path) -> str:
+    """Return the file's text, its byte order mark too; `errors.InvalidSpecError` for what is no readable text file."""
+    return source.whole(path)
+
+
+def parse(text: str, path: str, choice: declarations.Choice | None = None) -> declarations.Declaration:
+    """Return what the text declares; `path` is for messages only."""
+    return declared(nodes.compose(text, path), path, choice or declarations.Choice())
+
+
+def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) -> declarations.Declaration:
+    """Return what a file's root node declares; `path` is for messages only."""
+    governance = section(root, path)
+    if governance is None:
+        return _declaration(path, {}, choice, governed=False)
+    chosen = charters.environment(governance, choice.environment, path)
+    said: Any = rules.value_at(governance, (SECTION,))
+    declaration = _declaration(path, said, choice)
+    declared = charters.read(governance, choice.environment, declaration.prefix)
+    searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
+    found = [*exemptions.check(governance), *(endless(charter, count) for charter, count in searches if count)]
+    if found:
+        raise problems.InvalidSpecError(found)
+    return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
+
+
+def section(root: nodes.Node | None, path: str) -> values.Document | None:
+    """Return the section that is ours, None where there is none or nothing in it; raise for every problem in it."""
+    start = declarations.Place(path=path, line=1, column=1)
+    if root is None or (isinstance(root, nodes.Scalar) and not root.text):
+        raise _invalid(start, "the file is empty", "add a governance section with schedules")
+    if not isinstance(root, nodes.Mapping):
+        raise _invalid(root.place, "the repo-spec is not an object", "begin with 'governance:'")
+    others: list[problems.Problem] = []  # of other tools' keys, which are not ours to judge
+    sections = {name: (key, value) for name, key, value in values.pairs(root, others)}
+    ours = {key.place for key, _ in root.pairs if isinstance(key, nodes.Scalar) and key.text == SECTION}
+    found = [problem for problem in others if problem.place in ours]
+    found += [
+        shape.unknown_key(name, key.place, [SECTION], "the repo-spec")
+        for name, (key, _) in sections.items()
+        if SECTION not in sections and spelling.nearest(name, [SECTION], likeness=SURE)
+    ]
+    own = sections.get(SECTION)
+    governance = values.evaluate(own[1], (SECTION,)) if own else None
+    if governance is not None:
+        governance.value = {SECTION: governance.value}
+        found += [*governance.problems, *shape.check(governance), *_misspelt(governance)]
+        found += rules.check(governance)
+    if found:
+        raise problems.InvalidSpecError(found)
+    return None if governance is None or governance.value == {SECTION: None} else governance
+
+
+def _declaration(
+    path: str, said: Mapping[str, Any], choice: declarations.Choice, *, governed: bool = True
+) -> declarations.Declaration:
+    """Return the declaration without its charters: what is chosen counts, then what the spec says."""
+    return declarations.Declaration(
+        path=path,
+        charters=(),
+        governed=governed,
+        environment=choice.environment,
+        prefix=choice.prefix or said.get("prefix", ownership.GOVERNANCE_PREFIX),
+        owner=choice.owner or said.get("owner") or choice.repository or "",
+        keep_manual_pauses=choice.keep_manual_pauses or said.get("manual_pauses") == "keep",
+        adopt=choice.adopt,
+    )
+
+
+def endless(charter: declarations.Charter, count: int) -> problems.Problem:
+    """Return the problem of what a server chokes on (seen on 1.29.1), paused or not.
+
+    Its search for the next time takes seconds.
+    """
+    return problems.Problem(
+        place=charter.places.get("exclude", charter.place),
+        message=f"charter {charter.name!r} excludes {count:,} times in a row, and Temporal goes through them one by "
+        "one, over and over, until it no longer answers",
+        hint="exclude less, fire less often, or say the times that are left in the calendars themselves",
+    )
+
+
+def _misspelt(document: values.Document) -> list[problems.Problem]:
+    """Find keys of the section that are nearly ours; others may be some other tool's."""
+    section = document.value[SECTION] if isinstance(document.value, dict) else None
+    if not isinstance(section, dict):
+        return []
+    known = published.known_keys("repo-spec", "properties", SECTION)
+    return [
+        shape.unknown_key(key, document.keys[(SECTION, key)], known, SECTION)
+        for key in section
+        if key not in known and spelling.nearest(key, known, likeness=SURE)
+    ]
+
+
+def _invalid(place: declarations.Place, message: str, hint: str) -> problems.InvalidSpecError:
+    return problems.InvalidSpecError([problems.Problem(place=place, message=message, hint=hint)])

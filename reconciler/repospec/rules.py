@@ -1,0 +1,215 @@
+"""The rules that a schema cannot say, checked on a document whatever its shape is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconciler import json_values, spelling
+from reconciler.repospec import limits, problems, values
+from reconciler.schedule import declarations, faults, fields, rows
+from reconciler.timing import cron, moments
+
+SECTION: values.Path = ("governance",)
+DEFAULTS: values.Path = ("governance", "defaults")
+SCHEDULES: values.Path = ("governance", "schedules")
+ENVIRONMENTS: values.Path = ("governance", "environments")
+
+
+def check(document: values.Document) -> Iterator[problems.Problem]:
+    """Yield a problem for every rule that is broken; what has the wrong shape is left to the schema."""
+    for key in ("owner", "prefix"):
+        for fault in faults.of_invisible(key, value_at(document, (*SECTION, key))):
+            yield problems.Problem(place=document.places[*SECTION, key], message=fault.message, hint=fault.hint)
+    yield from _inherited(document, DEFAULTS)
+    named: dict[str, declarations.Place] = {}
+    for index in range(count(document)):
+        at: values.Path = (*SCHEDULES, index)
+        charter = value_at(document, at)
+        if isinstance(charter, dict):
+            yield from _name(document, at, charter, named)
+            yield from _keys(document, at, fields.ROWS)
+            yield from _together(document, at, (DEFAULTS, at))
+    environments = value_at(document, ENVIRONMENTS)
+    for name in environments if isinstance(environments, dict) else {}:
+        yield from _environment(document, (*ENVIRONMENTS, name), named)
+
+
+def count(document: values.Document) -> int:
+    """Return how many charters are listed."""
+    schedules = value_at(document, SCHEDULES)
+    return len(schedules) if isinstance(schedules, list) else 0
+
+
+def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """Check what charters inherit."""
+    yield from _keys(document, at, (row for row in fields.ROWS if row.is_inherited))
+    said = merged(document, at)
+    yield from _ends(document, said, at)
+    yield from _size(document, said, at)
+
+
+def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
+    """Check each key of a charter, or of what stands in its place, by the row of the table that it has."""
+    for row in table:
+        for fault in row.check(value_at(document, (*at, row.key))):
+            path = (*at, row.key, *fault.path)
+            place = document.places[path] if fault.offset is None else _inside(document, path, fault.offset)
+            yield problems.Problem(place=place, message=fault.message, hint=fault.hint)
+
+
+def _together(
+    document: values.Document, at: values.Path, layers: tuple[values.Path, ...], environment: str = ""
+) -> Iterator[problems.Problem]:
+    """Check what keys mean together that may stand in different layers; told is what `at` has a part in."""
+    said = merged(document, *layers)
+    where = f" in environment {environment!r}" if environment else ""
+    yield from _ends(document, said, at, where)
+    yield from _size(document, said, at, where)
+    if "cron" in said and any(said[key][: len(at)] == at for key in ("cron", "timezone") if key in said):
+        yield from _zones(
+            document, said["cron"], value_at(document, said["timezone"]) if "timezone" in said else None, where
+        )
+
+
+def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
+    """Return where each key stands that counts, the later layers before the earlier.
+
+    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals. A null
+    counts as well: it takes back what the layers before it say.
+    """
+    found: dict[str, values.Path] = {}
+    for layer in layers:
+        entry = value_at(document, layer)
+        keys = entry if isinstance(entry, dict) else {}
+        if any(key in keys for key in fields.FIRINGS):
+            found = {key: path for key, path in found.items() if key not in fields.FIRINGS}
+        found |= {key: (*layer, key) for key in keys}
+    return found
+
+
+def _environment(
+    document: values.Document, at: values.Path, named: Mapping[str, declarations.Place]
+) -> Iterator[problems.Problem]:
+    yield from _inherited(document, (*at, "defaults"))
+    charters = value_at(document, (*at, "charters"))
+    overrides: dict[str, str] = {}
+    for name in charters if isinstance(charters, dict) else {}:
+        path: values.Path = (*at, "charters", name)
+        yield from _keys(document, path, fields.ROWS)
+        first = overrides.setdefault(name.lower(), name)
+        if first != name:
+            message = (
+                f"environment {at[-1]!r} changes charter {name!r} twice, first as {first!r}, as case does not count"
+            )
+            yield problems.Problem(place=document.keys[path], message=message, hint="put the two together")
+        if name.lower() not in named:
+            near = spelling.nearest(name, named)
+            hint = f"did you mean {near!r}?" if near else "name one of the charters under schedules"
+            message = f"environment {at[-1]!r} changes charter {name!r}, which is not declared"
+            yield problems.Problem(place=document.keys[path], message=message, hint=hint)
+    for index in range(count(document)):
+        charter: values.Path = (*SCHEDULES, index)
+        declared = value_at(document, (*charter, "charter"))
+        override = overrides.get(declared.lower(), "") if isinstance(declared, str) else ""
+        layers = (DEFAULTS, (*at, "defaults"), charter, (*at, "charters", override))
+        yield from _together(document, at, layers, str(at[-1]))
+
+
+def value_at(document: values.Document, at: values.Path) -> values.Value:
+    """Return the value at a path, None where the path leads nowhere."""
+    value = document.value
+    for key in at:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int):
+            value = value[key] if key < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _name(
+    document: values.Document, at: values.Path, charter: dict[str, values.Value], named: dict[str, declarations.Place]
+) -> Iterator[problems.Problem]:
+    """Charters that meet in lower case would be one schedule."""
+    name = charter.get("charter")
+    if not isinstance(name, str):
+        return
+    place = document.places[(*at, "charter")]
+    first = named.setdefault(name.lower(), place)
+    if first is not place:
+        yield problems.Problem(
+            place=place,
+            message=f"charter {name!r} is declared twice, first in line {first.line}, as case does not count",
+            hint="rename or remove one of them",
+        )
+
+
+def _ends(
+    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str = ""
+) -> Iterator[problems.Problem]:
+    """The end must come after the start, whichever of them is inherited."""
+    own = [said[key] for key in ("end_at", "start_at") if key in said and said[key][: len(at)] == at]
+    start, end = (value_at(document, said[key]) if key in said else None for key in ("start_at", "end_at"))
+    if not own or not isinstance(start, str) or not isinstance(end, str):
+        return
+    try:
+        ordered = moments.parse(start) <= moments.parse(end)
+    except ValueError:  # told at its own place
+        return
+    if not ordered:
+        message = f"the end {end} is before the start {start}{where}"
+        yield problems.Problem(place=document.places[own[0]], message=message, hint="swap them")
+
+
+def _size(
+    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str = ""
+) -> Iterator[problems.Problem]:
+    """All values of a schedule together must fit into one; reported is what `at` adds to what it inherits."""
+    sizes = {path: json_values.size(value_at(document, path)) for path in said.values()}
+    total = sum(sizes.values())
+    own = sum(size for path, size in sizes.items() if path[: len(at)] == at)
+    if total > limits.SCHEDULE_SIZE >= total - own:
+        largest = max(sizes, key=lambda path: sizes[path])
+        message = f"a schedule of {total:,} bytes{where}, and Temporal works with {limits.SCHEDULE_SIZE:,} at most"
+        hint = "keep large data elsewhere and pass a reference to it"
+        yield problems.Problem(place=document.places[largest], message=message, hint=hint)
+
+
+def _cron_texts(document: values.Document, at: values.Path) -> list[tuple[values.Path, str]]:
+    declared = value_at(document, at)
+    if isinstance(declared, str):
+        return [(at, declared)] if declared else []  # an empty one is told by the schema
+    entries = declared if isinstance(declared, list) else []
+    return [((*at, index), text) for index, text in enumerate(entries) if isinstance(text, str) and text]
+
+
+def _text_at(document: values.Document, path: values.Path) -> str:
+    return str(value_at(document, path))
+
+
+def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
+    """All crons must agree on the time zone: the server refuses one that names it beside another that does not."""
+    named: dict[values.Path, str] = {}
+    for path, text in _cron_texts(document, at):
+        try:
+            named[path] = cron.parse(text).timezone
+        except cron.CronError:  # told at its own place
+            return
+    agreed = zone if isinstance(zone, str) and zone else next(filter(None, named.values()), "")
+    for path, name in named.items():
+        message = f"the cron names the time zone {name!r}, but the charter's is {agreed!r}{where}"
+        if not name and any(named.values()):
+            message = f"the cron names no time zone, but another one does{where}, and Temporal refuses the two together"
+            if cron.named_zone(_text_at(document, path))[0]:
+                message = (
+                    f"Temporal drops the time zone of an @every, and another cron names one{where}: it refuses the two"
+                )
+        if (name or any(named.values())) and name != agreed:
+            yield problems.Problem(place=document.places[path], message=message, hint="name it once, under timezone:")
+
+
+def _inside(document: values.Document, path: values.Path, offset: int) -> declarations.Place:
+    """Return the place of a character within a value."""
+    scalar = document.scalars.get(path)
+    return scalar.inside(offset) if scalar else document.places[path]

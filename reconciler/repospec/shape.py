@@ -1,0 +1,199 @@
+"""What the published schema finds wrong, in sentences that say where and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reconciler import published, spelling
+from reconciler.repospec import problems, values
+from reconciler.schedule import declarations
+
+_KINDS = {  # null takes back what is inherited, which nobody means who writes something else
+    "string": "text",
+    "object": "an object",
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+}
+
+
+_DURATION = re.compile(r"\d+[smhd]")
+# what is a moment, a time zone or a cron in the examples: no number is one of them
+_TIME = re.compile(r"\d{4}-|UTC|[A-Z][a-z]+/[A-Z]|[\d*/,-]+( \S+){4}")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+
+
+def check(document: values.Document) -> Iterator[problems.Problem]:
+    """Yield a problem for every way in which the document breaks the repo-spec schema."""
+    seen: set[problems.Problem] = set()
+    for violation in published.violations("repo-spec", document.value):
+        for problem in _problems(violation, document):
+            if problem not in seen:
+                seen.add(problem)
+                yield problem
+
+
+def _problems(violation: published.Violation, document: values.Document) -> Iterator[problems.Problem]:
+    at = violation.path
+    place = document.places[at]
+    match violation.keyword:
+        case "additionalProperties":
+            known = list(violation.schema["properties"])
+            for key in violation.got:
+                if key not in known:
+                    yield unknown_key(key, document.keys[(*at, key)], known, _owner(at))
+        case "required":
+            for key in violation.wanted:
+                if key not in violation.got:
+                    yield _missing(violation, key, key, at, place)
+        case "anyOf":
+            keys = [branch["required"][0] for branch in violation.wanted]
+            yield _missing(violation, keys[0], " or ".join([", ".join(keys[:-1]), keys[-1]]), at, place)
+        case _:
+            name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at)
+            message, hint = _sentence(violation, name)
+            yield problems.Problem(place=place, message=message, hint=hint)
+
+
+def _missing(
+    violation: published.Violation, key: str, keys: str, at: values.Path, place: declarations.Place
+) -> problems.Problem:
+    described = published.resolved("repo-spec", violation.schema["properties"][key])
+    hint = f"add {keys}: {_first_sentence(described)}"
+    return problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
+
+
+_MEANT = {  # what other tools call it, where the spelling is no hint
+    "tz": "timezone",
+    "schedule": "cron",
+    "phase": "offset",
+    "interval": "every",
+    "queue": "task_queue",
+    "concurrency_policy": "overlap",
+    "concurrencyPolicy": "overlap",
+    "suspend": "paused",
+    "disabled": "paused",
+    "skip": "exclude",
+    "startingDeadlineSeconds": "catchup_window",
+    "max_attempts": "maximum_attempts",
+}
+
+
+def unknown_key(key: str, place: declarations.Place, known: list[str], owner: str) -> problems.Problem:
+    """Return the problem of a key that is not known, with the nearest one that is."""
+    near = _MEANT[key] if _MEANT.get(key) in known else spelling.nearest(key, known)
+    if key == "enabled" and "paused" in known:
+        return problems.Problem(
+            place=place, message=f"unknown key {key!r} in {owner}", hint="use 'paused', its opposite"
+        )
+    hint = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
+    return problems.Problem(place=place, message=f"unknown key {key!r} in {owner}", hint=hint)
+
+
+def _owner(at: values.Path) -> str:
+    match at:
+        case ("governance", "schedules", int(index)):
+            return f"charter {index + 1}"
+        case ("governance", "schedules", int(index), *inside):
+            return f"{_joined(inside)} of charter {index + 1}"
+        case ():
+            return "the repo-spec"
+        case _:
+            return _joined(at)
+
+
+def _joined(steps: Sequence[str | int]) -> str:
+    """Return a path as people write it: `retry_policy.maximum_attempts`, `cron[2]`; entries count from 1."""
+    text = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return text.removeprefix(".")
+
+
+def _first_sentence(schema: dict[str, Any]) -> str:
+    """Return the beginning of a key's own description, which says what to write."""
+    text = schema["description"].partition(". ")[0].rstrip(".")
+    return str(text[:1].lower() + text[1:])
+
+
+def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
+    wanted, got, schema = violation.wanted, violation.got, violation.schema
+    match violation.keyword:
+        case "type":
+            kinds = " or ".join(
+                _KINDS[each] for each in ([wanted] if isinstance(wanted, str) else wanted) if each in _KINDS
+            )
+            return f"{name} must be {kinds}, not {_kind(got)}", _retyped(wanted, got, schema)
+        case "enum":
+            wanted = [str(each) for each in wanted if each is not None]
+            near = spelling.nearest(str(got), wanted)
+            choices = ", ".join(wanted)
+            return f"{name} is {_short(got)}, not one of {choices}", f"did you mean {near!r}?" if near else ""
+        case "pattern":
+            return f"{name} {_short(got)} {schema.get('patternErrorMessage', 'is malformed')}", _example(schema)
+        case "minLength" | "minItems" | "minProperties":
+            return f"{name} is empty", _example(schema)
+        case "maxLength":
+            return f"{name} is longer than {wanted} characters", "shorten it"
+        case "minimum":
+            return f"{name} is {_short(got)}, below {wanted}", _example(schema)
+        case "maximum":
+            return f"{name} is {_short(got)}, above {wanted}", _example(schema)
+        case other:
+            return f"{name} does not satisfy {other}: {wanted}", _example(schema)
+
+
+def _retyped(wanted: str | Sequence[str], got: object, schema: dict[str, Any]) -> str:
+    """Return how to write a value of the wrong type, by what the key means."""
+    example = next(iter(schema.get("examples", ())), None)
+    match got:
+        case bool() | int() | float() if "string" in wanted:
+            text = example if isinstance(example, str) else ""
+            if _DURATION.fullmatch(text) and not isinstance(got, bool) and got >= 0:
+                return f"write a unit, for example {got}s"
+            return _example(schema) if _DURATION.fullmatch(text) or _TIME.match(text) else "quote it"
+        case str() if "boolean" in wanted and got.lower() in _FLAGS:
+            return f"write {_FLAGS[got.lower()]}, without quotes"
+        case str() if not {"integer", "number"}.isdisjoint([wanted] if isinstance(wanted, str) else wanted):
+            return "write it without quotes" if _NUMBER.fullmatch(got) else _example(schema)
+        case str() | dict() if "array" in wanted and _entries(schema).get("type") == _TYPES[type(got)]:
+            return "put it in a list: begin each entry with '- '"
+        case _:
+            return _example(schema)
+
+
+_TYPES = {str: "string", dict: "object"}
+
+
+def _entries(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a list's entries; empty for what is no list."""
+    return published.resolved("repo-spec", schema.get("items", {}))
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + '…"'
+
+
+def _example(schema: dict[str, Any]) -> str:
+    examples = schema.get("examples") or [[each] for each in _entries(schema).get("examples", ())]
+    return f"for example {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""

@@ -1,0 +1,1 @@
+"""What the entry points do, one module for each use case."""
