@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import datetime
 import json
+import pathlib
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +25,8 @@ from reconciler.platform.postgres import opening
 from reconciler.schedule import governed, model, observed
 from tests.support import postgres, program, remote, service
 
+DOCUMENT = pathlib.Path(__file__).parents[2] / "docs/service.md"
+OF_ONE_SCHEDULE = ("id", "temporal_schedule_id", "db_schedule_id", "next_run_at", "created_at", "updated_at")
 SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
@@ -111,6 +115,18 @@ async def end_runs(served: service.Service, schedule: dict[str, Any]) -> None:
         return not found.activity.running
 
     await remote.until(none_goes_on)
+
+
+def test_the_documented_request_creates_the_documented_schedule(user: httpx.Client) -> None:
+    page = DOCUMENT.read_text(encoding="utf-8")
+    [body] = re.findall(r"^```http\nPOST /api/v1/schedules\n.*?^(\{.*?\})\n```$", page, re.DOTALL | re.MULTILINE)
+    [shown] = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    documented = json.loads(shown)
+    answer = user.post(service.SCHEDULES, json=json.loads(body))
+    assert answer.status_code == 201, answer.text
+    schedule = answer.json()
+    assert {**schedule, **{name: documented[name] for name in OF_ONE_SCHEDULE}} == documented
+    assert {name for name in OF_ONE_SCHEDULE if not schedule[name]} == set()
 
 
 def test_a_schedule_has_a_row_first_and_its_uuid_is_its_id_in_temporal(
