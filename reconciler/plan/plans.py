@@ -129,8 +129,9 @@ class Plan:
     """Every change in the order of its execution, and the digest of what they mean (`sha256:…`).
 
     `as_of` is when the server was read, where that was not now. `found` is what it had then. `unpolled` are the task
-    queues without workers to which the plan moves schedules from one with workers. `doubled` are the ids that it
-    creates, each with the id of a running schedule under another prefix that does its work already.
+    queues without workers to which the plan moves schedules from one with workers, `unregistered` the pairs of task
+    queue and workflow to which it moves them although no worker there registers the workflow. `doubled` are the ids
+    that it starts, each with the id of a running schedule under another prefix that does its work already.
     `salt` is the key of the digests in it.
     """
 
@@ -143,6 +144,7 @@ class Plan:
     as_of: datetime.datetime | None = None
     found: observed.Left = dataclasses.field(default_factory=observed.Left)
     unpolled: frozenset[str] = frozenset()
+    unregistered: frozenset[tuple[str, str]] = frozenset()
     doubled: tuple[tuple[str, str], ...] = ()
     salt: bytes = dataclasses.field(default=b"", repr=False)
 

@@ -42,6 +42,11 @@ class Queue:
     name: str
     pollers: tuple[Poller, ...] = ()
 
+    def may_run(self, workflow: str) -> bool:
+        """Return whether a poller registers the workflow type, or does not report which ones it registers."""
+        known = (poller.workflow_types for poller in self.pollers)
+        return any(types is None or workflow in types for types in known)
+
     def alive(self, now: datetime.datetime) -> tuple[Poller, ...]:
         """Return the pollers that may still be there."""
         return tuple(poller for poller in self.pollers if poller.is_alive(now))

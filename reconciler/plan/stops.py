@@ -1,5 +1,5 @@
 """Which running schedules a plan stops, whatever the verb: by a pause, by times that do not come, by runs that cannot
-finish, or by a task queue without workers."""
+finish, or by work that no worker takes."""
 
 from __future__ import annotations
 
@@ -52,14 +52,22 @@ def stops(plan: plans.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
     return tuple(found)
 
 
-def moved_queues(plan: plans.Plan) -> frozenset[tuple[str, str]]:
-    """Return the old and the new task queue of each running schedule whose runs the plan sends to another queue."""
+Work = tuple[str, str]
+"""A task queue, and the workflow type that runs there."""
+
+
+def moved(plan: plans.Plan) -> frozenset[tuple[Work, Work]]:
+    """Return the old and the new work of each running schedule whose runs the plan gives to other workers."""
     found = [(change.live.schedule, change.after) for change in plan.steps if change.live]
     return frozenset(
-        (before.action.task_queue, after.action.task_queue)
+        (_work(before), _work(after))
         for before, after in found
-        if not before.paused and not after.paused and before.action.task_queue != after.action.task_queue
+        if not before.paused and not after.paused and _work(before) != _work(after)
     )
+
+
+def _work(schedule: model.Schedule) -> Work:
+    return schedule.action.task_queue, schedule.action.workflow
 
 
 def _fires(schedule: model.Schedule, now: datetime.datetime) -> bool:
@@ -82,6 +90,8 @@ def _why(before: model.Schedule, after: model.Schedule, plan: plans.Plan, now: d
     queue = after.action.task_queue
     if queue != before.action.task_queue and queue in plan.unpolled:
         return f"no worker polls its new task queue {queue!r}"
+    if _work(after) != _work(before) and _work(after) in plan.unregistered:
+        return f"no worker on task queue {queue!r} registers workflow {after.action.workflow}"
     return ""
 
 

@@ -49,14 +49,14 @@ async def plan(
 
     Every wanted id is described (strongly consistent); the listing, which lags behind, serves only to find what
     nobody wants. A listing that fails is an error, never an empty one. Workers are read only where the plan moves a
-    schedule to another task queue.
+    schedule to another task queue or workflow.
     """
     listed = await schedules.ids()
     found = build.plan(declaration, await _described(listed, declaration, schedules, target), target)
     found = await _beside_other_prefixes(found, listed, schedules)
     if pollers is None:
         return found
-    return dataclasses.replace(found, unpolled=await _unpolled(found, pollers))
+    return await _beside_workers(found, pollers)
 
 
 async def _beside_other_prefixes(plan: plans.Plan, listed: Collection[str], schedules: ports.Schedules) -> plans.Plan:
@@ -70,20 +70,26 @@ async def _beside_other_prefixes(plan: plans.Plan, listed: Collection[str], sche
     return dataclasses.replace(plan, doubled=prefixes.doubled(plan, alike, found))
 
 
-async def _unpolled(plan: plans.Plan, pollers: ports.Pollers) -> frozenset[str]:
-    """Return the queues without workers to which the plan moves schedules from one with workers.
+async def _beside_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
+    """Return the plan with the work that workers did and will not do after it.
 
-    One call for each queue; none is returned when the server does not answer, as a plan does not need it.
+    One call for each queue; nothing is known when the server does not answer, as a plan does not need it.
     """
-    moved = stops.moved_queues(plan)
+    moved = stops.moved(plan)
+    names = {queue for pair in moved for queue, _ in pair}
     try:
         async with asyncio.timeout(_PATIENCE):
-            queues = await asyncio.gather(*map(pollers.of, sorted({name for pair in moved for name in pair})))
+            queues = {queue.name: queue for queue in await asyncio.gather(*map(pollers.of, sorted(names)))}
     except (errors.ServerError, TimeoutError) as error:
         _LOG.info("the workers of changed task queues are unknown", extra={"fields": {"reason": str(error)}})
-        return frozenset()
-    polled = {queue.name for queue in queues if queue.pollers}
-    return frozenset(new for old, new in moved if old in polled and new not in polled)
+        return plan
+    polled = {name for name, queue in queues.items() if queue.pollers}
+    done = {(queue, workflow) for pair in moved for queue, workflow in pair if queues[queue].may_run(workflow)}
+    return dataclasses.replace(
+        plan,
+        unpolled=frozenset(new for (old, _), (new, _) in moved if old in polled and new not in polled),
+        unregistered=frozenset(new for old, new in moved if old in done and new not in done and new[0] in polled),
+    )
 
 
 async def live(

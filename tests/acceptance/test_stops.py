@@ -73,6 +73,15 @@ def test_a_move_to_a_task_queue_without_workers_is_refused(applied: program.Prog
     assert applied.run("apply", "--yes", "--allow-mass-pause").returncode == 0
 
 
+def test_a_move_to_a_workflow_that_no_worker_registers_is_refused(applied: program.Program) -> None:
+    applied.declare(spec("workflow: GovernanceScheduledRunWorklow"))
+    with polls.kept_up(applied.address, applied.namespace):
+        done = applied.run("apply", "--yes")
+    assert done.returncode == 4
+    why = "no worker on task queue 'scheduler-tasks' registers workflow GovernanceScheduledRunWorklow"
+    assert f"governance:community ({why})" in done.stderr
+
+
 def test_a_move_between_task_queues_without_workers_is_applied(applied: program.Program) -> None:
     applied.declare(spec("task_queue: another"))
     assert applied.run("apply", "--yes").returncode == 0

@@ -166,6 +166,12 @@ def test_a_task_queue_without_workers_stops_what_is_moved_there() -> None:
     assert message.endswith("governance:a (no worker polls its new task queue 'typo')")
 
 
+def test_a_workflow_that_no_worker_registers_stops_what_is_moved_to_it() -> None:
+    moved = builders.plan([builders.schedule("a", workflow="Typo")], [builders.schedule("a")])
+    message = refusal(dataclasses.replace(moved, unregistered=frozenset({("scheduler-tasks", "Typo")}))).message
+    assert message.endswith("governance:a (no worker on task queue 'scheduler-tasks' registers workflow Typo)")
+
+
 def test_a_renamed_charter_is_not_stopped() -> None:
     guards.check(builders.plan([builders.schedule("community-2")], [builders.schedule("community")]), now=NOW)
 
