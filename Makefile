@@ -57,7 +57,7 @@ format: $(INSTALLED) ## Format, and apply the linter's fixes
 	$(BIN)/ruff check --fix .
 
 golden: $(INSTALLED) server ## Regenerate the golden plans, the OpenAPI document and the documents' consoles; review them before you commit
-	$(BIN)/pytest tests/golden tests/architecture/test_published.py tests/acceptance/test_readme.py --update-golden
+	$(BIN)/pytest tests/golden tests/architecture/test_published.py tests/acceptance/test_consoles.py --update-golden
 
 oracle: $(INSTALLED) server ## Compare N random cron expressions, timings and actions with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
 	ORACLE_CASES=$(or $(N),50000) RANDOM_SCHEDULES=1000 ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \

@@ -41,8 +41,8 @@ def test_the_readme_is_read_in_two_minutes() -> None:
     assert len(README.read_bytes()) <= 10_000
 
 
-def test_the_readme_links_to_every_document() -> None:
-    linked = {(README.parent / target).resolve() for target in links(README)}
+def test_the_readme_or_the_guide_for_contributors_links_to_every_document() -> None:
+    linked = {(ROOT / target).resolve() for page in (README, ROOT / "CONTRIBUTING.md") for target in links(page)}
     assert set((ROOT / "docs").glob("*.md")) - linked == set()
 
 
