@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.schedule import attributes, governed, kinds, model, paths, records, redaction, retries, rows
+from reconciler.schedule import attributes, governed, kinds, model, ownership, paths, records, redaction, retries, rows
 from reconciler.timing import timings, zones
 
 _ZERO = datetime.timedelta(0)
@@ -39,6 +39,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.timing.calendars),
         kind=records.Calendars(),
         crons="cron",
+        proto="spec.structured_calendar",
         description="When to fire, as calendars; next to cron, at the times of each.",
         examples=([{"hour": "9-17", "day_of_week": "mon-fri"}],),
     ),
@@ -46,6 +47,7 @@ TABLE: tuple[rows.Row, ...] = (
         key="intervals",
         at=rows.at(lambda schedule: schedule.timing.intervals),
         kind=records.Intervals(),
+        proto="spec.interval",
         description="When to fire, counted from the beginning of 1970.",
         examples=([{"every": "6h", "offset": "15m"}],),
     ),
@@ -55,13 +57,14 @@ TABLE: tuple[rows.Row, ...] = (
         kind=records.Calendars(excludes=True),
         default=(),
         silent=(),
+        proto="spec.exclude_structured_calendar",
         description="Times that do not fire although they are declared.",
         examples=([{"month": 12, "day_of_month": "24-26"}],),
     ),
     rows.Field(
         key="timezone",
         at=rows.at(lambda schedule: schedule.timing.timezone),
-        kind=kinds.text(refuse=zones.check),
+        kind=kinds.Text(refuse=zones.check),
         default="UTC",
         description="The IANA time zone in which the cron is read. Daylight saving is followed: a clock time that is "
         "skipped does not fire, one that is repeated fires twice.",
@@ -73,6 +76,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.timing.start_at),
         kind=kinds.Moment(),
         default=None,
+        proto="spec.start_time",
         description="Nothing fires before this time, RFC 3339 with its zone.",
         examples=("2027-01-01T00:00:00Z", "2027-01-01T09:00:00+01:00"),
     ),
@@ -81,6 +85,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.timing.end_at),
         kind=kinds.Moment(),
         default=None,
+        proto="spec.end_time",
         description="Nothing fires after this time, RFC 3339 with its zone.",
         examples=("2027-12-31T23:59:59Z",),
     ),
@@ -90,6 +95,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Duration(),
         default=_ZERO,
         silent=_ZERO,
+        proto="spec.jitter",
         description="Each firing is delayed by a random time up to this long.",
         examples=("30s",),
     ),
@@ -98,14 +104,16 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.policies.overlap),
         kind=kinds.Overlap(),
         default=model.Overlap.SKIP,
+        proto="policies.overlap_policy",
         description="What happens when a run is due while the one before it still runs.",
         examples=("BufferOne",),
     ),
     rows.Field(
         key="catchup_window",
         at=rows.at(lambda schedule: schedule.policies.catchup_window),
-        kind=kinds.Duration(least=model.LEAST_CATCHUP),
+        kind=kinds.Duration(least=model.LEAST_CATCHUP, unset=model.UNSET_CATCHUP),
         default=model.LEAST_CATCHUP,
+        proto="policies.catchup_window",
         description="How late a firing may still be made up for after the server was away. Temporal acts on no less "
         "than 10s, which is as good as no backfill.",
         examples=("1h", "10s"),
@@ -134,7 +142,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="workflow",
         at=rows.at(lambda schedule: schedule.action.workflow),
-        kind=kinds.text(longest=1000, name=True),
+        kind=kinds.Text(longest=1000, name=True),
         default=governed.WORKFLOW,
         proto="action.start_workflow.workflow_type.name",
         description="The workflow type to start.",
@@ -143,7 +151,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="task_queue",
         at=rows.at(lambda schedule: schedule.action.task_queue),
-        kind=kinds.text(longest=1000, name=True, refuse=_refuse_task_queue),
+        kind=kinds.Text(longest=1000, name=True, refuse=_refuse_task_queue),
         default=governed.TASK_QUEUE,
         proto="action.start_workflow.task_queue.name",
         description="The task queue whose workers run the workflow.",
@@ -152,7 +160,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="workflow_id",
         at=rows.at(lambda schedule: schedule.action.workflow_id),
-        kind=kinds.text(longest=979, name=True),  # the server puts the time of the run behind it
+        kind=kinds.Text(longest=979, name=True),  # the server puts the time of the run behind it
         default="",
         follows=("id",),
         proto="action.start_workflow.workflow_id",
@@ -233,29 +241,24 @@ TABLE: tuple[rows.Row, ...] = (
                         "Types of application failures that are not retried; 'TemporalTimeout:StartToClose' and its "
                         "like stand for timeouts.",
                         ["InvalidInput"],
+                        proto="non_retryable_error_types",
                     ),
                 ),
                 rule=retries.check,
             )
         ),
         default=None,
+        proto="action.start_workflow.retry_policy",
         description="How a failed run is retried.",
         examples=({"initial_interval": "10s", "maximum_attempts": 5},),
     ),
     rows.Field(
         key="memo",
         at=rows.at(lambda schedule: schedule.action.memo),
-        kind=kinds.Named(
-            kinds.PAYLOAD,
-            {
-                "propertyNames": {
-                    "pattern": r"^(?!reconciler\.)",
-                    "patternErrorMessage": "has a name that begins with 'reconciler.', which are this tool's own",
-                }
-            },
-        ),
+        kind=kinds.Named(kinds.PAYLOAD, reserved=ownership.MEMO_PREFIX),
         default={},
         silent={},
+        proto="action.start_workflow.memo.fields",
         description="What each run carries for people to see; any JSON values. Names that begin with 'reconciler.' are "
         "this tool's own.",
         examples=({"team": "platform"},),
@@ -263,11 +266,10 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="search_attributes",
         at=rows.at(lambda schedule: schedule.action.search_attributes),
-        kind=kinds.Named(
-            records.Attribute(), {"additionalProperties": records.Attribute().declared()}, rule=attributes.check_sizes
-        ),
+        kind=kinds.Named(records.Attribute(), records.Attribute().declared(), rule=attributes.check_sizes),
         default={},
         silent={},
+        proto="action.start_workflow.search_attributes.indexed_fields",
         description="What each run can be found by. A text is a Keyword, a whole number an Int, a number a Double, a "
         "list a KeywordList; another type is named. The server must know the attribute.",
         examples=({"Team": "platform", "Since": {"type": "Datetime", "value": "2027-01-01T00:00:00Z"}},),
@@ -285,10 +287,11 @@ TABLE: tuple[rows.Row, ...] = (
                     "1 is the most urgent; the server's default is 3.",
                     1,
                     stored="1 goes first; 0 is the server's default.",
+                    proto="priority_key",
                 ),
                 records.Part(
                     "fairness_key",
-                    kinds.text(longest=64),
+                    kinds.Text(longest=64),
                     "",
                     "Runs with different keys take turns; at most 64 bytes.",
                     "tenant-a",
@@ -305,6 +308,7 @@ TABLE: tuple[rows.Row, ...] = (
         ),
         default=model.Priority(),
         silent=model.Priority(),
+        proto="action.start_workflow.priority",
         description="Which runs go first on a task queue.",
         examples=({"key": 1},),
     ),
@@ -313,6 +317,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.action.summary),
         kind=kinds.PAYLOAD,
         default=None,
+        proto="action.start_workflow.user_metadata.summary",
         description="One line about each run, which Temporal's UI shows; markdown.",
         examples=("Nightly review",),
     ),
@@ -321,6 +326,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.action.details),
         kind=kinds.PAYLOAD,
         default=None,
+        proto="action.start_workflow.user_metadata.details",
         description="More about each run, which Temporal's UI shows; markdown.",
         examples=("Owned by the **platform** team.",),
     ),
@@ -352,6 +358,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=rows.at(lambda schedule: schedule.paused),
         kind=kinds.FLAG,
         default=False,
+        proto="state.paused",
         description="Keep the schedule paused.",
         examples=(True,),
         stored_description="Whether it is paused.",
@@ -365,8 +372,9 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="note",
         at=rows.at(lambda schedule: schedule.note),
-        kind=kinds.optional_text(longest=500_000),  # V1 carries it three times in one message of at most 4 MiB
+        kind=records.Optional(kinds.Text(longest=500_000)),  # V1 carries it three times in one message of at most 4 MiB
         default=None,
+        proto="state.notes",
         description="What people see next to the schedule's state. Left out, the note says who paused it and why.",
         examples=("owned by the platform team",),
     ),

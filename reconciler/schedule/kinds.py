@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -50,30 +51,23 @@ class Kind(Protocol[V]):
         """Return the JSON Schema of what a document has."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plain(Generic[V]):
-    """A value that is the same everywhere: a flag, a name, a whole number."""
+class Flag:
+    """True or false."""
 
-    schema: Mapping[str, Any]
-    in_documents: Mapping[str, Any]
+    def parse(self, value: Any) -> bool:
+        return bool(value)
 
-    def parse(self, value: Any) -> V:
-        parsed: V = value
-        return parsed
-
-    def words(self, value: V) -> json_values.Json:
-        plain: Any = value
-        return plain  # type: ignore[no-any-return]
-
-    def encode(self, value: V) -> Any:
+    def words(self, value: bool) -> json_values.Json:
         return value
 
-    def decode(self, value: Any) -> V:
-        return self.parse(value)
+    def encode(self, value: bool) -> Any:
+        return value
 
-    def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
-        del names
-        del within, at  # contains no text
+    def decode(self, value: Any) -> bool:
+        return bool(value)
+
+    def redact(self, value: bool, within: redaction.Redaction, at: paths.Path, *names: str) -> bool:
+        del within, at, names  # contains no text
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
@@ -81,46 +75,42 @@ class Plain(Generic[V]):
         yield from ()
 
     def declared(self) -> Schema:
-        return dict(self.schema)
+        return {"type": "boolean"}
 
     def stored(self) -> Schema:
-        return dict(self.in_documents)
+        return {"type": "boolean"}
 
 
-FLAG: Plain[bool] = Plain({"type": "boolean"}, {"type": "boolean"})
+FLAG = Flag()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Text(Generic[V]):
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
     """A text of 1 to `longest` bytes, which the schema counts in characters.
 
     A `name` is compared by people, so it contains no invisible characters. `refuse` raises ValueError for what else it
     cannot be.
     """
 
-    in_documents: Mapping[str, Any]
     longest: int | None = None
     name: bool = False
     refuse: Callable[[str], object] | None = None
 
-    def parse(self, value: Any) -> V:
-        parsed: V = value
-        return parsed
+    def parse(self, value: Any) -> str:
+        return str(value)
 
-    def words(self, value: V) -> json_values.Json:
-        plain: Any = value
-        return plain  # type: ignore[no-any-return]
-
-    def encode(self, value: V) -> Any:
+    def words(self, value: str) -> json_values.Json:
         return value
 
-    def decode(self, value: Any) -> V:
-        return self.parse(value)
+    def encode(self, value: str) -> Any:
+        return value
 
-    def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
+    def decode(self, value: Any) -> str:
+        return str(value)
+
+    def redact(self, value: str, within: redaction.Redaction, at: paths.Path, *names: str) -> str:
         del names
-        redacted: Any = within.text(value, *at) if isinstance(value, str) else value
-        return redacted  # type: ignore[no-any-return]
+        return within.text(value, *at)
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
         if not isinstance(value, str) or not value:
@@ -141,17 +131,7 @@ class Text(Generic[V]):
         return {"type": "string", "minLength": 1, **longest}
 
     def stored(self) -> Schema:
-        return dict(self.in_documents)
-
-
-def text(*, longest: int | None = None, name: bool = False, refuse: Callable[[str], object] | None = None) -> Text[str]:
-    """Return the kind of a text."""
-    return Text({"type": "string"}, longest, name, refuse)
-
-
-def optional_text(*, longest: int | None = None) -> Text[str | None]:
-    """Return the kind of a text that may be missing."""
-    return Text({"type": ["string", "null"]}, longest)
+        return {"type": "string"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -225,10 +205,14 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration such as 1h30m; a shorter one than `least` is read as `least`, a longer one than `longest` refused."""
+    """A duration such as 1h30m; a shorter one than `least` is read as `least`, a longer one than `longest` refused.
+
+    `unset` is what a server takes it for where it has none.
+    """
 
     least: datetime.timedelta | None = None
     longest: datetime.timedelta | None = None
+    unset: datetime.timedelta = durations.ZERO
 
     def parse(self, value: Any) -> datetime.timedelta:
         parsed = durations.parse(value)
@@ -413,11 +397,19 @@ PAYLOAD = Payload()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Named(Generic[V]):
-    """Values by name, sorted; `schema` is that of the object, `of` the kind of a value, `rule` what all must keep."""
+    """Values by name, sorted; `of` is the kind of a value, `entry` its schema, `rule` what all must keep together.
+
+    Names that begin with `reserved` are not a charter's.
+    """
 
     of: Kind[V]
-    schema: Mapping[str, Any]
+    entry: Schema | None = None
     rule: Rule | None = None
+    reserved: str = ""
+
+    def is_reserved(self, name: str) -> bool:
+        """Return whether a name is this tool's own."""
+        return bool(self.reserved) and name.startswith(self.reserved)
 
     def parse(self, value: Any) -> Mapping[str, V]:
         return {name: self.of.parse(each) for name, each in value.items()}
@@ -447,7 +439,15 @@ class Named(Generic[V]):
             yield from self.rule(value)
 
     def declared(self) -> Schema:
-        return {"type": "object", **self.schema}
+        names = {
+            "pattern": rf"^(?!{re.escape(self.reserved)})",
+            "patternErrorMessage": f"has a name that begins with {self.reserved!r}, which are this tool's own",
+        }
+        return {
+            "type": "object",
+            **({"propertyNames": names} if self.reserved else {}),
+            **({} if self.entry is None else {"additionalProperties": self.entry}),
+        }
 
     def stored(self) -> Schema:
         return {"type": "object", "additionalProperties": self.of.stored()}

@@ -16,6 +16,7 @@ from reconciler import json_values
 from reconciler.timing import timings
 
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
+UNSET_CATCHUP = datetime.timedelta(days=365)  # what a server makes of none
 LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # a longer one is stored as this
 
 

@@ -24,6 +24,7 @@ class Part:
     description: str
     example: Any
     stored: str = ""  # its description in documents, where that is another
+    proto: str = ""  # its name in the server's message, where that is another
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -309,8 +309,8 @@ class Times(Generic[V]):
     description: str
     examples: tuple[json_values.Json, ...]
     crons: str = ""
+    proto: str = ""
     is_inherited = False
-    proto = ""
     neutral = None
 
     @property

@@ -6,64 +6,51 @@ import datetime
 from collections.abc import Iterator, Mapping
 
 from google.protobuf import duration_pb2, message, timestamp_pb2, unknown_fields
-from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler.schedule import fields
+from reconciler.schedule import fields, records, rows
+from reconciler.timing import calendars
 
-_COMPOSITE: Mapping[type[message.Message], frozenset[str]] = {
-    schedule_pb2.Schedule: frozenset({"spec", "action", "policies", "state"}),
-    schedule_pb2.ScheduleSpec: frozenset(
-        {
-            *("structured_calendar", "exclude_structured_calendar", "interval", "start_time", "end_time", "jitter"),
-            *("timezone_name", "timezone_data"),  # data of its own shows in the name that is compared
-        }
-    ),
-    schedule_pb2.StructuredCalendarSpec: frozenset(
-        {"second", "minute", "hour", "day_of_month", "month", "day_of_week", "year", "comment"}
-    ),
-    schedule_pb2.IntervalSpec: frozenset({"interval", "phase"}),
-    schedule_pb2.SchedulePolicies: frozenset({"overlap_policy", "catchup_window"}),
-    schedule_pb2.ScheduleState: frozenset({"notes", "paused", "limited_actions", "remaining_actions"}),
-    schedule_pb2.ScheduleAction: frozenset({"start_workflow"}),
-    workflow_pb2.NewWorkflowExecutionInfo: frozenset(
-        {
-            *("input", "memo", "search_attributes", "user_metadata"),
-            *("retry_policy", "priority"),
-        }
-    ),
-    taskqueue_pb2.TaskQueue: frozenset({"kind"}),  # the server fills it in
-    common_pb2.RetryPolicy: frozenset(
-        {
-            *("initial_interval", "backoff_coefficient", "maximum_interval", "maximum_attempts"),
-            "non_retryable_error_types",
-        }
-    ),
-    common_pb2.Priority: frozenset({"priority_key", "fairness_key", "fairness_weight"}),
-}
-_WORDS = {
-    "start_time": "start_at",
-    "end_time": "end_at",
-    "interval": "intervals",
-    "phase": "intervals",
-    **{row.proto.rpartition(".")[2]: row.key for row in fields.TABLE if row.proto},
+_OTHERS: Mapping[str, frozenset[str]] = {  # which rows of several fields hold, and what the server fills in
+    schedule_pb2.ScheduleSpec.DESCRIPTOR.full_name: frozenset({"timezone_name", "timezone_data"}),
+    schedule_pb2.ScheduleState.DESCRIPTOR.full_name: frozenset({"limited_actions", "remaining_actions"}),
+    workflow_pb2.NewWorkflowExecutionInfo.DESCRIPTOR.full_name: frozenset({"input"}),
+    taskqueue_pb2.TaskQueue.DESCRIPTOR.full_name: frozenset({"kind"}),
 }
 
 
-def _held() -> dict[str, frozenset[str]]:
-    """Return the fields that the model holds, by single rows of the table or by composite ones, of each message."""
-    held = {kind.DESCRIPTOR.full_name: names for kind, names in _COMPOSITE.items()}
+def _held() -> tuple[dict[str, frozenset[str]], dict[str, str]]:
+    """Return the fields of each message that the model holds, and the words for them, from the table."""
+    held, words = dict(_OTHERS), {}
     for row in fields.TABLE:
         at = schedule_pb2.Schedule.DESCRIPTOR
         for name in filter(None, row.proto.split(".")):
             held[at.full_name] = held.get(at.full_name, frozenset()) | {name}
+            words[name] = row.key
             at = at.fields_by_name[name].message_type or at
-    return held
+        if parts := _parts(row):
+            held[at.full_name] = frozenset(parts)
+            words |= parts
+    return held, words
 
 
-_HELD = _held()
+def _parts(row: rows.Row) -> dict[str, str]:
+    """Return the fields of the message that holds a row's value, with the words for them; none of a payload."""
+    kind = row.kind if isinstance(row, rows.Field | rows.Times) else None
+    match kind.of if isinstance(kind, records.Optional) else kind:
+        case records.Record(parts=parts):
+            return {part.proto or part.name: part.name for part in parts}
+        case records.Calendars():
+            return dict.fromkeys((*calendars.FIELDS, "comment"), row.key)
+        case records.Intervals():
+            return {"interval": row.key, "phase": row.key}
+        case _:
+            return {}
+
+
+_HELD, _WORDS = _held()
 _STAYS = "cannot be said; it stays with this schedule, and one made anew is without it"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -288,11 +289,10 @@ def leaves(kind: type) -> Iterator[str]:
     """Yield each field of the model that holds no others."""
     inner = {each.__name__: each for each in (*PARTS, timings.Timing, model.Action, model.Policies)}
     for field in dataclasses.fields(kind):
-        held = [name for name in inner if name in str(field.type).replace("|", " ").replace("[", " ").split(" ")]
-        held += [name for name in inner if f"{name}," in str(field.type) or f"{name}]" in str(field.type)]
+        held = inner.keys() & set(re.findall(r"\w+", str(field.type)))
         if not held:
             yield f"{kind.__name__}.{field.name}"
-        for name in set(held):
+        for name in held:
             yield from leaves(inner[name])
 
 

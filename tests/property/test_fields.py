@@ -40,7 +40,7 @@ _intervals = st.builds(lambda hours: {"every": f"{hours}h", "offset": "15m"}, st
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Return what a spec can have under a key of this kind."""
     match kind:
-        case kinds.Plain():
+        case kinds.Flag():
             return st.booleans()
         case kinds.Text():
             return _texts
@@ -274,6 +274,10 @@ BROKEN: dict[str, tuple[str, Callable[..., rows.Row]]] = {
         "pause_on_failure",
         lambda **parts: rows.Field(**{**parts, "proto": "policies.keep_original_workflow_id"}),
     ),
+    "a time at the place of another": ("start_at", lambda **parts: rows.Field(**{**parts, "proto": "spec.end_time"})),
+    "values by name that are not on the server": ("memo", lambda **parts: rows.Field(**{**parts, "proto": ""})),
+    "parts that are not on the server": ("retry_policy", lambda **parts: rows.Field(**{**parts, "proto": ""})),
+    "calendars that are not on the server": ("exclude", lambda **parts: rows.Field(**{**parts, "proto": ""})),
     "unknown to the schema": ("pause_on_failure", lambda **parts: rows.Field(**{**parts, "key": "pause_on_failures"})),
     "a text that is not redacted": ("workflow", _NotRedacted),
     "values by name that are not redacted": ("memo", _NotRedacted),
@@ -296,7 +300,8 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
     table = tuple(row if each is whole else each for each in fields.TABLE)
     monkeypatch.setattr(fields, "TABLE", table)
     monkeypatch.setattr(fields, "ROWS", (*table, *fields.UNSHOWN))
-    monkeypatch.setattr(convert, "_PLAIN", tuple(each for each in table if isinstance(each, rows.Field) and each.proto))
+    single = tuple(each for each in table if isinstance(each, rows.Field | rows.Times) and each.proto)
+    monkeypatch.setattr(convert, "_SINGLE", single)
     with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):
         _whole_law(row)
 

@@ -277,7 +277,7 @@ def _canonical(sent: schedule_pb2.Schedule) -> schedule_pb2.Schedule:
     policies = proto.policies
     policies.overlap_policy = policies.overlap_policy or enums_pb2.SCHEDULE_OVERLAP_POLICY_SKIP
     if not policies.HasField("catchup_window"):
-        policies.catchup_window.FromTimedelta(convert.UNSET_CATCHUP)
+        policies.catchup_window.FromTimedelta(model.UNSET_CATCHUP)
     elif policies.catchup_window.ToTimedelta() < model.LEAST_CATCHUP:
         policies.catchup_window.FromTimedelta(model.LEAST_CATCHUP)
     return proto
