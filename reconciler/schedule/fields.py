@@ -366,7 +366,8 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Countdown(
         key="remaining_actions",
         description="How many times to fire in all. It is where the count starts: a lower count on the server is not a "
-        "difference. With 0 it never fires.",
+        "difference. With 0 it never fires. Temporal deletes the schedule a week after its last run, and the next "
+        "apply creates it again with the full count: remove the charter before that.",
         examples=(10,),
     ),
     rows.Field(
