@@ -9,9 +9,9 @@ import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.plan import collisions
+from reconciler.plan import collisions, stops
 from reconciler.schedule import declarations, fields
-from reconciler.timing import changes, cron, ranges, times, timings
+from reconciler.timing import changes, cron, durations, ranges, times, timings
 
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
@@ -32,8 +32,10 @@ class Kind(enum.Enum):
     NO_SUNDAY = "have a range of weekdays that ends with 7 and leaves out Sunday"
     ZONED_INTERVAL = "have intervals of whole days and a time zone"
     LONG_ID = "have a workflow id that SQL databases do not hold"
+    BRIEF = "have a timeout that no run can meet"
 
 
+_TIMEOUTS = ("execution_timeout", "run_timeout", "task_timeout")
 _DAY = datetime.timedelta(days=1)
 _NONE = datetime.timedelta(0)
 _MONTH = datetime.timedelta(days=30)
@@ -96,6 +98,13 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
             f"MySQL cannot hold it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
         )
         yield Advice(place=charter.places.get("workflow_id", charter.place), message=message, kind=Kind.LONG_ID)
+    for key in _TIMEOUTS:
+        timeout = getattr(charter.schedule.action, key)
+        if timeout and timeout < stops.BRIEF:
+            message = (
+                f"{key} is {durations.render(timeout)}, and no run can finish in less than a second; make it longer"
+            )
+            yield Advice(place=charter.places.get(key, charter.place), message=message, kind=Kind.BRIEF)
 
 
 def lines(found: Iterable[Advice]) -> tuple[str, ...]:

@@ -163,6 +163,14 @@ def test_one_workflow_id_for_runs_that_never_meet_is_no_collision(second: str) -
     assert [each for each in found if "same workflow id" in each] == []
 
 
+@pytest.mark.parametrize("key", ["execution_timeout", "run_timeout", "task_timeout"])
+def test_a_timeout_that_no_run_can_meet_is_warned_of(key: str) -> None:
+    brief, enough = (f'charter: A, entrypoint: X, cron: "0 * * * *", {key}: {each}' for each in ("999ms", "1s"))
+    (found,) = together(brief)
+    assert f"warning: {key} is 0.999s, and no run can finish in less than a second; make it longer" in found
+    assert together(enough) == []
+
+
 def test_the_same_work_at_the_same_times_is_warned_of() -> None:
     (found,) = together(
         'charter: A, entrypoint: X, cron: "0 * * * *", input: {n: 1}',
