@@ -42,9 +42,12 @@ class Runs:
         return answer.workflow_execution_info
 
     async def last(self, workflow_id: str, first_run_id: str) -> workflow_pb2.WorkflowExecutionInfo | None:
-        """Return the last run of the chain that began with a run, that run itself where it was neither retried nor
-        continued; None where the server has it no longer."""
+        """Return the last run of the chain that began with a run; None where the server has it no longer.
+
+        That is the run itself where it was neither retried nor continued. Older servers do not report what a run began
+        with; the workflow id's latest run is the last one there, as each firing has a workflow id of its own.
+        """
         latest = await self.described(workflow_id)
-        if latest is None or first_run_id in ("", latest.execution.run_id, latest.first_run_id):
+        if latest is None or not latest.first_run_id or first_run_id in ("", latest.first_run_id):
             return latest
         return await self.described(workflow_id, first_run_id)

@@ -19,6 +19,7 @@ from reconciler.schedule import model, observed
 from reconciler.temporal import activity, calls, codec, convert, history, unsaid
 
 PAGE_SIZE = 1000  # the most that the server gives
+_NOTICE = datetime.timedelta(seconds=10)  # in which a busy server has noticed that a run ended
 
 
 def _new_request_id() -> str:
@@ -130,7 +131,7 @@ class Schedules:
         ended_at = await self._waited_in_vain_since(live) if overdue.waits(live) else None
         if ended_at is None:
             return None
-        found = await self._pauses.overdue(overdue.without_runs(live), ended_at)
+        found = await self._pauses.overdue(overdue.without_runs(live), ended_at + _NOTICE)
         reason = f"the server still counts {live.activity.running[0]} as running, although it has ended"
         return dataclasses.replace(found, reason=reason) if found else None
 

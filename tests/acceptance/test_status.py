@@ -211,12 +211,13 @@ async def test_a_schedule_that_waits_for_a_run_which_has_ended_is_reported(
     async def is_reported_or_goes_on() -> bool:
         if dev_server.backend == "v2":
             return status(reconciler)["RETRIED"]["overdue"] is not None
-        return (await raw.describe("governance:retried")).info.action_count > 2  # more than one, and one is running
+        return (await raw.describe("governance:retried")).info.action_count > 1
 
     await remote.until(is_reported_or_goes_on)
-    planned, shown = reconciler.run("plan").stderr, status(reconciler)["RETRIED"]["overdue"]
-    waits = "passed without a run: the server still counts governance:retried-"
-    assert (waits in planned, shown is not None) == (dev_server.backend == "v2",) * 2
+    if dev_server.backend == "v2":
+        why = "passed without a run: the server still counts governance:retried-"
+        assert why in reconciler.run("plan").stderr
+        assert why in reconciler.run("status").stdout
 
 
 def _in_the_machines_zone(proto: schedule_pb2.Schedule) -> None:
