@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 import pathlib
 import re
 from collections.abc import Iterator
@@ -109,6 +110,14 @@ def test_every_input_and_output_of_the_action_is_documented_once() -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     rows = re.findall(r"^\| `([a-z-]+)` \|", generated("github.md"), re.MULTILINE)
     assert rows == [*action["inputs"], *action["outputs"]]
+
+
+def test_every_route_of_the_service_is_documented_once() -> None:
+    openapi = json.loads((ROOT / "schemas/openapi.json").read_text(encoding="utf-8"))
+    routes = [f"{method.upper()} {path}" for path, methods in openapi["paths"].items() for method in methods]
+    page = (ROOT / "docs/service.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", page, re.MULTILINE)
+    assert sorted(documented) == sorted(re.sub(r"\{\w+\}", "{id}", route) for route in routes)
 
 
 def test_every_published_schema_is_named() -> None:
