@@ -12,7 +12,7 @@ from reconciler import json_text, json_values
 from reconciler.documents import schedules
 from reconciler.plan import plans
 from reconciler.schedule import declarations, fields, model, observed, prospects
-from reconciler.timing import counting
+from reconciler.timing import rates
 
 FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 _NEXT = 2  # times
@@ -64,7 +64,7 @@ def _next(schedule: model.Schedule, now: datetime.datetime) -> list[str]:
     return [each.isoformat() for each in itertools.islice(prospects.upcoming(schedule, now), _NEXT)]
 
 
-def _pace(pace: counting.Pace) -> dict[str, Any]:
+def _pace(pace: rates.Pace) -> dict[str, Any]:
     return {"a_year": json_values.number(round(pace.a_year, 4)), "left": pace.left}
 
 

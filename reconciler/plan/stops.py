@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from reconciler.plan import plans
 from reconciler.schedule import model, prospects
-from reconciler.timing import counting, times, zones
+from reconciler.timing import rates, times, zones
 
 PERIODS = 10  # usual periods without a firing after which a schedule is considered stopped
 LEAST = datetime.timedelta(days=7)  # but never before this much time
@@ -138,7 +138,7 @@ def _is_over(schedule: model.Schedule, now: datetime.datetime, horizon: datetime
     if not zones.is_known(schedule.timing.timezone):
         return False
     remaining = schedule.remaining_actions
-    if remaining is not None and counting.count(schedule.timing, now, horizon) >= remaining:
+    if remaining is not None and rates.is_reached(schedule.timing, remaining, now, horizon):
         return True
     return next(times.upcoming(schedule.timing, horizon), None) is None
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from reconciler.plan import plans
 from reconciler.report import words
 from reconciler.schedule import declarations, model, prospects
-from reconciler.timing import counting, times, timings, zones
+from reconciler.timing import rates, times, timings, zones
 
 _SHOWN = 2  # next times
 
@@ -65,7 +65,7 @@ def total(plan: plans.Plan, now: datetime.datetime) -> str:
     return f"All together fire {before} → {after}." if before != after else f"All together fire {after}."
 
 
-def _words(pace: counting.Pace) -> str:
+def _words(pace: rates.Pace) -> str:
     rate = words.rate(pace.a_year)
     return f"{rate} and {pace.left} more times" if pace.left else rate
 

@@ -10,7 +10,7 @@ from typing import Any
 from reconciler import errors
 from reconciler.repospec import rules, values
 from reconciler.schedule import declarations, fields, model, ownership
-from reconciler.timing import counting, timings
+from reconciler.timing import exclusions, timings
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
@@ -79,8 +79,8 @@ class _Said:
 
 @functools.lru_cache(maxsize=1024)  # an import reads a schedule's times many times
 def excluded_in_a_row(timing: timings.Timing) -> int:
-    """Return how many excluded times in a row a server would have to go through; 0 for what it does at once."""
-    return counting.excluded_in_a_row(timing, _EPOCH)
+    """Return a number of excluded times that a server would have to go through in a row; 0 for what it does at once."""
+    return exclusions.too_many(timing, _EPOCH)
 
 
 _EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no server's clock shows less than when this was written

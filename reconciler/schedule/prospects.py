@@ -8,11 +8,11 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from reconciler.schedule import model
-from reconciler.timing import counting, times, timings, zones
+from reconciler.timing import rates, times, timings, zones
 
 _MANY = 24 * 60 + 1  # a day of firings a minute apart
 _A_WEEK = datetime.timedelta(days=8)  # and the day after it
-NOTHING = counting.Pace(a_year=0, left=0)
+NOTHING = rates.Pace(a_year=0, left=0)
 
 
 def upcoming(schedule: model.Schedule, after: datetime.datetime) -> Iterator[datetime.datetime]:
@@ -39,16 +39,16 @@ def short_gap(timing: timings.Timing, after: datetime.datetime, enough: datetime
     return enough
 
 
-def pace(schedule: model.Schedule, now: datetime.datetime) -> counting.Pace:
+def pace(schedule: model.Schedule, now: datetime.datetime) -> rates.Pace:
     """Return how often it fires, as `upcoming` has it."""
     if schedule.paused or not zones.is_known(schedule.timing.timezone):
         return NOTHING
-    return counting.pace(schedule.timing, schedule.remaining_actions, now)
+    return rates.pace(schedule.timing, schedule.remaining_actions, now)
 
 
-def together(schedules: Iterable[model.Schedule], now: datetime.datetime) -> counting.Pace:
+def together(schedules: Iterable[model.Schedule], now: datetime.datetime) -> rates.Pace:
     """Return the rate of all that go on, and how often the others fire until they end."""
     paces = [pace(each, now) for each in schedules]
-    return counting.Pace(
+    return rates.Pace(
         a_year=sum(each.a_year for each in paces), left=sum(each.left or 0 for each in paces if not each.a_year)
     )

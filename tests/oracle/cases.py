@@ -11,7 +11,7 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.timing import canonical, counting, timings
+from reconciler.timing import canonical, exclusions, timings
 
 ZONES = (
     *("UTC", "Etc/UTC", "Europe/Berlin", "Europe/London", "Europe/Dublin", "America/New_York", "America/Los_Angeles"),
@@ -100,7 +100,7 @@ def timing(seed: str) -> timings.Timing:
         end_at=choose.choice((None, None, start + datetime.timedelta(days=choose.randrange(1, 2000)))),
         timezone=zone,
     )
-    endless = counting.excluded_in_a_row(drawn, start)  # a server that goes through all of them answers no more
+    endless = exclusions.too_many(drawn, start)  # a server that goes through all of them answers no more
     return dataclasses.replace(drawn, exclude=()) if endless else drawn
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.timing import calendars, counting, timings
+from reconciler.timing import calendars, rates, timings
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
@@ -22,8 +22,8 @@ def every(text: str, **more: Any) -> timings.Timing:
     return timing(intervals=(builders.interval(text),), **more)
 
 
-def pace(timing: timings.Timing, remaining: int | None = None) -> counting.Pace:
-    return counting.pace(timing, remaining, NOW)
+def pace(timing: timings.Timing, remaining: int | None = None) -> rates.Pace:
+    return rates.pace(timing, remaining, NOW)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def pace(timing: timings.Timing, remaining: int | None = None) -> counting.Pace:
 def test_what_is_excluded_does_not_count_and_what_two_have_in_common_counts_once(
     timing: timings.Timing, a_day: float
 ) -> None:
-    assert pace(timing) == counting.Pace(a_year=365 * a_day)
+    assert pace(timing) == rates.Pace(a_year=365 * a_day)
 
 
 def test_days_that_are_excluded_do_not_count() -> None:
@@ -54,20 +54,38 @@ def test_days_that_are_excluded_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("timing", "remaining", "expected"),
     [
-        (timing("*/5 * * * *", end_at=NOW + DAY), None, counting.Pace(a_year=0, left=288)),
-        (timing("0 9 * * * 2026"), None, counting.Pace(a_year=0, left=39)),
-        (timing("* * * * *"), 1, counting.Pace(a_year=0, left=1)),
-        (timing("* * * * *"), 0, counting.Pace(a_year=0, left=0)),
-        (timing("0 9 * * *"), 1000, counting.Pace(a_year=365, left=1000)),
-        (timing("0 0 30 2 *"), None, counting.Pace(a_year=0, left=0)),
-        (timing("0 9 * * *", end_at=NOW - DAY), None, counting.Pace(a_year=0, left=0)),
+        (timing("*/5 * * * *", end_at=NOW + DAY), None, rates.Pace(a_year=0, left=288)),
+        (timing("0 9 * * * 2026"), None, rates.Pace(a_year=0, left=39)),
+        (timing("* * * * *"), 1, rates.Pace(a_year=0, left=1)),
+        (timing("* * * * *"), 0, rates.Pace(a_year=0, left=0)),
+        (timing("0 9 * * *"), 1000, rates.Pace(a_year=365, left=1000)),
+        (timing("0 0 30 2 *"), None, rates.Pace(a_year=0, left=0)),
+        (timing("0 9 * * *", end_at=NOW - DAY), None, rates.Pace(a_year=0, left=0)),
     ],
     ids=["end", "last year", "one left", "none left", "many left", "never", "over"],
 )
 def test_a_schedule_that_ends_within_a_year_has_no_rate_but_a_number_of_times(
-    timing: timings.Timing, remaining: int | None, expected: counting.Pace
+    timing: timings.Timing, remaining: int | None, expected: rates.Pace
 ) -> None:
     assert pace(timing, remaining) == expected
+
+
+def test_what_ends_within_a_year_after_very_many_firings_has_a_rate() -> None:
+    assert pace(timing("* * * * *", end_at=NOW + 3 * DAY)) == rates.Pace(a_year=365 * 1440)
+    assert pace(timing("* * * * *"), 5_000) == rates.Pace(a_year=0, left=5_000)
+    assert pace(timing("0 * * * *", "0 9 * * * 2027-2030")).a_year == 365 * 24
+
+
+@pytest.mark.parametrize(("number", "is_reached"), [(24, True), (25, False), (1_000, False), (5_000, False)])
+def test_a_number_of_firings_is_reached_when_the_last_of_them_is_due(number: int, is_reached: bool) -> None:
+    assert rates.is_reached(timing("0 * * * *"), number, NOW, NOW + DAY) is is_reached
+
+
+def test_above_the_cap_the_rate_shows_whether_a_number_is_reached() -> None:
+    minutes = timing("* * * * *")
+    assert rates.is_reached(minutes, 1_400, NOW, NOW + DAY)
+    assert not rates.is_reached(minutes, 1_500, NOW, NOW + DAY)
+    assert not rates.is_reached(timing("* * * * *", end_at=NOW + DAY / 2), 1_400, NOW, NOW + DAY)
 
 
 def test_a_schedule_has_the_rate_that_it_has_from_its_start_on() -> None:
@@ -101,7 +119,7 @@ def test_a_rate_is_that_of_the_long_run_however_rare_the_firings(timing: timings
 
 
 def test_what_fires_once_more_in_many_years_has_one_left_and_no_rate() -> None:
-    assert pace(timing("0 0 29 2 * 2040")) == counting.Pace(a_year=0, left=1)
+    assert pace(timing("0 0 29 2 * 2040")) == rates.Pace(a_year=0, left=1)
 
 
 @pytest.mark.parametrize("moment", [datetime.datetime.min, datetime.datetime.max])

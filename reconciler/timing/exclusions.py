@@ -1,0 +1,59 @@
+"""Exclusions that take away so many times in a row that a server never finds the next one."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import zoneinfo
+
+from reconciler.timing import clocks, patterns, times, timings
+
+SEARCHED = 300_000  # excluded times in a row that a server goes through, one by one, before a second is over
+
+
+def too_many(timing: timings.Timing, after: datetime.datetime) -> int:
+    """Return how many times in a row the exclusions take away after a moment, counted up to what a server minds.
+
+    That is `SEARCHED`, or less where each step costs it more; 0 where there are fewer. Days are taken as wholes, and
+    times that several calendars have count for each of them.
+    """
+    begin = max(clocks.seconds(after), 0 if timing.start_at is None else clocks.seconds(timing.start_at), 0)
+    end = times.NEVER if timing.end_at is None else min(clocks.seconds(timing.end_at) + 1, times.NEVER)
+    limit = SEARCHED // _cost(timing)
+    if not timing.exclude or _most_a_day(timing) * ((end - begin) // clocks.DAY + 1) <= limit:
+        return 0
+    offset = clocks.offset(begin, zoneinfo.ZoneInfo(timing.timezone))
+    if _in_a_cycle(timing, offset) <= limit:
+        return 0
+    running, known = 0, dict[patterns.Matches, tuple[int, bool]]()
+    for on in patterns.days(timing, begin, end):
+        if on not in known:
+            known[on] = patterns.taken(timing, on), patterns.firings(timing, on, offset) > 0
+        taken, fires = known[on]
+        running = 0 if fires else running + taken
+        if running > limit:
+            return limit
+    return 0
+
+
+def _cost(timing: timings.Timing) -> int:
+    """Return what a step costs: all calendars are asked each time, and one of Fridays the 13th looks at many months."""
+    return 1 + 5 * sum(len(each.day_of_month) < 31 and len(each.day_of_week) < 7 for each in timing.calendars)
+
+
+def _most_a_day(timing: timings.Timing) -> int:
+    calendars = sum(map(patterns.times_of_day, timing.calendars))
+    return calendars + sum(clocks.DAY // times.in_seconds(each)[0] + 1 for each in timing.intervals)
+
+
+def _in_a_cycle(timing: timings.Timing, offset: int) -> float:
+    """Return how many times are excluded on the days without a firing until such a day comes again, if one ever does.
+
+    What names no years comes again after 28 years.
+    """
+    days = [
+        (patterns.taken(timing, on) * weight, patterns.firings(timing, on, offset) > 0)
+        for on, weight in patterns.weights(timing).items()
+    ]
+    repeats = any(fires for _, fires in days) and not any(each.year for each in patterns.calendars(timing))
+    return patterns.YEARS * sum(taken for taken, fires in days if not fires) if repeats else math.inf
