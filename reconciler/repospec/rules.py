@@ -50,8 +50,10 @@ def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.
 
 def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
     """Check each key of a charter, or of what stands in its place, by the row of the table that it has."""
-    for row in table:
-        for fault in row.check(value_at(document, (*at, row.key))):
+    entry = value_at(document, at)
+    keys = entry if isinstance(entry, dict) else {}
+    for row in (row for row in table if row.key in keys):
+        for fault in row.check(keys[row.key]):
             path = (*at, row.key, *fault.path)
             place = document.places[path] if fault.offset is None else _inside(document, path, fault.offset)
             yield problems.Problem(place=place, message=fault.message, hint=fault.hint)
