@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChange, ...]:
     """Return what must change in `live` to make it `desired`, in the order of the spec's fields."""
     desired = settled(live, desired)
-    if live == desired and same_action(live.action, desired.action):
+    if live == desired and same_json(_payloads(live), _payloads(desired)):
         return ()
     import deepdiff  # here, because it takes longer to import than most commands run
 
@@ -64,14 +64,12 @@ def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=repr)
 
 
-def same_action(left: model.Action, right: model.Action) -> bool:
-    """Tell whether two actions are equal, for JSON too: unlike in Python, true is not 1."""
-    return left == right and same_json(_values(left), _values(right))
+def _payloads(schedule: model.Schedule) -> list[object]:
+    """Return the fields that hold decoded values, where equal for Python is not equal for JSON."""
+    return [value for row in _PAYLOADS for value in row.encode(schedule).values()]
 
 
-def _values(action: model.Action) -> list[object]:
-    """Return the parts of an action that hold decoded values, where equal for Python is not equal for JSON."""
-    return [action.arguments, action.memo, action.search_attributes, action.summary, action.details]
+_PAYLOADS = tuple(row for row in fields.TABLE if rows.holds_payloads(row))
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:

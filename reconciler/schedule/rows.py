@@ -475,6 +475,11 @@ class Countdown:
         }
 
 
+def holds_payloads(row: Row) -> bool:
+    """Return whether a row's value consists of decoded payloads."""
+    return isinstance(row, Argument) or (isinstance(row, Field) and isinstance(row.kind, kinds.Payload | kinds.Named))
+
+
 Timed: TypeAlias = Crons | Times[Any] | Field[Any]
 
 

@@ -218,6 +218,29 @@ def test_every_row_keeps_the_law(row: rows.Row) -> None:
     keeps()
 
 
+@pytest.mark.parametrize("row", [row for row in fields.TABLE if rows.holds_payloads(row)], ids=lambda row: row.key)
+def test_a_value_that_becomes_true_from_1_is_a_change_although_python_finds_them_equal(row: rows.Row) -> None:
+    plain = fields.read(KEYS, ID)
+    one, true = (
+        rows.replaced(plain, {path: _holding(value, path) for path in row.encode(plain)}) for value in (1, True)
+    )
+    assert one == true
+    assert bool(diff.diff(one, true)) == bool(row.encode(plain))
+
+
+def _holding(value: Any, path: rows.Path) -> Any:
+    """Return what the field at a path is with such a value in it."""
+    match path[-1]:
+        case "arguments":
+            return ({"input": {"a": value}},)
+        case "search_attributes":
+            return {"A": model.Attribute(type=model.AttributeType.BOOL, value=value)}
+        case "memo":
+            return {"a": value}
+        case _:
+            return value
+
+
 def test_every_row_makes_a_difference() -> None:
     """A row that is read nowhere would keep the law by doing nothing."""
     plain = fields.read(KEYS, ID)
