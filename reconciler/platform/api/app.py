@@ -11,22 +11,21 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import fastapi
-from starlette import datastructures, types
+from starlette import types
 
 from reconciler import errors
 from reconciler.platform import repair_job, run_ends, wiring
 from reconciler.platform.api import (
     access,
     bringing,
+    envelope,
     executing,
-    headers,
     health,
     limits,
     ops,
     pages,
     parts,
     problems,
-    request_ids,
     schedules,
     shapes,
     syncing,
@@ -37,6 +36,15 @@ _SESSIONS = 10  # with the database
 _FOR_TOKENS = 2  # more of them, for nothing but finding out who calls
 DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
 _LOG = logging.getLogger(__name__)
+# Their routes are the application's own: an included router is searched three times for each request. What is called
+# most often comes first.
+_ROUTERS = (health.router, schedules.router, triggering.router, executing.router, ops.router)
+_TAGS = (  # in the order of the page
+    ("schedules", "Schedules of the caller, by the token of a grant."),
+    ("operations", "Deployments: the schedules of the repo-spec."),
+    ("executor", "What a worker calls for each firing."),
+    ("health", "For supervisors and monitoring."),
+)
 
 
 def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
@@ -55,9 +63,9 @@ def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
 
     app = _application(lifespan, options.most_bytes, has_docs=options.has_docs)
     if options.has_docs:
-        app.include_router(pages.router())
+        app.router.routes.extend(pages.router().routes)
     # around what answers a defect too, which the framework's own middleware is not
-    return Logged(headers.Safe(headers.Head(app)))
+    return envelope.Envelope(app)
 
 
 def schema() -> dict[str, Any]:
@@ -75,11 +83,10 @@ def _application(lifespan: Any, most_bytes: int, *, has_docs: bool = True) -> fa
         redoc_url=None,
         openapi_url="/openapi.json" if has_docs else None,
         redirect_slashes=False,
-        responses=shapes.problems(500),
+        openapi_tags=[{"name": name, "description": text} for name, text in _TAGS],
+        routes=[route for router in _ROUTERS for route in router.routes],
     )
     problems.install(app)
-    for router in (ops.router, schedules.router, triggering.router, executing.router, health.router):
-        app.include_router(router)
     app.add_middleware(limits.BodyLimit, most=most_bytes)
     _with_problems(app)
     return app
@@ -97,6 +104,7 @@ def _with_problems(app: fastapi.FastAPI) -> None:
             schemas.pop(gone, None)
         for operation in (each for path in document["paths"].values() for each in path.values()):
             _describe_refusal(operation["responses"])
+            operation["responses"]["500"] = {"description": "Internal Server Error", **shapes.problems(500)[500]}
             if "requestBody" in operation:
                 operation["responses"]["400"] = {"description": "Bad Request", **shapes.problems(400)[400]}
         return document
@@ -187,49 +195,3 @@ def _close_runs(options: parts.Options) -> None:
         _LOG.warning("not every run that ended could be closed", extra={"fields": {"error": error.sentence}})
     except Exception as defect:  # noqa: BLE001  # as in a repair
         _LOG.error("a defect in closing runs", extra={"fields": {"error": type(defect).__name__}})
-
-
-class Logged:
-    """Logs each request with its ids, its caller, its status and how long it took: no query, no body.
-
-    The ids are also the response's headers.
-    """
-
-    def __init__(self, app: types.ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        """Pass the request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begun = time.monotonic()
-        status = 0
-        ids = request_ids.of(scope["headers"])
-        state = scope.setdefault("state", {})
-        state["request_id"] = ids["X-Request-Id"]
-
-        async def heard(message: types.Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                datastructures.MutableHeaders(scope=message).update(ids)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, heard)
-        finally:
-            fields = {
-                "method": scope["method"],
-                "path": problems.shown(scope["path"]),
-                "status": status,
-                "ms": round((time.monotonic() - begun) * 1000, 1),
-                "request_id": ids["X-Request-Id"],
-                "client": scope["client"][0] if scope.get("client") else "",
-                "role": state.get("role", ""),
-            }
-            if "traceparent" in ids:
-                fields["traceparent"] = ids["traceparent"]
-            if state.get("caller") is not None:
-                fields["subject"] = state["caller"].subject
-            _LOG.info("request", extra={"fields": fields})

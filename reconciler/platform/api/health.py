@@ -31,10 +31,13 @@ class Readiness(Health):
     unsynced: int = pydantic.Field(description="Rows whose latest revision Temporal is not known to have.")
 
 
-@router.get("/healthz")
-async def alive() -> Health:
+_ALIVE = Health().model_dump_json().encode()  # a constant
+
+
+@router.get("/healthz", response_model=Health)
+async def alive() -> fastapi.Response:
     """Report that the process answers."""
-    return Health()
+    return fastapi.Response(_ALIVE, media_type="application/json")
 
 
 @router.get("/readyz", responses=shapes.problems(503))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 from collections.abc import Iterable
 
 _ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}", re.ASCII)
@@ -11,8 +11,15 @@ _TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 
 def of(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the response's headers: a valid `X-Request-Id` or a new one, and a valid `traceparent` if there is one."""
-    sent = {name.lower(): value.decode("latin-1") for name, value in headers}
-    request_id, trace = sent.get(b"x-request-id", ""), sent.get(b"traceparent", "")
-    ids = {"X-Request-Id": request_id if _ID.fullmatch(request_id) else uuid.uuid4().hex}
-    return ids | ({"traceparent": trace} if _TRACE.fullmatch(trace) else {})
+    """Return the response's headers: a valid `X-Request-Id` or a new one, and a valid `traceparent` if there is one.
+
+    Names are in lower case, as ASGI has them.
+    """
+    request_id = trace = ""
+    for name, value in headers:
+        if name == b"x-request-id":
+            request_id = value.decode("latin-1")
+        elif name == b"traceparent":
+            trace = value.decode("latin-1")
+    ids = {"X-Request-Id": request_id if _ID.fullmatch(request_id) else secrets.token_hex(16)}
+    return ids | {"traceparent": trace} if trace and _TRACE.fullmatch(trace) else ids

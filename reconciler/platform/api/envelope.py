@@ -1,0 +1,88 @@
+"""What surrounds every request, also one that ends in a defect: its ids, the headers of its response, and its log line.
+
+One layer does all of it, since each layer costs every request a call for each message that passes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from starlette import types
+
+from reconciler.platform.api import problems, request_ids
+
+_ALWAYS = (  # keeps a response out of caches, and a browser from making more of it than it is
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_LOG = logging.getLogger(__name__)
+
+
+class Envelope:
+    """Completes the headers of each response, and logs each request: no query, no body.
+
+    HEAD is answered wherever GET is: the same status and headers, no body (RFC 9110, 9.3.2).
+    """
+
+    def __init__(self, app: types.ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Pass the request on, as GET where it is HEAD."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic()
+        status = 0
+        ids = request_ids.of(scope["headers"])
+        state = scope.setdefault("state", {})
+        state["request_id"] = ids["X-Request-Id"]
+        is_head = scope["method"] == "HEAD"
+
+        async def complete(message: types.Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _completed(message["headers"], ids)
+            elif is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._app({**scope, "method": "GET"} if is_head else scope, receive, complete)
+        finally:
+            if _LOG.isEnabledFor(logging.INFO):
+                fields = _fields(scope, ids, status, time.monotonic() - began)
+                _LOG.info("request", extra={"fields": fields})
+
+
+def _completed(headers: list[tuple[bytes, bytes]], ids: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return the headers with those that are missing; one that the response has already stays as it is."""
+    names = {name for name, _ in headers}
+    completed = [*headers, *(header for header in _ALWAYS if header[0] not in names)]
+    for name, value in ids.items():
+        completed.append((name.lower().encode(), value.encode()))
+    return completed
+
+
+def _fields(scope: types.Scope, ids: Mapping[str, str], status: int, seconds: float) -> dict[str, Any]:
+    """Return the data of a request's log line."""
+    state = scope["state"]
+    fields = {
+        "method": scope["method"],
+        "path": problems.shown(scope["path"]),
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "request_id": ids["X-Request-Id"],
+        "client": scope["client"][0] if scope.get("client") else "",
+        "role": state.get("role", ""),
+    }
+    if "traceparent" in ids:
+        fields["traceparent"] = ids["traceparent"]
+    if state.get("caller") is not None:
+        fields["subject"] = state["caller"].subject
+    return fields
