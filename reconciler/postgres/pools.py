@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import select
+import weakref
 from collections.abc import AsyncIterator, Hashable
 
 import psycopg
@@ -20,6 +22,7 @@ SET lock_timeout = '2s';
 SET statement_timeout = '15s';
 SET idle_in_transaction_session_timeout = '30s'
 """  # whatever another session locks, and for however long, each of ours is free again soon
+_ASK_AFTER = 5.0  # seconds without use after which a session is asked whether it works before it is lent
 _RECONNECT = 3  # seconds of trying on behalf of nobody; whoever asks later has it tried anew, and at once
 
 # Each call says what went wrong; without a log set up, Python would print the driver's words as well.
@@ -67,6 +70,7 @@ class Pool:
         self._give_up = give_up
         self._callers = shares.Shares(max(1, size // 2))
         self._rows = shares.Shares(1)
+        self._used_at: weakref.WeakKeyDictionary[database.Connection, float] = weakref.WeakKeyDictionary()
         self.where = where
 
     @contextlib.asynccontextmanager
@@ -92,6 +96,7 @@ class Pool:
                 try:
                     yield connection
                 finally:
+                    self._used_at[connection] = asyncio.get_running_loop().time()
                     await self._shared.putconn(connection)
 
     @contextlib.asynccontextmanager
@@ -104,11 +109,15 @@ class Pool:
 
     async def ping(self) -> None:
         """Do nothing but ask the database; `errors.StoreError` when it does not answer."""
-        async with self.session():
-            pass
+        async with self.session() as connection:
+            await connection.execute("")
 
     async def _working(self, until: float) -> database.Connection:
-        """Take sessions until one answers; the pool replaces those that do not."""
+        """Take sessions until one works; the pool replaces those that do not.
+
+        One is asked, which costs a round trip, where there is a sign that it may have ended, or none for a while that
+        it has not.
+        """
         clock = asyncio.get_running_loop().time
         while True:
             try:
@@ -118,7 +127,8 @@ class Pool:
                     f"{self.where} gave no session within {self._give_up:g} s", hint=database.AWAY
                 ) from None
             try:
-                await connection.execute("")
+                if clock() >= self._used_at.get(connection, 0.0) + _ASK_AFTER or _has_news(connection):
+                    await connection.execute("")
             except psycopg.OperationalError:
                 await self._shared.putconn(connection)
             except BaseException:
@@ -126,3 +136,10 @@ class Pool:
                 raise
             else:
                 return connection
+
+
+def _has_news(connection: database.Connection) -> bool:
+    """Return whether the server has sent something between two calls: usually that the session has ended."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))

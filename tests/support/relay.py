@@ -1,4 +1,4 @@
-"""A wire to a database or a server that can be held: what is sent no longer arrives, and nobody is told."""
+"""A wire to a database or a server that can be held: what is sent no longer arrives, and neither side is notified."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from psycopg import conninfo
 
 
 class Relay:
-    """Passes bytes on until `held`; `url` is the database as seen through it, `address` host and port."""
+    """Passes bytes on until `held`; `url` is the database as seen through it, `address` host and port.
+
+    `requests` counts what its clients sent: round trips, as a client of PostgreSQL waits for each answer.
+    """
 
     def __init__(self, url: str) -> None:
         given = conninfo.conninfo_to_dict(url)
@@ -23,6 +26,7 @@ class Relay:
         self._original = url
         self._passing: set[asyncio.Task[None]] = set()
         self._is_cut = False
+        self.requests = 0
         self.url = ""
         self.address = ""
 
@@ -76,14 +80,26 @@ class Relay:
         async with _closing(writer):
             far_reader, far_writer = await opening
             async with _closing(far_writer):
-                await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+                await asyncio.gather(
+                    self._copy(self._counted(reader), far_writer), self._copy(_chunks(far_reader), writer)
+                )
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, chunks: AsyncIterator[bytes], writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
+            async for chunk in chunks:
                 await self._flows.wait()
-                writer.write(data)
+                writer.write(chunk)
         writer.close()
+
+    async def _counted(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        async for chunk in _chunks(reader):
+            self.requests += 1
+            yield chunk
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while chunk := await reader.read(65536):
+        yield chunk
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import logging
+import uuid
 from typing import Any, cast
 
 import pytest
@@ -79,3 +80,29 @@ async def test_a_defect_is_told_by_its_type_alone_and_tried_again(caplog: pytest
     assert (told.message, told.type) == ("a defect in the worker (ValueError)", "ValueError")
     assert (told.non_retryable, told.next_retry_delay) == (False, datetime.timedelta(seconds=2))
     assert caplog.messages == [told.message]
+
+
+async def test_an_execution_that_ends_at_once_sends_no_heartbeat() -> None:
+    class Done:
+        """An executor that is done."""
+
+        async def execute(self, execution: executions.Execution, /) -> executions.ExecutionRequest:
+            """Answer at once."""
+            return executions.ExecutionRequest(
+                idempotency_key=execution.idempotency_key,
+                request_hash=executions.request_hash(REQUEST),
+                run_id=uuid.uuid4(),
+                workflow=execution.entrypoint,
+                state=executions.RequestState.DONE,
+                response={},
+                created_at=NOW,
+                ended_at=NOW,
+            )
+
+    unused = cast("Any", None)
+    steps = activities.Activities(runs=unused, rows=unused, executor=Done(), patience=PATIENCE)
+    environment = temporalio.testing.ActivityEnvironment()
+    beats: list[Any] = []
+    environment.on_heartbeat = beats.append
+    await environment.run(steps.execute, REQUEST)
+    assert beats == []

@@ -15,8 +15,13 @@ from reconciler.postgres import database, pools
 
 _SHOWN = 200  # characters of a key in a message
 _BEGIN = """
-INSERT INTO execution_requests (idempotency_key, request_hash, run_id, workflow, request, status, created_at)
-VALUES (%(key)s, %(request_hash)s, %(run_id)s, %(workflow)s, %(request)s, 'pending', now())
+INSERT INTO execution_requests (
+    idempotency_key, request_hash, run_id, workflow, request, status, response, created_at, ended_at
+)
+VALUES (
+    %(key)s, %(request_hash)s, %(run_id)s, %(workflow)s, %(request)s, %(status)s, %(response)s, now(),
+    CASE WHEN %(status)s <> 'pending' THEN now() END
+)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING *
 """
@@ -43,18 +48,14 @@ class Executor:
         Raises `errors.ExecutionRefusedError` for a key that is taken by another request and for a request that no
         database can hold, and `errors.StoreError` for what may be tried again.
         """
-        async with self._pool.transaction(row=execution.idempotency_key) as connection:
+        key, request = execution.idempotency_key, execution.request
+        async with self._pool.session(row=key) as connection:
             found, _ = await _begin(
-                connection,
-                execution.idempotency_key,
-                executions.request_hash(execution.request),
-                execution.entrypoint,
-                execution.request,
+                connection, key, executions.request_hash(request), execution.entrypoint, request, is_done=True
             )
             if found.state is not executions.RequestState.PENDING:
                 return found
-            response = {"runId": str(found.run_id), "status": executions.RequestState.DONE.value}
-            return await self._end(connection, found.idempotency_key, executions.RequestState.DONE, response)
+            return await self._end(connection, key, executions.RequestState.DONE, _done(found.run_id))
 
     async def begin(
         self, key: str, request_hash: str, workflow: str, request: Mapping[str, json_values.Json]
@@ -63,7 +64,7 @@ class Executor:
 
         Errors as for `execute`.
         """
-        async with self._pool.transaction(row=key) as connection:
+        async with self._pool.session(row=key) as connection:
             return await _begin(connection, key, request_hash, workflow, request)
 
     async def end(
@@ -100,14 +101,22 @@ async def _begin(
     request_hash: str,
     workflow: str,
     request: Mapping[str, json_values.Json],
+    *,
+    is_done: bool = False,
 ) -> tuple[executions.ExecutionRequest, bool]:
-    """Write a request, or read the one that is there; one that is being written by somebody else is waited for."""
+    """Write a request, or read the one that exists; one that another session is writing is waited for.
+
+    One that `is_done` has its outcome from the start: one statement keeps both or neither.
+    """
+    run_id = uuid.uuid4()
     given = {
         "key": key,
         "request_hash": request_hash,
-        "run_id": uuid.uuid4(),
+        "run_id": run_id,
         "workflow": workflow,
         "request": json.Jsonb(request),
+        "status": (executions.RequestState.DONE if is_done else executions.RequestState.PENDING).value,
+        "response": json.Jsonb(_done(run_id) if is_done else {}),
     }
     try:
         made = await (await connection.execute(_BEGIN, given)).fetchone()
@@ -126,6 +135,10 @@ async def _begin(
             hint="send a new key for a new request",
         )
     return _request(row), made is not None
+
+
+def _done(run_id: uuid.UUID) -> dict[str, json_values.Json]:
+    return {"runId": str(run_id), "status": executions.RequestState.DONE.value}
 
 
 def _short(key: str) -> str:

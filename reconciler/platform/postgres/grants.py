@@ -52,13 +52,13 @@ class Grants:
         async with self._pool.session() as connection:
             row = await (await connection.execute(_CREATE, given)).fetchone()
         assert row is not None  # noqa: S101  # RETURNING gives one row
-        return _grant(row), token
+        return grant(row), token
 
     async def by_token(self, token: str) -> executions.Grant | None:
         """Return the grant that a token is of, void or not; None when it is of none."""
         async with self._pool.session() as connection:
             row = await (await connection.execute(_FIND, (executions.token_sha256(token),))).fetchone()
-        return _grant(row) if row else None
+        return grant(row) if row else None
 
     async def list(self, subject: str | None = None) -> tuple[executions.Grant, ...]:
         """Return the grants, of one subject or of all, void ones too, the newest first."""
@@ -71,12 +71,12 @@ class Grants:
             row = await (await connection.execute(_REVOKE, {"id": grant_id})).fetchone()
         if row is None:
             raise errors.MissingError(f"there is no grant {grant_id}", hint="see reconciler grant list")
-        return _grant(row)
+        return grant(row)
 
 
 async def of(connection: database.Connection, subject: str | None) -> tuple[executions.Grant, ...]:
     """Return the grants of a subject, or of all."""
-    return tuple(map(_grant, await (await connection.execute(_LIST, {"subject": subject})).fetchall()))
+    return tuple(map(grant, await (await connection.execute(_LIST, {"subject": subject})).fetchall()))
 
 
 def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) -> str:
@@ -87,7 +87,8 @@ def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) 
     return "" if "" in reasons else reasons[0]
 
 
-def _grant(row: database.Row) -> executions.Grant:
+def grant(row: database.Row) -> executions.Grant:
+    """Return the grant of a row that also has `read_at`."""
     created_at = row["created_at"].astimezone(datetime.UTC)
     return executions.Grant(
         id=row["id"],

@@ -10,7 +10,11 @@ from reconciler.platform import executions
 from reconciler.platform.postgres import grants, paging
 from reconciler.postgres import database, pools
 
-_OWNER = "SELECT owner, deleted_at FROM schedules WHERE id = %s"
+_GRANTS = """
+SELECT schedules.owner, schedules.deleted_at, execution_grants.*, now() AS read_at
+FROM schedules LEFT JOIN execution_grants ON execution_grants.subject = schedules.owner
+WHERE schedules.id = %s ORDER BY execution_grants.created_at DESC, execution_grants.id DESC
+"""
 # a firing that is delivered late does not say when the next one is
 _BEGIN = """
 WITH begun AS (
@@ -81,13 +85,14 @@ class Runs:
         Now is by the database's clock.
         """
         async with self._pool.session() as connection:
-            row = await (await connection.execute(_OWNER, (schedule_id,))).fetchone()
-            if row is None:
-                return f"schedule {schedule_id} has no row"
-            if row["deleted_at"] is not None:
-                return f"schedule {schedule_id} was deleted at {executions.moment(row['deleted_at'])}"
-            found = await grants.of(connection, row["owner"])
-        return grants.why_refused(found, row["owner"], workflow)
+            rows = await (await connection.execute(_GRANTS, (schedule_id,))).fetchall()
+        if not rows:
+            return f"schedule {schedule_id} has no row"
+        owner, deleted_at = rows[0]["owner"], rows[0]["deleted_at"]
+        if deleted_at is not None:
+            return f"schedule {schedule_id} was deleted at {executions.moment(deleted_at)}"
+        found = [grants.grant(row) for row in rows if row["id"] is not None]
+        return grants.why_refused(found, owner, workflow)
 
     async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:
         """Record a firing; one that is there already, for the same schedule and time, takes the higher attempt.

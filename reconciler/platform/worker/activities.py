@@ -209,12 +209,12 @@ def _why_cancelled(left: datetime.timedelta) -> BaseException:
 
 @contextlib.asynccontextmanager
 async def _beating() -> AsyncIterator[None]:
-    """Tell the server meanwhile that this worker is there."""
+    """Let the server know meanwhile that this worker is alive; what ends before the first beat costs it no call."""
 
     async def beat() -> None:
         while True:
-            temporalio.activity.heartbeat()
             await asyncio.sleep(_BEAT)
+            temporalio.activity.heartbeat()
 
     beating = asyncio.create_task(beat())
     try:
