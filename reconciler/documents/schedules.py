@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.schedule import fields, model, rows
+from reconciler.schedule import fields, model, places
 from reconciler.timing import moments
 
 
@@ -22,7 +22,7 @@ def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
 
 def decode(document: Mapping[str, Any]) -> model.Schedule:
     """Return the schedule of a document; ValueError, KeyError or TypeError for a value that cannot be one."""
-    draft = rows.Draft(document["id"])
+    draft = places.Draft(document["id"])
     draft.values["owner",] = document.get("owner")
     stored = dict(_places(document, ()))
     for row in fields.ROWS:
@@ -30,17 +30,17 @@ def decode(document: Mapping[str, Any]) -> model.Schedule:
     return draft.build()
 
 
-def _put(document: dict[str, Any], path: rows.Path, value: Any) -> None:
+def _put(document: dict[str, Any], path: places.Path, value: Any) -> None:
     *groups, name = path
     for group in groups:
         document = document.setdefault(group, {})
     document[name] = value
 
 
-def _places(document: Mapping[str, Any], at: rows.Path) -> Iterator[tuple[rows.Path, Any]]:
+def _places(document: Mapping[str, Any], at: places.Path) -> Iterator[tuple[places.Path, Any]]:
     """Yield each value with its place; one of a group is at the place in it."""
     for name, value in document.items():
-        if not at and name in rows.GROUPS:
+        if not at and name in places.GROUPS:
             yield from _places(value, (name,))
         else:
             yield (*at, name), value

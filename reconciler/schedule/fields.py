@@ -11,7 +11,19 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.schedule import attributes, governed, kinds, model, ownership, paths, records, redaction, retries, rows
+from reconciler.schedule import (
+    attributes,
+    governed,
+    kinds,
+    model,
+    ownership,
+    paths,
+    places,
+    records,
+    redaction,
+    retries,
+    rows,
+)
 from reconciler.timing import timings, zones
 
 _ZERO = datetime.timedelta(0)
@@ -36,7 +48,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Times(
         key="calendars",
-        at=rows.at(lambda schedule: schedule.timing.calendars),
+        at=places.at(lambda schedule: schedule.timing.calendars),
         kind=records.Calendars(),
         crons="cron",
         proto="spec.structured_calendar",
@@ -45,7 +57,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Times(
         key="intervals",
-        at=rows.at(lambda schedule: schedule.timing.intervals),
+        at=places.at(lambda schedule: schedule.timing.intervals),
         kind=records.Intervals(),
         proto="spec.interval",
         description="When to fire, counted from the beginning of 1970.",
@@ -53,7 +65,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="exclude",
-        at=rows.at(lambda schedule: schedule.timing.exclude),
+        at=places.at(lambda schedule: schedule.timing.exclude),
         kind=records.Calendars(excludes=True),
         default=(),
         silent=(),
@@ -63,7 +75,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="timezone",
-        at=rows.at(lambda schedule: schedule.timing.timezone),
+        at=places.at(lambda schedule: schedule.timing.timezone),
         kind=kinds.Text(refuse=zones.check),
         default="UTC",
         description="The IANA time zone in which the cron is read. Daylight saving is followed: a clock time that is "
@@ -73,7 +85,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="start_at",
-        at=rows.at(lambda schedule: schedule.timing.start_at),
+        at=places.at(lambda schedule: schedule.timing.start_at),
         kind=kinds.Moment(),
         default=None,
         proto="spec.start_time",
@@ -82,7 +94,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="end_at",
-        at=rows.at(lambda schedule: schedule.timing.end_at),
+        at=places.at(lambda schedule: schedule.timing.end_at),
         kind=kinds.Moment(),
         default=None,
         proto="spec.end_time",
@@ -91,7 +103,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="jitter",
-        at=rows.at(lambda schedule: schedule.timing.jitter),
+        at=places.at(lambda schedule: schedule.timing.jitter),
         kind=kinds.Duration(),
         default=_ZERO,
         silent=_ZERO,
@@ -101,7 +113,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="overlap",
-        at=rows.at(lambda schedule: schedule.policies.overlap),
+        at=places.at(lambda schedule: schedule.policies.overlap),
         kind=kinds.Overlap(),
         default=model.Overlap.SKIP,
         proto="policies.overlap_policy",
@@ -110,7 +122,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="catchup_window",
-        at=rows.at(lambda schedule: schedule.policies.catchup_window),
+        at=places.at(lambda schedule: schedule.policies.catchup_window),
         kind=kinds.Duration(least=model.LEAST_CATCHUP, unset=model.UNSET_CATCHUP),
         default=model.LEAST_CATCHUP,
         proto="policies.catchup_window",
@@ -120,7 +132,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="pause_on_failure",
-        at=rows.at(lambda schedule: schedule.policies.pause_on_failure),
+        at=places.at(lambda schedule: schedule.policies.pause_on_failure),
         kind=kinds.FLAG,
         default=False,
         silent=False,
@@ -130,7 +142,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="keep_original_workflow_id",
-        at=rows.at(lambda schedule: schedule.policies.keep_original_workflow_id),
+        at=places.at(lambda schedule: schedule.policies.keep_original_workflow_id),
         kind=kinds.FLAG,
         default=False,
         silent=False,
@@ -141,7 +153,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="workflow",
-        at=rows.at(lambda schedule: schedule.action.workflow),
+        at=places.at(lambda schedule: schedule.action.workflow),
         kind=kinds.Text(longest=1000, name=True),
         default=governed.WORKFLOW,
         proto="action.start_workflow.workflow_type.name",
@@ -150,7 +162,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="task_queue",
-        at=rows.at(lambda schedule: schedule.action.task_queue),
+        at=places.at(lambda schedule: schedule.action.task_queue),
         kind=kinds.Text(longest=1000, name=True, refuse=_refuse_task_queue),
         default=governed.TASK_QUEUE,
         proto="action.start_workflow.task_queue.name",
@@ -159,7 +171,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="workflow_id",
-        at=rows.at(lambda schedule: schedule.action.workflow_id),
+        at=places.at(lambda schedule: schedule.action.workflow_id),
         kind=kinds.Text(longest=979, name=True),  # the server puts the time of the run behind it
         default="",
         follows=("id",),
@@ -170,7 +182,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="execution_timeout",
-        at=rows.at(lambda schedule: schedule.action.execution_timeout),
+        at=places.at(lambda schedule: schedule.action.execution_timeout),
         kind=kinds.Duration(longest=model.LONGEST_TIMEOUT),
         default=_ZERO,
         silent=_ZERO,
@@ -180,7 +192,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="run_timeout",
-        at=rows.at(lambda schedule: schedule.action.run_timeout),
+        at=places.at(lambda schedule: schedule.action.run_timeout),
         kind=kinds.Duration(longest=model.LONGEST_TIMEOUT),
         default=_ZERO,
         silent=_ZERO,
@@ -190,7 +202,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="task_timeout",
-        at=rows.at(lambda schedule: schedule.action.task_timeout),
+        at=places.at(lambda schedule: schedule.action.task_timeout),
         kind=kinds.Duration(longest=model.LONGEST_TIMEOUT),
         default=_ZERO,
         silent=_ZERO,
@@ -200,7 +212,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="retry_policy",
-        at=rows.at(lambda schedule: schedule.action.retry_policy),
+        at=places.at(lambda schedule: schedule.action.retry_policy),
         kind=records.Optional(
             records.Record(
                 model.RetryPolicy,
@@ -254,7 +266,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="memo",
-        at=rows.at(lambda schedule: schedule.action.memo),
+        at=places.at(lambda schedule: schedule.action.memo),
         kind=kinds.Named(kinds.PAYLOAD, reserved=ownership.MEMO_PREFIX),
         default={},
         silent={},
@@ -265,7 +277,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="search_attributes",
-        at=rows.at(lambda schedule: schedule.action.search_attributes),
+        at=places.at(lambda schedule: schedule.action.search_attributes),
         kind=kinds.Named(records.Attribute(), records.Attribute().declared(), rule=attributes.check_sizes),
         default={},
         silent={},
@@ -276,7 +288,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="priority",
-        at=rows.at(lambda schedule: schedule.action.priority),
+        at=places.at(lambda schedule: schedule.action.priority),
         kind=records.Record(
             model.Priority,
             (
@@ -314,7 +326,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="static_summary",
-        at=rows.at(lambda schedule: schedule.action.summary),
+        at=places.at(lambda schedule: schedule.action.summary),
         kind=kinds.PAYLOAD,
         default=None,
         proto="action.start_workflow.user_metadata.summary",
@@ -323,7 +335,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="static_details",
-        at=rows.at(lambda schedule: schedule.action.details),
+        at=places.at(lambda schedule: schedule.action.details),
         kind=kinds.PAYLOAD,
         default=None,
         proto="action.start_workflow.user_metadata.details",
@@ -355,7 +367,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="paused",
-        at=rows.at(lambda schedule: schedule.paused),
+        at=places.at(lambda schedule: schedule.paused),
         kind=kinds.FLAG,
         default=False,
         proto="state.paused",
@@ -372,7 +384,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Field(
         key="note",
-        at=rows.at(lambda schedule: schedule.note),
+        at=places.at(lambda schedule: schedule.note),
         kind=records.Optional(kinds.Text(longest=500_000)),  # V1 carries it three times in one message of at most 4 MiB
         default=None,
         proto="state.notes",
@@ -385,7 +397,7 @@ TABLE: tuple[rows.Row, ...] = (
 UNSHOWN: tuple[rows.Row, ...] = (
     rows.Field(
         key="not_secret",
-        at=rows.at(lambda schedule: schedule.not_secret),
+        at=places.at(lambda schedule: schedule.not_secret),
         kind=kinds.Texts(
             {"type": "string", "minLength": 1, "maxLength": 1000, "examples": ["input.scopeKey"]},
             {"maxItems": 100},
@@ -416,7 +428,7 @@ TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_time
 
 def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     """Return the schedule that a charter's keys mean, its own and what it inherits; they have passed the rules."""
-    draft = rows.Draft(schedule_id)
+    draft = places.Draft(schedule_id)
     for row in ROWS:
         row.read(keys, draft)
     return draft.build()
@@ -441,10 +453,10 @@ def redacted(schedule: model.Schedule, *, coded: bool = False) -> model.Schedule
     """
     exempt = frozenset(map(paths.parse, schedule.not_secret))
     within = redaction.Redaction(exempt=exempt, salt=schedule.salt, coded=coded)
-    values: dict[rows.Path, Any] = {}
+    values: dict[places.Path, Any] = {}
     for row in TABLE:
         values |= row.redact(schedule, within)
-    return rows.replaced(schedule, values)
+    return places.replaced(schedule, values)
 
 
 def note(schedule: model.Schedule) -> str | None:

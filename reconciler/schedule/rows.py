@@ -7,80 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 from reconciler import json_values
-from reconciler.schedule import faults, governed, kinds, model, paths, records, redaction
+from reconciler.schedule import faults, governed, kinds, model, paths, places, records, redaction
 from reconciler.timing import canonical, cron, timings, zones
 
 V = TypeVar("V")
 
-Path: TypeAlias = tuple[str, ...]  # of attributes, from a schedule: ('policies', 'overlap')
 Words: TypeAlias = dict[str, json_values.Json]
-
-GROUPS: Mapping[str, Callable[..., Any]] = {
-    "timing": timings.Timing,
-    "action": model.Action,
-    "policies": model.Policies,
-}
-
-
-class Draft:
-    """A schedule in the making: values by the places that they will have in it."""
-
-    def __init__(self, schedule_id: str) -> None:
-        self.values: dict[Path, Any] = {("id",): schedule_id}
-
-    def build(self) -> model.Schedule:
-        """Return the schedule; what has no value keeps the model's default."""
-        whole, groups = _grouped(self.values)
-        return model.Schedule(**whole, **{name: make(**groups[name]) for name, make in GROUPS.items()})
-
-
-def replaced(schedule: model.Schedule, values: Mapping[Path, Any]) -> model.Schedule:
-    """Return the schedule with other values at these places."""
-    whole, groups = _grouped(values)
-    parts = {name: dataclasses.replace(getattr(schedule, name), **inner) for name, inner in groups.items()}
-    return dataclasses.replace(schedule, **whole, **parts)
-
-
-def _grouped(values: Mapping[Path, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Return the values of the schedule itself, and those of each group, by attribute."""
-    whole: dict[str, Any] = {}
-    groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
-    for path, value in values.items():
-        (groups[path[0]] if len(path) > 1 else whole)[path[-1]] = value
-    return whole, groups
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Lens(Generic[V]):
-    """A place in a schedule: how its value is got, and the path of attributes that leads there."""
-
-    path: Path
-    get: Callable[[model.Schedule], V]
-
-    def encode(self, kind: kinds.Kind[V], schedule: model.Schedule) -> Mapping[Path, Any]:
-        """Return the value at the place in a document."""
-        return {self.path: kind.encode(self.get(schedule))}
-
-    def decode(self, kind: kinds.Kind[V], stored: Mapping[Path, Any], draft: Draft) -> None:
-        """Put a document's value at the place; KeyError where the document has none."""
-        draft.values[self.path] = kind.decode(stored[self.path])
-
-
-def at(get: Callable[[model.Schedule], V]) -> Lens[V]:
-    """Return the lens of an attribute, `at(lambda schedule: schedule.policies.overlap)`, so that mypy checks it."""
-    return Lens(cast("_Attributes", get(cast("model.Schedule", _Attributes(())))).path, get)
-
-
-class _Attributes:
-    """Stands for a schedule, and remembers which attributes it was asked for."""
-
-    __slots__ = ("path",)
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __getattr__(self, name: str) -> _Attributes:
-        return _Attributes((*self.path, name))
 
 
 class Row(Protocol):
@@ -110,19 +42,19 @@ class Row(Protocol):
     def neutral(self) -> json_values.Json:
         """Return what a charter writes that has nothing of what it would inherit."""
 
-    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         """Put the value of a charter's keys into a draft, or what a charter without this key means."""
 
     def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         """Return the value in the spec's words, without what says nothing."""
 
-    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         """Return its values in a document, by their places."""
 
-    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         """Put a document's values into a draft; ValueError, KeyError or TypeError for one that cannot be."""
 
-    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         """Return its values without secrets, by their places."""
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
@@ -131,7 +63,7 @@ class Row(Protocol):
     def declared(self) -> kinds.Schema:
         """Return the JSON Schema of the key."""
 
-    def stored(self) -> Mapping[Path, kinds.Schema]:
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
         """Return the JSON Schemas of its values in a document."""
 
 
@@ -144,13 +76,13 @@ class Field(Generic[V]):
     """
 
     key: str
-    at: Lens[V]
+    at: places.Lens[V]
     kind: kinds.Kind[V]
     default: V
     description: str
     examples: tuple[json_values.Json, ...]
     silent: V | None = None
-    follows: Path = ()
+    follows: places.Path = ()
     is_inherited: bool = True
     proto: str = ""
     stored_description: str = ""
@@ -163,7 +95,7 @@ class Field(Generic[V]):
     def neutral(self) -> json_values.Json:
         return None if self.silent is None else self.kind.words(self.silent)
 
-    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         if self.key in keys:
             draft.values[self.at.path] = self.kind.parse(keys[self.key])
         elif self.at.path not in draft.values:
@@ -176,16 +108,16 @@ class Field(Generic[V]):
             return {}
         return {self.key: self.kind.words(value)}
 
-    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         return self.at.encode(self.kind, schedule)
 
-    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         if self.at.path in stored:
             self.at.decode(self.kind, stored, draft)
         else:  # an older document, which the schema accepts
             draft.values[self.at.path] = self.default
 
-    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         value = self.at.get(schedule)
         return {} if value is None else {self.at.path: self.kind.redact(value, within, (self.key,))}
 
@@ -201,7 +133,7 @@ class Field(Generic[V]):
             "examples": list(self.examples),
         }
 
-    def stored(self) -> Mapping[Path, kinds.Schema]:
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
         schema = self.kind.stored()
         described = {} if "$ref" in schema else {"description": self.stored_description or self.description}
         return {self.at.path: {**described, **schema}}
@@ -230,7 +162,7 @@ class Crons:
     key: str
     description: str
     examples: tuple[json_values.Json, ...]
-    at = at(lambda schedule: schedule.timing.calendars)
+    at = places.at(lambda schedule: schedule.timing.calendars)
     is_inherited = False
     proto = ""
     neutral = None
@@ -239,29 +171,33 @@ class Crons:
     def roots(self) -> tuple[str, ...]:
         return (self.key,)
 
-    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         texts = [keys[self.key]] if isinstance(keys.get(self.key), str) else keys.get(self.key, [])
         parsed = [cron.parse(text) for text in texts]
         times = [each.times for each in parsed]
-        draft.values[CALENDARS] = canonical.distinct(each for each in times if isinstance(each, timings.Calendar))
-        draft.values[INTERVALS] = canonical.distinct(each for each in times if isinstance(each, timings.Interval))
+        draft.values[places.CALENDARS] = canonical.distinct(
+            each for each in times if isinstance(each, timings.Calendar)
+        )
+        draft.values[places.INTERVALS] = canonical.distinct(
+            each for each in times if isinstance(each, timings.Interval)
+        )
         zone = next((each.timezone for each in parsed if each.timezone), "")
         if zone:
-            draft.values[TIMEZONE] = zone
+            draft.values[places.TIMEZONE] = zone
 
     def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         are_crons = _are_crons(schedule.timing, like)
         texts: list[json_values.Json] = [cron.render(each) for each, is_cron in are_crons.items() if is_cron]
         return {self.key: texts[0] if len(texts) == 1 else texts} if texts else {}
 
-    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         del schedule  # its calendars are stored with the other ones
         return {}
 
-    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         pass
 
-    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         del schedule, within  # the row of the other calendars redacts all of them
         return {}
 
@@ -282,7 +218,7 @@ class Crons:
             "examples": list(self.examples),
         }
 
-    def stored(self) -> Mapping[Path, kinds.Schema]:
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
         return {}
 
 
@@ -304,7 +240,7 @@ class Times(Generic[V]):
     """
 
     key: str
-    at: Lens[tuple[V, ...]]
+    at: places.Lens[tuple[V, ...]]
     kind: kinds.Kind[tuple[V, ...]]
     description: str
     examples: tuple[json_values.Json, ...]
@@ -317,7 +253,7 @@ class Times(Generic[V]):
     def roots(self) -> tuple[str, ...]:
         return (self.key,)
 
-    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         own = self.kind.parse(keys.get(self.key, ()))
         both: Iterable[Any] = (*draft.values.get(self.at.path, ()), *own)
         draft.values[self.at.path] = canonical.distinct(both)
@@ -329,13 +265,13 @@ class Times(Generic[V]):
             times = tuple(each for each in times if not are_crons[cast("timings.Calendar", each)])
         return {self.key: self.kind.words(times)} if times else {}
 
-    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         return self.at.encode(self.kind, schedule)
 
-    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         self.at.decode(self.kind, stored, draft)
 
-    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         value = self.at.get(schedule)
         if self.crons and within.is_exempt((self.crons,)):  # which plans show under that key
             return {}
@@ -347,7 +283,7 @@ class Times(Generic[V]):
     def declared(self) -> kinds.Schema:
         return {"description": self.description, **self.kind.declared(), "examples": list(self.examples)}
 
-    def stored(self) -> Mapping[Path, kinds.Schema]:
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
         return {self.at.path: self.kind.stored()}
 
 
@@ -374,7 +310,7 @@ class Argument:
     def roots(self) -> tuple[str, ...]:
         return (*self.shows, *self.rest)
 
-    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         if self.rest:
             given = governed.argument(
                 draft.values["id",],
@@ -383,7 +319,7 @@ class Argument:
                 entrypoint=keys["entrypoint"],
                 given=keys.get(self.key, {}),
             )
-            draft.values[ARGUMENTS] = (given,)
+            draft.values[places.ARGUMENTS] = (given,)
 
     def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         del like
@@ -391,15 +327,17 @@ class Argument:
         shown = {name: named[name] for name in governed.ARGUMENT_KEYS if name in named and name in self.roots}
         return shown | (others if self.rest else {})
 
-    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
-        return {ARGUMENTS: [kinds.PAYLOAD.encode(each) for each in schedule.action.arguments]} if self.rest else {}
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
+        return (
+            {places.ARGUMENTS: [kinds.PAYLOAD.encode(each) for each in schedule.action.arguments]} if self.rest else {}
+        )
 
-    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         if self.rest:
-            draft.values[ARGUMENTS] = tuple(map(kinds.PAYLOAD.decode, stored[ARGUMENTS]))
+            draft.values[places.ARGUMENTS] = tuple(map(kinds.PAYLOAD.decode, stored[places.ARGUMENTS]))
 
-    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
-        return {ARGUMENTS: within.arguments(schedule.action.arguments)} if self.rest else {}
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
+        return {places.ARGUMENTS: within.arguments(schedule.action.arguments)} if self.rest else {}
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
         if self.refuse is not None:
@@ -408,8 +346,8 @@ class Argument:
     def declared(self) -> kinds.Schema:
         return {"description": self.description, **self.schema}
 
-    def stored(self) -> Mapping[Path, kinds.Schema]:
-        return {ARGUMENTS: {"type": "array", "items": kinds.PAYLOAD.stored()}} if self.rest else {}
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
+        return {places.ARGUMENTS: {"type": "array", "items": kinds.PAYLOAD.stored()}} if self.rest else {}
 
 
 def _governed(arguments: tuple[model.Argument, ...]) -> tuple[Words, Words]:
@@ -438,8 +376,8 @@ class Countdown:
     def roots(self) -> tuple[str, ...]:
         return (self.key,)
 
-    def read(self, keys: Mapping[str, Any], draft: Draft) -> None:
-        draft.values[REMAINING] = draft.values[COUNTED_FROM] = keys.get(self.key)
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
+        draft.values[places.REMAINING] = draft.values[places.COUNTED_FROM] = keys.get(self.key)
 
     def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
         del like
@@ -448,14 +386,14 @@ class Countdown:
             return {}
         return {self.key: left if start in (None, left) else {"left": left, "of": start}}
 
-    def encode(self, schedule: model.Schedule) -> Mapping[Path, Any]:
-        return {REMAINING: schedule.remaining_actions, COUNTED_FROM: schedule.counted_from}
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
+        return {places.REMAINING: schedule.remaining_actions, places.COUNTED_FROM: schedule.counted_from}
 
-    def decode(self, stored: Mapping[Path, Any], draft: Draft) -> None:
-        for path in (REMAINING, COUNTED_FROM):
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
+        for path in (places.REMAINING, places.COUNTED_FROM):
             draft.values[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON
 
-    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[Path, Any]:
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         del schedule, within  # contains no text
         return {}
 
@@ -467,11 +405,11 @@ class Countdown:
         bounds = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
         return {"description": self.description, **bounds, "examples": list(self.examples)}
 
-    def stored(self) -> Mapping[Path, kinds.Schema]:
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
         bounds = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}
         return {
-            REMAINING: {"description": "How often it may still fire; null without a limit.", **bounds},
-            COUNTED_FROM: {"description": "Where that count was declared to start.", **bounds},
+            places.REMAINING: {"description": "How often it may still fire; null without a limit.", **bounds},
+            places.COUNTED_FROM: {"description": "Where that count was declared to start.", **bounds},
         }
 
 
@@ -486,11 +424,3 @@ Timed: TypeAlias = Crons | Times[Any] | Field[Any]
 def is_timed(row: Row) -> TypeGuard[Timed]:
     """Return whether a row's value is a set of times."""
     return isinstance(row, Crons | Times) or (isinstance(row, Field) and isinstance(row.kind, records.Calendars))
-
-
-CALENDARS: Path = at(lambda schedule: schedule.timing.calendars).path
-INTERVALS: Path = at(lambda schedule: schedule.timing.intervals).path
-TIMEZONE: Path = at(lambda schedule: schedule.timing.timezone).path
-ARGUMENTS: Path = at(lambda schedule: schedule.action.arguments).path
-REMAINING: Path = at(lambda schedule: schedule.remaining_actions).path
-COUNTED_FROM: Path = at(lambda schedule: schedule.counted_from).path

@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler.schedule import fields, model, ownership, rows
+from reconciler.schedule import fields, model, ownership, places, rows
 from reconciler.temporal import payloads, protos
 from reconciler.timing import timings
 
@@ -24,13 +24,13 @@ _SINGLE: tuple[_Field, ...] = tuple(
 def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
     """Return what a described schedule means, in canonical form."""
     start = proto.action.start_workflow
-    draft = rows.Draft(schedule_id)
+    draft = places.Draft(schedule_id)
     for row in _SINGLE:
         draft.values[row.at.path] = protos.read(row.kind, *_field(proto, row.proto))
-    draft.values[rows.TIMEZONE] = _timezone(proto.spec)
-    draft.values[rows.ARGUMENTS] = tuple(map(payloads.read, start.input.payloads))
-    draft.values[rows.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
-    draft.values[rows.COUNTED_FROM] = _counted_from(start)
+    draft.values[places.TIMEZONE] = _timezone(proto.spec)
+    draft.values[places.ARGUMENTS] = tuple(map(payloads.read, start.input.payloads))
+    draft.values[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
+    draft.values[places.COUNTED_FROM] = _counted_from(start)
     draft.values["owner",] = _owner(start)
     draft.values["seal",] = _seal(start)
     return draft.build()

@@ -17,7 +17,7 @@ from reconciler import errors
 from reconciler.documents import schedules
 from reconciler.plan import diff
 from reconciler.repospec import importing, loading
-from reconciler.schedule import faults, fields, kinds, model, records, redaction, rows
+from reconciler.schedule import faults, fields, kinds, model, places, records, redaction, rows
 from reconciler.temporal import convert
 from reconciler.timing import timings
 from tests.property import strategies
@@ -177,10 +177,10 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
 
 def _with_secrets(row: rows.Row, schedule: model.Schedule) -> model.Schedule:
     """Return the schedule with a secret in place of every text that the row has in it."""
-    places = row.encode(schedule)
-    assert places or isinstance(row, rows.Crons | rows.Argument), "a row that has no place"
-    values = {path: _planted(functools.reduce(getattr, path, schedule)) for path in places}
-    return rows.replaced(schedule, values)
+    paths = row.encode(schedule)
+    assert paths or isinstance(row, rows.Crons | rows.Argument), "a row that has no place"
+    values = {path: _planted(functools.reduce(getattr, path, schedule)) for path in paths}
+    return places.replaced(schedule, values)
 
 
 def _planted(value: Any) -> Any:
@@ -222,13 +222,13 @@ def test_every_row_keeps_the_law(row: rows.Row) -> None:
 def test_a_value_that_becomes_true_from_1_is_a_change_although_python_finds_them_equal(row: rows.Row) -> None:
     plain = fields.read(KEYS, ID)
     one, true = (
-        rows.replaced(plain, {path: _holding(value, path) for path in row.encode(plain)}) for value in (1, True)
+        places.replaced(plain, {path: _holding(value, path) for path in row.encode(plain)}) for value in (1, True)
     )
     assert one == true
     assert bool(diff.diff(one, true)) == bool(row.encode(plain))
 
 
-def _holding(value: Any, path: rows.Path) -> Any:
+def _holding(value: Any, path: places.Path) -> Any:
     """Return what the field at a path is with such a value in it."""
     match path[-1]:
         case "arguments":
@@ -252,7 +252,7 @@ def test_every_row_makes_a_difference() -> None:
 class _NotStored(rows.Field[Any]):
     """A row that forgets its value in documents."""
 
-    def encode(self, schedule: model.Schedule) -> dict[rows.Path, Any]:
+    def encode(self, schedule: model.Schedule) -> dict[places.Path, Any]:
         del schedule
         return {}
 
@@ -268,7 +268,7 @@ class _NotShown(rows.Field[Any]):
 class _NotRead(rows.Field[Any]):
     """A row whose key means nothing."""
 
-    def read(self, keys: Any, draft: rows.Draft) -> None:
+    def read(self, keys: Any, draft: places.Draft) -> None:
         del keys
         draft.values[self.at.path] = self.default
 
@@ -276,7 +276,7 @@ class _NotRead(rows.Field[Any]):
 class _NotRedacted(rows.Field[Any]):
     """A row that shows secrets."""
 
-    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> dict[rows.Path, Any]:
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> dict[places.Path, Any]:
         del schedule, within
         return {}
 
