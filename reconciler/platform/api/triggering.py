@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import uuid
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import fastapi
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.temporal import schedules as schedules_
 
 _PATIENCE = 10.0  # seconds for a run to come of it
+_TURN = 20.0  # seconds to wait for other requests for the same schedule
 _LOOK_EVERY = 0.1  # seconds
 _SECOND = datetime.timedelta(seconds=1)
 router = fastapi.APIRouter(prefix=schedules.ROOT, route_class=access.GrantsRoute, tags=["schedules"])
@@ -90,7 +92,7 @@ async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) ->
     A service that was killed between the two may have let it fire: a run that came since then is the one.
     """
     server = await found.temporal.server()
-    async with found.alone(row.id):
+    async with held(found.alone(row.id)):
         wanted = {"scheduleId": str(row.id), "action": "run"}
         executor = found.store.executor
         asked, is_new = await executor.begin(name, executions.request_hash(wanted), row.workflow, wanted)
@@ -106,6 +108,20 @@ async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) ->
         if when is not None:
             said["scheduledFor"] = executions.moment(when)
         return await executor.end(name, executions.RequestState.DONE, said)
+
+
+@contextlib.asynccontextmanager
+async def held(lock: asyncio.Lock) -> AsyncIterator[None]:
+    """Hold the lock of a schedule; `errors.BusyError` if other requests for the schedule do not release it in time."""
+    try:
+        async with asyncio.timeout(_TURN):
+            await lock.acquire()
+    except TimeoutError:
+        raise errors.BusyError("other requests for this schedule are still in progress", hint="try again") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_by_hand(run: observed.Run, asked: executions.ExecutionRequest) -> bool:
