@@ -24,7 +24,8 @@ from reconciler.plan import plans
 from reconciler.repospec import loading
 from reconciler.schedule import declarations, model
 from reconciler.temporal import calls, connect, convert
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tools import devserver
 
 SIZES = (4, 1000)
@@ -150,7 +151,7 @@ async def measure(address: str, namespaces: Iterator[str], count: int, rounds: i
         found.add("floor: apply, all to create", await timed(bare.plan(old)) + await timed(each(bare.create, old)))
         found.add("apply, all to create", await timed(_planned_and_applied(server, before)))
         found.add("floor: plan, nothing to do", await timed(bare.plan(old)))
-        found.add("plan, nothing to do", await timed(reconciling.plan(before, server.schedules, server.target())))
+        found.add("plan, nothing to do", await timed(read_plan(before, server.schedules, server.target())))
         found.add("floor: apply, all to update", await timed(bare.plan(new)) + await timed(each(bare.update, new)))
         found.add("apply, all to update", await timed(_planned_and_applied(server, after)))
     return found
@@ -158,8 +159,8 @@ async def measure(address: str, namespaces: Iterator[str], count: int, rounds: i
 
 async def _planned_and_applied(server: connect.Server, declared: declarations.Declaration) -> None:
     """Plan and apply, as the command does."""
-    plan = await reconciling.plan(declared, server.schedules, server.target())
-    outcomes = (await reconciling.apply(plan, server.schedules, lambda _: None)).outcomes
+    plan = await read_plan(declared, server.schedules, server.target())
+    outcomes = (await apply_plan(plan, server.schedules, lambda _: None)).outcomes
     undone = [outcome for outcome in outcomes if outcome.status is not plans.Status.DONE]
     if undone or len(outcomes) != len(declared.charters):
         raise RuntimeError(f"the measured apply did not succeed: {undone[:3]}")

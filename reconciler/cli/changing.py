@@ -15,9 +15,11 @@ from reconciler.cli import common, console, options, telling
 from reconciler.documents import plan_json, saved
 from reconciler.plan import guards, plans, staleness
 from reconciler.report import markdown
-from reconciler.runtime import clock, files
+from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations
-from reconciler.usecases import executing, proposing, reconciling
+from reconciler.usecases.apply import Job, declared_off, execute, why_off
+from reconciler.usecases.plan import propose, save_plan
+from reconciler.usecases.prune import read_prune_plan
 
 Format = Literal["text", "json", "markdown"]
 
@@ -54,11 +56,11 @@ def plan(
     """Show what apply would change, and change nothing."""
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
-        return common.switched_off(out, executing.declared_off(declaration))
-    proposal = proposing.propose(declaration, connection, snapshot_path, expect_build)
+        return common.switched_off(out, declared_off(declaration))
+    proposal = propose(declaration, connection, snapshot_path, expect_build)
     planned = proposal.plan
     if out_path is not None:
-        proposing.save(out_path, planned, spec_path, choice)
+        save_plan(out_path, planned, spec_path, choice)
     renderings: dict[Format, Callable[[], str]] = {
         "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
         "json": lambda: plan_json.dumps(planned, clock.now()),
@@ -132,25 +134,32 @@ def apply(
         teller.about(connection, str(path), chosen)
         declaration = common.load(out, path, chosen, salt=review.salt)
         teller.declared(declaration)
-        off = executing.why_off(declaration, connection)
+        off = why_off(declaration, connection)
         if off:
             return teller.skipped(off)
-        job = executing.Job(
-            command="apply",
-            declaration=declaration,
-            connection=connection,
-            writing=writing,
-            make=lambda session: reconciling.plan(
-                declaration, session.schedules, session.target(declaration), session.pollers
-            ),
-            review=review.compare,
-            check=review.check,
-            before=lambda _: review.use_up(),
-            unbegun=review.keep,
-        )
-        return executing.execute(job, teller)
+        job = _Apply(command="apply", declaration=declaration, connection=connection, writing=writing, reviewed=review)
+        with sessions.opened(connection) as session:
+            return execute(session, job, teller)
 
     return teller.run(work)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Apply(Job):
+    reviewed: _Review
+
+    def review(self, plan: plans.Plan) -> None:
+        self.reviewed.compare(plan)
+
+    def guard(self, plan: plans.Plan, present: int) -> None:
+        self.reviewed.check(plan, present)
+
+    def before_first_write(self, last_commit: str) -> None:
+        del last_commit
+        self.reviewed.use_up()
+
+    def nothing_written(self) -> None:
+        self.reviewed.keep()
 
 
 class _Review:
@@ -274,20 +283,27 @@ def prune(
         teller.about(connection, str(spec_path), choice)
         declaration = common.load(out, spec_path, choice)
         teller.declared(declaration)
-        off = executing.why_off(declaration, connection)
+        off = why_off(declaration, connection)
         if off:
             return teller.skipped(off)
-        job = executing.Job(
-            command="prune",
-            declaration=declaration,
-            connection=connection,
-            writing=writing,
-            make=lambda session: reconciling.prunable(
-                declaration, session.schedules, session.target(declaration), older_than, session.server_time
-            ),
-            check=lambda plan, _: guards.check_prune(plan),
-            repeats=False,
+        job = _Prune(
+            command="prune", declaration=declaration, connection=connection, writing=writing, older_than=older_than
         )
-        return executing.execute(job, teller)
+        with sessions.opened(connection) as session:
+            return execute(session, job, teller)
 
     return teller.run(work)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Prune(Job):
+    older_than: datetime.timedelta
+    retries_stale = False
+
+    async def read(self, session: sessions.Session) -> plans.Plan:
+        target = session.target(self.declaration)
+        return await read_prune_plan(self.declaration, session.schedules, target, self.older_than, session.server_time)
+
+    def guard(self, plan: plans.Plan, present: int) -> None:
+        del present
+        guards.check_prune(plan)

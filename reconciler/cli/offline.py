@@ -15,7 +15,7 @@ from reconciler.documents import plan_json, saved
 from reconciler.report import forecast, markdown, words
 from reconciler.runtime import clock, files
 from reconciler.schedule import declarations
-from reconciler.usecases import executing
+from reconciler.usecases.apply import declared_off
 
 
 @click.command()
@@ -51,7 +51,7 @@ def next_times(
     declaration = common.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
     if not declaration.enabled:
-        out.say(f"Nothing fires: {executing.declared_off(declaration)}.\n")
+        out.say(f"Nothing fires: {declared_off(declaration)}.\n")
         return errors.ExitCode.OK
     if declaration.environment:
         out.say(f"{words.printable(f'{declaration.path}, environment {declaration.environment}')}\n")

@@ -14,7 +14,11 @@ from reconciler.report import state, workers
 from reconciler.repospec import importing, loading
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations
-from reconciler.usecases import executing, proposing, reconciling
+from reconciler.usecases import live
+from reconciler.usecases.apply import declared_off
+from reconciler.usecases.preflight import read_preflight, worker_problems
+from reconciler.usecases.snapshot import take_snapshot
+from reconciler.usecases.status import read_status
 
 
 @click.command()
@@ -35,8 +39,8 @@ def snapshot(
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
-        out.warn(f"Warning: {executing.declared_off(declaration)}; the snapshot holds what is live all the same.")
-    taken = proposing.snapshot(declaration, connection)
+        out.warn(f"Warning: {declared_off(declaration)}; the snapshot holds what is live all the same.")
+    taken = take_snapshot(declaration, connection)
     document = snapshots.dumps(taken)
     if out_path is None:
         out.say(document)
@@ -64,8 +68,8 @@ def status(
     """Show how each schedule is: its state, its runs, and whether it drifts."""
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
-        planned = session.run(reconciling.status(declaration, session.schedules, session.target(declaration)))
-        problems = proposing.problems(declaration, session, expect_build)
+        planned = session.run(read_status(declaration, session.schedules, session.target(declaration)))
+        problems = worker_problems(declaration, session, expect_build)
     out.say(state.text(planned, clock.now()) if form == "text" else statuses.dumps(planned, clock.now()))
     common.warn_of_workers(out, problems)
     return errors.ExitCode.OK
@@ -89,7 +93,7 @@ def preflight(
     """Tell whether the workers that are there run what is declared; exit with 1 when they do not."""
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
-        found = session.run(reconciling.preflight(declaration, session.pollers, clock.now(), expect_build))
+        found = session.run(read_preflight(declaration, session.pollers, clock.now(), expect_build))
     out.say(workers.text(found, clock.now()) if form == "text" else preflights.dumps(found, clock.now()))
     return errors.ExitCode.ERROR if found.problems else errors.ExitCode.OK
 
@@ -133,7 +137,7 @@ def import_(
     text = loading.source_text(spec_path) if input_files.exists(spec_path) else None
     prefix = importing.prefix(text, str(spec_path), choice)
     with sessions.opened(connection) as session:
-        found = session.run(reconciling.chosen(session.schedules, prefix, ids))
+        found = session.run(live.chosen(session.schedules, prefix, ids))
     imported = importing.add(
         text,
         str(spec_path),

@@ -16,7 +16,7 @@ from reconciler.report import text as text_report
 from reconciler.report import words
 from reconciler.runtime import interrupts
 from reconciler.schedule import declarations
-from reconciler.usecases import executing
+from reconciler.usecases.apply import Command
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,14 +26,14 @@ Form = Literal["text", "json"]
 class Teller:
     """Tells what happens: text as it comes, or one JSON document at the end, whatever the end is.
 
-    `show` renders a plan where it is not that of an apply. Implements `executing.Audience`.
+    `show` renders a plan where it is not that of an apply. Implements `Audience`.
     """
 
     def __init__(
         self,
         out: console.Console,
         rendering: text_report.Text,
-        command: executing.Command,
+        command: Command,
         form: Form,
         *,
         yes: bool,

@@ -12,9 +12,11 @@ from reconciler.github import admission, api, conversation, events, freshness, i
 from reconciler.plan import advice, guards, plans, staleness
 from reconciler.report import annotating, comment, text, words
 from reconciler.repospec import loading
-from reconciler.runtime import clock, files, interrupts, salts
+from reconciler.runtime import clock, files, interrupts, salts, sessions
 from reconciler.schedule import declarations
-from reconciler.usecases import executing, proposing, reconciling
+from reconciler.usecases.apply import Job, declared_off, execute, why_off
+from reconciler.usecases.plan import propose, save_plan
+from reconciler.usecases.snapshot import take_snapshot
 
 REVIEW_NEXT = "**Next:** review it, then merge: the apply looks whether it is still this plan."
 _DRIFT_NEXT = "**Next:** apply, to make the server as declared, or declare what is there. This issue closes by itself."
@@ -101,7 +103,7 @@ class Action:
         if path is None:
             raise errors.UsageError("there is no file to write the snapshot to", hint="name one with the input live")
         inputs.check_server(self._given.connection)
-        taken = proposing.snapshot(declaration, self._given.connection)
+        taken = take_snapshot(declaration, self._given.connection)
         files.save(path, snapshots.dumps(taken))
         summary = f"{path}: {len(taken.live)} schedule{'s'[: len(taken.live) != 1]}"
         self._told.say(summary)
@@ -109,14 +111,14 @@ class Action:
 
     def _do_plan(self) -> Result:
         declaration = self._declared()
-        off = executing.declared_off(declaration)
+        off = declared_off(declaration)
         if off:
             return self._nothing(off)
         if self._given.live is None:
             if self._event.is_untrusted:
                 return self._nothing(_UNTRUSTED)
             inputs.check_server(self._given.connection)
-        proposal = proposing.propose(declaration, self._given.connection, self._given.live)
+        proposal = propose(declaration, self._given.connection, self._given.live)
         plan = self._proposed(proposal.plan)
         self._told.annotate(annotating.warning(str(problem)) for problem in proposal.problems)
         page = self._page(
@@ -131,26 +133,24 @@ class Action:
 
     def _do_apply(self) -> Result:
         declaration = self._declared()
-        off = executing.why_off(declaration, self._given.connection)
+        off = why_off(declaration, self._given.connection)
         if off:
             return self._nothing(off)
         admission.check(self._event, self._given.apply_on)
         inputs.check_server(self._given.connection)
         thread = self._merged()
         audience = _Audience(self._told, self._proposed)
-        job = executing.Job(
+        job = _Apply(
             command="apply",
             declaration=declaration,
             connection=self._given.connection,
             writing=self._given.writing,
-            make=lambda session: reconciling.plan(
-                declaration, session.schedules, session.target(declaration), session.pollers
-            ),
-            check=lambda plan, left: self._check(plan, left, thread),
-            before=self._check_commit,
+            check=lambda plan, present: self._check(plan, present, thread),
+            check_commit=self._check_commit,
         )
         try:
-            code = executing.execute(job, audience)
+            with sessions.opened(self._given.connection) as session:
+                code = execute(session, job, audience)
         except (Exception, KeyboardInterrupt) as error:
             reason = _reason(error)
             if audience.heard:
@@ -211,14 +211,14 @@ class Action:
     def _do_drift(self) -> Result:
         declaration = self._declared()
         hub = self._needed_hub()
-        off = executing.why_off(declaration, self._given.connection)
+        off = why_off(declaration, self._given.connection)
         if off:
             page = self._page(self._bare_mark("drift"))
             closing = comment.failed("No longer looked after", off, page.whole)
             conversation.close_all(hub, self._author(hub), page.mark.scope, closing, key=self._marker_key)
             return self._nothing(off)
         inputs.check_server(self._given.connection)
-        plan = self._proposed(proposing.propose(declaration, self._given.connection, None).plan)
+        plan = self._proposed(propose(declaration, self._given.connection, None).plan)
         now = clock.now()
         first = self._mark("drift", plan, digest=plan.digest if plan.steps else "")
         title = f"Temporal schedules differ from {plan.spec_path}" + (
@@ -250,7 +250,7 @@ class Action:
         self._plan = plan
         self._told.say(text.Text(now=clock.now()).plan(plan))
         self._told.annotate(itertools.chain(annotating.plan(plan), annotating.overdue(plan)))
-        proposing.save(self._given.plan_file, plan, self._given.spec_path, self._given.choice)
+        save_plan(self._given.plan_file, plan, self._given.spec_path, self._given.choice)
         self._plan_file = str(self._given.plan_file)
         return plan
 
@@ -399,8 +399,20 @@ class _Page:
         return dataclasses.replace(self.about, mark="", limit=workflow.SUMMARY_LIMIT)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Apply(Job):
+    check: Callable[[plans.Plan, int], None]
+    check_commit: Callable[[str], None]
+
+    def guard(self, plan: plans.Plan, present: int) -> None:
+        self.check(plan, present)
+
+    def before_first_write(self, last_commit: str) -> None:
+        self.check_commit(last_commit)
+
+
 class _Audience:
-    """Tells the log what an apply does, and remembers it; implements `executing.Audience`."""
+    """Tells the log what an apply does, and remembers it; implements `Audience`."""
 
     def __init__(self, told: workflow.Workflow, proposed: Callable[[plans.Plan], plans.Plan]) -> None:
         self._told = told

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from reconciler import errors, settings
 from reconciler.plan import guards, plans
-from reconciler.platform import repair, users, wiring
+from reconciler.platform import ports, repair, users, wiring
 from reconciler.runtime import salts, sessions
-from reconciler.usecases import executing
+from reconciler.usecases.apply import Audience, Job, execute
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ def run(
     connection: settings.Connection,
     writing: settings.Writing,
     wish: Wish,
-    audience: executing.Audience,
+    audience: Audience,
     ending: Callable[[], bool] = lambda: False,
     on_undescribed: Callable[[int], None] = lambda _: None,
 ) -> errors.ExitCode:
@@ -46,43 +46,62 @@ def run(
         declaration = dataclasses.replace(
             users.declaration((), owner).declaration, keep_manual_pauses=wish.keep_manual_pauses
         )
-        made: list[repair.Repair] = []
-        salt = salts.new()
-
-        async def make(session: sessions.Session) -> plans.Plan:
-            target = session.target(declaration)
-            made.append(
-                await repair.repair(
-                    rows,
-                    session.schedules,
-                    target,
-                    keep_manual_pauses=wish.keep_manual_pauses,
-                    salt=salt,
-                    full=wish.full,
-                )
-            )
-            return made[-1].plan
-
-        def warn(_: plans.Plan) -> None:
-            for id_, reason in sorted(made[0].unread.items()):
-                audience.warn(f"Warning: the row {id_} cannot be read and is left as it is: {reason}")
-            if made[0].undescribed:
-                on_undescribed(made[0].undescribed)
-
-        def note(outcomes: tuple[plans.Outcome, ...]) -> None:
-            """Note what Temporal has: of the rows as they were planned from, as they may be newer by now."""
-            session.run(rows.synced(made[0].synced(outcomes)))
-
-        job = executing.Job(
+        job = _Repair(
             command="repair",
             declaration=declaration,
             connection=connection,
             writing=writing,
-            make=make,
-            review=warn,
-            check=lambda plan, _: guards.check_repair(plan, guards.Allowed(mass_pause=wish.mass_pause)),
-            after=note,
-            keeps_idle=False,  # there is one every few minutes
+            rows=rows,
+            wish=wish,
+            session=session,
+            warn=audience.warn,
+            on_undescribed=on_undescribed,
             ending=ending,
         )
-        return executing.execute_within(session, job, audience)
+        return execute(session, job, audience)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Repair(Job):
+    rows: ports.Rows
+    wish: Wish
+    session: sessions.Session
+    warn: Callable[[str], None]
+    on_undescribed: Callable[[int], None]
+    ending: Callable[[], bool]
+    salt: bytes = dataclasses.field(default_factory=salts.new)
+    read_first: list[repair.Repair] = dataclasses.field(default_factory=list)  # what a retry reads is not kept
+    records_idle = False  # there is one every few minutes
+
+    def is_ending(self) -> bool:
+        return self.ending()
+
+    async def read(self, session: sessions.Session) -> plans.Plan:
+        found = await repair.repair(
+            self.rows,
+            session.schedules,
+            session.target(self.declaration),
+            keep_manual_pauses=self.wish.keep_manual_pauses,
+            salt=self.salt,
+            full=self.wish.full,
+        )
+        if not self.read_first:
+            self.read_first.append(found)
+        return found.plan
+
+    def review(self, plan: plans.Plan) -> None:
+        del plan
+        (found,) = self.read_first
+        for id_, reason in sorted(found.unread.items()):
+            self.warn(f"Warning: the row {id_} cannot be read and is left as it is: {reason}")
+        if found.undescribed:
+            self.on_undescribed(found.undescribed)
+
+    def guard(self, plan: plans.Plan, present: int) -> None:
+        del present
+        guards.check_repair(plan, guards.Allowed(mass_pause=self.wish.mass_pause))
+
+    def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
+        """Record which revisions Temporal has: of the rows as they were planned from, as they may be newer by now."""
+        (found,) = self.read_first
+        self.session.run(self.rows.synced(found.synced(outcomes)))

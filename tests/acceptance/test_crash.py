@@ -19,7 +19,8 @@ from reconciler.plan import diff, plans
 from reconciler.repospec import loading
 from reconciler.schedule import declarations, observed
 from reconciler.temporal import connect
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.support import program, proxy, remote
 from tools import devserver
 
@@ -125,7 +126,7 @@ class Case:
         """Bring the server into the state before."""
         for text in self._scenario.history:
             self._run.declare(text)
-            done = await reconciling.apply(await self._planned(), self._server.schedules, lambda _: None)
+            done = await apply_plan(await self._planned(), self._server.schedules, lambda _: None)
             assert all(outcome.status is plans.Status.DONE for outcome in done.outcomes)
         self._run.declare(self._scenario.wanted)
         self._plan = await self._planned()
@@ -139,7 +140,7 @@ class Case:
         target = self._server.target(self._prefix)
         known = {change.id for change in self._plan.changes} if self._plan else set()
         await remote.until(lambda: self._lists(known))
-        return await reconciling.plan(declaration, self._server.schedules, target)
+        return await read_plan(declaration, self._server.schedules, target)
 
     async def _lists(self, known: set[str]) -> bool:
         return known <= await self._server.schedules.ids()

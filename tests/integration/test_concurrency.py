@@ -24,7 +24,8 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from reconciler.plan import plans
 from reconciler.schedule import declarations, model, observed
 from reconciler.temporal import connect
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.support import remote, servers
 from tools import devserver
 
@@ -58,11 +59,11 @@ def declaration(*schedules: model.Schedule) -> declarations.Declaration:
 async def plan(server: connect.Server, prefix: str, minute: int) -> plans.Plan:
     wanted = (remote.schedule(f"{prefix}-{name}", cron=f"{minute} * * * *") for name in IDS)
     target = server.target(f"governance:{prefix}-")
-    return await reconciling.plan(declaration(*wanted), server.schedules, target)
+    return await read_plan(declaration(*wanted), server.schedules, target)
 
 
 async def apply(server: connect.Server, planned: plans.Plan) -> tuple[plans.Outcome, ...]:
-    return (await reconciling.apply(planned, server.schedules, lambda _: None)).outcomes
+    return (await apply_plan(planned, server.schedules, lambda _: None)).outcomes
 
 
 def token(live: observed.Live) -> int:

@@ -20,7 +20,9 @@ from reconciler import errors
 from reconciler.plan import plans, ports
 from reconciler.schedule import declarations, model
 from reconciler.temporal import connect
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
+from reconciler.usecases.prune import read_prune_plan
 from tests.support import fake_temporal, remote
 
 Code = grpc.StatusCode
@@ -115,8 +117,8 @@ async def _changed(
 
     async def planned() -> plans.Plan:
         if prune:
-            return await reconciling.prunable(wanted, server.schedules, target, datetime.timedelta(0), server.now)
-        return await reconciling.plan(wanted, server.schedules, target)
+            return await read_prune_plan(wanted, server.schedules, target, datetime.timedelta(0), server.now)
+        return await read_plan(wanted, server.schedules, target)
 
     try:
         plan = await planned()
@@ -126,7 +128,7 @@ async def _changed(
         faults.lay(applying=True)
     again = None if prune else planned
     told: list[plans.Outcome] = []
-    applied = await reconciling.apply(plan, server.schedules, told.append, again=again)
+    applied = await apply_plan(plan, server.schedules, told.append, again=again)
     assert sorted(each.change.id for each in told) == sorted(each.id for each in plan.steps)
     return _summed(applied)
 
@@ -215,7 +217,7 @@ async def _is_converged(fake: fake_temporal.FakeTemporal, specs: list[model.Sche
     if prune:
         assert "governance:back" not in fake.schedules
         return
-    plan = await reconciling.plan(declaration(*specs), server.schedules, server.target())
+    plan = await read_plan(declaration(*specs), server.schedules, server.target())
     assert [(step.verb, step.id) for step in plan.steps] == []
 
 

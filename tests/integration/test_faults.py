@@ -15,7 +15,8 @@ from reconciler.plan import apply as plan_apply
 from reconciler.plan import locks, plans, ports
 from reconciler.schedule import declarations, model
 from reconciler.temporal import calls, connect, schedules
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.support import fake_temporal, relay, remote
 
 SHORT = datetime.timedelta(seconds=0.3)
@@ -47,12 +48,12 @@ def declaration(*schedules: model.Schedule) -> declarations.Declaration:
 
 
 async def plan(server: connect.Server, *schedules: model.Schedule) -> plans.Plan:
-    return await reconciling.plan(declaration(*schedules), server.schedules, server.target())
+    return await read_plan(declaration(*schedules), server.schedules, server.target())
 
 
 async def apply(server: connect.Server, planned: plans.Plan) -> list[tuple[str, plans.Status, str]]:
     told: list[plans.Outcome] = []
-    outcomes = (await reconciling.apply(planned, server.schedules, told.append)).outcomes
+    outcomes = (await apply_plan(planned, server.schedules, told.append)).outcomes
     assert sorted(each.change.id for each in told) == sorted(each.change.id for each in outcomes)
     return [(each.change.id, each.status, each.detail) for each in outcomes]
 
@@ -180,7 +181,7 @@ async def test_a_connection_that_goes_silent_in_the_middle_of_an_apply_ends_it_i
             if len(told) == 30:
                 wire.hold()
 
-        outcomes = (await reconciling.apply(planned, server.schedules, tell, lost=lease.lost)).outcomes
+        outcomes = (await apply_plan(planned, server.schedules, tell, lost=lease.lost)).outcomes
         statuses = [each.status for each in outcomes]
         assert statuses.count(plans.Status.DONE) >= 30
         assert set(statuses) == {plans.Status.DONE, plans.Status.FAILED, plans.Status.SKIPPED}

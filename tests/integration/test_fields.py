@@ -17,7 +17,8 @@ from reconciler.repospec import loading
 from reconciler.schedule import fields, model, ownership
 from reconciler.temporal import connect, convert
 from reconciler.timing import timings
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.support import remote, servers
 from tools import devserver
 
@@ -212,7 +213,7 @@ def fields_server() -> object:
 
 
 async def plan(server: connect.Server) -> plans.Plan:
-    return await reconciling.plan(loading.parse(SPEC, "spec.yaml"), server.schedules, server.target())
+    return await read_plan(loading.parse(SPEC, "spec.yaml"), server.schedules, server.target())
 
 
 async def drifted(server: connect.Server) -> list[str]:
@@ -220,7 +221,7 @@ async def drifted(server: connect.Server) -> list[str]:
 
 
 async def apply(server: connect.Server) -> None:
-    outcomes = (await reconciling.apply(await plan(server), server.schedules, lambda _: None)).outcomes
+    outcomes = (await apply_plan(await plan(server), server.schedules, lambda _: None)).outcomes
     assert [(each.status, each.detail) for each in outcomes] == [(plans.Status.DONE, "")] * len(outcomes)
 
 
@@ -262,10 +263,10 @@ async def test_a_schedule_with_any_one_key_is_created_as_declared(
     declaration = loading.parse(json.dumps({"governance": {"prefix": "each:", "schedules": charters}}), "spec.json")
     server = await remote.connected(fields_server.address)
     target = server.target("each:")
-    first = await reconciling.plan(declaration, server.schedules, target)
-    outcomes = (await reconciling.apply(first, server.schedules, lambda _: None)).outcomes
+    first = await read_plan(declaration, server.schedules, target)
+    outcomes = (await apply_plan(first, server.schedules, lambda _: None)).outcomes
     assert [each.status for each in outcomes] == [plans.Status.DONE] * len(charters)
-    assert (await reconciling.plan(declaration, server.schedules, target)).steps == ()
+    assert (await read_plan(declaration, server.schedules, target)).steps == ()
 
 
 def test_every_field_of_the_model_has_its_drift() -> None:

@@ -14,7 +14,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from reconciler import errors
 from reconciler.repospec import limits, loading
 from reconciler.schedule import model
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.support import remote, servers
 from tools import devserver
 
@@ -76,10 +77,10 @@ async def test_what_a_spec_may_declare_the_server_keeps_and_runs(server: devserv
     temporal = await remote.connected(server.address)
     raw = await remote.raw(server.address)
     target = temporal.target(f"governance:a/{key}/")
-    planned = await reconciling.plan(declaration, temporal.schedules, target)
-    outcomes = (await reconciling.apply(planned, temporal.schedules, lambda _: None)).outcomes
+    planned = await read_plan(declaration, temporal.schedules, target)
+    outcomes = (await apply_plan(planned, temporal.schedules, lambda _: None)).outcomes
     assert [(each.status.value, each.detail) for each in outcomes] == [("done", "")]
-    assert (await reconciling.plan(declaration, temporal.schedules, target)).steps == ()
+    assert (await read_plan(declaration, temporal.schedules, target)).steps == ()
     (charter,) = declaration.charters
     await raw.trigger(charter.schedule.id)
 

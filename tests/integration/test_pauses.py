@@ -14,7 +14,8 @@ import temporalio.workflow
 from reconciler.plan import plans
 from reconciler.repospec import loading
 from reconciler.temporal import connect
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.support import remote, servers
 from tools import devserver
 
@@ -41,8 +42,8 @@ class Failing:
 async def test_a_pause_after_a_failed_run_is_told_as_such(dev_server: devserver.DevServer, namespace: str) -> None:
     server = await remote.connected(dev_server.address, namespace)
     declaration = loading.parse(SPEC, "spec.yaml")
-    planned = await reconciling.plan(declaration, server.schedules, server.target())
-    await reconciling.apply(planned, server.schedules, lambda _: None)
+    planned = await read_plan(declaration, server.schedules, server.target())
+    await apply_plan(planned, server.schedules, lambda _: None)
     client = await temporalio.client.Client.connect(dev_server.address, namespace=namespace)
     async with temporalio.worker.Worker(client, task_queue="scheduler-tasks", workflows=[Failing]):
         await client.get_schedule_handle("governance:alpha").trigger()
@@ -52,7 +53,7 @@ async def test_a_pause_after_a_failed_run_is_told_as_such(dev_server: devserver.
             return live is not None and live.schedule.paused
 
         await remote.until(is_paused, seconds=60)
-    (change,) = (await reconciling.plan(declaration, server.schedules, server.target())).changes
+    (change,) = (await read_plan(declaration, server.schedules, server.target())).changes
     assert (change.verb, change.reason) == (plans.Verb.RESUME, plans.Reason.PAUSED_ON_FAILURE)
 
 
@@ -67,11 +68,11 @@ PAUSED = NOTED.replace("}", ", paused: true}")
 
 
 async def _planned(server: connect.Server, spec: str) -> plans.Plan:
-    return await reconciling.plan(loading.parse(spec, "spec.yaml"), server.schedules, server.target())
+    return await read_plan(loading.parse(spec, "spec.yaml"), server.schedules, server.target())
 
 
 async def _apply(server: connect.Server, spec: str) -> None:
-    applied = await reconciling.apply(await _planned(server, spec), server.schedules, lambda _: None)
+    applied = await apply_plan(await _planned(server, spec), server.schedules, lambda _: None)
     assert {each.status for each in applied.outcomes} == {plans.Status.DONE}
 
 

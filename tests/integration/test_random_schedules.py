@@ -16,7 +16,9 @@ from reconciler.plan import plans
 from reconciler.repospec import importing, loading
 from reconciler.schedule import declarations, model, ownership
 from reconciler.temporal import calls, connect
-from reconciler.usecases import reconciling
+from reconciler.usecases import live
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.oracle import schedules
 from tests.support import remote, servers
 from tools import devserver
@@ -42,7 +44,7 @@ def declared(found: list[model.Schedule]) -> declarations.Declaration:
 
 
 async def steps(server: connect.Server, declaration: declarations.Declaration) -> list[object]:
-    planned = await reconciling.plan(declaration, server.schedules, server.target())
+    planned = await read_plan(declaration, server.schedules, server.target())
     return [(change.id, change.verb, change.fields) for change in planned.steps]
 
 
@@ -54,9 +56,9 @@ async def test_each_starts_a_run_and_after_an_apply_and_after_an_import_a_plan_i
     count = min(BATCH, COUNT)
     wanted = [schedules.schedule(f"{SEED}/{batch}/{number}", f"S{number}") for number in range(count)]
     declaration = declared(wanted)
-    planned = await reconciling.plan(declaration, temporal.schedules, temporal.target())
+    planned = await read_plan(declaration, temporal.schedules, temporal.target())
     assert planned.count(plans.Verb.CREATE) == count
-    outcomes = (await reconciling.apply(planned, temporal.schedules, lambda _: None)).outcomes
+    outcomes = (await apply_plan(planned, temporal.schedules, lambda _: None)).outcomes
     assert [(each.change.id, each.detail) for each in outcomes if each.status is not plans.Status.DONE] == []
     assert await steps(temporal, declaration) == []
 
@@ -64,9 +66,9 @@ async def test_each_starts_a_run_and_after_an_apply_and_after_an_import_a_plan_i
         return len(await temporal.schedules.ids()) == count
 
     await remote.until(all_are_listed)
-    live = await reconciling.managed(temporal.schedules, ownership.GOVERNANCE_PREFIX)
-    assert await steps(temporal, declared([each.schedule for each in live.values()])) == []
-    await all_start(await remote.raw(server.address), sorted(live)[::STEP])
+    found = await live.managed(temporal.schedules, ownership.GOVERNANCE_PREFIX)
+    assert await steps(temporal, declared([each.schedule for each in found.values()])) == []
+    await all_start(await remote.raw(server.address), sorted(found)[::STEP])
 
 
 async def all_start(raw: remote.Raw, ids: list[str]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.plan import build, diff, plans, prefixes
 from reconciler.schedule import model, observed, ownership
-from reconciler.usecases import reconciling
+from reconciler.usecases.plan import read_plan
 from tests.property import strategies
 
 Sides = tuple[list[model.Schedule], list[model.Schedule]]
@@ -115,7 +115,7 @@ foreign = st.one_of(
 def test_what_is_not_ours_is_neither_read_nor_named_in_a_plan(sides: Sides, others: list[model.Schedule]) -> None:
     desired, live = sides
     server = Memory([*live, *others])
-    found = asyncio.run(reconciling.plan(strategies.declare(desired), server, strategies.TARGET))
+    found = asyncio.run(read_plan(strategies.declare(desired), server, strategies.TARGET))
     assert found == plan(desired, live)
     listed = {each.id for each in (*live, *others)}
     namesakes = prefixes.namesakes(listed, found).values()

@@ -25,7 +25,8 @@ from reconciler.platform.worker import activities, running
 from reconciler.repospec import loading
 from reconciler.schedule import governed
 from reconciler.temporal import connect
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.support import remote
 
 HISTORIES = pathlib.Path(__file__).parents[1] / "histories"
@@ -55,8 +56,8 @@ class Stage:
     async def declare(self, text: str = SPEC) -> None:
         """Apply a spec's charters."""
         declaration = loading.parse(text, "repo-spec.yaml")
-        plan = await reconciling.plan(declaration, self.server.schedules, self.server.target())
-        applied = await reconciling.apply(plan, self.server.schedules, lambda _: None)
+        plan = await read_plan(declaration, self.server.schedules, self.server.target())
+        applied = await apply_plan(plan, self.server.schedules, lambda _: None)
         assert {outcome.status for outcome in applied.outcomes} == {plans.Status.DONE}
 
     async def user_schedule(self, *, cron: str = "0 9 1 1 *") -> uuid.UUID:

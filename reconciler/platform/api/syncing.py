@@ -10,9 +10,10 @@ from reconciler import errors
 from reconciler.plan import guards, plans, staleness
 from reconciler.platform.api import parts
 from reconciler.repospec import loading
-from reconciler.runtime import clock, salts
+from reconciler.runtime import clock, salts, sessions
 from reconciler.schedule import declarations
-from reconciler.usecases import executing, proposing, reconciling
+from reconciler.usecases.apply import Job, execute, holder_of, why_off
+from reconciler.usecases.plan import propose
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Report:
 
 
 class Listener:
-    """Keeps what it hears; implements `executing.Audience`."""
+    """Keeps what it hears; implements `Audience`."""
 
     def __init__(self) -> None:
         self.planned: plans.Plan | None = None
@@ -79,7 +80,7 @@ async def sync(found: parts.Parts, wish: Wish) -> Report:
     if wish.dry_run:
         async with found.planners:
             return await found.threads.run(lambda: _sync(found.options, wish, found.ending))
-    holder = executing.holder_of(found.options.connection)
+    holder = holder_of(found.options.connection)
     async with found.turn.taken(holder, found.options.writing.lock_timeout) as left:
         writing = dataclasses.replace(found.options.writing, lock_timeout=left)
         options = dataclasses.replace(found.options, writing=writing)
@@ -89,29 +90,39 @@ async def sync(found: parts.Parts, wish: Wish) -> Report:
 def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Report:
     """Sync with an event loop of its own."""
     declaration = loading.load(options.spec_path, options.choice, salt=salts.new())
-    off = executing.why_off(declaration, options.connection)
+    off = why_off(declaration, options.connection)
     if off:
         return Report(exit_code=errors.ExitCode.OK, skipped=off)
     if wish.dry_run:
         return _proposed(declaration, options, wish)
     listener = Listener()
-    job = executing.Job(
+    job = _Sync(
         command="apply",
         declaration=declaration,
         connection=options.connection,
         writing=options.writing,
-        make=lambda session: reconciling.plan(
-            declaration, session.schedules, session.target(declaration), session.pollers
-        ),
-        check=lambda plan, left: _check(plan, wish, left),
+        wish=wish,
         ending=ending,
     )
-    code = executing.execute(job, listener)
+    with sessions.opened(options.connection) as session:
+        code = execute(session, job, listener)
     return Report(exit_code=code, plan=listener.planned, applied=listener.ended, warnings=tuple(listener.warnings))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Sync(Job):
+    wish: Wish
+    ending: Callable[[], bool]
+
+    def is_ending(self) -> bool:
+        return self.ending()
+
+    def guard(self, plan: plans.Plan, present: int) -> None:
+        _check(plan, self.wish, present)
+
+
 def _proposed(declaration: declarations.Declaration, options: parts.Options, wish: Wish) -> Report:
-    proposal = proposing.propose(declaration, options.connection, None)
+    proposal = propose(declaration, options.connection, None)
     _check(proposal.plan, wish, 0)
     warnings = tuple(f"Warning: {each}." for each in proposal.problems)
     return Report(exit_code=errors.ExitCode.OK, plan=proposal.plan, proposed=True, warnings=warnings)

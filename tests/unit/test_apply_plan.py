@@ -11,7 +11,8 @@ import pytest
 from reconciler import errors
 from reconciler.plan import plans
 from reconciler.schedule import model, observed
-from reconciler.usecases import reconciling
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
 from tests.unit import builders
 
 Event = Callable[[], None]
@@ -89,10 +90,10 @@ class Job:
 
     async def plan(self) -> plans.Plan:
         self.plans += 1
-        return await reconciling.plan(self._declaration, self.server, builders.TARGET)
+        return await read_plan(self._declaration, self.server, builders.TARGET)
 
     async def _applied(self) -> plans.Applied:
-        return await reconciling.apply(await self.plan(), self.server, self.told.append, again=self.plan)
+        return await apply_plan(await self.plan(), self.server, self.told.append, again=self.plan)
 
     def ended(self) -> dict[str, str]:
         """Apply, and return the word for each step; each is told once, as it ended."""

@@ -1,4 +1,4 @@
-"""From a plan to its outcome: lock, show, guard, ask, record, apply, tell."""
+"""Apply: lock, read, plan, review, show, guard, ask, record, write, try stale steps again, report."""
 
 from __future__ import annotations
 
@@ -8,83 +8,116 @@ import getpass
 import logging
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import ClassVar, Literal, Protocol
 
 from reconciler import errors, settings
-from reconciler.plan import locks, plans, ports
+from reconciler.plan import apply as plan_apply
+from reconciler.plan import build, locks, plans, ports
+from reconciler.plan.apply import Lost, Tell
 from reconciler.runtime import clock, interrupts, sessions
 from reconciler.schedule import declarations, observed
-from reconciler.usecases import reconciling
+from reconciler.usecases.plan import read_plan
 
 _LOG = logging.getLogger(__name__)
 _MOMENT = 0.1  # seconds; where the answer took longer, a person was asked, and nobody looked after the lock
 
 Command = Literal["apply", "prune", "repair"]
-Check = Callable[[plans.Plan, int], None]
+Again = Callable[[], Awaitable[plans.Plan]]
 
 
 class Audience(Protocol):
-    """Whoever is told what happens, in the order of the methods."""
+    """Shows a person or a log what happens; the methods are called in this order."""
 
     def plan(self, plan: plans.Plan) -> None:
-        """Hear what shall be done, before it is checked."""
+        """Show the plan, before the guards check it."""
         ...
 
     def agreed(self) -> bool:
-        """Tell whether it shall be done."""
+        """Return whether to apply it, after asking where that is wanted."""
         ...
 
     def outcome(self, outcome: plans.Outcome) -> None:
-        """Hear what became of a step, as it ends."""
+        """Show how a step ended, as it ends."""
         ...
 
     def applied(self, applied: plans.Applied) -> None:
-        """Hear what became of all of them."""
+        """Show how all of them ended."""
         ...
 
     def warn(self, text: str) -> None:
-        """Hear of something beside the work."""
+        """Show a warning, at any time."""
         ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-    """One command that writes. `make` reads the server and returns the plan, `check` raises when it may not run.
+    """A command that writes: what it reads, checks and does around the writes. Methods are called in this order.
 
-    `review` raises before the plan is shown, when it is not the one that a person has seen already. `check` hears how
-    many schedules the last apply left, 0 where nobody knows; `before` is called right before the first write with the
-    commit that was applied last (empty when unknown), and may still raise; `unbegun` when no step was begun after
-    all; `after` hears how the steps ended, none where there were none. `repeats` allows a stale step to be planned
-    once more, `keeps_idle` records an attempt that has nothing to do. What is `ending` does not wait for the lock any
-    longer.
+    `records_idle` records an attempt that has nothing to do; `retries_stale` plans a stale step once more.
     """
 
     command: Command
     declaration: declarations.Declaration
     connection: settings.Connection
     writing: settings.Writing
-    make: Callable[[sessions.Session], Coroutine[Any, Any, plans.Plan]]
-    check: Check
-    review: Callable[[plans.Plan], None] = lambda _: None
-    before: Callable[[str], None] = lambda _: None
-    unbegun: Callable[[], None] = lambda: None
-    after: Callable[[tuple[plans.Outcome, ...]], None] = lambda _: None
-    repeats: bool = True
-    keeps_idle: bool = True
-    ending: Callable[[], bool] = lambda: False
+    records_idle: ClassVar[bool] = True
+    retries_stale: ClassVar[bool] = True
+
+    def is_ending(self) -> bool:
+        """Return whether to stop waiting for the lock, because the process ends."""
+        return False
+
+    async def read(self, session: sessions.Session) -> plans.Plan:
+        """Read the server and return the plan."""
+        return await read_plan(self.declaration, session.schedules, session.target(self.declaration), session.pollers)
+
+    def review(self, plan: plans.Plan) -> None:
+        """Raise, before the plan is shown, when it is not the one that was reviewed."""
+
+    def guard(self, plan: plans.Plan, present: int) -> None:
+        """Raise, once it is shown, when it may not run; the last apply left `present` schedules (0: unknown)."""
+        raise NotImplementedError
+
+    def before_first_write(self, last_commit: str) -> None:
+        """Do what must precede the first write, or raise; `last_commit` was applied last, empty if that is unknown."""
+
+    async def write(self, plan: plans.Plan, session: sessions.Session, tell: Tell, lost: Lost) -> plans.Applied:
+        """Make the server what the plan says."""
+        again = (lambda: self.read(session)) if self.retries_stale else None
+        return await apply_plan(plan, session.schedules, tell, again=again, lost=lost)
+
+    def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
+        """Do what follows the last write; there are no outcomes where there was nothing to do."""
+
+    def nothing_written(self) -> None:
+        """Undo what `before_first_write` did, as no step was tried."""
 
 
-def execute(job: Job, audience: Audience) -> errors.ExitCode:
-    """Do the job and return its exit code."""
-    with sessions.opened(job.connection) as session:
-        return execute_within(session, job, audience)
-
-
-def execute_within(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
-    """Do the job over a connection that is there already."""
+def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
+    """Lock, read, review, show, guard, ask, record, write and report; return the exit code."""
     with _locked(session, job, audience) as lease:
-        return _executed(session, job, audience, lease)
+        plan = session.run(job.read(session))
+        _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
+        with session.audit(job.writing) as audit, _recorded(session, audit, job, plan) as record:
+            job.review(plan)
+            audience.plan(plan)
+            job.guard(plan, session.run(audit.present(plan.target)) if audit else 0)
+            if not plan.steps:
+                record.begun = True
+                job.after(())
+                return errors.ExitCode.OK
+            if not _agreed(session, audience, lease):
+                record.error = "declined"
+                return errors.ExitCode.ERROR
+            job.before_first_write(session.run(audit.commit(plan.target)) if audit else "")
+            record.begun = True
+            applied = _written(session, job, audience, lease, plan, record)
+            audience.applied(applied)
+            job.after(applied.outcomes)
+            if all(each.status is plans.Status.SKIPPED for each in applied.outcomes):
+                job.nothing_written()
+    return _exit_code(applied)
 
 
 def why_off(declaration: declarations.Declaration, connection: settings.Connection) -> str:
@@ -101,36 +134,23 @@ def declared_off(declaration: declarations.Declaration) -> str:
     return f"{declaration.path} switches environment {declaration.environment!r} off"
 
 
-def _executed(session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease) -> errors.ExitCode:
-    plan = session.run(job.make(session))
-    _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
-    with session.audit(job.writing) as audit, _recorded(session, audit, job, plan) as record:
-        job.review(plan)
-        audience.plan(plan)
-        job.check(plan, session.run(audit.present(plan.target)) if audit else 0)
-        asked = time.monotonic()
-        if plan.steps and not audience.agreed():
-            audience.warn("Nothing done.")
-            record.error = "declined"
-            return errors.ExitCode.ERROR
-        if not plan.steps:
-            record.begun = True
-            job.after(())
-            return errors.ExitCode.OK
-        if time.monotonic() - asked > _MOMENT:
-            lease.doubt()
-        _check_held(session, lease)
-        job.before(session.run(audit.commit(plan.target)) if audit else "")
-        record.begun = True
-        applied = _applied(session, job, audience, lease, plan, record)
-        audience.applied(applied)
-        job.after(applied.outcomes)
-        if all(each.status is plans.Status.SKIPPED for each in applied.outcomes):
-            job.unbegun()
-    return _exit_code(applied)
+def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -> bool:
+    """Ask; `errors.LockedError` when the lock was lost meanwhile, as nothing renews it while a person thinks."""
+    asked = time.monotonic()
+    if not audience.agreed():
+        audience.warn("Nothing done.")
+        return False
+    if time.monotonic() - asked > _MOMENT:
+        lease.doubt()
+    lost = session.run(lease.lost())
+    if lost:
+        raise errors.LockedError(
+            f"nothing is applied: {lost}", hint="apply again; a longer --lock-lease leaves more time to answer"
+        )
+    return True
 
 
-def _applied(
+def _written(
     session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease, plan: plans.Plan, record: _Record
 ) -> plans.Applied:
     def tell(outcome: plans.Outcome) -> None:
@@ -138,20 +158,10 @@ def _applied(
         audience.outcome(outcome)
         _log_outcome(outcome)
 
-    again = (lambda: job.make(session)) if job.repeats else None
-    applied = session.run(reconciling.apply(plan, session.schedules, tell, again=again, lost=lease.lost))
+    applied = session.run(job.write(plan, session, tell, lease.lost))
     record.outcomes = applied.outcomes
     record.error = "interrupted" if applied.interrupted else ""
     return applied
-
-
-def _check_held(session: sessions.Session, lease: ports.Lease) -> None:
-    """Raise `errors.LockedError` when the lock went while a person was asked; nobody looked after it then."""
-    lost = session.run(lease.lost())
-    if lost:
-        raise errors.LockedError(
-            f"nothing is applied: {lost}", hint="apply again; a longer --lock-lease leaves more time to answer"
-        )
 
 
 @dataclasses.dataclass(slots=True)
@@ -167,7 +177,7 @@ class _Record:
 def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, plan: plans.Plan) -> Iterator[_Record]:
     """Keep in the audit, where there is one, that the attempt began, and how it ended, however that was."""
     record = _Record()
-    if audit is None or not (plan.steps or job.keeps_idle):
+    if audit is None or not (plan.steps or job.records_idle):
         yield record
         return
     number = session.run(audit.begin(_attempt(job, plan)))
@@ -213,7 +223,7 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
     def wait(busy: str) -> None:
         audience.warn(f"Waiting: {busy}.")
 
-    lease = session.run(locks.take(lock, holder, job.writing.lock_timeout, wait, job.ending))
+    lease = session.run(locks.take(lock, holder, job.writing.lock_timeout, wait, job.is_ending))
     _log("lock taken", who=holder.who, run=holder.run)
     try:
         yield lease
@@ -284,3 +294,40 @@ def _exit_code(applied: plans.Applied) -> errors.ExitCode:
     if statuses <= {plans.Status.DONE, plans.Status.STALE}:
         return errors.ExitCode.STALE
     return errors.ExitCode.ERROR
+
+
+async def apply_plan(
+    plan: plans.Plan,
+    schedules: ports.Schedules,
+    tell: Tell,
+    *,
+    again: Again | None = None,
+    lost: Lost = plan_apply.never,
+) -> plans.Applied:
+    """Make the server what the plan says; see `plan_apply.apply`.
+
+    A step that is stale is planned `again`, once, and done when it is still the same step. When that fails, it stays
+    stale.
+    """
+    held: list[plans.Outcome] = []
+
+    def hear(outcome: plans.Outcome) -> None:
+        waits = again is not None and outcome.status in (plans.Status.STALE, plans.Status.SKIPPED)
+        held.append(outcome) if waits else tell(outcome)
+
+    second = plans.Applied(outcomes=())
+    try:
+        first = await plan_apply.apply(plan, schedules, hear, lost=lost)
+        repeatable = build.repeatable(first.outcomes)
+        if again is not None and repeatable and not first.interrupted:
+            with contextlib.suppress(errors.ServerError):
+                second = await plan_apply.apply(build.same(await again(), repeatable), schedules, tell, lost=lost)
+    finally:
+        repeated = {outcome.change.id: outcome for outcome in second.outcomes}
+        for outcome in held:
+            if outcome.change.id not in repeated:
+                tell(outcome)
+    return plans.Applied(
+        outcomes=tuple(repeated.get(outcome.change.id, outcome) for outcome in first.outcomes),
+        interrupted=first.interrupted or second.interrupted,
+    )

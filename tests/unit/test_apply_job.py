@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import typing
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from reconciler import errors, settings
 from reconciler.plan import locks, plans
 from reconciler.runtime import sessions
-from reconciler.usecases import executing, reconciling
+from reconciler.usecases.apply import Job, execute
 from tests.unit import builders
 
 PLAN = builders.plan([builders.schedule("a"), builders.schedule("b")], [])
@@ -70,58 +72,67 @@ class Told:
         return lambda *_: None
 
 
-def executed(told: Told, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Execute a job and return what happened."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Marking(Job):
+    """Applies a plan, which it marks as used before the first write."""
 
-    @contextlib.contextmanager
-    def opened(_: object) -> Iterator[Told]:
-        yield told
+    told: Told
 
-    async def make(_: object) -> plans.Plan:
+    async def read(self, _: object) -> plans.Plan:
         return PLAN
 
-    monkeypatch.setattr(sessions, "opened", opened)
-    monkeypatch.setattr(reconciling, "apply", told.apply)
-    job = executing.Job(
+    def guard(self, *_: object) -> None:
+        """Let every plan run."""
+
+    def before_first_write(self, _: str) -> None:
+        self.told.note("mark")
+
+    async def write(self, plan: plans.Plan, *_: object) -> plans.Applied:
+        return await self.told.apply(plan)
+
+    def nothing_written(self) -> None:
+        self.told.note("unmark")
+
+
+def executed(told: Told) -> list[str]:
+    """Execute a job and return what happened."""
+    job = Marking(
         command="apply",
         declaration=builders.declaration(),
         connection=settings.Connection(),
         writing=settings.Writing(),
-        make=make,
-        check=lambda *_: None,
-        before=lambda _: told.note("mark"),
-        unbegun=lambda: told.note("unmark"),
+        told=told,
     )
-    executing.execute(job, told)
+    execute(typing.cast("sessions.Session", told), job, told)
     return told.said
 
 
-def test_a_plan_is_marked_right_before_the_first_write(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_is_marked_right_before_the_first_write() -> None:
     done = Told(plans.Status.DONE, plans.Status.SKIPPED)
-    assert executed(done, monkeypatch) == ["begin", "mark", "apply", "end", "#7"]
+    assert executed(done) == ["begin", "mark", "apply", "end", "#7"]
 
 
-def test_a_plan_of_which_no_step_was_begun_is_marked_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_of_which_no_step_was_begun_is_marked_no_longer() -> None:
     skipped = Told(plans.Status.SKIPPED, plans.Status.SKIPPED)
-    assert executed(skipped, monkeypatch) == ["begin", "mark", "apply", "unmark", "end", "#7"]
+    assert executed(skipped) == ["begin", "mark", "apply", "unmark", "end", "#7"]
 
 
-def test_a_plan_whose_record_cannot_begin_is_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_whose_record_cannot_begin_is_not_marked() -> None:
     told = Told(fails="begin")
     with pytest.raises(errors.StoreError):
-        executed(told, monkeypatch)
+        executed(told)
     assert told.said == ["begin"]
 
 
-def test_a_plan_that_cannot_be_marked_is_not_applied_and_its_record_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_that_cannot_be_marked_is_not_applied_and_its_record_ends() -> None:
     told = Told(fails="mark")
     with pytest.raises(errors.StoreError):
-        executed(told, monkeypatch)
+        executed(told)
     assert told.said == ["begin", "mark", "end", "#7 mark failed"]
 
 
-def test_a_record_that_cannot_end_says_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_cannot_end_says_what_is_done() -> None:
     told = Told(plans.Status.DONE, plans.Status.SKIPPED, fails="end")
     with pytest.raises(errors.StoreError, match="1 of 2 steps are done, as told, and only the record") as caught:
-        executed(told, monkeypatch)
+        executed(told)
     assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not ended", errors.ExitCode.ERROR)
