@@ -6,6 +6,7 @@ import collections
 import json
 import pathlib
 import re
+import tomllib
 from collections.abc import Iterator
 
 import click
@@ -40,6 +41,22 @@ CELLS = re.compile(r"(?<!\\)\|")
 
 def test_the_readme_is_read_in_two_minutes() -> None:
     assert len(README.read_bytes()) <= 10_000
+
+
+def test_the_architecture_names_the_layers_that_are_enforced() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Layers")[2].partition("## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    assert [row.strip("`").split("` `") for row in rows] == [layer.split(" | ") for layer in contract["layers"]]
+
+
+def test_what_the_architecture_points_to_exists() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:reconciler|tests|schemas)/[\w./]*)`", page))
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+    assert len(named) > 20
 
 
 def test_the_readme_or_the_guide_for_contributors_links_to_every_document() -> None:
