@@ -114,7 +114,7 @@ def _asked(
         ) from None
     except httpx.TimeoutException:
         raise errors.ServiceError(
-            f"the service at {place} gave no answer in time; it may still be at it",
+            f"the service at {place} did not respond in time; the sync may still be running",
             hint="see reconciler history, or wait longer with --timeout",
         ) from None
     except httpx.HTTPError as error:
@@ -125,7 +125,9 @@ def _asked(
         body = None
     if not (isinstance(body, dict) and (_is_outcome(body) if answer.is_success else _is_problem(answer, body))):
         hint = "check the URL" + (", and what stands in front of the service" if answer.is_server_error else "")
-        raise errors.ServiceError(f"what answers at {place} is not the service (HTTP {answer.status_code})", hint=hint)
+        raise errors.ServiceError(
+            f"{place} did not respond like the reconciler service (HTTP {answer.status_code})", hint=hint
+        )
     return answer.status_code, body
 
 

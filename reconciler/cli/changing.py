@@ -239,7 +239,8 @@ class _Review:
 def _reviewed(path: pathlib.Path) -> saved.Saved:
     if path.exists() and not path.is_file():
         raise errors.UsageError(
-            f"{path}: is no regular file, and a plan that is applied is marked as used", hint="save the plan to a file"
+            f"{path}: is not a regular file, and a plan that is applied is marked as used",
+            hint="save the plan to a file",
         )
     return saved.loads(files.read(path), str(path))
 

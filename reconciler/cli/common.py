@@ -42,10 +42,12 @@ def warn_of_overdue(out: console.Console, plan: plans.Plan) -> None:
 
 
 def agreed(out: console.Console, question: str) -> bool:
-    """Ask a person, who has to type `yes`; `errors.UsageError` when there is no terminal to ask on."""
+    """Ask a person, who has to type `yes`; `errors.UsageError` when stdin is not a terminal."""
     if not (sys.stdin and sys.stdin.isatty()):
-        raise errors.UsageError("there is no terminal to ask on", hint="pass --yes to do it without asking")
-    return out.ask(f"\n{question} Only 'yes' is taken: ") == "yes"
+        raise errors.UsageError(
+            "cannot ask for confirmation: stdin is not a terminal", hint="pass --yes to skip the confirmation"
+        )
+    return out.ask(f"\n{question} Enter 'yes' to continue: ") == "yes"
 
 
 def load(

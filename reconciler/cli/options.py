@@ -190,7 +190,7 @@ class _Address(click.ParamType[tuple[str, int]]):
             return value
         host, _, port = value.rpartition(":")
         if not (host and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65_536):
-            self.fail(f"{value!r} is no address: write host:port, as in 127.0.0.1:8080.", param, ctx)
+            self.fail(f"{value!r} is not a valid address: write host:port, as in 127.0.0.1:8080.", param, ctx)
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -312,7 +312,7 @@ _CONNECTION = (
         "--identity",
         type=LINE,
         metavar="TEXT",
-        help="Who the server's history shall say wrote.  [reconciler:USER@HOST]",
+        help="Identity recorded in the server's history.  [reconciler:USER@HOST]",
     ),
     click.option(
         "--grpc-meta", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A gRPC header."

@@ -70,7 +70,7 @@ def release(
         if holder is None:
             return errors.ExitCode.OK
         if not yes and not common.agreed(out, f"Take the lock of {prefix}* away from {holder.who}?"):
-            out.warn("Nothing done.")
+            out.warn("Cancelled; nothing was changed.")
             return errors.ExitCode.ERROR
         freed = run(found.free())
     out.say(f"Taken away from {freed.who}.\n" if freed else "Nobody holds it any more.\n")

@@ -93,7 +93,9 @@ class Teller:
         if self._yes:
             return True
         if self._form == "json":
-            raise errors.UsageError("nobody is asked with --format json", hint="pass --yes to do it without asking")
+            raise errors.UsageError(
+                "--format json does not prompt for confirmation", hint="pass --yes to skip the confirmation"
+            )
         return common.agreed(self._out, words.question(self._plan) if self._plan else "Do it?")
 
     def plan(self, plan: plans.Plan) -> None:

@@ -58,7 +58,7 @@ def loads(text: str, path: str) -> Saved:
             f"{path} is a plan {newer}", hint="apply it with the release that made it, or plan again"
         )
     if not isinstance(version, str) or version.partition(".")[0] != plan_json.FORMAT_VERSION.partition(".")[0]:
-        raise _refused(path, f"its format version is {version!r}, and this program knows {plan_json.FORMAT_VERSION}")
+        raise _refused(path, f"its format version is {version!r}, and this version supports {plan_json.FORMAT_VERSION}")
     if document.get("checksum") != _checksum(document):
         raise _refused(path, "its checksum does not fit: it was cut or edited")
     broken = next(published.violations("plan", document), None)
@@ -85,14 +85,14 @@ def _object(text: str, path: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise _refused(path, "it is no JSON, or was cut") from None
+        raise _refused(path, "it is not valid JSON, or it is truncated") from None
     if not isinstance(document, dict):
-        raise _refused(path, "it is no JSON object")
+        raise _refused(path, "it is not a JSON object")
     return document
 
 
 def _refused(path: str, what: str) -> errors.DocumentError:
-    return errors.DocumentError(f"{path} is no plan that can be used: {what}", hint="plan again with --out")
+    return errors.DocumentError(f"{path} is not a usable plan: {what}", hint="plan again with --out")
 
 
 def _checksum(document: Mapping[str, Any]) -> str:

@@ -87,7 +87,9 @@ def _live(said: Mapping[str, Any], salt: bytes) -> observed.Live:
 
 
 def _refused(path: str, what: str) -> errors.DocumentError:
-    return errors.DocumentError(f"{path} is no snapshot: {what}", hint="make one with reconciler snapshot --out FILE")
+    return errors.DocumentError(
+        f"{path} is not a usable snapshot: {what}", hint="make one with reconciler snapshot --out FILE"
+    )
 
 
 def read_target(said: Mapping[str, Any]) -> observed.Target:

@@ -12,4 +12,4 @@ def newer(said: object, known: str) -> str:
     found = _VERSION.fullmatch(str(said))
     if found is None or int(found[1]) <= int(known.partition(".")[0]):
         return ""
-    return f"of a newer version, {said}, and this program knows {known}"
+    return f"in format {said}; this version supports up to {known}"

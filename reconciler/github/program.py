@@ -54,7 +54,7 @@ def _run(environ: Mapping[str, str], told: workflow.Workflow) -> running.Result:
         hub = _hub(given, event)
     except errors.ReconcilerError as error:
         told.annotate(annotating.error(error))
-        told.summary(f"### Nothing done\n\n- {markdown.code(error.message)}\n")
+        told.summary(f"### Nothing was changed\n\n- {markdown.code(error.message)}\n")
         return running.Result(code=error.exit_code, summary=error.message)
     _log(given.log_level, told)
     with contextlib.closing(hub) if hub else contextlib.nullcontext():

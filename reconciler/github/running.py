@@ -18,7 +18,7 @@ from reconciler.usecases.apply import Job, declared_off, execute, why_off
 from reconciler.usecases.plan import propose, save_plan
 from reconciler.usecases.snapshot import take_snapshot
 
-REVIEW_NEXT = "**Next:** review it, then merge: the apply looks whether it is still this plan."
+REVIEW_NEXT = "**Next:** review, then merge; apply verifies that the plan is unchanged."
 _DRIFT_NEXT = "**Next:** apply, to make the server as declared, or declare what is there. This issue closes by itself."
 _UNTRUSTED = (
     "this pull request comes without secrets, so there is no server to plan from and the repo-spec is only validated; "
@@ -214,7 +214,7 @@ class Action:
         off = why_off(declaration, self._given.connection)
         if off:
             page = self._page(self._bare_mark("drift"))
-            closing = comment.failed("No longer looked after", off, page.whole)
+            closing = comment.failed("Drift tracking disabled", off, page.whole)
             conversation.close_all(hub, self._author(hub), page.mark.scope, closing, key=self._marker_key)
             return self._nothing(off)
         inputs.check_server(self._given.connection)

@@ -102,7 +102,7 @@ class _Walk:
             if change.id in self._ended:
                 continue
             if change.id in self._begun:
-                self.end(change, plans.Status.FAILED, "interrupted: it may be written or not")
+                self.end(change, plans.Status.FAILED, "interrupted; the write may or may not have taken effect")
             else:
                 self.end(change, plans.Status.SKIPPED, f"not started: {self._stopped}")
 
@@ -138,11 +138,14 @@ class _Walk:
         left = await self._left(change)
         if not left:
             alike = change.live is None and isinstance(refusal, errors.ConflictError)
-            return plans.Status.DONE, "somebody else did it, just the same" if alike else ""
+            return plans.Status.DONE, "already done identically by someone else" if alike else ""
         if refusal is None or isinstance(refusal, errors.ConflictError):
             return plans.Status.STALE, f"the live schedule changed since it was planned: {left}; plan again"
         unknown = isinstance(refusal, errors.UnreachableError)
-        return plans.Status.FAILED, f"no sign of it on the server: {refusal.message}" if unknown else refusal.message
+        return (
+            plans.Status.FAILED,
+            f"the change did not appear on the server: {refusal.message}" if unknown else refusal.message,
+        )
 
     async def _write(self, change: plans.Change) -> None:
         if change.live is None:
@@ -150,7 +153,7 @@ class _Walk:
             return
         now = await self._schedules.describe(change.id)
         if now is None or (now.token, now.created_at) != (change.live.token, change.live.created_at):
-            raise errors.ConflictError("it is not the one that was planned for")
+            raise errors.ConflictError("it is no longer the schedule that was planned")
         lost = await self._lost()
         if lost:
             raise errors.ServerError(f"not written: {lost}")

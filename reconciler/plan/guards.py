@@ -49,7 +49,7 @@ def check_prune(plan: plans.Plan) -> None:
         count = len(plan.steps)
         raise errors.GuardError(
             f"{plan.spec_path} has no governance section, and {count} of {plan.target.prefix}* would be deleted",
-            hint="see that it is the right file; if nothing shall be declared, write 'governance: {schedules: []}'",
+            hint="check that this is the right file; to declare no schedules, write 'governance: {schedules: []}'",
         )
 
 
@@ -70,7 +70,7 @@ def _check_orphans(plan: plans.Plan) -> None:
     if orphans and (orphans == len(running) or orphans * 2 > len(running)):
         raise errors.GuardError(
             f"the plan pauses {orphans} of {len(running)} running schedules, which have no row in the database",
-            hint="see that it is the right database; if this is meant, pass --allow-mass-pause",
+            hint="check that this is the right database; if this is intended, pass --allow-mass-pause",
         )
 
 
@@ -80,7 +80,7 @@ def _check_emptiness(plan: plans.Plan, left: int) -> None:
         raise errors.GuardError(
             f"there is no schedule {target.prefix}* in namespace {target.namespace} on {target.address}, "
             f"where the last apply left {left}",
-            hint="see that it is the right server and namespace; if they were deleted, pass --allow-empty-namespace",
+            hint="check the server and the namespace; if they were deleted, pass --allow-empty-namespace",
         )
 
 
@@ -141,8 +141,8 @@ def _check_payloads(plan: plans.Plan) -> None:
         lost = _replaced(change.live.schedule.action, change.after.action) if change.live else None
         if lost is not None:
             raise errors.GuardError(
-                f"the plan replaces {lost.encoding} payloads of {change.id} by readable ones",
-                hint="pass --codec-endpoint to compare and write them as they are; if this is meant, --allow-plaintext",
+                f"the plan would overwrite {lost.encoding} payloads of {change.id} with plaintext",
+                hint="pass --codec-endpoint to keep them encrypted; if this is intended, pass --allow-plaintext",
             )
 
 

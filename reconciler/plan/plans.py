@@ -50,7 +50,7 @@ class Reason(enum.Enum):
     UNPROVEN = "kept: it has no record of its removal pause, so changes since then cannot be ruled out"
     CHANGED = "kept: it was changed after it was paused as removed"
     RAN = "kept: it was triggered or backfilled after it was paused as removed"
-    MANUAL_PAUSE = "paused outside the spec, and left so"
+    MANUAL_PAUSE = "paused outside the spec; left paused"
     OWNED = "belongs to another owner"
     ORPHANED = "has no row in the database"
     DELETED = "its owner deleted it"

@@ -139,7 +139,9 @@ def _unknown(
             )
     silent = [poller.identity for poller in workers if poller.workflow_types is None]
     if silent:
-        message = f"{_listed(silent, 'worker')} on task queue {queue.name!r} does not tell which workflows it registers"
+        message = (
+            f"{_listed(silent, 'worker')} on task queue {queue.name!r} does not report which workflows it registers"
+        )
         yield _finding(Kind.UNTOLD, queue, message, f"see that {', '.join(wanted)} is among them")
 
 

@@ -46,9 +46,7 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
     `planned_at` is when it was made: what moved since moved later, whatever the server says.
     """
     if reviewed.as_of is not None:
-        raise errors.StaleError(
-            "the plan was made from a snapshot, which nothing can be applied to", hint="plan from the server"
-        )
+        raise errors.StaleError("a plan made from a snapshot cannot be applied", hint="plan from the server")
     if reviewed.target != now.target or reviewed.environment != now.environment:
         raise errors.StaleError(
             f"the plan is for {_named(reviewed)}, and this is {_named(now)}",
@@ -56,7 +54,7 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
         )
     reasons = list(_reasons(reviewed, now, planned_at))
     if not reasons and reviewed.digest != now.digest:
-        reasons = ["it would do something else now"]
+        reasons = ["it would now make different changes"]
     if reasons:
         more = f", and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
         raise errors.StaleError(
@@ -98,7 +96,7 @@ def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: d
 
 def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_at: datetime.datetime) -> str:
     if old is None and new is not None:
-        return f"exists by now, created {_when(planned_at, _created(new))}"
+        return f"was created since, {_when(planned_at, _created(new))}"
     return f"is gone {_when(planned_at)}" if old is not None else ""
 
 

@@ -212,13 +212,13 @@ def execution(given: object, scheduled_for: datetime.datetime) -> Execution:
     Keys that are not known are passed over, so that an older worker takes a newer schedule.
     """
     if not isinstance(given, Mapping):
-        raise errors.ArgumentError("the workflow's argument is no object")
+        raise errors.ArgumentError("the workflow's argument is not an object")
     texts = {key: _text(given, key) for key in ("temporalScheduleId", "entrypoint")}
     charter, db_schedule_id, said = given.get("charter"), given.get("dbScheduleId"), given.get("input")
     if not isinstance(charter, str | None):
         raise errors.ArgumentError("charter is neither text nor null")
     if not isinstance(said, Mapping | None):
-        raise errors.ArgumentError("input is no object")
+        raise errors.ArgumentError("input is not an object")
     return Execution(
         temporal_schedule_id=texts["temporalScheduleId"],
         db_schedule_id=None if db_schedule_id is None else _uuid(db_schedule_id),

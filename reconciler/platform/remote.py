@@ -80,7 +80,7 @@ class Executor:
                 return {}
             raise errors.ExecutorError(
                 f"the executor at {self._shown} gives no answer ({type(error).__name__})",
-                hint="see that it runs there and answers within --executor-timeout",
+                hint="check that it is running there and responds within --executor-timeout",
             ) from None
 
     def _filled_in(self, workflow: str) -> httpx.URL:

@@ -18,7 +18,7 @@ def created(grant: executions.Grant, token: str) -> str:
     """Return what is said of a grant that was just made: the only time that its token is shown."""
     until = f"until {words.moment(grant.expires_at, 'UTC')}" if grant.expires_at else "until it is revoked"
     said = words.printable(f"Grant {grant.id} lets {grant.subject} run {_scopes(grant)} {until}. Its token:")
-    return f"{said}\n{token}\nIt is shown only now; keep it where secrets are kept.\n"
+    return f"{said}\n{token}\nStore it securely; it will not be shown again.\n"
 
 
 def revoked(grant: executions.Grant) -> str:

@@ -150,7 +150,7 @@ def translated(what: str) -> Iterator[None]:
 def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
     """Return why a value cannot be kept by any database; empty when that is not what is wrong."""
     if isinstance(error, UnicodeEncodeError):
-        return "half a surrogate pair is no text"
+        return "half a surrogate pair is not text"
     if isinstance(error, psycopg.DataError):
         return error.diag.message_primary or str(error)
     return error.diag.message_primary or "" if error.sqlstate == _TOO_LONG else ""

@@ -103,7 +103,7 @@ class PostgresLock:
         left = await self._session(connection)
         if left is not None and left.pid == held.pid:
             raise errors.StoreError(
-                f"the session of {held.holder.who} has been told to end, and goes on",
+                f"the session of {held.holder.who} was asked to terminate but is still running",
                 hint="try again; else end its process",
             )
 

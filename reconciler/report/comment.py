@@ -110,9 +110,7 @@ def _page(title: str, plan: plans.Plan, about: About, lead: tuple[str, ...]) -> 
         found = [_named(change, about.now) for change in plan.changes if change.reason in reasons]
         blocks += ["\n".join(_listed(heading, found, about.limit))] if found else []
     if about.remarks:
-        blocks.append(
-            "\n".join(_listed("To know:", [markdown.code(_cut(each)) for each in about.remarks], about.limit))
-        )
+        blocks.append("\n".join(_listed("Notes:", [markdown.code(_cut(each)) for each in about.remarks], about.limit)))
     blocks += [about.next_step] if about.next_step else []
     blocks.append(_origin(about, plan.digest))
     head = "\n\n".join([*([about.mark] if about.mark else []), *blocks]) + "\n"

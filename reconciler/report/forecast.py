@@ -35,10 +35,10 @@ def _firing(schedule: model.Schedule) -> tuple[timings.Timing, int | None]:
 
 
 def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[str], str] = str) -> str:
-    """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1 a day`."""
+    """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1/day`."""
     timezone = schedule.timing.timezone
     if not zones.is_known(timezone):
-        return f"unknown, as {mark(words.printable(timezone))} is no time zone here"
+        return f"unknown, as {mark(words.printable(timezone))} is not a time zone here"
     found = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
     if not found:
         return "never, no actions remain" if schedule.remaining_actions == 0 else "never"
@@ -48,7 +48,7 @@ def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[s
 
 
 def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
-    """Return the rate of what goes on, and how often what ends will fire: `24 a day`, `3 left until …`."""
+    """Return the rate of what goes on, and how often what ends will fire: `24/day`, `3 left until …`."""
     pace = prospects.pace(schedule, now)
     parts = [words.rate(pace.a_year)] if pace.a_year else []
     parts += [f"{pace.left} left"] if pace.left is not None else []
@@ -62,7 +62,7 @@ def total(plan: plans.Plan, now: datetime.datetime) -> str:
     ours = [change for change in plan.changes if not change.is_blocked]
     before = _words(prospects.together((change.live.schedule for change in ours if change.live), now))
     after = _words(prospects.together((change.after for change in ours), now))
-    return f"All together fire {before} → {after}." if before != after else f"All together fire {after}."
+    return f"Total firing rate: {before} → {after}." if before != after else f"Total firing rate: {after}."
 
 
 def _words(pace: rates.Pace) -> str:

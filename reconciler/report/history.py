@@ -40,7 +40,7 @@ def _who(attempt: ports.Attempt) -> str:
 def _result(record: ports.Record) -> str:
     """Return what it came to: how many of which verb, and what did not succeed."""
     if record.ended_at is None:
-        return "not ended: it runs, was killed, or could not record its end"
+        return "not finished: still running, killed, or unable to record its result"
     done = collections.Counter(step.verb for step in record.steps if step.status == plans.Status.DONE.value)
     left = collections.Counter(step.status for step in record.steps if step.status != plans.Status.DONE.value)
     counts = [f"{count} to {verb} done" for verb, count in done.items()] + [

@@ -26,7 +26,7 @@ KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused
 def summary(plan: plans.Plan) -> str:
     """Return the line that says how much the plan does, in Terraform's words."""
     if not plan.differs:
-        return f"No changes: the server is as {printable(plan.spec_path)} declares, {_counted(plan, plans.Verb.KEEP)}."
+        return f"No changes. The server matches {printable(plan.spec_path)} ({_counted(plan, plans.Verb.KEEP)})."
     if not plan.steps:
         return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
     shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE or plan.count(verb))
@@ -139,7 +139,7 @@ def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:
         return ""
     age = f", {ago(plan.as_of, now)}" if now else ""
     if now and plan.as_of > now:
-        age = ", which is still to come: one of the two clocks is wrong"
+        age = ", which is in the future; check both machines' clocks"
     return f"From a snapshot of {moment(plan.as_of, 'UTC')}{age}."
 
 
@@ -228,11 +228,11 @@ def overdue_warning(change: plans.Change) -> str:
 
 
 def rate(a_year: float) -> str:
-    """Return a number of firings in 365 days in the unit that a person counts in."""
-    for unit, size in (("an hour", 365 * 24), ("a day", 365), ("a month", 12)):
-        if a_year >= size * (48 if unit == "an hour" else 0.99):  # once a month is 11.99 times in 365 days
-            return f"{_short(a_year / size)} {unit}"
-    return f"{_short(a_year)} a year"
+    """Return a number of firings in 365 days in the unit that a person counts in: `24/day`."""
+    for unit, size in (("hour", 365 * 24), ("day", 365), ("month", 12)):
+        if a_year >= size * (48 if unit == "hour" else 0.99):  # once a month is 11.99 times in 365 days
+            return f"{_short(a_year / size)}/{unit}"
+    return f"{_short(a_year)}/year"
 
 
 def _short(number: float) -> str:

@@ -207,7 +207,8 @@ def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: decla
     if _is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
     for comment in phrasing.comments(schedule.timing):
-        yield f"the comment {redaction.text(comment)!r} of a calendar cannot be said, and is lost when the times change"
+        shown = redaction.text(comment)
+        yield f"the comment {shown!r} of a calendar cannot be expressed, and is lost when the times change"
     written, redacted = (phrasing.words(each) for each in (schedule, fields.redacted(schedule)))
     for key in (key for key in entry if key in written):
         for path in redaction.differences(written[key], redacted[key], key):

@@ -161,7 +161,9 @@ class _Composer:
             return event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
             raise _refused(
-                self._place(event), "half of a surrogate pair, which is no character", "write both halves, or neither"
+                self._place(event),
+                "half of a surrogate pair, which is not a character",
+                "write both halves, or neither",
             ) from None
 
     def _anchored(self, event: yaml.AliasEvent) -> Node:

@@ -139,10 +139,12 @@ def differences(schedule: model.Schedule, charter: declarations.Charter) -> list
     foreign = [each for each in changes if _key(each) in _GIVEN]
     if _GOVERNED.isdisjoint(fields.words(schedule)) and foreign:
         changes = tuple(each for each in changes if each not in foreign)
-        said = ["arguments cannot be said and would change: a charter's workflow is given one object with its names"]
+        said = [
+            "arguments cannot be expressed and would change: a charter's workflow is given one object with its names"
+        ]
     else:
         said = []
-    return [f"{each.path} cannot be said and would change" for each in changes] + said
+    return [f"{each.path} cannot be expressed and would change" for each in changes] + said
 
 
 _GIVEN = {*governed.ARGUMENT_KEYS, "args"}

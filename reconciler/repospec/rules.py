@@ -100,9 +100,7 @@ def _environment(
         yield from _keys(document, path, fields.ROWS)
         first = overrides.setdefault(name.lower(), name)
         if first != name:
-            message = (
-                f"environment {at[-1]!r} changes charter {name!r} twice, first as {first!r}, as case does not count"
-            )
+            message = f"environment {at[-1]!r} changes charter {name!r} twice, first as {first!r}"
             yield problems.Problem(place=document.keys[path], message=message, hint="put the two together")
         if name.lower() not in named:
             near = spelling.nearest(name, named)
@@ -142,7 +140,7 @@ def _name(
     if first is not place:
         yield problems.Problem(
             place=place,
-            message=f"charter {name!r} is declared twice, first in line {first.line}, as case does not count",
+            message=f"charter {name!r} is declared twice (first on line {first.line}; names are case-insensitive)",
             hint="rename or remove one of them",
         )
 

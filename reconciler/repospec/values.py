@@ -58,7 +58,7 @@ def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[
             found.append(
                 problems.Problem(
                     place=key.place,
-                    message=f"key {name!r} stands twice, first in line {first[name].line}",
+                    message=f"duplicate key {name!r} (first defined on line {first[name].line})",
                     hint="remove one of them",
                 )
             )
@@ -124,7 +124,7 @@ def _check_tag(node: nodes.Sequence | nodes.Mapping, found: list[problems.Proble
 
 
 def _unknown_tag(place: declarations.Place) -> problems.Problem:
-    return problems.Problem(place=place, message="a tag, which has no meaning here", hint="write a plain value")
+    return problems.Problem(place=place, message="YAML tags are not supported here", hint="write a plain value")
 
 
 def _scalar(node: nodes.Scalar, found: list[problems.Problem]) -> Value:

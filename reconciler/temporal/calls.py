@@ -217,12 +217,12 @@ class Calls:
             case RPCStatusCode.UNAVAILABLE:
                 return errors.UnreachableError(
                     f"Temporal at {self.address} does not answer ({said})",
-                    hint="see that it runs, then run again",
+                    hint="check that it is running, then try again",
                 )
             case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
                 return errors.UnreachableError(
                     f"Temporal at {self.address} gave no answer in time ({said})",
-                    hint="see that it is well, then run again",
+                    hint="check that it is healthy, then try again",
                 )
             case RPCStatusCode.NOT_FOUND if _is_missing_namespace(error):
                 return errors.ServerError(

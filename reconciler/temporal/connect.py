@@ -161,7 +161,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
         return calls.refused(address, namespace, _last_message(text))
     if "invalidcontenttype" in lowered:
         return errors.UnreachableError(
-            f"Temporal at {address} speaks no TLS",
+            f"Temporal at {address} does not use TLS",
             hint="pass --no-tls, or check --tls, TEMPORAL_TLS and why there is an API key, which turns TLS on",
         )
     if "invalid url" in lowered or "invalid target" in lowered or "invalid uri" in lowered:
@@ -182,7 +182,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
         )
     return errors.UnreachableError(
         f"cannot reach Temporal at {address} ({_last_message(text)})",
-        hint="see that it runs there, or name the right --address or TEMPORAL_ADDRESS",
+        hint="check that it is running there, or name the right --address or TEMPORAL_ADDRESS",
     )
 
 

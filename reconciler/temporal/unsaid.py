@@ -51,7 +51,7 @@ def _parts(row: rows.Row) -> dict[str, str]:
 
 
 _HELD, _WORDS = _held()
-_STAYS = "cannot be said; it stays with this schedule, and one made anew is without it"
+_STAYS = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
 
 
 def texts(proto: schedule_pb2.Schedule) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def _is_repeated(value: object) -> bool:
 def _fine(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> Iterator[str]:
     """Yield what microseconds and our calendar cannot hold of a time."""
     if value.nanos % 1000:
-        yield f"the nanoseconds of {word} cannot be said, and are lost when a change is written to it"
+        yield f"the nanoseconds of {word} cannot be expressed, and are lost when a change is written to it"
     if isinstance(value, timestamp_pb2.Timestamp):
         try:
             value.ToDatetime(tzinfo=datetime.UTC)

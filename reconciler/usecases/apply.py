@@ -123,7 +123,7 @@ def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.E
 def why_off(declaration: declarations.Declaration, connection: settings.Connection) -> str:
     """Return why nothing is wanted here; empty when it is."""
     if not settings.schedules_enabled(connection.environ):
-        return "GOVERNANCE_SCHEDULES_ENABLED switches schedules off here"
+        return "schedules are disabled here by GOVERNANCE_SCHEDULES_ENABLED"
     return declared_off(declaration)
 
 
@@ -131,14 +131,14 @@ def declared_off(declaration: declarations.Declaration) -> str:
     """Return that the spec switches its environment off; empty when it does not."""
     if declaration.enabled:
         return ""
-    return f"{declaration.path} switches environment {declaration.environment!r} off"
+    return f"environment {declaration.environment!r} is disabled in {declaration.path}"
 
 
 def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -> bool:
     """Ask; `errors.LockedError` when the lock was lost meanwhile, as nothing renews it while a person thinks."""
     asked = time.monotonic()
     if not audience.agreed():
-        audience.warn("Nothing done.")
+        audience.warn("Cancelled; nothing was changed.")
         return False
     if time.monotonic() - asked > _MOMENT:
         lease.doubt()
@@ -208,9 +208,9 @@ def _reason(error: BaseException) -> str:
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
     """Return the error that says what was done all the same."""
     done = sum(each.status is plans.Status.DONE for each in outcomes)
-    told = f"{done} of {len(outcomes)} steps are done, as told" if outcomes else "nothing was to be done"
+    told = f"{done} of {len(outcomes)} steps were applied" if outcomes else "there was nothing to apply"
     return errors.StoreError(
-        f"{told}, and only the record of it could not be written: {lost.message}",
+        f"{told}, but the audit record could not be written: {lost.message}",
         hint="; ".join([f"history shows #{number} as not ended", *filter(None, [lost.hint])]),
     )
 
@@ -232,7 +232,7 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
             session.run(lease.release())
             _log("lock let go")
         except errors.ReconcilerError as error:  # what was done is done, and a lease ends by itself
-            audience.warn(f"Warning: the lock could not be let go: {error.message}.")
+            audience.warn(f"Warning: the lock could not be released: {error.message}.")
 
 
 def holder_of(connection: settings.Connection) -> ports.Holder:

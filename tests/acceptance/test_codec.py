@@ -75,7 +75,7 @@ def test_without_the_codec_payloads_are_compared_by_bytes_and_not_overwritten(ap
     done = applied.run("plan", "--detailed-exitcode")
     assert done.returncode == 2
     assert '"(binary/encrypted payload, sha256:' in done.stdout
-    assert "apply will refuse this: the plan replaces binary/encrypted payloads of governance:alpha" in done.stderr
+    assert "apply will refuse this: the plan would overwrite binary/encrypted payloads of governance:alpha" in done.stderr
     refused = applied.run("apply", "--yes")
     assert refused.returncode == 4
     assert "pass --codec-endpoint" in refused.stderr.lower()

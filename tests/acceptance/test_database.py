@@ -94,7 +94,7 @@ def test_what_is_refused_is_recorded_with_its_reason_and_counts_nothing(
         assert (newest["managed"], newest["steps"], newest["ended_at"] is None) == (None, [], False)
         return newest
 
-    assert "no terminal" in refused(code=64)["error"]
+    assert "stdin is not a terminal" in refused(code=64)["error"]
     assert "not the one that was reviewed" in refused("--yes", "--expect-digest", "sha256:0", code=5)["error"]
     assert declared.run("apply", "--yes", DATABASE_URL=database_url).returncode == 0
     declared.declare("governance: {schedules: []}\n")
@@ -105,7 +105,7 @@ def test_what_is_refused_is_recorded_with_its_reason_and_counts_nothing(
 
 def test_one_that_is_declined_is_recorded_as_such(declared: program.Program, database_url: str) -> None:
     with terminal.running(declared, "apply", DATABASE_URL=database_url) as asked:
-        asked.wait_for("Only 'yes' is taken: ")
+        asked.wait_for("Enter 'yes' to continue: ")
         asked.type("no")
         assert asked.end() == 1
     assert records(declared, database_url)[0]["error"] == "declined"
@@ -223,7 +223,7 @@ async def test_a_record_that_could_not_be_written_is_told_as_just_that(
         wire.flow()
     document = json.loads(done.stdout)
     assert (done.returncode, document["counts"]["done"]) == (1, 3)
-    assert "Error: 3 of 3 steps are done, as told, and only the record of it could not be written: " in done.stderr
+    assert "Error: 3 of 3 steps were applied, but the audit record could not be written: " in done.stderr
     assert document["error"]["hint"].startswith("history shows #1 as not ended; ")
     shown = on_fake.run("history", DATABASE_URL=database_url).stdout
-    assert "not ended: it runs, was killed, or could not record its end" in shown
+    assert "not finished: still running, killed, or unable to record its result" in shown

@@ -186,7 +186,7 @@ def test_tls_with_a_server_that_has_none_is_said(reconciler: program.Program) ->
     reconciler.declare(SPEC)
     for environment in ({"TEMPORAL_TLS": "true"}, {"TEMPORAL_TLS": "", "TEMPORAL_API_KEY": "sk-hunter2"}):
         done = timed(reconciler, "plan", **environment)
-        assert (done.returncode, "speaks no TLS" in done.stderr, "sk-hunter2" in done.stderr) == (1, True, False)
+        assert (done.returncode, "does not use TLS" in done.stderr, "sk-hunter2" in done.stderr) == (1, True, False)
 
 
 def test_an_empty_variable_is_unset(reconciler: program.Program) -> None:
@@ -256,27 +256,27 @@ def declared(reconciler: program.Program) -> program.Program:
 
 def test_on_a_terminal_apply_asks_and_yes_applies(declared: program.Program) -> None:
     shown = terminal.Terminal(declared, "apply")
-    shown.wait_for("Only 'yes' is taken: ")
+    shown.wait_for("Enter 'yes' to continue: ")
     shown.type("yes")
     assert shown.end() == 0
     place = f"governance:* in namespace {declared.namespace} on {declared.address}"
-    assert f"Apply 1 create to {place}? Only 'yes' is taken: " in shown.seen
+    assert f"Apply 1 create to {place}? Enter 'yes' to continue: " in shown.seen
     assert f"Applied to {place}: 1 created" in shown.seen
 
 
 @pytest.mark.parametrize("answer", ["no", "y", "", "\x04"])
 def test_any_other_answer_applies_nothing(declared: program.Program, answer: str) -> None:
     shown = terminal.Terminal(declared, "apply")
-    shown.wait_for("Only 'yes' is taken: ")
+    shown.wait_for("Enter 'yes' to continue: ")
     shown.type(answer)
     assert shown.end() == 1
-    assert "Nothing done." in shown.seen
+    assert "Cancelled; nothing was changed." in shown.seen
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
 
 
 def test_ctrl_c_at_the_question_applies_nothing(declared: program.Program) -> None:
     shown = terminal.Terminal(declared, "apply")
-    shown.wait_for("Only 'yes' is taken: ")
+    shown.wait_for("Enter 'yes' to continue: ")
     shown.process.send_signal(signal.SIGINT)
     assert shown.end() == 130
     assert "Traceback" not in shown.seen

@@ -431,7 +431,7 @@ def test_a_drift_of_an_environment_that_is_switched_off_is_no_longer_looked_afte
     assert issue.is_open
     work.run.declare(CHANGED + staging.replace("{charters", "{enabled: false, charters"))
     assert work.step("drift", environment="staging").code == 0
-    assert (issue.is_open, "switches environment 'staging' off" in issue.body) == (False, True)
+    assert (issue.is_open, "environment 'staging' is disabled in" in issue.body) == (False, True)
 
 
 def test_two_drifts_that_are_opened_at_once_leave_one_issue(work: job.Job, github: github_server.GitHub) -> None:
@@ -722,7 +722,7 @@ def test_a_switched_off_environment_applies_nothing(work: job.Job) -> None:
     work.run.declare(CHANGED)
     step = work.step("apply", variables={"GOVERNANCE_SCHEDULES_ENABLED": "false"})
     assert (step.code, step.outputs["changes"]) == (0, "")
-    assert "switches schedules off" in step.outputs["summary"]
+    assert "schedules are disabled here" in step.outputs["summary"]
 
 
 def test_a_drift_opens_updates_closes_and_reopens_one_issue(work: job.Job, github: github_server.GitHub) -> None:

@@ -39,7 +39,7 @@ def test_a_grant_shows_its_token_once_and_is_listed_until_it_is_revoked(run: Any
     said = run("grant", "create", "alice", "--scope", "REPORT", "--scope", "OTHER", "--expires-in", "90d")
     shown = re.fullmatch(
         rf"Grant ({ID}) lets alice run REPORT, OTHER until {WHEN}\. Its token:\n({TOKEN.pattern})\n"
-        r"It is shown only now; keep it where secrets are kept\.\n",
+        r"Store it securely; it will not be shown again\.\n",
         said,
     )
     assert shown

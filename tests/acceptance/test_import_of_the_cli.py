@@ -16,4 +16,4 @@ def test_nothing_that_is_empty_is_reported_as_lost(
     assert done.returncode == 0, done.stderr
     assert "charter: MADE" in done.stdout
     (warning,) = done.stderr.splitlines()
-    assert "governance:made: arguments cannot be said" in warning
+    assert "governance:made: arguments cannot be expressed" in warning

@@ -79,7 +79,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         words = collections.Counter(told.values())
         assert process.returncode == 1
         warnings = err.splitlines()
-        assert warnings[-1].startswith("Warning: the lock could not be let go: ")
+        assert warnings[-1].startswith("Warning: the lock could not be released: ")
         slow = (
             "cannot confirm that the lock is still held; waiting for up to ",
             f"Temporal at {server.address} answers",

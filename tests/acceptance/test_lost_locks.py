@@ -126,7 +126,7 @@ async def test_when_another_process_releases_the_lease_the_writing_stops(
     direct = program.Program(folder=through.folder, address=dev_server.address, namespace=through.namespace)
     server = await remote.connected(dev_server.address, through.namespace)
     with terminal.running(direct, "lock", "release") as release:
-        await asyncio.to_thread(release.wait_for, "Only 'yes' is taken: ")
+        await asyncio.to_thread(release.wait_for, "Enter 'yes' to continue: ")
         theft.ready.set()
         assert await asyncio.to_thread(theft.due.wait, 60)
         release.type("yes")
@@ -173,7 +173,7 @@ async def test_who_answers_after_the_lock_is_lost_is_told_so_and_nothing_is_appl
     """Nobody looks after a lock while a person is asked."""
     url = request.getfixturevalue("database_url") if lock == "postgres" else ""
     with terminal.running(declared, "apply", DATABASE_URL=url) as shown:
-        await asyncio.to_thread(shown.wait_for, "Only 'yes' is taken: ")
+        await asyncio.to_thread(shown.wait_for, "Enter 'yes' to continue: ")
         freed = await asyncio.to_thread(declared.run, "lock", "release", "--yes", DATABASE_URL=url)
         assert freed.returncode == 0
         shown.type("yes")

@@ -112,7 +112,7 @@ def test_a_plan_shows_what_apply_then_does_and_a_second_plan_is_empty(reconciler
     assert apply.stdout.endswith(f"Applied to {where}: 3 created, 0 updated, 0 resumed, 0 paused.\n")
     second = reconciler.run("plan", "--detailed-exitcode")
     assert second.returncode == 0
-    assert second.stdout.endswith("No changes: the server is as .cogni/repo-spec.yaml declares, 3 unchanged.\n")
+    assert second.stdout.endswith("No changes. The server matches .cogni/repo-spec.yaml (3 unchanged).\n")
 
 
 def without_times(text: str) -> str:
@@ -133,7 +133,7 @@ def test_a_second_apply_does_nothing_by_the_servers_own_account(applied: program
     assert before[0].info.update_time.seconds > 0
     again = applied.run("apply", "--yes")
     assert again.returncode == 0
-    assert again.stdout.endswith("No changes: the server is as .cogni/repo-spec.yaml declares, 3 unchanged.\n")
+    assert again.stdout.endswith("No changes. The server matches .cogni/repo-spec.yaml (3 unchanged).\n")
     after = [described(applied, id_) for id_ in IDS]
     assert [each.info.update_time for each in after] == [each.info.update_time for each in before]
     assert [each.conflict_token for each in after] == [each.conflict_token for each in before]
@@ -287,7 +287,7 @@ def test_an_environment_that_is_switched_off_is_left_alone(reconciler: program.P
         done = reconciler.run(*command, "--environment", "preview")
         assert (done.returncode, done.stdout) == (
             0,
-            "Nothing to do: .cogni/repo-spec.yaml switches environment 'preview' off.\n",
+            "Nothing to do: .cogni/repo-environment 'preview' is disabled in spec.yaml.\n",
         )
     assert reconciler.run("apply", "--yes", GOVERNANCE_ENVIRONMENT="staging").returncode == 0
     assert [described(reconciler, id_).schedule.state.paused for id_ in IDS] == [True] * 3
@@ -348,7 +348,7 @@ def test_after_an_import_of_what_is_live_the_plan_is_empty(applied: program.Prog
     more = applied.run("import", "--write")
     assert more.stdout == ".cogni/repo-spec.yaml: 1 charter added\n"
     assert more.stderr.count("governance:foreign: ") == 1
-    assert "governance:foreign: arguments cannot be said and would change" in more.stderr
+    assert "governance:foreign: arguments cannot be expressed and would change" in more.stderr
     assert [(verb, id_) for verb, id_, _ in steps_of(applied)] == [("update", "governance:foreign")]
 
 
@@ -416,7 +416,7 @@ def test_an_import_tells_of_other_owners_and_of_what_no_charter_can_say(applied:
     named = applied.run("import", "--id", "governance:theirs", "--owner", "acme/app")
     assert "- charter: THEIRS\n" in named.stdout
     assert "warning: governance:theirs: belongs to acme/other: apply refuses this charter" in named.stderr
-    assert "warning: governance:theirs: header cannot be said; it stays with this schedule" in named.stderr
+    assert "warning: governance:theirs: header has no charter key; it is kept on this schedule" in named.stderr
 
 
 def test_a_plan_from_a_snapshot_is_the_plan_without_a_server(applied: program.Program) -> None:
@@ -452,4 +452,4 @@ def test_what_is_no_snapshot_is_a_clear_error(reconciler: program.Program, conte
     reconciler.declare(SPEC)
     (reconciler.folder / "live.json").write_text(content, encoding="utf-8")
     done = reconciler.run("plan", "--live", "live.json")
-    assert (done.returncode, "live.json is no snapshot" in done.stderr, "Traceback" in done.stderr) == (5, True, False)
+    assert (done.returncode, "live.json is not a usable snapshot" in done.stderr, "Traceback" in done.stderr) == (5, True, False)

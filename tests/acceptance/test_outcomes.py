@@ -93,7 +93,7 @@ def test_a_stale_plan(on_fake: program.Program) -> None:
     assert "not the one that was reviewed" in document["error"]["message"]
     (on_fake.folder / "plan.json").write_text("{", encoding="utf-8")
     cut = outcome(on_fake, "plan.json", "--yes", code=5)
-    assert "is no plan that can be used" in cut["error"]["message"]
+    assert "is not a usable plan" in cut["error"]["message"]
 
 
 def test_a_busy_lock(fake: fake_temporal.FakeTemporal, on_fake: program.Program) -> None:
@@ -126,7 +126,7 @@ def test_usage(on_fake: program.Program) -> None:
 
 def test_switched_off(on_fake: program.Program) -> None:
     document = outcome(on_fake, "--yes", code=0, GOVERNANCE_SCHEDULES_ENABLED="false")
-    assert document["skipped"] == "GOVERNANCE_SCHEDULES_ENABLED switches schedules off here"
+    assert document["skipped"] == "schedules are disabled here by GOVERNANCE_SCHEDULES_ENABLED"
     unclear = outcome(on_fake, "--yes", code=64, GOVERNANCE_SCHEDULES_ENABLED="flase")
     assert "neither true nor false" in unclear["error"]["message"]
 

@@ -230,7 +230,7 @@ def test_a_plan_keeps_the_environment_that_it_was_made_for(planned: program.Prog
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (lambda found: found.update(format_version="2.0"), "of a newer version, 2.0"),
+        (lambda found: found.update(format_version="2.0"), "in format 2.0"),
         (lambda found: found.pop("format_version"), "its format version is None"),
         (lambda found: found.update(digest="sha256:" + "0" * 64), "its checksum does not fit"),
         (lambda found: found["saved"]["schedules"][0].update(created_at=1), "its checksum does not fit"),
@@ -250,7 +250,7 @@ def test_a_cut_plan_is_refused(planned: program.Program, kept: float) -> None:
     path = planned.folder / "plan.json"
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: int(len(text) * kept)], encoding="utf-8")
-    refused(planned, says="it is no JSON, or was cut")
+    refused(planned, says="it is not valid JSON, or it is truncated")
 
 
 def test_a_plan_from_a_snapshot_is_refused(planned: program.Program) -> None:
@@ -302,7 +302,7 @@ def test_a_plan_that_is_no_regular_file_is_refused(planned: program.Program) -> 
     os.mkfifo(planned.folder / "pipe")
     for path in ("pipe", "/dev/stdin", "/dev/zero", "."):
         done = planned.run("apply", path, "--yes")
-        assert (done.returncode, "is no regular file" in done.stderr) == (64, True)
+        assert (done.returncode, "is not a regular file" in done.stderr) == (64, True)
 
 
 def test_a_file_that_is_too_large_is_refused_in_bounded_memory(planned: program.Program) -> None:

@@ -249,7 +249,7 @@ def test_what_is_no_service_is_told_so(reconciler: program.Program) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         urls = {
-            f"http://127.0.0.1:{other.server_port}": "is not the service (HTTP 501)",
+            f"http://127.0.0.1:{other.server_port}": "did not respond like the reconciler service (HTTP 501)",
             f"http://127.0.0.1:{silent.getsockname()[1]}": "no answer in time",
         }
         for url, said in urls.items():

@@ -42,7 +42,7 @@ STEPS = {"governance:old", "governance:gone", "governance:back", "governance:new
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
-    """How a job ended, in a word, with what it said; `kept` when the lock could not be let go."""
+    """How a job ended, in a word, with what it said; `kept` when the lock could not be released."""
 
     word: str
     said: str = ""

@@ -376,7 +376,7 @@ async def test_a_write_that_hangs_and_was_not_done_fails_and_says_so(
     await apply(server, await plan(server, remote.schedule()))
     [(_, status, detail)] = await apply(impatient, await plan(server, remote.schedule(cron="5 * * * *")))
     assert status is plans.Status.FAILED
-    assert detail.startswith("no sign of it on the server")
+    assert detail.startswith("the change did not appear on the server")
 
 
 async def test_one_failure_hides_nothing_but_keeps_the_pauses_back(

@@ -25,7 +25,7 @@ from tools import devserver
 
 COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 150)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
-STEP = 1 if "RANDOM_SCHEDULES" in os.environ else 3  # of those that are started, which the server does at 30 a second
+STEP = 1 if "RANDOM_SCHEDULES" in os.environ else 3  # of those that are started, which the server does at 30/second
 BATCH = 150  # schedules to a test, each on a server of its own: attributes are known in its default namespace only
 
 

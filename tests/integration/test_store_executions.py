@@ -80,7 +80,7 @@ async def test_another_request_under_the_same_key_is_refused_and_changes_nothing
         ({"input": {"text": "\ud800"}}, "invalid input syntax for type json"),
         ({"input": {"number": float("nan")}}, "invalid input syntax for type json"),
         ({"temporal_schedule_id": "a\0"}, "cannot contain NUL"),
-        ({"entrypoint": "\ud800"}, "half a surrogate pair is no text"),
+        ({"entrypoint": "\ud800"}, "half a surrogate pair is not text"),
         ({"temporal_schedule_id": "".join(map(chr, range(256, 9000)))}, "index row"),
     ],
 )

@@ -133,6 +133,6 @@ def test_a_plan_that_cannot_be_marked_is_not_applied_and_its_record_ends() -> No
 
 def test_a_record_that_cannot_end_says_what_is_done() -> None:
     told = Told(plans.Status.DONE, plans.Status.SKIPPED, fails="end")
-    with pytest.raises(errors.StoreError, match="1 of 2 steps are done, as told, and only the record") as caught:
+    with pytest.raises(errors.StoreError, match="1 of 2 steps were applied, but the audit record") as caught:
         executed(told)
     assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not ended", errors.ExitCode.ERROR)

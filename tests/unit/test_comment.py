@@ -46,7 +46,7 @@ def test_without_unfolding_one_sees_counts_removals_pauses_by_hand_commit_digest
     expected = [
         "<!-- mark -->",
         "### Plan: 1 to create, 1 to update, 1 to resume, 1 to pause, 1 unchanged",
-        "All together fire 72 a day → 96 a day.",
+        "Total firing rate: 72/day → 96/day.",
         "- ‖ `governance:gone`: charter is not in the spec",
         '- ▶ `governance:held`: paused outside the spec; its note says: `"too noisy"`',
         "**Next:** merge.",

@@ -72,7 +72,7 @@ def test_a_newer_schedules_keys_are_passed_over() -> None:
         ({"entrypoint": 3}, "entrypoint is missing or no text"),
         ({"dbScheduleId": "x"}, "dbScheduleId is neither a UUID nor null"),
         ({"charter": 1}, "charter is neither text nor null"),
-        ({"input": []}, "input is no object"),
+        ({"input": []}, "input is not an object"),
     ],
 )
 def test_an_argument_that_is_not_ours_is_refused(change: dict[str, Any], said: str) -> None:
@@ -81,7 +81,7 @@ def test_an_argument_that_is_not_ours_is_refused(change: dict[str, Any], said: s
 
 
 def test_an_argument_that_is_no_object_is_refused() -> None:
-    with pytest.raises(errors.ArgumentError, match="no object"):
+    with pytest.raises(errors.ArgumentError, match="not an object"):
         executions.execution(["governance:community"], DUE)
 
 

@@ -21,27 +21,27 @@ def hourly(name: str = "community", **changes: object) -> model.Schedule:
 @pytest.mark.parametrize(
     ("schedule", "said"),
     [
-        (hourly(), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day"),
+        (hourly(), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day"),
         (hourly(remaining_actions=0), "never, no actions remain"),
         (hourly(remaining_actions=1), f"{NEXT}; 1 left"),
         (hourly(remaining_actions=9), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 9 left"),
-        (hourly(remaining_actions=9999), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day, 9999 left"),
+        (hourly(remaining_actions=9999), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day, 9999 left"),
         (
             hourly(end_at=TOMORROW),
             f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 left until Tue 24 Nov 2026 20:00 UTC",
         ),
         (
             hourly(end_at=FAR),
-            f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 a day until Mon 01 Jan 2029 00:00 UTC",
+            f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day until Mon 01 Jan 2029 00:00 UTC",
         ),
         (hourly(end_at=NOW), "never"),
         (
             hourly(calendars=(), intervals=(builders.interval("@every 36500d"),)),
-            "Sat 07 Dec 2069 00:00 UTC (in 15719 d); 0.01 a year",
+            "Sat 07 Dec 2069 00:00 UTC (in 15719 d); 0.01/year",
         ),
         (
             hourly(calendars=(builders.calendar("0 0 29 2 *"),)),
-            "Tue 29 Feb 2028 00:00 UTC (in 462 d), then Sun 29 Feb 2032 00:00 UTC; 0.25 a year",
+            "Tue 29 Feb 2028 00:00 UTC (in 462 d), then Sun 29 Feb 2032 00:00 UTC; 0.25/year",
         ),
     ],
 )
@@ -52,17 +52,17 @@ def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedul
 @pytest.mark.parametrize(
     ("found", "desired", "said"),
     [
-        ([hourly()], [hourly()], "24 a day"),
-        ([], [hourly()], "0 a year → 24 a day"),
-        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=0)], "24 a day"),
-        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=7)], "24 a day → 24 a day and 7 more times"),
-        ([hourly("a", end_at=TOMORROW)], [hourly("a")], "0 a year and 24 more times → 24 a day"),
+        ([hourly()], [hourly()], "24/day"),
+        ([], [hourly()], "0/year → 24/day"),
+        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=0)], "24/day"),
+        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=7)], "24/day → 24/day and 7 more times"),
+        ([hourly("a", end_at=TOMORROW)], [hourly("a")], "0/year and 24 more times → 24/day"),
     ],
 )
 def test_the_total_tells_what_goes_on_from_what_ends(
     found: list[model.Schedule], desired: list[model.Schedule], said: str
 ) -> None:
-    assert forecast.total(builders.plan(desired, found), NOW) == f"All together fire {said}."
+    assert forecast.total(builders.plan(desired, found), NOW) == f"Total firing rate: {said}."
 
 
 def test_charters_that_do_not_fire_are_told_with_their_reason() -> None:

@@ -78,7 +78,7 @@ def test_readable_payloads_over_encrypted_ones_are_refused() -> None:
     sealed = model.Opaque(encoding="binary/encrypted", sha256="0" * 64)
     over = builders.plan([builders.schedule("a")], [builders.schedule("a", arguments=(sealed,))])
     error = refusal(over)
-    assert error.message == "the plan replaces binary/encrypted payloads of governance:a by readable ones"
+    assert error.message == "the plan would overwrite binary/encrypted payloads of governance:a with plaintext"
     guards.check(over, guards.Allowed(plaintext=True), now=NOW)
 
 

@@ -44,7 +44,7 @@ def test_a_spec_that_is_not_there_yet_is_begun() -> None:
 
 def test_what_a_charter_cannot_say_is_told_and_not_dropped_in_silence() -> None:
     imported = importing.add(None, "spec.yaml", [builders.schedule("a", arguments=(1, 2))])
-    said = "arguments cannot be said and would change: a charter's workflow is given one object with its names"
+    said = "arguments cannot be expressed and would change: a charter's workflow is given one object with its names"
     assert imported.left_out == (f"governance:a: {said}",)
 
 
@@ -56,8 +56,8 @@ def test_a_payload_that_nobody_can_read_is_told_and_never_written_as_text() -> N
     assert "team: platform" in imported.text
     assert imported.warnings == ("there are encrypted payloads, which only a codec can read: pass --codec-endpoint",)
     assert set(imported.left_out) >= {
-        "governance:a: memo.m cannot be said and would change",
-        "governance:a: static_summary cannot be said and would change",
+        "governance:a: memo.m cannot be expressed and would change",
+        "governance:a: static_summary cannot be expressed and would change",
     }
 
 
@@ -190,8 +190,8 @@ def test_a_charter_is_written_without_what_no_spec_can_say_and_the_plan_shows_ju
     assert "Team: platform" in imported.text
     assert "task_queue: heavy" in imported.text
     assert imported.left_out == (
-        "governance:a: workflow_id cannot be said and would change",
-        "governance:a: search_attributes.Empty cannot be said and would change",
+        "governance:a: workflow_id cannot be expressed and would change",
+        "governance:a: search_attributes.Empty cannot be expressed and would change",
     )
     assert steps(imported.text, live) == [("governance:a", ["workflow_id", "search_attributes.Empty"])]
 
@@ -249,8 +249,8 @@ def test_what_the_model_cannot_hold_is_told() -> None:
     imported = importing.add(None, "spec.yaml", [live], unsaid={"governance:a": ["header cannot be said"]})
     assert imported.left_out == ()
     assert imported.warnings == (
-        "governance:a: the comment 'standup' of a calendar cannot be said, and is lost when the times change",
-        "governance:a: the comment 'x' of a calendar cannot be said, and is lost when the times change",
+        "governance:a: the comment 'standup' of a calendar cannot be expressed, and is lost when the times change",
+        "governance:a: the comment 'x' of a calendar cannot be expressed, and is lost when the times change",
         "governance:a: header cannot be said",
     )
 

@@ -221,7 +221,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         "spec.yaml:5:3: unknown key 'schedule' in governance; did you mean 'schedules'?",
         "spec.yaml:8:16: '25' does not fit the hour: use 0 to 23",
         'spec.yaml:9:19: \'entrypoint\' "two words" must be one word, without spaces; for example "COMMUNITY"',
-        "spec.yaml:10:16: charter 'Community' is declared twice, first in line 7, as case does not count;"
+        "spec.yaml:10:16: charter 'Community' is declared twice (first on line 7; names are case-insensitive);"
         " rename or remove one of them",
         "spec.yaml:12:17: 'timezone': 'Europe/Berln' is not a time zone; did you mean 'Europe/Berlin'?",
         "spec.yaml:14:16: 'overlap' is \"skip\", not one of Skip, BufferOne, BufferAll, CancelOther, TerminateOther,"
@@ -248,7 +248,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("input: {n: 9223372036854775808}", "6:18: the number is too large; quote it"),
         (f"input: {{n: 1{'0' * 40}}}", "6:18: the number is too large; quote it"),
         (f"input: {{n: 0x{'F' * 40}}}", "6:18: the number is too large; quote it"),
-        ("input: !secret {a: 1}", "6:14: a tag, which has no meaning here; write a plain value"),
+        ("input: !secret {a: 1}", "6:14: YAML tags are not supported here; write a plain value"),
         ("input: {1: a}", "6:15: a key that is not text: 1; quote it"),
         ("input: {[a]: b}", "6:15: a key that is not text: a list or an object; quote it"),
         ("input: {<<: {a: 1}}", "6:15: a merge key '<<'; YAML 1.2 has no merge keys: use governance.defaults"),
@@ -282,7 +282,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
             "search_attributes: {A: [1]}",
             "6:31: search_attributes.A[1] of charter 1 must be text, not the number 1; quote it",
         ),
-        ("entrypoint: AGAIN", "6:7: key 'entrypoint' stands twice, first in line 5; remove one of them"),
+        ("entrypoint: AGAIN", "6:7: duplicate key 'entrypoint' (first defined on line 5); remove one of them"),
         ("input: *nowhere", "6:14: an alias with no anchor before it; define it first"),
         ("input: &me {a: *me}", "6:22: an alias that contains itself; write the value out"),
     ],
@@ -458,7 +458,7 @@ def test_other_keys_beside_ours_within_governance_are_left_alone() -> None:
         ("governance: []\n", "1:13: 'governance' must be an object, not a list"),
         ("governance: {schedules: {}}\n", "1:25: 'schedules' must be a list, not an object"),
         ("governance: {schedules: [5]}\n", "1:26: charter 1 must be an object, not the number 5"),
-        ("governance: {}\ngovernance: {}\n", "2:1: key 'governance' stands twice, first in line 1"),
+        ("governance: {}\ngovernance: {}\n", "2:1: duplicate key 'governance' (first defined on line 1)"),
         ("a: 1\n---\nb: 2\n", "2:1: a second document; keep one document in the file"),
         ("a: [1,\nb: 2\n", "3:1: not valid YAML: "),
         ("a:\n\t- 1\n", "2:1: not valid YAML: found character that cannot start any token; fix the syntax here"),
@@ -595,7 +595,7 @@ def test_a_mistake_in_an_environment_is_told_whichever_is_chosen(environment: st
 
 def test_keys_of_other_tools_are_not_judged() -> None:
     assert declared(f"1: one\n<<: {{a: b}}\n? [odd]\n: key\nx: 1\nx: 2\n{COMMUNITY}").charters
-    assert problems(f"{COMMUNITY}governance: {{}}\n")[0].startswith("spec.yaml:6:1: key 'governance' stands twice")
+    assert problems(f"{COMMUNITY}governance: {{}}\n")[0].startswith("spec.yaml:6:1: duplicate key 'governance'")
 
 
 LARGE = "x" * 450_000
@@ -721,7 +721,7 @@ def in_staging(charter: str, staging: str, defaults: str = "{}") -> str:
         ),
         (
             in_staging('cron: "0 6 * * *"', "{charters: {a: {paused: true}, A: {paused: false}}}"),
-            "environment 'staging' changes charter 'A' twice, first as 'a', as case does not count",
+            "environment 'staging' changes charter 'A' twice, first as 'a'",
         ),
     ],
 )

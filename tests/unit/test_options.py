@@ -26,7 +26,7 @@ def test_an_address_is_a_host_and_a_port(said: str, read: tuple[str, int]) -> No
 
 @pytest.mark.parametrize("said", ["", ":8081", "8081", "host", "host:", "host:99999", "host:8080x", "h:" + "1" * 9000])
 def test_what_names_no_host_or_no_port_is_no_address(said: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no address: write host:port"):
+    with pytest.raises(click.BadParameter, match="is not a valid address: write host:port"):
         options.ADDRESS.convert(said, None, None)
 
 
@@ -36,7 +36,7 @@ def test_what_names_no_host_or_no_port_is_no_address(said: str) -> None:
         ("executor_timeout", "0s", "'0s' is too short: write 0.1s or more"),
         ("executor_patience", "0s", "'0s' is too short: write 0.1s or more"),
         ("drain_timeout", "-1s", "'-1s' is too short: write 0s or more"),
-        ("health", ":8081", "':8081' is no address"),
+        ("health", ":8081", "':8081' is not a valid address"),
     ],
 )
 def test_a_worker_is_not_told_what_it_could_not_work_with(option: str, value: str, said: str) -> None:

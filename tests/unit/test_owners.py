@@ -60,7 +60,7 @@ def test_what_is_blocked_is_no_success_and_counts_nowhere() -> None:
     assert (found.count(plans.Verb.KEEP), found.found) == (1, observed.Left(managed=1, present=2))
     said = "Nothing can be applied: 1 declared schedule belongs to another owner, 1 unchanged."
     assert words.summary(found) == said
-    assert forecast.total(found, NOW) == "All together fire 24 a day."
+    assert forecast.total(found, NOW) == "Total firing rate: 24/day."
     assert "drift    blocked: it belongs to acme/other, and the spec wants it" in state.text(found, NOW)
     assert state.text(found, NOW).splitlines()[-1] == (
         "1 schedule: 1 active; 0 differ from the spec; 1 declared schedule belongs to another owner."

@@ -89,7 +89,7 @@ def test_a_worker_that_does_not_tell_what_it_registers_is_a_remark_and_no_proble
     found = looked(poller("8@theirs", "abc"))
     assert kinds(found) == [(QUEUE, preflight.Kind.UNTOLD)]
     assert found.problems == ()
-    assert "worker 8@theirs on task queue 'scheduler-tasks' does not tell" in found.findings[0].message
+    assert "worker 8@theirs on task queue 'scheduler-tasks' does not report" in found.findings[0].message
 
 
 def test_versions_that_the_server_gives_no_runs_are_found() -> None:

@@ -82,5 +82,5 @@ def test_what_was_created_since_is_told_with_the_time_of_that(reviewed: plans.Pl
     said = refusal(plan(created), reviewed)
     assert said in (
         "was deleted and created anew on 2026-11-24 13:00:00 UTC",
-        "exists by now, created on 2026-11-24 13:00:00 UTC",
+        "was created since, on 2026-11-24 13:00:00 UTC",
     )

@@ -14,7 +14,7 @@ from reconciler.platform.cli import serving
 
 @pytest.mark.parametrize("text", ["often", "0/minute", "-1/minute", ""])
 def test_a_rate_lets_somebody_call(text: str) -> None:
-    with pytest.raises(errors.UsageError, match="is no rate"):
+    with pytest.raises(errors.UsageError, match="is not a valid rate"):
         limits.rate(text)
 
 

@@ -10,8 +10,8 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from reconciler.temporal import convert, unsaid
 from tests.unit import builders
 
-STAYS = "cannot be said; it stays with this schedule, and one made anew is without it"
-LOST = "cannot be said, and are lost when a change is written to it"
+STAYS = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
+LOST = "cannot be expressed, and are lost when a change is written to it"
 
 
 def full() -> schedule_pb2.Schedule:

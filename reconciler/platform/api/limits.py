@@ -136,5 +136,7 @@ def rate(text: str) -> Rate:
     except ValueError:
         found = None
     if found is None or found.amount < 1 or found.get_expiry() < 1:
-        raise errors.UsageError(f"--rate-limit {text!r} is no rate", hint="write calls and time, as in 600/minute")
+        raise errors.UsageError(
+            f"--rate-limit {text!r} is not a valid rate", hint="write calls and time, as in 600/minute"
+        )
     return Rate(found)

@@ -113,7 +113,7 @@ def invalid(error: spec_problems.InvalidSpecError) -> Problem:
     return Problem(
         422,
         "invalid-schedule",
-        "the schedule cannot be taken as it is",
+        "the schedule is invalid",
         hint=_CORRECT,
         errors=list(map(_unfit_key, error.problems)),
     )
@@ -206,7 +206,7 @@ def _unfit(error: exceptions.RequestValidationError) -> Problem:
 
 def unfit(mistakes: Sequence[Mapping[str, str]], hint: str = _CORRECT) -> Problem:
     """Return the problem of a request that cannot be taken, with each mistake in it."""
-    return Problem(422, "invalid-request", "the request cannot be taken as it is", hint=hint, errors=list(mistakes))
+    return Problem(422, "invalid-request", "the request is invalid", hint=hint, errors=list(mistakes))
 
 
 def _mistake(found: Mapping[str, Any]) -> dict[str, str]:

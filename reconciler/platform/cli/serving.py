@@ -37,7 +37,7 @@ class _Network(click.ParamType[str]):
         try:
             return str(ipaddress.ip_network(value))
         except ValueError:
-            self.fail(f"{value!r} is no address: write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
+            self.fail(f"{value!r} is not a valid address: write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
 
 
 class _Size(click.ParamType[int]):
@@ -50,7 +50,7 @@ class _Size(click.ParamType[int]):
             return value
         found = _SIZE.fullmatch(value.strip())
         if found is None:
-            self.fail(f"{value!r} is no size: write it as 512KiB or 1MiB.", param, ctx)
+            self.fail(f"{value!r} is not a valid size: write it as 512KiB or 1MiB.", param, ctx)
         return int(found[1]) * _UNITS[found[2]]
 
 
@@ -128,7 +128,7 @@ def serve(
     at least 32 characters.
     """
     if not all(map(importlib.util.find_spec, _NEEDED)):
-        raise errors.UsageError("serve needs what the extra 'service' brings", hint="install reconciler[service]")
+        raise errors.UsageError("serve requires the 'service' extra", hint="install reconciler[service]")
     from reconciler.platform.api import parts, serving
 
     told = parts.Options(
