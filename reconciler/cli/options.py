@@ -68,7 +68,7 @@ def _variable(name: str) -> str:
     value = os.environ.get(name, "")
     wrong = _wrong(value, line=True)
     if wrong:
-        raise errors.UsageError(f"{name} {wrong}", hint="set it anew, or unset it")
+        raise errors.UsageError(f"{name} {wrong}", hint="set it to another value, or unset it")
     return value
 
 
@@ -110,7 +110,7 @@ _CHOICE = (
     ),
 )
 _OVERRIDES = (
-    click.option("--keep-manual-pauses", is_flag=True, help="Leave paused what somebody paused by hand."),
+    click.option("--keep-manual-pauses", is_flag=True, help="Leave schedules paused that a person paused."),
     click.option("--adopt", is_flag=True, help="Take over wanted schedules that belong to another owner."),
 )
 

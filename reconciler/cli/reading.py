@@ -39,7 +39,7 @@ def snapshot(
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
     declaration = common.load(out, spec_path, choice)
     if not declaration.enabled:
-        out.warn(f"Warning: {declared_off(declaration)}; the snapshot holds what is live all the same.")
+        out.warn(f"Warning: {declared_off(declaration)}; the snapshot contains the live schedules anyway.")
     taken = take_snapshot(declaration, connection)
     document = snapshots.dumps(taken)
     if out_path is None:

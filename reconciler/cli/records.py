@@ -73,7 +73,7 @@ def release(
             out.warn("Cancelled; nothing was changed.")
             return errors.ExitCode.ERROR
         freed = run(found.free())
-    out.say(f"Taken away from {freed.who}.\n" if freed else "Nobody holds it any more.\n")
+    out.say(f"Taken away from {freed.who}.\n" if freed else "It is no longer held.\n")
     return errors.ExitCode.OK
 
 
@@ -83,7 +83,7 @@ def _prefix(out: console.Console, spec_path: pathlib.Path, choice: declarations.
 
 def _described(holder: ports.Holder | None, prefix: str) -> str:
     if holder is None:
-        return f"Nobody holds the lock of {prefix}*."
+        return f"No one holds the lock of {prefix}*."
     return f"The lock of {prefix}* is held by {wording.holder(holder, clock.now())}."
 
 

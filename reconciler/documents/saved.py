@@ -64,10 +64,10 @@ def loads(text: str, path: str) -> Saved:
     broken = next(published.violations("plan", document), None)
     if broken is not None or "saved" not in document:
         where = ".".join(map(str, broken.path)) if broken else "saved"
-        raise _refused(path, f"{where or 'the document'} is not as the schema says")
+        raise _refused(path, f"{where or 'the document'} does not match the schema")
     for side in _all_sides(document):
         if next(published.violations("snapshot", side, "schedule"), None):
-            raise _refused(path, "a schedule in it is not as the schema says")
+            raise _refused(path, "a schedule in it does not match the schema")
     try:
         return _saved(document)
     except (ValueError, KeyError, TypeError, OverflowError) as error:

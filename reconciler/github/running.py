@@ -181,7 +181,7 @@ class Action:
                 shown = thread.show(comment.applied(plan, applied, page.about), page.mark, create=bool(plan.steps))
                 url = shown.url if shown else ""
             except errors.ReconcilerError as error:  # the apply is what it is, with or without a word about it
-                self._told.annotate([annotating.warning(f"applied, but the comment does not say so: {error.sentence}")])
+                self._told.annotate([annotating.warning(f"applied, but not shown in the comment: {error.sentence}")])
         summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
         return self._result(code=code, summary=summary, comment_url=url)
 

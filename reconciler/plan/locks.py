@@ -21,7 +21,7 @@ FRESH = 2.0  # seconds from its beginning for which a look is good; nothing is w
 PATIENCE = 20.0  # seconds that a write waits for a newer one, until the lock counts as lost
 _QUIET = 5.0  # seconds of that without a word about it
 TAKEN = "the lock was taken away"
-UNSURE = "nobody answers whether the lock is still held"
+UNSURE = "whether the lock is still held is unknown"
 
 
 async def take(

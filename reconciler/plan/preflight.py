@@ -95,7 +95,7 @@ def _findings(
     on, names = f"task queue {queue.name!r}", _listed([charter.name for charter in charters], "charter")
     if not queue.pollers:
         hint = f"start a worker there: reconciler worker --task-queue {queue.name}"
-        yield _finding(Kind.UNPOLLED, queue, f"nobody polls {on}, so the runs of {names} wait", hint)
+        yield _finding(Kind.UNPOLLED, queue, f"no worker polls {on}, so the runs of {names} wait", hint)
         return
     served = [poller for poller in queue.pollers if poller.is_served]
     if not served:

@@ -85,13 +85,13 @@ def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: d
     if old is None or new is None:
         return _came_or_went(old, new, planned_at) or _means_other(before, now)
     if old.created_at != new.created_at:
-        return f"was deleted and created anew {_when(planned_at, _created(new))}"
+        return f"was deleted and created again {_when(planned_at, _created(new))}"
     if old.token == new.token:
         return _means_other(before, now)
     differing = diff.diff(old.schedule, fields.redacted(new.schedule, coded=old.coded))
     names = ", ".join(each.path for each in differing)
     when = _when(planned_at, new.activity.updated_at, new.pause.at if new.pause else None)
-    return f"changed {when}: {names or 'nothing that a charter can say'}"
+    return f"changed {when}: {names or 'nothing that a charter can express'}"
 
 
 def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_at: datetime.datetime) -> str:
@@ -103,7 +103,7 @@ def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_
 def _means_other(before: plans.Change | None, now: plans.Change | None) -> str:
     if before is not None and now is not None and (before.verb, before.fields) == (now.verb, now.fields):
         return ""
-    return "is declared differently by now"
+    return "is declared differently now"
 
 
 def _created(live: observed.Live) -> datetime.datetime:

@@ -142,7 +142,7 @@ def _unfit(said: Mapping[str, Any]) -> Iterator[problems.Problem]:
 def _wrong(value: Any) -> tuple[str, str]:
     """Return what is wrong with a value and what to do about it; nothing is, where the first is empty."""
     if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
-        return f"is over {_MOST_CHARACTERS:,} characters", "say it shorter"
+        return f"is over {_MOST_CHARACTERS:,} characters", "write it shorter"
     if _is_vast(value):
         return f"has more than {_MOST_VALUES:,} values", "keep it elsewhere, and send where it is"
     return _unkept(value), "send other text" if isinstance(value, str) else "send plain JSON"

@@ -168,7 +168,7 @@ class PostgresLease:
 
 
 def _busy(found: _Session | None) -> errors.LockedError:
-    holder = found.holder if found else ports.Holder(who="somebody who has just let go")
+    holder = found.holder if found else ports.Holder(who="a holder that has just released it")
     return errors.LockedError(
         f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; the lock ends with its holder's session",

@@ -33,7 +33,7 @@ def decoded(name: str, role: str, started_at: datetime.datetime | None) -> ports
         return ports.Holder(who=who, since=started_at)
     since, run, who = ours.groups()
     return ports.Holder(
-        who=urllib.parse.unquote(who) or "somebody unknown",
+        who=urllib.parse.unquote(who) or "an unknown holder",
         run=urllib.parse.unquote(run),
         since=datetime.datetime.fromtimestamp(int(since), datetime.UTC),
     )

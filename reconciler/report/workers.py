@@ -21,7 +21,7 @@ def _queue(queue: pollers.Queue, charters: tuple[str, ...], now: datetime.dateti
     count = len(charters)
     yield f"{words.printable(queue.name)}  {count} charter{'s'[: count != 1]}"
     for poller in queue.pollers:
-        build = f"build {words.printable(poller.build_id)}" if poller.build_id else "no build told"
+        build = f"build {words.printable(poller.build_id)}" if poller.build_id else "no build reported"
         held = "" if poller.is_served else "  not the current version"
         yield f"    {words.printable(poller.identity)}  {build}  seen {words.ago(poller.last_seen, now)}{held}"
     yield ""

@@ -124,7 +124,7 @@ def _refusal(
     if _is_foreign(schedule, declaration) and schedule.id not in named:
         return (
             f"belongs to {schedule.owner}, and is left out: --owner {schedule.owner} if that is this repository,"
-            f" --id {schedule.id} to have a charter for it all the same"
+            f" --id {schedule.id} to write a charter for it anyway"
         )
     return ""
 

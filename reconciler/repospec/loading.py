@@ -104,7 +104,7 @@ def endless(charter: declarations.Charter, count: int) -> problems.Problem:
         place=charter.places.get("exclude", charter.place),
         message=f"charter {charter.name!r} excludes more than {count:,} times in a row, and Temporal goes through them "
         "one by one, over and over, until it no longer answers",
-        hint="exclude less, fire less often, or say the times that are left in the calendars themselves",
+        hint="exclude less, fire less often, or list the remaining times in the calendars themselves",
     )
 
 

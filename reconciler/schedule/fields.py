@@ -388,7 +388,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=records.Optional(kinds.Text(longest=500_000)),  # V1 carries it three times in one message of at most 4 MiB
         default=None,
         proto="state.notes",
-        description="What people see next to the schedule's state. Left out, the note says who paused it and why.",
+        description="What people see next to the schedule's state. If omitted, the note records who paused it and why.",
         examples=("owned by the platform team",),
     ),
 )
@@ -420,7 +420,7 @@ ROWS = (*TABLE, *UNSHOWN)
 """The rows of every key that a charter can have."""
 
 FIRINGS = tuple(row.key for row in TABLE if isinstance(row, rows.Crons | rows.Times))
-"""The keys that say when a schedule fires; a charter that has one of them inherits none."""
+"""The keys that define when a schedule fires; a charter that has one of them inherits none."""
 
 TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_timed(row)}
 """The rows whose values are sets of times, which a plan shows as a whole, by their keys."""

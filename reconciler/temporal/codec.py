@@ -145,7 +145,7 @@ class Remote:
         try:
             answers = google.protobuf.json_format.Parse(text, common_pb2.Payloads()).payloads
         except google.protobuf.json_format.ParseError as error:
-            raise self._wrong("something that is no list of payloads") from error
+            raise self._wrong("something that is not a list of payloads") from error
         if len(answers) != count:
             raise self._wrong(f"{len(answers)} payloads for {count}")
         return answers

@@ -24,7 +24,7 @@ from reconciler.plan import locks, ports, wording
 from reconciler.temporal import calls, payloads
 
 WORKFLOW = "ReconcilerLock"
-TASK_QUEUE = "reconciler-lock"  # nobody polls it: the execution only waits for its end
+TASK_QUEUE = "reconciler-lock"  # no worker polls it: the execution only waits for its end
 DEFAULT_LENGTH = datetime.timedelta(minutes=10)
 _LOOK = datetime.timedelta(seconds=locks.LOOK_EVERY + 1)  # it answers a second before the call's time is over
 MARGIN = datetime.timedelta(seconds=30)  # before the end, in which the writes under way may still end
@@ -80,7 +80,7 @@ class TemporalLock:
         if found is not None and found.request_id == request_id:
             return found.run_id
         if isinstance(error, errors.ConflictError):
-            raise _busy(found.holder if found else ports.Holder(who="somebody who has just let go")) from None
+            raise _busy(found.holder if found else ports.Holder(who="a holder that has just released it")) from None
         raise error
 
     async def _begun(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:
@@ -214,4 +214,4 @@ def _decoded(memo: common_pb2.Memo, since: datetime.datetime) -> ports.Holder:
         said = json.loads(text) if isinstance(text, str) else {}
     except ValueError:
         said = {}
-    return ports.Holder(who=str(said.get("who") or "somebody unknown"), run=str(said.get("run") or ""), since=since)
+    return ports.Holder(who=str(said.get("who") or "an unknown holder"), run=str(said.get("run") or ""), since=since)

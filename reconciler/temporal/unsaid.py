@@ -93,4 +93,4 @@ def _fine(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> 
         try:
             value.ToDatetime(tzinfo=datetime.UTC)
         except (ValueError, OverflowError):
-            yield f"{word} is beyond the years 1 to 9999, and is said as the last that there is"
+            yield f"{word} is beyond the years 1 to 9999, and is reported as the latest possible one"

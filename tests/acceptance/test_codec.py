@@ -75,7 +75,9 @@ def test_without_the_codec_payloads_are_compared_by_bytes_and_not_overwritten(ap
     done = applied.run("plan", "--detailed-exitcode")
     assert done.returncode == 2
     assert '"(binary/encrypted payload, sha256:' in done.stdout
-    assert "apply will refuse this: the plan would overwrite binary/encrypted payloads of governance:alpha" in done.stderr
+    assert (
+        "apply will refuse this: the plan would overwrite binary/encrypted payloads of governance:alpha" in done.stderr
+    )
     refused = applied.run("apply", "--yes")
     assert refused.returncode == 4
     assert "pass --codec-endpoint" in refused.stderr.lower()
@@ -146,7 +148,7 @@ def test_a_codec_that_answers_wrongly_is_an_error_that_says_why(
     codec.answer = '{"payloads": []}'
     assert "answered with 0 payloads for 3" in applied.run("plan", *options(codec)).stderr
     codec.answer = "<html>"
-    assert "answered with something that is no list of payloads" in applied.run("plan", *options(codec)).stderr
+    assert "answered with something that is not a list of payloads" in applied.run("plan", *options(codec)).stderr
     codec.status = 500
     done = applied.run("apply", "--yes", *options(codec))
     assert done.returncode == 1

@@ -186,7 +186,7 @@ def test_a_database_that_is_away_is_an_error_before_anything_is_written(declared
         done = declared.run("apply", "--yes", *options, DATABASE_URL=url)
         assert (done.returncode, "127.0.0.1:1" in done.stderr, "hunter2" in done.stderr) == (1, True, False)
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
-    assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
+    assert declared.run("lock", "show").stdout == "No one holds the lock of governance:*.\n"
 
 
 def test_the_tables_are_made_when_they_are_needed_or_by_hand(declared: program.Program, database_url: str) -> None:

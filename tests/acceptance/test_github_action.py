@@ -75,7 +75,7 @@ def test_a_pull_request_gets_comment_annotations_outputs_and_summary(
     workers, *changes = step.annotations
     assert workers[::2] == (
         "warning",
-        "nobody polls task queue 'scheduler-tasks', so the runs of 3 charters (C0, C1, C2) wait; "
+        "no worker polls task queue 'scheduler-tasks', so the runs of 3 charters (C0, C1, C2) wait; "
         "start a worker there: reconciler worker --task-queue scheduler-tasks",
     )
     assert changes == [
@@ -354,7 +354,7 @@ def test_an_apply_that_cannot_be_told_in_the_comment_is_an_apply_all_the_same(
     step = work.step("apply", require_reviewed_plan="true")
     assert (step.code, step.outputs["exit-code"], step.said("error")) == (0, "0", [])
     assert step.outputs["summary"] == "Applied: 0 created, 1 updated, 0 resumed, 0 paused."
-    assert step.said("warning")[0].startswith("applied, but the comment does not say so: ")
+    assert step.said("warning")[0].startswith("applied, but not shown in the comment: ")
     assert ("### Applied: 1 done" in step.summary, "failed" in step.summary) == (True, False)
 
 

@@ -75,8 +75,8 @@ async def test_without_a_lock_nobody_is_asked(declared: program.Program) -> None
 
 
 async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program) -> None:
-    assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
-    assert declared.run("lock", "release", "--yes").stdout == "Nobody holds the lock of governance:*.\n"
+    assert declared.run("lock", "show").stdout == "No one holds the lock of governance:*.\n"
+    assert declared.run("lock", "release", "--yes").stdout == "No one holds the lock of governance:*.\n"
     server = await remote.connected(declared.address, declared.namespace)
     lease = await server.lock("governance:").acquire(ports.Holder(who="alice@laptop", run="9/1"))
     shown = await asyncio.to_thread(declared.run, "lock", "show")
@@ -121,7 +121,7 @@ def test_an_apply_that_is_interrupted_lets_the_lock_go(declared: program.Program
     process.send_signal(sent)
     _, err = program.rest(process)
     assert (process.returncode, err) == (128 + sent, "Interrupted.\n")
-    assert declared.run("lock", "show").stdout == "Nobody holds the lock of governance:*.\n"
+    assert declared.run("lock", "show").stdout == "No one holds the lock of governance:*.\n"
 
 
 @pytest.mark.parametrize("length", ["1s", "30s", "59s"])

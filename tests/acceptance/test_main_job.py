@@ -452,4 +452,8 @@ def test_what_is_no_snapshot_is_a_clear_error(reconciler: program.Program, conte
     reconciler.declare(SPEC)
     (reconciler.folder / "live.json").write_text(content, encoding="utf-8")
     done = reconciler.run("plan", "--live", "live.json")
-    assert (done.returncode, "live.json is not a usable snapshot" in done.stderr, "Traceback" in done.stderr) == (5, True, False)
+    assert (done.returncode, "live.json is not a usable snapshot" in done.stderr, "Traceback" in done.stderr) == (
+        5,
+        True,
+        False,
+    )

@@ -142,7 +142,9 @@ def test_an_environment_that_is_switched_off_does_not_drift_and_can_be_looked_at
     assert done.stdout.count("drift    no: the environment is switched off") == 3
     snapshot = applied.run("snapshot", "--out", "live.json", "--environment", "off")
     assert (snapshot.returncode, snapshot.stdout) == (0, "live.json: 3 schedules\n")
-    assert "environment 'off' is disabled in spec.yaml; the snapshot holds what is live all the same" in snapshot.stderr
+    assert (
+        "environment 'off' is disabled in spec.yaml; the snapshot contains the live schedules anyway" in snapshot.stderr
+    )
     given = json.loads(applied.run("status", "--environment", "off", "--format", "json").stdout)
     assert [(each["drift"], each["reason"]) for each in given["schedules"]] == [(False, "switched_off")] * 3
     assert list(published.violations("status", given)) == []

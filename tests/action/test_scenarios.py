@@ -108,7 +108,7 @@ def test_a_pull_request_shows_its_plan_and_the_merge_applies_it(
     assert planned.outputs["digest"] == mark(github).digest
     assert [each.properties["line"] for each in planned.annotations if each.level == "notice"] == ["3"]
     [warning] = [each.message for each in planned.annotations if each.level == "warning"]
-    assert warning.startswith("nobody polls task queue 'scheduler-tasks'")
+    assert warning.startswith("no worker polls task queue 'scheduler-tasks'")
     assert "### Plan: 1 to update, 2 unchanged" in planned.summary
 
     applied = run("push", merged(repository, github), "apply.yml")

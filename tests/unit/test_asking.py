@@ -92,7 +92,9 @@ def test_what_is_not_the_service_is_told_so(server: Server, status: int, kind: s
     text = body if isinstance(body, str) else json.dumps(body)
     server.answer = (status, kind, text.encode())
     for form in ("text", "json"):
-        with pytest.raises(errors.ServiceError, match=rf"did not respond like the reconciler service \(HTTP {status}\)"):
+        with pytest.raises(
+            errors.ServiceError, match=rf"did not respond like the reconciler service \(HTTP {status}\)"
+        ):
             sync(server, "--format", form)
 
 

@@ -226,7 +226,7 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     assert imported.added == ()
     assert imported.left_out == (
         "governance:a: belongs to acme/other, and is left out: --owner acme/other if that is this repository,"
-        " --id governance:a to have a charter for it all the same",
+        " --id governance:a to write a charter for it anyway",
     )
     taken = importing.add(None, "spec.yaml", [theirs], choice, named=["governance:a"])
     assert taken.added == ("A",)

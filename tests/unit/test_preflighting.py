@@ -46,7 +46,7 @@ def test_a_queue_that_nobody_polls_is_found_with_what_waits_there() -> None:
     found = looked(declared=declared)
     assert kinds(found) == [("other", preflight.Kind.UNPOLLED), (QUEUE, preflight.Kind.UNPOLLED)]
     assert str(found.findings[1]) == (
-        "nobody polls task queue 'scheduler-tasks', so the runs of 5 charters (A, B, C, …) wait; "
+        "no worker polls task queue 'scheduler-tasks', so the runs of 5 charters (A, B, C, …) wait; "
         "start a worker there: reconciler worker --task-queue scheduler-tasks"
     )
 

@@ -81,6 +81,6 @@ def test_what_was_created_since_is_told_with_the_time_of_that(reviewed: plans.Pl
     created = dataclasses.replace(OLD, created_at=int(AFTER.timestamp()) * 10**9)
     said = refusal(plan(created), reviewed)
     assert said in (
-        "was deleted and created anew on 2026-11-24 13:00:00 UTC",
+        "was deleted and created again on 2026-11-24 13:00:00 UTC",
         "was created since, on 2026-11-24 13:00:00 UTC",
     )

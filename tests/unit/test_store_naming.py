@@ -23,7 +23,7 @@ def test_it_can_be_read_by_who_looks_at_the_sessions() -> None:
         ("zoë@büro", "zoë@büro"),
         ("a" * 80, "a" * 27),
         ("ë" * 80, "ë" * 4),
-        ("", "somebody unknown"),
+        ("", "an unknown holder"),
         ("a:b%c", "a:b%c"),
     ],
 )

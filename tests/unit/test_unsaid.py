@@ -48,7 +48,7 @@ def test_what_a_charter_can_say_is_not_told() -> None:
         ),
         (
             lambda proto: setattr(proto.spec.end_time, "seconds", 10**12),
-            "end_at is beyond the years 1 to 9999, and is said as the last that there is",
+            "end_at is beyond the years 1 to 9999, and is reported as the latest possible one",
         ),
     ],
 )

@@ -99,7 +99,7 @@ governance:
         ({"workflow": "a\0b"}, "workflow", "NUL"),
         ({"workflow": ".."}, "workflow", "'..' names nothing that can be executed"),
         ({"workflow": "."}, "workflow", "'.' names nothing that can be executed"),
-        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "over 2,000 characters; say it shorter"),
+        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "over 2,000 characters; write it shorter"),
         ({"given": {"a": [[0] * 100] * 101}}, "input", "more than 10,000 values"),
         ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; keep it elsewhere"),
     ],

@@ -33,7 +33,7 @@ async def run(
             422,
             "idempotency-key",
             "the Idempotency-Key is not that of this firing",
-            hint="send temporalScheduleId:scheduledFor, percent-encoded where it is no plain ASCII",
+            hint="send temporalScheduleId:scheduledFor, percent-encoded where it is not plain ASCII",
         )
     return shapes.executed(await parts.of(request).store.executor.execute(execution))
 

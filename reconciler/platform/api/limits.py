@@ -85,7 +85,7 @@ class Rate:
             429,
             "",
             f"more than {self._rate.amount} calls in {self._rate.get_expiry()} s",
-            hint="wait as long as Retry-After says",
+            hint="wait for the seconds in Retry-After",
             headers={"Retry-After": str(wait)},
         )
 

@@ -59,7 +59,7 @@ class Step(pydantic.BaseModel):
 
     id: str
     verb: str
-    status: str = pydantic.Field(description="done, failed, stale, skipped (not begun) or planned.")
+    status: str = pydantic.Field(description="done, failed, stale, skipped (not started) or planned.")
     detail: str | None
 
 

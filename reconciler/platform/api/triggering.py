@@ -57,7 +57,7 @@ async def run(
         raise problems.Problem(
             409,
             "skipped",
-            "no run came of it: another was going on, or had begun in the same second",
+            "no run was started: another one was running, or was started in the same second",
             hint="ask again under a new key once it has ended",
             headers=replayed,
         )

@@ -13,8 +13,8 @@ from reconciler.schedule import declarations
 @click.command()
 @options.connection
 @options.writing_or_embedded
-@click.option("--keep-manual-pauses", is_flag=True, help="Leave paused what somebody paused by hand.")
-@click.option("--allow-mass-pause", is_flag=True, help="Let it pause most of what runs, for want of its rows.")
+@click.option("--keep-manual-pauses", is_flag=True, help="Leave schedules paused that a person paused.")
+@click.option("--allow-mass-pause", is_flag=True, help="Allow pausing most of what runs because rows are missing.")
 @click.option(
     "--quick",
     is_flag=True,

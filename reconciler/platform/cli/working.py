@@ -63,7 +63,7 @@ from reconciler.schedule import governed
     type=options.NOT_NEGATIVE,
     default="30s",
     metavar="TIME",
-    help="How long what runs may take to end after SIGTERM; the next worker begins the rest anew.  [30s]",
+    help="How long running work may take to end after SIGTERM; the next worker starts the rest again.  [30s]",
 )
 @click.option("--health", type=options.ADDRESS, metavar="HOST:PORT", help="Where to answer /healthz and /readyz.")
 @click.option("--metrics", type=options.LINE, metavar="HOST:PORT", help="Where Prometheus finds /metrics.")

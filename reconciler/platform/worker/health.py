@@ -36,7 +36,7 @@ async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
         server = await asyncio.start_server(accept, host, port, limit=_LIMIT)
     except OSError as error:
         raise errors.UsageError(
-            f"--health {host}:{port}: nobody can listen there ({error.strerror})", hint="name a free host:port"
+            f"--health {host}:{port}: cannot listen there ({error.strerror})", hint="name a free host:port"
         ) from error
     try:
         yield
