@@ -44,7 +44,7 @@ class Reason(enum.Enum):
     DECLARED_PAUSED = "declared paused"
     REMOVED = "charter is not in the spec"
     ALREADY_PAUSED = "charter is not in the spec, already paused"
-    SAME = "as declared"
+    SAME = "matches the spec"
     PRUNED = "paused since its charter was removed"
     STAYS = "not paused as removed"
     UNPROVEN = "kept: it has no record of its removal pause, so changes since then cannot be ruled out"

@@ -61,7 +61,7 @@ def settled(plan: plans.Plan, about: About, since: datetime.datetime | None) -> 
     """Return that the server is as the spec declares again."""
     was = f"It was first seen {words.moment(since, 'UTC')}" if since else "It was seen before"
     gone = f"{was}, and is gone since {words.moment(about.now, 'UTC')}."
-    return _page(_titled("No drift", plan, f"{plan.count(plans.Verb.KEEP)} as declared"), plan, about, (gone,))
+    return _page(_titled("No drift", plan, f"{plan.count(plans.Verb.KEEP)} unchanged"), plan, about, (gone,))
 
 
 def applied(plan: plans.Plan, applied: plans.Applied, about: About) -> str:

@@ -103,7 +103,7 @@ def test_a_changed_secret_shows_as_another_digest_in_each_run_and_still_as_what_
 def test_show_needs_no_server(planned: program.Program) -> None:
     shown = planned.run("show", "plan.json", "--verbose", TEMPORAL_ADDRESS="127.0.0.1:1")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "= governance:community  as declared" in shown.stdout
+    assert "= governance:community  matches the spec" in shown.stdout
 
 
 def test_a_plan_is_applied_once(planned: program.Program) -> None:

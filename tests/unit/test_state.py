@@ -21,7 +21,7 @@ def run(status: observed.RunStatus, hours_ago: int) -> observed.Run:
 def shown(
     activity: observed.Activity | None = None, pause: observed.Pause | None = None, **changes: object
 ) -> list[str]:
-    """Return the lines about one live schedule that is as declared."""
+    """Return the lines about one live schedule that matches the spec."""
     schedule = builders.schedule("a", **changes)
     plan = builders.plan([schedule], [schedule])
     (change,) = plan.changes
