@@ -371,3 +371,5 @@ _NAMES = (
     *("disable_config_file", "disable_config_env", "tls", *(f"tls_{name}" for name in _TLS_NAMES)),
     *("codec_endpoint", "codec_auth", "codec_header", "request_timeout"),
 )
+
+yes = click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")

@@ -19,7 +19,9 @@ from reconciler.usecases.plan import propose, save_plan
 from reconciler.usecases.snapshot import take_snapshot
 
 REVIEW_NEXT = "**Next:** review, then merge; apply verifies that the plan is unchanged."
-_DRIFT_NEXT = "**Next:** apply, to make the server match the spec, or declare what is there. This issue closes by itself."
+_DRIFT_NEXT = (
+    "**Next:** apply, to make the server match the spec, or declare what is there. This issue closes by itself."
+)
 _UNTRUSTED = (
     "this pull request comes without secrets, so there is no server to plan from and the repo-spec is only validated; "
     "for a plan, pass a snapshot as live"

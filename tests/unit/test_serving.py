@@ -9,7 +9,7 @@ import pytest
 from reconciler import errors
 from reconciler.platform.api import limits
 from reconciler.platform.api import serving as service_serving
-from reconciler.platform.cli import serving
+from reconciler.platform.cli import serve
 
 
 @pytest.mark.parametrize("text", ["often", "0/minute", "-1/minute", ""])
@@ -21,7 +21,7 @@ def test_a_rate_lets_somebody_call(text: str) -> None:
 @pytest.mark.parametrize("address", ["*", "proxy", "10.0.0.1/8"])
 def test_a_proxy_that_is_trusted_has_an_address(address: str) -> None:
     with pytest.raises(click.BadParameter, match=r"write it as 10\.0\.0\.7"):
-        serving.serve.make_context("serve", ["--trust-proxy", address])
+        serve.serve.make_context("serve", ["--trust-proxy", address])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -1,4 +1,4 @@
-"""Locks, and what the database knows of earlier applies."""
+"""`reconciler lock`: show or release the lock of the schedules."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from typing import Any
 import click
 
 from reconciler import errors, settings, wiring
-from reconciler.cli import common, console, options, telling
-from reconciler.documents import records
+from reconciler.cli import common, console, options
 from reconciler.plan import ports, wording
-from reconciler.report import history as history_report
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
-
-Form = telling.Form
 
 
 @click.group()
@@ -98,56 +94,3 @@ def _opened(
         return
     with sessions.opened(connection) as session:
         yield session.lock(writing, prefix), session.run
-
-
-@click.command()
-@options.database_or_kept
-@click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
-@options.outcome_format
-@click.option("--verbose", is_flag=True, help="List the steps of each as well.")
-@click.pass_obj
-def history(out: console.Console, database_url: str | None, count: int, form: Form, verbose: bool) -> errors.ExitCode:
-    """List the latest applies: who, when, from which commit, with which outcomes."""
-    if database_url is None:
-        raise wiring.needs_database("history")
-    found = asyncio.run(_latest(database_url, count))
-    out.say(records.dumps(found) if form == "json" else history_report.text(found, verbose=verbose))
-    return errors.ExitCode.OK
-
-
-async def _latest(database_url: str, count: int) -> tuple[ports.Record, ...]:
-    async with wiring.audit(settings.Writing(database_url=database_url)) as audit:
-        return await audit.latest(count) if audit else ()
-
-
-@click.group()
-def db() -> None:
-    """Look after the database's tables."""
-
-
-@db.command()
-@options.database_or_kept
-@click.pass_obj
-def migrate(out: console.Console, database_url: str | None) -> errors.ExitCode:
-    """Bring the tables to this version; a command that needs them does so by itself."""
-    if database_url is None:
-        raise wiring.needs_database("db migrate")
-    applied = asyncio.run(wiring.migrate(database_url))
-    for name in applied:
-        out.say(f"{name} applied\n")
-    if not applied:
-        out.say("The database is up to date.\n")
-    return errors.ExitCode.OK
-
-
-@db.command(name="status")
-@options.database_or_kept
-@click.pass_obj
-def db_status(out: console.Console, database_url: str | None) -> errors.ExitCode:
-    """List the migrations, and when each was applied."""
-    if database_url is None:
-        raise wiring.needs_database("db status")
-    for each in asyncio.run(wiring.migrations(database_url)):
-        when = f"applied {each.applied_at:%Y-%m-%d %H:%M:%S} UTC" if each.applied_at else "pending"
-        out.say(f"{each.name}  {when}\n")
-    return errors.ExitCode.OK

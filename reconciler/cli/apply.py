@@ -1,83 +1,20 @@
-"""Plan and apply."""
+"""`reconciler apply`: show the plan, ask, and apply it."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
 import pathlib
-from collections.abc import Callable
-from typing import Literal
 
 import click
 
 from reconciler import errors, settings
 from reconciler.cli import common, console, options, telling
-from reconciler.documents import plan_json, saved
+from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
-from reconciler.report import markdown
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations
-from reconciler.usecases.apply import Job, declared_off, execute, why_off
-from reconciler.usecases.plan import propose, save_plan
-from reconciler.usecases.prune import read_prune_plan
-
-Format = Literal["text", "json", "markdown"]
-
-
-@click.command()
-@options.spec
-@options.choice_and_overrides
-@options.connection
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
-@click.option(
-    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save the plan, for apply FILE."
-)
-@click.option(
-    "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
-)
-@options.expect_build
-@options.verbose
-@options.no_color
-@click.pass_obj
-def plan(
-    out: console.Console,
-    spec_path: pathlib.Path,
-    choice: declarations.Choice,
-    connection: settings.Connection,
-    form: Format,
-    detailed_exitcode: bool,
-    out_path: pathlib.Path | None,
-    snapshot_path: pathlib.Path | None,
-    expect_build: str | None,
-    verbose: bool,
-    no_color: bool,
-) -> errors.ExitCode:
-    """Show what apply would change, and change nothing."""
-    declaration = common.load(out, spec_path, choice)
-    if not declaration.enabled:
-        return common.switched_off(out, declared_off(declaration))
-    proposal = propose(declaration, connection, snapshot_path, expect_build)
-    planned = proposal.plan
-    if out_path is not None:
-        save_plan(out_path, planned, spec_path, choice)
-    renderings: dict[Format, Callable[[], str]] = {
-        "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
-        "json": lambda: plan_json.dumps(planned, clock.now()),
-        "markdown": lambda: markdown.plan(planned, verbose=verbose, now=clock.now()),
-    }
-    out.say(renderings[form]())
-    try:
-        guards.check(planned, now=clock.now())
-    except errors.GuardError as refusal:
-        out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
-    common.warn_of_workers(out, proposal.problems)
-    common.warn_of_overdue(out, planned)
-    pending = detailed_exitcode and planned.differs
-    return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
-
-
-_YES = click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
+from reconciler.usecases.apply import Job, execute, why_off
 
 
 @click.command()
@@ -86,7 +23,7 @@ _YES = click.option("--yes", is_flag=True, help="Do it without asking; needed wi
 @options.choice_and_overrides
 @options.connection
 @options.writing
-@_YES
+@options.yes
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let the plan stop most or all of what runs.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Apply although everything managed is gone.")
@@ -246,65 +183,6 @@ def _reviewed(path: pathlib.Path) -> saved.Saved:
 
 
 _ELSEWHERE = "run where the plan was made, or name the repo-spec with --spec"
+
+
 _WRITABLE = "make the plan file and its folder writable: a plan that is applied is marked as used"
-
-
-@click.command()
-@options.spec
-@options.choice
-@options.connection
-@options.writing
-@click.option(
-    "--older-than",
-    type=options.WAIT,
-    default="0s",
-    metavar="TIME",
-    help="Only what has been paused for at least this long, as in 30d.  [0s]",
-)
-@_YES
-@options.outcome_format
-@options.no_color
-@click.pass_obj
-def prune(
-    out: console.Console,
-    spec_path: pathlib.Path,
-    choice: declarations.Choice,
-    connection: settings.Connection,
-    writing: settings.Writing,
-    older_than: datetime.timedelta,
-    yes: bool,
-    form: telling.Form,
-    no_color: bool,
-) -> errors.ExitCode:
-    """Delete the schedules that apply paused because their charter was removed, after asking."""
-    rendering = common.text(out, no_color=no_color, verbose=False)
-    teller = telling.Teller(out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than))
-
-    def work() -> errors.ExitCode:
-        teller.about(connection, str(spec_path), choice)
-        declaration = common.load(out, spec_path, choice)
-        teller.declared(declaration)
-        off = why_off(declaration, connection)
-        if off:
-            return teller.skipped(off)
-        job = _Prune(
-            command="prune", declaration=declaration, connection=connection, writing=writing, older_than=older_than
-        )
-        with sessions.opened(connection) as session:
-            return execute(session, job, teller)
-
-    return teller.run(work)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Prune(Job):
-    older_than: datetime.timedelta
-    retries_stale = False
-
-    async def read(self, session: sessions.Session) -> plans.Plan:
-        target = session.target(self.declaration)
-        return await read_prune_plan(self.declaration, session.schedules, target, self.older_than, session.server_time)
-
-    def guard(self, plan: plans.Plan, present: int) -> None:
-        del present
-        guards.check_prune(plan)

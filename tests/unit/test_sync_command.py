@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from reconciler import errors
-from reconciler.cli import asking, console
+from reconciler.cli import console
+from reconciler.cli import sync as sync_command
 
 PROBLEM = "application/problem+json"
 SYNCED = {
@@ -60,7 +61,7 @@ def sync(server: Server, *arguments: str) -> tuple[int, str, str]:
     """Run the command; return its exit code and what it printed."""
     out, err = io.StringIO(), io.StringIO()
     given = ["--via-service", f"http://127.0.0.1:{server.server_port}", "--token", "t", *arguments]
-    code: int = asking.sync.main(given, obj=console.Console(out, err), standalone_mode=False)
+    code: int = sync_command.sync.main(given, obj=console.Console(out, err), standalone_mode=False)
     return code, out.getvalue(), err.getvalue()
 
 

@@ -20,7 +20,7 @@ from reconciler.schedule import declarations
     is_flag=True,
     help="Describe only schedules that the listing does not show as their rows ask for; leave those without a row.",
 )
-@click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
+@options.yes
 @options.outcome_format
 @options.verbose
 @options.no_color

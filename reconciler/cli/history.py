@@ -1,0 +1,35 @@
+"""`reconciler history`: list the latest applies and their outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from reconciler import errors, settings, wiring
+from reconciler.cli import console, options, telling
+from reconciler.documents import records
+from reconciler.plan import ports
+from reconciler.report import history as history_report
+
+Form = telling.Form
+
+
+@click.command()
+@options.database_or_kept
+@click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+@options.outcome_format
+@click.option("--verbose", is_flag=True, help="List the steps of each as well.")
+@click.pass_obj
+def history(out: console.Console, database_url: str | None, count: int, form: Form, verbose: bool) -> errors.ExitCode:
+    """List the latest applies: who, when, from which commit, with which outcomes."""
+    if database_url is None:
+        raise wiring.needs_database("history")
+    found = asyncio.run(_latest(database_url, count))
+    out.say(records.dumps(found) if form == "json" else history_report.text(found, verbose=verbose))
+    return errors.ExitCode.OK
+
+
+async def _latest(database_url: str, count: int) -> tuple[ports.Record, ...]:
+    async with wiring.audit(settings.Writing(database_url=database_url)) as audit:
+        return await audit.latest(count) if audit else ()

@@ -1,0 +1,72 @@
+"""`reconciler import`: write charters for live schedules into the repo-spec."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from reconciler import errors, input_files, settings
+from reconciler.cli import console, options
+from reconciler.repospec import importing, loading
+from reconciler.runtime import files, sessions
+from reconciler.schedule import declarations
+from reconciler.usecases import live
+
+_WRITABLE = "make its folder where there is none, let the file be written, or name another with --spec"
+
+
+@click.command(name="import")
+@options.spec
+@options.choice
+@options.connection
+@click.option(
+    "--id",
+    "ids",
+    type=options.TEXT,
+    multiple=True,
+    metavar="ID",
+    help="This schedule, whatever its id; may be repeated.",
+)
+@click.option("--write", is_flag=True, help="Write the repo-spec instead of printing it.")
+@click.pass_obj
+def import_(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    connection: settings.Connection,
+    ids: tuple[str, ...],
+    write: bool,
+) -> errors.ExitCode:
+    """Write charters for live schedules into the repo-spec, and leave the rest of it as it is.
+
+    What a charter cannot say is told on standard error.
+    """
+    if choice.prefix and ids:
+        raise errors.UsageError("--prefix and --id are both given", hint="give one of them")
+    if write and spec_path is input_files.STANDARD_INPUT:
+        raise errors.UsageError(
+            "--write has no file to write: the repo-spec comes from standard input",
+            hint="name the file with --spec, or redirect the output instead of --write",
+        )
+    text = loading.source_text(spec_path) if input_files.exists(spec_path) else None
+    prefix = importing.prefix(text, str(spec_path), choice)
+    with sessions.opened(connection) as session:
+        found = session.run(live.chosen(session.schedules, prefix, ids))
+    imported = importing.add(
+        text,
+        str(spec_path),
+        [each.schedule for each in found.values()],
+        choice,
+        named=ids,
+        unsaid={id_: each.unsaid for id_, each in found.items()},
+    )
+    for each in (*imported.left_out, *imported.warnings):
+        out.warn(f"warning: {each}")
+    if not write:
+        out.say(imported.text)
+        return errors.ExitCode.OK
+    if imported.added:
+        files.save(spec_path, imported.text, hint=_WRITABLE)
+    out.say(f"{spec_path}: {len(imported.added)} charter{'s'[: len(imported.added) != 1]} added\n")
+    return errors.ExitCode.OK

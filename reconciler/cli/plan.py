@@ -1,0 +1,74 @@
+"""`reconciler plan`: show what an apply would change."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Literal
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli import common, console, options
+from reconciler.documents import plan_json
+from reconciler.plan import guards
+from reconciler.report import markdown
+from reconciler.runtime import clock
+from reconciler.schedule import declarations
+from reconciler.usecases.apply import declared_off
+from reconciler.usecases.plan import propose, save_plan
+
+Format = Literal["text", "json", "markdown"]
+
+
+@click.command()
+@options.spec
+@options.choice_and_overrides
+@options.connection
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@click.option(
+    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save the plan, for apply FILE."
+)
+@click.option(
+    "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
+)
+@options.expect_build
+@options.verbose
+@options.no_color
+@click.pass_obj
+def plan(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    connection: settings.Connection,
+    form: Format,
+    detailed_exitcode: bool,
+    out_path: pathlib.Path | None,
+    snapshot_path: pathlib.Path | None,
+    expect_build: str | None,
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Show what apply would change, and change nothing."""
+    declaration = common.load(out, spec_path, choice)
+    if not declaration.enabled:
+        return common.switched_off(out, declared_off(declaration))
+    proposal = propose(declaration, connection, snapshot_path, expect_build)
+    planned = proposal.plan
+    if out_path is not None:
+        save_plan(out_path, planned, spec_path, choice)
+    renderings: dict[Format, Callable[[], str]] = {
+        "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(planned),
+        "json": lambda: plan_json.dumps(planned, clock.now()),
+        "markdown": lambda: markdown.plan(planned, verbose=verbose, now=clock.now()),
+    }
+    out.say(renderings[form]())
+    try:
+        guards.check(planned, now=clock.now())
+    except errors.GuardError as refusal:
+        out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
+    common.warn_of_workers(out, proposal.problems)
+    common.warn_of_overdue(out, planned)
+    pending = detailed_exitcode and planned.differs
+    return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK

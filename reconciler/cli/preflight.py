@@ -1,0 +1,39 @@
+"""`reconciler preflight`: check that the workers will run what is declared."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Literal
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli import common, console, options
+from reconciler.documents import preflights
+from reconciler.report import workers
+from reconciler.runtime import clock, sessions
+from reconciler.schedule import declarations
+from reconciler.usecases.preflight import read_preflight
+
+
+@click.command()
+@options.spec
+@options.choice
+@options.connection
+@options.expect_build
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def preflight(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    connection: settings.Connection,
+    expect_build: str | None,
+    form: Literal["text", "json"],
+) -> errors.ExitCode:
+    """Tell whether the workers that are there run what is declared; exit with 1 when they do not."""
+    declaration = common.load(out, spec_path, choice)
+    with sessions.opened(connection) as session:
+        found = session.run(read_preflight(declaration, session.pollers, clock.now(), expect_build))
+    out.say(workers.text(found, clock.now()) if form == "text" else preflights.dumps(found, clock.now()))
+    return errors.ExitCode.ERROR if found.problems else errors.ExitCode.OK

@@ -1,0 +1,78 @@
+"""`reconciler prune`: delete the schedules that were paused because their charters were removed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import pathlib
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli import common, console, options, telling
+from reconciler.plan import guards, plans
+from reconciler.runtime import sessions
+from reconciler.schedule import declarations
+from reconciler.usecases.apply import Job, execute, why_off
+from reconciler.usecases.prune import read_prune_plan
+
+
+@click.command()
+@options.spec
+@options.choice
+@options.connection
+@options.writing
+@click.option(
+    "--older-than",
+    type=options.WAIT,
+    default="0s",
+    metavar="TIME",
+    help="Only what has been paused for at least this long, as in 30d.  [0s]",
+)
+@options.yes
+@options.outcome_format
+@options.no_color
+@click.pass_obj
+def prune(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    connection: settings.Connection,
+    writing: settings.Writing,
+    older_than: datetime.timedelta,
+    yes: bool,
+    form: telling.Form,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Delete the schedules that apply paused because their charter was removed, after asking."""
+    rendering = common.text(out, no_color=no_color, verbose=False)
+    teller = telling.Teller(out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than))
+
+    def work() -> errors.ExitCode:
+        teller.about(connection, str(spec_path), choice)
+        declaration = common.load(out, spec_path, choice)
+        teller.declared(declaration)
+        off = why_off(declaration, connection)
+        if off:
+            return teller.skipped(off)
+        job = _Prune(
+            command="prune", declaration=declaration, connection=connection, writing=writing, older_than=older_than
+        )
+        with sessions.opened(connection) as session:
+            return execute(session, job, teller)
+
+    return teller.run(work)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Prune(Job):
+    older_than: datetime.timedelta
+    retries_stale = False
+
+    async def read(self, session: sessions.Session) -> plans.Plan:
+        target = session.target(self.declaration)
+        return await read_prune_plan(self.declaration, session.schedules, target, self.older_than, session.server_time)
+
+    def guard(self, plan: plans.Plan, present: int) -> None:
+        del present
+        guards.check_prune(plan)

@@ -1,0 +1,39 @@
+"""`reconciler show`: show a saved plan."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Literal
+
+import click
+
+from reconciler import errors
+from reconciler.cli import common, console, options
+from reconciler.documents import plan_json, saved
+from reconciler.report import markdown
+from reconciler.runtime import clock, files
+
+
+@click.command()
+@click.argument("plan_file", type=click.Path(path_type=pathlib.Path))
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@options.verbose
+@options.no_color
+@click.pass_obj
+def show(
+    out: console.Console,
+    plan_file: pathlib.Path,
+    form: Literal["text", "json", "markdown"],
+    verbose: bool,
+    no_color: bool,
+) -> errors.ExitCode:
+    """Show a plan that plan --out saved."""
+    plan = saved.loads(files.read(plan_file), str(plan_file)).plan
+    renderings: dict[str, Callable[[], str]] = {
+        "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(plan),
+        "json": lambda: plan_json.dumps(plan, clock.now()),
+        "markdown": lambda: markdown.plan(plan, verbose=verbose, now=clock.now()),
+    }
+    out.say(renderings[form]())
+    return errors.ExitCode.OK

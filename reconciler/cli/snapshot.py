@@ -1,0 +1,44 @@
+"""`reconciler snapshot`: save the live schedules, to plan from them without a server."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli import common, console, options
+from reconciler.documents import snapshots
+from reconciler.runtime import files
+from reconciler.schedule import declarations
+from reconciler.usecases.apply import declared_off
+from reconciler.usecases.snapshot import take_snapshot
+
+
+@click.command()
+@options.spec
+@options.choice
+@options.connection
+@click.option(
+    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save it instead of printing it."
+)
+@click.pass_obj
+def snapshot(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    connection: settings.Connection,
+    out_path: pathlib.Path | None,
+) -> errors.ExitCode:
+    """Write what plan reads, to plan from it later with no server: plan --live FILE."""
+    declaration = common.load(out, spec_path, choice)
+    if not declaration.enabled:
+        out.warn(f"Warning: {declared_off(declaration)}; the snapshot contains the live schedules anyway.")
+    taken = take_snapshot(declaration, connection)
+    document = snapshots.dumps(taken)
+    if out_path is None:
+        out.say(document)
+        return errors.ExitCode.OK
+    files.save(out_path, document)
+    out.say(f"{out_path}: {len(taken.live)} schedule{'s'[: len(taken.live) != 1]}\n")
+    return errors.ExitCode.OK

@@ -1,0 +1,42 @@
+"""`reconciler status`: show the state, the runs and the drift of each schedule."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Literal
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli import common, console, options
+from reconciler.documents import statuses
+from reconciler.report import state
+from reconciler.runtime import clock, sessions
+from reconciler.schedule import declarations
+from reconciler.usecases.preflight import worker_problems
+from reconciler.usecases.status import read_status
+
+
+@click.command()
+@options.spec
+@options.choice
+@options.connection
+@options.expect_build
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def status(
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    connection: settings.Connection,
+    expect_build: str | None,
+    form: Literal["text", "json"],
+) -> errors.ExitCode:
+    """Show how each schedule is: its state, its runs, and whether it drifts."""
+    declaration = common.load(out, spec_path, choice)
+    with sessions.opened(connection) as session:
+        planned = session.run(read_status(declaration, session.schedules, session.target(declaration)))
+        problems = worker_problems(declaration, session, expect_build)
+    out.say(state.text(planned, clock.now()) if form == "text" else statuses.dumps(planned, clock.now()))
+    common.warn_of_workers(out, problems)
+    return errors.ExitCode.OK
