@@ -72,6 +72,7 @@ crash-test: $(INSTALLED) server ## Kill an apply at N boundaries between calls t
 		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
 
 bench: $(INSTALLED) server ## Benchmark plan, apply, repair, the service and the worker
+	@$(BIN)/python -m bench.startup
 	@$(BIN)/python -m bench.schedules
 	@$(BIN)/python -m bench.latency
 	@$(BIN)/python -m bench.repair

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from reconciler import errors, json_text
 from reconciler.credentials import held
-from reconciler.report import words
+from reconciler.report import phrases
 
 LONGEST_LINE = 2_000  # characters of one line on standard error; what is longer is cut in its middle
 
@@ -100,7 +100,7 @@ class Console:
 
 def _shown(text: str) -> str:
     """Return lines that a terminal shows and does not obey, none of them endless."""
-    return "\n".join(_cut(words.printable(line)) for line in text.split("\n"))
+    return "\n".join(_cut(phrases.printable(line)) for line in text.split("\n"))
 
 
 def _cut(line: str) -> str:

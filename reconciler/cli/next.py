@@ -9,7 +9,7 @@ import click
 
 from reconciler import errors
 from reconciler.cli import common, console, options
-from reconciler.report import forecast, words
+from reconciler.report import forecast, phrases
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
 from reconciler.usecases.apply import declared_off
@@ -39,7 +39,7 @@ def next_times(
         out.say(f"Nothing fires: {declared_off(declaration)}.\n")
         return errors.ExitCode.OK
     if declaration.environment:
-        out.say(f"{words.printable(f'{declaration.path}, environment {declaration.environment}')}\n")
+        out.say(f"{phrases.printable(f'{declaration.path}, environment {declaration.environment}')}\n")
     after = start or clock.now()
     for line in (*forecast.table(chosen, after, until, count), *forecast.silent(chosen, after)):
         out.say(line + "\n")

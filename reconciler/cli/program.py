@@ -13,7 +13,7 @@ import click
 from reconciler import errors
 from reconciler.cli import commands, console, logs
 from reconciler.credentials import held
-from reconciler.report import words
+from reconciler.report import phrases
 from reconciler.runtime import interrupts
 
 
@@ -81,6 +81,6 @@ def _report(out: console.Console, error: errors.ReconcilerError) -> int:
     elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
         out.warn(error.sentence)
     else:  # a line for each, also where somebody else's value holds a newline and would look like a line of ours
-        said = [f"Error: {error.message}", *([words.sentence(error.hint)] if error.hint else [])]
+        said = [f"Error: {error.message}", *([phrases.sentence(error.hint)] if error.hint else [])]
         out.warn("\n".join(line.replace("\n", "\\n") for line in said))
     return error.exit_code

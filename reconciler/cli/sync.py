@@ -13,7 +13,7 @@ from reconciler import errors, json_text, settings
 from reconciler.cli import console, options, telling
 from reconciler.credentials import held
 from reconciler.plan import staleness
-from reconciler.report import words
+from reconciler.report import phrases, words
 
 if TYPE_CHECKING:
     import httpx
@@ -181,7 +181,7 @@ def _refused(out: console.Console, place: str, status: int, body: dict[str, Any]
     hint = str(body.get("hint") or ("check the token" if status in (401, 403) else ""))
     said = str(body.get("detail") or f"HTTP {status}")
     if not body.get("problems"):
-        out.warn(f"Error: {said}" + (f"\n{words.sentence(hint)}" if hint else ""), "error", status=status)
+        out.warn(f"Error: {said}" + (f"\n{phrases.sentence(hint)}" if hint else ""), "error", status=status)
     return int(body.get("exit_code") or errors.ExitCode.ERROR)
 
 
@@ -190,7 +190,7 @@ def _tell(out: console.Console, place: str, body: dict[str, Any]) -> None:
     for warning in body.get("warnings", []):
         out.warn(str(warning))
     if body.get("reason"):
-        out.say(f"Nothing to do: {words.printable(str(body['reason']))}.\n")
+        out.say(f"Nothing to do: {phrases.printable(str(body['reason']))}.\n")
         return
     for step in body["steps"]:
         out.say(_step(step))
@@ -205,9 +205,9 @@ def _tell(out: console.Console, place: str, body: dict[str, Any]) -> None:
 
 
 def _step(step: dict[str, Any]) -> str:
-    verb, name = _VERBS.get(step["verb"]), words.printable(str(step["id"]))
+    verb, name = _VERBS.get(step["verb"]), phrases.printable(str(step["id"]))
     symbol, done = (verb.value, words.DONE[verb]) if verb else ("?", step["verb"])
-    detail = words.printable(str(step["detail"])) if step["detail"] else ""
+    detail = phrases.printable(str(step["detail"])) if step["detail"] else ""
     if step["status"] == "planned":
         return f"  {symbol} {name} to {step['verb']}\n"
     if step["status"] == "done":

@@ -10,7 +10,7 @@ from reconciler import errors
 from reconciler.documents import marks, snapshots
 from reconciler.github import admission, api, conversation, events, freshness, inputs, reviews, workflow
 from reconciler.plan import advice, guards, plans, staleness
-from reconciler.report import annotating, comment, text, words
+from reconciler.report import annotating, comment, phrases, text, words
 from reconciler.repospec import loading
 from reconciler.runtime import clock, files, interrupts, salts, sessions
 from reconciler.schedule import declarations
@@ -233,8 +233,8 @@ class Action:
                 dataclasses.replace(first, since=since or now), next_step=_DRIFT_NEXT if plan.differs else ""
             )
             if plan.differs:
-                return words.printable(title), comment.drift(plan, page.about, since or now)
-            return words.printable(title), comment.settled(plan, page.about, since)
+                return phrases.printable(title), comment.drift(plan, page.about, since or now)
+            return phrases.printable(title), comment.settled(plan, page.about, since)
 
         self._told.summary(comment.plan(plan, self._page(first).whole))
         issue = conversation.track(

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.platform import executions
-from reconciler.report import words
+from reconciler.report import phrases, words
 
 
 def text(grants: Iterable[executions.Grant]) -> str:
     """Return a line for each grant: its id, whose it is, what it covers, and until when."""
-    lines = [words.printable(f"{each.id}  {each.subject}  {_scopes(each)}  {_term(each)}") for each in grants]
+    lines = [phrases.printable(f"{each.id}  {each.subject}  {_scopes(each)}  {_term(each)}") for each in grants]
     return "\n".join(lines or ["There are no grants."]) + "\n"
 
 
 def created(grant: executions.Grant, token: str) -> str:
     """Return what is said of a grant that was just made: the only time that its token is shown."""
     until = f"until {words.moment(grant.expires_at, 'UTC')}" if grant.expires_at else "until it is revoked"
-    said = words.printable(f"Grant {grant.id} lets {grant.subject} run {_scopes(grant)} {until}. Its token:")
+    said = phrases.printable(f"Grant {grant.id} lets {grant.subject} run {_scopes(grant)} {until}. Its token:")
     return f"{said}\n{token}\nStore it securely; it will not be shown again.\n"
 
 
 def revoked(grant: executions.Grant) -> str:
     """Return what is said of a grant that counts no longer."""
     when = words.moment(grant.revoked_at, "UTC") if grant.revoked_at else "no time"
-    return words.printable(f"Grant {grant.id} of {grant.subject} is revoked since {when}.") + "\n"
+    return phrases.printable(f"Grant {grant.id} of {grant.subject} is revoked since {when}.") + "\n"
 
 
 def _scopes(grant: executions.Grant) -> str:

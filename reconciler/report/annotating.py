@@ -9,7 +9,7 @@ from typing import Literal
 from reconciler import errors
 from reconciler.plan import advice as plan_advice
 from reconciler.plan import plans
-from reconciler.report import words
+from reconciler.report import phrases, words
 from reconciler.repospec import problems
 from reconciler.schedule import declarations
 
@@ -34,7 +34,7 @@ def plan(plan: plans.Plan) -> Iterator[Annotation]:
             stops = change.verb is plans.Verb.PAUSE or change.verb is plans.Verb.KEEP
             yield Annotation(
                 level="warning" if stops else "notice",
-                title=words.printable(f"{change.verb.word} {change.id}"),
+                title=phrases.printable(f"{change.verb.word} {change.id}"),
                 message="\n".join([change.reason.value, *_fields(change), *words.remarks(change, None)]),
                 place=change.place,
             )
@@ -45,20 +45,22 @@ def overdue(plan: plans.Plan) -> Iterator[Annotation]:
     for change in plan.changes:
         message = words.overdue_warning(change)
         if message:
-            title = words.printable(f"overdue {change.id}")
+            title = phrases.printable(f"overdue {change.id}")
             yield Annotation(level="warning", title=title, message=message, place=change.place)
 
 
 def _fields(change: plans.Change) -> Iterator[str]:
     for field in change.fields[:_FIELDS]:
-        yield f"{words.printable(field.path)}: {words.sides(field, change.verb)}"
+        yield f"{phrases.printable(field.path)}: {words.sides(field, change.verb)}"
     if len(change.fields) > _FIELDS:
         yield f"and {len(change.fields) - _FIELDS} more fields"
 
 
 def advice(advice: plan_advice.Advice) -> Annotation:
     """Return the warning of an advice."""
-    return Annotation(level="warning", title="reconciler", message=words.printable(advice.message), place=advice.place)
+    return Annotation(
+        level="warning", title="reconciler", message=phrases.printable(advice.message), place=advice.place
+    )
 
 
 def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
@@ -67,21 +69,21 @@ def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
         for each in error.problems:
             message = f"{each.message}; {each.hint}" if each.hint else each.message
             yield Annotation(
-                level="error", title="invalid repo-spec", message=words.printable(message), place=each.place
+                level="error", title="invalid repo-spec", message=phrases.printable(message), place=each.place
             )
         return
-    yield Annotation(level="error", title="reconciler", message=words.printable(error.sentence))
+    yield Annotation(level="error", title="reconciler", message=phrases.printable(error.sentence))
 
 
 def outcome(outcome: plans.Outcome) -> Annotation:
     """Return the error of a step that was not done."""
-    title = words.printable(f"{outcome.change.verb.word} {outcome.change.id} {outcome.status.value}")
-    return Annotation(level="error", title=title, message=words.printable(outcome.detail), place=outcome.change.place)
+    title = phrases.printable(f"{outcome.change.verb.word} {outcome.change.id} {outcome.status.value}")
+    return Annotation(level="error", title=title, message=phrases.printable(outcome.detail), place=outcome.change.place)
 
 
 def warning(message: str) -> Annotation:
     """Return a warning about the run itself."""
-    return Annotation(level="warning", title="reconciler", message=words.printable(message))
+    return Annotation(level="warning", title="reconciler", message=phrases.printable(message))
 
 
 def defect() -> Annotation:
@@ -91,4 +93,4 @@ def defect() -> Annotation:
 
 def notice(message: str) -> Annotation:
     """Return a notice about the run itself."""
-    return Annotation(level="notice", title="reconciler", message=words.printable(message))
+    return Annotation(level="notice", title="reconciler", message=phrases.printable(message))

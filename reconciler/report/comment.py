@@ -12,7 +12,7 @@ import html
 from collections.abc import Iterable, Iterator
 
 from reconciler.plan import plans
-from reconciler.report import forecast, markdown, words
+from reconciler.report import forecast, markdown, phrases, words
 
 COMMENT_LIMIT = 60_000  # bytes; GitHub takes 65,536 characters, and drops a longer update without a word
 _LISTED = 20  # schedules that are named in a list before the rest is counted
@@ -172,7 +172,7 @@ def _missing(count: int, about: About) -> str:
 
 def _fold(change: plans.Change, now: datetime.datetime) -> str:
     """Return a fold: its title is HTML, in which GitHub reads no markdown, its inside is markdown."""
-    shown = words.printable(change.id)
+    shown = phrases.printable(change.id)
     title = shown if len(shown) <= _LONGEST_TITLE else f"{shown[:_LONGEST_TITLE]}…"
     summary = f"{change.verb.value} <code>{html.escape(title)}</code> {html.escape(change.reason.value)}"
     inside = "\n".join(_inside(change, now)) or "Nothing else."

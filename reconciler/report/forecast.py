@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from reconciler.plan import plans
-from reconciler.report import words
+from reconciler.report import phrases, words
 from reconciler.schedule import declarations, model, prospects
 from reconciler.timing import rates, times, timings, zones
 
@@ -38,7 +38,7 @@ def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[s
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1/day`."""
     timezone = schedule.timing.timezone
     if not zones.is_known(timezone):
-        return f"unknown, as {mark(words.printable(timezone))} is not a time zone here"
+        return f"unknown, as {mark(phrases.printable(timezone))} is not a time zone here"
     found = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
     if not found:
         return "never, no actions remain" if schedule.remaining_actions == 0 else "never"

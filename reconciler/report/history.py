@@ -6,7 +6,7 @@ import collections
 from collections.abc import Iterable, Iterator
 
 from reconciler.plan import plans, ports
-from reconciler.report import words
+from reconciler.report import phrases, words
 
 
 def text(records: Iterable[ports.Record], *, verbose: bool) -> str:
@@ -18,17 +18,17 @@ def text(records: Iterable[ports.Record], *, verbose: bool) -> str:
 def _lines(record: ports.Record, *, verbose: bool) -> Iterator[str]:
     attempt, target = record.attempt, record.attempt.target
     environment = f", environment {attempt.environment}" if attempt.environment else ""
-    yield words.printable(
+    yield phrases.printable(
         f"#{record.number}  {words.moment(attempt.started_at, 'UTC')}  {attempt.command} by {_who(attempt)}"
     )
-    yield words.printable(
+    yield phrases.printable(
         f"    {words.which(target)} in namespace {target.namespace} on {target.address}{environment}, {attempt.digest}"
     )
-    yield f"    {words.printable(_result(record))}"
+    yield f"    {phrases.printable(_result(record))}"
     if verbose:
         for step in record.steps:
             detail = f": {step.detail}" if step.detail else ""
-            yield words.printable(f"      {plans.Verb[step.verb.upper()].value} {step.id} {step.status}{detail}")
+            yield phrases.printable(f"      {plans.Verb[step.verb.upper()].value} {step.id} {step.status}{detail}")
 
 
 def _who(attempt: ports.Attempt) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from reconciler.plan import plans
-from reconciler.report import forecast, words
+from reconciler.report import forecast, phrases, words
 
 
 def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
@@ -46,7 +46,7 @@ def details(change: plans.Change, now: datetime.datetime | None) -> Iterator[str
 
 def code(text: str) -> str:
     """Return a code span that the text cannot leave (CommonMark 6.1: the fence is longer than any run inside)."""
-    shown = words.printable(text)
+    shown = phrases.printable(text)
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     padding = " " if "`" in (shown[:1], shown[-1:]) or not shown.strip() else ""

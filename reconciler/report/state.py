@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterator
 
 from reconciler.plan import plans
-from reconciler.report import forecast, words
+from reconciler.report import forecast, phrases, words
 from reconciler.schedule import fields, observed
 
 
@@ -15,13 +15,13 @@ def text(plan: plans.Plan, now: datetime.datetime) -> str:
     """Return a paragraph for each schedule, and a line that counts them."""
     changes = sorted(plan.changes, key=lambda change: change.id)
     paragraphs = ["\n".join(_lines(change, now)) for change in changes]
-    return "\n\n".join([words.printable(words.target(plan)), *paragraphs, _counts(plan)]) + "\n"
+    return "\n\n".join([phrases.printable(words.target(plan)), *paragraphs, _counts(plan)]) + "\n"
 
 
 def _lines(change: plans.Change, now: datetime.datetime) -> Iterator[str]:
-    charter = f"  {words.printable(change.charter)}" if change.charter else ""
-    place = f"  {words.printable(str(change.place))}" if change.place else ""
-    yield f"  {words.printable(change.id)}{charter}{place}"
+    charter = f"  {phrases.printable(change.charter)}" if change.charter else ""
+    place = f"  {phrases.printable(str(change.place))}" if change.place else ""
+    yield f"  {phrases.printable(change.id)}{charter}{place}"
     for label, value in _rows(change, now):
         yield f"      {label:<7}  {value}"
 
@@ -42,7 +42,7 @@ def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     if not live.schedule.paused:
         yield "next", _next(live.activity, zone, now)
     if live.activity.running:
-        yield "running", ", ".join(map(words.printable, live.activity.running))
+        yield "running", ", ".join(map(phrases.printable, live.activity.running))
     if live.activity.recent:
         yield "recent", _recent(live.activity)
     lost = _lost(live.activity)
@@ -106,12 +106,12 @@ def _lost(activity: observed.Activity) -> str:
 
 def _drift(change: plans.Change) -> str:
     if change.is_blocked and change.live:
-        return f"blocked: it belongs to {words.printable(change.live.schedule.owner or '')}, and the spec wants it"
+        return f"blocked: it belongs to {phrases.printable(change.live.schedule.owner or '')}, and the spec wants it"
     if change.charter is None or change.reason is plans.Reason.SWITCHED_OFF:
         return f"{'no' if change.verb is plans.Verb.KEEP else 'yes'}: {change.reason.value}"
     if change.verb is plans.Verb.KEEP:
         return "no"
-    return f"yes: {', '.join(words.printable(field.path) for field in change.fields)}"
+    return f"yes: {', '.join(phrases.printable(field.path) for field in change.fields)}"
 
 
 def _counts(plan: plans.Plan) -> str:

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Iterator
 
 from reconciler.plan import plans
-from reconciler.report import forecast, words
+from reconciler.report import forecast, phrases, words
 
 _RESET = "\x1b[0m"
 _BOLD = "\x1b[1m"
@@ -48,19 +48,19 @@ class Text:
         shown = [change for change in plan.changes if self.verbose or words.is_notable(change)]
         paragraphs = ["\n".join(self._change(change)) for change in shown]
         as_of = words.as_of(plan, self.now)
-        head = words.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
+        head = phrases.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
         return "\n\n".join([head, *paragraphs, end]) + "\n"
 
     def outcome(self, outcome: plans.Outcome) -> str:
         """Return the line of one step that has ended."""
         change = outcome.change
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])
-        name = words.printable(change.id)
+        name = phrases.printable(change.id)
         if outcome.status is plans.Status.DONE:
-            detail = f" ({words.printable(outcome.detail)})" if outcome.detail else ""
+            detail = f" ({phrases.printable(outcome.detail)})" if outcome.detail else ""
             return f"  {symbol} {name} {words.DONE[change.verb]}{detail}\n"
         status = self._paint(outcome.status.name, _RED)
-        return f"  {symbol} {name} {status}: {words.printable(outcome.detail)}\n"
+        return f"  {symbol} {name} {status}: {phrases.printable(outcome.detail)}\n"
 
     def outcomes(self, outcomes: Iterable[plans.Outcome], plan: plans.Plan | None = None) -> str:
         """Return the summary of an apply, a repair, or a prune, where all is deletions; of a plan it says where."""
@@ -73,7 +73,7 @@ class Text:
         command, verb, at = ("prune", "Pruned", "from") if deletes else ("apply", "Applied", "to")
         if repairs:
             command, verb, at = "repair", "Repaired", "in"
-        where = f" {at} {words.printable(words.where(plan))}" if plan else ""
+        where = f" {at} {phrases.printable(words.where(plan))}" if plan else ""
         if len(done) == len(ended):
             return self._paint(f"{verb}{where}: {counts}.", _BOLD) + "\n"
         statuses = [each.status for each in ended]
@@ -85,10 +85,10 @@ class Text:
 
     def _change(self, change: plans.Change) -> Iterator[str]:
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])
-        place = f"  {self._paint(words.printable(str(change.place)), _FAINT)}" if change.place else ""
-        name = self._paint(words.printable(change.id), _BOLD)
+        place = f"  {self._paint(phrases.printable(str(change.place)), _FAINT)}" if change.place else ""
+        name = self._paint(phrases.printable(change.id), _BOLD)
         yield f"  {symbol} {name}  {change.reason.value}{place}"
-        rows = [(words.printable(field.path), self._sides(change, field)) for field in change.fields]
+        rows = [(phrases.printable(field.path), self._sides(change, field)) for field in change.fields]
         if self.now is not None:
             rows += forecast.lines(change, self.now)
         width = max((len(label) for label, _ in rows), default=0)
@@ -99,7 +99,7 @@ class Text:
 
     def _sides(self, change: plans.Change, field: plans.FieldChange) -> str:
         where = words.override(change, field)
-        place = f"  {self._paint(words.printable(where), _FAINT)}" if where else ""
+        place = f"  {self._paint(phrases.printable(where), _FAINT)}" if where else ""
         return words.sides(field, change.verb) + place
 
     def _paint(self, text: str, code: str) -> str:

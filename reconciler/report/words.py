@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from reconciler import json_values
 from reconciler.plan import plans, wording
+from reconciler.report import phrases
 from reconciler.schedule import fields, observed, redaction
 from reconciler.timing import durations
 
@@ -26,7 +27,9 @@ KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused
 def summary(plan: plans.Plan) -> str:
     """Return the line that says how much the plan does, in Terraform's words."""
     if not plan.differs:
-        return f"No changes. The server matches {printable(plan.spec_path)} ({_counted(plan, plans.Verb.KEEP)})."
+        return (
+            f"No changes. The server matches {phrases.printable(plan.spec_path)} ({_counted(plan, plans.Verb.KEEP)})."
+        )
     if not plan.steps:
         return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
     shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE or plan.count(verb))
@@ -52,7 +55,7 @@ def value(shown: json_values.Json | plans.Absent) -> str:
     """Return a field's value as compact JSON on one line, cut when it is very long."""
     if isinstance(shown, plans.Absent):
         return shown.value
-    text = printable(json.dumps(shown, ensure_ascii=False))
+    text = phrases.printable(json.dumps(shown, ensure_ascii=False))
     if len(text) <= LONGEST_VALUE:
         return text
     return f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
@@ -64,17 +67,10 @@ def sides(field: plans.FieldChange, verb: plans.Verb, mark: Callable[[str], str]
     return new if verb is plans.Verb.CREATE else f"{mark(value(field.old))} → {new}"
 
 
-def printable(text: str) -> str:
-    """Return the text with everything that a terminal would obey, or nobody would see, written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def target(plan: plans.Plan) -> str:
     """Return which schedules on which server the plan is about, and for which environment."""
     found = where(plan)
-    return f"Schedules {found}" if plan.target.prefix else capitalized(found)
+    return f"Schedules {found}" if plan.target.prefix else phrases.capitalized(found)
 
 
 def where(plan: plans.Plan) -> str:
@@ -88,16 +84,6 @@ def where(plan: plans.Plan) -> str:
 def which(target: observed.Target) -> str:
     """Return which schedules a target has."""
     return f"{target.prefix}*" if target.prefix else "users' schedules"
-
-
-def capitalized(text: str) -> str:
-    """Return the text with a capital in front, and the rest as it is."""
-    return f"{text[:1].upper()}{text[1:]}"
-
-
-def sentence(text: str) -> str:
-    """Return a hint as a sentence."""
-    return f"{capitalized(text)}."
 
 
 def question(plan: plans.Plan) -> str:
@@ -180,7 +166,7 @@ def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[
     owner = change.live.schedule.owner
     if change.reason is plans.Reason.OWNED or (owner and owner != change.after.owner):
         taken = "" if change.reason is plans.Reason.OWNED else ", and is taken over"
-        yield f"it belongs to {mark(printable(wording.brief(owner or '')))}{taken}"
+        yield f"it belongs to {mark(phrases.printable(wording.brief(owner or '')))}{taken}"
     explained = (plans.Reason.MANUAL_PAUSE, *KEPT)
     if change.verb not in (plans.Verb.RESUME, plans.Verb.PAUSE) and change.reason not in explained:
         return
@@ -194,7 +180,7 @@ def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[
 
 def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
     """Return which schedule this looks like, and that a pause of that one's does not come along."""
-    said = f"it looks like {mark(printable(change.renamed_from or ''))} renamed, which "
+    said = f"it looks like {mark(phrases.printable(change.renamed_from or ''))} renamed, which "
     if change.origin_pause is None:
         return f"{said}is paused as removed"
     known = paused_by(change.origin_pause, "UTC", now) if now else ""
@@ -209,14 +195,14 @@ def ago(when: datetime.datetime, now: datetime.datetime) -> str:
 
 def paused_by(pause: observed.Pause, timezone: str, now: datetime.datetime) -> str:
     """Return who paused a schedule and when, as far as that is known; empty when nothing is."""
-    who = f"by {printable(pause.by)}" if pause.by else ""
+    who = f"by {phrases.printable(pause.by)}" if pause.by else ""
     when = f"on {moment(pause.at, timezone)} ({ago(pause.at, now)})" if pause.at else ""
     return " ".join(each for each in (who, when) if each)
 
 
 def overdue(found: observed.Overdue, timezone: str) -> str:
     """Return which due times passed without a run, and why."""
-    why = f": {printable(redaction.text(found.reason) or '')}" if found.reason else ""
+    why = f": {phrases.printable(redaction.text(found.reason) or '')}" if found.reason else ""
     return f"{found.count} due times since {moment(found.since, timezone)} passed without a run{why}"
 
 
@@ -224,7 +210,7 @@ def overdue_warning(change: plans.Change) -> str:
     """Return that an active schedule's due times pass without a run; empty when they do not."""
     if change.live is None or change.live.overdue is None:
         return ""
-    return f"{printable(change.id)} is active, but {overdue(change.live.overdue, 'UTC')}"
+    return f"{phrases.printable(change.id)} is active, but {overdue(change.live.overdue, 'UTC')}"
 
 
 def rate(a_year: float) -> str:

@@ -6,24 +6,24 @@ import datetime
 from collections.abc import Iterator
 
 from reconciler.plan import pollers, preflight
-from reconciler.report import words
+from reconciler.report import phrases, words
 
 
 def text(found: preflight.Preflight, now: datetime.datetime) -> str:
     """Return each queue with those that poll it, then what was found."""
     lines = [line for queue in found.queues for line in _queue(queue, found.charters[queue.name], now)]
-    lines += [f"{'!' if each.kind.is_problem else '-'} {words.printable(str(each))}." for each in found.findings]
+    lines += [f"{'!' if each.kind.is_problem else '-'} {phrases.printable(str(each))}." for each in found.findings]
     lines.append(_summary(found))
     return "\n".join(lines) + "\n"
 
 
 def _queue(queue: pollers.Queue, charters: tuple[str, ...], now: datetime.datetime) -> Iterator[str]:
     count = len(charters)
-    yield f"{words.printable(queue.name)}  {count} charter{'s'[: count != 1]}"
+    yield f"{phrases.printable(queue.name)}  {count} charter{'s'[: count != 1]}"
     for poller in queue.pollers:
-        build = f"build {words.printable(poller.build_id)}" if poller.build_id else "no build reported"
+        build = f"build {phrases.printable(poller.build_id)}" if poller.build_id else "no build reported"
         held = "" if poller.is_served else "  not the current version"
-        yield f"    {words.printable(poller.identity)}  {build}  seen {words.ago(poller.last_seen, now)}{held}"
+        yield f"    {phrases.printable(poller.identity)}  {build}  seen {words.ago(poller.last_seen, now)}{held}"
     yield ""
 
 

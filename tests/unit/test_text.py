@@ -6,7 +6,7 @@ import re
 import pytest
 
 from reconciler.plan import plans
-from reconciler.report import text, words
+from reconciler.report import phrases, text, words
 from tests.unit import builders
 
 ESCAPE = "\x1b[31m"
@@ -29,7 +29,7 @@ def resume(note: str) -> plans.Plan:
     ],
 )
 def test_what_a_terminal_would_obey_or_nobody_would_see_is_written_as_an_escape(raw: str, shown: str) -> None:
-    assert words.printable(raw) == shown
+    assert phrases.printable(raw) == shown
 
 
 def test_nothing_from_a_server_or_a_spec_reaches_the_terminal_raw() -> None:
