@@ -287,7 +287,7 @@ def test_an_environment_that_is_switched_off_is_left_alone(reconciler: program.P
         done = reconciler.run(*command, "--environment", "preview")
         assert (done.returncode, done.stdout) == (
             0,
-            "Nothing to do: .cogni/repo-environment 'preview' is disabled in spec.yaml.\n",
+            "Nothing to do: environment 'preview' is disabled in .cogni/repo-spec.yaml.\n",
         )
     assert reconciler.run("apply", "--yes", GOVERNANCE_ENVIRONMENT="staging").returncode == 0
     assert [described(reconciler, id_).schedule.state.paused for id_ in IDS] == [True] * 3

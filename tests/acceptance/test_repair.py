@@ -96,7 +96,7 @@ async def test_everything_comes_into_line_and_then_there_is_nothing_to_do(
     assert "1 resumed" in await asyncio.to_thread(repair)
     await until_listed(server, set(found))
     for _ in range(2):
-        assert "No changes: " in await asyncio.to_thread(repair)
+        assert "No changes. " in await asyncio.to_thread(repair)
 
 
 async def test_a_quick_repair_describes_only_what_the_listing_shows_to_differ(
@@ -163,7 +163,7 @@ async def test_what_is_not_this_databases_is_left_alone(reconciler: program.Prog
     await remote.until(listed)
     before = await server.schedules.describe_all([somebodys, others, governance])
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
-    assert (done.returncode, "No changes: " in done.stdout) == (0, True)
+    assert (done.returncode, "No changes. " in done.stdout) == (0, True)
     assert await server.schedules.describe_all([somebodys, others, governance]) == before
 
 
@@ -240,4 +240,4 @@ def test_without_a_database_the_embedded_one_is_repaired_from(
 ) -> None:
     url = f"embedded:{tmp_path}/postgres"
     done = reconciler.run("repair", "--yes", DATABASE_URL=url)
-    assert (done.returncode, "No changes: " in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "No changes. " in done.stdout) == (0, True), done.stderr

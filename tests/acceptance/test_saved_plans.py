@@ -256,7 +256,7 @@ def test_a_cut_plan_is_refused(planned: program.Program, kept: float) -> None:
 def test_a_plan_from_a_snapshot_is_refused(planned: program.Program) -> None:
     assert planned.run("snapshot", "--out", "live.json").returncode == 0
     assert planned.run("plan", "--live", "live.json", "--out", "plan.json").returncode == 0
-    refused(planned, says="the plan was made from a snapshot")
+    refused(planned, says="a plan made from a snapshot cannot be applied")
 
 
 def test_the_spec_may_stand_elsewhere_but_must_be_the_same(planned: program.Program) -> None:

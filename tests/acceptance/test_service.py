@@ -250,7 +250,7 @@ def test_what_is_no_service_is_told_so(reconciler: program.Program) -> None:
         silent.listen()
         urls = {
             f"http://127.0.0.1:{other.server_port}": "did not respond like the reconciler service (HTTP 501)",
-            f"http://127.0.0.1:{silent.getsockname()[1]}": "no answer in time",
+            f"http://127.0.0.1:{silent.getsockname()[1]}": "did not respond in time",
         }
         for url, said in urls.items():
             done = reconciler.run("sync", "--via-service", url, "--timeout", "1s", INTERNAL_OPS_TOKEN="t")  # noqa: S106

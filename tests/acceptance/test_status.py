@@ -143,7 +143,8 @@ def test_an_environment_that_is_switched_off_does_not_drift_and_can_be_looked_at
     snapshot = applied.run("snapshot", "--out", "live.json", "--environment", "off")
     assert (snapshot.returncode, snapshot.stdout) == (0, "live.json: 3 schedules\n")
     assert (
-        "environment 'off' is disabled in spec.yaml; the snapshot contains the live schedules anyway" in snapshot.stderr
+        "environment 'off' is disabled in .cogni/repo-spec.yaml; the snapshot contains the live schedules anyway"
+        in snapshot.stderr
     )
     given = json.loads(applied.run("status", "--environment", "off", "--format", "json").stdout)
     assert [(each["drift"], each["reason"]) for each in given["schedules"]] == [(False, "switched_off")] * 3

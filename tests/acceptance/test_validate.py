@@ -154,7 +154,7 @@ def test_next_says_that_an_environment_is_switched_off(local: program.Program) -
     done = local.run("next", "--environment", "off")
     assert (done.returncode, done.stdout) == (
         0,
-        "Nothing fires: .cogni/repo-environment 'off' is disabled in spec.yaml.\n",
+        "Nothing fires: environment 'off' is disabled in .cogni/repo-spec.yaml.\n",
     )
 
 
