@@ -71,7 +71,7 @@ crash-test: $(INSTALLED) server ## Kill an apply at N boundaries between calls t
 	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
 		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
 
-bench: $(INSTALLED) server ## Benchmark plan, apply, repair, the service and the worker
+bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service and the worker
 	@$(BIN)/python -m bench.startup
 	@$(BIN)/python -m bench.schedules
 	@$(BIN)/python -m bench.latency
