@@ -38,7 +38,7 @@ def _digits(whole: float) -> int:
 def canonical(value: Json) -> Json:
     """Return the value with its numbers in one form, whichever way an SDK wrote them.
 
-    Raises ValueError for what no JSON document holds (NaN, infinity) and for nesting that nobody compares.
+    Raises ValueError for what JSON cannot contain (NaN, infinity) and for nesting deeper than is compared.
     """
     return _canonical(value, 0)
 

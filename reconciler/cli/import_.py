@@ -40,7 +40,7 @@ def import_(
 ) -> errors.ExitCode:
     """Write charters for live schedules into the repo-spec, and leave the rest of it as it is.
 
-    What a charter cannot say is told on standard error.
+    What a charter cannot express is reported on standard error.
     """
     if choice.prefix and ids:
         raise errors.UsageError("--prefix and --id are both given", hint="give one of them")

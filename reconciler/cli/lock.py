@@ -69,7 +69,7 @@ def release(
             out.warn("Cancelled; nothing was changed.")
             return errors.ExitCode.ERROR
         freed = run(found.free())
-    out.say(f"Taken away from {freed.who}.\n" if freed else "It is no longer held.\n")
+    out.say(f"Released the lock of {freed.who}.\n" if freed else "It is no longer held.\n")
     return errors.ExitCode.OK
 
 

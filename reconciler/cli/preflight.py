@@ -31,7 +31,7 @@ def preflight(
     expect_build: str | None,
     form: Literal["text", "json"],
 ) -> errors.ExitCode:
-    """Tell whether the workers that are there run what is declared; exit with 1 when they do not."""
+    """Check that the current workers will run what is declared; exit with 1 if they will not."""
     declaration = common.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
         found = session.run(read_preflight(declaration, session.pollers, clock.now(), expect_build))

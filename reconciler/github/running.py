@@ -287,7 +287,7 @@ class Action:
     def _retell(
         self, title: str, reason: str, thread: conversation.Thread | None, *, keep_digest: bool = False
     ) -> None:
-        """Let our comments no longer show a plan that does not hold; a failure to do so is told as a warning.
+        """Remove an invalid plan from our comments; a failure to do so is reported as a warning.
 
         With `keep_digest` what was reviewed may still be applied, and a comment that proves no review is left alone: a
         digest in a mark of this run would be one.

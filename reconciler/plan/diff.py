@@ -73,7 +73,7 @@ _PAYLOADS = tuple(row for row in fields.TABLE if rows.holds_payloads(row))
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return what shall be on the server: desired, with what the server counts and what is not declared kept.
+    """Return what should be on the server: desired, with what the server counts and what is not declared kept.
 
     A limit on actions that has begun to count down stays where it is; a note that nobody declares stays as well.
     """
@@ -92,9 +92,9 @@ def _times(live: model.Schedule, desired: model.Schedule, old: rows.Words, new: 
     sides = [(name, old.pop(name, plans.ABSENT), new.pop(name, plans.ABSENT)) for name in fields.TIMES]
     same = {key for key, row in fields.TIMES.items() if row.at.get(live) == row.at.get(desired)}
     return [
-        plans.FieldChange(path=name, old=was, new=shall)
-        for name, was, shall in sides
-        if name not in same and was != shall
+        plans.FieldChange(path=name, old=was, new=wanted)
+        for name, was, wanted in sides
+        if name not in same and was != wanted
     ]
 
 

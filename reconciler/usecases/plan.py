@@ -1,4 +1,4 @@
-"""Plan: read the server, compare it with what is declared, and keep the plan in a file where that is wished."""
+"""Plan: read the server, compare it with what is declared, and save the plan to a file if asked."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from reconciler.plan import preflight as plan_preflight
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations, observed
 from reconciler.usecases import live
-from reconciler.usecases.preflight import worker_problems
+from reconciler.usecases.preflight import PATIENCE, worker_problems
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE = 3.0  # seconds for what a plan can do without
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +34,7 @@ def propose(
     snapshot_path: pathlib.Path | None,
     expected_build: str | None = None,
 ) -> Proposal:
-    """Return the plan, from the server or from a snapshot of it, which tells nothing of workers."""
+    """Return the plan, from the server or from a snapshot of it, which does not contain the workers."""
     if snapshot_path is not None:
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=build.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
@@ -53,7 +52,7 @@ async def read_plan(
     """Read what is live and return what would make it equal to the declaration.
 
     Every wanted id is described (strongly consistent); the listing, which lags behind, serves only to find what
-    nobody wants. A listing that fails is an error, never an empty one. Workers are read only where the plan moves a
+    is not wanted. A listing that fails is an error, never an empty one. Workers are read only where the plan moves a
     schedule to another task queue or workflow.
     """
     listed = await schedules.ids()
@@ -83,7 +82,7 @@ async def _beside_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Pla
     moved = stops.moved(plan)
     names = {queue for pair in moved for queue, _ in pair}
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             queues = {queue.name: queue for queue in await asyncio.gather(*map(pollers.of, sorted(names)))}
     except (errors.ServerError, TimeoutError) as error:
         _LOG.info("the workers of changed task queues are unknown", extra={"fields": {"reason": str(error)}})

@@ -13,7 +13,7 @@ from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE = 3.0  # seconds that a look at the workers may take: a plan does not need it
+PATIENCE = 3.0  # seconds for reading the workers, which a plan can do without
 
 
 async def read_preflight(
@@ -30,10 +30,10 @@ async def read_preflight(
 def worker_problems(
     declaration: declarations.Declaration, session: sessions.Session, expected_build: str | None
 ) -> tuple[plan_preflight.Finding, ...]:
-    """Return what is wrong with the workers; nothing where the server does not tell, which is only logged."""
+    """Return what is wrong with the workers; nothing if the server does not report them, which is only logged."""
 
     async def look() -> plan_preflight.Preflight:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             return await read_preflight(declaration, session.pollers, clock.now(), expected_build)
 
     try:

@@ -176,7 +176,7 @@ def test_the_database_is_the_lock_where_there_is_one(declared: program.Program, 
         assert (shown.returncode, "is held by" in shown.stdout) == (0, True)
         assert declared.run("apply", "--yes", "--lock", "temporal", DATABASE_URL=database_url).returncode == 0
         freed = declared.run("lock", "release", "--yes", DATABASE_URL=database_url)
-        assert (freed.returncode, "Taken away from " in freed.stdout) == (0, True)
+        assert (freed.returncode, "Released the lock of " in freed.stdout) == (0, True)
     assert declared.run("apply", "--yes", DATABASE_URL=database_url).returncode == 0
 
 

@@ -84,7 +84,7 @@ async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program)
     asked = await asyncio.to_thread(declared.run, "lock", "release")
     assert (asked.returncode, "pass --yes" in asked.stderr.lower()) == (64, True)
     freed = await asyncio.to_thread(declared.run, "lock", "release", "--yes", "--prefix", "governance:")
-    assert (freed.returncode, freed.stdout.splitlines()[-1]) == (0, "Taken away from alice@laptop.")
+    assert (freed.returncode, freed.stdout.splitlines()[-1]) == (0, "Released the lock of alice@laptop.")
     await remote.until(lambda: lost(lease.lost))
     await lease.release()
     assert declared.run("apply", "--yes").returncode == 0
