@@ -40,7 +40,8 @@ def check(event: events.Event, added: tuple[Rule, ...]) -> None:
     if event.name == "pull_request" and (event.is_untrusted or not event.is_merged):
         why = "comes from a fork or from Dependabot" if event.is_merged else "is not merged"
         raise errors.UsageError(
-            f"pull request {event.pull} {why}, so it is not applied", hint="apply on a push to the default branch"
+            f"pull request {event.pull_request} {why}, so it is not applied",
+            hint="apply on a push to the default branch",
         )
     if not any(_accepts(rule, event) for rule in (*ALWAYS, *added)):
         where = f"branch {event.branch!r}" if event.branch else "a ref that is not a branch"

@@ -1,4 +1,4 @@
-"""What happened in the repository: the event that GitHub started the workflow for."""
+"""The event that started the workflow, as GitHub describes it in a file and in environment variables."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as a 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """`commit` is what a person knows: a pull request's head, not the merge that GitHub tests; once merged, the merge.
+    """An event and the workflow run that it started.
 
-    `pull` is the pull request's number, None for other events, and `is_merged` tells that it is. `is_untrusted` says
-    that the token can only read and that there are no secrets. `branch` is the one that the commit came to: the base
-    of a pull request, None for a tag; `default_branch` is empty where the event does not name it. `run` is the
-    workflow run's number, 0 outside of one.
+    `commit` is the commit that people know: the head of a pull request rather than GitHub's test merge, or the merge
+    commit once it is merged. `pull_request` is its number, None for other events. `is_untrusted` means that the token
+    is read-only and that there are no secrets. `branch` is the branch that the commit was pushed to, or the base of the
+    pull request; it is None for a tag. `default_branch` is empty if the event does not name it. `workflow` is the path
+    of the workflow's file in the repository. Outside a workflow, `workflow` is empty and `run` is 0.
     """
 
     name: str
     repository: str
     commit: str
-    pull: int | None
+    pull_request: int | None
     is_merged: bool
     is_untrusted: bool
     branch: str | None
     default_branch: str
-    workflow: str  # the file of the workflow, from the root of the repository; empty outside of one
+    workflow: str
     run: int
     run_url: str
     api_url: str
 
 
 def read(environ: Mapping[str, str]) -> Event:
-    """Return the event; `errors.UsageError` when there is none to be read."""
+    """Return the event; raise `errors.UsageError` if its file cannot be read."""
     payload = _payload(environ.get("GITHUB_EVENT_PATH", ""))
     pull = payload.get("pull_request") if isinstance(payload.get("pull_request"), dict) else None
     repository = environ.get("GITHUB_REPOSITORY", "")
@@ -52,7 +53,7 @@ def read(environ: Mapping[str, str]) -> Event:
         name=environ.get("GITHUB_EVENT_NAME", ""),
         repository=repository,
         commit=str((_at(pull, "merge_commit_sha") if is_merged else _at(pull, "head", "sha")) or sha),
-        pull=_number(pull),
+        pull_request=_number(pull),
         is_merged=is_merged,
         is_untrusted=pull is not None and _is_untrusted(pull, repository),
         branch=_at(pull, "base", "ref") or _branch(environ.get("GITHUB_REF") or payload.get("ref")),
@@ -86,11 +87,11 @@ def _number(pull: Mapping[str, Any] | None) -> int | None:
 
 
 def _branch(ref: object) -> str | None:
-    """Return the branch of a reference; None for a tag and for anything else."""
+    """Return the branch of a ref; None for a tag or anything else."""
     return ref.removeprefix("refs/heads/") if isinstance(ref, str) and ref.startswith("refs/heads/") else None
 
 
 def _is_untrusted(pull: Mapping[str, Any], repository: str) -> bool:
-    """Tell whether the pull request comes from elsewhere; a fork that is gone has no repository any more."""
+    """Return whether a fork or Dependabot opened the pull request; a deleted fork has no repository."""
     origin, author = _at(pull, "head", "repo", "full_name"), _at(pull, "user", "login")
     return bool(origin != repository or author == DEPENDABOT)

@@ -1,7 +1,7 @@
-"""The Action's inputs: `INPUT_…` variables, since a composite action exports none by itself, to frozen data.
+"""The Action's inputs, from the `INPUT_…` variables that `action.yml` sets.
 
-An absent secret arrives as an empty input, and `required` is not enforced for composites: so empty is left out, and
-everything is checked here, all at once.
+A missing secret arrives as an empty input, and GitHub does not enforce `required` for composite actions: so an empty
+input is treated as absent, and all inputs are checked here, at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PREFIX = "INPUT_"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a workflow asks for; `live` is a snapshot to plan from or to write, `plan_file` where the plan is left."""
+    """All inputs; `live` is the snapshot to plan from or to write, `plan_file` is where the plan is saved."""
 
     command: Command
     spec_path: pathlib.Path
@@ -53,149 +53,149 @@ class Inputs:
 
 
 def read(environ: Mapping[str, str]) -> Inputs:
-    """Return the inputs; `errors.UsageError` tells all that are wrong."""
-    given = _Given(environ)
+    """Return the inputs; `errors.UsageError` names all that are invalid."""
+    reader = _Reader(environ)
     inputs = Inputs(
-        command=given.word("command", get_args(Command), "plan"),
-        spec_path=_in_workspace(pathlib.Path(given.text("spec") or settings.DEFAULT_SPEC), environ),
-        choice=_choice(given, environ),
-        connection=_connection(given, environ),
-        writing=_writing(given),
+        command=reader.word("command", get_args(Command), "plan"),
+        spec_path=_in_workspace(pathlib.Path(reader.text("spec") or settings.DEFAULT_SPEC), environ),
+        choice=_choice(reader, environ),
+        connection=_connection(reader, environ),
+        writing=_writing(reader),
         allowed=guards.Allowed(
-            mass_pause=given.flag("allow-mass-pause") or False,
-            empty_namespace=given.flag("allow-empty-namespace") or False,
-            prefix_change=given.flag("allow-prefix-change") or False,
-            plaintext=given.flag("allow-plaintext") or False,
+            mass_pause=reader.flag("allow-mass-pause") or False,
+            empty_namespace=reader.flag("allow-empty-namespace") or False,
+            prefix_change=reader.flag("allow-prefix-change") or False,
+            plaintext=reader.flag("allow-plaintext") or False,
         ),
-        live=given.path("live"),
-        plan_file=given.path("plan-file") or pathlib.Path(environ.get("RUNNER_TEMP") or ".") / _plan_file(environ),
-        expect_digest=given.text("expect-digest"),
-        require_reviewed_plan=given.word("require-reviewed-plan", get_args(Review), "true"),
-        apply_on=given.rules("apply-on"),
-        allow_older_commit=given.flag("allow-older-commit") or False,
-        comment=given.flag("comment") is not False,
-        comment_author=given.text("comment-author"),
-        log_level=given.word("log-level", get_args(Level), "warning"),
-        plan_workflow=given.text("plan-workflow"),
-        marker_key=given.text("marker-key") or "",
-        token=given.text("github-token") or "",
+        live=reader.path("live"),
+        plan_file=reader.path("plan-file") or pathlib.Path(environ.get("RUNNER_TEMP") or ".") / _plan_file(environ),
+        expect_digest=reader.text("expect-digest"),
+        require_reviewed_plan=reader.word("require-reviewed-plan", get_args(Review), "true"),
+        apply_on=reader.rules("apply-on"),
+        allow_older_commit=reader.flag("allow-older-commit") or False,
+        comment=reader.flag("comment") is not False,
+        comment_author=reader.text("comment-author"),
+        log_level=reader.word("log-level", get_args(Level), "warning"),
+        plan_workflow=reader.text("plan-workflow"),
+        marker_key=reader.text("marker-key") or "",
+        token=reader.text("github-token") or "",
     )
     if inputs.command == "snapshot" and inputs.live is None:
-        given.wrong.append("input 'live' is empty: no file is named to write the snapshot to")
+        reader.problems.append("input 'live' is empty, so there is no file to write the snapshot to")
     if inputs.command not in ("plan", "snapshot") and inputs.live is not None:
-        given.wrong.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
-    if given.wrong:
-        raise errors.UsageError("; ".join(given.wrong), hint="see the inputs in the action.yml of reconciler")
+        reader.problems.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
+    if reader.problems:
+        raise errors.UsageError("; ".join(reader.problems), hint="see the inputs in the action.yml of reconciler")
     return inputs
 
 
-def _choice(given: _Given, environ: Mapping[str, str]) -> declarations.Choice:
+def _choice(reader: _Reader, environ: Mapping[str, str]) -> declarations.Choice:
     return declarations.Choice(
-        environment=given.text("environment"),
-        prefix=given.text("prefix"),
-        owner=given.text("owner"),
+        environment=reader.text("environment"),
+        prefix=reader.text("prefix"),
+        owner=reader.text("owner"),
         repository=environ.get("GITHUB_REPOSITORY") or None,
-        keep_manual_pauses=given.flag("keep-manual-pauses") or False,
-        adopt=given.flag("adopt") or False,
+        keep_manual_pauses=reader.flag("keep-manual-pauses") or False,
+        adopt=reader.flag("adopt") or False,
     )
 
 
-def _connection(given: _Given, environ: Mapping[str, str]) -> settings.Connection:
+def _connection(reader: _Reader, environ: Mapping[str, str]) -> settings.Connection:
     return settings.Connection(
         environ=environ,
-        address=given.text("address"),
-        namespace=given.text("namespace"),
-        api_key=given.text("api-key"),
+        address=reader.text("address"),
+        namespace=reader.text("namespace"),
+        api_key=reader.text("api-key"),
         tls=settings.Tls(
-            enabled=given.flag("tls"),
-            server_name=given.text("tls-server-name"),
-            ca_data=given.text("tls-ca-data"),
-            cert_data=given.text("tls-cert-data"),
-            key_data=given.text("tls-key-data"),
+            enabled=reader.flag("tls"),
+            server_name=reader.text("tls-server-name"),
+            ca_data=reader.text("tls-ca-data"),
+            cert_data=reader.text("tls-cert-data"),
+            key_data=reader.text("tls-key-data"),
         ),
-        codec_endpoint=given.text("codec-endpoint"),
-        codec_auth=given.text("codec-auth"),
+        codec_endpoint=reader.text("codec-endpoint"),
+        codec_auth=reader.text("codec-auth"),
     )
 
 
-def _writing(given: _Given) -> settings.Writing:
-    usual = settings.Writing()
+def _writing(reader: _Reader) -> settings.Writing:
+    defaults = settings.Writing()
     return settings.Writing(
-        lock=given.word("lock", get_args(settings.LockKind), usual.lock),
-        lock_timeout=given.duration("lock-timeout", usual.lock_timeout),
-        lock_lease=given.duration("lock-lease", usual.lock_lease),
-        database_url=given.text("database-url"),
+        lock=reader.word("lock", get_args(settings.LockKind), defaults.lock),
+        lock_timeout=reader.duration("lock-timeout", defaults.lock_timeout),
+        lock_lease=reader.duration("lock-lease", defaults.lock_lease),
+        database_url=reader.text("database-url"),
     )
 
 
 def check_server(connection: settings.Connection) -> None:
-    """Raise `errors.UsageError` when nothing says where Temporal is: in a job the local default is never meant."""
-    named = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
-    if not (connection.address or any(connection.environ.get(name) for name in named)):
+    """Raise `errors.UsageError` when no address is set: in a job, the local default is never intended."""
+    variables = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
+    if not (connection.address or any(connection.environ.get(name) for name in variables)):
         raise errors.UsageError(
             "input 'address' is empty, and TEMPORAL_ADDRESS is not set: no server is named",
-            hint="an absent variable or secret arrives empty: see that the job has it",
+            hint="a missing variable or secret arrives empty: check that the job has it",
         )
 
 
 def _in_workspace(path: pathlib.Path, environ: Mapping[str, str]) -> pathlib.Path:
-    """Return the path as the repository has it, which is how GitHub shows it."""
+    """Return the path relative to the workspace, as GitHub shows it."""
     workspace = environ.get("GITHUB_WORKSPACE")
     return path.relative_to(workspace) if workspace and path.is_absolute() and path.is_relative_to(workspace) else path
 
 
 def _plan_file(environ: Mapping[str, str]) -> str:
-    """Return a name that steps about other things do not use."""
-    told_apart = ("SPEC", "ENVIRONMENT", "ADDRESS", "NAMESPACE", "PREFIX")
-    text = json.dumps([environ.get(_PREFIX + name, "") for name in told_apart])
+    """Return a name that steps for other targets do not use."""
+    names = ("SPEC", "ENVIRONMENT", "ADDRESS", "NAMESPACE", "PREFIX")
+    text = json.dumps([environ.get(_PREFIX + name, "") for name in names])
     return f"reconciler-plan-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
 
 
-class _Given:
-    """The inputs by name, and what is wrong with them."""
+class _Reader:
+    """Reads inputs by name and collects their problems."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self.wrong: list[str] = []
+        self.problems: list[str] = []
 
     def text(self, name: str) -> str | None:
-        """Return an input, None when it is empty."""
+        """Return an input; None when it is empty."""
         return self._environ.get(_PREFIX + name.replace("-", "_").upper(), "").strip() or None
 
     def path(self, name: str) -> pathlib.Path | None:
-        said = self.text(name)
-        return pathlib.Path(said) if said else None
+        value = self.text(name)
+        return pathlib.Path(value) if value else None
 
     def word(self, name: str, known: tuple[T, ...], default: T) -> T:
         """Return one of the known words."""
-        said = self.text(name)
-        for each in known:
-            if said == each:
-                return each
-        return default if said is None else self._refused(name, f"is not one of {', '.join(map(str, known))}", default)
+        value = self.text(name)
+        for word in known:
+            if value == word:
+                return word
+        return default if value is None else self._refused(name, f"is not one of {', '.join(map(str, known))}", default)
 
     def flag(self, name: str) -> bool | None:
-        """Return a truth, None when nothing is said."""
+        """Return a boolean; None when the input is empty."""
         words: dict[str | None, bool | None] = {None: None, "true": True, "false": False}
-        said = self.text(name)
-        return words[said] if said in words else self._refused(name, "is neither true nor false", None)
+        value = self.text(name)
+        return words[value] if value in words else self._refused(name, "is neither true nor false", None)
 
     def duration(self, name: str, default: datetime.timedelta) -> datetime.timedelta:
-        said = self.text(name)
-        found = default if said is None else self._parsed(name, said, durations.parse, default)
-        return self._refused(name, "is negative", default) if found < durations.ZERO else found
+        value = self.text(name)
+        duration = default if value is None else self._parsed(name, value, durations.parse, default)
+        return self._refused(name, "is negative", default) if duration < durations.ZERO else duration
 
     def rules(self, name: str) -> tuple[admission.Rule, ...]:
         value = self.text(name)
         return () if value is None else self._parsed(name, value, admission.parse, ())
 
-    def _parsed(self, name: str, said: str, parse: Callable[[str], T], default: T) -> T:
+    def _parsed(self, name: str, value: str, parse: Callable[[str], T], default: T) -> T:
         try:
-            return parse(said)
+            return parse(value)
         except ValueError as error:
-            return self._refused(name, f"cannot be read: {error}", default)
+            return self._refused(name, f"is invalid: {error}", default)
 
     def _refused(self, name: str, why: str, default: T) -> T:
-        """Note what is wrong, without the value, which might be a secret in the wrong place."""
-        self.wrong.append(f"input {name!r} {why}")
+        """Add a problem, without the value, which might be a misplaced secret."""
+        self.problems.append(f"input {name!r} {why}")
         return default

@@ -1,4 +1,4 @@
-"""What was reviewed: the plan that our comment showed in the pull request which brought a commit."""
+"""The plan that was reviewed: the one that our comment showed in the pull request of a commit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from reconciler.plan import plans, staleness
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """The digest that was shown; `why_not` says why there is none."""
+    """The digest that was shown, or why there is none."""
 
     digest: str = ""
     why_not: str = ""
 
 
 def find(thread: conversation.Thread | None, plan: plans.Plan, commit: str) -> Reviewed:
-    """Return what our comment in the commit's pull request showed for the target of the plan."""
+    """Return what our comment in the pull request of `commit` showed for the target of the plan."""
     if thread is None:
         return Reviewed(why_not=f"no merged pull request brought commit {commit[:12]}")
     return shown(thread, marks.scope(plan.environment, plan.spec_path), marks.key(plan.target))
@@ -27,15 +27,15 @@ def find(thread: conversation.Thread | None, plan: plans.Plan, commit: str) -> R
 
 def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
     """Return what our comment in a pull request showed for a scope and a target, if its mark proves that it is ours."""
-    found = [mark for _, mark in thread.ours() if (mark.scope, mark.key) == (scope, key)]
-    if not found:
+    marked = [mark for _, mark in thread.ours() if (mark.scope, mark.key) == (scope, key)]
+    if not marked:
         return Reviewed(why_not=f"pull request {thread.number} has no comment of ours with a plan for this target")
-    if not thread.key and any(mark.is_signed for mark in found):
+    if not thread.key and any(mark.is_signed for mark in marked):
         return Reviewed(
             why_not=f"the comment in pull request {thread.number} is signed with a marker-key, and this run has none "
             "(plan and apply need the same)"
         )
-    proven = [mark for mark in found if thread.proven(mark)]
+    proven = [mark for mark in marked if thread.is_proven(mark)]
     if not proven:
         return Reviewed(
             why_not=f"the comment in pull request {thread.number} was not written by a run of "

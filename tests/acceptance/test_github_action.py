@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.documents import marks
-from reconciler.github import api
+from reconciler.github import client
 from tests.support import github_client, github_hub, github_routes, github_server, job, program, remote
 
 HEAD, MERGED = "b" * 40, "c" * 40
@@ -820,4 +820,4 @@ def test_the_adapter_is_asked_no_more_than_it_must(work: job.Job, github: github
         f"PATCH /repos/acme/schedules/issues/comments/{github.hub.comments_of(1)[0].id}",
         f"GET /repos/acme/schedules/issues/comments/{github.hub.comments_of(1)[0].id}",
     ]
-    assert api.ACTIONS_BOT == github_hub.BOT
+    assert client.ACTIONS_BOT == github_hub.BOT

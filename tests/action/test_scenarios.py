@@ -246,7 +246,7 @@ def test_no_token_and_no_server_are_clear_errors(
     github.hub.tokens.pop(TOKEN)
     refused = run("pull_request", event, "plan.yml")
     assert (refused.jobs, refused.outputs["exit-code"]) == ({"plan": "failure"}, "1")
-    assert "give the job's own token" in refused.annotated("error")[-1], refused.printed
+    assert "use the job's own token" in refused.annotated("error")[-1], refused.printed
     environment = {"GITHUB_API_URL": github.api_url, "TEMPORAL_CONFIG_FILE": ""}
     nowhere = repository.run("pull_request", event, workflow="plan.yml", environment=environment)
     assert (nowhere.jobs, nowhere.outputs["exit-code"]) == ({"plan": "failure"}, "64")

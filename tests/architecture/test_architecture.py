@@ -18,7 +18,7 @@ HOMES = {
     "deepdiff": ("reconciler/plan/diff.py",),
     "fastapi": ("reconciler/platform/api/",),
     "h11": ("reconciler/platform/api/connections.py",),
-    "github": ("reconciler/github/api.py", "reconciler/github/calls.py"),
+    "github": ("reconciler/github/client.py", "reconciler/github/calls.py", "reconciler/github/responses.py"),
     "google": ("reconciler/temporal/", "reconciler/platform/endings.py"),
     "httpx": ("reconciler/platform/remote.py", "reconciler/temporal/codec.py", "reconciler/cli/sync.py"),
     "jsonschema": ("reconciler/published.py",),

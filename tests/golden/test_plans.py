@@ -19,7 +19,7 @@ from google.protobuf import json_format
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler.documents import marks, plan_json
-from reconciler.github import running
+from reconciler.github import plan as plan_command
 from reconciler.plan import build, plans
 from reconciler.report import comment, markdown, text
 from reconciler.repospec import loading
@@ -64,7 +64,7 @@ def about(plan: plans.Plan) -> comment.About:
     scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
     mark = marks.Mark(kind="plan", scope=scope, key=key, digest=plan.digest, commit=commit, run=1234567890)
     run_url = f"https://github.com/acme/schedules/actions/runs/{mark.run}"
-    next_step = running.REVIEW_NEXT if plan.steps else ""
+    next_step = plan_command.REVIEW_NEXT if plan.steps else ""
     return comment.About(mark=marks.dumps(mark), commit=commit, run_url=run_url, next_step=next_step, now=NOW)
 
 

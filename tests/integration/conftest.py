@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.github import api
+from reconciler.github import client
 from tests.support import github_client, github_server, program
 from tools import devserver
 
@@ -25,7 +25,7 @@ def pauses() -> github_client.Pauses:
 
 
 @pytest.fixture
-def repository(github: github_server.GitHub, pauses: github_client.Pauses) -> Iterator[api.Repository]:
+def repository(github: github_server.GitHub, pauses: github_client.Pauses) -> Iterator[client.Repository]:
     with github_client.opened(github, pauses=pauses) as made:
         yield made
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler import errors
-from reconciler.github import api
+from reconciler.github import client
 from tests.support import github_client, github_hub, github_routes, github_server
 
 COMMENTS = "/issues/1/comments"
@@ -30,19 +30,23 @@ def test_a_token_that_github_does_not_know(github: github_server.GitHub) -> None
     with github_client.opened(github, "token-that-expired") as repository:
         assert told(lambda: repository.comments(1)) == (
             "cannot read the comments of acme/schedules#1: GitHub does not accept the token (Bad credentials)",
-            "give the job's own token, `github.token`, or one that has not expired",
+            "use the job's own token, `github.token`, or one that has not expired",
         )
 
 
 @pytest.mark.parametrize(
     ("ask", "doing", "permission"),
     [
-        (lambda api: api.create_comment(1, "new"), "comment on acme/schedules#1", "pull-requests: write"),
-        (lambda api: api.edit_comment(2, "new"), "edit comment 2 in acme/schedules", "pull-requests: write"),
-        (lambda api: api.delete_comment(2), "delete comment 2 in acme/schedules", "pull-requests: write"),
-        (lambda api: api.create_issue("t", "b"), "open an issue in acme/schedules", "issues: write"),
+        (lambda repository: repository.create_comment(1, "new"), "comment on acme/schedules#1", "pull-requests: write"),
         (
-            lambda api: api.edit_issue(1, title="t", body="b", is_open=True),
+            lambda repository: repository.edit_comment(2, "new"),
+            "edit comment 2 in acme/schedules",
+            "pull-requests: write",
+        ),
+        (lambda repository: repository.delete_comment(2), "delete comment 2 in acme/schedules", "pull-requests: write"),
+        (lambda repository: repository.create_issue("t", "b"), "open an issue in acme/schedules", "issues: write"),
+        (
+            lambda repository: repository.edit_issue(1, title="t", body="b", is_open=True),
             "edit issue acme/schedules#1",
             "issues: write",
         ),
@@ -50,10 +54,10 @@ def test_a_token_that_github_does_not_know(github: github_server.GitHub) -> None
     ids=["create_comment", "edit_comment", "delete_comment", "create_issue", "edit_issue"],
 )
 def test_a_token_that_can_only_read_is_told_the_permission_to_write(
-    github: github_server.GitHub, ask: Callable[[api.Repository], object], doing: str, permission: str
+    github: github_server.GitHub, ask: Callable[[client.Repository], object], doing: str, permission: str
 ) -> None:
     with github_client.opened(github, github_hub.FORK) as repository:
-        assert told(lambda: ask(repository), api.ForbiddenError) == (
+        assert told(lambda: ask(repository), client.ForbiddenError) == (
             f"cannot {doing}: the token may not do this ({INTEGRATION})",
             f"set `{permission}` under `permissions:` of the job; "
             "a pull request from a fork has a token that can only read",
@@ -64,22 +68,22 @@ def test_a_token_that_can_only_read_is_told_the_permission_to_write(
 @pytest.mark.parametrize(
     ("ask", "permission"),
     [
-        (lambda api: api.comments(1), "pull-requests: read"),
-        (lambda api: api.comment(2), "pull-requests: read"),
-        (lambda api: api.pulls_of(github_client.SHA), "pull-requests: read"),
-        (lambda api: api.issues("ada"), "issues: read"),
-        (lambda api: api.issue(1), "issues: read"),
+        (lambda repository: repository.comments(1), "pull-requests: read"),
+        (lambda repository: repository.comment(2), "pull-requests: read"),
+        (lambda repository: repository.pull_requests_of(github_client.SHA), "pull-requests: read"),
+        (lambda repository: repository.issues("ada"), "issues: read"),
+        (lambda repository: repository.issue(1), "issues: read"),
     ],
-    ids=["comments", "comment", "pulls_of", "issues", "issue"],
+    ids=["comments", "comment", "pull_requests_of", "issues", "issue"],
 )
 def test_a_token_without_permissions_is_told_the_permission_to_read(
-    github: github_server.GitHub, ask: Callable[[api.Repository], object], permission: str
+    github: github_server.GitHub, ask: Callable[[client.Repository], object], permission: str
 ) -> None:
     github.hub.tokens[github_hub.FORK] = github_hub.Token(
         login=github_hub.BOT, permissions={"contents": "read"}, is_installation=True
     )
     with github_client.opened(github, github_hub.FORK) as repository:
-        message, hint = told(lambda: ask(repository), api.ForbiddenError)
+        message, hint = told(lambda: ask(repository), client.ForbiddenError)
     assert message.endswith(f"the token may not do this ({INTEGRATION})")
     assert hint == f"set `{permission}` under `permissions:` of the job"
 
@@ -87,49 +91,49 @@ def test_a_token_without_permissions_is_told_the_permission_to_read(
 def test_a_persons_token_is_told_its_permission(github: github_server.GitHub) -> None:
     github.hub.tokens[github_hub.ADA] = github_hub.Token(login="ada", permissions={})
     with github_client.opened(github, github_hub.ADA) as repository:
-        assert told(lambda: repository.create_issue("t", "b"), api.ForbiddenError) == (
+        assert told(lambda: repository.create_issue("t", "b"), client.ForbiddenError) == (
             "cannot open an issue in acme/schedules: GitHub refuses it "
             "(Resource not accessible by personal access token)",
             "give the token the permission `issues: write`",
         )
 
 
-def test_a_pull_request_that_is_not_there(repository: api.Repository) -> None:
-    assert told(lambda: repository.comments(7), api.NotFoundError) == (
+def test_a_pull_request_that_is_not_there(repository: client.Repository) -> None:
+    assert told(lambda: repository.comments(7), client.NotFoundError) == (
         "cannot read the comments of acme/schedules#7: "
         "GitHub does not find it, or the token may not see it (Not Found)",
         "check the repository and the number, and that the token has `pull-requests: read`",
     )
 
 
-def test_a_repository_without_issues(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_a_repository_without_issues(github: github_server.GitHub, repository: client.Repository) -> None:
     github.hub.has_issues = False
     assert told(lambda: repository.create_issue("t", "b")) == (
         "cannot open an issue in acme/schedules: GitHub no longer has it (Issues are disabled for this repo)",
-        "see that issues are enabled in the repository",
+        "check that issues are enabled in the repository",
     )
 
 
-def test_a_text_that_is_too_long(repository: api.Repository) -> None:
+def test_a_text_that_is_too_long(repository: client.Repository) -> None:
     assert told(lambda: repository.create_comment(1, "x" * 65_537)) == (
-        "cannot comment on acme/schedules#1: GitHub does not take what was sent "
+        "cannot comment on acme/schedules#1: GitHub rejected the request "
         "(Validation Failed; Body is too long (maximum is 65536 characters))",
-        "correct what the reason names; a text may have 65,536 characters",
+        "correct what the reason names; a text may have up to 65,536 characters",
     )
 
 
-def test_a_commit_that_is_not_there(repository: api.Repository) -> None:
-    message, _ = told(lambda: repository.pulls_of("c" * 40))
-    assert message.endswith(f"GitHub does not take what was sent (No commit found for SHA: {'c' * 40})")
+def test_a_commit_that_is_not_there(repository: client.Repository) -> None:
+    message, _ = told(lambda: repository.pull_requests_of("c" * 40))
+    assert message.endswith(f"GitHub rejected the request (No commit found for SHA: {'c' * 40})")
 
 
 def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    unreachable = api.Repository(
+    unreachable = client.Repository(
         api_url=address, repository="acme/schedules", token=github_hub.JOB, sleep=lambda _: None
     )
-    assert told(lambda: unreachable.comments(1), api.OutageError) == (
+    assert told(lambda: unreachable.comments(1), client.OutageError) == (
         f"cannot read the comments of acme/schedules#1: GitHub at {address} cannot be reached (Connection refused)",
         "check GITHUB_API_URL and that this machine may connect to it, then run again",
     )
@@ -137,11 +141,11 @@ def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
     assert github.requests == []
 
 
-def test_a_github_that_gives_no_answer(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_a_github_that_gives_no_answer(github: github_server.GitHub, repository: client.Repository) -> None:
     github.inject("GET", COMMENTS, "cut", times=3)
     github.inject("GET", COMMENTS, "hang")
-    assert told(lambda: repository.comments(1), api.OutageError) == (
-        f"cannot read the comments of acme/schedules#1: GitHub at {github.api_url} gave no answer within 1 s",
+    assert told(lambda: repository.comments(1), client.OutageError) == (
+        f"cannot read the comments of acme/schedules#1: GitHub at {github.api_url} did not respond within 1 s",
         "wait, then run again",
     )
 
@@ -162,12 +166,12 @@ ELSEWHERE = {"Location": "https://login.example/"}
 )
 @pytest.mark.parametrize("many", [True, False])
 def test_an_address_that_is_not_githubs(
-    github: github_server.GitHub, repository: api.Repository, answer: github_routes.Answer, many: bool
+    github: github_server.GitHub, repository: client.Repository, answer: github_routes.Answer, many: bool
 ) -> None:
     github.inject("GET", COMMENTS, answer)
     github.inject("PATCH", "/issues/comments/2", answer)
     message, hint = told(lambda: repository.comments(1) if many else repository.edit_comment(2, "new"))
-    assert message.endswith(f"{github.api_url} does not answer as GitHub's API does")
+    assert message.endswith(f"{github.api_url} does not respond like GitHub's API")
     assert hint == "check GITHUB_API_URL"
     assert len(github.requests) == 1
 
@@ -182,7 +186,7 @@ def test_an_address_that_is_not_githubs(
     ],
 )
 def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: str) -> None:
-    message, _ = told(lambda: api.Repository(api_url=api_url, repository=repository, token=github_hub.JOB))
+    message, _ = told(lambda: client.Repository(api_url=api_url, repository=repository, token=github_hub.JOB))
     assert message == expected
 
 
@@ -190,20 +194,26 @@ def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: s
     ("token", "expected"),
     [
         ("", "the GitHub token is empty"),
-        (f"{github_hub.JOB}\n", "the GitHub token holds a space, a line break or another character that no token has"),
-        (f"{github_hub.JOB}é", "the GitHub token holds a space, a line break or another character that no token has"),
+        (
+            f"{github_hub.JOB}\n",
+            "the GitHub token contains a space, a line break or another character that no token has",
+        ),
+        (
+            f"{github_hub.JOB}é",
+            "the GitHub token contains a space, a line break or another character that no token has",
+        ),
     ],
     ids=["empty", "line break", "letter"],
 )
 def test_a_token_that_cannot_be_one_is_not_quoted(token: str, expected: str) -> None:
-    message, hint = told(lambda: api.Repository(api_url="https://github.example", repository="a/b", token=token))
+    message, hint = told(lambda: client.Repository(api_url="https://github.example", repository="a/b", token=token))
     assert message == expected
-    assert hint == "give the job's own token, `github.token`"
+    assert hint == "use the job's own token, `github.token`"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 418, 422, 503])
 def test_a_server_that_says_the_token_does_not_make_us_say_it(
-    github: github_server.GitHub, repository: api.Repository, status: int
+    github: github_server.GitHub, repository: client.Repository, status: int
 ) -> None:
     answer = github_server.failing(status, f"no, {github_hub.JOB} may not")
     github.inject("GET", COMMENTS, answer, times=4)
@@ -212,14 +222,14 @@ def test_a_server_that_says_the_token_does_not_make_us_say_it(
     assert "(no, *** may not)" in raised.value.message
 
 
-def test_a_reason_is_not_cut_within_the_token(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_a_reason_is_not_cut_within_the_token(github: github_server.GitHub, repository: client.Repository) -> None:
     github.inject("GET", COMMENTS, github_server.failing(418, "x" * 295 + github_hub.JOB))
     message, _ = told(lambda: repository.comments(1))
     assert github_hub.JOB[:5] not in message
 
 
 def test_no_log_says_the_token(
-    github: github_server.GitHub, repository: api.Repository, caplog: pytest.LogCaptureFixture
+    github: github_server.GitHub, repository: client.Repository, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="github")  # it is silent unless asked

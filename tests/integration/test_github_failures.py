@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler import errors
-from reconciler.github import api
+from reconciler.github import client
 from tests.support import github_client, github_hub, github_server
 
 REPOS, PATHS = "/repos/", {"login": "/user"}
@@ -15,7 +15,7 @@ COMMENTS = "/issues/1/comments"
 POST = "POST /repos/acme/schedules/issues/1/comments"
 GET = "GET /repos/acme/schedules/issues/1/comments"
 
-Use = Callable[[api.Repository], object]
+Use = Callable[[client.Repository], object]
 USES: dict[str, tuple[str, Use]] = {  # each with the method of its request
     "login": ("GET", lambda repository: repository.login()),
     "comments": ("GET", lambda repository: repository.comments(1)),
@@ -23,7 +23,7 @@ USES: dict[str, tuple[str, Use]] = {  # each with the method of its request
     "create_comment": ("POST", lambda repository: repository.create_comment(1, "new")),
     "edit_comment": ("PATCH", lambda repository: repository.edit_comment(2, "new")),
     "delete_comment": ("DELETE", lambda repository: repository.delete_comment(2)),
-    "pulls_of": ("GET", lambda repository: repository.pulls_of(github_client.SHA)),
+    "pull_requests_of": ("GET", lambda repository: repository.pull_requests_of(github_client.SHA)),
     "issues": ("GET", lambda repository: repository.issues(github_hub.BOT)),
     "issue": ("GET", lambda repository: repository.issue(1)),
     "create_issue": ("POST", lambda repository: repository.create_issue("new", "text")),
@@ -42,7 +42,7 @@ def _commented(github: github_server.GitHub) -> None:
 )
 def test_a_failure_of_github_is_got_over(
     github: github_server.GitHub,
-    repository: api.Repository,
+    repository: client.Repository,
     pauses: github_client.Pauses,
     use: str,
     fault: github_server.Fault,
@@ -56,7 +56,7 @@ def test_a_failure_of_github_is_got_over(
 
 @pytest.mark.parametrize("use", USES)
 def test_a_failure_that_stays_is_an_error_after_four_attempts(
-    github: github_server.GitHub, repository: api.Repository, pauses: github_client.Pauses, use: str
+    github: github_server.GitHub, repository: client.Repository, pauses: github_client.Pauses, use: str
 ) -> None:
     method, ask = USES[use]
     github.inject(method, PATHS.get(use, REPOS), github_server.failing(502), times=9)
@@ -67,7 +67,9 @@ def test_a_failure_that_stays_is_an_error_after_four_attempts(
     assert pauses.seconds == [1, 2, 4]
 
 
-def test_only_the_page_that_failed_is_asked_for_again(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_only_the_page_that_failed_is_asked_for_again(
+    github: github_server.GitHub, repository: client.Repository
+) -> None:
     for number in range(250):
         github.hub.add_comment(1, str(number))
     github.inject("GET", "/repositories/", github_server.failing())
@@ -75,14 +77,14 @@ def test_only_the_page_that_failed_is_asked_for_again(github: github_server.GitH
     assert [each.query.get("page") for each in github.requests] == [None, "2", "2", "3"]
 
 
-def test_a_request_that_hangs_is_asked_again(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_a_request_that_hangs_is_asked_again(github: github_server.GitHub, repository: client.Repository) -> None:
     github.inject("GET", COMMENTS, "hang")
     assert len(repository.comments(1)) == 1
 
 
 @pytest.mark.parametrize("fault", ["cut", "hang", github_server.failing(502)], ids=["cut", "hang", "502"])
 def test_a_comment_that_was_made_without_an_answer_is_not_made_twice(
-    github: github_server.GitHub, repository: api.Repository, fault: github_server.Fault
+    github: github_server.GitHub, repository: client.Repository, fault: github_server.Fault
 ) -> None:
     github.inject("POST", COMMENTS, fault, carried_out=True)
     made = repository.create_comment(1, "a plan\nof two lines")
@@ -90,7 +92,7 @@ def test_a_comment_that_was_made_without_an_answer_is_not_made_twice(
     assert github.asked().count(POST) == 1
 
 
-def test_a_comment_that_was_not_made_is_sent_again(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_a_comment_that_was_not_made_is_sent_again(github: github_server.GitHub, repository: client.Repository) -> None:
     github.inject("POST", COMMENTS, "cut")
     repository.create_comment(1, "new")
     assert [each.body for each in github.hub.comments_of(1)] == ["old", "new"]
@@ -98,7 +100,7 @@ def test_a_comment_that_was_not_made_is_sent_again(github: github_server.GitHub,
 
 
 def test_the_same_words_of_somebody_else_are_not_taken_for_our_comment(
-    github: github_server.GitHub, repository: api.Repository
+    github: github_server.GitHub, repository: client.Repository
 ) -> None:
     github.hub.add_comment(1, "new", author="mallory")
     github.inject("POST", COMMENTS, "cut")
@@ -106,20 +108,22 @@ def test_the_same_words_of_somebody_else_are_not_taken_for_our_comment(
 
 
 def test_an_issue_that_was_opened_without_an_answer_is_not_opened_twice(
-    github: github_server.GitHub, repository: api.Repository
+    github: github_server.GitHub, repository: client.Repository
 ) -> None:
     github.inject("POST", "/issues", "cut", carried_out=True)
     made = repository.create_issue("Drift", "a plan")
     assert sorted(github.hub.issues) == [1, made.number]
 
 
-def test_a_comment_of_the_last_attempt_is_found_too(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_a_comment_of_the_last_attempt_is_found_too(
+    github: github_server.GitHub, repository: client.Repository
+) -> None:
     github.inject("POST", COMMENTS, "cut", times=3)
     github.inject("POST", COMMENTS, "cut", carried_out=True)
     assert repository.create_comment(1, "new").body == "new"
 
 
-def test_a_deletion_without_an_answer_is_done(github: github_server.GitHub, repository: api.Repository) -> None:
+def test_a_deletion_without_an_answer_is_done(github: github_server.GitHub, repository: client.Repository) -> None:
     github.inject("DELETE", "", "cut", carried_out=True)
     repository.delete_comment(2)
     assert github.hub.comments_of(1) == []
@@ -129,7 +133,7 @@ def test_a_deletion_without_an_answer_is_done(github: github_server.GitHub, repo
 @pytest.mark.parametrize("use", USES)
 def test_a_rate_limit_is_waited_for(
     github: github_server.GitHub,
-    repository: api.Repository,
+    repository: client.Repository,
     pauses: github_client.Pauses,
     use: str,
     status: int,
@@ -141,7 +145,7 @@ def test_a_rate_limit_is_waited_for(
 
 
 def test_a_post_that_the_rate_limit_did_not_let_in_is_sent_again_at_once(
-    github: github_server.GitHub, repository: api.Repository
+    github: github_server.GitHub, repository: client.Repository
 ) -> None:
     github.inject("POST", COMMENTS, github_server.limited(after=1))
     repository.create_comment(1, "new")
@@ -149,7 +153,7 @@ def test_a_post_that_the_rate_limit_did_not_let_in_is_sent_again_at_once(
 
 
 def test_a_limit_that_names_no_time_is_waited_for_a_minute(
-    github: github_server.GitHub, repository: api.Repository, pauses: github_client.Pauses
+    github: github_server.GitHub, repository: client.Repository, pauses: github_client.Pauses
 ) -> None:
     github.inject("GET", COMMENTS, github_server.limited(after=None))
     repository.comments(1)
@@ -158,7 +162,7 @@ def test_a_limit_that_names_no_time_is_waited_for_a_minute(
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_limit_that_is_reset_soon_is_waited_for(
-    github: github_server.GitHub, repository: api.Repository, pauses: github_client.Pauses, status: int
+    github: github_server.GitHub, repository: client.Repository, pauses: github_client.Pauses, status: int
 ) -> None:
     github.inject("GET", COMMENTS, github_server.exhausted(seconds=20, status=status))
     repository.comments(1)
@@ -176,7 +180,7 @@ def test_a_limit_that_is_reset_soon_is_waited_for(
 )
 def test_a_limit_for_too_long_is_an_error_at_once(
     github: github_server.GitHub,
-    repository: api.Repository,
+    repository: client.Repository,
     pauses: github_client.Pauses,
     fault: Callable[[], github_server.Fault],
     until: str,
@@ -192,7 +196,7 @@ def test_a_limit_for_too_long_is_an_error_at_once(
 
 
 def test_all_pauses_together_have_an_end(
-    github: github_server.GitHub, repository: api.Repository, pauses: github_client.Pauses
+    github: github_server.GitHub, repository: client.Repository, pauses: github_client.Pauses
 ) -> None:
     github.inject("GET", COMMENTS, github_server.limited(after=20), times=9)
     with pytest.raises(errors.GitHubError, match="limits the rate"):

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 
-from reconciler.github import api
+from reconciler.github import client
 from tests.support import github_hub, github_server
 
 SHA = "a" * 40
@@ -26,9 +26,11 @@ class Pauses:
 @contextlib.contextmanager
 def opened(
     server: github_server.GitHub, token: str = github_hub.JOB, pauses: Pauses | None = None
-) -> Iterator[api.Repository]:
+) -> Iterator[client.Repository]:
     """Give the adapter under test; a request may take a second."""
     sleep = (pauses or Pauses()).sleep
-    made = api.Repository(api_url=server.api_url, repository=server.hub.repository, token=token, timeout=1, sleep=sleep)
+    made = client.Repository(
+        api_url=server.api_url, repository=server.hub.repository, token=token, timeout=1, sleep=sleep
+    )
     with contextlib.closing(made):
         yield made

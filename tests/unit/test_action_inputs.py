@@ -127,14 +127,18 @@ def pull(repository: str | None, author: str = "ann") -> dict[str, Any]:
 )
 def test_a_pull_request_from_elsewhere_is_not_trusted(tmp_path: pathlib.Path, payload: Any, untrusted: bool) -> None:
     found = event(tmp_path, payload)
-    assert (found.pull, found.commit, found.is_untrusted) == (7, "head", untrusted)
+    assert (found.pull_request, found.commit, found.is_untrusted) == (7, "head", untrusted)
     assert (found.run, found.run_url) == (42, "https://github.com/acme/app/actions/runs/42")
 
 
 @pytest.mark.parametrize("payload", [{}, [], {"pull_request": None}, {"pull_request": {"number": "7"}}])
 def test_other_events_have_no_pull_request(tmp_path: pathlib.Path, payload: Any) -> None:
     found = event(tmp_path, payload, GITHUB_EVENT_NAME="push", GITHUB_SERVER_URL="https://ghe.example")
-    assert (found.pull, found.commit, found.run_url) == (None, "merge", "https://ghe.example/acme/app/actions/runs/42")
+    assert (found.pull_request, found.commit, found.run_url) == (
+        None,
+        "merge",
+        "https://ghe.example/acme/app/actions/runs/42",
+    )
 
 
 def test_an_event_that_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:

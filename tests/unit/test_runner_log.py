@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.github import workflow
+from reconciler.github import runner_log
 from reconciler.report import annotating
 from reconciler.schedule import declarations
 
@@ -18,24 +18,24 @@ def counting() -> Callable[[], str]:
 
 
 @pytest.fixture
-def told(tmp_path: pathlib.Path) -> tuple[workflow.Workflow, io.StringIO, pathlib.Path]:
-    """A workflow, its log, and the folder with `output` and `summary`."""
+def told(tmp_path: pathlib.Path) -> tuple[runner_log.RunnerLog, io.StringIO, pathlib.Path]:
+    """A runner log, its stream, and the folder with `output` and `summary`."""
     log = io.StringIO()
     environ = {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    return workflow.Workflow(log, environ, counting()), log, tmp_path
+    return runner_log.RunnerLog(log, environ, counting()), log, tmp_path
 
 
 def test_nothing_that_is_said_is_taken_for_a_command(
-    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+    told: tuple[runner_log.RunnerLog, io.StringIO, pathlib.Path],
 ) -> None:
-    told[0].say("::error::forged\n  ::set-output name=a::b\n##[error]old")
+    told[0].write("::error::forged\n  ::set-output name=a::b\n##[error]old")
     lines = told[1].getvalue().splitlines()
     assert (lines[0], lines[-1]) == ("::stop-commands::token0", "::token0::")
     assert lines[1:-1] == ["::error::forged", "  ::set-output name=a::b", "##[error]old"]
 
 
 def test_an_annotation_names_its_place_and_is_escaped(
-    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+    told: tuple[runner_log.RunnerLog, io.StringIO, pathlib.Path],
 ) -> None:
     place = declarations.Place(path="a,b:c.yaml", line=3, column=7)
     told[0].annotate(
@@ -54,7 +54,7 @@ def test_an_annotation_names_its_place_and_is_escaped(
 
 @pytest.mark.parametrize(("count", "shown"), [(10, 10), (11, 10), (200, 10)])
 def test_of_each_level_no_more_than_github_keeps_of_a_whole_step(
-    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path], count: int, shown: int
+    told: tuple[runner_log.RunnerLog, io.StringIO, pathlib.Path], count: int, shown: int
 ) -> None:
     place = declarations.Place(path="spec.yaml", line=1, column=1)
     for number in range(count):
@@ -78,21 +78,21 @@ def test_of_each_level_no_more_than_github_keeps_of_a_whole_step(
 
 
 def test_an_output_of_several_lines_cannot_set_another_one(
-    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+    told: tuple[runner_log.RunnerLog, io.StringIO, pathlib.Path],
 ) -> None:
-    told[0].output("summary", "one\ntoken\nchanges=true")
-    told[0].output("digest", "")
+    told[0].set_output("summary", "one\ntoken\nchanges=true")
+    told[0].set_output("digest", "")
     written = (told[2] / "output").read_text()
     assert written == "summary<<token0\none\ntoken\nchanges=true\ntoken0\ndigest<<token1\n\ntoken1\n"
 
 
 def test_a_summary_is_added_to_and_outside_of_a_workflow_nothing_is_written(
-    told: tuple[workflow.Workflow, io.StringIO, pathlib.Path],
+    told: tuple[runner_log.RunnerLog, io.StringIO, pathlib.Path],
 ) -> None:
-    told[0].summary("one\n")
-    told[0].summary("two\n")
+    told[0].add_summary("one\n")
+    told[0].add_summary("two\n")
     assert (told[2] / "summary").read_text() == "one\ntwo\n"
-    alone = workflow.Workflow(io.StringIO(), {"GITHUB_OUTPUT": ""}, counting())
-    alone.output("a", "b")
-    alone.summary("c")
+    alone = runner_log.RunnerLog(io.StringIO(), {"GITHUB_OUTPUT": ""}, counting())
+    alone.set_output("a", "b")
+    alone.add_summary("c")
     assert sorted(path.name for path in told[2].iterdir()) == ["summary"]

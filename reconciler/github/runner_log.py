@@ -1,4 +1,4 @@
-"""What the runner reads: workflow commands on standard output, outputs and the step summary in files.
+"""What the runner reads: the log with its workflow commands on standard output, outputs and the step summary in files.
 
 Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are the runner's and the page's own.
 """
@@ -15,17 +15,17 @@ from typing import TextIO
 from reconciler.credentials import held
 from reconciler.report import annotating
 
-PER_LEVEL = 10  # annotations of one level that GitHub keeps of a step
-SUMMARY_LIMIT = 1_000_000  # bytes; a step's summary over 1 MiB is refused whole
+PER_LEVEL = 10  # annotations that GitHub keeps of each level in a step
+SUMMARY_LIMIT = 1_000_000  # bytes; GitHub rejects a step summary over 1 MiB
 
 
-class Workflow:
-    """Reports to the runner; outside of one, files that no variable names are not written.
+class RunnerLog:
+    """Writes the log, the outputs and the summary of a step; outside a runner there is only the log.
 
-    The log, the outputs and the summary do not depend on each other: one that cannot be written is noted in `lost`, and
-    in what is left at `close`, and disturbs neither the work nor the rest of the report.
+    The three are independent: one that cannot be written is noted in `lost`, and in the others at `close`, without
+    affecting the work or the rest of the report.
 
-    `new_token` returns a text that cannot be guessed: what ends a value, or switches commands on again.
+    `new_token` returns an unguessable text, which ends an output's value or turns workflow commands back on.
     """
 
     def __init__(self, out: TextIO, environ: Mapping[str, str], new_token: Callable[[], str]) -> None:
@@ -35,20 +35,20 @@ class Workflow:
         self._new_token = new_token
         self._annotations: list[annotating.Annotation] = []
 
-    def say(self, text: str) -> None:
-        """Write to the log, where nothing in the text is taken for a command."""
+    def write(self, text: str) -> None:
+        """Write to the log; workflow commands in the text have no effect."""
         token = self._new_token()
         self._write(f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n")
 
-    def annotate(self, found: Iterable[annotating.Annotation]) -> None:
-        """Take annotations, to be written at the end: only then it is known which of them GitHub would drop."""
-        self._annotations += found
+    def annotate(self, annotations: Iterable[annotating.Annotation]) -> None:
+        """Keep annotations until `close`, when it is known which of them GitHub would drop."""
+        self._annotations += annotations
 
     def close(self) -> None:
-        """Write the annotations, of each level as many as GitHub shows; the last then says how many it does not.
+        """Write the annotations, up to GitHub's limit for each level; the last one then gives the number of the others.
 
-        What is about the run itself comes first, what is about a line after that. What could not be written is an
-        error among them, and is written to the summary and standard error as well.
+        Those about the run itself come first, then those about lines. What could not be written is an error among
+        them, and is also written to the summary and to standard error.
         """
         for message in self.lost:
             self._annotations.append(annotating.Annotation(level="error", title="reconciler", message=message))
@@ -56,24 +56,24 @@ class Workflow:
         by_level: dict[str, list[annotating.Annotation]] = collections.defaultdict(list)
         for each in sorted(self._annotations, key=lambda each: each.place is not None):
             by_level[each.level].append(each)
-        for level, all_ in by_level.items():
-            shown = all_ if len(all_) <= PER_LEVEL else all_[: PER_LEVEL - 1]
+        for level, group in by_level.items():
+            shown = group if len(group) <= PER_LEVEL else group[: PER_LEVEL - 1]
             for each in shown:
                 self._write(_command(each))
-            if len(shown) < len(all_):
-                message = f"{len(all_) - len(shown)} more are in the log and the step summary"
+            if len(shown) < len(group):
+                message = f"{len(group) - len(shown)} more are in the log and the step summary"
                 self._write(f"::{level} title=reconciler::{message}\n")
         self._annotations = []
         if len(self.lost) > noted or self._out is None:
             self._note_elsewhere()
 
-    def output(self, name: str, value: str) -> None:
+    def set_output(self, name: str, value: str) -> None:
         """Set an output of the step."""
         token = self._new_token()
         self._append("GITHUB_OUTPUT", f"{name}<<{token}\n{value}\n{token}\n")
 
-    def summary(self, text: str) -> None:
-        """Add to the step's summary."""
+    def add_summary(self, text: str) -> None:
+        """Append to the step summary."""
         self._append("GITHUB_STEP_SUMMARY", text)
 
     def _write(self, text: str) -> None:
@@ -98,15 +98,15 @@ class Workflow:
                 self.lost.append(message)
 
     def _note_elsewhere(self) -> None:
-        """Note what was lost where the log does not reach."""
-        self.summary("".join(f"\n- {message}\n" for message in self.lost))
+        """Report what was lost in the summary and on standard error, because the log cannot show it."""
+        self.add_summary("".join(f"\n- {message}\n" for message in self.lost))
         for message in self.lost:
             with contextlib.suppress(OSError):
                 print(f"reconciler: {message}", file=sys.stderr, flush=True)
 
 
 def _append_whole(path: str, data: bytes) -> None:
-    """Append to the file all of it or nothing: half an output would make the runner refuse the others."""
+    """Append all of the data or nothing: with half an output, the runner would reject the others."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     with os.fdopen(descriptor, "ab", buffering=0) as file:
         size = os.fstat(descriptor).st_size
@@ -122,8 +122,10 @@ def _append_whole(path: str, data: bytes) -> None:
 def _command(annotation: annotating.Annotation) -> str:
     place = annotation.place
     properties = {"file": place.path, "line": str(place.line), "col": str(place.column)} if place else {}
-    said = ",".join(f"{name}={_property(value)}" for name, value in {**properties, "title": annotation.title}.items())
-    return f"::{annotation.level} {said}::{_data(annotation.message)}\n"
+    options = ",".join(
+        f"{name}={_property(value)}" for name, value in {**properties, "title": annotation.title}.items()
+    )
+    return f"::{annotation.level} {options}::{_data(annotation.message)}\n"
 
 
 def _data(text: str) -> str:

@@ -1,0 +1,37 @@
+"""The commands of the Action, each in the module that has its name."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from reconciler import errors
+from reconciler.github import apply, drift, endings, plan, results, snapshot, validate
+from reconciler.github.invocation import Invocation
+from reconciler.runtime import interrupts
+
+
+def run(invocation: Invocation) -> results.Result:
+    """Run the command that the inputs name; an error is reported and is in the result."""
+    try:
+        return _run(invocation)
+    except errors.ReconcilerError as error:
+        return endings.failed(invocation, error)
+    except KeyboardInterrupt:
+        invocation.log.write("Interrupted.")
+        return invocation.result(code=interrupts.code(), summary="interrupted")
+
+
+def _run(invocation: Invocation) -> results.Result:
+    match invocation.inputs.command:
+        case "plan":
+            return plan.run(invocation)
+        case "apply":
+            return apply.run(invocation)
+        case "drift":
+            return drift.run(invocation)
+        case "validate":
+            return validate.run(invocation)
+        case "snapshot":
+            return snapshot.run(invocation)
+        case unknown:
+            assert_never(unknown)

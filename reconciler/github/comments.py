@@ -1,0 +1,95 @@
+"""The comments of an invocation: in which pull request they are, and what becomes of those that are no longer true."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from reconciler import errors
+from reconciler.documents import marks
+from reconciler.github import client, conversation, pages, reviews
+from reconciler.github.invocation import Invocation
+from reconciler.report import comment
+
+
+def of_event(invocation: Invocation) -> conversation.Thread | None:
+    """Return the conversation of the event's pull request; None if there is none, or no comment is wanted."""
+    number = invocation.event.pull_request
+    if number is None or not invocation.inputs.comment or invocation.event.is_untrusted:
+        return None
+    return _of(invocation, invocation.required_repository(), number)
+
+
+def of_commit(invocation: Invocation) -> conversation.Thread | None:
+    """Return the conversation of the pull request that brought the event's commit; None if it is not needed.
+
+    When GitHub cannot say, this is an error if a reviewed plan is required, and otherwise a warning.
+    """
+    repository, inputs = invocation.repository, invocation.inputs
+    requires_review = inputs.require_reviewed_plan != "false"
+    if repository is None or not (inputs.comment or requires_review):
+        return None
+    if invocation.event.pull_request is not None:
+        return _of(invocation, repository, invocation.event.pull_request)
+    try:
+        commit = invocation.event.commit
+        merged = [pull for pull in repository.pull_requests_of(commit) if pull.is_merged]
+        merged.sort(key=lambda pull: pull.merge_commit_sha != commit)
+        return _of(invocation, repository, merged[0].number) if merged else None
+    except errors.GitHubError as error:
+        if requires_review and inputs.expect_digest is None:
+            raise
+        invocation.warn(error.sentence)
+        return None
+
+
+def invalidate(
+    invocation: Invocation,
+    title: str,
+    reason: str,
+    thread: conversation.Thread | None = None,
+    *,
+    keep_digest: bool = False,
+) -> None:
+    """Replace the plans in our existing comments with a title and a reason; a failure to do so is only a warning.
+
+    `thread` is by default that of the event. With `keep_digest` the reviewed plan may still be applied, and a comment
+    that proves no review is left alone: a digest in a mark of this run would be such a proof.
+    """
+    if invocation.repository is None or not invocation.inputs.comment:
+        return
+    try:
+        thread = thread or of_event(invocation)
+        if thread is None:
+            return
+        for key in dict.fromkeys(mark.key for _, mark in thread.ours() if _is_about(invocation, mark)):
+            mark = dataclasses.replace(pages.mark(invocation, "plan"), key=key)
+            if keep_digest:
+                mark = dataclasses.replace(mark, digest=reviews.shown(thread, mark.scope, key).digest)
+            if mark.digest or not keep_digest:
+                body = comment.failed(title, reason, pages.page(invocation, mark).about)
+                thread.show(body, mark, create=False)
+    except errors.ReconcilerError as error:
+        invocation.warn(error.sentence)
+
+
+def _is_about(invocation: Invocation, mark: marks.Mark) -> bool:
+    """Return whether a mark is about this invocation's target, as far as the target is known."""
+    if mark.scope != pages.mark(invocation, "plan").scope:
+        return False
+    if invocation.plan is not None:
+        return mark.key == marks.key(invocation.plan.target)
+    connection = invocation.inputs.connection
+    namespace = connection.namespace or connection.environ.get("TEMPORAL_NAMESPACE") or "default"
+    return marks.is_of(mark, namespace)
+
+
+def _of(invocation: Invocation, repository: client.Repository, number: int) -> conversation.Thread:
+    invocation.pull_request = number
+    files = (invocation.event.workflow, invocation.inputs.plan_workflow or "")
+    return conversation.Thread(
+        repository=repository,
+        number=number,
+        author=invocation.author(repository),
+        key=invocation.marker_key,
+        workflows=frozenset(file.rpartition("/")[2] for file in files if file),
+    )

@@ -1,0 +1,85 @@
+"""One invocation of the Action: its inputs, the event, the runner's log and the repository on GitHub."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+from reconciler import errors
+from reconciler.documents import marks
+from reconciler.github import client, events, inputs, results, runner_log
+from reconciler.plan import advice, plans
+from reconciler.report import annotating, text
+from reconciler.repospec import loading
+from reconciler.runtime import clock, salts
+from reconciler.schedule import declarations
+from reconciler.usecases.plan import save_plan
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Invocation:
+    """What the commands share; `repository` is None without a token.
+
+    `plan` is set once a plan is shown, `plan_file` once it is saved, and `pull_request` once a conversation is opened.
+    """
+
+    inputs: inputs.Inputs
+    event: events.Event
+    log: runner_log.RunnerLog
+    repository: client.Repository | None
+    plan: plans.Plan | None = None
+    plan_file: str = ""
+    pull_request: int | None = None
+
+    @property
+    def marker_key(self) -> str:
+        """Return the key that signs the marks of this repository; empty without one."""
+        return marks.key_for(self.event.repository, self.inputs.marker_key)
+
+    def load_spec(self) -> declarations.Declaration:
+        """Read the repo-spec; annotate it with advice."""
+        declaration = loading.load(self.inputs.spec_path, self.inputs.choice, salt=salts.new())
+        self.log.annotate(map(annotating.advice, advice.advise(declaration, clock.now())))
+        return declaration
+
+    def show_plan(self, plan: plans.Plan) -> None:
+        """Show a plan in the log and next to the lines of the spec, and save it to the plan file."""
+        self.plan = plan
+        self.log.write(text.Text(now=clock.now()).plan(plan))
+        self.log.annotate(itertools.chain(annotating.plan(plan), annotating.overdue(plan)))
+        save_plan(self.inputs.plan_file, plan, self.inputs.spec_path, self.inputs.choice)
+        self.plan_file = str(self.inputs.plan_file)
+
+    def warn(self, message: str) -> None:
+        """Annotate the run with a warning."""
+        self.log.annotate([annotating.warning(message)])
+
+    def result(
+        self,
+        *,
+        code: errors.ExitCode = errors.ExitCode.OK,
+        summary: str = "",
+        comment_url: str = "",
+        issue_url: str = "",
+    ) -> results.Result:
+        """Return the result, with the plan that was shown."""
+        return results.Result(
+            code=code,
+            summary=summary,
+            plan=self.plan,
+            plan_file=self.plan_file,
+            comment_url=comment_url,
+            issue_url=issue_url,
+        )
+
+    def required_repository(self) -> client.Repository:
+        """Return the repository; `errors.UsageError` without a token."""
+        if self.repository is None:
+            raise errors.UsageError(
+                "there is no token for GitHub", hint="leave github-token at its default, or set comment: false"
+            )
+        return self.repository
+
+    def author(self, repository: client.Repository) -> str:
+        """Return the login that comments and opens issues."""
+        return self.inputs.comment_author or repository.login()

@@ -1,0 +1,56 @@
+"""The frame of everything that is written to GitHub: the hidden mark, the commit, the run and the next step."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from reconciler.documents import marks
+from reconciler.github import runner_log
+from reconciler.github.invocation import Invocation
+from reconciler.plan import plans
+from reconciler.report import comment
+from reconciler.runtime import clock
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A mark and what is shown around a plan: `about` in a comment or an issue, `in_summary` in the step summary."""
+
+    mark: marks.Mark
+    about: comment.About
+
+    @property
+    def in_summary(self) -> comment.About:
+        """Return the same without a mark, as no later run searches summaries, and with more space."""
+        return dataclasses.replace(self.about, mark="", limit=runner_log.SUMMARY_LIMIT)
+
+
+def page(invocation: Invocation, mark: marks.Mark, *, remarks: tuple[str, ...] = (), next_step: str = "") -> Page:
+    """Return the page with a mark."""
+    about = comment.About(
+        mark=marks.dumps(mark, invocation.marker_key),
+        commit=invocation.event.commit,
+        run_url=invocation.event.run_url,
+        next_step=next_step,
+        remarks=remarks,
+        now=clock.now(),
+    )
+    return Page(mark=mark, about=about)
+
+
+def mark(invocation: Invocation, kind: marks.Kind) -> marks.Mark:
+    """Return the mark of a run that has no plan."""
+    inputs, event = invocation.inputs, invocation.event
+    return marks.Mark(
+        kind=kind,
+        scope=marks.scope(inputs.choice.environment, str(inputs.spec_path)),
+        commit=event.commit,
+        run=event.run,
+        pull=0 if kind == "drift" else invocation.pull_request or event.pull_request or 0,
+    )
+
+
+def plan_mark(invocation: Invocation, kind: marks.Kind, plan: plans.Plan, digest: str = "") -> marks.Mark:
+    """Return the mark of a plan; with a digest, the plan may be applied by it."""
+    scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
+    return dataclasses.replace(mark(invocation, kind), scope=scope, key=key, digest=digest)

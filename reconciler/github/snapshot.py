@@ -1,0 +1,23 @@
+"""The Action's `snapshot`: save the live schedules to the file that the input `live` names."""
+
+from __future__ import annotations
+
+from reconciler import errors
+from reconciler.documents import snapshots
+from reconciler.github import inputs, results
+from reconciler.github.invocation import Invocation
+from reconciler.runtime import files
+from reconciler.usecases.snapshot import take_snapshot
+
+
+def run(invocation: Invocation) -> results.Result:
+    """Read the live schedules and save them."""
+    declaration, path = invocation.load_spec(), invocation.inputs.live
+    if path is None:
+        raise errors.UsageError("there is no file to write the snapshot to", hint="name one with the input live")
+    inputs.check_server(invocation.inputs.connection)
+    snapshot = take_snapshot(declaration, invocation.inputs.connection)
+    files.save(path, snapshots.dumps(snapshot))
+    summary = f"{path}: {len(snapshot.live)} schedule{'s'[: len(snapshot.live) != 1]}"
+    invocation.log.write(summary)
+    return invocation.result(summary=summary)
