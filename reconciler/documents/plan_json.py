@@ -14,7 +14,7 @@ from reconciler.plan import plans
 from reconciler.schedule import declarations, fields, model, observed, prospects
 from reconciler.timing import rates
 
-FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.3"  # a minor step adds, a major step breaks
 _NEXT = 2  # times
 
 
@@ -88,6 +88,7 @@ def _change(change: plans.Change) -> dict[str, Any]:
         "origin_pause": pause(change.origin_pause) if change.origin_pause else None,
         "overrides": {key: _place(place) for key, place in change.overrides.items()},
         "fields": [_field(field) for field in change.fields],
+        "ignored": [_field(field) for field in change.ignored],
     }
 
 

@@ -145,14 +145,16 @@ def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> plans.Change:
         live=_live(said, sides) if sides["before"] else None,
         charter=said["charter"],
         place=_place(said["place"]),
-        fields=tuple(
-            plans.FieldChange(path=each["path"], old=each.get("old", plans.ABSENT), new=each.get("new", plans.ABSENT))
-            for each in said["fields"]
-        ),
+        fields=tuple(map(_field, said["fields"])),
+        ignored=tuple(map(_field, said.get("ignored", ()))),
         overrides={key: declarations.Place(**place) for key, place in said["overrides"].items()},
         renamed_from=said["renamed_from"],
         origin_pause=plan_json.read_pause(said["origin_pause"]),
     )
+
+
+def _field(field: Mapping[str, Any]) -> plans.FieldChange:
+    return plans.FieldChange(path=field["path"], old=field.get("old", plans.ABSENT), new=field.get("new", plans.ABSENT))
 
 
 def _live(said: Mapping[str, Any], sides: Mapping[str, Any]) -> observed.Live:

@@ -17,7 +17,7 @@ from reconciler import errors, json_text, published
 from reconciler.documents import plan_json, schedules, versions
 from reconciler.schedule import observed
 
-FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.3"  # a minor step adds, a major step breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

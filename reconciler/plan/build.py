@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from reconciler import errors, json_values
 from reconciler.plan import diff, plans, renames
-from reconciler.schedule import declarations, fields, model, observed, ownership, redaction
+from reconciler.schedule import declarations, fields, ignored, model, observed, ownership, redaction
 
 _ORDER = tuple(plans.Verb)
 
@@ -265,6 +265,18 @@ def _wanted(
         return _creation(charter, desired)
     if _is_foreign(live.schedule, declaration) and not declaration.adopt:
         return _change(charter, plans.Verb.KEEP, plans.Reason.OWNED, live.schedule, live)
+    kept = ignored.kept(desired, live.schedule)
+    change = _difference(charter, kept, live, declaration)
+    if not desired.ignore:
+        return change
+    shown = {each.path for each in change.fields}
+    hidden = (each for each in diff.diff(live.schedule, desired) if each.path not in shown)
+    return dataclasses.replace(change, ignored=tuple(hidden))
+
+
+def _difference(
+    charter: declarations.Charter, desired: model.Schedule, live: observed.Live, declaration: declarations.Declaration
+) -> plans.Change:
     if declaration.keep_manual_pauses and _is_paused_by_hand(live, desired):
         return _left_paused(charter, desired, live)
     fields = diff.diff(live.schedule, desired)

@@ -93,7 +93,7 @@ def _work(action: model.Action) -> str:
     return json.dumps({**fields, "arguments": list(map(_unnamed, action.arguments))}, sort_keys=True, default=repr)
 
 
-def _unnamed(argument: model.Argument) -> object:
+def _unnamed(argument: model.AnyArgument) -> object:
     if not isinstance(argument, dict) or not set(governed.IDENTITIES) <= argument.keys():
         return argument
     return {name: value for name, value in argument.items() if name not in _NAMES}

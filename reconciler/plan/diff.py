@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import json_values
 from reconciler.plan import plans
-from reconciler.schedule import fields, governed, model, paths, rows
-from reconciler.timing import timings
+from reconciler.schedule import arguments, fields, governed, kinds, model, paths, rows
 
 if TYPE_CHECKING:
     import deepdiff
@@ -28,7 +27,7 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
     import deepdiff  # here, because it takes longer to import than most commands run
 
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
-    old, new = _said(alike, like=desired.timing), _said(desired)
+    old, new = _said(alike, like=desired), _said(desired)
     times = _times(live, desired, old, new)
     tree = deepdiff.DeepDiff(
         old,
@@ -66,10 +65,16 @@ def _canonical(value: object) -> str:
 
 def _payloads(schedule: model.Schedule) -> list[object]:
     """Return the fields that hold decoded values, where equal for Python is not equal for JSON."""
-    return [value for row in _PAYLOADS for value in row.encode(schedule).values()]
+    return [value for row in PAYLOADS for value in row.encode(schedule).values()]
 
 
-_PAYLOADS = tuple(row for row in fields.TABLE if rows.holds_payloads(row))
+def _holds_payloads(row: rows.Row) -> bool:
+    if isinstance(row, arguments.Arguments):
+        return True
+    return isinstance(row, rows.Field) and isinstance(row.kind, kinds.Payload | kinds.Named)
+
+
+PAYLOADS = tuple(row for row in fields.TABLE if _holds_payloads(row))
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
@@ -77,11 +82,12 @@ def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
 
     A limit on actions that has begun to count down stays where it is; a note that nobody declares stays as well.
     """
-    start, left = desired.remaining_actions, live.remaining_actions
+    start = desired.remaining_actions if desired.counted_from is None else desired.counted_from
+    left = live.remaining_actions
     counting = start is not None and left is not None and left <= start and live.counted_from in (None, start)
     return dataclasses.replace(
         desired,
-        remaining_actions=left if counting else start,
+        remaining_actions=left if counting else desired.remaining_actions,
         counted_from=live.counted_from if counting else start,
         note=live.note if desired.note is None else desired.note,
     )
@@ -110,7 +116,7 @@ def _side(value: object, absent: object) -> json_values.Json | plans.Absent:
     return value  # type: ignore[return-value]  # deepdiff hands back what went in
 
 
-def _said(schedule: model.Schedule, like: timings.Timing | None = None) -> rows.Words:
+def _said(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
     """Return the schedule's fields with secrets as digests, before anything is compared: what is in one is no field."""
     return fields.words(fields.redacted(schedule), like=like)
 

@@ -88,6 +88,7 @@ class FieldChange:
 class Change:
     """One schedule's step: `after` is what it shall be, `live` what it was when planned (None: nothing).
 
+    `ignored` are differences at paths that belong to others, which stay as they are.
     `overrides` says where the keys stand that an environment replaces, `renamed_from` the id of a schedule that the
     same plan leaves paused and that is the same but for its name, `origin_pause` who had paused that one before, None
     where nobody had.
@@ -100,6 +101,7 @@ class Change:
     charter: str | None
     place: declarations.Place | None
     fields: tuple[FieldChange, ...] = ()
+    ignored: tuple[FieldChange, ...] = ()
     overrides: Mapping[str, declarations.Place] = dataclasses.field(default_factory=dict, compare=False)
     renamed_from: str | None = None
     origin_pause: observed.Pause | None = None

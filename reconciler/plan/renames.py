@@ -54,7 +54,7 @@ def is_same_work(old: model.Schedule, new: model.Schedule) -> bool:
     return diff.same_json(_input(old), _input(new))
 
 
-def _input(schedule: model.Schedule) -> model.Argument:
+def _input(schedule: model.Schedule) -> model.AnyArgument:
     first = schedule.action.arguments[0] if schedule.action.arguments else None
     return first.get("input") if isinstance(first, dict) else first
 

@@ -17,6 +17,7 @@ def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | No
     for change in plan.changes:
         if verbose or words.is_notable(change):
             lines += [_title(change), *details(change, now)]
+            lines += [f"  - {words.ignored(field, code)}" for field in change.ignored if verbose]
     if now and plan.steps:
         lines += ["", forecast.total(plan, now)]
     return "\n".join([*lines, "", f"Digest {code(plan.digest)}"]) + "\n"

@@ -25,7 +25,7 @@ _COLOURS = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Renders lines, each with its newline; `verbose` lists what is kept as well, `now` adds the next times."""
+    """Renders lines, each with its newline; `verbose` lists also what is kept or ignored, `now` adds the next times."""
 
     colour: bool = False
     verbose: bool = False
@@ -96,6 +96,8 @@ class Text:
             yield f"      {label:<{width}}  {value}"
         for remark in words.remarks(change, self.now):
             yield f"      {remark}"
+        for field in change.ignored if self.verbose else ():
+            yield f"      {phrases.printable(words.ignored(field))}"
 
     def _sides(self, change: plans.Change, field: plans.FieldChange) -> str:
         where = words.override(change, field)

@@ -67,6 +67,11 @@ def sides(field: plans.FieldChange, verb: plans.Verb, mark: Callable[[str], str]
     return new if verb is plans.Verb.CREATE else f"{mark(value(field.old))} → {new}"
 
 
+def ignored(field: plans.FieldChange, mark: Callable[[str], str] = str) -> str:
+    """Return that a field stays as someone else has it, and what the spec has; `mark` wraps each path and value."""
+    return f"ignored: {mark(field.path)} stays {mark(value(field.old))}; the spec has {mark(value(field.new))}"
+
+
 def target(plan: plans.Plan) -> str:
     """Return which schedules on which server the plan is about, and for which environment."""
     found = where(plan)

@@ -1,4 +1,4 @@
-"""The paths under `not_secret`: each must lead to a value of a charter that it applies to."""
+"""The paths under `not_secret` and `ignore`: each must lead to a value of a charter that it applies to."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler import json_values, spelling
 from reconciler.repospec import charters, problems, rules, values
-from reconciler.schedule import fields, paths, rows
+from reconciler.schedule import encodings, faults, fields, ignored, model, paths, rows
 
-KEY = "not_secret"
+KEYS = ("not_secret", "ignore")
 _COMPARED = 1_000  # paths among which the nearest one is looked for
 
 
@@ -28,7 +28,12 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
 
     A charter's own path may match in any environment only, one in defaults a single charter only.
     """
-    layers = [layer for layer in _layers(document) if rules.value_at(document, (*layer.at, KEY))]
+    for key in KEYS:
+        yield from _check(document, key)
+
+
+def _check(document: values.Document, key: str) -> Iterator[problems.Problem]:
+    layers = [layer for layer in _layers(document) if rules.value_at(document, (*layer.at, key))]
     if not layers:
         return
     names: list[str | None] = [None, *_keys(document, rules.ENVIRONMENTS)]
@@ -41,7 +46,7 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
             for declared, charter in fields[name].items()
             if layer.charter is None or layer.charter.lower() == declared
         ]
-        yield from _layer(document, layer, found)
+        yield from _layer(document, layer, key, found)
 
 
 def _layers(document: values.Document) -> Iterator[_Layer]:
@@ -63,27 +68,59 @@ def _keys(document: values.Document, at: values.Path) -> list[str]:
 
 def _fields(document: values.Document, environment: str | None) -> dict[str, rows.Words]:
     """Return each charter's fields as plans write them, by its name in lower case."""
-    return {each.name.lower(): fields.words(each.schedule) for each in charters.read(document, environment)}
+    return {each.name.lower(): _words(each.schedule) for each in charters.read(document, environment)}
 
 
-def _layer(document: values.Document, layer: _Layer, candidates: Sequence[rows.Words]) -> Iterator[problems.Problem]:
-    given = rules.value_at(document, (*layer.at, KEY))
+def _words(schedule: model.Schedule) -> rows.Words:
+    """Return a schedule's fields; those of the built-in object are also parts of its first argument."""
+    listed = [encodings.words(argument) for argument in schedule.action.arguments]
+    return {**fields.words(schedule), fields.ARGUMENTS: listed}
+
+
+def _layer(
+    document: values.Document, layer: _Layer, key: str, candidates: Sequence[rows.Words]
+) -> Iterator[problems.Problem]:
+    given = rules.value_at(document, (*layer.at, key))
     for index, text in enumerate(given if isinstance(given, list) else []):
-        place = document.places[(*layer.at, KEY, index)]
-        try:
-            path = paths.parse(str(text))
-        except ValueError as error:
-            hint = "write it as plans do, for example input.scopeKey"
-            yield problems.Problem(place=place, message=f"{KEY}: {error}", hint=hint)
-            continue
-        if path[0] in fields.TIMES and len(path) > 1:
-            message = f"{KEY}: {text!r} is a part of the times, which are shown as a whole"
-            yield problems.Problem(place=place, message=message, hint=f"write {path[0]!r}")
-        elif candidates and not any(_leads(fields, path) for fields in candidates):
-            where = f"charter {layer.charter!r}" if layer.charter else "any charter"
-            where += f" in environment {layer.environment!r}" if layer.environment else ""
-            hint = _hint(str(text), candidates)
-            yield problems.Problem(place=place, message=f"{KEY}: {text!r} matches no value of {where}", hint=hint)
+        fault = _fault(str(text), key, candidates, _where(layer))
+        if fault is not None:
+            place = document.places[(*layer.at, key, index)]
+            yield problems.Problem(place=place, message=f"{key}: {fault.message}", hint=fault.hint)
+
+
+def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) -> faults.Fault | None:
+    """Return what is wrong with a path."""
+    example = "write it as plans do, for example input.scopeKey"
+    try:
+        path = paths.parse(text)
+    except ValueError as error:
+        return faults.Fault(message=str(error), hint=example)
+    root, *inside = path
+    if root in fields.TIMES and inside:
+        return faults.Fault(
+            message=f"{text!r} is a part of the times, which are shown as a whole", hint=f"write {root!r}"
+        )
+    if key == "ignore":
+        if len(path) == 1 and root in ignored.REQUIRED:
+            hint = "name a part of it, for example args[0]" if root == fields.ARGUMENTS else "remove this path"
+            return faults.Fault(message=f"{text!r} is a key that a charter must declare", hint=hint)
+        if root == ATTRIBUTES and len(inside) > 1:
+            message = f"{text!r} is a part of a search attribute, which is kept as a whole"
+            return faults.Fault(message=message, hint=f"write {paths.render(path[:2])!r}")
+        if len(path) == 1 and root in fields.ORDER:
+            return None
+    if candidates and not any(_leads(words, path) for words in candidates):
+        more = "; declare what a new schedule gets there" if key == "ignore" else ""
+        return faults.Fault(message=f"{text!r} matches no value of {where}", hint=_hint(text, candidates) + more)
+    return None
+
+
+ATTRIBUTES = "search_attributes"
+
+
+def _where(layer: _Layer) -> str:
+    where = f"charter {layer.charter!r}" if layer.charter else "any charter"
+    return where + (f" in environment {layer.environment!r}" if layer.environment else "")
 
 
 def _leads(value: json_values.Json, path: paths.Path) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
-from reconciler import errors
+from reconciler import errors, json_values
 from reconciler.repospec import charters, inserting, loading, nodes, phrasing, problems, source, values, writing
-from reconciler.schedule import declarations, fields, model, ownership, redaction
+from reconciler.schedule import declarations, encodings, fields, model, ownership, redaction
 
 _READ_AS = "the import"
 
@@ -60,13 +60,15 @@ def add(
     expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
     warnings: list[str] = []
-    found = sorted(schedules, key=lambda each: each.id)
+    found = sorted(schedules, key=lambda each: (each.id != each.id.lower(), each.id))  # those that are named so first
     taken = {charter.schedule.id for charter in file.declaration.charters}
+    names = {charter.name.lower() for charter in file.declaration.charters}
     for schedule in found:
         if refusal := _refusal(schedule, file.declaration, taken, named):
             left_out.append(f"{schedule.id}: {refusal}")
             continue
-        entry, charter, missing = _charter(schedule, file)
+        entry, charter, missing = _charter(schedule, file, names)
+        names.add(entry["charter"].lower())
         left_out += [f"{schedule.id}: {each}" for each in missing]
         if charter is not None:
             entries.append(entry)
@@ -133,10 +135,15 @@ def _is_foreign(schedule: model.Schedule, declaration: declarations.Declaration)
     return schedule.owner is not None and schedule.owner != declaration.owner
 
 
-def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, declarations.Charter | None, list[str]]:
-    """Return the charter as written and as read, None when there can be none, and what it cannot express."""
+def _charter(
+    schedule: model.Schedule, file: _File, names: Container[str]
+) -> tuple[phrasing.Entry, declarations.Charter | None, list[str]]:
+    """Return the charter as written and as read, None when there can be none, and what it cannot express.
+
+    What it cannot express and others may own is listed under `ignore`, so that the next plan leaves it as it is.
+    """
     prefix = file.declaration.prefix
-    name = phrasing.name(schedule, prefix)
+    name = phrasing.name(schedule, prefix, names)
     inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower())
     entry = phrasing.entry(schedule, inherited, name)
     if entry.keys().isdisjoint(fields.FIRINGS):
@@ -147,7 +154,14 @@ def _charter(schedule: model.Schedule, file: _File) -> tuple[phrasing.Entry, dec
         return entry, None, [_inexpressible(error.problems[0].message, schedule.id, prefix)]
     if charter.schedule.id != schedule.id:  # the charter would create another schedule, beside this one
         return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}", schedule.id, prefix)]
-    return entry, charter, phrasing.differences(schedule, charter)
+    remaining = []
+    for path in phrasing.differences(schedule, charter):
+        ignoring = phrasing.ignoring(entry, path)
+        try:
+            entry, charter = ignoring, _read_back(ignoring, file)
+        except problems.InvalidSpecError:
+            remaining.append(f"{path} cannot be expressed and would change")
+    return entry, charter, remaining
 
 
 def _read_back(entry: phrasing.Entry, file: _File) -> declarations.Charter:
@@ -209,10 +223,18 @@ def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: decla
     for comment in phrasing.comments(schedule.timing):
         shown = redaction.text(comment)
         yield f"the comment {shown!r} of a calendar cannot be expressed, and is lost when the times change"
-    written, redacted = (phrasing.words(each) for each in (schedule, fields.redacted(schedule)))
+    written, redacted = (
+        {**phrasing.words(each), fields.ARGUMENTS: list(map(_readable, each.action.arguments))}
+        for each in (schedule, fields.redacted(schedule))
+    )
     for key in (key for key in entry if key in written):
         for path in redaction.differences(written[key], redacted[key], key):
             yield f"{path} is written in the clear: take it out of the spec if it is a secret"
+
+
+def _readable(argument: model.AnyArgument) -> json_values.Json:
+    """Return an argument as a charter writes it; of one that is not JSON nothing could be recognized as a secret."""
+    return None if isinstance(argument, model.Opaque) else encodings.words(argument)
 
 
 def _written(file: _File, entries: Sequence[phrasing.Entry], expected: Mapping[str, model.Schedule]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import published, spelling
 from reconciler.repospec import charters, exemptions, nodes, problems, rules, shape, source, values
-from reconciler.schedule import declarations, ownership
+from reconciler.schedule import declarations, fields, ownership
 
 SECTION = "governance"
 SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
@@ -46,10 +46,26 @@ def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) ->
     declaration = _declaration(path, said, choice)
     declared = charters.read(governance, choice.environment, declaration.prefix)
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
-    found = [*exemptions.check(governance), *(endless(charter, count) for charter, count in searches if count)]
+    found = [
+        *_same_ids(declared),
+        *exemptions.check(governance),
+        *(endless(charter, count) for charter, count in searches if count),
+    ]
     if found:
         raise problems.InvalidSpecError(found)
     return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
+
+
+def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
+    """Yield a problem for each charter whose id another one has; those of one name are reported as such."""
+    first: dict[str, declarations.Charter] = {}
+    for charter in declared:
+        other = first.setdefault(charter.schedule.id, charter)
+        if other is not charter:
+            place = charter.places.get(fields.IDENTITY.key, charter.place)
+            names = f"charters {other.name!r} and {charter.name!r}"
+            message = f"{names} have one id, {charter.schedule.id!r} (first on line {other.place.line})"
+            yield problems.Problem(place=place, message=message, hint="change one of them")
 
 
 def section(root: nodes.Node | None, path: str) -> values.Document | None:

@@ -4,55 +4,90 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from reconciler import errors
-from reconciler.plan import diff, plans
-from reconciler.schedule import declarations, fields, governed, model, ownership, rows
+from reconciler.plan import diff
+from reconciler.schedule import arguments, declarations, encodings, fields, governed, model, ownership, paths, rows
 from reconciler.timing import cron, timings
 
 Entry: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Entry], declarations.Charter]
 
-_NEEDED = (
+_NEEDED = (  # without one of these, it would be another schedule
     "charter",
+    "id",
     *fields.TIMES,
     "timezone",
     "entrypoint",
-)  # without one of these, it would be another schedule
-_NOT_A_KEY = {*governed.IDENTITIES, "charter", "args", "owner"}
+    fields.ARGUMENTS,
+)
+_NOT_A_KEY = {*governed.IDENTITIES, "charter", "owner"}
 _MAY_BE_EMPTY = {"year", "comment"}
 _NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # what takes back what is inherited
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
-    """Return the keys of a charter that says the schedule, where `inherited` is what one without keys would be."""
+    """Return the keys of a charter that declares the schedule, where `inherited` is what one without keys would be."""
     said, before = (words(each) for each in (sayable(schedule), inherited))
-    found: Entry = {"charter": name}
+    if not _is_built_in(schedule, name):
+        said = {key: value for key, value in said.items() if key not in fields.BUILT_IN}
+        said[fields.ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
+        before = {key: value for key, value in before.items() if key not in fields.BUILT_IN}
+    found: Entry = {"charter": name} | ({} if inherited.id == schedule.id else {"id": schedule.id})
     for key in fields.ORDER:
         if key in _NOT_A_KEY:
             continue
-        if key == "entrypoint":
-            found[key] = said.get(key, name)
-        elif key in said and (key not in before or not diff.same_json(said[key], before[key])):
+        if key in said and (key not in before or not diff.same_json(said[key], before[key])):
             found[key] = said[key]
-        elif key not in said and key in before and key != "input":
+        elif key not in said and key in before and key not in fields.BUILT_IN:
             found[key] = _NEUTRAL.get(key)
     return found
 
 
+def _is_built_in(schedule: model.Schedule, name: str) -> bool:
+    """Return whether the arguments are exactly those that a charter of this name would be given."""
+    given = schedule.action.arguments
+    if not governed.is_built_in(given):
+        return False
+    (argument,) = given
+    if not isinstance(argument, Mapping) or not isinstance(argument["input"], Mapping):
+        return False
+    entrypoint = argument["entrypoint"]
+    if not isinstance(entrypoint, str) or not _ENTRYPOINT.accepts(entrypoint):
+        return False
+    own = governed.argument(schedule.id, None, charter=name, entrypoint=entrypoint, given=argument["input"])
+    return diff.same_json(own, argument)
+
+
+_ENTRYPOINT = next(row for row in fields.TABLE if isinstance(row, arguments.Named))
+
+
 def words(schedule: model.Schedule) -> rows.Words:
     """Return the schedule's fields as a charter writes them: all calendars as crons."""
-    return fields.words(schedule, like=timings.Timing())
+    return fields.keys(schedule, like=dataclasses.replace(schedule, timing=timings.Timing()))
 
 
-def name(schedule: model.Schedule, prefix: str) -> str:
-    """Return the charter that the workflow is told, where it gives this id, else the id in upper case."""
-    said = schedule.id.removeprefix(prefix)
+def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
+    """Return a name for the charter, other than those that are `taken`, in lower case.
+
+    It is the one that the workflow is called with, where that gives this id, else the id without what no name can have.
+    """
+    rest = schedule.id.removeprefix(prefix)
     named = fields.words(schedule).get("charter")
-    return named if isinstance(named, str) and named.lower() == said.lower() else said.upper()
+    if isinstance(named, str) and named.lower() == rest.lower() and named.lower() not in taken:
+        return named
+    plain = _NOT_IN_A_NAME.sub("-", rest).strip("-._/")[:_LONGEST_NAME] or "schedule"
+    base = plain.upper() if prefix + plain.lower() == schedule.id else plain
+    numbered = (f"{base}-{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([base], numbered) if each.lower() not in taken)
+
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._/-]+")
+_LONGEST_NAME = 190  # characters; the schema allows 200, and a number may follow
 
 
 def accepted(said: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
@@ -66,12 +101,23 @@ def accepted(said: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
     try:
         charter = read(kept)
     except errors.InvalidSpecError:
-        kept["entrypoint"] = said["charter"]
+        kept = {**kept, fields.ARGUMENTS: list(_readable_arguments(kept, read))}
         charter = read(kept)
     for key in said:
         if key not in kept:
             kept, charter = _with(kept, charter, key, said[key], read)
     return {key: kept[key] for key in said if key in kept}, charter
+
+
+def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
+    """Yield each argument of an entry, null in place of one that no spec can express."""
+    for argument in kept.get(fields.ARGUMENTS, ()):
+        try:
+            read({**kept, fields.ARGUMENTS: [argument]})
+        except errors.InvalidSpecError:
+            yield None
+        else:
+            yield argument
 
 
 def _with(
@@ -133,26 +179,18 @@ def _matches_something(calendar: timings.Calendar) -> bool:
 
 
 def differences(schedule: model.Schedule, charter: declarations.Charter) -> list[str]:
-    """Return what a plan would change in the schedule to make it what the charter says, a sentence each."""
+    """Return the paths of what a plan would change in the schedule to make it what the charter declares."""
     again = dataclasses.replace(charter.schedule, owner=schedule.owner)  # no charter's key, but the spec's
-    changes = diff.diff(schedule, again)
-    foreign = [each for each in changes if _key(each) in _GIVEN]
-    if _GOVERNED.isdisjoint(fields.words(schedule)) and foreign:
-        changes = tuple(each for each in changes if each not in foreign)
-        said = [
-            "arguments cannot be expressed and would change: a charter's workflow is given one object with its names"
-        ]
-    else:
-        said = []
-    return [f"{each.path} cannot be expressed and would change" for each in changes] + said
+    return [each.path for each in diff.diff(schedule, again)]
 
 
-_GIVEN = {*governed.ARGUMENT_KEYS, "args"}
-_GOVERNED = {"charter", "entrypoint"}
-
-
-def _key(change: plans.FieldChange) -> str:
-    return re.split(r"[.\[]", change.path, maxsplit=1)[0]
+def ignoring(entry: Entry, path: str) -> Entry:
+    """Return the entry with a path under `ignore`, and null as its value where a charter needs one."""
+    root, *inside = paths.parse(path)
+    more: Entry = {}
+    if root == "memo" and len(inside) == 1:
+        more["memo"] = {**entry.get("memo", {}), inside[0]: None}
+    return {**entry, **more, "ignore": [*entry.get("ignore", ()), path]}
 
 
 def comments(timing: timings.Timing) -> Iterator[str]:

@@ -67,6 +67,7 @@ def _together(
     where = f" in environment {environment!r}" if environment else ""
     yield from _ends(document, said, at, where)
     yield from _size(document, said, at, where)
+    yield from _arguments(document, said, at, where)
     if "cron" in said and any(said[key][: len(at)] == at for key in ("cron", "timezone") if key in said):
         yield from _zones(
             document, said["cron"], value_at(document, said["timezone"]) if "timezone" in said else None, where
@@ -76,8 +77,8 @@ def _together(
 def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
     """Return where each key stands that counts, the later layers before the earlier.
 
-    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals. A null
-    counts as well: it takes back what the layers before it say.
+    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals. Likewise
+    args replace an inherited entrypoint and input. A null counts as well: it takes back what the layers before it say.
     """
     found: dict[str, values.Path] = {}
     for layer in layers:
@@ -85,6 +86,8 @@ def merged(document: values.Document, *layers: values.Path) -> dict[str, values.
         keys = entry if isinstance(entry, dict) else {}
         if any(key in keys for key in fields.FIRINGS):
             found = {key: path for key, path in found.items() if key not in fields.FIRINGS}
+        if fields.ARGUMENTS in keys:
+            found = {key: path for key, path in found.items() if key not in fields.BUILT_IN}
         found |= {key: (*layer, key) for key in keys}
     return found
 
@@ -160,6 +163,20 @@ def _ends(
     if not ordered:
         message = f"the end {end} is before the start {start}{where}"
         yield problems.Problem(place=document.places[own[0]], message=message, hint="swap them")
+
+
+def _arguments(
+    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str
+) -> Iterator[problems.Problem]:
+    """A workflow is called with args, or with the object that entrypoint and input are parts of."""
+    if fields.ARGUMENTS not in said:
+        return
+    for key in fields.BUILT_IN:
+        path = said.get(key)
+        if path is not None and path[: len(at)] == at and value_at(document, path) is not None:
+            message = f"{key!r} and 'args' exclude each other{where}: args are all that the workflow is called with"
+            hint = f"remove {key!r}, or pass it in args"
+            yield problems.Problem(place=document.keys[path], message=message, hint=hint)
 
 
 def _size(

@@ -63,7 +63,8 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
 def _missing(
     violation: published.Violation, key: str, keys: str, at: values.Path, place: declarations.Place
 ) -> problems.Problem:
-    described = published.resolved("repo-spec", violation.schema["properties"][key])
+    known = violation.schema.get("properties", {}).get(key, {"$ref": f"#/$defs/{key}"})
+    described = published.resolved("repo-spec", known)
     hint = f"add {keys}: {_first_sentence(described)}"
     return problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
 

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.schedule import (
+    arguments,
     attributes,
+    encodings,
     governed,
     kinds,
     model,
@@ -24,7 +26,7 @@ from reconciler.schedule import (
     retries,
     rows,
 )
-from reconciler.timing import timings, zones
+from reconciler.timing import zones
 
 _ZERO = datetime.timedelta(0)
 
@@ -342,11 +344,11 @@ TABLE: tuple[rows.Row, ...] = (
         description="More about each run, which Temporal's UI shows; markdown.",
         examples=("Owned by the **platform** team.",),
     ),
-    rows.Argument(
+    arguments.Named(
         key="entrypoint",
-        shows=("charter", "entrypoint"),
+        roots=("charter", "entrypoint"),
         refuse=_refuse_entrypoint,
-        description="The name of what the workflow runs. One word.",
+        description="The name of what the workflow runs, one word. Required without `args`.",
         schema={
             "type": "string",
             "minLength": 1,
@@ -356,14 +358,21 @@ TABLE: tuple[rows.Row, ...] = (
             "examples": ["COMMUNITY"],
         },
     ),
-    rows.Argument(
+    arguments.Named(
         key="input",
-        shows=("input",),
-        rest=(*governed.IDENTITIES, "args"),
+        roots=("input", *governed.IDENTITIES),
         is_inherited=True,
         description="What the workflow gets under 'input'. Any JSON object. Keep secrets out of it: the server stores "
         "it in the clear.",
         schema={"type": "object", "default": {}, "examples": [{"model": "small"}]},
+    ),
+    arguments.Arguments(
+        key="args",
+        description="The arguments that the workflow is called with, in order, instead of the object with entrypoint "
+        "and input. Any JSON values; null is passed as binary/null. An object with an `encoding` stands for a payload "
+        "in that encoding: json/protobuf with `message_type` and `data`, binary/protobuf with `message_type` and "
+        "`base64`, binary/plain with `base64`, and json/plain with `data` for an object that has such a key itself.",
+        examples=(["daily", {"limit": 100}], [{"encoding": "json/protobuf", "message_type": "acme.Order", "data": {}}]),
     ),
     rows.Field(
         key="paused",
@@ -394,6 +403,13 @@ TABLE: tuple[rows.Row, ...] = (
 )
 """All rows, in the order in which plans show them."""
 
+IDENTITY = rows.Identity(
+    key="id",
+    description="The schedule's id, where it is not the prefix and the charter's name in lower case.",
+    examples=("nightly-report",),
+)
+"""The row of the schedule's id, by which plans name it."""
+
 UNSHOWN: tuple[rows.Row, ...] = (
     rows.Field(
         key="not_secret",
@@ -410,17 +426,37 @@ UNSHOWN: tuple[rows.Row, ...] = (
         "writes it; what is below a path is shown too.",
         examples=(["input.scopeKey", "memo.owner"],),
     ),
+    rows.Field(
+        key="ignore",
+        at=places.at(lambda schedule: schedule.ignore),
+        kind=kinds.Texts(
+            {"type": "string", "minLength": 1, "maxLength": 1000, "examples": ["args[0].executionGrantId"]},
+            {"maxItems": 100},
+            ordered=True,
+        ),
+        default=(),
+        stored_description="The paths of values that belong to others, and that an update keeps. Since 1.3.",
+        description="Paths of values that belong to someone else, each as a plan writes it: an update keeps what the "
+        "live schedule has there, and a new schedule gets what the spec has. A path must lead to a value of the spec.",
+        examples=(["args[0].executionGrantId", "memo.owner"],),
+    ),
 )
 """Rows of keys that steer this tool, and are not a part of the schedule on the server."""
 
 ORDER: tuple[str, ...] = (*(name for row in TABLE for name in row.roots), "owner")
 """The names under which plans show a schedule's fields."""
 
-ROWS = (*TABLE, *UNSHOWN)
+ROWS: tuple[rows.Row, ...] = (IDENTITY, *TABLE, *UNSHOWN)
 """The rows of every key that a charter can have."""
 
 FIRINGS = tuple(row.key for row in TABLE if isinstance(row, rows.Crons | rows.Times))
 """The keys that define when a schedule fires; a charter that has one of them inherits none."""
+
+ARGUMENTS = next(row.key for row in TABLE if isinstance(row, arguments.Arguments))
+"""The key of all arguments."""
+
+BUILT_IN = tuple(row.key for row in TABLE if isinstance(row, arguments.Named))
+"""The keys of the one object that is passed without `args`."""
 
 TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_timed(row)}
 """The rows whose values are sets of times, which a plan shows as a whole, by their keys."""
@@ -434,15 +470,28 @@ def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     return draft.build()
 
 
-def words(schedule: model.Schedule, like: timings.Timing | None = None) -> rows.Words:
-    """Return the schedule's fields in the spec's words and order, without those that say nothing.
+def words(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
+    """Return the schedule's fields in the spec's words and order, without those that are empty.
 
-    Calendars go under `cron` or `calendars`, as they were declared in `like` (its own timing when left out).
+    Calendars go under `cron` or `calendars`, and arguments under `input` or `args`, as `like` (by default the schedule
+    itself) has them.
     """
     shown: rows.Words = {}
     for row in TABLE:
-        shown |= row.words(schedule, like or schedule.timing)
+        shown |= row.words(schedule, like or schedule)
     return shown if schedule.owner is None else {**shown, "owner": schedule.owner}
+
+
+def keys(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
+    """Return the keys with which a charter declares the schedule: its words, and its arguments as one list.
+
+    An argument that no spec can express is null there.
+    """
+    found = words(schedule, like)
+    if not governed.is_built_in(schedule.action.arguments):
+        found = {key: value for key, value in found.items() if not key.startswith("args[")}
+        found[ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
+    return found
 
 
 def redacted(schedule: model.Schedule, *, coded: bool = False) -> model.Schedule:
@@ -451,7 +500,7 @@ def redacted(schedule: model.Schedule, *, coded: bool = False) -> model.Schedule
     What is at its `not_secret` paths stays. Of one whose payloads a codec made (`coded`), each argument, memo entry,
     summary and details is replaced as a whole.
     """
-    exempt = frozenset(map(paths.parse, schedule.not_secret))
+    exempt = frozenset(map(arguments.place, map(paths.parse, schedule.not_secret)))
     within = redaction.Redaction(exempt=exempt, salt=schedule.salt, coded=coded)
     values: dict[places.Path, Any] = {}
     for row in TABLE:

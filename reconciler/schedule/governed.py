@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler import json_values
 
 WORKFLOW = "GovernanceScheduledRunWorkflow"
 TASK_QUEUE = "scheduler-tasks"
 IDENTITIES = ("temporalScheduleId", "dbScheduleId")
-ARGUMENT_KEYS = ("charter", "entrypoint", "input", *IDENTITIES)  # of its one argument
+ENTRYPOINT = "entrypoint"
+INPUT = "input"
+ARGUMENT_KEYS = ("charter", ENTRYPOINT, INPUT, *IDENTITIES)  # of its one argument
 
 
 def argument(
@@ -29,3 +31,8 @@ def argument(
         "entrypoint": entrypoint,
         "input": dict(given),
     }
+
+
+def is_built_in(arguments: Sequence[object]) -> bool:
+    """Return whether these are the arguments of a workflow that is called with the one object, and nothing else."""
+    return len(arguments) == 1 and isinstance(arguments[0], Mapping) and set(arguments[0]) == set(ARGUMENT_KEYS)

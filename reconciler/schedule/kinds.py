@@ -354,7 +354,7 @@ class OpaqueText(str):
 
 
 def shown(argument: model.Argument) -> json_values.Json:
-    """Return a decoded value, or what an opaque one is known by."""
+    """Return a decoded value, or what an opaque one is compared by."""
     if isinstance(argument, model.Opaque):
         return OpaqueText(f"({argument.encoding} payload, sha256:{argument.sha256[:12]})")
     return argument
@@ -371,7 +371,9 @@ class Payload:
         return shown(value)
 
     def encode(self, value: model.Argument) -> Any:
-        return dataclasses.asdict(value) if isinstance(value, model.Opaque) else {"json": value}
+        return (
+            {"encoding": value.encoding, "sha256": value.sha256} if isinstance(value, model.Opaque) else {"json": value}
+        )
 
     def decode(self, value: Any) -> model.Argument:
         if "json" in value:

@@ -34,10 +34,16 @@ class Overlap(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Opaque:
-    """A workflow argument that is not plain JSON (binary, protobuf, encrypted), known by its bytes."""
+    """A payload that is not JSON (binary, protobuf, encrypted), compared by the digest of its bytes.
+
+    `data` is the bytes themselves, None where they are not known, as in a document. `message_type` is the name of a
+    protobuf message, empty for other payloads.
+    """
 
     encoding: str
     sha256: str
+    message_type: str = dataclasses.field(default="", compare=False)
+    data: bytes | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def is_coded(self) -> bool:
@@ -46,6 +52,18 @@ class Opaque:
 
 
 Argument: TypeAlias = json_values.Json | Opaque
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A workflow argument in protobuf's JSON encoding, which only the named message type can read."""
+
+    message_type: str
+    value: json_values.Json
+
+
+AnyArgument: TypeAlias = Argument | Message
+"""A workflow argument; the other payloads of a schedule are never messages."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +132,7 @@ class Action:
     workflow: str
     task_queue: str
     workflow_id: str
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[AnyArgument, ...] = ()
     execution_timeout: datetime.timedelta = datetime.timedelta(0)
     run_timeout: datetime.timedelta = datetime.timedelta(0)
     task_timeout: datetime.timedelta = datetime.timedelta(0)
@@ -126,7 +144,7 @@ class Action:
     details: Argument = None
 
     @property
-    def payloads(self) -> tuple[Argument, ...]:
+    def payloads(self) -> tuple[AnyArgument, ...]:
         """Return all that a codec may have encrypted."""
         return (*self.arguments, *self.memo.values(), self.summary, self.details)
 
@@ -150,8 +168,8 @@ class Schedule:
     `note` is what people see beside the state; None in a desired schedule leaves it to the plan, which says there what
     it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the version
     of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
-    `not_secret` are the paths of values that are shown although they look like secrets, and `salt` is the key of the
-    digests that replace secrets; neither takes part in comparison.
+    `not_secret` are the paths of values that are shown although they look like secrets, `ignore` those of values that
+    belong to others, and `salt` is the key of the digests that replace secrets; none of them takes part in comparison.
     """
 
     id: str
@@ -165,4 +183,5 @@ class Schedule:
     owner: str | None = None
     seal: str | None = None
     not_secret: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    ignore: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     salt: bytes = dataclasses.field(default=b"", compare=False, repr=False)

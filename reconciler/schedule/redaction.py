@@ -123,21 +123,29 @@ class Redaction:
     def argument(self, argument: model.Argument, at: paths.Path, *names: str) -> model.Argument:
         """Redact a payload; of one that is not plain JSON nothing is shown anyway."""
         if isinstance(argument, model.Opaque):
-            return argument
+            return argument if self.is_exempt(at) else dataclasses.replace(argument, data=None)
         return digest(argument, self.salt, "encrypted") if self.coded else self.value(argument, at, *names)
 
     def searchable(self, value: model.Argument, at: paths.Path, *names: str) -> model.Argument:
         """Redact the value of a search attribute, which no codec makes: the server indexes it."""
         return value if isinstance(value, model.Opaque) else self.value(value, at, *names)
 
-    def arguments(self, arguments: tuple[model.Argument, ...]) -> tuple[model.Argument, ...]:
+    def arguments(self, arguments: tuple[model.AnyArgument, ...]) -> tuple[model.AnyArgument, ...]:
         """Redact a workflow's arguments; the keys of a governed workflow's one object are fields by themselves."""
         match arguments:
             case [Mapping() as first, *others] if not self.coded and not self.is_exempt(("args", 0)):
-                more = (self.argument(each, ("args", index)) for index, each in enumerate(others, start=1))
+                more = (self._any_argument(each, ("args", index)) for index, each in enumerate(others, start=1))
                 return (self.mapping(first, ("args", 0), roots=governed.ARGUMENT_KEYS), *more)
             case _:
-                return tuple(self.argument(each, ("args", index)) for index, each in enumerate(arguments))
+                return tuple(self._any_argument(each, ("args", index)) for index, each in enumerate(arguments))
+
+    def _any_argument(self, argument: model.AnyArgument, at: paths.Path) -> model.AnyArgument:
+        if isinstance(argument, model.Message):
+            inner: json_values.Json = digest(argument.value, self.salt, "encrypted")
+            if not self.coded:
+                inner = self.value(argument.value, (*at, "data"))
+            return model.Message(message_type=self.text(argument.message_type, *at, "message_type"), value=inner)
+        return self.argument(argument, at)
 
     def is_exempt(self, at: paths.Path) -> bool:
         """Return whether what is at a path is declared not to be secret."""

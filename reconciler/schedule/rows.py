@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 from reconciler import json_values
-from reconciler.schedule import faults, governed, kinds, model, paths, places, records, redaction
+from reconciler.schedule import faults, kinds, model, places, records, redaction
 from reconciler.timing import canonical, cron, timings, zones
 
 V = TypeVar("V")
@@ -45,8 +45,8 @@ class Row(Protocol):
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         """Put the value of a charter's keys into a draft, or what a charter without this key means."""
 
-    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
-        """Return the value in the spec's words, without what says nothing."""
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
+        """Return the value in the spec's words, in the form in which `like` is declared; empty where there is none."""
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         """Return its values in a document, by their places."""
@@ -101,7 +101,7 @@ class Field(Generic[V]):
         elif self.at.path not in draft.values:
             draft.values[self.at.path] = draft.values[self.follows] if self.follows else self.default
 
-    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         del like
         value = self.at.get(schedule)
         if value is None or value == self.silent:
@@ -185,8 +185,8 @@ class Crons:
         if zone:
             draft.values[places.TIMEZONE] = zone
 
-    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
-        are_crons = _are_crons(schedule.timing, like)
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
+        are_crons = _are_crons(schedule.timing, like.timing)
         texts: list[json_values.Json] = [cron.render(each) for each, is_cron in are_crons.items() if is_cron]
         return {self.key: texts[0] if len(texts) == 1 else texts} if texts else {}
 
@@ -258,10 +258,10 @@ class Times(Generic[V]):
         both: Iterable[Any] = (*draft.values.get(self.at.path, ()), *own)
         draft.values[self.at.path] = canonical.distinct(both)
 
-    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         times = self.at.get(schedule)
         if self.crons:
-            are_crons = _are_crons(schedule.timing, like)
+            are_crons = _are_crons(schedule.timing, like.timing)
             times = tuple(each for each in times if not are_crons[cast("timings.Calendar", each)])
         return {self.key: self.kind.words(times)} if times else {}
 
@@ -288,77 +288,48 @@ class Times(Generic[V]):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Argument:
-    """A key of the one object that a governed workflow gets; `rest` are the names under which it shows all else.
-
-    The row that has a `rest` reads, stores and shows the arguments as a whole. `refuse` raises ValueError for what a
-    text cannot be.
-    """
+class Identity:
+    """The schedule's id, which what is built in has already given a draft; documents have it in a place of its own."""
 
     key: str
     description: str
-    schema: Mapping[str, Any]
-    shows: tuple[str, ...]
-    default: json_values.Json = None
-    rest: tuple[str, ...] = ()
-    is_inherited: bool = False
-    refuse: Callable[[str], object] | None = None
+    examples: tuple[json_values.Json, ...]
+    kind = kinds.Text(longest=977, name=True)  # as long as the server takes
+    is_inherited = False
     proto = ""
     neutral = None
 
     @property
     def roots(self) -> tuple[str, ...]:
-        return (*self.shows, *self.rest)
+        return ()
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
-        if self.rest:
-            given = governed.argument(
-                draft.values["id",],
-                None,
-                charter=keys["charter"],
-                entrypoint=keys["entrypoint"],
-                given=keys.get(self.key, {}),
-            )
-            draft.values[places.ARGUMENTS] = (given,)
+        if self.key in keys:
+            draft.values["id",] = str(keys[self.key])
 
-    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
-        del like
-        named, others = _governed(schedule.action.arguments)
-        shown = {name: named[name] for name in governed.ARGUMENT_KEYS if name in named and name in self.roots}
-        return shown | (others if self.rest else {})
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
+        del schedule, like  # a plan names each schedule by its id
+        return {}
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
-        return (
-            {places.ARGUMENTS: [kinds.PAYLOAD.encode(each) for each in schedule.action.arguments]} if self.rest else {}
-        )
+        del schedule
+        return {}
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
-        if self.rest:
-            draft.values[places.ARGUMENTS] = tuple(map(kinds.PAYLOAD.decode, stored[places.ARGUMENTS]))
+        pass
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
-        return {places.ARGUMENTS: within.arguments(schedule.action.arguments)} if self.rest else {}
+        del schedule, within
+        return {}
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
-        if self.refuse is not None:
-            yield from faults.of_text(self.key, value, self.refuse)
+        yield from self.kind.check(value, self.key)
 
     def declared(self) -> kinds.Schema:
-        return {"description": self.description, **self.schema}
+        return {"description": self.description, **self.kind.declared(), "examples": list(self.examples)}
 
     def stored(self) -> Mapping[places.Path, kinds.Schema]:
-        return {places.ARGUMENTS: {"type": "array", "items": kinds.PAYLOAD.stored()}} if self.rest else {}
-
-
-def _governed(arguments: tuple[model.Argument, ...]) -> tuple[Words, Words]:
-    """Return the keys of the object that a governed workflow gets, and all else under its place: `args[1]`."""
-    places: Words = {f"args[{index}]": kinds.shown(argument) for index, argument in enumerate(arguments)}
-    first = places.get("args[0]")
-    if not isinstance(first, Mapping) or first.keys().isdisjoint(governed.ARGUMENT_KEYS):
-        return {}, places
-    named = {key: first[key] for key in governed.ARGUMENT_KEYS if key in first}
-    more = {paths.render((key,), within="args[0]"): value for key, value in first.items() if key not in named}
-    return named, more | {place: value for place, value in places.items() if place != "args[0]"}
+        return {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,7 +350,7 @@ class Countdown:
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         draft.values[places.REMAINING] = draft.values[places.COUNTED_FROM] = keys.get(self.key)
 
-    def words(self, schedule: model.Schedule, like: timings.Timing) -> Words:
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         del like
         left, start = schedule.remaining_actions, schedule.counted_from
         if left is None:
@@ -411,11 +382,6 @@ class Countdown:
             places.REMAINING: {"description": "How often it may still fire; null without a limit.", **bounds},
             places.COUNTED_FROM: {"description": "Where that count was declared to start.", **bounds},
         }
-
-
-def holds_payloads(row: Row) -> bool:
-    """Return whether a row's value consists of decoded payloads."""
-    return isinstance(row, Argument) or (isinstance(row, Field) and isinstance(row.kind, kinds.Payload | kinds.Named))
 
 
 Timed: TypeAlias = Crons | Times[Any] | Field[Any]

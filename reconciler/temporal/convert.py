@@ -28,7 +28,7 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
     for row in _SINGLE:
         draft.values[row.at.path] = protos.read(row.kind, *_field(proto, row.proto))
     draft.values[places.TIMEZONE] = _timezone(proto.spec)
-    draft.values[places.ARGUMENTS] = tuple(map(payloads.read, start.input.payloads))
+    draft.values[places.ARGUMENTS] = tuple(map(payloads.read_argument, start.input.payloads))
     draft.values[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
     draft.values[places.COUNTED_FROM] = _counted_from(start)
     draft.values["owner",] = _owner(start)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 
 from reconciler import json_values
-from reconciler.schedule import model
+from reconciler.schedule import encodings, model
 
 _JSON = {"json/plain", "json/protobuf"}
 STANDARD = {*_JSON, "binary/null", "binary/plain", "binary/protobuf"}  # encodings of the SDKs' own converters
@@ -24,8 +23,35 @@ def read(payload: common_pb2.Payload) -> model.Argument:
             return json_values.canonical(json.loads(payload.data))
         except (ValueError, RecursionError):  # not JSON that can be compared: known by its bytes
             encoding = f"malformed {encoding}"
-    digest = hashlib.sha256(payload.SerializeToString(deterministic=True)).hexdigest()
-    return model.Opaque(encoding=encoding or "raw", sha256=digest)
+    metadata = {name: value for name, value in payload.metadata.items() if name != "encoding"}
+    return encodings.opaque(encoding or "raw", payload.data, metadata)
+
+
+def read_argument(payload: common_pb2.Payload) -> model.AnyArgument:
+    """Decode a workflow's argument; of one in protobuf's JSON the message type counts, as only that can read it."""
+    value = read(payload)
+    if payload.metadata.get("encoding") == b"json/protobuf" and not isinstance(value, model.Opaque):
+        return model.Message(
+            message_type=payload.metadata.get("messageType", b"").decode(errors="replace"), value=value
+        )
+    return value
+
+
+def make_argument(argument: model.AnyArgument) -> common_pb2.Payload:
+    """Return the payload of a workflow's argument; TypeError for an opaque one whose bytes are not known."""
+    match argument:
+        case None:
+            return common_pb2.Payload(metadata={"encoding": b"binary/null"})
+        case model.Message():
+            payload = make(argument.value)
+            payload.metadata["encoding"] = b"json/protobuf"
+        case model.Opaque(data=bytes() as data):
+            payload = common_pb2.Payload(metadata={"encoding": argument.encoding.encode()}, data=data)
+        case _:
+            return make(argument)
+    if argument.message_type:
+        payload.metadata["messageType"] = argument.message_type.encode()
+    return payload
 
 
 def make(argument: model.Argument) -> common_pb2.Payload:

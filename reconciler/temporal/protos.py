@@ -58,16 +58,16 @@ def edit(kind: kinds.Kind[Any], message: Message, name: str, live: Any, wanted: 
     _CODECS[type(kind)].edit(kind, message, name, live, wanted)
 
 
-def edit_arguments(protos: Any, live: Sequence[model.Argument], wanted: Sequence[model.Argument]) -> None:
+def edit_arguments(protos: Any, live: Sequence[model.AnyArgument], wanted: Sequence[model.AnyArgument]) -> None:
     """Write the arguments that differ, each in its place; the others stay byte for byte."""
     if diff.same_json(live, wanted):
         return
     del protos[len(wanted) :]
     for number, argument in enumerate(wanted):
         if number >= len(live):
-            protos.append(payloads.make(argument))
+            protos.append(payloads.make_argument(argument))
         elif not diff.same_json(live[number], argument):
-            protos[number].CopyFrom(payloads.make(argument))
+            protos[number].CopyFrom(payloads.make_argument(argument))
 
 
 def _read_plain(kind: object, message: Message, name: str) -> Any:

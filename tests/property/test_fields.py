@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import functools
 import json
@@ -17,14 +18,14 @@ from reconciler import errors
 from reconciler.documents import schedules
 from reconciler.plan import diff
 from reconciler.repospec import importing, loading
-from reconciler.schedule import faults, fields, kinds, model, places, records, redaction, rows
+from reconciler.schedule import arguments, faults, fields, kinds, model, places, records, redaction, rows
 from reconciler.temporal import convert
-from reconciler.timing import timings
 from tests.property import strategies
 from tools import generating
 
 ID = "governance:a"
 KEYS = {"charter": "A", "cron": "0 3 * * *", "entrypoint": "A"}
+BARE = {"charter": "A", "cron": "0 3 * * *", "workflow_id": "a", "args": []}  # nothing in it follows from the id
 ROWS = fields.ROWS
 PLANTED = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 REFERENCE = generating.REFERENCE.read_text(encoding="utf-8")
@@ -33,6 +34,22 @@ _texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 _durations = st.integers(1, 10**5).map(lambda seconds: f"{seconds}s")
 _crons = st.builds("{} {} * * {}".format, st.integers(0, 59), st.integers(0, 23), st.integers(0, 6))
 _json_texts = strategies.json_of(_texts, _texts)
+ENCODED = st.one_of(
+    st.builds(
+        lambda kind, data: {"encoding": "json/protobuf", "message_type": kind, "data": data}, _texts, _json_texts
+    ),
+    st.binary(max_size=8).map(lambda data: {"encoding": "binary/plain", "base64": base64.b64encode(data).decode()}),
+    st.builds(
+        lambda kind, data: {
+            "encoding": "binary/protobuf",
+            "message_type": kind,
+            "base64": base64.b64encode(data).decode(),
+        },
+        _texts,
+        st.binary(max_size=8),
+    ),
+    _json_texts.map(lambda data: {"encoding": "json/plain", "data": {"encoding": "a/b", "data": data}}),
+)
 _calendars = st.fixed_dictionaries({"hour": st.integers(0, 23), "day_of_week": st.sampled_from(("mon", "tue-fri"))})
 _intervals = st.builds(lambda hours: {"every": f"{hours}h", "offset": "15m"}, st.integers(1, 100))
 
@@ -87,13 +104,19 @@ def values(row: rows.Row) -> st.SearchStrategy[Any]:
     match row:
         case rows.Crons():
             return st.one_of(_crons, st.lists(_crons, min_size=1, max_size=3, unique=True))
-        case rows.Argument():
-            return st.dictionaries(_texts, _json_texts, max_size=3) if row.rest else _texts
+        case arguments.Named():
+            return st.dictionaries(_texts, _json_texts, max_size=3) if row.key == "input" else _texts
+        case arguments.Arguments():
+            return st.lists(_json_texts | ENCODED, max_size=3)
+        case rows.Identity():
+            return _texts.map("governance:{}".format)
         case rows.Countdown():
             return st.integers(0, 100)
         case rows.Field(key="timezone"):
             return st.sampled_from(("UTC", "Europe/Berlin", "Asia/Tokyo"))
         case rows.Field(key="not_secret"):
+            return st.just(["input"])
+        case rows.Field(key="ignore"):
             return st.just(["input"])
         case rows.Field() | rows.Times():
             return values_of(row.kind).filter(lambda value: not any(row.check(value)))
@@ -140,14 +163,15 @@ def test_every_row_refuses_what_no_server_takes(row: rows.Row) -> None:
 
 def keep_the_law(row: rows.Row, value: Any) -> None:
     """Assert all that holds for a schedule in which this field alone has a value."""
-    plain = fields.read(KEYS, ID)
-    declared = {**KEYS, row.key: value}
+    others = BARE if isinstance(row, arguments.Arguments | rows.Identity) else KEYS
+    plain = fields.read(others, ID)
+    declared = {**others, row.key: value}
     schedule = fields.read(declared, ID)
-    shown = fields.words(schedule)
+    shown = fields.keys(schedule)
 
     named = {path.partition(".")[0].partition("[")[0] for path in (each.path for each in diff.diff(plain, schedule))}
     assert named <= set(row.roots)
-    assert bool(named) == (plain != schedule)
+    assert bool(named) == (plain != dataclasses.replace(schedule, id=plain.id))  # which plans show by themselves
 
     from_words = {key: word for key, word in shown.items() if key in row.roots or key in KEYS}
     assert fields.read({**declared, **_as_keys(from_words)}, ID) == schedule
@@ -155,10 +179,10 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
     hidden = fields.redacted(schedule)
     assert schedules.decode(json.loads(json.dumps(schedules.encode(schedule)))) == hidden
 
-    assert convert.read(ID, convert.make(schedule)) == _on_server(schedule)
+    assert convert.read(schedule.id, convert.make(schedule)) == _on_server(schedule)
     proto = convert.make(plain)
     convert.edit(proto, schedule)
-    assert convert.read(ID, proto) == _on_server(schedule)
+    assert convert.read(schedule.id, proto) == _on_server(schedule)
 
     text = json.dumps({"governance": {"schedules": [declared]}})
     [charter] = loading.parse(text, "spec.json").charters
@@ -170,7 +194,7 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
     imported = importing.add(None, "spec.yaml", [schedule])
     assert imported.left_out == ()
     [charter] = loading.parse(imported.text, "spec.yaml").charters
-    assert dataclasses.replace(charter.schedule, not_secret=schedule.not_secret) == schedule
+    assert charter.schedule == schedule
 
     assert f"| `{row.key}` |" in REFERENCE
 
@@ -178,7 +202,7 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
 def _with_secrets(row: rows.Row, schedule: model.Schedule) -> model.Schedule:
     """Return the schedule with a secret in place of every text that the row has in it."""
     paths = row.encode(schedule)
-    assert paths or isinstance(row, rows.Crons | rows.Argument), "a row that has no place"
+    assert paths or isinstance(row, rows.Crons | arguments.Named), "a row that has no place"
     values = {path: _planted(functools.reduce(getattr, path, schedule)) for path in paths}
     return places.replaced(schedule, values)
 
@@ -191,6 +215,8 @@ def _planted(value: Any) -> Any:
             return {_planted(name): _planted(inner) for name, inner in value.items()}
         case list() | tuple():
             return type(value)(map(_planted, value))
+        case model.Opaque():  # whose bytes are never shown
+            return value
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             parts = {field.name: _planted(getattr(value, field.name)) for field in dataclasses.fields(value)}
             return dataclasses.replace(value, **parts)
@@ -205,7 +231,7 @@ def _as_keys(words: rows.Words) -> dict[str, Any]:
 
 def _on_server(schedule: model.Schedule) -> model.Schedule:
     """Return what the server keeps: how values are shown is this tool's own."""
-    return dataclasses.replace(schedule, not_secret=())
+    return dataclasses.replace(schedule, not_secret=(), ignore=())
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
@@ -218,7 +244,7 @@ def test_every_row_keeps_the_law(row: rows.Row) -> None:
     keeps()
 
 
-@pytest.mark.parametrize("row", [row for row in fields.TABLE if rows.holds_payloads(row)], ids=lambda row: row.key)
+@pytest.mark.parametrize("row", diff.PAYLOADS, ids=lambda row: row.key)
 def test_a_value_that_becomes_true_from_1_is_a_change_although_python_finds_them_equal(row: rows.Row) -> None:
     plain = fields.read(KEYS, ID)
     one, true = (
@@ -246,7 +272,8 @@ def test_every_row_makes_a_difference() -> None:
     plain = fields.read(KEYS, ID)
     for row in fields.TABLE:
         example, *_ = row.declared()["examples"]
-        assert fields.read({**KEYS, row.key: example}, ID) != plain, row.key
+        keys = {key: value for key, value in KEYS.items() if key != "entrypoint" or row.key != fields.ARGUMENTS}
+        assert fields.read({**keys, row.key: example}, ID) != plain, row.key
 
 
 class _NotStored(rows.Field[Any]):
@@ -260,7 +287,7 @@ class _NotStored(rows.Field[Any]):
 class _NotShown(rows.Field[Any]):
     """A row that plans do not show."""
 
-    def words(self, schedule: model.Schedule, like: timings.Timing) -> rows.Words:
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> rows.Words:
         del schedule, like
         return {}
 
@@ -322,7 +349,7 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
     row = break_row(**parts)
     table = tuple(row if each is whole else each for each in fields.TABLE)
     monkeypatch.setattr(fields, "TABLE", table)
-    monkeypatch.setattr(fields, "ROWS", (*table, *fields.UNSHOWN))
+    monkeypatch.setattr(fields, "ROWS", (fields.IDENTITY, *table, *fields.UNSHOWN))
     single = tuple(each for each in table if isinstance(each, rows.Field | rows.Times) and each.proto)
     monkeypatch.setattr(convert, "_SINGLE", single)
     with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):

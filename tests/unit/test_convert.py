@@ -42,7 +42,7 @@ def with_payload(data: bytes, encoding: bytes = b"json/plain") -> schedule_pb2.S
     return proto
 
 
-def argument(proto: schedule_pb2.Schedule) -> model.Argument:
+def argument(proto: schedule_pb2.Schedule) -> model.AnyArgument:
     (found,) = read(proto).action.arguments
     return found
 

@@ -234,7 +234,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour: red", "6:7: unknown key 'colour' in charter 1; known here: charter, cron, calendars, intervals"),
+        ("colour: red", "6:7: unknown key 'colour' in charter 1; known here: charter, id, cron, calendars, intervals"),
         ("input: [1]", "6:14: 'input' must be an object, not a list; for example"),
         ("calendars:", "6:17: 'calendars' must be a list, not nothing"),
         ("task_queue: 7", "6:19: 'task_queue' must be text, not the number 7; quote it"),
@@ -314,12 +314,13 @@ governance:
 """) == ["spec.yaml:4:59: the end 2027-01-01T00:00:00Z is before the start 2028-01-01T00:00:00Z; swap them"]
 
 
-def test_what_a_charter_lacks_is_told_with_what_it_is() -> None:
+def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
     assert problems("governance: {schedules: [{}]}") == [
         "spec.yaml:1:26: charter 1 has no 'charter'; add charter: the charter's name",
-        "spec.yaml:1:26: charter 1 has no 'entrypoint'; add entrypoint: the name of what the workflow runs",
         "spec.yaml:1:26: charter 1 has no 'cron';"
         " add cron, calendars or intervals: when to fire, in Temporal's cron grammar",
+        "spec.yaml:1:26: charter 1 has no 'entrypoint';"
+        " add entrypoint or args: the name of what the workflow runs, one word",
     ]
 
 
@@ -1058,3 +1059,49 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
     assert found.charters[0].schedule.note == "😀 \\ud83d"
     (problem,) = problems(head + r'"\ud83d"}]}}')
     assert "half of a surrogate pair" in problem
+
+
+@pytest.mark.parametrize(
+    ("keys", "at", "message"),
+    [
+        ("args: [1], entrypoint: A", "entrypoint", "'entrypoint' and 'args' exclude each other: args are all that"),
+        ("args: [], input: {}", "input", "'input' and 'args' exclude each other"),
+        ("args: {a: 1}", "{a", "'args' must be a list"),
+        ("args: [{encoding: binary/plian, base64: AA==}]", "binary", "unknown encoding 'binary/plian'; did you mean"),
+        ("args: [{encoding: binary/plain}]", "{enc", "an argument in binary/plain has no 'base64'; add base64"),
+        ("args: [{encoding: binary/plain, base64: A}]", "A}", "'base64' is not valid base64"),
+        ("args: [{encoding: json/protobuf, data: {}, type: a}]", "a}", "unknown key 'type' of an argument in json/pro"),
+        ("args: [1], ignore: [args]", "args]", "ignore: 'args' is a key that a charter must declare; name a part"),
+        ("args: [1], ignore: [cron]", "cron]", "ignore: 'cron' is a key that a charter must declare"),
+        ("args: [{a: 1}], ignore: ['args[0].b']", "'args[", "ignore: 'args[0].b' matches no value of charter 'A'"),
+        ("args: [1], ignore: [colour]", "colour", "ignore: 'colour' matches no value of charter 'A'"),
+        ("args: [1], ignore: [memo.team]", "memo", "ignore: 'memo.team' matches no value of charter 'A'"),
+        ("args: [1], id: ''", "''", "'id' is empty"),
+    ],
+)
+def test_what_is_wrong_with_arguments_and_paths_is_located(keys: str, at: str, message: str) -> None:
+    line = f"    - {{charter: A, cron: '@daily', {keys}}}"
+    (found,) = problems(f"governance:\n  schedules:\n{line}\n")
+    assert found.startswith(f"spec.yaml:3:{line.rindex(at) + 1}: {message}")
+
+
+def test_an_object_that_names_no_encoding_is_an_argument() -> None:
+    text = "governance: {schedules: [{charter: A, cron: '@daily', args: [{encoding: utf-8}, {encoding: 1}]}]}"
+    (charter,) = loading.parse(text, "spec.yaml").charters
+    assert charter.schedule.action.arguments == ({"encoding": "utf-8"}, {"encoding": 1})
+
+
+def test_arguments_of_a_charter_replace_what_it_inherits_of_the_built_in_object() -> None:
+    text = "governance: {defaults: {input: {a: 1}}, schedules: [{charter: A, cron: '@daily', args: [7]}]}"
+    (charter,) = loading.parse(text, "spec.yaml").charters
+    assert charter.schedule.action.arguments == (7,)
+
+
+def test_two_charters_with_one_id_are_refused() -> None:
+    text = (
+        "governance:\n  schedules:\n    - {charter: A, cron: '@daily', args: []}\n"
+        "    - {charter: B, id: governance:a, cron: '@daily', args: []}\n"
+    )
+    assert problems(text) == [
+        "spec.yaml:4:24: charters 'A' and 'B' have one id, 'governance:a' (first on line 3); change one of them"
+    ]

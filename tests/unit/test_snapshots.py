@@ -53,9 +53,9 @@ def test_a_document_of_a_newer_version_is_called_so(version: str | float) -> Non
     document = json.loads(dumps())
     document["format_version"] = version
     newer = f"in format {version}; this version supports up to"
-    with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer} 1.2"):
+    with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer} 1.3"):
         snapshots.loads(json.dumps(document), "live.json")
-    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.2"):
+    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.3"):
         saved.loads(json.dumps(document), "plan.json")
 
 

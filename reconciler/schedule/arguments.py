@@ -1,0 +1,158 @@
+"""The rows of a workflow's arguments: keys of the one object that is built in, or a list of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from reconciler import json_values
+from reconciler.schedule import encodings, faults, governed, kinds, model, paths, places, redaction, rows
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A key of the one object that a governed workflow is called with; `roots` are those of the object's that it shows.
+
+    The first of two such rows to have read a charter makes the object. `refuse` raises ValueError for a text that the
+    key cannot have.
+    """
+
+    key: str
+    description: str
+    schema: Mapping[str, Any]
+    roots: tuple[str, ...]
+    is_inherited: bool = False
+    refuse: Callable[[str], object] | None = None
+    proto = ""
+    neutral = None
+
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
+        if governed.ENTRYPOINT in keys and places.ARGUMENTS not in draft.values:
+            argument = governed.argument(
+                draft.values["id",],
+                None,
+                charter=keys["charter"],
+                entrypoint=keys[governed.ENTRYPOINT],
+                given=keys.get(governed.INPUT, {}),
+            )
+            draft.values[places.ARGUMENTS] = (argument,)
+
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> rows.Words:
+        named, _ = _parts(schedule.action.arguments, like.action.arguments)
+        return {name: named[name] for name in governed.ARGUMENT_KEYS if name in named and name in self.roots}
+
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
+        del schedule  # the row of all arguments stores them
+        return {}
+
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
+        pass
+
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
+        del schedule, within  # the row of all arguments redacts them
+        return {}
+
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        if self.refuse is not None:
+            yield from faults.of_text(self.key, value, self.refuse)
+
+    def accepts(self, text: str) -> bool:
+        """Return whether a text can be the value of the key."""
+        fits = re.match(self.schema["pattern"], text) and 0 < len(text) <= self.schema["maxLength"]
+        return bool(fits) and not any(self.check(text))
+
+    def declared(self) -> kinds.Schema:
+        return {"description": self.description, **self.schema}
+
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
+        return {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """All arguments of the workflow, as a list."""
+
+    key: str
+    description: str
+    examples: tuple[json_values.Json, ...]
+    is_inherited = False
+    proto = ""
+    neutral = None
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
+        if self.key in keys:
+            draft.values[places.ARGUMENTS] = tuple(map(encodings.parse, keys[self.key]))
+
+    def words(self, schedule: model.Schedule, like: model.Schedule) -> rows.Words:
+        _, others = _parts(schedule.action.arguments, like.action.arguments)
+        return others
+
+    def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
+        return {places.ARGUMENTS: list(map(_encode, schedule.action.arguments))}
+
+    def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
+        draft.values[places.ARGUMENTS] = tuple(map(_decode, stored[places.ARGUMENTS]))
+
+    def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
+        return {places.ARGUMENTS: within.arguments(schedule.action.arguments)}
+
+    def check(self, value: Any) -> Iterator[faults.Fault]:
+        for index, each in enumerate(value if isinstance(value, list) else ()):
+            yield from faults.within(index, encodings.check(each))
+
+    def declared(self) -> kinds.Schema:
+        return {"description": self.description, "type": "array", "examples": list(self.examples)}
+
+    def stored(self) -> Mapping[places.Path, kinds.Schema]:
+        return {places.ARGUMENTS: {"type": "array", "items": kinds.PAYLOAD.stored()}}
+
+
+def place(path: paths.Path) -> paths.Path:
+    """Return the one path of what has two: a key of the built-in object is a field, and a part of `args[0]`."""
+    match path:
+        case ("args", 0, str() as key, *inside) if key in governed.ARGUMENT_KEYS:
+            return (key, *inside)
+        case _:
+            return path
+
+
+def shown(argument: model.AnyArgument) -> json_values.Json:
+    """Return an argument in the spec's words, or what one is compared by that no spec can express."""
+    if isinstance(argument, model.Opaque) and not encodings.is_expressible(argument):
+        return kinds.shown(argument)
+    return encodings.words(argument)
+
+
+def _parts(
+    arguments: tuple[model.AnyArgument, ...], like: tuple[model.AnyArgument, ...]
+) -> tuple[rows.Words, rows.Words]:
+    """Return the keys of the built-in object, where `like` is one, and all else by its place: `args[1]`."""
+    by_place: rows.Words = {f"args[{index}]": shown(argument) for index, argument in enumerate(arguments)}
+    first = arguments[0] if arguments else None
+    if (
+        not isinstance(first, Mapping)
+        or not governed.is_built_in(like)
+        or first.keys().isdisjoint(governed.ARGUMENT_KEYS)
+    ):
+        return {}, by_place
+    named: rows.Words = {key: first[key] for key in governed.ARGUMENT_KEYS if key in first}
+    more = {paths.render((key,), within="args[0]"): value for key, value in first.items() if key not in named}
+    return named, more | {at: value for at, value in by_place.items() if at != "args[0]"}
+
+
+def _encode(argument: model.AnyArgument) -> Any:
+    if isinstance(argument, model.Message):
+        return {"encoding": encodings.PROTOBUF_JSON, "message_type": argument.message_type, "json": argument.value}
+    return kinds.PAYLOAD.encode(argument)
+
+
+def _decode(stored: Any) -> model.AnyArgument:
+    if "message_type" in stored:
+        return model.Message(message_type=stored["message_type"], value=json_values.canonical(stored["json"]))
+    return kinds.PAYLOAD.decode(stored)
