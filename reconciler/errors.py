@@ -43,6 +43,13 @@ class ReconcilerError(Exception):
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
+def reason(error: BaseException) -> str:
+    """Return why work was cut short: an expected failure, an interrupt or a defect, which is named by its type."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return error.message if isinstance(error, ReconcilerError) else f"a defect in reconciler: {type(error).__name__}"
+
+
 class InvalidSpecError(ReconcilerError):
     """The spec cannot be used; the message holds one located line for each problem."""
 

@@ -64,21 +64,21 @@ def apply(
     )
     teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form, yes=yes)
 
-    def work() -> errors.ExitCode:
+    with teller.errors_reported():
         teller.about(connection, str(spec_path), choice)
         review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
         path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
         teller.about(connection, str(path), chosen)
         declaration = common.load(out, path, chosen, salt=review.salt)
         teller.declared(declaration)
-        off = why_off(declaration, connection)
-        if off:
-            return teller.skipped(off)
         job = _Apply(command="apply", declaration=declaration, connection=connection, writing=writing, reviewed=review)
-        with sessions.opened(connection) as session:
-            return execute(session, job, teller)
-
-    return teller.run(work)
+        disabled = why_off(declaration, connection)
+        if disabled:
+            code = teller.skipped(disabled)
+        else:
+            with sessions.opened(connection) as session:
+                code = execute(session, job, teller)
+    return teller.finish(code)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -48,20 +48,20 @@ def prune(
     rendering = common.text(out, no_color=no_color, verbose=False)
     teller = telling.Teller(out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than))
 
-    def work() -> errors.ExitCode:
+    with teller.errors_reported():
         teller.about(connection, str(spec_path), choice)
         declaration = common.load(out, spec_path, choice)
         teller.declared(declaration)
-        off = why_off(declaration, connection)
-        if off:
-            return teller.skipped(off)
         job = _Prune(
             command="prune", declaration=declaration, connection=connection, writing=writing, older_than=older_than
         )
-        with sessions.opened(connection) as session:
-            return execute(session, job, teller)
-
-    return teller.run(work)
+        disabled = why_off(declaration, connection)
+        if disabled:
+            code = teller.skipped(disabled)
+        else:
+            with sessions.opened(connection) as session:
+                code = execute(session, job, teller)
+    return teller.finish(code)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

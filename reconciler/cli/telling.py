@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from reconciler import errors, settings, wiring
@@ -52,23 +52,25 @@ class Teller:
         self._heard: list[plans.Outcome] = []
         self._skipped = ""
 
-    def run(self, work: Callable[[], errors.ExitCode]) -> errors.ExitCode:
-        """Return the exit code of the work, told; so is an error, which goes on."""
+    @contextlib.contextmanager
+    def errors_reported(self) -> Iterator[None]:
+        """Write the outcome of a command that raises within the block; the error is raised again."""
         try:
-            code = work()
+            yield
         except errors.ReconcilerError as error:
-            self._ended(error.exit_code, error)
+            self._write_outcome(error.exit_code, error)
             raise
         except KeyboardInterrupt:
-            self._ended(interrupts.code())
+            self._write_outcome(interrupts.code())
             raise
-        except Exception as defect:
-            told = errors.ReconcilerError(
-                f"a defect in reconciler: {type(defect).__name__}", hint="report it with the traceback"
-            )
-            self._ended(told.exit_code, told)
+        except Exception as error:
+            defect = errors.ReconcilerError(errors.reason(error), hint="report it with the traceback")
+            self._write_outcome(defect.exit_code, defect)
             raise
-        self._ended(code)
+
+    def finish(self, code: errors.ExitCode) -> errors.ExitCode:
+        """Write the outcome of a command that ended with an exit code, and return the code."""
+        self._write_outcome(code)
         return code
 
     def about(self, connection: settings.Connection, spec: str, choice: declarations.Choice) -> None:
@@ -119,7 +121,7 @@ class Teller:
         """Tell of something beside the work."""
         self._out.warn(text)
 
-    def _ended(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:
+    def _write_outcome(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:
         _LOG.info(f"{self._command} ended", extra={"fields": {"exit_code": int(code)}})
         if self._form == "json":
             applied = self._applied or (plans.Applied(outcomes=tuple(self._heard)) if self._heard else None)

@@ -36,7 +36,7 @@ def run(invocation: Invocation) -> results.Result:
         with sessions.opened(connection) as session:
             code = execute(session, job, audience)
     except (Exception, KeyboardInterrupt) as error:
-        reason = _reason(error)
+        reason = error.sentence if isinstance(error, errors.ReconcilerError) else errors.reason(error)
         if audience.outcomes:
             _report(invocation, audience, thread, errors.ExitCode.ERROR, remarks=(reason,))
         else:  # nothing was written, so what was reviewed may still be applied
@@ -146,10 +146,3 @@ def _commented(
         invocation.warn(f"applied, but not shown in the comment: {error.sentence}")
         return ""
     return shown.url if shown else ""
-
-
-def _reason(error: BaseException) -> str:
-    """Return why an apply was cut short."""
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    return error.sentence if isinstance(error, errors.ReconcilerError) else annotating.defect().message

@@ -31,7 +31,7 @@ async def apply(plan: plans.Plan, schedules: ports.Schedules, tell: Tell, *, los
     it is cancelled again, they are told as they are.
     """
     walk = _Walk(schedules, tell, lost)
-    work = asyncio.ensure_future(_walked(walk, plan))
+    work = asyncio.ensure_future(walk.run(plan))
     try:
         return plans.Applied(outcomes=await asyncio.shield(work))
     except asyncio.CancelledError:
@@ -55,15 +55,6 @@ async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[plans.Outcome, ..
     return plans.Applied(outcomes=outcomes, interrupted=True)
 
 
-async def _walked(walk: _Walk, plan: plans.Plan) -> tuple[plans.Outcome, ...]:
-    first = await walk.run(change for change in plan.steps if not change.verb.is_last)
-    others = [change for change in plan.steps if change.verb.is_last]
-    if all(outcome.status is plans.Status.DONE for outcome in first):
-        return first + await walk.run(others)
-    reason = "not paused, because a step before it did not succeed"
-    return first + tuple(walk.end(change, plans.Status.SKIPPED, reason) for change in others)
-
-
 class _Walk:
     """The steps of one apply, side by side, until something stops them."""
 
@@ -77,14 +68,15 @@ class _Walk:
         self._begun: set[str] = set()
         self._ended: set[str] = set()
 
-    async def run(self, changes: Iterable[plans.Change]) -> tuple[plans.Outcome, ...]:
-        """Return the outcomes of the changes; a defect in one is raised once the others have ended and are reported."""
-        tasks = [asyncio.ensure_future(self._turn(change)) for change in changes]
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-        for failure in ended:
-            if isinstance(failure, BaseException):
-                raise failure
-        return tuple(outcome for outcome in ended if isinstance(outcome, plans.Outcome))
+    async def run(self, plan: plans.Plan) -> tuple[plans.Outcome, ...]:
+        """Return the outcomes in the plan's order; a defect in a step is raised once its neighbours have ended."""
+        first = [change for change in plan.steps if not change.verb.is_last]
+        last = [change for change in plan.steps if change.verb.is_last]
+        outcomes = _outcomes(await asyncio.gather(*map(self._turn, first), return_exceptions=True))
+        if any(outcome.status is not plans.Status.DONE for outcome in outcomes):
+            reason = "not paused, because a step before it did not succeed"
+            return outcomes + tuple(self.end(change, plans.Status.SKIPPED, reason) for change in last)
+        return outcomes + _outcomes(await asyncio.gather(*map(self._turn, last), return_exceptions=True))
 
     def end(self, change: plans.Change, status: plans.Status, detail: str = "") -> plans.Outcome:
         outcome = plans.Outcome(change=change, status=status, detail=detail)
@@ -170,3 +162,13 @@ class _Walk:
         if live is None:
             return "it is gone"
         return ", ".join(field.path for field in diff.diff(live.schedule, change.after))
+
+
+def _outcomes(ended: Iterable[plans.Outcome | BaseException]) -> tuple[plans.Outcome, ...]:
+    """Return the outcomes, or raise the first defect among them."""
+    outcomes = []
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        outcomes.append(outcome)
+    return tuple(outcomes)

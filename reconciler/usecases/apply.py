@@ -8,8 +8,8 @@ import getpass
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import ClassVar, Literal, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from typing import Any, ClassVar, Literal, Protocol
 
 from reconciler import errors, settings
 from reconciler.plan import apply as plan_apply
@@ -82,10 +82,12 @@ class Job:
     def before_first_write(self, last_commit: str) -> None:
         """Do what must precede the first write, or raise; `last_commit` was applied last, empty if that is unknown."""
 
-    async def write(self, plan: plans.Plan, session: sessions.Session, tell: Tell, lost: Lost) -> plans.Applied:
-        """Make the server what the plan says."""
+    def write(
+        self, plan: plans.Plan, session: sessions.Session, tell: Tell, lost: Lost
+    ) -> Coroutine[Any, Any, plans.Applied]:
+        """Make the server match the plan."""
         again = (lambda: self.read(session)) if self.retries_stale else None
-        return await apply_plan(plan, session.schedules, tell, again=again, lost=lost)
+        return apply_plan(plan, session.schedules, tell, again=again, lost=lost)
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
         """Do what follows the last write; there are no outcomes where there was nothing to do."""
@@ -99,20 +101,21 @@ def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.E
     with _locked(session, job, audience) as lease:
         plan = session.run(job.read(session))
         _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
-        with session.audit(job.writing) as audit, _recorded(session, audit, job, plan) as record:
+        with session.audit(job.writing) as audit, _recorded(session, audit, job, audience, plan) as record:
             job.review(plan)
             audience.plan(plan)
             job.guard(plan, session.run(audit.present(plan.target)) if audit else 0)
             if not plan.steps:
-                record.begun = True
+                record.started = True
                 job.after(())
                 return errors.ExitCode.OK
             if not _agreed(session, audience, lease):
                 record.error = "declined"
                 return errors.ExitCode.ERROR
             job.before_first_write(session.run(audit.commit(plan.target)) if audit else "")
-            record.begun = True
-            applied = _written(session, job, audience, lease, plan, record)
+            record.started = True
+            applied = session.run(job.write(plan, session, record.on_outcome, lease.lost))
+            record.on_applied(applied)
             audience.applied(applied)
             job.after(applied.outcomes)
             if all(each.status is plans.Status.SKIPPED for each in applied.outcomes):
@@ -150,46 +153,46 @@ def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -
     return True
 
 
-def _written(
-    session: sessions.Session, job: Job, audience: Audience, lease: ports.Lease, plan: plans.Plan, record: _Record
-) -> plans.Applied:
-    def tell(outcome: plans.Outcome) -> None:
-        record.outcomes = (*record.outcomes, outcome)
-        audience.outcome(outcome)
-        _log_outcome(outcome)
-
-    applied = session.run(job.write(plan, session, tell, lease.lost))
-    record.outcomes = applied.outcomes
-    record.error = "interrupted" if applied.interrupted else ""
-    return applied
-
-
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class _Record:
-    """What there is to record at the end; `begun` once it may be that something was written."""
+    """What the audit records at the end; `started` once something may have been written."""
 
-    begun: bool = False
+    audience: Audience
+    started: bool = False
     outcomes: tuple[plans.Outcome, ...] = ()
     error: str = ""
 
+    def on_outcome(self, outcome: plans.Outcome) -> None:
+        """Keep, show and log how a step ended."""
+        self.outcomes = (*self.outcomes, outcome)
+        self.audience.outcome(outcome)
+        _log_outcome(outcome)
+
+    def on_applied(self, applied: plans.Applied) -> None:
+        """Keep how all of them ended."""
+        self.outcomes = applied.outcomes
+        self.error = "interrupted" if applied.interrupted else ""
+
 
 @contextlib.contextmanager
-def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, plan: plans.Plan) -> Iterator[_Record]:
+def _recorded(
+    session: sessions.Session, audit: ports.Audit | None, job: Job, audience: Audience, plan: plans.Plan
+) -> Iterator[_Record]:
     """Keep in the audit, where there is one, that the attempt began, and how it ended, however that was."""
-    record = _Record()
+    record = _Record(audience=audience)
     if audit is None or not (plan.steps or job.records_idle):
         yield record
         return
     number = session.run(audit.begin(_attempt(job, plan)))
 
     def end() -> None:
-        left = _left(plan, record.outcomes) if record.begun else None
+        left = _left(plan, record.outcomes) if record.started else None
         session.run(audit.end(number, map(_step, record.outcomes), left=left, error=record.error))
 
     try:
         yield record
     except (Exception, KeyboardInterrupt) as error:
-        record.error = _reason(error)
+        record.error = errors.reason(error)
         with contextlib.suppress(errors.StoreError):  # what went wrong first is what is told
             end()
         raise
@@ -197,12 +200,6 @@ def _recorded(session: sessions.Session, audit: ports.Audit | None, job: Job, pl
         end()
     except errors.StoreError as lost:
         raise _unrecorded(number, record.outcomes, lost) from None
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    return error.message if isinstance(error, errors.ReconcilerError) else f"a defect: {type(error).__name__}"
 
 
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:

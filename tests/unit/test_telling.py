@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from reconciler import errors, settings
+from reconciler import settings
 from reconciler.cli import console, telling
 from reconciler.report import text
 from reconciler.schedule import declarations
@@ -18,13 +18,10 @@ def test_a_defect_in_the_middle_still_writes_the_outcome() -> None:
     out = io.StringIO()
     teller = telling.Teller(console.Console(out, io.StringIO()), text.Text(), "apply", "json", yes=True)
 
-    def work() -> errors.ExitCode:
-        teller.about(settings.Connection(address="temporal:7233"), "spec.yaml", declarations.Choice())
-        teller.plan(PLAN)
+    teller.about(settings.Connection(address="temporal:7233"), "spec.yaml", declarations.Choice())
+    teller.plan(PLAN)
+    with pytest.raises(RuntimeError), teller.errors_reported():
         raise RuntimeError("a secret, perhaps")
-
-    with pytest.raises(RuntimeError):
-        teller.run(work)
     document = json.loads(out.getvalue())
     assert (document["exit_code"], document["error"]["message"]) == (1, "a defect in reconciler: RuntimeError")
     assert (document["digest"], document["outcomes"]) == (PLAN.digest, [])

@@ -55,11 +55,9 @@ def repair(
         if closed:
             teller.warn(f"Note: runs that had ended in Temporal without a record: {closed} closed.")
 
-    def work() -> errors.ExitCode:
+    with teller.errors_reported():
         teller.about(connection, users.PATH, declarations.Choice())
         code = repair_job.run(connection, writing, wish, teller, on_undescribed=note)
         if code is errors.ExitCode.OK:
             note_closed(run_ends.close(connection, writing))
-        return code
-
-    return teller.run(work)
+    return teller.finish(code)
