@@ -111,7 +111,11 @@ _CHOICE = (
 )
 _OVERRIDES = (
     click.option("--keep-manual-pauses", is_flag=True, help="Leave schedules paused that a person paused."),
-    click.option("--adopt", is_flag=True, help="Take over wanted schedules that belong to another owner."),
+    click.option(
+        "--adopt",
+        is_flag=True,
+        help="Take over declared schedules of another owner, or without a mark that would run something else.",
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler import json_text, json_values
 from reconciler.documents import schedules
-from reconciler.plan import plans
+from reconciler.plan import plans, takeovers
 from reconciler.schedule import declarations, fields, model, observed, prospects
 from reconciler.timing import rates
 
@@ -45,6 +45,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
         before = prospects.together((change.live.schedule for change in ours if change.live), now)
         after = prospects.together((change.after for change in ours), now)
         document["rate"] = {"before": _pace(before), "after": _pace(after)}
+    document["takeovers"] = [change.id for change in takeovers.takeovers(plan)]
     changes = [_change(change) | (_forecast(change, now) if now else {}) for change in plan.changes]
     return {**document, "changes": changes}
 

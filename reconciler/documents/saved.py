@@ -125,6 +125,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         environment=document["environment"],
         digest=document["digest"],
         as_of=schedules.moment(as_of) if as_of else None,
+        adopts=said["choice"].get("adopt", False),
         changes=tuple(_change(each, sides[each["id"]]) for each in document["changes"]),
     )
     applied_at = document.get("applied_at")

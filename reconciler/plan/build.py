@@ -79,6 +79,7 @@ def _planned(
         changes=tuple(changes),
         digest=digest(target, changes),
         found=_found(live, declaration),
+        adopts=declaration.adopt,
         salt=declaration.salt,
     )
 

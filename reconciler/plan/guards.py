@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Sequence
 
 from reconciler import errors
-from reconciler.plan import plans, stops, wording
+from reconciler.plan import plans, stops, takeovers, wording
 from reconciler.schedule import model, observed
 
 _NAMED = 5  # schedules that a message names
@@ -29,7 +29,8 @@ def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.dat
     Refused are: stopping every running managed schedule or more than half of two or more, by whatever change (see
     `stops`); a spec with no governance section while something is managed; a namespace that has nothing managed
     although the last apply to it `left` some; wanting an id that belongs to another owner; creating what
-    already runs under another prefix; and writing readable payloads over encrypted ones.
+    already runs under another prefix; taking over a schedule and changing what it runs, unless the plan adopts; and
+    writing readable payloads over encrypted ones.
     """
     allowed = allowed or Allowed()
     if not allowed.empty_namespace:
@@ -37,6 +38,7 @@ def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.dat
     if not allowed.mass_pause:
         _check_stops(plan, now)
     _check_owners(plan)
+    _check_takeovers(plan)
     if not allowed.prefix_change:
         _check_doubles(plan)
     if not allowed.plaintext:
@@ -117,6 +119,17 @@ def _check_owners(plan: plans.Plan) -> None:
         raise errors.GuardError(
             f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",
             hint=f"rename the charter; if you are {owner}, pass --owner; to take it over for good, --adopt",
+        )
+
+
+def _check_takeovers(plan: plans.Plan) -> None:
+    taken = () if plan.adopts else takeovers.takeovers(plan)
+    if taken:
+        more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+        raise errors.GuardError(
+            f"{wording.brief(taken[0].id)} carries no owner's mark, and the plan would take it over and change its "
+            f"{takeovers.changes(taken[0])}{more}",
+            hint="if another program made it, use another id; if this is intended, pass --adopt",
         )
 
 

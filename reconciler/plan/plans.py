@@ -134,6 +134,7 @@ class Plan:
     queues without workers to which the plan moves schedules from one with workers, `unregistered` the pairs of task
     queue and workflow to which it moves them although no worker there registers the workflow. `doubled` are the ids
     that it starts, each with the id of a running schedule under another prefix that does its work already.
+    `adopts` says whether what belongs to others, or carries no mark, may be taken over and made run something else.
     `salt` is the key of the digests in it.
     """
 
@@ -148,6 +149,7 @@ class Plan:
     unpolled: frozenset[str] = frozenset()
     unregistered: frozenset[tuple[str, str]] = frozenset()
     doubled: tuple[tuple[str, str], ...] = ()
+    adopts: bool = False
     salt: bytes = dataclasses.field(default=b"", repr=False)
 
     @property

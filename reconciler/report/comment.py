@@ -16,7 +16,7 @@ from reconciler.report import forecast, markdown, phrases, words
 
 COMMENT_LIMIT = 60_000  # bytes; GitHub takes 65,536 characters, and drops a longer update without a word
 _LISTED = 20  # schedules that are named in a list before the rest is counted
-_LIST_SHARE = 6  # a list takes at most this part of the whole: there are up to five of them
+_LIST_SHARE = 7  # a list takes at most this part of the whole: there are up to six of them
 _LONGEST_TEXT = 1_000  # characters of a message
 _LONGEST_TITLE = 300  # characters of an id in a fold's title
 
@@ -109,6 +109,8 @@ def _page(title: str, plan: plans.Plan, about: About, lead: tuple[str, ...]) -> 
     for heading, reasons in _LISTS:
         found = [_named(change, about.now) for change in plan.changes if change.reason in reasons]
         blocks += ["\n".join(_listed(heading, found, about.limit))] if found else []
+    taken = words.takeovers(plan, markdown.code)
+    blocks += ["\n".join(_listed(words.TAKEOVERS, taken, about.limit))] if taken else []
     if about.remarks:
         blocks.append("\n".join(_listed("Notes:", [markdown.code(_cut(each)) for each in about.remarks], about.limit)))
     blocks += [about.next_step] if about.next_step else []

@@ -49,7 +49,9 @@ class Text:
         paragraphs = ["\n".join(self._change(change)) for change in shown]
         as_of = words.as_of(plan, self.now)
         head = phrases.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
-        return "\n\n".join([head, *paragraphs, end]) + "\n"
+        taken = words.takeovers(plan)
+        listed = ["\n".join([words.TAKEOVERS, *(f"  {each}" for each in taken)])] if taken else []
+        return "\n\n".join([head, *paragraphs, *listed, end]) + "\n"
 
     def outcome(self, outcome: plans.Outcome) -> str:
         """Return the line of one step that has ended."""

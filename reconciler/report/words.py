@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from reconciler import json_values
 from reconciler.plan import plans, wording
+from reconciler.plan import takeovers as taken
 from reconciler.report import phrases
 from reconciler.schedule import fields, observed, redaction
 from reconciler.timing import durations
@@ -191,6 +192,15 @@ def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[
     known = paused_by(change.origin_pause, "UTC", now) if now else ""
     said += f"was paused {mark(known)}" if known else "is paused already"
     return said if change.after.paused else f"{said}; this one will run: declare paused: true to keep it paused"
+
+
+def takeovers(plan: plans.Plan, mark: Callable[[str], str] = str) -> list[str]:
+    """Return a line for each schedule that the plan takes over and makes run something else."""
+    found = taken.takeovers(plan)
+    return [f"{mark(phrases.printable(wording.brief(each.id)))}: {taken.changes(each)}" for each in found]
+
+
+TAKEOVERS = "Takes over and changes what it runs:"
 
 
 def ago(when: datetime.datetime, now: datetime.datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler import errors
-from reconciler.plan import guards, plans
+from reconciler.plan import build, guards, plans, takeovers
 from reconciler.schedule import model
 from tests.unit import builders
 
@@ -180,3 +180,41 @@ def test_a_renamed_charter_that_does_not_fire_is_stopped() -> None:
     renamed = builders.schedule("community-2", remaining_actions=0)
     found = builders.plan([renamed], [builders.schedule("community")])
     assert "governance:community (no actions remain)" in refusal(found).message
+
+
+@pytest.mark.parametrize(
+    ("live", "desired", "changes"),
+    [
+        ({"workflow": "A"}, {"workflow": "B"}, "workflow type"),
+        ({"task_queue": "a"}, {"task_queue": "b"}, "task queue"),
+        ({"arguments": (1, 2)}, {"arguments": (3,)}, "arguments"),
+        ({"arguments": ({"a": 1, "b": 2},)}, {"arguments": ({"a": 1},)}, "arguments"),
+        ({"workflow": "A", "arguments": (1,)}, {"workflow": "B", "arguments": ()}, "workflow type, arguments"),
+        ({"arguments": (1, 2)}, {"arguments": (1, 3)}, ""),
+        ({"arguments": ({"a": 1, "b": 2, "c": 3},)}, {"arguments": ({"a": 9, "b": 9},)}, ""),
+        ({"arguments": ()}, {"arguments": (1,)}, ""),
+        ({"note": "a"}, {"note": "b"}, ""),
+    ],
+)
+@pytest.mark.parametrize("owner", [None, "acme/app", "acme/other"])
+def test_taking_over_what_runs_is_refused_without_adopt(
+    owner: str | None, live: dict[str, Any], desired: dict[str, Any], changes: str
+) -> None:
+    before, wanted = builders.schedule("a", **live, owner=owner), builders.schedule("a", **desired)
+    declaration = dataclasses.replace(builders.declaration(wanted), owner="acme/app")
+    adopting = dataclasses.replace(declaration, adopt=True)
+    planned, adopted = (build.plan(each, builders.live(before), builders.TARGET) for each in (declaration, adopting))
+    guards.check(adopted, now=NOW)
+    assert [takeovers.changes(each) for each in takeovers.takeovers(adopted)] == (
+        [changes] if changes and owner != "acme/app" else []
+    )
+    if owner is None and changes:
+        error = refusal(planned)
+        message = f"governance:a carries no owner's mark, and the plan would take it over and change its {changes}"
+        assert (error.message, error.exit_code) == (message, errors.ExitCode.REFUSED)
+    elif owner == "acme/app":
+        guards.check(planned, now=NOW)
+
+
+def test_without_an_owner_of_its_own_a_spec_takes_nothing_over() -> None:
+    guards.check(builders.plan([builders.schedule("a", workflow="B")], [builders.schedule("a", workflow="A")]), now=NOW)

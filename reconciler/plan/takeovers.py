@@ -1,0 +1,43 @@
+"""Schedules without our mark that a plan marks as ours and makes run something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reconciler.plan import diff, plans
+from reconciler.schedule import model
+
+
+def takeovers(plan: plans.Plan) -> tuple[plans.Change, ...]:
+    """Return the steps that take over a schedule and change its workflow type, task queue or all of its arguments."""
+    return tuple(change for change in plan.steps if _takes_over(change))
+
+
+def changes(change: plans.Change) -> str:
+    """Return what a takeover changes in what the schedule runs, `workflow type, task queue`; empty for nothing."""
+    if change.live is None:
+        return ""
+    live, after = change.live.schedule.action, change.after.action
+    found = {
+        "workflow type": live.workflow != after.workflow,
+        "task queue": live.task_queue != after.task_queue,
+        "arguments": _are_replaced(live.arguments, after.arguments),
+    }
+    return ", ".join(name for name, is_changed in found.items() if is_changed)
+
+
+def _takes_over(change: plans.Change) -> bool:
+    if change.live is None or change.after.owner is None or change.live.schedule.owner == change.after.owner:
+        return False
+    return bool(changes(change))
+
+
+def _are_replaced(live: Sequence[model.AnyArgument], after: Sequence[model.AnyArgument]) -> bool:
+    """Return whether none of the arguments remains; an object remains if more than half of its keys do."""
+    return bool(live) and not any(map(_remains, live, after))
+
+
+def _remains(live: model.AnyArgument, after: model.AnyArgument) -> bool:
+    if isinstance(live, Mapping) and isinstance(after, Mapping) and live:
+        return 2 * len(live.keys() & after.keys()) > len(live)
+    return diff.same_json(live, after)

@@ -1,0 +1,71 @@
+"""Schedules that other programs made, imported: the next plan only marks them, and an apply changes nothing else.
+
+RANDOM_SCHEDULES says how many, ORACLE_SEED which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler.plan import plans
+from reconciler.repospec import importing, loading
+from reconciler.schedule import declarations, ownership
+from reconciler.temporal import calls
+from reconciler.usecases.apply import apply_plan
+from reconciler.usecases.plan import read_plan
+from tests.oracle import foreign
+from tests.support import remote, servers
+from tools import devserver
+
+COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 100)
+SEED = os.environ.get("ORACLE_SEED") or "steady"
+BATCH = 125  # schedules to a test, each on a server of its own: attributes are known in its default namespace only
+MARKS = (ownership.OWNER_MARK, f"{ownership.MEMO_PREFIX}remaining_actions")
+
+
+@pytest.fixture
+def server() -> Iterator[devserver.DevServer]:
+    attributes = {name: kind.value for name, kind in foreign.ATTRIBUTES.items()}
+    with servers.running(search_attributes=attributes) as running:
+        yield running
+
+
+@pytest.mark.parametrize("batch", range(max(COUNT // BATCH, 1)))
+async def test_after_an_import_a_plan_marks_and_an_apply_changes_nothing_else(
+    server: devserver.DevServer, batch: int
+) -> None:
+    temporal = await remote.connected(server.address)
+    raw = await remote.raw(server.address)
+    made = dict(foreign.schedule(f"{SEED}/{batch}/{number}", number) for number in range(min(BATCH, COUNT)))
+    slots = asyncio.Semaphore(calls.CONCURRENCY)
+
+    async def create(schedule_id: str) -> None:
+        async with slots:
+            await raw.create(schedule_id, made[schedule_id], request_id=schedule_id)
+
+    await asyncio.gather(*map(create, made))
+    before = {schedule_id: (await raw.describe(schedule_id)).schedule for schedule_id in made}
+
+    found = await temporal.schedules.describe_all(made)
+    live = [each.schedule for each in found.values()]
+    choice = declarations.Choice(owner="acme/app")
+    imported = importing.add(None, "spec.yaml", live, choice)
+    assert imported.left_out == ()
+    assert f"{len(made)} without an owner's mark: the next apply marks them as acme/app's" in imported.warnings
+
+    declaration = loading.parse(imported.text, "spec.yaml", choice)
+    planned = await read_plan(declaration, temporal.schedules, temporal.target())
+    assert {change.id for change in planned.steps} == made.keys()
+    assert {each.path for change in planned.steps for each in change.fields} == {"owner"}
+
+    outcomes = (await apply_plan(planned, temporal.schedules, lambda _: None)).outcomes
+    assert [(each.change.id, each.detail) for each in outcomes if each.status is not plans.Status.DONE] == []
+    again = await read_plan(declaration, temporal.schedules, temporal.target())
+    assert [(change.id, change.fields) for change in again.steps] == []
+    for schedule_id, proto in before.items():
+        after = (await raw.describe(schedule_id)).schedule
+        assert foreign.without_mark(after, MARKS) == foreign.without_mark(proto, MARKS), schedule_id
