@@ -8,7 +8,7 @@ from reconciler import errors
 from reconciler.github import admission, comments, conversation, endings, freshness, inputs, pages, results, reviews
 from reconciler.github.invocation import Invocation
 from reconciler.plan import guards, plans, staleness
-from reconciler.report import annotating, comment, text, words
+from reconciler.report import annotation, comment, text, words
 from reconciler.runtime import clock, sessions
 from reconciler.usecases.apply import Job, execute, why_off
 
@@ -124,7 +124,7 @@ def _report(
     page = pages.page(invocation, pages.plan_mark(invocation, "plan", plan), remarks=remarks)
     invocation.log.add_summary(comment.applied(plan, applied, page.in_summary))
     failed = (outcome for outcome in applied.outcomes if outcome.status is not plans.Status.DONE)
-    invocation.log.annotate(map(annotating.outcome, failed))
+    invocation.log.annotate(map(annotation.outcome, failed))
     url = _commented(invocation, thread, page, plan, applied)
     summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
     return invocation.result(code=code, summary=summary, comment_url=url)

@@ -9,7 +9,7 @@ from reconciler import errors
 from reconciler.documents import marks
 from reconciler.github import client, events, inputs, results, runner_log
 from reconciler.plan import advice, plans
-from reconciler.report import annotating, text
+from reconciler.report import annotation, text
 from reconciler.repospec import loading
 from reconciler.runtime import clock, salts
 from reconciler.schedule import declarations
@@ -39,20 +39,20 @@ class Invocation:
     def load_spec(self) -> declarations.Declaration:
         """Read the repo-spec; annotate it with advice."""
         declaration = loading.load(self.inputs.spec_path, self.inputs.choice, salt=salts.new())
-        self.log.annotate(map(annotating.advice, advice.advise(declaration, clock.now())))
+        self.log.annotate(map(annotation.advice, advice.advise(declaration, clock.now())))
         return declaration
 
     def show_plan(self, plan: plans.Plan) -> None:
         """Show a plan in the log and next to the lines of the spec, and save it to the plan file."""
         self.plan = plan
         self.log.write(text.Text(now=clock.now()).plan(plan))
-        self.log.annotate(itertools.chain(annotating.plan(plan), annotating.overdue(plan)))
+        self.log.annotate(itertools.chain(annotation.plan(plan), annotation.overdue(plan)))
         save_plan(self.inputs.plan_file, plan, self.inputs.spec_path, self.inputs.choice)
         self.plan_file = str(self.inputs.plan_file)
 
     def warn(self, message: str) -> None:
         """Annotate the run with a warning."""
-        self.log.annotate([annotating.warning(message)])
+        self.log.annotate([annotation.warning(message)])
 
     def result(
         self,

@@ -6,7 +6,7 @@ from reconciler import errors
 from reconciler.github import comments, endings, inputs, pages, results
 from reconciler.github.invocation import Invocation
 from reconciler.plan import guards, plans
-from reconciler.report import annotating, comment, words
+from reconciler.report import annotation, comment, words
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
 from reconciler.usecases.apply import declared_off
@@ -51,7 +51,7 @@ def _plan(invocation: Invocation, declaration: declarations.Declaration) -> resu
     proposal = propose(declaration, connection, live)
     plan = proposal.plan
     invocation.show_plan(plan)
-    invocation.log.annotate(annotating.warning(str(problem)) for problem in proposal.problems)
+    invocation.log.annotate(annotation.warning(str(problem)) for problem in proposal.problems)
     page = pages.page(
         invocation,
         pages.plan_mark(invocation, "plan", plan, digest=plan.digest),

@@ -15,7 +15,7 @@ from reconciler import errors
 from reconciler.credentials import held
 from reconciler.github import client, commands, events, inputs, results, runner_log
 from reconciler.github.invocation import Invocation
-from reconciler.report import annotating, markdown
+from reconciler.report import annotation, markdown
 from reconciler.runtime import interrupts, logs
 
 
@@ -32,7 +32,7 @@ def main() -> NoReturn:
         result = results.Result(code=interrupts.code(), summary="interrupted")
     except Exception:  # noqa: BLE001  # a defect: show the traceback, and exit with our code instead of a crash's
         log.write(f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above.")
-        log.annotate([annotating.defect()])
+        log.annotate([annotation.defect()])
         result = results.Result(code=errors.ExitCode.ERROR, summary="a defect in reconciler")
     os._exit(_finish(result, log))
 
@@ -54,7 +54,7 @@ def _run(environ: Mapping[str, str], log: runner_log.RunnerLog) -> results.Resul
         values = inputs.read({**environ, "GITHUB_SHA": event.commit})  # what the audit records as applied
         repository = _repository(values, event)
     except errors.ReconcilerError as error:
-        log.annotate(annotating.error(error))
+        log.annotate(annotation.error(error))
         log.add_summary(f"### Nothing was changed\n\n- {markdown.code(error.message)}\n")
         return results.Result(code=error.exit_code, summary=error.message)
     _redirect_logs(values.log_level, log)

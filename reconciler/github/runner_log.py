@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
 from reconciler.credentials import held
-from reconciler.report import annotating
+from reconciler.report import annotation
 
 PER_LEVEL = 10  # annotations that GitHub keeps of each level in a step
 SUMMARY_LIMIT = 1_000_000  # bytes; GitHub rejects a step summary over 1 MiB
@@ -33,14 +33,14 @@ class RunnerLog:
         self.lost: list[str] = []
         self._environ = environ
         self._new_token = new_token
-        self._annotations: list[annotating.Annotation] = []
+        self._annotations: list[annotation.Annotation] = []
 
     def write(self, text: str) -> None:
         """Write to the log; workflow commands in the text have no effect."""
         token = self._new_token()
         self._write(f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n")
 
-    def annotate(self, annotations: Iterable[annotating.Annotation]) -> None:
+    def annotate(self, annotations: Iterable[annotation.Annotation]) -> None:
         """Keep annotations until `close`, when it is known which of them GitHub would drop."""
         self._annotations += annotations
 
@@ -51,9 +51,9 @@ class RunnerLog:
         them, and is also written to the summary and to standard error.
         """
         for message in self.lost:
-            self._annotations.append(annotating.Annotation(level="error", title="reconciler", message=message))
+            self._annotations.append(annotation.Annotation(level="error", title="reconciler", message=message))
         noted = len(self.lost)
-        by_level: dict[str, list[annotating.Annotation]] = collections.defaultdict(list)
+        by_level: dict[str, list[annotation.Annotation]] = collections.defaultdict(list)
         for each in sorted(self._annotations, key=lambda each: each.place is not None):
             by_level[each.level].append(each)
         for level, group in by_level.items():
@@ -119,7 +119,7 @@ def _append_whole(path: str, data: bytes) -> None:
             raise
 
 
-def _command(annotation: annotating.Annotation) -> str:
+def _command(annotation: annotation.Annotation) -> str:
     place = annotation.place
     properties = {"file": place.path, "line": str(place.line), "col": str(place.column)} if place else {}
     options = ",".join(

@@ -190,7 +190,7 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
                 "for either of them, as crontab has it, write two crons",
             )
     if next(times.upcoming(timing, now), None) is None:
-        yield Kind.NEVER, "no time matches, so this never fires; look at its days, years, exclusions and end"
+        yield Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions and end"
         return
     skipped, repeated = changes.skipped_or_repeated(timing, now)
     said = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []

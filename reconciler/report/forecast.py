@@ -16,9 +16,9 @@ _SHOWN = 2  # next times
 
 
 def lines(change: plans.Change, now: datetime.datetime, mark: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
-    """Yield labels and texts about when the schedule fires, where the change makes a difference to that.
+    """Yield labels and texts about when the schedule fires, if the change affects that.
 
-    `mark` wraps what comes from the server.
+    `mark` wraps text that comes from the server.
     """
     before = change.live.schedule if change.live and not change.live.schedule.paused else None
     after = None if change.after.paused else change.after
@@ -39,16 +39,16 @@ def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[s
     timezone = schedule.timing.timezone
     if not zones.is_known(timezone):
         return f"unknown, as {mark(phrases.printable(timezone))} is not a time zone here"
-    found = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
-    if not found:
+    moments = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
+    if not moments:
         return "never, no actions remain" if schedule.remaining_actions == 0 else "never"
-    first = f"{words.moment(found[0], timezone)} ({words.distance(found[0], now)})"
-    rest = "".join(f", then {words.moment(each, timezone)}" for each in found[1:])
+    first = f"{words.moment(moments[0], timezone)} ({words.distance(moments[0], now)})"
+    rest = "".join(f", then {words.moment(moment, timezone)}" for moment in moments[1:])
     return f"{first}{rest}; {_pace(schedule, now)}"
 
 
 def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
-    """Return the rate of what goes on, and how often what ends will fire: `24/day`, `3 left until …`."""
+    """Return the rate of endless times, and the number of limited ones: `24/day`, `3 left until …`."""
     pace = prospects.pace(schedule, now)
     parts = [words.rate(pace.a_year)] if pace.a_year else []
     parts += [f"{pace.left} left"] if pace.left is not None else []
@@ -58,7 +58,7 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
 
 
 def total(plan: plans.Plan, now: datetime.datetime) -> str:
-    """Return how often all that is managed fires, before and after the plan."""
+    """Return the total firing rate of the managed schedules, before and after the plan."""
     ours = [change for change in plan.changes if not change.is_blocked]
     before = _words(prospects.together((change.live.schedule for change in ours if change.live), now))
     after = _words(prospects.together((change.after for change in ours), now))
@@ -73,8 +73,8 @@ def _words(pace: rates.Pace) -> str:
 def table(
     charters: Iterable[declarations.Charter], start: datetime.datetime, until: datetime.datetime | None, count: int
 ) -> Iterator[str]:
-    """Yield the first `count` firings of all charters after `start`, a line each with time, distance and charter."""
-    firings = heapq.merge(*(_firings(each, start) for each in charters))
+    """Yield a line for each of the first `count` firings after `start`: time, distance and charter."""
+    firings = heapq.merge(*(_firings(charter, start) for charter in charters))
     for moment, name, timezone in itertools.islice(firings, count):
         if until is not None and moment > until:
             return
@@ -82,13 +82,13 @@ def table(
 
 
 def _firings(charter: declarations.Charter, start: datetime.datetime) -> Iterator[tuple[datetime.datetime, str, str]]:
-    """Yield when a charter fires, with its name and zone."""
+    """Yield each time at which a charter fires, with its name and time zone."""
     for moment in prospects.upcoming(charter.schedule, start):
         yield moment, charter.name, charter.schedule.timing.timezone
 
 
 def silent(charters: Iterable[declarations.Charter], start: datetime.datetime) -> Iterator[str]:
-    """Yield a line for each charter that never fires after `start`: why."""
+    """Yield, for each charter that never fires after `start`, the reason."""
     for charter in charters:
         schedule = charter.schedule
         if schedule.paused:
@@ -96,9 +96,9 @@ def silent(charters: Iterable[declarations.Charter], start: datetime.datetime) -
         elif schedule.remaining_actions == 0:
             yield f"{charter.name} does not fire: no actions remain"
         elif next(prospects.upcoming(schedule, start), None) is None:
-            yield f"{charter.name} never fires: no time matches; look at its days, years, exclusions and end"
+            yield f"{charter.name} never fires: no time matches; check its days, years, exclusions and end"
 
 
 def known_zone(timezone: str) -> str:
-    """Return the zone in which times can be shown: the schedule's own, UTC where it is none that is known here."""
+    """Return the time zone to show times in: the schedule's own, or UTC if that is unknown here."""
     return timezone if zones.is_known(timezone) else "UTC"

@@ -10,7 +10,7 @@ from reconciler.report import phrases, words
 
 
 def text(records: Iterable[ports.Record], *, verbose: bool) -> str:
-    """Return a paragraph for each apply, the newest first; with its steps where they are wanted."""
+    """Return a paragraph for each apply in the given order; `verbose` adds its steps."""
     paragraphs = ["\n".join(_lines(record, verbose=verbose)) for record in records]
     return "\n\n".join(paragraphs or ["Nothing has been applied yet."]) + "\n"
 
@@ -38,14 +38,14 @@ def _who(attempt: ports.Attempt) -> str:
 
 
 def _result(record: ports.Record) -> str:
-    """Return what it came to: how many of which verb, and what did not succeed."""
+    """Return the number of steps done by verb, of others by status, and the error."""
     if record.ended_at is None:
         return "not finished: still running, killed, or unable to record its result"
     done = collections.Counter(step.verb for step in record.steps if step.status == plans.Status.DONE.value)
-    left = collections.Counter(step.status for step in record.steps if step.status != plans.Status.DONE.value)
+    others = collections.Counter(step.status for step in record.steps if step.status != plans.Status.DONE.value)
     counts = [f"{count} to {verb} done" for verb, count in done.items()] + [
-        f"{n} {status}" for status, n in left.items()
+        f"{n} {status}" for status, n in others.items()
     ]
-    said = ", ".join(counts) or ("" if record.error else "nothing to do")
+    totals = ", ".join(counts) or ("" if record.error else "nothing to do")
     reason = f"refused: {record.error}" if record.managed is None else record.error
-    return "; ".join(each for each in (said, reason) if each)
+    return "; ".join(part for part in (totals, reason) if part)

@@ -1,4 +1,4 @@
-"""A plan as GitHub's markdown. Whatever comes from a spec or a server stands in code spans, where it can do nothing."""
+"""A plan as GitHub's markdown. All text from a spec or a server is put in code spans, so that it cannot be markup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.report import forecast, phrases, words
 
 
 def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
-    """Return the plan: the summary, a line for each change, and what changes in it; `now` adds the next times."""
+    """Return the summary, a line for each change, and its fields; `now` adds the next times."""
     lines = [f"### {_summary(plan)}", "", f"{code(words.target(plan))}, by {code(plan.spec_path)}", ""]
     lines += [words.as_of(plan, now), ""] if plan.as_of else []
     for change in plan.changes:
@@ -26,7 +26,7 @@ def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | No
 
 
 def _summary(plan: plans.Plan) -> str:
-    """Return the summary; a path in it could hold markup, so an empty plan says less here."""
+    """Return the summary; that of an empty plan leaves out the path, which could contain markup."""
     return words.summary(plan).rstrip(".") if plan.differs else f"No changes, {plan.count(plans.Verb.KEEP)} unchanged"
 
 
@@ -36,7 +36,7 @@ def _title(change: plans.Change) -> str:
 
 
 def details(change: plans.Change, now: datetime.datetime | None) -> Iterator[str]:
-    """Yield what there is to say of a change, as the items of a list below it; `now` adds the next times."""
+    """Yield the remarks and fields of a change as items of a nested list; `now` adds the next times."""
     for remark in words.remarks(change, now, code):
         yield f"  - {remark}"
     for field in change.fields:
@@ -48,7 +48,7 @@ def details(change: plans.Change, now: datetime.datetime | None) -> Iterator[str
 
 
 def code(text: str) -> str:
-    """Return a code span that the text cannot leave (CommonMark 6.1: the fence is longer than any run inside)."""
+    """Return a code span that the text cannot end (CommonMark 6.1: the fence is longer than any run inside)."""
     shown = phrases.printable(text)
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)

@@ -1,4 +1,4 @@
-"""Text as it may be shown: without control characters, and as sentences. Imports nothing, as every command needs it."""
+"""Make text safe to print, and sentences of hints. Imports nothing, because every command needs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def printable(text: str) -> str:
 
 
 def capitalized(text: str) -> str:
-    """Return the text with a capital in front, and the rest as it is."""
+    """Return the text with its first letter in upper case and the rest unchanged."""
     return f"{text[:1].upper()}{text[1:]}"
 
 

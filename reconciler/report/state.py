@@ -1,4 +1,4 @@
-"""How each schedule is: its state, its runs, and whether it drifts, for a terminal."""
+"""The state, runs and drift of each schedule, for a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.schedule import fields, observed
 
 
 def text(plan: plans.Plan, now: datetime.datetime) -> str:
-    """Return a paragraph for each schedule, and a line that counts them."""
+    """Return a paragraph for each schedule, and a line with totals."""
     changes = sorted(plan.changes, key=lambda change: change.id)
     paragraphs = ["\n".join(_lines(change, now)) for change in changes]
     return "\n\n".join([phrases.printable(words.target(plan)), *paragraphs, _counts(plan)]) + "\n"
@@ -35,7 +35,7 @@ def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, s
         return
     zone = forecast.known_zone(live.schedule.timing.timezone)
     if live.schedule.remaining_actions is not None:
-        yield "left", _left(live.schedule.remaining_actions, live.schedule.counted_from)
+        yield "left", _remaining(live.schedule.remaining_actions, live.schedule.counted_from)
     if live.schedule.note:
         yield "note", words.value(fields.note(live.schedule))
     yield "last", _last(live.activity, zone, now)
@@ -58,14 +58,14 @@ def _state(change: plans.Change, now: datetime.datetime) -> str:
     if change.live is None or change.live.pause is None:
         return word
     zone = forecast.known_zone(change.live.schedule.timing.timezone)
-    said = words.paused_by(change.live.pause, zone, now)
-    return f"{word} {said}" if said else word
+    by = words.paused_by(change.live.pause, zone, now)
+    return f"{word} {by}" if by else word
 
 
-def _left(left: int, start: int | None) -> str:
-    """Return how many actions remain, and of how many where the count has begun."""
-    of = f" of {start}" if start not in (None, left) else ""
-    return f"{left}{of} action{'s'[: (start if of else left) != 1]}"
+def _remaining(remaining: int, start: int | None) -> str:
+    """Return how many actions remain, and of how many once some were used."""
+    of = f" of {start}" if start not in (None, remaining) else ""
+    return f"{remaining}{of} action{'s'[: (start if of else remaining) != 1]}"
 
 
 def _last(activity: observed.Activity, zone: str, now: datetime.datetime) -> str:
@@ -84,7 +84,7 @@ def _next(activity: observed.Activity, zone: str, now: datetime.datetime) -> str
 
 
 def _recent(activity: observed.Activity) -> str:
-    """Return the results of the recent runs, the newest last, those in a row counted: `2 completed, 1 failed`."""
+    """Return the results of recent runs, oldest first, equal neighbors counted: `2 completed, then 1 failed`."""
     groups: list[list[observed.RunStatus]] = []
     for run in activity.recent:
         if groups and groups[-1][0] is run.status:
@@ -95,10 +95,10 @@ def _recent(activity: observed.Activity) -> str:
 
 
 def _lost(activity: observed.Activity) -> str:
-    """Return how many firings came to nothing, and why."""
+    """Return how many firings started no run, and why."""
     counts = (
         (activity.missed, "missed: late by more than the catch-up window"),
-        (activity.skipped, "skipped: the run before still ran"),
+        (activity.skipped, "skipped: the previous run was still running"),
         (activity.dropped, "dropped: the buffer was full"),
     )
     return "; ".join(f"{count} {why}" for count, why in counts if count)
@@ -118,7 +118,7 @@ def _counts(plan: plans.Plan) -> str:
     ours = [change for change in plan.changes if not change.is_blocked]
     states = collections.Counter(change.state for change in ours)
     total = f"{len(ours)} schedule{'s'[: len(ours) != 1]}"
-    said = ", ".join(f"{states[state]} {state.value}" for state in plans.State if states[state])
+    counts = ", ".join(f"{states[state]} {state.value}" for state in plans.State if states[state])
     drifting = "1 differs" if len(plan.steps) == 1 else f"{len(plan.steps)} differ"
     held = f"; {words.blocked(plan)}" if plan.blocked else ""
-    return f"{total}{': ' if said else ''}{said}; {drifting} from the spec{held}."
+    return f"{total}{': ' if counts else ''}{counts}; {drifting} from the spec{held}."

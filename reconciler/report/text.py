@@ -1,4 +1,4 @@
-"""Plans and outcomes for a terminal, with colour where that is wanted."""
+"""Plans and outcomes for a terminal, optionally in colour."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _COLOURS = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Renders lines, each with its newline; `verbose` lists also what is kept or ignored, `now` adds the next times."""
+    """Renders text that ends with a newline; `verbose` adds what is kept or ignored, `now` the next times."""
 
     colour: bool = False
     verbose: bool = False
     now: datetime.datetime | None = None
 
     def plan(self, plan: plans.Plan) -> str:
-        """Return the plan: a paragraph for each change, the summary line, and the digest of what it would do."""
+        """Return a paragraph for each change, the summary line, and the plan's digest."""
         end = self._paint(words.summary(plan), _BOLD)
         if self.now is not None and plan.steps:
             end += f"\n{forecast.total(plan, self.now)}"
@@ -41,7 +41,7 @@ class Text:
         return self._document(plan, end)
 
     def prune(self, plan: plans.Plan, older_than: datetime.timedelta) -> str:
-        """Return the plan of a prune: a paragraph for each deletion, and the summary line."""
+        """Return a prune's plan: a paragraph for each deletion, and the summary line."""
         return self._document(plan, self._paint(words.pruning(plan, older_than), _BOLD))
 
     def _document(self, plan: plans.Plan, end: str) -> str:
@@ -54,7 +54,7 @@ class Text:
         return "\n\n".join([head, *paragraphs, *listed, end]) + "\n"
 
     def outcome(self, outcome: plans.Outcome) -> str:
-        """Return the line of one step that has ended."""
+        """Return a line for a step that has ended."""
         change = outcome.change
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])
         name = phrases.printable(change.id)
@@ -65,10 +65,10 @@ class Text:
         return f"  {symbol} {name} {status}: {phrases.printable(outcome.detail)}\n"
 
     def outcomes(self, outcomes: Iterable[plans.Outcome], plan: plans.Plan | None = None) -> str:
-        """Return the summary of an apply, a repair, or a prune, where all is deletions; of a plan it says where."""
+        """Return the summary of an apply, a repair, or a prune (all deletions); with a plan, it names the server."""
         ended = tuple(outcomes)
-        done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
-        deletes = any(each.change.verb is plans.Verb.DELETE for each in ended)
+        done = [outcome.change.verb for outcome in ended if outcome.status is plans.Status.DONE]
+        deletes = any(outcome.change.verb is plans.Verb.DELETE for outcome in ended)
         repairs = plan is not None and not plan.target.prefix
         shown = {verb: word for verb, word in words.DONE.items() if repairs or (verb is plans.Verb.DELETE) is deletes}
         counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
@@ -78,7 +78,7 @@ class Text:
         where = f" {at} {phrases.printable(words.where(plan))}" if plan else ""
         if len(done) == len(ended):
             return self._paint(f"{verb}{where}: {counts}.", _BOLD) + "\n"
-        statuses = [each.status for each in ended]
+        statuses = [outcome.status for outcome in ended]
         missing = ", ".join(
             f"{statuses.count(status)} {status.value}" for status in plans.Status if status is not plans.Status.DONE
         )

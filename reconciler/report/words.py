@@ -1,4 +1,4 @@
-"""The words and the escaping that every rendering shares."""
+"""The wording and escaping that all renderings share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.report import phrases
 from reconciler.schedule import fields, observed, redaction
 from reconciler.timing import durations
 
-LONGEST_VALUE = 400  # characters of one value; the JSON document has all of it
+LONGEST_VALUE = 400  # characters of one value; only the JSON document shows all of it
 DONE = {
     plans.Verb.CREATE: "created",
     plans.Verb.UPDATE: "updated",
@@ -22,11 +22,11 @@ DONE = {
     plans.Verb.PAUSE: "paused",
     plans.Verb.DELETE: "deleted",
 }
-KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as removed, and not pruned
+KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as removed, but not pruned
 
 
 def summary(plan: plans.Plan) -> str:
-    """Return the line that says how much the plan does, in Terraform's words."""
+    """Return the summary line of a plan, worded like Terraform's."""
     if not plan.differs:
         return (
             f"No changes. The server matches {phrases.printable(plan.spec_path)} ({_counted(plan, plans.Verb.KEEP)})."
@@ -34,12 +34,12 @@ def summary(plan: plans.Plan) -> str:
     if not plan.steps:
         return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
     shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE or plan.count(verb))
-    said = ", ".join(_counted(plan, verb) for verb in shown)
-    return f"Plan: {said}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"Plan: {said}."
+    counts = ", ".join(_counted(plan, verb) for verb in shown)
+    return f"Plan: {counts}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"Plan: {counts}."
 
 
 def blocked(plan: plans.Plan) -> str:
-    """Return how many wanted schedules cannot be had."""
+    """Return how many declared schedules belong to other owners."""
     count = len(plan.blocked)
     return (
         "1 declared schedule belongs to another owner"
@@ -53,7 +53,7 @@ def _counted(plan: plans.Plan, verb: plans.Verb) -> str:
 
 
 def value(shown: json_values.Json | plans.Absent) -> str:
-    """Return a field's value as compact JSON on one line, cut when it is very long."""
+    """Return a field's value as JSON on one line, truncated if very long."""
     if isinstance(shown, plans.Absent):
         return shown.value
     text = phrases.printable(json.dumps(shown, ensure_ascii=False))
@@ -63,37 +63,37 @@ def value(shown: json_values.Json | plans.Absent) -> str:
 
 
 def sides(field: plans.FieldChange, verb: plans.Verb, mark: Callable[[str], str] = str) -> str:
-    """Return old → new, or only the new value of a schedule that is created; `mark` wraps each value."""
+    """Return `old → new`, or only the new value if the schedule is created; `mark` wraps each value."""
     new = mark(value(field.new))
     return new if verb is plans.Verb.CREATE else f"{mark(value(field.old))} → {new}"
 
 
 def ignored(field: plans.FieldChange, mark: Callable[[str], str] = str) -> str:
-    """Return that a field stays as someone else has it, and what the spec has; `mark` wraps each path and value."""
+    """Return the note on an ignored field: its live value and the spec's; `mark` wraps paths and values."""
     return f"ignored: {mark(field.path)} stays {mark(value(field.old))}; the spec has {mark(value(field.new))}"
 
 
 def target(plan: plans.Plan) -> str:
-    """Return which schedules on which server the plan is about, and for which environment."""
-    found = where(plan)
-    return f"Schedules {found}" if plan.target.prefix else phrases.capitalized(found)
+    """Return the heading of a plan: which schedules, server and environment it is about."""
+    place = where(plan)
+    return f"Schedules {place}" if plan.target.prefix else phrases.capitalized(place)
 
 
 def where(plan: plans.Plan) -> str:
-    """Return the schedules that the plan is about as they stand within a sentence."""
-    found = plan.target
+    """Return which schedules the plan is about, for use within a sentence."""
+    target = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
-    owner = f", owner {found.owner}" if found.owner else ""
-    return f"{which(found)} in namespace {found.namespace} on {found.address}{environment}{owner}"
+    owner = f", owner {target.owner}" if target.owner else ""
+    return f"{which(target)} in namespace {target.namespace} on {target.address}{environment}{owner}"
 
 
 def which(target: observed.Target) -> str:
-    """Return which schedules a target has."""
+    """Return which schedules a target consists of."""
     return f"{target.prefix}*" if target.prefix else "users' schedules"
 
 
 def question(plan: plans.Plan) -> str:
-    """Return what a person is asked before a plan is done: how much of what, and where."""
+    """Return the confirmation question: how many of each verb, and on which server."""
     if plan.count(plans.Verb.DELETE) and plan.target.prefix:
         return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} of {where(plan)}?"
     steps = {verb: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
@@ -102,7 +102,7 @@ def question(plan: plans.Plan) -> str:
 
 
 def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
-    """Return the line that says how much a prune deletes; where that is nothing, why."""
+    """Return the summary line of a prune, or why there is nothing to prune."""
     if plan.steps:
         return f"Plan: {_counted(plan, plans.Verb.DELETE)}, {plan.count(plans.Verb.KEEP)} to keep."
     young = sum(change.reason is plans.Reason.ALREADY_PAUSED for change in plan.changes)
@@ -126,7 +126,7 @@ def _schedules(count: int) -> str:
 
 
 def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:
-    """Return how old the snapshot is that the plan is made from; empty when the server was read."""
+    """Return the time and age of the plan's snapshot; empty for a plan made from the server."""
     if plan.as_of is None:
         return ""
     age = f", {ago(plan.as_of, now)}" if now else ""
@@ -136,20 +136,20 @@ def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:
 
 
 def override(change: plans.Change, field: plans.FieldChange) -> str:
-    """Return where the environment says what the field shall be; empty when the charter itself does."""
+    """Return where an environment override defines the field; empty if the charter defines it."""
     key = field.path.partition(".")[0].partition("[")[0]
     return str(change.overrides[key]) if key in change.overrides else ""
 
 
 def moment(when: datetime.datetime, timezone: str) -> str:
-    """Return a time as the charter's people read it: `Mon 24 Nov 2026 09:00 CET`, seconds where there are any."""
+    """Return a local time: `Mon 24 Nov 2026 09:00 CET`; seconds are shown unless zero."""
     local = when.astimezone(zoneinfo.ZoneInfo(timezone))
     clock = local.strftime("%H:%M:%S" if local.second else "%H:%M")
     return f"{local:%a %d %b %Y} {clock} {local:%Z}"
 
 
 def distance(when: datetime.datetime, now: datetime.datetime) -> str:
-    """Return how far away a time is, in its largest whole unit: `in 22 h`."""
+    """Return the distance to a future time in its largest whole unit: `in 22 h`."""
     seconds = int((when - now).total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
@@ -158,40 +158,40 @@ def distance(when: datetime.datetime, now: datetime.datetime) -> str:
 
 
 def is_notable(change: plans.Change) -> bool:
-    """Tell whether a plan shows a change without being asked: a step, and what is left alone for a reason."""
-    left = (plans.Reason.MANUAL_PAUSE, plans.Reason.OWNED, *KEPT)
-    return change.verb is not plans.Verb.KEEP or change.reason in left
+    """Return whether a plan shows a change by default: a step, or a schedule left alone for a reason."""
+    kept = (plans.Reason.MANUAL_PAUSE, plans.Reason.OWNED, *KEPT)
+    return change.verb is not plans.Verb.KEEP or change.reason in kept
 
 
 def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str] = str) -> Iterator[str]:
-    """Yield what is to know beside the fields: whose it is, who paused it and when, and what its note says."""
+    """Yield remarks on a change: the owner, who paused the schedule and when, and its note."""
     if change.renamed_from:
         yield _origin(change, now, mark)
     if change.live is None:
         return
     owner = change.live.schedule.owner
     if change.reason is plans.Reason.OWNED or (owner and owner != change.after.owner):
-        taken = "" if change.reason is plans.Reason.OWNED else ", and is taken over"
-        yield f"it belongs to {mark(phrases.printable(wording.brief(owner or '')))}{taken}"
+        takeover = "" if change.reason is plans.Reason.OWNED else ", and is taken over"
+        yield f"it belongs to {mark(phrases.printable(wording.brief(owner or '')))}{takeover}"
     explained = (plans.Reason.MANUAL_PAUSE, *KEPT)
     if change.verb not in (plans.Verb.RESUME, plans.Verb.PAUSE) and change.reason not in explained:
         return
     if now and change.live.pause:
-        known = paused_by(change.live.pause, "UTC", now)
-        if known:
-            yield f"it was paused {mark(known)}"
+        by = paused_by(change.live.pause, "UTC", now)
+        if by:
+            yield f"it was paused {mark(by)}"
     if change.live.schedule.note:
         yield f"its note says: {mark(value(fields.note(change.live.schedule)))}"
 
 
 def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
-    """Return which schedule this looks like, and that a pause of that one's does not come along."""
-    said = f"it looks like {mark(phrases.printable(change.renamed_from or ''))} renamed, which "
+    """Return which schedule was probably renamed to this one; its pause is not carried over."""
+    text = f"it looks like {mark(phrases.printable(change.renamed_from or ''))} renamed, which "
     if change.origin_pause is None:
-        return f"{said}is paused as removed"
+        return f"{text}is paused as removed"
     known = paused_by(change.origin_pause, "UTC", now) if now else ""
-    said += f"was paused {mark(known)}" if known else "is paused already"
-    return said if change.after.paused else f"{said}; this one will run: declare paused: true to keep it paused"
+    text += f"was paused {mark(known)}" if known else "is paused already"
+    return text if change.after.paused else f"{text}; this one will run: declare paused: true to keep it paused"
 
 
 def takeovers(plan: plans.Plan, mark: Callable[[str], str] = str) -> list[str]:
@@ -204,32 +204,32 @@ TAKEOVERS = "Takes over and changes what it runs:"
 
 
 def ago(when: datetime.datetime, now: datetime.datetime) -> str:
-    """Return how long ago a time is, in its largest whole unit: `22 h ago`."""
+    """Return the age of a past time in its largest whole unit: `22 h ago`."""
     return f"{distance(now, when).removeprefix('in ')} ago"
 
 
 def paused_by(pause: observed.Pause, timezone: str, now: datetime.datetime) -> str:
-    """Return who paused a schedule and when, as far as that is known; empty when nothing is."""
+    """Return who paused a schedule and when, as far as known; empty if neither is."""
     who = f"by {phrases.printable(pause.by)}" if pause.by else ""
     when = f"on {moment(pause.at, timezone)} ({ago(pause.at, now)})" if pause.at else ""
-    return " ".join(each for each in (who, when) if each)
+    return " ".join(part for part in (who, when) if part)
 
 
-def overdue(found: observed.Overdue, timezone: str) -> str:
+def overdue(passed: observed.Overdue, timezone: str) -> str:
     """Return which due times passed without a run, and why."""
-    why = f": {phrases.printable(redaction.text(found.reason) or '')}" if found.reason else ""
-    return f"{found.count} due times since {moment(found.since, timezone)} passed without a run{why}"
+    why = f": {phrases.printable(redaction.text(passed.reason) or '')}" if passed.reason else ""
+    return f"{passed.count} due times since {moment(passed.since, timezone)} passed without a run{why}"
 
 
 def overdue_warning(change: plans.Change) -> str:
-    """Return that an active schedule's due times pass without a run; empty when they do not."""
+    """Return the warning about an active schedule whose due times pass without a run; empty if there is none."""
     if change.live is None or change.live.overdue is None:
         return ""
     return f"{phrases.printable(change.id)} is active, but {overdue(change.live.overdue, 'UTC')}"
 
 
 def rate(a_year: float) -> str:
-    """Return a number of firings in 365 days in the unit that a person counts in: `24/day`."""
+    """Return the firings of 365 days as a rate in a readable unit: `24/day`."""
     for unit, size in (("hour", 365 * 24), ("day", 365), ("month", 12)):
         if a_year >= size * (48 if unit == "hour" else 0.99):  # once a month is 11.99 times in 365 days
             return f"{_short(a_year / size)}/{unit}"
@@ -237,7 +237,7 @@ def rate(a_year: float) -> str:
 
 
 def _short(number: float) -> str:
-    """Return a number with what digits say something: `24`, `4.3`, `0.25`, `0.003`."""
+    """Return a number with its significant digits: `24`, `4.3`, `0.25`, `0.003`."""
     if 0 < number < 0.01:
         return f"{number:.1g}"
     if number < 1:

@@ -9,11 +9,13 @@ from reconciler.plan import pollers, preflight
 from reconciler.report import phrases, words
 
 
-def text(found: preflight.Preflight, now: datetime.datetime) -> str:
-    """Return each queue with those that poll it, then what was found."""
-    lines = [line for queue in found.queues for line in _queue(queue, found.charters[queue.name], now)]
-    lines += [f"{'!' if each.kind.is_problem else '-'} {phrases.printable(str(each))}." for each in found.findings]
-    lines.append(_summary(found))
+def text(result: preflight.Preflight, now: datetime.datetime) -> str:
+    """Return each task queue with its pollers, then the findings."""
+    lines = [line for queue in result.queues for line in _queue(queue, result.charters[queue.name], now)]
+    lines += [
+        f"{'!' if finding.kind.is_problem else '-'} {phrases.printable(str(finding))}." for finding in result.findings
+    ]
+    lines.append(_summary(result))
     return "\n".join(lines) + "\n"
 
 
@@ -27,8 +29,8 @@ def _queue(queue: pollers.Queue, charters: tuple[str, ...], now: datetime.dateti
     yield ""
 
 
-def _summary(found: preflight.Preflight) -> str:
-    if not found.queues:
+def _summary(result: preflight.Preflight) -> str:
+    if not result.queues:
         return "No charter fires, so no worker is needed."
-    count = len(found.problems)
+    count = len(result.problems)
     return f"{count} problem{'s'[: count != 1]}." if count else "The workers run what is declared."

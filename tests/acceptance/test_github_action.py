@@ -744,7 +744,7 @@ def test_a_drift_opens_updates_closes_and_reopens_one_issue(work: job.Job, githu
     work.run.declare(THREE)
     closed = work.step("drift")
     assert (closed.outputs["changes"], issue.is_open) == ("false", False)
-    assert "and is gone since" in issue.body
+    assert "; gone since" in issue.body
     asked = len(github.requests)
     assert work.step("drift").outputs["issue-url"] == ""
     assert [each.method for each in github.requests[asked:] if each.method in ("PATCH", "POST")] in ([], ["POST"])

@@ -164,7 +164,7 @@ def test_next_says_what_does_not_fire_and_names_the_environment(local: program.P
     assert done.stdout.splitlines() == [
         ".cogni/repo-spec.yaml, environment staging",
         "A does not fire: it is declared paused",
-        "B never fires: no time matches; look at its days, years, exclusions and end",
+        "B never fires: no time matches; check its days, years, exclusions and end",
     ]
 
 

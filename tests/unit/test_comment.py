@@ -163,7 +163,7 @@ def test_a_drift_says_since_when_and_one_that_is_gone_until_when() -> None:
     plan, since = plan_of_each_kind(), NOW - datetime.timedelta(hours=5)
     assert "First seen Tue 24 Nov 2026 04:00 UTC (5 h ago)." in comment.drift(plan, ABOUT, since)
     settled = comment.settled(builders.plan([], []), ABOUT, since)
-    assert "It was first seen Tue 24 Nov 2026 04:00 UTC, and is gone since Tue 24 Nov 2026 09:00 UTC." in settled
+    assert "First seen Tue 24 Nov 2026 04:00 UTC; gone since Tue 24 Nov 2026 09:00 UTC." in settled
 
 
 def test_an_empty_plan_says_so() -> None:

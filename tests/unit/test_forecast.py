@@ -77,7 +77,7 @@ def test_charters_that_do_not_fire_are_told_with_their_reason() -> None:
     assert list(forecast.silent(map(builders.charter, given), NOW)) == [
         "B does not fire: it is declared paused",
         "C does not fire: no actions remain",
-        "D never fires: no time matches; look at its days, years, exclusions and end",
+        "D never fires: no time matches; check its days, years, exclusions and end",
         "E does not fire: it is declared paused",
     ]
 

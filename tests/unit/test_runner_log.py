@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.github import runner_log
-from reconciler.report import annotating
+from reconciler.report import annotation
 from reconciler.schedule import declarations
 
 
@@ -40,8 +40,8 @@ def test_an_annotation_names_its_place_and_is_escaped(
     place = declarations.Place(path="a,b:c.yaml", line=3, column=7)
     told[0].annotate(
         [
-            annotating.Annotation(level="notice", title="create x:y,z", message="100%\nnext\r", place=place),
-            annotating.Annotation(level="error", title="t", message="m"),
+            annotation.Annotation(level="notice", title="create x:y,z", message="100%\nnext\r", place=place),
+            annotation.Annotation(level="error", title="t", message="m"),
         ]
     )
     assert told[1].getvalue() == ""
@@ -62,7 +62,7 @@ def test_of_each_level_no_more_than_github_keeps_of_a_whole_step(
             about_the_run = level == "warning" and number == count - 1
             told[0].annotate(
                 [
-                    annotating.Annotation(
+                    annotation.Annotation(
                         level="warning" if level == "warning" else "notice",
                         title="t",
                         message="the run" if about_the_run else str(number),

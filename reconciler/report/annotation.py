@@ -1,4 +1,4 @@
-"""What GitHub shows beside a line of the repo-spec: changes, overdue schedules, problems and advice."""
+"""GitHub annotations on lines of the repo-spec: changes, overdue schedules, problems and advice."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from reconciler.repospec import problems
 from reconciler.schedule import declarations
 
 Level = Literal["notice", "warning", "error"]
-_FIELDS = 12  # of one change that are shown
+_FIELDS = 12  # shown of one change
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """A message, at a place where it has one."""
+    """A message, and its place in the spec if it has one."""
 
     level: Level
     title: str
@@ -28,7 +28,7 @@ class Annotation:
 
 
 def plan(plan: plans.Plan) -> Iterator[Annotation]:
-    """Yield a notice for each change that is notable; pauses and what is left alone for a reason are warnings."""
+    """Yield a notice for each notable change; a pause, or a schedule left alone for a reason, is a warning."""
     for change in plan.changes:
         if words.is_notable(change):
             stops = change.verb is plans.Verb.PAUSE or change.verb is plans.Verb.KEEP
@@ -41,7 +41,7 @@ def plan(plan: plans.Plan) -> Iterator[Annotation]:
 
 
 def overdue(plan: plans.Plan) -> Iterator[Annotation]:
-    """Yield a warning for each active schedule whose due times pass without a run, at its charter."""
+    """Yield a warning at the charter of each active schedule whose due times pass without a run."""
     for change in plan.changes:
         message = words.overdue_warning(change)
         if message:
@@ -57,26 +57,26 @@ def _fields(change: plans.Change) -> Iterator[str]:
 
 
 def advice(advice: plan_advice.Advice) -> Annotation:
-    """Return the warning of an advice."""
+    """Return a warning that carries a piece of advice."""
     return Annotation(
         level="warning", title="reconciler", message=phrases.printable(advice.message), place=advice.place
     )
 
 
 def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
-    """Yield what went wrong: each problem of a spec at its place, anything else without one."""
+    """Yield the problems of an invalid spec, each at its place; any other error once, without a place."""
     if isinstance(error, problems.InvalidSpecError):
-        for each in error.problems:
-            message = f"{each.message}; {each.hint}" if each.hint else each.message
+        for problem in error.problems:
+            message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
             yield Annotation(
-                level="error", title="invalid repo-spec", message=phrases.printable(message), place=each.place
+                level="error", title="invalid repo-spec", message=phrases.printable(message), place=problem.place
             )
         return
     yield Annotation(level="error", title="reconciler", message=phrases.printable(error.sentence))
 
 
 def outcome(outcome: plans.Outcome) -> Annotation:
-    """Return the error of a step that was not done."""
+    """Return an error for a step that was not done."""
     title = phrases.printable(f"{outcome.change.verb.word} {outcome.change.id} {outcome.status.value}")
     return Annotation(level="error", title=title, message=phrases.printable(outcome.detail), place=outcome.change.place)
 
@@ -87,7 +87,7 @@ def warning(message: str) -> Annotation:
 
 
 def defect() -> Annotation:
-    """Return the error of a run that broke in a way that nobody has thought of."""
+    """Return an error for an unexpected exception."""
     return Annotation(level="error", title="reconciler", message="a defect in reconciler; the log shows where")
 
 
