@@ -24,9 +24,9 @@ async def server(connection: settings.Connection) -> Server:
 
 def place(connection: settings.Connection) -> tuple[str | None, str]:
     """Return the address and the namespace, without connecting; raises as `server` does for a bad setting."""
-    from reconciler.temporal import configuring
+    from reconciler.temporal import client_config
 
-    return configuring.place(connection)
+    return client_config.place(connection)
 
 
 def offline_lock(writing: settings.Writing) -> ports.Lock | None:

@@ -15,7 +15,7 @@ from temporalio.service import WorkflowService
 
 from reconciler.platform import executions
 from reconciler.platform.executions import RunState
-from reconciler.temporal import activity, calls, runs
+from reconciler.temporal import calls, runs, schedule_info
 
 LONGEST = 1000  # characters of a reason
 _GONE = executions.Ending(
@@ -59,7 +59,7 @@ class Endings:
 
     async def _ending(self, info: workflow_pb2.WorkflowExecutionInfo) -> executions.Ending:
         last = await self._last_event(info.execution)
-        ended_at = activity.moment(info, "close_time")
+        ended_at = schedule_info.moment(info, "close_time")
         if info.status == enums_pb2.WORKFLOW_EXECUTION_STATUS_COMPLETED:
             refusal = await self._refusal(last)
             state = RunState.DONE if refusal is None else RunState.REFUSED

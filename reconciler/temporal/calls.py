@@ -1,7 +1,7 @@
-"""One way to call the server: a timeout on every call, bounded concurrency, errors in our own words.
+"""Calls to the server: a timeout on each, bounded concurrency, errors translated into ours.
 
-A server that is slow is not away. As long as it answers anything at all, a call waits up to its `patience`; a server
-that answers nothing for `SILENCE` seconds counts as away.
+A slow server is not treated as unreachable. While it answers any call at all, a call waits up to its `patience`; a
+server that answers nothing for `SILENCE` seconds is treated as unreachable.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _LOG = logging.getLogger(__name__)
 
 CONCURRENCY = 20
 PATIENCE = datetime.timedelta(seconds=60)  # for one call, while the server answers others
-SILENCE = 8.0  # seconds without any answer, after which the server is away
-# A Describe is a query to the schedule's own workflow. Now and then one gets lost and the server waits 5 s before it
-# asks again (seen on 1.29.1, about once in 400 calls), while a second Describe is answered at once: ask again early.
-READ_TIMEOUTS = tuple(datetime.timedelta(seconds=each) for each in (1, 2, 5))  # of the first attempts; then the last
-LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # nothing gets lost here: to ask again early only adds to the load
+SILENCE = 8.0  # seconds without any answer, after which the server is treated as unreachable
+# A Describe is a query to the schedule's own workflow. About one in 400 is lost (seen on 1.29.1), and the server waits
+# 5 s before it repeats the query, while a second Describe is answered at once: so send a second one early.
+READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5))  # per attempt; the last one repeats
+LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # listings are not lost: repeating one early would only add load
 _PROBE_EVERY = 1.0  # seconds
-_PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before a read that could not be served is sent again; then the last
-_BUSY_ATTEMPTS = 5  # rounds of the SDK's own 10 s of retries, when the server says that we are too fast
+_PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before a read that could not be served is repeated; the last one repeats
+_BUSY_ATTEMPTS = 5  # rounds of the SDK's own 10 s of retries while the server limits the rate
 
-# The SDK's own timeout comes as CANCELLED; FAILED_PRECONDITION comes while the schedule's workflow has no worker.
+# The SDK reports its own timeout as CANCELLED; FAILED_PRECONDITION means that the schedule's workflow has no worker.
 _AGAIN = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 _UNANSWERED = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNAVAILABLE}
 _TOO_LARGE = "larger than max"
@@ -55,7 +55,7 @@ class Rpc(Protocol[Request_contra, Response_co]):
 
 
 class _SilentError(RPCError):
-    """The server answers nothing at all; another attempt would not be answered either."""
+    """The server answers nothing at all, so another attempt is pointless."""
 
 
 class NotFoundError(errors.ServerError):
@@ -63,7 +63,7 @@ class NotFoundError(errors.ServerError):
 
 
 class Calls:
-    """Sends requests to one namespace of one server; each may take up to `patience` while the server is up."""
+    """Sends requests to one namespace; each may take up to `patience` while the server answers others."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Calls:
         request: Request,
         timeouts: tuple[datetime.timedelta, ...] | None = None,
     ) -> Response:
-        """Send a request that changes nothing; one that is not answered within its timeout is sent again.
+        """Send a request that changes nothing, again whenever it is not answered within its timeout.
 
         Raises NotFoundError, or an error of `errors` that names the server and what to do.
         """
@@ -98,18 +98,18 @@ class Calls:
             try:
                 return await self._repeated(rpc, request, timeouts or READ_TIMEOUTS)
             except RPCError as error:
-                found = self._translated(error)
-                if isinstance(found, errors.ConflictError):  # a read has nothing to conflict with: it was not served
+                translated = self._translated(error)
+                if isinstance(translated, errors.ConflictError):  # a read cannot conflict: it was not served
                     hint = "check that the server is healthy, then try again"
                     raise errors.UnreachableError(
-                        f"Temporal at {self.address} could not answer ({found.message})", hint=hint
+                        f"Temporal at {self.address} could not answer ({translated.message})", hint=hint
                     ) from error
-                raise found from error
+                raise translated from error
 
     async def write(self, rpc: Rpc[Request, Response], request: Request) -> Response:
-        """Send a request that changes something, and carries a request id so that repeating it does not do it twice.
+        """Send a request that changes something; its request id keeps a repetition from doing it twice.
 
-        Raises as `read` does; an UnreachableError leaves open whether it was done.
+        Raises as `read` does; after an UnreachableError it may or may not have been done.
         """
         async with self._slots:
             try:
@@ -120,11 +120,11 @@ class Calls:
     async def _repeated(
         self, rpc: Rpc[Request, Response], request: Request, timeouts: tuple[datetime.timedelta, ...]
     ) -> Response:
-        """Send with each timeout in turn, then with the last one for as long as the patience lasts."""
+        """Send with each timeout in turn, then with the last one until the patience is used up."""
         since = time.monotonic()
         end = since + self._patience
         attempt = 0
-        refusal: RPCError | None = None  # says more than that the time was over
+        refusal: RPCError | None = None  # more informative than a timeout
         while True:
             timeout = min(timeouts[min(attempt, len(timeouts) - 1)].total_seconds(), max(end - time.monotonic(), 0.001))
             try:
@@ -144,7 +144,7 @@ class Calls:
     async def _busy_repeated(
         self, rpc: Rpc[Request, Response], request: Request, seconds: float, *, since: float
     ) -> Response:
-        """Send a request, and again while the server only answers that its rate limit is exceeded."""
+        """Send a request, and repeat it while the server answers that its rate limit is exceeded."""
         for attempt in range(_BUSY_ATTEMPTS + 1):
             started = time.monotonic()
             call = rpc(request, retry=True, timeout=datetime.timedelta(seconds=seconds))
@@ -164,14 +164,14 @@ class Calls:
         raise AssertionError("the last attempt returns or raises")
 
     async def _supervised(self, answer: Awaitable[Response], since: float) -> Response:
-        """Wait for an answer for as long as the server answers others, or a probe that is sent meanwhile."""
+        """Wait for an answer while the server answers other calls or the probes that are sent meanwhile."""
         call = asyncio.ensure_future(answer)
         try:
             while not (await asyncio.wait({call}, timeout=_PROBE_EVERY))[0]:
                 silent = time.monotonic() - max(self._answered, since)
                 if silent >= SILENCE:
                     raise self._silence or _SilentError("no answer", RPCStatusCode.DEADLINE_EXCEEDED, b"")
-                self._look()
+                self._send_probe()
                 if time.monotonic() - since >= SILENCE > 2 * silent:
                     self._warn()
             return await call
@@ -183,8 +183,8 @@ class Calls:
             self._warned = True
             _LOG.warning("Temporal at %s answers slowly; waiting for up to %.0f s", self.address, self._patience)
 
-    def _look(self) -> None:
-        """Ask for something that costs the server nothing, unless such a question is out already."""
+    def _send_probe(self) -> None:
+        """Send a probe that costs the server nothing, unless one is pending."""
         if self._probe is None or self._probe.done():
             self._probe = asyncio.ensure_future(self._probed())
 
@@ -201,7 +201,7 @@ class Calls:
         self._answered = time.monotonic()
 
     async def wait(self, rpc: Rpc[Request, Response], request: Request, patience: datetime.timedelta) -> Response:
-        """Send once a request that the server answers when something happens; it takes no other call's place.
+        """Send a long poll once; it does not use one of the concurrency slots.
 
         Raises as `read` does.
         """
@@ -211,17 +211,17 @@ class Calls:
             raise self._translated(error) from error
 
     def _translated(self, error: RPCError) -> errors.ServerError:
-        """Say what the server's status means to the user."""
-        said = f"{error.message.strip().rstrip('.')}"
+        """Return the error for a gRPC status."""
+        detail = f"{error.message.strip().rstrip('.')}"
         match error.status:
             case RPCStatusCode.UNAVAILABLE:
                 return errors.UnreachableError(
-                    f"Temporal at {self.address} does not answer ({said})",
+                    f"Temporal at {self.address} does not answer ({detail})",
                     hint="check that it is running, then try again",
                 )
             case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
                 return errors.UnreachableError(
-                    f"Temporal at {self.address} gave no answer in time ({said})",
+                    f"Temporal at {self.address} did not respond in time ({detail})",
                     hint="check that it is healthy, then try again",
                 )
             case RPCStatusCode.NOT_FOUND if _is_missing_namespace(error):
@@ -230,35 +230,35 @@ class Calls:
                     hint="name an existing one with --namespace or TEMPORAL_NAMESPACE",
                 )
             case RPCStatusCode.NOT_FOUND:
-                return NotFoundError(f"Temporal at {self.address} answered NOT_FOUND: {said}")
+                return NotFoundError(f"Temporal at {self.address} answered NOT_FOUND: {detail}")
             case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
-                return refused(self.address, self.namespace, said)
+                return refused(self.address, self.namespace, detail)
             case RPCStatusCode.ALREADY_EXISTS | RPCStatusCode.FAILED_PRECONDITION | RPCStatusCode.ABORTED:
-                return errors.ConflictError(said)
-            case RPCStatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE in said:
+                return errors.ConflictError(detail)
+            case RPCStatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE in detail:
                 return errors.ServerError(
-                    f"the request is larger than Temporal at {self.address} takes ({said})",
+                    f"the request is larger than Temporal at {self.address} accepts ({detail})",
                     hint="declare less input and memo",
                 )
             case RPCStatusCode.RESOURCE_EXHAUSTED:
                 return errors.RateLimitedError(
-                    f"Temporal at {self.address} still limits the rate ({said})", hint="wait, then try again"
+                    f"Temporal at {self.address} still limits the rate ({detail})", hint="wait, then try again"
                 )
             case status:
-                return errors.ServerError(f"Temporal at {self.address} answered {status.name}: {said}")
+                return errors.ServerError(f"Temporal at {self.address} answered {status.name}: {detail}")
 
 
-def _log(request: google.protobuf.message.Message, status: str, begun: float) -> None:
-    """Note a call and how it ended; never what it carried, which may be secret."""
-    about = getattr(request, "schedule_id", "") or getattr(request, "workflow_id", "")
-    fields = {"schedule": about, "status": status, "ms": round((time.monotonic() - begun) * 1000, 1)}
+def _log(request: google.protobuf.message.Message, status: str, started: float) -> None:
+    """Log a call and its status, but never its payload, which may be secret."""
+    id_ = getattr(request, "schedule_id", "") or getattr(request, "workflow_id", "")
+    fields = {"schedule": id_, "status": status, "ms": round((time.monotonic() - started) * 1000, 1)}
     _LOG.debug(type(request).__name__.removesuffix("Request"), extra={"fields": fields})
 
 
-def refused(address: str, namespace: str, said: str) -> errors.ServerError:
-    """Return the error for credentials that the server does not take."""
+def refused(address: str, namespace: str, detail: str) -> errors.ServerError:
+    """Return the error for credentials that the server refused."""
     return errors.ServerError(
-        f"Temporal at {address} refused the credentials for namespace {namespace!r} ({said})",
+        f"Temporal at {address} refused the credentials for namespace {namespace!r} ({detail})",
         hint="check --api-key or TEMPORAL_API_KEY, the TLS certificate, and what they may do",
     )
 

@@ -1,4 +1,4 @@
-"""The server's own time: Temporal has no call for it, but stamps the start of each workflow."""
+"""The server's clock: Temporal has no call to read it, but stamps the start of each workflow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMEOUT = datetime.timedelta(seconds=30)  # after which the server ends an exec
 
 
 async def now(service: WorkflowService, calls_: calls.Calls, identity: str) -> datetime.datetime:
-    """Return the server's time: when it started an execution that is ended again at once; raises as `calls` does."""
+    """Return the server's time, from the start of a workflow that is terminated at once; raises as `calls` does."""
     workflow_id = f"reconciler-clock:{uuid.uuid4()}"
     request = rpc_pb2.StartWorkflowExecutionRequest(
         namespace=calls_.namespace,

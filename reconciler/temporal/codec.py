@@ -1,7 +1,7 @@
-"""Encrypted payloads, by way of a remote codec server: the protocol of Temporal's own command line and web UI.
+"""Encrypted payloads, through a remote codec server: the protocol of Temporal's own command line and web UI.
 
-Input, memo, summary and details of the workflow pass through it; search attributes never do, nor this tool's own marks
-in the memo, which must be readable without it.
+The workflow's input, memo, summary and details pass through it. Search attributes do not, nor do our own marks in the
+memo, which must be readable without it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _Slot = tuple[str, str | int]
 
 
 class Codec(Protocol):
-    """Makes the payloads of schedules readable, and what is written unreadable again."""
+    """Decodes the payloads of schedules, and encodes them again before they are written."""
 
     async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
-        """Return the schedules with their payloads decoded; the ones given stay as they are."""
+        """Return copies of the schedules with their payloads decoded."""
         ...
 
     async def encode(
@@ -40,17 +40,17 @@ class Codec(Protocol):
     ) -> schedule_pb2.Schedule:
         """Return the edited schedule with its payloads encoded.
 
-        One that is still as in `readable` stays byte for byte as it is `stored`.
+        A payload equal to that in `readable` is taken byte for byte from `stored`.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         ...
 
 
 class Plain:
-    """No codec: payloads are what they are."""
+    """No codec: payloads stay as they are."""
 
     async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
         return list(map(_copied, protos))
@@ -73,7 +73,7 @@ class Remote:
         self._shown = _shown(self._endpoint)
         headers = {"X-Namespace": namespace, **dict(codec.headers)}
         headers |= {"Authorization": codec.auth} if codec.auth else {}
-        if not all(each.isascii() and each.isprintable() for pair in headers.items() for each in pair):
+        if not all(text.isascii() and text.isprintable() for pair in headers.items() for text in pair):
             raise errors.UsageError(
                 "a header for the codec server has characters that no header can have",
                 hint="check --codec-auth and --codec-header",
@@ -82,7 +82,8 @@ class Remote:
 
     async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
         decoded = [_copied(proto) for proto in protos]
-        await self._replace("decode", [each for proto in decoded for each in _slots(proto).values() if _is_coded(each)])
+        coded = [payload for proto in decoded for payload in _slots(proto).values() if _is_coded(payload)]
+        await self._replace("decode", coded)
         return decoded
 
     async def encode(
@@ -103,17 +104,17 @@ class Remote:
         await self._client.aclose()
 
     async def replaced(
-        self, step: Literal["decode", "encode"], given: Sequence[common_pb2.Payload]
+        self, step: Literal["decode", "encode"], originals: Sequence[common_pb2.Payload]
     ) -> list[common_pb2.Payload]:
-        """Return what the codec server makes of payloads that belong to no schedule; plain ones are not decoded."""
-        found = [common_pb2.Payload.FromString(each.SerializeToString()) for each in given]
-        await self._replace(step, [each for each in found if step == "encode" or _is_coded(each)])
-        return found
+        """Return payloads that belong to no schedule, encoded or decoded; plain ones are not decoded."""
+        copies = [common_pb2.Payload.FromString(original.SerializeToString()) for original in originals]
+        await self._replace(step, [copy for copy in copies if step == "encode" or _is_coded(copy)])
+        return copies
 
-    async def _replace(self, step: Literal["decode", "encode"], found: Sequence[common_pb2.Payload]) -> None:
-        """Replace each payload by what the codec server makes of it."""
-        for start in range(0, len(found), BATCH):
-            batch = found[start : start + BATCH]
+    async def _replace(self, step: Literal["decode", "encode"], targets: Sequence[common_pb2.Payload]) -> None:
+        """Replace each payload in place by the codec server's answer."""
+        for start in range(0, len(targets), BATCH):
+            batch = targets[start : start + BATCH]
             answers = await self._ask(step, batch)
             for payload, answer in zip(batch, answers, strict=True):
                 payload.CopyFrom(answer)
@@ -125,9 +126,9 @@ class Remote:
                 f"{self._endpoint}/{step}", content=body, headers={"Content-Type": "application/json"}
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            said = str(error) or type(error).__name__
+            reason = str(error) or type(error).__name__
             raise errors.CodecError(
-                f"the codec server at {self._shown} does not answer ({said})", hint="check --codec-endpoint"
+                f"the codec server at {self._shown} does not answer ({reason})", hint="check --codec-endpoint"
             ) from error
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise errors.CodecError(
@@ -137,7 +138,7 @@ class Remote:
         if response.status_code != httpx.codes.OK:
             raise errors.CodecError(
                 f"the codec server at {self._shown} answered {response.status_code} to {step}",
-                hint="see its log, and whether it knows this namespace's keys",
+                hint="check its log, and that it has this namespace's keys",
             )
         return self._read(response.text, len(batch))
 
@@ -153,7 +154,7 @@ class Remote:
     def _wrong(self, what: str) -> errors.CodecError:
         return errors.CodecError(
             f"the codec server at {self._shown} answered with {what}",
-            hint="see that --codec-endpoint is a codec server",
+            hint="check that --codec-endpoint is a codec server",
         )
 
 
@@ -171,13 +172,13 @@ class OfWorkers(temporalio.converter.PayloadCodec):
 
 
 def converter(codec: Codec) -> temporalio.converter.DataConverter:
-    """Return how a worker reads and writes payloads where this codec is used."""
+    """Return the data converter of a worker that uses this codec."""
     plain = temporalio.converter.default()
     return dataclasses.replace(plain, payload_codec=OfWorkers(codec)) if isinstance(codec, Remote) else plain
 
 
 def connect(codec: settings.Codec | None, namespace: str) -> Codec:
-    """Return the codec of the settings; `errors.UsageError` when its address is none."""
+    """Return the codec of the settings; `errors.UsageError` for an invalid address."""
     if codec is None:
         return Plain()
     return Remote(codec, namespace)
@@ -190,22 +191,22 @@ def _copied(proto: schedule_pb2.Schedule) -> schedule_pb2.Schedule:
 
 
 def _slots(proto: schedule_pb2.Schedule) -> Mapping[_Slot, common_pb2.Payload]:
-    """Return the payloads that a codec may have made, each under the place where it stands."""
+    """Return the payloads that a codec may have encoded, each under its place in the schedule."""
     start = proto.action.start_workflow
-    found: dict[_Slot, common_pb2.Payload] = {}
+    slots: dict[_Slot, common_pb2.Payload] = {}
     for number, payload in enumerate(start.input.payloads):
-        found["input", number] = payload
+        slots["input", number] = payload
     for name in sorted(start.memo.fields):
         if not name.startswith(ownership.MEMO_PREFIX):
-            found["memo", name] = start.memo.fields[name]
+            slots["memo", name] = start.memo.fields[name]
     for text in _TEXTS:
         if start.user_metadata.HasField(text):
-            found["text", text] = getattr(start.user_metadata, text)
-    return found
+            slots["text", text] = getattr(start.user_metadata, text)
+    return slots
 
 
 def is_coded(proto: schedule_pb2.Schedule) -> bool:
-    """Tell whether a codec made a payload of the schedule."""
+    """Return whether a codec encoded any payload of the schedule."""
     return any(map(_is_coded, _slots(proto).values()))
 
 
@@ -214,7 +215,7 @@ def _is_coded(payload: common_pb2.Payload) -> bool:
 
 
 def _shown(endpoint: str) -> str:
-    """Return what may be printed of an endpoint; `errors.UsageError` when it is malformed."""
+    """Return an endpoint without its credentials; `errors.UsageError` if it is malformed."""
     shown = held.web_address(endpoint)
     if shown is None:
         raise errors.UsageError(

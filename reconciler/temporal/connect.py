@@ -18,16 +18,16 @@ from temporalio.service import WorkflowService
 
 from reconciler import errors, settings
 from reconciler.schedule import observed, ownership
-from reconciler.temporal import calls, clock, codec, configuring, lease, pollers, schedules
+from reconciler.temporal import calls, client_config, clock, codec, lease, pollers, schedules
 
 Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=9)
 _PAUSES = (0.1, 0.4, 1.6)  # seconds between attempts
-_PASSING = re.compile(
+_TRANSIENT = re.compile(
     r"call error after connection: Status \{ code: "
     r"(Unavailable|Internal|Unknown|ResourceExhausted|Aborted|DeadlineExceeded|Cancelled|OutOfRange|DataLoss)\b"
 )
-_NOBODY_THERE = ("connection refused", "dns", "lookup", "unreachable", "timed out")
+_UNREACHABLE = ("connection refused", "dns", "lookup", "unreachable", "timed out")
 _NOT_PEM = {
     "privatekeyparseerror": "the client's private key",
     "certificateparseerror": "the client's or the authority's certificate",
@@ -48,11 +48,11 @@ class Server:
     patience: datetime.timedelta
 
     async def close(self) -> None:
-        """Let go of what is open beside the client, which has nothing to close."""
+        """Close the codec's connections; the client has nothing to close."""
         await self.codec.close()
 
     def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
-        """Return the lock of the schedules with a prefix; `options` as for the lock itself."""
+        """Return the lock of the schedules with a prefix; `options` are those of `lease.TemporalLock`."""
         return lease.TemporalLock(self.service, self.calls(), prefix=prefix, identity=self.identity, **options)
 
     async def now(self) -> datetime.datetime:
@@ -60,7 +60,7 @@ class Server:
         return await clock.now(self.service, self.calls(), self.identity)
 
     def calls(self) -> calls.Calls:
-        """Return what makes calls to this namespace."""
+        """Return a caller of this namespace."""
         return calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
 
     def target(self, prefix: str = ownership.GOVERNANCE_PREFIX, owner: str = "") -> observed.Target:
@@ -69,24 +69,24 @@ class Server:
 
 
 async def connect(connection: settings.Connection) -> Server:
-    """Connect and return the namespace; the server has answered once by then.
+    """Connect and return the namespace, once the server has answered.
 
-    Raises `errors.ReconcilerError` within 10 seconds for a bad setting, a server that is away or refused credentials.
+    Raises `errors.ReconcilerError` within 10 seconds for a bad setting, an unreachable server or refused credentials.
     """
-    found, codec_ = await client(
+    connected, codec_ = await client(
         connection, connection.identity or f"{ownership.IDENTITY}:{_user()}@{socket.gethostname()}", quiet()
     )
-    address, namespace = found.service_client.config.target_host, found.namespace
+    address, namespace = connected.service_client.config.target_host, connected.namespace
     patience = connection.request_timeout or calls.PATIENCE
-    calls_ = calls.Calls(found.workflow_service, address=address, namespace=namespace, patience=patience)
+    calls_ = calls.Calls(connected.workflow_service, address=address, namespace=namespace, patience=patience)
     return Server(
         address=address,
         namespace=namespace,
-        schedules=schedules.Schedules(found.workflow_service, calls_, identity=found.identity, codec_=codec_),
-        pollers=pollers.Pollers(found.workflow_service, calls_),
+        schedules=schedules.Schedules(connected.workflow_service, calls_, identity=connected.identity, codec_=codec_),
+        pollers=pollers.Pollers(connected.workflow_service, calls_),
         codec=codec_,
-        service=found.workflow_service,
-        identity=found.identity,
+        service=connected.workflow_service,
+        identity=connected.identity,
         patience=patience,
     )
 
@@ -95,17 +95,17 @@ async def client(
     connection: settings.Connection, identity: str, runtime: temporalio.runtime.Runtime
 ) -> tuple[Client, codec.Codec]:
     """Return the connected client, and the codec that its converter uses; raises as `connect` does."""
-    config = configuring.client(connection)
+    config = client_config.client(connection)
     address, namespace = config["target_host"], config["namespace"]
-    if not configuring.is_address(address):  # the SDK accepts a URL
+    if not client_config.is_address(address):  # the SDK accepts a URL
         raise _not_an_address()
-    codec_ = codec.connect(configuring.codec(connection), namespace)
+    codec_ = codec.connect(client_config.codec(connection), namespace)
     options = {**config, "identity": identity, "runtime": runtime, "data_converter": codec.converter(codec_)}
     try:
         return await asyncio.wait_for(_client(options), CONNECT_TIMEOUT.total_seconds()), codec_
     except TimeoutError:
         raise errors.UnreachableError(
-            f"Temporal at {address} gave no answer within {CONNECT_TIMEOUT.seconds} s",
+            f"Temporal at {address} did not respond within {CONNECT_TIMEOUT.seconds} s",
             hint="check --address or TEMPORAL_ADDRESS, --tls, and the network",
         ) from None
     except (RuntimeError, ValueError) as error:
@@ -113,12 +113,12 @@ async def client(
 
 
 async def _client(options: Mapping[str, Any]) -> Client:
-    """Return the connected client; one that answers with a passing failure is asked again."""
+    """Return the connected client, after retrying transient failures."""
     for pause in (*_PAUSES, None):
         try:
             return await temporalio.client.Client.connect(**options)
         except RuntimeError as error:
-            if pause is None or not _PASSING.search(str(error)):
+            if pause is None or not _TRANSIENT.search(str(error)):
                 raise
         await asyncio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
@@ -126,12 +126,12 @@ async def _client(options: Mapping[str, Any]) -> Client:
 
 @functools.cache
 def quiet() -> temporalio.runtime.Runtime:
-    """Return a runtime that logs nothing: the SDK's core would write to standard output, into a plan's JSON."""
+    """Return a runtime that logs nothing: the SDK's core would log to standard output, in the middle of a JSON plan."""
     return temporalio.runtime.Runtime(telemetry=temporalio.runtime.TelemetryConfig(logging=None))
 
 
 def metered(address: str) -> temporalio.runtime.Runtime:
-    """Return a runtime that serves its metrics for Prometheus at host:port; `errors.UsageError` where it cannot."""
+    """Return a runtime that serves Prometheus metrics at host:port; `errors.UsageError` if it cannot."""
     exporter = temporalio.runtime.PrometheusConfig(bind_address=address)
     try:
         return temporalio.runtime.Runtime(
@@ -151,9 +151,9 @@ def _user() -> str:
 
 
 def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool) -> errors.ReconcilerError:
-    """Turn the SDK's one kind of error into the sentence that its text calls for.
+    """Return the error for one of the SDK, which has a single type and only its text to go by.
 
-    In TLS 1.3 a server refuses a client's certificate after the handshake: the connection breaks, in one of many words.
+    In TLS 1.3 a server rejects a client certificate after the handshake; the broken connection has many wordings.
     """
     text = str(error)
     lowered = text.lower()
@@ -162,7 +162,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
     if "invalidcontenttype" in lowered:
         return errors.UnreachableError(
             f"Temporal at {address} does not use TLS",
-            hint="pass --no-tls, or check --tls, TEMPORAL_TLS and why there is an API key, which turns TLS on",
+            hint="pass --no-tls, or check --tls and TEMPORAL_TLS; an API key also enables TLS",
         )
     if "invalid url" in lowered or "invalid target" in lowered or "invalid uri" in lowered:
         return _not_an_address()
@@ -174,11 +174,11 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
             f"no TLS connection to Temporal at {address} ({_last_message(text)})",
             hint="check the --tls… options and the certificates",
         )
-    if tls and not any(sign in lowered for sign in _NOBODY_THERE):
+    if tls and not any(sign in lowered for sign in _UNREACHABLE):
         return errors.UnreachableError(
             f"the TLS connection to Temporal at {address} broke ({_last_message(text)})",
-            hint="a server that wants another client certificate ends it so: check --tls-cert-path and --tls-key-path, "
-            "and that the server is well",
+            hint="the server may have rejected the client certificate: check --tls-cert-path and --tls-key-path, "
+            "and that the server is healthy",
         )
     return errors.UnreachableError(
         f"cannot reach Temporal at {address} ({_last_message(text)})",
@@ -187,7 +187,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
 
 
 def _not_an_address() -> errors.UsageError:
-    """Return the refusal, without the address: one that is malformed may contain a password or a token."""
+    """Return the error without the address: a malformed one may contain a password or a token."""
     return errors.UsageError(
         "the address of Temporal is not of the form host:port",
         hint="check --address, TEMPORAL_ADDRESS and the profile; write it as in localhost:7233",

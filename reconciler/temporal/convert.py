@@ -18,11 +18,11 @@ _Field = rows.Field[Any] | rows.Times[Any]
 _SINGLE: tuple[_Field, ...] = tuple(
     row for row in fields.TABLE if isinstance(row, rows.Field | rows.Times) and row.proto
 )
-"""The rows of what is a single field of the message."""
+"""The rows whose value is a single field of the message."""
 
 
 def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
-    """Return what a described schedule means, in canonical form."""
+    """Return a described schedule in canonical form."""
     start = proto.action.start_workflow
     draft = places.Draft(schedule_id)
     for row in _SINGLE:
@@ -37,7 +37,7 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
 
 
 def make(schedule: model.Schedule) -> schedule_pb2.Schedule:
-    """Return the proto of a new schedule, also with what an edit would leave to the server's defaults."""
+    """Return the proto of a new schedule, including the values that `edit` would leave to the server's defaults."""
     proto = schedule_pb2.Schedule()
     proto.spec.timezone_name = schedule.timing.timezone
     if schedule.policies.overlap is not model.Overlap.UNKNOWN:
@@ -48,10 +48,10 @@ def make(schedule: model.Schedule) -> schedule_pb2.Schedule:
 
 
 def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
-    """Make the fields that we own mean what `schedule` means; every other field keeps its value.
+    """Set the fields that we own to the values of `schedule`; every other field keeps its value.
 
-    What already means the same is not touched, down to each calendar, duration and payload: all that stands in those
-    and that we do not know, fields of newer servers and fractions of a microsecond, is kept.
+    Equivalent values are not touched, down to each calendar, duration and payload, so that unknown parts of them
+    (fields of newer servers, fractions of a microsecond) are kept.
     """
     live = read(schedule.id, proto)
     for row in _SINGLE:
@@ -73,7 +73,7 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
 
 @functools.lru_cache(maxsize=20_000)
 def timing(spec: bytes) -> timings.Timing:
-    """Return the times of a serialized spec; a listing names the same ones over and over."""
+    """Return the times of a serialized spec; cached, because a listing repeats the same ones."""
     proto = schedule_pb2.Schedule(spec=schedule_pb2.ScheduleSpec.FromString(spec))
     return timings.Timing(timezone=_timezone(proto.spec), **dict(_times(proto)))
 
@@ -96,13 +96,13 @@ def _timezone(spec: schedule_pb2.ScheduleSpec) -> str:
 
 
 def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
-    """Return where the count of remaining actions was declared to start; the runs' memo remembers it."""
+    """Return the declared number of remaining actions to start from, which is kept in the memo of the runs."""
     value = payloads.read(start.memo.fields[_COUNT]) if _COUNT in start.memo.fields else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _owner(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
-    """Return the owner's mark; one that cannot be read belongs to another owner all the same."""
+    """Return the owner's mark; an unreadable one belongs to another owner, too."""
     if ownership.OWNER_MARK not in start.memo.fields:
         return None
     value = payloads.read(start.memo.fields[ownership.OWNER_MARK])
@@ -116,18 +116,18 @@ def _seal(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
 
 
 def _edit_spec(spec: schedule_pb2.ScheduleSpec, live: timings.Timing, wanted: timings.Timing) -> None:
-    """Clear the other ways of writing times where these change, and write the time zone."""
+    """Clear the other notations of times if the times change, and write the time zone."""
     if live == wanted:
         return
     for name in ("cron_string", "calendar", "exclude_calendar"):
         spec.ClearField(name)
     if live.timezone != wanted.timezone:
         spec.timezone_name = wanted.timezone
-        spec.ClearField("timezone_data")  # else it would count, and not the name
+        spec.ClearField("timezone_data")  # which would take precedence over the name
 
 
 def _edit_mark(start: workflow_pb2.NewWorkflowExecutionInfo, name: str, value: int | str | None) -> None:
-    """Write one of our own names into the memo of the workflow, or remove it."""
+    """Write one of our marks into the memo of the workflow, or remove it."""
     start.memo.fields.pop(name, None)
     if value is not None:
         start.memo.fields[name].CopyFrom(payloads.make(value))

@@ -1,7 +1,7 @@
-"""Temporal itself as a lock: a workflow execution that nobody runs, under one fixed id, is a lease.
+"""Temporal itself as a lock: a workflow execution with a fixed id, which no worker runs, is a lease.
 
-The server lets one execution of an id run at a time, so starting it is taking the lock; its execution timeout is the
-expiry; terminating its run is letting go. A lease cannot be renewed, so its holder stops writing before it ends.
+The server allows one open execution per id: starting it acquires the lock, its execution timeout is the expiry, and
+terminating its run releases the lock. A lease cannot be renewed, so its holder stops writing before it expires.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from reconciler.plan import locks, ports, wording
 from reconciler.temporal import calls, payloads
 
 WORKFLOW = "ReconcilerLock"
-TASK_QUEUE = "reconciler-lock"  # no worker polls it: the execution only waits for its end
+TASK_QUEUE = "reconciler-lock"  # no worker polls it: the execution only waits to be ended
 DEFAULT_LENGTH = datetime.timedelta(minutes=10)
-_LOOK = datetime.timedelta(seconds=locks.LOOK_EVERY + 1)  # it answers a second before the call's time is over
-MARGIN = datetime.timedelta(seconds=30)  # before the end, in which the writes under way may still end
+_POLL = datetime.timedelta(seconds=locks.LOOK_EVERY + 1)  # the server answers a second before the call's timeout
+MARGIN = datetime.timedelta(seconds=30)  # before the expiry, for writes in progress to end
 
 
 class TemporalLock:
@@ -53,8 +53,8 @@ class TemporalLock:
         self.workflow_id = f"reconciler-lock:{prefix}"
 
     async def acquire(self, holder: ports.Holder) -> TemporalLease:
-        """Take the lease, without waiting; `errors.LockedError` names who has it."""
-        until = time.monotonic() + (self._length - MARGIN).total_seconds()  # from before the server counts
+        """Acquire the lease without waiting; `errors.LockedError` names its holder."""
+        until = time.monotonic() + (self._length - MARGIN).total_seconds()  # measured before the server starts counting
         request = rpc_pb2.StartWorkflowExecutionRequest(
             namespace=self._calls.namespace,
             workflow_id=self.workflow_id,
@@ -69,22 +69,22 @@ class TemporalLock:
         request.memo.fields["holder"].CopyFrom(payloads.make(_encoded(holder)))
         request.memo.fields["request"].CopyFrom(payloads.make(request.request_id))
         try:
-            run_id = await self._begun(request)
+            run_id = await self._started(request)
         except (errors.ConflictError, errors.UnreachableError) as error:
-            run_id = await self._begun_unheard(request.request_id, error)
+            run_id = await self._started_unanswered(request.request_id, error)
         return TemporalLease(self, run_id, until, fresh=self._fresh, patience=self._patience)
 
-    async def _begun_unheard(self, request_id: str, error: errors.ServerError) -> str:
-        """Return the run that this very request began although its answer was lost; raise when there is none."""
-        found = await self._running()
-        if found is not None and found.request_id == request_id:
-            return found.run_id
+    async def _started_unanswered(self, request_id: str, error: errors.ServerError) -> str:
+        """Return the run that this request started although its response was lost; raise if it started none."""
+        running = await self._running()
+        if running is not None and running.request_id == request_id:
+            return running.run_id
         if isinstance(error, errors.ConflictError):
-            raise _busy(found.holder if found else ports.Holder(who="a holder that has just released it")) from None
+            raise _busy(running.holder if running else ports.Holder(who="a holder that has just released it")) from None
         raise error
 
-    async def _begun(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:
-        """Start the lease's run, and end it again when the caller is cancelled meanwhile: nobody would know of it."""
+    async def _started(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:
+        """Start the lease's run; if the caller is cancelled meanwhile, end it again, as no one else would."""
         starting = asyncio.ensure_future(self._calls.write(self._service.start_workflow_execution, request))
         try:
             return (await asyncio.shield(starting)).run_id
@@ -94,20 +94,20 @@ class TemporalLock:
             raise
 
     async def holder(self) -> ports.Holder | None:
-        """Return who has the lease, None when it is free."""
-        found = await self._running()
-        return found.holder if found else None
+        """Return who holds the lease; None if it is free."""
+        running = await self._running()
+        return running.holder if running else None
 
     async def free(self) -> ports.Holder | None:
-        """End the lease that is held, and return whose it was; None when it was free."""
-        found = await self._running()
-        if found is None:
+        """End the lease and return its holder; None if it was free."""
+        running = await self._running()
+        if running is None:
             return None
-        await self.end(found.run_id, "taken away by hand")
-        return found.holder
+        await self.end(running.run_id, "taken away by hand")
+        return running.holder
 
     async def end(self, run_id: str, reason: str) -> None:
-        """End this run and no other; one that has ended already is no error."""
+        """End this run, unless it has ended already."""
         request = rpc_pb2.TerminateWorkflowExecutionRequest(
             namespace=self._calls.namespace,
             workflow_execution=common_pb2.WorkflowExecution(workflow_id=self.workflow_id, run_id=run_id),
@@ -117,10 +117,10 @@ class TemporalLock:
         with contextlib.suppress(calls.NotFoundError):
             await self._calls.write(self._service.terminate_workflow_execution, request)
 
-    async def goes_on(self, run_id: str) -> bool:
-        """Wait a little for this run to end, and tell whether it goes on.
+    async def is_running(self, run_id: str) -> bool:
+        """Wait a little for this run to end, and return whether it is still running.
 
-        The server answers the moment that it ends. Where histories may not be read, it is asked after a while.
+        The server answers as soon as it ends. If reading histories is not allowed, it is described after a while.
         """
         request = rpc_pb2.GetWorkflowExecutionHistoryRequest(
             namespace=self._calls.namespace,
@@ -129,20 +129,20 @@ class TemporalLock:
             history_event_filter_type=enums_pb2.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
         )
         try:
-            answer = await self._calls.wait(self._service.get_workflow_execution_history, request, _LOOK)
+            answer = await self._calls.wait(self._service.get_workflow_execution_history, request, _POLL)
         except calls.NotFoundError:
             return False
         except (errors.UnreachableError, errors.RateLimitedError):
-            await asyncio.sleep(locks.LOOK_EVERY)  # it may be away, or busy, for a moment
+            await asyncio.sleep(locks.LOOK_EVERY)  # it may be briefly unreachable or busy
             raise
         except errors.ServerError:
             await asyncio.sleep(locks.LOOK_EVERY)
-            found = await self._running()
-            return found is not None and found.run_id == run_id
+            running = await self._running()
+            return running is not None and running.run_id == run_id
         return not answer.history.events
 
     async def _running(self) -> _Running | None:
-        """Return the run that holds the lease, None when it is free."""
+        """Return the run that holds the lease; None if it is free."""
         request = rpc_pb2.DescribeWorkflowExecutionRequest(
             namespace=self._calls.namespace, execution=common_pb2.WorkflowExecution(workflow_id=self.workflow_id)
         )
@@ -167,25 +167,25 @@ class TemporalLease:
         self._watch = locks.Watch(self._look, until=until, fresh=fresh, patience=patience)
 
     async def lost(self) -> str:
-        """Return why the lease is held no longer, or that nobody can tell; empty while it is."""
+        """Return why the lease is lost or may be lost; empty while it is held."""
         return await self._watch.lost()
 
     def doubt(self) -> None:
-        """Let nothing count that was seen before now."""
+        """Trust no earlier check that the lease is held."""
         self._watch.doubt()
 
     async def release(self) -> None:
-        """End the lease; without effect once it is lost."""
+        """End the lease; does nothing once it is lost."""
         await self._watch.stop()
         await self._lock.end(self._run_id, "done")
 
     async def _look(self) -> str:
-        return "" if await self._lock.goes_on(self._run_id) else locks.TAKEN
+        return "" if await self._lock.is_running(self._run_id) else locks.TAKEN
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Running:
-    """The run that holds a lease, who it is, and the request that began it."""
+    """The run that holds a lease, its holder, and the request that started it."""
 
     run_id: str
     holder: ports.Holder
@@ -196,7 +196,7 @@ def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
         f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; "
-        "reconciler lock release frees what a killed run left",
+        "reconciler lock release frees the lock of a killed run",
         who=holder.who,
         run=holder.run,
         since=holder.since,
@@ -208,10 +208,12 @@ def _encoded(holder: ports.Holder) -> str:
 
 
 def _decoded(memo: common_pb2.Memo, since: datetime.datetime) -> ports.Holder:
-    """Return the holder of a lease; one that some other program took is unknown."""
+    """Return the holder of a lease; unknown if another program acquired it."""
     text = payloads.read(memo.fields["holder"]) if "holder" in memo.fields else None
     try:
-        said = json.loads(text) if isinstance(text, str) else {}
+        values = json.loads(text) if isinstance(text, str) else {}
     except ValueError:
-        said = {}
-    return ports.Holder(who=str(said.get("who") or "an unknown holder"), run=str(said.get("run") or ""), since=since)
+        values = {}
+    return ports.Holder(
+        who=str(values.get("who") or "an unknown holder"), run=str(values.get("run") or ""), since=since
+    )

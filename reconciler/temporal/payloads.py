@@ -1,4 +1,4 @@
-"""Between payloads and decoded values: JSON by what it means, whichever SDK wrote it; everything else by its bytes."""
+"""Between payloads and decoded values: JSON as values, whichever SDK wrote it; everything else as opaque bytes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ STANDARD = {*_JSON, "binary/null", "binary/plain", "binary/protobuf"}  # encodin
 
 
 def read(payload: common_pb2.Payload) -> model.Argument:
-    """Decode a JSON payload; whatever else it is stays opaque, known by its encoding and bytes."""
+    """Decode a JSON payload; any other stays opaque, identified by its encoding and bytes."""
     encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
     if encoding == "binary/null":
         return None
     if encoding in _JSON:
         try:
             return json_values.canonical(json.loads(payload.data))
-        except (ValueError, RecursionError):  # not JSON that can be compared: known by its bytes
+        except (ValueError, RecursionError):  # not JSON that can be compared: identified by its bytes
             encoding = f"malformed {encoding}"
     metadata = {name: value for name, value in payload.metadata.items() if name != "encoding"}
     return encodings.opaque(encoding or "raw", payload.data, metadata)
 
 
 def read_argument(payload: common_pb2.Payload) -> model.AnyArgument:
-    """Decode a workflow's argument; of one in protobuf's JSON the message type counts, as only that can read it."""
+    """Decode a workflow's argument; protobuf's JSON keeps its message type, which is needed to read it."""
     value = read(payload)
     if payload.metadata.get("encoding") == b"json/protobuf" and not isinstance(value, model.Opaque):
         return model.Message(
@@ -38,7 +38,7 @@ def read_argument(payload: common_pb2.Payload) -> model.AnyArgument:
 
 
 def make_argument(argument: model.AnyArgument) -> common_pb2.Payload:
-    """Return the payload of a workflow's argument; TypeError for an opaque one whose bytes are not known."""
+    """Return the payload of a workflow's argument; TypeError for an opaque one whose bytes are unknown."""
     match argument:
         case None:
             return common_pb2.Payload(metadata={"encoding": b"binary/null"})
@@ -63,15 +63,15 @@ def make(argument: model.Argument) -> common_pb2.Payload:
 
 
 def read_attribute(payload: common_pb2.Payload) -> model.Attribute:
-    """Decode a search attribute; one without a type has that of its value."""
+    """Decode a search attribute; without a declared type, the type follows from the value."""
     value = read(payload)
     named = payload.metadata.get("type", b"").decode(errors="replace")
-    known = {each.value: each for each in model.AttributeType}
+    known = {type_.value: type_ for type_ in model.AttributeType}
     return model.Attribute(type=known.get(named) or model.attribute_type(value), value=value)
 
 
 def make_attribute(attribute: model.Attribute) -> common_pb2.Payload:
-    """Return the payload of a search attribute, its type beside it."""
+    """Return the payload of a search attribute, with its type as metadata."""
     payload = make(attribute.value)
     payload.metadata["type"] = attribute.type.value.encode()
     return payload

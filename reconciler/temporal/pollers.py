@@ -1,4 +1,4 @@
-"""The workers that poll a task queue, by the server's account; implements `ports.Pollers`."""
+"""The workers that poll a task queue, according to the server; implements `ports.Pollers`."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _VERSIONED = deployment_enums_pb2.WORKER_VERSIONING_MODE_VERSIONED
 
 
 class Pollers:
-    """Asks for the pollers of a namespace's queues, one call for each."""
+    """Reads the pollers of a namespace's task queues, one call for each queue."""
 
     def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
         self._service = service
         self._calls = calls_
 
     async def of(self, task_queue: str) -> plan_pollers.Queue:
-        """Return who asks for workflow tasks on a queue."""
+        """Return the pollers of workflow tasks on a queue."""
         request = rpc_pb2.DescribeTaskQueueRequest(
             namespace=self._calls.namespace,
             task_queue=queue_pb2.TaskQueue(name=task_queue),
             task_queue_type=enums_pb2.TASK_QUEUE_TYPE_WORKFLOW,
         )
         answer = await self._calls.read(self._service.describe_task_queue, request)
-        pollers = [_poller(each, answer.versioning_info) for each in answer.pollers]
+        pollers = [_poller(info, answer.versioning_info) for info in answer.pollers]
         pollers.sort(key=lambda poller: (poller.identity, poller.build_id))
         return plan_pollers.Queue(name=task_queue, pollers=tuple(pollers))
 
 
 def _poller(info: queue_pb2.PollerInfo, versioning: queue_pb2.TaskQueueVersioningInfo) -> plan_pollers.Poller:
-    """Return what a poller tells; an unversioned one has its build where versions once were told, too."""
+    """Return a poller; an unversioned one reports its build in a deprecated field."""
     deployed = info.deployment_options
     return plan_pollers.Poller(
         identity=info.identity,
@@ -49,9 +49,9 @@ def _poller(info: queue_pb2.PollerInfo, versioning: queue_pb2.TaskQueueVersionin
 
 
 def _is_served(deployed: deployment_pb2.WorkerDeploymentOptions, versioning: queue_pb2.TaskQueueVersioningInfo) -> bool:
-    """Tell whether new runs reach it: the current version does, and the one that is being brought in."""
+    """Return whether new runs reach the poller: those of the current and the ramping version do."""
     mine = (deployed.deployment_name, deployed.build_id) if deployed.worker_versioning_mode == _VERSIONED else ("", "")
     serving = [versioning.current_deployment_version]
     if versioning.ramping_version_percentage:
         serving.append(versioning.ramping_deployment_version)
-    return mine in [(each.deployment_name, each.build_id) for each in serving]
+    return mine in [(version.deployment_name, version.build_id) for version in serving]

@@ -1,7 +1,7 @@
 """How the server's messages hold a value of each kind: reading it, and editing it in place.
 
-A value that already means the same is not touched, so that all that stands in it and that we do not know is kept:
-fields of newer servers and fractions of a microsecond.
+An equivalent value is not touched, so that its unknown parts are kept: fields of newer servers and fractions of a
+microsecond.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reconciler.temporal import payloads
 from reconciler.timing import calendars, canonical, ranges, timings
 
 T = TypeVar("T")
-Message: TypeAlias = Any  # of the generated ones, whose fields are reached by their names
+Message: TypeAlias = Any  # a generated class, whose fields are accessed by name
 
 OVERLAPS = {
     model.Overlap.SKIP: enums_pb2.SCHEDULE_OVERLAP_POLICY_SKIP,
@@ -37,29 +37,29 @@ OVERLAPS = {
 _OVERLAP_WORDS = {proto: overlap for overlap, proto in OVERLAPS.items()} | {
     enums_pb2.SCHEDULE_OVERLAP_POLICY_UNSPECIFIED: model.Overlap.SKIP
 }
-_NO_NUMBER = -1.0  # for NaN and infinity, which no JSON holds and which are not even equal to themselves
+_NO_NUMBER = -1.0  # for NaN and infinity, which JSON cannot contain (and NaN is not equal to itself)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Codec:
-    """How a kind is read from a message's field, and how the field is edited from a live value to another."""
+    """How a kind is read from a field of a message, and how the field is edited."""
 
     read: Callable[[Any, Message, str], Any]
     edit: Callable[[Any, Message, str, Any, Any], None]
 
 
 def read(kind: kinds.Kind[Any], message: Message, name: str) -> Any:
-    """Return what a field means."""
+    """Return the value of a field."""
     return _CODECS[type(kind)].read(kind, message, name)
 
 
 def edit(kind: kinds.Kind[Any], message: Message, name: str, live: Any, wanted: Any) -> None:
-    """Make a field that means `live` mean `wanted`."""
+    """Change a field from the value `live` to `wanted`."""
     _CODECS[type(kind)].edit(kind, message, name, live, wanted)
 
 
 def edit_arguments(protos: Any, live: Sequence[model.AnyArgument], wanted: Sequence[model.AnyArgument]) -> None:
-    """Write the arguments that differ, each in its place; the others stay byte for byte."""
+    """Write the arguments that differ in place; the others stay byte for byte."""
     if diff.same_json(live, wanted):
         return
     del protos[len(wanted) :]
@@ -104,7 +104,7 @@ def _edit_duration(kind: object, message: Message, name: str, live: Any, wanted:
 
 
 def _read_moment(kind: object, message: Message, name: str) -> datetime.datetime | None:
-    """Return the moment; one that no calendar of ours has is the first or the last that it has."""
+    """Return the time; one outside the years 1 to 9999 becomes the earliest or latest possible one."""
     del kind
     if not message.HasField(name):
         return None
@@ -168,7 +168,7 @@ def _is_message(message: Message, name: str) -> bool:
 
 
 def _read_optional(kind: records.Optional[Any], message: Message, name: str) -> Any:
-    """Return a value that may be missing: a text is when it is empty."""
+    """Return a value that may be missing; a text is missing if it is empty."""
     is_set = message.HasField(name) if _is_message(message, name) else getattr(message, name)
     return read(kind.of, message, name) if is_set else None
 
@@ -181,7 +181,7 @@ def _edit_optional(kind: records.Optional[Any], message: Message, name: str, liv
     else:
         edit(kind.of, message, name, read(kind.of, message, name), wanted)
         if _is_message(message, name):
-            getattr(message, name).SetInParent()  # also one whose every part is the server's default
+            getattr(message, name).SetInParent()  # even if every part has the server's default
 
 
 def _read_record(kind: records.Record[Any], message: Message, name: str) -> Any:
@@ -196,15 +196,15 @@ def _edit_record(kind: records.Record[Any], message: Message, name: str, live: A
 
 
 def _read_named(kind: kinds.Named[Any], message: Message, name: str) -> Mapping[str, Any]:
-    understand, _ = _ENTRIES[type(kind.of)]
+    read_entry, _ = _ENTRIES[type(kind.of)]
     entries = sorted(getattr(message, name).items())
-    return {key: understand(each) for key, each in entries if not kind.is_reserved(key)}
+    return {key: read_entry(entry) for key, entry in entries if not kind.is_reserved(key)}
 
 
 def _edit_named(
     kind: kinds.Named[Any], message: Message, name: str, live: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> None:
-    """Write the entries that differ and drop those that nobody wants; `live` names the ones that are ours."""
+    """Write the entries that differ and delete those not in `wanted`; only the entries named in `live` are ours."""
     _, make = _ENTRIES[type(kind.of)]
     entries = getattr(message, name)
     for key in live:
@@ -252,23 +252,23 @@ def _duration(value: datetime.timedelta) -> google.protobuf.duration_pb2.Duratio
     return proto
 
 
-def _set_of(understand: Callable[[Any], Any], make: Callable[[Any], object]) -> _Codec:
+def _set_of(read_one: Callable[[Any], Any], make: Callable[[Any], object]) -> _Codec:
     """Return the codec of a set of messages."""
 
     def read_set(kind: object, message: Message, name: str) -> Any:
         del kind
-        return canonical.distinct(map(understand, getattr(message, name)))
+        return canonical.distinct(map(read_one, getattr(message, name)))
 
     def edit_set(kind: object, message: Message, name: str, live: Any, wanted: Any) -> None:
-        """Drop the messages that nobody wants, keep the others as they are, and add those that are missing."""
+        """Delete the messages that are not wanted, keep the others as they are, and add the missing ones."""
         del kind
         if live == wanted:
             return
         repeated = getattr(message, name)
-        found = [understand(proto) for proto in repeated]
-        missing = [item for item in wanted if item not in found]
-        for number in reversed(range(len(found))):
-            if found[number] not in wanted:
+        present = [read_one(proto) for proto in repeated]
+        missing = [item for item in wanted if item not in present]
+        for number in reversed(range(len(present))):
+            if present[number] not in wanted:
                 del repeated[number]
         repeated.extend(map(make, missing))
 

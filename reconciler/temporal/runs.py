@@ -1,4 +1,4 @@
-"""Workflow runs as the server has them, and the chains that retries and continue-as-new make of them."""
+"""Workflow runs, and the chains that retries and continue-as-new form."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Runs:
         self._calls = calls_
 
     async def described(self, workflow_id: str, run_id: str = "") -> workflow_pb2.WorkflowExecutionInfo | None:
-        """Return what the server has of a run, or of the workflow id's latest one; None where it has none."""
+        """Return a run, or the latest run of the workflow id; None if the server has none."""
         request = rpc_pb2.DescribeWorkflowExecutionRequest(
             namespace=self._calls.namespace,
             execution=common_pb2.WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
@@ -42,10 +42,10 @@ class Runs:
         return answer.workflow_execution_info
 
     async def last(self, workflow_id: str, first_run_id: str) -> workflow_pb2.WorkflowExecutionInfo | None:
-        """Return the last run of the chain that began with a run; None where the server has it no longer.
+        """Return the last run of the chain that began with a run; None if the server no longer has it.
 
-        That is the run itself where it was neither retried nor continued. Older servers do not report what a run began
-        with; the workflow id's latest run is the last one there, as each firing has a workflow id of its own.
+        That is the run itself if it was neither retried nor continued. Older servers do not report the first run of a
+        chain; there it is the latest run of the workflow id, as each firing has its own workflow id.
         """
         latest = await self.described(workflow_id)
         if latest is None or not latest.first_run_id or first_run_id in ("", latest.first_run_id):

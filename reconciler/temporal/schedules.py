@@ -16,10 +16,10 @@ from temporalio.service import WorkflowService
 from reconciler import errors
 from reconciler.plan import overdue
 from reconciler.schedule import model, observed
-from reconciler.temporal import activity, calls, codec, convert, history, unsaid
+from reconciler.temporal import calls, codec, convert, pauses, schedule_info, unexpressed
 
-PAGE_SIZE = 1000  # the most that the server gives
-_NOTICE = datetime.timedelta(seconds=10)  # in which a busy server has noticed that a run ended
+PAGE_SIZE = 1000  # the server's maximum
+_NOTICE = datetime.timedelta(seconds=10)  # within which even a busy server notices that a run ended
 
 
 def _new_request_id() -> str:
@@ -27,7 +27,7 @@ def _new_request_id() -> str:
 
 
 class Schedules:
-    """Reads and writes schedules by raw calls, one call for one step."""
+    """Reads and writes schedules by raw calls, one call per step."""
 
     def __init__(
         self,
@@ -42,16 +42,16 @@ class Schedules:
         self._calls = calls_
         self._identity = identity
         self._codec = codec_
-        self._pauses = history.Pauses(service, calls_)
-        self._results = activity.Results(service, calls_)
+        self._pauses = pauses.Pauses(service, calls_)
+        self._results = schedule_info.Results(service, calls_)
         self._new_request_id = new_request_id
 
     async def ids(self) -> frozenset[str]:
-        """Return every listed id, all pages of an unfiltered listing: filters are silently wrong on some servers."""
+        """Return the ids of an unfiltered listing, all pages: filters are silently wrong on some servers."""
         return frozenset([entry.schedule_id async for entry in self._entries()])
 
     async def listed(self, is_wanted: Callable[[str], bool]) -> dict[str, observed.Listed]:
-        """Return what the listing shows of every schedule whose id is wanted."""
+        """Return the listed entries of the schedules whose ids are wanted."""
         return {
             entry.schedule_id: observed.Listed(
                 workflow=entry.info.workflow_type.name,
@@ -77,26 +77,26 @@ class Schedules:
                 return
 
     async def describe(self, schedule_id: str) -> observed.Live | None:
-        """Return the schedule as it is now, None when there is none."""
+        """Return the current schedule; None if it does not exist."""
         return (await self.describe_all([schedule_id])).get(schedule_id)
 
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
-        """Describe many, side by side; an id that does not exist is left out."""
+        """Describe schedules concurrently; the result leaves out ids that do not exist."""
         ids = list(schedule_ids)
         answers = await asyncio.gather(*map(self._described, ids))
-        found = {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
-        decoded = await self._codec.decode([answer.schedule for answer in found.values()])
+        existing = {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
+        decoded = await self._codec.decode([answer.schedule for answer in existing.values()])
         return {
             id_: observed.Live(
                 schedule=convert.read(id_, proto),
                 token=answer.conflict_token,
                 created_at=answer.info.create_time.ToNanoseconds(),
                 described=answer.schedule.SerializeToString(),
-                activity=activity.read(answer.info),
-                unsaid=unsaid.texts(answer.schedule),
+                activity=schedule_info.read(answer.info),
+                unsaid=unexpressed.texts(answer.schedule),
                 coded=codec.is_coded(answer.schedule),
             )
-            for (id_, answer), proto in zip(found.items(), decoded, strict=True)
+            for (id_, answer), proto in zip(existing.items(), decoded, strict=True)
         }
 
     async def _described(self, schedule_id: str) -> rpc_pb2.DescribeScheduleResponse | None:
@@ -108,34 +108,34 @@ class Schedules:
         except errors.UnreachableError as error:
             raise errors.UnreachableError(f"{error.message}, asked about {schedule_id}", hint=error.hint) from error
 
-    async def explained(self, found: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-        """Return the same schedules: paused ones with who paused them, active ones with due times that did not run."""
-        paused = {id_: live for id_, live in found.items() if live.schedule.paused}
+    async def explained(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
+        """Return the same schedules: paused ones with who paused them, active ones with their overdue times."""
+        paused = {id_: live for id_, live in schedules.items() if live.schedule.paused}
         known = await asyncio.gather(*(self._pauses.read(live) for live in paused.values()))
         explained = {
             id_: dataclasses.replace(live, pause=pause)
             for (id_, live), pause in zip(paused.items(), known, strict=True)
         }
-        active = [live for live in found.values() if not live.schedule.paused]
+        active = [live for live in schedules.values() if not live.schedule.paused]
         late = zip(active, await asyncio.gather(*map(self._overdue, active)), strict=True)
         explained |= {live.schedule.id: dataclasses.replace(live, overdue=passed) for live, passed in late if passed}
-        return {**found, **explained}
+        return {**schedules, **explained}
 
     async def _overdue(self, live: observed.Live) -> observed.Overdue | None:
-        """Return which due times passed without a run, and the reason; None where they did not, or it is not certain.
+        """Return which due times passed without a run, and the reason; None if none did, or if it is not certain.
 
-        V2 does not notice the end of a run that was retried or continued as new, and then waits for it for good.
+        V2 does not notice the end of a run that was retried or continued as new, and then waits for it forever.
         """
         if overdue.find(live):
             return await self._pauses.overdue(live)
-        ended_at = await self._waited_in_vain_since(live) if overdue.waits(live) else None
+        ended_at = await self._last_run_ended_at(live) if overdue.waits(live) else None
         if ended_at is None:
             return None
-        found = await self._pauses.overdue(overdue.without_runs(live), ended_at + _NOTICE)
+        passed = await self._pauses.overdue(overdue.without_runs(live), ended_at + _NOTICE)
         reason = f"the server still counts {live.activity.running[0]} as running, although it has ended"
-        return dataclasses.replace(found, reason=reason) if found else None
+        return dataclasses.replace(passed, reason=reason) if passed else None
 
-    async def _waited_in_vain_since(self, live: observed.Live) -> datetime.datetime | None:
+    async def _last_run_ended_at(self, live: observed.Live) -> datetime.datetime | None:
         try:
             return await self._results.ended_at(live.activity)
         except errors.UnreachableError:
@@ -143,16 +143,16 @@ class Schedules:
         except errors.ServerError:  # a key that may read schedules but no runs
             return None
 
-    async def followed(self, found: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-        """Return the same schedules, their recent runs with the results they have by now."""
-        results = await asyncio.gather(*(self._results.read(live.activity) for live in found.values()))
+    async def followed(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
+        """Return the same schedules with the current results of their recent runs."""
+        results = await asyncio.gather(*(self._results.read(live.activity) for live in schedules.values()))
         return {
             id_: dataclasses.replace(live, activity=result)
-            for (id_, live), result in zip(found.items(), results, strict=True)
+            for (id_, live), result in zip(schedules.items(), results, strict=True)
         }
 
     async def create(self, schedule: model.Schedule) -> None:
-        """Create the schedule; ConflictError when its id is taken."""
+        """Create the schedule; ConflictError if its id exists."""
         nothing = schedule_pb2.Schedule()
         request = rpc_pb2.CreateScheduleRequest(
             namespace=self._calls.namespace,
@@ -164,7 +164,7 @@ class Schedules:
         await self._calls.write(self._service.create_schedule, request)
 
     async def update(self, live: observed.Live, after: model.Schedule) -> None:
-        """Edit what was described and send it back under its conflict token, everything in one write."""
+        """Edit the described proto and send it back with its conflict token, everything in one write."""
         stored = schedule_pb2.Schedule.FromString(live.described)
         readable, proto = await self._codec.decode([stored, stored])
         convert.edit(proto, after)
@@ -182,7 +182,7 @@ class Schedules:
             raise errors.ConflictError(f"schedule {after.id} is gone") from error
 
     async def trigger(self, schedule_id: str, request_id: str) -> None:
-        """Let a schedule fire now; `errors.MissingError` without one. V1 takes a request id once, V2 every time."""
+        """Fire a schedule now; `errors.MissingError` if it does not exist. V1 deduplicates request ids, V2 does not."""
         request = rpc_pb2.PatchScheduleRequest(
             namespace=self._calls.namespace,
             schedule_id=schedule_id,
@@ -194,15 +194,15 @@ class Schedules:
             await self._calls.write(self._service.patch_schedule, request)
         except calls.NotFoundError as error:
             raise errors.MissingError(
-                f"Temporal has no schedule {schedule_id}", hint="try again once it has been made"
+                f"Temporal has no schedule {schedule_id}", hint="try again once it has been created"
             ) from error
 
     async def scheduled_for(self, run: observed.Run) -> datetime.datetime | None:
-        """Return the time that a run is told it is for; None where that is not to be had."""
+        """Return the scheduled time that was passed to a run; None if it is not available."""
         return await self._results.scheduled_for(run)
 
     async def delete(self, schedule_id: str) -> None:
-        """Delete a schedule; one that is gone already is no error."""
+        """Delete a schedule, unless it is gone already."""
         request = rpc_pb2.DeleteScheduleRequest(
             namespace=self._calls.namespace, schedule_id=schedule_id, identity=self._identity
         )

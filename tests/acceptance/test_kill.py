@@ -50,7 +50,7 @@ def outcomes(lines: list[str]) -> dict[str, str]:
 def converge(run: program.Program) -> None:
     """Apply again; a server that is busy after what it went through may need to be asked more than once."""
     said = [run.run("apply", "--yes").stderr]
-    while len(said) < 4 and "gave no answer in time" in said[-1]:
+    while len(said) < 4 and "did not respond in time" in said[-1]:
         said.append(run.run("apply", "--yes").stderr)
     assert said[-1] == "", said
 

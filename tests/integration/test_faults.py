@@ -79,7 +79,7 @@ async def test_a_call_that_hangs_for_good_is_an_error_that_says_so(
     fake: fake_temporal.FakeTemporal, impatient: connect.Server
 ) -> None:
     fake.before["DescribeSchedule"] = [fake.hang] * 2
-    with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+    with pytest.raises(errors.UnreachableError, match="did not respond in time"):
         await plan(impatient, remote.schedule())
 
 
@@ -101,9 +101,9 @@ async def test_a_server_that_answers_nothing_is_away_however_long_a_call_may_tak
     async with relay.running(f"postgresql://{fake.address}") as wire:
         server = await remote.connected(wire.address)
         wire.hold()
-        with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+        with pytest.raises(errors.UnreachableError, match="did not respond in time"):
             await plan(server, remote.schedule())
-        with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+        with pytest.raises(errors.UnreachableError, match="did not respond in time"):
             await server.schedules.create(remote.schedule())
 
 
@@ -160,7 +160,7 @@ async def test_a_listing_whose_second_page_never_comes_is_an_error(
     monkeypatch.setattr(schedules, "PAGE_SIZE", 2)
     await apply(server, await plan(server, *(remote.schedule(f"orphan{number}") for number in range(5))))
     fake.before["ListSchedules"] = [lambda: None, fake.hang, fake.hang]
-    with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+    with pytest.raises(errors.UnreachableError, match="did not respond in time"):
         await plan(impatient)
 
 
@@ -209,9 +209,9 @@ async def test_a_server_that_accepts_and_never_answers_cannot_be_locked_or_plann
     async with relay.running(f"postgresql://{fake.address}") as wire:
         server = await remote.connected(wire.address)
         wire.hold()
-        with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+        with pytest.raises(errors.UnreachableError, match="did not respond in time"):
             await server.lock("governance:").acquire(ports.Holder(who="test"))
-        with pytest.raises(errors.UnreachableError, match="gave no answer in time"):
+        with pytest.raises(errors.UnreachableError, match="did not respond in time"):
             await plan(server, remote.schedule())
 
 

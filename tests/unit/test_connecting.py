@@ -8,7 +8,7 @@ import pytest
 import temporalio.service
 
 from reconciler import errors, settings
-from reconciler.temporal import configuring
+from reconciler.temporal import client_config
 
 PROFILES = """\
 [profile.default]
@@ -43,7 +43,7 @@ def profiles(tmp_path: pathlib.Path) -> pathlib.Path:
 def config(environ: Mapping[str, str] | None = None, **given: Any) -> dict[str, Any]:
     """Return what the client would be given; without a file of profiles unless one is named."""
     given.setdefault("disable_config_file", "config_file" not in given)
-    return configuring.client(settings.Connection(environ=environ or {}, **given))
+    return client_config.client(settings.Connection(environ=environ or {}, **given))
 
 
 def refusal(environ: Mapping[str, str] | None = None, **given: Any) -> errors.UsageError:
@@ -193,4 +193,4 @@ def test_the_codec_comes_from_flag_environment_and_profile_in_this_order(
     path = tmp_path / "temporal.toml"
     path.write_text(CODEC_PROFILES, encoding="utf-8")
     connection = settings.Connection(environ=environ, **{"config_file": path, **given})
-    assert configuring.codec(connection) == codec
+    assert client_config.codec(connection) == codec

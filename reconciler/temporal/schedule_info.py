@@ -1,4 +1,4 @@
-"""What a schedule has done: the info of a Describe, and the results of its runs."""
+"""What a schedule has done: the `ScheduleInfo` of a Describe, and the results of its runs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _STATUSES = {
 _SCHEDULED = "TemporalScheduledStartTime"
 _FIRST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 _OPEN = {observed.RunStatus.RUNNING, observed.RunStatus.UNKNOWN}
-_INEXACT = {*_OPEN, observed.RunStatus.FAILED}  # V2 says failed of whatever did not complete
+_INEXACT = {*_OPEN, observed.RunStatus.FAILED}  # V2 reports every run that did not complete as failed
 
 
 def read(info: schedule_pb2.ScheduleInfo) -> observed.Activity:
-    """Return what a Describe says of the firings; V2 lists the runs that are under way before those that have ended."""
+    """Return the firings that a Describe reports, oldest first; V2 lists running ones before those that ended."""
     recent = sorted(map(_run, info.recent_actions), key=lambda run: run.started_at or run.due_at or _FIRST)
     return observed.Activity(
         updated_at=moment(info, "update_time"),
@@ -36,19 +36,19 @@ def read(info: schedule_pb2.ScheduleInfo) -> observed.Activity:
         skipped=info.overlap_skipped,
         dropped=info.buffer_dropped,
         buffered=info.buffer_size,
-        running=tuple(each.workflow_id for each in info.running_workflows),
+        running=tuple(execution.workflow_id for execution in info.running_workflows),
         recent=tuple(recent),
-        next_times=tuple(each.ToDatetime(tzinfo=datetime.UTC) for each in info.future_action_times),
+        next_times=tuple(stamp.ToDatetime(tzinfo=datetime.UTC) for stamp in info.future_action_times),
     )
 
 
 def moment(message: google.protobuf.message.Message, field: str) -> datetime.datetime | None:
-    """Return a timestamp of a message; None for one that is not set, which some servers send as the year 1 or 1970."""
+    """Return a timestamp of a message; None if it is unset, which some servers send as the year 1 or 1970."""
     stamp = getattr(message, field)
     if not message.HasField(field) or stamp.seconds <= 0:
         return None
-    found: datetime.datetime = stamp.ToDatetime(tzinfo=datetime.UTC)
-    return found
+    when: datetime.datetime = stamp.ToDatetime(tzinfo=datetime.UTC)
+    return when
 
 
 def _run(result: schedule_pb2.ScheduleActionResult) -> observed.Run:
@@ -63,45 +63,45 @@ def _run(result: schedule_pb2.ScheduleActionResult) -> observed.Run:
 
 
 class Results:
-    """Asks for the results of runs that a schedule does not watch to their end."""
+    """Reads the results of runs that the schedule itself does not follow to their end."""
 
     def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
         self._runs = runs.Runs(service, calls_)
 
     async def read(self, activity: observed.Activity) -> observed.Activity:
-        """Return the activity with the results that its runs have by now; a run that is retried goes on."""
+        """Return the activity with the current results of its runs; a run that is retried is still running."""
         recent = tuple(await asyncio.gather(*map(self._settled, activity.recent)))
         ended = {run.workflow_id for run in recent if run.status not in _OPEN}
-        running = [each for each in activity.running if each not in ended]
+        running = [workflow_id for workflow_id in activity.running if workflow_id not in ended]
         running += [run.workflow_id for run in recent if run.status is observed.RunStatus.RUNNING]
         return dataclasses.replace(activity, recent=recent, running=tuple(dict.fromkeys(running)))
 
     async def ended_at(self, activity: observed.Activity) -> datetime.datetime | None:
-        """Return when the last of the runs ended that the schedule still counts as running; None while one goes on.
+        """Return when the last run that the schedule still counts as running ended; None while one really runs.
 
-        A run that the server has no longer ended some time after it was started, at the beginning of all time here.
+        A run that the server no longer has ended at an unknown time, for which the earliest possible one stands.
         """
         first_runs = {run.workflow_id: run.run_id for run in activity.recent}
-        last = await asyncio.gather(*(self._runs.last(each, first_runs.get(each, "")) for each in activity.running))
+        last = await asyncio.gather(*(self._runs.last(id_, first_runs.get(id_, "")) for id_ in activity.running))
         if any(info is not None and info.status not in runs.CLOSED for info in last):
             return None
         return max((moment(info, "close_time") or _FIRST for info in last if info is not None), default=_FIRST)
 
     async def scheduled_for(self, run: observed.Run) -> datetime.datetime | None:
-        """Return the time that a run is told it is for; None where that is not to be had.
+        """Return the scheduled time that was passed to a run; None if it is not available.
 
-        V1 tells the whole second of the time at which it was due, V2 all of it.
+        V1 truncates it to whole seconds, V2 does not.
         """
         info = await self._runs.described(run.workflow_id, run.run_id)
-        told = info.search_attributes.indexed_fields.get(_SCHEDULED) if info is not None else None
-        value = payloads.read_attribute(told).value if told is not None else None
+        payload = info.search_attributes.indexed_fields.get(_SCHEDULED) if info is not None else None
+        value = payloads.read_attribute(payload).value if payload is not None else None
         return datetime.datetime.fromisoformat(value).astimezone(datetime.UTC) if isinstance(value, str) else None
 
     async def _settled(self, run: observed.Run) -> observed.Run:
         if run.status not in _INEXACT:
             return run
         info = await self._runs.last(run.workflow_id, run.run_id)
-        if info is None:  # over, and out of the namespace's retention
+        if info is None:  # ended, and past the namespace's retention
             failed = run.status is observed.RunStatus.FAILED
             return run if failed else dataclasses.replace(run, status=observed.RunStatus.UNKNOWN)
         return dataclasses.replace(run, status=_STATUSES.get(info.status, observed.RunStatus.UNKNOWN))

@@ -1,4 +1,4 @@
-"""Who paused a schedule: V1 keeps a schedule as a workflow, and its history has every call with its caller and time."""
+"""Who paused a schedule: in V1 a schedule is a workflow, whose event history records each call, its caller and time."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from reconciler.schedule import observed, ownership
 from reconciler.temporal import calls
 
 _WORKFLOW = "temporal-sys-scheduler:"
-_PAGE_SIZE = 200  # events, the newest first; a pause is seldom far back, as a paused schedule does little
+_PAGE_SIZE = 200  # events, the newest first; few follow a pause, as a paused schedule does little
 
 
 class Pauses:
-    """Looks up who paused a schedule, with one call more for a pause that is not our own."""
+    """Looks up who paused a schedule, with one more call if the pause is not ours."""
 
     def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
         self._service = service
         self._calls = calls_
 
     async def read(self, live: observed.Live) -> observed.Pause:
-        """Return what the server tells of the schedule's pause.
+        """Return who paused the schedule and when, as far as known.
 
-        V2 has no such history, but notes a pause as the time of the last update. Where the history may not be read, or
-        has been cut since, nothing is known.
+        V2 has no such history, but its last update is the pause. Nothing is known if the history may not be read or
+        no longer reaches back far enough.
         """
         ours = (live.schedule.note or "").startswith(ownership.PAUSED_BY_US)
-        if ours and (live.schedule.seal is None or live.is_sealed):  # else someone has kept our note
+        if ours and (live.schedule.seal is None or live.is_sealed):  # else someone else paused it and kept our note
             return observed.Pause(by="reconciler", at=live.activity.updated_at)
         try:
             events = await self._events(live)
@@ -50,10 +50,10 @@ class Pauses:
         return _latest(events)
 
     async def overdue(self, live: observed.Live, since: datetime.datetime | None = None) -> observed.Overdue | None:
-        """Return which due times passed without a run (after `since`), and V1's reason; None where that is not certain.
+        """Return which due times after `since` passed without a run, and V1's reason; None if that is not certain.
 
-        V1 does not show in a Describe that a patch resumed a schedule, so only what is due after the last call in its
-        history counts; V2 does, and keeps no reason.
+        V1's Describe does not show that a patch resumed a schedule, so only times after the last call in its history
+        count. V2's does, but keeps no reason.
         """
         try:
             events = await self._events(live)
@@ -63,11 +63,11 @@ class Pauses:
             raise
         except errors.ServerError:  # a key that may read schedules but no histories
             return None
-        found = overdue.find(live, max(filter(None, (since, _last_call(events))), default=None))
-        return dataclasses.replace(found, reason=_failure(events)) if found else None
+        passed = overdue.find(live, max(filter(None, (since, _last_call(events))), default=None))
+        return dataclasses.replace(passed, reason=_failure(events)) if passed else None
 
     async def _events(self, live: observed.Live) -> Sequence[history_pb2.HistoryEvent]:
-        """Return the newest events, the newest first."""
+        """Return the latest events, newest first."""
         request = rpc_pb2.GetWorkflowExecutionHistoryReverseRequest(
             namespace=self._calls.namespace,
             execution=common_pb2.WorkflowExecution(workflow_id=f"{_WORKFLOW}{live.schedule.id}"),
@@ -78,14 +78,14 @@ class Pauses:
 
 
 def _last_call(events: Sequence[history_pb2.HistoryEvent]) -> datetime.datetime | None:
-    """Return when a call last changed the schedule; where the events have none, when they begin."""
-    signals = (each for each in events if each.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
-    event = next(signals, events[-1] if events else None)
+    """Return when a call last changed the schedule; if the events contain none, the time of the oldest event."""
+    signaled = enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+    event = next((event for event in events if event.event_type == signaled), events[-1] if events else None)
     return event.event_time.ToDatetime(tzinfo=datetime.UTC) if event else None
 
 
 def _failure(events: Iterable[history_pb2.HistoryEvent]) -> str:
-    """Return why the last start failed: V1 starts runs by local activities, and keeps their failures as markers."""
+    """Return why the last start failed: V1 starts runs in local activities, whose failures are recorded as markers."""
     for event in events:
         marker = event.marker_recorded_event_attributes
         if event.event_type == enums_pb2.EVENT_TYPE_MARKER_RECORDED and marker.failure.message:
@@ -94,11 +94,11 @@ def _failure(events: Iterable[history_pb2.HistoryEvent]) -> str:
 
 
 def _latest(events: Iterable[history_pb2.HistoryEvent]) -> observed.Pause:
-    """Return the pause that holds, of events that come newest first: the oldest call of those that left it paused."""
-    found = observed.Pause()
+    """Return the current pause from events, newest first: the earliest of the latest calls that left it paused."""
+    pause = observed.Pause()
     for event in events:
         if event.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-            return _created(event) or found
+            return _created(event) or pause
         if event.event_type != enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
             continue
         paused = _leaves_paused(event.workflow_execution_signaled_event_attributes)
@@ -106,12 +106,12 @@ def _latest(events: Iterable[history_pb2.HistoryEvent]) -> observed.Pause:
             break
         if paused:
             at = event.event_time.ToDatetime(tzinfo=datetime.UTC)
-            found = observed.Pause(by=event.workflow_execution_signaled_event_attributes.identity, at=at)
-    return found
+            pause = observed.Pause(by=event.workflow_execution_signaled_event_attributes.identity, at=at)
+    return pause
 
 
 def _created(event: history_pb2.HistoryEvent) -> observed.Pause | None:
-    """Return who created the schedule paused; None when it was not, or was created before this history begins."""
+    """Return who created the schedule paused; None if it was not, or if the history begins later."""
     start = event.workflow_execution_started_event_attributes
     data = start.input.payloads[0].data if start.input.payloads and not start.continued_execution_run_id else b""
     fields = unknown_fields.UnknownFieldSet(empty_pb2.Empty.FromString(data))  # of the server's own StartScheduleArgs
@@ -122,13 +122,13 @@ def _created(event: history_pb2.HistoryEvent) -> observed.Pause | None:
 
 
 def _leaves_paused(signal: history_pb2.WorkflowExecutionSignaledEventAttributes) -> bool | None:
-    """Tell whether a call left the schedule paused; None when it says nothing of it."""
+    """Return whether a call left the schedule paused; None if it did not affect that."""
     data = signal.input.payloads[0].data if signal.input.payloads else b""
     match signal.signal_name:
         case "patch":
             patch = schedule_pb2.SchedulePatch.FromString(data)
             return True if patch.pause else False if patch.unpause else None
-        case "update":  # the server's own FullUpdateRequest, whose first field is the schedule, as it is here
+        case "update":  # the server's FullUpdateRequest, whose first field is the schedule, as in this message
             return rpc_pb2.DescribeScheduleResponse.FromString(data).schedule.state.paused
         case _:
             return None

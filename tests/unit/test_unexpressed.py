@@ -1,4 +1,4 @@
-"""What a server's schedule has and no charter can say."""
+"""Parts of a server's schedule that no charter can express."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable
 import pytest
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler.temporal import convert, unsaid
+from reconciler.temporal import convert, unexpressed
 from tests.unit import builders
 
-STAYS = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
+NO_KEY = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
 LOST = "cannot be expressed, and are lost when a change is written to it"
 
 
 def full() -> schedule_pb2.Schedule:
-    """Return a schedule that has something everywhere."""
+    """Return a schedule with a value in every message."""
     return convert.make(builders.schedule("a", intervals=(builders.interval("@every 6h"),)))
 
 
-def test_what_a_charter_can_say_is_not_told() -> None:
+def test_what_a_charter_can_express_is_not_reported() -> None:
     proto = full()
     proto.action.start_workflow.task_queue.kind = 1  # type: ignore[assignment]  # as the server fills it in
     proto.spec.timezone_data = b"own"
-    assert unsaid.texts(proto) == ()
+    assert unexpressed.texts(proto) == ()
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "text"),
     [
-        (lambda proto: proto.action.start_workflow.header.fields["a"].SetInParent(), f"header {STAYS}"),
+        (lambda proto: proto.action.start_workflow.header.fields["a"].SetInParent(), f"header {NO_KEY}"),
         (
             lambda proto: setattr(proto.action.start_workflow.versioning_override, "auto_upgrade", True),
-            f"versioning_override {STAYS}",
+            f"versioning_override {NO_KEY}",
         ),
-        (lambda proto: setattr(proto.action.start_workflow, "cron_schedule", "@daily"), f"cron_schedule {STAYS}"),
+        (lambda proto: setattr(proto.action.start_workflow, "cron_schedule", "@daily"), f"cron_schedule {NO_KEY}"),
         (lambda proto: setattr(proto.spec.start_time, "nanos", 1), f"the nanoseconds of start_at {LOST}"),
         (lambda proto: setattr(proto.spec.jitter, "nanos", 1001), f"the nanoseconds of jitter {LOST}"),
         (lambda proto: setattr(proto.spec.interval[0].phase, "nanos", 1), f"the nanoseconds of intervals {LOST}"),
@@ -52,10 +52,12 @@ def test_what_a_charter_can_say_is_not_told() -> None:
         ),
     ],
 )
-def test_each_thing_that_no_charter_can_say_is_told(edit: Callable[[schedule_pb2.Schedule], None], told: str) -> None:
+def test_each_part_that_no_charter_can_express_is_reported(
+    edit: Callable[[schedule_pb2.Schedule], None], text: str
+) -> None:
     proto = full()
     edit(proto)
-    assert unsaid.texts(proto) == (told,)
+    assert unexpressed.texts(proto) == (text,)
 
 
 def test_a_message_without_content_is_not_reported() -> None:
@@ -64,6 +66,6 @@ def test_a_message_without_content_is_not_reported() -> None:
     proto.action.start_workflow.header.SetInParent()
     proto.action.start_workflow.user_metadata.SetInParent()
     proto.action.start_workflow.versioning_override.pinned.version.SetInParent()
-    assert unsaid.texts(proto) == ()
+    assert unexpressed.texts(proto) == ()
     proto.action.start_workflow.header.fields["trace"].data = b"1"
-    assert unsaid.texts(proto) == (f"header {STAYS}",)
+    assert unexpressed.texts(proto) == (f"header {NO_KEY}",)

@@ -1,4 +1,4 @@
-"""What a described schedule has that `model.Schedule` cannot hold, in the spec's words."""
+"""Parts of a described schedule that `model.Schedule` cannot express, in the spec's words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from reconciler.schedule import fields, records, rows
 from reconciler.timing import calendars
 
-_OTHERS: Mapping[str, frozenset[str]] = {  # which rows of several fields hold, and what the server fills in
+_OTHERS: Mapping[str, frozenset[str]] = {  # fields of composite rows, and those that the server fills in
     schedule_pb2.ScheduleSpec.DESCRIPTOR.full_name: frozenset({"timezone_name", "timezone_data"}),
     schedule_pb2.ScheduleState.DESCRIPTOR.full_name: frozenset({"limited_actions", "remaining_actions"}),
     workflow_pb2.NewWorkflowExecutionInfo.DESCRIPTOR.full_name: frozenset({"input"}),
@@ -21,23 +21,23 @@ _OTHERS: Mapping[str, frozenset[str]] = {  # which rows of several fields hold, 
 }
 
 
-def _held() -> tuple[dict[str, frozenset[str]], dict[str, str]]:
-    """Return the fields of each message that the model holds, and the words for them, from the table."""
-    held, words = dict(_OTHERS), {}
+def _expressed() -> tuple[dict[str, frozenset[str]], dict[str, str]]:
+    """Return the fields of each message that the table covers, and their names in the spec."""
+    expressed, words = dict(_OTHERS), {}
     for row in fields.TABLE:
         at = schedule_pb2.Schedule.DESCRIPTOR
         for name in filter(None, row.proto.split(".")):
-            held[at.full_name] = held.get(at.full_name, frozenset()) | {name}
+            expressed[at.full_name] = expressed.get(at.full_name, frozenset()) | {name}
             words[name] = row.key
             at = at.fields_by_name[name].message_type or at
         if parts := _parts(row):
-            held[at.full_name] = frozenset(parts)
+            expressed[at.full_name] = frozenset(parts)
             words |= parts
-    return held, words
+    return expressed, words
 
 
 def _parts(row: rows.Row) -> dict[str, str]:
-    """Return the fields of the message that holds a row's value, with the words for them; none of a payload."""
+    """Return the fields of a row's own message, with their names in the spec; none for a payload."""
     kind = row.kind if isinstance(row, rows.Field | rows.Times) else None
     match kind.of if isinstance(kind, records.Optional) else kind:
         case records.Record(parts=parts):
@@ -50,32 +50,32 @@ def _parts(row: rows.Row) -> dict[str, str]:
             return {}
 
 
-_HELD, _WORDS = _held()
-_STAYS = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
+_EXPRESSED, _WORDS = _expressed()
+_NO_KEY = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
 
 
 def texts(proto: schedule_pb2.Schedule) -> tuple[str, ...]:
-    """Return a sentence for each thing that the schedule has and a charter has no word for."""
-    return tuple(dict.fromkeys(_found(proto)))
+    """Return a sentence for each part of the schedule that a charter cannot express."""
+    return tuple(dict.fromkeys(_sentences(proto)))
 
 
-def _found(proto: message.Message) -> Iterator[str]:
-    held = _HELD.get(proto.DESCRIPTOR.full_name)
+def _sentences(proto: message.Message) -> Iterator[str]:
+    known = _EXPRESSED.get(proto.DESCRIPTOR.full_name)
     for field, value in proto.ListFields():
         if _is_empty(value):
             continue
-        if held is not None and field.name not in held:
-            yield f"{field.name} {_STAYS}"
+        if known is not None and field.name not in known:
+            yield f"{field.name} {_NO_KEY}"
             continue
-        for each in value if _is_repeated(value) else [value]:
-            if isinstance(each, duration_pb2.Duration | timestamp_pb2.Timestamp):
-                yield from _fine(_WORDS.get(field.name, field.name), each)
-            elif isinstance(each, message.Message) and each.DESCRIPTOR.full_name in _HELD:
-                yield from _found(each)
+        for item in value if _is_repeated(value) else [value]:
+            if isinstance(item, duration_pb2.Duration | timestamp_pb2.Timestamp):
+                yield from _inexact(_WORDS.get(field.name, field.name), item)
+            elif isinstance(item, message.Message) and item.DESCRIPTOR.full_name in _EXPRESSED:
+                yield from _sentences(item)
 
 
 def _is_empty(value: object) -> bool:
-    """Return whether a message has no content: the server keeps an empty header as it was sent."""
+    """Return whether a message has no content: the server keeps an empty header if one was sent."""
     if not isinstance(value, message.Message) or len(unknown_fields.UnknownFieldSet(value)):
         return False
     return all(_is_empty(inner) for _, inner in value.ListFields())
@@ -85,8 +85,8 @@ def _is_repeated(value: object) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, str | bytes | message.Message)
 
 
-def _fine(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> Iterator[str]:
-    """Yield what microseconds and our calendar cannot hold of a time."""
+def _inexact(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> Iterator[str]:
+    """Yield the parts of a time that microseconds and the years 1 to 9999 cannot express."""
     if value.nanos % 1000:
         yield f"the nanoseconds of {word} cannot be expressed, and are lost when a change is written to it"
     if isinstance(value, timestamp_pb2.Timestamp):

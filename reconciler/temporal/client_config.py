@@ -1,4 +1,4 @@
-"""What to connect to, in the order that Temporal's own tools have: flag, environment, profile."""
+"""What to connect to, with the precedence of Temporal's own tools: flag, environment, profile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIMIT = 1024 * 1024  # bytes of a profile, a certificate or a key
 
 
 def client(connection: settings.Connection) -> dict[str, Any]:
-    """Return the arguments of Client.connect: profile and environment first, flags over them."""
+    """Return the arguments of Client.connect; flags override the environment, which overrides the profile."""
     try:
         config: dict[str, Any] = dict(_profile(connection).to_client_connect_config())
     except (RuntimeError, ValueError, OSError) as error:
@@ -62,15 +62,15 @@ def is_address(text: str) -> bool:
 
 
 def _bad_config(error: Exception) -> errors.UsageError:
-    said = str(error).partition("\n")[0]  # what follows quotes the file, keys and all
+    reason = str(error).partition("\n")[0]  # the rest quotes the file, including keys
     return errors.UsageError(
-        f"the Temporal client configuration cannot be used: {said}",
+        f"the Temporal client configuration cannot be used: {reason}",
         hint="check --profile, --config-file and the TEMPORAL_ variables",
     )
 
 
 def codec(connection: settings.Connection) -> settings.Codec | None:
-    """Return the codec's settings, in the same order; as in Temporal's tools, auth alone asks for no codec."""
+    """Return the codec's settings, with the same precedence; as in Temporal's tools, auth alone sets up no codec."""
     profile = _codec_of_profile(connection)
     environ = {} if connection.disable_config_env else settings.without_empty(connection.environ)
     endpoint = connection.codec_endpoint or environ.get("TEMPORAL_CODEC_ENDPOINT") or profile.get("endpoint")
@@ -81,7 +81,7 @@ def codec(connection: settings.Connection) -> settings.Codec | None:
 
 
 def _codec_of_profile(connection: settings.Connection) -> Mapping[str, str]:
-    """Return the profile's `codec` table, which the SDK passes over."""
+    """Return the profile's `codec` table, which the SDK ignores."""
     environ = settings.without_empty(connection.environ)
     path = _config_file(connection)
     if connection.disable_config_file or not path.is_file():
@@ -90,8 +90,8 @@ def _codec_of_profile(connection: settings.Connection) -> Mapping[str, str]:
         profiles = tomllib.loads(input_files.read(path, _LIMIT).decode()).get("profile", {})
     except (OSError, ValueError) as error:
         raise _bad_config(error) from error
-    found = profiles.get(connection.profile or environ.get("TEMPORAL_PROFILE") or "default", {}).get("codec", {})
-    return {name: value for name, value in found.items() if isinstance(value, str)}
+    table = profiles.get(connection.profile or environ.get("TEMPORAL_PROFILE") or "default", {}).get("codec", {})
+    return {name: value for name, value in table.items() if isinstance(value, str)}
 
 
 def _config_file(connection: settings.Connection) -> pathlib.Path:
@@ -100,7 +100,7 @@ def _config_file(connection: settings.Connection) -> pathlib.Path:
 
 
 def _default_config_file(environ: Mapping[str, str]) -> pathlib.Path:
-    """Return where Temporal's tools keep their profiles: Go's os.UserConfigDir, then temporalio/temporal.toml."""
+    """Return where Temporal's tools keep their profiles: temporalio/temporal.toml in Go's os.UserConfigDir."""
     home = pathlib.Path.home()
     if sys.platform == "darwin":
         folder = home / "Library" / "Application Support"
@@ -114,7 +114,7 @@ def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConf
     if named and not connection.disable_config_file and not pathlib.Path(named).exists():
         raise errors.UsageError(f"the configuration file {named} does not exist", hint="check --config-file")
     _check_config_file(connection)
-    if connection.disable_config_file and connection.disable_config_env:  # the SDK refuses to load from nowhere
+    if connection.disable_config_file and connection.disable_config_env:  # the SDK refuses to load without a source
         return temporalio.envconfig.ClientConfigProfile()
     profile = temporalio.envconfig.ClientConfigProfile.load(
         connection.profile,
@@ -128,7 +128,7 @@ def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConf
 
 
 def _check_config_file(connection: settings.Connection) -> None:
-    """Raise `errors.UsageError` when the configuration is not in a regular file: the SDK would wait for a pipe."""
+    """Raise `errors.UsageError` unless the configuration is a regular file: the SDK would block on a pipe."""
     path = _config_file(connection)
     if connection.disable_config_file or not path.exists():
         return
@@ -157,11 +157,11 @@ def _tls(flags: settings.Tls, configured: bool | temporalio.service.TLSConfig) -
         "client_cert": _data("--tls-cert", flags.cert_path, flags.cert_data),
         "client_private_key": _data("--tls-key", flags.key_path, flags.key_data),
     }
-    given = {name: value for name, value in own.items() if value is not None}
-    if not given:
+    replacements = {name: value for name, value in own.items() if value is not None}
+    if not replacements:
         return configured or bool(flags.enabled)
     base = configured if isinstance(configured, temporalio.service.TLSConfig) else temporalio.service.TLSConfig()
-    return dataclasses.replace(base, **given)
+    return dataclasses.replace(base, **replacements)
 
 
 def _data(flag: str, path: pathlib.Path | None, data: str | None) -> bytes | None:
