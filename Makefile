@@ -75,6 +75,7 @@ bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the servic
 	@$(BIN)/python -m bench.startup
 	@$(BIN)/python -m bench.schedules
 	@$(BIN)/python -m bench.latency
+	@$(BIN)/python -m bench.starvation
 	@$(BIN)/python -m bench.repair
 	@$(BIN)/python -m bench.worker
 

@@ -91,8 +91,20 @@ def rows(targets: Sequence[Target]) -> Iterator[str]:
             )
 
 
+SERVE = (*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--repair-every", "0s", "--rate-limit", "1000000/minute")
+LISTENING = "Listening on"
+
+
+def granted(subject: str, environment: Mapping[str, str]) -> str:
+    """Return the token of a new grant for all workflows."""
+    command = [*PROGRAM, "grant", "create", subject, "--scope", "*", "--format", "json"]
+    created = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    token: str = json.loads(created.stdout)["token"]
+    return token
+
+
 @contextlib.contextmanager
-def _process(command: Sequence[str], environment: Mapping[str, str], announced: str) -> Iterator[int]:
+def process(command: Sequence[str], environment: Mapping[str, str], announced: str) -> Iterator[int]:
     """Run a server that announces its address, and return its port."""
     process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
@@ -115,17 +127,9 @@ def targets(address: str, folder: pathlib.Path) -> Iterator[tuple[Target, ...]]:
         "INTERNAL_OPS_TOKEN": TOKEN,
         "TEMPORAL_ADDRESS": address,
     }
-    created = subprocess.run(
-        [*PROGRAM, "grant", "create", "bench", "--scope", "*", "--format", "json"],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    token = json.loads(created.stdout)["token"]
+    token = granted("bench", environment)
     bare = (sys.executable, "-m", "uvicorn", "bench.latency:application", "--port", "0", "--no-access-log")
-    serve = (*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--repair-every", "0s", "--rate-limit", "1000000/minute")
-    with (
-        _process(bare, environment, "Uvicorn running on") as floor,
-        _process(serve, environment, "Listening on") as ours,
-    ):
+    with process(bare, environment, "Uvicorn running on") as floor, process(SERVE, environment, LISTENING) as ours:
         yield (
             Target(name=BARE, port=floor, path="/"),
             Target(name="GET /healthz", port=ours, path="/healthz"),

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
+import itertools
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TypeVar
 
 import temporalio.client
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
@@ -28,6 +31,7 @@ from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
 from tools import devserver
 
+T = TypeVar("T")
 SIZES = (4, 1000)
 ROUNDS = {4: 9, 1000: 3}
 MEASURED = ("plan, nothing to do", "apply, all to create", "apply, all to update")
@@ -57,10 +61,13 @@ class Bare:
             request = rpc_pb2.ListSchedulesRequest(
                 namespace=self.namespace, maximum_page_size=1000, next_page_token=token
             )
-            page = await self.client.workflow_service.list_schedules(request, timeout=calls.PATIENCE)
+            page = await patiently(functools.partial(self._page, request))
             token = page.next_page_token
             if not token:
                 return
+
+    async def _page(self, request: rpc_pb2.ListSchedulesRequest) -> rpc_pb2.ListSchedulesResponse:
+        return await self.client.workflow_service.list_schedules(request, timeout=calls.PATIENCE)
 
     async def plan(self, schedules: Iterable[model.Schedule]) -> None:
         """Ask for everything that a plan needs."""
@@ -86,7 +93,7 @@ class Bare:
         request = rpc_pb2.CreateScheduleRequest(
             namespace=self.namespace, schedule_id=schedule.id, schedule=convert.make(schedule), request_id=schedule.id
         )
-        await self.client.workflow_service.create_schedule(request, timeout=calls.PATIENCE)
+        await patiently(lambda: self.client.workflow_service.create_schedule(request, timeout=calls.PATIENCE))
         await self.described(schedule)
 
     async def update(self, schedule: model.Schedule) -> None:
@@ -94,8 +101,20 @@ class Bare:
         request = rpc_pb2.UpdateScheduleRequest(
             namespace=self.namespace, schedule_id=schedule.id, schedule=convert.make(schedule)
         )
-        await self.client.workflow_service.update_schedule(request, timeout=calls.PATIENCE)
+        await patiently(lambda: self.client.workflow_service.update_schedule(request, timeout=calls.PATIENCE))
         await self.described(schedule)
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Call again while the server refuses for its limits, as anyone has to: the wait is a part of the floor."""
+    for wait in itertools.chain((0.1, 0.2, 0.5), itertools.repeat(1.0, 60)):
+        try:
+            return await call()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.RESOURCE_EXHAUSTED:
+                raise
+        await asyncio.sleep(wait)
+    return await call()
 
 
 async def each(work: Callable[[model.Schedule], Awaitable[None]], schedules: Iterable[model.Schedule]) -> None:

@@ -65,7 +65,7 @@ def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
     if options.has_docs:
         app.router.routes.extend(pages.router().routes)
     # around what answers a defect too, which the framework's own middleware is not
-    return envelope.Envelope(app)
+    return envelope.Envelope(health.Alive(app))
 
 
 def schema() -> dict[str, Any]:

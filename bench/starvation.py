@@ -1,0 +1,93 @@
+"""What other callers of the service notice while one row is locked and twelve clients try to change it.
+
+In turns within the same run: callers list their schedules with nothing else going on, and while another session of the
+database holds a row of another caller's, which twelve clients keep trying to change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+
+import httpx
+import psycopg
+
+from bench import latency
+from reconciler.postgres import embedded
+from tools import devserver
+
+WAITING = 12
+CALLERS = 10
+ROUNDS = 3
+
+
+@contextlib.asynccontextmanager
+async def locked(url: str, base: str, token: str) -> AsyncIterator[None]:
+    """Hold a row while requests to change it wait; they end once it is free."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=base, headers=headers, timeout=60) as client:
+        made = await client.post("/api/v1/schedules", json={"cron": "0 9 1 1 *", "workflow": f"w-{uuid.uuid4()}"})
+        made.raise_for_status()
+        row = made.json()["id"]
+        async with await psycopg.AsyncConnection.connect(url) as holder:
+            await holder.execute("SELECT 1 FROM schedules WHERE id = %s FOR UPDATE", (row,))
+            is_free = asyncio.Event()
+
+            async def change() -> None:
+                """Ask for a change again and again, as a caller does whose request is refused."""
+                while not is_free.is_set():
+                    response = await client.patch(f"/api/v1/schedules/{row}", json={"cron": "0 10 1 1 *"})
+                    if response.status_code == httpx.codes.OK and not is_free.is_set():
+                        raise RuntimeError("a request changed the locked row")
+
+            waiting = [asyncio.create_task(change()) for _ in range(WAITING)]
+            yield
+            is_free.set()
+            await holder.rollback()
+        await asyncio.gather(*waiting)
+
+
+async def measure(url: str, port: int, mine: str, other: str) -> tuple[list[float], list[float]]:
+    """Return the sorted seconds of the requests of all rounds, without and with the lock."""
+    target = latency.Target(name="GET /api/v1/schedules", port=port, path="/api/v1/schedules", token=mine)
+    free: list[float] = []
+    held: list[float] = []
+    for _ in range(ROUNDS):
+        free += await latency.measure(target, CALLERS)
+        async with locked(url, f"http://127.0.0.1:{port}", other):
+            held += await latency.measure(target, CALLERS)
+    return sorted(free), sorted(held)
+
+
+def main() -> None:
+    """Print the table."""
+    with (
+        devserver.running() as server,
+        tempfile.TemporaryDirectory() as folder,
+        embedded.running(f"embedded:{pathlib.Path(folder) / 'postgres'}", os.environ) as url,
+    ):
+        environment = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "INTERNAL_OPS_TOKEN": latency.TOKEN,
+            "TEMPORAL_ADDRESS": server.address,
+        }
+        mine, other = (latency.granted(subject, environment) for subject in ("mine", "other"))
+        with latency.process(latency.SERVE, environment, latency.LISTENING) as port:
+            free, held = asyncio.run(measure(url, port, mine, other))
+    sys.stdout.write("| GET /api/v1/schedules, 10 callers | p50 | p99 |\n|---|---|---|\n")
+    for name, times in (("nothing else", free), (f"a row locked, {WAITING} clients try to change it", held)):
+        p50, p99 = (times[len(times) * part // 100] * 1000 for part in (50, 99))
+        sys.stdout.write(f"| {name} | {p50:.1f} ms | {p99:.1f} ms |\n")
+    p50, p99 = (held[len(held) * part // 100] / free[len(free) * part // 100] for part in (50, 99))
+    sys.stdout.write(f"| ratio | {p50:.2f} | {p99:.2f} |\n")
+
+
+if __name__ == "__main__":
+    main()
