@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PATIENCE = 10.0  # seconds for a run to come of it
 _TURN = 20.0  # seconds to wait for other requests for the same schedule
 _LOOK_EVERY = 0.1  # seconds
+_NOT_SYNCED = "not-synced"
 _SECOND = datetime.timedelta(seconds=1)
 router = fastapi.APIRouter(prefix=schedules.ROOT, route_class=access.GrantsRoute, tags=["schedules"])
 
@@ -44,13 +45,15 @@ async def run(
     asked = await found.store.executor.find(name)
     is_replayed = asked is not None
     if asked is None or asked.state is executions.RequestState.PENDING:
-        await _check_in_line(found, row)
         try:
+            await _check_in_line(found, row)
             asked = await _fired(found, row, name)
-        except (errors.ReconcilerError, problems.Problem):
+        except (errors.ReconcilerError, problems.Problem) as error:
             if key is None:  # nobody can ask for it again
                 with contextlib.suppress(errors.ReconcilerError):  # what went wrong first is what is told
                     await found.store.executor.end(name, executions.RequestState.FAILED, {"triggered": False})
+            if isinstance(error, problems.Problem) and error.kind == _NOT_SYNCED:
+                await schedules.own(found, grant, schedule_id)  # 404 if it was deleted since
             raise
     replayed = {"Idempotency-Replayed": "true"} if is_replayed else {}
     if asked.state is executions.RequestState.FAILED:
@@ -79,7 +82,7 @@ async def _check_in_line(found: parts.Parts, row: executions.UserSchedule) -> No
 def _not_synced() -> problems.Problem:
     return problems.Problem(
         503,
-        "not-synced",
+        _NOT_SYNCED,
         "Temporal does not have this schedule",
         hint="send the same request again",
         headers=problems.AWAY,
