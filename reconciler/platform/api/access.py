@@ -12,7 +12,7 @@ from fastapi import routing, security
 
 from reconciler import errors
 from reconciler.platform import executions
-from reconciler.platform.api import limits, parts, problems
+from reconciler.platform.api import bodies, limits, parts, problems
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
 
@@ -80,7 +80,7 @@ def _known(role: str, check: Callable[[fastapi.Request], Awaitable[executions.Gr
             async def known(request: fastapi.Request) -> fastapi.Response:
                 request.state.caller = await check(request)
                 request.state.role = role
-                return await handle(request)
+                return await handle(bodies.Request(request.scope, request.receive))
 
             return known
 

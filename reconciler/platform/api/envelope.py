@@ -37,6 +37,8 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         began = time.monotonic()
+        if not scope["path"].startswith("/"):
+            scope = _in_origin_form(scope)
         status = 0
         ids = request_ids.of(scope["headers"])
         state = scope.setdefault("state", {})
@@ -58,6 +60,15 @@ class Envelope:
             if _LOG.isEnabledFor(logging.INFO):
                 fields = _fields(scope, ids, status, time.monotonic() - began)
                 _LOG.info("request", extra={"fields": fields})
+
+
+def _in_origin_form(scope: types.Scope) -> types.Scope:
+    """Return a request in absolute form, `GET http://host/path`, as the same one in origin form (RFC 9112, 3.2.2)."""
+    scheme, _, rest = scope["path"].partition("://")
+    if scheme.lower() not in {"http", "https"}:
+        return scope
+    raw = (scope.get("raw_path") or b"").partition(b"://")[2].partition(b"/")[2]
+    return {**scope, "path": f"/{rest.partition('/')[2]}", "raw_path": b"/" + raw}
 
 
 def _completed(headers: list[tuple[bytes, bytes]], ids: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -15,6 +15,7 @@ from starlette import routing
 from starlette.exceptions import HTTPException
 
 from reconciler import errors
+from reconciler.platform.api import bodies
 from reconciler.repospec import problems as spec_problems
 from reconciler.schedule import declarations
 
@@ -154,6 +155,8 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
             return found
         case exceptions.RequestValidationError():
             return _unfit(error)
+        case bodies.RefusedError():
+            return Problem(400, "", str(error.detail), hint="correct the body, then send it again")
         case HTTPException(status_code=400):  # the framework's answer to a body that is not UTF-8 or nested too deeply
             return _not_json()
         case HTTPException(status_code=405):
