@@ -142,7 +142,7 @@ def _unknown(
         message = (
             f"{_listed(silent, 'worker')} on task queue {queue.name!r} does not report which workflows it registers"
         )
-        yield _finding(Kind.UNTOLD, queue, message, f"see that {', '.join(wanted)} is among them")
+        yield _finding(Kind.UNTOLD, queue, message, f"check that {', '.join(wanted)} is among them")
 
 
 def _finding(kind: Kind, queue: pollers.Queue, message: str, hint: str) -> Finding:

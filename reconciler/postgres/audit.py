@@ -100,7 +100,7 @@ class Audit:
             elif not await (await connection.execute(_ENDED_SO, ending)).fetchone():
                 raise errors.StoreError(
                     f"{where} has no apply {ending['number']} that goes on",
-                    hint="see that nothing else writes to the table applies",
+                    hint="check that nothing else writes to the table applies",
                 )
 
     async def latest(self, count: int) -> tuple[ports.Record, ...]:

@@ -30,10 +30,14 @@ _DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within 
 }
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = re.compile(r"(\d+(,\d+)*)?")
-AWAY = "see that PostgreSQL runs there, and try again"
+AWAY = "check that PostgreSQL is running there, then try again"
 _CONNECTING = (  # a phrase in what libpq or the server says of a connection, what it means, and what to do
-    ("connection refused", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
-    ("no such file or directory", "nothing listens there", "see that PostgreSQL runs there, on that host and port"),
+    ("connection refused", "nothing listens there", "check that PostgreSQL is running there, on that host and port"),
+    (
+        "no such file or directory",
+        "nothing listens there",
+        "check that PostgreSQL is running there, on that host and port",
+    ),
     ("resolve host", "no such host", "check the host in the database URL"),
     ("translate host", "no such host", "check the host in the database URL"),
     ("timeout", "no answer in time", "check host and port in the database URL, and the network"),
@@ -57,7 +61,7 @@ _STATES = {  # an SQLSTATE or its class, and what to do
     "57P": AWAY,
     "08": AWAY,
     "22": "send plain text and plain JSON, without NUL, and shorter keys",
-    "53": "see that the server has room, and try again",
+    "53": "check that the server has room, then try again",
 }
 
 
@@ -120,7 +124,7 @@ async def answering(what: str, patience: float | None = None) -> AsyncIterator[N
         async with asyncio.timeout(patience):
             yield
     except TimeoutError:
-        raise errors.StoreError(f"{what} gave no answer within {patience:g} s", hint=AWAY) from None
+        raise errors.StoreError(f"{what} did not respond within {patience:g} s", hint=AWAY) from None
     finally:
         again.cancel()
 

@@ -124,7 +124,7 @@ class Pool:
                 connection = await self._shared.getconn(timeout=until - clock())
             except psycopg_pool.PoolTimeout:
                 raise errors.StoreError(
-                    f"{self.where} gave no session within {self._give_up:g} s", hint=database.AWAY
+                    f"{self.where} did not provide a session within {self._give_up:g} s", hint=database.AWAY
                 ) from None
             try:
                 if clock() >= self._used_at.get(connection, 0.0) + _ASK_AFTER or _has_news(connection):

@@ -189,7 +189,7 @@ async def test_a_database_that_goes_away_in_the_middle_is_an_error_and_nothing_i
         errors.StoreError, match=r"database test_.* failed: (the connection was lost|terminating)"
     ) as caught:
         await (kept.begin(ATTEMPT) if table == "applies" else kept.end(number, [DONE], left=left(1)))
-    assert caught.value.hint == "see that PostgreSQL runs there, and try again"
+    assert caught.value.hint == "check that PostgreSQL is running there, then try again"
     assert [(each.number, each.steps, each.ended_at) for each in await kept.latest(5)] == [(number, (), None)]
 
 
@@ -281,6 +281,6 @@ async def test_a_database_that_stops_answering_is_waited_for_a_while_only(
         number = await kept.begin(ATTEMPT)
         with psycopg.connect(database_url) as other:
             other.execute("LOCK TABLE applies IN ACCESS EXCLUSIVE MODE")
-            with pytest.raises(errors.StoreError, match=r"gave no answer within 0\.5 s"):
+            with pytest.raises(errors.StoreError, match=r"did not respond within 0\.5 s"):
                 await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))
         await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))

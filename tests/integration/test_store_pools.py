@@ -96,7 +96,7 @@ async def test_a_session_that_is_ended_in_a_call_fails_that_call_alone(pool: poo
 
     with pytest.raises(errors.StoreError, match=r"database test_\w+ at .* failed: terminating connection") as caught:
         await cut()
-    assert caught.value.hint == "see that PostgreSQL runs there, and try again"
+    assert caught.value.hint == "check that PostgreSQL is running there, then try again"
     await pool.ping()
 
 
@@ -130,9 +130,9 @@ async def test_a_database_that_is_away_is_an_error_in_time_and_once_it_is_back_t
                 async with asyncio.timeout(8):
                     ended = await asyncio.gather(*(pool.ping() for _ in range(5)), return_exceptions=True)
                 assert {type(each) for each in ended} == {errors.StoreError}
-                assert str(ended[0]) == f"{database.place(url)} gave no session within 4 s"
+                assert str(ended[0]) == f"{database.place(url)} did not provide a session within 4 s"
                 assert isinstance(ended[0], errors.StoreError)
-                assert ended[0].hint == "see that PostgreSQL runs there, and try again"
+                assert ended[0].hint == "check that PostgreSQL is running there, then try again"
                 assert ended[0].__cause__ is None
             await pool.ping()
             await at_once(pool, 3)
@@ -142,7 +142,7 @@ async def test_a_database_that_is_away_is_an_error_in_time_and_once_it_is_back_t
 async def test_a_pool_whose_sessions_are_all_in_use_says_so_in_time(database_url: str) -> None:
     async with pools.opened(database_url, size=1, give_up=0.3) as pool:
         async with pool.session():
-            with pytest.raises(errors.StoreError, match=r"gave no session within 0\.3 s"):
+            with pytest.raises(errors.StoreError, match=r"did not provide a session within 0\.3 s"):
                 await pool.ping()
         await pool.ping()
 
@@ -156,7 +156,7 @@ async def test_a_database_that_is_silent_is_an_error_in_time_and_costs_the_pool_
         wire.hold()
         async with asyncio.timeout(15):
             ended = await asyncio.gather(*(pool.ping() for _ in range(4)), return_exceptions=True)
-        assert [str(each).endswith(" gave no answer within 0.5 s") for each in ended] == [True] * 4
+        assert [str(each).endswith(" did not respond within 0.5 s") for each in ended] == [True] * 4
         wire.flow()
         monkeypatch.undo()
         await at_once(pool, 2)
@@ -175,7 +175,7 @@ async def test_a_query_of_a_database_that_goes_silent_is_an_error_in_time(
     monkeypatch.setattr(database, "PATIENCE", 0.5)
     async with relay.running(database_url) as wire, pools.opened(wire.url, size=2) as pool:
         async with asyncio.timeout(8):
-            with pytest.raises(errors.StoreError, match=r"gave no answer within 0\.5 s"):
+            with pytest.raises(errors.StoreError, match=r"did not respond within 0\.5 s"):
                 await asking_a_silent_database(pool, wire)
         wire.flow()
         monkeypatch.undo()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 import httpx
 import pytest
 
-from reconciler.platform.worker import health, running
+from reconciler.platform.worker import health, probes, running
+from tests.support import remote
 from tools import ports
 
 
@@ -89,3 +91,32 @@ async def test_what_goes_away_is_told_once_and_that_it_is_back_at_most_every_min
         (75, lost, {"polling": "the server answers UNAVAILABLE", "database": "no answer"}),
         (135, "the worker is ready again", {}),
     ]
+
+
+async def test_what_never_answers_is_reported_in_time_and_asked_once(address: tuple[str, int]) -> None:
+    questions = 0
+    is_back = asyncio.Event()
+
+    async def frozen() -> None:
+        nonlocal questions
+        questions += 1
+        while not is_back.is_set():  # it holds a cancelled question too, as a driver does
+            with contextlib.suppress(asyncio.CancelledError):
+                await is_back.wait()
+
+    probe = probes.Probe(frozen, patience=0.01)
+
+    async def state() -> Mapping[str, str]:
+        return {"database": await probe.answer()}
+
+    async with health.served(address, state):
+        found = await asyncio.gather(*(asked(address, "/readyz") for _ in range(3)))
+        assert {each.status_code for each in found} == {503}
+        assert found[0].json() == {"status": "not ready", "database": "no answer in time"}
+        is_back.set()
+        await remote.until(lambda: _is_ready(address))
+    assert questions == 1
+
+
+async def _is_ready(address: tuple[str, int]) -> bool:
+    return (await asked(address, "/readyz")).status_code == 200

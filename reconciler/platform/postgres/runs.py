@@ -139,7 +139,7 @@ class Runs:
             if ended.rowcount == 0 and not await (await connection.execute(_FIND, given)).fetchone():
                 raise errors.StoreError(
                     f"{self._pool.where} has no run of schedule {schedule_id} at {executions.moment(scheduled_for)}",
-                    hint="see that nothing else writes to the table schedule_runs",
+                    hint="check that nothing else writes to the table schedule_runs",
                 )
 
     async def open(

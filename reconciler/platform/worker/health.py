@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from reconciler import errors
 
-_PATIENCE = 5.0  # seconds for a request
+_PATIENCE = 5.0  # seconds for a client to send its request, and to read the response
 _LIMIT = 8192  # bytes of a request's head
 
 Ready = Callable[[], Awaitable[Mapping[str, str]]]
@@ -20,7 +20,7 @@ Ready = Callable[[], Awaitable[Mapping[str, str]]]
 async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
     """Answer at a host and port for a while; `errors.UsageError` where nobody can listen.
 
-    `ready` returns what is needed, each with what is wrong with it, empty where nothing is.
+    `ready` returns within seconds what is needed, each with what is wrong with it, empty where nothing is.
     """
     host, port = address
 
@@ -28,7 +28,9 @@ async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(await _answer(head, ready))
+            answer = await _answer(head, ready)
+            async with asyncio.timeout(_PATIENCE):
+                writer.write(answer)
                 await writer.drain()
         writer.close()
 

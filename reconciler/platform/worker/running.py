@@ -19,7 +19,7 @@ from temporalio.worker import workflow_sandbox
 
 from reconciler import errors, settings
 from reconciler.plan import pollers
-from reconciler.platform.worker import activities, health, workflows
+from reconciler.platform.worker import activities, health, probes, workflows
 from reconciler.runtime import interrupts, systemd
 from reconciler.schedule import governed
 
@@ -83,8 +83,9 @@ async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> N
             await polls
         except RuntimeError as error:
             raise errors.ServerError(
-                f"the worker cannot go on: {error}", hint="see that namespace and credentials are right"
+                f"the worker cannot go on: {error}", hint="check the namespace and the credentials"
             ) from error
+    state.close()
     _log("worker ended")
 
 
@@ -130,29 +131,23 @@ class _State:
         self._worker = worker
         self._parts = parts
         self._told = told
+        patience = _PATIENCE.total_seconds()
+        self._database = probes.Probe(parts.database, patience)
+        self._server = probes.Probe(self._served, patience)
+
+    def close(self) -> None:
+        """Give up what is still being asked."""
+        self._database.close()
+        self._server.close()
 
     async def ready(self) -> Mapping[str, str]:
         """Return each thing that it needs, with what is wrong with it; empty where nothing is."""
-        database, server = await asyncio.gather(_wrong(self._parts.database()), _wrong(self._served()))
+        database, server = await asyncio.gather(self._database.answer(), self._server.answer())
         polling_ = "draining" if self._told.is_set() else "" if self._worker.is_running else "not polling"
         return {"polling": polling_ or server, "database": database}
 
     async def _served(self) -> None:
         await self._parts.client.service_client.check_health(timeout=_PATIENCE)
-
-
-async def _wrong(probe: Awaitable[None]) -> str:
-    """Return why a probe fails, in words that hold nothing of it."""
-    try:
-        async with asyncio.timeout(_PATIENCE.total_seconds()):
-            await probe
-    except TimeoutError:
-        return "no answer in time"
-    except errors.ReconcilerError:
-        return "no answer"
-    except temporalio.service.RPCError as error:
-        return f"the server answers {error.status.name}"
-    return ""
 
 
 @contextlib.contextmanager
