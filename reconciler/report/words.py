@@ -188,7 +188,7 @@ def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[
     """Return which schedule was probably renamed to this one; its pause is not carried over."""
     text = f"it looks like {mark(phrases.printable(change.renamed_from or ''))} renamed, which "
     if change.origin_pause is None:
-        return f"{text}is paused as removed"
+        return f"{text}will be paused"
     known = paused_by(change.origin_pause, "UTC", now) if now else ""
     text += f"was paused {mark(known)}" if known else "is paused already"
     return text if change.after.paused else f"{text}; this one will run: declare paused: true to keep it paused"

@@ -87,7 +87,7 @@ async def test_everything_comes_into_line_and_then_there_is_nothing_to_do(
     said = await asyncio.to_thread(repair, "--keep-manual-pauses")
     assert "1 created, 1 updated, 0 resumed, 2 paused, 1 deleted." in said
     assert f"‖ {orphan}  has no row in the database" in said
-    assert f"- {deleted}  its owner deleted it" in said
+    assert f"- {deleted}  deleted by its owner" in said
     found = await server.schedules.describe_all(map(str, ids))
     assert found.keys() == {missing, changed, orphan, by_hand, off, *kept}
     assert {id_ for id_, live in found.items() if live.schedule.paused} == {orphan, by_hand, off}

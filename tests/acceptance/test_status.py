@@ -139,7 +139,7 @@ def test_the_text_has_a_paragraph_for_each_schedule(applied: program.Program) ->
 def test_an_environment_that_is_switched_off_does_not_drift_and_can_be_looked_at(applied: program.Program) -> None:
     applied.declare(SPEC.replace("0 6", "0 5") + '  environments: {"off": {enabled: false}}\n')
     done = applied.run("status", "--environment", "off")
-    assert done.stdout.count("drift    no: the environment is switched off") == 3
+    assert done.stdout.count("drift    no: the environment is disabled") == 3
     snapshot = applied.run("snapshot", "--out", "live.json", "--environment", "off")
     assert (snapshot.returncode, snapshot.stdout) == (0, "live.json: 3 schedules\n")
     assert (

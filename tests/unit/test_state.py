@@ -56,7 +56,7 @@ def test_how_many_actions_remain_is_told_where_that_has_a_limit(left: int, start
 def test_in_an_environment_that_is_switched_off_nothing_drifts() -> None:
     plan = build.at_rest(builders.plan([builders.schedule("a"), builders.schedule("b")], [builders.schedule("c")]))
     lines = [line.strip() for line in state.text(plan, NOW).splitlines()]
-    assert [line for line in lines if line.startswith("drift")] == ["drift    no: the environment is switched off"] * 3
+    assert [line for line in lines if line.startswith("drift")] == ["drift    no: the environment is disabled"] * 3
     assert lines[-1] == "3 schedules: 1 active, 2 missing; 0 differ from the spec."
 
 

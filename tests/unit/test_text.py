@@ -33,7 +33,7 @@ def test_what_a_terminal_would_obey_or_nobody_would_see_is_written_as_an_escape(
 
 
 def test_nothing_from_a_server_or_a_spec_reaches_the_terminal_raw() -> None:
-    hostile = f"{ESCAPE}\n+ forged  not on the server\u202e"
+    hostile = f"{ESCAPE}\n+ forged  will be created\u202e"
     live = builders.schedule(
         paused=True, note=hostile, task_queue=hostile, workflow=hostile, timezone=hostile, input={hostile: hostile}
     )
