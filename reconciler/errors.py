@@ -13,7 +13,7 @@ from reconciler.credentials import held
 
 
 class ExitCode(enum.IntEnum):
-    """What the process tells its caller; a contract, listed in the README."""
+    """What the process returns to its caller; a contract, listed in docs/commands.md."""
 
     OK = 0
     ERROR = 1
@@ -28,7 +28,7 @@ class ExitCode(enum.IntEnum):
 
 
 class ReconcilerError(Exception):
-    """An expected failure: `message` says what and where, `hint` what to do about it."""
+    """An expected failure: `message` is what happened and where, `hint` what to do about it."""
 
     exit_code: ExitCode = ExitCode.ERROR
 
@@ -69,7 +69,7 @@ class UsageError(ReconcilerError):
 
 
 class LockedError(ReconcilerError):
-    """Somebody else holds the lock: `who`, in which `run` and `since` when, as far as that is known."""
+    """Another session holds the lock: `who`, in which `run` and `since` when, as far as that is known."""
 
     exit_code = ExitCode.LOCKED
 
@@ -133,7 +133,10 @@ class GitHubError(ReconcilerError):
 
 
 class ExecutorError(ReconcilerError):
-    """An execution could not be started now; the same request may be sent again, `retry_after` a while where told."""
+    """An execution could not be started now.
+
+    The same request may be sent again, `retry_after` a while where that is known.
+    """
 
     def __init__(self, message: str, *, hint: str = "", retry_after: datetime.timedelta | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -163,7 +166,7 @@ class RevisionError(ReconcilerError):
 
 
 class MissingError(ReconcilerError):
-    """There is no such row, or none that the caller may see."""
+    """The row does not exist, or the caller may not see it."""
 
 
 class ServiceError(ReconcilerError):

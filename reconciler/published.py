@@ -1,4 +1,4 @@
-"""The published JSON Schemas: their text, and what they say of a value. The only home of jsonschema."""
+"""The published JSON Schemas: their text, and the violations of a value. The only home of jsonschema."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def violations(name: Name, value: Any, part: str = "") -> Iterator[Violation]:
 
 
 def resolved(name: Name, schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema that a `$ref` within the document stands for, or the schema itself."""
+    """Return the schema that a `$ref` within the document refers to, or the schema itself."""
     found: Any = schema
     while "$ref" in found:
         steps = found["$ref"].removeprefix("#/").split("/")

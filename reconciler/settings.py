@@ -145,7 +145,7 @@ class Origin:
 
 
 def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
-    """Return who runs this, as GitHub Actions or the machine has it; bytes that are no text become question marks."""
+    """Return who runs this, as GitHub Actions or the machine has it; bytes that are not text become question marks."""
     if not environ.get("GITHUB_RUN_ID"):
         return Origin(who=_text(f"{user}@{host}"))
     run = f"{environ.get('GITHUB_RUN_ID')}/{environ.get('GITHUB_RUN_ATTEMPT') or 1}"
@@ -163,7 +163,7 @@ def without_empty(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def schedules_enabled(environ: Mapping[str, str]) -> bool:
-    """Tell whether applying is switched on; GOVERNANCE_SCHEDULES_ENABLED=false keeps preview environments still.
+    """Return whether applying is enabled; GOVERNANCE_SCHEDULES_ENABLED=false disables it in preview environments.
 
     Raises `errors.UsageError` for a word that is neither yes nor no: a mistyped no must not apply.
     """

@@ -79,7 +79,7 @@ def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def has_embedded(environ: Mapping[str, str]) -> bool:
-    """Tell whether there is an embedded database in its usual folder."""
+    """Return whether there is an embedded database in its usual folder."""
     from reconciler.postgres import embedded
 
     return embedded.exists(environ)

@@ -159,7 +159,7 @@ class _Review:
             self._mark(clock.now())
 
     def keep(self) -> None:
-        """Take the note back: no step was begun."""
+        """Delete the note: no step was started."""
         self._mark(None)
 
     def _check_unused(self, found: saved.Saved) -> None:

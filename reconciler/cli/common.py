@@ -1,4 +1,4 @@
-"""What commands share: read the spec, say what is switched off, render."""
+"""What commands share: reading the spec, disabled environments, rendering."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def agreed(out: console.Console, question: str) -> bool:
 def load(
     out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, *, salt: bytes | None = None
 ) -> declarations.Declaration:
-    """Read the spec, and pass on what there is to say about it; `salt` is that of a saved plan to compare with."""
+    """Read the spec and print advice about it; `salt` is that of a saved plan to compare with."""
     declaration = loading.load(spec_path, choice, salt=salts.new() if salt is None else salt)
     for line in advice.lines(advice.advise(declaration, clock.now())):
         out.warn(line)

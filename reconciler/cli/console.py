@@ -31,11 +31,11 @@ class Console:
         self.structured = False  # messages as lines of JSON
         for stream in (out, err):
             if stream is not None and hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")  # a symbol that the locale lacks is no reason to fail
+                stream.reconfigure(errors="backslashreplace")  # do not fail because the locale lacks a symbol
 
     @property
     def is_terminal(self) -> bool:
-        """Tell whether a person sees the output as it comes."""
+        """Return whether a person sees the output as it comes."""
         return self._out is not None and self._out.isatty()
 
     def say(self, text: str) -> None:
@@ -73,7 +73,7 @@ class Console:
     def ask(self, question: str) -> str:
         """Ask on standard error, so that a piped output stays clean, and return the line that was typed.
 
-        A question that nobody can read is not answered: the empty text is returned.
+        A question that cannot be shown is not answered: the empty text is returned.
         """
         try:
             if self._err is not None:

@@ -32,7 +32,7 @@ class _Handler(logging.Handler):
 
 
 def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Tell whether messages shall be lines of JSON, by the arguments as they stand: they may hold a mistake."""
+    """Return whether messages should be lines of JSON, by the raw arguments, which may be invalid."""
     form = environ.get(VARIABLE, "")
     for option, value in itertools.pairwise([*arguments, ""]):
         if option == "--":

@@ -21,9 +21,9 @@ _FILE = click.Path(path_type=pathlib.Path)
 
 
 class _Text(click.ParamType[str]):
-    """Text that can be written down: bytes that are no UTF-8 arrive as halves of surrogate pairs, which cannot.
+    """Text that can be written down: bytes that are not UTF-8 arrive as lone surrogates, which cannot.
 
-    A `line` holds nothing either that a terminal would obey or nobody would see.
+    A `line` also has no control or invisible characters.
     """
 
     name = "text"

@@ -24,7 +24,9 @@ def main() -> NoReturn:
     (temporalio/sdk-python#300); a process that skips the interpreter's end keeps its exit code.
     """
     out = console.Console(sys.stdout, sys.stderr)
-    out.structured = logs.wants_json(sys.argv[1:], os.environ)  # known before the first mistake in the line is told
+    out.structured = logs.wants_json(
+        sys.argv[1:], os.environ
+    )  # known before the first error in the arguments is reported
     held.hold_environment(os.environ)
     interrupts.listen()
     try:
@@ -37,7 +39,7 @@ def main() -> NoReturn:
         out.warn(said, "error", exit_code=int(errors.ExitCode.ERROR))
         code = errors.ExitCode.ERROR
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: said already
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: reported already
             stream.flush()
     os._exit(code)
 
@@ -80,7 +82,7 @@ def _report(out: console.Console, error: errors.ReconcilerError) -> int:
         out.warn(error.message, "error", **hint, exit_code=int(error.exit_code))
     elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
         out.warn(error.sentence)
-    else:  # a line for each, also where somebody else's value holds a newline and would look like a line of ours
+    else:  # one line each, also where a value from outside contains a newline and would look like a line of ours
         said = [f"Error: {error.message}", *([phrases.sentence(error.hint)] if error.hint else [])]
         out.warn("\n".join(line.replace("\n", "\\n") for line in said))
     return error.exit_code

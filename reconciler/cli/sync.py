@@ -132,7 +132,7 @@ def _asked(
 
 
 def _is_outcome(body: dict[str, Any]) -> bool:
-    """Tell whether an answer says what became of a sync, in the form that the service has."""
+    """Return whether a response is the outcome of a sync, in the service's format."""
     return (
         all(type(body.get(name)) is int for name in (*_COUNTS, *_LEFT, "skipped"))
         and body.get("exit_code") in _EXIT_CODES
@@ -143,7 +143,7 @@ def _is_outcome(body: dict[str, Any]) -> bool:
 
 
 def _is_problem(answer: httpx.Response, body: dict[str, Any]) -> bool:
-    """Tell whether an answer is a problem of the service's, one of a sync with all that it came to included."""
+    """Return whether a response is one of the service's problems, including that of a sync with its outcomes."""
     return (
         answer.headers.get("Content-Type", "").startswith("application/problem+json")
         and body.get("status") == answer.status_code
@@ -167,7 +167,7 @@ def _objects(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _refused(out: console.Console, place: str, status: int, body: dict[str, Any]) -> int:
-    """Tell why it was not done, or not wholly."""
+    """Report why it failed, or succeeded only in part."""
     if body.get("steps"):
         _tell(out, place, body)
     for each in body.get("problems", []):
@@ -186,7 +186,7 @@ def _refused(out: console.Console, place: str, status: int, body: dict[str, Any]
 
 
 def _tell(out: console.Console, place: str, body: dict[str, Any]) -> None:
-    """Tell each step and the counts, as an apply does."""
+    """Print each step and the counts, as an apply does."""
     for warning in body.get("warnings", []):
         out.warn(str(warning))
     if body.get("reason"):

@@ -1,4 +1,4 @@
-"""Tells a person, or a program that reads along, what an apply or a prune does."""
+"""Show a person, or a program that reads the output, what an apply or a prune does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Form = Literal["text", "json"]
 
 
 class Teller:
-    """Tells what happens: text as it comes, or one JSON document at the end, whatever the end is.
+    """Shows what happens: text as it comes, or one JSON document at the end, however it ends.
 
     `show` renders a plan where it is not that of an apply. Implements `Audience`.
     """
@@ -74,24 +74,24 @@ class Teller:
         return code
 
     def about(self, connection: settings.Connection, spec: str, choice: declarations.Choice) -> None:
-        """Hear what was asked for, before it is known whether it can be done."""
+        """Keep what was asked for, before it is known whether it can be done."""
         self._connection = connection
         self._known = outcomes.Subject(
             spec=spec, environment=choice.environment, prefix=choice.prefix, owner=choice.owner
         )
 
     def declared(self, declaration: declarations.Declaration) -> None:
-        """Hear what the spec declares."""
+        """Keep what the spec declares."""
         self._known = dataclasses.replace(self._known, prefix=declaration.prefix, owner=declaration.owner or None)
 
     def skipped(self, reason: str) -> errors.ExitCode:
-        """Tell why nothing is wanted."""
+        """Report why there is nothing to do."""
         self._skipped = reason
         self._text(f"Nothing to do: {reason}.\n")
         return errors.ExitCode.OK
 
     def agreed(self) -> bool:
-        """Ask whether the plan shall be done, unless that is said already; `errors.UsageError` where nobody can be."""
+        """Ask for confirmation, unless it was given already; `errors.UsageError` where no one can be asked."""
         if self._yes:
             return True
         if self._form == "json":
@@ -101,24 +101,24 @@ class Teller:
         return common.agreed(self._out, words.question(self._plan) if self._plan else "Do it?")
 
     def plan(self, plan: plans.Plan) -> None:
-        """Tell what shall be done."""
+        """Show the plan."""
         self._plan = plan
         self._text(self._show(plan))
 
     def outcome(self, outcome: plans.Outcome) -> None:
-        """Tell what became of a step."""
+        """Show the outcome of a step."""
         self._text(f"{'' if self._heard else chr(10)}{self._rendering.outcome(outcome)}")
         self._heard.append(outcome)
 
     def applied(self, applied: plans.Applied) -> None:
-        """Tell what became of all of them."""
+        """Show the outcome of all steps."""
         self._applied = applied
         self._text(f"\n{self._rendering.outcomes(applied.outcomes, self._plan)}")
         if applied.interrupted:
             self._out.warn("Interrupted.")
 
     def warn(self, text: str) -> None:
-        """Tell of something beside the work."""
+        """Warn of something other than an outcome."""
         self._out.warn(text)
 
     def _write_outcome(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:

@@ -107,7 +107,7 @@ def is_option(text: str) -> bool:
 def names_next(name: object, value: object) -> bool:
     """Return whether a list's item is the name of a secret and the next one its value: `DB_PASSWORD`, `x`.
 
-    Another name is not taken for a value: lists of names are ordinary.
+    Another name is not treated as a value: lists of names are ordinary.
     """
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or value is None or isinstance(value, bool):
         return False

@@ -37,7 +37,7 @@ _patterns: list[re.Pattern[str]] = []
 
 
 def hold(*values: str | None) -> None:
-    """Register credentials; those too short to be told from ordinary text are passed over."""
+    """Register credentials; those too short to be distinguished from ordinary text are ignored."""
     before = len(_held)
     for value in values:
         text = (value or "").strip()
@@ -50,7 +50,7 @@ def hold(*values: str | None) -> None:
 
 
 def hold_url(url: str | None) -> None:
-    """Register the password of a URL, as written and percent-decoded; one that equals its user name is no secret."""
+    """Register the password of a URL, as written and percent-decoded; one that equals its user name is not a secret."""
     found = re.match(r"[^:/]+://([^:@/]*):(.+)@", url or "")
     if found and found[1] != found[2]:
         hold(found[2], urllib.parse.unquote(found[2]))

@@ -24,11 +24,11 @@ _VERSION = 1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """`scope` tells environments and specs apart, `key` the namespaces and prefixes on the server.
+    """`scope` distinguishes environments and specs, `key` the namespaces and prefixes on the server.
 
     `digest` is of the plan that is shown, empty where nothing may be applied by it. `run` is the number of the workflow
     run that wrote it, 0 when unknown, `commit` what it planned, `since` when a drift was first seen, `pull` the number
-    of the pull request that it is written into, 0 for an issue. `is_signed` says that it came with a
+    of the pull request that it is written into, 0 for an issue. `is_signed` means that it came with a
     signature, which was verified where there is a key.
     """
 
@@ -44,17 +44,17 @@ class Mark:
 
 
 def scope(environment: str | None, spec_path: str) -> str:
-    """Return what tells a spec's environments apart, in letters that can do no harm in a comment."""
+    """Return what distinguishes a spec's environments, in characters that are harmless in a comment."""
     return _hashed(environment or "", spec_path)
 
 
 def key(target: observed.Target) -> str:
-    """Return what tells the targets of an environment apart; the namespace is in it by itself, see `is_of`."""
+    """Return what distinguishes the targets of an environment; the namespace is a part of its own, see `is_of`."""
     return f"{_hashed(target.namespace)}-{_hashed(target.prefix)}"
 
 
 def is_of(mark: Mark, namespace: str) -> bool:
-    """Tell whether a mark is about this namespace."""
+    """Return whether a mark is about this namespace."""
     return mark.key.partition("-")[0] == _hashed(namespace)
 
 

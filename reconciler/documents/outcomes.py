@@ -43,7 +43,7 @@ def dumps(
     """Return the document's text, with a newline at its end.
 
     `plan` is None when it did not come to one, and `known` is what it is about then; `applied` is None when nothing was
-    begun; `skipped` says why nothing was wanted.
+    started; `skipped` is why nothing was to be done.
     """
     about = dataclasses.asdict(subject(plan) if plan else known)
     document = {

@@ -1,8 +1,8 @@
 """A plan in a file, to be applied later exactly as it was reviewed.
 
-It is the plan document with what an apply needs beside it: what each schedule was and shall be, conflict tokens, the
+It is the plan document and what an apply needs besides: each schedule before and after, conflict tokens, the
 spec's checksum and the choices that were made; and a checksum over all of that. Secrets are digests, and so is all that
-stood in encrypted payloads.
+was in encrypted payloads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.schedule import declarations, observed
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """A reviewed plan; `spec_sha256` is of the spec's bytes, `applied_at` is set once an apply of it was begun."""
+    """A reviewed plan; `spec_sha256` is of the spec's bytes, `applied_at` is set once an apply of it has started."""
 
     plan: plans.Plan
     planned_at: datetime.datetime

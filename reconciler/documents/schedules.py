@@ -11,7 +11,10 @@ from reconciler.timing import moments
 
 
 def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
-    """Return the schedule's document; of one whose payloads a codec made (`coded`) with digests for all they say."""
+    """Return the schedule's document.
+
+    Of one whose payloads a codec made (`coded`), with digests in place of their values.
+    """
     schedule = fields.redacted(schedule, coded=coded)
     document: dict[str, Any] = {"id": schedule.id}
     for row in fields.ROWS:

@@ -1,7 +1,7 @@
 """What a plan read, as a JSON document: to plan from later, with no server and no credentials.
 
-Secrets are redacted to digests, so that they can still be compared, and so is all that stood in payloads which a codec
-had made: a snapshot of an encrypted namespace tells nobody what only the codec tells. `schemas/snapshot.schema.json`
+Secrets are redacted to digests, so that they can still be compared, and so is everything in payloads that a codec had
+made: a snapshot of an encrypted namespace reveals nothing that only the codec can read. `schemas/snapshot.schema.json`
 describes it.
 """
 

@@ -23,7 +23,7 @@ ALWAYS = (Rule(event="push"), Rule(event="pull_request"))
 
 
 def parse(text: str) -> tuple[Rule, ...]:
-    """Return the rules of `EVENT` or `EVENT:BRANCHES`, separated by commas or spaces; ValueError says what is wrong."""
+    """Return the rules of `EVENT` or `EVENT:BRANCHES`, separated by commas or spaces; ValueError for an invalid one."""
     rules = []
     for word in re.split(r"[\s,]+", text.strip(" \t\r\n,")):
         event, colon, branches = word.partition(":")

@@ -133,7 +133,7 @@ class Repository:
         return self._calls.send(call, lambda: tuple(map(responses.pull_request, pulls)))
 
     def head_of(self, branch: str) -> str:
-        """Return the commit that a branch points to; NotFoundError when there is no such branch."""
+        """Return the commit that a branch points to; NotFoundError when the branch does not exist."""
         call = calls.Call(doing=f"read the head of branch {branch} in {self.name}", permission=_READ_CONTENTS)
         return self._calls.send(call, lambda: self._repository.get_git_ref(f"heads/{branch}").object.sha)
 

@@ -1,4 +1,4 @@
-"""The comments of an invocation: in which pull request they are, and what becomes of those that are no longer true."""
+"""The comments of an invocation: in which pull request they are, and how outdated ones are marked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def of_event(invocation: Invocation) -> conversation.Thread | None:
 def of_commit(invocation: Invocation) -> conversation.Thread | None:
     """Return the conversation of the pull request that brought the event's commit; None if it is not needed.
 
-    When GitHub cannot say, this is an error if a reviewed plan is required, and otherwise a warning.
+    When GitHub cannot report it, this is an error if a reviewed plan is required, and otherwise a warning.
     """
     repository, inputs = invocation.repository, invocation.inputs
     requires_review = inputs.require_reviewed_plan != "false"

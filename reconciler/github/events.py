@@ -22,9 +22,9 @@ class Event:
 
     `commit` is the commit that people know: the head of a pull request rather than GitHub's test merge, or the merge
     commit once it is merged. `pull_request` is its number, None for other events. `is_untrusted` means that the token
-    is read-only and that there are no secrets. `branch` is the branch that the commit was pushed to, or the base of the
-    pull request; it is None for a tag. `default_branch` is empty if the event does not name it. `workflow` is the path
-    of the workflow's file in the repository. Outside a workflow, `workflow` is empty and `run` is 0.
+    is read-only and that secrets are not available. `branch` is the branch that the commit was pushed to, or the base
+    of the pull request; it is None for a tag. `default_branch` is empty if the event does not name it. `workflow` is
+    the path of the workflow's file in the repository. Outside a workflow, `workflow` is empty and `run` is 0.
     """
 
     name: str

@@ -20,7 +20,7 @@ _UNTRUSTED = (
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Plan; when there is no plan, say why in the comment that shows an earlier one."""
+    """Plan; without a plan, report why in the comment that shows an earlier one."""
     try:
         declaration = invocation.load_spec()
         reason = _why_not(invocation, declaration)

@@ -1,4 +1,4 @@
-"""What is allowed and seldom meant: advice about a declaration, never an error."""
+"""Advice about what is valid but probably unintended in a declaration; never an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ORDINAL = re.compile(r"(?:\s|^)(\S*[A-Za-z0-9])#([1-5])(?:\s|$)")
 
 
 class Kind(enum.Enum):
-    """What advice is about; the value says what many charters have in common."""
+    """What advice is about; the value describes what many charters have in common."""
 
     ORDINAL = "have a '#' that begins a comment"
     BOTH_DAYS = "fire only on days that match both day of month and day of week"
@@ -40,13 +40,13 @@ _DAY = datetime.timedelta(days=1)
 _NONE = datetime.timedelta(0)
 _MONTH = datetime.timedelta(days=30)
 _KEYS = {Kind.ZONED_INTERVAL: ("intervals", "cron")}  # the first of these that the charter has
-_EACH = 10  # of a kind are told one by one
-_NAMED = 3  # places of those that are told together
+_EACH = 10  # of a kind that are listed one by one
+_NAMED = 3  # places that are named for those that are summarized
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One thing to look at; `message` says what is so and what to do if it is not meant, `kind` what it is about."""
+    """One thing to look at; `message` is the finding and what to do if it is not intended, `kind` what it is about."""
 
     place: declarations.Place
     message: str
@@ -200,7 +200,7 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:
-    """Tell whether the days are seven in a row: with a weekday, as in `8-14` and MON, they are meant."""
+    """Return whether the days are seven in a row: with a weekday, as in `8-14` and MON, they are intended."""
     return len(days) == 7 and days[-1] - days[0] == 6
 
 

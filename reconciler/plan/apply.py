@@ -1,4 +1,4 @@
-"""A plan to outcomes: each step written once, read back, and told as it ends."""
+"""A plan to outcomes: each step written once, read back, and reported as it ends."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from reconciler import errors
 from reconciler.plan import diff, plans, ports
 
-CONCURRENCY = 20  # writes under way at once; more is no faster on a dev server and rude to a shared one
+CONCURRENCY = 20  # concurrent writes; more are not faster on a dev server, and inconsiderate on a shared one
 
-_PATIENCE = 3  # steps in a row without an answer, after which the server counts as away
+_PATIENCE = 3  # consecutive steps without a response, after which the server is considered unavailable
 
 Tell = Callable[[plans.Outcome], None]
 Lost = Callable[[], Awaitable[str]]
@@ -24,11 +24,11 @@ async def never() -> str:
 async def apply(plan: plans.Plan, schedules: ports.Schedules, tell: Tell, *, lost: Lost = never) -> plans.Applied:
     """Walk the plan and return an outcome for every step, in the plan's order.
 
-    `tell` hears each outcome as it happens. Pauses come last and only when all else succeeded, so that a half-done
-    apply never leaves less running than before. One failure does not stop its neighbours, but a server that
+    `tell` is called with each outcome as it happens. Pauses come last and only when all else succeeded, so that a
+    half-done apply never leaves less running than before. One failure does not stop its neighbours, but a server that
     gives no answer to several steps in a row ends the walk, and so does a lock that is `lost` (its reason, empty while
-    it is held): what was not started is SKIPPED. When the task is cancelled, the steps under way end first; when
-    it is cancelled again, they are told as they are.
+    it is held): what was not started is SKIPPED. When the task is cancelled, the steps under way end first; when it is
+    cancelled again, they are reported as they are.
     """
     walk = _Walk(schedules, tell, lost)
     work = asyncio.ensure_future(walk.run(plan))
@@ -89,7 +89,7 @@ class _Walk:
         self._stopped = self._stopped or reason
 
     def abandon(self, changes: Iterable[plans.Change]) -> None:
-        """Tell of every step that has not ended what is known of it."""
+        """Report what is known of every step that has not ended."""
         for change in changes:
             if change.id in self._ended:
                 continue
@@ -121,7 +121,7 @@ class _Walk:
                 raise
 
     async def _step(self, change: plans.Change) -> tuple[plans.Status, str]:
-        """Write, then believe only what the server shows: a lost answer or a dropped write is told apart so."""
+        """Write, then believe only what the server shows: that distinguishes a lost response from a dropped write."""
         refusal: errors.ServerError | None = None
         try:
             await self._write(change)

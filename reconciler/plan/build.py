@@ -16,7 +16,7 @@ _ORDER = tuple(plans.Verb)
 
 
 def managed(schedule_id: str, target: observed.Target) -> bool:
-    """Tell whether a schedule id is one of ours."""
+    """Return whether a schedule id is one of ours."""
     return schedule_id.startswith(target.prefix)
 
 
@@ -189,7 +189,7 @@ def prune(
 
 
 def _found(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> observed.Left:
-    """Return how many schedules there are; one that is about to be taken over counts as managed."""
+    """Return how many schedules there are; one that is about to be taken over is counted as managed."""
     wanted = {charter.schedule.id for charter in declaration.charters} if declaration.adopt else set()
     ours = (id_ in wanted or not _is_foreign(each.schedule, declaration) for id_, each in live.items())
     return observed.Left(managed=sum(ours), present=len(live))
@@ -254,7 +254,7 @@ def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: b
 
 
 def _is_foreign(live: model.Schedule, declaration: declarations.Declaration) -> bool:
-    """Tell whether a schedule carries another owner's mark; one without a mark is of an older sync, and ours."""
+    """Return whether a schedule carries another owner's mark; one without a mark is treated as ours."""
     return live.owner is not None and live.owner != declaration.owner
 
 
@@ -398,7 +398,7 @@ def declared_note(path: str) -> str:
 
 
 def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
-    """Return the note after a change: what is true of the state, or what stood there."""
+    """Return the note after a change: one that is true of the new state, or the one it had."""
     match verb:
         case plans.Verb.RESUME:
             return managed_note(path)

@@ -43,7 +43,7 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
 
 
 def everything(schedule: model.Schedule) -> tuple[plans.FieldChange, ...]:
-    """Return every field that says something as an addition, for a schedule that does not exist yet.
+    """Return every field that is not empty as an addition, for a schedule that does not exist yet.
 
     Left out are the identities among the arguments, which follow from the schedule's id, and what is empty.
     """
@@ -80,7 +80,7 @@ PAYLOADS = tuple(row for row in fields.TABLE if _holds_payloads(row))
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
     """Return what should be on the server: desired, with what the server counts and what is not declared kept.
 
-    A limit on actions that has begun to count down stays where it is; a note that nobody declares stays as well.
+    A limit on actions that has started to count down stays where it is; a note that is not declared stays as well.
     """
     start = desired.remaining_actions if desired.counted_from is None else desired.counted_from
     left = live.remaining_actions
@@ -117,7 +117,7 @@ def _side(value: object, absent: object) -> json_values.Json | plans.Absent:
 
 
 def _said(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
-    """Return the schedule's fields with secrets as digests, before anything is compared: what is in one is no field."""
+    """Return the schedule's fields with secrets as digests, so that no part of a secret is compared or shown."""
     return fields.words(fields.redacted(schedule), like=like)
 
 

@@ -1,4 +1,4 @@
-"""May this plan run? Refuse what is seldom meant, above all stopping most of what runs."""
+"""Refuse plans that are probably unintended, above all those that stop most of what runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMED = 5  # schedules that a message names
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """What a person has said is meant."""
+    """What a person has confirmed to be intended."""
 
     mass_pause: bool = False
     empty_namespace: bool = False
@@ -56,9 +56,10 @@ def check_prune(plan: plans.Plan) -> None:
 
 
 def check_repair(plan: plans.Plan, allowed: Allowed) -> None:
-    """Raise `errors.GuardError` when a repair pauses most of what runs for want of its rows, as after a lost database.
+    """Raise `errors.GuardError` when a repair pauses most of what runs because its rows are missing, as after a lost
+    database.
 
-    What a row asks for is done, be it a pause: its owner said so.
+    What a row asks for is done, even if it is a pause: its owner asked for it.
     """
     if not allowed.mass_pause:
         _check_orphans(plan)

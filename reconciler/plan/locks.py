@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 _AGAIN_AFTER = 1.0  # seconds
 LOOK_EVERY = 0.5  # seconds that a look whether the lock is still there waits for news
 FRESH = 2.0  # seconds from its beginning for which a look is good; nothing is written upon an older one
-PATIENCE = 20.0  # seconds that a write waits for a newer one, until the lock counts as lost
+PATIENCE = 20.0  # seconds that a write waits for a newer one, until the lock is considered lost
 _QUIET = 5.0  # seconds of that without a word about it
 TAKEN = "the lock was taken away"
 UNSURE = "whether the lock is still held is unknown"
@@ -31,7 +31,8 @@ async def take(
     waiting: Callable[[str], None],
     ending: Callable[[], bool] = lambda: False,
 ) -> ports.Lease:
-    """Take the lock, waiting up to `patience` for it, or until all is `ending`; `waiting` hears once who has it.
+    """Take the lock, waiting up to `patience` for it, or until all is `ending`; `waiting` is called once with its
+    holder.
 
     Raises `errors.LockedError` when it is still held then.
     """
@@ -60,10 +61,10 @@ class Unlocked:
         return self
 
     async def holder(self) -> None:
-        """Return that nobody holds it."""
+        """Return that it is not held."""
 
     async def free(self) -> None:
-        """Return that nobody held it."""
+        """Return that it was not held."""
 
     async def lost(self) -> str:
         """Return that nothing was lost."""
@@ -80,7 +81,7 @@ class Watch:
     """Knows whether a lock is still held: it looks in the background, and a write waits where the last look is old.
 
     `look` waits a little for news and then asks; it returns why the lock is lost, empty while it is held,
-    and raises `errors.ReconcilerError` when that cannot be told. `until`, of the monotonic clock, is when it ends.
+    and raises `errors.ReconcilerError` when that is unknown. `until`, of the monotonic clock, is when it ends.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class Watch:
         self._doubted = time.monotonic()
 
     def is_held(self) -> bool:
-        """Tell whether it was held a moment ago."""
+        """Return whether it was held a moment ago."""
         return not self._gone and self._seen >= max(self._doubted, time.monotonic() - self._fresh)
 
     async def _hear(self) -> None:

@@ -19,7 +19,7 @@ def find(live: observed.Live, since: datetime.datetime | None = None) -> observe
     """Return what an active schedule should have run and did not, None where every due time is accounted for.
 
     What counts is what is due after the last write, run and `since`, and before the server's own next time. A running
-    or waiting run explains a gap, and so do the firings that the server counts as missed, skipped or dropped. Where
+    or waiting run explains a gap, and so do the firings that the server counted as missed, skipped or dropped. Where
     the time zone is not known here, or the jitter may be longer than the gap, nothing is certain.
     """
     schedule, activity = live.schedule, live.activity
@@ -45,7 +45,7 @@ def waits(live: observed.Live) -> bool:
 
 
 def without_runs(live: observed.Live) -> observed.Live:
-    """Return the schedule as if what the server counts as running were over: it explains no gap any more."""
+    """Return the schedule as if what the server considers running had ended: it no longer explains a gap."""
     activity = dataclasses.replace(live.activity, running=(), buffered=0, skipped=0, dropped=0)
     return dataclasses.replace(live, activity=activity)
 

@@ -28,7 +28,7 @@ class Verb(enum.Enum):
 
     @property
     def is_last(self) -> bool:
-        """Tell whether such a step waits until all others have succeeded: it leaves less running than before."""
+        """Return whether such a step waits until all others have succeeded: it leaves less running than before."""
         return self in (Verb.PAUSE, Verb.DELETE)
 
 
@@ -86,12 +86,12 @@ class FieldChange:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One schedule's step: `after` is what it shall be, `live` what it was when planned (None: nothing).
+    """One schedule's step: `after` is the schedule after it, `live` the one that was planned from (None: nothing).
 
     `ignored` are differences at paths that belong to others, which stay as they are.
-    `overrides` says where the keys stand that an environment replaces, `renamed_from` the id of a schedule that the
+    `overrides` is where the keys are defined that an environment replaces, `renamed_from` the id of a schedule that the
     same plan leaves paused and that is the same but for its name, `origin_pause` who had paused that one before, None
-    where nobody had.
+    where no one had.
     """
 
     verb: Verb
@@ -113,7 +113,7 @@ class Change:
 
     @property
     def is_blocked(self) -> bool:
-        """Tell whether the spec wants what belongs to another owner."""
+        """Return whether the spec wants what belongs to another owner."""
         return self.reason is Reason.OWNED
 
     @property
@@ -164,7 +164,7 @@ class Plan:
 
     @property
     def differs(self) -> bool:
-        """Tell whether the server is other than declared."""
+        """Return whether the server differs from the spec."""
         return bool(self.steps or self.blocked)
 
     def count(self, verb: Verb) -> int:
@@ -183,7 +183,7 @@ class Status(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one change; `detail` says why it is not DONE."""
+    """The outcome of one change; `detail` is why it is not DONE."""
 
     change: Change
     status: Status
@@ -192,7 +192,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What became of a plan: an outcome for every step; `interrupted` when it was told to end early."""
+    """The outcomes of a plan, one for every step; `interrupted` when it was asked to end early."""
 
     outcomes: tuple[Outcome, ...]
     interrupted: bool = False

@@ -1,4 +1,4 @@
-"""Who asks a task queue for work, as frozen data, and the identity by which our workers tell what they run."""
+"""Who polls a task queue, as frozen data, and the identity by which our workers report what they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOLD = re.compile(r"\[([^\[\]]*)\]$")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Poller:
-    """A worker that asked a queue for workflow tasks; `build_id` is empty where it told none.
+    """A worker that asked a queue for workflow tasks; `build_id` is empty where it reported none.
 
     `is_served` is false for one of a version that the server gives no new runs.
     """
@@ -26,12 +26,12 @@ class Poller:
 
     @property
     def workflow_types(self) -> frozenset[str] | None:
-        """Return which workflow types it registers, as its identity tells; None where it does not."""
+        """Return which workflow types it registers, as its identity reports; None where it does not."""
         found = _TOLD.search(self.identity)
         return frozenset(filter(None, found[1].split(","))) if found else None
 
     def is_alive(self, now: datetime.datetime) -> bool:
-        """Tell whether it was seen so lately that it may still be there; the server remembers it for minutes."""
+        """Return whether it was seen so recently that it may still be there; the server remembers it for minutes."""
         return now - self.last_seen <= ALIVE
 
 

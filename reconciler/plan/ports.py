@@ -22,7 +22,7 @@ class Holder:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """An apply or a prune that was begun: by whom, from which commit and run, for what, and of which plan."""
+    """An apply or a prune that was started: by whom, from which commit and run, for what, and of which plan."""
 
     command: str
     who: str
@@ -84,7 +84,7 @@ class Schedules(Protocol):
         ...
 
     async def followed(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
-        """Return the same schedules, their recent runs with the results they have by now."""
+        """Return the same schedules, their recent runs with their current results."""
         ...
 
     async def create(self, schedule: model.Schedule) -> None:
@@ -98,12 +98,12 @@ class Schedules(Protocol):
         """Make the schedule equal to `after` in one write, under the conflict token of `live`.
 
         What the model does not know keeps its value. A stale token raises `errors.ConflictError` on servers that
-        say so; others drop the write in silence, so the caller must read back.
+        report it; others drop the write silently, so the caller must read back.
         """
         ...
 
     async def delete(self, schedule_id: str) -> None:
-        """Delete a schedule; one that is gone already is no error."""
+        """Delete a schedule; one that is gone already is not an error."""
         ...
 
 

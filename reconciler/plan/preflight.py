@@ -1,4 +1,4 @@
-"""Whether the workers that are there will run what is declared: nobody polls, another build, an unknown workflow."""
+"""Whether the workers will run what is declared: no poller, another build, an unknown workflow."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Kind(enum.Enum):
 
     @property
     def is_problem(self) -> bool:
-        """Tell whether runs will go wrong, or may; what a worker does not tell is none."""
+        """Return whether runs will go wrong, or may; what a worker does not report is not a problem."""
         return self is not Kind.UNTOLD
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing about a task queue; `message` says what is so and what follows, `hint` what to do."""
+    """One finding about a task queue; `message` is what was found and its consequence, `hint` what to do."""
 
     kind: Kind
     task_queue: str
@@ -53,7 +53,7 @@ class Preflight:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """Return the findings that are no mere remarks."""
+        """Return the findings that are more than remarks."""
         return tuple(finding for finding in self.findings if finding.kind.is_problem)
 
 

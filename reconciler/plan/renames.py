@@ -1,4 +1,4 @@
-"""A charter that got another name shows as one create and one pause: say that they are likely the same."""
+"""Find charters that were probably renamed: each appears as one create and one pause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.plan import diff, plans
 from reconciler.schedule import model, observed, ownership
 
 REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # the note of what was paused since its charter was removed
-_LIKENESS = 0.6  # of the names, from which an equal timing is taken for more than chance
+_LIKENESS = 0.6  # of the names, from which an equal timing is considered more than chance
 
 
 def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
@@ -24,7 +24,7 @@ def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
 
 
 def _is_left(change: plans.Change) -> bool:
-    """Tell whether it may have lost its charter just now; what we paused as removed lost it before."""
+    """Return whether it may have lost its charter just now; what we paused as removed lost it before."""
     if change.reason is plans.Reason.ALREADY_PAUSED and change.live:
         return not (change.live.schedule.note or "").startswith(REMOVED)
     return change.reason is plans.Reason.REMOVED

@@ -43,7 +43,7 @@ def same_choice(reviewed: declarations.Choice, given: declarations.Choice) -> de
 def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> None:
     """Raise `errors.StaleError` unless the plan of now is the reviewed one, of the same schedules as they were then.
 
-    `planned_at` is when it was made: what moved since moved later, whatever the server says.
+    `planned_at` is when it was made: what moved since moved later, whatever the server reports.
     """
     if reviewed.as_of is not None:
         raise errors.StaleError("a plan made from a snapshot cannot be applied", hint="plan from the server")

@@ -15,7 +15,7 @@ def holder(holder: ports.Holder, now: datetime.datetime) -> str:
     return f"{holder.who}{run}{age}"
 
 
-LONGEST_NAME = 200  # characters of a name that somebody else gave, such as an owner's
+LONGEST_NAME = 200  # characters of a name from outside, such as an owner's
 
 
 def brief(name: str) -> str:

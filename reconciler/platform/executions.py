@@ -71,12 +71,12 @@ class Outline:
 
 
 class RunState(enum.Enum):
-    """How a run of a user's schedule stands."""
+    """The state of a run of a user's schedule."""
 
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    REFUSED = "refused"  # nobody may run it any more: nothing was executed
+    REFUSED = "refused"  # no grant allows it any longer: nothing was executed
     GONE = "gone"  # Temporal no longer has it, so its result is unknown
 
 
@@ -115,7 +115,7 @@ class ScheduleRun:
 
 
 class RequestState(enum.Enum):
-    """How an execution request stands."""
+    """The state of an execution request."""
 
     PENDING = "pending"
     DONE = "done"
@@ -171,7 +171,7 @@ class Grant:
         return None if EVERYTHING in self.scopes else self.scopes
 
     def covers(self, workflow: str) -> bool:
-        """Tell whether one of its scopes is the workflow, or all."""
+        """Return whether one of its scopes is the workflow, or all."""
         return EVERYTHING in self.scopes or workflow in self.scopes
 
 
@@ -207,7 +207,7 @@ class Execution:
 
 
 def execution(given: object, scheduled_for: datetime.datetime) -> Execution:
-    """Return the firing that a workflow's argument tells of; `errors.ArgumentError` says what is wrong.
+    """Return the firing that a workflow's argument describes; `errors.ArgumentError` for an invalid one.
 
     Keys that are not known are passed over, so that an older worker takes a newer schedule.
     """
@@ -244,7 +244,7 @@ def _uuid(value: object) -> uuid.UUID:
 
 
 def is_user_schedule(temporal_schedule_id: str) -> bool:
-    """Tell whether an id in Temporal is one that a user's schedule may have: a UUID in its usual writing."""
+    """Return whether an id in Temporal is one that a user's schedule may have: a UUID in its usual form."""
     try:
         return str(uuid.UUID(temporal_schedule_id)) == temporal_schedule_id
     except ValueError:
@@ -268,7 +268,7 @@ def request_hash(request: object) -> str:
 
 
 def header(key: str) -> str:
-    """Return a key as a header can carry it: a charter may have letters that are no ASCII."""
+    """Return a key as a header can carry it: a charter may have letters that are not ASCII."""
     quoted = urllib.parse.quote(key, safe=_PLAIN, errors="surrogatepass")
     plain = quoted.lstrip(" ")
     return "%20" * (len(quoted) - len(plain)) + plain

@@ -11,7 +11,7 @@ from reconciler.platform import executions
 
 
 class Rows(Protocol):
-    """The rows of users' schedules, which say what Temporal shall have of them.
+    """The rows of users' schedules, which declare what Temporal should have.
 
     Every method raises `errors.StoreError` when the database does not answer, as those of the Protocols below do.
     """
@@ -75,7 +75,7 @@ class Runs(Protocol):
         ...
 
     async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
-        """Record the end of a run that has none, and return whether it was recorded.
+        """Record the end of a run without one, and return whether it was recorded.
 
         It is not recorded if the run has ended meanwhile, another attempt has started, or its row is locked.
         """
@@ -97,7 +97,7 @@ class Executor(Protocol):
     """Whoever runs what a firing asks for, once for each idempotency key."""
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
-        """Start it and return what became of it; of one that was asked for before, the recorded outcome.
+        """Start it and return its outcome; of one that was requested before, the recorded outcome.
 
         Raises `errors.ExecutionRefusedError` for what will not be done however often it is asked for (also a key that
         is taken by another request), and `errors.ExecutorError` for what may be tried again.

@@ -97,7 +97,7 @@ class Executor:
         return found
 
     def _check(self, response: httpx.Response) -> None:
-        """Raise for whatever is no success; a redirect is none, as the token is for this address only."""
+        """Raise for every unsuccessful response, redirects included, as the token is for this address only."""
         code = response.status_code
         said = f"the executor at {self._shown} answered {code}"
         if response.is_success:

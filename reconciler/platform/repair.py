@@ -73,7 +73,7 @@ async def repair_one(
     *,
     keep_manual_pauses: bool,
 ) -> int:
-    """Make one user's schedule what its row says, over again while somebody else writes it too.
+    """Make one user's schedule equal to its row, again while someone else writes it too.
 
     Return the revision of the row that Temporal has then, 0 where it is not known to have the row as it was read.
     """

@@ -14,7 +14,7 @@ from reconciler.usecases.apply import Audience, Job, execute
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """How a repair treats what people did by hand, and what it may do.
+    """How a repair treats manual changes, and what it may do.
 
     One that is not `full` describes only schedules that the listing does not show as their rows ask for.
     """
@@ -32,12 +32,12 @@ def run(
     ending: Callable[[], bool] = lambda: False,
     on_undescribed: Callable[[int], None] = lambda _: None,
 ) -> errors.ExitCode:
-    """Make Temporal what the rows say and return the exit code.
+    """Make Temporal equal to the rows and return the exit code.
 
     `on_undescribed` is called with the number of schedules that the listing shows to match, if any.
 
     The lock is another than that of an apply, so that neither waits for the other. Rows that cannot be read as
-    schedules are told as warnings, and what Temporal has of them is left alone.
+    schedules are reported as warnings, and left alone in Temporal.
     """
     writing = dataclasses.replace(writing, lock_key=settings.REPAIR_LOCK)
     with sessions.opened(connection) as session, wiring.store_of(session, writing) as store:
@@ -102,6 +102,6 @@ class _Repair(Job):
         guards.check_repair(plan, guards.Allowed(mass_pause=self.wish.mass_pause))
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
-        """Record which revisions Temporal has: of the rows as they were planned from, as they may be newer by now."""
+        """Record which revisions Temporal has: of the rows as they were planned from, as they may be newer now."""
         (found,) = self.read_first
         self.session.run(self.rows.synced(found.synced(outcomes)))

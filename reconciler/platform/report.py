@@ -15,14 +15,14 @@ def text(grants: Iterable[executions.Grant]) -> str:
 
 
 def created(grant: executions.Grant, token: str) -> str:
-    """Return what is said of a grant that was just made: the only time that its token is shown."""
+    """Return the text about a new grant: the only time that its token is shown."""
     until = f"until {words.moment(grant.expires_at, 'UTC')}" if grant.expires_at else "until it is revoked"
     said = phrases.printable(f"Grant {grant.id} lets {grant.subject} run {_scopes(grant)} {until}. Its token:")
     return f"{said}\n{token}\nStore it securely; it will not be shown again.\n"
 
 
 def revoked(grant: executions.Grant) -> str:
-    """Return what is said of a grant that counts no longer."""
+    """Return the text about a grant that is no longer valid."""
     when = words.moment(grant.revoked_at, "UTC") if grant.revoked_at else "no time"
     return phrases.printable(f"Grant {grant.id} of {grant.subject} is revoked since {when}.") + "\n"
 

@@ -101,7 +101,7 @@ def _note(row: executions.UserSchedule | executions.Outline) -> str:
 
 @functools.lru_cache(maxsize=20_000)
 def _timing(text: str, timezone: str) -> timings.Timing | None:
-    """Return the times of a row; None for those that are no longer accepted."""
+    """Return the times of a row; None for times that are not accepted any more."""
     try:
         return fields.read({"cron": text, "timezone": timezone, "charter": "", "entrypoint": ""}, "").timing
     except cron.CronError:
@@ -109,7 +109,7 @@ def _timing(text: str, timezone: str) -> timings.Timing | None:
 
 
 def _schedule(row: executions.UserSchedule) -> model.Schedule:
-    """Return the schedule of a charter that says the same."""
+    """Return the schedule of a charter that declares the same."""
     said: dict[str, Any] = {
         "charter": "USER",
         "cron": row.cron,
@@ -162,7 +162,7 @@ def _unkept(value: Any) -> str:
 
 
 def _is_vast(value: Any) -> bool:
-    """Tell whether there are too many values in a value; whatever there is, it stops counting there."""
+    """Return whether a value contains too many values; counting stops at the limit."""
     count, rest = 0, [value]
     while rest:
         each = rest.pop()

@@ -88,7 +88,7 @@ class Audit:
         rows = [_step(number, *each) for each in enumerate(steps, start=1)]
         try:
             await self._end(ending, rows)
-        except errors.StoreError:  # a session that was lost says nothing about the next
+        except errors.StoreError:  # a lost session does not mean that the next one fails
             await self._end(ending, rows)
 
     async def _end(self, ending: Mapping[str, Any], steps: Sequence[tuple[int | str, ...]]) -> None:

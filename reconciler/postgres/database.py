@@ -21,7 +21,7 @@ Row: TypeAlias = rows.DictRow
 PROGRAM = "reconciler"
 CONNECT_TIMEOUT = 8  # seconds; a command that cannot connect ends within 10, its own start included
 PATIENCE = 20  # seconds for one record, connecting included
-_DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within half a minute
+_DEFAULTS = {  # a URL may override them; a peer that is gone is noticed within half a minute
     "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -31,7 +31,7 @@ _DEFAULTS = {  # a URL may say otherwise; a peer that is gone is noticed within 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = re.compile(r"(\d+(,\d+)*)?")
 AWAY = "check that PostgreSQL is running there, then try again"
-_CONNECTING = (  # a phrase in what libpq or the server says of a connection, what it means, and what to do
+_CONNECTING = (  # a phrase in the error of libpq or the server, what it means, and what to do
     ("connection refused", "nothing listens there", "check that PostgreSQL is running there, on that host and port"),
     (
         "no such file or directory",
@@ -135,7 +135,7 @@ _MOMENT = 0.1  # seconds
 def _interrupt(task: asyncio.Task[object] | None) -> None:
     if task is not None:
         task.cancel()
-        task.uncancel()  # the timeout counts as the only one
+        task.uncancel()  # the timeout was the only one
 
 
 @contextlib.contextmanager
@@ -161,7 +161,7 @@ def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
 
 
 def _told(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
-    """Return an error's SQLSTATE and what it says; the driver has neither for a connection that was lost."""
+    """Return an error's SQLSTATE and message; the driver has neither for a connection that was lost."""
     said = unfit(error)
     if said:
         return "22", said
@@ -170,7 +170,7 @@ def _told(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
 
 
 def place(url: str) -> str:
-    """Return what may be said of a URL: `database app at localhost:5432`."""
+    """Return what may be shown of a URL: `database app at localhost:5432`."""
     return _place(_parsed(url), url)
 
 
@@ -195,7 +195,7 @@ def _place(given: dict[str, Any], url: str) -> str:
 
 
 def _may_be_a_password(host: str, url: str) -> bool:
-    """Tell whether a part is missing: `postgres://me:secret` and `postgres://secret` have a host and a port, too."""
+    """Return whether a part is missing: `postgres://me:secret` and `postgres://secret` have a host and a port, too."""
     return "://" in url and "@" not in url and not host.startswith("/") and host not in _LOOPBACK
 
 

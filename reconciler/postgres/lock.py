@@ -29,7 +29,7 @@ WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
     AND (lock.classid::bigint << 32 | lock.objid::bigint) = hashtext(%s)::bigint
 """
 _END = "SELECT pg_terminate_backend(%s, 5000) AS ended"  # waits for the end, in milliseconds
-_ENDED = "57P01"  # the SQLSTATE of a session that somebody ended
+_ENDED = "57P01"  # the SQLSTATE of a session that an administrator ended
 _RELEASE_TIMEOUT = 5.0  # seconds; the lock ends with the session in any case
 TAKEN = f"{locks.TAKEN}, or its database was stopped"
 LOST = "the lock's database session was lost"
@@ -132,7 +132,7 @@ class PostgresLease:
         self._watch = locks.Watch(self._look, fresh=fresh, patience=patience)
 
     async def lost(self) -> str:
-        """Return why the lock is held no longer, or that nobody can tell; empty while it is."""
+        """Return why the lock is no longer held, or that this is unknown; empty while it is."""
         return await self._watch.lost()
 
     def doubt(self) -> None:
@@ -163,7 +163,7 @@ class PostgresLease:
         return ""
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
-        """Hear what the server says to a session that asks nothing: why it ends it."""
+        """Read what the server sends to an idle session: why it ends it."""
         self._ended = self._ended or notice.sqlstate == _ENDED
 
 

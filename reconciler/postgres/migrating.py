@@ -79,7 +79,7 @@ async def status(url: str, folder: Traversable = FOLDER) -> tuple[Migration, ...
 
 
 async def _apply(connection: database.Connection, script: _Script, scripts: Iterable[_Script], where: str) -> bool:
-    """Apply one migration and record it, both or neither; False when somebody else just did."""
+    """Apply one migration and record it, both or neither; False when another process just did."""
     with database.translated(f"migration {script.name} of {where}"):
         async with connection.transaction():
             await connection.execute(_LOCK_TIMEOUT)

@@ -14,7 +14,7 @@ from reconciler.plan import ports
 from reconciler.postgres import database
 
 LIMIT = 63  # bytes
-_PLAIN = " !\"#$&'()*+,/;<=>?@[\\]^`{|}"  # beside letters, digits and `_.-~`, which are never encoded
+_PLAIN = " !\"#$&'()*+,/;<=>?@[\\]^`{|}"  # besides letters, digits and `_.-~`, which are never encoded
 _OURS = re.compile(rf"{database.PROGRAM}:(\d{{1,11}}):([^:]*):(.*)")
 
 
@@ -26,7 +26,7 @@ def encoded(holder: ports.Holder, since: datetime.datetime) -> str:
 
 
 def decoded(name: str, role: str, started_at: datetime.datetime | None) -> ports.Holder:
-    """Return the holder that a session's name tells; another program's by its name, role and start."""
+    """Return the holder in a session's name; another program's by its name, role and start."""
     ours = _OURS.fullmatch(name)
     if ours is None:
         who = f"{name} (database role {role})" if name else f"a session of database role {role}"

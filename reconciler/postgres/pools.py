@@ -23,9 +23,9 @@ SET statement_timeout = '15s';
 SET idle_in_transaction_session_timeout = '30s'
 """  # whatever another session locks, and for however long, each of ours is free again soon
 _ASK_AFTER = 5.0  # seconds without use after which a session is asked whether it works before it is lent
-_RECONNECT = 3  # seconds of trying on behalf of nobody; whoever asks later has it tried anew, and at once
+_RECONNECT = 3  # seconds of trying while no one waits; a later request tries again, and at once
 
-# Each call says what went wrong; without a log set up, Python would print the driver's words as well.
+# Each call reports what went wrong; without a log set up, Python would print the driver's words as well.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 

@@ -80,7 +80,7 @@ def applied(plan: plans.Plan, applied: plans.Applied, about: About) -> str:
 
 
 def failed(what: str, reason: str, about: About) -> str:
-    """Return why there is no plan, or why it was not applied."""
+    """Return why nothing was planned, or why the plan was not applied."""
     lines = reason.splitlines()
     listed = "\n".join(_listed("", [markdown.code(_cut(line)) for line in lines], about.limit)[1:])
     blocks = [*([about.mark] if about.mark else []), f"### {what}", listed, about.next_step, _origin(about)]

@@ -14,7 +14,7 @@ from reconciler.timing import exclusions, timings
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
-    """Return what an environment says, nothing when none is named; UsageError for one that the file does not have."""
+    """Return an environment's object, empty when none is named; UsageError for one that the file does not have."""
     if name is None:
         return {}
     known: Any = rules.value_at(document, rules.ENVIRONMENTS) or {}
@@ -39,7 +39,7 @@ def read(
 
 
 def inherited(document: values.Document | None, environment: str | None, schedule_id: str) -> model.Schedule:
-    """Return the schedule of a charter that says nothing itself: no times, no names, and what all inherit."""
+    """Return the schedule of a charter without keys of its own: no times, no names, and what all inherit."""
     said: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
         found = rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults"))
@@ -48,13 +48,13 @@ def inherited(document: values.Document | None, environment: str | None, schedul
 
 
 def _values(document: values.Document, found: Mapping[str, values.Path]) -> dict[str, Any]:
-    """Return what is said, without what a null takes back."""
+    """Return the values by key, without those that a null resets."""
     said = {key: rules.value_at(document, at) for key, at in found.items()}
     return {key: value for key, value in said.items() if value is not None}
 
 
 class _Said:
-    """All that is said about one charter, and where."""
+    """All keys of one charter, inherited and overridden ones included, and where they are defined."""
 
     def __init__(self, document: values.Document, index: int, environment: str | None) -> None:
         self._document = document

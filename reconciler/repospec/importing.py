@@ -1,4 +1,4 @@
-"""Live schedules to charters in a repo-spec, of which every character that stands there already stays as it is."""
+"""Live schedules to charters in a repo-spec, whose existing text stays as it is, to the character."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _READ_AS = "the import"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """The new text of the spec, the charters that were added, and what there is to say, a sentence each.
+    """The new text of the spec, the charters that were added, and remarks, a sentence each.
 
     `left_out` is what the next plan would change or pause, `warnings` what else the spec does not show.
     """
@@ -48,12 +48,12 @@ def add(
 ) -> Imported:
     """Return the spec with a charter for each schedule that it does not declare yet.
 
-    `text` None begins a new spec. The prefix that is chosen is one for a section that is begun; one that is there has
+    Without a `text`, a new spec is written. A chosen prefix is for a new section; an existing one has
     its own. What belongs to another owner is left out, but for the ids in `named`. `unsaid` are sentences about
     what `schedules` cannot hold, by id.
 
-    Raises `errors.InvalidSpecError` when the spec at hand is not valid, `errors.UsageError` when charters cannot be put
-    into it.
+    Raises `errors.InvalidSpecError` when the existing spec is not valid, `errors.UsageError` when charters cannot be
+    put into it.
     """
     file = _opened(text or "", path, choice or declarations.Choice())
     entries: list[phrasing.Entry] = []
@@ -88,7 +88,7 @@ def add(
 
 
 def prefix(text: str | None, path: str, choice: declarations.Choice) -> str:
-    """Return what the ids begin with that are imported: as chosen, else as the spec says; raises as `add` does."""
+    """Return the prefix of the ids that are imported: the chosen one, else the spec's; raises as `add` does."""
     file = _opened(text or "", path, choice)
     return choice.prefix or file.declaration.prefix
 
@@ -152,7 +152,7 @@ def _charter(
         entry, charter = phrasing.accepted(entry, lambda said: _read_back(said, file))
     except problems.InvalidSpecError as error:
         return entry, None, [_inexpressible(error.problems[0].message, schedule.id, prefix)]
-    if charter.schedule.id != schedule.id:  # the charter would create another schedule, beside this one
+    if charter.schedule.id != schedule.id:  # the charter would create another schedule next to this one
         return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}", schedule.id, prefix)]
     remaining = []
     for path in phrasing.differences(schedule, charter):
@@ -185,7 +185,7 @@ def _pairs_of_section(root: nodes.Node | None) -> Iterator[tuple[nodes.Node, nod
 
 
 def _without_charters(environments: nodes.Node) -> nodes.Node:
-    """Leave out what environments say of single charters, none of which is the one that is read."""
+    """Leave out the environments' overrides of single charters, none of which is the one that is read."""
     if not isinstance(environments, nodes.Mapping):
         return environments
     bare = [
@@ -238,7 +238,7 @@ def _readable(argument: model.AnyArgument) -> json_values.Json:
 
 
 def _written(file: _File, entries: Sequence[phrasing.Entry], expected: Mapping[str, model.Schedule]) -> str:
-    """Return the file's text with the entries, read again to see that they mean there what they shall."""
+    """Return the file's text with the entries, read again to verify that they declare what they should."""
     begins_with_prefix = file.section is None and file.declaration.prefix != ownership.GOVERNANCE_PREFIX
     head = {"prefix": file.declaration.prefix} if begins_with_prefix else {}
     if not entries:

@@ -26,7 +26,7 @@ _Container: TypeAlias = nodes.Sequence | nodes.Mapping
 def insert(text: str, root: nodes.Node | None, entries: Entries, head: Mapping[str, Any]) -> str:
     """Return the text with the charters at the end of its list; `root` is what the text was read as.
 
-    A section or a list that is missing is begun in the file's own style, the section with `head`. Raises
+    A missing section or list is added in the file's own style, the section with `head`. Raises
     `errors.UsageError` where an alias would make the charters appear elsewhere too.
     """
     found = _BREAK.search(text)
@@ -61,7 +61,7 @@ def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
     if listed.flow:
         return file.into_flow(listed, *(file.flow(entry, listed) for entry in entries))
     dash = file.dash(listed)
-    # beside dashes that are not indented, a comment may as well be about the next key
+    # next to dashes that are not indented, a comment may as well be about the next key
     return file.after(listed.end, writing.block(entries, dash), dash + (dash < key.place.column))
 
 
@@ -78,7 +78,7 @@ class _File:
         return self._lines(end.start() if end else len(self.text), writing.block(value, column))
 
     def after(self, end: int, lines: Sequence[str], column: int) -> str:
-        """Put lines below what ends at `end`, and below the comments there that stand at `column` or further right."""
+        """Put lines below what ends at `end`, and below the comments there that start at `column` or further right."""
         at = self._next_line(end)
         while (found := _COMMENT.match(self.text, at)) and len(found.group(1)) >= column:
             at = found.end()
@@ -109,11 +109,11 @@ class _File:
         return writing.flow(value, _margin(container)).replace("\n", self.newline)
 
     def is_bare(self, listed: nodes.Sequence) -> bool:
-        """Tell whether a list is `[]` and nothing else."""
+        """Return whether a list is `[]` and nothing else."""
         return bool(re.fullmatch(r"\[[ \t\r\n]*\]", self.text[listed.start : listed.end]))
 
     def dash(self, listed: nodes.Sequence) -> int:
-        """Return the column of the dashes of a list in block style, whose anchor may stand a line above them."""
+        """Return the column of the dashes of a list in block style, whose anchor may be a line above them."""
         line = max(self.text.rfind("\n", 0, listed.start), self.text.rfind("\r", 0, listed.start)) + 1
         found = _DASH.search(self.text.replace("\r", "\n"), line)
         return len(found.group(1)) if found else listed.place.column - 1
@@ -132,7 +132,7 @@ class _File:
 
 
 def _refuse_shared(node: nodes.Node, after: int, name: str) -> None:
-    """Refuse what an alias stands for: charters that are put there would show elsewhere too."""
+    """Refuse the target of an alias: charters that are added there would appear elsewhere too."""
     if node.start < after or (not isinstance(node, nodes.Scalar) and node.shared):
         raise errors.UsageError(
             f"{node.place}: {name} is repeated by an alias, so that charters put there would stand elsewhere too",
@@ -146,12 +146,12 @@ def _pair(node: nodes.Mapping, name: str) -> tuple[nodes.Node, nodes.Node] | Non
 
 
 def _column(node: nodes.Mapping) -> int:
-    """Return where the keys of an object in block style stand."""
+    """Return the column of the keys of an object in block style."""
     return node.pairs[0][0].place.column - 1
 
 
 def _step(parent: nodes.Mapping) -> int:
-    """Return by how much the file indents what stands in an object."""
+    """Return by how much the file indents the contents of an object."""
     outer = _column(parent)
     for _, value in parent.pairs:
         if isinstance(value, nodes.Mapping) and not value.flow and value.pairs and _column(value) > outer:
@@ -164,7 +164,7 @@ def _inside(container: _Container) -> list[nodes.Node]:
 
 
 def _margin(container: _Container) -> int | None:
-    """Return the column of what stands in brackets or braces on lines of its own, None where it does not."""
+    """Return the column of what is in brackets or braces on lines of its own, None where it is not."""
     inside = _inside(container)
     if not inside or inside[-1].place.line == container.place.line:
         return None

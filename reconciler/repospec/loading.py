@@ -12,13 +12,13 @@ from reconciler.repospec import charters, exemptions, nodes, problems, rules, sh
 from reconciler.schedule import declarations, fields, ownership
 
 SECTION = "governance"
-SURE = 0.88  # likeness from which a key that may be some other tool's is taken for a misspelt one of ours
+SURE = 0.88  # likeness from which a key that may be some other tool's is treated as a misspelt one of ours
 
 
 def load(
     path: pathlib.Path, choice: declarations.Choice | None = None, *, salt: bytes = b""
 ) -> declarations.Declaration:
-    """Return what the file declares, with what is chosen beside it and the salt for the digests of its secrets.
+    """Return what the file declares, with the choices for this run and the salt for the digests of its secrets.
 
     Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place,
     and `errors.UsageError` for an environment that the file does not have.
@@ -27,7 +27,10 @@ def load(
 
 
 def source_text(path: pathlib.Path) -> str:
-    """Return the file's text, its byte order mark too; `errors.InvalidSpecError` for what is no readable text file."""
+    """Return the file's text, its byte order mark too.
+
+    `errors.InvalidSpecError` for what is not a readable text file.
+    """
     return source.whole(path)
 
 
@@ -98,7 +101,7 @@ def section(root: nodes.Node | None, path: str) -> values.Document | None:
 def _declaration(
     path: str, said: Mapping[str, Any], choice: declarations.Choice, *, governed: bool = True
 ) -> declarations.Declaration:
-    """Return the declaration without its charters: what is chosen counts, then what the spec says."""
+    """Return the declaration without its charters: a choice takes precedence over the spec."""
     return declarations.Declaration(
         path=path,
         charters=(),

@@ -1,4 +1,4 @@
-"""YAML text to a tree of nodes that know where they stand: any valid YAML, nothing interpreted yet."""
+"""YAML text to a tree of nodes with their positions: any valid YAML, nothing interpreted yet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten tim
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """A single value: what it says and how it is written; `plain` without quotes.
+    """A single value: its text and how it is written; `plain` without quotes.
 
     `start` and `end` are character offsets in the text, here and below.
     """
@@ -36,7 +36,7 @@ class Scalar:
     end: int = 0
 
     def inside(self, offset: int) -> declarations.Place:
-        """Return where a character of the text stands, where the whole does when that cannot be told."""
+        """Return the position of a character of the text, that of the whole when it is unknown."""
         index = positions.index(self.written, self.text, offset)
         if index is None:
             return self.place
@@ -104,7 +104,7 @@ class _Composer:
         self._open: list[tuple[Sequence | Mapping, list[Node]]] = []
         self._root: Node | None = None
         self._documents = 0
-        self._end_of_content = 0  # where the last thing ended that is no comment and no blank line
+        self._end_of_content = 0  # where the last thing ended that is neither a comment nor a blank line
         self._text = ""
 
     def compose(self, text: str) -> Node | None:
@@ -156,7 +156,7 @@ class _Composer:
         )
 
     def _paired(self, event: yaml.ScalarEvent) -> str:
-        """Return the text with each pair of surrogates as the character that it stands for."""
+        """Return the text with each pair of surrogates as the character that it represents."""
         try:
             return event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""A live schedule in a charter's words: what it has to say where a file's defaults say something else."""
+"""A live schedule as a charter: the keys that it needs next to a file's defaults."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ _LONGEST_NAME = 190  # characters; the schema allows 200, and a number may follo
 
 
 def accepted(said: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
-    """Return as much of an entry as a spec may say, and what that is read as.
+    """Return as much of an entry as a spec can express, and what that is read as.
 
-    Raises `errors.InvalidSpecError` when not even its times can be said.
+    Raises `errors.InvalidSpecError` when not even its times can be expressed.
     """
     with contextlib.suppress(errors.InvalidSpecError):
         return said, read(said)
@@ -123,7 +123,7 @@ def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
 def _with(
     kept: Entry, charter: declarations.Charter, key: str, value: Any, read: Read
 ) -> tuple[Entry, declarations.Charter]:
-    """Return the entry with one more key, with those of its parts that can be said, or without it."""
+    """Return the entry with one more key, with those of its parts that can be expressed, or without it."""
     for each in _less_and_less(value):
         with contextlib.suppress(errors.InvalidSpecError):
             charter = read({**kept, key: each})
@@ -145,7 +145,7 @@ def _less_and_less(value: Any) -> Iterator[Any]:
 
 
 def sayable(schedule: model.Schedule) -> model.Schedule:
-    """Leave out calendars that match nothing, payloads that nobody can read, and notes that this tool wrote."""
+    """Leave out calendars that match nothing, payloads that are not readable, and notes that this tool wrote."""
     timing = dataclasses.replace(
         schedule.timing,
         calendars=tuple(filter(_matches_something, schedule.timing.calendars)),
@@ -194,7 +194,7 @@ def ignoring(entry: Entry, path: str) -> Entry:
 
 
 def comments(timing: timings.Timing) -> Iterator[str]:
-    """Yield the comments of calendars that are no cron, which a charter has no place for."""
+    """Yield the comments of calendars that are not crons, which a charter has no place for."""
     for calendar in timing.calendars:
         if calendar.comment and not cron.says(calendar.comment, calendar):
             yield calendar.comment

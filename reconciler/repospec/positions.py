@@ -1,4 +1,4 @@
-"""Where a character of a value stands in the YAML that it was written as: quoted, escaped, folded or in a block."""
+"""Where a character of a value is in the YAML that it was written as: quoted, escaped, folded or in a block."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def moved(written: str, index: int) -> tuple[int, int]:
 
 
 def index(written: str, value: str, offset: int) -> int | None:
-    """Return where the value's character `offset` is written; None where the text does not tell.
+    """Return where the value's character `offset` is written; None where that is unknown.
 
     Only white space differs in number between the two, so that the other characters are met one by one.
     """

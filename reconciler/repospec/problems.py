@@ -44,7 +44,7 @@ def _shown(quoted: re.Match[str]) -> str:
 class InvalidSpecError(errors.InvalidSpecError):
     """A spec with problems; its message has a line for each, in the order of the file.
 
-    What an alias repeats, or each of several environments, is told once.
+    What an alias or each of several environments repeats is reported once.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -1,4 +1,4 @@
-"""The rules that a schema cannot say, checked on a document whatever its shape is."""
+"""The rules that a schema cannot express, checked on a document whatever its shape is."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.
 
 
 def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
-    """Check each key of a charter, or of what stands in its place, by the row of the table that it has."""
+    """Check each key of a charter, or of an override or defaults, by its row of the table."""
     entry = value_at(document, at)
     keys = entry if isinstance(entry, dict) else {}
     for row in (row for row in table if row.key in keys):
@@ -62,7 +62,7 @@ def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row])
 def _together(
     document: values.Document, at: values.Path, layers: tuple[values.Path, ...], environment: str = ""
 ) -> Iterator[problems.Problem]:
-    """Check what keys mean together that may stand in different layers; told is what `at` has a part in."""
+    """Check keys together that may come from different layers; reported is what `at` contributes to."""
     said = merged(document, *layers)
     where = f" in environment {environment!r}" if environment else ""
     yield from _ends(document, said, at, where)
@@ -75,10 +75,10 @@ def _together(
 
 
 def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
-    """Return where each key stands that counts, the later layers before the earlier.
+    """Return where each effective key is defined; later layers take precedence.
 
-    A charter or an environment that says when a schedule fires says all of it: cron, calendars and intervals. Likewise
-    args replace an inherited entrypoint and input. A null counts as well: it takes back what the layers before it say.
+    A charter or an environment that defines when a schedule fires replaces cron, calendars and intervals. Likewise
+    args replace an inherited entrypoint and input. A null is a value as well: it resets what earlier layers define.
     """
     found: dict[str, values.Path] = {}
     for layer in layers:
@@ -158,7 +158,7 @@ def _ends(
         return
     try:
         ordered = moments.parse(start) <= moments.parse(end)
-    except ValueError:  # told at its own place
+    except ValueError:  # reported at its own place
         return
     if not ordered:
         message = f"the end {end} is before the start {start}{where}"
@@ -196,7 +196,7 @@ def _size(
 def _cron_texts(document: values.Document, at: values.Path) -> list[tuple[values.Path, str]]:
     declared = value_at(document, at)
     if isinstance(declared, str):
-        return [(at, declared)] if declared else []  # an empty one is told by the schema
+        return [(at, declared)] if declared else []  # an empty one is reported by the schema
     entries = declared if isinstance(declared, list) else []
     return [((*at, index), text) for index, text in enumerate(entries) if isinstance(text, str) and text]
 
@@ -206,12 +206,12 @@ def _text_at(document: values.Document, path: values.Path) -> str:
 
 
 def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
-    """All crons must agree on the time zone: the server refuses one that names it beside another that does not."""
+    """All crons must agree on the time zone: the server refuses one that names it next to another that does not."""
     named: dict[values.Path, str] = {}
     for path, text in _cron_texts(document, at):
         try:
             named[path] = cron.parse(text).timezone
-        except cron.CronError:  # told at its own place
+        except cron.CronError:  # reported at its own place
             return
     agreed = zone if isinstance(zone, str) and zone else next(filter(None, named.values()), "")
     for path, name in named.items():

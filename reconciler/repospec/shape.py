@@ -1,4 +1,4 @@
-"""What the published schema finds wrong, in sentences that say where and what to do."""
+"""The violations of the published schema, as sentences with the place and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler import published, spelling
 from reconciler.repospec import problems, values
 from reconciler.schedule import declarations
 
-_KINDS = {  # null takes back what is inherited, which nobody means who writes something else
+_KINDS = {  # null resets what is inherited, which no one intends who writes something else
     "string": "text",
     "object": "an object",
     "array": "a list",
@@ -69,7 +69,7 @@ def _missing(
     return problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
 
 
-_MEANT = {  # what other tools call it, where the spelling is no hint
+_MEANT = {  # what other tools call it, where the spelling does not suggest it
     "tz": "timezone",
     "schedule": "cron",
     "phase": "offset",
@@ -115,7 +115,7 @@ def _joined(steps: Sequence[str | int]) -> str:
 
 
 def _first_sentence(schema: dict[str, Any]) -> str:
-    """Return the beginning of a key's own description, which says what to write."""
+    """Return the beginning of a key's own description."""
     text = schema["description"].partition(". ")[0].rstrip(".")
     return str(text[:1].lower() + text[1:])
 
@@ -170,7 +170,7 @@ _TYPES = {str: "string", dict: "object"}
 
 
 def _entries(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a list's entries; empty for what is no list."""
+    """Return the schema of a list's entries; empty for what is not a list."""
     return published.resolved("repo-spec", schema.get("items", {}))
 
 

@@ -30,7 +30,10 @@ _INTEGER_LIMIT = 2**63
 
 @dataclasses.dataclass(slots=True)
 class Document:
-    """A value, where each part of it stands and how it is written; a path is the keys and indexes that lead to it."""
+    """A value, the position of each part of it and how it is written.
+
+    A path is the keys and indexes that lead to a part.
+    """
 
     value: Value
     places: dict[Path, declarations.Place]
@@ -48,7 +51,7 @@ def evaluate(node: nodes.Node, at: Path = ()) -> Document:
 
 
 def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[str, nodes.Node, nodes.Node]]:
-    """Yield each text key with its node and value; keys that are no text or stand twice become problems."""
+    """Yield each text key with its node and value; keys that are not text or appear twice become problems."""
     first: dict[str, declarations.Place] = {}
     for key, value in node.pairs:
         name = _key(key, found)

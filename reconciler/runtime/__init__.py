@@ -1,4 +1,4 @@
 """What the entry points share: a session with the server, a job from its plan to its outcome, files, interrupts.
 
-Knows no command line and renders nothing: whoever uses it says how it is told.
+Knows no command line and renders nothing: its users do.
 """

@@ -103,7 +103,7 @@ def _locked(path: pathlib.Path) -> int:
 def read(path: pathlib.Path) -> str:
     """Return a text file's content.
 
-    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is no text or too large.
+    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is not text or too large.
     """
     try:
         return _content(path).decode("utf-8")

@@ -1,4 +1,4 @@
-"""What tells the program to end: Ctrl-C and SIGTERM."""
+"""The signals that end the program: Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _leave(number: int, _: object) -> None:
 
 
 def listen() -> None:
-    """Let SIGTERM end the program as Ctrl-C does, so that an apply still tells how far it came.
+    """Let SIGTERM end the program as Ctrl-C does, so that an apply still reports how far it came.
 
     A shell without job control starts what it puts into the background with SIGINT ignored, and SIGTERM would be lost
     with it: so SIGINT counts again.
@@ -51,5 +51,5 @@ def _terminate(*_: object) -> None:
 
 
 def code() -> errors.ExitCode:
-    """Return the exit code of a program that was told to end."""
+    """Return the exit code of a program that was asked to end."""
     return errors.ExitCode.TERMINATED if _terminated else errors.ExitCode.INTERRUPTED

@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 def notify(state: str, environ: Mapping[str, str]) -> None:
     """Send a state to the socket that systemd names in NOTIFY_SOCKET; do nothing where it names none.
 
-    One that cannot be sent is logged: systemd ends a service that does not report in time, and the log says why.
+    One that cannot be sent is logged: systemd ends a service that does not report in time, and the log has the reason.
     """
     address = environ.get("NOTIFY_SOCKET", "")
     if not address:

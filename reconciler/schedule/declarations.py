@@ -22,9 +22,9 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
-    """One declared schedule: its name, where it stands and what it asks for.
+    """One declared schedule: its name, where it is defined and what it declares.
 
-    `places` says where each of its own keys stands, `overrides` where those do that an environment replaces.
+    `places` is where each of its own keys is defined, `overrides` where those are that an environment replaces.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Charter:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is chosen beside the spec, for one run; None leaves it to the spec.
+    """What is chosen for one run; None leaves it to the spec.
 
     `repository` is the owner where neither the spec nor `owner` names one.
     """
@@ -54,7 +54,7 @@ class Declaration:
     """All that a spec declares, for one environment where one is chosen.
 
     `governed` is false when the spec has no governance section at all, `enabled` when the environment is switched off.
-    `keep_manual_pauses` leaves alone what somebody paused by hand, `adopt` takes over what has another owner.
+    `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over what has another owner.
     `salt` is the key of the digests that replace secrets in plans.
     """
 

@@ -28,7 +28,7 @@ def within(step: str | int, faults: Iterable[Fault]) -> Iterator[Fault]:
 
 
 def of_text(name: str, text: object, check: Callable[[str], object]) -> Iterator[Fault]:
-    """Yield the fault of a text that a check refuses with a ValueError; what is no text is left to the schema."""
+    """Yield the fault of a text that a check refuses with a ValueError; what is not text is left to the schema."""
     if isinstance(text, str) and text:
         try:
             check(text)

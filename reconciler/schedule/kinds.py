@@ -207,7 +207,7 @@ class Number:
 class Duration:
     """A duration such as 1h30m; a shorter one than `least` is read as `least`, a longer one than `longest` refused.
 
-    `unset` is what a server takes it for where it has none.
+    `unset` is what a server treats a missing one as.
     """
 
     least: datetime.timedelta | None = None

@@ -29,7 +29,7 @@ class Overlap(enum.Enum):
     CANCEL_OTHER = "CancelOther"
     TERMINATE_OTHER = "TerminateOther"
     ALLOW_ALL = "AllowAll"
-    UNKNOWN = "(unknown)"  # of a newer server; no spec can say it
+    UNKNOWN = "(unknown)"  # of a newer server; no spec can express it
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Opaque:
 
     @property
     def is_coded(self) -> bool:
-        """Tell whether a codec made it, to encrypt or compress: its encoding is none of the SDKs' own."""
+        """Return whether a codec made it, to encrypt or compress: its encoding is not one of the SDKs' own."""
         return self.encoding.startswith("binary/") and self.encoding not in {"binary/plain", "binary/protobuf"}
 
 
@@ -164,10 +164,10 @@ class Schedule:
     """One Temporal schedule, desired or live.
 
     `remaining_actions` is how often it may still fire, None without a limit; a desired one is where the count starts,
-    so a lower live one is no difference while `counted_from`, the start that the server remembers, is the same.
-    `note` is what people see beside the state; None in a desired schedule leaves it to the plan, which says there what
-    it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the version
-    of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
+    so a lower live one is not a difference while `counted_from`, the start that the server remembers, is the same.
+    `note` is what people see next to the state; None in a desired schedule leaves it to the plan, which writes there
+    what it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the
+    version of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
     `not_secret` are the paths of values that are shown although they look like secrets, `ignore` those of values that
     belong to others, and `salt` is the key of the digests that replace secrets; none of them takes part in comparison.
     """

@@ -11,7 +11,7 @@ from reconciler.timing import timings
 
 
 class RunStatus(enum.Enum):
-    """How a run of a schedule's workflow stands; UNKNOWN when the server has forgotten it."""
+    """The state of a run of a schedule's workflow; UNKNOWN when the server has forgotten it."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -56,14 +56,14 @@ class Activity:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Who paused a schedule and when, where the server tells; empty and None where it does not."""
+    """Who paused a schedule and when, where the server reports it; empty and None where it does not."""
 
     by: str = ""
     at: datetime.datetime | None = None
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether this tool is known to have done it; under another --identity it is anybody's."""
+        """Return whether this tool is known to have done it; under another --identity that is unknown."""
         return self.by.partition(":")[0] == ownership.IDENTITY
 
 
@@ -91,10 +91,10 @@ class Live:
     """A schedule as the server described it.
 
     `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
-    (nanoseconds since the epoch) tells two of them apart. `described` is the adapter's own record of it, opaque
-    here, which an update edits so that what this model does not know survives; `unsaid` tells of that in sentences.
-    `pause` is None where nobody asked. `coded` tells that a codec made payloads of it, to encrypt or compress them:
-    what they say is for who has the codec.
+    (nanoseconds since the epoch) distinguishes two of them. `described` is the adapter's own record of it, opaque
+    here, which an update edits so that what this model does not know survives; `unsaid` lists that in sentences.
+    `pause` is None where it was not read. `coded` means that a codec made payloads of it, to encrypt or compress them:
+    only the codec can read them.
     """
 
     schedule: model.Schedule

@@ -24,7 +24,7 @@ class Row(Protocol):
 
     @property
     def description(self) -> str:
-        """Return what the schema and the reference say about it."""
+        """Return its description in the schema and the reference."""
 
     @property
     def is_inherited(self) -> bool:
@@ -236,7 +236,7 @@ def _cron_faults(text: str) -> Iterator[faults.Fault]:
 class Times(Generic[V]):
     """A set of times that charters declare next to crons.
 
-    `crons` is the key under which some of them are declared as crons, empty for a set that has none.
+    `crons` is the key under which some of them are declared as crons, empty for a set without such a key.
     """
 
     key: str

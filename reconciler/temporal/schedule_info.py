@@ -79,7 +79,7 @@ class Results:
     async def ended_at(self, activity: observed.Activity) -> datetime.datetime | None:
         """Return when the last run that the schedule still counts as running ended; None while one really runs.
 
-        A run that the server no longer has ended at an unknown time, for which the earliest possible one stands.
+        A run that the server no longer has ended at an unknown time, for which the earliest possible one is used.
         """
         first_runs = {run.workflow_id: run.run_id for run in activity.recent}
         last = await asyncio.gather(*(self._runs.last(id_, first_runs.get(id_, "")) for id_ in activity.running))

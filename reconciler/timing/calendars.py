@@ -42,7 +42,7 @@ def parse(said: Mapping[str, Words], *, excludes: bool = False, comment: str = "
 
 
 def words(calendar: timings.Calendar, *, excludes: bool = False) -> dict[str, str]:
-    """Return the fields that say more than leaving them out would; at least one, so that there is something to read."""
+    """Return the fields that differ from their defaults; at least one, so that there is something to read."""
     said = {name: _text(name, getattr(calendar, name)) for name in FIELDS}
     telling = {name: text for name, text in said.items() if text != _left_out(name, excludes)}
     return telling or {"hour": said["hour"]}

@@ -26,7 +26,7 @@ def calendar_of(
 
 
 def distinct(items: Iterable[T]) -> tuple[T, ...]:
-    """Return the items sorted and each once, so that order and repeats do not count as a difference."""
+    """Return the items sorted and each once, so that order and repeats are not a difference."""
     return tuple(sorted(dict.fromkeys(items), key=_order))
 
 

@@ -19,7 +19,8 @@ def skipped_or_repeated(
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
     """Return the first clock time that is skipped, and the first that is repeated, within a year of the first firing.
 
-    Both are local, without a zone. Calendars that fire every hour are left out: nobody notices an hour more or less.
+    Both are local, without a zone. Calendars that fire every hour are left out: an hour more or less does not matter
+    there.
     """
     first = next(times.upcoming(timing, after), None)
     if first is None:

@@ -37,7 +37,7 @@ _ZONE = re.compile(r"(?:CRON_)?TZ=([^ ]*) ")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Field:
-    """One field's name, bounds, the names that stand for numbers, and how short these may be cut."""
+    """One field's name, bounds, the names of numbers, and how short these may be cut."""
 
     name: str
     lowest: int
@@ -88,7 +88,7 @@ class CronError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a cron text says: times, and the time zone that it names, if any."""
+    """What a cron text means: times, and the time zone that it names, if any."""
 
     times: timings.Calendar | timings.Interval
     timezone: str = ""
@@ -121,7 +121,7 @@ def problems(text: str) -> tuple[CronError, ...]:
 
 
 def named_zone(text: str) -> tuple[str, int]:
-    """Return the time zone that a cron text names, whatever else it says, and its offset; empty for none."""
+    """Return the time zone that a cron text names, whatever else it contains, and its offset; empty for none."""
     match = _ZONE.match(trimmed(text))
     return (match[1], _indent(text) + match.start(1)) if match else ("", 0)
 
@@ -139,7 +139,7 @@ def _without_zone(text: str) -> tuple[str, int, str]:
 
 
 def _indent(text: str) -> int:
-    """Return how many characters stand before the first word; not str.lstrip, which knows other spaces than Go."""
+    """Return how many characters are before the first word; not str.lstrip, which knows other spaces than Go."""
     word = _WORD.search(text)
     return word.start() if word else len(text)
 
@@ -223,7 +223,7 @@ def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
 
 
 def spans(text: str) -> Mapping[Field, tuple[ranges.Range, ...]]:
-    """Return what a cron text says field by field, as it is written: `*/45` is a range with a step, `0,45` is two.
+    """Return the fields of a cron text as they are written: `*/45` is a range with a step, `0,45` is two.
 
     Nothing for a name such as `@daily`, an interval, or a text that the server refuses.
     """
@@ -316,7 +316,7 @@ def _weekday_hint(low: str, high: str) -> str:
 
 
 def render(times: timings.Calendar | timings.Interval) -> str:
-    """Return a cron text for these times: the calendar's own comment where that says the same.
+    """Return a cron text for these times: the calendar's own comment where that means the same.
 
     A calendar with an empty field matches nothing; it is written with `(none)` in that field, which no parser
     takes.
@@ -328,7 +328,7 @@ def render(times: timings.Calendar | timings.Interval) -> str:
 
 
 def says(text: str, calendar: timings.Calendar) -> bool:
-    """Tell whether `text` is a cron that means this calendar."""
+    """Return whether `text` is a cron that means this calendar."""
     if not text:
         return False
     try:

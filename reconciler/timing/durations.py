@@ -25,7 +25,7 @@ _LONGEST_NS = 2**63 - 1
 
 
 def parse(text: str, *, bounded: bool = True) -> datetime.timedelta:
-    """Return the duration that `text` says, cut to whole microseconds.
+    """Return the duration of a text, cut to whole microseconds.
 
     The grammar is that of Go's time.ParseDuration and the unit `d` for 24 hours, as the Temporal server reads
     it; `bounded` False takes what is longer than Go can hold, as some fields of a live schedule are. Raises ValueError

@@ -36,7 +36,7 @@ _TEXT = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4})(?:/([0-9]{1,4}))?)?", re.ASCII
 def expand(parts: Iterable[Range]) -> tuple[int, ...]:
     """Return the numbers of all ranges, sorted, each once.
 
-    An end before the start counts as the start and a step below 1 as 1, as the server counts them
+    An end before the start is treated as the start and a step below 1 as 1, as the server does
     (CleanSpec in its scheduler).
     """
     numbers: set[int] = set()

@@ -105,7 +105,7 @@ def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int)
 
 
 def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int]:
-    """Turn the clock to the next match within the day; a field that has none left stands at its end: 24 or 60."""
+    """Turn the clock to the next match within the day; a field that has none left is at its end: 24 or 60."""
     if hour not in calendar.hour:
         hour, minute, second = _next(calendar.hour, hour, 24), 0, 0
     if hour < 24 and minute not in calendar.minute:
@@ -116,7 +116,7 @@ def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) ->
 
 
 def _lasts_longer(day: datetime.date, hour: int, zone: zoneinfo.ZoneInfo) -> bool:
-    """Tell whether the hour after this one begins late, as the clock is turned back in between."""
+    """Return whether the hour after this one starts late, as the clock is turned back in between."""
     return clocks.instant(day, hour + 1, 0, 0, zone) - clocks.instant(day, hour, 0, 0, zone) > clocks.HOUR
 
 
@@ -160,7 +160,7 @@ def _on_date(calendar: timings.Calendar, day: datetime.date) -> bool:
 
 
 def matches(calendar: timings.Calendar, local: datetime.datetime) -> bool:
-    """Tell whether the calendar has what a clock shows."""
+    """Return whether the calendar has what a clock shows."""
     return (
         local.hour in calendar.hour
         and local.minute in calendar.minute

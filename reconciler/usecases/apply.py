@@ -20,7 +20,7 @@ from reconciler.schedule import declarations, observed
 from reconciler.usecases.plan import read_plan
 
 _LOG = logging.getLogger(__name__)
-_MOMENT = 0.1  # seconds; where the answer took longer, a person was asked, and nobody looked after the lock
+_MOMENT = 0.1  # seconds; where the answer took longer, a person was asked, and the lock was not renewed
 
 Command = Literal["apply", "prune", "repair"]
 Again = Callable[[], Awaitable[plans.Plan]]
@@ -90,7 +90,7 @@ class Job:
         return apply_plan(plan, session.schedules, tell, again=again, lost=lost)
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
-        """Do what follows the last write; there are no outcomes where there was nothing to do."""
+        """Do what follows the last write; without steps, the outcomes are empty."""
 
     def nothing_written(self) -> None:
         """Undo what `before_first_write` did, as no step was tried."""
@@ -193,7 +193,7 @@ def _recorded(
         yield record
     except (Exception, KeyboardInterrupt) as error:
         record.error = errors.reason(error)
-        with contextlib.suppress(errors.StoreError):  # what went wrong first is what is told
+        with contextlib.suppress(errors.StoreError):  # the first error is the one that is reported
             end()
         raise
     try:
@@ -203,7 +203,7 @@ def _recorded(
 
 
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
-    """Return the error that says what was done all the same."""
+    """Return the error together with what was done."""
     done = sum(each.status is plans.Status.DONE for each in outcomes)
     told = f"{done} of {len(outcomes)} steps were applied" if outcomes else "there was nothing to apply"
     return errors.StoreError(
@@ -233,7 +233,7 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
 
 
 def holder_of(connection: settings.Connection) -> ports.Holder:
-    """Return who this program is, as whoever waits for it is told."""
+    """Return who this program is, as it is named to those who wait for it."""
     origin = _origin(connection)
     return ports.Holder(who=origin.who, run=origin.run, since=clock.now())
 
@@ -301,7 +301,7 @@ async def apply_plan(
     again: Again | None = None,
     lost: Lost = plan_apply.never,
 ) -> plans.Applied:
-    """Make the server what the plan says; see `plan_apply.apply`.
+    """Apply the plan to the server; see `plan_apply.apply`.
 
     A step that is stale is planned `again`, once, and done when it is still the same step. When that fails, it stays
     stale.

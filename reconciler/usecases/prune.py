@@ -19,7 +19,7 @@ async def read_prune_plan(
 ) -> plans.Plan:
     """Return the plan that deletes what has been paused as removed for at least that long, by the server's clock `now`.
 
-    The clock is read first: a schedule that is paused meanwhile is younger than it says.
+    The clock is read first: a schedule that is paused meanwhile is younger than the clock.
     """
     before = await now() - older_than if older_than else None
     return build.prune(declaration, await live.read(declaration, schedules, target), target, before)

@@ -79,7 +79,7 @@ def test_a_log_that_cannot_be_written_is_noted_in_the_summary(reviewed: job.Job)
 
 
 BROKEN = {
-    "token": ({}, "ghs_one\nghs_two", "the GitHub token holds"),
+    "token": ({}, "ghs_one\nghs_two", "the GitHub token contains"),
     "address without a scheme": ({"GITHUB_API_URL": "api.github.com"}, None, "check GITHUB_API_URL"),
     "address with a broken host": ({"GITHUB_API_URL": "http://[hunter"}, None, "check GITHUB_API_URL"),
     "address with a broken port": ({"GITHUB_API_URL": "http://host:99999"}, None, "check GITHUB_API_URL"),

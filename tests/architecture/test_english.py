@@ -1,10 +1,12 @@
-"""What the program prints is in plain technical English, without the phrases that are rejected here."""
+"""What the program prints and what its source explains is in plain technical English, without the rejected phrases."""
 
 from __future__ import annotations
 
 import ast
+import io
 import pathlib
 import re
+import tokenize
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +18,11 @@ REJECTED = re.compile(
     r"|cannot be said|(?<!there )(?:is|are) no (?!longer)\w+)\b",
     re.IGNORECASE,
 )
+EXPLAINED = re.compile(
+    r"\b(shall|somebody|nobody|anew|seldom|begun|told|tells?|hears?|what became of|for want of|by now|beside)\b",
+    re.IGNORECASE,
+)  # in docstrings and comments
+CODE = re.compile(r"`[^`]*`")
 QUERY = re.compile(r"^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|SET)\b")
 
 
@@ -30,6 +37,26 @@ def shown(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+def explained(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of every docstring and comment, without the code in them."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, CODE.sub("", node.value.value)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], CODE.sub("", token.string)
+
+
+def test_docstrings_and_comments_avoid_the_rejected_phrases() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {match[0]!r} in {text!r}"
+        for path in MODULES
+        for line, text in explained(path.read_text(encoding="utf-8"))
+        if (match := EXPLAINED.search(text))
+    ]
+    assert found == []
+
+
 def test_messages_and_help_avoid_the_rejected_phrases() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {match[0]!r} in {text!r}"
@@ -38,6 +65,19 @@ def test_messages_and_help_avoid_the_rejected_phrases() -> None:
         if (match := REJECTED.search(text))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ('def f():\n    """Tell whether it is."""', 1),
+        ("x = 1  # as it shall be", 1),
+        ('def f():\n    """Call `told`."""', 0),
+        ("message = 'nobody'", 0),
+    ],
+)
+def test_a_rejected_phrase_in_an_explanation_is_found(source: str, count: int) -> None:
+    assert sum(bool(EXPLAINED.search(text)) for _, text in explained(source)) == count
 
 
 @pytest.mark.parametrize(

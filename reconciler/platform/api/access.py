@@ -126,7 +126,7 @@ def check_scope(grant: executions.Grant, workflow: str) -> None:
 
 
 async def _only(request: fastapi.Request, given: _Given, wanted: bytes) -> None:
-    """Compare digests, in a time that tells nothing of the token: neither its length nor how much of it was right."""
+    """Compare digests in a time that reveals nothing of the token: neither its length nor how much of it was right."""
     token = given.credentials if given else ""
     if not hmac.compare_digest(executions.token_sha256(token), wanted):
         await parts.of(request).rate.count(_address(request))

@@ -1,4 +1,4 @@
-"""The application: its routes and what is around them, and the repair that goes on beside."""
+"""The application: its routes, what surrounds them, and the repair in the background."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from reconciler.platform.api import (
 
 _SESSIONS = 10  # with the database
 _FOR_TOKENS = 2  # more of them, for nothing but finding out who calls
-DRAIN = 10.0  # seconds for what goes on beside requests, once there are none
+DRAIN = 10.0  # seconds for background work, once there are no requests
 _LOG = logging.getLogger(__name__)
 # Their routes are the application's own: an included router is searched three times for each request. What is called
 # most often comes first.
@@ -48,7 +48,7 @@ _TAGS = (  # in the order of the page
 
 
 def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
-    """Return the application; `errors.UsageError` where it is told what cannot be.
+    """Return the application; `errors.UsageError` for invalid options.
 
     Once it is `ending`, nothing waits for a lock any longer.
     """

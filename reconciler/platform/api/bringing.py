@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 
 async def into_line(found: parts.Parts, row: executions.UserSchedule, *, keep_manual_pauses: bool = True) -> bool:
-    """Bring Temporal into line with a row that is committed; tell whether it has that revision now."""
+    """Bring Temporal into line with a row that is committed; return whether it has that revision now."""
     work = asyncio.create_task(_bring(found, row.id, keep_manual_pauses=keep_manual_pauses))
     found.going_on.add(work)
     work.add_done_callback(found.going_on.discard)
@@ -24,7 +24,7 @@ async def into_line(found: parts.Parts, row: executions.UserSchedule, *, keep_ma
 
 
 async def _bring(found: parts.Parts, schedule_id: uuid.UUID, *, keep_manual_pauses: bool) -> int:
-    """Return the revision that Temporal is known to have afterwards; 0 where that could not be told."""
+    """Return the revision that Temporal is known to have afterwards; 0 where that is unknown."""
     try:
         server = await found.temporal.server()
         target = server.target("", found.owner)

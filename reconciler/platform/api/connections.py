@@ -1,4 +1,4 @@
-"""How long a client may take over a connection: to send what it has begun, and to read its response."""
+"""How long a client may take over a connection: to send a request that it has started, and to read its response."""
 
 from __future__ import annotations
 

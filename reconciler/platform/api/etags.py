@@ -12,7 +12,7 @@ _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
 def of(row: executions.UserSchedule) -> str:
-    """Return the entity tag of a row: its revision, which says what was written, not what Temporal made of it."""
+    """Return the entity tag of a row: its revision, which identifies what was written, not what Temporal has."""
     return tag(row.revision)
 
 
@@ -23,7 +23,7 @@ def tag(revision: int) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Condition:
-    """What a request's If-Match says, None where it has none."""
+    """A request's If-Match, None without one."""
 
     given: str | None
     required: bool = dataclasses.field(default=False, kw_only=True)

@@ -24,7 +24,7 @@ async def run(
     wanted: shapes.ExecutionWanted,
     key: Annotated[str, fastapi.Header(alias="Idempotency-Key", min_length=1)],
 ) -> shapes.Executed:
-    """Execute what a firing asks for; asked for again under the same key, return what became of it."""
+    """Execute what a firing asks for; asked for again under the same key, return the recorded outcome."""
     execution = _execution(wanted)
     if execution.entrypoint != graph_id:
         raise _mismatch("#/entrypoint", f"the path names another: {graph_id}")

@@ -23,7 +23,7 @@ _PACE = 50 * 1024  # bytes a second that a client has to send
 class BodyLimit:
     """Answers a request whose body is larger than allowed with 413, and one that is too slow with 408.
 
-    The size counts as it is read, also where it is not announced.
+    The size is counted as it is read, also where it is not announced.
     """
 
     def __init__(self, app: types.ASGIApp, *, most: int) -> None:
@@ -60,7 +60,7 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _announced(self, scope: types.Scope) -> int:
-        """Return how large the body is said to be; 0 where nothing is said, or no number."""
+        """Return the announced size of the body; 0 without a valid one."""
         said = dict(scope["headers"]).get(b"content-length", b"")
         return int(said) if said.isdigit() else 0
 
@@ -117,7 +117,10 @@ class Known:
 
 
 def network(host: str) -> str:
-    """Return what counts as one client: an address of IPv4, or the 64 bits that one client of IPv6 has to itself."""
+    """Return what is treated as one client.
+
+    An address of IPv4, or the 64 bits that one client of IPv6 has to itself.
+    """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -29,7 +29,7 @@ _AT_ONCE = 10  # rows that are brought into line side by side: the first of many
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the service is told when it is started."""
+    """The options with which the service is started."""
 
     spec_path: pathlib.Path
     choice: declarations.Choice

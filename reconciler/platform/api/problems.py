@@ -32,7 +32,7 @@ _HINTS = {
 _CORRECT = "correct what errors names, and send it again"
 AWAY = {"Retry-After": "5"}  # seconds
 _SEE_LOG = "try again; the service's log has the reason"
-_IN_THE_LOG = {  # what the response says instead of an error's own words, which name hosts, ports and databases
+_IN_THE_LOG = {  # what the response has instead of an error's own message, which names hosts, ports and databases
     "busy": ("another request or session holds what this one needs", "try again"),
     "database-away": ("the database cannot be used now", _SEE_LOG),
     "temporal-away": ("Temporal cannot be reached now", _SEE_LOG),
@@ -57,7 +57,7 @@ _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the fir
 
 
 class Problem(Exception):  # noqa: N818  # what is raised is the answer, in RFC 9457's own word
-    """An answer that is no success: its status, its kind and what RFC 9457 calls extension members."""
+    """An unsuccessful response: its status, its kind and what RFC 9457 calls extension members."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Problem(Exception):  # noqa: N818  # what is raised is the answer, in RFC 
 
 
 def response(problem: Problem) -> fastapi.Response:
-    """Return the answer, in ASCII: what was sent, and is told of, may hold what UTF-8 does not."""
+    """Return the response, in ASCII: what was sent, and is quoted, may contain what UTF-8 cannot."""
     phrase = http.HTTPStatus(problem.status).phrase
     body = {
         "type": f"/problems/{problem.kind}" if problem.kind else "about:blank",

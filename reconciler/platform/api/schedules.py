@@ -118,7 +118,7 @@ def _as_answered(response: fastapi.Response, answer: Mapping[str, Any]) -> shape
 async def read(
     request: fastapi.Request, response: fastapi.Response, grant: access.Grant, schedule_id: uuid.UUID
 ) -> shapes.Schedule:
-    """Return a schedule; its ETag is the revision, and what Temporal tells of it may be newer under the same one."""
+    """Return a schedule; its ETag is the revision; what Temporal reports of it may be newer under the same one."""
     row = await own(parts.of(request), grant, schedule_id)
     response.headers["ETag"] = etags.of(row)
     return shapes.schedule(row)
@@ -152,7 +152,7 @@ async def change(
 async def delete(
     request: fastapi.Request, grant: access.Grant, schedule_id: uuid.UUID, if_match: IfMatch = None
 ) -> fastapi.Response:
-    """Delete a schedule; its runs are kept. 202 where Temporal could not be told yet."""
+    """Delete a schedule; its runs are kept. 202 where Temporal could not be updated yet."""
     found = parts.of(request)
     gone = await _deleted(found, grant, schedule_id, etags.Condition(if_match))
     if await bringing.into_line(found, gone):
@@ -183,7 +183,7 @@ async def resume(
     schedule_id: uuid.UUID,
     if_match: IfMatch = None,
 ) -> shapes.Schedule:
-    """Let a schedule fire again, also one that somebody paused in Temporal itself."""
+    """Let a schedule fire again, also one that someone paused in Temporal itself."""
     condition = etags.Condition(if_match)
     return await _changed(
         parts.of(request),
@@ -247,9 +247,9 @@ async def _changed(
     *,
     keep_manual_pauses: bool = True,
 ) -> shapes.Schedule:
-    """Write what shall change of the row as it is, and bring Temporal into line.
+    """Write the changes of a row, and bring Temporal into line.
 
-    Where somebody else writes it meanwhile, it is read again, unless the caller named the revision it must have.
+    Where someone else writes it meanwhile, it is read again, unless the caller named the revision it must have.
     """
     while True:
         row = await own(found, grant, schedule_id)

@@ -17,11 +17,12 @@ from reconciler.runtime import systemd
 MOST_CONNECTIONS = 2_000  # at once; requests on more of them are answered with 503
 _HEAD = 32 * 1024  # bytes of a request's head that arrives in parts
 _FILES = MOST_CONNECTIONS + 200  # that are open at once, with the sessions of the database and the files of Python
-DRAIN = 30  # seconds for requests under way once it is told to end
+DRAIN = 30  # seconds for requests in progress once it is asked to end
 
 
 def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str], None]) -> errors.ExitCode:
-    """Serve until SIGTERM or Ctrl-C, and end what is under way; `told` hears the address once requests are answered.
+    """Serve until SIGTERM or Ctrl-C, and end what is in progress; `told` is called with the address once requests are
+    answered.
 
     Raises `errors.ReconcilerError` when it cannot begin.
     """
@@ -47,7 +48,7 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         server = _Server(config, lambda: told(url), options.connection.environ)
         logging.getLogger("uvicorn").parent = logging.getLogger("reconciler")
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and tells of the signal once more
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and raises the signal once more
             server.run(sockets=[listening])
     if not server.started:
         raise errors.StoreError("the service could not start", hint="see the lines above")

@@ -55,7 +55,7 @@ class Sync(_Given):
 
 
 class Step(pydantic.BaseModel):
-    """What became of one schedule."""
+    """The outcome of one schedule."""
 
     id: str
     verb: str
@@ -64,7 +64,7 @@ class Step(pydantic.BaseModel):
 
 
 class Synced(pydantic.BaseModel):
-    """What a sync came to; `skipped` schedules are kept as they are, `not_begun` steps were not begun."""
+    """The outcome of a sync; `skipped` schedules are kept as they are, `not_begun` steps were not started."""
 
     status: Literal["applied", "planned", "skipped"]
     created: int
@@ -83,7 +83,7 @@ class Synced(pydantic.BaseModel):
 
 
 class NewSchedule(_Given):
-    """A schedule that shall be."""
+    """A schedule to create."""
 
     cron: str = pydantic.Field(examples=["0 9 * * MON-FRI"])
     timezone: str = pydantic.Field(default="UTC", examples=["Europe/Paris"])
@@ -93,7 +93,7 @@ class NewSchedule(_Given):
 
 
 class SchedulePatch(_Given):
-    """What shall be different; what is left out stays."""
+    """The changes; what is left out stays."""
 
     cron: str | None = None
     timezone: str | None = None
@@ -158,7 +158,7 @@ class Runs(pydantic.BaseModel):
 
 
 class Removed(pydantic.BaseModel):
-    """A schedule that is deleted, and whose end Temporal has not been told yet."""
+    """A deleted schedule that Temporal may still have."""
 
     id: uuid.UUID
     synced: Literal[False] = False
@@ -198,7 +198,10 @@ class Executed(pydantic.BaseModel):
 
 
 def schedule(row: executions.UserSchedule, *, synced: bool | None = None) -> Schedule:
-    """Return a row as its owner sees it; whether Temporal has it is as the row says, unless that is known better."""
+    """Return a row as its owner sees it.
+
+    Whether Temporal has it is as the row records, unless something newer is known.
+    """
     return Schedule(
         id=row.id,
         temporal_schedule_id=row.temporal_schedule_id,
@@ -233,7 +236,7 @@ def runs(found: Iterable[executions.ScheduleRun], after: str | None) -> Runs:
 
 
 def executed(request: executions.ExecutionRequest) -> Executed:
-    """Return what became of an execution."""
+    """Return the outcome of an execution."""
     response: Mapping[str, Any] = request.response
     return Executed(
         runId=request.run_id,

@@ -1,4 +1,4 @@
-"""The sync of charters: the use case of `reconciler apply`, told as data."""
+"""The sync of charters: the use case of `reconciler apply`, with its outcomes as data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Wish:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a sync came to: `skipped` says why nothing was wanted; `applied` is None where nothing was begun.
+    """The outcome of a sync: `skipped` is why there was nothing to do; `applied` is None where nothing was started.
 
     One that is `proposed` was only to be seen.
     """
@@ -43,7 +43,7 @@ class Report:
 
 
 class Listener:
-    """Keeps what it hears; implements `Audience`."""
+    """Keeps what it is called with; implements `Audience`."""
 
     def __init__(self) -> None:
         self.planned: plans.Plan | None = None
@@ -51,22 +51,22 @@ class Listener:
         self.warnings: list[str] = []
 
     def plan(self, plan: plans.Plan) -> None:
-        """Keep what shall be done."""
+        """Keep the plan."""
         self.planned = plan
 
     def agreed(self) -> bool:
-        """Tell that it shall: who called has said so."""
+        """Agree: the caller has confirmed it."""
         return True
 
     def outcome(self, outcome: plans.Outcome) -> None:
-        """Hear what became of a step, which is in the whole as well."""
+        """Ignore the outcome of a step, which is in the whole as well."""
 
     def applied(self, applied: plans.Applied) -> None:
-        """Keep what became of all of them."""
+        """Keep the outcomes of all steps."""
         self.ended = applied
 
     def warn(self, text: str) -> None:
-        """Keep and log what is told beside the work."""
+        """Keep and log a warning."""
         self.warnings.append(text)
         _LOG.warning(text)
 
@@ -75,7 +75,7 @@ async def sync(found: parts.Parts, wish: Wish) -> Report:
     """Make the server what the spec declares, under the lock; `errors.ReconcilerError` where it does not come to it.
 
     The syncs of one service take turns, and only one waits for the lock: the others wait for their turn, as long as
-    they would for the lock. What only plans waits for nobody but others of its kind.
+    they would for the lock. What only plans waits only for others of its kind.
     """
     if wish.dry_run:
         async with found.planners:

@@ -1,4 +1,4 @@
-"""Work with an event loop of its own, on threads that nobody has to wait for at the end."""
+"""Work with an event loop of its own, on threads that need not be waited for at the end."""
 
 from __future__ import annotations
 

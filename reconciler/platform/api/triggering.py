@@ -49,8 +49,8 @@ async def run(
             await _check_in_line(found, row)
             asked = await _fired(found, row, name)
         except (errors.ReconcilerError, problems.Problem) as error:
-            if key is None:  # nobody can ask for it again
-                with contextlib.suppress(errors.ReconcilerError):  # what went wrong first is what is told
+            if key is None:  # no one can ask for it again
+                with contextlib.suppress(errors.ReconcilerError):  # the first error is the one that is reported
                     await found.store.executor.end(name, executions.RequestState.FAILED, {"triggered": False})
             if isinstance(error, problems.Problem) and error.kind == _NOT_SYNCED:
                 await schedules.own(found, grant, schedule_id)  # 404 if it was deleted since
@@ -128,7 +128,7 @@ async def held(lock: asyncio.Lock) -> AsyncIterator[None]:
 
 
 def _is_by_hand(run: observed.Run, asked: executions.ExecutionRequest) -> bool:
-    """Tell whether a run was let fire since that was asked for; one that is merely due is so at a whole second."""
+    """Return whether a run was triggered since it was requested; one that is merely due is so at a whole second."""
     return run.due_at is not None and run.due_at.microsecond > 0 and run.due_at >= asked.created_at
 
 
@@ -164,7 +164,7 @@ async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) ->
 
 
 async def _next_second(before: observed.Activity, asked_at: datetime.datetime) -> None:
-    """Wait for a second in which no run was due: Temporal and our records tell runs apart by the whole second.
+    """Wait for a second in which no run was due: Temporal and our records distinguish runs by the whole second.
 
     `asked_at` is by the database's clock and at most now, so that this machine's clock does not matter.
     """

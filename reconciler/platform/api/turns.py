@@ -24,7 +24,7 @@ class Turn:
     async def taken(self, holder: ports.Holder, patience: datetime.timedelta) -> AsyncIterator[datetime.timedelta]:
         """Wait for the turn, up to `patience`, and yield what is left of it; `errors.LockedError` when it is not time.
 
-        `holder` is whoever takes it, as those are told who wait.
+        `holder` is whoever takes it, as it is named to those who wait.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + patience.total_seconds()

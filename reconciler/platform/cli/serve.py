@@ -146,7 +146,7 @@ def serve(
         proxies=proxies,
     )
     _check_spec(told, is_named=context.get_parameter_source("spec_path") is not core.ParameterSource.DEFAULT)
-    asyncio.run(wiring.migrate(told.database_url))  # what fails is told before anybody is told where to call
+    asyncio.run(wiring.migrate(told.database_url))  # failures are reported before the address is
     return serving.serve(told, listen, lambda url: context.obj.say(f"Listening on {url}\n"))
 
 

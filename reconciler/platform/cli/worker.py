@@ -1,4 +1,4 @@
-"""The worker, as a command that runs until it is told to end."""
+"""The worker, as a command that runs until it is asked to end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Execution requests: one for each idempotency key, however often it is asked for, with what became of it."""
+"""Execution requests: one for each idempotency key, however often it is asked for, with its outcome."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RETURNING *
 class Executor:
     """Executes by writing down that it was asked to; implements `ports.Executor`.
 
-    What really runs elsewhere has its request begun and ended here by whoever runs it.
+    The request of what runs elsewhere is started and ended here by whoever runs it.
     """
 
     def __init__(self, pool: pools.Pool) -> None:
@@ -70,7 +70,7 @@ class Executor:
     async def end(
         self, key: str, state: executions.RequestState, response: Mapping[str, json_values.Json]
     ) -> executions.ExecutionRequest:
-        """Record what became of a request and return it; the first end counts. `errors.MissingError` without one."""
+        """Record the outcome of a request and return it; the first one stays. `errors.MissingError` without one."""
         async with self._pool.session(row=key) as connection:
             return await self._end(connection, key, state, response)
 

@@ -41,7 +41,7 @@ class Grants:
     async def create(
         self, subject: str, scopes: Iterable[str], expires_in: datetime.timedelta | None = None
     ) -> tuple[executions.Grant, str]:
-        """Make a grant and return it and its token, which nobody can be told again."""
+        """Make a grant and return it and its token, which cannot be read again."""
         token = PREFIX + secrets.token_urlsafe(32)
         given = {
             "subject": subject,

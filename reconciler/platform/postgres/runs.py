@@ -15,7 +15,7 @@ SELECT schedules.owner, schedules.deleted_at, execution_grants.*, now() AS read_
 FROM schedules LEFT JOIN execution_grants ON execution_grants.subject = schedules.owner
 WHERE schedules.id = %s ORDER BY execution_grants.created_at DESC, execution_grants.id DESC
 """
-# a firing that is delivered late does not say when the next one is
+# a firing that is delivered late does not determine the next one
 _BEGIN = """
 WITH begun AS (
     INSERT INTO schedule_runs (
@@ -98,7 +98,7 @@ class Runs:
         """Record a firing; one that is there already, for the same schedule and time, takes the higher attempt.
 
         One that has ended is left as it is. A row for an unknown schedule is none: `errors.StoreError`. When the next
-        firing is, is kept where the schedule is enabled, and no later firing has begun.
+        firing is, is kept where the schedule is enabled, and no later firing has started.
         """
         given = {
             "schedule_id": run.schedule_id,
@@ -160,7 +160,7 @@ class Runs:
             return tuple(map(_run, await (await connection.execute(_OPEN, values)).fetchall()))
 
     async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
-        """Record the end of a run that has none, and return whether it was recorded.
+        """Record the end of a run without one, and return whether it was recorded.
 
         It is not recorded if the run has ended meanwhile, another attempt has started, or its row is locked.
         """
@@ -176,7 +176,7 @@ class Runs:
             return bool((await connection.execute(_CLOSE, values)).rowcount)
 
     async def find(self, schedule_id: uuid.UUID, scheduled_for: datetime.datetime) -> executions.ScheduleRun | None:
-        """Return a firing's run; None when it has not begun."""
+        """Return a firing's run; None when it has not started."""
         given = {"schedule_id": schedule_id, "scheduled_for": scheduled_for}
         async with self._pool.session() as connection:
             row = await (await connection.execute(_FIND, given)).fetchone()

@@ -1,4 +1,4 @@
-"""Users' schedules: a row for each, which says what Temporal shall have; deleted ones stay for their runs."""
+"""Users' schedules: a row for each, which declares what Temporal should have; deleted ones stay for their runs."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class Schedules:
         return dict(row["create_response"]) if row and row["create_response"] is not None else None
 
     async def get(self, owner: str, schedule_id: uuid.UUID) -> executions.UserSchedule | None:
-        """Return an owner's row; None when there is none, when it is deleted and when it is somebody else's."""
+        """Return an owner's row; None when it does not exist, is deleted, or belongs to someone else."""
         async with self._pool.session(caller=owner) as connection:
             row = await (await connection.execute(_GET, {"owner": owner, "id": schedule_id})).fetchone()
         return _schedule(row) if row else None

@@ -82,7 +82,7 @@ class Activities:
 
     @temporalio.activity.defn(name=steps.EXECUTE)
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Have it executed, once however often this is tried, and return what became of it."""
+        """Have it executed, once however often this is tried, and return its outcome."""
         execution = _execution(request)
         left = self._left()
         with _told(execution, left):
@@ -166,7 +166,7 @@ def _for_ever() -> datetime.timedelta:
 def _told(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _for_ever) -> Iterator[None]:
     """Turn an error into one that Temporal knows whether and when to repeat: not once no time is `left`.
 
-    It is told in the log as well, where somebody may look for why a run waits; of a defect only its type is.
+    It is logged as well, where someone may look for why a run waits; of a defect, only its type is logged.
     """
     try:
         yield
@@ -198,7 +198,7 @@ def _delay(left: datetime.timedelta, wanted: datetime.timedelta | None = None) -
 
 
 def _why_cancelled(left: datetime.timedelta) -> BaseException:
-    """Return what ends an attempt that is told to end: the run's own end, or only that of this worker."""
+    """Return what ends an attempt that is cancelled: the run's own end, or only that of this worker."""
     details = temporalio.activity.cancellation_details()
     if temporalio.activity.is_worker_shutdown() and not (details and details.cancel_requested):
         return temporalio.exceptions.ApplicationError(

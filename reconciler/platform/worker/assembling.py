@@ -11,7 +11,7 @@ from reconciler.runtime import clock, systemd
 async def run(
     options: settings.Worker, connection: settings.Connection, executor: settings.Executor, database_url: str
 ) -> None:
-    """Connect to everything and work until told to end; raises `errors.ReconcilerError` for what cannot be reached."""
+    """Connect to everything and work until asked to end; raises `errors.ReconcilerError` for what cannot be reached."""
     identity = running.identity(connection.identity)
     async with (
         wiring.store(database_url) as store,

@@ -18,7 +18,7 @@ Ready = Callable[[], Awaitable[Mapping[str, str]]]
 
 @contextlib.asynccontextmanager
 async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
-    """Answer at a host and port for a while; `errors.UsageError` where nobody can listen.
+    """Answer at a host and port for a while; `errors.UsageError` for an address that cannot be used.
 
     `ready` returns within seconds what is needed, each with what is wrong with it, empty where nothing is.
     """

@@ -1,4 +1,4 @@
-"""The worker's life: it polls until it is told to end, lets go of no run that it has begun, and says how it is."""
+"""The worker's life: it polls until it is asked to end, finishes what it has started, and reports its health."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class Parts:
 
 
 def identity(given: str | None) -> str:
-    """Return the identity of this process, which tells what it registers; preflight reads it."""
+    """Return the identity of this process, which names what it registers; preflight reads it."""
     who = given or f"reconciler-worker:{os.getpid()}@{socket.gethostname()}"
     return pollers.identity(who, (governed.WORKFLOW,))
 
 
 async def run(options: settings.Worker, parts: Parts) -> None:
-    """Work until SIGTERM or SIGINT, then drain: what runs may end within the drain timeout, nothing new is begun.
+    """Work until SIGTERM or SIGINT, then drain: what runs may end within the drain timeout, nothing new is started.
 
     A second signal ends the process at once. Raises as `work` does.
     """
@@ -65,7 +65,7 @@ async def run(options: settings.Worker, parts: Parts) -> None:
 
 
 async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> None:
-    """Work until told to end; raises `errors.ServerError` when the server no longer lets it poll."""
+    """Work until asked to end; raises `errors.ServerError` when the server no longer lets it poll."""
     worker = _worker(options, parts)
     state = _State(worker, parts, told)
     async with health.served(options.health, state.ready) if options.health else contextlib.nullcontext():
@@ -152,7 +152,7 @@ class _State:
 
 @contextlib.contextmanager
 def _listening(told: asyncio.Event) -> Iterator[None]:
-    """Set `told` at the first signal, and let the next one end the process as any other command."""
+    """Set `told` at the first signal; the next one ends the process as any other command."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
 

@@ -28,7 +28,7 @@ _RECORDING: dict[str, Any] = {
         initial_interval=datetime.timedelta(milliseconds=500), maximum_interval=datetime.timedelta(seconds=10)
     ),
 }
-# How long an execution is tried is for the step to say: it knows the worker's options, and a replay must not.
+# The step decides how long an execution is tried: it knows the worker's options, and a replay must not.
 _EXECUTING: dict[str, Any] = {
     "start_to_close_timeout": datetime.timedelta(hours=1),
     "heartbeat_timeout": steps.HEARTBEAT_TIMEOUT,
@@ -66,7 +66,10 @@ class GovernanceScheduledRunWorkflow:
 
 
 def firing(given: Any) -> executions.Execution:
-    """Return what the argument asks for, at the time that its schedule says; fail the run for good when it is none."""
+    """Return what the argument asks for, at the time that its schedule fired.
+
+    Fail the run for good when it is invalid.
+    """
     scheduled_for = workflow.info().typed_search_attributes.get(_SCHEDULED) or workflow.info().start_time
     try:
         return executions.execution(given, scheduled_for)
@@ -77,7 +80,7 @@ def firing(given: Any) -> executions.Execution:
 
 
 async def executed(request: dict[str, Any]) -> dict[str, Any]:
-    """Return what became of the execution; what cannot be repeated, nor can the workflow."""
+    """Return the outcome of the execution; if it cannot be repeated, nor can the workflow."""
     try:
         done: dict[str, Any] = await workflow.execute_activity(
             steps.EXECUTE, request, result_type=dict[str, Any], **_EXECUTING
@@ -97,7 +100,7 @@ async def _begin(request: dict[str, Any]) -> None:
 
 
 async def _failed(request: dict[str, Any], error: str, *, begun: bool) -> None:
-    """Record a failure; nobody knows whether a begin was recorded that was cancelled, so it is repeated."""
+    """Record a failure; a start that was cancelled may or may not be recorded, so it is repeated."""
     if not begun:
         await _begin(request)
     await _end(request, executions.RunState.FAILED, error)
@@ -118,7 +121,7 @@ async def _surely(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _said(error: BaseException) -> str:
-    """Return what a record says of a failure; never empty."""
+    """Return the description of a failure in a record; never empty."""
     if temporalio.exceptions.is_cancelled_exception(error):
         return "cancelled"
     cause = error.cause if isinstance(error, temporalio.exceptions.ActivityError) else error
