@@ -774,7 +774,7 @@ def test_an_interrupted_apply_ends_in_order_and_tells_the_runner(work: job.Job) 
     assert process.stdout is not None
     for line in process.stdout:
         lines.append(line)
-        if " created" in line:
+        if line.rstrip().endswith(" created"):
             process.send_signal(signal.SIGINT)
             break
     rest, _ = program.rest(process)

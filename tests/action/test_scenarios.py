@@ -271,7 +271,7 @@ def test_a_cancelled_apply_ends_in_order(
         variables={"TEMPORAL_ADDRESS": dev_server.address, "TEMPORAL_NAMESPACE": namespace},
         environment={"GITHUB_API_URL": github.api_url, "TEMPORAL_TLS": "false", "TEMPORAL_CONFIG_FILE": "/dev/null"},
     )
-    started.wait_for(" created")
+    started.wait_for("governance:c0 created")
     assert started.cancel() == signal.SIGINT
     run = started.wait()
     assert run.outputs["exit-code"] == "130", run.printed
