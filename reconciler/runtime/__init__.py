@@ -1,4 +1,4 @@
-"""What the entry points share: a session with the server, a job from its plan to its outcome, files, interrupts.
+"""What the entry points share: the session with a server, the clock, files, interrupts, logs.
 
-Knows no command line and renders nothing: its users do.
+It does not depend on the command line, and renders nothing.
 """

@@ -1,4 +1,4 @@
-"""The one clock: whatever depends on the time gets it from here, as an argument."""
+"""The only clock. Code that depends on the time gets it as an argument."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import datetime
 
 
 def now() -> datetime.datetime:
-    """Return the moment from which next times and ages are counted."""
+    """Return the current time in UTC."""
     return datetime.datetime.now(datetime.UTC)

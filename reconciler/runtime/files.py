@@ -18,16 +18,16 @@ LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand sch
 
 
 def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> None:
-    """Write the file whole or not at all, line endings as they are in the text; one that is there keeps its mode.
+    """Replace the file atomically, without translating line endings; an existing file keeps its mode and owner.
 
-    Raises `errors.OutputError` with the hint when it cannot be written, or is not meant to be.
+    Raises `errors.OutputError` with the hint if it cannot be written or is read-only.
     """
     shown = path
     try:
         if path.exists() and not path.is_file():  # a pipe or /dev/stdout cannot be replaced
             _write_through(path, text)
             return
-        path = path.resolve()  # through a link, so that the link stays
+        path = path.resolve()  # follow a link, so that it is kept
         before = path.stat() if path.exists() else None
         if before and not before.st_mode & _WRITABLE:
             raise PermissionError(errno.EACCES, "it is read-only")
@@ -39,7 +39,7 @@ def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> 
                 file.flush()
                 os.fsync(file.fileno())
             if before:
-                with contextlib.suppress(OSError):  # only root may give a file away
+                with contextlib.suppress(OSError):  # only root may change the owner
                     os.chown(temporary, before.st_uid, before.st_gid)
             temporary.chmod(stat.S_IMODE(before.st_mode) if before else 0o666 & ~_umask())
             temporary.replace(path)
@@ -56,7 +56,7 @@ _WRITABLE = 0o222
 
 
 def _write_through(path: pathlib.Path, text: str) -> None:
-    """Write to a pipe or a device; a pipe that no program reads is an `OSError` at once, and no wait without end."""
+    """Write to a pipe or a device; raise `OSError` for a pipe without a reader instead of blocking."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
@@ -70,9 +70,9 @@ def _write_through(path: pathlib.Path, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(path: pathlib.Path) -> Iterator[None]:
-    """Keep other processes that lock the same file waiting, also where it is replaced; a killed one releases it.
+    """Hold an exclusive lock of the file, even if it is replaced; a killed process releases it.
 
-    Raises `errors.OutputError` when the file cannot be locked.
+    Raises `errors.OutputError` if the file cannot be locked.
     """
     try:
         descriptor = _locked(path)
@@ -87,7 +87,7 @@ def locked(path: pathlib.Path) -> Iterator[None]:
 
 
 def _locked(path: pathlib.Path) -> int:
-    """Return a descriptor that holds the lock of the file that has this name now."""
+    """Return a descriptor that holds the lock of the file that currently has this name."""
     while True:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -103,7 +103,7 @@ def _locked(path: pathlib.Path) -> int:
 def read(path: pathlib.Path) -> str:
     """Return a text file's content.
 
-    Raises `errors.UsageError` when there is none to read, `errors.DocumentError` when it is not text or too large.
+    Raises `errors.UsageError` if it cannot be read, `errors.DocumentError` if it is not text or too large.
     """
     try:
         return _content(path).decode("utf-8")
@@ -116,7 +116,7 @@ def read(path: pathlib.Path) -> str:
 def sha256(path: pathlib.Path, *, hint: str = "name another file") -> str:
     """Return the checksum of a file's bytes, in hex.
 
-    Raises `errors.UsageError` with the hint when it cannot be read, `errors.DocumentError` when it is too large.
+    Raises `errors.UsageError` with the hint if it cannot be read, `errors.DocumentError` if it is too large.
     """
     try:
         return hashlib.sha256(_content(path)).hexdigest()
@@ -125,7 +125,7 @@ def sha256(path: pathlib.Path, *, hint: str = "name another file") -> str:
 
 
 def _content(path: pathlib.Path) -> bytes:
-    """Return the file's bytes, never more than the limit: a file can grow without end."""
+    """Return the file's bytes; a file over the limit is never read whole."""
     data = input_files.read(path, LIMIT)
     if len(data) > LIMIT:
         raise errors.DocumentError(f"{path}: is over {LIMIT // 1024**2} MiB", hint="name another file")

@@ -15,8 +15,8 @@ _terminated = False
 def prepare() -> None:
     """Make the exit code and the standard streams reliable before the program is imported.
 
-    Nothing has been done yet, so a signal ends the process at once. A stream that is closed becomes one that cannot be
-    written: otherwise the next connection would get its number, and what a library prints would go there.
+    Nothing has been done yet, so a signal ends the process at once. A closed stream is replaced by one that cannot be
+    written: otherwise the next connection would get its number, and libraries would print into that.
     """
     signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
@@ -35,10 +35,10 @@ def _leave(number: int, _: object) -> None:
 
 
 def listen() -> None:
-    """Let SIGTERM end the program as Ctrl-C does, so that an apply still reports how far it came.
+    """Make SIGTERM end the program as Ctrl-C does, so that an apply still reports its outcomes.
 
-    A shell without job control starts what it puts into the background with SIGINT ignored, and SIGTERM would be lost
-    with it: so SIGINT counts again.
+    A shell without job control starts background processes with SIGINT ignored, and SIGTERM is passed on as SIGINT: so
+    SIGINT is enabled again.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
@@ -51,5 +51,5 @@ def _terminate(*_: object) -> None:
 
 
 def code() -> errors.ExitCode:
-    """Return the exit code of a program that was asked to end."""
+    """Return the exit code of an interrupted program."""
     return errors.ExitCode.TERMINATED if _terminated else errors.ExitCode.INTERRUPTED

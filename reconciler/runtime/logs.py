@@ -13,6 +13,6 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
 
 def line(record: logging.LogRecord) -> str:
     """Return the record as one line: level, message, then the data as `key=value`."""
-    found = fields(record)
-    text = " ".join([f"{record.levelname.lower()}: {record.getMessage()}", *(f"{key}={found[key]}" for key in found)])
+    pairs = (f"{key}={value}" for key, value in fields(record).items())
+    text = " ".join([f"{record.levelname.lower()}: {record.getMessage()}", *pairs])
     return text.replace("\n", "\\n")

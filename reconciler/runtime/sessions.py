@@ -1,4 +1,4 @@
-"""One connection and the event loop it lives on, which rests while a person is asked."""
+"""One connection and its event loop, which is paused while a person is asked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RECANCEL_EVERY = 0.1  # seconds
 
 
 class Session:
-    """A connected namespace, and `run` to ask it something."""
+    """A connected namespace, and `run` to wait for its calls."""
 
     def __init__(self, runner: asyncio.Runner, server: connect.Server) -> None:
         self._runner = runner
@@ -36,65 +36,65 @@ class Session:
         """Return the lock of the schedules with a prefix."""
         return wiring.lock(writing, self.server, prefix)
 
-    def run(self, question: Coroutine[Any, Any, T]) -> T:
-        """Wait for the answer.
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of a coroutine.
 
-        A second interrupt leaves the event loop at once, with the question pending. It is ended before the interrupt
-        goes on, so that what it did is known to whoever records and reports it.
+        A second interrupt leaves the event loop at once, with the task pending. The task is ended before the interrupt
+        propagates, so that its effects are known when they are recorded and reported.
         """
-        asked: list[asyncio.Task[Any]] = []
+        tasks: list[asyncio.Task[Any]] = []
         try:
-            return self._runner.run(_noted(question, asked))
+            return self._runner.run(_tracked(work, tasks))
         except KeyboardInterrupt:
-            self._runner.run(_ended(asked))
+            self._runner.run(_cancelled(tasks))
             raise
 
     async def server_time(self) -> datetime.datetime:
-        """Return the time by the server's clock, which stamps what schedules have done."""
+        """Return the server's time, by which it timestamps schedules."""
         return await self.server.now()
 
     @contextlib.contextmanager
     def audit(self, writing: settings.Writing) -> Iterator[ports.Audit | None]:
-        """Open the audit for a while; None without a database."""
-        with self.within(wiring.audit(writing)) as found:
-            yield found
+        """Open the audit; None without a database."""
+        with self.within(wiring.audit(writing)) as audit:
+            yield audit
 
     @contextlib.contextmanager
     def within(self, manager: contextlib.AbstractAsyncContextManager[T]) -> Iterator[T]:
-        """Enter an asynchronous context manager for a while."""
-        found = self.run(_entered(manager))
+        """Enter an asynchronous context manager."""
+        value = self.run(_enter(manager))
         try:
-            yield found
+            yield value
         finally:
-            self.run(_left(manager))
+            self.run(_exit(manager))
 
 
-async def _noted(question: Coroutine[Any, Any, T], asked: list[asyncio.Task[Any]]) -> T:
+async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]]) -> T:
     task = asyncio.current_task()
     if task is not None:
-        asked.append(task)
-    return await question
+        tasks.append(task)
+    return await work
 
 
-async def _ended(asked: list[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks until they end: one may treat the first as the request to finish its calls in progress."""
-    while pending := [task for task in asked if not task.done()]:
+async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks until they end: a task may take the first as a request to finish its calls in progress."""
+    while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()
         await asyncio.wait(pending, timeout=_RECANCEL_EVERY)
 
 
-async def _entered(manager: contextlib.AbstractAsyncContextManager[T]) -> T:
+async def _enter(manager: contextlib.AbstractAsyncContextManager[T]) -> T:
     return await manager.__aenter__()
 
 
-async def _left(manager: contextlib.AbstractAsyncContextManager[object]) -> None:
+async def _exit(manager: contextlib.AbstractAsyncContextManager[object]) -> None:
     await manager.__aexit__(None, None, None)
 
 
 @contextlib.contextmanager
 def opened(connection: settings.Connection) -> Iterator[Session]:
-    """Connect, and let go at the end."""
+    """Connect, and close the connection at the end."""
     with asyncio.Runner() as runner:
         server = runner.run(wiring.server(connection))
         try:

@@ -1,4 +1,4 @@
-"""The state of a service of `Type=notify`, reported to systemd: one datagram for each state, as sd_notify(3) has it."""
+"""Report the state of a `Type=notify` service to systemd: one datagram per state, as in sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LOG = logging.getLogger(__name__)
 
 
 def notify(state: str, environ: Mapping[str, str]) -> None:
-    """Send a state to the socket that systemd names in NOTIFY_SOCKET; do nothing where it names none.
+    """Send a state to the socket in NOTIFY_SOCKET, if systemd set it.
 
-    One that cannot be sent is logged: systemd ends a service that does not report in time, and the log has the reason.
+    A failure is logged: systemd ends a service that does not report in time, and the log then shows why.
     """
     address = environ.get("NOTIFY_SOCKET", "")
     if not address:

@@ -1,4 +1,4 @@
-"""Apply: lock, read, plan, review, show, guard, ask, record, write, try stale steps again, report."""
+"""Apply: lock, read, plan, review, show, guard, ask, record, write, retry stale steps, report."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from reconciler.schedule import declarations, observed
 from reconciler.usecases.plan import read_plan
 
 _LOG = logging.getLogger(__name__)
-_MOMENT = 0.1  # seconds; where the answer took longer, a person was asked, and the lock was not renewed
+_PROMPT = 0.1  # seconds; an answer that took longer came from a person, and the lock was not watched meanwhile
 
 Command = Literal["apply", "prune", "repair"]
 Again = Callable[[], Awaitable[plans.Plan]]
 
 
 class Audience(Protocol):
-    """Shows a person or a log what happens; the methods are called in this order."""
+    """Reports progress to a person or a log; the methods are called in this order."""
 
     def plan(self, plan: plans.Plan) -> None:
         """Show the plan, before the guards check it."""
         ...
 
     def agreed(self) -> bool:
-        """Return whether to apply it, after asking where that is wanted."""
+        """Return whether to apply it, after asking if needed."""
         ...
 
     def outcome(self, outcome: plans.Outcome) -> None:
@@ -42,7 +42,7 @@ class Audience(Protocol):
         ...
 
     def applied(self, applied: plans.Applied) -> None:
-        """Show how all of them ended."""
+        """Show how all steps ended."""
         ...
 
     def warn(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Audience(Protocol):
 class Job:
     """A command that writes: what it reads, checks and does around the writes. Methods are called in this order.
 
-    `records_idle` records an attempt that has nothing to do; `retries_stale` plans a stale step once more.
+    With `records_idle`, an attempt without steps is recorded; with `retries_stale`, stale steps are planned again.
     """
 
     command: Command
@@ -65,7 +65,7 @@ class Job:
     retries_stale: ClassVar[bool] = True
 
     def is_ending(self) -> bool:
-        """Return whether to stop waiting for the lock, because the process ends."""
+        """Return whether to stop waiting for the lock because the process is ending."""
         return False
 
     async def read(self, session: sessions.Session) -> plans.Plan:
@@ -73,14 +73,14 @@ class Job:
         return await read_plan(self.declaration, session.schedules, session.target(self.declaration), session.pollers)
 
     def review(self, plan: plans.Plan) -> None:
-        """Raise, before the plan is shown, when it is not the one that was reviewed."""
+        """Raise, before the plan is shown, if it is not the one that was reviewed."""
 
     def guard(self, plan: plans.Plan, present: int) -> None:
-        """Raise, once it is shown, when it may not run; the last apply left `present` schedules (0: unknown)."""
+        """Raise, after the plan is shown, if it may not run; the last apply left `present` schedules (0: unknown)."""
         raise NotImplementedError
 
     def before_first_write(self, last_commit: str) -> None:
-        """Do what must precede the first write, or raise; `last_commit` was applied last, empty if that is unknown."""
+        """Run before the first write, which raising prevents; `last_commit` was applied last (empty if unknown)."""
 
     def write(
         self, plan: plans.Plan, session: sessions.Session, tell: Tell, lost: Lost
@@ -90,10 +90,10 @@ class Job:
         return apply_plan(plan, session.schedules, tell, again=again, lost=lost)
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
-        """Do what follows the last write; without steps, the outcomes are empty."""
+        """Run after the last write; there are no outcomes if there was nothing to do."""
 
     def nothing_written(self) -> None:
-        """Undo what `before_first_write` did, as no step was tried."""
+        """Undo `before_first_write`, because no step was tried."""
 
 
 def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
@@ -118,32 +118,32 @@ def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.E
             record.on_applied(applied)
             audience.applied(applied)
             job.after(applied.outcomes)
-            if all(each.status is plans.Status.SKIPPED for each in applied.outcomes):
+            if all(outcome.status is plans.Status.SKIPPED for outcome in applied.outcomes):
                 job.nothing_written()
     return _exit_code(applied)
 
 
 def why_off(declaration: declarations.Declaration, connection: settings.Connection) -> str:
-    """Return why nothing is wanted here; empty when it is."""
+    """Return why schedules are disabled here; empty if they are enabled."""
     if not settings.schedules_enabled(connection.environ):
         return "schedules are disabled here by GOVERNANCE_SCHEDULES_ENABLED"
     return declared_off(declaration)
 
 
 def declared_off(declaration: declarations.Declaration) -> str:
-    """Return that the spec switches its environment off; empty when it does not."""
+    """Return that the spec disables its environment; empty if it does not."""
     if declaration.enabled:
         return ""
     return f"environment {declaration.environment!r} is disabled in {declaration.path}"
 
 
 def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -> bool:
-    """Ask; `errors.LockedError` when the lock was lost meanwhile, as nothing renews it while a person thinks."""
+    """Ask; `errors.LockedError` if the lock was lost meanwhile, as it is not watched while a person decides."""
     asked = time.monotonic()
     if not audience.agreed():
         audience.warn("Cancelled; nothing was changed.")
         return False
-    if time.monotonic() - asked > _MOMENT:
+    if time.monotonic() - asked > _PROMPT:
         lease.doubt()
     lost = session.run(lease.lost())
     if lost:
@@ -178,7 +178,7 @@ class _Record:
 def _recorded(
     session: sessions.Session, audit: ports.Audit | None, job: Job, audience: Audience, plan: plans.Plan
 ) -> Iterator[_Record]:
-    """Keep in the audit, where there is one, that the attempt began, and how it ended, however that was."""
+    """Record the start of the attempt in the audit, if there is one, and how it ended, whatever happens."""
     record = _Record(audience=audience)
     if audit is None or not (plan.steps or job.records_idle):
         yield record
@@ -193,7 +193,7 @@ def _recorded(
         yield record
     except (Exception, KeyboardInterrupt) as error:
         record.error = errors.reason(error)
-        with contextlib.suppress(errors.StoreError):  # the first error is the one that is reported
+        with contextlib.suppress(errors.StoreError):  # the first error is the one to report
             end()
         raise
     try:
@@ -203,12 +203,12 @@ def _recorded(
 
 
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
-    """Return the error together with what was done."""
-    done = sum(each.status is plans.Status.DONE for each in outcomes)
-    told = f"{done} of {len(outcomes)} steps were applied" if outcomes else "there was nothing to apply"
+    """Return the error about a lost record, which reports the steps that were applied."""
+    done = sum(outcome.status is plans.Status.DONE for outcome in outcomes)
+    result = f"{done} of {len(outcomes)} steps were applied" if outcomes else "there was nothing to apply"
     return errors.StoreError(
-        f"{told}, but the audit record could not be written: {lost.message}",
-        hint="; ".join([f"history shows #{number} as not ended", *filter(None, [lost.hint])]),
+        f"{result}, but the audit record could not be written: {lost.message}",
+        hint="; ".join([f"history shows #{number} as not finished", *filter(None, [lost.hint])]),
     )
 
 
@@ -221,19 +221,19 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
         audience.warn(f"Waiting: {busy}.")
 
     lease = session.run(locks.take(lock, holder, job.writing.lock_timeout, wait, job.is_ending))
-    _log("lock taken", who=holder.who, run=holder.run)
+    _log("lock acquired", who=holder.who, run=holder.run)
     try:
         yield lease
     finally:
         try:
             session.run(lease.release())
-            _log("lock let go")
-        except errors.ReconcilerError as error:  # what was done is done, and a lease ends by itself
+            _log("lock released")
+        except errors.ReconcilerError as error:  # the writes are done, and a lease expires by itself
             audience.warn(f"Warning: the lock could not be released: {error.message}.")
 
 
 def holder_of(connection: settings.Connection) -> ports.Holder:
-    """Return who this program is, as it is named to those who wait for it."""
+    """Return the identity of this program, which is shown to those that wait for its lock."""
     origin = _origin(connection)
     return ports.Holder(who=origin.who, run=origin.run, since=clock.now())
 
@@ -267,10 +267,10 @@ def _step(outcome: plans.Outcome) -> ports.Step:
 
 
 def _left(plan: plans.Plan, outcomes: Iterable[plans.Outcome]) -> observed.Left:
-    """Return how many schedules there are now: those that were there, and the created, less the deleted."""
-    done = [each.change.verb for each in outcomes if each.status is plans.Status.DONE]
-    more = done.count(plans.Verb.CREATE) - done.count(plans.Verb.DELETE)
-    return observed.Left(managed=plan.found.managed + more, present=plan.found.present + more)
+    """Return how many schedules exist now: those that were found, plus the created, minus the deleted."""
+    done = [outcome.change.verb for outcome in outcomes if outcome.status is plans.Status.DONE]
+    growth = done.count(plans.Verb.CREATE) - done.count(plans.Verb.DELETE)
+    return observed.Left(managed=plan.found.managed + growth, present=plan.found.present + growth)
 
 
 def _log(event: str, **fields: object) -> None:
@@ -301,20 +301,20 @@ async def apply_plan(
     again: Again | None = None,
     lost: Lost = plan_apply.never,
 ) -> plans.Applied:
-    """Apply the plan to the server; see `plan_apply.apply`.
+    """Make the server match the plan; see `plan_apply.apply`.
 
     A step that is stale is planned `again`, once, and done when it is still the same step. When that fails, it stays
     stale.
     """
     held: list[plans.Outcome] = []
 
-    def hear(outcome: plans.Outcome) -> None:
-        waits = again is not None and outcome.status in (plans.Status.STALE, plans.Status.SKIPPED)
-        held.append(outcome) if waits else tell(outcome)
+    def on_outcome(outcome: plans.Outcome) -> None:
+        is_held = again is not None and outcome.status in (plans.Status.STALE, plans.Status.SKIPPED)
+        held.append(outcome) if is_held else tell(outcome)
 
     second = plans.Applied(outcomes=())
     try:
-        first = await plan_apply.apply(plan, schedules, hear, lost=lost)
+        first = await plan_apply.apply(plan, schedules, on_outcome, lost=lost)
         repeatable = build.repeatable(first.outcomes)
         if again is not None and repeatable and not first.interrupted:
             with contextlib.suppress(errors.ServerError):

@@ -1,4 +1,4 @@
-"""Read the live schedules: those that a plan needs, those with a prefix, or some by their ids."""
+"""Read live schedules: those that a plan needs, those with a prefix, or some by their ids."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from reconciler.schedule import declarations, observed
 
 
 async def managed(schedules: ports.Schedules, prefix: str) -> Mapping[str, observed.Live]:
-    """Read every schedule whose id has the prefix, as the listing names them."""
+    """Read every listed schedule whose id has the prefix."""
     listed = await schedules.ids()
     return await schedules.describe_all(id_ for id_ in sorted(listed) if id_.startswith(prefix))
 
 
 async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> Mapping[str, observed.Live]:
-    """Read the schedules with these ids, or those with the prefix where no id is given.
+    """Read the schedules with these ids or, without any, those with the prefix.
 
     Raises `errors.UsageError` for an id that does not exist.
     """
-    found = await schedules.describe_all(ids) if ids else await managed(schedules, prefix)
-    missing = [id_ for id_ in ids if id_ not in found]
+    chosen_ones = await schedules.describe_all(ids) if ids else await managed(schedules, prefix)
+    missing = [id_ for id_ in ids if id_ not in chosen_ones]
     if missing:
-        raise errors.UsageError(f"there is no schedule {missing[0]!r}", hint="see the ids with temporal schedule list")
-    return found
+        raise errors.UsageError(f"there is no schedule {missing[0]!r}", hint="list the ids with temporal schedule list")
+    return chosen_ones
 
 
 async def read(
     declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
 ) -> Mapping[str, observed.Live]:
-    """Read what a plan needs: each wanted schedule that exists, and each managed one that is not wanted.
+    """Read what a plan needs: existing schedules that are declared, and managed ones that are not.
 
-    The listing comes first and alone: next to as many Describes, the newer backend throttles it for seconds.
+    The listing is not concurrent with the Describes: next to so many, V2 throttles it for seconds.
     """
     return await described(await schedules.ids(), declaration, schedules, target)
 
@@ -40,7 +40,7 @@ async def read(
 async def described(
     listed: Collection[str], declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
 ) -> Mapping[str, observed.Live]:
-    """Describe what a plan needs of a listing that is read already."""
+    """Read what a plan needs, with a listing that was read already."""
     wanted = {charter.schedule.id for charter in declaration.charters}
     managed_ids = {id_ for id_ in listed if build.managed(id_, target)}
     return await schedules.explained(await schedules.describe_all(wanted | managed_ids))

@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A plan, and what is wrong with the workers that would run what it declares."""
+    """A plan, and problems with the workers that would run its schedules."""
 
     plan: plans.Plan
     problems: tuple[plan_preflight.Finding, ...] = ()
@@ -34,7 +34,7 @@ def propose(
     snapshot_path: pathlib.Path | None,
     expected_build: str | None = None,
 ) -> Proposal:
-    """Return the plan, from the server or from a snapshot of it, which does not contain the workers."""
+    """Return the plan, from the server or from a snapshot; a snapshot has no workers to check."""
     if snapshot_path is not None:
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=build.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
@@ -49,22 +49,20 @@ async def read_plan(
     target: observed.Target,
     pollers: ports.Pollers | None = None,
 ) -> plans.Plan:
-    """Read what is live and return what would make it equal to the declaration.
+    """Read the live schedules and return the plan that makes them match the declaration.
 
-    Every wanted id is described (strongly consistent); the listing, which lags behind, serves only to find what
-    is not wanted. A listing that fails is an error, never an empty one. Workers are read only where the plan moves a
-    schedule to another task queue or workflow.
+    Every declared id is described (strongly consistent); the listing, which lags behind, only serves to find schedules
+    that are not declared. A listing that fails is an error, never an empty one. Workers are read only if the plan moves
+    a schedule to another task queue or workflow.
     """
     listed = await schedules.ids()
-    found = build.plan(declaration, await live.described(listed, declaration, schedules, target), target)
-    found = await _beside_other_prefixes(found, listed, schedules)
-    if pollers is None:
-        return found
-    return await _beside_workers(found, pollers)
+    plan = build.plan(declaration, await live.described(listed, declaration, schedules, target), target)
+    plan = await _with_namesakes(plan, listed, schedules)
+    return plan if pollers is None else await _with_workers(plan, pollers)
 
 
-async def _beside_other_prefixes(plan: plans.Plan, listed: Collection[str], schedules: ports.Schedules) -> plans.Plan:
-    """Read the schedules under other prefixes with the names of those that start, and return the plan with them."""
+async def _with_namesakes(plan: plans.Plan, listed: Collection[str], schedules: ports.Schedules) -> plans.Plan:
+    """Return the plan with its schedules' namesakes under other prefixes, which are read if there are any."""
     alike = prefixes.namesakes(listed, plan)
     if not alike:
         return plan
@@ -74,10 +72,10 @@ async def _beside_other_prefixes(plan: plans.Plan, listed: Collection[str], sche
     return dataclasses.replace(plan, doubled=prefixes.doubled(plan, alike, found))
 
 
-async def _beside_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
-    """Return the plan with the work that workers did and will not do after it.
+async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
+    """Return the plan with the task queues and workflows that workers would no longer run.
 
-    One call for each queue; nothing is known when the server does not answer, as a plan does not need it.
+    This takes one call per queue. If the server does not answer, the plan stays as it is.
     """
     moved = stops.moved(plan)
     names = {queue for pair in moved for queue, _ in pair}
@@ -97,6 +95,6 @@ async def _beside_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Pla
 
 
 def save_plan(path: pathlib.Path, plan: plans.Plan, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
-    """Keep the plan, to be applied later as it is; `errors.OutputError` when it cannot be written."""
-    kept = saved.Saved(plan=plan, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)
-    files.save(path, saved.dumps(kept))
+    """Save the plan for a later apply; `errors.OutputError` if it cannot be written."""
+    document = saved.Saved(plan=plan, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)
+    files.save(path, saved.dumps(document))

@@ -1,4 +1,4 @@
-"""Preflight: whether the workers that poll will run what is declared."""
+"""Preflight: check that the polling workers will run the declared schedules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
 
 _LOG = logging.getLogger(__name__)
-PATIENCE = 3.0  # seconds for reading the workers, which a plan can do without
+PATIENCE = 3.0  # seconds for reading the workers; a plan does not depend on them
 
 
 async def read_preflight(
@@ -22,23 +22,23 @@ async def read_preflight(
     now: datetime.datetime,
     expected_build: str | None = None,
 ) -> plan_preflight.Preflight:
-    """Look at who polls the task queues of the charters that fire, one call for each queue."""
-    found = await asyncio.gather(*map(pollers.of, plan_preflight.queues(declaration)))
-    return plan_preflight.preflight(declaration, found, now, expected_build)
+    """Read the pollers of the charters' task queues, one call per queue, and check them."""
+    queues = await asyncio.gather(*map(pollers.of, plan_preflight.queues(declaration)))
+    return plan_preflight.preflight(declaration, queues, now, expected_build)
 
 
 def worker_problems(
     declaration: declarations.Declaration, session: sessions.Session, expected_build: str | None
 ) -> tuple[plan_preflight.Finding, ...]:
-    """Return what is wrong with the workers; nothing if the server does not report them, which is only logged."""
+    """Return problems with the workers; none, and a log entry, if the server does not report the workers."""
 
-    async def look() -> plan_preflight.Preflight:
+    async def check() -> plan_preflight.Preflight:
         async with asyncio.timeout(PATIENCE):
             return await read_preflight(declaration, session.pollers, clock.now(), expected_build)
 
     try:
-        return session.run(look()).problems
+        return session.run(check()).problems
     except (errors.ServerError, TimeoutError) as error:
-        said = error.message if isinstance(error, errors.ServerError) else "no answer in time"
-        _LOG.info("the workers are not known", extra={"fields": {"reason": said}})
+        reason = error.message if isinstance(error, errors.ServerError) else "no response in time"
+        _LOG.info("the workers are not known", extra={"fields": {"reason": reason}})
         return ()

@@ -1,4 +1,4 @@
-"""Prune: the plan that deletes what was paused because its charter was removed."""
+"""Prune: plan the deletion of schedules that were paused because their charter was removed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ async def read_prune_plan(
     older_than: datetime.timedelta,
     now: Callable[[], Awaitable[datetime.datetime]],
 ) -> plans.Plan:
-    """Return the plan that deletes what has been paused as removed for at least that long, by the server's clock `now`.
+    """Return the plan that deletes schedules paused as removed for at least `older_than`; `now` is the server's clock.
 
-    The clock is read first: a schedule that is paused meanwhile is younger than the clock.
+    The clock is read first, so that a schedule paused meanwhile is never too old.
     """
     before = await now() - older_than if older_than else None
     return build.prune(declaration, await live.read(declaration, schedules, target), target, before)

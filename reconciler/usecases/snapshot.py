@@ -1,4 +1,4 @@
-"""Snapshot: what a plan would read now, to plan from it without a server."""
+"""Snapshot: save what a plan reads, to plan from it without a server."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reconciler.usecases import live
 
 
 def take_snapshot(declaration: declarations.Declaration, connection: settings.Connection) -> snapshots.Snapshot:
-    """Return what a plan would read now."""
+    """Read what a plan reads, and return it as a snapshot."""
     with sessions.opened(connection) as session:
         taken_at, target = clock.now(), session.target(declaration)
-        found = session.run(live.read(declaration, session.schedules, target))
+        schedules = session.run(live.read(declaration, session.schedules, target))
     return snapshots.Snapshot(
-        target=target, taken_at=taken_at, live=build.exempted(found, declaration), salt=declaration.salt
+        target=target, taken_at=taken_at, live=build.exempted(schedules, declaration), salt=declaration.salt
     )

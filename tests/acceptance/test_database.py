@@ -224,6 +224,6 @@ async def test_a_record_that_could_not_be_written_is_told_as_just_that(
     document = json.loads(done.stdout)
     assert (done.returncode, document["counts"]["done"]) == (1, 3)
     assert "Error: 3 of 3 steps were applied, but the audit record could not be written: " in done.stderr
-    assert document["error"]["hint"].startswith("history shows #1 as not ended; ")
+    assert document["error"]["hint"].startswith("history shows #1 as not finished; ")
     shown = on_fake.run("history", DATABASE_URL=database_url).stdout
     assert "not finished: still running, killed, or unable to record its result" in shown

@@ -101,7 +101,7 @@ def test_an_apply_in_a_job_is_named_by_its_actor_and_run(declared: program.Progr
     process.send_signal(signal.SIGCONT)
     process.communicate(timeout=program.TIMEOUT)
     logged = declared.run("apply", "--yes", "--log-format", "json", **job).stderr.splitlines()
-    taken = next(entry for entry in map(json.loads, logged) if entry["message"] == "lock taken")
+    taken = next(entry for entry in map(json.loads, logged) if entry["message"] == "lock acquired")
     assert (taken["who"], taken["run"]) == ("octocat", "777/2")
 
 

@@ -26,10 +26,10 @@ def test_every_line_is_json_and_tells_the_story(declared: program.Program) -> No
     done = declared.run("apply", "--yes", "--log-format", "json")
     entries = [json.loads(line) for line in done.stderr.splitlines()]
     assert [entry["message"] for entry in entries if entry["level"] == "info"] == [
-        "lock taken",
+        "lock acquired",
         "planned",
         "step ended",
-        "lock let go",
+        "lock released",
         "apply ended",
     ]
     assert "both must match" in entries[0]["message"] or entries[0]["level"] == "warning"

@@ -135,4 +135,4 @@ def test_a_record_that_cannot_end_says_what_is_done() -> None:
     told = Told(plans.Status.DONE, plans.Status.SKIPPED, fails="end")
     with pytest.raises(errors.StoreError, match="1 of 2 steps were applied, but the audit record") as caught:
         executed(told)
-    assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not ended", errors.ExitCode.ERROR)
+    assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not finished", errors.ExitCode.ERROR)
