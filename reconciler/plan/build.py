@@ -12,6 +12,7 @@ from reconciler import errors, json_values
 from reconciler.plan import diff, plans, renames
 from reconciler.schedule import declarations, fields, ignored, model, observed, ownership, redaction
 
+KEEP = "keep"  # of `manual_pauses`
 _ORDER = tuple(plans.Verb)
 
 
@@ -278,7 +279,8 @@ def _wanted(
 def _difference(
     charter: declarations.Charter, desired: model.Schedule, live: observed.Live, declaration: declarations.Declaration
 ) -> plans.Change:
-    if declaration.keep_manual_pauses and _is_paused_by_hand(live, desired):
+    keeps = declaration.keep_manual_pauses or desired.manual_pauses == KEEP
+    if keeps and _is_paused_by_hand(live, desired):
         return _left_paused(charter, desired, live)
     fields = diff.diff(live.schedule, desired)
     verb, reason = _verb(live, desired, fields)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import itertools
 import json
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from reconciler import json_values
 from reconciler.plan import plans, wording
 from reconciler.plan import takeovers as taken
 from reconciler.report import phrases
-from reconciler.schedule import fields, observed, redaction
+from reconciler.schedule import fields, observed, prospects, redaction
 from reconciler.timing import durations
 
 LONGEST_VALUE = 400  # characters of one value; only the JSON document shows all of it
@@ -179,9 +181,25 @@ def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[
     if now and change.live.pause:
         by = paused_by(change.live.pause, "UTC", now)
         if by:
-            yield f"it was paused {mark(by)}"
+            yield f"it was paused {mark(by)}{_missed(change, change.live.pause, now)}"
     if change.live.schedule.note:
         yield f"its note says: {mark(value(fields.note(change.live.schedule)))}"
+
+
+def _missed(change: plans.Change, pause: observed.Pause, now: datetime.datetime) -> str:
+    """Return how many firings a schedule paused by hand has missed since then; empty where that is unknown."""
+    by_hand = (plans.Reason.MANUAL_PAUSE, plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE)
+    if change.live is None or pause.at is None or change.reason not in by_hand:
+        return ""
+    due = prospects.upcoming(dataclasses.replace(change.live.schedule, paused=False), pause.at)
+    count = sum(1 for _ in itertools.islice(itertools.takewhile(lambda when: when <= now, due), _MOST_MISSED + 1))
+    if not count:
+        return ""
+    shown = f"more than {_MOST_MISSED:,}" if count > _MOST_MISSED else str(count)
+    return f", and has missed {shown} firing{'s'[: count != 1]} since"
+
+
+_MOST_MISSED = 1_000
 
 
 def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:

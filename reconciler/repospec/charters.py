@@ -12,6 +12,8 @@ from reconciler.repospec import rules, values
 from reconciler.schedule import declarations, fields, model, ownership
 from reconciler.timing import exclusions, timings
 
+PAUSES = "manual_pauses"  # a key of the section too, for the charters that have none
+
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
     """Return an environment's object, empty when none is named; UsageError for one that the file does not have."""
@@ -66,7 +68,8 @@ class _Said:
         )
         layers = (rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name))
         found = rules.merged(document, *layers)
-        self.keys: dict[str, Any] = _values(document, found)
+        general = rules.value_at(document, (*rules.SECTION, PAUSES))
+        self.keys: dict[str, Any] = ({PAUSES: general} if general else {}) | _values(document, found)
         self.overrides = {key: document.places[at] for key, at in found.items() if at[: len(over)] == over}
 
     def _keys(self, at: values.Path) -> Mapping[str, Any]:

@@ -109,7 +109,7 @@ def _declaration(
         environment=choice.environment,
         prefix=choice.prefix or said.get("prefix", ownership.GOVERNANCE_PREFIX),
         owner=choice.owner or said.get("owner") or choice.repository or "",
-        keep_manual_pauses=choice.keep_manual_pauses or said.get("manual_pauses") == "keep",
+        keep_manual_pauses=choice.keep_manual_pauses,
         adopt=choice.adopt,
     )
 

@@ -440,6 +440,16 @@ UNSHOWN: tuple[rows.Row, ...] = (
         "live schedule has there, and a new schedule gets what the spec has. A path must lead to a value of the spec.",
         examples=(["args[0].executionGrantId", "memo.owner"],),
     ),
+    rows.Field(
+        key="manual_pauses",
+        at=places.at(lambda schedule: schedule.manual_pauses),
+        kind=kinds.Choice(("resume", "keep")),
+        default="resume",
+        stored_description="What happens when someone paused it by hand. Since 1.3.",
+        description="What happens when someone, or the server after a failed run, paused the schedule: it is resumed, "
+        "or its pause is kept. A charter without the key follows the section's own `manual_pauses`.",
+        examples=("keep",),
+    ),
 )
 """Rows of keys that steer this tool, and are not a part of the schedule on the server."""
 

@@ -282,6 +282,39 @@ class Moment:
         return {"anyOf": [{"$ref": "#/$defs/moment"}, {"type": "null"}]}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words."""
+
+    options: tuple[str, ...]
+
+    def parse(self, value: Any) -> str:
+        return str(value)
+
+    def words(self, value: str) -> json_values.Json:
+        return value
+
+    def encode(self, value: str) -> Any:
+        return value
+
+    def decode(self, value: Any) -> str:
+        return str(value)
+
+    def redact(self, value: str, within: redaction.Redaction, at: paths.Path, *names: str) -> str:
+        del within, at, names  # contains nothing but one of the words
+        return value
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
+
+    def declared(self) -> Schema:
+        return {"enum": list(self.options)}
+
+    def stored(self) -> Schema:
+        return {"type": "string"}
+
+
 class Overlap:
     """An overlap policy, by its name in Temporal's command line."""
 

@@ -169,7 +169,8 @@ class Schedule:
     what it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the
     version of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
     `not_secret` are the paths of values that are shown although they look like secrets, `ignore` those of values that
-    belong to others, and `salt` is the key of the digests that replace secrets; none of them takes part in comparison.
+    belong to others, `manual_pauses` whether a pause by hand is undone (`resume`) or left (`keep`), and `salt` is the
+    key of the digests that replace secrets; none of them takes part in comparison.
     """
 
     id: str
@@ -184,4 +185,5 @@ class Schedule:
     seal: str | None = None
     not_secret: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     ignore: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    manual_pauses: str = dataclasses.field(default="resume", compare=False)
     salt: bytes = dataclasses.field(default=b"", compare=False, repr=False)

@@ -69,7 +69,7 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
             return _durations
         case kinds.Moment():
             return st.integers(2000, 2100).map("{}-01-01T00:00:00Z".format)
-        case kinds.Overlap():
+        case kinds.Overlap() | kinds.Choice():
             return st.sampled_from(kind.declared()["enum"])
         case kinds.Texts():
             return st.lists(_texts, min_size=1, max_size=3, unique=True)
@@ -231,7 +231,7 @@ def _as_keys(words: rows.Words) -> dict[str, Any]:
 
 def _on_server(schedule: model.Schedule) -> model.Schedule:
     """Return what the server keeps: how values are shown is this tool's own."""
-    return dataclasses.replace(schedule, not_secret=(), ignore=())
+    return dataclasses.replace(schedule, not_secret=(), ignore=(), manual_pauses="resume")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
