@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import click
 import click.shell_completion
 
+from reconciler import version
 from reconciler.cli import logs
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in `reconciler`, and its line in the help
@@ -82,6 +83,6 @@ def _add_log_options(command: click.Command) -> None:
     epilog="Exit codes: 0 done, 1 error, 2 changes pending, 3 invalid spec, 4 refused by a guard, 5 stale, 6 locked, "
     "64 usage.",
 )
-@click.version_option(package_name="reconciler", message="%(prog)s %(version)s")
+@click.version_option(version.VERSION, message="%(prog)s %(version)s")
 def app() -> None:
     """Keep Temporal schedules equal to the charters that a repository declares."""

@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconciler import published
+from reconciler import published, version
 from reconciler.platform.api import app
 from reconciler.repospec import loading
 from tools import generating
@@ -126,3 +127,8 @@ def test_every_route_says_who_may_call_it_and_what_its_problems_are() -> None:
             else:
                 open_to_all.append(path)
     assert open_to_all == ["/healthz", "/readyz", "/metrics"]
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == version.VERSION

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +12,7 @@ from typing import Any
 import fastapi
 from starlette import types
 
-from reconciler import errors
+from reconciler import errors, version
 from reconciler.platform import repair_job, run_ends, wiring
 from reconciler.platform.api import (
     access,
@@ -76,7 +75,7 @@ def schema() -> dict[str, Any]:
 def _application(lifespan: Any, most_bytes: int, *, has_docs: bool = True) -> fastapi.FastAPI:
     app = fastapi.FastAPI(
         title="reconciler",
-        version=importlib.metadata.version("reconciler"),
+        version=version.VERSION,
         description="Keeps Temporal schedules equal to what a repository and its users declare.",
         lifespan=lifespan,
         docs_url=None,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import importlib.metadata
 import logging
 
 import click
 
-from reconciler import errors, settings
+from reconciler import errors, settings, version
 from reconciler.cli import console, logs, options
 from reconciler.schedule import governed
 
@@ -95,7 +94,7 @@ def worker(
     )
     chosen = settings.Worker(
         task_queue=task_queue,
-        build_id=build_id or importlib.metadata.version("reconciler"),
+        build_id=build_id or version.VERSION,
         deployment=deployment_name or None,
         versioned=versioning,
         drain_timeout=drain_timeout,
