@@ -46,7 +46,8 @@ def _nullable(schema: kinds.Schema) -> kinds.Schema:
     """Return the schema of a key that a null takes back."""
     if "enum" in schema:
         return {**schema, "enum": [*schema["enum"], None]}
-    return {**schema, "type": [schema["type"], "null"]}
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*types, "null"]}
 
 
 def snapshot(text: str) -> str:

@@ -327,6 +327,16 @@ TABLE: tuple[rows.Row, ...] = (
         examples=({"key": 1},),
     ),
     rows.Field(
+        key="versioning_override",
+        at=places.at(lambda schedule: schedule.action.versioning_override),
+        kind=records.Versioning(),
+        default=None,
+        proto="action.start_workflow.versioning_override",
+        description="Which version of a worker deployment each run uses, whatever the workflow's own versioning "
+        "behavior is: one that it is pinned to, or with auto_upgrade always the current one.",
+        examples=({"deployment": "reports", "build_id": "1.4.0"}, "auto_upgrade"),
+    ),
+    rows.Field(
         key="static_summary",
         at=places.at(lambda schedule: schedule.action.summary),
         kind=kinds.PAYLOAD,

@@ -86,6 +86,17 @@ class Priority:
     fairness_weight: float = 0.0
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VersioningOverride:
+    """Which worker deployment version runs use, whatever the workflow's own behavior is: a pinned one, or the current.
+
+    Without a deployment and a build id, runs move to each new current version (auto-upgrade).
+    """
+
+    deployment: str = ""
+    build_id: str = ""
+
+
 class AttributeType(enum.Enum):
     """The type of a search attribute; values are the names in Temporal's command line."""
 
@@ -140,6 +151,7 @@ class Action:
     memo: Mapping[str, Argument] = dataclasses.field(default_factory=dict)
     search_attributes: Mapping[str, Attribute] = dataclasses.field(default_factory=dict)
     priority: Priority = Priority()
+    versioning_override: VersioningOverride | None = None
     summary: Argument = None
     details: Argument = None
 

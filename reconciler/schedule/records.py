@@ -121,6 +121,62 @@ class Optional(Generic[R]):
         return {**schema, "type": [schema["type"], "null"]}
 
 
+AUTO_UPGRADE = "auto_upgrade"
+
+
+class Versioning:
+    """A versioning override, or none: the word `auto_upgrade`, or the version that runs are pinned to."""
+
+    def parse(self, value: Any) -> model.VersioningOverride | None:
+        if value == AUTO_UPGRADE:
+            return model.VersioningOverride()
+        return model.VersioningOverride(deployment=value["deployment"], build_id=value["build_id"])
+
+    def words(self, value: model.VersioningOverride | None) -> json_values.Json:
+        if value is None:
+            return None
+        return {"deployment": value.deployment, "build_id": value.build_id} if value.deployment else AUTO_UPGRADE
+
+    def encode(self, value: model.VersioningOverride | None) -> Any:
+        return None if value is None else dataclasses.asdict(value)
+
+    def decode(self, value: Any) -> model.VersioningOverride | None:
+        if value is None:
+            return None
+        return model.VersioningOverride(deployment=value["deployment"], build_id=value["build_id"])
+
+    def redact(
+        self, value: model.VersioningOverride | None, within: redaction.Redaction, at: paths.Path, *names: str
+    ) -> model.VersioningOverride | None:
+        del names
+        if value is None:
+            return None
+        parts = {name: within.text(text, *at, name) for name, text in dataclasses.asdict(value).items()}
+        return model.VersioningOverride(**parts)
+
+    def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
+        del value, name  # the schema expresses all of it
+        yield from ()
+
+    def declared(self) -> kinds.Schema:
+        text = {"type": "string", "minLength": 1, "maxLength": 200}
+        return {
+            "type": ["string", "object"],
+            "pattern": f"^{AUTO_UPGRADE}(?!\\n)$",
+            "patternErrorMessage": f"is neither {AUTO_UPGRADE} nor a deployment with its build_id",
+            "properties": {
+                "deployment": {"description": "The worker deployment's name.", **text, "examples": ["reports"]},
+                "build_id": {"description": "The build id of its version.", **text, "examples": ["1.4.0"]},
+            },
+            "required": ["deployment", "build_id"],
+            "additionalProperties": False,
+        }
+
+    def stored(self) -> kinds.Schema:
+        parts = {"deployment": {"type": "string"}, "build_id": {"type": "string"}}
+        return {"type": ["object", "null"], "properties": parts, "required": list(parts)}
+
+
 class Attribute:
     """A search attribute: a value, whose type is written next to it where the value alone means another."""
 

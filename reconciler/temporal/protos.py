@@ -16,6 +16,7 @@ import google.protobuf.duration_pb2
 import google.protobuf.timestamp_pb2
 from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
 from reconciler import json_values
 from reconciler.plan import diff
@@ -195,6 +196,35 @@ def _edit_record(kind: records.Record[Any], message: Message, name: str, live: A
         edit(part.kind, inner, part.proto or part.name, getattr(live, part.name), getattr(wanted, part.name))
 
 
+def _read_versioning(kind: object, message: Message, name: str) -> model.VersioningOverride | None:
+    del kind
+    override = getattr(message, name)
+    match override.WhichOneof("override"):
+        case "pinned":
+            version = override.pinned.version
+            return model.VersioningOverride(deployment=version.deployment_name, build_id=version.build_id)
+        case "auto_upgrade" if override.auto_upgrade:
+            return model.VersioningOverride()
+        case _:
+            return None
+
+
+def _edit_versioning(
+    kind: object, message: Message, name: str, live: Any, wanted: model.VersioningOverride | None
+) -> None:
+    del kind
+    if live == wanted:
+        return
+    message.ClearField(name)
+    override = getattr(message, name)
+    if wanted is not None and wanted.deployment:
+        override.pinned.behavior = workflow_pb2.VersioningOverride.PINNED_OVERRIDE_BEHAVIOR_PINNED
+        override.pinned.version.deployment_name = wanted.deployment
+        override.pinned.version.build_id = wanted.build_id
+    elif wanted is not None:
+        override.auto_upgrade = True
+
+
 def _read_named(kind: kinds.Named[Any], message: Message, name: str) -> Mapping[str, Any]:
     read_entry, _ = _ENTRIES[type(kind.of)]
     entries = sorted(getattr(message, name).items())
@@ -289,6 +319,7 @@ _CODECS: Mapping[type, _Codec] = {
     kinds.Named: _Codec(_read_named, _edit_named),
     records.Optional: _Codec(_read_optional, _edit_optional),
     records.Record: _Codec(_read_record, _edit_record),
+    records.Versioning: _Codec(_read_versioning, _edit_versioning),
     records.Calendars: _set_of(_read_calendar, _make_calendar),
     records.Intervals: _set_of(_read_interval, _make_interval),
 }

@@ -42,6 +42,8 @@ def _parts(row: rows.Row) -> dict[str, str]:
     match kind.of if isinstance(kind, records.Optional) else kind:
         case records.Record(parts=parts):
             return {part.proto or part.name: part.name for part in parts}
+        case records.Versioning():  # the last two are what older servers have instead
+            return dict.fromkeys(("auto_upgrade", "pinned", "behavior", "pinned_version"), row.key)
         case records.Calendars():
             return dict.fromkeys((*calendars.FIELDS, "comment"), row.key)
         case records.Intervals():

@@ -56,6 +56,7 @@ governance:
         CustomKeywordList: [a, b], CustomText: {type: Text, value: words},
         CustomDatetime: {type: Datetime, value: "2027-01-01T00:00:00Z"}}
       priority: {key: 1, fairness_key: tenant, fairness_weight: 2.5}
+      versioning_override: {deployment: reports, build_id: "1.4"}
       static_summary: A summary
       static_details: Some *details*
 """
@@ -175,6 +176,12 @@ EDITS: list[tuple[str, Edit]] = [
     ("priority.key", on_action(lambda start: setattr(start.priority, "priority_key", 2))),
     ("priority.fairness_key", on_action(lambda start: setattr(start.priority, "fairness_key", "other"))),
     ("priority.fairness_weight", on_action(lambda start: setattr(start.priority, "fairness_weight", 3.5))),
+    (
+        "versioning_override.build_id",
+        on_action(lambda start: setattr(start.versioning_override.pinned.version, "build_id", "1.5")),
+    ),
+    ("versioning_override", on_action(lambda start: setattr(start.versioning_override, "auto_upgrade", True))),
+    ("versioning_override", on_action(lambda start: start.ClearField("versioning_override"))),
     ("static_summary", on_action(lambda start: setattr(start.user_metadata.summary, "data", b'"Another"'))),
     ("static_details", on_action(lambda start: start.user_metadata.ClearField("details"))),
     (
@@ -259,7 +266,8 @@ async def test_a_schedule_with_any_one_key_is_created_as_declared(
         examples = row.declared()["examples"] if row.key != "search_attributes" else [{"CustomInt": 7}]
         for example in examples:
             name = f"{row.key}-{len(charters)}"
-            charters.append({"charter": name, "entrypoint": name, "cron": "0 3 * * *", row.key: example})
+            starts = {} if row.key == fields.ARGUMENTS else {"entrypoint": name}
+            charters.append({"charter": name, **starts, "cron": "0 3 * * *", row.key: example})
     declaration = loading.parse(json.dumps({"governance": {"prefix": "each:", "schedules": charters}}), "spec.json")
     server = await remote.connected(fields_server.address)
     target = server.target("each:")
@@ -280,6 +288,8 @@ def test_every_field_of_the_model_has_its_drift() -> None:
     assert set(leaves(model.Schedule)) - changed == {
         "Schedule.id",  # what has another id is another schedule
         "Schedule.not_secret",  # how it is shown, not what it is
+        "Schedule.ignore",  # what belongs to others
+        "Schedule.manual_pauses",  # how it is planned
         "Schedule.salt",  # the same
         "Schedule.seal",  # our own record of a pause
         "Calendar.comment",  # for people: it is not compared
@@ -297,7 +307,14 @@ def leaves(kind: type) -> Iterator[str]:
             yield from leaves(inner[name])
 
 
-PARTS = (timings.Calendar, timings.Interval, model.RetryPolicy, model.Priority, model.Attribute)
+PARTS = (
+    timings.Calendar,
+    timings.Interval,
+    model.RetryPolicy,
+    model.Priority,
+    model.VersioningOverride,
+    model.Attribute,
+)
 
 
 def differing(left: Any, right: Any) -> Iterator[str]:

@@ -88,6 +88,8 @@ def values_with_parts(kind: Any) -> st.SearchStrategy[Any]:
             return st.one_of(_texts, st.integers(-100, 100), st.booleans(), st.lists(_texts, min_size=1, max_size=2))
         case records.Optional():
             return values_of(kind.of)
+        case records.Versioning():
+            return st.just("auto_upgrade") | st.fixed_dictionaries({"deployment": _texts, "build_id": _texts})
         case records.Record():
             parts = {part.name: values_of(part.kind) for part in kind.parts}
             return st.fixed_dictionaries({}, optional=parts).filter(bool)

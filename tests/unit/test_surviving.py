@@ -134,6 +134,7 @@ ACTION: dict[str, tuple[Any, tuple[str, ...]]] = {
         (f"{START_WORKFLOW}.search_attributes.indexed_fields[0]",),
     ),
     "priority": (model.Priority(key=2, fairness_key="other", fairness_weight=3.5), ()),
+    "versioning_override": (model.VersioningOverride(deployment="other", build_id="2"), ()),
     "summary": ("Another", (f"{START_WORKFLOW}.user_metadata.summary",)),
     "details": (None, (f"{START_WORKFLOW}.user_metadata.details",)),
 }

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from temporalio.api.deployment.v1 import message_pb2 as deployment_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler.temporal import convert, unexpressed
 from tests.unit import builders
 
 NO_KEY = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
+ONE = deployment_pb2.WorkerDeploymentVersion(build_id="1")
 LOST = "cannot be expressed, and are lost when a change is written to it"
 
 
@@ -31,8 +33,10 @@ def test_what_a_charter_can_express_is_not_reported() -> None:
     [
         (lambda proto: proto.action.start_workflow.header.fields["a"].SetInParent(), f"header {NO_KEY}"),
         (
-            lambda proto: setattr(proto.action.start_workflow.versioning_override, "auto_upgrade", True),
-            f"versioning_override {NO_KEY}",
+            lambda proto: proto.action.start_workflow.versioning_override.one_time.target_deployment_version.MergeFrom(
+                ONE
+            ),
+            f"one_time {NO_KEY}",
         ),
         (lambda proto: setattr(proto.action.start_workflow, "cron_schedule", "@daily"), f"cron_schedule {NO_KEY}"),
         (lambda proto: setattr(proto.spec.start_time, "nanos", 1), f"the nanoseconds of start_at {LOST}"),
