@@ -1,1 +1,1 @@
-"""The plan: what must change on a server, and what the changes led to."""
+"""The plan: what must change on a server, and the outcome of each change."""

@@ -1,4 +1,4 @@
-"""Advice about what is valid but probably unintended in a declaration; never an error."""
+"""Warnings about declarations that are valid but probably unintended; never an error."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.plan import collisions, stops
 from reconciler.schedule import declarations, fields
-from reconciler.timing import changes, cron, durations, ranges, times, timings
+from reconciler.timing import cron, dst, durations, ranges, times, timings
 
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
-_SQL_WORKFLOW_ID = 255 - len("-2009-11-10T23:00:00Z")  # characters of the column, less the time of the run
+_SQL_WORKFLOW_ID = 255 - len("-2009-11-10T23:00:00Z")  # the column's width, less the time that is appended to each run
 _ORDINAL = re.compile(r"(?:\s|^)(\S*[A-Za-z0-9])#([1-5])(?:\s|$)")
 
 
 class Kind(enum.Enum):
-    """What advice is about; the value describes what many charters have in common."""
+    """What a piece of advice is about; the value completes "12 charters …"."""
 
     ORDINAL = "have a '#' that begins a comment"
     BOTH_DAYS = "fire only on days that match both day of month and day of week"
@@ -40,13 +40,13 @@ _DAY = datetime.timedelta(days=1)
 _NONE = datetime.timedelta(0)
 _MONTH = datetime.timedelta(days=30)
 _KEYS = {Kind.ZONED_INTERVAL: ("intervals", "cron")}  # the first of these that the charter has
-_EACH = 10  # of a kind that are listed one by one
-_NAMED = 3  # places that are named for those that are summarized
+_LISTED = 10  # advice of one kind; more of it is summarized
+_NAMED = 3  # places that a summary names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One thing to look at; `message` is the finding and what to do if it is not intended, `kind` what it is about."""
+    """A warning; `message` is the finding and what to do if it is not intended."""
 
     place: declarations.Place
     message: str
@@ -57,7 +57,7 @@ class Advice:
 
 
 def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
-    """Return advice in the order of the file; `now` is where the next times are counted from."""
+    """Return advice in the order of the file; next times are counted from `now`."""
     colliding: dict[str, list[Advice]] = {}
     for charter, advice in _collisions(declaration.charters, now):
         colliding.setdefault(charter.name, []).append(advice)
@@ -107,18 +107,18 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
             yield Advice(place=charter.places.get(key, charter.place), message=message, kind=Kind.BRIEF)
 
 
-def lines(found: Iterable[Advice]) -> tuple[str, ...]:
-    """Return a line for each advice, and one for all of a kind that many charters share, in the place of the first."""
+def lines(advice: Iterable[Advice]) -> tuple[str, ...]:
+    """Return a line for each piece of advice; a kind that many charters share gets a single line, at the first one."""
     kinds: dict[Kind, list[Advice]] = {}
-    for advice in found:
-        kinds.setdefault(advice.kind, []).append(advice)
-    told = [(each, str(each)) for alike in kinds.values() if len(alike) <= _EACH for each in alike]
-    told += [(alike[0], _together(alike)) for alike in kinds.values() if len(alike) > _EACH]
-    told.sort(key=lambda each: (each[0].place.line, each[0].place.column))
-    return tuple(line for _, line in told)
+    for each in advice:
+        kinds.setdefault(each.kind, []).append(each)
+    entries = [(each, str(each)) for alike in kinds.values() if len(alike) <= _LISTED for each in alike]
+    entries += [(alike[0], _summary(alike)) for alike in kinds.values() if len(alike) > _LISTED]
+    entries.sort(key=lambda entry: (entry[0].place.line, entry[0].place.column))
+    return tuple(line for _, line in entries)
 
 
-def _together(alike: Sequence[Advice]) -> str:
+def _summary(alike: Sequence[Advice]) -> str:
     others = ", ".join(f"{each.place.line}:{each.place.column}" for each in alike[1:_NAMED])
     return (
         f"{alike[0].place}: warning: {len(alike)} charters {alike[0].kind.value}, this one and those at {others} and "
@@ -127,7 +127,7 @@ def _together(alike: Sequence[Advice]) -> str:
 
 
 def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
-    """Yield advice about the text of a cron: steps that leave a remainder, and `1-7`."""
+    """Yield advice about a cron's text: steps that do not divide their range, and `1-7`."""
     spans = cron.spans(calendar.comment)
     for field in (cron.SECOND, cron.MINUTE, cron.HOUR):
         match spans.get(field):
@@ -149,7 +149,7 @@ def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
 
 
 def _is_uneven(span: ranges.Range, field: cron.Field) -> bool:
-    """Return whether a step goes through the whole field and leaves a remainder; part of a day is a choice."""
+    """Return whether a step over the whole field does not divide it; a step over part of it is deliberate."""
     whole = span.start < span.step and span.end == field.highest
     return whole and bool((field.highest + 1) % span.step)
 
@@ -159,7 +159,7 @@ def _loses_sunday(weekdays: ranges.Range) -> bool:
 
 
 def _is_utc(timezone: str, now: datetime.datetime) -> bool:
-    """Return whether a zone's clocks show UTC all year, as those of GMT do."""
+    """Return whether a zone is at UTC all year, as GMT is."""
     zone = zoneinfo.ZoneInfo(timezone)
     return not any((now + month * _MONTH).astimezone(zone).utcoffset() for month in range(12))
 
@@ -192,15 +192,15 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
     if next(times.upcoming(timing, now), None) is None:
         yield Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions and end"
         return
-    skipped, repeated = changes.skipped_or_repeated(timing, now)
-    said = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
-    said += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
-    if said:
-        yield Kind.CLOCKS, f"{' and '.join(said)}, so it may not fire then, or twice; {_ADVICE}"
+    skipped, repeated = dst.skipped_or_repeated(timing, now)
+    clocks = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
+    clocks += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
+    if clocks:
+        yield Kind.CLOCKS, f"{' and '.join(clocks)}, so it may not fire then, or twice; {_ADVICE}"
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:
-    """Return whether the days are seven in a row: with a weekday, as in `8-14` and MON, they are intended."""
+    """Return whether the days are seven in a row, which is intended next to a weekday: `8-14` and MON."""
     return len(days) == 7 and days[-1] - days[0] == 6
 
 

@@ -1,4 +1,4 @@
-"""A plan to outcomes: each step written once, read back, and reported as it ends."""
+"""Apply a plan: write each step once, read it back, and report its outcome as it ends."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ CONCURRENCY = 20  # concurrent writes; more are not faster on a dev server, and 
 
 _PATIENCE = 3  # consecutive steps without a response, after which the server is considered unavailable
 
-Tell = Callable[[plans.Outcome], None]
+OnOutcome = Callable[[plans.Outcome], None]
 Lost = Callable[[], Awaitable[str]]
 
 
 async def never() -> str:
-    """Say that no lock is lost, where there is none."""
+    """Return that no lock is lost, for an apply without one."""
     return ""
 
 
-async def apply(plan: plans.Plan, schedules: ports.Schedules, tell: Tell, *, lost: Lost = never) -> plans.Applied:
-    """Walk the plan and return an outcome for every step, in the plan's order.
+async def apply(
+    plan: plans.Plan, schedules: ports.Schedules, on_outcome: OnOutcome, *, lost: Lost = never
+) -> plans.Applied:
+    """Write the plan's steps and return an outcome for every one, in the plan's order.
 
-    `tell` is called with each outcome as it happens. Pauses come last and only when all else succeeded, so that a
-    half-done apply never leaves less running than before. One failure does not stop its neighbours, but a server that
-    gives no answer to several steps in a row ends the walk, and so does a lock that is `lost` (its reason, empty while
-    it is held): what was not started is SKIPPED. When the task is cancelled, the steps under way end first; when it is
-    cancelled again, they are reported as they are.
+    `on_outcome` is called with each outcome as it happens. Pauses come last, and only if everything else succeeded, so
+    that an incomplete apply never leaves fewer schedules running than before. One failure does not stop the other
+    steps, but the apply ends when the server does not respond to several steps in a row, or when the lock is lost
+    (`lost` returns why; empty while it is held): steps that were not started are SKIPPED. When the task is cancelled,
+    steps in progress are finished first; when it is cancelled again, they are reported as they are.
     """
-    walk = _Walk(schedules, tell, lost)
+    walk = _Walk(schedules, on_outcome, lost)
     work = asyncio.ensure_future(walk.run(plan))
     try:
         return plans.Applied(outcomes=await asyncio.shield(work))
@@ -51,25 +53,25 @@ async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[plans.Outcome, ..
         raise
     task = asyncio.current_task()
     if task is not None:
-        task.uncancel()  # it is dealt with: what follows may take its time again
+        task.uncancel()  # the interruption is handled: later awaits must not be cancelled
     return plans.Applied(outcomes=outcomes, interrupted=True)
 
 
 class _Walk:
-    """The steps of one apply, side by side, until something stops them."""
+    """The concurrent steps of one apply, until something stops them."""
 
-    def __init__(self, schedules: ports.Schedules, tell: Tell, lost: Lost) -> None:
+    def __init__(self, schedules: ports.Schedules, on_outcome: OnOutcome, lost: Lost) -> None:
         self._schedules = schedules
-        self._tell = tell
+        self._on_outcome = on_outcome
         self._lost = lost
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._stopped = ""
         self._unanswered = 0
-        self._begun: set[str] = set()
+        self._started: set[str] = set()
         self._ended: set[str] = set()
 
     async def run(self, plan: plans.Plan) -> tuple[plans.Outcome, ...]:
-        """Return the outcomes in the plan's order; a defect in a step is raised once its neighbours have ended."""
+        """Return the outcomes in the plan's order; a defect in a step is raised once the other steps have ended."""
         first = [change for change in plan.steps if not change.verb.is_last]
         last = [change for change in plan.steps if change.verb.is_last]
         outcomes = _outcomes(await asyncio.gather(*map(self._turn, first), return_exceptions=True))
@@ -81,19 +83,19 @@ class _Walk:
     def end(self, change: plans.Change, status: plans.Status, detail: str = "") -> plans.Outcome:
         outcome = plans.Outcome(change=change, status=status, detail=detail)
         self._ended.add(change.id)
-        self._tell(outcome)
+        self._on_outcome(outcome)
         return outcome
 
     def stop(self, reason: str) -> None:
-        """Begin no further step."""
+        """Start no further steps; the first reason is kept."""
         self._stopped = self._stopped or reason
 
     def abandon(self, changes: Iterable[plans.Change]) -> None:
-        """Report what is known of every step that has not ended."""
+        """Report every step that has not ended, as far as its state is known."""
         for change in changes:
             if change.id in self._ended:
                 continue
-            if change.id in self._begun:
+            if change.id in self._started:
                 self.end(change, plans.Status.FAILED, "interrupted; the write may or may not have taken effect")
             else:
                 self.end(change, plans.Status.SKIPPED, f"not started: {self._stopped}")
@@ -103,7 +105,7 @@ class _Walk:
             stopped = self._stopped or await self._lost() or self._stopped
             if stopped:
                 return self.end(change, plans.Status.SKIPPED, f"not started: {stopped}")
-            self._begun.add(change.id)
+            self._started.add(change.id)
             try:
                 ended = await self._step(change)
                 self._unanswered = 0
@@ -121,18 +123,18 @@ class _Walk:
                 raise
 
     async def _step(self, change: plans.Change) -> tuple[plans.Status, str]:
-        """Write, then believe only what the server shows: that distinguishes a lost response from a dropped write."""
+        """Write, then read back: only that distinguishes a lost response from a dropped write."""
         refusal: errors.ServerError | None = None
         try:
             await self._write(change)
         except errors.ServerError as error:
             refusal = error
-        left = await self._left(change)
-        if not left:
+        remaining = await self._remaining(change)
+        if not remaining:
             alike = change.live is None and isinstance(refusal, errors.ConflictError)
             return plans.Status.DONE, "already done identically by someone else" if alike else ""
         if refusal is None or isinstance(refusal, errors.ConflictError):
-            return plans.Status.STALE, f"the live schedule changed since it was planned: {left}; plan again"
+            return plans.Status.STALE, f"the live schedule changed since it was planned: {remaining}; plan again"
         unknown = isinstance(refusal, errors.UnreachableError)
         return (
             plans.Status.FAILED,
@@ -154,8 +156,8 @@ class _Walk:
         else:
             await self._schedules.update(change.live, change.after)
 
-    async def _left(self, change: plans.Change) -> str:
-        """Return what the live schedule still lacks, in words; empty when the change is in place."""
+    async def _remaining(self, change: plans.Change) -> str:
+        """Return what the change still lacks on the server, in words; empty when it took effect."""
         live = await self._schedules.describe(change.id)
         if change.verb is plans.Verb.DELETE:
             return "it is still there" if live else ""

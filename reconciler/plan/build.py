@@ -1,4 +1,4 @@
-"""Desired and live to a plan: which verb, for which reason, in which order."""
+"""Build a plan from desired and live schedules: each one's verb and reason, and the order."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ def managed(schedule_id: str, target: observed.Target) -> bool:
 def plan(
     declaration: declarations.Declaration, live: Mapping[str, observed.Live], target: observed.Target
 ) -> plans.Plan:
-    """Return what makes `live` equal to the declaration.
+    """Return the plan that makes `live` equal to the declaration.
 
-    `live` holds each wanted id that exists and every managed id that is not wanted. The changes come in the
-    order of execution (creates, updates, resumes, pauses), by id within a verb, so that the order of neither input
-    counts.
+    `live` holds each declared id that exists and every managed id that is not declared. Changes are in order of
+    execution (creates, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
     """
     declaration, live = _salted(declaration), exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
         *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
         *(
-            _unwanted(found, declaration.path)
-            for id_, found in live.items()
-            if id_ not in wanted and not _is_foreign(found.schedule, declaration)
+            _unwanted(schedule, declaration.path)
+            for id_, schedule in live.items()
+            if id_ not in wanted and not _is_foreign(schedule.schedule, declaration)
         ),
     ]
     changes = renames.pointed_out(changes)
@@ -46,14 +45,14 @@ def plan(
 
 
 def exempted(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> dict[str, observed.Live]:
-    """Return the live schedules, each with the paths that its charter declares not to be secret, and with the salt."""
+    """Return the live schedules with the salt, and each with its charter's `not_secret` paths."""
     paths = {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
     return {
         id_: dataclasses.replace(
-            found,
-            schedule=dataclasses.replace(found.schedule, not_secret=paths.get(id_, ()), salt=declaration.salt),
+            each,
+            schedule=dataclasses.replace(each.schedule, not_secret=paths.get(id_, ()), salt=declaration.salt),
         )
-        for id_, found in live.items()
+        for id_, each in live.items()
     }
 
 
@@ -79,7 +78,7 @@ def _planned(
         environment=declaration.environment,
         changes=tuple(changes),
         digest=digest(target, changes),
-        found=_found(live, declaration),
+        found=_counts(live, declaration),
         adopts=declaration.adopt,
         salt=declaration.salt,
     )
@@ -92,15 +91,14 @@ def repair(
     target: observed.Target,
     held: Collection[str] = (),
 ) -> plans.Plan:
-    """Return what makes the schedules of users equal to the rows that declare them.
+    """Return the plan that makes the schedules of users equal to the rows that declare them.
 
-    `live` holds what there is of them: one of a `deleted` row is deleted, one of no row is paused, and so is one that
-    is `held`: its row cannot be read, but for that it is not enabled. Only what carries our own mark counts; others
-    may have ids of the same kind.
+    A live schedule is deleted if its row is `deleted`, and paused if it has no row or is `held`: the row cannot be
+    read, except that it is not enabled. Only schedules with our own mark are touched; others may have similar ids.
     """
     declaration, live = _salted(declaration), exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
-    ours = [found for id_, found in live.items() if id_ not in wanted and found.schedule.owner == declaration.owner]
+    ours = [each for id_, each in live.items() if id_ not in wanted and each.schedule.owner == declaration.owner]
     changes = [
         *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
         *(_undeclared(each, deleted, held, declaration.path) for each in ours),
@@ -115,10 +113,10 @@ def _undeclared(live: observed.Live, deleted: Collection[str], held: Collection[
         return _deletion(live)
     if live.schedule.id not in held:
         return dataclasses.replace(_unwanted(live, path), reason=plans.Reason.ORPHANED)
-    found = dataclasses.replace(_unwanted(live, path), reason=plans.Reason.DECLARED_PAUSED)
-    if found.verb is plans.Verb.KEEP:
-        return found
-    return dataclasses.replace(found, after=dataclasses.replace(found.after, note=declared_note(path)))
+    change = dataclasses.replace(_unwanted(live, path), reason=plans.Reason.DECLARED_PAUSED)
+    if change.verb is plans.Verb.KEEP:
+        return change
+    return dataclasses.replace(change, after=dataclasses.replace(change.after, note=declared_note(path)))
 
 
 def _deletion(live: observed.Live) -> plans.Change:
@@ -128,7 +126,7 @@ def _deletion(live: observed.Live) -> plans.Change:
 
 
 def at_rest(plan: plans.Plan) -> plans.Plan:
-    """Return the plan of an environment that is switched off: everything is kept as it is."""
+    """Return the plan of a disabled environment: every schedule is kept as it is."""
     changes = (
         dataclasses.replace(
             change,
@@ -144,7 +142,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
 
 
 def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
-    """Return the changes to try once more: stale ones, and pauses and deletes that waited for nothing else."""
+    """Return the changes to retry: stale ones, and the pauses and deletes that were skipped only because of them."""
     ended = tuple(outcomes)
     stale = [outcome.change for outcome in ended if outcome.status is plans.Status.STALE]
     before = {outcome.status for outcome in ended if not outcome.change.verb.is_last}
@@ -155,20 +153,20 @@ def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
 
 
 def same(plan: plans.Plan, wanted: Sequence[plans.Change]) -> plans.Plan:
-    """Return the plan's steps that mean the same as one of the wanted changes.
+    """Return the plan with only those steps that mean the same as one of the wanted changes.
 
-    Where a wanted one is missing that comes before them, no pause and no delete is among them.
+    If a wanted change that must precede pauses and deletes is missing, none of these is kept.
     """
     meanings = {change.id: _meaning(change) for change in wanted}
-    found = [change for change in plan.steps if meanings.get(change.id) == _meaning(change)]
-    missing = meanings.keys() - {change.id for change in found}
+    kept = [change for change in plan.steps if meanings.get(change.id) == _meaning(change)]
+    missing = meanings.keys() - {change.id for change in kept}
     if any(change.id in missing and not change.verb.is_last for change in wanted):
-        found = [change for change in found if not change.verb.is_last]
-    return dataclasses.replace(plan, changes=tuple(found))
+        kept = [change for change in kept if not change.verb.is_last]
+    return dataclasses.replace(plan, changes=tuple(kept))
 
 
 def _meaning(change: plans.Change) -> tuple[object, ...]:
-    """Return what a person agreed to; the reason too, as a resume that would undo another's pause is another step."""
+    """Return what a person approved, the reason included: resuming someone's manual pause is a step of its own."""
     return change.verb, change.reason, change.fields
 
 
@@ -178,44 +176,44 @@ def prune(
     target: observed.Target,
     before: datetime.datetime | None = None,
 ) -> plans.Plan:
-    """Return the plan that deletes each schedule which this tool paused before a time, because its charter was removed.
+    """Return the plan that deletes the schedules that this tool paused before a time because their charter was removed.
 
-    What it paused later, what anyone else has touched since, and everything else that is managed, is kept.
+    Schedules paused later, those that anyone has changed since, and all other managed ones are kept.
     """
     live = exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
-    ours = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
-    changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in ours]
+    managed_ones = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
+    changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in managed_ones]
     return _planned(declaration, live, target, changes)
 
 
-def _found(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> observed.Left:
-    """Return how many schedules there are; one that is about to be taken over is counted as managed."""
+def _counts(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> observed.Left:
+    """Return how many schedules exist; one that is about to be taken over is counted as managed."""
     wanted = {charter.schedule.id for charter in declaration.charters} if declaration.adopt else set()
     ours = (id_ in wanted or not _is_foreign(each.schedule, declaration) for id_, each in live.items())
     return observed.Left(managed=sum(ours), present=len(live))
 
 
-def _pruned(found: observed.Live, before: datetime.datetime | None, *, wanted: bool) -> plans.Change:
-    reason = plans.Reason.STAYS if wanted else _why_prunable(found, before)
+def _pruned(live: observed.Live, before: datetime.datetime | None, *, wanted: bool) -> plans.Change:
+    reason = plans.Reason.STAYS if wanted else _why_prunable(live, before)
     verb = plans.Verb.DELETE if reason is plans.Reason.PRUNED else plans.Verb.KEEP
-    return plans.Change(verb=verb, reason=reason, after=found.schedule, live=found, charter=None, place=None)
+    return plans.Change(verb=verb, reason=reason, after=live.schedule, live=live, charter=None, place=None)
 
 
-def _why_prunable(found: observed.Live, before: datetime.datetime | None) -> plans.Reason:
-    """Return why an undeclared schedule may be deleted, or not: only if provably nothing happened since our pause.
+def _why_prunable(live: observed.Live, before: datetime.datetime | None) -> plans.Reason:
+    """Return why an undeclared schedule may or may not be deleted: only if provably nothing happened since our pause.
 
-    The seal proves that no one edited, resumed or paused it since. A trigger or a backfill leaves V1's token as it is,
-    but it starts a run later than the pause, which is the last update, or waits for one.
+    The seal proves that no one edited, resumed or paused it since. A trigger or a backfill does not change V1's token,
+    but it starts or buffers a run after the pause, which is the last update.
     """
-    if not found.schedule.paused or not _is_removed(found.schedule.note):
+    if not live.schedule.paused or not _is_removed(live.schedule.note):
         return plans.Reason.STAYS
-    paused_at = found.activity.updated_at
-    if found.schedule.seal is None or paused_at is None:
+    paused_at = live.activity.updated_at
+    if live.schedule.seal is None or paused_at is None:
         return plans.Reason.UNPROVEN
-    if not found.is_sealed:
+    if not live.is_sealed:
         return plans.Reason.CHANGED
-    if found.activity.buffered or any(run.started_at and run.started_at > paused_at for run in found.activity.recent):
+    if live.activity.buffered or any(run.started_at and run.started_at > paused_at for run in live.activity.recent):
         return plans.Reason.RAN
     return plans.Reason.PRUNED if before is None or paused_at <= before else plans.Reason.ALREADY_PAUSED
 
@@ -226,10 +224,9 @@ def plan_from_snapshot(
     target: observed.Target,
     taken_at: datetime.datetime,
 ) -> plans.Plan:
-    """Return the plan for schedules whose secrets are redacted: the declaration is redacted alike, to compare.
+    """Return the plan against a snapshot: its secrets are redacted, so the declaration is redacted alike to compare.
 
-    The snapshot's owner counts where the declaration names none. Raises `errors.UsageError` when the snapshot is about
-    other ids.
+    A declaration without an owner gets the snapshot's. Raises `errors.UsageError` if the snapshot has another prefix.
     """
     if target.prefix != declaration.prefix:
         raise errors.UsageError(
@@ -237,18 +234,18 @@ def plan_from_snapshot(
             hint="take a new snapshot, or pass the --prefix that it has",
         )
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
-    salt = next((found.schedule.salt for found in live.values()), declaration.salt)
+    salt = next((each.schedule.salt for each in live.values()), declaration.salt)
     charters = (
         dataclasses.replace(each, schedule=_as_in_snapshot(each.schedule, live.get(each.schedule.id), salt))
         for each in declaration.charters
     )
-    found = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
-    return dataclasses.replace(found, as_of=taken_at)
+    planned = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
+    return dataclasses.replace(planned, as_of=taken_at)
 
 
 def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: bytes) -> model.Schedule:
-    """Return the declared schedule redacted as its live one is: what is a digest there is one here."""
-    if live is None:  # still compared, with one that it may be the new name of
+    """Return the declared schedule redacted like its live one: a value that is a digest there becomes one here."""
+    if live is None:  # still compared, to find renames
         return fields.redacted(dataclasses.replace(desired, salt=salt))
     alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret, salt=salt)
     return dataclasses.replace(fields.redacted(alike, coded=live.coded), not_secret=desired.not_secret)
@@ -305,7 +302,7 @@ def _is_paused_by_hand(live: observed.Live, desired: model.Schedule) -> bool:
 
 
 def _left_paused(charter: declarations.Charter, desired: model.Schedule, live: observed.Live) -> plans.Change:
-    """Return what else is to change in a schedule whose pause and its note are left as they are."""
+    """Return the change to a schedule whose manual pause and note are kept."""
     paused = dataclasses.replace(desired, paused=True, note=live.schedule.note)
     fields = diff.diff(live.schedule, paused)
     verb, reason = plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE
@@ -347,10 +344,10 @@ def _verb(
 
 
 def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
-    """Return why it is paused: by its note, and where that is the charter's own, by who did it.
+    """Return why a schedule is paused, from its note and, where that is the charter's own, from who paused it.
 
-    Whoever pauses by an update leaves the charter's note in place, as our declared pause does. So that note alone
-    proves nothing: where the server does not name us, a person did it.
+    A pause by an update keeps the charter's note, as our declared pause does. So that note alone proves nothing: unless
+    the server names us, a person paused it.
     """
     note = live.schedule.note or ""
     if _is_removed(note):
@@ -390,17 +387,17 @@ _DECLARED = f"{ownership.PAUSED_BY_US}declared paused in "
 
 
 def managed_note(path: str) -> str:
-    """Return the note of a schedule that runs as declared there."""
+    """Return the note of a schedule that runs as this spec declares."""
     return f"{ownership.MANAGED_BY_US}declared in {path}"
 
 
 def declared_note(path: str) -> str:
-    """Return the note of a schedule that is declared to be paused there."""
+    """Return the note of a schedule that this spec declares paused."""
     return _DECLARED + path
 
 
 def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
-    """Return the note after a change: one that is true of the new state, or the one it had."""
+    """Return the note after a change: one that describes the new state, or else the previous one."""
     match verb:
         case plans.Verb.RESUME:
             return managed_note(path)
@@ -415,9 +412,8 @@ def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
 def digest(target: observed.Target, changes: Iterable[plans.Change]) -> str:
     """Return `sha256:…` over what the plan means: namespace, prefix and each step's verb, id and fields.
 
-    Of a secret its new value counts, not the old one: that would let whoever sees the digest try what is on the server.
-    No times, tokens, addresses or places are in it, so that the same plan has the same digest on any machine and
-    at any moment until something that matters changes.
+    It covers a secret's new value but not the old one, which anyone who sees the digest could otherwise guess. It
+    contains no times, tokens, addresses or places, so the same plan has the same digest on any machine, at any time.
     """
     meaning = {
         "namespace": target.namespace,
@@ -433,7 +429,7 @@ def digest(target: observed.Target, changes: Iterable[plans.Change]) -> str:
 
 
 def _covered(fields: Iterable[plans.FieldChange]) -> list[json_values.Json]:
-    """Return what the digest covers of fields; those under an object's key that is itself a secret come last."""
+    """Return the parts of field changes that the digest covers; fields whose path contains a secret key come last."""
     plain: list[json_values.Json] = []
     hidden: list[json_values.Json] = []
     for field in fields:

@@ -1,4 +1,4 @@
-"""Charters that get in each other's way: one workflow id for two, or the same work twice at the same times."""
+"""Charters that collide: they share a workflow id, or start the same work at the same times."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reconciler.schedule import declarations, governed, model
 from reconciler.timing import times, timings
 
 _SECOND = datetime.timedelta(seconds=1)
-_STEPS = 400  # times of two charters that are compared before they are treated as apart
-_BUDGET = 4_000  # comparisons of all pairs together, about half a second
+_STEPS = 400  # times of two charters that are compared before they are considered disjoint
+_BUDGET = 4_000  # comparisons for all pairs together, about half a second
 _ALIKE = 20  # next times that must be equal for two charters to fire at the same times
 _NAMES = (*governed.IDENTITIES, "charter")
 
@@ -21,12 +21,12 @@ _NAMES = (*governed.IDENTITIES, "charter")
 def shared_ids(
     charters: Iterable[declarations.Charter], now: datetime.datetime
 ) -> Iterator[tuple[declarations.Charter, declarations.Charter, datetime.datetime]]:
-    """Yield each charter whose runs collide with those of an earlier one, that one, and the first time of both.
+    """Yield each charter whose runs collide with an earlier charter's, the earlier one, and the first common time.
 
-    The server adds the time at which a run is due, to the second and before jitter, to the workflow id, also where
-    `keep_original_workflow_id` is set. So an id collides only at a time at which both are due: then one of the two runs
-    is not started while the other is running, and no count reports it. Hundreds of charters with one id and no common
-    time are not all compared.
+    The server appends a run's due time, to the second and before jitter, to the workflow id, even if
+    `keep_original_workflow_id` is set. So ids collide only at a time at which both are due: one of the two runs is then
+    not started while the other is running, and no counter shows it. Of hundreds of charters that share an id, only as
+    many pairs are compared as the budget allows.
     """
     budget = _BUDGET
     for same in _groups(filter(_fires, charters), lambda charter: charter.schedule.action.workflow_id):
@@ -44,9 +44,9 @@ def shared_ids(
 def same_work(
     charters: Iterable[declarations.Charter], now: datetime.datetime
 ) -> Iterator[tuple[declarations.Charter, declarations.Charter]]:
-    """Yield each charter that starts the same work at the same times as an earlier one, and that one.
+    """Yield each charter that starts the same work at the same times as an earlier one, and the earlier one.
 
-    Work is the same if nothing but names differs: the workflow id, the schedule's ids and the charter's name.
+    Work is the same if only names differ: the workflow id, the schedule's ids and the charter's name.
     """
     for alike in _groups(filter(_fires, charters), lambda charter: _work(charter.schedule.action)):
         for close in _groups(alike, lambda charter: _next(charter, now, 1)):
@@ -57,11 +57,11 @@ def same_work(
 def _groups(
     charters: Iterable[declarations.Charter], key: Callable[[declarations.Charter], Hashable]
 ) -> list[list[declarations.Charter]]:
-    """Return the charters that share a key, in their order; one that is alone is left out."""
-    found: dict[Hashable, list[declarations.Charter]] = {}
+    """Return the groups of two or more charters that share a key, in their order."""
+    groups: dict[Hashable, list[declarations.Charter]] = {}
     for charter in charters:
-        found.setdefault(key(charter), []).append(charter)
-    return [group for group in found.values() if len(group) > 1]
+        groups.setdefault(key(charter), []).append(charter)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _next(charter: declarations.Charter, now: datetime.datetime, count: int) -> tuple[datetime.datetime, ...]:
@@ -71,7 +71,7 @@ def _next(charter: declarations.Charter, now: datetime.datetime, count: int) -> 
 def _first_common(
     left: timings.Timing, right: timings.Timing, now: datetime.datetime
 ) -> tuple[datetime.datetime | None, int]:
-    """Return the first time at which both are due, None where none was found, and how many steps that took."""
+    """Return the first time at which both are due, None if none was found, and the number of steps that it took."""
     after = now
     for step in range(_STEPS):
         first = next(times.upcoming(left, after), None)

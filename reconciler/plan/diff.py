@@ -1,7 +1,7 @@
 """Field changes between two schedules, named in the spec's words.
 
-Both sides come in the model's canonical form, so a difference found here is one that the server acts on. Values
-under names that sound like secrets leave here only as a digest.
+Both sides are in the model's canonical form, so every difference is one that the server acts on. Secrets appear only
+as digests.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
     import deepdiff  # here, because it takes longer to import than most commands run
 
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
-    old, new = _said(alike, like=desired), _said(desired)
+    old, new = _words(alike, like=desired), _words(desired)
     times = _times(live, desired, old, new)
     tree = deepdiff.DeepDiff(
         old,
         new,
         view="tree",
-        ignore_private_variables=False,  # else keys that start with two underscores are passed over
+        ignore_private_variables=False,  # else keys that start with two underscores are skipped
         zip_ordered_iterables=True,  # lists are compared place by place
         threshold_to_diff_deeper=0,  # else objects that share little are reported whole
     )
@@ -45,11 +45,11 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
 def everything(schedule: model.Schedule) -> tuple[plans.FieldChange, ...]:
     """Return every field that is not empty as an addition, for a schedule that does not exist yet.
 
-    Left out are the identities among the arguments, which follow from the schedule's id, and what is empty.
+    The identities among the arguments are omitted: they follow from the schedule's id.
     """
     return tuple(
         plans.FieldChange(path=name, old=plans.ABSENT, new=value)
-        for name, value in _said(schedule).items()
+        for name, value in _words(schedule).items()
         if name not in governed.IDENTITIES and value
     )
 
@@ -64,7 +64,7 @@ def _canonical(value: object) -> str:
 
 
 def _payloads(schedule: model.Schedule) -> list[object]:
-    """Return the fields that hold decoded values, where equal for Python is not equal for JSON."""
+    """Return the fields that hold decoded values, which Python may consider equal although JSON does not."""
     return [value for row in PAYLOADS for value in row.encode(schedule).values()]
 
 
@@ -78,23 +78,21 @@ PAYLOADS = tuple(row for row in fields.TABLE if _holds_payloads(row))
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return what should be on the server: desired, with what the server counts and what is not declared kept.
-
-    A limit on actions that has started to count down stays where it is; a note that is not declared stays as well.
-    """
+    """Return what should be on the server: `desired`, with the live countdown and an undeclared note kept."""
     start = desired.remaining_actions if desired.counted_from is None else desired.counted_from
-    left = live.remaining_actions
-    counting = start is not None and left is not None and left <= start and live.counted_from in (None, start)
+    remaining = live.remaining_actions
+    counting = start is not None and remaining is not None and remaining <= start
+    counting = counting and live.counted_from in (None, start)
     return dataclasses.replace(
         desired,
-        remaining_actions=left if counting else desired.remaining_actions,
+        remaining_actions=remaining if counting else desired.remaining_actions,
         counted_from=live.counted_from if counting else start,
         note=live.note if desired.note is None else desired.note,
     )
 
 
 def _times(live: model.Schedule, desired: model.Schedule, old: rows.Words, new: rows.Words) -> list[plans.FieldChange]:
-    """Take the times out of both sides and return what differs; each is a set, so it is shown whole."""
+    """Remove the times from both sides and return those that differ; each is a set, so it is shown as a whole."""
     sides = [(name, old.pop(name, plans.ABSENT), new.pop(name, plans.ABSENT)) for name in fields.TIMES]
     same = {key for key, row in fields.TIMES.items() if row.at.get(live) == row.at.get(desired)}
     return [
@@ -113,16 +111,16 @@ def _change(level: deepdiff.model.DiffLevel, absent: object) -> plans.FieldChang
 def _side(value: object, absent: object) -> json_values.Json | plans.Absent:
     if value is absent:
         return plans.ABSENT
-    return value  # type: ignore[return-value]  # deepdiff hands back what went in
+    return value  # type: ignore[return-value]  # deepdiff returns the values that it was given
 
 
-def _said(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
+def _words(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
     """Return the schedule's fields with secrets as digests, so that no part of a secret is compared or shown."""
     return fields.words(fields.redacted(schedule), like=like)
 
 
 def _place(change: plans.FieldChange) -> tuple[int, list[tuple[int, str]]]:
-    """Return what sorts changes in the spec's order, and entry 2 of a list before entry 10."""
+    """Return the sort key of a change: the spec's order, and entry 2 of a list before entry 10."""
     steps = _STEP.findall(change.path)
     return fields.ORDER.index(_root(change.path)), [(int(number or 0), name) for number, name in steps]
 

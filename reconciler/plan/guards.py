@@ -1,4 +1,4 @@
-"""Refuse plans that are probably unintended, above all those that stop most of what runs."""
+"""Refuse plans that are probably unintended, above all those that stop most running schedules."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Allowed:
 
 
 def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.datetime, left: int = 0) -> None:
-    """Raise `errors.GuardError` when the plan should not run without a word from a person.
+    """Raise `errors.GuardError` when the plan should not be applied without explicit confirmation.
 
-    Refused are: stopping every running managed schedule or more than half of two or more, by whatever change (see
-    `stops`); a spec with no governance section while something is managed; a namespace that has nothing managed
-    although the last apply to it `left` some; wanting an id that belongs to another owner; creating what
-    already runs under another prefix; taking over a schedule and changing what it runs, unless the plan adopts; and
-    writing readable payloads over encrypted ones.
+    Refused are: stopping every running managed schedule, or more than half of two or more, by any kind of change (see
+    `stops`); a spec without a governance section while schedules are managed; a namespace without schedules although
+    the last apply `left` some; declaring an id that belongs to another owner; creating a schedule that already runs
+    under another prefix; taking over a schedule and changing what it runs, unless the plan adopts; and overwriting
+    encrypted payloads with plaintext.
     """
     allowed = allowed or Allowed()
     if not allowed.empty_namespace:
@@ -46,7 +46,7 @@ def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.dat
 
 
 def check_prune(plan: plans.Plan) -> None:
-    """Raise `errors.GuardError` when the plan deletes for a spec without a governance section."""
+    """Raise `errors.GuardError` when the plan deletes schedules although the spec has no governance section."""
     if plan.steps and not plan.governed:
         count = len(plan.steps)
         raise errors.GuardError(
@@ -56,10 +56,9 @@ def check_prune(plan: plans.Plan) -> None:
 
 
 def check_repair(plan: plans.Plan, allowed: Allowed) -> None:
-    """Raise `errors.GuardError` when a repair pauses most of what runs because its rows are missing, as after a lost
-    database.
+    """Raise `errors.GuardError` when a repair pauses most running schedules because their rows are missing.
 
-    What a row asks for is done, even if it is a pause: its owner asked for it.
+    That happens after a database was lost. A pause that a row declares is never refused: its owner asked for it.
     """
     if not allowed.mass_pause:
         _check_orphans(plan)
@@ -161,7 +160,7 @@ def _check_payloads(plan: plans.Plan) -> None:
 
 
 def _replaced(live: model.Action, after: model.Action) -> model.Opaque | None:
-    """Return a payload of some codec's that the action after has no more."""
+    """Return an encoded payload that the action no longer has after the change."""
     kept = list(after.payloads)
     coded = (each for each in live.payloads if isinstance(each, model.Opaque) and each.is_coded)
     return next((each for each in coded if each not in kept), None)

@@ -1,4 +1,4 @@
-"""Wait for a lock, do without one, and know whether it is still held."""
+"""Wait for a lock, run without one, and know whether it is still held."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from reconciler.plan import ports
 _LOG = logging.getLogger(__name__)
 
 _AGAIN_AFTER = 1.0  # seconds
-LOOK_EVERY = 0.5  # seconds that a look whether the lock is still there waits for news
-FRESH = 2.0  # seconds from its beginning for which a look is good; nothing is written upon an older one
-PATIENCE = 20.0  # seconds that a write waits for a newer one, until the lock is considered lost
-_QUIET = 5.0  # seconds of that without a word about it
+LOOK_EVERY = 0.5  # seconds that one check of the lock waits for news of it
+FRESH = 2.0  # seconds, from its start, for which a check is valid; nothing is written on an older one
+PATIENCE = 20.0  # seconds that a write waits for a newer check, until the lock is considered lost
+_QUIET = 5.0  # seconds of that before a warning is logged
 TAKEN = "the lock was taken away"
 UNSURE = "whether the lock is still held is unknown"
 
@@ -31,29 +31,29 @@ async def take(
     waiting: Callable[[str], None],
     ending: Callable[[], bool] = lambda: False,
 ) -> ports.Lease:
-    """Take the lock, waiting up to `patience` for it, or until all is `ending`; `waiting` is called once with its
-    holder.
+    """Take the lock, waiting for up to `patience`, or until the program is `ending`.
 
-    Raises `errors.LockedError` when it is still held then.
+    `waiting` is called once, with a message that names the holder. Raises `errors.LockedError` if the lock is still
+    held then.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + patience.total_seconds()
-    told = False
+    has_warned = False
     while True:
         try:
             return await lock.acquire(holder)
         except errors.LockedError as busy:
-            left = end - loop.time()
-            if left <= 0 or ending():
+            remaining = end - loop.time()
+            if remaining <= 0 or ending():
                 raise
-            if not told:
+            if not has_warned:
                 waiting(busy.message)
-                told = True
-            await asyncio.sleep(min(_AGAIN_AFTER, left))
+                has_warned = True
+            await asyncio.sleep(min(_AGAIN_AFTER, remaining))
 
 
 class Unlocked:
-    """No lock at all: conflict tokens alone keep two applies from losing each other's work."""
+    """No lock: conflict tokens alone keep two applies from overwriting each other's work."""
 
     async def acquire(self, holder: ports.Holder) -> Unlocked:
         """Take nothing."""
@@ -74,14 +74,14 @@ class Unlocked:
         """Doubt nothing."""
 
     async def release(self) -> None:
-        """Let go of nothing."""
+        """Release nothing."""
 
 
 class Watch:
-    """Knows whether a lock is still held: it looks in the background, and a write waits where the last look is old.
+    """Knows whether a lock is still held: it checks in the background, and a write waits if the last check is old.
 
-    `look` waits a little for news and then asks; it returns why the lock is lost, empty while it is held,
-    and raises `errors.ReconcilerError` when that is unknown. `until`, of the monotonic clock, is when it ends.
+    `look` waits briefly for news of the lock and then checks it; it returns why the lock is lost, empty while it is
+    held, and raises `errors.ReconcilerError` when that is unknown. `until` is when the lock expires (monotonic clock).
     """
 
     def __init__(
@@ -104,23 +104,23 @@ class Watch:
         self._watching = asyncio.ensure_future(self._watch())
 
     async def lost(self) -> str:
-        """Return why the lock is held no longer, empty while it is; what is lost stays so."""
+        """Return why the lock is no longer held, empty while it is; a lost lock stays lost."""
         if not self._gone and time.monotonic() >= self._until:
             self._gone = "the lock's lease is about to end"
         if not self._gone and not self.is_held():
-            await self._hear()
+            await self._wait_for_news()
         return self._gone
 
     def doubt(self) -> None:
-        """Let nothing count that was seen before now."""
+        """Discard every check that was made before now."""
         self._doubted = time.monotonic()
 
     def is_held(self) -> bool:
         """Return whether it was held a moment ago."""
         return not self._gone and self._seen >= max(self._doubted, time.monotonic() - self._fresh)
 
-    async def _hear(self) -> None:
-        """Wait for fresh news; none in time is bad news."""
+    async def _wait_for_news(self) -> None:
+        """Wait for a fresh check; without one in time, the lock is considered lost."""
         for seconds in (min(_QUIET, self._patience), self._patience - _QUIET):
             try:
                 async with asyncio.timeout(seconds):
@@ -138,18 +138,18 @@ class Watch:
             _LOG.warning("cannot confirm that the lock is still held; waiting for up to %.0f s", self._patience)
 
     async def stop(self) -> None:
-        """Look no longer."""
+        """Stop checking."""
         self._watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watching
 
     async def _watch(self) -> None:
         while not self._gone:
-            begun = time.monotonic()  # an answer may lie for long where the event loop rests
+            started = time.monotonic()  # before the call: a blocked event loop may see the answer much later
             try:
                 self._gone = await self._look()
             except errors.ReconcilerError:
                 continue
-            self._seen = begun
+            self._seen = started
             news, self._news = self._news, asyncio.Event()
             news.set()

@@ -1,4 +1,4 @@
-"""Active schedules whose due times pass without a run, as of one that the server cannot start."""
+"""Find active schedules whose due times pass without a run, for example because the server cannot start it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from reconciler.timing import times, zones
 
 _LEAST = 2  # due times: a single one may have just come
 _MOST = 1_000  # due times that are counted
-_SPAN = datetime.timedelta(seconds=3)  # a server that is late by less is only busy
+_SPAN = datetime.timedelta(seconds=3)  # a shorter delay only means that the server is busy
 
 
 def find(live: observed.Live, since: datetime.datetime | None = None) -> observed.Overdue | None:
-    """Return what an active schedule should have run and did not, None where every due time is accounted for.
+    """Return the due times that an active schedule did not run, None if every one is accounted for.
 
-    What counts is what is due after the last write, run and `since`, and before the server's own next time. A running
-    or waiting run explains a gap, and so do the firings that the server counted as missed, skipped or dropped. Where
-    the time zone is not known here, or the jitter may be longer than the gap, nothing is certain.
+    Only times after the last write, run and `since`, and before the server's own next time, are considered. A running
+    or buffered run explains a gap, as do firings that the server counted as missed, skipped or dropped. If the time
+    zone is unknown here, or the jitter may exceed the gap, nothing is reported.
     """
     schedule, activity = live.schedule, live.activity
     idle = not schedule.paused and schedule.remaining_actions != 0 and not activity.running and not activity.buffered
@@ -40,12 +40,12 @@ def find(live: observed.Live, since: datetime.datetime | None = None) -> observe
 
 
 def waits(live: observed.Live) -> bool:
-    """Return whether due times pass while the server counts a run as running, which is right as long as it is."""
+    """Return whether due times pass while a run is in progress, as the server believes."""
     return bool(live.activity.running) and find(without_runs(live)) is not None
 
 
 def without_runs(live: observed.Live) -> observed.Live:
-    """Return the schedule as if what the server considers running had ended: it no longer explains a gap."""
+    """Return the schedule as if its current runs had ended, so that they no longer explain a gap."""
     activity = dataclasses.replace(live.activity, running=(), buffered=0, skipped=0, dropped=0)
     return dataclasses.replace(live, activity=activity)
 

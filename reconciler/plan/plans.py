@@ -28,7 +28,7 @@ class Verb(enum.Enum):
 
     @property
     def is_last(self) -> bool:
-        """Return whether such a step waits until all others have succeeded: it leaves less running than before."""
+        """Return whether the step waits until all others have succeeded: it leaves fewer schedules running."""
         return self in (Verb.PAUSE, Verb.DELETE)
 
 
@@ -58,7 +58,7 @@ class Reason(enum.Enum):
 
 
 class State(enum.Enum):
-    """How a schedule is now, in one word."""
+    """The current state of a schedule, in one word."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -67,7 +67,7 @@ class State(enum.Enum):
 
 
 class Absent(enum.Enum):
-    """The value of a field on the side that does not have it."""
+    """Stands for the value of a field on the side that does not have it."""
 
     ABSENT = "(none)"
 
@@ -86,12 +86,11 @@ class FieldChange:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One schedule's step: `after` is the schedule after it, `live` the one that was planned from (None: nothing).
+    """One schedule's step: `live` is the schedule that was planned from (None if it did not exist), `after` the result.
 
-    `ignored` are differences at paths that belong to others, which stay as they are.
-    `overrides` is where the keys are defined that an environment replaces, `renamed_from` the id of a schedule that the
-    same plan leaves paused and that is the same but for its name, `origin_pause` who had paused that one before, None
-    where no one had.
+    `ignored` are differences at `ignore` paths, which are kept. `overrides` is where an environment replaces keys.
+    `renamed_from` is the id of a schedule that differs only in name and that the same plan leaves paused;
+    `origin_pause` is who had already paused that one, None if no one had.
     """
 
     verb: Verb
@@ -113,12 +112,12 @@ class Change:
 
     @property
     def is_blocked(self) -> bool:
-        """Return whether the spec wants what belongs to another owner."""
+        """Return whether the spec declares a schedule that belongs to another owner."""
         return self.reason is Reason.OWNED
 
     @property
     def state(self) -> State:
-        """Return how the live schedule is."""
+        """Return the state of the live schedule."""
         if self.live is None:
             return State.MISSING
         if self.live.schedule.paused:
@@ -128,14 +127,14 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every change in the order of its execution, and the digest of what they mean (`sha256:…`).
+    """Every change in order of execution, and the digest of what they mean (`sha256:…`).
 
-    `as_of` is when the server was read, where that was not now. `found` is what it had then. `unpolled` are the task
-    queues without workers to which the plan moves schedules from one with workers, `unregistered` the pairs of task
-    queue and workflow to which it moves them although no worker there registers the workflow. `doubled` are the ids
-    that it starts, each with the id of a running schedule under another prefix that does its work already.
-    `adopts` says whether what belongs to others, or carries no mark, may be taken over and made run something else.
-    `salt` is the key of the digests in it.
+    `as_of` is when the server was read, if that was earlier; `found` counts the schedules that it had then. `unpolled`
+    are the task queues without workers to which the plan moves schedules from one with workers, `unregistered` the
+    pairs of task queue and workflow to which it moves schedules although no worker there registers the workflow.
+    `doubled` pairs each id that the plan starts with the id of a running schedule under another prefix that already
+    does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
+    what they run. `salt` is the key of the digests in the plan.
     """
 
     target: observed.Target
@@ -159,7 +158,7 @@ class Plan:
 
     @property
     def blocked(self) -> tuple[Change, ...]:
-        """Return what is wanted and cannot be had, because another owner has it; nothing is applied with such."""
+        """Return the changes to schedules that belong to another owner; a plan that has any is refused."""
         return tuple(change for change in self.changes if change.is_blocked)
 
     @property
@@ -168,12 +167,12 @@ class Plan:
         return bool(self.steps or self.blocked)
 
     def count(self, verb: Verb) -> int:
-        """Return how many changes have this verb; what is blocked is counted nowhere."""
+        """Return how many changes have this verb, without the blocked ones."""
         return sum(change.verb is verb and not change.is_blocked for change in self.changes)
 
 
 class Status(enum.Enum):
-    """How a change ended. STALE: the live schedule moved, nothing of ours was written."""
+    """How a change ended. STALE: the live schedule had changed, so nothing was written."""
 
     DONE = "done"
     FAILED = "failed"

@@ -1,4 +1,4 @@
-"""Who polls a task queue, as frozen data, and the identity by which our workers report what they run."""
+"""The workers that poll a task queue, as frozen data, and the identity in which our workers report their workflows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import datetime
 import re
 from collections.abc import Iterable
 
-# A poll lasts a minute and is seen when it begins, so a worker that lives may have been seen longer ago than that.
+# A poll lasts a minute and is recorded when it starts, so a live worker may have been seen more than a minute ago.
 ALIVE = datetime.timedelta(seconds=90)
-_TOLD = re.compile(r"\[([^\[\]]*)\]$")
+_REPORTED = re.compile(r"\[([^\[\]]*)\]$")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Poller:
-    """A worker that asked a queue for workflow tasks; `build_id` is empty where it reported none.
+    """A worker that polled a queue for workflow tasks; `build_id` is empty if it reported none.
 
-    `is_served` is false for one of a version that the server gives no new runs.
+    `is_served` is false if the server starts no new runs on the worker's version.
     """
 
     identity: str
@@ -26,18 +26,18 @@ class Poller:
 
     @property
     def workflow_types(self) -> frozenset[str] | None:
-        """Return which workflow types it registers, as its identity reports; None where it does not."""
-        found = _TOLD.search(self.identity)
-        return frozenset(filter(None, found[1].split(","))) if found else None
+        """Return the workflow types that its identity reports; None if it reports none."""
+        reported = _REPORTED.search(self.identity)
+        return frozenset(filter(None, reported[1].split(","))) if reported else None
 
     def is_alive(self, now: datetime.datetime) -> bool:
-        """Return whether it was seen so recently that it may still be there; the server remembers it for minutes."""
+        """Return whether it was seen recently enough to be still running; the server remembers workers for minutes."""
         return now - self.last_seen <= ALIVE
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A task queue and its pollers, those that are gone too."""
+    """A task queue and its pollers, including those that have ended."""
 
     name: str
     pollers: tuple[Poller, ...] = ()
@@ -48,7 +48,7 @@ class Queue:
         return any(types is None or workflow in types for types in known)
 
     def alive(self, now: datetime.datetime) -> tuple[Poller, ...]:
-        """Return the pollers that may still be there."""
+        """Return the pollers that may still be running."""
         return tuple(poller for poller in self.pollers if poller.is_alive(now))
 
 

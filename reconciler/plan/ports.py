@@ -1,4 +1,4 @@
-"""What the core asks of the outside world, as Protocols; `temporal` and `store` have the real ones."""
+"""What the core needs from the outside world, as Protocols; `temporal` and `postgres` implement them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.schedule import model, observed
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a lock: a person or a job (`who`), which run of it, and since when, where that is known."""
+    """Who holds a lock: a person or a job (`who`), which run of it, and since when, if known."""
 
     who: str
     run: str = ""
@@ -22,7 +22,7 @@ class Holder:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """An apply or a prune that was started: by whom, from which commit and run, for what, and of which plan."""
+    """An apply or a prune that was started: who started it, in which run, from which commit, and its plan."""
 
     command: str
     who: str
@@ -37,7 +37,7 @@ class Attempt:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What the audit keeps of an outcome: words, no values."""
+    """What the audit records of an outcome; no values of fields."""
 
     id: str
     verb: str
@@ -47,9 +47,9 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """An attempt as the audit has it; `ended_at` is None while it runs, and for one that was killed.
+    """An attempt as recorded in the audit; `ended_at` is None while it runs, and if it was killed.
 
-    `managed` is how many managed schedules it left on the server, None where that is not known: it was refused.
+    `managed` is how many managed schedules it left on the server, None if it was refused.
     """
 
     number: int
@@ -63,8 +63,8 @@ class Record:
 class Schedules(Protocol):
     """The schedules of one namespace.
 
-    Every method raises `errors.UnreachableError` when the server gives no answer and `errors.ServerError` when it
-    answers with a failure.
+    Every method raises `errors.UnreachableError` when the server does not respond, `errors.ServerError` when it reports
+    a failure.
     """
 
     async def ids(self) -> frozenset[str]:
@@ -72,32 +72,32 @@ class Schedules(Protocol):
         ...
 
     async def describe(self, schedule_id: str) -> observed.Live | None:
-        """Return what the server has under this id now (strongly consistent), None when there is nothing."""
+        """Return the current schedule with this id (strongly consistent), None if it does not exist."""
         ...
 
     async def describe_all(self, schedule_ids: Iterable[str]) -> Mapping[str, observed.Live]:
-        """Describe many at once; ids that do not exist are left out."""
+        """Describe many at once; ids that do not exist are omitted."""
         ...
 
-    async def explained(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
-        """Return the same schedules: paused ones with who paused them, active ones with due times that did not run."""
+    async def explained(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
+        """Return the same schedules: paused ones with who paused them, active ones with due times that had no run."""
         ...
 
-    async def followed(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
-        """Return the same schedules, their recent runs with their current results."""
+    async def followed(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
+        """Return the same schedules, with the current results of their recent runs."""
         ...
 
     async def create(self, schedule: model.Schedule) -> None:
-        """Create a schedule, once however often the call is retried.
+        """Create a schedule; retries of the call do not create it twice.
 
-        Raises `errors.ConflictError` when the id is taken.
+        Raises `errors.ConflictError` if the id is already used.
         """
         ...
 
     async def update(self, live: observed.Live, after: model.Schedule) -> None:
         """Make the schedule equal to `after` in one write, under the conflict token of `live`.
 
-        What the model does not know keeps its value. A stale token raises `errors.ConflictError` on servers that
+        Fields that the model does not know are kept. A stale token raises `errors.ConflictError` on servers that
         report it; others drop the write silently, so the caller must read back.
         """
         ...
@@ -111,7 +111,7 @@ class Listing(Schedules, Protocol):
     """The schedules of one namespace, and what its listing shows of them."""
 
     async def listed(self, is_wanted: Callable[[str], bool]) -> Mapping[str, observed.Listed]:
-        """Return what the listing shows of every schedule whose id is wanted; lags behind as `ids` does."""
+        """Return the listing's view of every schedule whose id is wanted; eventually consistent, as `ids` is."""
         ...
 
 
@@ -119,7 +119,7 @@ class Pollers(Protocol):
     """The workers of a namespace, as the server sees them."""
 
     async def of(self, task_queue: str) -> pollers.Queue:
-        """Return who asks for workflow tasks on a queue, or did within the last minutes; raises as `Schedules` does."""
+        """Return who polls a queue for workflow tasks, or did in the last minutes; raises as `Schedules` does."""
         ...
 
 
@@ -127,18 +127,18 @@ class Lease(Protocol):
     """A lock that is held."""
 
     async def lost(self) -> str:
-        """Return why the lock is held no longer, empty while it is; nothing may be written once it is lost.
+        """Return why the lock is no longer held, empty while it is; nothing may be written once it is lost.
 
-        Asked before each write: it waits where it has not been known for a while whether the lock is held.
+        Called before each write; it waits for a new check if the last one is old.
         """
         ...
 
     def doubt(self) -> None:
-        """Let nothing count that was known before now: `lost` looks again."""
+        """Discard what is known so far, so that `lost` checks again."""
         ...
 
     async def release(self) -> None:
-        """Let go; without effect once it is lost."""
+        """Release the lock; without effect once it is lost."""
         ...
 
 
@@ -146,27 +146,27 @@ class Lock(Protocol):
     """Keeps two applies to the same schedules apart."""
 
     async def acquire(self, holder: Holder) -> Lease:
-        """Take the lock, without waiting; `errors.LockedError` names who has it."""
+        """Take the lock without waiting; `errors.LockedError` names its holder."""
         ...
 
     async def holder(self) -> Holder | None:
-        """Return who has the lock, None when it is free."""
+        """Return who holds the lock, None if it is free."""
         ...
 
     async def free(self) -> Holder | None:
-        """Take the lock away from whoever has it, and return who that was; None when it was free."""
+        """Take the lock away from its holder, and return who that was; None if it was free."""
         ...
 
 
 class Audit(Protocol):
-    """Keeps who applied what, when and with which outcomes."""
+    """Records who applied what, when, and with which outcomes."""
 
     async def begin(self, attempt: Attempt) -> int:
-        """Record that an attempt begins, before anything is written; return its number."""
+        """Record the start of an attempt, before anything is written; return its number."""
         ...
 
     async def end(self, number: int, steps: Iterable[Step], *, left: observed.Left | None, error: str = "") -> None:
-        """Record how it ended; `left` is None for one that was refused, whose reason is the error."""
+        """Record how an attempt ended; `left` is None if it was refused, and `error` is why."""
         ...
 
     async def latest(self, count: int) -> tuple[Record, ...]:
@@ -176,7 +176,7 @@ class Audit(Protocol):
     async def present(self, target: observed.Target) -> int:
         """Return how many schedules with the prefix the last apply or prune left; 0 when there was none.
 
-        Neither owner nor address count: a namespace may be shared by several, and reached by several.
+        Owner and address are ignored: a namespace may be shared by several owners, and reached by several addresses.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Schedules that another prefix left behind: they keep firing next to those that the new prefix creates."""
+"""Find schedules under a previous prefix, which keep firing next to those that the new prefix creates."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from reconciler.schedule import model, observed, ownership
 
 
 def namesakes(listed: Collection[str], plan: plans.Plan) -> Mapping[str, tuple[str, ...]]:
-    """Return, for each schedule that the plan starts to run, the listed ids that are its name behind another prefix."""
+    """Return, for each schedule that the plan starts, the listed ids that are its name under another prefix."""
     starting = [change.id for change in plan.changes if _starts(change)]
     others = sorted(id_ for id_ in listed if not id_.startswith(plan.target.prefix)) if starting else []
-    found = {id_: _ending(_name(id_, plan), others) for id_ in starting}
-    return {id_: alike for id_, alike in found.items() if alike}
+    alike = {id_: _ending(_name(id_, plan), others) for id_ in starting}
+    return {id_: ids for id_, ids in alike.items() if ids}
 
 
 def _starts(change: plans.Change) -> bool:
-    """Return whether its charter is new or back: a prefix that changes and changes back resumes what it paused."""
+    """Return whether its charter is new or back in the spec: changing a prefix back resumes what was paused."""
     return not change.after.paused and (change.live is None or change.reason is plans.Reason.RETURNED)
 
 
@@ -31,21 +31,21 @@ def _ending(name: str, ids: Collection[str]) -> tuple[str, ...]:
 
 
 def doubled(
-    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, observed.Live]
+    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> tuple[tuple[str, str], ...]:
-    """Return each schedule that the plan starts to run, with the running one under another prefix that it doubles.
+    """Return each schedule that the plan starts, with the running one under another prefix that it would duplicate.
 
-    That one carries our own mark, or no mark and does the same work; another owner's is never one.
+    The running one carries our own mark, or carries none and does the same work; it is never another owner's.
     """
-    found_alike = _predecessors(plan, alike, found)
-    return tuple((new, old.schedule.id) for new, old in found_alike if not old.schedule.paused)
+    predecessors = _predecessors(plan, alike, live)
+    return tuple((new, old.schedule.id) for new, old in predecessors if not old.schedule.paused)
 
 
 def pointed_out(
-    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, observed.Live]
+    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> plans.Plan:
-    """Return the plan, each new schedule with the one under another prefix that a person paused."""
-    paused = {new: old for new, old in _predecessors(plan, alike, found) if _is_paused_by_hand(old.schedule)}
+    """Return the plan with, for each new schedule, its predecessor under another prefix if a person paused that."""
+    paused = {new: old for new, old in _predecessors(plan, alike, live) if _is_paused_by_hand(old.schedule)}
     changes = (_with_origin(change, paused.get(change.id)) for change in plan.changes)
     return dataclasses.replace(plan, changes=tuple(changes))
 
@@ -57,21 +57,23 @@ def _with_origin(change: plans.Change, old: observed.Live | None) -> plans.Chang
 
 
 def _predecessors(
-    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], found: Mapping[str, observed.Live]
+    plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> Iterator[tuple[str, observed.Live]]:
-    """Yield each schedule that the plan starts to run, with each of ours that has its name under another prefix."""
+    """Yield each schedule that the plan starts, with each of ours that has its name under another prefix."""
     for change in filter(_starts, plan.changes):
-        live = (found[old] for old in alike.get(change.id, ()) if old in found)
-        yield from ((change.id, old) for old in live if _is_ours(old.schedule, change.after, _name(change.id, plan)))
+        candidates = (live[old] for old in alike.get(change.id, ()) if old in live)
+        yield from (
+            (change.id, old) for old in candidates if _is_ours(old.schedule, change.after, _name(change.id, plan))
+        )
 
 
 def _is_paused_by_hand(old: model.Schedule) -> bool:
-    """Return whether it is paused, and not by us because its charter was removed or declared the pause."""
+    """Return whether it is paused, but not by us (a removed charter or a declared pause)."""
     return old.paused and not (old.note or "").startswith(ownership.PAUSED_BY_US)
 
 
 def _is_ours(old: model.Schedule, new: model.Schedule, name: str) -> bool:
-    """Return whether the old one is of the charter `name`: `devops` is not `ops`, unless its prefix is `dev`."""
+    """Return whether the old schedule belongs to charter `name`: `devops` is not `ops`, unless its prefix is `dev`."""
     is_separated = not old.id.removesuffix(name)[-1:].isalnum()
     if not is_separated and _charter(old) != name:
         return False
@@ -79,7 +81,7 @@ def _is_ours(old: model.Schedule, new: model.Schedule, name: str) -> bool:
 
 
 def _charter(schedule: model.Schedule) -> str:
-    """Return the charter's name that its runs get, in lower case as in ids; empty where they get none."""
+    """Return the charter's name in the workflow's argument, in lower case as in ids; empty if it has none."""
     first = schedule.action.arguments[0] if schedule.action.arguments else None
     name = first.get("charter") if isinstance(first, dict) else None
     return name.lower() if isinstance(name, str) else ""

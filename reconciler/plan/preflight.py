@@ -1,4 +1,4 @@
-"""Whether the workers will run what is declared: no poller, another build, an unknown workflow."""
+"""Check that workers will run the declared schedules: no poller, another build, an unknown workflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMED = 3  # charters or workers that a message names
 
 
 class Kind(enum.Enum):
-    """What was found; the value is its word in documents."""
+    """The kind of a finding; the value is its name in documents."""
 
     UNPOLLED = "unpolled"
     UNSERVED = "unserved"
@@ -25,13 +25,13 @@ class Kind(enum.Enum):
 
     @property
     def is_problem(self) -> bool:
-        """Return whether runs will go wrong, or may; what a worker does not report is not a problem."""
+        """Return whether runs will or may fail; a worker that reports no workflows is not a problem."""
         return self is not Kind.UNTOLD
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One finding about a task queue; `message` is what was found and its consequence, `hint` what to do."""
+    """A finding about a task queue; `message` includes its consequence, `hint` is what to do."""
 
     kind: Kind
     task_queue: str
@@ -44,7 +44,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What was looked at, and what was found: the queues with those that poll them now, and their charters' names."""
+    """The queues that were checked with their current pollers, the names of the charters on each, and the findings."""
 
     expected_build: str | None
     queues: tuple[pollers.Queue, ...]
@@ -53,26 +53,26 @@ class Preflight:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """Return the findings that are more than remarks."""
+        """Return the findings that are problems."""
         return tuple(finding for finding in self.findings if finding.kind.is_problem)
 
 
 def queues(declaration: declarations.Declaration) -> tuple[str, ...]:
-    """Return the task queues of the charters that fire."""
+    """Return the task queues of the charters that are not paused."""
     return tuple(sorted({charter.schedule.action.task_queue for charter in _firing(declaration)}))
 
 
 def preflight(
     declaration: declarations.Declaration,
-    found: Iterable[pollers.Queue],
+    polled: Iterable[pollers.Queue],
     now: datetime.datetime,
     expected_build: str | None = None,
 ) -> Preflight:
-    """Return what is wrong with the pollers of the charters' task queues; charters that are paused do not count."""
+    """Return the findings about the pollers of the charters' task queues; paused charters are ignored."""
     by_queue: dict[str, list[declarations.Charter]] = collections.defaultdict(list)
     for charter in _firing(declaration):
         by_queue[charter.schedule.action.task_queue].append(charter)
-    looked_at = tuple(pollers.Queue(name=queue.name, pollers=queue.alive(now)) for queue in found)
+    looked_at = tuple(pollers.Queue(name=queue.name, pollers=queue.alive(now)) for queue in polled)
     return Preflight(
         expected_build=expected_build,
         queues=looked_at,
@@ -122,7 +122,7 @@ def _other_build(queue: pollers.Queue, others: Sequence[pollers.Poller], expecte
 def _unknown(
     queue: pollers.Queue, charters: Sequence[declarations.Charter], workers: Sequence[pollers.Poller]
 ) -> Iterator[Finding]:
-    """Find the workflow types that a worker does not register which may get their runs."""
+    """Find the workflow types that are not registered by a worker that may get their runs."""
     wanted = sorted({charter.schedule.action.workflow for charter in charters})
     for workflow in wanted:
         lacking = [each for each in workers if each.workflow_types is not None and workflow not in each.workflow_types]

@@ -1,4 +1,4 @@
-"""Find charters that were probably renamed: each appears as one create and one pause."""
+"""Find charters that were probably renamed: each appears as a create and a pause."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from collections.abc import Iterable
 from reconciler.plan import diff, plans
 from reconciler.schedule import model, observed, ownership
 
-REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # the note of what was paused since its charter was removed
-_LIKENESS = 0.6  # of the names, from which an equal timing is considered more than chance
+REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # begins the note of a schedule whose charter was removed
+_LIKENESS = 0.6  # of the names, from which equal schedules are considered renamed
 
 
 def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
-    """Return the changes, each create that looks like a schedule without a charter with that one's id.
+    """Return the changes, with the old id in each create that looks like a schedule that lost its charter.
 
-    One that was paused before, by anybody but us as removed, is looked at as well: its pause does not come along.
+    A schedule that someone had paused is considered too, unless we paused it as removed: the rename drops its pause.
     """
     all_ = list(changes)
-    left = [change for change in all_ if _is_left(change)]
-    return [_with_origin(change, left) if change.verb is plans.Verb.CREATE else change for change in all_]
+    uncharted = [change for change in all_ if _lost_charter(change)]
+    return [_with_origin(change, uncharted) if change.verb is plans.Verb.CREATE else change for change in all_]
 
 
-def _is_left(change: plans.Change) -> bool:
-    """Return whether it may have lost its charter just now; what we paused as removed lost it before."""
+def _lost_charter(change: plans.Change) -> bool:
+    """Return whether it may have lost its charter only now; a schedule that we paused as removed lost it earlier."""
     if change.reason is plans.Reason.ALREADY_PAUSED and change.live:
         return not (change.live.schedule.note or "").startswith(REMOVED)
     return change.reason is plans.Reason.REMOVED
 
 
-def _with_origin(created: plans.Change, left: Iterable[plans.Change]) -> plans.Change:
-    alike = [change for change in left if change.live and is_renamed(change.live.schedule, created.after)]
+def _with_origin(created: plans.Change, uncharted: Iterable[plans.Change]) -> plans.Change:
+    alike = [change for change in uncharted if change.live and is_renamed(change.live.schedule, created.after)]
     nearest = max(alike, key=lambda change: _likeness(change.id, created.id), default=None)
     if nearest is None or nearest.live is None:
         return created
@@ -60,7 +60,7 @@ def _input(schedule: model.Schedule) -> model.AnyArgument:
 
 
 def _likeness(old: str, new: str) -> float:
-    """Return how alike two ids are behind the prefix that they share, 0 to 1; the beginning of the other is alike."""
+    """Return how similar two ids are after their prefix, 0 to 1; 1 if one of them begins with the other."""
     left, right = old.rpartition(":")[2], new.rpartition(":")[2]
     if left.startswith(right) or right.startswith(left):
         return 1.0

@@ -1,4 +1,4 @@
-"""Is what would be applied what was reviewed? If not: what changed, since when, and what to do."""
+"""Check that the plan to apply is the one that was reviewed; if not, report what changed and when."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reconciler.plan import diff, plans
 from reconciler.schedule import declarations, fields, observed
 
 DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
-_SHOWN = 3  # reasons in the message; one is enough to plan again
+_SHOWN = 3  # reasons in the message
 
 
 def check_digest(expected: str, plan: plans.Plan) -> None:
-    """Raise `errors.StaleError` unless the plan has the digest that was reviewed; an empty one is none."""
+    """Raise `errors.StaleError` unless the plan has the digest that was reviewed; an empty `expected` never matches."""
     if expected != plan.digest:
         was = expected or "no digest at all"
         raise errors.StaleError(
@@ -24,26 +24,26 @@ def check_digest(expected: str, plan: plans.Plan) -> None:
         )
 
 
-def same_choice(reviewed: declarations.Choice, given: declarations.Choice) -> declarations.Choice:
-    """Return the choice of the reviewed plan; raise `errors.StaleError` when something else is given now.
+def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> declarations.Choice:
+    """Return the reviewed plan's options; raise `errors.StaleError` if a current option differs.
 
-    Its repository is the one that this runs for, so that a plan of another one's schedules is found out.
+    The repository is the current one, so that a plan for another repository's schedules is detected.
     """
     for field in dataclasses.fields(declarations.Choice):
-        was, now = getattr(reviewed, field.name), getattr(given, field.name)
+        was, now = getattr(reviewed, field.name), getattr(current, field.name)
         if now and now != was and field.name != "repository":
             option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {now}")
             raise errors.StaleError(
                 f"{option} is given, and the plan was made {'without it' if not was else f'with {was}'}",
                 hint="leave it out, or plan again with it",
             )
-    return dataclasses.replace(reviewed, repository=given.repository or reviewed.repository)
+    return dataclasses.replace(reviewed, repository=current.repository or reviewed.repository)
 
 
 def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> None:
-    """Raise `errors.StaleError` unless the plan of now is the reviewed one, of the same schedules as they were then.
+    """Raise `errors.StaleError` unless the current plan equals the reviewed one and its schedules are unchanged.
 
-    `planned_at` is when it was made: what moved since moved later, whatever the server reports.
+    `planned_at` is when the reviewed plan was made; a schedule that differs changed after that.
     """
     if reviewed.as_of is not None:
         raise errors.StaleError("a plan made from a snapshot cannot be applied", hint="plan from the server")
@@ -80,7 +80,7 @@ def _reasons(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetim
 
 
 def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: datetime.datetime) -> str:
-    """Return how a schedule has moved since the review; empty when it has not."""
+    """Return how a schedule has changed since the review; empty if it has not."""
     old, new = before.live if before else None, now.live if now else None
     if old is None or new is None:
         return _came_or_went(old, new, planned_at) or _means_other(before, now)
@@ -111,7 +111,7 @@ def _created(live: observed.Live) -> datetime.datetime:
 
 
 def _when(planned_at: datetime.datetime, *known: datetime.datetime | None) -> str:
-    """Return the latest known time after the plan; some changes leave none, and the plan is all that is known then."""
+    """Return the latest known time after the plan; some changes record none, so only the plan's time is known."""
     at = max((each for each in known if each and each >= planned_at), default=None)
     return f"on {_moment(at)}" if at else f"since the plan of {_moment(planned_at)}"
 

@@ -1,5 +1,5 @@
-"""Which running schedules a plan stops, whatever the verb: by a pause, by times that do not come, by runs that cannot
-finish, or by work that no worker takes."""
+"""Find the running schedules that a plan stops, whatever the verb: by a pause, by times that never come, by timeouts
+that no run can meet, or by moving them where no worker runs them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from reconciler.plan import plans
 from reconciler.schedule import model, prospects
 from reconciler.timing import rates, times, zones
 
-PERIODS = 10  # usual periods without a firing after which a schedule is considered stopped
-LEAST = datetime.timedelta(days=7)  # but never before this much time
+PERIODS = 10  # usual periods without a firing after which a schedule is considered stopped,
+LEAST = datetime.timedelta(days=7)  # but never sooner than this
 _YEAR = datetime.timedelta(days=366)
-_FIRINGS = 20  # from which the usual period is taken: enough to see a weekend
+_FIRINGS = 20  # that determine the usual period: enough to include a weekend
 BRIEF = datetime.timedelta(seconds=1)  # a run with less time than this cannot finish
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """A schedule that runs before the plan and not after it, and why."""
+    """A schedule that the plan stops, and why."""
 
     id: str
     why: str
 
 
 def running(plan: plans.Plan, now: datetime.datetime) -> tuple[plans.Change, ...]:
-    """Return the changes of the managed schedules that fire now."""
+    """Return the changes of the managed schedules that are firing before the plan."""
     return tuple(
         change
         for change in plan.changes
@@ -39,17 +39,17 @@ def running(plan: plans.Plan, now: datetime.datetime) -> tuple[plans.Change, ...
 def stops(plan: plans.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
     """Return the running schedules that the plan stops.
 
-    A pause is not a stop when the plan replaces the schedule by one under another name that does run.
+    A pause is not a stop if the plan replaces the schedule with a running one under another name.
     """
     successors = {change.renamed_from: change.after for change in plan.changes if change.renamed_from}
-    found = []
+    stopped = []
     for change in running(plan, now):
         if change.live is None or change.verb is plans.Verb.KEEP:
             continue
         why = _why(change.live.schedule, successors.get(change.id, change.after), plan, now)
         if why:
-            found.append(Stop(id=change.id, why=why))
-    return tuple(found)
+            stopped.append(Stop(id=change.id, why=why))
+    return tuple(stopped)
 
 
 Work = tuple[str, str]
@@ -57,11 +57,11 @@ Work = tuple[str, str]
 
 
 def moved(plan: plans.Plan) -> frozenset[tuple[Work, Work]]:
-    """Return the old and the new work of each running schedule whose runs the plan gives to other workers."""
-    found = [(change.live.schedule, change.after) for change in plan.steps if change.live]
+    """Return the old and the new work of each running schedule that the plan moves to other workers."""
+    pairs = [(change.live.schedule, change.after) for change in plan.steps if change.live]
     return frozenset(
         (_work(before), _work(after))
-        for before, after in found
+        for before, after in pairs
         if not before.paused and not after.paused and _work(before) != _work(after)
     )
 
@@ -71,14 +71,14 @@ def _work(schedule: model.Schedule) -> Work:
 
 
 def _fires(schedule: model.Schedule, now: datetime.datetime) -> bool:
-    """Return whether it has a time to come; one in a time zone that is unknown here is assumed to."""
+    """Return whether it will fire; a schedule in a time zone that is unknown here is assumed to."""
     if schedule.paused or schedule.remaining_actions == 0:
         return False
     return not zones.is_known(schedule.timing.timezone) or next(prospects.upcoming(schedule, now), None) is not None
 
 
 def _why(before: model.Schedule, after: model.Schedule, plan: plans.Plan, now: datetime.datetime) -> str:
-    """Return why a schedule that runs before does not run after; empty when it does."""
+    """Return why a running schedule does not run after the change; empty if it does."""
     if after.paused:
         return "paused"
     silent = _why_silent(before, after, now)
@@ -96,9 +96,9 @@ def _why(before: model.Schedule, after: model.Schedule, plan: plans.Plan, now: d
 
 
 def _why_silent(before: model.Schedule, after: model.Schedule, now: datetime.datetime) -> str:
-    """Return why it does not fire again within several of its usual periods, empty when it does.
+    """Return why it does not fire again within several of its usual periods; empty if it does.
 
-    A slower timing is not a stop: its first time may be one of its own periods away, up to a year.
+    A slower timing is not a stop: its first time may be one new period away, up to a year.
     """
     if (before.timing, before.remaining_actions) == (after.timing, after.remaining_actions):
         return ""
@@ -124,7 +124,7 @@ def _first(schedule: model.Schedule, now: datetime.datetime) -> datetime.datetim
 
 
 def _usual_period(schedule: model.Schedule, now: datetime.datetime) -> datetime.timedelta:
-    """Return the longest wait among the next firings, the first one's included; zero in an unknown time zone."""
+    """Return the longest wait until and between the next firings; zero in an unknown time zone."""
     return _longest_gap(itertools.chain([now], prospects.upcoming(schedule, now)))
 
 
@@ -144,6 +144,6 @@ def _is_over(schedule: model.Schedule, now: datetime.datetime, horizon: datetime
 
 
 def _allotted(action: model.Action) -> datetime.timedelta:
-    """Return the shortest of the timeouts that end a run or each of its tasks; the longest time when none is set."""
+    """Return the shortest timeout of a run or its tasks; `timedelta.max` if none is set."""
     set_ = [each for each in (action.execution_timeout, action.run_timeout, action.task_timeout) if each]
     return min(set_, default=datetime.timedelta.max)

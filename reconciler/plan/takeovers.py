@@ -1,4 +1,4 @@
-"""Schedules without our mark that a plan marks as ours and makes run something else."""
+"""Find schedules without our mark that a plan would take over and make run something else."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def takeovers(plan: plans.Plan) -> tuple[plans.Change, ...]:
 
 
 def changes(change: plans.Change) -> str:
-    """Return what a takeover changes in what the schedule runs, `workflow type, task queue`; empty for nothing."""
+    """Return the parts of its work that a takeover changes, `workflow type, task queue`; empty if none."""
     if change.live is None:
         return ""
     live, after = change.live.schedule.action, change.after.action
-    found = {
+    differs = {
         "workflow type": live.workflow != after.workflow,
         "task queue": live.task_queue != after.task_queue,
         "arguments": _are_replaced(live.arguments, after.arguments),
     }
-    return ", ".join(name for name, is_changed in found.items() if is_changed)
+    return ", ".join(name for name, is_changed in differs.items() if is_changed)
 
 
 def _takes_over(change: plans.Change) -> bool:

@@ -1,4 +1,4 @@
-"""Names in words: a lock's holder, and names that are too long to show."""
+"""Format a lock's holder, and shorten names that are too long to show."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def holder(holder: ports.Holder, now: datetime.datetime) -> str:
     return f"{holder.who}{run}{age}"
 
 
-LONGEST_NAME = 200  # characters of a name from outside, such as an owner's
+LONGEST_NAME = 200  # characters of a name that we do not control, such as an owner's
 
 
 def brief(name: str) -> str:
-    """Return a name, cut when it is very long."""
+    """Return a name, shortened if it is very long."""
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}… ({len(name)} characters)"

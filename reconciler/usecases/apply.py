@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from reconciler import errors, settings
 from reconciler.plan import apply as plan_apply
 from reconciler.plan import build, locks, plans, ports
-from reconciler.plan.apply import Lost, Tell
+from reconciler.plan.apply import Lost, OnOutcome
 from reconciler.runtime import clock, interrupts, sessions
 from reconciler.schedule import declarations, observed
 from reconciler.usecases.plan import read_plan
@@ -83,11 +83,11 @@ class Job:
         """Run before the first write, which raising prevents; `last_commit` was applied last (empty if unknown)."""
 
     def write(
-        self, plan: plans.Plan, session: sessions.Session, tell: Tell, lost: Lost
+        self, plan: plans.Plan, session: sessions.Session, on_outcome: OnOutcome, lost: Lost
     ) -> Coroutine[Any, Any, plans.Applied]:
         """Make the server match the plan."""
         again = (lambda: self.read(session)) if self.retries_stale else None
-        return apply_plan(plan, session.schedules, tell, again=again, lost=lost)
+        return apply_plan(plan, session.schedules, on_outcome, again=again, lost=lost)
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
         """Run after the last write; there are no outcomes if there was nothing to do."""
@@ -296,7 +296,7 @@ def _exit_code(applied: plans.Applied) -> errors.ExitCode:
 async def apply_plan(
     plan: plans.Plan,
     schedules: ports.Schedules,
-    tell: Tell,
+    on_outcome: OnOutcome,
     *,
     again: Again | None = None,
     lost: Lost = plan_apply.never,
@@ -308,22 +308,22 @@ async def apply_plan(
     """
     held: list[plans.Outcome] = []
 
-    def on_outcome(outcome: plans.Outcome) -> None:
+    def hold_or_report(outcome: plans.Outcome) -> None:
         is_held = again is not None and outcome.status in (plans.Status.STALE, plans.Status.SKIPPED)
-        held.append(outcome) if is_held else tell(outcome)
+        held.append(outcome) if is_held else on_outcome(outcome)
 
     second = plans.Applied(outcomes=())
     try:
-        first = await plan_apply.apply(plan, schedules, on_outcome, lost=lost)
+        first = await plan_apply.apply(plan, schedules, hold_or_report, lost=lost)
         repeatable = build.repeatable(first.outcomes)
         if again is not None and repeatable and not first.interrupted:
             with contextlib.suppress(errors.ServerError):
-                second = await plan_apply.apply(build.same(await again(), repeatable), schedules, tell, lost=lost)
+                second = await plan_apply.apply(build.same(await again(), repeatable), schedules, on_outcome, lost=lost)
     finally:
         repeated = {outcome.change.id: outcome for outcome in second.outcomes}
         for outcome in held:
             if outcome.change.id not in repeated:
-                tell(outcome)
+                on_outcome(outcome)
     return plans.Applied(
         outcomes=tuple(repeated.get(outcome.change.id, outcome) for outcome in first.outcomes),
         interrupted=first.interrupted or second.interrupted,
