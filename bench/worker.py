@@ -40,7 +40,7 @@ FIRINGS = 100  # of one round
 ROUNDS = 3
 CONCURRENCY = 20  # firings that are in progress at a time
 BARE_QUEUE = "bare"
-CHARTER = governed.argument("governance:bench", None, charter="BENCH", entrypoint="bench", given={})
+CHARTER = governed.argument("governance:bench", None, charter="BENCH", entrypoint="bench", input_={})
 SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 FIRST = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -148,7 +148,7 @@ async def user_schedule(store: opening.Store) -> dict[str, Any]:
     await store.schedules.create(
         schedules.New(id=id_, owner="bench", cron="0 9 1 1 *", timezone="UTC", workflow="bench", input={})
     )
-    return governed.argument(str(id_), id_, charter=None, entrypoint="bench", given={})
+    return governed.argument(str(id_), id_, charter=None, entrypoint="bench", input_={})
 
 
 async def measure(address: str, database_url: str) -> None:

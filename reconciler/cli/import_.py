@@ -59,7 +59,7 @@ def import_(
         [each.schedule for each in found.values()],
         choice,
         named=ids,
-        unsaid={id_: each.unsaid for id_, each in found.items()},
+        unexpressed={id_: each.unexpressed for id_, each in found.items()},
     )
     for each in (*imported.left_out, *imported.warnings):
         out.warn(f"warning: {each}")

@@ -34,9 +34,9 @@ def plan(
     changes = [
         *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
         *(
-            _unwanted(schedule, declaration.path)
-            for id_, schedule in live.items()
-            if id_ not in wanted and not _is_foreign(schedule.schedule, declaration)
+            _unwanted(each, declaration.path)
+            for id_, each in live.items()
+            if id_ not in wanted and not _is_foreign(each.schedule, declaration)
         ),
     ]
     changes = renames.pointed_out(changes)
@@ -182,8 +182,8 @@ def prune(
     """
     live = exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
-    managed_ones = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
-    changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in managed_ones]
+    candidates = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
+    changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in candidates]
     return _planned(declaration, live, target, changes)
 
 

@@ -200,7 +200,7 @@ class Execution:
                 self.db_schedule_id,
                 charter=self.charter,
                 entrypoint=self.entrypoint,
-                given=self.input,
+                input_=self.input,
             ),
             "scheduledFor": moment(self.scheduled_for),
         }

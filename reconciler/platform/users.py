@@ -62,7 +62,7 @@ def charter(row: executions.UserSchedule) -> declarations.Charter:
     """
     found = _schedule(row)
     id_ = row.temporal_schedule_id
-    argument = governed.argument(id_, row.id, charter=None, entrypoint=row.workflow, given=row.input)
+    argument = governed.argument(id_, row.id, charter=None, entrypoint=row.workflow, input_=row.input)
     canonical = json_values.canonical(
         argument
     )  # as a charter's values and the server's are, whatever the row's spelling

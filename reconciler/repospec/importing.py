@@ -44,12 +44,12 @@ def add(
     choice: declarations.Choice | None = None,
     *,
     named: Collection[str] = (),
-    unsaid: Mapping[str, Sequence[str]] | None = None,
+    unexpressed: Mapping[str, Sequence[str]] | None = None,
 ) -> Imported:
     """Return the spec with a charter for each schedule that it does not declare yet.
 
     Without a `text`, a new spec is written. A chosen prefix is for a new section; an existing one has
-    its own. What belongs to another owner is left out, but for the ids in `named`. `unsaid` are sentences about
+    its own. What belongs to another owner is left out, but for the ids in `named`. `unexpressed` are sentences about
     what `schedules` cannot hold, by id.
 
     Raises `errors.InvalidSpecError` when the existing spec is not valid, `errors.UsageError` when charters cannot be
@@ -73,7 +73,7 @@ def add(
         if charter is not None:
             entries.append(entry)
             expected[charter.schedule.id] = charter.schedule
-            told = [*_remarks(schedule, entry, file.declaration), *(unsaid or {}).get(schedule.id, ())]
+            told = [*_remarks(schedule, entry, file.declaration), *(unexpressed or {}).get(schedule.id, ())]
             warnings += [f"{schedule.id}: {each}" for each in told]
     if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in found):
         warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")

@@ -59,7 +59,7 @@ def _is_built_in(schedule: model.Schedule, name: str) -> bool:
     entrypoint = argument["entrypoint"]
     if not isinstance(entrypoint, str) or not _ENTRYPOINT.accepts(entrypoint):
         return False
-    own = governed.argument(schedule.id, None, charter=name, entrypoint=entrypoint, given=argument["input"])
+    own = governed.argument(schedule.id, None, charter=name, entrypoint=entrypoint, input_=argument["input"])
     return diff.same_json(own, argument)
 
 

@@ -1,6 +1,6 @@
-"""Schedules, and what a charter can express of them: one row for each field, in `fields`, which all other modules read.
+"""Schedules as frozen data, and the table of their fields, `fields`, which everything else reads.
 
-`model` is a schedule as frozen data, `declarations` what a spec declares and `observed` what a server has. `kinds`
-knows how one value is written in a spec, in our JSON documents and in a JSON Schema; `records` are kinds with parts of
-their own; `rows` are the shapes that a row of the table can have, `places` where their values are in a schedule.
+`model` is a schedule, `declarations` what a spec declares and `observed` what a server has. `kinds` are how a value is
+written in a spec, in our JSON documents and in a JSON Schema; `records` are kinds that have parts; `rows` are the types
+of the table's rows, and `places` where their values are in a schedule.
 """

@@ -1,4 +1,4 @@
-"""The rows of a workflow's arguments: keys of the one object that is built in, or a list of its own."""
+"""The rows of a workflow's arguments: keys of the built-in argument object, or a list of arguments."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from reconciler.schedule import encodings, faults, governed, kinds, model, paths
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A key of the one object that a governed workflow is called with; `roots` are those of the object's that it shows.
+    """A key of the built-in argument object; `roots` are the keys of the object that a plan shows for this row.
 
-    The first of two such rows to have read a charter makes the object. `refuse` raises ValueError for a text that the
-    key cannot have.
+    The first of these rows to read a charter makes the object. `refuse` raises ValueError for an invalid text.
     """
 
     key: str
@@ -35,7 +34,7 @@ class Named:
                 None,
                 charter=keys["charter"],
                 entrypoint=keys[governed.ENTRYPOINT],
-                given=keys.get(governed.INPUT, {}),
+                input_=keys.get(governed.INPUT, {}),
             )
             draft.values[places.ARGUMENTS] = (argument,)
 
@@ -114,7 +113,7 @@ class Arguments:
 
 
 def place(path: paths.Path) -> paths.Path:
-    """Return the one path of what has two: a key of the built-in object is a field, and a part of `args[0]`."""
+    """Return the canonical path: a key of the built-in object is a field, although `args[0]` leads to it too."""
     match path:
         case ("args", 0, str() as key, *inside) if key in governed.ARGUMENT_KEYS:
             return (key, *inside)
@@ -123,7 +122,7 @@ def place(path: paths.Path) -> paths.Path:
 
 
 def shown(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument in the spec's words, or what one is compared by that no spec can express."""
+    """Return an argument in the spec's words, or a digest of one that no spec can express."""
     if isinstance(argument, model.Opaque) and not encodings.is_expressible(argument):
         return kinds.shown(argument)
     return encodings.words(argument)
@@ -132,7 +131,7 @@ def shown(argument: model.AnyArgument) -> json_values.Json:
 def _parts(
     arguments: tuple[model.AnyArgument, ...], like: tuple[model.AnyArgument, ...]
 ) -> tuple[rows.Words, rows.Words]:
-    """Return the keys of the built-in object, where `like` is one, and all else by its place: `args[1]`."""
+    """Return the keys of the built-in object, if `like` is one, and everything else by its path: `args[1]`."""
     by_place: rows.Words = {f"args[{index}]": shown(argument) for index, argument in enumerate(arguments)}
     first = arguments[0] if arguments else None
     if (

@@ -1,4 +1,4 @@
-"""Search attributes: the values that fit each type, and the names and sizes that a run accepts."""
+"""Check search attributes: values must fit their type, and names and sizes must be accepted by the server."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "Datetime": str,
     "KeywordList": list,
 }
-_SERVERS_OWN = ("TemporalScheduledStartTime", "TemporalScheduledById", "TemporalNamespaceDivision")
+_RESERVED = ("TemporalScheduledStartTime", "TemporalScheduledById", "TemporalNamespaceDivision")
 _VALUE_SIZE = 2 * 1024  # bytes of one value
-_TOTAL_SIZE = 38_000  # bytes of all; the server's limit is 40 KiB with the two that it adds to each run
-_COUNT = 98  # the server's limit is 100 with those two
+_TOTAL_SIZE = 38_000  # bytes of all; the server's limit is 40 KiB, including the two that it adds to each run
+_COUNT = 98  # the server's limit is 100, including those two
 _OVERHEAD = 64  # bytes of an attribute besides its name and value
 
 
 def check(name: str, entry: Any) -> Iterator[faults.Fault]:
-    """Yield every rule that one attribute breaks."""
+    """Yield what is wrong with one attribute."""
     if isinstance(entry, dict) and isinstance(entry.get("type"), str):
-        wrong = _unfit(str(entry["type"]), entry.get("value"))
+        wrong = _mismatch(str(entry["type"]), entry.get("value"))
         if wrong:
             yield faults.Fault(path=("value",), message=f"{name!r}: {wrong}")
-    if name in _SERVERS_OWN:
+    if name in _RESERVED:
         message = f"{name!r} is the server's own: it sets it on each run, or hides the run by it"
         yield faults.Fault(message=message, hint="remove it")
 
 
-def _unfit(named: str, value: Any) -> str:
-    """Return why a value does not fit the type; empty when it does."""
-    if named not in _TYPES or value is None:
+def _mismatch(type_name: str, value: Any) -> str:
+    """Return why a value does not fit the type; empty if it does."""
+    if type_name not in _TYPES or value is None:
         return ""
-    if not isinstance(value, _TYPES[named]) or (isinstance(value, bool) and named != "Bool"):
-        return f"the value is not a valid {named}"
-    if named == "Datetime":
+    if not isinstance(value, _TYPES[type_name]) or (isinstance(value, bool) and type_name != "Bool"):
+        return f"the value is not a valid {type_name}"
+    if type_name == "Datetime":
         try:
             moments.parse(str(value))
         except ValueError as error:
@@ -51,7 +51,7 @@ def _unfit(named: str, value: Any) -> str:
 
 
 def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Yield what is too large in all attributes of a charter, or of defaults."""
+    """Yield what is too large among all attributes of a charter or of defaults."""
     sizes = {name: json_values.size(_value(entry)) for name, entry in attributes.items()}
     for name, size in sizes.items():
         if size > _VALUE_SIZE:
@@ -67,5 +67,5 @@ def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
 
 
 def _value(entry: Any) -> Any:
-    """Return the value of an attribute, which may be written with its type."""
+    """Return the value of an attribute, which a spec may write with its type."""
     return entry.get("value") if isinstance(entry, dict) else entry

@@ -1,4 +1,4 @@
-"""What a spec declares: charters with the places of their keys in the file, and what is chosen for one run."""
+"""What a spec declares, with positions in the file, and the options chosen for one run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.schedule import model, ownership
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A position in a file; line and column count from 1, and are 0 for the whole of it."""
+    """A position in a file; line and column count from 1, and are 0 for the file as a whole."""
 
     path: str
     line: int
@@ -24,7 +24,7 @@ class Place:
 class Charter:
     """One declared schedule: its name, where it is defined and what it declares.
 
-    `places` is where each of its own keys is defined, `overrides` where those are that an environment replaces.
+    `places` is where each of its own keys is defined, `overrides` where an environment replaces keys.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Charter:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is chosen for one run; None leaves it to the spec.
+    """The options of one run; None leaves the choice to the spec.
 
-    `repository` is the owner where neither the spec nor `owner` names one.
+    `repository` is the owner if neither the spec nor `owner` names one.
     """
 
     environment: str | None = None
@@ -51,11 +51,11 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """All that a spec declares, for one environment where one is chosen.
+    """Everything that a spec declares, for one environment if one is chosen.
 
-    `governed` is false when the spec has no governance section at all, `enabled` when the environment is switched off.
-    `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over what has another owner.
-    `salt` is the key of the digests that replace secrets in plans.
+    `governed` is false if the spec has no governance section, `enabled` is false if the environment is disabled.
+    `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
+    the digests that replace secrets in plans.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Workflow arguments as a spec writes them: plain JSON, or an object that names the encoding of another payload."""
+"""Workflow arguments in a spec: plain JSON, or an object that names the encoding of another payload."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LITERAL = "to pass this object itself, write {encoding: json/plain, data: {…}
 
 
 def opaque(encoding: str, data: bytes, metadata: Mapping[str, bytes] | None = None) -> model.Opaque:
-    """Return a payload that is compared by its bytes: those of its data and of its `metadata` next to the encoding."""
+    """Return a payload that is compared by its bytes: its data, encoding and `metadata`."""
     others = metadata or {}
     parts = [encoding.encode(), *(part for name in sorted(others) for part in (name.encode(), others[name])), data]
     digest = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
@@ -37,7 +37,7 @@ def opaque(encoding: str, data: bytes, metadata: Mapping[str, bytes] | None = No
 
 
 def parse(value: Any) -> model.AnyArgument:
-    """Return the argument that a spec's value means, which has passed `check`."""
+    """Return the argument that a spec's value means; the value must have passed `check`."""
     if not _names_encoding(value):
         argument: model.AnyArgument = value
         return argument
@@ -55,7 +55,7 @@ def parse(value: Any) -> model.AnyArgument:
 
 
 def words(argument: model.AnyArgument) -> json_values.Json:
-    """Return what a spec writes for an argument, the inverse of `parse`; None for one that no spec can express."""
+    """Return an argument as a spec writes it, the inverse of `parse`; None if no spec can express it."""
     match argument:
         case model.Message():
             named = {"message_type": argument.message_type} if argument.message_type else {}
@@ -67,7 +67,7 @@ def words(argument: model.AnyArgument) -> json_values.Json:
 
 
 def is_expressible(argument: model.AnyArgument) -> bool:
-    """Return whether a spec can write the argument."""
+    """Return whether a spec can express the argument."""
     return not isinstance(argument, model.Opaque) or _opaque_words(argument) is not None
 
 
@@ -82,7 +82,7 @@ def _opaque_words(argument: model.Opaque) -> json_values.Json:
 
 
 def check(value: Any) -> Iterator[faults.Fault]:
-    """Yield what is wrong with an argument of a spec that names an encoding; any other JSON value is an argument."""
+    """Yield what is wrong with an argument that names an encoding; any other JSON value is valid."""
     encoding = value.get("encoding") if isinstance(value, Mapping) else None
     if not isinstance(encoding, str) or "/" not in encoding:
         return

@@ -32,7 +32,7 @@ _ZERO = datetime.timedelta(0)
 
 
 def _refuse_entrypoint(name: str) -> None:
-    if name in {".", ".."}:  # in the executor's address it would be a step to another
+    if name in {".", ".."}:  # a path segment of the executor's URL, which these would change
         raise ValueError(f"{name!r} names nothing that can be executed; write a name")
 
 
@@ -174,7 +174,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="workflow_id",
         at=places.at(lambda schedule: schedule.action.workflow_id),
-        kind=kinds.Text(longest=979, name=True),  # the server puts the time of the run behind it
+        kind=kinds.Text(longest=979, name=True),  # the server appends the time of the run
         default="",
         follows=("id",),
         proto="action.start_workflow.workflow_id",
@@ -418,7 +418,7 @@ IDENTITY = rows.Identity(
     description="The schedule's id, where it is not the prefix and the charter's name in lower case.",
     examples=("nightly-report",),
 )
-"""The row of the schedule's id, by which plans name it."""
+"""The row of the schedule's id."""
 
 UNSHOWN: tuple[rows.Row, ...] = (
     rows.Field(
@@ -461,7 +461,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
         examples=("keep",),
     ),
 )
-"""Rows of keys that steer this tool, and are not a part of the schedule on the server."""
+"""Rows of keys that configure this tool and are not part of the schedule on the server."""
 
 ORDER: tuple[str, ...] = (*(name for row in TABLE for name in row.roots), "owner")
 """The names under which plans show a schedule's fields."""
@@ -470,20 +470,20 @@ ROWS: tuple[rows.Row, ...] = (IDENTITY, *TABLE, *UNSHOWN)
 """The rows of every key that a charter can have."""
 
 FIRINGS = tuple(row.key for row in TABLE if isinstance(row, rows.Crons | rows.Times))
-"""The keys that define when a schedule fires; a charter that has one of them inherits none."""
+"""The keys that define when a schedule fires; a charter that has one of them inherits none of them."""
 
 ARGUMENTS = next(row.key for row in TABLE if isinstance(row, arguments.Arguments))
-"""The key of all arguments."""
+"""The key of the list of arguments."""
 
 BUILT_IN = tuple(row.key for row in TABLE if isinstance(row, arguments.Named))
-"""The keys of the one object that is passed without `args`."""
+"""The keys of the built-in argument object, which is passed if there are no `args`."""
 
 TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_timed(row)}
-"""The rows whose values are sets of times, which a plan shows as a whole, by their keys."""
+"""The rows whose values are sets of times, by key; a plan shows each as a whole."""
 
 
 def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
-    """Return the schedule that a charter's keys mean, its own and what it inherits; they have passed the rules."""
+    """Return the schedule that a charter's keys declare, inherited ones included; they must have passed the rules."""
     draft = places.Draft(schedule_id)
     for row in ROWS:
         row.read(keys, draft)
@@ -491,10 +491,10 @@ def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
 
 
 def words(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
-    """Return the schedule's fields in the spec's words and order, without those that are empty.
+    """Return the schedule's fields that are not empty, in the spec's words and order.
 
-    Calendars go under `cron` or `calendars`, and arguments under `input` or `args`, as `like` (by default the schedule
-    itself) has them.
+    Calendars appear under `cron` or `calendars`, and arguments under `input` or `args`, as they do for `like` (by
+    default the schedule itself).
     """
     shown: rows.Words = {}
     for row in TABLE:
@@ -503,21 +503,21 @@ def words(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.
 
 
 def keys(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
-    """Return the keys with which a charter declares the schedule: its words, and its arguments as one list.
+    """Return the keys with which a charter declares the schedule: its words, but its arguments as one list.
 
-    An argument that no spec can express is null there.
+    An argument that no spec can express is null in that list.
     """
-    found = words(schedule, like)
+    declared = words(schedule, like)
     if not governed.is_built_in(schedule.action.arguments):
-        found = {key: value for key, value in found.items() if not key.startswith("args[")}
-        found[ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
-    return found
+        declared = {key: value for key, value in declared.items() if not key.startswith("args[")}
+        declared[ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
+    return declared
 
 
 def redacted(schedule: model.Schedule, *, coded: bool = False) -> model.Schedule:
-    """Return the schedule with every secret in any of its texts but its id and owner replaced by a digest.
+    """Return the schedule with every secret replaced by a digest, except in its id and owner.
 
-    What is at its `not_secret` paths stays. Of one whose payloads a codec made (`coded`), each argument, memo entry,
+    Values at its `not_secret` paths are kept. If a codec made its payloads (`coded`), each argument, memo entry,
     summary and details is replaced as a whole.
     """
     exempt = frozenset(map(arguments.place, map(paths.parse, schedule.not_secret)))

@@ -1,4 +1,4 @@
-"""What a charter without a workflow of its own starts: one workflow type, which takes one argument."""
+"""The built-in workflow, which a charter starts if it names no other, and its one argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TASK_QUEUE = "scheduler-tasks"
 IDENTITIES = ("temporalScheduleId", "dbScheduleId")
 ENTRYPOINT = "entrypoint"
 INPUT = "input"
-ARGUMENT_KEYS = ("charter", ENTRYPOINT, INPUT, *IDENTITIES)  # of its one argument
+ARGUMENT_KEYS = ("charter", ENTRYPOINT, INPUT, *IDENTITIES)  # of the argument
 
 
 def argument(
@@ -21,18 +21,18 @@ def argument(
     *,
     charter: str | None,
     entrypoint: str,
-    given: Mapping[str, json_values.Json],
+    input_: Mapping[str, json_values.Json],
 ) -> dict[str, json_values.Json]:
-    """Return the one argument of a scheduled workflow, as a schedule's action holds it."""
+    """Return the built-in workflow's argument."""
     return {
         "temporalScheduleId": temporal_schedule_id,
         "dbScheduleId": None if db_schedule_id is None else str(db_schedule_id),
         "charter": charter,
         "entrypoint": entrypoint,
-        "input": dict(given),
+        "input": dict(input_),
     }
 
 
 def is_built_in(arguments: Sequence[object]) -> bool:
-    """Return whether these are the arguments of a workflow that is called with the one object, and nothing else."""
+    """Return whether the arguments are exactly one built-in argument object."""
     return len(arguments) == 1 and isinstance(arguments[0], Mapping) and set(arguments[0]) == set(ARGUMENT_KEYS)

@@ -1,4 +1,4 @@
-"""The values at `ignore` paths: they belong to others, and are kept as the live schedule has them."""
+"""Keep the live values at `ignore` paths, which belong to others."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 from reconciler.schedule import arguments, fields, model, paths, places, rows
 
 REQUIRED = ("charter", "name", "id", *fields.FIRINGS, *fields.BUILT_IN[:1], fields.ARGUMENTS)
-"""The keys that no path may consist of: without them there would be nothing to declare."""
+"""The keys that `ignore` cannot name as a whole, because a charter must declare them."""
 
 
 class _Missing:
-    """Stands for a value that a side does not have."""
+    """The value of a path that does not exist."""
 
 
 _MISSING = _Missing()
 
 
 def kept(desired: model.Schedule, live: model.Schedule) -> model.Schedule:
-    """Return the desired schedule with the live one's values at its `ignore` paths, without what is missing there."""
+    """Return the desired schedule with the live values at its `ignore` paths; values missing there are removed."""
     for path in map(paths.parse, desired.ignore):
         desired = places.replaced(desired, dict(_values(path, desired, live)))
     return desired
 
 
 def _values(path: paths.Path, desired: model.Schedule, live: model.Schedule) -> Iterator[tuple[places.Path, Any]]:
-    """Yield what the desired schedule has at each place that the path leads into, spliced with the live one's."""
+    """Yield the new value of each place that the path leads into: the desired one with the live part spliced in."""
     root, *inside = path
     row = next((row for row in fields.TABLE if root in row.roots), None)
     match row:
@@ -45,7 +45,7 @@ def _values(path: paths.Path, desired: model.Schedule, live: model.Schedule) -> 
 
 
 def _spliced(desired: Any, live: Any, path: paths.Path) -> Any:
-    """Return the desired value with the live one's at a path."""
+    """Return the desired value with the live value at a path."""
     if not path:
         return live
     step, *rest = path

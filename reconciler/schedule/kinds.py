@@ -1,4 +1,4 @@
-"""Kinds of values: how one is written in a spec, in our JSON documents, and in the JSON Schemas of both."""
+"""Kinds of values: how each is written in a spec and in our JSON documents, and the JSON Schemas of both."""
 
 from __future__ import annotations
 
@@ -15,40 +15,39 @@ from reconciler.timing import durations, moments
 V = TypeVar("V")
 
 Schema: TypeAlias = dict[str, Any]
-Rule: TypeAlias = Callable[[Mapping[str, Any]], Iterator[faults.Fault]]  # of the parts of a value together
+Rule: TypeAlias = Callable[[Mapping[str, Any]], Iterator[faults.Fault]]  # checks the parts of a value together
 
 
 class Kind(Protocol[V]):
     """The forms of a value.
 
-    `parse` reads what a spec has, which has passed the schema and the rules; `words` is its inverse, None for a value
-    that a spec leaves out. `encode` and `decode` are the pair for documents. `declared` and `stored` are the schemas
-    of the two forms.
+    `parse` reads a spec's value that has passed the schema and the rules; `words` is its inverse, None for a value that
+    a spec omits. `encode` and `decode` are the pair for documents; `declared` and `stored` are the two schemas.
     """
 
     def parse(self, value: Any) -> V:
-        """Return the value of a spec's value."""
+        """Return the value that a spec declares."""
 
     def words(self, value: V) -> json_values.Json:
-        """Return what a spec writes."""
+        """Return the value as a spec writes it."""
 
     def encode(self, value: V) -> Any:
-        """Return what a document has."""
+        """Return the value as a document stores it."""
 
     def decode(self, value: Any) -> V:
-        """Return the value of a document's value; ValueError, KeyError or TypeError for one that cannot be it."""
+        """Return the value that a document stores; ValueError, KeyError or TypeError if it is not valid."""
 
     def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
-        """Return the value at a path without secrets; `names` are those that can make it a secret."""
+        """Return the value at a path without secrets; `names` are the names that can mark it as a secret."""
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        """Yield what is wrong with a spec's value beyond its schema, which reports wrong shapes; messages name it."""
+        """Yield what is wrong with a spec's value that its schema cannot express; messages contain `name`."""
 
     def declared(self) -> Schema:
-        """Return the JSON Schema of what a spec writes."""
+        """Return the JSON Schema of the value in a spec."""
 
     def stored(self) -> Schema:
-        """Return the JSON Schema of what a document has."""
+        """Return the JSON Schema of the value in a document."""
 
 
 class Flag:
@@ -88,8 +87,8 @@ FLAG = Flag()
 class Text:
     """A text of 1 to `longest` bytes, which the schema counts in characters.
 
-    A `name` is compared by people, so it contains no invisible characters. `refuse` raises ValueError for what else it
-    cannot be.
+    A `name` is compared by people, so it must not contain invisible characters. `refuse` raises ValueError for other
+    invalid texts.
     """
 
     longest: int | None = None
@@ -136,7 +135,7 @@ class Text:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number between bounds; documents of other programs may write 1 as 1.0."""
+    """An integer between bounds; documents written by other programs may have 1.0 instead of 1."""
 
     lowest: int
     highest: int
@@ -170,7 +169,7 @@ class Whole:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Number:
-    """A number between bounds; `single` for one that the server keeps in single precision."""
+    """A number between bounds; `single` if the server stores it in single precision."""
 
     lowest: float
     highest: float | None = None
@@ -205,9 +204,9 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration such as 1h30m; a shorter one than `least` is read as `least`, a longer one than `longest` refused.
+    """A duration such as 1h30m; one below `least` is read as `least`, one above `longest` is refused.
 
-    `unset` is what a server treats a missing one as.
+    `unset` is how the server treats a missing one.
     """
 
     least: datetime.timedelta | None = None
@@ -347,7 +346,7 @@ class Overlap:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Texts:
-    """A list of texts whose order does not count; `item` is the schema of one."""
+    """A list of texts, sorted unless `ordered`; `item` is the schema of one text."""
 
     item: Mapping[str, Any]
     schema: Mapping[str, Any]
@@ -381,20 +380,20 @@ class Texts:
 
 
 class OpaqueText(str):
-    """What an opaque payload is known by; of another type than a decoded text, so that the two never compare as one."""
+    """Stands for an opaque payload; a type of its own, so that it never equals a decoded text."""
 
     __slots__ = ()
 
 
 def shown(argument: model.Argument) -> json_values.Json:
-    """Return a decoded value, or what an opaque one is compared by."""
+    """Return a decoded value, or the digest of an opaque one."""
     if isinstance(argument, model.Opaque):
         return OpaqueText(f"({argument.encoding} payload, sha256:{argument.sha256[:12]})")
     return argument
 
 
 class Payload:
-    """A value that the server keeps as a payload; a spec declares it as a text."""
+    """A value that the server stores as a payload; a spec declares it as a text."""
 
     def parse(self, value: Any) -> model.Argument:
         parsed: model.Argument = value
@@ -432,9 +431,9 @@ PAYLOAD = Payload()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Named(Generic[V]):
-    """Values by name, sorted; `of` is the kind of a value, `entry` its schema, `rule` what all must keep together.
+    """Values by name, sorted; `of` is the kind of a value, `entry` its schema, `rule` checks all of them together.
 
-    Names that begin with `reserved` are not a charter's.
+    Names that begin with `reserved` are this tool's own.
     """
 
     of: Kind[V]
@@ -443,7 +442,7 @@ class Named(Generic[V]):
     reserved: str = ""
 
     def is_reserved(self, name: str) -> bool:
-        """Return whether a name is this tool's own."""
+        """Return whether a name is reserved for this tool."""
         return bool(self.reserved) and name.startswith(self.reserved)
 
     def parse(self, value: Any) -> Mapping[str, V]:

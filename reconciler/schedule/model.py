@@ -1,7 +1,7 @@
 """A schedule as frozen data.
 
-A `Schedule` is the same type for what the spec declares and for what the server has, in one canonical form, so
-that two schedules that mean the same are equal. How they are read, compared, shown or written is not here.
+A `Schedule` is the same type for what the spec declares and for what the server has, in one canonical form: two
+schedules that mean the same are equal. Reading, comparing, rendering and writing them is the task of other modules.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TypeAlias
 from reconciler import json_values
 from reconciler.timing import timings
 
-LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server acts on no shorter catch-up window
-UNSET_CATCHUP = datetime.timedelta(days=365)  # what a server makes of none
-LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # a longer one is stored as this
+LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server uses no shorter catch-up window
+UNSET_CATCHUP = datetime.timedelta(days=365)  # what the server uses if none is set
+LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # the server stores longer ones as this
 
 
 class Overlap(enum.Enum):
@@ -29,15 +29,15 @@ class Overlap(enum.Enum):
     CANCEL_OTHER = "CancelOther"
     TERMINATE_OTHER = "TerminateOther"
     ALLOW_ALL = "AllowAll"
-    UNKNOWN = "(unknown)"  # of a newer server; no spec can express it
+    UNKNOWN = "(unknown)"  # from a newer server; no spec can express it
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Opaque:
     """A payload that is not JSON (binary, protobuf, encrypted), compared by the digest of its bytes.
 
-    `data` is the bytes themselves, None where they are not known, as in a document. `message_type` is the name of a
-    protobuf message, empty for other payloads.
+    `data` is None where the bytes are not known, as in a document. `message_type` is the name of a protobuf message,
+    empty for other payloads.
     """
 
     encoding: str
@@ -47,7 +47,7 @@ class Opaque:
 
     @property
     def is_coded(self) -> bool:
-        """Return whether a codec made it, to encrypt or compress: its encoding is not one of the SDKs' own."""
+        """Return whether a codec encrypted or compressed it: its encoding is not one of the SDKs' own."""
         return self.encoding.startswith("binary/") and self.encoding not in {"binary/plain", "binary/protobuf"}
 
 
@@ -68,7 +68,7 @@ AnyArgument: TypeAlias = Argument | Message
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How a failed run is tried again. What is zero or empty is left to the server, which fills nothing in."""
+    """How a failed run is retried; zero or empty values mean the server's own defaults."""
 
     initial_interval: datetime.timedelta = datetime.timedelta(0)
     backoff_coefficient: float = 0.0
@@ -79,7 +79,7 @@ class RetryPolicy:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Priority:
-    """A run's place among others on its task queue; zero and empty are the server's defaults."""
+    """The priority of a run on its task queue; zero and empty are the server's defaults."""
 
     key: int = 0
     fairness_key: str = ""
@@ -134,10 +134,9 @@ class Attribute:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """The workflow that a firing starts. `arguments` are decoded values, in order; a timeout of zero is none.
+    """The workflow that a firing starts; `arguments` are decoded values, in order, and a timeout of zero means none.
 
-    `memo` leaves out the names under `MEMO_PREFIX`, which are this tool's own. `summary` and `details` are None where
-    there are none.
+    `memo` omits the names under `MEMO_PREFIX`, which are this tool's own.
     """
 
     workflow: str
@@ -157,13 +156,13 @@ class Action:
 
     @property
     def payloads(self) -> tuple[AnyArgument, ...]:
-        """Return all that a codec may have encrypted."""
+        """Return everything that a codec may have encrypted."""
         return (*self.arguments, *self.memo.values(), self.summary, self.details)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """How firings behave. A catch-up window up to 10 s is one value, 10 s: the server acts on no less."""
+    """How firings behave; a catch-up window below 10 s is stored as 10 s, the least that the server uses."""
 
     overlap: Overlap = Overlap.SKIP
     catchup_window: datetime.timedelta = LEAST_CATCHUP
@@ -175,11 +174,11 @@ class Policies:
 class Schedule:
     """One Temporal schedule, desired or live.
 
-    `remaining_actions` is how often it may still fire, None without a limit; a desired one is where the count starts,
-    so a lower live one is not a difference while `counted_from`, the start that the server remembers, is the same.
-    `note` is what people see next to the state; None in a desired schedule leaves it to the plan, which writes there
-    what it did and why. `owner` is whose mark it carries: that of the repository that declares it. `seal` names the
-    version of the schedule that our own pause of a removed charter left behind; it is not a field of the spec.
+    `remaining_actions` is how often it may still fire, None without a limit. A desired value is where the count starts,
+    so a lower live value is not a difference while `counted_from`, the start that the server remembers, is the same.
+    `note` is what people see next to the state; None in a desired schedule leaves it to the plan, which writes what it
+    did and why. `owner` is the repository that declares it, by its owner mark. `seal` names the version of the schedule
+    that our own pause of a removed charter left; it is not a field of the spec.
     `not_secret` are the paths of values that are shown although they look like secrets, `ignore` those of values that
     belong to others, `manual_pauses` whether a pause by hand is undone (`resume`) or left (`keep`), and `salt` is the
     key of the digests that replace secrets; none of them takes part in comparison.

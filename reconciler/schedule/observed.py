@@ -1,4 +1,4 @@
-"""What a server has: its schedules as described and listed, their history, pauses and runs."""
+"""The schedules of a server as described and listed, with their history, pauses and runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.timing import timings
 
 
 class RunStatus(enum.Enum):
-    """The state of a run of a schedule's workflow; UNKNOWN when the server has forgotten it."""
+    """The state of a run; UNKNOWN if the server no longer has it."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -25,7 +25,7 @@ class RunStatus(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A workflow that a firing started, and the time that it was due."""
+    """A workflow run that a firing started, and the time at which it was due."""
 
     workflow_id: str
     run_id: str
@@ -38,9 +38,9 @@ class Run:
 class Activity:
     """What a schedule has done and will do, as far as the server remembers.
 
-    The counts are over the schedule's life: firings `taken`, `missed` (late by more than the catch-up window),
-    `skipped` (the run before still ran) and `dropped` (the buffer was full); `buffered` ones wait now. `recent` runs
-    come oldest first, `next_times` soonest first, also while the schedule is paused.
+    The counts cover the schedule's whole life: firings `taken`, `missed` (late by more than the catch-up window),
+    `skipped` (the previous run was still in progress) and `dropped` (the buffer was full); `buffered` ones are waiting
+    now. `recent` runs are oldest first, `next_times` soonest first, even while the schedule is paused.
     """
 
     updated_at: datetime.datetime | None = None
@@ -56,20 +56,20 @@ class Activity:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Who paused a schedule and when, where the server reports it; empty and None where it does not."""
+    """Who paused a schedule and when; empty and None if the server does not report it."""
 
     by: str = ""
     at: datetime.datetime | None = None
 
     @property
     def is_ours(self) -> bool:
-        """Return whether this tool is known to have done it; under another --identity that is unknown."""
+        """Return whether this tool is known to have paused it; with another --identity that is unknown."""
         return self.by.partition(":")[0] == ownership.IDENTITY
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
-    """How many due times passed without a run, since which one, and why, where the server gives a reason."""
+    """How many due times passed without a run, since when, and why, if the server gives a reason."""
 
     count: int
     since: datetime.datetime
@@ -78,7 +78,7 @@ class Overdue:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """What a listing shows of a schedule; it lags behind, and has neither arguments, task queue nor policies."""
+    """A schedule as listed: eventually consistent, and without arguments, task queue and policies."""
 
     workflow: str
     timing: timings.Timing
@@ -90,11 +90,11 @@ class Listed:
 class Live:
     """A schedule as the server described it.
 
-    `token` is the conflict token of that description; as it counts from 1 for every new schedule of an id, `created_at`
-    (nanoseconds since the epoch) distinguishes two of them. `described` is the adapter's own record of it, opaque
-    here, which an update edits so that what this model does not know survives; `unsaid` lists that in sentences.
-    `pause` is None where it was not read. `coded` means that a codec made payloads of it, to encrypt or compress them:
-    only the codec can read them.
+    `token` is the conflict token of that description. It starts at 1 again if a schedule is recreated, so `created_at`
+    (nanoseconds since the epoch) distinguishes the two. `described` is the adapter's own record, opaque here, which an
+    update edits so that fields unknown to this model survive; `unexpressed` describes these in sentences. `pause` is
+    None if it was not read. `coded` means that some payloads were encrypted or compressed by a codec, which alone can
+    read them.
     """
 
     schedule: model.Schedule
@@ -104,23 +104,23 @@ class Live:
     activity: Activity = Activity()
     pause: Pause | None = None
     overdue: Overdue | None = None
-    unsaid: tuple[str, ...] = ()
+    unexpressed: tuple[str, ...] = ()
     coded: bool = False
 
     @property
     def next_seal(self) -> str | None:
-        """Return the seal of the version that one write under this token leaves; None for a token of another kind."""
+        """Return the seal of the version after one write under this token; None if the token has another format."""
         return self._seal(1)
 
     @property
     def is_sealed(self) -> bool:
-        """Return whether the last write is provably the pause that sealed it: edits, pauses and resumes all count."""
+        """Return whether the last write is provably the pause that sealed it; any later write breaks the seal."""
         return self.schedule.seal is not None and self.schedule.seal == self._seal(0)
 
     def _seal(self, writes: int) -> str | None:
-        """Return the version after that many writes: a token is a counter of 8 bytes, which each write advances by one.
+        """Return the seal after that many writes: a token is a counter of 8 bytes that each write increments.
 
-        V1 sends it big-endian, V2 little-endian; as a count of writes is small, the smaller reading is the right one.
+        V1 sends it big-endian, V2 little-endian; counts are small, so the smaller of the two values is the right one.
         """
         if len(self.token) != _TOKEN_BYTES:
             return None
@@ -133,7 +133,7 @@ _TOKEN_BYTES = 8
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which schedules on which server: an address, a namespace, the prefix of the managed ids and whose they are."""
+    """Which schedules on which server: address, namespace, the prefix of the managed ids, and their owner."""
 
     address: str
     namespace: str
@@ -143,7 +143,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """How many schedules a server has: the managed ones, and all with the prefix, whoever's they are."""
+    """How many schedules a server has: the managed ones, and all with the prefix, whoever owns them."""
 
     managed: int = 0
     present: int = 0

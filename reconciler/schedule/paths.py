@@ -1,4 +1,4 @@
-"""Where a value is within a schedule, as plans write it: `input.scopeKey`, `cron[2]`, `memo["odd name"]`."""
+"""Paths of values in a schedule as plans write them: `input.scopeKey`, `cron[2]`, `memo["odd name"]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
 def render(path: Iterable[str | int], *, within: str = "") -> str:
-    """Return the path, within a field where one is named, as a text; a name that is not a word is quoted."""
+    """Return the path as a text, `within` a field if one is named; a name that is not a word is quoted."""
     text = within
     for step in path:
         if isinstance(step, int):
@@ -26,7 +26,7 @@ def render(path: Iterable[str | int], *, within: str = "") -> str:
 
 
 def parse(text: str) -> Path:
-    """Return the path of a text; ValueError for a text that is not one."""
+    """Return the path that a text denotes; ValueError for other texts."""
     steps: list[str | int] = []
     end = 0
     for found in _STEP.finditer(text):

@@ -1,4 +1,4 @@
-"""Places in a schedule: where a field's value is, and a schedule made of values by their places."""
+"""Places in a schedule: the attributes that lead to a field's value, and building a schedule from values by place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.timing import timings
 
 V = TypeVar("V")
 
-Path: TypeAlias = tuple[str, ...]  # of attributes, from a schedule: ('policies', 'overlap')
+Path: TypeAlias = tuple[str, ...]  # attributes, starting at the schedule: ('policies', 'overlap')
 
 GROUPS: Mapping[str, Callable[..., Any]] = {
     "timing": timings.Timing,
@@ -21,13 +21,13 @@ GROUPS: Mapping[str, Callable[..., Any]] = {
 
 
 class Draft:
-    """A schedule in the making: values by the places that they will have in it."""
+    """A schedule that is being built: values by their places."""
 
     def __init__(self, schedule_id: str) -> None:
         self.values: dict[Path, Any] = {("id",): schedule_id}
 
     def build(self) -> model.Schedule:
-        """Return the schedule; what has no value keeps the model's default."""
+        """Return the schedule; places without a value get the model's default."""
         whole, groups = _grouped(self.values)
         return model.Schedule(**whole, **{name: make(**groups[name]) for name, make in GROUPS.items()})
 
@@ -50,27 +50,27 @@ def _grouped(values: Mapping[Path, Any]) -> tuple[dict[str, Any], dict[str, dict
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lens(Generic[V]):
-    """A place in a schedule: how its value is got, and the path of attributes that leads there."""
+    """A place in a schedule: the path of attributes that leads there, and how to get its value."""
 
     path: Path
     get: Callable[[model.Schedule], V]
 
     def encode(self, kind: kinds.Kind[V], schedule: model.Schedule) -> Mapping[Path, Any]:
-        """Return the value at the place in a document."""
+        """Return the place's value as a document stores it."""
         return {self.path: kind.encode(self.get(schedule))}
 
     def decode(self, kind: kinds.Kind[V], stored: Mapping[Path, Any], draft: Draft) -> None:
-        """Put a document's value at the place; KeyError where the document has none."""
+        """Put a document's value at the place; KeyError if the document has none."""
         draft.values[self.path] = kind.decode(stored[self.path])
 
 
 def at(get: Callable[[model.Schedule], V]) -> Lens[V]:
-    """Return the lens of an attribute, `at(lambda schedule: schedule.policies.overlap)`, so that mypy checks it."""
+    """Return the lens of an attribute, which mypy can check: `at(lambda schedule: schedule.policies.overlap)`."""
     return Lens(cast("_Attributes", get(cast("model.Schedule", _Attributes(())))).path, get)
 
 
 class _Attributes:
-    """Stands for a schedule, and remembers which attributes it was asked for."""
+    """Stands for a schedule, and records which attributes are accessed."""
 
     __slots__ = ("path",)
 

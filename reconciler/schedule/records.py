@@ -16,20 +16,20 @@ R = TypeVar("R")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a record: its name in the model and in the spec, its kind, and the value that a spec leaves out."""
+    """One part of a record; `silent` is the value that a spec omits."""
 
     name: str
     kind: kinds.Kind[Any]
     silent: Any
     description: str
     example: Any
-    stored: str = ""  # its description in documents, where that is another
-    proto: str = ""  # its name in the server's message, where that is another
+    stored: str = ""  # its description in documents, if that differs
+    proto: str = ""  # its name in the server's message, if that differs
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record(Generic[R]):
-    """A value made of parts; `rule` is what they must keep together."""
+    """A value made of parts; `rule` checks them together."""
 
     make: Callable[..., R]
     parts: tuple[Part, ...]
@@ -44,8 +44,8 @@ class Record(Generic[R]):
         )
 
     def words(self, value: R) -> json_values.Json:
-        given = ((each, getattr(value, each.name)) for each in self.parts)
-        return {each.name: each.kind.words(part) for each, part in given if part != each.silent}
+        values = ((each, getattr(value, each.name)) for each in self.parts)
+        return {each.name: each.kind.words(part) for each, part in values if part != each.silent}
 
     def encode(self, value: R) -> Any:
         return {each.name: each.kind.encode(getattr(value, each.name)) for each in self.parts}
@@ -91,7 +91,7 @@ def _described(part: Part) -> kinds.Schema:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Optional(Generic[R]):
-    """A value that may be missing, in the model and in documents; a spec leaves it out then."""
+    """A value that may be None in the model and in documents, and is then omitted in a spec."""
 
     of: kinds.Kind[R]
 
@@ -178,7 +178,7 @@ class Versioning:
 
 
 class Attribute:
-    """A search attribute: a value, whose type is written next to it where the value alone means another."""
+    """A search attribute: a value, with its type where the value alone would imply another."""
 
     def parse(self, value: Any) -> model.Attribute:
         if isinstance(value, Mapping):
@@ -218,7 +218,7 @@ _SETS = tuple(calendars.FIELDS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Calendars:
-    """A set of calendars; `excludes` when they are times that do not fire."""
+    """A set of calendars; `excludes` if they are times that do not fire."""
 
     excludes: bool = False
 
@@ -279,7 +279,7 @@ def _calendar_faults(key: str, value: Any) -> Iterator[faults.Fault]:
 
 
 def _redacted_calendar(calendar: timings.Calendar) -> timings.Calendar:
-    """Redact a calendar's comment; of a cron only what follows its `#`, so that it remains one."""
+    """Redact a calendar's comment, the text and the part after `#` separately, so that a cron remains one."""
     cron, sign, comment = calendar.comment.partition("#")
     redacted = f"{redaction.text(cron)}{sign}{redaction.text(comment)}"
     return calendar if redacted == calendar.comment else dataclasses.replace(calendar, comment=redacted)

@@ -1,4 +1,4 @@
-"""Take secrets out of values before anyone can render them."""
+"""Remove secrets from values before anything can render them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from reconciler import json_values
 from reconciler.credentials import detection, held
 from reconciler.schedule import governed, model, paths
 
-HIDDEN = "(secret)"  # replaces a text that is never compared
+HIDDEN = "(secret)"  # replaces a text that is not compared
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
-# The last words of keys of an entry such as {name: DB_PASSWORD, value: …}; the second ones are also used for much else.
+# The last words of keys of an entry such as {name: DB_PASSWORD, value: …}; the _ANY ones also have many other uses.
 _NAME_KEYS = {"name", "key", "field", "header", "variable", "var", "env", "param", "parameter", "k"}
 _ANY_NAME_KEYS = {"id", "identifier", "label", "property", "setting", "option", "n"}
 _VALUE_KEYS = {"value", "val", "v"}
@@ -26,7 +26,7 @@ is_secret = detection.is_secret
 
 
 class Digest(str):
-    """What replaces a value in what people see; `stable` is the same under every salt, None where that is not known."""
+    """Replaces a secret value; `stable` is the same under every salt, None where that is unknown."""
 
     stable: str | None = None
 
@@ -34,20 +34,19 @@ class Digest(str):
 def redact(value: json_values.Json, *names: str) -> json_values.Json:
     """Return the value with every secret in it replaced by a digest.
 
-    A value is secret when a word of its name, or of a name it is under (`names`, outermost first), is one such as
-    token, secret, password or key. A text, also an object's key, is secret when it contains what looks like a
-    credential; so is the value under such a key.
-    Equal secrets have equal digests, so a change still shows.
+    A value is secret if its name, or a name above it (`names`, outermost first), contains a word such as token, secret,
+    password or key. A text, even an object's key, is secret if it contains what looks like a credential; so is the
+    value under such a key. Equal secrets have equal digests, so changes are still visible.
     """
     return Redaction().value(value, (), *names)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Redaction:
-    """Takes secrets out of values, but for those at the `exempt` paths and all below them.
+    """Removes secrets from values, except at the `exempt` paths and below them.
 
-    `salt` is the key of the digests. Of a schedule whose payloads a codec made (`coded`), each argument, memo entry,
-    summary and details is replaced as a whole, wherever it is.
+    `salt` is the key of the digests. If a codec made the payloads of a schedule (`coded`), each argument, memo entry,
+    summary and details is replaced as a whole.
     """
 
     exempt: frozenset[paths.Path] = frozenset()
@@ -55,7 +54,7 @@ class Redaction:
     coded: bool = False
 
     def value(self, value: json_values.Json, at: paths.Path, *names: str) -> json_values.Json:
-        """Return the value without secrets; `at` is its own path, `names` are those that can make it a secret."""
+        """Return the value without secrets; `at` is its path, `names` are the names that can mark it as a secret."""
         if self.is_exempt(at):
             return value
         secret = any(is_secret(name) or _looks_secret(name) for name in names)
@@ -74,11 +73,11 @@ class Redaction:
                 return value
 
     def text(self, text: str, *at: str | int) -> str:
-        """Return a text, or a digest in its place where it contains what looks like a credential."""
+        """Return a text, or a digest if it contains what looks like a credential."""
         return text if self.is_exempt(at) else _text(text, self.salt)
 
     def texts(self, texts: Sequence[str], *at: str | int) -> tuple[str, ...]:
-        """Return the texts of a list, each likewise."""
+        """Return the texts of a list, redacted as `text` does."""
         return tuple(self.text(each, *at, index) for index, each in enumerate(texts))
 
     def mapping(
@@ -88,9 +87,9 @@ class Redaction:
         names: Sequence[str] = (),
         roots: Sequence[str] = (),
     ) -> dict[str, json_values.Json]:
-        """Redact an object; of one that names its value, the value as under that name, and the name stays readable.
+        """Redact an object; in an entry such as {name: …, value: …} the value is redacted as if under that name.
 
-        The path of a key that is one of the `roots` begins with it.
+        The path of a key that is one of the `roots` begins with that key.
         """
         named = _named(value)
         redacted: dict[str, json_values.Json] = {}
@@ -106,7 +105,7 @@ class Redaction:
     def _item(
         self, items: Sequence[json_values.Json], index: int, at: paths.Path, names: Sequence[str]
     ) -> json_values.Json:
-        """Redact an item of a list: the value of an option before it, or one of a list's pairs of name and value."""
+        """Redact an item of a list, which may be the value of the option before it, or a pair of name and value."""
         item, path = items[index], (*at, index)
         before = items[index - 1] if index else None
         if self.is_exempt(path) or self._leads_to_exempt(path):
@@ -121,17 +120,17 @@ class Redaction:
                 return self.value(item, path, *names)
 
     def argument(self, argument: model.Argument, at: paths.Path, *names: str) -> model.Argument:
-        """Redact a payload; of one that is not plain JSON nothing is shown anyway."""
+        """Redact a payload; one that is not plain JSON is never shown, so only its bytes are removed."""
         if isinstance(argument, model.Opaque):
             return argument if self.is_exempt(at) else dataclasses.replace(argument, data=None)
         return digest(argument, self.salt, "encrypted") if self.coded else self.value(argument, at, *names)
 
     def searchable(self, value: model.Argument, at: paths.Path, *names: str) -> model.Argument:
-        """Redact the value of a search attribute, which no codec makes: the server indexes it."""
+        """Redact the value of a search attribute; codecs do not encode these, as the server indexes them."""
         return value if isinstance(value, model.Opaque) else self.value(value, at, *names)
 
     def arguments(self, arguments: tuple[model.AnyArgument, ...]) -> tuple[model.AnyArgument, ...]:
-        """Redact a workflow's arguments; the keys of a governed workflow's one object are fields by themselves."""
+        """Redact a workflow's arguments; the keys of the built-in argument object are fields of their own."""
         match arguments:
             case [Mapping() as first, *others] if not self.coded and not self.is_exempt(("args", 0)):
                 more = (self._any_argument(each, ("args", index)) for index, each in enumerate(others, start=1))
@@ -148,7 +147,7 @@ class Redaction:
         return self.argument(argument, at)
 
     def is_exempt(self, at: paths.Path) -> bool:
-        """Return whether what is at a path is declared not to be secret."""
+        """Return whether the value at a path is declared not to be secret."""
         return bool(self.exempt) and any(at[:length] in self.exempt for length in range(1, len(at) + 1))
 
     def _leads_to_exempt(self, at: paths.Path) -> bool:
@@ -156,7 +155,7 @@ class Redaction:
 
 
 def _named(value: Mapping[str, json_values.Json]) -> dict[str, str]:
-    """Return for each key of a value the key of its name.
+    """Return, for each key of a value, the key of that value's name.
 
     `{value: name}` for `{name: DB_PASSWORD, value: …}`, and `{dbValue: dbKey}` for `{dbKey: PASSWORD, dbValue: …}`.
     """
@@ -170,7 +169,7 @@ def _named(value: Mapping[str, json_values.Json]) -> dict[str, str]:
 
 
 def _names(value: Mapping[str, json_values.Json], key: str, name_key: str | None) -> tuple[str, ...]:
-    """Return what can make the value under a key a secret: the key, and the name that another key gives it."""
+    """Return the names that can mark the value under a key as a secret: the key, and the name under another key."""
     name = value[name_key] if name_key is not None and value[key] is not None else None
     return (key, name) if isinstance(name, str) and name_key and _names_secret(name_key, name, key) else (key,)
 
@@ -180,13 +179,13 @@ def _is_name(key: str, name: json_values.Json) -> bool:
 
 
 def _names_secret(key: str, name: str, value_key: str) -> bool:
-    """Return whether an entry's name is a secret's; where it may be the name of anything it has to be clear."""
+    """Return whether an entry's name is that of a secret; under less usual keys, the name must be unambiguous."""
     usual = detection.stem(key)[1] in _NAME_KEYS and detection.stem(value_key)[1] in _VALUE_KEYS
     return is_secret(name) if usual else detection.is_exact(name)
 
 
 def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Json) -> bool:
-    """Return whether a pair in a list is a secret's name and value: a clear name, or one among pairs alone."""
+    """Return whether a pair in a list is a secret's name and value: a strong name, or all items are pairs."""
     if detection.is_strong(name) and " " not in name:
         return True
     pairs = [each for each in items if isinstance(each, list | tuple) and len(each) == _PAIR]
@@ -194,7 +193,7 @@ def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Js
 
 
 def differences(value: json_values.Json, redacted: json_values.Json, path: str) -> Iterator[str]:
-    """Yield where within a value the secrets are that its redacted form does not have: `input.api_key`."""
+    """Yield the paths of the secrets in a value, given its redacted form: `input.api_key`."""
     match value, redacted:
         case Mapping(), Mapping():
             for (key, inner), (name, shown) in zip(value.items(), redacted.items(), strict=True):
@@ -210,7 +209,7 @@ def differences(value: json_values.Json, redacted: json_values.Json, path: str) 
 
 
 def text(text: str | None) -> str | None:
-    """Return a text that is not compared, or a mark in its place where it contains what looks like a credential."""
+    """Return a text that is not compared, or `HIDDEN` if it contains what looks like a credential."""
     return HIDDEN if text is not None and _looks_secret(text) else text
 
 
@@ -222,20 +221,20 @@ def _looks_secret(text: str) -> bool:
     return detection.in_text(text) or held.is_in(text) or _has_secret_json(text)
 
 
-def _has_secret_json(said: str) -> bool:
-    if said.strip()[:1] not in ("{", "["):
+def _has_secret_json(text: str) -> bool:
+    if text.strip()[:1] not in ("{", "["):
         return False
     try:
-        value = json.loads(said)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return False
     return bool(redact(value) != value)
 
 
 def digest(value: json_values.Json, salt: bytes, what: str = "secret") -> Digest:
-    """Return what replaces a value; for a digest of an earlier redaction, itself.
+    """Return the digest that replaces a value; a digest from an earlier redaction is returned as it is.
 
-    Without a salt it is that of the releases before salts.
+    Without a salt, it has the format of releases that had no salts.
     """
     if isinstance(value, Digest):
         return value
@@ -244,18 +243,18 @@ def digest(value: json_values.Json, salt: bytes, what: str = "secret") -> Digest
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
     plain = hashlib.sha256(canonical).hexdigest()
     keyed = f"hmac:{hmac.new(salt, canonical, hashlib.sha256).hexdigest()[:12]}" if salt else f"sha256:{plain[:12]}"
-    found = Digest(f"({what}, {keyed})")
-    found.stable = f"({what}, sha256:{plain})"
-    return found
+    replacement = Digest(f"({what}, {keyed})")
+    replacement.stable = f"({what}, sha256:{plain})"
+    return replacement
 
 
 def stable(value: json_values.Json) -> json_values.Json:
-    """Return a redacted value as it is under every salt; a digest whose value is not known is a mark."""
+    """Return a redacted value in the form that is the same under every salt; unknown digests become `HIDDEN`."""
     return _replaced(value, lambda digest: digest.stable or HIDDEN)
 
 
 def without_digests(value: json_values.Json) -> json_values.Json:
-    """Return a redacted value, or a path, with a mark for each digest."""
+    """Return a redacted value, or a path, with each digest replaced by `HIDDEN`."""
     return _replaced(value, lambda _: HIDDEN)
 
 

@@ -1,7 +1,7 @@
-"""What a server checks in a retry policy only when a run is due.
+"""Check a retry policy as the server does only when a run is due.
 
-From the server's source, 1.29 and 1.31: the checks of StartWorkflowExecution that CreateSchedule does not make. A
-schedule that breaks one of them looks active and never starts a run.
+From the server's source, 1.29 and 1.31: the checks of StartWorkflowExecution that CreateSchedule omits. A schedule that
+fails one of them looks active but never starts a run.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from reconciler import spelling
 from reconciler.schedule import faults
 from reconciler.timing import durations
 
-_INITIAL_INTERVAL = datetime.timedelta(seconds=1)  # of the server, for a policy that does not name one
-_LONGEST_INITIAL = datetime.timedelta(microseconds=(2**63 - 1) // 1_000 // 100)  # times 100 it fits in Go's nanoseconds
+_INITIAL_INTERVAL = datetime.timedelta(seconds=1)  # the server's default
+_LONGEST_INITIAL = datetime.timedelta(
+    microseconds=(2**63 - 1) // 1_000 // 100
+)  # 100 times this is the longest time.Duration in Go
 _TIMEOUT_ERROR = "TemporalTimeout:"
 _TIMEOUT_TYPES = ("StartToClose", "ScheduleToStart", "ScheduleToClose", "Heartbeat")
 _TIMEOUT_CONSTANTS = (
@@ -25,14 +27,14 @@ _TIMEOUT_CONSTANTS = (
 
 
 def check(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Yield every rule that the keys of a retry policy break; wrong shapes are left to the schema."""
-    if policy.get("maximum_attempts") != 1:  # a server that never retries looks no further
+    """Yield what is wrong with a retry policy; the schema reports wrong types."""
+    if policy.get("maximum_attempts") != 1:  # without retries the server checks nothing else
         yield from _intervals(policy)
         yield from _non_retryable_errors(policy)
 
 
 def _intervals(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Check the two intervals, of which the server fills in the one that is missing."""
+    """Check the two intervals; the server fills in a missing one."""
     initial, maximum = (_duration(policy.get(key)) for key in ("initial_interval", "maximum_interval"))
     if maximum and not initial and maximum < _INITIAL_INTERVAL:
         yield faults.Fault(
@@ -56,7 +58,7 @@ def _intervals(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
 
 
 def _non_retryable_errors(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Check the types that stand for timeouts, which the server parses."""
+    """Check the error types that denote timeouts, which the server parses."""
     errors = policy.get("non_retryable_errors")
     for index, error in enumerate(errors if isinstance(errors, list) else []):
         if not isinstance(error, str) or not error.startswith(_TIMEOUT_ERROR):

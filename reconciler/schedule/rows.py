@@ -1,4 +1,4 @@
-"""The shapes that a row of the table of fields can have: one value at one place, or a few that belong together."""
+"""The types of rows in the table of fields: one value at one place, or a few values that belong together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Row(Protocol):
 
     @property
     def key(self) -> str:
-        """Return the key of a spec."""
+        """Return the key in a spec."""
 
     @property
     def description(self) -> str:
@@ -28,7 +28,7 @@ class Row(Protocol):
 
     @property
     def is_inherited(self) -> bool:
-        """Return whether defaults may have it, which a null takes back."""
+        """Return whether charters can inherit it from defaults; a null in a charter resets it."""
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -36,43 +36,43 @@ class Row(Protocol):
 
     @property
     def proto(self) -> str:
-        """Return its field in the server's Schedule message, empty where it is not a single one."""
+        """Return its field in the server's Schedule message, empty if it is not a single field."""
 
     @property
     def neutral(self) -> json_values.Json:
-        """Return what a charter writes that has nothing of what it would inherit."""
+        """Return what a charter writes to reset an inherited value."""
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
-        """Put the value of a charter's keys into a draft, or what a charter without this key means."""
+        """Put the value of a charter's keys into a draft, or the default if the key is missing."""
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
-        """Return the value in the spec's words, in the form in which `like` is declared; empty where there is none."""
+        """Return the value in the spec's words, in the form in which `like` is declared; empty if there is none."""
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
-        """Return its values in a document, by their places."""
+        """Return its values as a document stores them, by place."""
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
-        """Put a document's values into a draft; ValueError, KeyError or TypeError for one that cannot be."""
+        """Put a document's values into a draft; ValueError, KeyError or TypeError if they are not valid."""
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
-        """Return its values without secrets, by their places."""
+        """Return its values without secrets, by place."""
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
-        """Yield what is wrong with the value of a charter's key beyond its schema, which reports wrong shapes."""
+        """Yield what is wrong with the value of a charter's key that its schema cannot express."""
 
     def declared(self) -> kinds.Schema:
         """Return the JSON Schema of the key."""
 
     def stored(self) -> Mapping[places.Path, kinds.Schema]:
-        """Return the JSON Schemas of its values in a document."""
+        """Return the JSON Schemas of its values in a document, by place."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Field(Generic[V]):
     """A field with one value at one place.
 
-    `default` is what a charter without the key means; `silent` the value that is not written, besides None. `follows`
-    is the place whose value it has without the key.
+    `default` is the value without the key, and `follows` a place whose value is used instead; `silent` is a value,
+    besides None, that is not written.
     """
 
     key: str
@@ -145,9 +145,9 @@ def declared_as_cron(calendar: timings.Calendar) -> bool:
 
 
 def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.Calendar, bool]:
-    """Return which calendars are written as crons: those that `like` has as it declares them.
+    """Return which calendars are written as crons: calendars that `like` has too are written as it declares them.
 
-    The others are written as those calendars of `like` that they may take the place of.
+    Others are written like the calendars of `like` that they probably replace.
     """
     known = {calendar: declared_as_cron(calendar) for calendar in like.calendars}
     missing = {known[calendar] for calendar in like.calendars if calendar not in timing.calendars}
@@ -157,7 +157,7 @@ def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Crons:
-    """The calendars that are declared as crons; reading them also makes intervals, and may name the time zone."""
+    """The calendars that are declared as crons; a cron may also define an interval or the time zone."""
 
     key: str
     description: str
@@ -289,12 +289,12 @@ class Times(Generic[V]):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The schedule's id, which what is built in has already given a draft; documents have it in a place of its own."""
+    """The schedule's id; a draft starts with the built-in one, and documents store it elsewhere."""
 
     key: str
     description: str
     examples: tuple[json_values.Json, ...]
-    kind = kinds.Text(longest=977, name=True)  # as long as the server takes
+    kind = kinds.Text(longest=977, name=True)  # the server's limit
     is_inherited = False
     proto = ""
     neutral = None
@@ -334,7 +334,7 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Countdown:
-    """How many actions remain: a charter declares where the count starts, the server counts down from there."""
+    """How many actions remain: a charter declares where the count starts, and the server counts down."""
 
     key: str
     description: str
@@ -352,10 +352,10 @@ class Countdown:
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         del like
-        left, start = schedule.remaining_actions, schedule.counted_from
-        if left is None:
+        remaining, start = schedule.remaining_actions, schedule.counted_from
+        if remaining is None:
             return {}
-        return {self.key: left if start in (None, left) else {"left": left, "of": start}}
+        return {self.key: remaining if start in (None, remaining) else {"left": remaining, "of": start}}
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         return {places.REMAINING: schedule.remaining_actions, places.COUNTED_FROM: schedule.counted_from}

@@ -93,7 +93,7 @@ class Schedules:
                 created_at=answer.info.create_time.ToNanoseconds(),
                 described=answer.schedule.SerializeToString(),
                 activity=schedule_info.read(answer.info),
-                unsaid=unexpressed.texts(answer.schedule),
+                unexpressed=unexpressed.texts(answer.schedule),
                 coded=codec.is_coded(answer.schedule),
             )
             for (id_, answer), proto in zip(existing.items(), decoded, strict=True)

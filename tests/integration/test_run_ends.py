@@ -227,7 +227,7 @@ async def working(stage: workers.Stage, service: endpoint.Endpoint) -> AsyncIter
 
 
 async def fire(stage: workers.Stage, id_: uuid.UUID) -> Handle:
-    argument = governed.argument(str(id_), id_, charter=None, entrypoint="report", given={})
+    argument = governed.argument(str(id_), id_, charter=None, entrypoint="report", input_={})
     return await stage.fire(dict(argument))
 
 

@@ -57,7 +57,7 @@ def argument(schedule_id: uuid.UUID | None = None) -> dict[str, Any]:
             schedule_id,
             charter=None if schedule_id else "ALPHA",
             entrypoint="report" if schedule_id else "alpha",
-            given={"to": "all"},
+            input_={"to": "all"},
         )
     )
 

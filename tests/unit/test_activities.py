@@ -20,7 +20,7 @@ from reconciler.schedule import governed
 NOW = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
 PATIENCE = datetime.timedelta(seconds=40)
 REQUEST = {
-    **governed.argument("governance:alpha", None, charter="ALPHA", entrypoint="alpha", given={}),
+    **governed.argument("governance:alpha", None, charter="ALPHA", entrypoint="alpha", input_={}),
     "scheduledFor": "2026-11-25T09:00:00Z",
 }
 

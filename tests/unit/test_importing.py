@@ -268,7 +268,7 @@ def test_a_schedule_without_a_mark_is_imported_and_that_it_gets_one_is_said() ->
 def test_what_the_model_cannot_hold_is_told() -> None:
     standup = dataclasses.replace(builders.calendar(), comment="standup")
     live = named("a", calendars=(standup,), exclude=(dataclasses.replace(builders.calendar("@daily"), comment="x"),))
-    imported = importing.add(None, "spec.yaml", [live], unsaid={"governance:a": ["header cannot be said"]})
+    imported = importing.add(None, "spec.yaml", [live], unexpressed={"governance:a": ["header cannot be said"]})
     assert imported.left_out == ()
     assert imported.warnings == (
         "governance:a: the comment 'standup' of a calendar cannot be expressed, and is lost when the times change",
