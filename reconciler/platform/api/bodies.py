@@ -33,9 +33,9 @@ class Request(fastapi.Request):
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RefusedError(400, f"the key {json.dumps(twice[:_SHOWN])} appears twice in one object of the body")
-    return found
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise RefusedError(400, f"the key {json.dumps(name[:_SHOWN])} appears twice in one object of the body")
+        values[name] = value
+    return values
