@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
+from reconciler import errors
 from reconciler.platform.worker import health, probes, running
 from tests.support import remote
 from tools import ports
@@ -113,9 +114,30 @@ async def test_what_never_answers_is_reported_in_time_and_asked_once(address: tu
         found = await asyncio.gather(*(asked(address, "/readyz") for _ in range(3)))
         assert {each.status_code for each in found} == {503}
         assert found[0].json() == {"status": "not ready", "database": "no answer in time"}
+        assert questions == 1
         is_back.set()
         await remote.until(lambda: _is_ready(address))
-    assert questions == 1
+
+
+async def test_an_answer_that_came_too_late_is_not_given_to_a_later_request() -> None:
+    is_back = asyncio.Event()
+    wrong = ""
+
+    async def ask() -> None:
+        await is_back.wait()
+        if wrong:
+            raise errors.StoreError(wrong, hint="")
+
+    probe = probes.Probe(ask, patience=0.01)
+    assert await probe.answer() == "no answer in time"
+    is_back.set()
+    await remote.until(lambda: _has_ended(probe))
+    wrong = "the database is away"
+    assert await probe.answer() == "no answer"
+
+
+async def _has_ended(probe: probes.Probe) -> bool:
+    return probe._open is not None and probe._open.done()  # nothing else shows it
 
 
 async def _is_ready(address: tuple[str, int]) -> bool:

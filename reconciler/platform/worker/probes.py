@@ -20,7 +20,7 @@ class Probe:
 
     async def answer(self) -> str:
         """Return what is wrong, without details of the server; empty where nothing is."""
-        if self._open is None:
+        if self._open is None or self._open.done():  # the result of an earlier question may be out of date
             self._open = asyncio.create_task(_wrong(self._ask()))
         asked = self._open
         await asyncio.wait({asked}, timeout=self._patience)
