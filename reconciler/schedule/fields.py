@@ -428,6 +428,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
             {"type": "string", "minLength": 1, "maxLength": 1000, "examples": ["input.scopeKey"]},
             {"maxItems": 100},
             ordered=True,
+            refuse=paths.parse,
         ),
         default=(),
         stored_description="The paths of values that the repo-spec declares not to be secret, and that are shown. "
@@ -443,6 +444,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
             {"type": "string", "minLength": 1, "maxLength": 1000, "examples": ["args[0].executionGrantId"]},
             {"maxItems": 100},
             ordered=True,
+            refuse=paths.parse,
         ),
         default=(),
         stored_description="The paths of values that belong to others, and that an update keeps. Since 1.3.",

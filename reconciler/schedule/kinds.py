@@ -346,11 +346,15 @@ class Overlap:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Texts:
-    """A list of texts, sorted unless `ordered`; `item` is the schema of one text."""
+    """A list of texts, sorted unless `ordered`; `item` is the schema of one text.
+
+    `refuse` raises ValueError for a text that a document cannot have.
+    """
 
     item: Mapping[str, Any]
     schema: Mapping[str, Any]
     ordered: bool = False
+    refuse: Callable[[str], object] | None = None
 
     def parse(self, value: Any) -> tuple[str, ...]:
         return tuple(value) if self.ordered else tuple(sorted(set(value)))
@@ -362,6 +366,9 @@ class Texts:
         return list(value)
 
     def decode(self, value: Any) -> tuple[str, ...]:
+        if self.refuse is not None:
+            for text in value:
+                self.refuse(text)
         return tuple(value)
 
     def redact(self, value: Sequence[str], within: redaction.Redaction, at: paths.Path, *names: str) -> tuple[str, ...]:

@@ -15,5 +15,5 @@ def test_nothing_that_is_empty_is_reported_as_lost(
     done = reconciler.run("import")
     assert done.returncode == 0, done.stderr
     assert "charter: MADE" in done.stdout
-    (warning,) = done.stderr.splitlines()
-    assert "governance:made: arguments cannot be expressed" in warning
+    assert "      args:\n        - 1\n" in done.stdout
+    assert done.stderr == ""
