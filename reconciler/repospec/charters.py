@@ -1,4 +1,4 @@
-"""The charters of a valid document as the schedules they ask for."""
+"""Read the charters of a valid document as schedules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAUSES = "manual_pauses"  # a key of the section too, for the charters that have
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
-    """Return an environment's object, empty when none is named; UsageError for one that the file does not have."""
+    """Return an environment's object, empty if none is named; UsageError if the file does not have it."""
     if name is None:
         return {}
     known: Any = rules.value_at(document, rules.ENVIRONMENTS) or {}
@@ -30,33 +30,32 @@ def environment(document: values.Document, name: str | None, path: str) -> Mappi
 def read(
     document: values.Document, environment: str | None = None, prefix: str = ownership.GOVERNANCE_PREFIX
 ) -> tuple[declarations.Charter, ...]:
-    """Return the declared charters in the file's order; the document has passed the schema and the rules.
+    """Return the declared charters in the file's order; the document must have passed the schema and the rules.
 
-    A key comes from the environment's charter, else the charter, else the environment's defaults, else the
-    defaults, else what is built in; cron, calendars and intervals come together. One that is null there is what is
-    built in.
+    A key comes from the environment's charter, else the charter, else the environment's defaults, else the defaults,
+    else the built-in defaults, which a null resets it to; cron, calendars and intervals are inherited together.
     """
-    said = (_Said(document, index, environment) for index in range(rules.count(document)))
-    return tuple(_charter(each, prefix) for each in said)
+    sources = (_Source(document, index, environment) for index in range(rules.count(document)))
+    return tuple(_charter(each, prefix) for each in sources)
 
 
 def inherited(document: values.Document | None, environment: str | None, schedule_id: str) -> model.Schedule:
-    """Return the schedule of a charter without keys of its own: no times, no names, and what all inherit."""
-    said: dict[str, Any] = {"charter": "", "entrypoint": ""}
+    """Return the schedule of a charter without keys of its own: only what every charter inherits."""
+    keys: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
-        found = rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults"))
-        said |= _values(document, found)
-    return fields.read(said, schedule_id)
+        paths = rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults"))
+        keys |= _values(document, paths)
+    return fields.read(keys, schedule_id)
 
 
-def _values(document: values.Document, found: Mapping[str, values.Path]) -> dict[str, Any]:
+def _values(document: values.Document, paths: Mapping[str, values.Path]) -> dict[str, Any]:
     """Return the values by key, without those that a null resets."""
-    said = {key: rules.value_at(document, at) for key, at in found.items()}
-    return {key: value for key, value in said.items() if value is not None}
+    found = {key: rules.value_at(document, at) for key, at in paths.items()}
+    return {key: value for key, value in found.items() if value is not None}
 
 
-class _Said:
-    """All keys of one charter, inherited and overridden ones included, and where they are defined."""
+class _Source:
+    """All keys of one charter, including inherited and overridden ones, and where they are defined."""
 
     def __init__(self, document: values.Document, index: int, environment: str | None) -> None:
         self._document = document
@@ -67,10 +66,10 @@ class _Said:
             (each for each in self._keys((*over, "charters")) if each.lower() == self.own["charter"].lower()), ""
         )
         layers = (rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name))
-        found = rules.merged(document, *layers)
+        paths = rules.merged(document, *layers)
         general = rules.value_at(document, (*rules.SECTION, PAUSES))
-        self.keys: dict[str, Any] = ({PAUSES: general} if general else {}) | _values(document, found)
-        self.overrides = {key: document.places[at] for key, at in found.items() if at[: len(over)] == over}
+        self.keys: dict[str, Any] = ({PAUSES: general} if general else {}) | _values(document, paths)
+        self.overrides = {key: document.places[at] for key, at in paths.items() if at[: len(over)] == over}
 
     def _keys(self, at: values.Path) -> Mapping[str, Any]:
         found: Any = rules.value_at(self._document, at)
@@ -82,20 +81,19 @@ class _Said:
 
 @functools.lru_cache(maxsize=1024)  # an import reads a schedule's times many times
 def excluded_in_a_row(timing: timings.Timing) -> int:
-    """Return a number of excluded times that a server would have to go through in a row; 0 for what it does at once."""
+    """Return how many consecutive excluded times a server would have to skip; 0 if it can do so quickly."""
     return exclusions.too_many(timing, _EPOCH)
 
 
-_EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # no server's clock shows less than when this was written
+_EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # when this was written: no server's clock is earlier
 
 
-def _charter(source: _Said, prefix: str) -> declarations.Charter:
-    said = source.keys
-    name: str = said["charter"]
+def _charter(source: _Source, prefix: str) -> declarations.Charter:
+    name: str = source.keys["charter"]
     return declarations.Charter(
         name=name,
         place=source.place(),
         places={key: source.place(key) for key in source.own} | source.overrides,
         overrides=source.overrides,
-        schedule=fields.read(said, prefix + name.lower()),
+        schedule=fields.read(source.keys, prefix + name.lower()),
     )

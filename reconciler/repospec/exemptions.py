@@ -1,4 +1,4 @@
-"""The paths under `not_secret` and `ignore`: each must lead to a value of a charter that it applies to."""
+"""Check the paths under `not_secret` and `ignore`: each must lead to a value of a charter that it applies to."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from reconciler.repospec import charters, problems, rules, values
 from reconciler.schedule import encodings, faults, fields, ignored, model, paths, rows
 
 KEYS = ("not_secret", "ignore")
-_COMPARED = 1_000  # paths among which the nearest one is looked for
+_COMPARED = 1_000  # paths that are searched for a similar one
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """A part of the section that can have the key: for one environment or all (None), for one charter or all."""
+    """A part of the section that can have the key, for one environment and one charter, or for all (None)."""
 
     at: values.Path
     environment: str | None
@@ -24,9 +24,9 @@ class _Layer:
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
-    """Yield a problem for each path that is malformed or matches nothing; the document has passed all other rules.
+    """Yield a problem for each malformed path and each without a match; the document must have passed all other rules.
 
-    A charter's own path may match in any environment only, one in defaults a single charter only.
+    It suffices if a charter's own path matches in one environment, and a path in defaults matches one charter.
     """
     for key in KEYS:
         yield from _check(document, key)
@@ -40,13 +40,13 @@ def _check(document: values.Document, key: str) -> Iterator[problems.Problem]:
     fields = {name: _fields(document, name) for name in names}
     for layer in layers:
         environments = names if layer.environment is None else [layer.environment]
-        found = [
+        candidates = [
             charter
             for name in environments
             for declared, charter in fields[name].items()
             if layer.charter is None or layer.charter.lower() == declared
         ]
-        yield from _layer(document, layer, key, found)
+        yield from _layer(document, layer, key, candidates)
 
 
 def _layers(document: values.Document) -> Iterator[_Layer]:
@@ -67,7 +67,7 @@ def _keys(document: values.Document, at: values.Path) -> list[str]:
 
 
 def _fields(document: values.Document, environment: str | None) -> dict[str, rows.Words]:
-    """Return each charter's fields as plans write them, by its name in lower case."""
+    """Return each charter's fields as plans write them, by the charter's name in lower case."""
     return {each.name.lower(): _words(each.schedule) for each in charters.read(document, environment)}
 
 
@@ -80,8 +80,8 @@ def _words(schedule: model.Schedule) -> rows.Words:
 def _layer(
     document: values.Document, layer: _Layer, key: str, candidates: Sequence[rows.Words]
 ) -> Iterator[problems.Problem]:
-    given = rules.value_at(document, (*layer.at, key))
-    for index, text in enumerate(given if isinstance(given, list) else []):
+    texts = rules.value_at(document, (*layer.at, key))
+    for index, text in enumerate(texts if isinstance(texts, list) else []):
         fault = _fault(str(text), key, candidates, _where(layer))
         if fault is not None:
             place = document.places[(*layer.at, key, index)]
@@ -89,7 +89,7 @@ def _layer(
 
 
 def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) -> faults.Fault | None:
-    """Return what is wrong with a path."""
+    """Return what is wrong with a path, None if nothing is."""
     example = "write it as plans do, for example input.scopeKey"
     try:
         path = paths.parse(text)
@@ -142,7 +142,7 @@ def _hint(text: str, candidates: Sequence[rows.Words]) -> str:
 
 
 def _paths(value: json_values.Json, at: paths.Path) -> Iterator[paths.Path]:
-    """Yield the path of everything in a value."""
+    """Yield the paths of all parts of a value."""
     inner: Iterator[tuple[str | int, json_values.Json]] = iter(())
     if isinstance(value, Mapping):
         inner = iter(value.items())

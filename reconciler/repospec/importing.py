@@ -1,4 +1,4 @@
-"""Live schedules to charters in a repo-spec, whose existing text stays as it is, to the character."""
+"""Import live schedules as charters into a repo-spec, without changing a character of its existing text."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _READ_AS = "the import"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """The new text of the spec, the charters that were added, and remarks, a sentence each.
+    """The new text of the spec, the names of the added charters, and remarks, a sentence each.
 
-    `left_out` is what the next plan would change or pause, `warnings` what else the spec does not show.
+    `left_out` is what the next plan would change or pause, `warnings` is what else a person should know.
     """
 
     text: str
@@ -27,7 +27,7 @@ class Imported:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A spec as it is before the import; `section` None where there is none yet, or nothing in it."""
+    """A spec before the import; `section` is None if it is missing or empty."""
 
     text: str
     path: str
@@ -48,22 +48,22 @@ def add(
 ) -> Imported:
     """Return the spec with a charter for each schedule that it does not declare yet.
 
-    Without a `text`, a new spec is written. A chosen prefix is for a new section; an existing one has
-    its own. What belongs to another owner is left out, but for the ids in `named`. `unexpressed` are sentences about
-    what `schedules` cannot hold, by id.
+    Without a `text`, a new spec is written. A chosen prefix applies to a new section only. Schedules of other owners
+    are skipped, except for the ids in `named`. `unexpressed` are sentences, by id, about parts of a schedule that
+    `model.Schedule` does not have.
 
-    Raises `errors.InvalidSpecError` when the existing spec is not valid, `errors.UsageError` when charters cannot be
-    put into it.
+    Raises `errors.InvalidSpecError` if the existing spec is not valid, `errors.UsageError` if charters cannot be added
+    to it.
     """
     file = _opened(text or "", path, choice or declarations.Choice())
     entries: list[phrasing.Entry] = []
     expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
     warnings: list[str] = []
-    found = sorted(schedules, key=lambda each: (each.id != each.id.lower(), each.id))  # those that are named so first
+    ordered = sorted(schedules, key=lambda each: (each.id != each.id.lower(), each.id))  # lower-case ids first
     taken = {charter.schedule.id for charter in file.declaration.charters}
     names = {charter.name.lower() for charter in file.declaration.charters}
-    for schedule in found:
+    for schedule in ordered:
         if refusal := _refusal(schedule, file.declaration, taken, named):
             left_out.append(f"{schedule.id}: {refusal}")
             continue
@@ -73,11 +73,11 @@ def add(
         if charter is not None:
             entries.append(entry)
             expected[charter.schedule.id] = charter.schedule
-            told = [*_remarks(schedule, entry, file.declaration), *(unexpressed or {}).get(schedule.id, ())]
-            warnings += [f"{schedule.id}: {each}" for each in told]
-    if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in found):
+            remarks = [*_remarks(schedule, entry, file.declaration), *(unexpressed or {}).get(schedule.id, ())]
+            warnings += [f"{schedule.id}: {each}" for each in remarks]
+    if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in ordered):
         warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
-    if any(isinstance(each, model.Opaque) and each.is_coded for one in found for each in one.action.payloads):
+    if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.action.payloads):
         warnings.append("there are encrypted payloads, which only a codec can read: pass --codec-endpoint")
     return Imported(
         text=_written(file, entries, expected),
@@ -120,7 +120,7 @@ def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
 def _refusal(
     schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
 ) -> str:
-    """Return why a schedule gets no charter, whatever it is; empty when it may have one."""
+    """Return why a schedule gets no charter, whatever its fields are; empty if it may have one."""
     if schedule.id in taken:
         return "already declared"
     if _is_foreign(schedule, declaration) and schedule.id not in named:
@@ -138,9 +138,9 @@ def _is_foreign(schedule: model.Schedule, declaration: declarations.Declaration)
 def _charter(
     schedule: model.Schedule, file: _File, names: Container[str]
 ) -> tuple[phrasing.Entry, declarations.Charter | None, list[str]]:
-    """Return the charter as written and as read, None when there can be none, and what it cannot express.
+    """Return the charter as written and as read, None if there can be none, and what it cannot express.
 
-    What it cannot express and others may own is listed under `ignore`, so that the next plan leaves it as it is.
+    Values that it cannot express but can name are listed under `ignore`, so that the next plan keeps them.
     """
     prefix = file.declaration.prefix
     name = phrasing.name(schedule, prefix, names)
@@ -149,7 +149,7 @@ def _charter(
     if entry.keys().isdisjoint(fields.FIRINGS):
         return entry, None, [_inexpressible("it has no times", schedule.id, prefix)]
     try:
-        entry, charter = phrasing.accepted(entry, lambda said: _read_back(said, file))
+        entry, charter = phrasing.accepted(entry, lambda keys: _read_back(keys, file))
     except problems.InvalidSpecError as error:
         return entry, None, [_inexpressible(error.problems[0].message, schedule.id, prefix)]
     if charter.schedule.id != schedule.id:  # the charter would create another schedule next to this one
@@ -165,7 +165,7 @@ def _charter(
 
 
 def _read_back(entry: phrasing.Entry, file: _File) -> declarations.Charter:
-    """Return what the charter means among the file's defaults: the proof that nothing is lost on the way."""
+    """Return how the charter is read among the file's defaults, which proves that nothing was lost."""
     place = declarations.Place(path=_READ_AS, line=1, column=1)
     listed = nodes.compose("\n".join(writing.block([entry], 0)), _READ_AS) or _text("", place)
     kept: list[tuple[nodes.Node, nodes.Node]] = []
@@ -185,7 +185,7 @@ def _pairs_of_section(root: nodes.Node | None) -> Iterator[tuple[nodes.Node, nod
 
 
 def _without_charters(environments: nodes.Node) -> nodes.Node:
-    """Leave out the environments' overrides of single charters, none of which is the one that is read."""
+    """Return the environments without overrides of single charters, none of which applies to a new charter."""
     if not isinstance(environments, nodes.Mapping):
         return environments
     bare = [
@@ -217,7 +217,7 @@ def _fate(schedule_id: str, prefix: str) -> str:
 
 
 def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: declarations.Declaration) -> Iterator[str]:
-    """Yield what there is to know about a charter that no plan will show."""
+    """Yield what a person should know about a charter and no plan will show."""
     if _is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
     for comment in phrasing.comments(schedule.timing):
@@ -233,12 +233,12 @@ def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: decla
 
 
 def _readable(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument as a charter writes it; of one that is not JSON nothing could be recognized as a secret."""
+    """Return an argument as a charter writes it; None if it is not JSON, as no secret can be recognized in it."""
     return None if isinstance(argument, model.Opaque) else encodings.words(argument)
 
 
 def _written(file: _File, entries: Sequence[phrasing.Entry], expected: Mapping[str, model.Schedule]) -> str:
-    """Return the file's text with the entries, read again to verify that they declare what they should."""
+    """Return the file's text with the entries; it is read again to verify what they declare."""
     begins_with_prefix = file.section is None and file.declaration.prefix != ownership.GOVERNANCE_PREFIX
     head = {"prefix": file.declaration.prefix} if begins_with_prefix else {}
     if not entries:

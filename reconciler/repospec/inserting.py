@@ -1,4 +1,4 @@
-"""Where charters go into the text of a spec: every character around them stays as it is."""
+"""Insert charters into the text of a spec without changing a character around them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _BREAK = re.compile(r"\r\n|\n|\r")
 _END_OF_DOCUMENT = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
 _COMMENT = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*( *)#[^\r\n]*(?:\r\n|\n|\r|\Z)")
 _DASH = re.compile(r"^( *)-(?=\s)", re.MULTILINE)
-_STEP = 2  # columns, where the file shows none
+_STEP = 2  # columns of indentation, if the file has none
 
 Entries: TypeAlias = Sequence[Mapping[str, Any]]
 _Container: TypeAlias = nodes.Sequence | nodes.Mapping
 
 
 def insert(text: str, root: nodes.Node | None, entries: Entries, head: Mapping[str, Any]) -> str:
-    """Return the text with the charters at the end of its list; `root` is what the text was read as.
+    """Return the text with the charters at the end of its list; `root` is the root node of the text.
 
-    A missing section or list is added in the file's own style, the section with `head`. Raises
-    `errors.UsageError` where an alias would make the charters appear elsewhere too.
+    A missing section (which then begins with `head`) or list is added in the file's own style. Raises
+    `errors.UsageError` if an alias would repeat the charters elsewhere.
     """
-    found = _BREAK.search(text)
-    file = _File(text=text, newline=found.group() if found else "\n")
+    line_break = _BREAK.search(text)
+    file = _File(text=text, newline=line_break.group() if line_break else "\n")
     whole = {**head, LIST: entries}
-    if not isinstance(root, nodes.Mapping):  # nothing but comments
+    if not isinstance(root, nodes.Mapping):  # only comments
         return file.append({SECTION: whole}, 0)
     found_section = _pair(root, SECTION)
     if found_section is None and root.flow:
@@ -43,7 +43,7 @@ def insert(text: str, root: nodes.Node | None, entries: Entries, head: Mapping[s
     _refuse_shared(root, root.start, "the file")
     _refuse_shared(section, key.start, SECTION)
     if not isinstance(section, nodes.Mapping):
-        return file.instead(root, key, section, whole)
+        return file.replace(root, key, section, whole)
     return _into_section(file, section, entries)
 
 
@@ -57,17 +57,17 @@ def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
     key, listed = found
     _refuse_shared(listed, key.start, LIST)
     if not isinstance(listed, nodes.Sequence) or (not section.flow and file.is_bare(listed)):
-        return file.instead(section, key, listed, entries)
+        return file.replace(section, key, listed, entries)
     if listed.flow:
         return file.into_flow(listed, *(file.flow(entry, listed) for entry in entries))
     dash = file.dash(listed)
-    # next to dashes that are not indented, a comment may as well be about the next key
+    # if dashes are not indented, a comment below them may belong to the next key
     return file.after(listed.end, writing.block(entries, dash), dash + (dash < key.place.column))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A text and its line ending; what each method returns is the new text."""
+    """A text and its line ending; methods return the new text unless they say otherwise."""
 
     text: str
     newline: str
@@ -78,14 +78,14 @@ class _File:
         return self._lines(end.start() if end else len(self.text), writing.block(value, column))
 
     def after(self, end: int, lines: Sequence[str], column: int) -> str:
-        """Put lines below what ends at `end`, and below the comments there that start at `column` or further right."""
+        """Put lines below the node that ends at `end`, and below comments that start at `column` or further right."""
         at = self._next_line(end)
         while (found := _COMMENT.match(self.text, at)) and len(found.group(1)) >= column:
             at = found.end()
         return self._lines(at, lines)
 
-    def instead(self, parent: nodes.Mapping, key: nodes.Node, old: nodes.Node, value: Any) -> str:
-        """Put a value in the place of a null or of an empty list."""
+    def replace(self, parent: nodes.Mapping, key: nodes.Node, old: nodes.Node, value: Any) -> str:
+        """Replace a null or an empty list with a value."""
         before, after = self.text[: old.start], self.text[old.end :]
         if parent.flow:
             return f"{before} {self.flow(value, parent)}{after}"
@@ -95,7 +95,7 @@ class _File:
         return rest._lines(rest._next_line(len(before)), lines)
 
     def into_flow(self, container: _Container, *values: str) -> str:
-        """Put values behind the last one in brackets or braces."""
+        """Put values after the last one in brackets or braces."""
         margin = _margin(container)
         between = ", " if margin is None else "," + self.newline + " " * margin
         if _inside(container):
@@ -105,25 +105,25 @@ class _File:
         return self.text[:at] + between.join(values) + self.text[at:]
 
     def flow(self, value: Any, container: _Container) -> str:
-        """Return the value as it is written into brackets or braces."""
+        """Return the value as written in brackets or braces."""
         return writing.flow(value, _margin(container)).replace("\n", self.newline)
 
     def is_bare(self, listed: nodes.Sequence) -> bool:
-        """Return whether a list is `[]` and nothing else."""
+        """Return whether a list is just `[]`."""
         return bool(re.fullmatch(r"\[[ \t\r\n]*\]", self.text[listed.start : listed.end]))
 
     def dash(self, listed: nodes.Sequence) -> int:
-        """Return the column of the dashes of a list in block style, whose anchor may be a line above them."""
+        """Return the column of the dashes of a list in block style; its anchor may be on the line above."""
         line = max(self.text.rfind("\n", 0, listed.start), self.text.rfind("\r", 0, listed.start)) + 1
-        found = _DASH.search(self.text.replace("\r", "\n"), line)
-        return len(found.group(1)) if found else listed.place.column - 1
+        dash = _DASH.search(self.text.replace("\r", "\n"), line)
+        return len(dash.group(1)) if dash else listed.place.column - 1
 
     def _next_line(self, end: int) -> int:
-        """Return where the next line begins: at `end` itself below a text in block style."""
+        """Return where the next line begins: at `end` itself if that follows a line break."""
         if self.text[end - 1 : end] in ("\n", "\r"):
             return end
-        found = _BREAK.search(self.text, end)
-        return found.end() if found else len(self.text)
+        line_break = _BREAK.search(self.text, end)
+        return line_break.end() if line_break else len(self.text)
 
     def _lines(self, at: int, lines: Sequence[str]) -> str:
         before, after = self.text[:at], self.text[at:]
@@ -132,11 +132,11 @@ class _File:
 
 
 def _refuse_shared(node: nodes.Node, after: int, name: str) -> None:
-    """Refuse the target of an alias: charters that are added there would appear elsewhere too."""
+    """Refuse the target of an alias: charters added there would be repeated elsewhere."""
     if node.start < after or (not isinstance(node, nodes.Scalar) and node.shared):
         raise errors.UsageError(
-            f"{node.place}: {name} is repeated by an alias, so that charters put there would stand elsewhere too",
-            hint="write it out at both places, then import",
+            f"{node.place}: {name} is repeated by an alias, so charters added there would be repeated too",
+            hint="write it out in both places, then import",
         )
 
 
@@ -151,7 +151,7 @@ def _column(node: nodes.Mapping) -> int:
 
 
 def _step(parent: nodes.Mapping) -> int:
-    """Return by how much the file indents the contents of an object."""
+    """Return by how many columns the file indents the contents of an object."""
     outer = _column(parent)
     for _, value in parent.pairs:
         if isinstance(value, nodes.Mapping) and not value.flow and value.pairs and _column(value) > outer:
@@ -164,7 +164,7 @@ def _inside(container: _Container) -> list[nodes.Node]:
 
 
 def _margin(container: _Container) -> int | None:
-    """Return the column of what is in brackets or braces on lines of its own, None where it is not."""
+    """Return the column of items in brackets or braces that are on lines of their own, None if they are not."""
     inside = _inside(container)
     if not inside or inside[-1].place.line == container.place.line:
         return None

@@ -1,4 +1,4 @@
-"""How much a server accepts in one schedule, and can still read back."""
+"""The largest schedule that a server accepts and can still read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A spec file to a `declarations.Declaration`, or to all of its problems at once."""
+"""Load a spec file as a `declarations.Declaration`, or report all of its problems at once."""
 
 from __future__ import annotations
 
@@ -12,25 +12,22 @@ from reconciler.repospec import charters, exemptions, nodes, problems, rules, sh
 from reconciler.schedule import declarations, fields, ownership
 
 SECTION = "governance"
-SURE = 0.88  # likeness from which a key that may be some other tool's is treated as a misspelt one of ours
+SURE = 0.88  # similarity from which a key that may be another tool's is considered a misspelled key of ours
 
 
 def load(
     path: pathlib.Path, choice: declarations.Choice | None = None, *, salt: bytes = b""
 ) -> declarations.Declaration:
-    """Return what the file declares, with the choices for this run and the salt for the digests of its secrets.
+    """Return what the file declares, with the options of this run and the salt for digests of secrets.
 
-    Other tools' sections are not looked into. Raises `errors.InvalidSpecError` with every problem, each with its place,
-    and `errors.UsageError` for an environment that the file does not have.
+    Other tools' sections are ignored. Raises `errors.InvalidSpecError` with every problem and its position, and
+    `errors.UsageError` for an environment that the file does not have.
     """
     return dataclasses.replace(parse(source.read(path), str(path), choice), salt=salt)
 
 
 def source_text(path: pathlib.Path) -> str:
-    """Return the file's text, its byte order mark too.
-
-    `errors.InvalidSpecError` for what is not a readable text file.
-    """
+    """Return the file's text, including a byte order mark; `errors.InvalidSpecError` if it cannot be read."""
     return source.whole(path)
 
 
@@ -45,22 +42,22 @@ def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) ->
     if governance is None:
         return _declaration(path, {}, choice, governed=False)
     chosen = charters.environment(governance, choice.environment, path)
-    said: Any = rules.value_at(governance, (SECTION,))
-    declaration = _declaration(path, said, choice)
+    keys: Any = rules.value_at(governance, (SECTION,))
+    declaration = _declaration(path, keys, choice)
     declared = charters.read(governance, choice.environment, declaration.prefix)
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
-    found = [
+    faults = [
         *_same_ids(declared),
         *exemptions.check(governance),
         *(endless(charter, count) for charter, count in searches if count),
     ]
-    if found:
-        raise problems.InvalidSpecError(found)
+    if faults:
+        raise problems.InvalidSpecError(faults)
     return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
 
 
 def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id another one has; those of one name are reported as such."""
+    """Yield a problem for each charter whose id an earlier one has; equal names are reported by the rules."""
     first: dict[str, declarations.Charter] = {}
     for charter in declared:
         other = first.setdefault(charter.schedule.id, charter)
@@ -72,13 +69,13 @@ def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Pro
 
 
 def section(root: nodes.Node | None, path: str) -> values.Document | None:
-    """Return the section that is ours, None where there is none or nothing in it; raise for every problem in it."""
+    """Return our section, None if it is missing or empty; `errors.InvalidSpecError` with every problem in it."""
     start = declarations.Place(path=path, line=1, column=1)
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
         raise _invalid(start, "the file is empty", "add a governance section with schedules")
     if not isinstance(root, nodes.Mapping):
         raise _invalid(root.place, "the repo-spec is not an object", "begin with 'governance:'")
-    others: list[problems.Problem] = []  # of other tools' keys, which are not ours to judge
+    others: list[problems.Problem] = []  # of other tools' keys, which we ignore
     sections = {name: (key, value) for name, key, value in values.pairs(root, others)}
     ours = {key.place for key, _ in root.pairs if isinstance(key, nodes.Scalar) and key.text == SECTION}
     found = [problem for problem in others if problem.place in ours]
@@ -99,25 +96,25 @@ def section(root: nodes.Node | None, path: str) -> values.Document | None:
 
 
 def _declaration(
-    path: str, said: Mapping[str, Any], choice: declarations.Choice, *, governed: bool = True
+    path: str, keys: Mapping[str, Any], choice: declarations.Choice, *, governed: bool = True
 ) -> declarations.Declaration:
-    """Return the declaration without its charters: a choice takes precedence over the spec."""
+    """Return the declaration without its charters; options take precedence over the spec."""
     return declarations.Declaration(
         path=path,
         charters=(),
         governed=governed,
         environment=choice.environment,
-        prefix=choice.prefix or said.get("prefix", ownership.GOVERNANCE_PREFIX),
-        owner=choice.owner or said.get("owner") or choice.repository or "",
+        prefix=choice.prefix or keys.get("prefix", ownership.GOVERNANCE_PREFIX),
+        owner=choice.owner or keys.get("owner") or choice.repository or "",
         keep_manual_pauses=choice.keep_manual_pauses,
         adopt=choice.adopt,
     )
 
 
 def endless(charter: declarations.Charter, count: int) -> problems.Problem:
-    """Return the problem of what a server chokes on (seen on 1.29.1), paused or not.
+    """Return the problem of a charter whose exclusions overload the server, even while paused (seen on 1.29.1).
 
-    Its search for the next time takes seconds.
+    Each search for the next time takes seconds.
     """
     return problems.Problem(
         place=charter.places.get("exclude", charter.place),
@@ -128,7 +125,7 @@ def endless(charter: declarations.Charter, count: int) -> problems.Problem:
 
 
 def _misspelt(document: values.Document) -> list[problems.Problem]:
-    """Find keys of the section that are nearly ours; others may be some other tool's."""
+    """Find keys of the section that are similar to ours; others may be another tool's."""
     section = document.value[SECTION] if isinstance(document.value, dict) else None
     if not isinstance(section, dict):
         return []

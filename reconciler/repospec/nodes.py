@@ -1,4 +1,4 @@
-"""YAML text to a tree of nodes with their positions: any valid YAML, nothing interpreted yet."""
+"""Parse YAML text into a tree of nodes with positions; values are not interpreted yet."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from reconciler.schedule import declarations
 DEPTH_LIMIT = 100
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LINE_LIMIT = 1_000  # characters of a line that is searched for an unquoted value: the search is not linear
+_LINE_LIMIT = 1_000  # characters; longer lines are not searched for an unquoted value, which is not linear
 _RESERVED = re.compile(r"(?:^|[:,-]\s|[\[{])\s*([*@%`][^\]}]*?)(?=\s+#|,?\s*$|,\s|[\]}])")
 _CRON = re.compile(r"\*\S*(?:\s+\S+){4,6}|@(?:every\s+\S+|yearly|annually|monthly|weekly|daily|midnight|hourly)")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads ten times as fast where it is built in
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, if available, is ten times as fast
 
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """A single value: its text and how it is written; `plain` without quotes.
+    """A single value: its text and how it is written; `plain` means without quotes.
 
-    `start` and `end` are character offsets in the text, here and below.
+    `start` and `end` are character offsets in the file, here and below.
     """
 
     place: declarations.Place
@@ -36,7 +36,7 @@ class Scalar:
     end: int = 0
 
     def inside(self, offset: int) -> declarations.Place:
-        """Return the position of a character of the text, that of the whole when it is unknown."""
+        """Return the position of a character of the text, or that of the whole value if it is unknown."""
         index = positions.index(self.written, self.text, offset)
         if index is None:
             return self.place
@@ -48,7 +48,7 @@ class Scalar:
 
 @dataclasses.dataclass(slots=True)
 class Sequence:
-    """A list of nodes; `flow` in brackets, `shared` where an alias repeats it. `last` is where its last item ends."""
+    """A list of nodes; `flow` if in brackets, `shared` if an alias repeats it. `last` is where its last item ends."""
 
     place: declarations.Place
     tag: str | None
@@ -62,7 +62,7 @@ class Sequence:
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
-    """Keys and values in the file's order, repeats included; `flow` in braces, the rest as in a list."""
+    """Keys and values in the file's order, duplicates included; `flow` if in braces, the rest as for a list."""
 
     place: declarations.Place
     tag: str | None
@@ -78,9 +78,9 @@ Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 def compose(text: str, path: str) -> Node | None:
-    """Return the root node of the file's one document, None when it is empty.
+    """Return the root node of the file's only document, None if it is empty.
 
-    Raises InvalidSpecError for what is not YAML, for a second document, and for nesting that no person writes.
+    Raises InvalidSpecError if it is not YAML, has a second document, or is nested deeper than `DEPTH_LIMIT`.
     """
     try:
         return _Composer(path).compose(text)
@@ -90,13 +90,15 @@ def compose(text: str, path: str) -> Node | None:
         hint = _unquoted(text, place) or "fix the syntax here"
         raise _refused(place, f"not valid YAML: {error.problem or error.context}", hint) from error
     except yaml.reader.ReaderError as error:
-        before = text[: max(text.find(chr(error.character)), 0)]  # its position counts bytes or characters, as built
+        before = text[
+            : max(text.find(chr(error.character)), 0)
+        ]  # its position is in bytes or in characters, depending on the build
         place = declarations.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
         raise _refused(place, "a character that YAML does not allow", "remove control characters") from error
 
 
 class _Composer:
-    """Builds nodes from the parser's events with a stack of its own, so that depth is bounded by us."""
+    """Builds nodes from the parser's events with its own stack, which bounds the depth."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -104,12 +106,12 @@ class _Composer:
         self._open: list[tuple[Sequence | Mapping, list[Node]]] = []
         self._root: Node | None = None
         self._documents = 0
-        self._end_of_content = 0  # where the last thing ended that is neither a comment nor a blank line
+        self._end_of_content = 0  # where the last node ended, before comments and blank lines
         self._text = ""
 
     def compose(self, text: str) -> Node | None:
         self._text = text
-        # the fast parser refuses the escaped halves of a pair of surrogates, in which JSON writes many characters
+        # libyaml refuses escaped surrogate pairs, which JSON has for many characters
         loader = yaml.SafeLoader if _SURROGATE.search(text) else _LOADER
         for event in yaml.parse(text, Loader=loader):
             self._take(event)
@@ -139,7 +141,7 @@ class _Composer:
         return declarations.Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
-        """Return the value, whose place is that of its text: not of the anchor before it."""
+        """Return the value with the position of its text, not of an anchor before it."""
         written = self._text[_start(event).index : _end(event).index]
         begin = positions.begin(written) if event.anchor or event.tag else 0
         lines, column = positions.moved(written, begin)
@@ -156,7 +158,7 @@ class _Composer:
         )
 
     def _paired(self, event: yaml.ScalarEvent) -> str:
-        """Return the text with each pair of surrogates as the character that it represents."""
+        """Return the text with each surrogate pair replaced by the character that it represents."""
         try:
             return event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
@@ -211,17 +213,17 @@ class _Composer:
 
 
 def _unquoted(text: str, place: declarations.Place) -> str:
-    """Return what to do about a value that begins with a character that YAML reserves, as crons do; empty for others.
+    """Return what to do about an unquoted value that begins with a reserved character, as crons do; empty for others.
 
-    The parser stops within that value: a `*` begins an alias, after which it expects something else.
+    The parser stops within that value, because `*` begins an alias.
     """
     line = (*text.split("\n")[place.line - 1 :], "")[0]
     if len(line) > _LINE_LIMIT:
         return ""
-    found = [each for each in _RESERVED.finditer(line) if each.start(1) < place.column]
-    if not found or ": " in found[-1][1]:
+    matches = [each for each in _RESERVED.finditer(line) if each.start(1) < place.column]
+    if not matches or ": " in matches[-1][1]:
         return ""
-    value = found[-1][1]
+    value = matches[-1][1]
     return f"quote the value: {value!r}" if _CRON.fullmatch(value) else "quote the value"  # it may be a password
 
 

@@ -1,4 +1,4 @@
-"""A live schedule as a charter: the keys that it needs next to a file's defaults."""
+"""Express a live schedule as a charter: the keys that differ from the file's defaults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.timing import cron, timings
 Entry: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Entry], declarations.Charter]
 
-_NEEDED = (  # without one of these, it would be another schedule
+_NEEDED = (  # without any of these, it would be another schedule
     "charter",
     "id",
     *fields.TIMES,
@@ -27,33 +27,33 @@ _NEEDED = (  # without one of these, it would be another schedule
 )
 _NOT_A_KEY = {*governed.IDENTITIES, "charter", "owner"}
 _MAY_BE_EMPTY = {"year", "comment"}
-_NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # what takes back what is inherited
+_NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # what resets an inherited value
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
-    """Return the keys of a charter that declares the schedule, where `inherited` is what one without keys would be."""
-    said, before = (words(each) for each in (sayable(schedule), inherited))
+    """Return the keys of a charter that declares the schedule; `inherited` is a charter without keys."""
+    live, before = (words(each) for each in (expressible(schedule), inherited))
     if not _is_built_in(schedule, name):
-        said = {key: value for key, value in said.items() if key not in fields.BUILT_IN}
-        said[fields.ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
+        live = {key: value for key, value in live.items() if key not in fields.BUILT_IN}
+        live[fields.ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
         before = {key: value for key, value in before.items() if key not in fields.BUILT_IN}
-    found: Entry = {"charter": name} | ({} if inherited.id == schedule.id else {"id": schedule.id})
+    keys: Entry = {"charter": name} | ({} if inherited.id == schedule.id else {"id": schedule.id})
     for key in fields.ORDER:
         if key in _NOT_A_KEY:
             continue
-        if key in said and (key not in before or not diff.same_json(said[key], before[key])):
-            found[key] = said[key]
-        elif key not in said and key in before and key not in fields.BUILT_IN:
-            found[key] = _NEUTRAL.get(key)
-    return found
+        if key in live and (key not in before or not diff.same_json(live[key], before[key])):
+            keys[key] = live[key]
+        elif key not in live and key in before and key not in fields.BUILT_IN:
+            keys[key] = _NEUTRAL.get(key)
+    return keys
 
 
 def _is_built_in(schedule: model.Schedule, name: str) -> bool:
-    """Return whether the arguments are exactly those that a charter of this name would be given."""
-    given = schedule.action.arguments
-    if not governed.is_built_in(given):
+    """Return whether the arguments are exactly those that a charter of this name would get."""
+    live = schedule.action.arguments
+    if not governed.is_built_in(live):
         return False
-    (argument,) = given
+    (argument,) = live
     if not isinstance(argument, Mapping) or not isinstance(argument["input"], Mapping):
         return False
     entrypoint = argument["entrypoint"]
@@ -72,9 +72,9 @@ def words(schedule: model.Schedule) -> rows.Words:
 
 
 def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
-    """Return a name for the charter, other than those that are `taken`, in lower case.
+    """Return a name for the charter that is not among `taken` (in lower case).
 
-    It is the one that the workflow is called with, where that gives this id, else the id without what no name can have.
+    It is the name in the workflow's argument, if that results in this id, else the id without invalid characters.
     """
     rest = schedule.id.removeprefix(prefix)
     named = fields.words(schedule).get("charter")
@@ -90,23 +90,23 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._/-]+")
 _LONGEST_NAME = 190  # characters; the schema allows 200, and a number may follow
 
 
-def accepted(said: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
-    """Return as much of an entry as a spec can express, and what that is read as.
+def accepted(wanted: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
+    """Return as much of an entry as a spec can express, and the charter that it is read as.
 
-    Raises `errors.InvalidSpecError` when not even its times can be expressed.
+    Raises `errors.InvalidSpecError` if not even its times can be expressed.
     """
     with contextlib.suppress(errors.InvalidSpecError):
-        return said, read(said)
-    kept = {key: said[key] for key in _NEEDED if key in said}
+        return wanted, read(wanted)
+    kept = {key: wanted[key] for key in _NEEDED if key in wanted}
     try:
         charter = read(kept)
     except errors.InvalidSpecError:
         kept = {**kept, fields.ARGUMENTS: list(_readable_arguments(kept, read))}
         charter = read(kept)
-    for key in said:
+    for key in wanted:
         if key not in kept:
-            kept, charter = _with(kept, charter, key, said[key], read)
-    return {key: kept[key] for key in said if key in kept}, charter
+            kept, charter = _with(kept, charter, key, wanted[key], read)
+    return {key: kept[key] for key in wanted if key in kept}, charter
 
 
 def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
@@ -123,8 +123,8 @@ def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
 def _with(
     kept: Entry, charter: declarations.Charter, key: str, value: Any, read: Read
 ) -> tuple[Entry, declarations.Charter]:
-    """Return the entry with one more key, with those of its parts that can be expressed, or without it."""
-    for each in _less_and_less(value):
+    """Return the entry with one more key, or with those of its parts that can be expressed, or without it."""
+    for each in _reductions(value):
         with contextlib.suppress(errors.InvalidSpecError):
             charter = read({**kept, key: each})
             kept = {**kept, key: each}
@@ -138,14 +138,14 @@ def _with(
     return kept, charter
 
 
-def _less_and_less(value: Any) -> Iterator[Any]:
+def _reductions(value: Any) -> Iterator[Any]:
     yield value
     if isinstance(value, Mapping) and value:
         yield {}
 
 
-def sayable(schedule: model.Schedule) -> model.Schedule:
-    """Leave out calendars that match nothing, payloads that are not readable, and notes that this tool wrote."""
+def expressible(schedule: model.Schedule) -> model.Schedule:
+    """Return the schedule without calendars that match nothing, unreadable payloads, and notes of this tool."""
     timing = dataclasses.replace(
         schedule.timing,
         calendars=tuple(filter(_matches_something, schedule.timing.calendars)),
@@ -179,13 +179,13 @@ def _matches_something(calendar: timings.Calendar) -> bool:
 
 
 def differences(schedule: model.Schedule, charter: declarations.Charter) -> list[str]:
-    """Return the paths of what a plan would change in the schedule to make it what the charter declares."""
-    again = dataclasses.replace(charter.schedule, owner=schedule.owner)  # no charter's key, but the spec's
-    return [each.path for each in diff.diff(schedule, again)]
+    """Return the paths of the values that a plan would change to make the schedule match the charter."""
+    declared = dataclasses.replace(charter.schedule, owner=schedule.owner)  # a key of the spec, not of a charter
+    return [each.path for each in diff.diff(schedule, declared)]
 
 
 def ignoring(entry: Entry, path: str) -> Entry:
-    """Return the entry with a path under `ignore`, and null as its value where a charter needs one."""
+    """Return the entry with a path under `ignore`, and null as its value if a charter must have one."""
     root, *inside = paths.parse(path)
     more: Entry = {}
     if root == "memo" and len(inside) == 1:
@@ -194,8 +194,8 @@ def ignoring(entry: Entry, path: str) -> Entry:
 
 
 def comments(timing: timings.Timing) -> Iterator[str]:
-    """Yield the comments of calendars that are not crons, which a charter has no place for."""
+    """Yield the comments of calendars that are not crons; charters have no key for them."""
     for calendar in timing.calendars:
-        if calendar.comment and not cron.says(calendar.comment, calendar):
+        if calendar.comment and not cron.is_text_of(calendar.comment, calendar):
             yield calendar.comment
     yield from (calendar.comment for calendar in timing.exclude if calendar.comment)

@@ -1,4 +1,4 @@
-"""Where a character of a value is in the YAML that it was written as: quoted, escaped, folded or in a block."""
+"""Find a character of a value in its YAML text, which may be quoted, escaped, folded or in a block."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|#[^\n]*\n)*)*")  # an anchor and a t
 _HEADER = re.compile(r"[|>][^\n\r]*(?:\r\n|[\n\r])?")
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _ESCAPE = re.compile(r"\\(?:x.{2}|u.{4}|U.{8}|.)", re.DOTALL)
-_CONTINUED = re.compile("\\\\(?:\r\n|[\n\r])")  # a line that goes on without a space
+_CONTINUED = re.compile("\\\\(?:\r\n|[\n\r])")  # an escaped line break
 
 
 def begin(written: str) -> int:
-    """Return where the value begins, behind its anchor and its tag."""
+    """Return where the value begins, after its anchor and its tag."""
     match = _PROPERTIES.match(written)
     return match.end() if match else 0
 
 
 def moved(written: str, index: int) -> tuple[int, int]:
-    """Return by how many lines, and to which column of its line, counted from 0, an index of the text is."""
+    """Return the line and the column of an index of the text, both counted from 0."""
     breaks = list(_BREAK.finditer(written, 0, index))
     return len(breaks), index - (breaks[-1].end() if breaks else 0)
 
 
 def index(written: str, value: str, offset: int) -> int | None:
-    """Return where the value's character `offset` is written; None where that is unknown.
+    """Return the index in `written` of the value's character `offset`; None if that is unknown.
 
-    Only white space differs in number between the two, so that the other characters are met one by one.
+    The two differ only in white space and escapes, so all other characters can be matched one by one.
     """
     at = _first(written)
     quote = written[:1] if written[:1] in {"'", '"'} else ""
@@ -44,7 +44,7 @@ def _first(written: str) -> int:
 
 
 def _reach(written: str, at: int, character: str, quote: str) -> int:
-    """Return where the character is written that comes next."""
+    """Return the index of the next character, which is `character`."""
     if character.isspace():
         return at
     while at < len(written):
@@ -59,7 +59,7 @@ def _reach(written: str, at: int, character: str, quote: str) -> int:
 
 
 def _after(written: str, at: int, character: str, quote: str) -> int:
-    """Return where the next character may be written."""
+    """Return the first index after the character."""
     escape = _ESCAPE.match(written, at) if quote == '"' else None
     if escape:
         return escape.end()

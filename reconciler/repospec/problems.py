@@ -22,15 +22,15 @@ class Problem:
     hint: str = ""
 
     def __post_init__(self) -> None:
-        """Leave out what is quoted of the spec where that looks like a credential: problems are printed and posted."""
+        """Redact quoted values that look like credentials: problems are printed and posted."""
         object.__setattr__(self, "message", _without_secrets(self.message))
         object.__setattr__(self, "hint", _without_secrets(self.hint))
 
     def __str__(self) -> str:
-        said = f"{self.message}; {self.hint}" if self.hint else self.message
-        if len(said) > _LONGEST:  # a value that is quoted may be of any length
-            said = f"{said[: _LONGEST // 2]} … {said[-_LONGEST // 2 :]}"
-        return f"{self.place}: {said}"
+        text = f"{self.message}; {self.hint}" if self.hint else self.message
+        if len(text) > _LONGEST:  # it may quote a value of any length
+            text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+        return f"{self.place}: {text}"
 
 
 def _without_secrets(text: str) -> str:
@@ -44,7 +44,7 @@ def _shown(quoted: re.Match[str]) -> str:
 class InvalidSpecError(errors.InvalidSpecError):
     """A spec with problems; its message has a line for each, in the order of the file.
 
-    What an alias or each of several environments repeats is reported once.
+    A problem that an alias or several environments repeat is reported once.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:

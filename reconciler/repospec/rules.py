@@ -1,4 +1,4 @@
-"""The rules that a schema cannot express, checked on a document whatever its shape is."""
+"""Check the rules that a schema cannot express; the document need not be valid otherwise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENVIRONMENTS: values.Path = ("governance", "environments")
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
-    """Yield a problem for every rule that is broken; what has the wrong shape is left to the schema."""
+    """Yield a problem for every violation; values of wrong types are reported by the schema."""
     for key in ("owner", "prefix"):
         for fault in faults.of_invisible(key, value_at(document, (*SECTION, key))):
             yield problems.Problem(place=document.places[*SECTION, key], message=fault.message, hint=fault.hint)
@@ -41,15 +41,15 @@ def count(document: values.Document) -> int:
 
 
 def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
-    """Check what charters inherit."""
+    """Check the keys that charters inherit."""
     yield from _keys(document, at, (row for row in fields.ROWS if row.is_inherited))
-    said = merged(document, at)
-    yield from _ends(document, said, at)
-    yield from _size(document, said, at)
+    defined = merged(document, at)
+    yield from _ends(document, defined, at)
+    yield from _size(document, defined, at)
 
 
 def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
-    """Check each key of a charter, or of an override or defaults, by its row of the table."""
+    """Check each key of a charter, an override or defaults with its row of the table."""
     entry = value_at(document, at)
     keys = entry if isinstance(entry, dict) else {}
     for row in (row for row in table if row.key in keys):
@@ -62,34 +62,34 @@ def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row])
 def _together(
     document: values.Document, at: values.Path, layers: tuple[values.Path, ...], environment: str = ""
 ) -> Iterator[problems.Problem]:
-    """Check keys together that may come from different layers; reported is what `at` contributes to."""
-    said = merged(document, *layers)
+    """Check combinations of keys that may come from different layers; only those with a key of `at` are reported."""
+    defined = merged(document, *layers)
     where = f" in environment {environment!r}" if environment else ""
-    yield from _ends(document, said, at, where)
-    yield from _size(document, said, at, where)
-    yield from _arguments(document, said, at, where)
-    if "cron" in said and any(said[key][: len(at)] == at for key in ("cron", "timezone") if key in said):
+    yield from _ends(document, defined, at, where)
+    yield from _size(document, defined, at, where)
+    yield from _arguments(document, defined, at, where)
+    if "cron" in defined and any(defined[key][: len(at)] == at for key in ("cron", "timezone") if key in defined):
         yield from _zones(
-            document, said["cron"], value_at(document, said["timezone"]) if "timezone" in said else None, where
+            document, defined["cron"], value_at(document, defined["timezone"]) if "timezone" in defined else None, where
         )
 
 
 def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
     """Return where each effective key is defined; later layers take precedence.
 
-    A charter or an environment that defines when a schedule fires replaces cron, calendars and intervals. Likewise
-    args replace an inherited entrypoint and input. A null is a value as well: it resets what earlier layers define.
+    A layer that has any of cron, calendars and intervals replaces all three. Likewise, args replace an inherited
+    entrypoint and input. A null is a value as well: it resets what earlier layers define.
     """
-    found: dict[str, values.Path] = {}
+    paths: dict[str, values.Path] = {}
     for layer in layers:
         entry = value_at(document, layer)
         keys = entry if isinstance(entry, dict) else {}
         if any(key in keys for key in fields.FIRINGS):
-            found = {key: path for key, path in found.items() if key not in fields.FIRINGS}
+            paths = {key: path for key, path in paths.items() if key not in fields.FIRINGS}
         if fields.ARGUMENTS in keys:
-            found = {key: path for key, path in found.items() if key not in fields.BUILT_IN}
-        found |= {key: (*layer, key) for key in keys}
-    return found
+            paths = {key: path for key, path in paths.items() if key not in fields.BUILT_IN}
+        paths |= {key: (*layer, key) for key in keys}
+    return paths
 
 
 def _environment(
@@ -119,7 +119,7 @@ def _environment(
 
 
 def value_at(document: values.Document, at: values.Path) -> values.Value:
-    """Return the value at a path, None where the path leads nowhere."""
+    """Return the value at a path, None if there is none."""
     value = document.value
     for key in at:
         if isinstance(value, dict) and isinstance(key, str):
@@ -134,7 +134,7 @@ def value_at(document: values.Document, at: values.Path) -> values.Value:
 def _name(
     document: values.Document, at: values.Path, charter: dict[str, values.Value], named: dict[str, declarations.Place]
 ) -> Iterator[problems.Problem]:
-    """Charters that meet in lower case would be one schedule."""
+    """Check that names are unique; names that differ only in case would be one schedule."""
     name = charter.get("charter")
     if not isinstance(name, str):
         return
@@ -149,11 +149,11 @@ def _name(
 
 
 def _ends(
-    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str = ""
+    document: values.Document, defined: Mapping[str, values.Path], at: values.Path, where: str = ""
 ) -> Iterator[problems.Problem]:
-    """The end must come after the start, whichever of them is inherited."""
-    own = [said[key] for key in ("end_at", "start_at") if key in said and said[key][: len(at)] == at]
-    start, end = (value_at(document, said[key]) if key in said else None for key in ("start_at", "end_at"))
+    """Check that the end is not before the start, whichever of them is inherited."""
+    own = [defined[key] for key in ("end_at", "start_at") if key in defined and defined[key][: len(at)] == at]
+    start, end = (value_at(document, defined[key]) if key in defined else None for key in ("start_at", "end_at"))
     if not own or not isinstance(start, str) or not isinstance(end, str):
         return
     try:
@@ -166,13 +166,13 @@ def _ends(
 
 
 def _arguments(
-    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str
+    document: values.Document, defined: Mapping[str, values.Path], at: values.Path, where: str
 ) -> Iterator[problems.Problem]:
-    """A workflow is called with args, or with the object that entrypoint and input are parts of."""
-    if fields.ARGUMENTS not in said:
+    """Check that args are not combined with the keys of the built-in argument object."""
+    if fields.ARGUMENTS not in defined:
         return
     for key in fields.BUILT_IN:
-        path = said.get(key)
+        path = defined.get(key)
         if path is not None and path[: len(at)] == at and value_at(document, path) is not None:
             message = f"{key!r} and 'args' exclude each other{where}: args are all that the workflow is called with"
             hint = f"remove {key!r}, or pass it in args"
@@ -180,10 +180,10 @@ def _arguments(
 
 
 def _size(
-    document: values.Document, said: Mapping[str, values.Path], at: values.Path, where: str = ""
+    document: values.Document, defined: Mapping[str, values.Path], at: values.Path, where: str = ""
 ) -> Iterator[problems.Problem]:
-    """All values of a schedule together must fit into one; reported is what `at` adds to what it inherits."""
-    sizes = {path: json_values.size(value_at(document, path)) for path in said.values()}
+    """Check the total size of a schedule's values; reported only if the keys of `at` exceed the limit."""
+    sizes = {path: json_values.size(value_at(document, path)) for path in defined.values()}
     total = sum(sizes.values())
     own = sum(size for path, size in sizes.items() if path[: len(at)] == at)
     if total > limits.SCHEDULE_SIZE >= total - own:
@@ -206,7 +206,7 @@ def _text_at(document: values.Document, path: values.Path) -> str:
 
 
 def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
-    """All crons must agree on the time zone: the server refuses one that names it next to another that does not."""
+    """Check that all crons name the same time zone: the server refuses one with a zone next to one without."""
     named: dict[values.Path, str] = {}
     for path, text in _cron_texts(document, at):
         try:
@@ -227,6 +227,6 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
 
 
 def _inside(document: values.Document, path: values.Path, offset: int) -> declarations.Place:
-    """Return the place of a character within a value."""
+    """Return the position of a character of a value."""
     scalar = document.scalars.get(path)
     return scalar.inside(offset) if scalar else document.places[path]

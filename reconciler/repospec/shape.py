@@ -1,4 +1,4 @@
-"""The violations of the published schema, as sentences with the place and what to do."""
+"""Report violations of the published schema as problems, with position and hint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler import published, spelling
 from reconciler.repospec import problems, values
 from reconciler.schedule import declarations
 
-_KINDS = {  # null resets what is inherited, which no one intends who writes something else
+_KINDS = {  # without null, which is valid only to reset an inherited value
     "string": "text",
     "object": "an object",
     "array": "a list",
@@ -22,14 +22,14 @@ _KINDS = {  # null resets what is inherited, which no one intends who writes som
 
 
 _DURATION = re.compile(r"\d+[smhd]")
-# what is a moment, a time zone or a cron in the examples: no number is one of them
+# examples that are times, time zones or crons: quoting a number does not make it one
 _TIME = re.compile(r"\d{4}-|UTC|[A-Z][a-z]+/[A-Z]|[\d*/,-]+( \S+){4}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
-    """Yield a problem for every way in which the document breaks the repo-spec schema."""
+    """Yield a problem for every violation of the repo-spec schema."""
     seen: set[problems.Problem] = set()
     for violation in published.violations("repo-spec", document.value):
         for problem in _problems(violation, document):
@@ -69,7 +69,7 @@ def _missing(
     return problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
 
 
-_MEANT = {  # what other tools call it, where the spelling does not suggest it
+_SYNONYMS = {  # names in other tools that are not similar to ours
     "tz": "timezone",
     "schedule": "cron",
     "phase": "offset",
@@ -86,8 +86,8 @@ _MEANT = {  # what other tools call it, where the spelling does not suggest it
 
 
 def unknown_key(key: str, place: declarations.Place, known: list[str], owner: str) -> problems.Problem:
-    """Return the problem of a key that is not known, with the nearest one that is."""
-    near = _MEANT[key] if _MEANT.get(key) in known else spelling.nearest(key, known)
+    """Return the problem of an unknown key, with the most similar known one."""
+    near = _SYNONYMS[key] if _SYNONYMS.get(key) in known else spelling.nearest(key, known)
     if key == "enabled" and "paused" in known:
         return problems.Problem(
             place=place, message=f"unknown key {key!r} in {owner}", hint="use 'paused', its opposite"
@@ -115,7 +115,7 @@ def _joined(steps: Sequence[str | int]) -> str:
 
 
 def _first_sentence(schema: dict[str, Any]) -> str:
-    """Return the beginning of a key's own description."""
+    """Return the first sentence of a key's description, to follow a colon."""
     text = schema["description"].partition(". ")[0].rstrip(".")
     return str(text[:1].lower() + text[1:])
 
@@ -148,7 +148,7 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
 
 
 def _retyped(wanted: str | Sequence[str], got: object, schema: dict[str, Any]) -> str:
-    """Return how to write a value of the wrong type, by what the key means."""
+    """Return how to write a value of the wrong type, from the key's examples."""
     example = next(iter(schema.get("examples", ())), None)
     match got:
         case bool() | int() | float() if "string" in wanted:
@@ -170,7 +170,7 @@ _TYPES = {str: "string", dict: "object"}
 
 
 def _entries(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a list's entries; empty for what is not a list."""
+    """Return the schema of a list's entries; empty for other types."""
     return published.resolved("repo-spec", schema.get("items", {}))
 
 

@@ -1,4 +1,4 @@
-"""The text of a spec file, within limits."""
+"""Read the text of a spec file, up to a size limit."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def read(path: pathlib.Path) -> str:
-    """Return the file's text; raise `errors.InvalidSpecError` with a sentence when there is none to use."""
+    """Return the file's text without a byte order mark; `errors.InvalidSpecError` if it cannot be read."""
     return whole(path).removeprefix(BYTE_ORDER_MARK)
 
 
 def whole(path: pathlib.Path) -> str:
-    """Return the file's text as it is, a byte order mark at its beginning included; raise as `read` does."""
+    """Return the file's text, including a byte order mark; raises as `read` does."""
     try:
         data = input_files.read(path, SIZE_LIMIT)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Nodes to plain JSON values by YAML 1.2's core schema, with the place of every key and value."""
+"""Convert nodes to JSON values by YAML 1.2's core schema, with the position of every key and value."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reconciler import json_values
 from reconciler.repospec import nodes, problems
 from reconciler.schedule import declarations
 
-VALUE_LIMIT = 300_000  # values in the section that we read, aliases written out
-TEXT_LIMIT = 4 * 1024 * 1024  # characters of all values, aliases written out; no server takes a larger schedule
+VALUE_LIMIT = 300_000  # values in our section, with aliases expanded
+TEXT_LIMIT = 4 * 1024 * 1024  # characters of all values, with aliases expanded; no server accepts a larger schedule
 
 Path: TypeAlias = tuple[str | int, ...]
 Value: TypeAlias = bool | int | float | str | list["Value"] | dict[str, "Value"] | None
@@ -30,10 +30,7 @@ _INTEGER_LIMIT = 2**63
 
 @dataclasses.dataclass(slots=True)
 class Document:
-    """A value, the position of each part of it and how it is written.
-
-    A path is the keys and indexes that lead to a part.
-    """
+    """A value, with the position of each of its parts and how scalars are written, by path."""
 
     value: Value
     places: dict[Path, declarations.Place]
@@ -43,7 +40,7 @@ class Document:
 
 
 def evaluate(node: nodes.Node, at: Path = ()) -> Document:
-    """Return the plain value of a node; every problem found on the way is in `problems`."""
+    """Return the value of a node; the problems in it are in the document's `problems`."""
     document = Document(value=None, places={}, keys={}, scalars={}, problems=[])
     evaluator = _Evaluator(document)
     document.value = evaluator.value(node, at)
@@ -51,7 +48,7 @@ def evaluate(node: nodes.Node, at: Path = ()) -> Document:
 
 
 def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[str, nodes.Node, nodes.Node]]:
-    """Yield each text key with its node and value; keys that are not text or appear twice become problems."""
+    """Yield each text key with its node and value; keys that are not text or are duplicates become problems."""
     first: dict[str, declarations.Place] = {}
     for key, value in node.pairs:
         name = _key(key, found)
@@ -103,7 +100,7 @@ class _Evaluator:
         return {name: self._entry(key, value, (*at, name)) for name, key, value in pairs(node, found)}
 
     def _weigh(self, node: nodes.Node, at: Path) -> None:
-        """Refuse what aliases multiply beyond any use: values, text and depth."""
+        """Refuse values that aliases multiply beyond the limits of count, size and depth."""
         self._count += 1
         self._characters += len(node.text) if isinstance(node, nodes.Scalar) else 0
         for weight, limit, what in (

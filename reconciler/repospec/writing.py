@@ -1,4 +1,4 @@
-"""Charters as text, in the style of the file that they go into. The only home of ruamel.yaml."""
+"""Write charters as YAML text. The only home of ruamel.yaml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ESCAPED = str.maketrans({each: f"\\u{ord(each):04x}" for each in _BREAKS_YAML})
 def block(value: Mapping[str, Any] | Sequence[Any], indent: int) -> list[str]:
     """Return the lines of a value in block style, a list's dashes or an object's keys at column `indent`.
 
-    Strings that no plain text holds are quoted on one line, so that a line's indentation is never part of a value.
+    Strings that are not printable are quoted on one line, so a line's indentation is never part of a value.
     """
     written = io.StringIO()
     _yaml().dump(_formatted(value), written)
@@ -28,7 +28,7 @@ def block(value: Mapping[str, Any] | Sequence[Any], indent: int) -> list[str]:
 
 
 def flow(value: Any, indent: int | None = None) -> str:
-    """Return a value in flow style, which JSON is; on lines of their own behind `indent` where that is given."""
+    """Return a value in flow style, as JSON; its parts are on separate, indented lines if `indent` is not None."""
     text = json.dumps(value, ensure_ascii=False, indent=None if indent is None else 2).translate(_ESCAPED)
     return text if indent is None else text.replace("\n", "\n" + " " * indent)
 
@@ -42,7 +42,7 @@ def _yaml() -> ruamel.yaml.YAML:
 
 
 def _formatted(value: Any, key: str = "") -> Any:
-    """Return the value as it is written: crons in quotes, as people do, and whatever a plain text cannot hold."""
+    """Return the value with quotes around crons, as people write them, and around unprintable strings."""
     match value:
         case Mapping():
             return {_formatted(name): _formatted(inner, name) for name, inner in value.items()}

@@ -141,7 +141,7 @@ class Field(Generic[V]):
 
 def declared_as_cron(calendar: timings.Calendar) -> bool:
     """Return whether a calendar was declared as a cron, which leaves its text in the comment."""
-    return cron.says(calendar.comment, calendar)
+    return cron.is_text_of(calendar.comment, calendar)
 
 
 def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.Calendar, bool]:

@@ -324,10 +324,10 @@ def render(times: timings.Calendar | timings.Interval) -> str:
     if isinstance(times, timings.Interval):
         every = f"@every {durations.render(times.every)}"
         return every + (f"/{durations.render(times.offset)}" if times.offset else "")
-    return times.comment if says(times.comment, times) else _fields(times)
+    return times.comment if is_text_of(times.comment, times) else _fields(times)
 
 
-def says(text: str, calendar: timings.Calendar) -> bool:
+def is_text_of(text: str, calendar: timings.Calendar) -> bool:
     """Return whether `text` is a cron that means this calendar."""
     if not text:
         return False
