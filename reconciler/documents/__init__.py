@@ -1,1 +1,1 @@
-"""Versioned files that the program writes, each checked by a published JSON Schema; text in and out, no network."""
+"""The versioned JSON documents that the program writes and reads, each with a published JSON Schema."""

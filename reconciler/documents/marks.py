@@ -1,7 +1,7 @@
-"""The hidden mark in a comment or issue of ours: what it is about, and what it showed.
+"""The hidden mark in our comments and issues: what they are about, and which plan they showed.
 
-An HTML comment on a line of its own, which a reader does not see. Anybody can write one, and every workflow of a
-repository writes as the same author: only a mark that is signed with a key proves by itself who wrote it.
+It is an HTML comment on a line of its own. Anyone can write one, and all workflows of a repository write as the same
+author, so only a mark that is signed with a key proves who wrote it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _VERSION = 1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """`scope` distinguishes environments and specs, `key` the namespaces and prefixes on the server.
+    """A mark; `scope` identifies environment and spec, `key` namespace and prefix.
 
-    `digest` is of the plan that is shown, empty where nothing may be applied by it. `run` is the number of the workflow
-    run that wrote it, 0 when unknown, `commit` what it planned, `since` when a drift was first seen, `pull` the number
-    of the pull request that it is written into, 0 for an issue. `is_signed` means that it came with a
-    signature, which was verified where there is a key.
+    `digest` is that of the plan that is shown, empty if it must not be applied. `run` is the number of the workflow run
+    that wrote the mark, 0 if unknown, `commit` the planned commit, `since` when a drift was first seen, `pull` the
+    number of the pull request, 0 for an issue. `is_signed` means that it has a signature, which was verified if there
+    is a key.
     """
 
     kind: Kind
@@ -44,12 +44,12 @@ class Mark:
 
 
 def scope(environment: str | None, spec_path: str) -> str:
-    """Return what distinguishes a spec's environments, in characters that are harmless in a comment."""
+    """Return an identifier of an environment and spec, in characters that are harmless in a comment."""
     return _hashed(environment or "", spec_path)
 
 
 def key(target: observed.Target) -> str:
-    """Return what distinguishes the targets of an environment; the namespace is a part of its own, see `is_of`."""
+    """Return an identifier of a target: a part for the namespace, see `is_of`, and one for the prefix."""
     return f"{_hashed(target.namespace)}-{_hashed(target.prefix)}"
 
 
@@ -63,12 +63,12 @@ def _hashed(*parts: str) -> str:
 
 
 def key_for(repository: str, secret: str) -> str:
-    """Return the key of one repository, so that others which share the secret cannot sign for it; empty without one."""
+    """Return a repository's own key, so that others with the same secret cannot sign for it; empty without a secret."""
     return hmac.new(secret.encode(), repository.lower().encode(), hashlib.sha256).hexdigest() if secret else ""
 
 
 def dumps(mark: Mark, key: str = "") -> str:
-    """Return the mark's line, without a newline; with a key, signed."""
+    """Return the mark's line, without a newline; signed if there is a key."""
     values = {"v": _VERSION, **_values(mark)}
     if not mark.pull:
         del values["pull"]
@@ -79,12 +79,12 @@ def dumps(mark: Mark, key: str = "") -> str:
 
 
 def find(body: str, key: str = "") -> Mark | None:
-    """Return the mark of a body, which is its first line; with a key, only one that was signed with it."""
-    found = _MARK.match(body.replace("\r\n", "\n"))
-    if found is None:
+    """Return the mark in the first line of a body; if there is a key, only a mark that was signed with it."""
+    match = _MARK.match(body.replace("\r\n", "\n"))
+    if match is None:
         return None
     try:
-        return _read(json.loads(found[1]), key)
+        return _read(json.loads(match[1]), key)
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -108,7 +108,7 @@ def _mac(mark: Mark, key: str) -> str:
 
 
 def _values(mark: Mark) -> dict[str, Any]:
-    """Return what is written of a mark."""
+    """Return the values of a mark that are written."""
     values = {**dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
     del values["is_signed"]
     return values

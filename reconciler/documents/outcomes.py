@@ -1,4 +1,4 @@
-"""What an apply or a prune came to, as a JSON document; `schemas/outcome.schema.json` describes it."""
+"""The outcome of an apply or a prune as a JSON document; `schemas/outcome.schema.json` describes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What an outcome is about, as far as that is known; None is not, or not chosen."""
+    """What an outcome is about; None is unknown, or not chosen."""
 
     address: str | None = None
     namespace: str | None = None
@@ -42,8 +42,8 @@ def dumps(
 ) -> str:
     """Return the document's text, with a newline at its end.
 
-    `plan` is None when it did not come to one, and `known` is what it is about then; `applied` is None when nothing was
-    started; `skipped` is why nothing was to be done.
+    `plan` is None if there was none, and `known` is used instead; `applied` is None if nothing was started; `skipped`
+    is why there was nothing to do.
     """
     about = dataclasses.asdict(subject(plan) if plan else known)
     document = {
@@ -65,7 +65,7 @@ def dumps(
 
 
 def _counts(applied: plans.Applied | None) -> dict[str, int]:
-    """Return how many steps ended in each status, and how many done ones had each verb."""
+    """Return how many steps ended with each status, and how many of the done ones had each verb."""
     ended = applied.outcomes if applied else ()
     done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
     verbs = {verb.word: done.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}

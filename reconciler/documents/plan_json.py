@@ -24,9 +24,9 @@ def dumps(plan: plans.Plan, now: datetime.datetime | None = None) -> str:
 
 
 def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, Any]:
-    """Return the document; it holds no conflict tokens and no secrets, and times only where `now` is given.
+    """Return the document, without conflict tokens and secrets; `now` adds next times and rates.
 
-    These take no part in the digest, which is that of the plan.
+    The digest is that of the plan, and does not cover these.
     """
     document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -51,7 +51,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
 
 
 def _forecast(change: plans.Change, now: datetime.datetime) -> dict[str, Any]:
-    """Return when the schedule fires next and how often, before and after; null where there is none before."""
+    """Return when the schedule fires next and how often, before and after; null where it does not exist."""
     sides = {"before": change.live.schedule if change.live else None, "after": change.after}
     if change.verb is plans.Verb.DELETE:
         sides["after"] = None
@@ -70,7 +70,7 @@ def _pace(pace: rates.Pace) -> dict[str, Any]:
 
 
 def target(about: observed.Target) -> dict[str, Any]:
-    """Return where the schedules are, and whose."""
+    """Return a target's document."""
     return {**dataclasses.asdict(about), "owner": about.owner or None}
 
 
@@ -94,15 +94,15 @@ def _change(change: plans.Change) -> dict[str, Any]:
 
 
 def pause(pause: observed.Pause) -> dict[str, Any]:
-    """Return who paused a schedule and when."""
+    """Return the document of a pause."""
     return {"by": pause.by or None, "at": pause.at.isoformat() if pause.at else None}
 
 
-def read_pause(said: Mapping[str, Any] | None) -> observed.Pause | None:
-    """Return the pause of a document; ValueError, KeyError or TypeError for a value that cannot be one."""
-    if said is None:
+def read_pause(document: Mapping[str, Any] | None) -> observed.Pause | None:
+    """Return the pause of a document; ValueError, KeyError or TypeError if it is not valid."""
+    if document is None:
         return None
-    return observed.Pause(by=said["by"] or "", at=schedules.moment(said["at"]) if said["at"] else None)
+    return observed.Pause(by=document["by"] or "", at=schedules.moment(document["at"]) if document["at"] else None)
 
 
 def _place(place: declarations.Place) -> dict[str, Any]:
@@ -110,6 +110,6 @@ def _place(place: declarations.Place) -> dict[str, Any]:
 
 
 def _field(field: plans.FieldChange) -> dict[str, Any]:
-    """Return the field's change; a side that does not have the field has no key."""
+    """Return the document of a field's change; there is no key for a side without the field."""
     sides = {"old": field.old, "new": field.new}
     return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, plans.Absent)}

@@ -1,4 +1,4 @@
-"""The workers and what is wrong with them, as a JSON document; `schemas/preflight.schema.json` describes it."""
+"""The result of a preflight as a JSON document; `schemas/preflight.schema.json` describes it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from reconciler.plan import pollers, preflight
 FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
 
 
-def dumps(found: preflight.Preflight, now: datetime.datetime) -> str:
+def dumps(result: preflight.Preflight, now: datetime.datetime) -> str:
     """Return the document's text, with a newline at its end."""
     document = {
         "format_version": FORMAT_VERSION,
         "taken_at": now.isoformat(),
-        "expected_build": found.expected_build,
-        "ok": not found.problems,
-        "queues": [_queue(queue, found.charters[queue.name]) for queue in found.queues],
-        "findings": [_finding(finding) for finding in found.findings],
+        "expected_build": result.expected_build,
+        "ok": not result.problems,
+        "queues": [_queue(queue, result.charters[queue.name]) for queue in result.queues],
+        "findings": [_finding(finding) for finding in result.findings],
     }
     return json_text.document(document)
 

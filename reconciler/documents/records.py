@@ -1,4 +1,4 @@
-"""Earlier applies as a JSON document; `schemas/history.schema.json` describes it."""
+"""The audit's records as a JSON document; `schemas/history.schema.json` describes it."""
 
 from __future__ import annotations
 

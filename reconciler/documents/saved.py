@@ -1,8 +1,8 @@
 """A plan in a file, to be applied later exactly as it was reviewed.
 
-It is the plan document and what an apply needs besides: each schedule before and after, conflict tokens, the
-spec's checksum and the choices that were made; and a checksum over all of that. Secrets are digests, and so is all that
-was in encrypted payloads.
+It is the plan document with what an apply needs in addition: each schedule before and after, conflict tokens, the
+spec's checksum and the options; and a checksum over all of that. Secrets and the values of encrypted payloads are
+digests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.schedule import declarations, observed
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """A reviewed plan; `spec_sha256` is of the spec's bytes, `applied_at` is set once an apply of it has started."""
+    """A saved plan; `spec_sha256` is that of the spec's bytes, `applied_at` is set once an apply of it has started."""
 
     plan: plans.Plan
     planned_at: datetime.datetime
@@ -49,7 +49,7 @@ def dumps(saved: Saved) -> str:
 
 
 def loads(text: str, path: str) -> Saved:
-    """Return the plan of a document's text; `errors.DocumentError` when it is none, `path` being for the message."""
+    """Return the plan of a document's text; `errors.DocumentError`, which names `path`, if it is not valid."""
     document = _object(text, path)
     version = document.get("format_version")
     newer = versions.newer(version, plan_json.FORMAT_VERSION)
@@ -75,10 +75,10 @@ def loads(text: str, path: str) -> Saved:
 
 
 def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
-    for said in document["saved"]["schedules"]:
-        yield said["after"]
-        if said["before"] is not None:
-            yield said["before"]
+    for sides in document["saved"]["schedules"]:
+        yield sides["after"]
+        if sides["before"] is not None:
+            yield sides["before"]
 
 
 def _object(text: str, path: str) -> dict[str, Any]:
@@ -114,43 +114,43 @@ def _sides(change: plans.Change) -> dict[str, Any]:
 
 
 def _saved(document: Mapping[str, Any]) -> Saved:
-    said = document["saved"]
-    sides = {each["id"]: each for each in said["schedules"]}
+    saved = document["saved"]
+    sides = {each["id"]: each for each in saved["schedules"]}
     as_of = document["as_of"]
     plan = plans.Plan(
         target=snapshots.read_target(document["target"]),
         spec_path=document["spec"],
-        governed=said["governed"],
-        salt=bytes.fromhex(said.get("salt", "")),
+        governed=saved["governed"],
+        salt=bytes.fromhex(saved.get("salt", "")),
         environment=document["environment"],
         digest=document["digest"],
         as_of=schedules.moment(as_of) if as_of else None,
-        adopts=said["choice"].get("adopt", False),
+        adopts=saved["choice"].get("adopt", False),
         changes=tuple(_change(each, sides[each["id"]]) for each in document["changes"]),
     )
     applied_at = document.get("applied_at")
     return Saved(
         plan=plan,
-        planned_at=schedules.moment(said["planned_at"]),
-        spec_sha256=said["spec_sha256"],
-        choice=declarations.Choice(**said["choice"]),
+        planned_at=schedules.moment(saved["planned_at"]),
+        spec_sha256=saved["spec_sha256"],
+        choice=declarations.Choice(**saved["choice"]),
         applied_at=schedules.moment(applied_at) if applied_at else None,
     )
 
 
-def _change(said: Mapping[str, Any], sides: Mapping[str, Any]) -> plans.Change:
+def _change(document: Mapping[str, Any], sides: Mapping[str, Any]) -> plans.Change:
     return plans.Change(
-        verb=plans.Verb[said["verb"].upper()],
-        reason=plans.Reason[said["reason"].upper()],
+        verb=plans.Verb[document["verb"].upper()],
+        reason=plans.Reason[document["reason"].upper()],
         after=schedules.decode(sides["after"]),
-        live=_live(said, sides) if sides["before"] else None,
-        charter=said["charter"],
-        place=_place(said["place"]),
-        fields=tuple(map(_field, said["fields"])),
-        ignored=tuple(map(_field, said.get("ignored", ()))),
-        overrides={key: declarations.Place(**place) for key, place in said["overrides"].items()},
-        renamed_from=said["renamed_from"],
-        origin_pause=plan_json.read_pause(said["origin_pause"]),
+        live=_live(document, sides) if sides["before"] else None,
+        charter=document["charter"],
+        place=_place(document["place"]),
+        fields=tuple(map(_field, document["fields"])),
+        ignored=tuple(map(_field, document.get("ignored", ()))),
+        overrides={key: declarations.Place(**place) for key, place in document["overrides"].items()},
+        renamed_from=document["renamed_from"],
+        origin_pause=plan_json.read_pause(document["origin_pause"]),
     )
 
 
@@ -158,15 +158,15 @@ def _field(field: Mapping[str, Any]) -> plans.FieldChange:
     return plans.FieldChange(path=field["path"], old=field.get("old", plans.ABSENT), new=field.get("new", plans.ABSENT))
 
 
-def _live(said: Mapping[str, Any], sides: Mapping[str, Any]) -> observed.Live:
+def _live(document: Mapping[str, Any], sides: Mapping[str, Any]) -> observed.Live:
     return observed.Live(
         schedule=schedules.decode(sides["before"]),
         token=base64.b64decode(sides["token"], validate=True),
         created_at=sides["created_at"],
-        pause=plan_json.read_pause(said["pause"]),
+        pause=plan_json.read_pause(document["pause"]),
         coded=sides.get("coded", False),
     )
 
 
-def _place(said: Mapping[str, Any] | None) -> declarations.Place | None:
-    return declarations.Place(**said) if said else None
+def _place(document: Mapping[str, Any] | None) -> declarations.Place | None:
+    return declarations.Place(**document) if document else None

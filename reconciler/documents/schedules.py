@@ -1,4 +1,4 @@
-"""A schedule as JSON, within the documents that hold some: everything that is compared, secrets as digests."""
+"""A schedule as a part of JSON documents: everything that is compared, secrets as digests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from reconciler.timing import moments
 
 
 def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
-    """Return the schedule's document.
-
-    Of one whose payloads a codec made (`coded`), with digests in place of their values.
-    """
+    """Return the schedule's document; if a codec made its payloads (`coded`), these are digests."""
     schedule = fields.redacted(schedule, coded=coded)
     document: dict[str, Any] = {"id": schedule.id}
     for row in fields.ROWS:
@@ -24,7 +21,7 @@ def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
 
 
 def decode(document: Mapping[str, Any]) -> model.Schedule:
-    """Return the schedule of a document; ValueError, KeyError or TypeError for a value that cannot be one."""
+    """Return the schedule of a document; ValueError, KeyError or TypeError if it is not valid."""
     draft = places.Draft(document["id"])
     draft.values["owner",] = document.get("owner")
     stored = dict(_places(document, ()))
@@ -41,7 +38,7 @@ def _put(document: dict[str, Any], path: places.Path, value: Any) -> None:
 
 
 def _places(document: Mapping[str, Any], at: places.Path) -> Iterator[tuple[places.Path, Any]]:
-    """Yield each value with its place; one of a group is at the place in it."""
+    """Yield each value with its place, descending into groups."""
     for name, value in document.items():
         if not at and name in places.GROUPS:
             yield from _places(value, (name,))
@@ -49,9 +46,9 @@ def _places(document: Mapping[str, Any], at: places.Path) -> Iterator[tuple[plac
             yield (*at, name), value
 
 
-def moment(said: str) -> datetime.datetime:
-    """Return a moment; ValueError without an offset from UTC, or beyond what a clock somewhere can show."""
-    found = moments.with_offset(said)
-    if not datetime.MINYEAR < found.year < datetime.MAXYEAR:
-        raise ValueError(f"{said} is out of range")
-    return found
+def moment(text: str) -> datetime.datetime:
+    """Return the moment of a text; ValueError if it has no offset from UTC, or is out of range in some time zone."""
+    parsed = moments.with_offset(text)
+    if not datetime.MINYEAR < parsed.year < datetime.MAXYEAR:
+        raise ValueError(f"{text} is out of range")
+    return parsed

@@ -1,7 +1,7 @@
-"""What a plan read, as a JSON document: to plan from later, with no server and no credentials.
+"""The live schedules as a JSON document, to plan from later without a server and credentials.
 
-Secrets are redacted to digests, so that they can still be compared, and so is everything in payloads that a codec had
-made: a snapshot of an encrypted namespace reveals nothing that only the codec can read. `schemas/snapshot.schema.json`
+Secrets are digests, which can still be compared, and so are all payloads that a codec made: a snapshot of an encrypted
+namespace reveals nothing that only the codec can read. `schemas/snapshot.schema.json`
 describes it.
 """
 
@@ -22,7 +22,7 @@ FORMAT_VERSION = "1.3"  # a minor step adds, a major step breaks
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The schedules of a target as they were at a moment, by id; to one that was read nothing can be written."""
+    """The schedules of a target at a moment, by id; without conflict tokens, so nothing can be written to them."""
 
     target: observed.Target
     taken_at: datetime.datetime
@@ -51,7 +51,7 @@ def _schedule(live: observed.Live) -> dict[str, Any]:
 
 
 def loads(text: str, path: str) -> Snapshot:
-    """Return what a document's text holds; `errors.DocumentError` when it is none, `path` being for the message."""
+    """Return the snapshot of a document's text; `errors.DocumentError`, which names `path`, if it is not valid."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -77,12 +77,12 @@ def loads(text: str, path: str) -> Snapshot:
         raise _refused(path, f"a value that cannot be read ({error})") from None
 
 
-def _live(said: Mapping[str, Any], salt: bytes) -> observed.Live:
+def _live(document: Mapping[str, Any], salt: bytes) -> observed.Live:
     return observed.Live(
-        schedule=dataclasses.replace(schedules.decode(said), salt=salt),
+        schedule=dataclasses.replace(schedules.decode(document), salt=salt),
         token=b"",
-        pause=plan_json.read_pause(said.get("pause")),
-        coded=said.get("coded", False),
+        pause=plan_json.read_pause(document.get("pause")),
+        coded=document.get("coded", False),
     )
 
 
@@ -92,8 +92,11 @@ def _refused(path: str, what: str) -> errors.DocumentError:
     )
 
 
-def read_target(said: Mapping[str, Any]) -> observed.Target:
-    """Return where the schedules of a document are."""
+def read_target(document: Mapping[str, Any]) -> observed.Target:
+    """Return the target of a document."""
     return observed.Target(
-        address=said["address"], namespace=said["namespace"], prefix=said["prefix"], owner=said.get("owner") or ""
+        address=document["address"],
+        namespace=document["namespace"],
+        prefix=document["prefix"],
+        owner=document.get("owner") or "",
     )

@@ -1,4 +1,4 @@
-"""How each schedule is, as a JSON document; `schemas/status.schema.json` describes it."""
+"""The status of each schedule as a JSON document; `schemas/status.schema.json` describes it."""
 
 from __future__ import annotations
 

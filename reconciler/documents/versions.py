@@ -7,9 +7,9 @@ import re
 _VERSION = re.compile(r"([0-9]{1,6})(\.[0-9]{1,6})?", re.ASCII)
 
 
-def newer(said: object, known: str) -> str:
-    """Say that a document is of a later major version than is known; empty when it is not."""
-    found = _VERSION.fullmatch(str(said))
-    if found is None or int(found[1]) <= int(known.partition(".")[0]):
+def newer(version: object, known: str) -> str:
+    """Return a phrase about a document of a later major version than the known one; empty for other versions."""
+    match = _VERSION.fullmatch(str(version))
+    if match is None or int(match[1]) <= int(known.partition(".")[0]):
         return ""
-    return f"in format {said}; this version supports up to {known}"
+    return f"in format {version}; this version supports up to {known}"

@@ -1,8 +1,8 @@
-"""Calendars as a spec writes them, `{hour: 9-17, day_of_week: mon-fri}`: to a `Calendar`, and back.
+"""Convert calendars of a spec, `{hour: 9-17, day_of_week: mon-fri}`, to `Calendar` and back.
 
-Each field takes what the same field of a cron takes. A field that is left out of a firing calendar is what Temporal's
-own calendars have, 0 for second, minute and hour and `*` for the rest; left out of an excluding calendar it is `*`, so
-that `{month: 12, day_of_month: 24-26}` keeps whole days free.
+Each field accepts the same text as in a cron. The defaults of a firing calendar are Temporal's: 0 for second, minute
+and hour, and `*` for the rest. In an excluding calendar every default is `*`, so that
+`{month: 12, day_of_month: 24-26}` excludes whole days.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ _OF_A_DAY = ("second", "minute", "hour")
 Words: TypeAlias = int | str | Sequence[int | str]
 
 
-def numbers(name: str, said: Words) -> tuple[int, ...]:
-    """Return the numbers that a field names; CronError for what Temporal does not take."""
-    parts = [said] if isinstance(said, (int, str)) else said
-    found = [cron.numbers(cron.trimmed(str(part)), FIELDS[name]) for part in parts]
-    if () in found:  # every year
+def numbers(name: str, value: Words) -> tuple[int, ...]:
+    """Return the numbers that a field's value matches; CronError if Temporal does not accept it."""
+    parts = [value] if isinstance(value, (int, str)) else value
+    sets = [cron.numbers(cron.trimmed(str(part)), FIELDS[name]) for part in parts]
+    if () in sets:  # every year
         return ()
-    return tuple(sorted(set().union(*found)))
+    return tuple(sorted(set().union(*sets)))
 
 
-def parse(said: Mapping[str, Words], *, excludes: bool = False, comment: str = "") -> timings.Calendar:
-    """Return the calendar of the fields; CronError for what Temporal does not take."""
-    sets = {name: numbers(name, said.get(name, _left_out(name, excludes))) for name in FIELDS}
+def parse(fields: Mapping[str, Words], *, excludes: bool = False, comment: str = "") -> timings.Calendar:
+    """Return the calendar that the fields define; CronError if Temporal does not accept them."""
+    sets = {name: numbers(name, fields.get(name, _default(name, excludes))) for name in FIELDS}
     return timings.Calendar(**sets, comment=comment)
 
 
 def words(calendar: timings.Calendar, *, excludes: bool = False) -> dict[str, str]:
-    """Return the fields that differ from their defaults; at least one, so that there is something to read."""
-    said = {name: _text(name, getattr(calendar, name)) for name in FIELDS}
-    telling = {name: text for name, text in said.items() if text != _left_out(name, excludes)}
-    return telling or {"hour": said["hour"]}
+    """Return the fields that differ from their defaults, but at least `hour`."""
+    fields = {name: _text(name, getattr(calendar, name)) for name in FIELDS}
+    changed = {name: text for name, text in fields.items() if text != _default(name, excludes)}
+    return changed or {"hour": fields["hour"]}
 
 
-def _left_out(name: str, excludes: bool) -> str:
+def _default(name: str, excludes: bool) -> str:
     return "0" if name in _OF_A_DAY and not excludes else "*"
 
 
-def _text(name: str, found: tuple[int, ...]) -> str:
-    return "*" if name == "year" and not found else cron.field_text(found, FIELDS[name])
+def _text(name: str, values: tuple[int, ...]) -> str:
+    return "*" if name == "year" and not values else cron.field_text(values, FIELDS[name])

@@ -1,4 +1,4 @@
-"""The one form of a timing in which two that fire alike are equal."""
+"""The canonical form of calendars and intervals, in which those that fire at the same times are equal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def calendar_of(
     *,
     comment: str = "",
 ) -> timings.Calendar:
-    """Return the calendar of the fields' ranges; a field that is not given is empty."""
+    """Return the calendar of the fields' ranges; a missing field is empty."""
     sets = {
         field.name: ranges.expand(fields.get(field.name, ()))
         for field in dataclasses.fields(timings.Calendar)
@@ -26,7 +26,7 @@ def calendar_of(
 
 
 def distinct(items: Iterable[T]) -> tuple[T, ...]:
-    """Return the items sorted and each once, so that order and repeats are not a difference."""
+    """Return the items sorted and without duplicates, so that order and duplicates are not a difference."""
     return tuple(sorted(dict.fromkeys(items), key=_order))
 
 

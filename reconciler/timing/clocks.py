@@ -1,4 +1,4 @@
-"""Moments as whole seconds since the Unix epoch, and what a clock on the wall shows at them."""
+"""Convert between seconds since the Unix epoch and the wall clock of a time zone."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def seconds(moment: datetime.datetime) -> int:
-    """Return the last whole second that is not after the moment."""
+    """Return the moment in seconds since the epoch, rounded down."""
     return (moment - _EPOCH) // datetime.timedelta(seconds=1)
 
 
 def moment(second: int) -> datetime.datetime:
-    """Return the moment in UTC."""
+    """Return the moment of a second since the epoch, in UTC."""
     return _EPOCH + datetime.timedelta(seconds=second)
 
 
 def wall(second: int, zone: zoneinfo.ZoneInfo) -> datetime.datetime:
-    """Return what a clock in the zone shows."""
+    """Return the clock time in the zone at a second since the epoch."""
     return moment(second).astimezone(zone)
 
 
 def offset(second: int, zone: zoneinfo.ZoneInfo) -> int:
-    """Return by how many seconds a clock in the zone is ahead of UTC."""
+    """Return the zone's offset from UTC in seconds."""
     return int((wall(second, zone).utcoffset() or datetime.timedelta(0)).total_seconds())
 
 
 def instant(day: datetime.date, hour: int, minute: int, second: int, zone: zoneinfo.ZoneInfo) -> int:
-    """Return when a clock shows this, in the way of Go's time.Date for what it shows never or twice."""
+    """Return the second at which the zone's clock shows a time; skipped and repeated times as in Go's time.Date."""
     shown = (day.toordinal() - _EPOCH.toordinal()) * DAY + hour * HOUR + minute * 60 + second
     guess = shown - offset(shown, zone)
     return shown - offset(guess, zone)
 
 
 def change(begin: int, end: int, zone: zoneinfo.ZoneInfo) -> int:
-    """Return the first second in between at which the offset is another one than at `begin`; else the end."""
+    """Return the first second from `begin` on with another offset than at `begin`; `end` if there is none before."""
     was = offset(begin, zone)
     if offset(end - 1, zone) == was:
         return end

@@ -1,9 +1,9 @@
-"""Temporal's cron grammar: text to calendar or interval, and back.
+"""Temporal's cron grammar: convert text to a calendar or an interval, and back.
 
-It is not crontab's: five fields, six with a year, seven with seconds first and a year last; day of month and day
-of week must both match; `x/y` runs from x to the field's end; text after `#` is a comment. The rules are those
-that the server was seen to follow (1.29.1; parseCronString in its scheduler), its quirks included: `1-7` as day
-of week is Monday to Saturday.
+It differs from crontab's: five fields, six with a year, seven with seconds first and a year last; day of month and day
+of week must both match; `x/y` runs from x to the field's end; text after `#` is a comment. The rules are those of the
+server (observed on 1.29.1; parseCronString in its scheduler), including its quirks: `1-7` as day of week is Monday to
+Saturday.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ZONE = re.compile(r"(?:CRON_)?TZ=([^ ]*) ")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Field:
-    """One field's name, bounds, the names of numbers, and how short these may be cut."""
+    """One field: name, bounds, and names of numbers with the least length of an abbreviation."""
 
     name: str
     lowest: int
@@ -47,7 +47,7 @@ class Field:
     shortest: int = 0
 
     def number_named(self, text: str) -> int | None:
-        """Return the number whose name begins with `text`, in any case."""
+        """Return the number whose name begins with `text`, ignoring case."""
         if not self.names or len(text) < self.shortest:
             return None
         lowered = text.lower()
@@ -73,9 +73,9 @@ _LAYOUTS: Mapping[int, tuple[Field, ...]] = {5: _FIVE, 6: (*_FIVE, YEAR), 7: (SE
 
 
 class CronError(Exception):
-    """A cron text that Temporal does not take; `offset` is where in the text, in characters from 0.
+    """A cron text that Temporal does not accept; `offset` is the position in the text, in characters from 0.
 
-    `others` are the mistakes that come after it, in other fields.
+    `others` are the errors in later fields.
     """
 
     def __init__(self, message: str, *, offset: int = 0, hint: str = "") -> None:
@@ -88,7 +88,7 @@ class CronError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a cron text means: times, and the time zone that it names, if any."""
+    """The meaning of a cron text: times, and the time zone that it names, if any."""
 
     times: timings.Calendar | timings.Interval
     timezone: str = ""
@@ -96,9 +96,9 @@ class Parsed:
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Parsed:
-    """Return what Temporal makes of a cron text; the calendar's comment is the text itself.
+    """Return a cron text as Temporal understands it; the calendar's comment is the text itself.
 
-    Raises CronError for a text that the server refuses.
+    Raises CronError if the server would refuse the text.
     """
     body, offset, timezone = _without_zone(text)
     body = body.partition("#")[0]
@@ -112,7 +112,7 @@ def parse(text: str) -> Parsed:
 
 
 def problems(text: str) -> tuple[CronError, ...]:
-    """Return all that the server would refuse in a cron text, one mistake for each field."""
+    """Return everything that the server would refuse in a cron text, one error for each field."""
     try:
         parse(text)
     except CronError as error:
@@ -121,7 +121,7 @@ def problems(text: str) -> tuple[CronError, ...]:
 
 
 def named_zone(text: str) -> tuple[str, int]:
-    """Return the time zone that a cron text names, whatever else it contains, and its offset; empty for none."""
+    """Return the time zone that a cron text names, and its offset; empty if none. The rest need not be valid."""
     match = _ZONE.match(trimmed(text))
     return (match[1], _indent(text) + match.start(1)) if match else ("", 0)
 
@@ -159,8 +159,8 @@ def _interval(body: str, offset: int) -> timings.Interval:
     return timings.Interval(every=every, offset=phase)
 
 
-def _meant(body: str) -> str:
-    """Return what to write for a word of Temporal's without its sign or in other letters; empty for anything else."""
+def _hint_for_word(body: str) -> str:
+    """Return a hint for a predefined word without its `@` or in another case; empty for other texts."""
     word = "@" + body.lower().removeprefix("@")
     if word in _PREDEFINED:
         return f"write {word}"
@@ -170,14 +170,15 @@ def _meant(body: str) -> str:
 
 
 def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
-    """Compile the fields; `offset` is None where the text of the fields is not the user's own."""
+    """Compile the fields; `offset` is None if the user did not write them, as for `@daily`."""
     words = [(match[0], match.start()) for match in _WORD.finditer(body)]
     layout = _LAYOUTS.get(len(words))
     if layout is None:
         raise CronError(
             f"{len(words)} fields where Temporal takes 5 to 7",
             offset=offset or 0,
-            hint=_meant(body) or "write minute, hour, day of month, month, day of week; a year last, seconds first",
+            hint=_hint_for_word(body)
+            or "write minute, hour, day of month, month, day of week; a year last, seconds first",
         )
     sets: dict[Field, tuple[int, ...]] = {SECOND: (0,), YEAR: ()}
     wrong: list[CronError] = []
@@ -202,30 +203,30 @@ def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
 
 
 def trimmed(text: str) -> str:
-    """Return the text without the white space at its ends that the server does not see."""
+    """Return the text without white space at its ends, as the server defines it."""
     return _EDGES.sub("", text)
 
 
 def comment(text: str) -> str:
-    """Return the text cut to what the server takes as a calendar's comment."""
+    """Return the text shortened to what the server accepts as a calendar's comment."""
     return text.strip().encode()[:COMMENT_LIMIT].decode(errors="ignore")
 
 
 def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
-    """Return the numbers that one field's text names; empty for every year. `offset` is where errors count from."""
+    """Return the numbers that one field's text matches; empty for every year. `offset` is added to those of errors."""
     if word == "*" and field is YEAR:
         return ()
-    found: set[int] = set()
+    matched: set[int] = set()
     for part in word.split(","):
-        found.update(_part(part, field, offset))
+        matched.update(_part(part, field, offset))
         offset += len(part) + 1
-    return tuple(sorted(found))
+    return tuple(sorted(matched))
 
 
 def spans(text: str) -> Mapping[Field, tuple[ranges.Range, ...]]:
-    """Return the fields of a cron text as they are written: `*/45` is a range with a step, `0,45` is two.
+    """Return the ranges of each field as written: `*/45` is one range with a step, `0,45` is two ranges.
 
-    Nothing for a name such as `@daily`, an interval, or a text that the server refuses.
+    Empty for a name such as `@daily`, an interval, and a text that the server refuses.
     """
     if problems(text):
         return {}
@@ -239,8 +240,8 @@ def spans(text: str) -> Mapping[Field, tuple[ranges.Range, ...]]:
 
 def _part(part: str, field: Field, offset: int) -> set[int]:
     span = _span(part, field, offset)
-    found = set(range(span.start, span.end + 1, span.step))
-    return _sundays(found, span.start, span.step) if field is DAY_OF_WEEK else found
+    matched = set(range(span.start, span.end + 1, span.step))
+    return _sundays(matched, span.start, span.step) if field is DAY_OF_WEEK else matched
 
 
 def _span(part: str, field: Field, offset: int) -> ranges.Range:
@@ -261,7 +262,7 @@ def _span(part: str, field: Field, offset: int) -> ranges.Range:
 
 
 def _sundays(days: set[int], start: int, step: int) -> set[int]:
-    """Turn day 7 into day 0, but for `1-7`, where the server loses it."""
+    """Replace day 7 with day 0, except in `1-7`, where the server drops it."""
     lost = start == 1 and step == 1
     return {0 if day == 7 else day for day in days if not (lost and day == 7)}
 
@@ -306,7 +307,7 @@ def _end_before_start(low: str, high: str, field: Field, offset: int) -> CronErr
 
 
 def _weekday_hint(low: str, high: str) -> str:
-    """Say how to write a range over the week's end: Sunday is 0, and 7 at the end of a range."""
+    """Return how to write a range across the end of the week: Sunday is 0, and 7 at the end of a range."""
     start, end = _value(low, DAY_OF_WEEK, 0), _value(high, DAY_OF_WEEK, 0)
     if start == 7:
         return f"Sunday at the start of a range is 0: write 0-{high}"
@@ -316,10 +317,9 @@ def _weekday_hint(low: str, high: str) -> str:
 
 
 def render(times: timings.Calendar | timings.Interval) -> str:
-    """Return a cron text for these times: the calendar's own comment where that means the same.
+    """Return a cron text for these times: the calendar's own comment if that means the same.
 
-    A calendar with an empty field matches nothing; it is written with `(none)` in that field, which no parser
-    takes.
+    An empty field, with which a calendar matches nothing, is written as `(none)`, which no parser accepts.
     """
     if isinstance(times, timings.Interval):
         every = f"@every {durations.render(times.every)}"
@@ -328,7 +328,7 @@ def render(times: timings.Calendar | timings.Interval) -> str:
 
 
 def is_text_of(text: str, calendar: timings.Calendar) -> bool:
-    """Return whether `text` is a cron that means this calendar."""
+    """Return whether a text is a cron that means this calendar."""
     if not text:
         return False
     try:
@@ -354,14 +354,14 @@ def _fields(calendar: timings.Calendar) -> str:
 
 
 def field_text(numbers: tuple[int, ...], field: Field) -> str:
-    """Return the shortest usual text of a field that is neither empty nor every year, `(none)` for one that is."""
+    """Return the usual text of a field's numbers; `(none)` if there are none."""
     if not numbers:
         return "(none)"
     highest = 6 if field is DAY_OF_WEEK else field.highest
     parts = ranges.compress(numbers)
     if len(parts) == 1 and parts[0].start == field.lowest and parts[0].end + parts[0].step > highest:
         step = parts[0].step
-        if step == 1 and field is YEAR:  # every year that can be named, where * is every year there is
+        if step == 1 and field is YEAR:  # every year that can be written, while * is every year
             return str(parts[0])
         return "*" if step == 1 and len(numbers) > 1 else f"*/{step}" if step > 1 else str(parts[0])
     return ",".join(map(str, parts))

@@ -1,4 +1,4 @@
-"""Clock times that daylight saving skips, so that they do not fire, or repeats, so that they may fire twice."""
+"""Daylight saving time: clock times that are skipped and do not fire, or are repeated and may fire twice."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ def skipped_or_repeated(
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
     """Return the first clock time that is skipped, and the first that is repeated, within a year of the first firing.
 
-    Both are local, without a zone. Calendars that fire every hour are left out: an hour more or less does not matter
-    there.
+    Both are local, without a zone. Calendars that fire every hour are ignored: an hour more or less does not matter.
     """
     first = next(times.upcoming(timing, after), None)
     if first is None:
@@ -42,7 +41,7 @@ def skipped_or_repeated(
 
 
 def _changes_between(timezone: str, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield when clocks are changed, with the offsets before and since."""
+    """Yield when the offset changes, with the offsets before and after."""
     zone = zoneinfo.ZoneInfo(timezone)
     for year in range(clocks.moment(begin).year, clocks.moment(end).year + 1):
         for change in _changes(timezone, year):
@@ -55,17 +54,17 @@ def _changes(timezone: str, year: int) -> tuple[int, ...]:
     zone = zoneinfo.ZoneInfo(timezone)
     begin, end = (clocks.seconds(datetime.datetime(each, 1, 1, tzinfo=datetime.UTC)) for each in (year, year + 1))
     weeks = ((week, min(week + _WEEK, end) + 1) for week in range(begin, end, _WEEK))
-    found = ((clocks.change(week, until, zone), until) for week, until in weeks)
-    return tuple(change for change, until in found if change < until)
+    changes = ((clocks.change(week, until, zone), until) for week, until in weeks)
+    return tuple(change for change, until in changes if change < until)
 
 
 def _matching(timing: timings.Timing, first: int, last: int) -> Iterator[datetime.datetime]:
-    """Yield each calendar's first time that is not excluded while clocks show this; the last second does not count."""
+    """Yield each calendar's first time, if not excluded, from clock time `first` to before `last`."""
     low, high = (clocks.moment(each).replace(tzinfo=None) for each in (first, last))
     for calendar in timing.calendars:
         if len(calendar.hour) < 24:
-            found = (clock for clock in _clocks(calendar, low, high) if not _is_excluded(timing, clock))
-            yield from itertools.islice(found, 1)
+            matching = (clock for clock in _clocks(calendar, low, high) if not _is_excluded(timing, clock))
+            yield from itertools.islice(matching, 1)
 
 
 def _is_excluded(timing: timings.Timing, clock: datetime.datetime) -> bool:
@@ -73,7 +72,7 @@ def _is_excluded(timing: timings.Timing, clock: datetime.datetime) -> bool:
 
 
 def _clocks(calendar: timings.Calendar, low: datetime.datetime, high: datetime.datetime) -> Iterator[datetime.datetime]:
-    """Yield what a clock shows at the matching times from the one to before the other."""
+    """Yield the clock times that match from `low` to before `high`."""
     hour = low.replace(minute=0, second=0)
     while hour < high:
         for minute, second in itertools.product(calendar.minute, calendar.second):

@@ -25,11 +25,11 @@ _LONGEST_NS = 2**63 - 1
 
 
 def parse(text: str, *, bounded: bool = True) -> datetime.timedelta:
-    """Return the duration of a text, cut to whole microseconds.
+    """Return the duration of a text, truncated to whole microseconds.
 
-    The grammar is that of Go's time.ParseDuration and the unit `d` for 24 hours, as the Temporal server reads
-    it; `bounded` False takes what is longer than Go can hold, as some fields of a live schedule are. Raises ValueError
-    with a sentence for people.
+    The grammar is that of Go's time.ParseDuration, with the unit `d` for 24 hours, as in the Temporal server. With
+    `bounded` False, durations above Go's maximum are accepted: some fields of live schedules have them. Raises
+    ValueError with a message for people.
     """
     sign = -1 if text.startswith("-") else 1
     body = text[1:] if text[:1] in ("+", "-") else text

@@ -1,4 +1,4 @@
-"""Exclusions that take away so many times in a row that a server never finds the next one."""
+"""Detect exclusions of so many consecutive times that a server cannot find the next one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import zoneinfo
 
 from reconciler.timing import clocks, patterns, times, timings
 
-SEARCHED = 300_000  # excluded times in a row that a server goes through, one by one, before a second is over
+SEARCHED = 300_000  # consecutive excluded times that a server can skip, one by one, within a second
 
 
 def too_many(timing: timings.Timing, after: datetime.datetime) -> int:
-    """Return how many times in a row the exclusions take away after a moment, counted up to what a server minds.
+    """Return how many consecutive times are excluded after a moment, up to the server's limit; 0 if below that.
 
-    That is `SEARCHED`, or less where each step costs it more; 0 where there are fewer. Days are taken as wholes, and
-    times that several calendars have count for each of them.
+    The limit is `SEARCHED`, or less if each step costs more. Whole days are counted, and a time counts once for each
+    calendar that has it.
     """
     begin = max(clocks.seconds(after), 0 if timing.start_at is None else clocks.seconds(timing.start_at), 0)
     end = times.NEVER if timing.end_at is None else min(clocks.seconds(timing.end_at) + 1, times.NEVER)
@@ -37,7 +37,7 @@ def too_many(timing: timings.Timing, after: datetime.datetime) -> int:
 
 
 def _cost(timing: timings.Timing) -> int:
-    """Return what a step costs: all calendars are asked each time, and one of Fridays the 13th looks at many months."""
+    """Return the cost of a step: each searches all calendars, and one such as Friday the 13th searches many months."""
     return 1 + 5 * sum(len(each.day_of_month) < 31 and len(each.day_of_week) < 7 for each in timing.calendars)
 
 
@@ -47,10 +47,7 @@ def _most_a_day(timing: timings.Timing) -> int:
 
 
 def _in_a_cycle(timing: timings.Timing, offset: int) -> float:
-    """Return how many times are excluded on the days without a firing until such a day comes again, if one ever does.
-
-    What names no years comes again after 28 years.
-    """
+    """Return how many times are excluded in a cycle of 28 years on days without a firing; infinite if none repeats."""
     days = [
         (patterns.taken(timing, on) * weight, patterns.firings(timing, on, offset) > 0)
         for on, weight in patterns.weights(timing).items()

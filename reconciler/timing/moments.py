@@ -9,17 +9,17 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\
 
 
 def parse(text: str) -> datetime.datetime:
-    """Return the moment in UTC; ValueError with a sentence for people when it is none."""
+    """Return the moment in UTC; ValueError with a message for people if the text is not valid."""
     try:
         if _MOMENT.fullmatch(text):
             return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
-    except (ValueError, OverflowError):  # a 30 February, or a year that only its zone takes out of range
+    except (ValueError, OverflowError):  # 30 February, or a year that is out of range in UTC
         raise ValueError(f"{text!r} is not a time: there is no such day, hour or offset") from None
     raise ValueError(f"{text!r} is not a time: write date, time and zone, as in 2027-01-01T09:00:00Z or …+02:00")
 
 
 def with_offset(text: str) -> datetime.datetime:
-    """Return the moment of an ISO text; ValueError for a text that is not one or has no offset from UTC."""
+    """Return the moment of an ISO 8601 text; ValueError if the text is not valid or has no offset from UTC."""
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no offset from UTC")

@@ -1,8 +1,8 @@
-"""Which of a timing's calendars have which dates, and what is left of a day when its exclusions are taken away.
+"""Count firings by day: which calendars match which dates, and which seconds of a day remain after exclusions.
 
-The firings of a day are a set of its seconds, kept as the bits of one integer: calendars and intervals are united and
-exclusions taken away by arithmetic, as one that fires every second does so 31 million times a year. Days are taken as
-clocks that are never changed show them.
+The firings of a day are a set of seconds, stored as the bits of one integer: calendars and intervals are united and
+exclusions subtracted by arithmetic, because a schedule may fire every second, 31 million times a year. Daylight saving
+time is ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CYCLE = range(2030, 2030 + YEARS)
 _WHOLE_DAY = (1 << clocks.DAY) - 1
 
 _Date: TypeAlias = tuple[int, int, int]  # month, day of the month, day of the week
-Matches: TypeAlias = tuple[bool, ...]  # which calendars of a timing have a date, then which exclusions
+Matches: TypeAlias = tuple[bool, ...]  # which calendars of a timing match a date, then which exclusions
 _Set: TypeAlias = int  # of the seconds of a day: bit n is set for second n
 _Fields: TypeAlias = tuple[tuple[tuple[int, ...], ...], ...]  # months, days of the month and of the week of each
 
@@ -36,15 +36,15 @@ def calendars(timing: timings.Timing) -> tuple[timings.Calendar, ...]:
 
 
 def weights(timing: timings.Timing) -> Mapping[Matches, float]:
-    """Return on how many days of a year, in the long run, what has them.
+    """Return on how many days of an average year each combination of calendars matches.
 
-    No single year shows it for a 29 February or a Friday the 13th; 28 years do.
+    The average is over 28 years: no single year is right for 29 February or Friday the 13th.
     """
     return _weights(_fields(timing))
 
 
 def days(timing: timings.Timing, begin: int, end: int) -> Iterator[Matches]:
-    """Yield what has each day from one second to before another, the years that they name included."""
+    """Yield which calendars match each day from one second to before another, considering their years."""
     zone = zoneinfo.ZoneInfo(timing.timezone)
     first, last = (clocks.wall(second, zone).date() for second in (begin, end - 1))
     dates = _matches(_fields(timing))
@@ -57,9 +57,9 @@ def days(timing: timings.Timing, begin: int, end: int) -> Iterator[Matches]:
 
 
 def firings(timing: timings.Timing, on: Matches, offset: int) -> float:
-    """Return how often a timing fires on a day that these have, with clocks so many seconds ahead of UTC.
+    """Return how often a timing fires on a day that these calendars match, at an offset from UTC in seconds.
 
-    An interval that does not divide a day comes by each of the seconds that it can have equally often.
+    An interval that does not divide a day is averaged over all the seconds at which it can fire.
     """
     excluded = _united(timing.exclude, on[len(timing.calendars) :])
     firing = _united(timing.calendars, on) & ~excluded
@@ -76,13 +76,13 @@ def firings(timing: timings.Timing, on: Matches, offset: int) -> float:
 
 
 def taken(timing: timings.Timing, on: Matches) -> int:
-    """Return how often it would fire on such a day without exclusions; what two have in common counts twice."""
+    """Return how often it would fire on such a day without exclusions; common times of two calendars count twice."""
     calendars = sum(times_of_day(each) for each, is_on in zip(timing.calendars, on, strict=False) if is_on)
     return calendars + sum(clocks.DAY // times.in_seconds(each)[0] for each in timing.intervals)
 
 
 def times_of_day(calendar: timings.Calendar) -> int:
-    """Return how often a day the calendar fires on its days."""
+    """Return how often the calendar fires on a day that it matches."""
     return len(calendar.hour) * len(calendar.minute) * len(calendar.second)
 
 
@@ -105,7 +105,7 @@ def _clock(hour: tuple[int, ...], minute: tuple[int, ...], second: tuple[int, ..
 
 @functools.lru_cache(maxsize=256)
 def _comb(every: int, first: int) -> _Set:
-    """Return the seconds of a day that are so far apart, from the first on."""
+    """Return the seconds of a day that an interval matches, given its first second."""
     found, length = 1 << first, every
     while length < clocks.DAY:
         found |= found << length
@@ -119,7 +119,7 @@ def _fields(timing: timings.Timing) -> _Fields:
 
 @functools.lru_cache(maxsize=1)
 def _dates() -> Mapping[_Date, int]:
-    """Return how often each date is on each day of the week in a cycle of years."""
+    """Return how often each date falls on each day of the week in a cycle of years."""
     days = itertools.chain.from_iterable(map(_days_of, _CYCLE))
     return collections.Counter(days)
 
@@ -134,7 +134,7 @@ def _days_of(year: int) -> tuple[_Date, ...]:
 
 @functools.lru_cache(maxsize=32)
 def _matches(fields: _Fields) -> Mapping[_Date, Matches]:
-    """Return for each date which calendars have it, whatever the year."""
+    """Return, for each date, which calendars match it, ignoring years."""
     return {
         (month, day, weekday): tuple(month in each[0] and day in each[1] and weekday in each[2] for each in fields)
         for month, day, weekday in _dates()
@@ -143,8 +143,8 @@ def _matches(fields: _Fields) -> Mapping[_Date, Matches]:
 
 @functools.lru_cache(maxsize=256)
 def _weights(fields: _Fields) -> Mapping[Matches, float]:
-    found: dict[Matches, int] = collections.Counter()
+    counts: dict[Matches, int] = collections.Counter()
     for date, on in _matches(fields).items():
-        found[on] += _dates()[date]
-    cycle = sum(found.values())
-    return {on: days * 365 / cycle for on, days in found.items()}
+        counts[on] += _dates()[date]
+    cycle = sum(counts.values())
+    return {on: days * 365 / cycle for on, days in counts.items()}

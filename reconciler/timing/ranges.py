@@ -1,4 +1,4 @@
-"""Sets of numbers as ranges with a step, the form in which the server keeps a calendar's fields."""
+"""Sets of numbers as ranges with a step, as the server stores a calendar's fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Range:
 
 
 def parse(text: str) -> Range:
-    """Return the range that `str` has written; ValueError for any other text."""
+    """Return the range of a text that `str` returned; ValueError for other texts."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a range such as 0-59/15")
@@ -34,7 +34,7 @@ _TEXT = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4})(?:/([0-9]{1,4}))?)?", re.ASCII
 
 
 def expand(parts: Iterable[Range]) -> tuple[int, ...]:
-    """Return the numbers of all ranges, sorted, each once.
+    """Return the numbers of all ranges, sorted and without duplicates.
 
     An end before the start is treated as the start and a step below 1 as 1, as the server does
     (CleanSpec in its scheduler).
@@ -46,18 +46,18 @@ def expand(parts: Iterable[Range]) -> tuple[int, ...]:
 
 
 def compress(numbers: Iterable[int]) -> tuple[Range, ...]:
-    """Return few ranges that hold exactly these numbers, in ascending order.
+    """Return ranges that contain exactly these numbers, in ascending order.
 
-    Greedy from the lowest number: the longest run with an even step of at least three numbers, else one alone.
+    Greedy from the lowest number: the longest run of at least three numbers with equal steps, else a single number.
     """
     rest = sorted(set(numbers))
-    found: list[Range] = []
+    parts: list[Range] = []
     while rest:
         length = _run_length(rest)
         step = rest[1] - rest[0] if length > 1 else 1
-        found.append(Range(rest[0], rest[length - 1], step))
+        parts.append(Range(rest[0], rest[length - 1], step))
         rest = rest[length:]
-    return tuple(found)
+    return tuple(parts)
 
 
 def _run_length(numbers: list[int]) -> int:

@@ -1,4 +1,4 @@
-"""How often a timing fires, without walking all of its times: finding one takes tens of microseconds."""
+"""How often a timing fires, without computing all of its times, which take tens of microseconds each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from reconciler.timing import clocks, patterns, times, timings
 
 YEAR = 365 * clocks.DAY  # the year of a rate
-CAP = 1_000  # firings that are walked one by one, and counted
-_WALKED = 100  # firings that show the rate of a timing with years of its own
+CAP = 1_000  # firings that are counted one by one
+_WALKED = 100  # firings that determine the rate of a timing that names years
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often a schedule fires: `a_year` on average, `left` times in all, None where that has no limit or is unknown.
+    """How often a schedule fires: `a_year` on average, `left` times in all, None if unlimited or unknown.
 
-    For one that ends within a year after at most `CAP` firings, or fires only once more, only what is left is
-    meaningful, and `a_year` is 0.
+    `a_year` is 0 if it ends within a year after at most `CAP` firings, or fires only once more; only `left` is
+    meaningful then.
     """
 
     a_year: float
@@ -31,7 +31,7 @@ class Pace:
 
 @functools.lru_cache(maxsize=4096)
 def pace(timing: timings.Timing, remaining: int | None, after: datetime.datetime) -> Pace:
-    """Return how often a schedule with so many remaining actions fires from `after`, or from its start, on."""
+    """Return how often a schedule with `remaining` actions fires after `after`, or from its start on."""
     begin = _begin(timing, after)
     end = begin + YEAR
     a_year = _average(timing, begin)
@@ -49,7 +49,7 @@ def _begin(timing: timings.Timing, after: datetime.datetime) -> int:
 
 
 def is_reached(timing: timings.Timing, number: int, after: datetime.datetime, until: datetime.datetime) -> bool:
-    """Return whether the timing fires so many times after one moment and up to another; above `CAP` by its rate."""
+    """Return whether the timing fires `number` times after one moment and up to another; estimated above `CAP`."""
     begin = _begin(timing, after)
     return _is_reached(timing, number, begin, clocks.seconds(until) + 1, _average(timing, begin))
 
@@ -58,8 +58,8 @@ def _is_reached(timing: timings.Timing, number: int, begin: int, end: int, a_yea
     if number > CAP:
         own = end if timing.end_at is None else min(end, clocks.seconds(timing.end_at))
         return number <= a_year * (own - begin) / YEAR
-    found = _walk(timing, begin, number)
-    return len(found) == number and (not found or found[-1] < clocks.moment(end))
+    firings = _walk(timing, begin, number)
+    return len(firings) == number and (not firings or firings[-1] < clocks.moment(end))
 
 
 def _walk(timing: timings.Timing, begin: int, most: int) -> list[datetime.datetime]:
@@ -67,7 +67,7 @@ def _walk(timing: timings.Timing, begin: int, most: int) -> list[datetime.dateti
 
 
 def _is_over(timing: timings.Timing, end: int, a_year: float) -> bool:
-    """Return whether nothing fires from a second on; a timing without years and an end repeats itself."""
+    """Return whether nothing fires from a second on; a timing without years and without an end repeats forever."""
     if a_year and not _names_years(timing) and timing.end_at is None:
         return False
     return end >= times.NEVER or not _walk(timing, end, 1)
@@ -78,24 +78,24 @@ def _names_years(timing: timings.Timing) -> bool:
 
 
 def _average(timing: timings.Timing, begin: int) -> float:
-    """Return the firings of a year as they are in the long run, 0 for a timing that fires once more.
+    """Return the firings of an average year, 0 for a timing that fires only once more.
 
-    What names no years comes again every 28 years, whose dates show it exactly. Else the next firings show it, or where
-    these are frequent, the dates of a year.
+    A timing without years repeats every 28 years, so the average over these is exact. Otherwise it is computed from the
+    next firings, or from the dates of one year if they are frequent.
     """
     zone = zoneinfo.ZoneInfo(timing.timezone)
     if not _names_years(timing):
         return _sum(timing, patterns.weights(timing), clocks.offset(begin, zone))
-    found = _walk(timing, begin, _WALKED)
-    span = found[-1] - found[0] if len(found) > 1 else datetime.timedelta(0)
-    if len(found) == _WALKED and span < datetime.timedelta(seconds=YEAR):
-        first = clocks.seconds(found[0])
+    firings = _walk(timing, begin, _WALKED)
+    span = firings[-1] - firings[0] if len(firings) > 1 else datetime.timedelta(0)
+    if len(firings) == _WALKED and span < datetime.timedelta(seconds=YEAR):
+        first = clocks.seconds(firings[0])
         return _sum(
             timing,
             collections.Counter(patterns.days(timing, first, first + YEAR - clocks.DAY + 1)),
             clocks.offset(first, zone),
         )
-    return (len(found) - 1) * YEAR / span.total_seconds() if span else 0
+    return (len(firings) - 1) * YEAR / span.total_seconds() if span else 0
 
 
 def _sum(timing: timings.Timing, days: Mapping[patterns.Matches, float], offset: int) -> float:

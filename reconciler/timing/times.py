@@ -1,9 +1,9 @@
-"""The times at which a timing fires, as the server counts them.
+"""The times at which a timing fires, exactly as the server computes them.
 
-Clock times are literal: one that daylight saving skips does not fire. Where a clock shows an hour twice, the server's
-way is its own (1.29.1, next in its compiled calendar): west of Greenwich each time of that hour fires twice, east of it
-some fire once, and which ones depends on the time before; so every time is found from the one before it, as there.
-Intervals count whole seconds from the Unix epoch. Jitter is left out: these are the nominal times.
+Clock times are literal: a time that daylight saving skips does not fire. For an hour that is repeated, the server has
+its own behavior (1.29.1, next in its compiled calendar): west of Greenwich each time of that hour fires twice, east of
+it some fire once, depending on the previous time. So every time is computed from the previous one, as there. Intervals
+count whole seconds from the Unix epoch. Jitter is ignored: these are the nominal times.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.timing import clocks, timings
 
-LAST_YEAR = 2100  # the server looks no further
+LAST_YEAR = 2100  # the server does not search beyond it
 NEVER = clocks.seconds(datetime.datetime(LAST_YEAR + 1, 1, 1, tzinfo=datetime.UTC))
 
 _DAY = datetime.timedelta(days=1)
-_PATIENCE = 100_000  # excluded times in a row after which nothing is expected to come
-_STEPS = 1_000  # excluded times in a row that are gone through one by one, as the server does
+_PATIENCE = 100_000  # consecutive excluded times after which the search ends
+_STEPS = 1_000  # consecutive excluded times that are skipped one by one, as the server does
 
 
 def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
-    """Yield the times after `after`, ascending, in UTC; none when the timing never fires again."""
+    """Yield the times after `after`, ascending, in UTC; none if the timing never fires again."""
     zone = zoneinfo.ZoneInfo(timing.timezone)
     last = max(clocks.seconds(after), -1)  # nothing fires before 1970
     if timing.start_at is not None:
@@ -35,11 +35,11 @@ def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datet
     while skipped < _PATIENCE:
         if last >= NEVER:
             return
-        found = [
+        candidates = [
             _of_calendar(each, zone, last) for each in timing.calendars if each.hour and each.minute and each.second
         ]
-        found += [_of_interval(each, last) for each in timing.intervals]
-        last = min(found, default=NEVER)
+        candidates += [_of_interval(each, last) for each in timing.intervals]
+        last = min(candidates, default=NEVER)
         if last >= NEVER or (timing.end_at is not None and clocks.moment(last) > timing.end_at):
             return
         local = clocks.moment(last).astimezone(zone)
@@ -54,11 +54,13 @@ def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datet
 
 
 def _end_of(excluding: timings.Calendar, local: datetime.datetime, last: int) -> int:
-    """Return the last second of the hour or the day that is excluded as a whole."""
+    """Return the last second of the hour or day, if it is excluded as a whole; else `last`."""
     if len(excluding.minute) < 60 or len(excluding.second) < 60:
         return last
     end_of_hour = last + clocks.HOUR - 1 - local.minute * 60 - local.second
-    hours = max(22 - local.hour, 0) if len(excluding.hour) == 24 else 0  # short of the day's end, should clocks change
+    hours = (
+        max(22 - local.hour, 0) if len(excluding.hour) == 24 else 0
+    )  # stop before the end of the day, in case clocks change
     return end_of_hour + hours * clocks.HOUR
 
 
@@ -68,15 +70,15 @@ def _of_interval(interval: timings.Interval, last: int) -> int:
 
 
 def in_seconds(interval: timings.Interval) -> tuple[int, int]:
-    """Return the interval and its phase: whole seconds, as the server drops fractions of both."""
+    """Return the interval and its phase in whole seconds; the server drops the fractions of both."""
     second = datetime.timedelta(seconds=1)
     return max(interval.every // second, 1), interval.offset // second
 
 
 def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int) -> int:
-    """Return the next time by turning a clock on the wall forward from `last`, field by field.
+    """Return the next time after `last`, by advancing a wall clock field by field.
 
-    At the end of an hour after which the clock is turned back, the hour is gone through once more, shifted.
+    At the end of an hour after which clocks are set back, that hour is searched once more, shifted.
     """
     local = clocks.wall(last, zone)
     day, hour, minute, second = local.date(), local.hour, local.minute, local.second + 1
@@ -97,15 +99,15 @@ def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int)
             continue
         before, (hour, minute, second) = hour, _forward(calendar, hour, minute, second)
         shift = shift if hour == before else 0
-        if hour < 24 and minute < 60 and second < 60:  # else it carries over
+        if hour < 24 and minute < 60 and second < 60:  # otherwise it carries over
             instant = clocks.instant(day, hour, minute, second, zone)
             if clocks.wall(instant, zone).hour == hour:
                 return instant + shift
-            hour, minute, second = hour + 1, 0, 0  # a time that no clock shows
+            hour, minute, second = hour + 1, 0, 0  # a skipped time
 
 
 def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int]:
-    """Turn the clock to the next match within the day; a field that has none left is at its end: 24 or 60."""
+    """Return the next match within the day; a field without one is at its end: 24 or 60."""
     if hour not in calendar.hour:
         hour, minute, second = _next(calendar.hour, hour, 24), 0, 0
     if hour < 24 and minute not in calendar.minute:
@@ -116,7 +118,7 @@ def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) ->
 
 
 def _lasts_longer(day: datetime.date, hour: int, zone: zoneinfo.ZoneInfo) -> bool:
-    """Return whether the hour after this one starts late, as the clock is turned back in between."""
+    """Return whether clocks are set back between this hour and the next."""
     return clocks.instant(day, hour + 1, 0, 0, zone) - clocks.instant(day, hour, 0, 0, zone) > clocks.HOUR
 
 
@@ -126,7 +128,7 @@ def _next(numbers: Sequence[int], number: int, beyond: int) -> int:
 
 
 def _is_day(calendar: timings.Calendar, day: datetime.date, wall: datetime.datetime) -> bool:
-    """Compare the date itself, and the weekday of what the clock shows: they differ in an hour that is skipped."""
+    """Match the date itself, but the weekday that the clock shows: they differ in a skipped hour."""
     return (
         day.day in calendar.day_of_month
         and day.month in calendar.month
@@ -136,7 +138,7 @@ def _is_day(calendar: timings.Calendar, day: datetime.date, wall: datetime.datet
 
 
 def _next_month_day(calendar: timings.Calendar, first: datetime.date) -> datetime.date | None:
-    """Return the next day that year, month and day of month match, None when there is none."""
+    """Return the next day that year, month and day of month match, None if there is none."""
     for year in range(first.year, LAST_YEAR + 1):
         if calendar.year and year not in calendar.year:
             continue
@@ -160,7 +162,7 @@ def _on_date(calendar: timings.Calendar, day: datetime.date) -> bool:
 
 
 def matches(calendar: timings.Calendar, local: datetime.datetime) -> bool:
-    """Return whether the calendar has what a clock shows."""
+    """Return whether the calendar matches a local time."""
     return (
         local.hour in calendar.hour
         and local.minute in calendar.minute

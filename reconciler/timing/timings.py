@@ -8,11 +8,10 @@ import datetime
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """The times whose every field is in the field's set; the server's structured calendar.
+    """The times whose fields are all in these sets; the server's structured calendar.
 
-    Each set is a sorted tuple without repeats. An empty set matches nothing, but for `year`, where it matches
-    every year. Days of the week count from Sunday, 0. `comment` is text for people, which does not
-    take part in comparison.
+    Each set is a sorted tuple without duplicates. An empty set matches nothing, except for `year`, where it matches
+    every year. Days of the week count from Sunday, 0. `comment` is text for people, which is not compared.
     """
 
     second: tuple[int, ...]
@@ -35,10 +34,10 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """When a schedule fires: the union of calendars and intervals, without what `exclude` matches.
+    """When a schedule fires: the union of calendars and intervals, without the times that `exclude` matches.
 
-    The tuples are sorted and without repeats (`timing.canonical` makes them so). `timezone` is an IANA name,
-    `UTC` where the server has none.
+    The tuples are sorted and without duplicates, see `canonical`. `timezone` is an IANA name; `UTC` if the server has
+    none.
     """
 
     calendars: tuple[Calendar, ...] = ()

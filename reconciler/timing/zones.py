@@ -1,4 +1,4 @@
-"""Which time zones mean the same on every machine."""
+"""Check time zones: only names that mean the same on every machine are accepted."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import zoneinfo
 from reconciler import spelling
 
 _OF_MACHINE = frozenset({"Local", "localtime", "posixrules", "Factory"})
-_COPIES = ("posix/", "right/")  # folders of the whole database, which only some machines have
+_COPIES = ("posix/", "right/")  # copies of the time zone database that only some machines have
 _AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-_TYPO = 0.85  # likeness from which a name is a misspelt one: `Europe/` alone is like every city there
+_TYPO = 0.85  # similarity from which a name is considered misspelled; `Europe/` alone is similar to every city there
 _AREA_AND_CITY = "write an IANA name with area and city, such as Europe/Berlin, or UTC"
 
 
 def depends_on_machine(name: str) -> bool:
-    """Return whether a server accepts the name and reads the zone from a file or a setting of its own machine."""
+    """Return whether the zone of this name is a file or a setting of the server's own machine."""
     return name in _OF_MACHINE or name.startswith(_COPIES)
 
 
 def is_known(name: str) -> bool:
-    """Return whether the name is that of a time zone, the same here as on the server."""
+    """Return whether the name is that of a time zone, here and on the server."""
     if depends_on_machine(name):
         return False
     try:
@@ -30,7 +30,7 @@ def is_known(name: str) -> bool:
 
 
 def check(name: str) -> None:
-    """Raise ValueError, with what to write instead, for a name that is not the same time zone everywhere."""
+    """Raise ValueError with a hint unless the name is the same time zone everywhere."""
     if depends_on_machine(name):
         raise ValueError(f"{name!r} depends on the machine that reads it; {_AREA_AND_CITY}")
     if not is_known(name):
@@ -38,17 +38,17 @@ def check(name: str) -> None:
 
 
 def _zone_hint(name: str) -> str:
-    """Return what to write instead: a similar Area/City, never a guess at what an abbreviation or an offset means."""
+    """Return what to write instead: a similar Area/City, but no guess for an abbreviation or an offset."""
     if name.strip().upper() in ("Z", "ZULU", "UTC"):
         return "write UTC"
     if "/" not in name:
         city = name.strip().replace(" ", "_").lower()
         in_areas = sorted(each for each in zoneinfo.available_timezones() if each.lower().rpartition("/")[2] == city)
-        meant = [each for each in in_areas if _is_area_and_city(each) and each.partition("/")[0] in _AREAS]
-        return f"did you mean {meant[0]!r}?" if len(meant) == 1 else _AREA_AND_CITY
+        candidates = [each for each in in_areas if _is_area_and_city(each) and each.partition("/")[0] in _AREAS]
+        return f"did you mean {candidates[0]!r}?" if len(candidates) == 1 else _AREA_AND_CITY
     near = spelling.nearest(name, filter(_is_area_and_city, zoneinfo.available_timezones()), likeness=_TYPO)
     return f"did you mean {near!r}?" if near else _AREA_AND_CITY
 
 
 def _is_area_and_city(zone: str) -> bool:
-    return "/" in zone and not zone.startswith("Etc/")  # whose signs are the reverse of what people expect
+    return "/" in zone and not zone.startswith("Etc/")  # Etc/ zones have signs that people read the wrong way around
