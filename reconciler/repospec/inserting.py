@@ -67,7 +67,7 @@ def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A text and its line ending; methods return the new text unless they say otherwise."""
+    """A text and its line ending; methods return the new text unless documented otherwise."""
 
     text: str
     newline: str

@@ -15,6 +15,7 @@ import yaml
 
 from reconciler import errors, published
 from reconciler.cli import commands
+from tests.support import english
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -29,11 +30,7 @@ CONSOLE = re.compile(r"^```console\n.*?^```$", re.DOTALL | re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 OTHER_PROGRAMS = re.compile(r"docker build|--build-arg|--password x|curl")
 COMMAND = re.compile(r"(?:`|^)reconciler ((?:db |grant |lock )?[a-z]+)")
-PRIVATE_DIALECT = re.compile(
-    r"\b(shall|somebody|nobody|anew|seldom|begun|said|told|what became of|for want of|by now|looks? whether"
-    r"|stands? (?:in|at|beside)|has no meaning|all the same)\b",
-    re.IGNORECASE,
-)
+PRIVATE_DIALECT = english.pattern(english.EVERYWHERE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 CELLS = re.compile(r"(?<!\\)\|")

@@ -87,7 +87,7 @@ class Activities:
         left = self._left()
         with _told(execution, left):
             try:
-                # the last attempt is made all the same, late as it is: a worker may have been away for long
+                # the last attempt is made even if it is late: workers may have been down for a long time
                 async with asyncio.timeout(max(left().total_seconds(), 1.0)), _beating():
                     await self._check_grant_again(execution)
                     done = await self._executor.execute(execution)
@@ -172,7 +172,7 @@ def _told(execution: executions.Execution, left: Callable[[], datetime.timedelta
         yield
     except temporalio.exceptions.FailureError:  # in Temporal's words already
         raise
-    except Exception as error:  # noqa: BLE001  # a defect must not be tried for longer than anybody is patient
+    except Exception as error:  # noqa: BLE001  # even a defect must not be retried forever
         defect = f"a defect in the worker ({type(error).__name__})"
         said = error.sentence if isinstance(error, errors.ReconcilerError) else defect
         rest = left()
