@@ -247,7 +247,7 @@ async def test_a_field_that_drifts_alone_is_named_alone_and_mended(
     assert await drifted(applied) == []
 
 
-async def test_a_limit_that_counts_down_is_no_drift(
+async def test_a_limit_that_counts_down_is_not_drift(
     applied: connect.Server, fields_server: devserver.DevServer
 ) -> None:
     raw = await remote.raw(fields_server.address)

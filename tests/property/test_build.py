@@ -34,7 +34,7 @@ def test_a_plan_makes_live_what_is_desired(sides: Sides) -> None:
 
 
 @hypothesis.given(strategies.desired_and_live())
-def test_a_plan_pauses_what_nobody_wants_and_changes_nothing_else_of_it(sides: Sides) -> None:
+def test_a_plan_pauses_undeclared_schedules_and_changes_nothing_else_in_them(sides: Sides) -> None:
     desired, live = sides
     found = after(live, plan(desired, live))
     wanted = {each.id for each in desired}
@@ -67,7 +67,7 @@ def test_the_order_of_neither_side_counts(sides: Sides, order: random.Random) ->
 
 
 @hypothesis.given(strategies.desired_and_live())
-def test_a_step_says_what_it_changes_and_a_keep_that_nothing_does(sides: Sides) -> None:
+def test_a_step_names_its_changes_and_a_keep_has_none(sides: Sides) -> None:
     for change in plan(*sides).changes:
         assert bool(change.fields) == (change.verb is not plans.Verb.KEEP)
 

@@ -159,7 +159,7 @@ def refuse_what_no_server_takes(row: rows.Row) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
-def test_every_row_refuses_what_no_server_takes(row: rows.Row) -> None:
+def test_every_row_refuses_what_no_server_accepts(row: rows.Row) -> None:
     refuse_what_no_server_takes(row)
 
 

@@ -52,7 +52,7 @@ def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> Non
 
 @hypothesis.settings(max_examples=20)
 @hypothesis.given(strategies.several())
-def test_what_an_import_cannot_say_is_told(schedules: list[model.Schedule]) -> None:
+def test_what_an_import_cannot_express_is_reported(schedules: list[model.Schedule]) -> None:
     imported = importing.add(None, "spec.yaml", schedules)
     declaration = loading.parse(imported.text, "spec.yaml")
     live = strategies.described(schedules)
@@ -103,7 +103,7 @@ LAYOUTS = (
 
 @hypothesis.settings(max_examples=20)
 @hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id), sayable(), st.sampled_from(LAYOUTS))
-def test_after_an_import_beside_defaults_a_plan_is_empty_and_the_rest_of_the_file_is_the_same(
+def test_after_an_import_next_to_defaults_a_plan_is_empty_and_the_rest_of_the_file_is_unchanged(
     schedules: list[model.Schedule], inherited: model.Schedule, layout: str
 ) -> None:
     text = layout % writing.flow(defaults_of(inherited))

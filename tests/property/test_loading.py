@@ -84,7 +84,7 @@ def test_any_list_of_charters_is_a_spec_or_refused_with_places(charters: list[An
 @hypothesis.given(
     st.dictionaries(strategies.plain_words, strategies.json_of(strategies.plain_words, strategies.plain_words))
 )
-def test_any_json_is_taken_as_input_for_what_it_says(given: dict[str, Any]) -> None:
+def test_any_json_is_accepted_as_input_unchanged(given: dict[str, Any]) -> None:
     charter = {"charter": "A", "cron": "0 * * * *", "entrypoint": "A", "input": given}
     text = json.dumps({"governance": {"schedules": [charter]}}, ensure_ascii=False)
     (found,) = loading.parse(text, "spec.yaml").charters

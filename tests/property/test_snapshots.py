@@ -49,7 +49,7 @@ def test_a_plan_from_a_snapshot_means_the_same(
 
 
 @hypothesis.given(lists)
-def test_what_only_a_codec_tells_is_in_no_snapshot_and_is_no_difference(schedules: list[model.Schedule]) -> None:
+def test_what_only_a_codec_can_read_is_in_no_snapshot_and_is_not_a_difference(schedules: list[model.Schedule]) -> None:
     text = snapshots.dumps(taken(schedules, coded=True))
     assert list(published.violations("snapshot", json.loads(text))) == []
     snapshot = snapshots.loads(text, "live.json")

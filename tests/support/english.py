@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 EVERYWHERE = (
     *("shall", "somebody", "anybody", "nobody", "anew", "seldom", "begun", "said", "told", "cannot be said"),
-    *("what became of", "for want of", "by now", "all the same", "looks? whether", "stands? (?:in(?! front)|at|beside)"),
+    *(
+        "what became of",
+        "for want of",
+        "by now",
+        "all the same",
+        "looks? whether",
+        "stands? (?:in(?! front)|at|beside)",
+    ),
     "has no meaning",
 )
 IN_MESSAGES = (*EVERYWHERE, r"(?<!there )(?:is|are) no (?!longer)\w+")

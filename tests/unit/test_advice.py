@@ -39,7 +39,7 @@ def advice(keys: str) -> list[str]:
         ),
     ],
 )
-def test_what_is_seldom_meant_is_said_with_what_to_do(keys: str, said: str) -> None:
+def test_a_probable_mistake_is_reported_with_a_hint(keys: str, said: str) -> None:
     (found,) = advice(keys)
     assert found.startswith(f"spec.yaml:{said}")
 
@@ -57,11 +57,11 @@ def many(count: int) -> str:
     )
 
 
-def test_up_to_ten_of_a_kind_are_told_one_by_one() -> None:
+def test_up_to_ten_of_a_kind_are_listed() -> None:
     assert len(plan_advice.lines(plan_advice.advise(loading.parse(many(10), "spec.yaml"), NOW))) == 11
 
 
-def test_more_of_a_kind_are_told_together_with_the_first_places() -> None:
+def test_more_of_a_kind_are_summarized_with_the_first_places() -> None:
     never, clocks = plan_advice.lines(plan_advice.advise(loading.parse(many(30), "spec.yaml"), NOW))
     assert never.startswith("spec.yaml:3:26: warning: no time matches")
     assert clocks.startswith(
@@ -102,7 +102,7 @@ def test_daylight_saving_is_talked_about_where_the_schedule_meets_it(keys: str, 
         "end_at: 2026-11-24T00:00:00Z",
     ],
 )
-def test_a_schedule_that_never_meets_a_change_of_clocks_has_no_warning(keys: str) -> None:
+def test_a_schedule_that_never_fires_during_a_clock_change_has_no_warning(keys: str) -> None:
     assert advice(f"cron: 30 2 * * *\n      timezone: Europe/Berlin\n      {keys}") == []
 
 
@@ -116,7 +116,7 @@ def test_a_schedule_that_never_meets_a_change_of_clocks_has_no_warning(keys: str
         "intervals: [{every: 6h}]",
     ],
 )
-def test_what_is_usually_meant_is_not_talked_about(keys: str) -> None:
+def test_what_is_usually_intended_has_no_warning(keys: str) -> None:
     assert advice(keys) == []
 
 
@@ -158,7 +158,7 @@ def test_two_charters_with_one_workflow_id_that_are_due_at_once_are_warned_of(fi
         'cron: "0 0 * * *", end_at: 2026-11-23T00:30:00Z',
     ],
 )
-def test_one_workflow_id_for_runs_that_never_meet_is_no_collision(second: str) -> None:
+def test_a_shared_workflow_id_without_common_times_does_not_collide(second: str) -> None:
     found = together(f'charter: A, {SHARED}, cron: "0 * * * *"', f"charter: B, {SHARED}, input: {{b: 1}}, {second}")
     assert [each for each in found if "same workflow id" in each] == []
 

@@ -19,7 +19,7 @@ def only(plan: plans.Plan) -> plans.Change:
     return change
 
 
-def test_a_charter_that_is_not_on_the_server_is_created_with_a_note_that_says_whose_it_is() -> None:
+def test_a_charter_that_is_not_on_the_server_is_created_with_a_note_that_names_its_spec() -> None:
     change = only(builders.plan([builders.schedule()], []))
     assert (change.verb, change.reason) == (plans.Verb.CREATE, plans.Reason.NEW)
     assert (change.after, change.live) == (builders.schedule(note=MANAGED), None)
@@ -56,7 +56,7 @@ def test_a_schedule_that_differs_is_updated_and_keeps_its_note() -> None:
         ("", plans.Reason.PAUSED_OUTSIDE),
     ],
 )
-def test_a_paused_schedule_is_resumed_and_the_note_tells_why_it_was_paused(note: str, reason: plans.Reason) -> None:
+def test_a_paused_schedule_is_resumed_with_the_reason_from_its_note(note: str, reason: plans.Reason) -> None:
     change = only(builders.plan([builders.schedule()], [builders.schedule(paused=True, note=note)]))
     assert (change.verb, change.reason) == (plans.Verb.RESUME, reason)
     assert (change.after.paused, change.after.note) == (False, MANAGED)
@@ -136,7 +136,7 @@ def digest(desired: list[model.Schedule], found: list[model.Schedule]) -> str:
     return builders.plan(desired, found).digest
 
 
-def test_the_digest_does_not_count_where_and_when_it_was_planned() -> None:
+def test_the_digest_does_not_cover_where_and_when_it_was_planned() -> None:
     declared = builders.declaration(builders.schedule())
     moved = declarations.Declaration(path="other.yaml", charters=(builders.charter(builders.schedule(), line=99),))
     found = builders.live(builders.schedule(task_queue="other"))
@@ -145,7 +145,7 @@ def test_the_digest_does_not_count_where_and_when_it_was_planned() -> None:
     assert build.plan(moved, later, elsewhere).digest == build.plan(declared, found, builders.TARGET).digest
 
 
-def test_the_digest_does_not_count_what_is_kept() -> None:
+def test_the_digest_does_not_cover_what_is_kept() -> None:
     step, kept = builders.schedule("step"), builders.schedule("kept")
     assert digest([step, kept], [kept]) == digest([step], [])
 
@@ -196,13 +196,13 @@ def test_what_is_ours_begins_with_the_prefix(schedule_id: str, ours: bool) -> No
         ("", plans.Reason.PAUSED_OUTSIDE),
     ],
 )
-def test_a_pause_after_a_failed_run_is_told_apart_from_a_persons(note: str, reason: plans.Reason) -> None:
+def test_a_pause_after_a_failed_run_is_distinguished_from_a_persons(note: str, reason: plans.Reason) -> None:
     (change,) = builders.plan([builders.schedule("a")], [builders.schedule("a", paused=True, note=note)]).changes
     assert (change.verb, change.reason) == (plans.Verb.RESUME, reason)
 
 
 @pytest.mark.parametrize("token", [b"", b"opaque", bytes(7), bytes(9)])
-def test_a_token_that_is_no_counter_proves_nothing(token: bytes) -> None:
+def test_a_token_that_is_not_a_counter_proves_nothing(token: bytes) -> None:
     live = observed.Live(schedule=builders.schedule(), token=token)
     assert (live.next_seal, live.is_sealed) == (None, False)
 

@@ -96,7 +96,7 @@ def test_day_of_month_and_day_of_week_must_both_match() -> None:
         ("0 0 * * 5L", ("day of week", "'L'", 8)),
     ],
 )
-def test_what_only_quartz_has_is_refused_with_the_way_out(text: str, said: tuple[str, str, int]) -> None:
+def test_quartz_syntax_is_refused_with_a_hint(text: str, said: tuple[str, str, int]) -> None:
     name, symbol, offset = said
     error = refused(text)
     assert f"does not fit the {name}" in error.message
@@ -126,7 +126,7 @@ def test_a_range_that_wraps_around_is_refused_with_the_text_to_write(text: str, 
 @pytest.mark.parametrize(
     "days", [("FRI-6,0-MON", (0, 1, 5, 6)), ("SAT-7", (0, 6)), ("0-2", (0, 1, 2)), ("*", EVERY_DAY)]
 )
-def test_what_the_hints_say_to_write_means_the_days_that_were_meant(days: tuple[str, tuple[int, ...]]) -> None:
+def test_what_the_hints_suggest_means_the_intended_days(days: tuple[str, tuple[int, ...]]) -> None:
     assert builders.calendar(f"0 0 * * {days[0]}").day_of_week == days[1]
 
 
@@ -245,16 +245,16 @@ def test_times_without_a_text_of_their_own_are_written_in_the_shortest_cron(text
     assert cron.render(builders.calendar(text, comment="")) == canonical
 
 
-def test_a_text_that_says_the_same_is_shown_as_it_was_written() -> None:
+def test_a_text_with_the_same_meaning_is_shown_as_it_was_written() -> None:
     assert cron.render(builders.calendar("0-59/15 * * * * # often")) == "0-59/15 * * * * # often"
 
 
 @pytest.mark.parametrize("comment", ["30 * * * *", "the nightly run", "@every 1h"])
-def test_a_comment_that_says_something_else_is_not_believed(comment: str) -> None:
+def test_a_comment_with_another_meaning_is_ignored(comment: str) -> None:
     assert cron.render(builders.calendar("0 * * * *", comment=comment)) == "0 * * * *"
 
 
-def test_a_calendar_that_matches_nothing_says_so() -> None:
+def test_a_calendar_that_matches_nothing_is_rendered_as_none() -> None:
     nothing = timings.Calendar(second=(0,), minute=(5,), hour=(), day_of_month=(), month=(), day_of_week=())
     assert cron.render(nothing) == "5 (none) (none) (none) (none)"
 
@@ -265,7 +265,7 @@ def test_an_interval_is_written_as_every(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [" 5-7", "5-7\t", "\u00a05-7 "])
-def test_white_space_around_a_calendars_field_says_nothing(text: str) -> None:
+def test_white_space_around_a_calendars_field_is_ignored(text: str) -> None:
     assert calendars.numbers("hour", text) == (5, 6, 7)
 
 

@@ -64,11 +64,11 @@ def test_changes_come_in_the_order_of_the_specs_fields() -> None:
 
 
 @pytest.mark.parametrize("text", ["0 0-23 * * *", "0 */1 1-31 JAN-DEC 0-7", "0 * * * * # hourly"])
-def test_another_text_for_the_same_times_is_no_change(text: str) -> None:
+def test_another_text_for_the_same_times_is_not_a_change(text: str) -> None:
     assert changes(builders.schedule(calendars=(builders.calendar(text),)), builders.schedule()) == []
 
 
-def test_another_text_for_the_same_times_is_not_named_beside_what_changed() -> None:
+def test_another_text_for_the_same_times_is_not_named_next_to_changes() -> None:
     live = builders.schedule(
         calendars=(builders.calendar("0-59/15 * * * *"),), exclude=(builders.calendar("0 0 */1 * *"),), paused=True
     )
@@ -83,7 +83,7 @@ def test_the_note_and_the_calendars_comment_are_not_compared() -> None:
     assert changes(live, builders.schedule()) == []
 
 
-def test_calendars_that_follow_the_same_text_are_told_apart_by_their_times() -> None:
+def test_calendars_with_the_same_text_are_distinguished_by_their_times() -> None:
     """The comment of one that was changed behind our back still says the old cron."""
     drifted = dataclasses.replace(builders.calendar("0 * * * *"), minute=(30,))
     assert changes(builders.schedule(calendars=(drifted,)), builders.schedule()) == [
@@ -135,7 +135,7 @@ def test_the_order_of_keys_does_not_count() -> None:
     assert changes(builders.schedule(input={"a": 1, "b": 2}), builders.schedule(input={"b": 2, "a": 1})) == []
 
 
-def test_inputs_that_share_nothing_are_still_told_key_by_key() -> None:
+def test_inputs_that_share_nothing_are_still_compared_key_by_key() -> None:
     assert changes(builders.schedule(input={"a": 1, "b": {"c": 2}}), builders.schedule(input={"x": 1, "y": 2})) == [
         ("input.a", 1, ABSENT),
         ("input.b", {"c": 2}, ABSENT),
@@ -154,7 +154,7 @@ def test_a_secret_that_changed_shows_as_two_digests() -> None:
         assert old != new
 
 
-def test_a_secret_that_did_not_change_is_no_change() -> None:
+def test_an_unchanged_secret_is_not_a_change() -> None:
     secret = {"api_key": "secret"}
     assert changes(builders.schedule(input=secret), builders.schedule(input=dict(secret))) == []
 
@@ -197,7 +197,7 @@ def test_an_argument_that_was_appended_by_hand_is_named_alone(more: json_values.
     assert changes(edited, declared) == [("args[1]", more, ABSENT)]
 
 
-def test_a_new_schedule_shows_what_it_says_and_no_more() -> None:
+def test_a_new_schedule_shows_only_its_own_fields() -> None:
     shown = diff.everything(builders.schedule(timezone="Asia/Tokyo", input={"model": "small", "token": "s3cr3t"}))
     assert all(each.old is ABSENT for each in shown)
     values = {each.path: each.new for each in shown}
@@ -223,7 +223,7 @@ def test_every_field_has_its_place_in_the_order() -> None:
     assert keys - set(fields.ORDER) == {fields.IDENTITY.key, *(row.key for row in fields.UNSHOWN)}
 
 
-def test_a_payload_that_nobody_can_read_is_never_the_text_that_shows_it() -> None:
+def test_an_opaque_payload_never_equals_the_text_that_represents_it() -> None:
     secret = model.Opaque(encoding="binary/encrypted", sha256="a8590dfbc793" + "0" * 52)
     text = kinds.shown(secret)
     (change,) = diff.diff(builders.schedule(memo={"m": secret}), builders.schedule(memo={"m": str(text)}))

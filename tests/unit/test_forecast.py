@@ -59,13 +59,13 @@ def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedul
         ([hourly("a", end_at=TOMORROW)], [hourly("a")], "0/year and 24 more times → 24/day"),
     ],
 )
-def test_the_total_tells_what_goes_on_from_what_ends(
+def test_the_total_distinguishes_schedules_that_continue_from_those_that_end(
     found: list[model.Schedule], desired: list[model.Schedule], said: str
 ) -> None:
     assert forecast.total(builders.plan(desired, found), NOW) == f"Total firing rate: {said}."
 
 
-def test_charters_that_do_not_fire_are_told_with_their_reason() -> None:
+def test_charters_that_do_not_fire_are_listed_with_the_reason() -> None:
     never = (builders.calendar("0 0 30 2 *"),)
     given = [
         hourly("a"),

@@ -54,7 +54,7 @@ def test_what_is_paused_already_and_what_is_new_do_not_count_as_running() -> Non
     assert "2 of 3" in refusal(plan(running=3, removed=2, paused=2, new=5)).message
 
 
-def test_a_pause_that_is_declared_counts_as_one() -> None:
+def test_a_declared_pause_is_treated_as_a_pause() -> None:
     declared = builders.plan([builders.schedule("a", paused=True)], [builders.schedule("a")])
     assert "the only" in refusal(declared).message
 
@@ -70,7 +70,7 @@ def test_a_spec_without_a_governance_section_is_fine_on_an_empty_server() -> Non
 
 
 @pytest.mark.parametrize("governed", [True, False])
-def test_a_person_can_say_that_a_mass_pause_is_meant(governed: bool) -> None:
+def test_a_person_can_allow_a_mass_pause(governed: bool) -> None:
     guards.check(plan(running=3, removed=3, governed=governed), guards.Allowed(mass_pause=True), now=NOW)
 
 
@@ -82,7 +82,7 @@ def test_readable_payloads_over_encrypted_ones_are_refused() -> None:
     guards.check(over, guards.Allowed(plaintext=True), now=NOW)
 
 
-def test_encrypted_payloads_that_stay_are_no_reason_to_refuse() -> None:
+def test_encrypted_payloads_that_are_kept_are_not_refused() -> None:
     sealed = model.Opaque(encoding="binary/encrypted", sha256="0" * 64)
     guards.check(
         builders.plan(

@@ -81,7 +81,7 @@ def test_a_new_schedule_gets_what_the_spec_has() -> None:
     assert (created.verb, created.after.action.memo, created.ignored) == (plans.Verb.CREATE, {"owner": "us"}, ())
 
 
-def test_what_is_ignored_is_no_part_of_the_digest_and_is_listed_with_verbose() -> None:
+def test_what_is_ignored_is_not_in_the_digest_and_is_listed_with_verbose() -> None:
     desired = dataclasses.replace(schedule(memo={"owner": "us"}), ignore=("memo.owner",))
     plan = builders.plan([desired], [schedule(memo={"owner": "them"})])
     assert plan.digest == build.digest(builders.TARGET, ())

@@ -37,7 +37,7 @@ def test_charters_are_added_below_the_others_and_every_comment_stays() -> None:
     assert imported.left_out[0] == "governance:community: already declared"
 
 
-def test_a_spec_that_is_not_there_yet_is_begun() -> None:
+def test_a_missing_spec_is_created() -> None:
     assert importing.add(None, "spec.yaml", [builders.schedule("community", paused=True)]).text == (
         'governance:\n  schedules:\n    - charter: COMMUNITY\n      cron: "0 * * * *"\n'
         "      entrypoint: COMMUNITY\n      paused: true\n"
@@ -189,7 +189,7 @@ def test_a_charter_takes_back_each_default_that_the_schedule_does_not_have() -> 
         assert f"\n      {said}\n" in imported.text.replace(": \n", ": null\n").replace(":\n", ": null\n")
 
 
-def test_what_a_default_says_already_is_not_said_again() -> None:
+def test_inherited_values_are_not_repeated() -> None:
     text = "governance:\n  defaults: {jitter: 60s, catchup_window: 5s, timezone: Asia/Tokyo}\n"
     live = named("a", jitter=datetime.timedelta(minutes=1), timezone="Asia/Tokyo")
     assert importing.add(text, "spec.yaml", [live]).text == text + (
@@ -197,7 +197,7 @@ def test_what_a_default_says_already_is_not_said_again() -> None:
     )
 
 
-def test_for_an_environment_a_charter_says_what_is_live_there() -> None:
+def test_for_an_environment_a_charter_declares_what_is_live_there() -> None:
     text = "governance:\n  environments:\n    staging: {defaults: {task_queue: staging, jitter: 1m}, charters: {}}\n"
     choice = declarations.Choice(environment="staging")
     imported = importing.add(text, "spec.yaml", [named("a", task_queue="staging")], choice)
@@ -207,7 +207,7 @@ def test_for_an_environment_a_charter_says_what_is_live_there() -> None:
         importing.add(None, "spec.yaml", [named("a")], choice)
 
 
-def test_a_charter_is_written_without_what_no_spec_can_say_and_the_plan_shows_just_that() -> None:
+def test_a_charter_omits_what_no_spec_can_express_and_the_plan_shows_just_that() -> None:
     nothing = model.Attribute(type=model.AttributeType.KEYWORD, value=None)
     team = model.Attribute(type=model.AttributeType.KEYWORD, value="platform")
     live = named("a", workflow_id="", search_attributes={"Empty": nothing, "Team": team}, task_queue="heavy")
@@ -220,7 +220,7 @@ def test_a_charter_is_written_without_what_no_spec_can_say_and_the_plan_shows_ju
     assert steps(imported.text, live) == [("governance:a", ["search_attributes.Empty"])]
 
 
-def test_odd_values_that_the_server_takes_are_said() -> None:
+def test_odd_values_that_the_server_accepts_are_imported() -> None:
     live = named("a", remaining_actions=0, retry_policy=model.RetryPolicy(), summary="s" * 300)
     imported = importing.add(None, "spec.yaml", [live])
     assert imported.left_out == ()
@@ -228,7 +228,7 @@ def test_odd_values_that_the_server_takes_are_said() -> None:
     assert steps(imported.text, live) == []
 
 
-def test_a_schedule_without_times_has_no_charter_and_that_is_said() -> None:
+def test_a_schedule_without_times_is_reported_and_gets_no_charter() -> None:
     imported = importing.add(None, "spec.yaml", [named("a", calendars=())])
     assert imported.added == ()
     assert imported.left_out == (f"governance:a: {CANNOT}: it has no times; {PAUSED}",)
@@ -257,7 +257,7 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     )
 
 
-def test_a_schedule_without_a_mark_is_imported_and_that_it_gets_one_is_said() -> None:
+def test_a_schedule_without_a_mark_is_imported_with_a_warning_that_it_gets_one() -> None:
     imported = importing.add(None, "spec.yaml", [named("a"), named("b")], declarations.Choice(owner="acme/app"))
     assert (imported.left_out, imported.warnings) == (
         (),
@@ -265,7 +265,7 @@ def test_a_schedule_without_a_mark_is_imported_and_that_it_gets_one_is_said() ->
     )
 
 
-def test_what_the_model_cannot_hold_is_told() -> None:
+def test_what_the_model_cannot_hold_is_reported() -> None:
     standup = dataclasses.replace(builders.calendar(), comment="standup")
     live = named("a", calendars=(standup,), exclude=(dataclasses.replace(builders.calendar("@daily"), comment="x"),))
     imported = importing.add(None, "spec.yaml", [live], unexpressed={"governance:a": ["header cannot be said"]})
@@ -297,7 +297,7 @@ def test_a_secret_that_is_written_in_the_clear_is_reported_by_its_name() -> None
     "other",
     ["twice: 1\ntwice: 2\n", "date: 2026-02-31\n", "a: {<<: 1}\n", "a: !!int abc\n", "a: &x 1\nb: &x 2\n", "a: !b c\n"],
 )
-def test_whatever_stands_in_other_sections_stays(other: str) -> None:
+def test_other_sections_are_unchanged(other: str) -> None:
     text = f"{other}governance: {{defaults: {{task_queue: heavy}}}}\n"
     imported = importing.add(text, "spec.yaml", [named("a")])
     assert imported.text.startswith(other)

@@ -101,7 +101,7 @@ def test_charters_stand_at_the_end_of_the_list_in_its_own_style(
     assert added(before + after) == before + lines(indent, newline) + after
 
 
-def test_a_list_or_a_section_that_is_missing_is_begun() -> None:
+def test_a_missing_list_or_section_is_created() -> None:
     assert inserted("governance:\n    owner: a/b # ours\n    # more\nb: 1\n") == "    schedules:\n" + lines(6)
     assert inserted("governance:\nb: 1\n") == "  schedules:\n" + lines(4)
     begun = "governance:\n  schedules:\n" + lines(4)

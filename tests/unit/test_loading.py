@@ -54,7 +54,7 @@ def test_a_charter_asks_for_an_hourly_schedule_with_our_defaults() -> None:
     assert found.governed
 
 
-def test_a_charter_can_say_everything() -> None:
+def test_a_charter_can_express_everything() -> None:
     found = declared("""\
         governance:
           schedules:
@@ -292,7 +292,7 @@ def test_a_mistake_in_a_charter_is_located_with_what_to_do(line: str, problem: s
     assert found.startswith(f"spec.yaml:{problem}")
 
 
-def test_an_entrypoint_is_no_step_in_an_address_wherever_it_is_said() -> None:
+def test_an_entrypoint_cannot_change_the_path_of_a_url_wherever_it_is_defined() -> None:
     assert problems("""\
 governance:
   schedules:
@@ -349,7 +349,7 @@ def test_a_charters_name_is_a_word_that_can_be_a_schedules_id(name: str) -> None
     assert found.startswith("spec.yaml:3:16: 'charter' ")
 
 
-def test_an_entrypoint_that_ends_in_a_newline_is_no_word() -> None:
+def test_an_entrypoint_that_ends_in_a_newline_is_refused() -> None:
     (found,) = problems(COMMUNITY.replace("entrypoint: COMMUNITY", 'entrypoint: "RUN\\n"'))
     assert found.startswith("spec.yaml:5:19: 'entrypoint' \"RUN\\n\" must be one word")
 
@@ -379,7 +379,7 @@ def test_words_that_older_yaml_takes_for_values_stay_text(name: str) -> None:
         ("|-\n          two\n          lines", "two\nlines"),
     ],
 )
-def test_values_mean_what_yaml_1_2_says(text: str, value: json_values.Json) -> None:
+def test_values_are_read_as_yaml_1_2(text: str, value: json_values.Json) -> None:
     (charter,) = declared(with_line(f"input:\n        value: {text}")).charters
     found = _input(charter)
     assert isinstance(found, dict)
@@ -444,7 +444,7 @@ def _moved(text: str, *, lines: int) -> str:
     return "\n" * lines + text
 
 
-def test_other_keys_beside_ours_within_governance_are_left_alone() -> None:
+def test_other_keys_next_to_ours_within_governance_are_ignored() -> None:
     assert declared(COMMUNITY + "  ownership: {team: a}\n  approvers: [ada]\n") == declared(COMMUNITY)
 
 
@@ -466,13 +466,13 @@ def test_other_keys_beside_ours_within_governance_are_left_alone() -> None:
         ("é: ü\na: '\x07'\n", "2:5: a character that YAML does not allow; remove control characters"),
     ],
 )
-def test_a_file_that_is_no_repo_spec_is_refused_with_a_place(text: str, problem: str) -> None:
+def test_a_file_that_is_not_a_repo_spec_is_refused_with_its_position(text: str, problem: str) -> None:
     (found,) = problems(text)
     assert found.startswith(f"spec.yaml:{problem}")
 
 
 @pytest.mark.parametrize("text", ["other: 1\n", "governance:\n", "governance: ~\n"])
-def test_a_spec_without_a_governance_section_declares_nothing_and_says_so(text: str) -> None:
+def test_a_spec_without_a_governance_section_declares_nothing_and_is_not_governed(text: str) -> None:
     assert declared(text) == declarations.Declaration(path="spec.yaml", charters=(), governed=False)
 
 
@@ -495,7 +495,7 @@ def test_a_file_is_read_with_its_path_in_every_place(tmp_path: pathlib.Path) -> 
     assert (charter.schedule, str(charter.place)) == (builders.schedule(), f"{path}:3:7")
 
 
-def test_an_absent_file_is_told_with_where_to_look(tmp_path: pathlib.Path) -> None:
+def test_a_missing_file_is_reported_with_a_hint(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "spec.yaml"
     assert refusal(path) == (
         f"{path}: no such file",
@@ -503,7 +503,7 @@ def test_an_absent_file_is_told_with_where_to_look(tmp_path: pathlib.Path) -> No
     )
 
 
-def test_a_directory_is_told_apart(tmp_path: pathlib.Path) -> None:
+def test_a_directory_is_reported_as_one(tmp_path: pathlib.Path) -> None:
     assert refusal(tmp_path) == (f"{tmp_path}: is a directory", "name the file itself with --spec")
 
 
@@ -588,7 +588,7 @@ def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
         ("{enable: false}", "7:15: unknown key 'enable' in governance.environments.staging; did you mean 'enabled'?"),
     ],
 )
-def test_a_mistake_in_an_environment_is_told_whichever_is_chosen(environment: str, problem: str) -> None:
+def test_a_mistake_in_an_environment_is_reported_whichever_is_chosen(environment: str, problem: str) -> None:
     base = ENVIRONMENTS[: ENVIRONMENTS.index("    staging")]
     (found,) = problems(f"{base}    staging: {environment}\n")
     assert found.startswith(f"spec.yaml:{problem}")
@@ -673,11 +673,11 @@ def test_what_would_never_start_a_run_is_refused_at_its_place(said: str, problem
 
 
 @pytest.mark.parametrize("said", ["maximum_interval: 500ms", "non_retryable_errors: ['TemporalTimeout:Nope']"])
-def test_a_policy_without_retries_may_say_what_the_server_never_looks_at(said: str) -> None:
+def test_a_policy_without_retries_may_contain_what_the_server_ignores(said: str) -> None:
     assert declared(with_line(f"retry_policy: {{maximum_attempts: 1, {said}}}")).charters
 
 
-def test_what_charter_defaults_and_environment_say_together_must_fit_into_one_schedule() -> None:
+def test_charter_defaults_and_environment_together_must_fit_into_one_schedule() -> None:
     defaults = f"{{memo: {{a: &a {LARGE}, b: *a}}}}"
     own, more = "input: {a: *a}", "{defaults: {static_details: *a}}"
     assert declared(in_staging(f"{CRON}, {own}", "{}", defaults)).charters
@@ -691,7 +691,7 @@ CRON = 'cron: "@daily"'
 
 
 @pytest.mark.parametrize("key", ["schemas: 1", "modules: []", "faults: {}"])
-def test_other_tools_keys_beside_ours_are_left_alone(key: str) -> None:
+def test_other_tools_keys_next_to_ours_are_ignored(key: str) -> None:
     assert declared(f"{COMMUNITY}  {key}\nprovenance: {{}}\n").charters
 
 
@@ -726,19 +726,19 @@ def in_staging(charter: str, staging: str, defaults: str = "{}") -> str:
         ),
     ],
 )
-def test_what_an_environment_says_must_fit_what_it_does_not_say(text: str, problem: str) -> None:
+def test_an_environments_keys_must_fit_the_inherited_ones(text: str, problem: str) -> None:
     (found,) = problems(text)
     assert problem in found
 
 
 @pytest.mark.parametrize("crons", ['"TZ=Asia/Tokyo 0 6 * * *", "0 7 * * *"', '"0 7 * * *", "TZ=Asia/Tokyo 0 6 * * *"'])
-def test_a_cron_that_names_a_time_zone_stands_beside_no_other_that_does_not(crons: str) -> None:
+def test_crons_must_name_the_same_time_zone_or_none(crons: str) -> None:
     for zone in ("", ", timezone: Asia/Tokyo"):
         (found,) = problems(in_staging(f"cron: [{crons}]{zone}", "{}"))
         assert "the cron names no time zone, but another one does" in found
 
 
-def test_an_environment_that_says_when_says_all_of_it() -> None:
+def test_an_environments_times_replace_all_inherited_ones() -> None:
     text = in_staging("intervals: [{every: 6h}], calendars: [{hour: 9}]", '{charters: {a: {cron: "0 * * * *"}}}')
     (charter,) = loading.parse(text, "spec.yaml", declarations.Choice(environment="staging")).charters
     assert charter.schedule.timing.intervals == ()
@@ -786,7 +786,7 @@ def test_null_takes_back_whatever_a_charter_inherits() -> None:
     assert [each.schedule for each in found.charters] == [builders.schedule("community")]
 
 
-def test_an_environment_takes_back_with_null_what_a_charter_says() -> None:
+def test_an_environment_resets_a_charters_key_with_null() -> None:
     text = f"""{COMMUNITY}      jitter: 1m
   environments:
     staging:
@@ -799,7 +799,7 @@ def test_an_environment_takes_back_with_null_what_a_charter_says() -> None:
     assert str(charter.overrides["jitter"]) == "spec.yaml:10:29"
 
 
-def test_what_a_server_takes_and_seems_odd_can_be_said() -> None:
+def test_odd_values_that_a_server_accepts_can_be_declared() -> None:
     (charter,) = declared(with_line("remaining_actions: 0\n      retry_policy: {}\n      exclude: []")).charters
     assert charter.schedule == builders.schedule(
         "community", remaining_actions=0, counted_from=0, retry_policy=model.RetryPolicy()
@@ -822,7 +822,7 @@ def test_texts_for_people_may_be_as_long_as_the_server_takes_them() -> None:
 
 @pytest.mark.parametrize("key", ["prefix", "owner"])
 @pytest.mark.parametrize("value", ["n\\u0000:", "a\\u0000\\u001b[31m", "a\\nb", "a\\u202eb"])
-def test_a_prefix_and_an_owner_hold_nothing_that_nobody_would_see(key: str, value: str) -> None:
+def test_a_prefix_and_an_owner_contain_no_invisible_characters(key: str, value: str) -> None:
     (told,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
     assert told.startswith(f"spec.yaml:2:{len(key) + 5}: ")
     assert told.isprintable()
@@ -859,7 +859,7 @@ def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paus
         "intervals: [{every: 86401s}, {every: 90007s}], exclude: [{day_of_week: 1}]",
     ],
 )
-def test_other_exclusions_are_taken_although_nothing_may_be_left(said: str) -> None:
+def test_other_exclusions_are_accepted_even_if_no_times_remain(said: str) -> None:
     assert declared(in_staging(said, "{}")).charters
 
 
@@ -870,7 +870,7 @@ def test_other_exclusions_are_taken_although_nothing_may_be_left(said: str) -> N
         ('"TZ=Nowhere 99 * * 99 *"', [(17, "time zone"), (25, "minute"), (32, "month")]),
     ],
 )
-def test_all_that_is_wrong_in_a_cron_is_told_at_once(cron: str, said: list[tuple[int, str]]) -> None:
+def test_all_errors_in_a_cron_are_reported_at_once(cron: str, said: list[tuple[int, str]]) -> None:
     found = problems(COMMUNITY.replace('"0 * * * *"', cron))
     assert [int(line.split(":")[2]) for line in found] == [column for column, _ in said]
     assert [line for line, (_, name) in zip(found, said, strict=True) if name not in line] == []
@@ -899,7 +899,7 @@ def test_a_mistake_is_found_however_the_cron_is_written(written: str, place: str
         assert found.startswith(f"spec.yaml:{place}: '99' does not fit the hour")
 
 
-def test_a_mistake_that_an_alias_repeats_is_told_once_where_it_stands() -> None:
+def test_a_mistake_that_an_alias_repeats_is_reported_once_where_it_is_defined() -> None:
     found = problems("""\
         governance:
           schedules:
@@ -910,7 +910,7 @@ def test_a_mistake_that_an_alias_repeats_is_told_once_where_it_stands() -> None:
 
 
 @pytest.mark.parametrize("cron", ["''", "['']"])
-def test_an_empty_cron_is_told_once(cron: str) -> None:
+def test_an_empty_cron_is_reported_once(cron: str) -> None:
     (found,) = problems(COMMUNITY.replace('"0 * * * *"', cron))
     assert "is empty" in found
 
@@ -965,7 +965,7 @@ def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str
         ("retry_policy: {max_attempts: 3}", "did you mean 'maximum_attempts'?"),
     ],
 )
-def test_a_hint_is_about_what_was_meant_and_not_only_spelled(line: str, hint: str) -> None:
+def test_a_hint_considers_meaning_and_not_only_spelling(line: str, hint: str) -> None:
     lines = [each for each in COMMUNITY.splitlines() if not (line.startswith("cron") and "cron:" in each)]
     found = problems("\n".join([*lines, f"      {line}", ""]))
     assert any(hint in each for each in found)
@@ -1018,7 +1018,7 @@ def test_an_unquoted_cron_is_answered_with_the_quoted_one(value: str, written: s
 
 
 @pytest.mark.parametrize("key", ["note: *other", "cron: &5 * * * *", "@me: x", "cron: *" + " " * 50_000 + "x"])
-def test_what_is_no_unquoted_value_is_not_answered_with_quotes(key: str) -> None:
+def test_a_hint_to_quote_is_given_only_for_unquoted_values(key: str) -> None:
     (found,) = problems(f"governance:\n  schedules:\n    - charter: A\n      {key}\n")
     assert "quote" not in found
 
@@ -1042,7 +1042,7 @@ def test_what_is_no_unquoted_value_is_not_answered_with_quotes(key: str) -> None
         ("jitter: true", 'for example "30s"'),
     ],
 )
-def test_a_value_of_the_wrong_type_is_answered_by_what_the_key_means(keys: str, hint: str) -> None:
+def test_the_hint_for_a_wrong_type_depends_on_the_key(keys: str, hint: str) -> None:
     (found,) = problems(with_line(keys))
     assert found.endswith(hint)
 

@@ -45,7 +45,7 @@ def test_a_mark_is_found_again_at_the_head_of_a_body(mark: marks.Mark) -> None:
         marks.dumps(MARK).replace('"v": 1', '"v": 1, "more": 1'),
     ],
 )
-def test_what_is_no_mark_of_this_version_is_none(text: str) -> None:
+def test_an_invalid_mark_is_ignored(text: str) -> None:
     assert marks.find(text) is None
 
 
@@ -66,7 +66,7 @@ def test_a_commit_of_any_kind_cannot_end_the_hidden_comment() -> None:
     assert line.endswith(" -->")
 
 
-def test_a_mark_tells_its_namespace_by_itself() -> None:
+def test_a_mark_identifies_its_namespace() -> None:
     assert marks.is_of(MARK, builders.TARGET.namespace)
     assert not marks.is_of(MARK, "another")
 

@@ -52,7 +52,7 @@ def test_an_id_that_belongs_to_another_owner_is_refused_by_name() -> None:
     assert "--adopt" in caught.value.hint
 
 
-def test_what_is_blocked_is_no_success_and_counts_nowhere() -> None:
+def test_a_blocked_change_is_not_a_success_and_is_not_counted() -> None:
     others = builders.schedule("a", owner="acme/other")
     ours = builders.schedule("b", owner="acme/app")
     found = plan([builders.schedule("a"), builders.schedule("b")], [others, ours])
@@ -69,7 +69,7 @@ def test_what_is_blocked_is_no_success_and_counts_nowhere() -> None:
     assert drift == {"governance:a": True, "governance:b": False}
 
 
-def test_beside_steps_what_is_blocked_is_told_in_the_summary() -> None:
+def test_next_to_steps_the_summary_names_what_is_blocked() -> None:
     found = plan([builders.schedule("a"), builders.schedule("c")], [builders.schedule("a", owner="acme/other")])
     assert words.summary(found) == (
         "Plan: 1 to create, 0 to update, 0 to resume, 0 to pause, 0 unchanged; "
@@ -134,7 +134,7 @@ def test_a_pause_under_the_charters_own_note_is_a_persons_unless_we_are_known_to
     assert (resumed.verb, resumed.reason) == (expected if ours else (plans.Verb.RESUME, plans.Reason.PAUSED_OUTSIDE))
 
 
-def test_our_own_pause_is_ended_all_the_same() -> None:
+def test_our_own_pause_is_ended_anyway() -> None:
     live = builders.schedule("a", paused=True, note=f"{build.REMOVED}spec.yaml", owner="acme/app")
     (change,) = plan([builders.schedule("a")], [live], keep_manual_pauses=True).changes
     assert (change.verb, change.reason) == (plans.Verb.RESUME, plans.Reason.RETURNED)
@@ -152,7 +152,7 @@ def test_a_renamed_charter_is_pointed_out(old: str, new: str, renamed: bool) -> 
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_a_renaming_that_would_walk_around_a_pause_says_so(keep: bool) -> None:
+def test_a_rename_that_would_bypass_a_pause_is_reported(keep: bool) -> None:
     paused = builders.schedule("gov", owner="acme/app", paused=True, note="too noisy")
     alice = observed.Pause(by="alice@laptop", at=NOW - datetime.timedelta(hours=3))
     found = {paused.id: observed.Live(schedule=paused, token=b"1", pause=alice)}
@@ -172,6 +172,6 @@ def test_what_was_paused_as_removed_long_ago_is_not_renamed_now() -> None:
     assert plan([builders.schedule("govern")], [live]).changes[0].renamed_from is None
 
 
-def test_another_timing_is_no_renaming() -> None:
+def test_another_timing_is_not_a_rename() -> None:
     live = builders.schedule("gov", owner="acme/app", calendars=(builders.calendar("5 * * * *"),))
     assert plan([builders.schedule("govern")], [live]).changes[0].renamed_from is None

@@ -41,7 +41,7 @@ def test_a_worker_that_registers_the_workflow_is_all_that_is_needed() -> None:
     assert looked(poller(), expected="2").findings == ()
 
 
-def test_a_queue_that_nobody_polls_is_found_with_what_waits_there() -> None:
+def test_a_queue_without_pollers_is_reported_with_its_charters() -> None:
     declared = builders.declaration(*map(builders.schedule, "abcde"), builders.schedule("f", task_queue="other"))
     found = looked(declared=declared)
     assert kinds(found) == [("other", preflight.Kind.UNPOLLED), (QUEUE, preflight.Kind.UNPOLLED)]
@@ -63,7 +63,7 @@ def test_charters_that_are_paused_or_switched_off_need_no_worker() -> None:
     assert looked(declared=paused).findings == looked(declared=off).findings == ()
 
 
-def test_another_build_than_expected_is_found_with_who_runs_it() -> None:
+def test_an_unexpected_build_is_reported_with_its_workers() -> None:
     found = looked(poller("old:1@host[GovernanceScheduledRunWorkflow]", "1"), poller(), expected="2")
     assert kinds(found) == [(QUEUE, preflight.Kind.OTHER_BUILD)]
     assert found.findings[0].message == (
@@ -71,7 +71,7 @@ def test_another_build_than_expected_is_found_with_who_runs_it() -> None:
     )
 
 
-def test_a_workflow_that_the_expected_build_does_not_register_is_found() -> None:
+def test_a_workflow_that_the_expected_build_does_not_register_is_reported() -> None:
     found = looked(poller("ours:1@host[Other,Third]"), expected="2")
     assert kinds(found) == [(QUEUE, preflight.Kind.UNKNOWN_WORKFLOW)]
     assert "build 2 on task queue 'scheduler-tasks' does not register workflow GovernanceScheduledRunWorkflow" in (
@@ -79,25 +79,25 @@ def test_a_workflow_that_the_expected_build_does_not_register_is_found() -> None
     )
 
 
-def test_one_of_two_workers_without_the_workflow_is_found_too() -> None:
+def test_one_of_two_workers_without_the_workflow_is_reported_too() -> None:
     found = looked(poller(), poller("other:1@host[Other]", "1"))
     assert kinds(found) == [(QUEUE, preflight.Kind.UNKNOWN_WORKFLOW)]
     assert "worker other:1@host[Other]" in found.findings[0].message
 
 
-def test_a_worker_that_does_not_tell_what_it_registers_is_a_remark_and_no_problem() -> None:
+def test_a_worker_that_does_not_report_its_workflows_is_not_a_problem() -> None:
     found = looked(poller("8@theirs", "abc"))
     assert kinds(found) == [(QUEUE, preflight.Kind.UNTOLD)]
     assert found.problems == ()
     assert "worker 8@theirs on task queue 'scheduler-tasks' does not report" in found.findings[0].message
 
 
-def test_versions_that_the_server_gives_no_runs_are_found() -> None:
+def test_versions_that_get_no_runs_are_reported() -> None:
     assert kinds(looked(poller(served=False))) == [(QUEUE, preflight.Kind.UNSERVED)]
     assert kinds(looked(poller(served=False), poller("b[GovernanceScheduledRunWorkflow]"))) == []
 
 
-def test_an_identity_tells_the_workflow_types_again() -> None:
+def test_an_identity_reports_the_workflow_types() -> None:
     told = plan_pollers.identity("me@host", {"B", "A"})
     assert told == "me@host[A,B]"
     assert poller(told).workflow_types == frozenset({"A", "B"})

@@ -36,7 +36,7 @@ def timing(text: str) -> timings.Timing:
         ("0 0 30 2 *", "1m", "1m"),  # never
     ],
 )
-def test_a_gap_that_is_too_short_is_found_wherever_it_is(text: str, enough: str, gap: str) -> None:
+def test_a_short_gap_is_found_wherever_it_is(text: str, enough: str, gap: str) -> None:
     assert prospects.short_gap(timing(text), NOW, durations.parse(enough)) == durations.parse(gap)
 
 

@@ -5,7 +5,7 @@ import pytest
 from reconciler.timing import ranges
 
 
-def test_what_the_server_leaves_unset_counts_as_it_counts_it() -> None:
+def test_unset_values_are_read_as_the_server_reads_them() -> None:
     """End 0 means the start alone, step 0 means 1."""
     assert ranges.expand([ranges.Range(5, 0, 0), ranges.Range(7, 9, 0)]) == (5, 7, 8, 9)
 

@@ -29,7 +29,7 @@ def test_names_that_only_look_alike_are_left(name: str) -> None:
     assert not redaction.is_secret(name)
 
 
-def test_what_stands_under_a_secret_name_is_taken_whole_and_the_rest_is_left() -> None:
+def test_a_value_under_a_secret_name_is_redacted_as_a_whole_and_the_rest_is_kept() -> None:
     shown = redaction.redact({"auth": {"user": "ada", "pin": 1234}, "list": [{"apiKey": "s3cr3t", "n": 1}, "plain"]})
     assert isinstance(shown, dict)
     assert list(shown) == ["auth", "list"]

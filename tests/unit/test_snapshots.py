@@ -44,12 +44,12 @@ def test_a_snapshot_of_an_earlier_release_can_still_be_used() -> None:
     assert (found.schedule.paused, found.pause, found.coded) == (True, None, False)
 
 
-def test_a_snapshot_from_the_future_is_said_to_be_one() -> None:
+def test_a_snapshot_with_a_time_in_the_future_is_reported() -> None:
     assert "2026 21:00 UTC, which is in the future; check both machines' clocks." in planned(dumps(NOW + HOUR))
 
 
 @pytest.mark.parametrize("version", ["9.0", "2.0", 9.0])
-def test_a_document_of_a_newer_version_is_called_so(version: str | float) -> None:
+def test_a_document_of_a_newer_version_is_reported_as_one(version: str | float) -> None:
     document = json.loads(dumps())
     document["format_version"] = version
     newer = f"in format {version}; this version supports up to"
@@ -64,7 +64,7 @@ SCOPE: dict[str, Any] = {"scopeKey": "region-1", "other_key": "hidden-value"}
 
 @pytest.mark.parametrize("then", [(), ("input.scopeKey",)])
 @pytest.mark.parametrize("now", [(), ("input.scopeKey",)])
-def test_a_path_that_became_or_stopped_being_exempt_since_the_snapshot_is_no_difference(
+def test_a_path_that_became_or_stopped_being_exempt_since_the_snapshot_is_not_a_difference(
     then: tuple[str, ...], now: tuple[str, ...]
 ) -> None:
     taken = dumps(input=SCOPE, not_secret=then)

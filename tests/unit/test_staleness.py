@@ -45,11 +45,11 @@ def refusal(now: plans.Plan, reviewed: plans.Plan | None = None) -> str:
     return caught.value.message.removeprefix("the plan is stale: governance:community ")
 
 
-def test_a_plan_that_still_holds_is_no_error() -> None:
+def test_an_unchanged_plan_is_accepted() -> None:
     staleness.check(plan(OLD), plan(OLD), PLANNED)
 
 
-def test_a_change_is_told_with_its_fields_and_its_time() -> None:
+def test_a_change_is_reported_with_its_fields_and_its_time() -> None:
     assert refusal(plan(live(updated_at=AFTER))) == "changed on 2026-11-24 13:00:00 UTC: jitter"
 
 
@@ -60,14 +60,14 @@ def test_an_unpause_that_leaves_the_update_time_as_it_was_is_since_the_plan() ->
     assert said == "changed since the plan of 2026-11-24 12:00:00 UTC: paused"
 
 
-def test_of_a_pause_and_a_later_edit_the_later_counts() -> None:
+def test_the_time_of_a_change_is_that_of_the_later_of_pause_and_edit() -> None:
     changed = builders.schedule(paused=True, note="x", jitter=datetime.timedelta(minutes=1))
     for times in ((AFTER, LATER), (LATER, AFTER)):
         found = live(changed, updated_at=times[0], pause=observed.Pause(by="alice", at=times[1]))
         assert refusal(plan(found)).startswith("changed on 2026-11-24 14:00:00 UTC: ")
 
 
-def test_a_pause_from_before_the_plan_is_no_time_of_a_change() -> None:
+def test_a_pause_from_before_the_plan_is_not_the_time_of_a_change() -> None:
     found = live(builders.schedule(paused=True), updated_at=None, pause=observed.Pause(by="alice", at=BEFORE))
     assert refusal(plan(found)).startswith("changed since the plan of 2026-11-24 12:00:00 UTC: ")
 
@@ -77,7 +77,7 @@ def test_what_is_gone_is_gone_since_the_plan() -> None:
 
 
 @pytest.mark.parametrize("reviewed", [plan(OLD), plan(None)], ids=["made anew", "made"])
-def test_what_was_created_since_is_told_with_the_time_of_that(reviewed: plans.Plan) -> None:
+def test_a_schedule_created_since_is_reported_with_its_time(reviewed: plans.Plan) -> None:
     created = dataclasses.replace(OLD, created_at=int(AFTER.timestamp()) * 10**9)
     said = refusal(plan(created), reviewed)
     assert said in (

@@ -104,7 +104,7 @@ governance:
         ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; keep it elsewhere"),
     ],
 )
-def test_what_no_charter_may_say_no_user_may(change: dict[str, Any], key: str, said: str) -> None:
+def test_users_cannot_declare_what_charters_cannot(change: dict[str, Any], key: str, said: str) -> None:
     usual: dict[str, Any] = {
         "cron": "0 9 * * *", "timezone": "Europe/Berlin", "workflow": "daily-report", "given": {}
     }  # fmt: skip
@@ -146,7 +146,7 @@ def test_the_text_of_an_escape_is_text_as_any_other() -> None:
         check(cron="0 9 * * *", timezone="UTC", workflow="w", given={text: [text]})
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(problems.InvalidSpecError) as caught:
         check(cron="61 25 * * *", timezone="Nowhere", workflow="w", given={})
     assert sorted(each.place.path for each in caught.value.problems) == ["cron", "cron", "timezone"]
@@ -157,7 +157,7 @@ def test_a_cron_may_name_the_zone() -> None:
     assert timing.timezone == "Asia/Tokyo"
 
 
-def test_a_row_that_is_no_schedule_any_more_is_named_and_left_alone() -> None:
+def test_a_row_that_is_no_longer_a_valid_schedule_is_named_and_left_alone() -> None:
     broken, whole = row(1, timezone="Atlantis/Old"), row(2)
     found = users.declaration([broken, whole], OWNER)
     assert [each.schedule.id for each in found.declaration.charters] == [whole.temporal_schedule_id]
