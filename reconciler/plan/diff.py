@@ -27,7 +27,8 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
     import deepdiff  # here, because it takes longer to import than most commands run
 
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
-    old, new = _words(alike, like=desired), _words(desired)
+    form = _form(live, desired)
+    old, new = _words(alike, like=form), _words(desired, like=form)
     times = _times(live, desired, old, new)
     tree = deepdiff.DeepDiff(
         old,
@@ -40,6 +41,17 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
     absent = deepdiff.helper.notpresent
     changes = [*times, *(_change(level, absent) for levels in tree.values() for level in levels)]
     return tuple(sorted(changes, key=_place))
+
+
+def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
+    """Return the schedule whose form both sides are shown in: desired, with live's arguments if those are built in.
+
+    So a change from the built-in object and the way back name the same fields.
+    """
+    if not governed.is_built_in(live.action.arguments):
+        return desired
+    action = dataclasses.replace(desired.action, arguments=live.action.arguments)
+    return dataclasses.replace(desired, action=action)
 
 
 def everything(schedule: model.Schedule) -> tuple[plans.FieldChange, ...]:

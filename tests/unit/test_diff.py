@@ -230,3 +230,13 @@ def test_an_opaque_payload_never_equals_the_text_that_represents_it() -> None:
     assert change.path == "memo.m"
     assert diff.diff(builders.schedule(summary=secret), builders.schedule(summary=str(text))) != ()
     assert diff.diff(builders.schedule(summary=secret), builders.schedule(summary=secret)) == ()
+
+
+@pytest.mark.parametrize("other", [(), (1,), ({"input": {}, "more": 1},), ({"a": 1}, 2)])
+def test_a_change_to_and_from_the_built_in_arguments_names_the_same_fields(
+    other: tuple[model.AnyArgument, ...],
+) -> None:
+    built_in, plain = builders.schedule(), builders.schedule(arguments=other)
+    there, back = diff.diff(built_in, plain), diff.diff(plain, built_in)
+    assert {each.path for each in there} == {each.path for each in back}
+    assert "entrypoint" in {each.path for each in there}
