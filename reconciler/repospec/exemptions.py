@@ -11,6 +11,8 @@ from reconciler.repospec import charters, problems, rules, values
 from reconciler.schedule import encodings, faults, fields, ignored, model, paths, rows
 
 KEYS = ("not_secret", "ignore")
+ATTRIBUTES = "search_attributes"
+_EXAMPLE = "write it as plans do, for example input.scopeKey"
 _COMPARED = 1_000  # paths that are searched for a similar one
 
 
@@ -28,22 +30,17 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
 
     It suffices if a charter's own path matches in one environment, and a path in defaults matches one charter.
     """
-    for key in KEYS:
-        yield from _check(document, key)
-
-
-def _check(document: values.Document, key: str) -> Iterator[problems.Problem]:
-    layers = [layer for layer in _layers(document) if rules.value_at(document, (*layer.at, key))]
+    layers = [(layer, key) for key in KEYS for layer in _layers(document) if rules.value_at(document, (*layer.at, key))]
     if not layers:
         return
     names: list[str | None] = [None, *_keys(document, rules.ENVIRONMENTS)]
-    fields = {name: _fields(document, name) for name in names}
-    for layer in layers:
+    words = {name: _fields(document, name) for name in names}
+    for layer, key in layers:
         environments = names if layer.environment is None else [layer.environment]
         candidates = [
             charter
             for name in environments
-            for declared, charter in fields[name].items()
+            for declared, charter in words[name].items()
             if layer.charter is None or layer.charter.lower() == declared
         ]
         yield from _layer(document, layer, key, candidates)
@@ -73,8 +70,7 @@ def _fields(document: values.Document, environment: str | None) -> dict[str, row
 
 def _words(schedule: model.Schedule) -> rows.Words:
     """Return a schedule's fields; those of the built-in object are also parts of its first argument."""
-    listed = [encodings.words(argument) for argument in schedule.action.arguments]
-    return {**fields.words(schedule), fields.ARGUMENTS: listed}
+    return {**fields.words(schedule), fields.ARGUMENTS: encodings.listed(schedule.action.arguments)}
 
 
 def _layer(
@@ -90,11 +86,10 @@ def _layer(
 
 def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) -> faults.Fault | None:
     """Return what is wrong with a path, None if nothing is."""
-    example = "write it as plans do, for example input.scopeKey"
     try:
         path = paths.parse(text)
     except ValueError as error:
-        return faults.Fault(message=str(error), hint=example)
+        return faults.Fault(message=str(error), hint=_EXAMPLE)
     root, *inside = path
     if root in fields.TIMES and inside:
         return faults.Fault(
@@ -113,9 +108,6 @@ def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) ->
         more = "; declare what a new schedule gets there" if key == "ignore" else ""
         return faults.Fault(message=f"{text!r} matches no value of {where}", hint=_hint(text, candidates) + more)
     return None
-
-
-ATTRIBUTES = "search_attributes"
 
 
 def _where(layer: _Layer) -> str:
@@ -138,7 +130,7 @@ def _leads(value: json_values.Json, path: paths.Path) -> bool:
 def _hint(text: str, candidates: Sequence[rows.Words]) -> str:
     known = (paths.render(path) for fields in candidates for path in _paths(fields, ()))
     near = spelling.nearest(text, dict.fromkeys(itertools.islice(known, _COMPARED)))
-    return f"did you mean {near!r}?" if near else "write it as plans do, for example input.scopeKey"
+    return f"did you mean {near!r}?" if near else _EXAMPLE
 
 
 def _paths(value: json_values.Json, at: paths.Path) -> Iterator[paths.Path]:

@@ -35,7 +35,7 @@ def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Ent
     live, before = (words(each) for each in (expressible(schedule), inherited))
     if not _is_built_in(schedule, name):
         live = {key: value for key, value in live.items() if key not in fields.BUILT_IN}
-        live[fields.ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
+        live[fields.ARGUMENTS] = encodings.listed(schedule.action.arguments)
         before = {key: value for key, value in before.items() if key not in fields.BUILT_IN}
     keys: Entry = {"charter": name} | ({} if inherited.id == schedule.id else {"id": schedule.id})
     for key in fields.ORDER:

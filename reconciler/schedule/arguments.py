@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler import json_values
@@ -39,8 +39,8 @@ class Named:
             draft.values[places.ARGUMENTS] = (argument,)
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> rows.Words:
-        named, _ = _parts(schedule.action.arguments, like.action.arguments)
-        return {name: named[name] for name in governed.ARGUMENT_KEYS if name in named and name in self.roots}
+        first = _built_in(schedule.action.arguments, like.action.arguments)
+        return {name: first[name] for name in governed.ARGUMENT_KEYS if name in first and name in self.roots}
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         del schedule  # the row of all arguments stores them
@@ -89,8 +89,16 @@ class Arguments:
             draft.values[places.ARGUMENTS] = tuple(map(encodings.parse, keys[self.key]))
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> rows.Words:
-        _, others = _parts(schedule.action.arguments, like.action.arguments)
-        return others
+        arguments = schedule.action.arguments
+        first = _built_in(arguments, like.action.arguments)
+        others = {
+            paths.render((key,), within="args[0]"): value
+            for key, value in first.items()
+            if key not in governed.ARGUMENT_KEYS
+        }
+        number = 1 if first else 0
+        rest = {f"args[{index}]": shown(each) for index, each in enumerate(arguments[number:], start=number)}
+        return others | rest
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         return {places.ARGUMENTS: list(map(_encode, schedule.action.arguments))}
@@ -123,26 +131,18 @@ def place(path: paths.Path) -> paths.Path:
 
 def shown(argument: model.AnyArgument) -> json_values.Json:
     """Return an argument in the spec's words, or a digest of one that no spec can express."""
-    if isinstance(argument, model.Opaque) and not encodings.is_expressible(argument):
-        return kinds.shown(argument)
-    return encodings.words(argument)
+    words = encodings.words(argument)
+    return kinds.shown(argument) if words is None and isinstance(argument, model.Opaque) else words
 
 
-def _parts(
-    arguments: tuple[model.AnyArgument, ...], like: tuple[model.AnyArgument, ...]
-) -> tuple[rows.Words, rows.Words]:
-    """Return the keys of the built-in object, if `like` is one, and everything else by its path: `args[1]`."""
-    by_place: rows.Words = {f"args[{index}]": shown(argument) for index, argument in enumerate(arguments)}
+def _built_in(
+    arguments: Sequence[model.AnyArgument], like: Sequence[model.AnyArgument]
+) -> Mapping[str, json_values.Json]:
+    """Return the first argument if its keys are shown as fields: it has some of those that `like` has; else nothing."""
     first = arguments[0] if arguments else None
-    if (
-        not isinstance(first, Mapping)
-        or not governed.is_built_in(like)
-        or first.keys().isdisjoint(governed.ARGUMENT_KEYS)
-    ):
-        return {}, by_place
-    named: rows.Words = {key: first[key] for key in governed.ARGUMENT_KEYS if key in first}
-    more = {paths.render((key,), within="args[0]"): value for key, value in first.items() if key not in named}
-    return named, more | {at: value for at, value in by_place.items() if at != "args[0]"}
+    if not isinstance(first, Mapping) or not governed.is_built_in(like):
+        return {}
+    return {} if first.keys().isdisjoint(governed.ARGUMENT_KEYS) else first
 
 
 def _encode(argument: model.AnyArgument) -> Any:

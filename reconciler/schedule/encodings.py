@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import json_values, spelling
@@ -38,53 +37,57 @@ def opaque(encoding: str, data: bytes, metadata: Mapping[str, bytes] | None = No
 
 def parse(value: Any) -> model.AnyArgument:
     """Return the argument that a spec's value means; the value must have passed `check`."""
-    if not _names_encoding(value):
-        argument: model.AnyArgument = value
-        return argument
-    match value["encoding"]:
-        case "json/plain":
-            plain: model.AnyArgument = value["data"]
-            return plain
-        case "json/protobuf":
-            return model.Message(message_type=value.get("message_type", ""), value=value["data"])
-        case "binary/null":
-            return None
-        case encoding:
-            kind = value.get("message_type", "")
-            return opaque(encoding, _decoded(value["base64"]), {"messageType": kind.encode()} if kind else {})
+    encoding = _encoding(value)
+    argument: model.AnyArgument = value
+    if encoding == PLAIN:
+        argument = value["data"]
+    elif encoding == PROTOBUF_JSON:
+        argument = model.Message(message_type=value.get("message_type", ""), value=value["data"])
+    elif encoding == NULL:
+        argument = None
+    elif encoding:
+        argument = _typed(encoding, base64.b64decode(value["base64"]), value.get("message_type", ""))
+    return argument
+
+
+def _typed(encoding: str, data: bytes, message_type: str) -> model.Opaque:
+    """Return an opaque payload with no other metadata than the name of a protobuf message, if any."""
+    return opaque(encoding, data, {"messageType": message_type.encode()} if message_type else None)
 
 
 def words(argument: model.AnyArgument) -> json_values.Json:
     """Return an argument as a spec writes it, the inverse of `parse`; None if no spec can express it."""
     match argument:
         case model.Message():
-            named = {"message_type": argument.message_type} if argument.message_type else {}
-            return {"encoding": PROTOBUF_JSON, **named, "data": argument.value}
+            return {"encoding": PROTOBUF_JSON, **_named_type(argument), "data": argument.value}
         case model.Opaque():
             return _opaque_words(argument)
         case _:
-            return {"encoding": PLAIN, "data": argument} if _names_encoding(argument) else argument
+            return {"encoding": PLAIN, "data": argument} if _encoding(argument) else argument
 
 
-def is_expressible(argument: model.AnyArgument) -> bool:
-    """Return whether a spec can express the argument."""
-    return not isinstance(argument, model.Opaque) or _opaque_words(argument) is not None
+def listed(arguments: Iterable[model.AnyArgument]) -> list[json_values.Json]:
+    """Return all arguments as a spec writes them, null for one that no spec can express."""
+    return list(map(words, arguments))
 
 
 def _opaque_words(argument: model.Opaque) -> json_values.Json:
     if argument.data is None or argument.encoding not in {BYTES, PROTOBUF}:
         return None
-    kind = argument.message_type
-    if opaque(argument.encoding, argument.data, {"messageType": kind.encode()} if kind else {}) != argument:
+    if _typed(argument.encoding, argument.data, argument.message_type) != argument:
         return None  # metadata that a spec has no key for
-    named = {"message_type": kind} if kind else {}
-    return {"encoding": argument.encoding, **named, "base64": base64.b64encode(argument.data).decode()}
+    encoded = base64.b64encode(argument.data).decode()
+    return {"encoding": argument.encoding, **_named_type(argument), "base64": encoded}
+
+
+def _named_type(argument: model.Message | model.Opaque) -> dict[str, json_values.Json]:
+    return {"message_type": argument.message_type} if argument.message_type else {}
 
 
 def check(value: Any) -> Iterator[faults.Fault]:
     """Yield what is wrong with an argument that names an encoding; any other JSON value is valid."""
-    encoding = value.get("encoding") if isinstance(value, Mapping) else None
-    if not isinstance(encoding, str) or "/" not in encoding:
+    encoding = _encoding(value)
+    if not encoding:
         return
     if encoding not in _KEYS:
         near = spelling.nearest(encoding, list(_KEYS))
@@ -105,21 +108,17 @@ def check(value: Any) -> Iterator[faults.Fault]:
         )
 
 
-def _names_encoding(value: object) -> bool:
+def _encoding(value: object) -> str:
+    """Return the encoding that an object names; empty for every other value, which is an argument itself."""
     encoding = value.get("encoding") if isinstance(value, Mapping) else None
-    return isinstance(encoding, str) and "/" in encoding
+    return encoding if isinstance(encoding, str) and "/" in encoding else ""
 
 
 def _is_base64(text: object) -> bool:
-    try:
-        _decoded(text)
-    except (ValueError, TypeError):
+    if not isinstance(text, str):
         return False
-    return isinstance(text, str)
-
-
-def _decoded(text: Any) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError(str(error)) from None
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True

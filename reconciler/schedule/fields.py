@@ -41,6 +41,12 @@ def _refuse_task_queue(name: str) -> None:
         raise ValueError(f"{name!r} is reserved for Temporal's own work; choose another name")
 
 
+def _paths(example: str) -> kinds.Texts:
+    """Return the kind of a list of paths as plans write them."""
+    item = {"type": "string", "minLength": 1, "maxLength": 1000, "examples": [example]}
+    return kinds.Texts(item, {"maxItems": 100}, ordered=True, refuse=paths.parse)
+
+
 TABLE: tuple[rows.Row, ...] = (
     rows.Crons(
         key="cron",
@@ -424,12 +430,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
     rows.Field(
         key="not_secret",
         at=places.at(lambda schedule: schedule.not_secret),
-        kind=kinds.Texts(
-            {"type": "string", "minLength": 1, "maxLength": 1000, "examples": ["input.scopeKey"]},
-            {"maxItems": 100},
-            ordered=True,
-            refuse=paths.parse,
-        ),
+        kind=_paths("input.scopeKey"),
         default=(),
         stored_description="The paths of values that the repo-spec declares not to be secret, and that are shown. "
         "Since 1.2.",
@@ -440,12 +441,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
     rows.Field(
         key="ignore",
         at=places.at(lambda schedule: schedule.ignore),
-        kind=kinds.Texts(
-            {"type": "string", "minLength": 1, "maxLength": 1000, "examples": ["args[0].executionGrantId"]},
-            {"maxItems": 100},
-            ordered=True,
-            refuse=paths.parse,
-        ),
+        kind=_paths("args[0].executionGrantId"),
         default=(),
         stored_description="The paths of values that belong to others, and that an update keeps. Since 1.3.",
         description="Paths of values that belong to someone else, each as a plan writes it: an update keeps what the "
@@ -512,7 +508,7 @@ def keys(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.W
     declared = words(schedule, like)
     if not governed.is_built_in(schedule.action.arguments):
         declared = {key: value for key, value in declared.items() if not key.startswith("args[")}
-        declared[ARGUMENTS] = [encodings.words(argument) for argument in schedule.action.arguments]
+        declared[ARGUMENTS] = encodings.listed(schedule.action.arguments)
     return declared
 
 

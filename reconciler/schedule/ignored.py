@@ -51,12 +51,9 @@ def _spliced(desired: Any, live: Any, path: paths.Path) -> Any:
     step, *rest = path
     match desired:
         case model.Message():
-            other = live.value if isinstance(live, model.Message) else _MISSING
-            return (
-                desired
-                if other is _MISSING
-                else dataclasses.replace(live, value=_spliced(desired.value, other, tuple(rest)))
-            )
+            if not isinstance(live, model.Message):
+                return desired
+            return dataclasses.replace(live, value=_spliced(desired.value, live.value, tuple(rest)))
         case Mapping():
             other = live.get(step, _MISSING) if isinstance(live, Mapping) else _MISSING
             return _with(desired, str(step), _part(desired.get(step, _MISSING), other, tuple(rest)))

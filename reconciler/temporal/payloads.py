@@ -9,14 +9,14 @@ from temporalio.api.common.v1 import message_pb2 as common_pb2
 from reconciler import json_values
 from reconciler.schedule import encodings, model
 
-_JSON = {"json/plain", "json/protobuf"}
-STANDARD = {*_JSON, "binary/null", "binary/plain", "binary/protobuf"}  # encodings of the SDKs' own converters
+_JSON = {encodings.PLAIN, encodings.PROTOBUF_JSON}
+STANDARD = {*_JSON, encodings.NULL, encodings.BYTES, encodings.PROTOBUF}  # encodings of the SDKs' own converters
 
 
 def read(payload: common_pb2.Payload) -> model.Argument:
     """Decode a JSON payload; any other stays opaque, identified by its encoding and bytes."""
     encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
-    if encoding == "binary/null":
+    if encoding == encodings.NULL:
         return None
     if encoding in _JSON:
         try:
@@ -30,7 +30,7 @@ def read(payload: common_pb2.Payload) -> model.Argument:
 def read_argument(payload: common_pb2.Payload) -> model.AnyArgument:
     """Decode a workflow's argument; protobuf's JSON keeps its message type, which is needed to read it."""
     value = read(payload)
-    if payload.metadata.get("encoding") == b"json/protobuf" and not isinstance(value, model.Opaque):
+    if payload.metadata.get("encoding") == encodings.PROTOBUF_JSON.encode() and not isinstance(value, model.Opaque):
         return model.Message(
             message_type=payload.metadata.get("messageType", b"").decode(errors="replace"), value=value
         )
@@ -41,10 +41,10 @@ def make_argument(argument: model.AnyArgument) -> common_pb2.Payload:
     """Return the payload of a workflow's argument; TypeError for an opaque one whose bytes are unknown."""
     match argument:
         case None:
-            return common_pb2.Payload(metadata={"encoding": b"binary/null"})
+            return common_pb2.Payload(metadata={"encoding": encodings.NULL.encode()})
         case model.Message():
             payload = make(argument.value)
-            payload.metadata["encoding"] = b"json/protobuf"
+            payload.metadata["encoding"] = encodings.PROTOBUF_JSON.encode()
         case model.Opaque(data=bytes() as data):
             payload = common_pb2.Payload(metadata={"encoding": argument.encoding.encode()}, data=data)
         case _:
