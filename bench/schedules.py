@@ -76,12 +76,10 @@ class Bare:
     async def described(self, schedule: model.Schedule) -> None:
         """Ask for one schedule; NOT_FOUND is an answer too."""
         request = rpc_pb2.DescribeScheduleRequest(namespace=self.namespace, schedule_id=schedule.id)
-        for timeout in (
-            *calls.READ_TIMEOUTS,
-            calls.PATIENCE,
-        ):  # one that the server loses is asked again, as the program does it
+        describe = self.client.workflow_service.describe_schedule
+        for timeout in (*calls.READ_TIMEOUTS, calls.PATIENCE):  # a lost one is asked again, as the program does it
             try:
-                await self.client.workflow_service.describe_schedule(request, timeout=timeout)
+                await patiently(functools.partial(describe, request, timeout=timeout))
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     continue

@@ -23,11 +23,9 @@ class Request(fastapi.Request):
         if not hasattr(self, "_json"):
             try:
                 self._json = json.loads(await self.body(), object_pairs_hook=_unique)
-            except json.JSONDecodeError:
+            except (json.JSONDecodeError, UnicodeDecodeError):
                 raise
-            except ValueError as error:
-                if isinstance(error, UnicodeDecodeError):
-                    raise
+            except ValueError:  # Python's own limit of digits
                 raise RefusedError(400, "a number in the body has too many digits") from None
         return self._json
 
