@@ -110,6 +110,6 @@ def _place(place: declarations.Place) -> dict[str, Any]:
 
 
 def _field(field: plans.FieldChange) -> dict[str, Any]:
-    """Return the document of a field's change; there is no key for a side without the field."""
+    """Return the document of a field's change, without a key for a side that lacks the field."""
     sides = {"old": field.old, "new": field.new}
     return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, plans.Absent)}

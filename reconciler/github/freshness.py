@@ -22,7 +22,7 @@ def check(repository: client.Repository | None, event: events.Event, applied: st
     """
     if repository is None:
         raise errors.UsageError(
-            "there is no token for GitHub, so it is unknown whether a newer commit exists",
+            "the GitHub token is missing, so it is unknown whether a newer commit exists",
             hint=f"leave github-token at its default; {_OVERRIDE}",
         )
     try:

@@ -81,7 +81,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
         token=reader.text("github-token") or "",
     )
     if inputs.command == "snapshot" and inputs.live is None:
-        reader.problems.append("input 'live' is empty, so there is no file to write the snapshot to")
+        reader.problems.append("input 'live' is empty; it must name the file to write the snapshot to")
     if inputs.command not in ("plan", "snapshot") and inputs.live is not None:
         reader.problems.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
     if reader.problems:

@@ -76,7 +76,7 @@ class Invocation:
         """Return the repository; `errors.UsageError` without a token."""
         if self.repository is None:
             raise errors.UsageError(
-                "there is no token for GitHub", hint="leave github-token at its default, or set comment: false"
+                "the GitHub token is missing", hint="leave github-token at its default, or set comment: false"
             )
         return self.repository
 

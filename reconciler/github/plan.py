@@ -14,7 +14,7 @@ from reconciler.usecases.plan import propose
 
 REVIEW_NEXT = "**Next:** review, then merge; apply verifies that the plan is unchanged."
 _UNTRUSTED = (
-    "this pull request comes without secrets, so there is no server to plan from and the repo-spec is only validated; "
+    "this pull request comes without secrets, so no server can be read and the repo-spec is only validated; "
     "for a plan, pass a snapshot as live"
 )
 

@@ -104,7 +104,7 @@ class Watch:
         self._watching = asyncio.ensure_future(self._watch())
 
     async def lost(self) -> str:
-        """Return why the lock is no longer held, empty while it is; a lost lock stays lost."""
+        """Return why the lock was lost, empty while it is held; a lost lock stays lost."""
         if not self._gone and time.monotonic() >= self._until:
             self._gone = "the lock's lease is about to end"
         if not self._gone and not self.is_held():

@@ -127,7 +127,7 @@ class Lease(Protocol):
     """A lock that is held."""
 
     async def lost(self) -> str:
-        """Return why the lock is no longer held, empty while it is; nothing may be written once it is lost.
+        """Return why the lock was lost, empty while it is held; nothing may be written once it is lost.
 
         Called before each write; it waits for a new check if the last one is old.
         """

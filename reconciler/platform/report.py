@@ -22,7 +22,7 @@ def created(grant: executions.Grant, token: str) -> str:
 
 
 def revoked(grant: executions.Grant) -> str:
-    """Return the text about a grant that is no longer valid."""
+    """Return the text about a revoked grant."""
     when = words.moment(grant.revoked_at, "UTC") if grant.revoked_at else "no time"
     return phrases.printable(f"Grant {grant.id} of {grant.subject} is revoked since {when}.") + "\n"
 

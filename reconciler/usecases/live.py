@@ -23,7 +23,9 @@ async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) ->
     chosen_ones = await schedules.describe_all(ids) if ids else await managed(schedules, prefix)
     missing = [id_ for id_ in ids if id_ not in chosen_ones]
     if missing:
-        raise errors.UsageError(f"there is no schedule {missing[0]!r}", hint="list the ids with temporal schedule list")
+        raise errors.UsageError(
+            f"schedule {missing[0]!r} does not exist", hint="list the ids with temporal schedule list"
+        )
     return chosen_ones
 
 

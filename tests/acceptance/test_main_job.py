@@ -366,7 +366,7 @@ def test_an_import_never_declares_another_schedule_than_the_one_that_is_there(ap
 
 def test_an_import_of_what_is_not_there_is_refused(applied: program.Program) -> None:
     done = applied.run("import", "--id", "governance:nothing")
-    assert (done.returncode, "there is no schedule 'governance:nothing'" in done.stderr) == (64, True)
+    assert (done.returncode, "schedule 'governance:nothing' does not exist" in done.stderr) == (64, True)
 
 
 def test_an_import_leaves_the_file_as_it_is_but_for_its_charters(applied: program.Program) -> None:
