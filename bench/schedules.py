@@ -24,7 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from reconciler import settings
 from reconciler.plan import plans
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import declarations, model
 from reconciler.temporal import calls, connect, convert
 from reconciler.usecases.apply import apply_plan
@@ -44,7 +44,7 @@ def declaration(count: int, minute: int = 0) -> declarations.Declaration:
         f"entrypoint: C{number:04}, input: {{model: small, number: {number}}}}}\n"
         for number in range(count)
     )
-    return loading.parse(f"governance:\n  schedules:\n{entries}", "bench.yaml")
+    return loader.parse(f"governance:\n  schedules:\n{entries}", "bench.yaml")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

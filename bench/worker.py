@@ -30,8 +30,8 @@ import temporalio.worker
 import temporalio.workflow
 
 from reconciler import settings, wiring
-from reconciler.platform.postgres import opening, schedules
-from reconciler.platform.worker import activities, running
+from reconciler.platform.postgres import schedules, tables
+from reconciler.platform.worker import activities, lifecycle
 from reconciler.schedule import governed
 from reconciler.temporal import connect
 from tools import devserver
@@ -117,7 +117,7 @@ def ours(client: temporalio.client.Client, argument: dict[str, Any]) -> Start:
 
 
 @contextlib.asynccontextmanager
-async def workers(client: temporalio.client.Client, store: opening.Store) -> AsyncIterator[None]:
+async def workers(client: temporalio.client.Client, store: tables.Store) -> AsyncIterator[None]:
     """Run the bare worker and the worker, which keeps execution requests in the database."""
     steps = activities.Activities(
         runs=store.runs, rows=store.schedules, executor=store.executor, patience=datetime.timedelta(minutes=5)
@@ -125,7 +125,7 @@ async def workers(client: temporalio.client.Client, store: opening.Store) -> Asy
     options = settings.Worker(task_queue=governed.TASK_QUEUE, build_id="bench")
     stop = asyncio.Event()
     works = asyncio.create_task(
-        running.work(options, running.Parts(client=client, activities=steps, database=store.pool.ping), stop)
+        lifecycle.work(options, lifecycle.Parts(client=client, activities=steps, database=store.pool.ping), stop)
     )
     async with temporalio.worker.Worker(
         client,
@@ -141,7 +141,7 @@ async def workers(client: temporalio.client.Client, store: opening.Store) -> Asy
             await works
 
 
-async def user_schedule(store: opening.Store) -> dict[str, Any]:
+async def user_schedule(store: tables.Store) -> dict[str, Any]:
     """Make a user's schedule that may run, and return the argument of its workflow."""
     id_ = uuid.uuid4()
     await store.grants.create("bench", ["*"])
@@ -154,7 +154,7 @@ async def user_schedule(store: opening.Store) -> dict[str, Any]:
 async def measure(address: str, database_url: str) -> None:
     """Print the table."""
     client = await temporalio.client.Client.connect(address, runtime=connect.quiet())
-    async with opening.opened(database_url) as store, workers(client, store):
+    async with tables.opened(database_url) as store, workers(client, store):
         starts = {
             "bare worker, 1 activity": bare(client, 1),
             "a charter's firing (1 step)": ours(client, dict(CHARTER)),

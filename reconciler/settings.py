@@ -167,11 +167,11 @@ def schedules_enabled(environ: Mapping[str, str]) -> bool:
 
     Raises `errors.UsageError` for a word that is neither yes nor no: a mistyped no must not apply.
     """
-    said = environ.get("GOVERNANCE_SCHEDULES_ENABLED", "")
-    word = said.strip().lower()
+    value = environ.get("GOVERNANCE_SCHEDULES_ENABLED", "")
+    word = value.strip().lower()
     if word not in _YES | _NO:
         raise errors.UsageError(
-            f"GOVERNANCE_SCHEDULES_ENABLED={said} is neither true nor false", hint="write one of them"
+            f"GOVERNANCE_SCHEDULES_ENABLED={value} is neither true nor false", hint="write one of them"
         )
     return word in _YES
 

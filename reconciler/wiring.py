@@ -11,7 +11,7 @@ from reconciler.plan import locks, ports
 from reconciler.timing import durations
 
 if TYPE_CHECKING:
-    from reconciler.postgres.migrating import Migration
+    from reconciler.postgres.migrator import Migration
     from reconciler.temporal.connect import Server
 
 
@@ -99,13 +99,13 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
 
 async def migrate(database_url: str) -> tuple[str, ...]:
     """Bring the database's tables to this version; return the names of what was applied."""
-    from reconciler.postgres import migrating
+    from reconciler.postgres import migrator
 
-    return await migrating.migrate(database_url)
+    return await migrator.migrate(database_url)
 
 
 async def migrations(database_url: str) -> tuple[Migration, ...]:
     """Return the known migrations, each with when it was applied."""
-    from reconciler.postgres import migrating
+    from reconciler.postgres import migrator
 
-    return await migrating.status(database_url)
+    return await migrator.status(database_url)

@@ -11,13 +11,13 @@ import pathlib
 import subprocess
 import sys
 
-from tools import fetching
+from tools import programs
 
 
 def _main(workflows: list[str]) -> None:
     try:
-        actionlint = fetching.actionlint()
-    except fetching.MissingProgramError as error:
+        actionlint = programs.actionlint()
+    except programs.MissingProgramError as error:
         if os.environ.get("CI") == "true":
             sys.exit(f"actionlint: {error}")
         sys.stderr.write(f"actionlint was left out: {error}\n")

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from tools import devserver, fetching
+from tools import devserver, programs
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
@@ -72,7 +72,7 @@ class Demo:
         """Wait until a command says these words."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            said = subprocess.run(
+            messages = subprocess.run(
                 self._command(*arguments),
                 cwd=self._folder,
                 env=self._environment(),
@@ -80,10 +80,10 @@ class Demo:
                 text=True,
                 check=False,
             ).stdout
-            if words in said:
+            if words in messages:
                 return
             if time.monotonic() > deadline:
-                sys.exit(f"demo: no {words!r} within {PATIENCE:.0f} s; the last answer: {said}")
+                sys.exit(f"demo: no {words!r} within {PATIENCE:.0f} s; the last answer: {messages}")
             time.sleep(0.2)
 
     def temporal(self, *arguments: str) -> None:
@@ -166,7 +166,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except fetching.MissingProgramError as error:
+    except programs.MissingProgramError as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent import futures
 from typing import IO, Literal
 
-from tools import chasm, fetching, ports
+from tools import chasm, ports, programs
 
 START_TIMEOUT = 240.0  # seconds; on a busy machine a start takes many times as long
 _STARTS = 5  # of a server that ends at once
@@ -26,7 +26,7 @@ _STARTS = 5  # of a server that ends at once
 Backend = Literal["v1", "v2"]
 
 
-class _EndedError(fetching.MissingProgramError):
+class _EndedError(programs.MissingProgramError):
     """The server's process ended before the server answered."""
 
 
@@ -102,7 +102,7 @@ class DevServer:
 
     def _newer(self, root: pathlib.Path) -> list[str]:
         chasm.write(root, self.port, ports.reserve, has_search_attributes=bool(self.search_attributes))
-        return [str(fetching.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
+        return [str(programs.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
 
     def _register(self) -> None:
         """Create what the dev server has by itself or makes of its options."""
@@ -126,7 +126,7 @@ class DevServer:
                 raise _EndedError(f"the dev server ended during its start: {self._printed()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise fetching.MissingProgramError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
+                raise programs.MissingProgramError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
             time.sleep(0.05)
 
     def _printed(self) -> str:
@@ -175,7 +175,7 @@ def running(
     with contextlib.ExitStack() as stack:
         root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) if backend == "v2" else None
         server = DevServer(
-            command_line=fetching.command_line(),
+            command_line=programs.command_line(),
             port=ports.reserve(),
             ui_port=ports.reserve() if ui else None,
             namespaces=tuple(namespaces),
@@ -189,10 +189,10 @@ def running(
 
 def _main(backends: list[str]) -> None:
     try:
-        sys.stdout.write(f"{fetching.command_line()}\n")
+        sys.stdout.write(f"{programs.command_line()}\n")
         if "v2" in backends:
-            sys.stdout.write(f"{fetching.server()}\n")
-    except fetching.MissingProgramError as error:
+            sys.stdout.write(f"{programs.server()}\n")
+    except programs.MissingProgramError as error:
         sys.exit(f"devserver: {error}")
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from tools import devserver, fetching, ports
+from tools import devserver, ports, programs
 
 ROOT = pathlib.Path(__file__).parent.parent
 PATIENCE = 240.0  # seconds for a part to be ready, or for a run to end
@@ -248,7 +248,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except fetching.MissingProgramError as error:
+    except programs.MissingProgramError as error:
         sys.exit(f"stack: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

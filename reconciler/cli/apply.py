@@ -9,7 +9,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, telling
+from reconciler.cli import common, console, options, reporter
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
 from reconciler.runtime import clock, files, sessions
@@ -46,7 +46,7 @@ def apply(
     allow_empty_namespace: bool,
     allow_prefix_change: bool,
     allow_plaintext: bool,
-    form: telling.Form,
+    form: reporter.Form,
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
@@ -62,23 +62,23 @@ def apply(
         prefix_change=allow_prefix_change,
         plaintext=allow_plaintext,
     )
-    teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form, yes=yes)
+    reported = reporter.Reporter(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form, yes=yes)
 
-    with teller.errors_reported():
-        teller.about(connection, str(spec_path), choice)
+    with reported.errors_reported():
+        reported.about(connection, str(spec_path), choice)
         review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
         path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
-        teller.about(connection, str(path), chosen)
+        reported.about(connection, str(path), chosen)
         declaration = common.load(out, path, chosen, salt=review.salt)
-        teller.declared(declaration)
+        reported.declared(declaration)
         job = _Apply(command="apply", declaration=declaration, connection=connection, writing=writing, reviewed=review)
         disabled = why_off(declaration, connection)
         if disabled:
-            code = teller.skipped(disabled)
+            code = reported.skipped(disabled)
         else:
             with sessions.opened(connection) as session:
-                code = execute(session, job, teller)
-    return teller.finish(code)
+                code = execute(session, job, reported)
+    return reported.finish(code)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from reconciler.cli import console
 from reconciler.plan import advice, plans, preflight
 from reconciler.report import text as text_report
 from reconciler.report import words
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.runtime import clock, salts
 from reconciler.schedule import declarations
 
@@ -54,7 +54,7 @@ def load(
     out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, *, salt: bytes | None = None
 ) -> declarations.Declaration:
     """Read the spec and print advice about it; `salt` is that of a saved plan to compare with."""
-    declaration = loading.load(spec_path, choice, salt=salts.new() if salt is None else salt)
+    declaration = loader.load(spec_path, choice, salt=salts.new() if salt is None else salt)
     for line in advice.lines(advice.advise(declaration, clock.now())):
         out.warn(line)
     return declaration

@@ -59,8 +59,8 @@ class Console:
             return
         if self.structured:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-            said = {"time": now, "level": level, "message": text, **fields}
-            text = held.scrub(json_text.escaped(json.dumps(said, ensure_ascii=False, default=str)))
+            record = {"time": now, "level": level, "message": text, **fields}
+            text = held.scrub(json_text.escaped(json.dumps(record, ensure_ascii=False, default=str)))
         else:
             text = _shown(held.scrub(text))
         try:

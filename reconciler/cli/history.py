@@ -7,12 +7,12 @@ import asyncio
 import click
 
 from reconciler import errors, settings, wiring
-from reconciler.cli import console, options, telling
+from reconciler.cli import console, options, reporter
 from reconciler.documents import records
 from reconciler.plan import ports
 from reconciler.report import history as history_report
 
-Form = telling.Form
+Form = reporter.Form
 
 
 @click.command()

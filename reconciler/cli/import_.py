@@ -8,7 +8,7 @@ import click
 
 from reconciler import errors, input_files, settings
 from reconciler.cli import console, options
-from reconciler.repospec import importing, loading
+from reconciler.repospec import importer, loader
 from reconciler.runtime import files, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import live
@@ -49,11 +49,11 @@ def import_(
             "--write has no file to write: the repo-spec comes from standard input",
             hint="name the file with --spec, or redirect the output instead of --write",
         )
-    text = loading.source_text(spec_path) if input_files.exists(spec_path) else None
-    prefix = importing.prefix(text, str(spec_path), choice)
+    text = loader.source_text(spec_path) if input_files.exists(spec_path) else None
+    prefix = importer.prefix(text, str(spec_path), choice)
     with sessions.opened(connection) as session:
         found = session.run(live.chosen(session.schedules, prefix, ids))
-    imported = importing.add(
+    imported = importer.add(
         text,
         str(spec_path),
         [each.schedule for each in found.values()],

@@ -12,7 +12,7 @@ import click
 
 from reconciler import errors, settings, wiring
 from reconciler.cli import common, console, options
-from reconciler.plan import ports, wording
+from reconciler.plan import labels, ports
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
 
@@ -80,7 +80,7 @@ def _prefix(out: console.Console, spec_path: pathlib.Path, choice: declarations.
 def _described(holder: ports.Holder | None, prefix: str) -> str:
     if holder is None:
         return f"No one holds the lock of {prefix}*."
-    return f"The lock of {prefix}* is held by {wording.holder(holder, clock.now())}."
+    return f"The lock of {prefix}* is held by {labels.holder(holder, clock.now())}."
 
 
 @contextlib.contextmanager

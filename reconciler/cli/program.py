@@ -35,8 +35,8 @@ def main() -> NoReturn:
         out.warn("Interrupted.")
         code = interrupts.code()
     except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
-        said = f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above."
-        out.warn(said, "error", exit_code=int(errors.ExitCode.ERROR))
+        text = f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above."
+        out.warn(text, "error", exit_code=int(errors.ExitCode.ERROR))
         code = errors.ExitCode.ERROR
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: reported already
@@ -83,6 +83,6 @@ def _report(out: console.Console, error: errors.ReconcilerError) -> int:
     elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
         out.warn(error.sentence)
     else:  # one line each, also where a value from outside contains a newline and would look like a line of ours
-        said = [f"Error: {error.message}", *([phrases.sentence(error.hint)] if error.hint else [])]
-        out.warn("\n".join(line.replace("\n", "\\n") for line in said))
+        lines = [f"Error: {error.message}", *([phrases.sentence(error.hint)] if error.hint else [])]
+        out.warn("\n".join(line.replace("\n", "\\n") for line in lines))
     return error.exit_code

@@ -9,7 +9,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, telling
+from reconciler.cli import common, console, options, reporter
 from reconciler.plan import guards, plans
 from reconciler.runtime import sessions
 from reconciler.schedule import declarations
@@ -41,27 +41,29 @@ def prune(
     writing: settings.Writing,
     older_than: datetime.timedelta,
     yes: bool,
-    form: telling.Form,
+    form: reporter.Form,
     no_color: bool,
 ) -> errors.ExitCode:
     """Delete the schedules that apply paused because their charter was removed, after asking."""
     rendering = common.text(out, no_color=no_color, verbose=False)
-    teller = telling.Teller(out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than))
+    reported = reporter.Reporter(
+        out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than)
+    )
 
-    with teller.errors_reported():
-        teller.about(connection, str(spec_path), choice)
+    with reported.errors_reported():
+        reported.about(connection, str(spec_path), choice)
         declaration = common.load(out, spec_path, choice)
-        teller.declared(declaration)
+        reported.declared(declaration)
         job = _Prune(
             command="prune", declaration=declaration, connection=connection, writing=writing, older_than=older_than
         )
         disabled = why_off(declaration, connection)
         if disabled:
-            code = teller.skipped(disabled)
+            code = reported.skipped(disabled)
         else:
             with sessions.opened(connection) as session:
-                code = execute(session, job, teller)
-    return teller.finish(code)
+                code = execute(session, job, reported)
+    return reported.finish(code)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import errors, json_text, settings
-from reconciler.cli import console, options, telling
+from reconciler.cli import console, options, reporter
 from reconciler.credentials import held
 from reconciler.plan import staleness
 from reconciler.report import phrases, words
@@ -47,7 +47,7 @@ def sync(
     url: str,
     token: str | None,
     timeout: datetime.timedelta,
-    form: telling.Form,
+    form: reporter.Form,
     dry_run: bool,
     allow_mass_pause: bool,
     allow_empty_namespace: bool,
@@ -179,9 +179,9 @@ def _refused(out: console.Console, place: str, status: int, body: dict[str, Any]
         hint = f"; {each['hint']}" if each.get("hint") else ""
         out.warn(f"{what}: {each['detail']}{hint}")
     hint = str(body.get("hint") or ("check the token" if status in (401, 403) else ""))
-    said = str(body.get("detail") or f"HTTP {status}")
+    detail = str(body.get("detail") or f"HTTP {status}")
     if not body.get("problems"):
-        out.warn(f"Error: {said}" + (f"\n{phrases.sentence(hint)}" if hint else ""), "error", status=status)
+        out.warn(f"Error: {detail}" + (f"\n{phrases.sentence(hint)}" if hint else ""), "error", status=status)
     return int(body.get("exit_code") or errors.ExitCode.ERROR)
 
 

@@ -28,7 +28,7 @@ def dumps(plan: plans.Plan, now: datetime.datetime) -> str:
 
 def _schedule(change: plans.Change) -> dict[str, Any]:
     live = change.live
-    activity = live.activity if live else observed.Activity()
+    history = live.history if live else observed.History()
     return {
         "id": change.id,
         "charter": change.charter,
@@ -36,11 +36,11 @@ def _schedule(change: plans.Change) -> dict[str, Any]:
         "note": fields.note(live.schedule) if live else None,
         "pause": plan_json.pause(live.pause) if live and live.pause else None,
         "remaining_actions": live.schedule.remaining_actions if live else None,
-        "last": _run(activity.recent[-1]) if activity.recent else None,
-        "next": _moment(activity.next_times[0]) if activity.next_times and change.state is plans.State.ACTIVE else None,
-        "running": list(activity.running),
-        "recent": list(map(_run, activity.recent)),
-        "counts": {name: getattr(activity, name) for name in ("taken", "missed", "skipped", "dropped", "buffered")},
+        "last": _run(history.recent[-1]) if history.recent else None,
+        "next": _moment(history.next_times[0]) if history.next_times and change.state is plans.State.ACTIVE else None,
+        "running": list(history.running),
+        "recent": list(map(_run, history.recent)),
+        "counts": {name: getattr(history, name) for name in ("taken", "missed", "skipped", "dropped", "buffered")},
         "overdue": _overdue(live.overdue) if live and live.overdue else None,
         "drift": change.verb is not plans.Verb.KEEP or change.is_blocked,
         "verb": change.verb.word,

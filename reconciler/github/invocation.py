@@ -10,7 +10,7 @@ from reconciler.documents import marks
 from reconciler.github import client, events, inputs, results, runner_log
 from reconciler.plan import advice, plans
 from reconciler.report import annotation, text
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.runtime import clock, salts
 from reconciler.schedule import declarations
 from reconciler.usecases.plan import save_plan
@@ -38,7 +38,7 @@ class Invocation:
 
     def load_spec(self) -> declarations.Declaration:
         """Read the repo-spec; annotate it with advice."""
-        declaration = loading.load(self.inputs.spec_path, self.inputs.choice, salt=salts.new())
+        declaration = loader.load(self.inputs.spec_path, self.inputs.choice, salt=salts.new())
         self.log.annotate(map(annotation.advice, advice.advise(declaration, clock.now())))
         return declaration
 

@@ -208,12 +208,12 @@ def _why_prunable(live: observed.Live, before: datetime.datetime | None) -> plan
     """
     if not live.schedule.paused or not _is_removed(live.schedule.note):
         return plans.Reason.STAYS
-    paused_at = live.activity.updated_at
+    paused_at = live.history.updated_at
     if live.schedule.seal is None or paused_at is None:
         return plans.Reason.UNPROVEN
     if not live.is_sealed:
         return plans.Reason.CHANGED
-    if live.activity.buffered or any(run.started_at and run.started_at > paused_at for run in live.activity.recent):
+    if live.history.buffered or any(run.started_at and run.started_at > paused_at for run in live.history.recent):
         return plans.Reason.RAN
     return plans.Reason.PRUNED if before is None or paused_at <= before else plans.Reason.ALREADY_PAUSED
 

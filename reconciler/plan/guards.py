@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Sequence
 
 from reconciler import errors
-from reconciler.plan import plans, stops, takeovers, wording
+from reconciler.plan import labels, plans, stops, takeovers
 from reconciler.schedule import model, observed
 
 _NAMED = 5  # schedules that a message names
@@ -107,14 +107,14 @@ def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
 def _named(stopped: Sequence[stops.Stop]) -> str:
     """Return `governance:a (paused), governance:b (never fires again)`."""
     more = f" and {len(stopped) - _NAMED} more" if len(stopped) > _NAMED else ""
-    return ", ".join(f"{wording.brief(stop.id)} ({stop.why})" for stop in stopped[:_NAMED]) + more
+    return ", ".join(f"{labels.brief(stop.id)} ({stop.why})" for stop in stopped[:_NAMED]) + more
 
 
 def _check_owners(plan: plans.Plan) -> None:
     owned = plan.blocked
     if owned:
         change = owned[0]
-        owner = wording.brief(change.after.owner or "")
+        owner = labels.brief(change.after.owner or "")
         more = f" (and {len(owned) - 1} more)" if len(owned) > 1 else ""
         raise errors.GuardError(
             f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",
@@ -127,7 +127,7 @@ def _check_takeovers(plan: plans.Plan) -> None:
     if taken:
         more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
         raise errors.GuardError(
-            f"{wording.brief(taken[0].id)} carries no owner's mark, and the plan would take it over and change its "
+            f"{labels.brief(taken[0].id)} carries no owner's mark, and the plan would take it over and change its "
             f"{takeovers.changes(taken[0])}{more}",
             hint="if another program made it, use another id; if this is intended, pass --adopt",
         )
@@ -138,7 +138,7 @@ def _check_doubles(plan: plans.Plan) -> None:
         new, old = plan.doubled[0]
         more = f" (and {len(plan.doubled) - 1} more)" if len(plan.doubled) > 1 else ""
         raise errors.GuardError(
-            f"{wording.brief(old)} is still running under another prefix, and {wording.brief(new)} would run next to "
+            f"{labels.brief(old)} is still running under another prefix, and {labels.brief(new)} would run next to "
             f"it{more}",
             hint="if the prefix changed, pause the schedules of the old one first; if both should run, pass "
             "--allow-prefix-change",

@@ -22,16 +22,16 @@ def find(live: observed.Live, since: datetime.datetime | None = None) -> observe
     or buffered run explains a gap, as do firings that the server counted as missed, skipped or dropped. If the time
     zone is unknown here, or the jitter may exceed the gap, nothing is reported.
     """
-    schedule, activity = live.schedule, live.activity
-    idle = not schedule.paused and schedule.remaining_actions != 0 and not activity.running and not activity.buffered
-    if not idle or not activity.next_times or not live.created_at or not zones.is_known(schedule.timing.timezone):
+    schedule, history = live.schedule, live.history
+    idle = not schedule.paused and schedule.remaining_actions != 0 and not history.running and not history.buffered
+    if not idle or not history.next_times or not live.created_at or not zones.is_known(schedule.timing.timezone):
         return None
     created = datetime.datetime.fromtimestamp(live.created_at // 1_000_000_000, datetime.UTC)
-    start = max(filter(None, (created, activity.updated_at, since, *_runs(activity))))
-    if activity.next_times[0] - start <= schedule.timing.jitter:
+    start = max(filter(None, (created, history.updated_at, since, *_runs(history))))
+    if history.next_times[0] - start <= schedule.timing.jitter:
         return None
-    end = activity.next_times[0] - schedule.timing.jitter
-    explained = activity.missed + activity.skipped + activity.dropped
+    end = history.next_times[0] - schedule.timing.jitter
+    explained = history.missed + history.skipped + history.dropped
     due = itertools.takewhile(lambda moment: moment < end, times.upcoming(schedule.timing, start))
     passed = list(itertools.islice(due, explained + _MOST))
     if len(passed) - explained < _LEAST or end - passed[0] < _SPAN:
@@ -41,16 +41,16 @@ def find(live: observed.Live, since: datetime.datetime | None = None) -> observe
 
 def waits(live: observed.Live) -> bool:
     """Return whether due times pass while a run is in progress, as the server believes."""
-    return bool(live.activity.running) and find(without_runs(live)) is not None
+    return bool(live.history.running) and find(without_runs(live)) is not None
 
 
 def without_runs(live: observed.Live) -> observed.Live:
     """Return the schedule as if its current runs had ended, so that they no longer explain a gap."""
-    activity = dataclasses.replace(live.activity, running=(), buffered=0, skipped=0, dropped=0)
-    return dataclasses.replace(live, activity=activity)
+    history = dataclasses.replace(live.history, running=(), buffered=0, skipped=0, dropped=0)
+    return dataclasses.replace(live, history=history)
 
 
-def _runs(activity: observed.Activity) -> Iterator[datetime.datetime | None]:
-    for run in activity.recent:
+def _runs(history: observed.History) -> Iterator[datetime.datetime | None]:
+    for run in history.recent:
         yield run.due_at
         yield run.started_at

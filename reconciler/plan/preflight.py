@@ -21,12 +21,12 @@ class Kind(enum.Enum):
     UNSERVED = "unserved"
     OTHER_BUILD = "other_build"
     UNKNOWN_WORKFLOW = "unknown_workflow"
-    UNTOLD = "untold"
+    UNREPORTED = "untold"
 
     @property
     def is_problem(self) -> bool:
         """Return whether runs will or may fail; a worker that reports no workflows is not a problem."""
-        return self is not Kind.UNTOLD
+        return self is not Kind.UNREPORTED
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ def _unknown(
         message = (
             f"{_listed(silent, 'worker')} on task queue {queue.name!r} does not report which workflows it registers"
         )
-        yield _finding(Kind.UNTOLD, queue, message, f"check that {', '.join(wanted)} is among them")
+        yield _finding(Kind.UNREPORTED, queue, message, f"check that {', '.join(wanted)} is among them")
 
 
 def _finding(kind: Kind, queue: pollers.Queue, message: str, hint: str) -> Finding:

@@ -90,7 +90,7 @@ def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: d
         return _means_other(before, now)
     differing = diff.diff(old.schedule, fields.redacted(new.schedule, coded=old.coded))
     names = ", ".join(each.path for each in differing)
-    when = _when(planned_at, new.activity.updated_at, new.pause.at if new.pause else None)
+    when = _when(planned_at, new.history.updated_at, new.pause.at if new.pause else None)
     return f"changed {when}: {names or 'nothing that a charter can express'}"
 
 

@@ -214,17 +214,17 @@ def execution(given: object, scheduled_for: datetime.datetime) -> Execution:
     if not isinstance(given, Mapping):
         raise errors.ArgumentError("the workflow's argument is not an object")
     texts = {key: _text(given, key) for key in ("temporalScheduleId", "entrypoint")}
-    charter, db_schedule_id, said = given.get("charter"), given.get("dbScheduleId"), given.get("input")
+    charter, db_schedule_id, input_ = given.get("charter"), given.get("dbScheduleId"), given.get("input")
     if not isinstance(charter, str | None):
         raise errors.ArgumentError("charter is neither text nor null")
-    if not isinstance(said, Mapping | None):
+    if not isinstance(input_, Mapping | None):
         raise errors.ArgumentError("input is not an object")
     return Execution(
         temporal_schedule_id=texts["temporalScheduleId"],
         db_schedule_id=None if db_schedule_id is None else _uuid(db_schedule_id),
         charter=charter,
         entrypoint=texts["entrypoint"],
-        input=said or {},
+        input=input_ or {},
         scheduled_for=scheduled_for.astimezone(datetime.UTC),
     )
 

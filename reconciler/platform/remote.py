@@ -48,7 +48,7 @@ class Executor:
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
         """Send it once, and return what the service made of it; a success is one, whatever its body is."""
-        begun = self._now()
+        started = self._now()
         request = execution.request
         key, workflow = execution.idempotency_key, execution.entrypoint
         answer = await self._answer(self._filled_in(workflow), json.dumps(request), executions.header(key))
@@ -59,7 +59,7 @@ class Executor:
             workflow=workflow,
             state=executions.RequestState.DONE,
             response=answer,
-            created_at=begun,
+            created_at=started,
             ended_at=self._now(),
         )
 
@@ -99,16 +99,16 @@ class Executor:
     def _check(self, response: httpx.Response) -> None:
         """Raise for every unsuccessful response, redirects included, as the token is for this address only."""
         code = response.status_code
-        said = f"the executor at {self._shown} answered {code}"
+        message = f"the executor at {self._shown} answered {code}"
         if response.is_success:
             return
         if code >= httpx.codes.INTERNAL_SERVER_ERROR or code in _PASSES:
-            raise errors.ExecutorError(said, hint="see its log", retry_after=_retry_after(response))
+            raise errors.ExecutorError(message, hint="see its log", retry_after=_retry_after(response))
         if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise errors.ExecutionRefusedError(said, hint="check RECONCILER_EXECUTOR_TOKEN and what it may do")
+            raise errors.ExecutionRefusedError(message, hint="check RECONCILER_EXECUTOR_TOKEN and what it may do")
         if response.is_redirect:
-            raise errors.ExecutionRefusedError(said, hint="name with --executor-url where it redirects to")
-        raise errors.ExecutionRefusedError(said, hint="see its log, and whether --executor-url is right")
+            raise errors.ExecutionRefusedError(message, hint="name with --executor-url where it redirects to")
+        raise errors.ExecutionRefusedError(message, hint="see its log, and whether --executor-url is right")
 
 
 @contextlib.asynccontextmanager
@@ -155,9 +155,9 @@ def _run_id(answer: dict[str, Any]) -> uuid.UUID | None:
 
 
 def _retry_after(response: httpx.Response) -> datetime.timedelta | None:
-    said = response.headers.get("Retry-After", "")
-    if not (said.isascii() and said.isdigit()):
+    seconds = response.headers.get("Retry-After", "")
+    if not (seconds.isascii() and seconds.isdigit()):
         return None
-    digits = said.lstrip("0") or "0"
+    digits = seconds.lstrip("0") or "0"
     seconds = _LONGEST_WAIT if len(digits) > len(str(_LONGEST_WAIT)) else min(int(digits), _LONGEST_WAIT)
     return datetime.timedelta(seconds=seconds)

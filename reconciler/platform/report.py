@@ -17,8 +17,8 @@ def text(grants: Iterable[executions.Grant]) -> str:
 def created(grant: executions.Grant, token: str) -> str:
     """Return the text about a new grant: the only time that its token is shown."""
     until = f"until {words.moment(grant.expires_at, 'UTC')}" if grant.expires_at else "until it is revoked"
-    said = phrases.printable(f"Grant {grant.id} lets {grant.subject} run {_scopes(grant)} {until}. Its token:")
-    return f"{said}\n{token}\nStore it securely; it will not be shown again.\n"
+    text = phrases.printable(f"Grant {grant.id} lets {grant.subject} run {_scopes(grant)} {until}. Its token:")
+    return f"{text}\n{token}\nStore it securely; it will not be shown again.\n"
 
 
 def revoked(grant: executions.Grant) -> str:

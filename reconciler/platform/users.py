@@ -12,7 +12,7 @@ from typing import Any
 from reconciler import errors, json_values
 from reconciler.plan import build
 from reconciler.platform import executions
-from reconciler.repospec import charters, loading, problems, rules, shape, values
+from reconciler.repospec import charters, loader, problems, rules, shape, values
 from reconciler.schedule import declarations, fields, governed, model, observed
 from reconciler.timing import cron, timings
 
@@ -110,30 +110,30 @@ def _timing(text: str, timezone: str) -> timings.Timing | None:
 
 def _schedule(row: executions.UserSchedule) -> model.Schedule:
     """Return the schedule of a charter that declares the same."""
-    said: dict[str, Any] = {
+    charter: dict[str, Any] = {
         "charter": "USER",
         "cron": row.cron,
         "entrypoint": row.workflow,
         "input": dict(row.input),
         "timezone": row.timezone,
     }
-    unfit = list(_unfit(said))
+    unfit = list(_unfit(charter))
     if unfit:
         raise problems.InvalidSpecError(unfit)
-    document = _document({"governance": {"schedules": [said]}})
+    document = _document({"governance": {"schedules": [charter]}})
     found = [*shape.check(document), *rules.check(document)]
     if found:
         raise problems.InvalidSpecError(found)
     (read,) = charters.read(document, prefix="")
     count = charters.excluded_in_a_row(read.schedule.timing)
     if count:
-        raise problems.InvalidSpecError([loading.endless(read, count)])
+        raise problems.InvalidSpecError([loader.endless(read, count)])
     return read.schedule
 
 
-def _unfit(said: Mapping[str, Any]) -> Iterator[problems.Problem]:
+def _unfit(charter: Mapping[str, Any]) -> Iterator[problems.Problem]:
     """Find what no database keeps: NUL, halves of surrogate pairs, numbers that JSON has not, and bottomless values."""
-    for key, value in said.items():
+    for key, value in charter.items():
         wrong, hint = _wrong(value)
         if wrong:
             yield problems.Problem(place=_place((*_AT, key)), message=f"{_KEYS.get(key, key)} {wrong}", hint=hint)

@@ -12,7 +12,7 @@ from reconciler.platform import ports
 from reconciler.runtime import sessions
 
 if TYPE_CHECKING:
-    from reconciler.platform.postgres.opening import Store
+    from reconciler.platform.postgres.tables import Store
     from reconciler.temporal.connect import Client, Server
 
 _SESSIONS = 2  # with the database, of one command
@@ -46,9 +46,9 @@ async def store(database_url: str, *, size: int = 10, for_tokens: int = 0) -> As
 
     Those `for_tokens` come on top, and nothing but a look-up of a grant uses them.
     """
-    from reconciler.platform.postgres import opening
+    from reconciler.platform.postgres import tables
 
-    async with opening.opened(database_url, size=size, for_tokens=for_tokens) as found:
+    async with tables.opened(database_url, size=size, for_tokens=for_tokens) as found:
         yield found
 
 

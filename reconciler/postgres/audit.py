@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler import errors
 from reconciler.plan import ports
-from reconciler.postgres import database, migrating
+from reconciler.postgres import database, migrator
 from reconciler.schedule import observed
 
 _BEGIN = """
@@ -51,7 +51,7 @@ ORDER BY number DESC LIMIT 1
 @contextlib.asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Audit]:
     """Bring the database up to date and return its audit; `errors.StoreError` when that fails."""
-    await migrating.migrate(url)
+    await migrator.migrate(url)
     yield Audit(url)
 
 

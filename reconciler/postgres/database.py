@@ -144,11 +144,11 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except (psycopg.Error, UnicodeEncodeError) as error:
-        state, said = _told(error)
+        state, text = _message(error)
         found = [hint for known, hint in _STATES.items() if state.startswith(known)]
         hint = found[0] if found else "see the server's log"
         kind = errors.BusyError if state == _LOCKED else errors.StoreError
-        raise kind(f"{what} failed: {said}", hint=hint) from None
+        raise kind(f"{what} failed: {text}", hint=hint) from None
 
 
 def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
@@ -160,11 +160,11 @@ def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
     return error.diag.message_primary or "" if error.sqlstate == _TOO_LONG else ""
 
 
-def _told(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
+def _message(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
     """Return an error's SQLSTATE and message; the driver has neither for a connection that was lost."""
-    said = unfit(error)
-    if said:
-        return "22", said
+    text = unfit(error)
+    if text:
+        return "22", text
     assert isinstance(error, psycopg.Error)  # noqa: S101  # the other one is unfit
     return error.sqlstate or "08", error.diag.message_primary or "the connection was lost"
 
@@ -223,10 +223,10 @@ def _parsed(url: str) -> dict[str, Any]:
 
 def _connect_error(text: str, where: str) -> errors.StoreError:
     """Return the sentence that a refusal calls for; only the server's own words are repeated."""
-    _, _, told = text.partition("FATAL:")
-    words = told.strip().partition("\n")[0]
+    _, _, message = text.partition("FATAL:")
+    words = message.strip().partition("\n")[0]
     for phrase, meaning, hint in _CONNECTING:
         if phrase in (words or text).lower():
-            said = words or meaning or "no connection"
-            return errors.StoreError(f"cannot connect to {where} ({said})", hint=hint)
+            text = words or meaning or "no connection"
+            return errors.StoreError(f"cannot connect to {where} ({text})", hint=hint)
     return errors.StoreError(f"cannot connect to {where} ({words or 'no connection'})", hint=AWAY)

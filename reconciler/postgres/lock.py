@@ -15,8 +15,8 @@ import datetime
 import psycopg
 
 from reconciler import errors, settings
-from reconciler.plan import locks, ports, wording
-from reconciler.postgres import database, naming
+from reconciler.plan import labels, locks, ports
+from reconciler.postgres import database, holder_names
 
 _TAKE = "SELECT pg_try_advisory_lock(hashtext(%s)) AS taken"
 _GIVE = "SELECT pg_advisory_unlock(hashtext(%s))"
@@ -65,7 +65,7 @@ class PostgresLock:
         """Take the lock, without waiting; `errors.LockedError` names who has it."""
         since = holder.since or datetime.datetime.now(datetime.UTC)
         async with contextlib.AsyncExitStack() as otherwise:
-            connection = await database.connect(self._url, name=naming.encoded(holder, since))
+            connection = await database.connect(self._url, name=holder_names.encoded(holder, since))
             otherwise.push_async_callback(connection.close)
             with database.translated(database.place(self._url)):
                 row = await (await connection.execute(_TAKE, (self._key,))).fetchone()
@@ -116,7 +116,7 @@ class PostgresLock:
         return _Session(
             pid=row["pid"],
             role=role,
-            holder=naming.decoded(row["application_name"] or "", role, row["backend_start"]),
+            holder=holder_names.decoded(row["application_name"] or "", role, row["backend_start"]),
         )
 
 
@@ -170,7 +170,7 @@ class PostgresLease:
 def _busy(found: _Session | None) -> errors.LockedError:
     holder = found.holder if found else ports.Holder(who="a holder that has just released it")
     return errors.LockedError(
-        f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
+        f"the schedules are locked by {labels.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; the lock ends with its holder's session",
         who=holder.who,
         run=holder.run,

@@ -13,7 +13,7 @@ import psycopg
 import psycopg_pool
 
 from reconciler import errors
-from reconciler.postgres import database, migrating, shares
+from reconciler.postgres import database, migrator, shares
 
 SIZE = 10  # sessions at most
 GIVE_UP = 10  # seconds without a session that works
@@ -32,7 +32,7 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 @contextlib.asynccontextmanager
 async def opened(url: str, *, size: int = SIZE, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
     """Bring the database up to date and share up to so many sessions; `errors.StoreError` when that fails."""
-    await migrating.migrate(url)
+    await migrator.migrate(url)
     async with shared(url, size=size, give_up=give_up) as pool:
         yield pool
 

@@ -186,6 +186,6 @@ def _fold(change: plans.Change, now: datetime.datetime) -> str:
 def _inside(change: plans.Change, now: datetime.datetime) -> Iterator[str]:
     if change.place:
         yield f"- declared at {markdown.code(str(change.place))}"
-    if change.live and change.live.activity.updated_at:
-        yield f"- last changed {words.moment(change.live.activity.updated_at, 'UTC')}"
+    if change.live and change.live.history.updated_at:
+        yield f"- last changed {words.moment(change.live.history.updated_at, 'UTC')}"
     yield from (line.removeprefix("  ") for line in markdown.details(change, now))

@@ -38,14 +38,14 @@ def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, s
         yield "left", _remaining(live.schedule.remaining_actions, live.schedule.counted_from)
     if live.schedule.note:
         yield "note", words.value(fields.note(live.schedule))
-    yield "last", _last(live.activity, zone, now)
+    yield "last", _last(live.history, zone, now)
     if not live.schedule.paused:
-        yield "next", _next(live.activity, zone, now)
-    if live.activity.running:
-        yield "running", ", ".join(map(phrases.printable, live.activity.running))
-    if live.activity.recent:
-        yield "recent", _recent(live.activity)
-    lost = _lost(live.activity)
+        yield "next", _next(live.history, zone, now)
+    if live.history.running:
+        yield "running", ", ".join(map(phrases.printable, live.history.running))
+    if live.history.recent:
+        yield "recent", _recent(live.history)
+    lost = _lost(live.history)
     if lost:
         yield "lost", lost
     if live.overdue:
@@ -68,25 +68,25 @@ def _remaining(remaining: int, start: int | None) -> str:
     return f"{remaining}{of} action{'s'[: (start if of else remaining) != 1]}"
 
 
-def _last(activity: observed.Activity, zone: str, now: datetime.datetime) -> str:
-    if not activity.recent or activity.recent[-1].started_at is None:
+def _last(history: observed.History, zone: str, now: datetime.datetime) -> str:
+    if not history.recent or history.recent[-1].started_at is None:
         return "never"
-    run = activity.recent[-1]
+    run = history.recent[-1]
     started = run.started_at or now
     return f"{words.moment(started, zone)} ({words.ago(started, now)}), {run.status.value}"
 
 
-def _next(activity: observed.Activity, zone: str, now: datetime.datetime) -> str:
-    if not activity.next_times:
+def _next(history: observed.History, zone: str, now: datetime.datetime) -> str:
+    if not history.next_times:
         return "never"
-    soonest = activity.next_times[0]
+    soonest = history.next_times[0]
     return f"{words.moment(soonest, zone)} ({words.distance(soonest, now)})"
 
 
-def _recent(activity: observed.Activity) -> str:
+def _recent(history: observed.History) -> str:
     """Return the results of recent runs, oldest first, equal neighbors counted: `2 completed, then 1 failed`."""
     groups: list[list[observed.RunStatus]] = []
-    for run in activity.recent:
+    for run in history.recent:
         if groups and groups[-1][0] is run.status:
             groups[-1].append(run.status)
         else:
@@ -94,12 +94,12 @@ def _recent(activity: observed.Activity) -> str:
     return ", then ".join(f"{len(group)} {group[0].value}" for group in groups)
 
 
-def _lost(activity: observed.Activity) -> str:
+def _lost(history: observed.History) -> str:
     """Return how many firings started no run, and why."""
     counts = (
-        (activity.missed, "missed: late by more than the catch-up window"),
-        (activity.skipped, "skipped: the previous run was still running"),
-        (activity.dropped, "dropped: the buffer was full"),
+        (history.missed, "missed: late by more than the catch-up window"),
+        (history.skipped, "skipped: the previous run was still running"),
+        (history.dropped, "dropped: the buffer was full"),
     )
     return "; ".join(f"{count} {why}" for count, why in counts if count)
 

@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 
 from reconciler import json_values
-from reconciler.plan import plans, wording
+from reconciler.plan import labels, plans
 from reconciler.plan import takeovers as taken
 from reconciler.report import phrases
 from reconciler.schedule import fields, observed, prospects, redaction
@@ -174,7 +174,7 @@ def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[
     owner = change.live.schedule.owner
     if change.reason is plans.Reason.OWNED or (owner and owner != change.after.owner):
         takeover = "" if change.reason is plans.Reason.OWNED else ", and is taken over"
-        yield f"it belongs to {mark(phrases.printable(wording.brief(owner or '')))}{takeover}"
+        yield f"it belongs to {mark(phrases.printable(labels.brief(owner or '')))}{takeover}"
     explained = (plans.Reason.MANUAL_PAUSE, *KEPT)
     if change.verb not in (plans.Verb.RESUME, plans.Verb.PAUSE) and change.reason not in explained:
         return
@@ -215,7 +215,7 @@ def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[
 def takeovers(plan: plans.Plan, mark: Callable[[str], str] = str) -> list[str]:
     """Return a line for each schedule that the plan takes over and makes run something else."""
     found = taken.takeovers(plan)
-    return [f"{mark(phrases.printable(wording.brief(each.id)))}: {taken.changes(each)}" for each in found]
+    return [f"{mark(phrases.printable(labels.brief(each.id)))}: {taken.changes(each)}" for each in found]
 
 
 TAKEOVERS = "Takes over and changes what it runs:"

@@ -35,7 +35,7 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
+class History:
     """What a schedule has done and will do, as far as the server remembers.
 
     The counts cover the schedule's whole life: firings `taken`, `missed` (late by more than the catch-up window),
@@ -101,7 +101,7 @@ class Live:
     token: bytes
     created_at: int = 0
     described: bytes = dataclasses.field(default=b"", repr=False)
-    activity: Activity = Activity()
+    history: History = History()
     pause: Pause | None = None
     overdue: Overdue | None = None
     unexpressed: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler import errors
-from reconciler.plan import locks, ports, wording
+from reconciler.plan import labels, locks, ports
 from reconciler.temporal import calls, payloads
 
 WORKFLOW = "ReconcilerLock"
@@ -194,7 +194,7 @@ class _Running:
 
 def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
-        f"the schedules are locked by {wording.holder(holder, datetime.datetime.now(datetime.UTC))}",
+        f"the schedules are locked by {labels.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; "
         "reconciler lock release frees the lock of a killed run",
         who=holder.who,

@@ -38,11 +38,11 @@ class Pauses:
         """
         ours = (live.schedule.note or "").startswith(ownership.PAUSED_BY_US)
         if ours and (live.schedule.seal is None or live.is_sealed):  # else someone else paused it and kept our note
-            return observed.Pause(by="reconciler", at=live.activity.updated_at)
+            return observed.Pause(by="reconciler", at=live.history.updated_at)
         try:
             events = await self._events(live)
         except calls.NotFoundError:
-            return observed.Pause(at=live.activity.updated_at)
+            return observed.Pause(at=live.history.updated_at)
         except errors.UnreachableError:
             raise
         except errors.ServerError:  # a key that may read schedules but no histories

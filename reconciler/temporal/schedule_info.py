@@ -26,10 +26,10 @@ _OPEN = {observed.RunStatus.RUNNING, observed.RunStatus.UNKNOWN}
 _INEXACT = {*_OPEN, observed.RunStatus.FAILED}  # V2 reports every run that did not complete as failed
 
 
-def read(info: schedule_pb2.ScheduleInfo) -> observed.Activity:
+def read(info: schedule_pb2.ScheduleInfo) -> observed.History:
     """Return the firings that a Describe reports, oldest first; V2 lists running ones before those that ended."""
     recent = sorted(map(_run, info.recent_actions), key=lambda run: run.started_at or run.due_at or _FIRST)
-    return observed.Activity(
+    return observed.History(
         updated_at=moment(info, "update_time"),
         taken=info.action_count,
         missed=info.missed_catchup_window,
@@ -68,21 +68,21 @@ class Results:
     def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
         self._runs = runs.Runs(service, calls_)
 
-    async def read(self, activity: observed.Activity) -> observed.Activity:
-        """Return the activity with the current results of its runs; a run that is retried is still running."""
-        recent = tuple(await asyncio.gather(*map(self._settled, activity.recent)))
+    async def read(self, history: observed.History) -> observed.History:
+        """Return the history with the current results of its runs; a run that is retried is still running."""
+        recent = tuple(await asyncio.gather(*map(self._settled, history.recent)))
         ended = {run.workflow_id for run in recent if run.status not in _OPEN}
-        running = [workflow_id for workflow_id in activity.running if workflow_id not in ended]
+        running = [workflow_id for workflow_id in history.running if workflow_id not in ended]
         running += [run.workflow_id for run in recent if run.status is observed.RunStatus.RUNNING]
-        return dataclasses.replace(activity, recent=recent, running=tuple(dict.fromkeys(running)))
+        return dataclasses.replace(history, recent=recent, running=tuple(dict.fromkeys(running)))
 
-    async def ended_at(self, activity: observed.Activity) -> datetime.datetime | None:
+    async def ended_at(self, history: observed.History) -> datetime.datetime | None:
         """Return when the last run that the schedule still counts as running ended; None while one really runs.
 
         A run that the server no longer has ended at an unknown time, for which the earliest possible one is used.
         """
-        first_runs = {run.workflow_id: run.run_id for run in activity.recent}
-        last = await asyncio.gather(*(self._runs.last(id_, first_runs.get(id_, "")) for id_ in activity.running))
+        first_runs = {run.workflow_id: run.run_id for run in history.recent}
+        last = await asyncio.gather(*(self._runs.last(id_, first_runs.get(id_, "")) for id_ in history.running))
         if any(info is not None and info.status not in runs.CLOSED for info in last):
             return None
         return max((moment(info, "close_time") or _FIRST for info in last if info is not None), default=_FIRST)

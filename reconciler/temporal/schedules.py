@@ -92,7 +92,7 @@ class Schedules:
                 token=answer.conflict_token,
                 created_at=answer.info.create_time.ToNanoseconds(),
                 described=answer.schedule.SerializeToString(),
-                activity=schedule_info.read(answer.info),
+                history=schedule_info.read(answer.info),
                 unexpressed=unexpressed.texts(answer.schedule),
                 coded=codec.is_coded(answer.schedule),
             )
@@ -132,12 +132,12 @@ class Schedules:
         if ended_at is None:
             return None
         passed = await self._pauses.overdue(overdue.without_runs(live), ended_at + _NOTICE)
-        reason = f"the server still counts {live.activity.running[0]} as running, although it has ended"
+        reason = f"the server still counts {live.history.running[0]} as running, although it has ended"
         return dataclasses.replace(passed, reason=reason) if passed else None
 
     async def _last_run_ended_at(self, live: observed.Live) -> datetime.datetime | None:
         try:
-            return await self._results.ended_at(live.activity)
+            return await self._results.ended_at(live.history)
         except errors.UnreachableError:
             raise
         except errors.ServerError:  # a key that may read schedules but no runs
@@ -145,9 +145,9 @@ class Schedules:
 
     async def followed(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
         """Return the same schedules with the current results of their recent runs."""
-        results = await asyncio.gather(*(self._results.read(live.activity) for live in schedules.values()))
+        results = await asyncio.gather(*(self._results.read(live.history) for live in schedules.values()))
         return {
-            id_: dataclasses.replace(live, activity=result)
+            id_: dataclasses.replace(live, history=result)
             for (id_, live), result in zip(schedules.items(), results, strict=True)
         }
 

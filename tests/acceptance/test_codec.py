@@ -123,7 +123,7 @@ def test_a_plan_that_touches_no_payload_needs_no_codec(applied: program.Program)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "messages"),
     [
         (("--codec-endpoint", "http://127.0.0.1:1"), "the codec server at http://127.0.0.1:1 does not answer"),
         (("--codec-endpoint", "127.0.0.1:1"), "--codec-endpoint is not a valid http or https URL"),
@@ -132,11 +132,11 @@ def test_a_plan_that_touches_no_payload_needs_no_codec(applied: program.Program)
     ],
 )
 def test_a_codec_that_cannot_be_used_is_an_error_that_says_why(
-    applied: program.Program, arguments: tuple[str, ...], said: str
+    applied: program.Program, arguments: tuple[str, ...], messages: str
 ) -> None:
     done = applied.run("plan", *arguments)
     assert done.returncode in (1, 64)
-    assert said in done.stderr
+    assert messages in done.stderr
     assert "hidden" not in done.stderr
     assert "Traceback" not in done.stderr
 

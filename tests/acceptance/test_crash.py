@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.plan import diff, plans
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import declarations, observed
 from reconciler.temporal import connect
 from reconciler.usecases.apply import apply_plan
@@ -136,7 +136,7 @@ class Case:
     async def _planned(self) -> plans.Plan:
         """Return the plan of the spec as it is now; schedules that the listing does not show yet are waited for."""
         text = (self._run.folder / program.SPEC).read_text(encoding="utf-8")
-        declaration = loading.parse(text, str(program.SPEC), declarations.Choice(prefix=self._prefix))
+        declaration = loader.parse(text, str(program.SPEC), declarations.Choice(prefix=self._prefix))
         target = self._server.target(self._prefix)
         known = {change.id for change in self._plan.changes} if self._plan else set()
         await remote.until(lambda: self._lists(known))

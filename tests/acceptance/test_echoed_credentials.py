@@ -52,5 +52,5 @@ def test_a_token_that_github_repeats_is_in_no_log_annotation_summary_or_output(r
         work = job.Job(run=reconciler, github=github)
         work.pull_request(1, sha="b" * 40)
         step = work.step("plan", github_token=KEY)
-    assert "may not" in step.said("error")[0]
+    assert "may not" in step.messages("error")[0]
     assert KEY not in "".join([step.log, step.summary, *step.outputs.values()])

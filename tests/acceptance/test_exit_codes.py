@@ -213,7 +213,7 @@ def test_the_connection_comes_from_flags_over_environment_over_profile(reconcile
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "messages"),
     [
         ([], "Usage: reconciler"),
         (["plan", "--no-such-option"], "No such option"),
@@ -229,11 +229,11 @@ def test_the_connection_comes_from_flags_over_environment_over_profile(reconcile
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_line_that_cannot_be_meant_is_64(
-    reconciler: program.Program, arguments: list[str], said: str
+    reconciler: program.Program, arguments: list[str], messages: str
 ) -> None:
     reconciler.declare(SPEC)
     done = reconciler.run(*arguments)
-    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (64, True, False), done.stderr
+    assert (done.returncode, messages in done.stderr, "Traceback" in done.stderr) == (64, True, False), done.stderr
 
 
 def test_a_schema_is_printed_and_a_version_and_a_help(away: program.Program) -> None:

@@ -41,9 +41,9 @@ def test_a_signal_while_the_program_is_imported_ends_it_with_the_declared_code(
         if line.split("|")[-1].strip() in ("asyncio", "google.protobuf", "click", "requests", "urllib3"):
             break
     process.send_signal(number)
-    _, said = program.rest(process)
+    _, messages = program.rest(process)
     assert process.returncode == code
-    assert "Traceback" not in said
+    assert "Traceback" not in messages
 
 
 def test_an_output_that_is_closed_is_an_error(reconciler: program.Program) -> None:

@@ -169,7 +169,7 @@ def test_a_workflow_that_echoes_our_marker_does_not_make_a_review(
     for _ in range(2):  # a report of the first refusal must not make it a mark of ours
         step = work.step("apply", require_reviewed_plan="true")
         assert (step.code, left(work, github)) == (5, 2)
-        assert "was not written by a run of schedules.yml" in step.said("error")[0]
+        assert "was not written by a run of schedules.yml" in step.messages("error")[0]
 
 
 def test_marks_that_contradict_each_other_stay_no_review(work: job.Job, github: github_server.GitHub) -> None:
@@ -180,7 +180,7 @@ def test_marks_that_contradict_each_other_stay_no_review(work: job.Job, github: 
     for _ in range(2):
         step = work.step("apply")
         assert (step.code, left(work, github)) == (5, 2)
-        assert "comments in pull request 1 contradict each other" in step.said("error")[0]
+        assert "comments in pull request 1 contradict each other" in step.messages("error")[0]
 
 
 def test_without_the_key_of_a_signed_plan_there_is_no_review(work: job.Job, github: github_server.GitHub) -> None:
@@ -192,7 +192,7 @@ def test_without_the_key_of_a_signed_plan_there_is_no_review(work: job.Job, gith
     for _ in range(2):
         step = work.step("apply")
         assert (step.code, left(work, github)) == (5, 2)
-        assert "is signed with a marker-key, and this run has none" in step.said("error")[0]
+        assert "is signed with a marker-key, and this run has none" in step.messages("error")[0]
     assert work.step("apply", marker_key="k").code == 0
 
 
@@ -220,11 +220,11 @@ def test_with_a_key_only_what_was_signed_with_it_in_this_pull_request_is_a_revie
     for forged in (changed, re.sub(r', "mac": "\w+"', "", signed), elsewhere):
         comment.body = forged
         step = work.step("apply", marker_key="k")
-        assert (step.code, "no comment of ours" in step.said("error")[0], comment.body) == (5, True, forged)
+        assert (step.code, "no comment of ours" in step.messages("error")[0], comment.body) == (5, True, forged)
     comment.body = signed
     assert work.step("apply", marker_key="other").code == 5
     step = work.step("apply", marker_key="k")
-    assert (step.code, left(work, github), step.said("warning")) == (0, 0, [])
+    assert (step.code, left(work, github), step.messages("warning")) == (0, 0, [])
 
 
 def test_a_plan_of_another_workflow_is_a_review_when_it_is_named(work: job.Job, github: github_server.GitHub) -> None:
@@ -322,8 +322,8 @@ def test_validate_needs_no_server_and_no_token(work: job.Job) -> None:
 def test_wrong_inputs_are_told_all_at_once(work: job.Job) -> None:
     step = work.step("plan", lock="maybe", tls="perhaps")
     assert (step.code, step.outputs["exit-code"]) == (64, "64")
-    [said] = step.said("error")
-    assert ("'lock'" in said, "'tls'" in said) == (True, True)
+    [messages] = step.messages("error")
+    assert ("'lock'" in messages, "'tls'" in messages) == (True, True)
 
 
 def test_the_log_level_shows_calls_and_no_secret(work: job.Job) -> None:
@@ -331,14 +331,14 @@ def test_the_log_level_shows_calls_and_no_secret(work: job.Job) -> None:
     assert (step.code, "debug: DescribeSchedule schedule=governance:c0 status=OK" in step.log) == (0, True)
     assert "debug:" not in work.step("plan").log
     assert work.step("plan", log_level="loud").code == 64
-    assert work.step("snapshot").said("error")[0].startswith("input 'live' is empty")
+    assert work.step("snapshot").messages("error")[0].startswith("input 'live' is empty")
 
 
 def test_a_server_that_is_away_is_a_clear_error(work: job.Job) -> None:
     work.pull_request(1, sha=HEAD)
     step = work.step("plan", address="127.0.0.1:1")
     assert (step.code, step.outputs["exit-code"]) == (1, "1")
-    assert "cannot reach Temporal at 127.0.0.1:1" in step.said("error")[0]
+    assert "cannot reach Temporal at 127.0.0.1:1" in step.messages("error")[0]
     assert "cannot reach Temporal at 127.0.0.1:1" in step.summary
 
 
@@ -352,9 +352,9 @@ def test_an_apply_that_cannot_be_told_in_the_comment_is_an_apply_all_the_same(
     )
     github.inject("PATCH", "/issues/comments/", answer, times=9)
     step = work.step("apply", require_reviewed_plan="true")
-    assert (step.code, step.outputs["exit-code"], step.said("error")) == (0, "0", [])
+    assert (step.code, step.outputs["exit-code"], step.messages("error")) == (0, "0", [])
     assert step.outputs["summary"] == "Applied: 0 created, 1 updated, 0 resumed, 0 paused."
-    assert step.said("warning")[0].startswith("applied, but not shown in the comment: ")
+    assert step.messages("warning")[0].startswith("applied, but not shown in the comment: ")
     assert ("### Applied: 1 done" in step.summary, "failed" in step.summary) == (True, False)
 
 
@@ -415,7 +415,7 @@ def test_a_comment_author_that_the_token_is_not_is_said_and_leaves_no_comment(
     work.pull_request(1, sha=HEAD)
     step = work.step("plan", comment_author="github-actions")
     assert (step.code, bodies(github)) == (64, [])
-    assert "the token comments as github-actions[bot]" in step.said("error")[0]
+    assert "the token comments as github-actions[bot]" in step.messages("error")[0]
     for _ in range(2):
         assert work.step("plan", comment_author="GitHub-Actions[bot]").code == 0
     assert len(bodies(github)) == 1
@@ -451,7 +451,7 @@ def test_without_a_token_a_plan_in_a_pull_request_says_what_to_do(work: job.Job)
     work.pull_request(1, sha=HEAD)
     step = work.step("plan")
     assert step.code == 64
-    assert "github-token" in step.said("error")[-1]
+    assert "github-token" in step.messages("error")[-1]
     assert work.step("plan", comment="false").code == 0
 
 
@@ -461,7 +461,7 @@ def test_a_token_without_the_permission_names_it(work: job.Job) -> None:
     work.pull_request(1, sha=HEAD)
     step = work.step("plan")
     assert step.code == 1
-    assert "pull-requests: write" in step.said("error")[-1]
+    assert "pull-requests: write" in step.messages("error")[-1]
     assert "### Plan: 1 to update, 2 unchanged" in step.summary
 
 
@@ -474,7 +474,7 @@ def test_a_fork_plans_from_a_snapshot_and_writes_no_comment(work: job.Job, githu
     step = work.step("plan", live="live.json", address="127.0.0.1:1")
     assert (step.code, step.outputs["updates"], bodies(github)) == (0, "1", [])
     assert "From a snapshot of" in step.summary
-    assert step.said("notice") == ['differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"']
+    assert step.messages("notice") == ['differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"']
     assert github.asked() == []
 
 
@@ -483,7 +483,7 @@ def test_a_fork_without_a_snapshot_is_validated_and_told_why(work: job.Job, gith
     work.pull_request(1, sha=HEAD, repository="eve/schedules")
     step = work.step("plan", address="127.0.0.1:1")
     assert (step.code, step.outputs["changes"]) == (0, "")
-    assert "pass a snapshot as live" in step.said("notice")[0]
+    assert "pass a snapshot as live" in step.messages("notice")[0]
     assert github.asked() == []
 
 
@@ -503,7 +503,7 @@ def test_what_was_reviewed_is_applied_on_merge_and_told_in_the_comment(
 ) -> None:
     shown = reviewed(work, github)
     step = work.step("apply", require_reviewed_plan=required)
-    assert (step.code, step.outputs["digest"], step.said("warning")) == (0, shown, [])
+    assert (step.code, step.outputs["digest"], step.messages("warning")) == (0, shown, [])
     assert step.outputs["summary"] == "Applied: 0 created, 1 updated, 0 resumed, 0 paused."
     [body] = bodies(github)
     assert ("### Applied: 1 done\n" in body, digest_in(body)) == (True, "")
@@ -519,12 +519,12 @@ def test_what_changed_since_the_review_is_refused_or_warned_of(
     reviewed(work, github)
     work.run.declare(THREE.replace("0 3", "15 3"))
     step = work.step("apply", require_reviewed_plan=required)
-    said = "the plan is not the one that was reviewed"
+    messages = "the plan is not the one that was reviewed"
     changed = work.run.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode
     if required == "warn":
-        assert (step.code, said in step.said("warning")[0], changed) == (0, True, 0)
+        assert (step.code, messages in step.messages("warning")[0], changed) == (0, True, 0)
         return
-    assert (step.code, said in step.said("error")[0], changed) == (5, True, 2)
+    assert (step.code, messages in step.messages("error")[0], changed) == (5, True, 2)
     assert "### Apply failed" in bodies(github)[0]
 
 
@@ -543,7 +543,7 @@ def test_without_a_review_nothing_is_applied_where_one_is_required(
         github.hub.add_comment(1, comment.body, author="mallory")
     step = work.step("apply", require_reviewed_plan="true")
     assert (step.code, step.outputs["exit-code"]) == (5, "5")
-    assert "no reviewed plan: " in step.said("error")[0]
+    assert "no reviewed plan: " in step.messages("error")[0]
     expected = work.step("apply", require_reviewed_plan="true", expect_digest=step.outputs["digest"])
     assert expected.code == 0
 
@@ -572,7 +572,7 @@ def test_a_rerun_of_an_older_commit_does_not_roll_back(
     shown = work.step("plan").outputs["digest"]
     again = work.step("apply", require_reviewed_plan=review, expect_digest=shown if review == "true" else "")
     assert (again.code, left(work, github)) == (5, 2)
-    assert (OLDER in again.said("error")[0], NEWER in again.said("error")[0]) == (True, True)
+    assert (OLDER in again.messages("error")[0], NEWER in again.messages("error")[0]) == (True, True)
     assert "allow-older-commit" in again.log
     meant = work.step("apply", require_reviewed_plan="false", allow_older_commit="true")
     assert (meant.code, left(work, github)) == (0, 0)
@@ -601,7 +601,7 @@ def test_a_commit_that_a_force_push_removed_is_not_applied(work: job.Job, github
     github.hub.branches = {"main": ["a" * 40, NEWER], "elsewhere": ["a" * 40, OLDER]}
     step = work.step("apply", require_reviewed_plan="false")
     assert (step.code, left(work, github)) == (5, 2)
-    assert f"is no longer part of branch main, whose head is {NEWER}" in step.said("error")[0]
+    assert f"is no longer part of branch main, whose head is {NEWER}" in step.messages("error")[0]
 
 
 @pytest.mark.parametrize("review", ["warn", "false"])
@@ -616,7 +616,7 @@ def test_what_github_cannot_answer_is_not_applied(
     github.inject("GET", path, github_server.exhausted(seconds=3600), times=9)
     step = work.step("apply", require_reviewed_plan=review, expect_digest=work.step("plan").outputs["digest"])
     assert (step.code, left(work, github)) == (1, 2)
-    assert "nothing is applied: " in step.said("error")[0]
+    assert "nothing is applied: " in step.messages("error")[0]
     assert "allow-older-commit" in step.log
 
 
@@ -635,7 +635,7 @@ def test_without_a_word_a_plan_that_was_not_reviewed_is_not_applied(
     work.run.declare(CHANGED)
     work.push(NEWER)
     step = work.step("apply")
-    assert (step.code, "no reviewed plan" in step.said("error")[0], left(work, github)) == (5, True, 2)
+    assert (step.code, "no reviewed plan" in step.messages("error")[0], left(work, github)) == (5, True, 2)
 
 
 def test_a_commit_without_the_one_that_was_applied_last_is_refused(
@@ -654,7 +654,7 @@ def test_a_commit_without_the_one_that_was_applied_last_is_refused(
     work.push(OLDER)
     step = applied()
     assert (step.code, left(work, github)) == (5, 2)
-    assert f"commit {OLDER} does not include {NEWER}, which was applied last" in step.said("error")[0]
+    assert f"commit {OLDER} does not include {NEWER}, which was applied last" in step.messages("error")[0]
     tree = {str(program.SPEC): THREE.encode(), work.workflow: b"on: push"}
     github.hub.trees = {OLDER: tree, NEWER: {**tree, "README.md": b""}}  # now the commits differ in something else
     assert applied().code == 0
@@ -683,7 +683,7 @@ def test_what_is_not_on_the_list_is_refused_before_the_server_is_read(
     work.on(event, NEWER, ref)
     step = work.step("apply", apply_on=added, address="127.0.0.1:1", require_reviewed_plan="false")
     assert step.code == 64
-    assert f"apply does not run on event {event!r}" in step.said("error")[0]
+    assert f"apply does not run on event {event!r}" in step.messages("error")[0]
     assert left(work, github) == 2
 
 
@@ -710,7 +710,7 @@ def test_a_guard_refuses_and_names_the_input(work: job.Job, github: github_serve
     work.run.declare(spec("0 1 * * *"))
     work.pull_request(1, sha=HEAD)
     step = work.step("plan")
-    assert (step.code, "apply will refuse this" in step.said("warning")[-1]) == (0, True)
+    assert (step.code, "apply will refuse this" in step.messages("warning")[-1]) == (0, True)
     assert "allow-mass-pause" in bodies(github)[0]
     github.hub.merge(1, MERGED)
     work.push(MERGED)
@@ -804,8 +804,8 @@ def test_of_many_changes_the_comment_holds_what_fits_and_the_summary_all(
     assert (step.code, step.outputs["creates"], len(body.encode()) <= 60_000) == (0, "297", True)
     assert "more changes do not fit here" in body
     assert step.summary.count("<details>") == 300
-    assert len(step.said("notice")) == 10
-    assert step.said("notice")[-1] == "291 more are in the log and the step summary"
+    assert len(step.messages("notice")) == 10
+    assert step.messages("notice")[-1] == "291 more are in the log and the step summary"
 
 
 def test_the_adapter_is_asked_no_more_than_it_must(work: job.Job, github: github_server.GitHub) -> None:

@@ -36,11 +36,11 @@ def run(alone: program.Program, database_url: str) -> Any:
 
 def test_a_grant_shows_its_token_once_and_is_listed_until_it_is_revoked(run: Any, database_url: str) -> None:
     assert run("grant", "list") == "There are no grants.\n"
-    said = run("grant", "create", "alice", "--scope", "REPORT", "--scope", "OTHER", "--expires-in", "90d")
+    messages = run("grant", "create", "alice", "--scope", "REPORT", "--scope", "OTHER", "--expires-in", "90d")
     shown = re.fullmatch(
         rf"Grant ({ID}) lets alice run REPORT, OTHER until {WHEN}\. Its token:\n({TOKEN.pattern})\n"
         r"Store it securely; it will not be shown again\.\n",
-        said,
+        messages,
     )
     assert shown
     assert re.match(
@@ -79,7 +79,7 @@ def test_an_expired_grant_is_listed_as_that(run: Any, database_url: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "messages"),
     [
         (("create", "alice"), 64, "Missing option '--scope'"),
         (("create", "", "--scope", "A"), 64, "a grant needs a subject and workflows"),
@@ -92,8 +92,8 @@ def test_an_expired_grant_is_listed_as_that(run: Any, database_url: str) -> None
         (("revoke", "00000000-0000-4000-8000-000000000000"), 1, "there is no grant 00000000-"),
     ],
 )
-def test_what_cannot_be_done_is_told(run: Any, arguments: tuple[str, ...], code: int, said: str) -> None:
-    assert said in run("grant", *arguments, code=code)
+def test_what_cannot_be_done_is_told(run: Any, arguments: tuple[str, ...], code: int, messages: str) -> None:
+    assert messages in run("grant", *arguments, code=code)
 
 
 def test_grants_are_kept_in_a_database_of_its_own_where_none_is_named(alone: program.Program) -> None:

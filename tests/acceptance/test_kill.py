@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from tests.support import program
-from tools import devserver, fetching, ports
+from tools import devserver, ports, programs
 
 COUNT = 200
 NAMES = [f"governance:c{number:03}" for number in range(COUNT)]
@@ -36,23 +36,23 @@ def read_until_created(process: subprocess.Popen[str], count: int) -> list[str]:
 
 def outcomes(lines: list[str]) -> dict[str, str]:
     """Return the word of each schedule's outcome; a schedule that is told twice fails."""
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
     for line in lines:
         match line.split():
             case ["+", name, ("created" | "FAILED:" | "SKIPPED:") as word, *_]:
-                assert name not in told
-                told[name] = word
+                assert name not in reported
+                reported[name] = word
             case _:
                 pass
-    return told
+    return reported
 
 
 def converge(run: program.Program) -> None:
     """Apply again; a server that is busy after what it went through may need to be asked more than once."""
-    said = [run.run("apply", "--yes").stderr]
-    while len(said) < 4 and "did not respond in time" in said[-1]:
-        said.append(run.run("apply", "--yes").stderr)
-    assert said[-1] == "", said
+    messages = [run.run("apply", "--yes").stderr]
+    while len(messages) < 4 and "did not respond in time" in messages[-1]:
+        messages.append(run.run("apply", "--yes").stderr)
+    assert messages[-1] == "", messages
 
 
 def to_create(run: program.Program) -> set[str]:
@@ -65,7 +65,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
     tmp_path: pathlib.Path,
 ) -> None:
     server = devserver.DevServer(
-        command_line=fetching.command_line(), port=ports.reserve(), database=tmp_path / "temporal.db"
+        command_line=programs.command_line(), port=ports.reserve(), database=tmp_path / "temporal.db"
     )
     server.start()
     try:
@@ -75,8 +75,8 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         lines = read_until_created(process, 30)
         server.kill()
         out, err = program.rest(process)
-        told = outcomes([*lines, *out.splitlines(keepends=True)])
-        words = collections.Counter(told.values())
+        reported = outcomes([*lines, *out.splitlines(keepends=True)])
+        words = collections.Counter(reported.values())
         assert process.returncode == 1
         warnings = err.splitlines()
         assert warnings[-1].startswith("Warning: the lock could not be released: ")
@@ -85,7 +85,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
             f"Temporal at {server.address} answers",
         )
         assert [line for line in warnings[:-1] if not line.removeprefix("warning: ").startswith(slow)] == []
-        assert sorted(told) == NAMES
+        assert sorted(reported) == NAMES
         assert words["created"] >= 30
         assert words["FAILED:"] > 0
         assert words["SKIPPED:"] > 0
@@ -94,8 +94,8 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
 
         server.start()
         missing = to_create(run)
-        assert missing.isdisjoint(name for name, word in told.items() if word == "created")
-        assert missing.issuperset(name for name, word in told.items() if word == "SKIPPED:")
+        assert missing.isdisjoint(name for name, word in reported.items() if word == "created")
+        assert missing.issuperset(name for name, word in reported.items() if word == "SKIPPED:")
         assert run.run("apply", "--yes").returncode == 6  # the lease outlived the server
         assert run.run("lock", "release", "--yes").returncode == 0
         converge(run)
@@ -113,10 +113,10 @@ def test_an_apply_that_is_interrupted_tells_of_every_schedule(
     lines = read_until_created(process, 30)
     process.send_signal(sent)
     out, err = program.rest(process)
-    told = outcomes([*lines, *out.splitlines(keepends=True)])
+    reported = outcomes([*lines, *out.splitlines(keepends=True)])
     assert (process.returncode, err.strip()) == (code, "Interrupted.")
-    assert sorted(told) == NAMES
-    assert to_create(reconciler).isdisjoint(name for name, word in told.items() if word == "created")
+    assert sorted(reported) == NAMES
+    assert to_create(reconciler).isdisjoint(name for name, word in reported.items() if word == "created")
     assert reconciler.run("apply", "--yes").returncode == 0
     assert reconciler.run("plan", "--detailed-exitcode").returncode == 0
 

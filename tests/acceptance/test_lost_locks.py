@@ -55,7 +55,7 @@ class Theft:
 
     def __init__(self, before: proxy.Proxy) -> None:
         self._proxy = before
-        self.begun = threading.Event()
+        self.started = threading.Event()
         self.ready = threading.Event()
         self.due = threading.Event()
         self._at = (0, 0)
@@ -64,27 +64,27 @@ class Theft:
     def _boundary(self, _: int, name: str) -> None:
         if name != "CreateSchedule":
             return
-        self.begun.set()
+        self.started.set()
         self.ready.wait(program.TIMEOUT)
-        if self._proxy.begun[name] >= TAKEN_AFTER:
+        if self._proxy.started[name] >= TAKEN_AFTER:
             self.due.set()
 
     def done(self) -> None:
         """Count from now: somebody else has the lock."""
-        begun = self._proxy.begun["CreateSchedule"]
-        self._at = (begun, begun - self._proxy.ended["CreateSchedule"])
+        started = self._proxy.started["CreateSchedule"]
+        self._at = (started, started - self._proxy.ended["CreateSchedule"])
 
     def after(self) -> int:
         """Return how many creates came after the theft, and see that they are no more than may be under way."""
-        begun, under_way = self._at
-        after = self._proxy.begun["CreateSchedule"] - begun
-        print(f"{begun} creates before somebody else had the lock, {under_way} under way then, {after} came after")
-        assert begun < COUNT
+        started, under_way = self._at
+        after = self._proxy.started["CreateSchedule"] - started
+        print(f"{started} creates before somebody else had the lock, {under_way} under way then, {after} came after")
+        assert started < COUNT
         assert after <= apply.CONCURRENCY
         return after
 
 
-def told(out: str) -> collections.Counter[str]:
+def reported(out: str) -> collections.Counter[str]:
     """Return how many steps ended how."""
     return collections.Counter(
         re.findall(r"^  \S \S+ (created|SKIPPED: not started: the lock was taken away|FAILED|STALE)", out, re.MULTILINE)
@@ -109,7 +109,7 @@ def test_when_the_database_session_is_ended_the_writing_stops(
         theft.done()
         assert reading.end() == 1
     theft.after()
-    ended = told(reading.out)
+    ended = reported(reading.out)
     assert ended["SKIPPED: not started: the lock was taken away"] >= COUNT - TAKEN_AFTER - 3 * apply.CONCURRENCY
     assert sum(ended.values()) == COUNT
     again = through.run("apply", "--yes", DATABASE_URL=database_url)
@@ -122,7 +122,7 @@ async def test_when_another_process_releases_the_lease_the_writing_stops(
     theft = Theft(before_server)
     process = through.start("apply", "--yes")
     reading = Reading(process)
-    assert await asyncio.to_thread(theft.begun.wait, 60)
+    assert await asyncio.to_thread(theft.started.wait, 60)
     direct = program.Program(folder=through.folder, address=dev_server.address, namespace=through.namespace)
     server = await remote.connected(dev_server.address, through.namespace)
     with terminal.running(direct, "lock", "release") as release:
@@ -135,7 +135,7 @@ async def test_when_another_process_releases_the_lease_the_writing_stops(
         assert await asyncio.to_thread(release.end) == 0
     assert await asyncio.to_thread(reading.end) == 1
     theft.after()
-    ended = told(reading.out)
+    ended = reported(reading.out)
     assert sum(ended.values()) == COUNT
     assert ended["SKIPPED: not started: the lock was taken away"] > 0
     await server.lock("governance:").free()

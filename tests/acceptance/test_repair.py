@@ -13,8 +13,8 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler import published
 from reconciler.platform import executions, repair
-from reconciler.platform.postgres import opening
 from reconciler.platform.postgres import schedules as rows
+from reconciler.platform.postgres import tables
 from reconciler.schedule import governed
 from reconciler.temporal import connect
 from tests.support import postgres, program, remote, stored
@@ -25,7 +25,7 @@ MINUTE_59 = schedule_pb2.Range(start=59, end=59, step=1)
 
 async def made(url: str, count: int) -> list[uuid.UUID]:
     """Make rows, as a service that was killed before it told Temporal."""
-    async with opening.opened(url, size=1) as store:
+    async with tables.opened(url, size=1) as store:
         ids = [uuid.uuid4() for _ in range(count)]
         for number, id_ in enumerate(ids):
             await store.schedules.create(
@@ -84,10 +84,10 @@ async def test_everything_comes_into_line_and_then_there_is_nothing_to_do(
     )
     postgres.execute(database_url, "UPDATE schedules SET enabled = false, revision = 2 WHERE id = %s", off)
     await until_listed(server, {str(id_) for id_ in ids} - {missing})
-    said = await asyncio.to_thread(repair, "--keep-manual-pauses")
-    assert "1 created, 1 updated, 0 resumed, 2 paused, 1 deleted." in said
-    assert f"‖ {orphan}  has no row in the database" in said
-    assert f"- {deleted}  deleted by its owner" in said
+    messages = await asyncio.to_thread(repair, "--keep-manual-pauses")
+    assert "1 created, 1 updated, 0 resumed, 2 paused, 1 deleted." in messages
+    assert f"‖ {orphan}  has no row in the database" in messages
+    assert f"- {deleted}  deleted by its owner" in messages
     found = await server.schedules.describe_all(map(str, ids))
     assert found.keys() == {missing, changed, orphan, by_hand, off, *kept}
     assert {id_ for id_, live in found.items() if live.schedule.paused} == {orphan, by_hand, off}
@@ -116,7 +116,7 @@ async def test_a_quick_repair_describes_only_what_the_listing_shows_to_differ(
     def pause(proto: schedule_pb2.Schedule) -> None:
         proto.state.paused, proto.state.notes = True, "the disk is full"
 
-    async with opening.opened(database_url, size=1) as store:
+    async with tables.opened(database_url, size=1) as store:
         target = server.target("", await store.schedules.owner())
 
         async def planned(*, full: bool) -> tuple[set[str], set[str], int]:
@@ -202,7 +202,7 @@ async def test_a_run_that_ended_in_temporal_is_closed(reconciler: program.Progra
     handle = await client.start_workflow(governed.WORKFLOW, id="run", task_queue="no-workers")
     await handle.terminate(reason="by hand")
     workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
-    async with opening.opened(database_url, size=1) as store:
+    async with tables.opened(database_url, size=1) as store:
         await store.runs.begin(stored.run(id_, workflow=workflow), None)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)

@@ -20,7 +20,7 @@ import pytest
 import temporalio.client
 
 from reconciler.platform import executions
-from reconciler.platform.postgres import opening
+from reconciler.platform.postgres import tables
 from reconciler.schedule import governed
 from tests.support import postgres, program, proxy, service, stored
 from tools import devserver
@@ -44,12 +44,12 @@ def test_sigterm_ends_what_is_under_way_and_then_the_process_with_0(
 ) -> None:
     reconciler.declare(SPEC)
     run = dataclasses.replace(reconciler, address=before_server.address)
-    writes, told = threading.Event(), threading.Event()
+    writes, reported = threading.Event(), threading.Event()
 
     def wait(_: int, name: str) -> None:
         if name == "CreateSchedule":
             writes.set()
-            told.wait(program.TIMEOUT)
+            reported.wait(program.TIMEOUT)
 
     with service.running(run, database_url, "--repair-every", "0s", "--log-level", "info") as served:
         before_server.restart(wait)
@@ -58,13 +58,13 @@ def test_sigterm_ends_what_is_under_way_and_then_the_process_with_0(
             assert writes.wait(program.TIMEOUT)
             served.process.send_signal(signal.SIGTERM)
             _until_refused(served.url)
-            told.set()
+            reported.set()
             assert (answer.result().status_code, answer.result().json()["created"]) == (200, 2)
         served.process.wait(program.TIMEOUT)
-        code, said = served.rest()
+        code, messages = served.rest()
     assert code == 0
-    assert f"method=POST path={service.SYNC} status=200" in said
-    assert "Traceback" not in said
+    assert f"method=POST path={service.SYNC} status=200" in messages
+    assert "Traceback" not in messages
 
 
 def _until_refused(url: str) -> None:
@@ -90,11 +90,11 @@ def test_no_token_no_secret_and_no_url_is_logged(reconciler: program.Program, da
             user.post(service.SCHEDULES, json={"cron": f"{program.SECRET}"})
         with served.ops() as ops:
             assert ops.post(service.SYNC).status_code == 200
-        code, said = served.end()
+        code, messages = served.end()
     assert code == 0
     assert made.status_code == 201
-    assert [line for line in said.splitlines() if token in line or program.SECRET in line] == []
-    requests = [json.loads(line) for line in said.splitlines() if json.loads(line)["message"] == "request"]
+    assert [line for line in messages.splitlines() if token in line or program.SECRET in line] == []
+    requests = [json.loads(line) for line in messages.splitlines() if json.loads(line)["message"] == "request"]
     assert {(each["method"], each["path"], each["status"]) for each in requests} == {
         ("POST", service.SCHEDULES, 201),
         ("GET", service.SCHEDULES, 422),
@@ -124,8 +124,8 @@ def test_a_request_is_logged_with_its_ids_its_subject_and_its_client(
     with service.running(reconciler, database_url, *logged) as served:
         with served.user(subject="alice") as user:
             user.get(service.SCHEDULES, headers={"X-Request-Id": "deploy-7", "traceparent": trace})
-        _, said = served.end()
-    (entry,) = [each for each in map(json.loads, said.splitlines()) if each["message"] == "request"]
+        _, messages = served.end()
+    (entry,) = [each for each in map(json.loads, messages.splitlines()) if each["message"] == "request"]
     expected = {"request_id": "deploy-7", "traceparent": trace, "subject": "alice", "role": "grant"}
     assert {name: entry[name] for name in (*expected, "client")} == {**expected, "client": "127.0.0.1"}
 
@@ -152,7 +152,7 @@ async def test_the_service_closes_runs_that_ended_in_temporal_although_its_repai
     handle = await client.start_workflow(governed.WORKFLOW, id="run", task_queue="no-workers")
     await handle.terminate(reason="by hand")
     workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
-    async with opening.opened(database_url, size=1) as store:
+    async with tables.opened(database_url, size=1) as store:
         rows = [(await store.schedules.create(stored.new()))[0] for _ in range(3)]
         repaired = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
         assert repaired.returncode == 0
@@ -176,7 +176,7 @@ def _until(holds: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "said"),
+    ("arguments", "environment", "messages"),
     [
         ([], {"INTERNAL_OPS_TOKEN": " "}, "INTERNAL_OPS_TOKEN"),
         (["--listen", "192.0.2.1:80"], {"INTERNAL_OPS_TOKEN": service.OPS_TOKEN}, "192.0.2.1:80"),
@@ -197,10 +197,10 @@ def _until(holds: object) -> None:
     ],
 )
 def test_a_service_that_cannot_begin_says_why(
-    reconciler: program.Program, database_url: str, arguments: list[str], environment: dict[str, str], said: str
+    reconciler: program.Program, database_url: str, arguments: list[str], environment: dict[str, str], messages: str
 ) -> None:
     done = reconciler.run("serve", *arguments, **{"DATABASE_URL": database_url, **environment})
-    assert (done.returncode, said in done.stderr) == (64, True), done.stderr
+    assert (done.returncode, messages in done.stderr) == (64, True), done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -252,9 +252,9 @@ def test_what_is_no_service_is_told_so(reconciler: program.Program) -> None:
             f"http://127.0.0.1:{other.server_port}": "did not respond like the reconciler service (HTTP 501)",
             f"http://127.0.0.1:{silent.getsockname()[1]}": "did not respond in time",
         }
-        for url, said in urls.items():
+        for url, messages in urls.items():
             done = reconciler.run("sync", "--via-service", url, "--timeout", "1s", INTERNAL_OPS_TOKEN="t")  # noqa: S106
-            assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+            assert (done.returncode, messages in done.stderr) == (1, True), done.stderr
         other.shutdown()
     assert reconciler.run("sync", "--via-service", "nowhere", INTERNAL_OPS_TOKEN="t").returncode == 64  # noqa: S106
     without = reconciler.run("sync", "--via-service", "http://127.0.0.1:1")

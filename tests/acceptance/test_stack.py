@@ -24,15 +24,15 @@ def test_the_stack_walks_from_a_sync_to_recorded_executions_and_ends_in_order() 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    said = done.stdout
-    assert ": 4 created, 0 updated, 0 resumed, 0 paused, 0 unchanged.\n" in said
-    assert re.search(r"^execution_requests: governance:community:\S+Z done$", said, re.MULTILINE), said
-    assert "\nschedule_runs: 0 rows\n" in said
-    (made,) = re.findall(r'^  "id": "([0-9a-f-]{36})"', said, re.MULTILINE)[:1]
-    assert re.search(rf"^execution_requests: {made}:\S+Z done$", said, re.MULTILINE), said
-    assert re.search(r"^PostgreSQL  host=\S+ dbname=\S+", said, re.MULTILINE), said
-    assert not re.search(r"password|://[^/\s]*:[^/\s]*@|rcn_", said), said
-    assert said.endswith("\nThe stack has ended.\n")
+    messages = done.stdout
+    assert ": 4 created, 0 updated, 0 resumed, 0 paused, 0 unchanged.\n" in messages
+    assert re.search(r"^execution_requests: governance:community:\S+Z done$", messages, re.MULTILINE), messages
+    assert "\nschedule_runs: 0 rows\n" in messages
+    (made,) = re.findall(r'^  "id": "([0-9a-f-]{36})"', messages, re.MULTILINE)[:1]
+    assert re.search(rf"^execution_requests: {made}:\S+Z done$", messages, re.MULTILINE), messages
+    assert re.search(r"^PostgreSQL  host=\S+ dbname=\S+", messages, re.MULTILINE), messages
+    assert not re.search(r"password|://[^/\s]*:[^/\s]*@|rcn_", messages), messages
+    assert messages.endswith("\nThe stack has ended.\n")
 
 
 def test_the_stack_shows_a_database_without_its_password() -> None:

@@ -33,7 +33,7 @@ async def running(run: program.Program) -> dict[str, int]:
     """Return how many next times the server has of each schedule that is not paused."""
     server = await remote.connected(run.address, run.namespace)
     found = await server.schedules.describe_all(IDS)
-    return {id_: len(live.activity.next_times) for id_, live in found.items() if not live.schedule.paused}
+    return {id_: len(live.history.next_times) for id_, live in found.items() if not live.schedule.paused}
 
 
 @pytest.mark.parametrize(

@@ -111,17 +111,17 @@ def test_an_authority_that_is_not_known_is_said(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "messages"),
     [("key", "the client's private key"), ("cert", "certificate"), ("ca", "certificate")],
 )
 def test_a_file_that_holds_no_pem_is_said_and_not_shown(
-    declared: program.Program, mutual: fake_temporal.FakeTemporal, files: pathlib.Path, name: str, said: str
+    declared: program.Program, mutual: fake_temporal.FakeTemporal, files: pathlib.Path, name: str, messages: str
 ) -> None:
     (files / f"{name}.pem").write_text("-----BEGIN NOTHING-----\nsk-hunter2\n-----END NOTHING-----\n")
     options = [f"--tls-{each}-path={files / each}.pem" for each in ("ca", "cert", "key")]
     done = declared.run("plan", "--address", mutual.address, *options)
     assert (done.returncode in {1, 64}, "Traceback" in done.stderr, "hunter2" in done.stderr) == (True, False, False)
-    assert said in done.stderr
+    assert messages in done.stderr
 
 
 def test_an_api_key_is_sent_by_tls_to_a_server_of_another_name(

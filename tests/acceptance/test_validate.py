@@ -54,10 +54,10 @@ def test_many_mistakes_give_a_located_message_each_with_what_to_do(local: progra
 
 def test_plan_and_apply_say_the_same_before_they_look_for_a_server(local: program.Program) -> None:
     local.declare(TEN_MISTAKES)
-    said = local.run("validate").stderr
+    messages = local.run("validate").stderr
     for command in (["plan"], ["apply", "--yes"]):
         done = local.run(*command)
-        assert (done.returncode, done.stdout, done.stderr) == (3, "", said)
+        assert (done.returncode, done.stdout, done.stderr) == (3, "", messages)
 
 
 def test_a_valid_spec_is_said_to_be_valid(local: program.Program) -> None:
@@ -72,7 +72,7 @@ def laughs() -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "messages"),
     [
         (b"", "the file is empty"),
         (b"# nothing\n", "the file is empty"),
@@ -93,13 +93,13 @@ def laughs() -> str:
         *("laughs", "depth", "cycle", "misspelt"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_a_clear_error(local: program.Program, content: bytes, said: str) -> None:
+def test_a_file_that_cannot_be_used_is_a_clear_error(local: program.Program, content: bytes, messages: str) -> None:
     local.declare("")
     (local.folder / program.SPEC).write_bytes(content)
     done = local.run("validate")
     assert done.returncode == 3
     assert done.stderr.startswith(".cogni/repo-spec.yaml:")
-    assert said in done.stderr
+    assert messages in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr) < 2000
 

@@ -143,8 +143,8 @@ async def test_it_says_which_part_is_away_and_serves_its_metrics(
         with worker_process.started(reconciler, wire.url, "--metrics", metrics) as worker:
             assert await asyncio.to_thread(worker.until, 200) == {"status": "ready", "polling": "ok", "database": "ok"}
             await wire.cut()
-            said = await asyncio.to_thread(worker.until, 503)
-            assert (said["polling"], said["database"]) == ("ok", "no answer in time")
+            messages = await asyncio.to_thread(worker.until, 503)
+            assert (messages["polling"], messages["database"]) == ("ok", "no answer in time")
             wire.mend()
             await asyncio.to_thread(worker.until, 200)
             async with httpx.AsyncClient(trust_env=False) as client:

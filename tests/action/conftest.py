@@ -10,15 +10,15 @@ import pytest
 
 from tests.support import act as workflows
 from tests.support import action
-from tools import fetching
+from tools import programs
 
 
 @pytest.fixture(scope="session")
 def act() -> pathlib.Path:
     """The program that runs workflows; without it the tests are skipped, but not in continuous integration."""
     try:
-        return fetching.act()
-    except fetching.MissingProgramError as error:
+        return programs.act()
+    except programs.MissingProgramError as error:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"workflows cannot be run: {error}")

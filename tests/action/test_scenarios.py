@@ -173,7 +173,7 @@ def test_a_drift_opens_an_issue_updates_it_closes_it_and_opens_it_again(
 ) -> None:
     more = CHANGED.replace("'0 2", "'30 2")
     seen = []
-    for text, is_open, said in (
+    for text, is_open, messages in (
         (CHANGED, True, "1 to update, 2 unchanged"),
         (more, True, "2 to update, 1 unchanged"),
         (THREE, False, "No drift"),
@@ -184,7 +184,7 @@ def test_a_drift_opens_an_issue_updates_it_closes_it_and_opens_it_again(
         drift = run("schedule", dict(events.schedule()), "drift.yml")
         assert drift.jobs == {"drift": "success"}, drift.printed
         [issue] = github.hub.issues.values()
-        assert (issue.is_open, said in issue.body) == (is_open, True), issue.body
+        assert (issue.is_open, messages in issue.body) == (is_open, True), issue.body
         seen.append(marks.find(issue.body))
     opened, updated, _, again = (mark.since for mark in seen if mark)
     assert opened is not None

@@ -28,10 +28,10 @@ HOMES = {
     "psycopg_pool": ("reconciler/postgres/pools.py",),
     "pydantic": ("reconciler/platform/api/",),
     "requests": ("reconciler/github/calls.py",),
-    "ruamel": ("reconciler/repospec/writing.py",),
+    "ruamel": ("reconciler/repospec/yaml_text.py",),
     "starlette": ("reconciler/platform/api/",),
     "temporalio": ("reconciler/temporal/", "reconciler/platform/endings.py", "reconciler/platform/worker/"),
-    "uvicorn": ("reconciler/platform/api/connections.py", "reconciler/platform/api/serving.py"),
+    "uvicorn": ("reconciler/platform/api/connections.py", "reconciler/platform/api/http_server.py"),
     "yaml": ("reconciler/repospec/",),
 }
 PURE = ("credentials/", "errors.py", "json_values.py", "plan/", "platform/executions.py", "schedule/", "timing/")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from reconciler.cli import commands
-from reconciler.platform.api import app, serving
+from reconciler.platform.api import app, http_server
 from reconciler.timing import durations
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -23,7 +23,7 @@ UNITS = {path.stem: path for path in sorted(FOLDER.glob("*.service"))}
 RUNNING = ("reconciler-service", "reconciler-worker")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-SERVICE_ENDS = serving.DRAIN + app.DRAIN  # seconds at most
+SERVICE_ENDS = http_server.DRAIN + app.DRAIN  # seconds at most
 WORKER_LINGERS = 30  # seconds beyond its drain timeout, while Temporal does not respond
 MARGIN = 10
 

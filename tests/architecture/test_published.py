@@ -17,8 +17,8 @@ import pytest
 
 from reconciler import published, version
 from reconciler.platform.api import app
-from reconciler.repospec import loading
-from tools import generating
+from reconciler.repospec import loader
+from tools import generation
 
 ROOT = pathlib.Path(__file__).parents[2]
 YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -73,15 +73,15 @@ def test_the_golden_plans_are_as_the_plan_schema_says() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_documented_spec_is_valid(document: pathlib.Path) -> None:
     for text in YAML.findall(document.read_text(encoding="utf-8")):
-        assert loading.parse(text, document.name).charters
+        assert loader.parse(text, document.name).charters
 
 
-@pytest.mark.parametrize("path", generating.GENERATED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", generation.GENERATED, ids=lambda path: path.name)
 def test_what_is_generated_from_the_table_of_fields_is_current(
     path: pathlib.Path, request: pytest.FixtureRequest
 ) -> None:
     text = path.read_text(encoding="utf-8")
-    generated = generating.GENERATED[path](text)
+    generated = generation.GENERATED[path](text)
     if request.config.getoption("--update-golden"):
         path.write_text(generated, encoding="utf-8")
         return

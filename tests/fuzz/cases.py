@@ -17,7 +17,7 @@ import yaml
 
 from reconciler.documents import saved, snapshots
 from reconciler.plan import build, plans
-from reconciler.repospec import loading, nodes, values
+from reconciler.repospec import loader, nodes, values
 from reconciler.schedule import declarations, model, observed
 from tests.fuzz import mutations
 
@@ -107,7 +107,7 @@ def _meaning(text: str) -> Any:
     root = nodes.compose(text, "spec.yaml")
     assert isinstance(root, nodes.Mapping)
     for name, _, value in values.pairs(root, []):
-        if name == loading.SECTION:
+        if name == loader.SECTION:
             return {name: values.evaluate(value).value}
     return {"schema_version": "0.1.4"}
 
@@ -118,7 +118,7 @@ def parsed_specs() -> tuple[declarations.Declaration, ...]:
     chosen = [(text, declarations.Choice()) for text in specs()] + [
         (text, _STAGING) for text in specs() if "staging:" in text
     ]
-    return tuple(loading.parse(text, "spec.yaml", choice) for text, choice in chosen)
+    return tuple(loader.parse(text, "spec.yaml", choice) for text, choice in chosen)
 
 
 def live_like(declaration: declarations.Declaration) -> dict[str, observed.Live]:

@@ -23,7 +23,7 @@ from reconciler.documents import plan_json, saved, snapshots
 from reconciler.plan import advice as plan_advice
 from reconciler.plan import build, guards, plans, staleness
 from reconciler.report import forecast, markdown, text
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.runtime import files
 from reconciler.schedule import declarations
 from tests.fuzz import cases
@@ -95,15 +95,15 @@ def _refused(kind: cases.Kind, path: pathlib.Path, choice: declarations.Choice) 
 
 
 def _see_that_it_tells(error: errors.ReconcilerError, code: errors.ExitCode, choice: declarations.Choice) -> None:
-    told = f"{error.message}\n{error.hint}"
+    reported = f"{error.message}\n{error.hint}"
     if error.exit_code is errors.ExitCode.USAGE:  # of what stands on the command line
-        assert "has no environment" in told or "the snapshot is of schedules" in told
-        assert choice.environment is not None or "the snapshot is of schedules" in told
+        assert "has no environment" in reported or "the snapshot is of schedules" in reported
+        assert choice.environment is not None or "the snapshot is of schedules" in reported
     else:
         assert error.exit_code is code
     assert error.message.strip()
-    assert len(told) < LONGEST_MESSAGE
-    _print(told)
+    assert len(reported) < LONGEST_MESSAGE
+    _print(reported)
 
 
 CODES: Mapping[cases.Kind, errors.ExitCode] = {
@@ -113,14 +113,14 @@ CODES: Mapping[cases.Kind, errors.ExitCode] = {
 }
 
 
-def _print(told: str) -> None:
+def _print(reported: str) -> None:
     """Write as the console does."""
-    io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace").write(told)
+    io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace").write(reported)
 
 
 def _spec(path: pathlib.Path, choice: declarations.Choice) -> None:
     """Do with a spec what `validate`, `plan` and `next` do."""
-    declaration = loading.load(path, choice)
+    declaration = loader.load(path, choice)
     for advice in plan_advice.advise(declaration, cases.NOW):
         _print(str(advice))
     target = dataclasses.replace(cases.TARGET, prefix=declaration.prefix, owner=declaration.owner)

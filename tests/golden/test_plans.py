@@ -22,7 +22,7 @@ from reconciler.documents import marks, plan_json
 from reconciler.github import plan as plan_command
 from reconciler.plan import build, plans
 from reconciler.report import comment, markdown, text
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import declarations, observed
 from reconciler.temporal import convert
 
@@ -72,19 +72,19 @@ def planned(folder: pathlib.Path) -> plans.Plan:
     """Return the plan of a case."""
     chosen = folder / "environment.txt"
     environment = chosen.read_text(encoding="utf-8").strip() if chosen.exists() else None
-    declaration = loading.parse(
+    declaration = loader.parse(
         (folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", declarations.Choice(environment=environment)
     )
     declaration = dataclasses.replace(declaration, salt=b"of the golden plans")
-    live = {id_: live_of(id_, said) for id_, said in json.loads((folder / "live.json").read_bytes()).items()}
+    live = {id_: live_of(id_, messages) for id_, messages in json.loads((folder / "live.json").read_bytes()).items()}
     return build.plan(declaration, live, TARGET)
 
 
-def live_of(schedule_id: str, said: dict[str, Any]) -> observed.Live:
+def live_of(schedule_id: str, messages: dict[str, Any]) -> observed.Live:
     """Return a described schedule."""
-    for payload in said["action"]["startWorkflow"].get("input", {}).get("payloads", []):
+    for payload in messages["action"]["startWorkflow"].get("input", {}).get("payloads", []):
         data = json.dumps(payload.pop("json")).encode()
         payload["metadata"] = {"encoding": base64.b64encode(b"json/plain").decode()}
         payload["data"] = base64.b64encode(data).decode()
-    proto = json_format.ParseDict(said, schedule_pb2.Schedule())
+    proto = json_format.ParseDict(messages, schedule_pb2.Schedule())
     return observed.Live(schedule=convert.read(schedule_id, proto), token=b"1", described=proto.SerializeToString())

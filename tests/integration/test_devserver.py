@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 
-from tools import devserver, fetching, ports
+from tools import devserver, ports, programs
 
 _MANY = "from tools import ports; print(*(ports.reserve() for _ in range(100)), flush=True); input()"
 
@@ -30,7 +30,7 @@ def test_a_server_whose_port_was_taken_during_its_start_is_started_on_another() 
         listener.bind(("127.0.0.1", ports.reserve()))
         listener.listen()
         taken = listener.getsockname()[1]
-        server = devserver.DevServer(command_line=fetching.command_line(), port=taken)
+        server = devserver.DevServer(command_line=programs.command_line(), port=taken)
         try:
             server.start()
             assert server.port != taken

@@ -45,7 +45,7 @@ class Result:
     """How a job ended, in a word, with what it said; `kept` when the lock could not be released."""
 
     word: str
-    said: str = ""
+    messages: str = ""
     kept: bool = False
 
 
@@ -127,9 +127,9 @@ async def _changed(
     if faults:
         faults.lay(applying=True)
     again = None if prune else planned
-    told: list[plans.Outcome] = []
-    applied = await apply_plan(plan, server.schedules, told.append, again=again)
-    assert sorted(each.change.id for each in told) == sorted(each.id for each in plan.steps)
+    reported: list[plans.Outcome] = []
+    applied = await apply_plan(plan, server.schedules, reported.append, again=again)
+    assert sorted(each.change.id for each in reported) == sorted(each.id for each in plan.steps)
     return _summed(applied)
 
 
@@ -205,7 +205,7 @@ async def test_a_fault_gives_the_right_outcome_and_the_next_apply_converges(
             result = await job(fake, *specs, faults=faults, prune=prune)
             if result.word not in expected(call, code, when, applying=applying):
                 wrong.append(f"{code.name}: {result}")
-            assert result.word == "done" or result.said
+            assert result.word == "done" or result.messages
             fake.runs.clear()  # a lock that is left ends by itself
             assert (await job(fake, *specs, prune=prune)).word == "done"
             await _is_converged(fake, specs, prune=prune)
@@ -244,4 +244,4 @@ async def _stays_away(start: dict[str, fake_temporal.Stored], call: str, *, appl
             assert (call, result.word, result.kept) == (call, "done", True)
         else:
             assert result.word in {"UnreachableError", "failed"}, call
-            assert fake.address in result.said
+            assert fake.address in result.messages

@@ -52,9 +52,9 @@ async def plan(server: connect.Server, *schedules: model.Schedule) -> plans.Plan
 
 
 async def apply(server: connect.Server, planned: plans.Plan) -> list[tuple[str, plans.Status, str]]:
-    told: list[plans.Outcome] = []
-    outcomes = (await apply_plan(planned, server.schedules, told.append)).outcomes
-    assert sorted(each.change.id for each in told) == sorted(each.change.id for each in outcomes)
+    reported: list[plans.Outcome] = []
+    outcomes = (await apply_plan(planned, server.schedules, reported.append)).outcomes
+    assert sorted(each.change.id for each in reported) == sorted(each.change.id for each in outcomes)
     return [(each.change.id, each.status, each.detail) for each in outcomes]
 
 
@@ -174,18 +174,18 @@ async def test_a_connection_that_goes_silent_in_the_middle_of_an_apply_ends_it_i
         server = await remote.connected(wire.address)
         lease = await server.lock("governance:").acquire(ports.Holder(who="test"))
         planned = await plan(server, *wanted)
-        told: list[plans.Outcome] = []
+        reported: list[plans.Outcome] = []
 
         def tell(outcome: plans.Outcome) -> None:
-            told.append(outcome)
-            if len(told) == 30:
+            reported.append(outcome)
+            if len(reported) == 30:
                 wire.hold()
 
         outcomes = (await apply_plan(planned, server.schedules, tell, lost=lease.lost)).outcomes
         statuses = [each.status for each in outcomes]
         assert statuses.count(plans.Status.DONE) >= 30
         assert set(statuses) == {plans.Status.DONE, plans.Status.FAILED, plans.Status.SKIPPED}
-        assert len(told) == len(outcomes) == len(wanted)
+        assert len(reported) == len(outcomes) == len(wanted)
         assert statuses.count(plans.Status.FAILED) <= 2 * plan_apply.CONCURRENCY
         wire.flow()
         await lease.release()

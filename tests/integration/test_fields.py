@@ -13,7 +13,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
 from reconciler.plan import plans
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import fields, model, ownership
 from reconciler.temporal import connect, convert
 from reconciler.timing import timings
@@ -220,7 +220,7 @@ def fields_server() -> object:
 
 
 async def plan(server: connect.Server) -> plans.Plan:
-    return await read_plan(loading.parse(SPEC, "spec.yaml"), server.schedules, server.target())
+    return await read_plan(loader.parse(SPEC, "spec.yaml"), server.schedules, server.target())
 
 
 async def drifted(server: connect.Server) -> list[str]:
@@ -268,7 +268,7 @@ async def test_a_schedule_with_any_one_key_is_created_as_declared(
             name = f"{row.key}-{len(charters)}"
             starts = {} if row.key == fields.ARGUMENTS else {"entrypoint": name}
             charters.append({"charter": name, **starts, "cron": "0 3 * * *", row.key: example})
-    declaration = loading.parse(json.dumps({"governance": {"prefix": "each:", "schedules": charters}}), "spec.json")
+    declaration = loader.parse(json.dumps({"governance": {"prefix": "each:", "schedules": charters}}), "spec.json")
     server = await remote.connected(fields_server.address)
     target = server.target("each:")
     first = await read_plan(declaration, server.schedules, target)
@@ -278,7 +278,7 @@ async def test_a_schedule_with_any_one_key_is_created_as_declared(
 
 
 def test_every_field_of_the_model_has_its_drift() -> None:
-    (charter,) = loading.parse(SPEC, "spec.yaml").charters
+    (charter,) = loader.parse(SPEC, "spec.yaml").charters
     declared = dataclasses.replace(charter.schedule, owner="acme/app")
     changed: set[str] = set()
     for _, edit in EDITS:

@@ -16,7 +16,7 @@ COMMENTS = "/issues/1/comments"
 INTEGRATION = "Resource not accessible by integration"
 
 
-def told(ask: Callable[[], object], kind: type[errors.GitHubError] = errors.GitHubError) -> tuple[str, str]:
+def reported(ask: Callable[[], object], kind: type[errors.GitHubError] = errors.GitHubError) -> tuple[str, str]:
     """Return message and hint of the error that a call ends with."""
     with pytest.raises(kind) as raised:
         ask()
@@ -28,7 +28,7 @@ def told(ask: Callable[[], object], kind: type[errors.GitHubError] = errors.GitH
 
 def test_a_token_that_github_does_not_know(github: github_server.GitHub) -> None:
     with github_client.opened(github, "token-that-expired") as repository:
-        assert told(lambda: repository.comments(1)) == (
+        assert reported(lambda: repository.comments(1)) == (
             "cannot read the comments of acme/schedules#1: GitHub does not accept the token (Bad credentials)",
             "use the job's own token, `github.token`, or one that has not expired",
         )
@@ -57,7 +57,7 @@ def test_a_token_that_can_only_read_is_told_the_permission_to_write(
     github: github_server.GitHub, ask: Callable[[client.Repository], object], doing: str, permission: str
 ) -> None:
     with github_client.opened(github, github_hub.FORK) as repository:
-        assert told(lambda: ask(repository), client.ForbiddenError) == (
+        assert reported(lambda: ask(repository), client.ForbiddenError) == (
             f"cannot {doing}: the token may not do this ({INTEGRATION})",
             f"set `{permission}` under `permissions:` of the job; "
             "a pull request from a fork has a token that can only read",
@@ -83,7 +83,7 @@ def test_a_token_without_permissions_is_told_the_permission_to_read(
         login=github_hub.BOT, permissions={"contents": "read"}, is_installation=True
     )
     with github_client.opened(github, github_hub.FORK) as repository:
-        message, hint = told(lambda: ask(repository), client.ForbiddenError)
+        message, hint = reported(lambda: ask(repository), client.ForbiddenError)
     assert message.endswith(f"the token may not do this ({INTEGRATION})")
     assert hint == f"set `{permission}` under `permissions:` of the job"
 
@@ -91,7 +91,7 @@ def test_a_token_without_permissions_is_told_the_permission_to_read(
 def test_a_persons_token_is_told_its_permission(github: github_server.GitHub) -> None:
     github.hub.tokens[github_hub.ADA] = github_hub.Token(login="ada", permissions={})
     with github_client.opened(github, github_hub.ADA) as repository:
-        assert told(lambda: repository.create_issue("t", "b"), client.ForbiddenError) == (
+        assert reported(lambda: repository.create_issue("t", "b"), client.ForbiddenError) == (
             "cannot open an issue in acme/schedules: GitHub refuses it "
             "(Resource not accessible by personal access token)",
             "give the token the permission `issues: write`",
@@ -99,7 +99,7 @@ def test_a_persons_token_is_told_its_permission(github: github_server.GitHub) ->
 
 
 def test_a_pull_request_that_is_not_there(repository: client.Repository) -> None:
-    assert told(lambda: repository.comments(7), client.NotFoundError) == (
+    assert reported(lambda: repository.comments(7), client.NotFoundError) == (
         "cannot read the comments of acme/schedules#7: "
         "GitHub does not find it, or the token may not see it (Not Found)",
         "check the repository and the number, and that the token has `pull-requests: read`",
@@ -108,14 +108,14 @@ def test_a_pull_request_that_is_not_there(repository: client.Repository) -> None
 
 def test_a_repository_without_issues(github: github_server.GitHub, repository: client.Repository) -> None:
     github.hub.has_issues = False
-    assert told(lambda: repository.create_issue("t", "b")) == (
+    assert reported(lambda: repository.create_issue("t", "b")) == (
         "cannot open an issue in acme/schedules: GitHub no longer has it (Issues are disabled for this repo)",
         "check that issues are enabled in the repository",
     )
 
 
 def test_a_text_that_is_too_long(repository: client.Repository) -> None:
-    assert told(lambda: repository.create_comment(1, "x" * 65_537)) == (
+    assert reported(lambda: repository.create_comment(1, "x" * 65_537)) == (
         "cannot comment on acme/schedules#1: GitHub rejected the request "
         "(Validation Failed; Body is too long (maximum is 65536 characters))",
         "correct what the reason names; a text may have up to 65,536 characters",
@@ -123,7 +123,7 @@ def test_a_text_that_is_too_long(repository: client.Repository) -> None:
 
 
 def test_a_commit_that_is_not_there(repository: client.Repository) -> None:
-    message, _ = told(lambda: repository.pull_requests_of("c" * 40))
+    message, _ = reported(lambda: repository.pull_requests_of("c" * 40))
     assert message.endswith(f"GitHub rejected the request (No commit found for SHA: {'c' * 40})")
 
 
@@ -133,7 +133,7 @@ def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
     unreachable = client.Repository(
         api_url=address, repository="acme/schedules", token=github_hub.JOB, sleep=lambda _: None
     )
-    assert told(lambda: unreachable.comments(1), client.OutageError) == (
+    assert reported(lambda: unreachable.comments(1), client.OutageError) == (
         f"cannot read the comments of acme/schedules#1: GitHub at {address} cannot be reached (Connection refused)",
         "check GITHUB_API_URL and that this machine may connect to it, then run again",
     )
@@ -144,7 +144,7 @@ def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
 def test_a_github_that_gives_no_answer(github: github_server.GitHub, repository: client.Repository) -> None:
     github.inject("GET", COMMENTS, "cut", times=3)
     github.inject("GET", COMMENTS, "hang")
-    assert told(lambda: repository.comments(1), client.OutageError) == (
+    assert reported(lambda: repository.comments(1), client.OutageError) == (
         f"cannot read the comments of acme/schedules#1: GitHub at {github.api_url} did not respond within 1 s",
         "wait, then run again",
     )
@@ -170,7 +170,7 @@ def test_an_address_that_is_not_githubs(
 ) -> None:
     github.inject("GET", COMMENTS, answer)
     github.inject("PATCH", "/issues/comments/2", answer)
-    message, hint = told(lambda: repository.comments(1) if many else repository.edit_comment(2, "new"))
+    message, hint = reported(lambda: repository.comments(1) if many else repository.edit_comment(2, "new"))
     assert message.endswith(f"{github.api_url} does not respond like GitHub's API")
     assert hint == "check GITHUB_API_URL"
     assert len(github.requests) == 1
@@ -186,7 +186,7 @@ def test_an_address_that_is_not_githubs(
     ],
 )
 def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: str) -> None:
-    message, _ = told(lambda: client.Repository(api_url=api_url, repository=repository, token=github_hub.JOB))
+    message, _ = reported(lambda: client.Repository(api_url=api_url, repository=repository, token=github_hub.JOB))
     assert message == expected
 
 
@@ -206,7 +206,7 @@ def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: s
     ids=["empty", "line break", "letter"],
 )
 def test_a_token_that_cannot_be_one_is_not_quoted(token: str, expected: str) -> None:
-    message, hint = told(lambda: client.Repository(api_url="https://github.example", repository="a/b", token=token))
+    message, hint = reported(lambda: client.Repository(api_url="https://github.example", repository="a/b", token=token))
     assert message == expected
     assert hint == "use the job's own token, `github.token`"
 
@@ -224,7 +224,7 @@ def test_a_server_that_says_the_token_does_not_make_us_say_it(
 
 def test_a_reason_is_not_cut_within_the_token(github: github_server.GitHub, repository: client.Repository) -> None:
     github.inject("GET", COMMENTS, github_server.failing(418, "x" * 295 + github_hub.JOB))
-    message, _ = told(lambda: repository.comments(1))
+    message, _ = reported(lambda: repository.comments(1))
     assert github_hub.JOB[:5] not in message
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.plan import plans
-from reconciler.repospec import importing, loading
+from reconciler.repospec import importer, loader
 from reconciler.schedule import declarations, ownership
 from reconciler.temporal import calls
 from reconciler.usecases.apply import apply_plan
@@ -53,11 +53,11 @@ async def test_after_an_import_a_plan_marks_and_an_apply_changes_nothing_else(
     found = await temporal.schedules.describe_all(made)
     live = [each.schedule for each in found.values()]
     choice = declarations.Choice(owner="acme/app")
-    imported = importing.add(None, "spec.yaml", live, choice)
+    imported = importer.add(None, "spec.yaml", live, choice)
     assert imported.left_out == ()
     assert f"{len(made)} without an owner's mark: the next apply marks them as acme/app's" in imported.warnings
 
-    declaration = loading.parse(imported.text, "spec.yaml", choice)
+    declaration = loader.parse(imported.text, "spec.yaml", choice)
     planned = await read_plan(declaration, temporal.schedules, temporal.target())
     assert {change.id for change in planned.steps} == made.keys()
     assert {each.path for change in planned.steps for each in change.fields} == {"owner"}

@@ -12,7 +12,7 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
 from reconciler import errors
-from reconciler.repospec import limits, loading
+from reconciler.repospec import limits, loader
 from reconciler.schedule import model
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
@@ -42,7 +42,7 @@ def server() -> Iterator[devserver.DevServer]:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "messages",
     [
         f"static_summary: {'😀' * 1000}",
         f"static_details: {'😀' * 10_000}",
@@ -69,11 +69,11 @@ def server() -> Iterator[devserver.DevServer]:
         f"search_attributes: {{CustomKeyword: {'k' * 2046}}}",
         _memo_of(limits.SCHEDULE_SIZE - 100),
     ],
-    ids=lambda said: said[:60],
+    ids=lambda messages: messages[:60],
 )
-async def test_what_a_spec_may_declare_the_server_keeps_and_runs(server: devserver.DevServer, said: str) -> None:
-    key = hashlib.sha256(said.encode()).hexdigest()[:12]
-    declaration = loading.parse(f"{SPEC}      {said}\n".replace("ALPHA", f"A/{key}/X"), "spec.yaml")
+async def test_what_a_spec_may_declare_the_server_keeps_and_runs(server: devserver.DevServer, messages: str) -> None:
+    key = hashlib.sha256(messages.encode()).hexdigest()[:12]
+    declaration = loader.parse(f"{SPEC}      {messages}\n".replace("ALPHA", f"A/{key}/X"), "spec.yaml")
     temporal = await remote.connected(server.address)
     raw = await remote.raw(server.address)
     target = temporal.target(f"governance:a/{key}/")
@@ -107,7 +107,7 @@ async def test_a_byte_more_is_refused_by_the_server_and_by_the_spec(
     with pytest.raises(RPCError, match="length exceeds limit"):
         await raw.create(f"governance:{field}", proto)
     with pytest.raises(errors.InvalidSpecError):
-        loading.parse(f"{SPEC}      {field}: {'w' * (limit + 1)}\n", "spec.yaml")
+        loader.parse(f"{SPEC}      {field}: {'w' * (limit + 1)}\n", "spec.yaml")
 
 
 def _longest_interval(start: Start) -> None:
@@ -136,7 +136,7 @@ def _fairness_key(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "change"),
+    ("messages", "change"),
     [
         ("retry_policy: {maximum_interval: 999ms}", _longest_interval),
         ("retry_policy: {initial_interval: 2s, maximum_interval: 1s}", _longer_first_interval),
@@ -148,7 +148,7 @@ def _fairness_key(start: Start) -> None:
     ids=lambda given: given if isinstance(given, str) else "",
 )
 async def test_what_the_server_accepts_and_never_starts_the_spec_refuses(
-    server: devserver.DevServer, said: str, change: Callable[[Start], None]
+    server: devserver.DevServer, messages: str, change: Callable[[Start], None]
 ) -> None:
     raw = await remote.raw(server.address)
     proto = remote.proto_of(remote.schedule())
@@ -160,7 +160,7 @@ async def test_what_the_server_accepts_and_never_starts_the_spec_refuses(
         await raw.start(proto.action.start_workflow)
     assert refused.value.status is RPCStatusCode.INVALID_ARGUMENT
     with pytest.raises(errors.InvalidSpecError, match=r"^spec\.yaml:6:"):
-        loading.parse(f"{SPEC}      {said}\n", "spec.yaml")
+        loader.parse(f"{SPEC}      {messages}\n", "spec.yaml")
 
 
 @pytest.mark.parametrize("key", ["execution_timeout", "run_timeout", "task_timeout"])
@@ -173,7 +173,7 @@ async def test_a_timeout_that_the_server_would_shorten_is_refused(server: devser
     described = (await raw.describe(f"governance:{key}")).schedule.action.start_workflow
     assert getattr(described, f"workflow_{key}").ToTimedelta() == model.LONGEST_TIMEOUT
     with pytest.raises(errors.InvalidSpecError, match="36500d"):
-        loading.parse(f"{SPEC}      {key}: 36500d1us\n", "spec.yaml")
+        loader.parse(f"{SPEC}      {key}: 36500d1us\n", "spec.yaml")
 
 
 async def test_a_schedule_that_the_server_accepts_and_cannot_read_or_run_is_refused(
@@ -190,7 +190,7 @@ async def test_a_schedule_that_the_server_accepts_and_cannot_read_or_run_is_refu
         )
     assert refused.value.status is RPCStatusCode.INVALID_ARGUMENT
     with pytest.raises(errors.InvalidSpecError, match=f"Temporal works with {limits.SCHEDULE_SIZE:,} at most"):
-        loading.parse(f"{SPEC}      {_memo_of(limits.SCHEDULE_SIZE)}\n", "spec.yaml")
+        loader.parse(f"{SPEC}      {_memo_of(limits.SCHEDULE_SIZE)}\n", "spec.yaml")
 
 
 async def test_a_task_queue_of_the_servers_own_is_refused(server: devserver.DevServer) -> None:
@@ -201,4 +201,4 @@ async def test_a_task_queue_of_the_servers_own_is_refused(server: devserver.DevS
         await raw.create("governance:sys", proto)
     for name in ("/_sys/mine", "temporal-sys-per-ns-tq"):  # V1 accepts the second, and its own worker fails each run
         with pytest.raises(errors.InvalidSpecError, match="is reserved"):
-            loading.parse(f"{SPEC}      task_queue: {name}\n", "spec.yaml")
+            loader.parse(f"{SPEC}      task_queue: {name}\n", "spec.yaml")

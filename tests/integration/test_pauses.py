@@ -12,7 +12,7 @@ import temporalio.worker
 import temporalio.workflow
 
 from reconciler.plan import plans
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.temporal import connect
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
@@ -41,7 +41,7 @@ class Failing:
 
 async def test_a_pause_after_a_failed_run_is_told_as_such(dev_server: devserver.DevServer, namespace: str) -> None:
     server = await remote.connected(dev_server.address, namespace)
-    declaration = loading.parse(SPEC, "spec.yaml")
+    declaration = loader.parse(SPEC, "spec.yaml")
     planned = await read_plan(declaration, server.schedules, server.target())
     await apply_plan(planned, server.schedules, lambda _: None)
     client = await temporalio.client.Client.connect(dev_server.address, namespace=namespace)
@@ -68,7 +68,7 @@ PAUSED = NOTED.replace("}", ", paused: true}")
 
 
 async def _planned(server: connect.Server, spec: str) -> plans.Plan:
-    return await read_plan(loading.parse(spec, "spec.yaml"), server.schedules, server.target())
+    return await read_plan(loader.parse(spec, "spec.yaml"), server.schedules, server.target())
 
 
 async def _apply(server: connect.Server, spec: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.plan import plans
-from reconciler.repospec import importing, loading
+from reconciler.repospec import importer, loader
 from reconciler.schedule import declarations, model, ownership
 from reconciler.temporal import calls, connect
 from reconciler.usecases import live
@@ -38,9 +38,9 @@ def server() -> Iterator[devserver.DevServer]:
 
 def declared(found: list[model.Schedule]) -> declarations.Declaration:
     """Return the spec of these schedules, by way of the file that a person would write."""
-    imported = importing.add(None, "spec.yaml", found)
+    imported = importer.add(None, "spec.yaml", found)
     assert imported.left_out == ()
-    return loading.parse(imported.text, "spec.yaml")
+    return loader.parse(imported.text, "spec.yaml")
 
 
 async def steps(server: connect.Server, declaration: declarations.Declaration) -> list[object]:

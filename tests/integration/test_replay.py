@@ -14,7 +14,7 @@ import temporalio.client
 import temporalio.worker
 import temporalio.workflow
 
-from reconciler.platform.worker import running, workflows
+from reconciler.platform.worker import lifecycle, workflows
 from reconciler.schedule import governed
 from tests.support import workers
 
@@ -22,7 +22,7 @@ RECORDED = sorted(workers.HISTORIES.glob("*.json"))
 
 
 def replayer(workflow: type = workflows.GovernanceScheduledRunWorkflow) -> temporalio.worker.Replayer:
-    return temporalio.worker.Replayer(workflows=[workflow], workflow_runner=running.SANDBOX)
+    return temporalio.worker.Replayer(workflows=[workflow], workflow_runner=lifecycle.SANDBOX)
 
 
 def history(path: pathlib.Path) -> temporalio.client.WorkflowHistory:
@@ -68,6 +68,6 @@ async def test_a_workflow_that_leaves_a_step_out_would_not_replay_a_users_run() 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_a_recorded_run_names_no_machine(path: pathlib.Path) -> None:
     parts = [part for event in json.loads(path.read_text(encoding="utf-8"))["events"] for part in event.values()]
-    told = {part["identity"] for part in parts if isinstance(part, dict) and "identity" in part}
-    assert told <= {"test", "worker[GovernanceScheduledRunWorkflow]", "temporal-scheduler-test-governance:alpha"}
+    reported = {part["identity"] for part in parts if isinstance(part, dict) and "identity" in part}
+    assert reported <= {"test", "worker[GovernanceScheduledRunWorkflow]", "temporal-scheduler-test-governance:alpha"}
     assert "stackTrace" not in path.read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ import temporalio.service
 from hypothesis import strategies as st
 
 from reconciler.platform import repair
-from reconciler.platform.postgres import opening
+from reconciler.platform.postgres import tables
 from reconciler.schedule import governed, model, observed
 from tests.support import postgres, program, remote, service
 
@@ -98,8 +98,8 @@ async def run_times(served: service.Service, schedule: dict[str, Any]) -> list[d
     client = await temporalio.client.Client.connect(served.run.address, namespace=served.run.namespace)
     found = await server.schedules.describe(schedule["id"])
     assert found is not None
-    told = [await client.get_workflow_handle(each.workflow_id).describe() for each in found.activity.recent]
-    return [each.typed_search_attributes[SCHEDULED] for each in told]
+    reported = [await client.get_workflow_handle(each.workflow_id).describe() for each in found.history.recent]
+    return [each.typed_search_attributes[SCHEDULED] for each in reported]
 
 
 async def end_runs(served: service.Service, schedule: dict[str, Any]) -> None:
@@ -110,10 +110,10 @@ async def end_runs(served: service.Service, schedule: dict[str, Any]) -> None:
     async def none_goes_on() -> bool:
         found = await server.schedules.describe(schedule["id"])
         assert found is not None
-        for each in found.activity.running:
+        for each in found.history.running:
             with contextlib.suppress(temporalio.service.RPCError):  # it has ended by now
                 await client.get_workflow_handle(each).terminate()
-        return not found.activity.running
+        return not found.history.running
 
     await remote.until(none_goes_on)
 
@@ -196,9 +196,9 @@ def test_a_pause_by_hand_outlasts_a_change_and_not_the_owners_resume(
 
 def test_another_users_schedule_is_one_that_does_not_exist(served: service.Service, user: httpx.Client) -> None:
     made = created(user)
-    nobody = {"id": str(uuid.uuid4())}
+    no_one = {"id": str(uuid.uuid4())}
     with served.user() as other:
-        for schedule in (made, nobody):
+        for schedule in (made, no_one):
             answers = [
                 other.get(path(schedule)),
                 other.patch(path(schedule), json={"cron": "0 1 * * *"}, headers={"If-Match": '"1"'}),
@@ -305,7 +305,7 @@ def test_text_that_utf_8_does_not_have_is_refused_and_told_of(served: service.Se
 async def differing(served: service.Service, ids: set[str]) -> list[str]:
     """Return which of these schedules a repair would write."""
     server = await remote.connected(served.run.address, served.run.namespace)
-    async with opening.opened(served.database_url, size=1) as store:
+    async with tables.opened(served.database_url, size=1) as store:
         target = server.target("", await store.schedules.owner())
         found = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=True)
     return [change.id for change in found.plan.steps if change.id in ids] + sorted(ids & found.unread.keys())

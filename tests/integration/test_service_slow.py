@@ -167,15 +167,15 @@ def test_half_sent_requests_end_by_themselves_and_delay_neither_others_nor_the_e
         stack.enter_context(opened(f"POST {service.SCHEDULES} HTTP/1.1\r\n{body}"))
         assert client.get("/healthz").status_code == 200
         running.process.send_signal(signal.SIGTERM)
-        code, said = running.rest()
+        code, messages = running.rest()
     assert code == 0
-    assert "Traceback" not in said
+    assert "Traceback" not in messages
 
 
 def test_a_long_path_is_not_logged_in_full(running: service.Service) -> None:
     with running.client() as client:
         assert client.get(f"/{'x' * 60_000}").status_code == 404
-    code, said = running.end()
+    code, messages = running.end()
     assert code == 0
-    (logged,) = [record for record in map(json.loads, said.splitlines()) if record.get("status") == 404]
+    (logged,) = [record for record in map(json.loads, messages.splitlines()) if record.get("status") == 404]
     assert logged["path"] == f"/{'x' * 199}… (60001 characters)"

@@ -203,9 +203,9 @@ def test_steps_that_fail_are_told_with_all_that_was_done(
         assert counts(synced(served)) == {"created": 1, "skipped": 2}
         fake.before["CreateSchedule"] = [refuse]
         served.run.declare(SPEC + '    - {charter: DELTA, cron: "45 * * * *", entrypoint: DELTA}\n')
-        told = run.run("sync", "--via-service", served.url, INTERNAL_OPS_TOKEN=service.OPS_TOKEN)
-        assert (told.returncode, "+ governance:delta FAILED: " in told.stdout) == (1, True)
-        assert "Synced in part by " in told.stdout
+        reported = run.run("sync", "--via-service", served.url, INTERNAL_OPS_TOKEN=service.OPS_TOKEN)
+        assert (reported.returncode, "+ governance:delta FAILED: " in reported.stdout) == (1, True)
+        assert "Synced in part by " in reported.stdout
 
 
 def test_without_temporal_a_sync_is_to_be_tried_again_and_a_row_stands(

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from reconciler.postgres import migrating
+from reconciler.postgres import migrator
 from tests.support import postgres, stored
 
 SCHEDULE = {"id": str(uuid.uuid4()), "owner": "a", "cron": "0 * * * *", "timezone": "UTC", "workflow": "W"}
@@ -96,7 +96,7 @@ UNIQUE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 def tables(database_server: str) -> Iterator[psycopg.Connection[Any]]:
     """A database with the tables, in which no row is ever kept."""
     with postgres.database(database_server) as url:
-        asyncio.run(migrating.migrate(url))
+        asyncio.run(migrator.migrate(url))
         with psycopg.connect(url) as connection:
             yield connection
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from reconciler import errors
 from reconciler.plan import ports
-from reconciler.postgres import audit, database, lock, migrating, pools
+from reconciler.postgres import audit, database, lock, migrator, pools
 from reconciler.schedule import observed
 from tests.support import postgres
 from tools import ports as tcp_ports
@@ -42,16 +42,16 @@ async def pooled(url: str) -> None:
 
 async def refused(url: str) -> errors.StoreError:
     """Return the error of every way into the database: they say the same."""
-    told = []
-    ways = (migrating.migrate(url), migrating.status(url), lock.PostgresLock(url).holder(), pooled(url))
+    reported = []
+    ways = (migrator.migrate(url), migrator.status(url), lock.PostgresLock(url).holder(), pooled(url))
     for way in ways:
         with pytest.raises(errors.StoreError) as caught:
             await way
-        told.append((caught.value.message, caught.value.hint))
+        reported.append((caught.value.message, caught.value.hint))
     with pytest.raises(errors.StoreError) as caught:
         await audit.Audit(url).latest(1)
-    said = (caught.value.message, caught.value.hint)
-    assert told == [said] * len(ways)
+    messages = (caught.value.message, caught.value.hint)
+    assert reported == [messages] * len(ways)
     assert [part for part in PARTS if part in caught.value.message + str(caught.value.args)] == []
     assert "hunter2" not in caught.value.hint
     assert caught.value.__cause__ is None  # the driver's words would show in a traceback
@@ -130,13 +130,13 @@ async def test_a_role_that_may_not_make_tables_is_told_what_it_lacks(database_ur
     with postgres.role(database_url, "LOGIN PASSWORD 'hunter2/@:%'") as role:
         url = postgres.altered(database_url, user=role, password=SECRET)
         with pytest.raises(errors.StoreError, match="failed: permission denied for schema public") as caught:
-            await migrating.migrate(url)
+            await migrator.migrate(url)
         assert caught.value.message.startswith("migration 0001_audit of database test_")
         assert caught.value.hint == "grant the role what it lacks, or connect as the tables' owner"
 
 
 async def test_a_role_that_may_only_write_the_audit_can_keep_it_once_the_tables_are_there(database_url: str) -> None:
-    await migrating.migrate(database_url)
+    await migrator.migrate(database_url)
     with postgres.role(database_url, "LOGIN PASSWORD 'hunter2/@:%'") as role:
         for grant in GRANTS:
             postgres.execute(database_url, sql.SQL("GRANT {} TO {}").format(sql.SQL(grant), sql.Identifier(role)))

@@ -13,7 +13,7 @@ import pytest
 from reconciler import errors
 from reconciler.platform import executions, ports
 from reconciler.platform.executions import RequestState
-from reconciler.platform.postgres import opening
+from reconciler.platform.postgres import tables
 from tests.support import postgres, stored
 
 KEY = "governance:alpha:2026-01-02T12:00:00Z"
@@ -21,12 +21,12 @@ OTHER_HASH = executions.request_hash("another")
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[opening.Store]:
-    async with opening.opened(database_url) as opened:
+async def store(database_url: str) -> AsyncIterator[tables.Store]:
+    async with tables.opened(database_url) as opened:
         yield opened
 
 
-async def test_an_execution_is_written_and_done(store: opening.Store, database_url: str) -> None:
+async def test_an_execution_is_written_and_done(store: tables.Store, database_url: str) -> None:
     executor: ports.Executor = store.executor
     execution = stored.execution()
     found = await executor.execute(execution)
@@ -46,7 +46,7 @@ async def test_an_execution_is_written_and_done(store: opening.Store, database_u
 
 
 async def test_a_firing_that_is_delivered_twice_is_one_request_with_one_outcome(
-    store: opening.Store, database_url: str
+    store: tables.Store, database_url: str
 ) -> None:
     first = await store.executor.execute(stored.execution())
     late = stored.execution(scheduled_for=stored.NOON.astimezone(datetime.timezone(datetime.timedelta(hours=5))))
@@ -57,14 +57,14 @@ async def test_a_firing_that_is_delivered_twice_is_one_request_with_one_outcome(
 
 
 async def test_twenty_deliveries_at_once_are_one_request_with_one_outcome(
-    store: opening.Store, database_url: str
+    store: tables.Store, database_url: str
 ) -> None:
     found = await asyncio.gather(*(store.executor.execute(stored.execution()) for _ in range(20)))
     assert found == [found[0]] * 20
     assert postgres.execute(database_url, "SELECT count(*) FROM execution_requests") == [(1,)]
 
 
-async def test_another_request_under_the_same_key_is_refused_and_changes_nothing(store: opening.Store) -> None:
+async def test_another_request_under_the_same_key_is_refused_and_changes_nothing(store: tables.Store) -> None:
     first = await store.executor.execute(stored.execution())
     with pytest.raises(errors.ExecutionRefusedError, match=f"the idempotency key {KEY} was used before"):
         await store.executor.execute(stored.execution(input={"model": "large"}))
@@ -74,7 +74,7 @@ async def test_another_request_under_the_same_key_is_refused_and_changes_nothing
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "messages"),
     [
         ({"input": {"text": "a\0b"}}, "unsupported Unicode escape sequence"),
         ({"input": {"text": "\ud800"}}, "invalid input syntax for type json"),
@@ -85,9 +85,9 @@ async def test_another_request_under_the_same_key_is_refused_and_changes_nothing
     ],
 )
 async def test_a_request_that_no_database_keeps_is_refused_and_not_tried_again(
-    store: opening.Store, database_url: str, changes: dict[str, Any], said: str
+    store: tables.Store, database_url: str, changes: dict[str, Any], messages: str
 ) -> None:
-    with pytest.raises(errors.ExecutionRefusedError, match=rf"^the request .* cannot be kept: .*{said}") as caught:
+    with pytest.raises(errors.ExecutionRefusedError, match=rf"^the request .* cannot be kept: .*{messages}") as caught:
         await store.executor.execute(stored.execution(**changes))
     assert caught.value.__cause__ is None
     assert caught.value.message.isprintable()
@@ -95,7 +95,7 @@ async def test_a_request_that_no_database_keeps_is_refused_and_not_tried_again(
     assert postgres.execute(database_url, "SELECT count(*) FROM execution_requests") == [(0,)]
 
 
-async def test_a_database_that_fails_in_another_way_may_be_asked_again(store: opening.Store, database_url: str) -> None:
+async def test_a_database_that_fails_in_another_way_may_be_asked_again(store: tables.Store, database_url: str) -> None:
     postgres.execute(database_url, "ALTER TABLE execution_requests RENAME TO elsewhere")
     with pytest.raises(errors.StoreError, match="does not exist"):
         await store.executor.execute(stored.execution())
@@ -103,26 +103,26 @@ async def test_a_database_that_fails_in_another_way_may_be_asked_again(store: op
     assert (await store.executor.execute(stored.execution())).state is RequestState.DONE
 
 
-@pytest.mark.parametrize(("key", "said"), [("a\0", "cannot contain NUL"), ("\ud800", "half a surrogate pair")])
-async def test_a_text_that_no_database_keeps_is_said_to_be_that(store: opening.Store, key: str, said: str) -> None:
-    with pytest.raises(errors.StoreError, match=said) as caught:
+@pytest.mark.parametrize(("key", "messages"), [("a\0", "cannot contain NUL"), ("\ud800", "half a surrogate pair")])
+async def test_a_text_that_no_database_keeps_is_said_to_be_that(store: tables.Store, key: str, messages: str) -> None:
+    with pytest.raises(errors.StoreError, match=messages) as caught:
         await store.executor.find(key)
     assert caught.value.hint.startswith("send plain text")
 
 
-async def test_a_request_is_pending_from_begin_to_end_and_new_once(store: opening.Store) -> None:
-    begun, is_new = await store.executor.begin("k", stored.HASH, "REPORT", {"a": [1]})
-    assert (begun.state, begun.response, begun.ended_at, is_new) == (RequestState.PENDING, {}, None, True)
-    assert await store.executor.begin("k", stored.HASH, "REPORT", {"a": [1]}) == (begun, False)
+async def test_a_request_is_pending_from_begin_to_end_and_new_once(store: tables.Store) -> None:
+    started, is_new = await store.executor.begin("k", stored.HASH, "REPORT", {"a": [1]})
+    assert (started.state, started.response, started.ended_at, is_new) == (RequestState.PENDING, {}, None, True)
+    assert await store.executor.begin("k", stored.HASH, "REPORT", {"a": [1]}) == (started, False)
     ended = await store.executor.end("k", RequestState.FAILED, {"error": "no"})
     assert ended.ended_at is not None
     assert ended == dataclasses.replace(
-        begun, state=RequestState.FAILED, response={"error": "no"}, ended_at=ended.ended_at
+        started, state=RequestState.FAILED, response={"error": "no"}, ended_at=ended.ended_at
     )
     assert await store.executor.begin("k", stored.HASH, "REPORT", {"a": [1]}) == (ended, False)
 
 
-async def test_the_first_end_of_a_request_counts(store: opening.Store) -> None:
+async def test_the_first_end_of_a_request_counts(store: tables.Store) -> None:
     await store.executor.begin("k", stored.HASH, "REPORT", {})
     ended = await asyncio.gather(*(store.executor.end("k", RequestState.DONE, {"n": n}) for n in range(10)))
     assert ended == [ended[0]] * 10
@@ -131,23 +131,25 @@ async def test_the_first_end_of_a_request_counts(store: opening.Store) -> None:
     assert await store.executor.find("other") is None
 
 
-async def test_of_many_who_begin_at_once_one_does(store: opening.Store) -> None:
-    begun = await asyncio.gather(*(store.executor.begin("k", stored.HASH, "REPORT", {}) for _ in range(20)))
-    assert sum(is_new for _, is_new in begun) == 1
-    assert len({found.run_id for found, _ in begun}) == 1
+async def test_of_many_who_begin_at_once_one_does(store: tables.Store) -> None:
+    started = await asyncio.gather(*(store.executor.begin("k", stored.HASH, "REPORT", {}) for _ in range(20)))
+    assert sum(is_new for _, is_new in started) == 1
+    assert len({found.run_id for found, _ in started}) == 1
 
 
 async def test_an_execution_that_was_begun_and_never_ended_is_done_when_it_is_delivered_again(
-    store: opening.Store,
+    store: tables.Store,
 ) -> None:
     execution = stored.execution()
-    begun, _ = await store.executor.begin(KEY, executions.request_hash(execution.request), "REPORT", execution.request)
+    started, _ = await store.executor.begin(
+        KEY, executions.request_hash(execution.request), "REPORT", execution.request
+    )
     found = await asyncio.gather(*(store.executor.execute(execution) for _ in range(5)))
     assert found == [found[0]] * 5
-    assert (found[0].run_id, found[0].state) == (begun.run_id, RequestState.DONE)
+    assert (found[0].run_id, found[0].state) == (started.run_id, RequestState.DONE)
 
 
-async def test_one_that_failed_is_not_executed_again(store: opening.Store) -> None:
+async def test_one_that_failed_is_not_executed_again(store: tables.Store) -> None:
     execution = stored.execution()
     await store.executor.begin(KEY, executions.request_hash(execution.request), "REPORT", execution.request)
     failed = await store.executor.end(KEY, RequestState.FAILED, {"error": "no"})

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from reconciler.platform import executions
-from reconciler.platform.postgres import opening
+from reconciler.platform.postgres import tables
 from reconciler.postgres import pools
 from tests.support import relay, stored
 
@@ -19,13 +19,13 @@ async def wire(database_url: str) -> AsyncIterator[relay.Relay]:
 
 
 @pytest.fixture
-async def store(wire: relay.Relay) -> AsyncIterator[opening.Store]:
-    async with opening.opened(wire.url, size=1) as opened:
+async def store(wire: relay.Relay) -> AsyncIterator[tables.Store]:
+    async with tables.opened(wire.url, size=1) as opened:
         await opened.pool.ping()
         yield opened
 
 
-async def test_each_step_of_a_firing_is_one_round_trip(wire: relay.Relay, store: opening.Store) -> None:
+async def test_each_step_of_a_firing_is_one_round_trip(wire: relay.Relay, store: tables.Store) -> None:
     row, _ = await store.schedules.create(stored.new())
     await store.grants.create("alice", ["REPORT"])
     counted = []
@@ -42,7 +42,7 @@ async def test_each_step_of_a_firing_is_one_round_trip(wire: relay.Relay, store:
     assert counted == [1, 1, 1, 1, 1]
 
 
-async def test_a_repeated_execution_is_two_round_trips(wire: relay.Relay, store: opening.Store) -> None:
+async def test_a_repeated_execution_is_two_round_trips(wire: relay.Relay, store: tables.Store) -> None:
     await store.executor.execute(stored.execution())
     before = wire.requests
     await store.executor.execute(stored.execution())
@@ -50,7 +50,7 @@ async def test_a_repeated_execution_is_two_round_trips(wire: relay.Relay, store:
 
 
 async def test_a_session_that_was_not_used_for_a_while_is_asked_before_it_is_lent(
-    wire: relay.Relay, store: opening.Store, monkeypatch: pytest.MonkeyPatch
+    wire: relay.Relay, store: tables.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "_ASK_AFTER", 0.0)
     before = wire.requests

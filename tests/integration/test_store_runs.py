@@ -13,7 +13,7 @@ import pytest
 from reconciler import errors
 from reconciler.platform import executions, ports
 from reconciler.platform.executions import RunState
-from reconciler.platform.postgres import grants, opening, schedules
+from reconciler.platform.postgres import grants, schedules, tables
 from tests.support import postgres, stored
 
 HOUR = datetime.timedelta(hours=1)
@@ -22,24 +22,24 @@ NOW = stored.NOON
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[opening.Store]:
-    async with opening.opened(database_url) as opened:
+async def store(database_url: str) -> AsyncIterator[tables.Store]:
+    async with tables.opened(database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-async def row(store: opening.Store) -> executions.UserSchedule:
+async def row(store: tables.Store) -> executions.UserSchedule:
     made, _ = await store.schedules.create(stored.new())
     return made
 
 
-async def next_run(store: opening.Store, row: executions.UserSchedule) -> datetime.datetime | None:
+async def next_run(store: tables.Store, row: executions.UserSchedule) -> datetime.datetime | None:
     found = await store.schedules.find(row.id)
     assert found is not None
     return found.next_run_at
 
 
-async def test_a_run_is_recorded_from_begin_to_end(store: opening.Store, row: executions.UserSchedule) -> None:
+async def test_a_run_is_recorded_from_begin_to_end(store: tables.Store, row: executions.UserSchedule) -> None:
     runs: ports.Runs = store.runs
     run = stored.run(row.id)
     assert await store.runs.find(row.id, NOW) is None
@@ -52,7 +52,7 @@ async def test_a_run_is_recorded_from_begin_to_end(store: opening.Store, row: ex
 
 
 async def test_the_next_run_of_its_schedule_is_kept_and_its_revision_is_not_touched(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     await store.runs.begin(stored.run(row.id), NOW + HOUR)
     assert await store.schedules.find(row.id) == dataclasses.replace(row, next_run_at=NOW + HOUR)
@@ -61,7 +61,7 @@ async def test_the_next_run_of_its_schedule_is_kept_and_its_revision_is_not_touc
 
 
 async def test_a_firing_that_comes_late_or_after_its_end_does_not_say_when_the_next_is(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     await store.runs.begin(stored.run(row.id, scheduled_for=NOW + HOUR), NOW + 2 * HOUR)
     await store.runs.begin(stored.run(row.id), NOW + HOUR)
@@ -73,7 +73,7 @@ async def test_a_firing_that_comes_late_or_after_its_end_does_not_say_when_the_n
 
 
 async def test_a_schedule_that_is_not_enabled_or_deleted_gets_no_next_run(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     await store.schedules.update("alice", row.id, schedules.Changes(enabled=False))
     await store.runs.begin(stored.run(row.id), NOW + HOUR)
@@ -84,7 +84,7 @@ async def test_a_schedule_that_is_not_enabled_or_deleted_gets_no_next_run(
 
 
 async def test_a_firing_that_is_delivered_again_is_one_run_with_the_highest_attempt(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     for attempt, expected in ((1, 1), (3, 3), (2, 3)):
         await store.runs.begin(stored.run(row.id, attempt=attempt, started_at=NOW + attempt * SECOND), None)
@@ -92,14 +92,14 @@ async def test_a_firing_that_is_delivered_again_is_one_run_with_the_highest_atte
         assert page == (stored.run(row.id, attempt=expected),)
 
 
-async def test_twenty_deliveries_at_once_are_one_run(store: opening.Store, row: executions.UserSchedule) -> None:
+async def test_twenty_deliveries_at_once_are_one_run(store: tables.Store, row: executions.UserSchedule) -> None:
     delivered = [stored.run(row.id, attempt=number) for number in range(1, 21)]
     await asyncio.gather(*(store.runs.begin(each, NOW + HOUR) for each in delivered))
     assert (await store.runs.page(row.id, limit=5))[0] == (stored.run(row.id, attempt=20),)
 
 
 async def test_the_first_end_counts_and_an_ended_run_is_never_changed(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     await store.runs.begin(stored.run(row.id), None)
     ends = ((RunState.FAILED, "the executor said no"), (RunState.DONE, ""), (RunState.REFUSED, "why"))
@@ -111,7 +111,7 @@ async def test_the_first_end_counts_and_an_ended_run_is_never_changed(
     )
 
 
-async def test_of_many_ends_at_once_one_counts_whole(store: opening.Store, row: executions.UserSchedule) -> None:
+async def test_of_many_ends_at_once_one_counts_whole(store: tables.Store, row: executions.UserSchedule) -> None:
     await store.runs.begin(stored.run(row.id), None)
     await asyncio.gather(
         *(store.runs.end(row.id, NOW, RunState.FAILED, NOW + n * SECOND, f"why {n}") for n in range(1, 11))
@@ -122,7 +122,7 @@ async def test_of_many_ends_at_once_one_counts_whole(store: opening.Store, row: 
     assert found.error == f"why {(found.ended_at - NOW) // SECOND}"
 
 
-async def test_an_end_has_what_its_state_asks_for(store: opening.Store, row: executions.UserSchedule) -> None:
+async def test_an_end_has_what_its_state_asks_for(store: tables.Store, row: executions.UserSchedule) -> None:
     """A clock that is behind and a reason that is missing, or that no database keeps, do not lose the end."""
     for number, (error, expected) in enumerate(
         (("", "no reason was given"), ("a\0b\udcff", "a\N{REPLACEMENT CHARACTER}b?"))
@@ -136,7 +136,7 @@ async def test_an_end_has_what_its_state_asks_for(store: opening.Store, row: exe
 
 
 async def test_a_run_that_is_refused_from_the_start_can_be_begun_as_that(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     run = stored.run(row.id, state=RunState.REFUSED, ended_at=NOW + SECOND, error="no grant")
     await store.runs.begin(run, None)
@@ -144,7 +144,7 @@ async def test_a_run_that_is_refused_from_the_start_can_be_begun_as_that(
 
 
 async def test_a_run_of_an_unknown_schedule_is_refused_and_so_is_an_end_without_a_begin(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     with pytest.raises(errors.StoreError, match="violates foreign key constraint"):
         await store.runs.begin(stored.run(uuid.uuid4()), None)
@@ -152,7 +152,7 @@ async def test_a_run_of_an_unknown_schedule_is_refused_and_so_is_an_end_without_
         await store.runs.end(row.id, NOW, RunState.DONE, NOW)
 
 
-async def test_pages_of_runs_have_each_once_newest_first(store: opening.Store, row: executions.UserSchedule) -> None:
+async def test_pages_of_runs_have_each_once_newest_first(store: tables.Store, row: executions.UserSchedule) -> None:
     other, _ = await store.schedules.create(stored.new())
     await store.runs.begin(stored.run(other.id), None)
     times = [NOW + number * HOUR for number in (3, 1, 4, 0, 2)]
@@ -169,12 +169,12 @@ async def test_pages_of_runs_have_each_once_newest_first(store: opening.Store, r
     assert await store.runs.page(uuid.uuid4(), limit=2) == ((), None)
 
 
-async def refused(store: opening.Store, row: executions.UserSchedule, workflow: str = "REPORT") -> str:
+async def refused(store: tables.Store, row: executions.UserSchedule, workflow: str = "REPORT") -> str:
     return await store.runs.why_refused(row.id, workflow)
 
 
 async def test_a_schedule_runs_what_a_grant_of_its_owner_covers(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     await store.grants.create("bob", ["*"])
     await store.grants.create("alice", ["OTHER", "REPORTS", "report"])
@@ -188,7 +188,7 @@ async def test_a_schedule_runs_what_a_grant_of_its_owner_covers(
 
 
 async def test_a_grant_that_was_revoked_counts_no_longer_and_another_does(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     first, _ = await store.grants.create("alice", ["REPORT"])
     second, _ = await store.grants.create("alice", ["*"])
@@ -201,7 +201,7 @@ async def test_a_grant_that_was_revoked_counts_no_longer_and_another_does(
 
 
 async def test_a_grant_counts_until_it_expires_by_the_databases_clock(
-    store: opening.Store, row: executions.UserSchedule, database_url: str
+    store: tables.Store, row: executions.UserSchedule, database_url: str
 ) -> None:
     grant, token = await store.grants.create("alice", ["REPORT"], HOUR)
     assert grant.expires_at == grant.created_at + HOUR
@@ -218,7 +218,7 @@ async def test_a_grant_counts_until_it_expires_by_the_databases_clock(
 
 
 async def test_a_schedule_without_a_row_or_with_a_deleted_one_runs_nothing(
-    store: opening.Store, row: executions.UserSchedule
+    store: tables.Store, row: executions.UserSchedule
 ) -> None:
     await store.grants.create("alice", ["*"])
     unknown = uuid.uuid4()
@@ -228,7 +228,7 @@ async def test_a_schedule_without_a_row_or_with_a_deleted_one_runs_nothing(
     assert await refused(store, row) == f"schedule {row.id} was deleted at {executions.moment(deleted)}"
 
 
-async def test_a_token_is_known_by_its_hash_alone(store: opening.Store, database_url: str) -> None:
+async def test_a_token_is_known_by_its_hash_alone(store: tables.Store, database_url: str) -> None:
     grant, token = await store.grants.create("alice", ["B", "A", "B"], HOUR)
     end = grant.created_at + HOUR
     assert (grant.subject, grant.scopes, grant.expires_at, grant.revoked_at) == ("alice", ("B", "A"), end, None)
@@ -243,7 +243,7 @@ async def test_a_token_is_known_by_its_hash_alone(store: opening.Store, database
     assert other != token
 
 
-async def test_a_revoked_grant_is_still_found_and_the_first_revocation_counts(store: opening.Store) -> None:
+async def test_a_revoked_grant_is_still_found_and_the_first_revocation_counts(store: tables.Store) -> None:
     grant, token = await store.grants.create("alice", ["A"])
     first = await store.grants.revoke(grant.id)
     assert first.revoked_at is not None
@@ -255,7 +255,7 @@ async def test_a_revoked_grant_is_still_found_and_the_first_revocation_counts(st
     assert caught.value.hint == "see reconciler grant list"
 
 
-async def test_grants_are_listed_newest_first_of_one_subject_or_of_all(store: opening.Store) -> None:
+async def test_grants_are_listed_newest_first_of_one_subject_or_of_all(store: tables.Store) -> None:
     made = [(await store.grants.create(subject, ["A"]))[0] for subject in ("alice", "bob", "alice")]
     assert await store.grants.list() == tuple(made[::-1])
     assert await store.grants.list("alice") == (made[2], made[0])

@@ -15,24 +15,24 @@ import pytest
 
 from reconciler import errors
 from reconciler.platform import executions, ports
-from reconciler.platform.postgres import opening, paging, schedules
+from reconciler.platform.postgres import cursors, schedules, tables
 from tests.support import postgres, stored
 
 HOUR = datetime.timedelta(hours=1)
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[opening.Store]:
-    async with opening.opened(database_url) as opened:
+async def store(database_url: str) -> AsyncIterator[tables.Store]:
+    async with tables.opened(database_url) as opened:
         yield opened
 
 
-async def made(store: opening.Store, **changes: Any) -> executions.UserSchedule:
+async def made(store: tables.Store, **changes: Any) -> executions.UserSchedule:
     row, _ = await store.schedules.create(stored.new(**changes))
     return row
 
 
-async def walked(store: opening.Store, owner: str, limit: int, **options: Any) -> list[uuid.UUID]:
+async def walked(store: tables.Store, owner: str, limit: int, **options: Any) -> list[uuid.UUID]:
     """Return the ids of every page, in order."""
     found: list[uuid.UUID] = []
     after = None
@@ -42,10 +42,10 @@ async def walked(store: opening.Store, owner: str, limit: int, **options: Any) -
         if after is None:
             return found
         assert len(page) == limit
-        after = paging.cursor(after.text)
+        after = cursors.cursor(after.text)
 
 
-async def test_a_new_row_reads_back_as_it_was_made(store: opening.Store) -> None:
+async def test_a_new_row_reads_back_as_it_was_made(store: tables.Store) -> None:
     new = stored.new()
     before = datetime.datetime.now(datetime.UTC)
     row, is_new = await store.schedules.create(new)
@@ -71,7 +71,7 @@ async def test_a_new_row_reads_back_as_it_was_made(store: opening.Store) -> None
     assert await stored.rows(store.pool) == (row,)
 
 
-async def test_a_row_of_somebody_else_or_of_nobody_is_not_there(store: opening.Store) -> None:
+async def test_a_row_of_somebody_else_or_of_nobody_is_not_there(store: tables.Store) -> None:
     row = await made(store)
     for owner, id_ in (("bob", row.id), ("alice", uuid.uuid4())):
         assert await store.schedules.get(owner, id_) is None
@@ -83,7 +83,7 @@ async def test_a_row_of_somebody_else_or_of_nobody_is_not_there(store: opening.S
     assert await store.schedules.find(row.id) == row
 
 
-async def test_the_same_request_under_the_same_key_makes_one_row(store: opening.Store) -> None:
+async def test_the_same_request_under_the_same_key_makes_one_row(store: tables.Store) -> None:
     first, is_new = await store.schedules.create(stored.new(idempotency_key="k", request_hash=stored.HASH))
     again, is_new_again = await store.schedules.create(stored.new(idempotency_key="k", request_hash=stored.HASH))
     assert (again, is_new, is_new_again) == (first, True, False)
@@ -93,7 +93,7 @@ async def test_the_same_request_under_the_same_key_makes_one_row(store: opening.
     assert [is_new for _, is_new in unkeyed] == [True, True]
 
 
-async def test_another_request_under_the_same_key_is_refused(store: opening.Store) -> None:
+async def test_another_request_under_the_same_key_is_refused(store: tables.Store) -> None:
     await made(store, idempotency_key="k", request_hash=stored.HASH)
     with pytest.raises(errors.IdempotencyConflictError, match="used before") as caught:
         await made(store, cron="1 * * * *", idempotency_key="k", request_hash=executions.request_hash("other"))
@@ -101,7 +101,7 @@ async def test_another_request_under_the_same_key_is_refused(store: opening.Stor
     assert len(await stored.rows(store.pool)) == 1
 
 
-async def test_a_key_whose_row_was_changed_or_deleted_still_returns_it(store: opening.Store) -> None:
+async def test_a_key_whose_row_was_changed_or_deleted_still_returns_it(store: tables.Store) -> None:
     new = stored.new(idempotency_key="k", request_hash=stored.HASH)
     row, _ = await store.schedules.create(new)
     changed = await store.schedules.update("alice", row.id, schedules.Changes(enabled=False))
@@ -110,7 +110,7 @@ async def test_a_key_whose_row_was_changed_or_deleted_still_returns_it(store: op
     assert await store.schedules.create(dataclasses.replace(new, id=uuid.uuid4())) == (deleted, False)
 
 
-async def test_fifty_creates_at_once_under_one_key_make_one_row(store: opening.Store) -> None:
+async def test_fifty_creates_at_once_under_one_key_make_one_row(store: tables.Store) -> None:
     news = [stored.new(idempotency_key="k", request_hash=stored.HASH) for _ in range(50)]
     made = await asyncio.gather(*map(store.schedules.create, news))
     assert sum(is_new for _, is_new in made) == 1
@@ -118,7 +118,7 @@ async def test_fifty_creates_at_once_under_one_key_make_one_row(store: opening.S
     assert len(await stored.rows(store.pool)) == 1
 
 
-async def test_of_two_requests_at_once_under_one_key_one_is_refused(store: opening.Store) -> None:
+async def test_of_two_requests_at_once_under_one_key_one_is_refused(store: tables.Store) -> None:
     hashes = [executions.request_hash(each) for each in range(10)]
     news = [stored.new(idempotency_key="k", request_hash=each) for each in hashes]
     ended = await asyncio.gather(*map(store.schedules.create, news), return_exceptions=True)
@@ -128,7 +128,7 @@ async def test_of_two_requests_at_once_under_one_key_one_is_refused(store: openi
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
 async def test_pages_have_every_row_once_newest_first_where_many_are_of_one_moment(
-    store: opening.Store, database_url: str, limit: int
+    store: tables.Store, database_url: str, limit: int
 ) -> None:
     rows = [await made(store, enabled=number % 3 > 0, next_run_at=None) for number in range(14)]
     await made(store, owner="bob")
@@ -147,7 +147,7 @@ async def test_pages_have_every_row_once_newest_first_where_many_are_of_one_mome
     assert await walked(store, "alice", limit, enabled=False) == [each for each in expected if each not in enabled]
 
 
-async def test_rows_that_come_and_go_between_pages_move_no_other(store: opening.Store) -> None:
+async def test_rows_that_come_and_go_between_pages_move_no_other(store: tables.Store) -> None:
     rows = [await made(store) for _ in range(6)]
     page, after = await store.schedules.page("alice", limit=2)
     assert [each.id for each in page] == [rows[5].id, rows[4].id]
@@ -176,18 +176,18 @@ async def test_rows_that_come_and_go_between_pages_move_no_other(store: opening.
 )
 def test_a_text_that_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(errors.UsageError, match="the cursor cannot be read"):
-        paging.cursor(text)
+        cursors.cursor(text)
 
 
 @pytest.mark.parametrize("at", [stored.NOON, datetime.datetime.max, datetime.datetime.min])
 def test_a_cursor_reads_back_as_it_was(at: datetime.datetime) -> None:
-    cursor = paging.Cursor(at=at.replace(tzinfo=datetime.UTC), id=uuid.uuid4())
+    cursor = cursors.Cursor(at=at.replace(tzinfo=datetime.UTC), id=uuid.uuid4())
     assert re.fullmatch(r"[\w-]{32}", cursor.text)
     assert len(base64.urlsafe_b64decode(cursor.text)) == 24
-    assert paging.cursor(cursor.text) == cursor
+    assert cursors.cursor(cursor.text) == cursor
 
 
-async def test_a_change_writes_what_is_given_and_leaves_the_rest(store: opening.Store) -> None:
+async def test_a_change_writes_what_is_given_and_leaves_the_rest(store: tables.Store) -> None:
     row = await made(store)
     changes = schedules.Changes(cron="5 * * * *", input={}, next_run_at=stored.NOON + HOUR)
     changed = await store.schedules.update("alice", row.id, changes, expected_revision=1)
@@ -210,13 +210,13 @@ async def test_a_change_writes_what_is_given_and_leaves_the_rest(store: opening.
     ],
 )
 async def test_the_next_run_is_kept_only_while_nothing_changes_that_it_depends_on(
-    store: opening.Store, changes: schedules.Changes, expected: datetime.datetime | None
+    store: tables.Store, changes: schedules.Changes, expected: datetime.datetime | None
 ) -> None:
     row = await made(store)
     assert (await store.schedules.update("alice", row.id, changes)).next_run_at == expected
 
 
-async def test_a_change_of_a_row_that_is_not_enabled_sets_no_next_run(store: opening.Store) -> None:
+async def test_a_change_of_a_row_that_is_not_enabled_sets_no_next_run(store: tables.Store) -> None:
     row = await made(store, enabled=False, next_run_at=None)
     changed = await store.schedules.update(
         "alice", row.id, schedules.Changes(cron="1 * * * *", next_run_at=stored.NOON)
@@ -224,7 +224,7 @@ async def test_a_change_of_a_row_that_is_not_enabled_sets_no_next_run(store: ope
     assert (changed.enabled, changed.next_run_at) == (False, None)
 
 
-async def test_a_deleted_row_is_gone_for_its_owner_and_stays_for_its_runs(store: opening.Store) -> None:
+async def test_a_deleted_row_is_gone_for_its_owner_and_stays_for_its_runs(store: tables.Store) -> None:
     row = await made(store)
     deleted = await store.schedules.delete("alice", row.id, expected_revision=1)
     assert deleted.deleted_at is not None
@@ -241,7 +241,7 @@ async def test_a_deleted_row_is_gone_for_its_owner_and_stays_for_its_runs(store:
         await store.schedules.update("alice", row.id, schedules.Changes(enabled=True), expected_revision=2)
 
 
-async def test_a_change_from_another_revision_is_refused_and_writes_nothing(store: opening.Store) -> None:
+async def test_a_change_from_another_revision_is_refused_and_writes_nothing(store: tables.Store) -> None:
     row = await made(store)
     changed = await store.schedules.update("alice", row.id, schedules.Changes(cron="1 * * * *"))
     with pytest.raises(errors.RevisionError, match=f"schedule {row.id} is at revision 2, not 1") as caught:
@@ -252,7 +252,7 @@ async def test_a_change_from_another_revision_is_refused_and_writes_nothing(stor
     assert await store.schedules.get("alice", row.id) == changed
 
 
-async def test_of_twenty_changes_at_once_from_one_revision_one_wins(store: opening.Store) -> None:
+async def test_of_twenty_changes_at_once_from_one_revision_one_wins(store: tables.Store) -> None:
     row = await made(store)
     ended = await asyncio.gather(
         *(
@@ -266,14 +266,14 @@ async def test_of_twenty_changes_at_once_from_one_revision_one_wins(store: openi
     assert await store.schedules.get("alice", row.id) == won
 
 
-async def test_of_changes_at_once_that_expect_nothing_each_counts(store: opening.Store) -> None:
+async def test_of_changes_at_once_that_expect_nothing_each_counts(store: tables.Store) -> None:
     row = await made(store)
     changes = schedules.Changes(enabled=True, next_run_at=stored.NOON)
     changed = await asyncio.gather(*(store.schedules.update("alice", row.id, changes) for _ in range(20)))
     assert sorted(each.revision for each in changed) == list(range(2, 22))
 
 
-async def test_what_temporal_has_of_a_row_only_rises_and_never_above_it(store: opening.Store) -> None:
+async def test_what_temporal_has_of_a_row_only_rises_and_never_above_it(store: tables.Store) -> None:
     rows: ports.Rows = store.schedules
     first, second = await made(store), await made(store)
     for _ in range(3):
@@ -284,7 +284,7 @@ async def test_what_temporal_has_of_a_row_only_rises_and_never_above_it(store: o
     await rows.synced({})
 
 
-async def test_many_who_note_the_same_rows_at_once_do_not_lock_each_other_out(store: opening.Store) -> None:
+async def test_many_who_note_the_same_rows_at_once_do_not_lock_each_other_out(store: tables.Store) -> None:
     rows = [await made(store) for _ in range(30)]
     for row in rows:
         await store.schedules.update("alice", row.id, schedules.Changes(enabled=True))
@@ -295,16 +295,16 @@ async def test_many_who_note_the_same_rows_at_once_do_not_lock_each_other_out(st
     assert {each.synced_revision for each in await stored.rows(store.pool)} == {2}
 
 
-async def test_every_database_has_a_mark_of_its_own_that_stays(store: opening.Store, database_server: str) -> None:
+async def test_every_database_has_a_mark_of_its_own_that_stays(store: tables.Store, database_server: str) -> None:
     mark = await store.schedules.owner()
     assert re.fullmatch(r"database:[0-9a-f-]{36}", mark)
     assert await store.schedules.owner() == mark
     with postgres.database(database_server) as other:
-        async with opening.opened(other) as another:
+        async with tables.opened(other) as another:
             assert await another.schedules.owner() != mark
 
 
-async def test_an_owner_has_as_many_schedules_as_the_quota_and_deleted_ones_do_not_count(store: opening.Store) -> None:
+async def test_an_owner_has_as_many_schedules_as_the_quota_and_deleted_ones_do_not_count(store: tables.Store) -> None:
     first, _ = await store.schedules.create(stored.new(idempotency_key="k", request_hash=stored.HASH), quota=2)
     await store.schedules.create(stored.new(), quota=2)
     with pytest.raises(errors.QuotaError, match="you have 2 schedules"):
@@ -317,7 +317,7 @@ async def test_an_owner_has_as_many_schedules_as_the_quota_and_deleted_ones_do_n
     assert len((await store.schedules.page("alice", limit=5))[0]) == 2
 
 
-async def test_of_many_creates_at_once_no_more_succeed_than_the_quota(store: opening.Store) -> None:
+async def test_of_many_creates_at_once_no_more_succeed_than_the_quota(store: tables.Store) -> None:
     news = [stored.new() for _ in range(30)]
     made = await asyncio.gather(*(store.schedules.create(new, quota=7) for new in news), return_exceptions=True)
     refused = [each for each in made if isinstance(each, errors.QuotaError)]

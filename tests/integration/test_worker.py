@@ -15,7 +15,7 @@ import temporalio.exceptions
 from reconciler import settings
 from reconciler.platform import executions
 from reconciler.platform import remote as remote_executor
-from reconciler.platform.postgres import opening
+from reconciler.platform.postgres import tables
 from reconciler.runtime import clock
 from reconciler.schedule import governed
 from tests.support import endpoint, postgres, relay, remote, workers
@@ -275,7 +275,7 @@ async def test_a_run_that_is_cancelled_is_recorded_as_failed(
 async def test_runs_wait_while_the_database_is_away_and_then_finish(stage: workers.Stage) -> None:
     await stage.store.grants.create("alice", ["*"])
     id_ = await stage.user_schedule()
-    async with relay.running(stage.database_url) as wire, opening.opened(wire.url, size=2) as store:
+    async with relay.running(stage.database_url) as wire, tables.opened(wire.url, size=2) as store:
         await wire.cut()
         async with workers.working(stage, store=store):
             handle = await stage.fire(argument(id_))
@@ -296,10 +296,10 @@ async def test_what_runs_ends_before_a_worker_that_is_told_to_end(
 ) -> None:
     service.hold()
     async with remote_executor.opened(chosen(service, 30), service.url, clock.now) as executor:
-        async with workers.working(stage, executor=executor) as told:
+        async with workers.working(stage, executor=executor) as reported:
             handle = await stage.fire(argument())
             await asyncio.to_thread(service.asked.wait, 20)
-            told.set()
+            reported.set()
             service.flow()
         done = [event.activity_task_completed_event_attributes async for event in handle.fetch_history_events()]
     assert sum(bool(each.scheduled_event_id) for each in done) == 1

@@ -121,11 +121,11 @@ def start(seed: str) -> dict[str, Any]:
 
 
 def _retry_policy(choose: random.Random) -> dict[str, Any]:
-    said = _some_of(choose, _RETRIES)
-    if said.get("maximum_attempts") != 1:
-        return said
+    policy = _some_of(choose, _RETRIES)
+    if policy.get("maximum_attempts") != 1:
+        return policy
     kept = ("maximum_attempts", "non_retryable_errors")  # the server looks no further, the schema does
-    return {key: said[key] for key in kept if key in said} | {"maximum_interval": datetime.timedelta(seconds=0.5)}
+    return {key: policy[key] for key in kept if key in policy} | {"maximum_interval": datetime.timedelta(seconds=0.5)}
 
 
 def _some_of(choose: random.Random, values: dict[str, tuple[Any, ...]]) -> dict[str, Any]:

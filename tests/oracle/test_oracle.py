@@ -21,7 +21,7 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.service import RPCError, RPCStatusCode
 
 from reconciler import errors
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import governed, model
 from reconciler.temporal import calls, convert, payloads
 from reconciler.timing import cron, durations, times, timings, zones
@@ -130,7 +130,7 @@ async def _words_differ(raw: remote.Raw, seed: str) -> str:
         interval.phase.FromTimedelta(offset)
     theirs = await _answer(raw, seed, proto)
     try:
-        (charter,) = loading.parse(_spec(case), "spec.yaml").charters
+        (charter,) = loader.parse(_spec(case), "spec.yaml").charters
     except errors.InvalidSpecError:
         ours = Answer(refused=True)
     else:
@@ -141,10 +141,10 @@ async def _words_differ(raw: remote.Raw, seed: str) -> str:
 
 async def _start_differs(raw: remote.Raw, seed: str) -> str:
     """Return how the server and a whole spec differ on what a run can be started with, and on what is kept of it."""
-    said = cases.start(seed)
+    messages = cases.start(seed)
     proto = remote.proto_of(remote.schedule(f"oracle-{seed}"))
     start = proto.action.start_workflow
-    _fill(start, said)
+    _fill(start, messages)
     try:
         await raw.create(f"oracle/{seed}", proto)
         await raw.start(start)
@@ -154,24 +154,24 @@ async def _start_differs(raw: remote.Raw, seed: str) -> str:
             raise
         theirs = None
     try:
-        (charter,) = loading.parse(_charter(said | {"cron": "@daily"}), "spec.yaml").charters
+        (charter,) = loader.parse(_charter(messages | {"cron": "@daily"}), "spec.yaml").charters
         ours = dataclasses.replace(charter.schedule.action, arguments=theirs.arguments if theirs else ())
     except errors.InvalidSpecError:
         ours = None
-    return "" if ours == theirs else f"{seed}: {said!r}\n  server {theirs}\n  ours   {ours}"
+    return "" if ours == theirs else f"{seed}: {messages!r}\n  server {theirs}\n  ours   {ours}"
 
 
-def _fill(start: workflow_pb2.NewWorkflowExecutionInfo, said: Mapping[str, Any]) -> None:
+def _fill(start: workflow_pb2.NewWorkflowExecutionInfo, messages: Mapping[str, Any]) -> None:
     """Write a charter's keys into the proto, as another tool would."""
-    start.workflow_id = said["workflow_id"]
-    start.workflow_type.name = said.get("workflow", governed.WORKFLOW)
-    start.task_queue.name = said.get("task_queue", governed.TASK_QUEUE)
+    start.workflow_id = messages["workflow_id"]
+    start.workflow_type.name = messages.get("workflow", governed.WORKFLOW)
+    start.task_queue.name = messages.get("task_queue", governed.TASK_QUEUE)
     for name in ("execution_timeout", "run_timeout", "task_timeout"):
-        if name in said:
-            getattr(start, f"workflow_{name}").FromTimedelta(said[name])
-    if "retry_policy" in said:
+        if name in messages:
+            getattr(start, f"workflow_{name}").FromTimedelta(messages[name])
+    if "retry_policy" in messages:
         start.retry_policy.SetInParent()
-    for name, value in said.get("retry_policy", {}).items():
+    for name, value in messages.get("retry_policy", {}).items():
         match name:
             case "initial_interval" | "maximum_interval":
                 getattr(start.retry_policy, name).FromTimedelta(value)
@@ -179,29 +179,29 @@ def _fill(start: workflow_pb2.NewWorkflowExecutionInfo, said: Mapping[str, Any])
                 start.retry_policy.non_retryable_error_types.extend(value)
             case _:
                 setattr(start.retry_policy, name, value)
-    for name, value in said.get("priority", {}).items():
+    for name, value in messages.get("priority", {}).items():
         setattr(start.priority, "priority_key" if name == "key" else name, value)
-    for name, value in said.get("search_attributes", {}).items():
+    for name, value in messages.get("search_attributes", {}).items():
         attribute = model.Attribute(type=model.AttributeType.KEYWORD, value=value)
         start.search_attributes.indexed_fields[name].CopyFrom(payloads.make_attribute(attribute))
-    if "static_summary" in said:
-        start.user_metadata.summary.CopyFrom(payloads.make(said["static_summary"]))
+    if "static_summary" in messages:
+        start.user_metadata.summary.CopyFrom(payloads.make(messages["static_summary"]))
 
 
-def _charter(said: Mapping[str, Any]) -> str:
+def _charter(messages: Mapping[str, Any]) -> str:
     """Return the spec of one charter with these keys."""
-    schedules = [{"charter": "A", "entrypoint": "A", **said}]
+    schedules = [{"charter": "A", "entrypoint": "A", **messages}]
     return json.dumps({"governance": {"schedules": schedules}}, default=durations.render, ensure_ascii=False)
 
 
 def _spec(case: cases.Words) -> str:
-    said: dict[str, object] = {"timezone": case.timezone, "start_at": case.start_at.isoformat()}
+    messages: dict[str, object] = {"timezone": case.timezone, "start_at": case.start_at.isoformat()}
     if case.fields:
-        said["calendars"] = [case.fields]
+        messages["calendars"] = [case.fields]
     if case.interval:
         every, offset = case.interval
-        said["intervals"] = [{"every": every, "offset": offset}]
-    return _charter(said)
+        messages["intervals"] = [{"every": every, "offset": offset}]
+    return _charter(messages)
 
 
 _COMPARISONS: dict[str, Callable[[remote.Raw, str], Awaitable[str]]] = {

@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from reconciler import errors
 from reconciler.documents import schedules
 from reconciler.plan import diff
-from reconciler.repospec import importing, loading
+from reconciler.repospec import importer, loader
 from reconciler.schedule import arguments, faults, fields, kinds, model, places, records, redaction, rows
 from reconciler.temporal import convert
 from tests.property import strategies
-from tools import generating
+from tools import generation
 
 ID = "governance:a"
 KEYS = {"charter": "A", "cron": "0 3 * * *", "entrypoint": "A"}
 BARE = {"charter": "A", "cron": "0 3 * * *", "workflow_id": "a", "args": []}  # nothing in it follows from the id
 ROWS = fields.ROWS
 PLANTED = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
-REFERENCE = generating.REFERENCE.read_text(encoding="utf-8")
+REFERENCE = generation.REFERENCE.read_text(encoding="utf-8")
 
 _texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 _durations = st.integers(1, 10**5).map(lambda seconds: f"{seconds}s")
@@ -155,7 +155,7 @@ def refuse_what_no_server_takes(row: rows.Row) -> None:
     """Assert that a spec with such a value under the row's key is invalid."""
     for value in ["61 * * * *"] if isinstance(row, rows.Crons) else refused(getattr(row, "kind", None)):
         with pytest.raises(errors.InvalidSpecError):
-            loading.parse(json.dumps({"governance": {"schedules": [{**KEYS, row.key: value}]}}), "spec.json")
+            loader.parse(json.dumps({"governance": {"schedules": [{**KEYS, row.key: value}]}}), "spec.json")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
@@ -187,15 +187,15 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
     assert convert.read(schedule.id, proto) == _on_server(schedule)
 
     text = json.dumps({"governance": {"schedules": [declared]}})
-    [charter] = loading.parse(text, "spec.json").charters
+    [charter] = loader.parse(text, "spec.json").charters
     assert charter.schedule == schedule
 
     if row in fields.TABLE:  # what steers this tool is not a part of the schedule
         assert PLANTED not in str(fields.redacted(_with_secrets(row, schedule)))
 
-    imported = importing.add(None, "spec.yaml", [schedule])
+    imported = importer.add(None, "spec.yaml", [schedule])
     assert imported.left_out == ()
-    [charter] = loading.parse(imported.text, "spec.yaml").charters
+    [charter] = loader.parse(imported.text, "spec.yaml").charters
     assert charter.schedule == schedule
 
     assert f"| `{row.key}` |" in REFERENCE

@@ -59,8 +59,8 @@ def test_what_only_a_codec_can_read_is_in_no_snapshot_and_is_not_a_difference(sc
     assert [(change.verb, change.id) for change in offline.steps] == [
         (change.verb, change.id) for change in online.steps
     ]
-    for said in json.loads(text)["schedules"]:
-        action = said["action"]
+    for messages in json.loads(text)["schedules"]:
+        action = messages["action"]
         values = [*action["arguments"], *action["memo"].values(), action["summary"], action["details"]]
         shown = [each["json"] for each in values if "json" in each]
         assert [each for each in shown if each is not None and not str(each).startswith("(encrypted, sha256:")] == []

@@ -58,7 +58,7 @@ class Run:
     outputs: Mapping[str, str]  # of the action; of the last step that used it when several did
     steps: Mapping[str, Mapping[str, str]]  # outputs of each step with an id; without one it has its index
     summary: str  # what all steps wrote into the step summary, one after the other
-    printed: str  # all that act said, for messages
+    printed: str  # all that act printed, for messages
 
     def annotated(self, level: str) -> tuple[str, ...]:
         """Return the messages of one level."""
@@ -254,26 +254,26 @@ def _written(place: pathlib.Path, values: Mapping[str, Any]) -> str:
 
 def _parsed(code: int, printed: str) -> Run:
     """Read what act says in JSON, a line for each thing that happens."""
-    said = [json.loads(line) for line in printed.splitlines() if line.startswith("{") and line.endswith("}")]
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{") and line.endswith("}")]
     steps: dict[str, dict[str, str]] = {}
-    nested = [entry["stepID"] for entry in said if len(entry.get("stepID", ())) > 1]
-    for entry in said:
+    nested = [entry["stepID"] for entry in lines if len(entry.get("stepID", ())) > 1]
+    for entry in lines:
         if entry.get("command") == "set-output" and len(entry["stepID"]) == 1:
             steps.setdefault(entry["stepID"][0], {})[entry["name"]] = entry["arg"]
     return Run(
         exit_code=code,
-        jobs={entry["jobID"]: entry["jobResult"] for entry in said if "jobResult" in entry},
-        log=tuple(entry["msg"].rstrip("\r\n") for entry in said if entry.get("raw_output")),
-        groups=tuple(entry["arg"] for entry in said if entry.get("command") == "group"),
+        jobs={entry["jobID"]: entry["jobResult"] for entry in lines if "jobResult" in entry},
+        log=tuple(entry["msg"].rstrip("\r\n") for entry in lines if entry.get("raw_output")),
+        groups=tuple(entry["arg"] for entry in lines if entry.get("command") == "group"),
         annotations=tuple(
             Annotation(level=entry["command"], message=entry["arg"], properties=entry["kvPairs"] or {})
-            for entry in said
+            for entry in lines
             if entry.get("command") in _LEVELS
         ),
         outputs=steps.get(nested[-1][0], {}) if nested else {},
         steps=steps,
         summary="".join(
-            entry["content"] for entry in said if entry.get("command") == "summary" and _own(entry["stepID"], nested)
+            entry["content"] for entry in lines if entry.get("command") == "summary" and _own(entry["stepID"], nested)
         ),
         printed=printed,
     )

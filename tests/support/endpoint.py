@@ -54,8 +54,8 @@ def running() -> Iterator[Endpoint]:
             endpoint.bodies.append(json.loads(body))
             endpoint.asked.set()
             endpoint.flows.wait()
-            said = json.dumps({"runId": str(RUN)}).encode()
-            status, headers, answer = endpoint.answers.pop(0) if endpoint.answers else (200, {}, said)
+            messages = json.dumps({"runId": str(RUN)}).encode()
+            status, headers, answer = endpoint.answers.pop(0) if endpoint.answers else (200, {}, messages)
             with contextlib.suppress(OSError):  # a killed worker waits for no answer
                 self.send_response(status)
                 for name, value in headers.items():

@@ -27,7 +27,7 @@ class Step:
     summary: str
     annotations: tuple[tuple[str, str, str], ...]
 
-    def said(self, level: str) -> list[str]:
+    def messages(self, level: str) -> list[str]:
         """Return the messages of the annotations of one level."""
         return [message for each, _, message in self.annotations if each == level]
 
@@ -87,9 +87,9 @@ class Job:
         head = self.payload.get("pull_request", {}).get("head", {}).get("sha", self.sha)
         self.github.hub.action_runs[self.number] = (self.workflow, head)
         (folder / "event.json").write_text(json.dumps(self.payload))
-        said = {"command": command, "github-token": self.token, **inputs}
+        messages = {"command": command, "github-token": self.token, **inputs}
         usual = dict(
-            **{f"INPUT_{name.replace('-', '_').upper()}": value for name, value in said.items()},
+            **{f"INPUT_{name.replace('-', '_').upper()}": value for name, value in messages.items()},
             GITHUB_API_URL=self.github.api_url,
             GITHUB_SERVER_URL="https://github.example",
             GITHUB_REPOSITORY=self.github.hub.repository,

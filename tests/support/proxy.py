@@ -34,7 +34,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         self.count = 0
         self.boundary: Boundary = lambda _, __: None
         self.written: collections.Counter[str] = collections.Counter()
-        self.begun: collections.Counter[str] = collections.Counter()  # calls that came, by name
+        self.started: collections.Counter[str] = collections.Counter()  # calls that came, by name
         self.ended: collections.Counter[str] = collections.Counter()  # calls that the server has answered
         self.address = ""
 
@@ -59,7 +59,7 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
             return self._wait(details, request, context)
         with self._lock:
             self._under_way += 1
-            self.begun[name] += 1
+            self.started[name] += 1
         try:
             self._reached(name)
             metadata = [(key, value) for key, value in details.invocation_metadata if not _is_of_the_wire(key)]

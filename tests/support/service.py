@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from reconciler.platform import executions
-from reconciler.platform.postgres import opening
+from reconciler.platform.postgres import tables
 from tests.support import postgres, program
 
 OPS_TOKEN = f"ops-{program.SECRET}2-with-32-characters-and-more"
@@ -63,9 +63,9 @@ class Service:
 
     def rest(self) -> tuple[int, str]:
         """Return its exit code and what else it says, once it has ended; nothing is said twice."""
-        said = "" if self.process.stderr is None or self.process.stderr.closed else program.rest(self.process)[1]
-        program.printed.append(said)
-        return self.process.returncode, said
+        messages = "" if self.process.stderr is None or self.process.stderr.closed else program.rest(self.process)[1]
+        program.printed.append(messages)
+        return self.process.returncode, messages
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -76,7 +76,7 @@ def bearer(token: str) -> dict[str, str]:
 async def _granted(
     url: str, subject: str, scopes: Sequence[str], expires_in: datetime.timedelta | None
 ) -> tuple[executions.Grant, str]:
-    async with opening.opened(url, size=1) as store:
+    async with tables.opened(url, size=1) as store:
         return await store.grants.create(subject, scopes, expires_in)
 
 

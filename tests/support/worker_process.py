@@ -26,7 +26,7 @@ class Process:
         self._messages = messages
 
     @property
-    def said(self) -> str:
+    def texts(self) -> str:
         """Return what it said so far."""
         return self._messages.read_text(encoding="utf-8")
 
@@ -42,11 +42,11 @@ class Process:
         """Wait until its readiness has a status, and return what it says."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            found, said = self.readiness()
+            found, texts = self.readiness()
             if found == status:
-                return said
+                return texts
             if time.monotonic() > deadline or self._process.poll() is not None:
-                raise AssertionError(f"the worker is {found} and not {status}: {self.said}")
+                raise AssertionError(f"the worker is {found} and not {status}: {self.texts}")
             time.sleep(0.02)
 
     def tell(self, signal_: signal.Signals) -> None:
@@ -83,4 +83,4 @@ def started(reconciler: program.Program, database_url: str, *arguments: str, **e
     finally:
         process.kill()
         process.wait()
-        program.printed.append(worker.said)
+        program.printed.append(worker.texts)

@@ -20,9 +20,9 @@ import temporalio.common
 from reconciler import settings
 from reconciler.plan import plans, pollers
 from reconciler.platform import ports, repair, wiring
-from reconciler.platform.postgres import opening, schedules
-from reconciler.platform.worker import activities, running
-from reconciler.repospec import loading
+from reconciler.platform.postgres import schedules, tables
+from reconciler.platform.worker import activities, lifecycle
+from reconciler.repospec import loader
 from reconciler.schedule import governed
 from reconciler.temporal import connect
 from reconciler.usecases.apply import apply_plan
@@ -45,7 +45,7 @@ class Stage:
 
     server: connect.Server
     client: temporalio.client.Client
-    store: opening.Store
+    store: tables.Store
     database_url: str
 
     @property
@@ -55,7 +55,7 @@ class Stage:
 
     async def declare(self, text: str = SPEC) -> None:
         """Apply a spec's charters."""
-        declaration = loading.parse(text, "repo-spec.yaml")
+        declaration = loader.parse(text, "repo-spec.yaml")
         plan = await read_plan(declaration, self.server.schedules, self.server.target())
         applied = await apply_plan(plan, self.server.schedules, lambda _: None)
         assert {outcome.status for outcome in applied.outcomes} == {plans.Status.DONE}
@@ -103,7 +103,7 @@ async def stage(address: str, namespace: str, database_url: str) -> AsyncIterato
     client = await temporalio.client.Client.connect(
         address, namespace=namespace, identity="test", runtime=connect.quiet()
     )
-    async with opening.opened(database_url, size=3) as store:
+    async with tables.opened(database_url, size=3) as store:
         yield Stage(server=server, client=client, store=store, database_url=database_url)
 
 
@@ -111,7 +111,7 @@ async def stage(address: str, namespace: str, database_url: str) -> AsyncIterato
 async def working(
     stage_: Stage,
     *,
-    store: opening.Store | None = None,
+    store: tables.Store | None = None,
     executor: ports.Executor | None = None,
     patience: datetime.timedelta = datetime.timedelta(minutes=5),
     **options: Any,
@@ -124,13 +124,13 @@ async def working(
     identity = pollers.identity("worker", (governed.WORKFLOW,))
     client = await wiring.worker_client(stage_.connection, identity, None)
     chosen = settings.Worker(task_queue=governed.TASK_QUEUE, build_id="test-build", **options)
-    told = asyncio.Event()
-    parts = running.Parts(client=client, activities=steps, database=kept.pool.ping)
-    works = asyncio.create_task(running.work(chosen, parts, told))
+    reported = asyncio.Event()
+    parts = lifecycle.Parts(client=client, activities=steps, database=kept.pool.ping)
+    works = asyncio.create_task(lifecycle.work(chosen, parts, reported))
     try:
-        yield told
+        yield reported
     finally:
-        told.set()
+        reported.set()
         await works
 
 

@@ -27,7 +27,7 @@ def test_empty_inputs_are_left_out_as_an_absent_secret_arrives_empty() -> None:
 
 
 def test_every_input_arrives_where_it_is_meant() -> None:
-    said = {
+    messages = {
         "COMMAND": "apply",
         "SPEC": "a.yaml",
         "ENVIRONMENT": "staging",
@@ -64,7 +64,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         "GITHUB_TOKEN": "t",
         "PLAN_FILE": "p.json",
     }
-    given = inputs.read({f"INPUT_{name}": value for name, value in said.items()})
+    given = inputs.read({f"INPUT_{name}": value for name, value in messages.items()})
     choice, connection, writing, allowed = given.choice, given.connection, given.writing, given.allowed
     assert (given.command, given.spec_path, given.live, given.plan_file) == (
         *("apply", pathlib.Path("a.yaml"), None, pathlib.Path("p.json")),

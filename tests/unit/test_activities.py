@@ -42,8 +42,8 @@ async def attempted(error: Exception, *, attempt: int = 1, passed: float = 0) ->
     executor = cast("ports.Executor", Failing(error))
     steps = activities.Activities(runs=unused, rows=unused, executor=executor, patience=PATIENCE, monotonic=lambda: 0.0)
     environment = temporalio.testing.ActivityEnvironment()
-    begun = NOW - datetime.timedelta(seconds=passed)
-    environment.info = dataclasses.replace(environment.info, attempt=attempt, scheduled_time=begun, started_time=NOW)
+    started = NOW - datetime.timedelta(seconds=passed)
+    environment.info = dataclasses.replace(environment.info, attempt=attempt, scheduled_time=started, started_time=NOW)
     with pytest.raises(temporalio.exceptions.ApplicationError) as caught:
         await environment.run(steps.execute, REQUEST)
     return caught.value
@@ -65,8 +65,8 @@ async def test_the_next_attempt_is_made_before_the_patience_ends(
     attempt: int, passed: float, wanted: int | None, delay: int
 ) -> None:
     after = None if wanted is None else datetime.timedelta(seconds=wanted)
-    told = await attempted(errors.ExecutorError("away", retry_after=after), attempt=attempt, passed=passed)
-    assert (told.non_retryable, told.next_retry_delay) == (False, datetime.timedelta(seconds=delay))
+    reported = await attempted(errors.ExecutorError("away", retry_after=after), attempt=attempt, passed=passed)
+    assert (reported.non_retryable, reported.next_retry_delay) == (False, datetime.timedelta(seconds=delay))
 
 
 @pytest.mark.parametrize("error", [errors.ExecutorError("away"), ValueError("sk-hunter2")])
@@ -76,10 +76,10 @@ async def test_once_the_patience_ends_whatever_fails_is_final(error: Exception) 
 
 async def test_a_defect_is_told_by_its_type_alone_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, logger="reconciler"):
-        told = await attempted(ValueError("sk-hunter2"), attempt=2)
-    assert (told.message, told.type) == ("a defect in the worker (ValueError)", "ValueError")
-    assert (told.non_retryable, told.next_retry_delay) == (False, datetime.timedelta(seconds=2))
-    assert caplog.messages == [told.message]
+        reported = await attempted(ValueError("sk-hunter2"), attempt=2)
+    assert (reported.message, reported.type) == ("a defect in the worker (ValueError)", "ValueError")
+    assert (reported.non_retryable, reported.next_retry_delay) == (False, datetime.timedelta(seconds=2))
+    assert caplog.messages == [reported.message]
 
 
 async def test_an_execution_that_ends_at_once_sends_no_heartbeat() -> None:

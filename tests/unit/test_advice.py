@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.plan import advice as plan_advice
 from reconciler.plan import collisions
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.timing import times, timings
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
@@ -15,11 +15,11 @@ NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 
 def advice(keys: str) -> list[str]:
     spec = f"governance:\n  schedules:\n    - charter: A\n      entrypoint: A\n      {keys}\n"
-    return [str(each) for each in plan_advice.advise(loading.parse(spec, "spec.yaml"), NOW)]
+    return [str(each) for each in plan_advice.advise(loader.parse(spec, "spec.yaml"), NOW)]
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "messages"),
     [
         ("cron: 0 0 13 * 5", "5:13: warning: '0 0 13 * 5' fires only on days that match both day of month and day of"),
         ("cron: 0 0 30 2 *", "5:13: warning: no time matches, so this never fires"),
@@ -39,9 +39,9 @@ def advice(keys: str) -> list[str]:
         ),
     ],
 )
-def test_a_probable_mistake_is_reported_with_a_hint(keys: str, said: str) -> None:
+def test_a_probable_mistake_is_reported_with_a_hint(keys: str, messages: str) -> None:
     (found,) = advice(keys)
-    assert found.startswith(f"spec.yaml:{said}")
+    assert found.startswith(f"spec.yaml:{messages}")
 
 
 def test_a_workflow_id_that_every_database_holds_is_not_warned_of() -> None:
@@ -58,11 +58,11 @@ def many(count: int) -> str:
 
 
 def test_up_to_ten_of_a_kind_are_listed() -> None:
-    assert len(plan_advice.lines(plan_advice.advise(loading.parse(many(10), "spec.yaml"), NOW))) == 11
+    assert len(plan_advice.lines(plan_advice.advise(loader.parse(many(10), "spec.yaml"), NOW))) == 11
 
 
 def test_more_of_a_kind_are_summarized_with_the_first_places() -> None:
-    never, clocks = plan_advice.lines(plan_advice.advise(loading.parse(many(30), "spec.yaml"), NOW))
+    never, clocks = plan_advice.lines(plan_advice.advise(loader.parse(many(30), "spec.yaml"), NOW))
     assert never.startswith("spec.yaml:3:26: warning: no time matches")
     assert clocks.startswith(
         "spec.yaml:4:27: warning: 30 charters fire at an hour at which clocks are changed, this one and those at 5:27, "
@@ -76,7 +76,7 @@ def test_times_that_daylight_saving_skips_or_repeats_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "messages"),
     [
         ("cron: 30 2 * * * 2030", "2030-03-31 02:30 does not exist in Europe/Berlin and 2030-10-27 02:30 comes twice"),
         ("cron: 30 2 * * *\n      exclude: [{month: 3}]", "warning: 2027-10-31 02:30 comes twice in Europe/Berlin, so"),
@@ -88,9 +88,9 @@ def test_times_that_daylight_saving_skips_or_repeats_are_named() -> None:
         ("cron: 0 */30 2-3 * * * *", "2027-03-28 02:00 does not exist"),
     ],
 )
-def test_daylight_saving_is_talked_about_where_the_schedule_meets_it(keys: str, said: str) -> None:
+def test_daylight_saving_is_talked_about_where_the_schedule_meets_it(keys: str, messages: str) -> None:
     (found,) = advice(f"{keys}\n      timezone: Europe/Berlin")
-    assert said in found
+    assert messages in found
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_is_usually_intended_has_no_warning(keys: str) -> None:
 
 def together(*charters: str) -> list[str]:
     lines = "".join(f"    - {{{charter}}}\n" for charter in charters)
-    found = plan_advice.advise(loading.parse(f"governance:\n  schedules:\n{lines}", "spec.yaml"), NOW)
+    found = plan_advice.advise(loader.parse(f"governance:\n  schedules:\n{lines}", "spec.yaml"), NOW)
     return [str(each) for each in found]
 
 
@@ -210,13 +210,13 @@ def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_lim
 
     monkeypatch.setattr(times, "upcoming", counted)
     lines = (f'    - {{charter: C{n}, cron: "{n % 60} {n // 60} * * *", {SHARED}}}\n' for n in range(300))
-    declaration = loading.parse("governance:\n  schedules:\n" + "".join(lines), "spec.yaml")
+    declaration = loader.parse("governance:\n  schedules:\n" + "".join(lines), "spec.yaml")
     assert list(collisions.shared_ids(declaration.charters, NOW)) == []
     assert calls < 10_000
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "reported"),
     [
         ('cron: "*/45 * * * *"', "matches the minutes 0, 45, then starts over: 45 does not divide 60"),
         ('cron: "*/90 * * * *"', "matches only minute 0, then starts over: 90 does not divide 60"),
@@ -230,9 +230,9 @@ def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_lim
         ("intervals: [{every: 48h}], timezone: Europe/Berlin", "intervals ignore the time zone Europe/Berlin"),
     ],
 )
-def test_what_is_valid_but_probably_unintended_is_pointed_out(keys: str, told: str) -> None:
+def test_what_is_valid_but_probably_unintended_is_pointed_out(keys: str, reported: str) -> None:
     (found,) = together(f"charter: A, entrypoint: X, {keys}")
-    assert told in found
+    assert reported in found
 
 
 @pytest.mark.parametrize(

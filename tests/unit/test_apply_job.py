@@ -20,18 +20,18 @@ from tests.unit import builders
 PLAN = builders.plan([builders.schedule("a"), builders.schedule("b")], [])
 
 
-class Told:
+class Reported:
     """Writes down what happens; stands for the audience, the audit and the session."""
 
     def __init__(self, *statuses: plans.Status, fails: str = "") -> None:
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self._statuses = statuses
         self._fails = fails
         self.schedules = None
 
     def note(self, what: str) -> None:
         """Write down what happens, or let it fail."""
-        self.said.append(what)
+        self.messages.append(what)
         if what == self._fails:
             raise errors.StoreError(f"{what} failed")
 
@@ -42,7 +42,7 @@ class Told:
         return locks.Unlocked()
 
     @contextlib.contextmanager
-    def audit(self, _: object) -> Iterator[Told]:
+    def audit(self, _: object) -> Iterator[Reported]:
         yield self
 
     async def present(self, _: object) -> int:
@@ -57,7 +57,7 @@ class Told:
 
     async def end(self, number: int, *_: object, error: str, **__: object) -> None:
         self.note("end")
-        self.said.append(f"#{number} {error}".strip())
+        self.messages.append(f"#{number} {error}".strip())
 
     async def apply(self, plan: plans.Plan, *_: object, **__: object) -> plans.Applied:
         self.note("apply")
@@ -76,7 +76,7 @@ class Told:
 class Marking(Job):
     """Applies a plan, which it marks as used before the first write."""
 
-    told: Told
+    reported: Reported
 
     async def read(self, _: object) -> plans.Plan:
         return PLAN
@@ -85,54 +85,54 @@ class Marking(Job):
         """Let every plan run."""
 
     def before_first_write(self, _: str) -> None:
-        self.told.note("mark")
+        self.reported.note("mark")
 
     async def write(self, plan: plans.Plan, *_: object) -> plans.Applied:
-        return await self.told.apply(plan)
+        return await self.reported.apply(plan)
 
     def nothing_written(self) -> None:
-        self.told.note("unmark")
+        self.reported.note("unmark")
 
 
-def executed(told: Told) -> list[str]:
+def executed(reported: Reported) -> list[str]:
     """Execute a job and return what happened."""
     job = Marking(
         command="apply",
         declaration=builders.declaration(),
         connection=settings.Connection(),
         writing=settings.Writing(),
-        told=told,
+        reported=reported,
     )
-    execute(typing.cast("sessions.Session", told), job, told)
-    return told.said
+    execute(typing.cast("sessions.Session", reported), job, reported)
+    return reported.messages
 
 
 def test_a_plan_is_marked_right_before_the_first_write() -> None:
-    done = Told(plans.Status.DONE, plans.Status.SKIPPED)
+    done = Reported(plans.Status.DONE, plans.Status.SKIPPED)
     assert executed(done) == ["begin", "mark", "apply", "end", "#7"]
 
 
 def test_a_plan_of_which_no_step_was_begun_is_marked_no_longer() -> None:
-    skipped = Told(plans.Status.SKIPPED, plans.Status.SKIPPED)
+    skipped = Reported(plans.Status.SKIPPED, plans.Status.SKIPPED)
     assert executed(skipped) == ["begin", "mark", "apply", "unmark", "end", "#7"]
 
 
 def test_a_plan_whose_record_cannot_begin_is_not_marked() -> None:
-    told = Told(fails="begin")
+    reported = Reported(fails="begin")
     with pytest.raises(errors.StoreError):
-        executed(told)
-    assert told.said == ["begin"]
+        executed(reported)
+    assert reported.messages == ["begin"]
 
 
 def test_a_plan_that_cannot_be_marked_is_not_applied_and_its_record_ends() -> None:
-    told = Told(fails="mark")
+    reported = Reported(fails="mark")
     with pytest.raises(errors.StoreError):
-        executed(told)
-    assert told.said == ["begin", "mark", "end", "#7 mark failed"]
+        executed(reported)
+    assert reported.messages == ["begin", "mark", "end", "#7 mark failed"]
 
 
 def test_a_record_that_cannot_end_says_what_is_done() -> None:
-    told = Told(plans.Status.DONE, plans.Status.SKIPPED, fails="end")
+    reported = Reported(plans.Status.DONE, plans.Status.SKIPPED, fails="end")
     with pytest.raises(errors.StoreError, match="1 of 2 steps were applied, but the audit record") as caught:
-        executed(told)
+        executed(reported)
     assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not finished", errors.ExitCode.ERROR)

@@ -85,7 +85,7 @@ class Job:
     def __init__(self, server: Server, *desired: model.Schedule, keep: bool = False) -> None:
         self.server = server
         self.plans = 0
-        self.told: list[plans.Outcome] = []
+        self.reported: list[plans.Outcome] = []
         self._declaration = dataclasses.replace(builders.declaration(*desired), keep_manual_pauses=keep)
 
     async def plan(self) -> plans.Plan:
@@ -93,17 +93,17 @@ class Job:
         return await read_plan(self._declaration, self.server, builders.TARGET)
 
     async def _applied(self) -> plans.Applied:
-        return await apply_plan(await self.plan(), self.server, self.told.append, again=self.plan)
+        return await apply_plan(await self.plan(), self.server, self.reported.append, again=self.plan)
 
     def ended(self) -> dict[str, str]:
         """Apply, and return the word for each step; each is told once, as it ended."""
         applied = asyncio.run(self._applied())
-        assert sorted(each.change.id for each in self.told) == sorted(each.change.id for each in applied.outcomes)
-        assert {each.change.id: each for each in self.told} == {each.change.id: each for each in applied.outcomes}
+        assert sorted(each.change.id for each in self.reported) == sorted(each.change.id for each in applied.outcomes)
+        assert {each.change.id: each for each in self.reported} == {each.change.id: each for each in applied.outcomes}
         return {each.change.id.removeprefix("governance:"): each.status.value for each in applied.outcomes}
 
     def detail(self, name: str) -> str:
-        return next(each.detail for each in self.told if each.change.id == f"governance:{name}")
+        return next(each.detail for each in self.reported if each.change.id == f"governance:{name}")
 
 
 def test_a_stale_step_that_is_still_the_same_is_done_on_the_second_try() -> None:
@@ -226,8 +226,8 @@ def test_a_defect_in_one_step_is_raised_once_every_other_step_is_told() -> None:
     job = Job(server, NEW, WANTED)
     with pytest.raises(KeyError, match="odd"):
         asyncio.run(job._applied())
-    told = {each.change.id: (each.status, each.detail) for each in job.told}
-    assert len(job.told) == len(told) == 3
-    assert told[OLD.id] == (plans.Status.FAILED, "it may be written or not: a defect in reconciler")
-    assert told[NEW.id][0] is plans.Status.DONE
-    assert told[GONE.id][0] is plans.Status.SKIPPED
+    reported = {each.change.id: (each.status, each.detail) for each in job.reported}
+    assert len(job.reported) == len(reported) == 3
+    assert reported[OLD.id] == (plans.Status.FAILED, "it may be written or not: a defect in reconciler")
+    assert reported[NEW.id][0] is plans.Status.DONE
+    assert reported[GONE.id][0] is plans.Status.SKIPPED

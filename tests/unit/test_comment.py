@@ -99,8 +99,8 @@ def test_hostile_values_do_nothing_in_the_page_that_a_commonmark_parser_makes_of
 def _check_harmless(body: str) -> None:
     parser = markdown_it.MarkdownIt("commonmark")
     tokens = [child for token in parser.parse(body) for child in (token.children or [token])]
-    said = "".join(token.content for token in tokens if token.type == "text")
-    assert [bad for bad in ("@everyone", "<img", "\u202e", "\x1b", "-->") if bad in said] == []
+    messages = "".join(token.content for token in tokens if token.type == "text")
+    assert [bad for bad in ("@everyone", "<img", "\u202e", "\x1b", "-->") if bad in messages] == []
     assert {token.attrGet("href") for token in tokens if token.type == "link_open"} == {ABOUT.run_url}
     assert [token for token in tokens if token.type == "image"] == []
     tags = _Tags()

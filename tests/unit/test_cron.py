@@ -88,7 +88,7 @@ def test_day_of_month_and_day_of_week_must_both_match() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         ("0 0 ? * MON", ("day of month", "'?'", 4)),
         ("0 0 L * *", ("day of month", "'L'", 4)),
@@ -96,8 +96,8 @@ def test_day_of_month_and_day_of_week_must_both_match() -> None:
         ("0 0 * * 5L", ("day of week", "'L'", 8)),
     ],
 )
-def test_quartz_syntax_is_refused_with_a_hint(text: str, said: tuple[str, str, int]) -> None:
-    name, symbol, offset = said
+def test_quartz_syntax_is_refused_with_a_hint(text: str, messages: tuple[str, str, int]) -> None:
+    name, symbol, offset = messages
     error = refused(text)
     assert f"does not fit the {name}" in error.message
     assert error.hint.startswith("Temporal has no ")

@@ -201,7 +201,7 @@ def test_a_new_schedule_shows_only_its_own_fields() -> None:
     shown = diff.everything(builders.schedule(timezone="Asia/Tokyo", input={"model": "small", "token": "s3cr3t"}))
     assert all(each.old is ABSENT for each in shown)
     values = {each.path: each.new for each in shown}
-    said = values.pop("input")
+    messages = values.pop("input")
     assert values == {
         "cron": "0 * * * *",
         "timezone": "Asia/Tokyo",
@@ -213,9 +213,9 @@ def test_a_new_schedule_shows_only_its_own_fields() -> None:
         "charter": "COMMUNITY",
         "entrypoint": "COMMUNITY",
     }
-    assert isinstance(said, dict)
-    assert said["model"] == "small"
-    assert str(said["token"]).startswith("(secret, sha256:")
+    assert isinstance(messages, dict)
+    assert messages["model"] == "small"
+    assert str(messages["token"]).startswith("(secret, sha256:")
 
 
 def test_every_field_has_its_place_in_the_order() -> None:

@@ -65,7 +65,7 @@ def test_a_newer_schedules_keys_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "messages"),
     [
         ({"temporalScheduleId": None}, "temporalScheduleId is missing or no text"),
         ({"temporalScheduleId": ""}, "temporalScheduleId is missing or no text"),
@@ -75,8 +75,8 @@ def test_a_newer_schedules_keys_are_passed_over() -> None:
         ({"input": []}, "input is not an object"),
     ],
 )
-def test_an_argument_that_is_not_ours_is_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(errors.ArgumentError, match=said):
+def test_an_argument_that_is_not_ours_is_refused(change: dict[str, Any], messages: str) -> None:
+    with pytest.raises(errors.ArgumentError, match=messages):
         executions.execution({**GOVERNANCE, **change}, DUE)
 
 

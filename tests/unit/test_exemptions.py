@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from reconciler import errors
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import declarations
 
 SPEC = """\
@@ -37,13 +37,13 @@ def spec(**lists: str) -> str:
 
 
 def exempt(text: str, environment: str | None = None) -> list[tuple[str, ...]]:
-    declaration = loading.parse(text, "spec.yaml", declarations.Choice(environment=environment))
+    declaration = loader.parse(text, "spec.yaml", declarations.Choice(environment=environment))
     return [charter.schedule.not_secret for charter in declaration.charters]
 
 
 def problems(text: str) -> list[str]:
     with pytest.raises(errors.InvalidSpecError) as caught:
-        loading.parse(text, "spec.yaml")
+        loader.parse(text, "spec.yaml")
     return caught.value.message.splitlines()
 
 
@@ -107,4 +107,4 @@ def test_a_path_that_cannot_be_meant_is_an_error(value: str, says: str) -> None:
 
 def test_a_spec_without_charters_may_have_a_default() -> None:
     text = "governance: {defaults: {not_secret: [input.scopeKey]}, schedules: []}"
-    assert loading.parse(textwrap.dedent(text), "spec.yaml").charters == ()
+    assert loader.parse(textwrap.dedent(text), "spec.yaml").charters == ()

@@ -19,7 +19,7 @@ def hourly(name: str = "community", **changes: object) -> model.Schedule:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "said"),
+    ("schedule", "messages"),
     [
         (hourly(), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day"),
         (hourly(remaining_actions=0), "never, no actions remain"),
@@ -45,12 +45,12 @@ def hourly(name: str = "community", **changes: object) -> model.Schedule:
         ),
     ],
 )
-def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedule, said: str) -> None:
-    assert forecast.upcoming(schedule, NOW) == said
+def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedule, messages: str) -> None:
+    assert forecast.upcoming(schedule, NOW) == messages
 
 
 @pytest.mark.parametrize(
-    ("found", "desired", "said"),
+    ("found", "desired", "messages"),
     [
         ([hourly()], [hourly()], "24/day"),
         ([], [hourly()], "0/year → 24/day"),
@@ -60,9 +60,9 @@ def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedul
     ],
 )
 def test_the_total_distinguishes_schedules_that_continue_from_those_that_end(
-    found: list[model.Schedule], desired: list[model.Schedule], said: str
+    found: list[model.Schedule], desired: list[model.Schedule], messages: str
 ) -> None:
-    assert forecast.total(builders.plan(desired, found), NOW) == f"Total firing rate: {said}."
+    assert forecast.total(builders.plan(desired, found), NOW) == f"Total firing rate: {messages}."
 
 
 def test_charters_that_do_not_fire_are_listed_with_the_reason() -> None:

@@ -35,7 +35,7 @@ def test_pausing_up_to_half_of_what_runs_is_allowed(running: int, removed: int) 
 
 
 @pytest.mark.parametrize(
-    ("running", "removed", "said"),
+    ("running", "removed", "messages"),
     [
         (1, 1, "the plan stops the only running managed schedule"),
         (2, 2, "the plan stops all 2 running managed schedules"),
@@ -44,9 +44,9 @@ def test_pausing_up_to_half_of_what_runs_is_allowed(running: int, removed: int) 
         (5, 3, "the plan stops 3 of 5 running managed schedules, more than half"),
     ],
 )
-def test_pausing_all_or_more_than_half_of_what_runs_is_refused(running: int, removed: int, said: str) -> None:
+def test_pausing_all_or_more_than_half_of_what_runs_is_refused(running: int, removed: int, messages: str) -> None:
     error = refusal(plan(running=running, removed=removed))
-    assert (error.message.partition(": ")[0], error.hint) == (said, "if this is intended, pass --allow-mass-pause")
+    assert (error.message.partition(": ")[0], error.hint) == (messages, "if this is intended, pass --allow-mass-pause")
     assert error.exit_code == errors.ExitCode.REFUSED
 
 
@@ -59,10 +59,12 @@ def test_a_declared_pause_is_treated_as_a_pause() -> None:
     assert "the only" in refusal(declared).message
 
 
-@pytest.mark.parametrize(("running", "said"), [(1, "1 managed schedule is live"), (3, "3 managed schedules are live")])
-def test_a_spec_without_a_governance_section_is_refused_while_something_is_live(running: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("running", "messages"), [(1, "1 managed schedule is live"), (3, "3 managed schedules are live")]
+)
+def test_a_spec_without_a_governance_section_is_refused_while_something_is_live(running: int, messages: str) -> None:
     error = refusal(plan(running=running, removed=running, governed=False))
-    assert error.message == f"{builders.PATH} has no governance section, but {said}"
+    assert error.message == f"{builders.PATH} has no governance section, but {messages}"
 
 
 def test_a_spec_without_a_governance_section_is_fine_on_an_empty_server() -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from reconciler import errors
-from reconciler.platform.worker import health, probes, running
+from reconciler.platform.worker import health, lifecycle, probes
 from tests.support import remote
 from tools import ports
 
@@ -73,21 +73,21 @@ async def test_what_goes_away_is_told_once_and_that_it_is_back_at_most_every_min
     slow, both = {**away, "polling": "no answer in time"}, {**away, "database": "no answer"}
     states = iter([await ready(), away, slow, both, await ready(), await ready()])
     passed = 0.0
-    told: list[tuple[float, str, Mapping[str, str]]] = []
+    reported: list[tuple[float, str, Mapping[str, str]]] = []
 
     async def now() -> Mapping[str, str]:
         return next(states)
 
     async def pause(seconds: float) -> None:
         nonlocal passed
-        told.extend((passed, record.getMessage(), record.__dict__["fields"]) for record in caplog.records)
+        reported.extend((passed, record.getMessage(), record.__dict__["fields"]) for record in caplog.records)
         caplog.clear()
         passed += seconds
 
     with pytest.raises(RuntimeError, match="StopIteration"):  # the states are at their end
-        await running.watch(now, pause)
+        await lifecycle.watch(now, pause)
     lost = "the worker is not ready"
-    assert told == [
+    assert reported == [
         (10, lost, {"polling": "the server answers UNAVAILABLE"}),
         (75, lost, {"polling": "the server answers UNAVAILABLE", "database": "no answer"}),
         (135, "the worker is ready again", {}),

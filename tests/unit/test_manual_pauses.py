@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.plan import build, plans
 from reconciler.report import text
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import declarations, observed
 from tests.unit import builders
 
@@ -28,7 +28,7 @@ governance:
 def change(choice: declarations.Choice | None = None, **keys: str) -> plans.Change:
     """Return what is planned for a schedule that someone paused."""
     layers = {name: keys.get(name, "") for name in ("section", "defaults", "environment", "charter")}
-    declaration = loading.parse(SPEC.format(**layers).replace(", }", "}"), "spec.yaml", choice)
+    declaration = loader.parse(SPEC.format(**layers).replace(", }", "}"), "spec.yaml", choice)
     (declared,) = declaration.charters
     live = observed.Live(schedule=dataclasses.replace(declared.schedule, paused=True), token=b"1", pause=PAUSED)
     (found,) = build.plan(declaration, {live.schedule.id: live}, builders.TARGET).changes

@@ -13,25 +13,27 @@ from reconciler.platform.cli import worker
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("messages", "read"),
     [
         ("127.0.0.1:0", ("127.0.0.1", 0)),
         ("localhost:65535", ("localhost", 65_535)),
         ("[::1]:8080", ("::1", 8080)),
     ],
 )
-def test_an_address_is_a_host_and_a_port(said: str, read: tuple[str, int]) -> None:
-    assert options.ADDRESS.convert(said, None, None) == read
-
-
-@pytest.mark.parametrize("said", ["", ":8081", "8081", "host", "host:", "host:99999", "host:8080x", "h:" + "1" * 9000])
-def test_what_names_no_host_or_no_port_is_no_address(said: str) -> None:
-    with pytest.raises(click.BadParameter, match="is not a valid address: write host:port"):
-        options.ADDRESS.convert(said, None, None)
+def test_an_address_is_a_host_and_a_port(messages: str, read: tuple[str, int]) -> None:
+    assert options.ADDRESS.convert(messages, None, None) == read
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    "messages", ["", ":8081", "8081", "host", "host:", "host:99999", "host:8080x", "h:" + "1" * 9000]
+)
+def test_what_names_no_host_or_no_port_is_no_address(messages: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a valid address: write host:port"):
+        options.ADDRESS.convert(messages, None, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "messages"),
     [
         ("executor_timeout", "0s", "'0s' is too short: write 0.1s or more"),
         ("executor_patience", "0s", "'0s' is too short: write 0.1s or more"),
@@ -39,8 +41,8 @@ def test_what_names_no_host_or_no_port_is_no_address(said: str) -> None:
         ("health", ":8081", "':8081' is not a valid address"),
     ],
 )
-def test_a_worker_is_not_told_what_it_could_not_work_with(option: str, value: str, said: str) -> None:
-    with pytest.raises(click.BadParameter, match=said):
+def test_a_worker_is_not_told_what_it_could_not_work_with(option: str, value: str, messages: str) -> None:
+    with pytest.raises(click.BadParameter, match=messages):
         _read(option, value)
 
 

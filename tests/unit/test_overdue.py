@@ -21,14 +21,14 @@ RUN = observed.Run(
 )
 
 
-def live(schedule: model.Schedule | None = None, **activity: Any) -> observed.Live:
+def live(schedule: model.Schedule | None = None, **history: Any) -> observed.Live:
     """Return an hourly schedule, five of whose due times have passed."""
-    usual = {"next_times": (CREATED + 6 * HOUR,), **activity}
+    usual = {"next_times": (CREATED + 6 * HOUR,), **history}
     return observed.Live(
         schedule=schedule or builders.schedule(),
         token=b"",
         created_at=int(CREATED.timestamp()) * 1_000_000_000,
-        activity=observed.Activity(**usual),
+        history=observed.History(**usual),
     )
 
 

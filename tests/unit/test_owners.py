@@ -23,7 +23,7 @@ def plan(desired: list[model.Schedule], live: list[model.Schedule], **choices: o
     return build.plan(declaration, builders.live(*live), target)
 
 
-def told(found: plans.Plan) -> list[tuple[str, plans.Verb, plans.Reason]]:
+def reported(found: plans.Plan) -> list[tuple[str, plans.Verb, plans.Reason]]:
     return [(change.id.removeprefix("governance:"), change.verb, change.reason) for change in found.changes]
 
 
@@ -41,12 +41,12 @@ def test_what_has_no_mark_is_ours_and_gets_it() -> None:
 def test_what_belongs_to_another_owner_is_neither_paused_nor_counted() -> None:
     others = [builders.schedule(name, owner="acme/other") for name in ("x", "y", "z")]
     found = plan([builders.schedule("a")], [builders.schedule("a", owner="acme/app"), *others])
-    assert told(found) == [("a", plans.Verb.KEEP, plans.Reason.SAME)]
+    assert reported(found) == [("a", plans.Verb.KEEP, plans.Reason.SAME)]
 
 
 def test_an_id_that_belongs_to_another_owner_is_refused_by_name() -> None:
     found = plan([builders.schedule("a", paused=True)], [builders.schedule("a", owner="acme/other")])
-    assert told(found) == [("a", plans.Verb.KEEP, plans.Reason.OWNED)]
+    assert reported(found) == [("a", plans.Verb.KEEP, plans.Reason.OWNED)]
     with pytest.raises(errors.GuardError, match="governance:a belongs to acme/other") as caught:
         guards.check(found, guards.Allowed(mass_pause=True, plaintext=True), now=NOW)
     assert "--adopt" in caught.value.hint
@@ -58,8 +58,8 @@ def test_a_blocked_change_is_not_a_success_and_is_not_counted() -> None:
     found = plan([builders.schedule("a"), builders.schedule("b")], [others, ours])
     assert (found.steps, found.differs, [each.id for each in found.blocked]) == ((), True, ["governance:a"])
     assert (found.count(plans.Verb.KEEP), found.found) == (1, observed.Left(managed=1, present=2))
-    said = "Nothing can be applied: 1 declared schedule belongs to another owner, 1 unchanged."
-    assert words.summary(found) == said
+    messages = "Nothing can be applied: 1 declared schedule belongs to another owner, 1 unchanged."
+    assert words.summary(found) == messages
     assert forecast.total(found, NOW) == "Total firing rate: 24/day."
     assert "drift    blocked: it belongs to acme/other, and the spec wants it" in state.text(found, NOW)
     assert state.text(found, NOW).splitlines()[-1] == (
@@ -91,13 +91,13 @@ def test_what_is_blocked_does_not_count_as_running_for_a_guard() -> None:
 
 def test_without_an_owner_of_our_own_a_mark_is_another_owners() -> None:
     found = plan([], [builders.schedule("a", owner="acme/other"), builders.schedule("b")], owner="")
-    assert told(found) == [("b", plans.Verb.PAUSE, plans.Reason.REMOVED)]
+    assert reported(found) == [("b", plans.Verb.PAUSE, plans.Reason.REMOVED)]
 
 
 def test_adopting_takes_over_only_what_is_wanted() -> None:
     live = [builders.schedule("a", owner="acme/other"), builders.schedule("b", owner="acme/other")]
     found = plan([builders.schedule("a")], live, adopt=True)
-    assert told(found) == [("a", plans.Verb.UPDATE, plans.Reason.DIFFERENT)]
+    assert reported(found) == [("a", plans.Verb.UPDATE, plans.Reason.DIFFERENT)]
     assert found.changes[0].fields == (plans.FieldChange(path="owner", old="acme/other", new="acme/app"),)
 
 
@@ -105,7 +105,7 @@ def test_adopting_takes_over_only_what_is_wanted() -> None:
 def test_a_manual_pause_can_be_kept(note: str) -> None:
     live = builders.schedule("a", paused=True, note=note, owner="acme/app")
     found = plan([builders.schedule("a")], [live], keep_manual_pauses=True)
-    assert told(found) == [("a", plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE)]
+    assert reported(found) == [("a", plans.Verb.KEEP, plans.Reason.MANUAL_PAUSE)]
 
 
 def test_what_else_differs_is_updated_while_a_manual_pause_and_its_note_are_kept() -> None:

@@ -87,7 +87,7 @@ def test_one_of_two_workers_without_the_workflow_is_reported_too() -> None:
 
 def test_a_worker_that_does_not_report_its_workflows_is_not_a_problem() -> None:
     found = looked(poller("8@theirs", "abc"))
-    assert kinds(found) == [(QUEUE, preflight.Kind.UNTOLD)]
+    assert kinds(found) == [(QUEUE, preflight.Kind.UNREPORTED)]
     assert found.problems == ()
     assert "worker 8@theirs on task queue 'scheduler-tasks' does not report" in found.findings[0].message
 
@@ -98,9 +98,9 @@ def test_versions_that_get_no_runs_are_reported() -> None:
 
 
 def test_an_identity_reports_the_workflow_types() -> None:
-    told = plan_pollers.identity("me@host", {"B", "A"})
-    assert told == "me@host[A,B]"
-    assert poller(told).workflow_types == frozenset({"A", "B"})
+    reported = plan_pollers.identity("me@host", {"B", "A"})
+    assert reported == "me@host[A,B]"
+    assert poller(reported).workflow_types == frozenset({"A", "B"})
     assert poller("me@host").workflow_types is None
     assert poller("me@host[]").workflow_types == frozenset()
 

@@ -111,14 +111,14 @@ async def test_what_passes_may_be_tried_again_after_as_long_as_the_service_says(
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("messages", "seconds"),
     [("Wed, 25 Nov 2026 09:00:00 GMT", None), ("-1", None), ("007", 7), ("9" * 9000, 3600), ("0" * 9000, 0)],
     ids=["date", "negative", "zeros first", "endless", "zeros"],
 )
 async def test_of_a_retry_after_a_number_counts_up_to_an_hour(
-    served: endpoint.Endpoint, said: str, seconds: int | None
+    served: endpoint.Endpoint, messages: str, seconds: int | None
 ) -> None:
-    served.answers.append((503, {"Retry-After": said}, b""))
+    served.answers.append((503, {"Retry-After": messages}, b""))
     async with opened(served.url) as executor:
         with pytest.raises(errors.ExecutorError) as caught:
             await executor.execute(EXECUTION)

@@ -15,23 +15,23 @@ LONDON = "CRON_TZ=Europe/London 0 1 0 2 Jan Sun *"
 SUNDAY, MONDAY, SATURDAY = "2022-03-06", "2022-03-07", "2022-03-05"
 
 
-def timing(said: dict[str, Any]) -> timings.Timing:
+def timing(messages: dict[str, Any]) -> timings.Timing:
     """Return what a charter with these keys means."""
-    parsed = [cron.parse(text) for text in said.get("cron", ())]
+    parsed = [cron.parse(text) for text in messages.get("cron", ())]
     found = [each.times for each in parsed]
-    drawn = [calendars.parse(each) for each in said.get("calendars", ())]
+    drawn = [calendars.parse(each) for each in messages.get("calendars", ())]
     every = [
         timings.Interval(every=durations.parse(each["every"]), offset=durations.parse(each.get("offset", "0s")))
-        for each in said.get("intervals", ())
+        for each in messages.get("intervals", ())
     ]
     zones = [each.timezone for each in parsed if each.timezone]
     return timings.Timing(
         calendars=canonical.distinct([*(each for each in found if isinstance(each, timings.Calendar)), *drawn]),
         intervals=canonical.distinct([*(each for each in found if isinstance(each, timings.Interval)), *every]),
-        exclude=canonical.distinct(calendars.parse(each, excludes=True) for each in said.get("exclude", ())),
-        start_at=said.get("start_at"),
-        end_at=said.get("end_at"),
-        timezone=zones[0] if zones else said.get("timezone", "UTC"),
+        exclude=canonical.distinct(calendars.parse(each, excludes=True) for each in messages.get("exclude", ())),
+        start_at=messages.get("start_at"),
+        end_at=messages.get("end_at"),
+        timezone=zones[0] if zones else messages.get("timezone", "UTC"),
     )
 
 
@@ -103,10 +103,10 @@ SEQUENCES: list[tuple[dict[str, Any], str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "after", "expected"), SEQUENCES)
-def test_times_follow_as_the_servers_tests_have_them(said: dict[str, Any], after: str, expected: list[str]) -> None:
-    ends = "end_at" in said or not expected  # else one more than expected would follow
-    found = itertools.islice(times.upcoming(timing(said), utc(after)), len(expected) + ends)
+@pytest.mark.parametrize(("messages", "after", "expected"), SEQUENCES)
+def test_times_follow_as_the_servers_tests_have_them(messages: dict[str, Any], after: str, expected: list[str]) -> None:
+    ends = "end_at" in messages or not expected  # else one more than expected would follow
+    found = itertools.islice(times.upcoming(timing(messages), utc(after)), len(expected) + ends)
     assert [f"{each:%Y-%m-%d %H:%M:%S}" for each in found] == expected
 
 

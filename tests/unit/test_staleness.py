@@ -23,12 +23,12 @@ OLD = observed.Live(schedule=builders.schedule(), token=b"1", created_at=int(BEF
 
 def live(schedule: model.Schedule | None = None, *, updated_at: datetime.datetime | None, **more: Any) -> observed.Live:
     """Return the schedule as it is found at the apply, with another token."""
-    activity = observed.Activity(updated_at=updated_at)
+    history = observed.History(updated_at=updated_at)
     return dataclasses.replace(
         OLD,
         token=b"2",
         schedule=schedule or builders.schedule(jitter=datetime.timedelta(minutes=1)),
-        activity=activity,
+        history=history,
         **more,
     )
 
@@ -56,8 +56,8 @@ def test_a_change_is_reported_with_its_fields_and_its_time() -> None:
 def test_an_unpause_that_leaves_the_update_time_as_it_was_is_since_the_plan() -> None:
     resumed = live(builders.schedule(), updated_at=BEFORE, pause=None)
     paused = dataclasses.replace(OLD, schedule=builders.schedule(paused=True, note="x"))
-    said = refusal(plan(resumed), plan(paused))
-    assert said == "changed since the plan of 2026-11-24 12:00:00 UTC: paused"
+    messages = refusal(plan(resumed), plan(paused))
+    assert messages == "changed since the plan of 2026-11-24 12:00:00 UTC: paused"
 
 
 def test_the_time_of_a_change_is_that_of_the_later_of_pause_and_edit() -> None:
@@ -79,8 +79,8 @@ def test_what_is_gone_is_gone_since_the_plan() -> None:
 @pytest.mark.parametrize("reviewed", [plan(OLD), plan(None)], ids=["made anew", "made"])
 def test_a_schedule_created_since_is_reported_with_its_time(reviewed: plans.Plan) -> None:
     created = dataclasses.replace(OLD, created_at=int(AFTER.timestamp()) * 10**9)
-    said = refusal(plan(created), reviewed)
-    assert said in (
+    messages = refusal(plan(created), reviewed)
+    assert messages in (
         "was deleted and created again on 2026-11-24 13:00:00 UTC",
         "was created since, on 2026-11-24 13:00:00 UTC",
     )

@@ -18,15 +18,13 @@ def run(status: observed.RunStatus, hours_ago: int) -> observed.Run:
     return observed.Run(workflow_id=f"w-{hours_ago}", run_id="r", due_at=started, started_at=started, status=status)
 
 
-def shown(
-    activity: observed.Activity | None = None, pause: observed.Pause | None = None, **changes: object
-) -> list[str]:
+def shown(history: observed.History | None = None, pause: observed.Pause | None = None, **changes: object) -> list[str]:
     """Return the lines about one live schedule that matches the spec."""
     schedule = builders.schedule("a", **changes)
     plan = builders.plan([schedule], [schedule])
     (change,) = plan.changes
     assert change.live
-    live = dataclasses.replace(change.live, activity=activity or observed.Activity(), pause=pause)
+    live = dataclasses.replace(change.live, history=history or observed.History(), pause=pause)
     plan = dataclasses.replace(plan, changes=(dataclasses.replace(change, live=live),))
     return [line.strip() for line in state.text(plan, NOW).splitlines()[3:-2]]
 
@@ -39,17 +37,17 @@ def test_results_in_a_row_are_counted_and_the_newest_come_last() -> None:
         observed.RunStatus.TIMED_OUT,
     )
     recent = tuple(run(status, 9 - place) for place, status in enumerate(statuses))
-    lines = shown(observed.Activity(taken=4, recent=recent))
+    lines = shown(observed.History(taken=4, recent=recent))
     assert "recent   2 completed, then 1 failed, then 1 timed out" in lines
     assert "last     Mon 23 Nov 2026 14:00 UTC (6 h ago), timed out" in lines
 
 
 @pytest.mark.parametrize(
-    ("left", "start", "said"),
+    ("left", "start", "messages"),
     [(1, 1, "1 action"), (3, 3, "3 actions"), (3, None, "3 actions"), (1, 3, "1 of 3 actions")],
 )
-def test_how_many_actions_remain_is_told_where_that_has_a_limit(left: int, start: int | None, said: str) -> None:
-    assert f"left     {said}" in shown(remaining_actions=left, counted_from=start)
+def test_how_many_actions_remain_is_told_where_that_has_a_limit(left: int, start: int | None, messages: str) -> None:
+    assert f"left     {messages}" in shown(remaining_actions=left, counted_from=start)
     assert not [line for line in shown() if line.startswith("left")]
 
 
@@ -61,7 +59,7 @@ def test_in_an_environment_that_is_switched_off_nothing_drifts() -> None:
 
 
 def test_firings_that_came_to_nothing_are_told_with_their_reason() -> None:
-    lines = shown(observed.Activity(missed=1, skipped=2, dropped=3))
+    lines = shown(observed.History(missed=1, skipped=2, dropped=3))
     lost = (
         "1 missed: late by more than the catch-up window; 2 skipped: the previous run was still running; "
         "3 dropped: the buffer was full"
@@ -71,7 +69,7 @@ def test_firings_that_came_to_nothing_are_told_with_their_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pause", "said"),
+    ("pause", "messages"),
     [
         (None, "paused"),
         (observed.Pause(), "paused"),
@@ -79,9 +77,9 @@ def test_firings_that_came_to_nothing_are_told_with_their_reason() -> None:
         (observed.Pause(at=NOW - datetime.timedelta(days=3)), "paused on Fri 20 Nov 2026 20:00 UTC (3 d ago)"),
     ],
 )
-def test_a_pause_is_told_as_far_as_it_is_known(pause: observed.Pause | None, said: str) -> None:
+def test_a_pause_is_told_as_far_as_it_is_known(pause: observed.Pause | None, messages: str) -> None:
     lines = shown(pause=pause, paused=True)
-    assert f"state    {said}" in lines
+    assert f"state    {messages}" in lines
     assert not any(line.startswith("next") for line in lines)
 
 
@@ -91,6 +89,6 @@ def test_a_schedule_without_actions_left_is_exhausted() -> None:
 
 
 def test_what_runs_and_what_comes_next_is_named() -> None:
-    lines = shown(observed.Activity(running=("w-1", "w-2"), next_times=(NOW + datetime.timedelta(hours=2),)))
+    lines = shown(observed.History(running=("w-1", "w-2"), next_times=(NOW + datetime.timedelta(hours=2),)))
     assert "running  w-1, w-2" in lines
     assert "next     Mon 23 Nov 2026 22:00 UTC (in 2 h)" in lines

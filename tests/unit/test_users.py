@@ -10,7 +10,7 @@ import pytest
 from reconciler import json_values
 from reconciler.plan import build, plans
 from reconciler.platform import executions, users
-from reconciler.repospec import loading, problems
+from reconciler.repospec import loader, problems
 from reconciler.schedule import model, observed
 from reconciler.timing import timings
 
@@ -37,8 +37,8 @@ def row(number: int = 1, **change: Any) -> executions.UserSchedule:
     return executions.UserSchedule(**{**usual, **change})
 
 
-def check(*, given: dict[str, Any], **said: Any) -> timings.Timing:
-    return users.charter(row(input=given, **said)).schedule.timing
+def check(*, given: dict[str, Any], **messages: Any) -> timings.Timing:
+    return users.charter(row(input=given, **messages)).schedule.timing
 
 
 def live(schedule: model.Schedule, owner: str | None = OWNER, **change: Any) -> observed.Live:
@@ -64,7 +64,7 @@ governance:
   schedules:
     - {charter: X, cron: "0 9 * * MON-FRI", timezone: Europe/Berlin, entrypoint: daily-report, input: {of: sales}}
 """
-    (charter,) = loading.parse(spec, "spec.yaml").charters
+    (charter,) = loader.parse(spec, "spec.yaml").charters
     found = users.charter(row()).schedule
     id_ = row().temporal_schedule_id
     assert (found.id, found.action.workflow_id) == (id_, id_)
@@ -83,7 +83,7 @@ governance:
 
 
 @pytest.mark.parametrize(
-    ("change", "key", "said"),
+    ("change", "key", "messages"),
     [
         ({"cron": "61 * * * *"}, "cron", "61"),
         ({"cron": "0 9 * *"}, "cron", "4"),
@@ -104,14 +104,14 @@ governance:
         ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; keep it elsewhere"),
     ],
 )
-def test_users_cannot_declare_what_charters_cannot(change: dict[str, Any], key: str, said: str) -> None:
+def test_users_cannot_declare_what_charters_cannot(change: dict[str, Any], key: str, messages: str) -> None:
     usual: dict[str, Any] = {
         "cron": "0 9 * * *", "timezone": "Europe/Berlin", "workflow": "daily-report", "given": {}
     }  # fmt: skip
     with pytest.raises(problems.InvalidSpecError) as caught:
         check(**{**usual, **change})
     assert {each.place.path for each in caught.value.problems} == {key}
-    assert said in str(caught.value)
+    assert messages in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,19 @@ from reconciler import errors, version
 from reconciler.platform import repair_job, run_ends, wiring
 from reconciler.platform.api import (
     access,
-    bringing,
     envelope,
-    executing,
+    execution_requests,
     health,
     limits,
     ops,
     pages,
     parts,
     problems,
+    propagation,
     schedules,
     shapes,
-    syncing,
-    triggering,
+    sync_job,
+    triggers,
 )
 
 _SESSIONS = 10  # with the database
@@ -37,7 +37,7 @@ DRAIN = 10.0  # seconds for background work, once there are no requests
 _LOG = logging.getLogger(__name__)
 # Their routes are the application's own: an included router is searched three times for each request. What is called
 # most often comes first.
-_ROUTERS = (health.router, schedules.router, triggering.router, executing.router, ops.router)
+_ROUTERS = (health.router, schedules.router, triggers.router, execution_requests.router, ops.router)
 _TAGS = (  # in the order of the page
     ("schedules", "Schedules of the caller, by the token of a grant."),
     ("operations", "Deployments: the schedules of the repo-spec."),
@@ -144,7 +144,7 @@ async def _opened(
             repairs.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await repairs
-            await asyncio.gather(bringing.settle(found, DRAIN), found.threads.settle(DRAIN))
+            await asyncio.gather(propagation.settle(found, DRAIN), found.threads.settle(DRAIN))
             await temporal.close()
 
 
@@ -155,18 +155,18 @@ async def _repair_for_ever(found: parts.Parts) -> None:
     """
     full_at = time.monotonic()
     while found.options.repair_every:
-        begun = time.monotonic()
-        full = begun >= full_at
+        started = time.monotonic()
+        full = started >= full_at
         if await found.threads.run(lambda: _repair(found.options, found.ending, full=full)) and full:  # noqa: B023  # awaited here
-            full_at = begun + found.options.full_repair_every.total_seconds()
+            full_at = started + found.options.full_repair_every.total_seconds()
         await found.threads.run(lambda: _close_runs(found.options))
         await asyncio.sleep(found.options.repair_every.total_seconds())
 
 
 def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -> bool:
     """Repair, log the result, and return whether it succeeded; no failure of it ends the service."""
-    begun = time.monotonic()
-    listener = syncing.Listener()
+    started = time.monotonic()
+    listener = sync_job.Listener()
     wish = repair_job.Wish(keep_manual_pauses=True, full=full)
     try:
         code = repair_job.run(options.connection, options.writing, wish, listener, ending)
@@ -181,7 +181,7 @@ def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -
         return False
     steps = len(listener.ended.outcomes) if listener.ended else 0
     level = logging.INFO if code is errors.ExitCode.OK else logging.WARNING
-    fields = {"steps": steps, "full": full, "seconds": round(time.monotonic() - begun, 1), "exit_code": int(code)}
+    fields = {"steps": steps, "full": full, "seconds": round(time.monotonic() - started, 1), "exit_code": int(code)}
     _LOG.log(level, "repaired", extra={"fields": fields})
     return code is errors.ExitCode.OK
 

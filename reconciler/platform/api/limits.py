@@ -39,14 +39,14 @@ class BodyLimit:
             await problems.response(self._problem())(scope, receive, send)
             return
         read, is_complete = 0, False
-        begun = asyncio.get_running_loop().time()
+        started = asyncio.get_running_loop().time()
 
         async def counted() -> types.Message:
             nonlocal read, is_complete
             if is_complete:  # what comes now is that the client goes away, whenever that is
                 return await receive()
             try:
-                async with asyncio.timeout_at(begun + TO_BEGIN + read / _PACE):
+                async with asyncio.timeout_at(started + TO_BEGIN + read / _PACE):
                     message = await receive()
             except TimeoutError:
                 headers = {"Connection": "close"}
@@ -61,8 +61,8 @@ class BodyLimit:
 
     def _announced(self, scope: types.Scope) -> int:
         """Return the announced size of the body; 0 without a valid one."""
-        said = dict(scope["headers"]).get(b"content-length", b"")
-        return int(said) if said.isdigit() else 0
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        return int(length) if length.isdigit() else 0
 
     def _problem(self) -> problems.Problem:
         return problems.Problem(413, "", f"the body is larger than {self._most} bytes", hint="send less")

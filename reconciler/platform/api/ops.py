@@ -10,7 +10,7 @@ import fastapi
 
 from reconciler import errors, settings
 from reconciler.plan import guards, plans
-from reconciler.platform.api import access, parts, problems, shapes, syncing
+from reconciler.platform.api import access, parts, problems, shapes, sync_job
 
 router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"])
 
@@ -24,7 +24,7 @@ router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"
 async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fastapi.Body()] = None) -> shapes.Synced:
     """Make Temporal what the repo-spec declares, as `reconciler apply` does, under the same lock."""
     wanted = wish or shapes.Sync()
-    asked = syncing.Wish(
+    asked = sync_job.Wish(
         allowed=guards.Allowed(
             mass_pause=wanted.allow_mass_pause,
             empty_namespace=wanted.allow_empty_namespace,
@@ -34,16 +34,16 @@ async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fas
         digest=wanted.expect_digest,
         dry_run=wanted.dry_run,
     )
-    report = await syncing.sync(parts.of(request), asked)
-    said = _said(report)
+    report = await sync_job.sync(parts.of(request), asked)
+    response = _response(report)
     if report.exit_code is not errors.ExitCode.OK:
-        raise _failed(report, said)
-    return said
+        raise _failed(report, response)
+    return response
 
 
-def _failed(report: syncing.Report, said: shapes.Synced) -> problems.Problem:
+def _failed(report: sync_job.Report, response: shapes.Synced) -> problems.Problem:
     """Return the problem of a sync some of whose steps did not succeed, with all that it came to."""
-    members: dict[str, Any] = said.model_dump(mode="json", exclude={"status"})
+    members: dict[str, Any] = response.model_dump(mode="json", exclude={"status"})
     if report.exit_code is errors.ExitCode.STALE:
         kind, status, detail = "stale", http.HTTPStatus.CONFLICT, "schedules changed while they were synced"
     else:
@@ -51,7 +51,7 @@ def _failed(report: syncing.Report, said: shapes.Synced) -> problems.Problem:
     return problems.Problem(int(status), kind, detail, hint="sync again for the rest", **members)
 
 
-def _said(report: syncing.Report) -> shapes.Synced:
+def _response(report: sync_job.Report) -> shapes.Synced:
     """Return the answer; where nothing was to be applied, the counts are those of the plan."""
     ended = report.applied.outcomes if report.applied else ()
     statuses = collections.Counter(each.status for each in ended)

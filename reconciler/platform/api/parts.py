@@ -18,7 +18,7 @@ from reconciler.platform.api import limits, recent, threads, turns
 from reconciler.schedule import declarations
 
 if TYPE_CHECKING:
-    from reconciler.platform.postgres import opening
+    from reconciler.platform.postgres import tables
     from reconciler.temporal import connect
 
 _PLANNERS = 2  # syncs that only plan, side by side
@@ -86,7 +86,7 @@ class Parts:
     """What requests work with; tokens are only there as digests."""
 
     options: Options
-    store: opening.Store
+    store: tables.Store
     temporal: Temporal
     rate: limits.Rate
     ops_token: bytes = dataclasses.field(repr=False)

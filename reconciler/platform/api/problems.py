@@ -214,10 +214,10 @@ def unfit(mistakes: Sequence[Mapping[str, str]], hint: str = _CORRECT) -> Proble
 
 def _mistake(found: Mapping[str, Any]) -> dict[str, str]:
     where, *path = map(str, found["loc"])
-    said = {"detail": found["msg"].removeprefix("Value error, ")}
+    member = {"detail": found["msg"].removeprefix("Value error, ")}
     if where != "body":
-        return {"parameter": ".".join(path), **said}
-    return {"pointer": "#" + "".join(f"/{_escaped(each)}" for each in path), **said}
+        return {"parameter": ".".join(path), **member}
+    return {"pointer": "#" + "".join(f"/{_escaped(each)}" for each in path), **member}
 
 
 def _escaped(key: str) -> str:

@@ -13,8 +13,8 @@ import fastapi
 
 from reconciler import errors
 from reconciler.platform import executions, users
-from reconciler.platform.api import access, bringing, etags, parts, problems, shapes
-from reconciler.platform.postgres import paging
+from reconciler.platform.api import access, etags, parts, problems, propagation, shapes
+from reconciler.platform.postgres import cursors
 from reconciler.platform.postgres import schedules as rows
 from reconciler.repospec import problems as spec_problems
 from reconciler.runtime import clock
@@ -155,7 +155,7 @@ async def delete(
     """Delete a schedule; its runs are kept. 202 where Temporal could not be updated yet."""
     found = parts.of(request)
     gone = await _deleted(found, grant, schedule_id, etags.Condition(if_match))
-    if await bringing.into_line(found, gone):
+    if await propagation.into_line(found, gone):
         return fastapi.Response(status_code=204)
     return fastapi.responses.JSONResponse(shapes.Removed(id=gone.id).model_dump(mode="json"), 202)
 
@@ -277,7 +277,7 @@ async def _brought(
 ) -> shapes.Schedule:
     """Bring Temporal into line with a row that is committed, and return it with whether it is."""
     response.headers["ETag"] = etags.of(row)
-    synced = await bringing.into_line(found, row, keep_manual_pauses=keep_manual_pauses)
+    synced = await propagation.into_line(found, row, keep_manual_pauses=keep_manual_pauses)
     return shapes.schedule(row, synced=synced)
 
 
@@ -313,9 +313,9 @@ def _too_often(gap: datetime.timedelta, least: datetime.timedelta) -> problems.P
     return problems.invalid(spec_problems.InvalidSpecError([found]))
 
 
-def _after(cursor: str | None) -> paging.Cursor | None:
+def _after(cursor: str | None) -> cursors.Cursor | None:
     try:
-        return paging.cursor(cursor) if cursor else None
+        return cursors.cursor(cursor) if cursor else None
     except errors.UsageError as error:
-        said = {"parameter": "cursor", "detail": error.message, "hint": error.hint}
-        raise problems.Problem(422, "invalid-request", error.message, hint=error.hint, errors=[said]) from None
+        member = {"parameter": "cursor", "detail": error.message, "hint": error.hint}
+        raise problems.Problem(422, "invalid-request", error.message, hint=error.hint, errors=[member]) from None

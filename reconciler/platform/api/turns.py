@@ -9,7 +9,7 @@ import datetime
 from collections.abc import AsyncIterator
 
 from reconciler import errors
-from reconciler.plan import ports, wording
+from reconciler.plan import labels, ports
 from reconciler.runtime import clock
 
 
@@ -42,7 +42,7 @@ class Turn:
 
 def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
-        f"the schedules are being synced by {wording.holder(holder, clock.now())}",
+        f"the schedules are being synced by {labels.holder(holder, clock.now())}",
         hint="sync again once that has ended; a service with --lock-timeout waits for it",
         who=holder.who,
         run=holder.run,

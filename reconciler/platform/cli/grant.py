@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler import errors
-from reconciler.cli import console, options, telling
+from reconciler.cli import console, options, reporter
 from reconciler.platform import documents as grants_document
 from reconciler.platform import executions, wiring
 from reconciler.platform import report as grants_report
 
 if TYPE_CHECKING:
-    from reconciler.platform.postgres import opening
+    from reconciler.platform.postgres import tables
 
-Form = telling.Form
+Form = reporter.Form
 Answer = TypeVar("Answer")
 
 
@@ -83,7 +83,7 @@ def revoke(out: console.Console, grant_id: uuid.UUID, database_url: str, form: F
     return errors.ExitCode.OK
 
 
-def _asked(database_url: str, ask: Callable[[opening.Store], Coroutine[Any, Any, Answer]]) -> Answer:
+def _asked(database_url: str, ask: Callable[[tables.Store], Coroutine[Any, Any, Answer]]) -> Answer:
     """Ask the store one thing, and return its answer."""
 
     async def answer() -> Answer:

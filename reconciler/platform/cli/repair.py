@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, telling
+from reconciler.cli import common, console, options, reporter
 from reconciler.platform import repair_job, run_ends, users
 from reconciler.schedule import declarations
 
@@ -33,7 +33,7 @@ def repair(
     allow_mass_pause: bool,
     quick: bool,
     yes: bool,
-    form: telling.Form,
+    form: reporter.Form,
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
@@ -43,21 +43,21 @@ def repair(
     ended in Temporal and are still recorded as running are closed.
     """
     wish = repair_job.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause, full=not quick)
-    teller = telling.Teller(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
+    reported = reporter.Reporter(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
 
     def note(undescribed: int) -> None:
-        teller.warn(
+        reported.warn(
             f"Note: {undescribed} schedules match their rows as far as the listing shows; "
             "without --quick, everything is compared."
         )
 
     def note_closed(closed: int) -> None:
         if closed:
-            teller.warn(f"Note: runs that had ended in Temporal without a record: {closed} closed.")
+            reported.warn(f"Note: runs that had ended in Temporal without a record: {closed} closed.")
 
-    with teller.errors_reported():
-        teller.about(connection, users.PATH, declarations.Choice())
-        code = repair_job.run(connection, writing, wish, teller, on_undescribed=note)
+    with reported.errors_reported():
+        reported.about(connection, users.PATH, declarations.Choice())
+        code = repair_job.run(connection, writing, wish, reported, on_undescribed=note)
         if code is errors.ExitCode.OK:
             note_closed(run_ends.close(connection, writing))
-    return teller.finish(code)
+    return reported.finish(code)

@@ -16,7 +16,7 @@ from click import core
 
 from reconciler import errors, settings, wiring
 from reconciler.cli import options
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import declarations
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ def serve(
     """
     if not all(map(importlib.util.find_spec, _NEEDED)):
         raise errors.UsageError("serve requires the 'service' extra", hint="install reconciler[service]")
-    from reconciler.platform.api import parts, serving
+    from reconciler.platform.api import http_server, parts
 
-    told = parts.Options(
+    chosen = parts.Options(
         spec_path=spec_path,
         choice=choice,
         connection=dataclasses.replace(connection, request_timeout=connection.request_timeout or REQUEST_TIMEOUT),
@@ -145,12 +145,12 @@ def serve(
         has_docs=not no_docs,
         proxies=proxies,
     )
-    _check_spec(told, is_named=context.get_parameter_source("spec_path") is not core.ParameterSource.DEFAULT)
-    asyncio.run(wiring.migrate(told.database_url))  # failures are reported before the address is
-    return serving.serve(told, listen, lambda url: context.obj.say(f"Listening on {url}\n"))
+    _check_spec(chosen, is_named=context.get_parameter_source("spec_path") is not core.ParameterSource.DEFAULT)
+    asyncio.run(wiring.migrate(chosen.database_url))  # failures are reported before the address is
+    return http_server.serve(chosen, listen, lambda url: context.obj.say(f"Listening on {url}\n"))
 
 
-def _check_spec(told: parts.Options, *, is_named: bool) -> None:
+def _check_spec(chosen: parts.Options, *, is_named: bool) -> None:
     """Raise `errors.InvalidSpecError` for a repo-spec that no sync could use; only a default path may not exist."""
-    if is_named or told.spec_path.exists():
-        loading.load(told.spec_path, told.choice)
+    if is_named or chosen.spec_path.exists():
+        loader.load(chosen.spec_path, chosen.choice)

@@ -103,8 +103,8 @@ def worker(
     )
     logs.adopt(out, "temporalio", logging.ERROR)
     from reconciler.platform.worker import (
-        assembling,  # the SDK's worker takes half a second, which no other command needs
+        assembly,  # the SDK's worker takes half a second, which no other command needs
     )
 
-    asyncio.run(assembling.run(chosen, connection, executor, database_url))
+    asyncio.run(assembly.run(chosen, connection, executor, database_url))
     return errors.ExitCode.OK

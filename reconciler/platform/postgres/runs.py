@@ -7,7 +7,7 @@ import uuid
 
 from reconciler import errors
 from reconciler.platform import executions
-from reconciler.platform.postgres import grants, paging
+from reconciler.platform.postgres import cursors, grants
 from reconciler.postgres import database, pools
 
 _GRANTS = """
@@ -69,7 +69,7 @@ SELECT * FROM schedule_runs
 WHERE schedule_id = %(schedule_id)s AND (%(at)s::timestamptz IS NULL OR scheduled_for < %(at)s)
 ORDER BY scheduled_for DESC LIMIT %(limit)s
 """
-_UNSAID = "no reason was given"
+_NO_REASON = "no reason was given"
 _BAD = (executions.RunState.FAILED, executions.RunState.REFUSED, executions.RunState.GONE)
 
 
@@ -183,20 +183,20 @@ class Runs:
         return _run(row) if row else None
 
     async def page(
-        self, schedule_id: uuid.UUID, *, limit: int, after: paging.Cursor | None = None
-    ) -> tuple[tuple[executions.ScheduleRun, ...], paging.Cursor | None]:
+        self, schedule_id: uuid.UUID, *, limit: int, after: cursors.Cursor | None = None
+    ) -> tuple[tuple[executions.ScheduleRun, ...], cursors.Cursor | None]:
         """Return a schedule's runs, the newest first, and where the next page begins; None when this is the last."""
         given = {"schedule_id": schedule_id, "at": after.at if after else None, "limit": limit + 1}
         async with self._pool.session() as connection:
             found = tuple(map(_run, await (await connection.execute(_PAGE, given)).fetchall()))
         page = found[:limit]
         more = page and len(found) > limit
-        return page, paging.Cursor(at=page[-1].scheduled_for, id=schedule_id) if more else None
+        return page, cursors.Cursor(at=page[-1].scheduled_for, id=schedule_id) if more else None
 
 
 def _error(state: executions.RunState, error: str) -> str:
     """Return the reason that a bad end must have."""
-    return database.text(error) or (_UNSAID if state in _BAD else "")
+    return database.text(error) or (_NO_REASON if state in _BAD else "")
 
 
 def _run(row: database.Row) -> executions.ScheduleRun:

@@ -12,7 +12,7 @@ from psycopg.types import json
 
 from reconciler import errors, json_values
 from reconciler.platform import executions
-from reconciler.platform.postgres import paging
+from reconciler.platform.postgres import cursors
 from reconciler.postgres import database, pools
 
 _OWNER = "SELECT id FROM installation"
@@ -221,10 +221,10 @@ class Schedules:
         owner: str,
         *,
         limit: int,
-        after: paging.Cursor | None = None,
+        after: cursors.Cursor | None = None,
         enabled: bool | None = None,
         workflows: Sequence[str] | None = None,
-    ) -> tuple[tuple[executions.UserSchedule, ...], paging.Cursor | None]:
+    ) -> tuple[tuple[executions.UserSchedule, ...], cursors.Cursor | None]:
         """Return an owner's rows, the newest first, and where the next page starts; None when this is the last.
 
         `enabled` and `workflows` restrict them, None does not.
@@ -236,7 +236,7 @@ class Schedules:
             found = tuple(map(_schedule, await (await connection.execute(_PAGE, given)).fetchall()))
         page = found[:limit]
         more = page and len(found) > limit
-        return page, paging.Cursor(at=page[-1].created_at, id=page[-1].id) if more else None
+        return page, cursors.Cursor(at=page[-1].created_at, id=page[-1].id) if more else None
 
     async def update(
         self, owner: str, schedule_id: uuid.UUID, changes: Changes, *, expected_revision: int | None = None

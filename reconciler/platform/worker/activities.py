@@ -54,14 +54,14 @@ class Activities:
     async def validate_grant(self, request: dict[str, Any]) -> str:
         """Return why the schedule's owner may not run this; empty when they may."""
         execution = _execution(request)
-        with _told(execution):
+        with _reported(execution):
             return await self._runs.why_refused(_row_id(execution), execution.entrypoint)
 
     @temporalio.activity.defn(name=steps.BEGIN_RUN)
     async def begin_run(self, request: dict[str, Any], attempt: int) -> None:
         """Record that a firing runs, and when the next one is due."""
         execution = _execution(request)
-        with _told(execution):
+        with _reported(execution):
             row = await self._rows.find(_row_id(execution))
             if row is None:
                 raise temporalio.exceptions.ApplicationError(
@@ -85,7 +85,7 @@ class Activities:
         """Have it executed, once however often this is tried, and return its outcome."""
         execution = _execution(request)
         left = self._left()
-        with _told(execution, left):
+        with _reported(execution, left):
             try:
                 # the last attempt is made even if it is late: workers may have been down for a long time
                 async with asyncio.timeout(max(left().total_seconds(), 1.0)), _beating():
@@ -116,15 +116,15 @@ class Activities:
         Temporal's clock dates the first attempt and this one, and what has passed since is measured: this machine's own
         time of day may be wrong.
         """
-        info, begun = temporalio.activity.info(), self._monotonic()
+        info, started = temporalio.activity.info(), self._monotonic()
         at_first = self._patience - (info.started_time - info.scheduled_time)
-        return lambda: at_first - datetime.timedelta(seconds=self._monotonic() - begun)
+        return lambda: at_first - datetime.timedelta(seconds=self._monotonic() - started)
 
     @temporalio.activity.defn(name=steps.END_RUN)
     async def end_run(self, request: dict[str, Any], state: str, error: str) -> None:
         """Record how a firing ended."""
         execution = _execution(request)
-        with _told(execution):
+        with _reported(execution):
             ended_at = temporalio.activity.info().started_time
             await self._runs.end(
                 _row_id(execution), execution.scheduled_for, executions.RunState(state), ended_at, error
@@ -163,7 +163,7 @@ def _for_ever() -> datetime.timedelta:
 
 
 @contextlib.contextmanager
-def _told(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _for_ever) -> Iterator[None]:
+def _reported(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _for_ever) -> Iterator[None]:
     """Turn an error into one that Temporal knows whether and when to repeat: not once no time is `left`.
 
     It is logged as well, where someone may look for why a run waits; of a defect, only its type is logged.
@@ -174,15 +174,15 @@ def _told(execution: executions.Execution, left: Callable[[], datetime.timedelta
         raise
     except Exception as error:  # noqa: BLE001  # even a defect must not be retried forever
         defect = f"a defect in the worker ({type(error).__name__})"
-        said = error.sentence if isinstance(error, errors.ReconcilerError) else defect
+        message = error.sentence if isinstance(error, errors.ReconcilerError) else defect
         rest = left()
         final = rest <= datetime.timedelta(0) or isinstance(error, _FINAL)
         step, attempt = temporalio.activity.info().activity_type, temporalio.activity.info().attempt
         fields = {"key": execution.idempotency_key, "step": step, "attempt": attempt, "final": final}
-        _LOG.log(logging.ERROR if said is defect else logging.WARNING, said, extra={"fields": fields})
+        _LOG.log(logging.ERROR if message is defect else logging.WARNING, message, extra={"fields": fields})
         wanted = error.retry_after if isinstance(error, errors.ExecutorError) else None
         raise temporalio.exceptions.ApplicationError(
-            said,
+            message,
             type=type(error).__name__,
             non_retryable=final,
             next_retry_delay=None if final else _delay(rest, wanted),

@@ -63,8 +63,8 @@ async def _answer(head: bytes, ready: Ready) -> bytes:
             return _response(http.HTTPStatus.NOT_FOUND, {"error": "see /healthz and /readyz"}, method)
 
 
-def _response(status: http.HTTPStatus, said: Mapping[str, str], method: str) -> bytes:
-    body = json.dumps(said).encode() + b"\n"
+def _response(status: http.HTTPStatus, reasons: Mapping[str, str], method: str) -> bytes:
+    body = json.dumps(reasons).encode() + b"\n"
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"

@@ -50,13 +50,13 @@ class GovernanceScheduledRunWorkflow:
         if execution.db_schedule_id is None:
             return await executed(request)
         refused: str = await workflow.execute_activity(steps.VALIDATE_GRANT, request, result_type=str, **_RECORDING)
-        begun = False
+        started = False
         try:
             await _begin(request)
-            begun = True
+            started = True
             done = {} if refused else await executed(request)
         except (temporalio.exceptions.FailureError, asyncio.CancelledError) as error:
-            await _surely(_failed(request, _said(error), begun=begun))
+            await _surely(_failed(request, _reason(error), started=started))
             raise
         if refused:
             await _surely(_end(request, executions.RunState.REFUSED, refused))
@@ -99,9 +99,9 @@ async def _begin(request: dict[str, Any]) -> None:
     await workflow.execute_activity(steps.BEGIN_RUN, args=[request, workflow.info().attempt], **_RECORDING)
 
 
-async def _failed(request: dict[str, Any], error: str, *, begun: bool) -> None:
+async def _failed(request: dict[str, Any], error: str, *, started: bool) -> None:
     """Record a failure; a start that was cancelled may or may not be recorded, so it is repeated."""
-    if not begun:
+    if not started:
         await _begin(request)
     await _end(request, executions.RunState.FAILED, error)
 
@@ -120,7 +120,7 @@ async def _surely(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """Return the description of a failure in a record; never empty."""
     if temporalio.exceptions.is_cancelled_exception(error):
         return "cancelled"

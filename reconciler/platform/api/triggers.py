@@ -13,7 +13,7 @@ import fastapi
 
 from reconciler import errors, json_values
 from reconciler.platform import executions
-from reconciler.platform.api import access, bringing, parts, problems, schedules, shapes
+from reconciler.platform.api import access, parts, problems, propagation, schedules, shapes
 from reconciler.schedule import observed
 from reconciler.timing import moments
 
@@ -65,17 +65,17 @@ async def run(
             headers=replayed,
         )
     response.headers.update(replayed)
-    said = asked.response.get("scheduledFor")
+    scheduled_for = asked.response.get("scheduledFor")
     return shapes.Triggered(
         schedule_id=row.id,
         run_id=asked.run_id,
         idempotency_key=asked_as,
-        scheduled_for=moments.parse(said) if isinstance(said, str) else None,
+        scheduled_for=moments.parse(scheduled_for) if isinstance(scheduled_for, str) else None,
     )
 
 
 async def _check_in_line(found: parts.Parts, row: executions.UserSchedule) -> None:
-    if not await bringing.into_line(found, row):
+    if not await propagation.into_line(found, row):
         raise _not_synced()
 
 
@@ -101,16 +101,16 @@ async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) ->
         asked, is_new = await executor.begin(name, executions.request_hash(wanted), row.workflow, wanted)
         if asked.state is not executions.RequestState.PENDING:
             return asked
-        before = await _activity(server.schedules, row)
+        before = await _history(server.schedules, row)
         came = None if is_new else next((each for each in before.recent if _is_by_hand(each, asked)), None)
         came = came or await _triggered(server.schedules, row, asked, before)
         if came is None:
             return await executor.end(name, executions.RequestState.FAILED, {"triggered": False})
-        said: dict[str, json_values.Json] = {"triggered": True}
+        response: dict[str, json_values.Json] = {"triggered": True}
         when = await server.schedules.scheduled_for(came)
         if when is not None:
-            said["scheduledFor"] = executions.moment(when)
-        return await executor.end(name, executions.RequestState.DONE, said)
+            response["scheduledFor"] = executions.moment(when)
+        return await executor.end(name, executions.RequestState.DONE, response)
 
 
 @contextlib.asynccontextmanager
@@ -136,7 +136,7 @@ async def _triggered(
     live: schedules_.Schedules,
     row: executions.UserSchedule,
     asked: executions.ExecutionRequest,
-    before: observed.Activity,
+    before: observed.History,
 ) -> observed.Run | None:
     """Let it fire and return the run; None when it was skipped or lost."""
     await _next_second(before, asked.created_at)
@@ -148,7 +148,7 @@ async def _triggered(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
             while True:
-                now = await _activity(live, row)
+                now = await _history(live, row)
                 came = next((each for each in now.recent if each.workflow_id not in known), None)
                 if came or now.skipped > before.skipped:
                     return came
@@ -156,14 +156,14 @@ async def _triggered(
     return None
 
 
-async def _activity(live: schedules_.Schedules, row: executions.UserSchedule) -> observed.Activity:
+async def _history(live: schedules_.Schedules, row: executions.UserSchedule) -> observed.History:
     found = await live.describe(row.temporal_schedule_id)
     if found is None:
         raise _not_synced()
-    return found.activity
+    return found.history
 
 
-async def _next_second(before: observed.Activity, asked_at: datetime.datetime) -> None:
+async def _next_second(before: observed.History, asked_at: datetime.datetime) -> None:
     """Wait for a second in which no run was due: Temporal and our records distinguish runs by the whole second.
 
     `asked_at` is by the database's clock and at most now, so that this machine's clock does not matter.

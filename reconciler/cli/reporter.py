@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 Form = Literal["text", "json"]
 
 
-class Teller:
+class Reporter:
     """Shows what happens: text as it comes, or one JSON document at the end, however it ends.
 
     `show` renders a plan where it is not that of an apply. Implements `Audience`.

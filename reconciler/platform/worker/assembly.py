@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler import settings
 from reconciler.platform import wiring
-from reconciler.platform.worker import activities, running
+from reconciler.platform.worker import activities, lifecycle
 from reconciler.runtime import clock, systemd
 
 
@@ -12,7 +12,7 @@ async def run(
     options: settings.Worker, connection: settings.Connection, executor: settings.Executor, database_url: str
 ) -> None:
     """Connect to everything and work until asked to end; raises `errors.ReconcilerError` for what cannot be reached."""
-    identity = running.identity(connection.identity)
+    identity = lifecycle.identity(connection.identity)
     async with (
         wiring.store(database_url) as store,
         wiring.executor(executor, store.executor, clock.now) as executes,
@@ -21,10 +21,10 @@ async def run(
             runs=store.runs, rows=store.schedules, executor=executes, patience=executor.patience
         )
         client = await wiring.worker_client(connection, identity, options.metrics)
-        parts = running.Parts(
+        parts = lifecycle.Parts(
             client=client,
             activities=steps,
             database=store.pool.ping,
             notify=lambda state: systemd.notify(state, connection.environ),
         )
-        await running.run(options, parts)
+        await lifecycle.run(options, parts)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from reconciler import errors
-from reconciler.repospec import nodes, writing
+from reconciler.repospec import nodes, yaml_text
 
 SECTION = "governance"
 LIST = "schedules"
@@ -53,7 +53,7 @@ def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
         return file.into_flow(section, f'"{LIST}": {file.flow(entries, section)}')
     if found is None:
         column = _column(section)
-        return file.after(section.end, writing.block({LIST: entries}, column), column)
+        return file.after(section.end, yaml_text.block({LIST: entries}, column), column)
     key, listed = found
     _refuse_shared(listed, key.start, LIST)
     if not isinstance(listed, nodes.Sequence) or (not section.flow and file.is_bare(listed)):
@@ -62,7 +62,7 @@ def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
         return file.into_flow(listed, *(file.flow(entry, listed) for entry in entries))
     dash = file.dash(listed)
     # if dashes are not indented, a comment below them may belong to the next key
-    return file.after(listed.end, writing.block(entries, dash), dash + (dash < key.place.column))
+    return file.after(listed.end, yaml_text.block(entries, dash), dash + (dash < key.place.column))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class _File:
     def append(self, value: Mapping[str, Any], column: int) -> str:
         """Put a value at the end of the document."""
         end = _END_OF_DOCUMENT.search(self.text)
-        return self._lines(end.start() if end else len(self.text), writing.block(value, column))
+        return self._lines(end.start() if end else len(self.text), yaml_text.block(value, column))
 
     def after(self, end: int, lines: Sequence[str], column: int) -> str:
         """Put lines below the node that ends at `end`, and below comments that start at `column` or further right."""
@@ -90,7 +90,7 @@ class _File:
         if parent.flow:
             return f"{before} {self.flow(value, parent)}{after}"
         before = before.rstrip(" ") + " " * after.startswith("#")
-        lines = writing.block(value, key.place.column - 1 + _step(parent))
+        lines = yaml_text.block(value, key.place.column - 1 + _step(parent))
         rest = dataclasses.replace(self, text=before + after)
         return rest._lines(rest._next_line(len(before)), lines)
 
@@ -106,7 +106,7 @@ class _File:
 
     def flow(self, value: Any, container: _Container) -> str:
         """Return the value as written in brackets or braces."""
-        return writing.flow(value, _margin(container)).replace("\n", self.newline)
+        return yaml_text.flow(value, _margin(container)).replace("\n", self.newline)
 
     def is_bare(self, listed: nodes.Sequence) -> bool:
         """Return whether a list is just `[]`."""

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from reconciler import errors, json_values, published
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.schedule import declarations, model
 from reconciler.timing import canonical, timings
 from tests.unit import builders
@@ -26,7 +26,7 @@ FIVE = ("minute", "hour", "day of month", "month", "day of week")
 
 
 def declared(text: str) -> declarations.Declaration:
-    return loading.parse(textwrap.dedent(text), "spec.yaml")
+    return loader.parse(textwrap.dedent(text), "spec.yaml")
 
 
 def problems(text: str) -> list[str]:
@@ -484,14 +484,14 @@ def test_an_empty_governance_section_is_one() -> None:
 
 def refusal(path: pathlib.Path) -> tuple[str, str]:
     with pytest.raises(errors.InvalidSpecError) as caught:
-        loading.load(path)
+        loader.load(path)
     return caught.value.message, caught.value.hint
 
 
 def test_a_file_is_read_with_its_path_in_every_place(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text("\ufeff" + COMMUNITY.replace("\n", "\r\n"), encoding="utf-8")
-    (charter,) = loading.load(path).charters
+    (charter,) = loader.load(path).charters
     assert (charter.schedule, str(charter.place)) == (builders.schedule(), f"{path}:3:7")
 
 
@@ -526,7 +526,7 @@ def test_a_file_of_a_mebibyte_is_read_and_one_byte_more_is_not(tmp_path: pathlib
     path = tmp_path / "spec.yaml"
     filled = COMMUNITY + "#" * (1024 * 1024 - len(COMMUNITY))
     path.write_text(filled, encoding="utf-8")
-    assert len(loading.load(path).charters) == 1
+    assert len(loader.load(path).charters) == 1
     path.write_text(filled + "#", encoding="utf-8")
     assert refusal(path) == (f"{path}: is over 1 MiB", "a repo-spec is a few kilobytes; name the right file")
 
@@ -547,7 +547,7 @@ governance:
 
 
 def test_an_environment_replaces_defaults_and_single_keys_of_charters() -> None:
-    found = loading.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="staging"))
+    found = loader.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="staging"))
     a, b = (each.schedule for each in found.charters)
     assert (found.environment, found.enabled) == ("staging", True)
     assert (a.action.task_queue, a.action.workflow, a.timing.calendars) == (
@@ -567,14 +567,14 @@ def test_an_environment_replaces_defaults_and_single_keys_of_charters() -> None:
 
 
 def test_without_an_environment_none_has_a_say() -> None:
-    a = loading.parse(ENVIRONMENTS, "spec.yaml").charters[0].schedule
+    a = loader.parse(ENVIRONMENTS, "spec.yaml").charters[0].schedule
     assert (a.action.task_queue, a.timing.calendars) == ("base", (builders.calendar("0 * * * *"),))
 
 
 def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
-    assert not loading.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="preview")).enabled
+    assert not loader.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="preview")).enabled
     with pytest.raises(errors.UsageError, match="no environment 'prod'") as caught:
-        loading.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="prod"))
+        loader.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="prod"))
     assert caught.value.hint == "declared are staging, preview"
 
 
@@ -603,7 +603,7 @@ LARGE = "x" * 450_000
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("messages", "problem"),
     [
         (
             "retry_policy: {initial_interval: 10s, maximum_interval: 1s}",
@@ -667,14 +667,14 @@ LARGE = "x" * 450_000
     ],
     ids=lambda given: given[:50],
 )
-def test_what_would_never_start_a_run_is_refused_at_its_place(said: str, problem: str) -> None:
-    (found,) = problems(with_line(said))
+def test_what_would_never_start_a_run_is_refused_at_its_place(messages: str, problem: str) -> None:
+    (found,) = problems(with_line(messages))
     assert found.startswith(f"spec.yaml:{problem}")
 
 
-@pytest.mark.parametrize("said", ["maximum_interval: 500ms", "non_retryable_errors: ['TemporalTimeout:Nope']"])
-def test_a_policy_without_retries_may_contain_what_the_server_ignores(said: str) -> None:
-    assert declared(with_line(f"retry_policy: {{maximum_attempts: 1, {said}}}")).charters
+@pytest.mark.parametrize("messages", ["maximum_interval: 500ms", "non_retryable_errors: ['TemporalTimeout:Nope']"])
+def test_a_policy_without_retries_may_contain_what_the_server_ignores(messages: str) -> None:
+    assert declared(with_line(f"retry_policy: {{maximum_attempts: 1, {messages}}}")).charters
 
 
 def test_charter_defaults_and_environment_together_must_fit_into_one_schedule() -> None:
@@ -740,7 +740,7 @@ def test_crons_must_name_the_same_time_zone_or_none(crons: str) -> None:
 
 def test_an_environments_times_replace_all_inherited_ones() -> None:
     text = in_staging("intervals: [{every: 6h}], calendars: [{hour: 9}]", '{charters: {a: {cron: "0 * * * *"}}}')
-    (charter,) = loading.parse(text, "spec.yaml", declarations.Choice(environment="staging")).charters
+    (charter,) = loader.parse(text, "spec.yaml", declarations.Choice(environment="staging")).charters
     assert charter.schedule.timing.intervals == ()
     assert [each.comment for each in charter.schedule.timing.calendars] == ["0 * * * *"]
     assert set(charter.overrides) == {"cron"}
@@ -794,7 +794,7 @@ def test_an_environment_resets_a_charters_key_with_null() -> None:
         community: {{jitter: null}}
 """
     assert declared(text).charters[0].schedule.timing.jitter == datetime.timedelta(minutes=1)
-    (charter,) = loading.parse(text, "spec.yaml", declarations.Choice(environment="staging")).charters
+    (charter,) = loader.parse(text, "spec.yaml", declarations.Choice(environment="staging")).charters
     assert charter.schedule == builders.schedule("community")
     assert str(charter.overrides["jitter"]) == "spec.yaml:10:29"
 
@@ -823,13 +823,13 @@ def test_texts_for_people_may_be_as_long_as_the_server_takes_them() -> None:
 @pytest.mark.parametrize("key", ["prefix", "owner"])
 @pytest.mark.parametrize("value", ["n\\u0000:", "a\\u0000\\u001b[31m", "a\\nb", "a\\u202eb"])
 def test_a_prefix_and_an_owner_contain_no_invisible_characters(key: str, value: str) -> None:
-    (told,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
-    assert told.startswith(f"spec.yaml:2:{len(key) + 5}: ")
-    assert told.isprintable()
+    (reported,) = problems(COMMUNITY.replace("governance:\n", f'governance:\n  {key}: "{value}"\n'))
+    assert reported.startswith(f"spec.yaml:2:{len(key) + 5}: ")
+    assert reported.isprintable()
 
 
 @pytest.mark.parametrize(
-    "said",
+    "messages",
     [
         'cron: "* * * * * * *", exclude: [{year: 2026-2100}]',
         "intervals: [{every: 1h}], exclude: [{year: 2027-2100}]",
@@ -840,14 +840,14 @@ def test_a_prefix_and_an_owner_contain_no_invisible_characters(key: str, value: 
         "calendars: [{hour: 9}], intervals: [{every: 61s}, {every: 67s}], exclude: [{year: 2040-2060}]",
     ],
 )
-def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paused_or_not(said: str) -> None:
-    (found,) = problems(in_staging(said, "{}"))
+def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paused_or_not(messages: str) -> None:
+    (found,) = problems(in_staging(messages, "{}"))
     assert re.search(r"charter 'A' excludes more than [0-9,]{6,} times in a row, and Temporal", found)
     assert "paused" not in found
 
 
 @pytest.mark.parametrize(
-    "said",
+    "messages",
     [
         "intervals: [{every: 86400s}], exclude: [{hour: 0}]",  # never fires, which the server finds out at once
         "intervals: [{every: 1d}], exclude: [{year: 2027-2100}]",
@@ -859,21 +859,21 @@ def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paus
         "intervals: [{every: 86401s}, {every: 90007s}], exclude: [{day_of_week: 1}]",
     ],
 )
-def test_other_exclusions_are_accepted_even_if_no_times_remain(said: str) -> None:
-    assert declared(in_staging(said, "{}")).charters
+def test_other_exclusions_are_accepted_even_if_no_times_remain(messages: str) -> None:
+    assert declared(in_staging(messages, "{}")).charters
 
 
 @pytest.mark.parametrize(
-    ("cron", "said"),
+    ("cron", "messages"),
     [
         ('"99 99 99 99 99"', [(13 + 1 + 3 * n, name) for n, name in enumerate(FIVE)]),
         ('"TZ=Nowhere 99 * * 99 *"', [(17, "time zone"), (25, "minute"), (32, "month")]),
     ],
 )
-def test_all_errors_in_a_cron_are_reported_at_once(cron: str, said: list[tuple[int, str]]) -> None:
+def test_all_errors_in_a_cron_are_reported_at_once(cron: str, messages: list[tuple[int, str]]) -> None:
     found = problems(COMMUNITY.replace('"0 * * * *"', cron))
-    assert [int(line.split(":")[2]) for line in found] == [column for column, _ in said]
-    assert [line for line, (_, name) in zip(found, said, strict=True) if name not in line] == []
+    assert [int(line.split(":")[2]) for line in found] == [column for column, _ in messages]
+    assert [line for line, (_, name) in zip(found, messages, strict=True) if name not in line] == []
 
 
 @pytest.mark.parametrize(
@@ -1087,13 +1087,13 @@ def test_what_is_wrong_with_arguments_and_paths_is_located(keys: str, at: str, m
 
 def test_an_object_that_names_no_encoding_is_an_argument() -> None:
     text = "governance: {schedules: [{charter: A, cron: '@daily', args: [{encoding: utf-8}, {encoding: 1}]}]}"
-    (charter,) = loading.parse(text, "spec.yaml").charters
+    (charter,) = loader.parse(text, "spec.yaml").charters
     assert charter.schedule.action.arguments == ({"encoding": "utf-8"}, {"encoding": 1})
 
 
 def test_arguments_of_a_charter_replace_what_it_inherits_of_the_built_in_object() -> None:
     text = "governance: {defaults: {input: {a: 1}}, schedules: [{charter: A, cron: '@daily', args: [7]}]}"
-    (charter,) = loading.parse(text, "spec.yaml").charters
+    (charter,) = loader.parse(text, "spec.yaml").charters
     assert charter.schedule.action.arguments == (7,)
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from reconciler import settings
-from reconciler.cli import console, telling
+from reconciler.cli import console, reporter
 from reconciler.report import text
 from reconciler.schedule import declarations
 from tests.unit import builders
@@ -16,11 +16,11 @@ PLAN = builders.plan([builders.schedule()], [])
 
 def test_a_defect_in_the_middle_still_writes_the_outcome() -> None:
     out = io.StringIO()
-    teller = telling.Teller(console.Console(out, io.StringIO()), text.Text(), "apply", "json", yes=True)
+    reported = reporter.Reporter(console.Console(out, io.StringIO()), text.Text(), "apply", "json", yes=True)
 
-    teller.about(settings.Connection(address="temporal:7233"), "spec.yaml", declarations.Choice())
-    teller.plan(PLAN)
-    with pytest.raises(RuntimeError), teller.errors_reported():
+    reported.about(settings.Connection(address="temporal:7233"), "spec.yaml", declarations.Choice())
+    reported.plan(PLAN)
+    with pytest.raises(RuntimeError), reported.errors_reported():
         raise RuntimeError("a secret, perhaps")
     document = json.loads(out.getvalue())
     assert (document["exit_code"], document["error"]["message"]) == (1, "a defect in reconciler: RuntimeError")

@@ -118,8 +118,8 @@ async def test_we_exclude_the_earlier_sync(database_url: str) -> None:
 )
 async def test_other_advisory_locks_are_not_taken_for_it(database_url: str, other: str) -> None:
     lock = postgres_lock.PostgresLock(database_url)
-    with psycopg.connect(database_url, autocommit=True) as somebody:
-        somebody.execute(other.encode())
+    with psycopg.connect(database_url, autocommit=True) as someone:
+        someone.execute(other.encode())
         assert await lock.holder() is None
         held = await lock.acquire(ALICE)
         assert await lock.holder() is not None

@@ -7,14 +7,14 @@ import datetime
 import pytest
 
 from reconciler.plan import ports
-from reconciler.postgres import naming
+from reconciler.postgres import holder_names
 
 NOW = datetime.datetime(2026, 11, 24, 2, 35, 31, tzinfo=datetime.UTC)
 
 
 def test_it_can_be_read_by_who_looks_at_the_sessions() -> None:
     holder = ports.Holder(who="alice@laptop", run="42")
-    assert naming.encoded(holder, NOW) == "reconciler:1795487731:42:alice@laptop"
+    assert holder_names.encoded(holder, NOW) == "reconciler:1795487731:42:alice@laptop"
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ def test_it_can_be_read_by_who_looks_at_the_sessions() -> None:
     ],
 )
 def test_who_is_cut_between_two_characters(who: str, kept: str) -> None:
-    name = naming.encoded(ports.Holder(who=who, run="12345678901/1"), NOW)
-    assert naming.decoded(name, "app", None) == ports.Holder(who=kept, run="12345678901/1", since=NOW)
+    name = holder_names.encoded(ports.Holder(who=who, run="12345678901/1"), NOW)
+    assert holder_names.decoded(name, "app", None) == ports.Holder(who=kept, run="12345678901/1", since=NOW)
 
 
 def test_a_run_that_leaves_no_room_still_fits() -> None:
-    name = naming.encoded(ports.Holder(who="alice", run="1" * 80), NOW)
-    assert len(name) == naming.LIMIT
-    assert naming.decoded(name, "app", None).run == "1" * 40
+    name = holder_names.encoded(ports.Holder(who="alice", run="1" * 80), NOW)
+    assert len(name) == holder_names.LIMIT
+    assert holder_names.decoded(name, "app", None).run == "1" * 40
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_a_run_that_leaves_no_room_still_fits() -> None:
     ],
 )
 def test_another_program_is_known_by_its_name_its_role_and_its_start(name: str, who: str) -> None:
-    assert naming.decoded(name, "app", NOW) == ports.Holder(who=who, since=NOW)
+    assert holder_names.decoded(name, "app", NOW) == ports.Holder(who=who, since=NOW)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from reconciler import errors
 from reconciler.plan import guards, plans, staleness
 from reconciler.platform.api import parts
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from reconciler.runtime import clock, salts, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases.apply import Job, execute, holder_of, why_off
@@ -89,7 +89,7 @@ async def sync(found: parts.Parts, wish: Wish) -> Report:
 
 def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Report:
     """Sync with an event loop of its own."""
-    declaration = loading.load(options.spec_path, options.choice, salt=salts.new())
+    declaration = loader.load(options.spec_path, options.choice, salt=salts.new())
     off = why_off(declaration, options.connection)
     if off:
         return Report(exit_code=errors.ExitCode.OK, skipped=off)

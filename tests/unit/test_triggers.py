@@ -5,18 +5,18 @@ import asyncio
 import pytest
 
 from reconciler import errors
-from reconciler.platform.api import triggering
+from reconciler.platform.api import triggers
 
 
 async def test_a_run_does_not_wait_without_limit_for_other_runs_of_its_schedule(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(triggering, "_TURN", 0.01)
+    monkeypatch.setattr(triggers, "_TURN", 0.01)
     lock = asyncio.Lock()
-    async with triggering.held(lock):
+    async with triggers.held(lock):
         with pytest.raises(errors.BusyError, match="other requests for this schedule"):
-            async with triggering.held(lock):
+            async with triggers.held(lock):
                 pass
-    async with triggering.held(lock):
+    async with triggers.held(lock):
         pass
     assert not lock.locked()

@@ -8,7 +8,7 @@ import difflib
 import pytest
 
 from reconciler import errors
-from reconciler.repospec import importing, loading
+from reconciler.repospec import importer, loader
 from reconciler.schedule import declarations
 from tests.unit import builders
 
@@ -50,10 +50,10 @@ kept: |+
 
 def added(text: str) -> str:
     """Return the text with one more charter, which is read as it shall be."""
-    imported = importing.add(text, "spec.yaml", [NEW])
+    imported = importer.add(text, "spec.yaml", [NEW])
     assert imported.added == ("ENGINEERING",)
     bare = imported.text.removeprefix("\ufeff")
-    assert NEW in [each.schedule for each in loading.parse(bare, "spec.yaml").charters]
+    assert NEW in [each.schedule for each in loader.parse(bare, "spec.yaml").charters]
     return imported.text
 
 
@@ -104,11 +104,11 @@ def test_charters_stand_at_the_end_of_the_list_in_its_own_style(
 def test_a_missing_list_or_section_is_created() -> None:
     assert inserted("governance:\n    owner: a/b # ours\n    # more\nb: 1\n") == "    schedules:\n" + lines(6)
     assert inserted("governance:\nb: 1\n") == "  schedules:\n" + lines(4)
-    begun = "governance:\n  schedules:\n" + lines(4)
-    assert inserted("# nothing but a comment\n") == begun
-    assert inserted("") == begun
-    assert added("a: 1") == "a: 1\n" + begun
-    assert added(f"{ODD}...\n# end\n") == f"{ODD}{begun}...\n# end\n"
+    started = "governance:\n  schedules:\n" + lines(4)
+    assert inserted("# nothing but a comment\n") == started
+    assert inserted("") == started
+    assert added("a: 1") == "a: 1\n" + started
+    assert added(f"{ODD}...\n# end\n") == f"{ODD}{started}...\n# end\n"
     assert added("governance: null # later\nb: 1\n") == "governance: # later\n  schedules:\n" + lines(4) + "b: 1\n"
 
 
@@ -164,7 +164,7 @@ def test_a_byte_order_mark_stays() -> None:
 )
 def test_where_an_alias_would_show_the_charters_elsewhere_too_it_is_refused(text: str) -> None:
     with pytest.raises(errors.UsageError) as caught:
-        importing.add(text, "spec.yaml", [NEW])
+        importer.add(text, "spec.yaml", [NEW])
     assert "is repeated by an alias" in caught.value.message
     assert caught.value.message.startswith("spec.yaml:")
 
@@ -178,12 +178,12 @@ def test_what_cannot_be_added_to_is_refused_and_never_written_wrong(text: str) -
 
 def test_an_import_of_nothing_leaves_the_text_alone() -> None:
     for text in ("a: 1", ODD, "\ufeffgovernance: # none\r\n"):
-        assert importing.add(text, "spec.yaml", []).text == text
+        assert importer.add(text, "spec.yaml", []).text == text
 
 
 def test_a_prefix_that_is_chosen_begins_a_section_and_never_changes_one() -> None:
     chosen = declarations.Choice(prefix="acme:")
     live = [dataclasses.replace(NEW, id="acme:engineering")]
-    assert 'governance:\n  prefix: "acme:"\n' in importing.add("a: 1\n", "s", live, chosen).text.replace("'", '"')
-    declared = importing.add("governance:\n  prefix: other\n", "s", [], chosen)
+    assert 'governance:\n  prefix: "acme:"\n' in importer.add("a: 1\n", "s", live, chosen).text.replace("'", '"')
+    declared = importer.add("governance:\n  prefix: other\n", "s", [], chosen)
     assert declared.text == "governance:\n  prefix: other\n"

@@ -7,14 +7,14 @@ import hypothesis
 from hypothesis import strategies as st
 
 from reconciler.plan import build, plans
-from reconciler.repospec import importing, loading, nodes, writing
+from reconciler.repospec import importer, loader, nodes, yaml_text
 from reconciler.schedule import model, ownership
 from tests.property import strategies
 from tests.unit import builders
 
 
 @st.composite
-def sayable(draw: st.DrawFn) -> model.Schedule:
+def expressible(draw: st.DrawFn) -> model.Schedule:
     """Return a schedule that a charter could have made."""
     found = draw(strategies.any_schedule)
     name = found.id.removeprefix(ownership.GOVERNANCE_PREFIX)
@@ -39,12 +39,12 @@ def sayable(draw: st.DrawFn) -> model.Schedule:
 
 
 @hypothesis.settings(max_examples=15)  # a round trip through a file is slow
-@hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id))
+@hypothesis.given(st.lists(expressible(), max_size=3, unique_by=lambda each: each.id))
 def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> None:
-    imported = importing.add(None, "spec.yaml", schedules)
+    imported = importer.add(None, "spec.yaml", schedules)
     hypothesis.assume(not any("cannot be expressed as a charter" in each for each in imported.left_out))
     assert imported.left_out == ()
-    declaration = loading.parse(imported.text, "spec.yaml")
+    declaration = loader.parse(imported.text, "spec.yaml")
     plan = build.plan(declaration, strategies.described(schedules), strategies.TARGET)
     assert [(change.id, change.fields) for change in plan.steps if change.verb is not plans.Verb.RESUME] == []
     assert len(declaration.charters) == len(schedules)
@@ -53,8 +53,8 @@ def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> Non
 @hypothesis.settings(max_examples=20)
 @hypothesis.given(strategies.several())
 def test_what_an_import_cannot_express_is_reported(schedules: list[model.Schedule]) -> None:
-    imported = importing.add(None, "spec.yaml", schedules)
-    declaration = loading.parse(imported.text, "spec.yaml")
+    imported = importer.add(None, "spec.yaml", schedules)
+    declaration = loader.parse(imported.text, "spec.yaml")
     live = strategies.described(schedules)
     plan = build.plan(declaration, live, strategies.TARGET)
     silent = [
@@ -77,8 +77,8 @@ IDS = st.one_of(
 def test_an_import_declares_the_schedules_that_are_there_and_no_others(ids: list[tuple[str, str]]) -> None:
     hourly = builders.schedule("a")
     schedules = [dataclasses.replace(hourly, id=id_) for id_ in sorted({"".join(each) for each in ids} - {""})]
-    imported = importing.add(None, "spec.yaml", schedules)
-    declared = {charter.schedule.id for charter in loading.parse(imported.text, "spec.yaml").charters}
+    imported = importer.add(None, "spec.yaml", schedules)
+    declared = {charter.schedule.id for charter in loader.parse(imported.text, "spec.yaml").charters}
     live = strategies.described(schedules)
     assert declared <= live.keys()
     for schedule_id in live.keys() - declared:
@@ -88,10 +88,10 @@ def test_an_import_declares_the_schedules_that_are_there_and_no_others(ids: list
 
 def defaults_of(schedule: model.Schedule) -> dict[str, Any]:
     """Return what a file could have as defaults: all that a charter of this schedule says and can be inherited."""
-    document = loading.section(nodes.compose(importing.add(None, "spec.yaml", [schedule]).text, "s"), "s")
-    said: Any = document.value if document else {}
+    document = loader.section(nodes.compose(importer.add(None, "spec.yaml", [schedule]).text, "s"), "s")
+    spec: Any = document.value if document else {}
     own = {"charter", "cron", "intervals", "entrypoint", "paused"}
-    return {key: value for entry in said["governance"]["schedules"] for key, value in entry.items() if key not in own}
+    return {key: value for entry in spec["governance"]["schedules"] for key, value in entry.items() if key not in own}
 
 
 LAYOUTS = (
@@ -102,15 +102,17 @@ LAYOUTS = (
 
 
 @hypothesis.settings(max_examples=20)
-@hypothesis.given(st.lists(sayable(), max_size=3, unique_by=lambda each: each.id), sayable(), st.sampled_from(LAYOUTS))
+@hypothesis.given(
+    st.lists(expressible(), max_size=3, unique_by=lambda each: each.id), expressible(), st.sampled_from(LAYOUTS)
+)
 def test_after_an_import_next_to_defaults_a_plan_is_empty_and_the_rest_of_the_file_is_unchanged(
     schedules: list[model.Schedule], inherited: model.Schedule, layout: str
 ) -> None:
-    text = layout % writing.flow(defaults_of(inherited))
-    imported = importing.add(text, "spec.yaml", schedules)
+    text = layout % yaml_text.flow(defaults_of(inherited))
+    imported = importer.add(text, "spec.yaml", schedules)
     hypothesis.assume(not any("cannot be expressed as a charter" in each for each in imported.left_out))
     assert imported.left_out == ()
-    declaration = loading.parse(imported.text, "spec.yaml")
+    declaration = loader.parse(imported.text, "spec.yaml")
     plan = build.plan(declaration, strategies.described(schedules), strategies.TARGET)
     assert [(change.id, change.fields) for change in plan.steps if change.verb is not plans.Verb.RESUME] == []
     kept = iter(imported.text)

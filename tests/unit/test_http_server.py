@@ -7,8 +7,8 @@ import click
 import pytest
 
 from reconciler import errors
+from reconciler.platform.api import http_server as service_serving
 from reconciler.platform.api import limits
-from reconciler.platform.api import serving as service_serving
 from reconciler.platform.cli import serve
 
 

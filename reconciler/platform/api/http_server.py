@@ -20,7 +20,7 @@ _FILES = MOST_CONNECTIONS + 200  # that are open at once, with the sessions of t
 DRAIN = 30  # seconds for requests in progress once it is asked to end
 
 
-def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str], None]) -> errors.ExitCode:
+def serve(options: parts.Options, listen: tuple[str, int], on_ready: Callable[[str], None]) -> errors.ExitCode:
     """Serve until SIGTERM or Ctrl-C, and end what is in progress; `told` is called with the address once requests are
     answered.
 
@@ -46,7 +46,7 @@ def serve(options: parts.Options, listen: tuple[str, int], told: Callable[[str],
             timeout_graceful_shutdown=DRAIN,
         )
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        server = _Server(config, lambda: told(url), options.connection.environ)
+        server = _Server(config, lambda: on_ready(url), options.connection.environ)
         logging.getLogger("uvicorn").parent = logging.getLogger("reconciler")
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and raises the signal once more
             server.run(sockets=[listening])
@@ -67,15 +67,15 @@ def _allow_files(wanted: int) -> None:
 class _Server(uvicorn.Server):
     """Uvicorn, which reports when it has started, and to systemd also when it stops."""
 
-    def __init__(self, config: uvicorn.Config, told: Callable[[], None], environ: Mapping[str, str]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], environ: Mapping[str, str]) -> None:
         super().__init__(config)
-        self._told = told
+        self._on_ready = on_ready
         self._environ = environ
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._told()
+            self._on_ready()
             systemd.notify(systemd.READY, self._environ)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -89,8 +89,8 @@ def bound(listen: tuple[str, int]) -> socket.socket:
     try:
         unnamed = socket.create_server(listen, family=family)
     except (OSError, OverflowError) as error:
-        said = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or error
         raise errors.UsageError(
-            f"cannot listen on {listen[0]}:{listen[1]} ({said})", hint="name another --listen"
+            f"cannot listen on {listen[0]}:{listen[1]} ({reason})", hint="name another --listen"
         ) from None
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=unnamed.detach())

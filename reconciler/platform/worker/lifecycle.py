@@ -59,17 +59,17 @@ async def run(options: settings.Worker, parts: Parts) -> None:
 
     A second signal ends the process at once. Raises as `work` does.
     """
-    told = asyncio.Event()
-    with _listening(told):
-        await work(options, parts, told)
+    stopping = asyncio.Event()
+    with _listening(stopping):
+        await work(options, parts, stopping)
 
 
-async def work(options: settings.Worker, parts: Parts, told: asyncio.Event) -> None:
+async def work(options: settings.Worker, parts: Parts, stopping: asyncio.Event) -> None:
     """Work until asked to end; raises `errors.ServerError` when the server no longer lets it poll."""
     worker = _worker(options, parts)
-    state = _State(worker, parts, told)
+    state = _State(worker, parts, stopping)
     async with health.served(options.health, state.ready) if options.health else contextlib.nullcontext():
-        polls, waits = asyncio.create_task(worker.run()), asyncio.create_task(told.wait())
+        polls, waits = asyncio.create_task(worker.run()), asyncio.create_task(stopping.wait())
         watches = asyncio.create_task(watch(state.ready, asyncio.sleep))
         _log("worker started", task_queue=options.task_queue, build_id=options.build_id)
         parts.notify(systemd.READY)
@@ -94,7 +94,7 @@ async def watch(ready: health.Ready, pause: Callable[[float], Awaitable[None]]) 
     known: Mapping[str, str] = {}
     while True:
         await pause(_LOOK_EVERY)
-        wrong = {name: said for name, said in (await ready()).items() if said}
+        wrong = {name: reason for name, reason in (await ready()).items() if reason}
         if wrong.keys() != known.keys():
             _LOG.warning("the worker is not ready" if wrong else "the worker is ready again", extra={"fields": wrong})
             known = wrong
@@ -127,10 +127,10 @@ def _worker(options: settings.Worker, parts: Parts) -> temporalio.worker.Worker:
 class _State:
     """How the worker is, asked by whoever wants to know."""
 
-    def __init__(self, worker: temporalio.worker.Worker, parts: Parts, told: asyncio.Event) -> None:
+    def __init__(self, worker: temporalio.worker.Worker, parts: Parts, stopping: asyncio.Event) -> None:
         self._worker = worker
         self._parts = parts
-        self._told = told
+        self._stopping = stopping
         patience = _PATIENCE.total_seconds()
         self._database = probes.Probe(parts.database, patience)
         self._server = probes.Probe(self._served, patience)
@@ -143,7 +143,7 @@ class _State:
     async def ready(self) -> Mapping[str, str]:
         """Return each thing that it needs, with what is wrong with it; empty where nothing is."""
         database, server = await asyncio.gather(self._database.answer(), self._server.answer())
-        polling_ = "draining" if self._told.is_set() else "" if self._worker.is_running else "not polling"
+        polling_ = "draining" if self._stopping.is_set() else "" if self._worker.is_running else "not polling"
         return {"polling": polling_ or server, "database": database}
 
     async def _served(self) -> None:
@@ -151,13 +151,13 @@ class _State:
 
 
 @contextlib.contextmanager
-def _listening(told: asyncio.Event) -> Iterator[None]:
+def _listening(stopping: asyncio.Event) -> Iterator[None]:
     """Set `told` at the first signal; the next one ends the process as any other command."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
 
     def stop() -> None:
-        told.set()
+        stopping.set()
         for each in signals:
             loop.remove_signal_handler(each)
         interrupts.listen()

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from reconciler import errors, json_values
-from reconciler.repospec import charters, inserting, loading, nodes, phrasing, problems, source, values, writing
+from reconciler.repospec import charter_keys, charters, insertion, loader, nodes, problems, source, values, yaml_text
 from reconciler.schedule import declarations, encodings, fields, model, ownership, redaction
 
 _READ_AS = "the import"
@@ -56,7 +56,7 @@ def add(
     to it.
     """
     file = _opened(text or "", path, choice or declarations.Choice())
-    entries: list[phrasing.Entry] = []
+    entries: list[charter_keys.Entry] = []
     expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
     warnings: list[str] = []
@@ -99,14 +99,14 @@ def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
         root = section = None
     else:
-        section = loading.section(root, path)
+        section = loader.section(root, path)
     if section is None:
         if choice.environment:
             raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
         prefix, owner = choice.prefix or ownership.GOVERNANCE_PREFIX, choice.owner or choice.repository or ""
         declaration = declarations.Declaration(path=path, charters=(), prefix=prefix, owner=owner)
     else:
-        declaration = loading.declared(root, path, dataclasses.replace(choice, prefix=None))
+        declaration = loader.declared(root, path, dataclasses.replace(choice, prefix=None))
     return _File(
         text=text,
         path=path,
@@ -137,26 +137,26 @@ def _is_foreign(schedule: model.Schedule, declaration: declarations.Declaration)
 
 def _charter(
     schedule: model.Schedule, file: _File, names: Container[str]
-) -> tuple[phrasing.Entry, declarations.Charter | None, list[str]]:
+) -> tuple[charter_keys.Entry, declarations.Charter | None, list[str]]:
     """Return the charter as written and as read, None if there can be none, and what it cannot express.
 
     Values that it cannot express but can name are listed under `ignore`, so that the next plan keeps them.
     """
     prefix = file.declaration.prefix
-    name = phrasing.name(schedule, prefix, names)
+    name = charter_keys.name(schedule, prefix, names)
     inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower())
-    entry = phrasing.entry(schedule, inherited, name)
+    entry = charter_keys.entry(schedule, inherited, name)
     if entry.keys().isdisjoint(fields.FIRINGS):
         return entry, None, [_inexpressible("it has no times", schedule.id, prefix)]
     try:
-        entry, charter = phrasing.accepted(entry, lambda keys: _read_back(keys, file))
+        entry, charter = charter_keys.accepted(entry, lambda keys: _read_back(keys, file))
     except problems.InvalidSpecError as error:
         return entry, None, [_inexpressible(error.problems[0].message, schedule.id, prefix)]
     if charter.schedule.id != schedule.id:  # the charter would create another schedule next to this one
         return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}", schedule.id, prefix)]
     remaining = []
-    for path in phrasing.differences(schedule, charter):
-        ignoring = phrasing.ignoring(entry, path)
+    for path in charter_keys.differences(schedule, charter):
+        ignoring = charter_keys.ignoring(entry, path)
         try:
             entry, charter = ignoring, _read_back(ignoring, file)
         except problems.InvalidSpecError:
@@ -164,23 +164,23 @@ def _charter(
     return entry, charter, remaining
 
 
-def _read_back(entry: phrasing.Entry, file: _File) -> declarations.Charter:
+def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
     """Return how the charter is read among the file's defaults, which proves that nothing was lost."""
     place = declarations.Place(path=_READ_AS, line=1, column=1)
-    listed = nodes.compose("\n".join(writing.block([entry], 0)), _READ_AS) or _text("", place)
+    listed = nodes.compose("\n".join(yaml_text.block([entry], 0)), _READ_AS) or _text("", place)
     kept: list[tuple[nodes.Node, nodes.Node]] = []
     for key, value in _pairs_of_section(file.root):
-        if isinstance(key, nodes.Scalar) and key.text != inserting.LIST:
+        if isinstance(key, nodes.Scalar) and key.text != insertion.LIST:
             kept.append((key, _without_charters(value) if key.text == "environments" else value))
-    section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(inserting.LIST, place), listed)])
-    root = nodes.Mapping(place=place, tag=None, pairs=[(_text(inserting.SECTION, place), section)])
-    (charter,) = loading.declared(root, _READ_AS, file.choice).charters
+    section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(insertion.LIST, place), listed)])
+    root = nodes.Mapping(place=place, tag=None, pairs=[(_text(insertion.SECTION, place), section)])
+    (charter,) = loader.declared(root, _READ_AS, file.choice).charters
     return charter
 
 
 def _pairs_of_section(root: nodes.Node | None) -> Iterator[tuple[nodes.Node, nodes.Node]]:
     for key, value in root.pairs if isinstance(root, nodes.Mapping) else ():
-        if isinstance(key, nodes.Scalar) and key.text == inserting.SECTION and isinstance(value, nodes.Mapping):
+        if isinstance(key, nodes.Scalar) and key.text == insertion.SECTION and isinstance(value, nodes.Mapping):
             yield from value.pairs
 
 
@@ -216,15 +216,17 @@ def _fate(schedule_id: str, prefix: str) -> str:
     return "this one stays as it is"
 
 
-def _remarks(schedule: model.Schedule, entry: phrasing.Entry, declaration: declarations.Declaration) -> Iterator[str]:
+def _remarks(
+    schedule: model.Schedule, entry: charter_keys.Entry, declaration: declarations.Declaration
+) -> Iterator[str]:
     """Yield what a person should know about a charter and no plan will show."""
     if _is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
-    for comment in phrasing.comments(schedule.timing):
+    for comment in charter_keys.comments(schedule.timing):
         shown = redaction.text(comment)
         yield f"the comment {shown!r} of a calendar cannot be expressed, and is lost when the times change"
     written, redacted = (
-        {**phrasing.words(each), fields.ARGUMENTS: list(map(_readable, each.action.arguments))}
+        {**charter_keys.words(each), fields.ARGUMENTS: list(map(_readable, each.action.arguments))}
         for each in (schedule, fields.redacted(schedule))
     )
     for key in (key for key in entry if key in written):
@@ -237,21 +239,21 @@ def _readable(argument: model.AnyArgument) -> json_values.Json:
     return None if isinstance(argument, model.Opaque) else encodings.words(argument)
 
 
-def _written(file: _File, entries: Sequence[phrasing.Entry], expected: Mapping[str, model.Schedule]) -> str:
+def _written(file: _File, entries: Sequence[charter_keys.Entry], expected: Mapping[str, model.Schedule]) -> str:
     """Return the file's text with the entries; it is read again to verify what they declare."""
     begins_with_prefix = file.section is None and file.declaration.prefix != ownership.GOVERNANCE_PREFIX
     head = {"prefix": file.declaration.prefix} if begins_with_prefix else {}
     if not entries:
-        return file.text or "\n".join([*writing.block({inserting.SECTION: {**head, inserting.LIST: []}}, 0), ""])
+        return file.text or "\n".join([*yaml_text.block({insertion.SECTION: {**head, insertion.LIST: []}}, 0), ""])
     mark = source.BYTE_ORDER_MARK if file.text.startswith(source.BYTE_ORDER_MARK) else ""
-    text = mark + inserting.insert(file.text.removeprefix(mark), file.root, entries, head)
+    text = mark + insertion.insert(file.text.removeprefix(mark), file.root, entries, head)
     if len(text.encode()) > source.SIZE_LIMIT:
         raise errors.UsageError(
             f"{file.path}: would be over 1 MiB with {len(entries)} charters more", hint="import some, each by --id"
         )
     wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
     try:
-        declaration = loading.parse(text.removeprefix(mark), file.path, file.choice)
+        declaration = loader.parse(text.removeprefix(mark), file.path, file.choice)
     except errors.InvalidSpecError as error:
         raise _unfit(file.path) from error
     if {each.schedule.id: each.schedule for each in declaration.charters} != wanted:

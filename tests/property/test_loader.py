@@ -8,7 +8,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from reconciler import errors
-from reconciler.repospec import loading
+from reconciler.repospec import loader
 from tests.property import strategies
 
 LOCATED = re.compile(r"spec\.yaml:\d+:\d+: .+")
@@ -59,7 +59,7 @@ nearly_specs = strategies.json_of(
 def load(text: str) -> None:
     """Load what may be refused, but only with located problems."""
     try:
-        loading.parse(text, "spec.yaml")
+        loader.parse(text, "spec.yaml")
     except errors.InvalidSpecError as error:
         lines = error.message.splitlines()
         assert lines
@@ -87,7 +87,7 @@ def test_any_list_of_charters_is_a_spec_or_refused_with_places(charters: list[An
 def test_any_json_is_accepted_as_input_unchanged(given: dict[str, Any]) -> None:
     charter = {"charter": "A", "cron": "0 * * * *", "entrypoint": "A", "input": given}
     text = json.dumps({"governance": {"schedules": [charter]}}, ensure_ascii=False)
-    (found,) = loading.parse(text, "spec.yaml").charters
+    (found,) = loader.parse(text, "spec.yaml").charters
     (argument,) = found.schedule.action.arguments
     assert isinstance(argument, dict)
     assert json.dumps(argument["input"]) == json.dumps(given)

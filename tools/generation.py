@@ -1,6 +1,6 @@
 """What is generated from the program: parts of two JSON Schemas, and the references in the documentation.
 
-`python -m tools.generating` writes them; a test compares them.
+`python -m tools.generation` writes them; a test compares them.
 """
 
 from __future__ import annotations
