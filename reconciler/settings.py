@@ -15,7 +15,6 @@ from reconciler.credentials import held
 EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
 HEADER_NAME = re.compile("[A-Za-z0-9_.-]+")  # of HTTP and gRPC
 SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # of the service
-DEFAULT_SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

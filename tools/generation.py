@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from reconciler.repospec import dialects
 from reconciler.schedule import fields, kinds, rows
 from tools import command_reference
 
@@ -33,9 +34,32 @@ def repo_spec(text: str) -> str:
         definitions[row.key] = _nullable(row.declared()) if row.is_inherited else row.declared()
     charter = definitions["charter"]["properties"]["charter"]
     definitions["charter"]["properties"] = {"charter": charter, **_references(_ROWS)}
+    definitions["named"] = _renamed(definitions["charter"])
     definitions["override"]["properties"] = _references(_ROWS)
     definitions["defaults"]["properties"] = _references(row for row in _ROWS if row.is_inherited)
+    sections = schema["properties"]
+    sections[dialects.TEMPORAL.section] = _neutral(sections[dialects.GOVERNANCE.section])
     return _written(schema)
+
+
+def _renamed(charter: kinds.Schema) -> kinds.Schema:
+    """Return the schema of a charter in the neutral spelling."""
+    spelt = dialects.TEMPORAL.entry
+    named = {**charter, "properties": spelt(charter["properties"]), "examples": list(map(spelt, charter["examples"]))}
+    return {**named, "required": list(spelt(dict.fromkeys(charter["required"])))}
+
+
+def _neutral(section: kinds.Schema) -> kinds.Schema:
+    """Return the schema of the section in the neutral spelling, in which the prefix has no default."""
+    properties = dict(section["properties"])
+    prefix = {**properties["prefix"], "description": properties["prefix"]["description"].partition(";")[0] + "."}
+    schedules = {**properties[dialects.LIST], "items": {"$ref": "#/$defs/named"}}
+    return {
+        **section,
+        "description": f"The neutral spelling of {dialects.GOVERNANCE.section}, for files of any name.",
+        "properties": {**properties, "prefix": prefix, dialects.LIST: schedules},
+        "required": ["prefix"],
+    }
 
 
 def _references(table: Iterable[rows.Row]) -> kinds.Schema:

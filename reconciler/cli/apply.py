@@ -12,6 +12,7 @@ from reconciler import errors, settings
 from reconciler.cli import common, console, options, reporter
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
+from reconciler.repospec import source
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases.apply import Job, execute, why_off
@@ -54,8 +55,8 @@ def apply(
 
     With PLAN_FILE, of plan --out, exactly that plan is applied, or none.
     """
-    source = click.get_current_context().get_parameter_source("spec_path")
-    spec_given = source is click.core.ParameterSource.COMMANDLINE
+    named_by = click.get_current_context().get_parameter_source("spec_path")
+    spec_given = named_by is click.core.ParameterSource.COMMANDLINE
     allowed = guards.Allowed(
         mass_pause=allow_mass_pause,
         empty_namespace=allow_empty_namespace,
@@ -121,7 +122,7 @@ class _Review:
         `spec` is None when it is where the saved plan found it.
         """
         if self._saved is None:
-            return spec or settings.DEFAULT_SPEC, choice
+            return spec or source.default(), choice
         made = f"{self._saved.planned_at:%Y-%m-%d %H:%M:%S} UTC"
         self._check_unused(self._saved)
         path = spec or pathlib.Path(self._saved.plan.spec_path)

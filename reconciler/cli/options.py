@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from reconciler import errors, input_files, settings, wiring
+from reconciler.repospec import source
 from reconciler.schedule import declarations
 from reconciler.timing import durations, moments
 
@@ -77,10 +78,9 @@ def _spec(text: str, *, allow_dash: bool) -> Callable[[Any], Any]:
         "--spec",
         "spec_path",
         type=_SpecPath(path_type=pathlib.Path, allow_dash=allow_dash),
-        default=settings.DEFAULT_SPEC,
-        show_default=True,
+        default=source.default,
         metavar="PATH",
-        help=text,
+        help=f"{text}  [{', else '.join(map(str, source.DEFAULTS))}]",
     )
 
 

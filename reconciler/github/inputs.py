@@ -17,6 +17,7 @@ from typing import Literal, TypeVar, get_args
 from reconciler import errors, settings
 from reconciler.github import admission
 from reconciler.plan import guards
+from reconciler.repospec import source
 from reconciler.schedule import declarations
 from reconciler.timing import durations
 
@@ -57,7 +58,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
     reader = _Reader(environ)
     inputs = Inputs(
         command=reader.word("command", get_args(Command), "plan"),
-        spec_path=_in_workspace(pathlib.Path(reader.text("spec") or settings.DEFAULT_SPEC), environ),
+        spec_path=_in_workspace(pathlib.Path(reader.text("spec") or source.default()), environ),
         choice=_choice(reader, environ),
         connection=_connection(reader, environ),
         writing=_writing(reader),

@@ -10,6 +10,7 @@ from reconciler import errors
 from reconciler.plan import labels, plans, stops, takeovers
 from reconciler.schedule import model, observed
 
+_UNGOVERNED = "has no governance or temporal section"
 _NAMED = 5  # schedules that a message names
 
 
@@ -27,7 +28,7 @@ def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.dat
     """Raise `errors.GuardError` when the plan should not be applied without explicit confirmation.
 
     Refused are: stopping every running managed schedule, or more than half of two or more, by any kind of change (see
-    `stops`); a spec without a governance section while schedules are managed; a namespace without schedules although
+    `stops`); a spec without our section while schedules are managed; a namespace without schedules although
     the last apply `left` some; declaring an id that belongs to another owner; creating a schedule that already runs
     under another prefix; taking over a schedule and changing what it runs, unless the plan adopts; and overwriting
     encrypted payloads with plaintext.
@@ -46,12 +47,12 @@ def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.dat
 
 
 def check_prune(plan: plans.Plan) -> None:
-    """Raise `errors.GuardError` when the plan deletes schedules although the spec has no governance section."""
+    """Raise `errors.GuardError` when the plan deletes schedules although the spec has no section of ours."""
     if plan.steps and not plan.governed:
         count = len(plan.steps)
         raise errors.GuardError(
-            f"{plan.spec_path} has no governance section, and {count} of {plan.target.prefix}* would be deleted",
-            hint="check that this is the right file; to declare no schedules, write 'governance: {schedules: []}'",
+            f"{plan.spec_path} {_UNGOVERNED}, and {count} of {plan.target.prefix}* would be deleted",
+            hint="check that this is the right file; to declare no schedules, write 'schedules: []' in the section",
         )
 
 
@@ -91,7 +92,7 @@ def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
     live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
-        raise errors.GuardError(f"{plan.spec_path} has no governance section, but {managed} live", hint=hint)
+        raise errors.GuardError(f"{plan.spec_path} {_UNGOVERNED}, but {managed} live", hint=hint)
     stopped, running = stops.stops(plan, now), len(stops.running(plan, now))
     if not stopped:
         return

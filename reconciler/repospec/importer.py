@@ -6,7 +6,18 @@ import dataclasses
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from reconciler import errors, json_values
-from reconciler.repospec import charter_keys, charters, insertion, loader, nodes, problems, source, values, yaml_text
+from reconciler.repospec import (
+    charter_keys,
+    charters,
+    dialects,
+    insertion,
+    loader,
+    nodes,
+    problems,
+    source,
+    values,
+    yaml_text,
+)
 from reconciler.schedule import declarations, encodings, fields, model, ownership, redaction
 
 _READ_AS = "the import"
@@ -35,6 +46,7 @@ class _File:
     section: values.Document | None
     declaration: declarations.Declaration
     choice: declarations.Choice
+    dialect: dialects.Dialect
 
 
 def add(
@@ -114,6 +126,7 @@ def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
         section=section,
         declaration=declaration,
         choice=declarations.Choice(environment=choice.environment, prefix=declaration.prefix),
+        dialect=dialects.of(root, path),
     )
 
 
@@ -167,20 +180,22 @@ def _charter(
 def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
     """Return how the charter is read among the file's defaults, which proves that nothing was lost."""
     place = declarations.Place(path=_READ_AS, line=1, column=1)
-    listed = nodes.compose("\n".join(yaml_text.block([entry], 0)), _READ_AS) or _text("", place)
+    listed = nodes.compose("\n".join(yaml_text.block([file.dialect.entry(entry)], 0)), _READ_AS) or _text("", place)
     kept: list[tuple[nodes.Node, nodes.Node]] = []
-    for key, value in _pairs_of_section(file.root):
-        if isinstance(key, nodes.Scalar) and key.text != insertion.LIST:
+    for key, value in _pairs_of_section(file):
+        if isinstance(key, nodes.Scalar) and key.text != dialects.LIST:
             kept.append((key, _without_charters(value) if key.text == "environments" else value))
-    section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(insertion.LIST, place), listed)])
-    root = nodes.Mapping(place=place, tag=None, pairs=[(_text(insertion.SECTION, place), section)])
+    head = nodes.compose("\n".join(yaml_text.block(_head(file), 0)), _READ_AS) if file.section is None else None
+    kept += head.pairs if isinstance(head, nodes.Mapping) else []
+    section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(dialects.LIST, place), listed)])
+    root = nodes.Mapping(place=place, tag=None, pairs=[(_text(file.dialect.section, place), section)])
     (charter,) = loader.declared(root, _READ_AS, file.choice).charters
     return charter
 
 
-def _pairs_of_section(root: nodes.Node | None) -> Iterator[tuple[nodes.Node, nodes.Node]]:
-    for key, value in root.pairs if isinstance(root, nodes.Mapping) else ():
-        if isinstance(key, nodes.Scalar) and key.text == insertion.SECTION and isinstance(value, nodes.Mapping):
+def _pairs_of_section(file: _File) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+    for key, value in file.root.pairs if isinstance(file.root, nodes.Mapping) else ():
+        if isinstance(key, nodes.Scalar) and key.text == file.dialect.section and isinstance(value, nodes.Mapping):
             yield from value.pairs
 
 
@@ -241,12 +256,11 @@ def _readable(argument: model.AnyArgument) -> json_values.Json:
 
 def _written(file: _File, entries: Sequence[charter_keys.Entry], expected: Mapping[str, model.Schedule]) -> str:
     """Return the file's text with the entries; it is read again to verify what they declare."""
-    begins_with_prefix = file.section is None and file.declaration.prefix != ownership.GOVERNANCE_PREFIX
-    head = {"prefix": file.declaration.prefix} if begins_with_prefix else {}
+    head = _head(file)
     if not entries:
-        return file.text or "\n".join([*yaml_text.block({insertion.SECTION: {**head, insertion.LIST: []}}, 0), ""])
+        return file.text or "\n".join([*yaml_text.block({file.dialect.section: {**head, dialects.LIST: []}}, 0), ""])
     mark = source.BYTE_ORDER_MARK if file.text.startswith(source.BYTE_ORDER_MARK) else ""
-    text = mark + insertion.insert(file.text.removeprefix(mark), file.root, entries, head)
+    text = mark + insertion.insert(file.text.removeprefix(mark), file.root, entries, head, file.dialect)
     if len(text.encode()) > source.SIZE_LIMIT:
         raise errors.UsageError(
             f"{file.path}: would be over 1 MiB with {len(entries)} charters more", hint="import some, each by --id"
@@ -255,14 +269,20 @@ def _written(file: _File, entries: Sequence[charter_keys.Entry], expected: Mappi
     try:
         declaration = loader.parse(text.removeprefix(mark), file.path, file.choice)
     except errors.InvalidSpecError as error:
-        raise _unfit(file.path) from error
+        raise _unfit(file) from error
     if {each.schedule.id: each.schedule for each in declaration.charters} != wanted:
-        raise _unfit(file.path)
+        raise _unfit(file)
     return text
 
 
-def _unfit(path: str) -> errors.UsageError:
+def _head(file: _File) -> dict[str, str]:
+    """Return the keys with which a new section begins; the neutral spelling has no default prefix."""
+    usual = file.dialect is dialects.GOVERNANCE and file.declaration.prefix == ownership.GOVERNANCE_PREFIX
+    return {} if file.section is not None or usual else {"prefix": file.declaration.prefix}
+
+
+def _unfit(file: _File) -> errors.UsageError:
     return errors.UsageError(
-        f"{path}: charters cannot be put into the file as it is written",
-        hint="write governance and schedules as plain objects and lists with a key or an entry to a line",
+        f"{file.path}: charters cannot be put into the file as it is written",
+        hint=f"write {file.dialect.section} and schedules as plain objects and lists with a key or an entry to a line",
     )

@@ -8,10 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from reconciler import errors
-from reconciler.repospec import nodes, yaml_text
-
-SECTION = "governance"
-LIST = "schedules"
+from reconciler.repospec import dialects, nodes, yaml_text
 
 _BREAK = re.compile(r"\r\n|\n|\r")
 _END_OF_DOCUMENT = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
@@ -23,7 +20,9 @@ Entries: TypeAlias = Sequence[Mapping[str, Any]]
 _Container: TypeAlias = nodes.Sequence | nodes.Mapping
 
 
-def insert(text: str, root: nodes.Node | None, entries: Entries, head: Mapping[str, Any]) -> str:
+def insert(
+    text: str, root: nodes.Node | None, entries: Entries, head: Mapping[str, Any], dialect: dialects.Dialect
+) -> str:
     """Return the text with the charters at the end of its list; `root` is the root node of the text.
 
     A missing section (which then begins with `head`) or list is added in the file's own style. Raises
@@ -31,31 +30,32 @@ def insert(text: str, root: nodes.Node | None, entries: Entries, head: Mapping[s
     """
     line_break = _BREAK.search(text)
     file = _File(text=text, newline=line_break.group() if line_break else "\n")
-    whole = {**head, LIST: entries}
+    entries = [dialect.entry(entry) for entry in entries]
+    name, whole = dialect.section, {**head, dialects.LIST: entries}
     if not isinstance(root, nodes.Mapping):  # only comments
-        return file.append({SECTION: whole}, 0)
-    found_section = _pair(root, SECTION)
+        return file.append({name: whole}, 0)
+    found_section = _pair(root, name)
     if found_section is None and root.flow:
-        return file.into_flow(root, f'"{SECTION}": {file.flow(whole, root)}')
+        return file.into_flow(root, f'"{name}": {file.flow(whole, root)}')
     if found_section is None:
-        return file.append({SECTION: whole}, _column(root))
+        return file.append({name: whole}, _column(root))
     key, section = found_section
     _refuse_shared(root, root.start, "the file")
-    _refuse_shared(section, key.start, SECTION)
+    _refuse_shared(section, key.start, name)
     if not isinstance(section, nodes.Mapping):
         return file.replace(root, key, section, whole)
     return _into_section(file, section, entries)
 
 
 def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
-    found = _pair(section, LIST)
+    found = _pair(section, dialects.LIST)
     if found is None and section.flow:
-        return file.into_flow(section, f'"{LIST}": {file.flow(entries, section)}')
+        return file.into_flow(section, f'"{dialects.LIST}": {file.flow(entries, section)}')
     if found is None:
         column = _column(section)
-        return file.after(section.end, yaml_text.block({LIST: entries}, column), column)
+        return file.after(section.end, yaml_text.block({dialects.LIST: entries}, column), column)
     key, listed = found
-    _refuse_shared(listed, key.start, LIST)
+    _refuse_shared(listed, key.start, dialects.LIST)
     if not isinstance(listed, nodes.Sequence) or (not section.flow and file.is_bare(listed)):
         return file.replace(section, key, listed, entries)
     if listed.flow:

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import published, spelling
-from reconciler.repospec import charters, exemptions, nodes, problems, rules, shape, source, values
+from reconciler.repospec import charters, dialects, exemptions, nodes, problems, rules, sections, shape, source, values
 from reconciler.schedule import declarations, fields, ownership
 
-SECTION = "governance"
 SURE = 0.88  # similarity from which a key that may be another tool's is considered a misspelled key of ours
 
 
@@ -42,7 +41,7 @@ def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) ->
     if governance is None:
         return _declaration(path, {}, choice, governed=False)
     chosen = charters.environment(governance, choice.environment, path)
-    keys: Any = rules.value_at(governance, (SECTION,))
+    keys: Any = rules.value_at(governance, rules.SECTION)
     declaration = _declaration(path, keys, choice)
     declared = charters.read(governance, choice.environment, declaration.prefix)
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
@@ -71,28 +70,29 @@ def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Pro
 def section(root: nodes.Node | None, path: str) -> values.Document | None:
     """Return our section, None if it is missing or empty; `errors.InvalidSpecError` with every problem in it."""
     start = declarations.Place(path=path, line=1, column=1)
+    usual = dialects.of(root, path).section
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
-        raise _invalid(start, "the file is empty", "add a governance section with schedules")
+        raise _invalid(start, "the file is empty", f"add a {usual} section with schedules")
     if not isinstance(root, nodes.Mapping):
-        raise _invalid(root.place, "the repo-spec is not an object", "begin with 'governance:'")
+        raise _invalid(root.place, "the repo-spec is not an object", f"begin with '{usual}:'")
     others: list[problems.Problem] = []  # of other tools' keys, which we ignore
-    sections = {name: (key, value) for name, key, value in values.pairs(root, others)}
-    ours = {key.place for key, _ in root.pairs if isinstance(key, nodes.Scalar) and key.text == SECTION}
+    pairs = {name: (key, value) for name, key, value in values.pairs(root, others)}
+    names = dialects.SECTIONS
+    ours = {key.place for key, _ in root.pairs if isinstance(key, nodes.Scalar) and key.text in names}
     found = [problem for problem in others if problem.place in ours]
+    dialect = sections.find(pairs)
     found += [
-        shape.unknown_key(name, key.place, [SECTION], "the repo-spec")
-        for name, (key, _) in sections.items()
-        if SECTION not in sections and spelling.nearest(name, [SECTION], likeness=SURE)
+        shape.unknown_key(name, key.place, list(names), "the repo-spec")
+        for name, (key, _) in pairs.items()
+        if dialect is None and spelling.nearest(name, names, likeness=SURE)
     ]
-    own = sections.get(SECTION)
-    governance = values.evaluate(own[1], (SECTION,)) if own else None
+    governance = sections.evaluate(pairs[dialect.section][1], dialect) if dialect else None
     if governance is not None:
-        governance.value = {SECTION: governance.value}
         found += [*governance.problems, *shape.check(governance), *_misspelt(governance)]
         found += rules.check(governance)
     if found:
         raise problems.InvalidSpecError(found)
-    return None if governance is None or governance.value == {SECTION: None} else governance
+    return None if governance is None or governance.value == {dialects.GOVERNANCE.section: None} else governance
 
 
 def _declaration(
@@ -126,12 +126,13 @@ def endless(charter: declarations.Charter, count: int) -> problems.Problem:
 
 def _misspelt(document: values.Document) -> list[problems.Problem]:
     """Find keys of the section that are similar to ours; others may be another tool's."""
-    section = document.value[SECTION] if isinstance(document.value, dict) else None
+    section = rules.value_at(document, rules.SECTION)
     if not isinstance(section, dict):
         return []
-    known = published.known_keys("repo-spec", "properties", SECTION)
+    name = document.dialect.section
+    known = published.known_keys("repo-spec", "properties", name)
     return [
-        shape.unknown_key(key, document.keys[(SECTION, key)], known, SECTION)
+        shape.unknown_key(key, document.keys[*rules.SECTION, key], known, name)
         for key in section
         if key not in known and spelling.nearest(key, known, likeness=SURE)
     ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler import json_values, spelling
-from reconciler.repospec import limits, problems, values
+from reconciler.repospec import dialects, limits, problems, values
 from reconciler.schedule import declarations, faults, fields, rows
 from reconciler.timing import cron, moments
 
-SECTION: values.Path = ("governance",)
-DEFAULTS: values.Path = ("governance", "defaults")
-SCHEDULES: values.Path = ("governance", "schedules")
-ENVIRONMENTS: values.Path = ("governance", "environments")
+SECTION: values.Path = (dialects.GOVERNANCE.section,)
+DEFAULTS: values.Path = (*SECTION, "defaults")
+SCHEDULES: values.Path = (*SECTION, dialects.LIST)
+ENVIRONMENTS: values.Path = (*SECTION, "environments")
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler import published, spelling
-from reconciler.repospec import problems, values
+from reconciler.repospec import dialects, problems, values
 from reconciler.schedule import declarations
 
 _KINDS = {  # without null, which is valid only to reset an inherited value
@@ -31,7 +31,7 @@ _FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "fa
 def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every violation of the repo-spec schema."""
     seen: set[problems.Problem] = set()
-    for violation in published.violations("repo-spec", document.value):
+    for violation in published.violations("repo-spec", document.dialect.written(document.value)):
         for problem in _problems(violation, document):
             if problem not in seen:
                 seen.add(problem)
@@ -40,13 +40,13 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
 
 def _problems(violation: published.Violation, document: values.Document) -> Iterator[problems.Problem]:
     at = violation.path
-    place = document.places[at]
+    place = document.places[document.dialect.path(at)]
     match violation.keyword:
         case "additionalProperties":
             known = list(violation.schema["properties"])
             for key in violation.got:
                 if key not in known:
-                    yield unknown_key(key, document.keys[(*at, key)], known, _owner(at))
+                    yield unknown_key(key, document.keys[document.dialect.path((*at, key))], known, _owner(at))
         case "required":
             for key in violation.wanted:
                 if key not in violation.got:
@@ -98,9 +98,9 @@ def unknown_key(key: str, place: declarations.Place, known: list[str], owner: st
 
 def _owner(at: values.Path) -> str:
     match at:
-        case ("governance", "schedules", int(index)):
+        case (str(), dialects.LIST, int(index)):
             return f"charter {index + 1}"
-        case ("governance", "schedules", int(index), *inside):
+        case (str(), dialects.LIST, int(index), *inside):
             return f"{_joined(inside)} of charter {index + 1}"
         case ():
             return "the repo-spec"

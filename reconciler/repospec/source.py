@@ -5,9 +5,18 @@ from __future__ import annotations
 import pathlib
 
 from reconciler import errors, input_files
+from reconciler.repospec import dialects
 
 SIZE_LIMIT = 1024 * 1024  # bytes
 BYTE_ORDER_MARK = "\ufeff"
+
+
+DEFAULTS = tuple(pathlib.Path(dialect.file) for dialect in dialects.ALL)
+
+
+def default() -> pathlib.Path:
+    """Return where the spec is that is not named: the first of the usual places with a file."""
+    return next((path for path in DEFAULTS if path.exists()), DEFAULTS[0])
 
 
 def read(path: pathlib.Path) -> str:
@@ -20,8 +29,9 @@ def whole(path: pathlib.Path) -> str:
     try:
         data = input_files.read(path, SIZE_LIMIT)
     except FileNotFoundError:
+        neither = f", nor {DEFAULTS[1]}" if path == DEFAULTS[0] and default() == path else ""
         raise errors.InvalidSpecError(
-            f"{path}: no such file", hint="run where the repository's root is, or name the file with --spec"
+            f"{path}: no such file{neither}", hint="run where the repository's root is, or name the file with --spec"
         ) from None
     except IsADirectoryError:
         raise errors.InvalidSpecError(f"{path}: is a directory", hint="name the file itself with --spec") from None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from reconciler import json_values
-from reconciler.repospec import nodes, problems
+from reconciler.repospec import dialects, nodes, problems
 from reconciler.schedule import declarations
 
 VALUE_LIMIT = 300_000  # values in our section, with aliases expanded
@@ -30,13 +30,17 @@ _INTEGER_LIMIT = 2**63
 
 @dataclasses.dataclass(slots=True)
 class Document:
-    """A value, with the position of each of its parts and how scalars are written, by path."""
+    """A value, with the position of each of its parts and how scalars are written, by path.
+
+    `dialect` is the spelling of the file that it is from.
+    """
 
     value: Value
     places: dict[Path, declarations.Place]
     keys: dict[Path, declarations.Place]
     scalars: dict[Path, nodes.Scalar]
     problems: list[problems.Problem]
+    dialect: dialects.Dialect = dialects.GOVERNANCE
 
 
 def evaluate(node: nodes.Node, at: Path = ()) -> Document:
@@ -70,7 +74,7 @@ def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[
 def _key(key: nodes.Node, found: list[problems.Problem]) -> str | None:
     if isinstance(key, nodes.Scalar):
         if key.plain and key.text == "<<":
-            hint = "YAML 1.2 has no merge keys: use governance.defaults"
+            hint = "YAML 1.2 has no merge keys: put what charters share under defaults"
             found.append(problems.Problem(place=key.place, message="a merge key '<<'", hint=hint))
             return None
         value = _scalar(key, found)

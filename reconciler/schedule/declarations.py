@@ -53,7 +53,7 @@ class Choice:
 class Declaration:
     """Everything that a spec declares, for one environment if one is chosen.
 
-    `governed` is false if the spec has no governance section, `enabled` is false if the environment is disabled.
+    `governed` is false if the spec has no section of ours, `enabled` is false if the environment is disabled.
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
     the digests that replace secrets in plans.
     """

@@ -268,7 +268,7 @@ def test_a_spec_without_a_governance_section_is_refused_while_something_is_live(
     applied.declare('schema_version: "0.1.4"\ngates: {}\n')
     refused = applied.run("apply", "--yes")
     assert refused.returncode == 4
-    assert "no governance section" in refused.stderr
+    assert "no governance or temporal section" in refused.stderr
 
 
 def test_preview_environments_are_left_alone(reconciler: program.Program) -> None:

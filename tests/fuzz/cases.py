@@ -17,7 +17,7 @@ import yaml
 
 from reconciler.documents import saved, snapshots
 from reconciler.plan import build, plans
-from reconciler.repospec import loader, nodes, values
+from reconciler.repospec import dialects, loader, nodes, values
 from reconciler.schedule import declarations, model, observed
 from tests.fuzz import mutations
 
@@ -107,7 +107,7 @@ def _meaning(text: str) -> Any:
     root = nodes.compose(text, "spec.yaml")
     assert isinstance(root, nodes.Mapping)
     for name, _, value in values.pairs(root, []):
-        if name == loader.SECTION:
+        if name in dialects.SECTIONS:
             return {name: values.evaluate(value).value}
     return {"schema_version": "0.1.4"}
 

@@ -7,7 +7,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from reconciler.plan import build, plans
-from reconciler.repospec import importer, loader, nodes, yaml_text
+from reconciler.repospec import dialects, importer, loader, nodes, yaml_text
 from reconciler.schedule import model, ownership
 from tests.property import strategies
 from tests.unit import builders
@@ -39,12 +39,15 @@ def expressible(draw: st.DrawFn) -> model.Schedule:
 
 
 @hypothesis.settings(max_examples=15)  # a round trip through a file is slow
-@hypothesis.given(st.lists(expressible(), max_size=3, unique_by=lambda each: each.id))
-def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule]) -> None:
-    imported = importer.add(None, "spec.yaml", schedules)
+@hypothesis.given(
+    st.lists(expressible(), max_size=3, unique_by=lambda each: each.id),
+    st.sampled_from([dialect.file for dialect in dialects.ALL]),
+)
+def test_after_an_import_a_plan_is_empty(schedules: list[model.Schedule], path: str) -> None:
+    imported = importer.add(None, path, schedules)
     hypothesis.assume(not any("cannot be expressed as a charter" in each for each in imported.left_out))
     assert imported.left_out == ()
-    declaration = loader.parse(imported.text, "spec.yaml")
+    declaration = loader.parse(imported.text, path)
     plan = build.plan(declaration, strategies.described(schedules), strategies.TARGET)
     assert [(change.id, change.fields) for change in plan.steps if change.verb is not plans.Verb.RESUME] == []
     assert len(declaration.charters) == len(schedules)

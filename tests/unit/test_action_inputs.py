@@ -10,6 +10,7 @@ import pytest
 from reconciler import errors, settings
 from reconciler.github import admission, events, inputs
 from reconciler.plan import guards
+from reconciler.repospec import source
 
 EMPTY = {f"INPUT_{name}": "" for name in ("COMMAND", "SPEC", "ADDRESS", "API_KEY", "TLS", "LOCK", "COMMENT", "LIVE")}
 
@@ -18,7 +19,7 @@ def test_empty_inputs_are_left_out_as_an_absent_secret_arrives_empty() -> None:
     given = inputs.read(
         {**EMPTY, "TEMPORAL_ADDRESS": "t:1", "GITHUB_REPOSITORY": "acme/app", "RUNNER_TEMP": "runner/temp"}
     )
-    assert (given.command, given.spec_path, given.live) == ("plan", settings.DEFAULT_SPEC, None)
+    assert (given.command, given.spec_path, given.live) == ("plan", source.DEFAULTS[0], None)
     assert (given.connection.address, given.connection.api_key, given.connection.tls.enabled) == (None, None, None)
     assert (given.comment, given.require_reviewed_plan, given.writing) == (True, "true", settings.Writing())
     assert (given.choice.repository, given.plan_file.parent) == ("acme/app", pathlib.Path("runner/temp"))

@@ -29,7 +29,7 @@ governance:
 
 
 def test_charters_are_added_below_the_others_and_every_comment_stays() -> None:
-    imported = importer.add(SPEC, "spec.yaml", [named("engineering"), named("community")])
+    imported = importer.add(SPEC, builders.PATH, [named("engineering"), named("community")])
     assert imported.text == SPEC + (
         '    - charter: ENGINEERING\n      cron: "0 * * * *"\n      entrypoint: COMMUNITY\n'
     )
@@ -38,7 +38,7 @@ def test_charters_are_added_below_the_others_and_every_comment_stays() -> None:
 
 
 def test_a_missing_spec_is_created() -> None:
-    assert importer.add(None, "spec.yaml", [builders.schedule("community", paused=True)]).text == (
+    assert importer.add(None, builders.PATH, [builders.schedule("community", paused=True)]).text == (
         'governance:\n  schedules:\n    - charter: COMMUNITY\n      cron: "0 * * * *"\n'
         "      entrypoint: COMMUNITY\n      paused: true\n"
     )
@@ -60,7 +60,7 @@ def test_the_arguments_of_any_workflow_are_written_as_they_are(
     given: tuple[model.AnyArgument, ...], written: str
 ) -> None:
     live = builders.schedule("a", workflow="Nightly", arguments=given)
-    imported = importer.add(None, "spec.yaml", [live])
+    imported = importer.add(None, builders.PATH, [live])
     assert (imported.left_out, steps(imported.text, live)) == ((), [])
     assert yaml.safe_load(written) in _parts(yaml.safe_load(imported.text)) or written in imported.text
 
@@ -78,7 +78,7 @@ def _parts(value: Any) -> Iterator[Any]:
 def test_what_only_a_codec_can_read_is_kept_and_never_written_as_text() -> None:
     secret = model.Opaque(encoding="binary/encrypted", sha256="a8590dfbc793" + "0" * 52, data=b"\x01")
     live = builders.schedule("a", memo={"m": secret, "team": "platform"}, summary=secret, arguments=(1, secret))
-    imported = importer.add(None, "spec.yaml", [live])
+    imported = importer.add(None, builders.PATH, [live])
     assert "payload" not in imported.text
     (charter,) = yaml.safe_load(imported.text)["governance"]["schedules"]
     assert charter["memo"] == {"team": "platform", "m": None}
@@ -91,7 +91,7 @@ def test_what_only_a_codec_can_read_is_kept_and_never_written_as_text() -> None:
 def test_times_that_never_come_are_left_out_and_the_others_stay() -> None:
     hourly = builders.schedule("a").timing.calendars[0]
     empty = dataclasses.replace(hourly, hour=(), comment="")
-    imported = importer.add(None, "spec.yaml", [builders.schedule("a", calendars=(hourly, empty), exclude=(empty,))])
+    imported = importer.add(None, builders.PATH, [builders.schedule("a", calendars=(hourly, empty), exclude=(empty,))])
     assert imported.added == ("A",)
     assert 'cron: "0 * * * *"' in imported.text
 
@@ -117,22 +117,22 @@ PAUSED = "the next apply pauses this one, unless it is another owner's"
 )
 def test_an_id_that_follows_from_no_name_is_declared(schedule_id: str, name: str) -> None:
     live = dataclasses.replace(builders.schedule("x"), id=schedule_id)
-    imported = importer.add(None, "spec.yaml", [live, named("b")])
+    imported = importer.add(None, builders.PATH, [live, named("b")])
     assert sorted(imported.added) == sorted([name, "B"])
     assert (imported.left_out, steps(imported.text, live, named("b"))) == ((), [])
 
 
 def test_an_id_that_no_one_could_read_has_no_charter_and_the_reason_is_reported() -> None:
     live = dataclasses.replace(builders.schedule("x"), id="governance:a\n")
-    (left_out,) = importer.add(None, "spec.yaml", [live]).left_out
+    (left_out,) = importer.add(None, builders.PATH, [live]).left_out
     assert left_out.startswith(f"governance:a\n: {CANNOT}: 'id' is 'governance:a\\n', which contains an invisible")
 
 
 @pytest.mark.parametrize("name", ["no", "on", "null", "1e3", "0x1f", "007", "1", "-1", "2026-01-01", "a.b/c", "1:30"])
 def test_an_id_that_looks_like_another_value_of_yaml_is_still_a_name(name: str) -> None:
     live = named(name) if name[0].isalnum() and ":" not in name else builders.schedule(name)
-    imported = importer.add(None, "spec.yaml", [live])
-    assert [charter.schedule.id for charter in loader.parse(imported.text, "spec.yaml").charters] == [live.id]
+    imported = importer.add(None, builders.PATH, [live])
+    assert [charter.schedule.id for charter in loader.parse(imported.text, builders.PATH).charters] == [live.id]
 
 
 DEFAULTS = """\
@@ -168,7 +168,7 @@ governance:
 
 def steps(text: str, *live: model.Schedule, choice: declarations.Choice | None = None) -> list[tuple[str, list[str]]]:
     """Return what a plan would change."""
-    plan = build.plan(loader.parse(text, "spec.yaml", choice), builders.live(*live), builders.TARGET)
+    plan = build.plan(loader.parse(text, builders.PATH, choice), builders.live(*live), builders.TARGET)
     return [(change.id, [each.path for each in change.fields]) for change in plan.steps]
 
 
@@ -182,7 +182,7 @@ def named(name: str, **changes: Any) -> model.Schedule:
 
 
 def test_a_charter_takes_back_each_default_that_the_schedule_does_not_have() -> None:
-    imported = importer.add(DEFAULTS, "spec.yaml", [named("a")])
+    imported = importer.add(DEFAULTS, builders.PATH, [named("a")])
     assert imported.left_out == ()
     assert steps(imported.text, named("a")) == []
     for messages in ("exclude: []", "start_at: null", "jitter: 0s", "pause_on_failure: false", "memo: {}", "input: {}"):
@@ -192,7 +192,7 @@ def test_a_charter_takes_back_each_default_that_the_schedule_does_not_have() -> 
 def test_inherited_values_are_not_repeated() -> None:
     text = "governance:\n  defaults: {jitter: 60s, catchup_window: 5s, timezone: Asia/Tokyo}\n"
     live = named("a", jitter=datetime.timedelta(minutes=1), timezone="Asia/Tokyo")
-    assert importer.add(text, "spec.yaml", [live]).text == text + (
+    assert importer.add(text, builders.PATH, [live]).text == text + (
         '  schedules:\n    - charter: A\n      cron: "0 * * * *"\n      entrypoint: COMMUNITY\n'
     )
 
@@ -200,18 +200,18 @@ def test_inherited_values_are_not_repeated() -> None:
 def test_for_an_environment_a_charter_declares_what_is_live_there() -> None:
     text = "governance:\n  environments:\n    staging: {defaults: {task_queue: staging, jitter: 1m}, charters: {}}\n"
     choice = declarations.Choice(environment="staging")
-    imported = importer.add(text, "spec.yaml", [named("a", task_queue="staging")], choice)
+    imported = importer.add(text, builders.PATH, [named("a", task_queue="staging")], choice)
     assert imported.text.endswith('      cron: "0 * * * *"\n      jitter: 0s\n      entrypoint: COMMUNITY\n')
     assert steps(imported.text, named("a", task_queue="staging"), choice=choice) == []
     with pytest.raises(errors.UsageError, match="no environment 'staging'"):
-        importer.add(None, "spec.yaml", [named("a")], choice)
+        importer.add(None, builders.PATH, [named("a")], choice)
 
 
 def test_a_charter_omits_what_no_spec_can_express_and_the_plan_shows_just_that() -> None:
     nothing = model.Attribute(type=model.AttributeType.KEYWORD, value=None)
     team = model.Attribute(type=model.AttributeType.KEYWORD, value="platform")
     live = named("a", workflow_id="", search_attributes={"Empty": nothing, "Team": team}, task_queue="heavy")
-    imported = importer.add(None, "spec.yaml", [live])
+    imported = importer.add(None, builders.PATH, [live])
     assert imported.added == ("A",)
     assert "Team: platform" in imported.text
     assert "task_queue: heavy" in imported.text
@@ -222,21 +222,21 @@ def test_a_charter_omits_what_no_spec_can_express_and_the_plan_shows_just_that()
 
 def test_odd_values_that_the_server_accepts_are_imported() -> None:
     live = named("a", remaining_actions=0, retry_policy=model.RetryPolicy(), summary="s" * 300)
-    imported = importer.add(None, "spec.yaml", [live])
+    imported = importer.add(None, builders.PATH, [live])
     assert imported.left_out == ()
     assert "remaining_actions: 0\n" in imported.text
     assert steps(imported.text, live) == []
 
 
 def test_a_schedule_without_times_is_reported_and_gets_no_charter() -> None:
-    imported = importer.add(None, "spec.yaml", [named("a", calendars=())])
+    imported = importer.add(None, builders.PATH, [named("a", calendars=())])
     assert imported.added == ()
     assert imported.left_out == (f"governance:a: {CANNOT}: it has no times; {PAUSED}",)
 
 
 def test_schedules_whose_ids_differ_only_in_case_have_a_charter_each() -> None:
     found = [named("Foo"), named("foo"), named("FOO")]
-    imported = importer.add(None, "spec.yaml", found)
+    imported = importer.add(None, builders.PATH, found)
     assert imported.added == ("FOO", "FOO-2", "Foo-3")
     assert (imported.left_out, steps(imported.text, *found)) == ((), [])
 
@@ -244,13 +244,13 @@ def test_schedules_whose_ids_differ_only_in_case_have_a_charter_each() -> None:
 def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     theirs = named("a", owner="acme/other")
     choice = declarations.Choice(owner="acme/app")
-    imported = importer.add(None, "spec.yaml", [theirs], choice)
+    imported = importer.add(None, builders.PATH, [theirs], choice)
     assert imported.added == ()
     assert imported.left_out == (
         "governance:a: belongs to acme/other, and is left out: --owner acme/other if that is this repository,"
         " --id governance:a to write a charter for it anyway",
     )
-    taken = importer.add(None, "spec.yaml", [theirs], choice, named=["governance:a"])
+    taken = importer.add(None, builders.PATH, [theirs], choice, named=["governance:a"])
     assert taken.added == ("A",)
     assert taken.warnings == (
         "governance:a: belongs to acme/other: apply refuses this charter unless --adopt takes the schedule over",
@@ -258,7 +258,7 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
 
 
 def test_a_schedule_without_a_mark_is_imported_with_a_warning_that_it_gets_one() -> None:
-    imported = importer.add(None, "spec.yaml", [named("a"), named("b")], declarations.Choice(owner="acme/app"))
+    imported = importer.add(None, builders.PATH, [named("a"), named("b")], declarations.Choice(owner="acme/app"))
     assert (imported.left_out, imported.warnings) == (
         (),
         ("2 without an owner's mark: the next apply marks them as acme/app's",),
@@ -268,7 +268,7 @@ def test_a_schedule_without_a_mark_is_imported_with_a_warning_that_it_gets_one()
 def test_what_the_model_cannot_hold_is_reported() -> None:
     standup = dataclasses.replace(builders.calendar(), comment="standup")
     live = named("a", calendars=(standup,), exclude=(dataclasses.replace(builders.calendar("@daily"), comment="x"),))
-    imported = importer.add(None, "spec.yaml", [live], unexpressed={"governance:a": ["header cannot be said"]})
+    imported = importer.add(None, builders.PATH, [live], unexpressed={"governance:a": ["header cannot be said"]})
     assert imported.left_out == ()
     assert imported.warnings == (
         "governance:a: the comment 'standup' of a calendar cannot be expressed, and is lost when the times change",
@@ -285,7 +285,7 @@ def test_a_secret_that_is_written_in_the_clear_is_reported_by_its_name() -> None
         summary="see https://ada:hunter5@host/db",
         retry_policy=model.RetryPolicy(non_retryable_errors=("A", "password=hunter6")),
     )
-    warnings = importer.add(None, "spec.yaml", [live]).warnings
+    warnings = importer.add(None, builders.PATH, [live]).warnings
     assert {each.split()[1] for each in warnings if "in the clear" in each} == {
         *("args[0].input.auth", "args[0].input.steps[0].api_key", "memo.db_password", "memo.env.value"),
         *("static_summary", "retry_policy.non_retryable_errors[1]"),
@@ -299,6 +299,6 @@ def test_a_secret_that_is_written_in_the_clear_is_reported_by_its_name() -> None
 )
 def test_other_sections_are_unchanged(other: str) -> None:
     text = f"{other}governance: {{defaults: {{task_queue: heavy}}}}\n"
-    imported = importer.add(text, "spec.yaml", [named("a")])
+    imported = importer.add(text, builders.PATH, [named("a")])
     assert imported.text.startswith(other)
     assert imported.added == ("A",)

@@ -50,10 +50,10 @@ kept: |+
 
 def added(text: str) -> str:
     """Return the text with one more charter, which is read as it shall be."""
-    imported = importer.add(text, "spec.yaml", [NEW])
+    imported = importer.add(text, builders.PATH, [NEW])
     assert imported.added == ("ENGINEERING",)
     bare = imported.text.removeprefix("\ufeff")
-    assert NEW in [each.schedule for each in loader.parse(bare, "spec.yaml").charters]
+    assert NEW in [each.schedule for each in loader.parse(bare, builders.PATH).charters]
     return imported.text
 
 
@@ -164,26 +164,28 @@ def test_a_byte_order_mark_stays() -> None:
 )
 def test_where_an_alias_would_show_the_charters_elsewhere_too_it_is_refused(text: str) -> None:
     with pytest.raises(errors.UsageError) as caught:
-        importer.add(text, "spec.yaml", [NEW])
+        importer.add(text, builders.PATH, [NEW])
     assert "is repeated by an alias" in caught.value.message
-    assert caught.value.message.startswith("spec.yaml:")
+    assert caught.value.message.startswith(f"{builders.PATH}:")
 
 
 @pytest.mark.parametrize("text", ["governance:\n  ? owner\n  : acme/app\n", '""\n'])
 def test_what_cannot_be_added_to_is_refused_and_never_written_wrong(text: str) -> None:
     with pytest.raises(errors.UsageError) as caught:
         added(text)
-    assert caught.value.message == "spec.yaml: charters cannot be put into the file as it is written"
+    assert caught.value.message == f"{builders.PATH}: charters cannot be put into the file as it is written"
 
 
 def test_an_import_of_nothing_leaves_the_text_alone() -> None:
     for text in ("a: 1", ODD, "\ufeffgovernance: # none\r\n"):
-        assert importer.add(text, "spec.yaml", []).text == text
+        assert importer.add(text, builders.PATH, []).text == text
 
 
 def test_a_prefix_that_is_chosen_begins_a_section_and_never_changes_one() -> None:
     chosen = declarations.Choice(prefix="acme:")
     live = [dataclasses.replace(NEW, id="acme:engineering")]
-    assert 'governance:\n  prefix: "acme:"\n' in importer.add("a: 1\n", "s", live, chosen).text.replace("'", '"')
+    assert 'governance:\n  prefix: "acme:"\n' in importer.add("a: 1\n", builders.PATH, live, chosen).text.replace(
+        "'", '"'
+    )
     declared = importer.add("governance:\n  prefix: other\n", "s", [], chosen)
     assert declared.text == "governance:\n  prefix: other\n"

@@ -251,7 +251,10 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("input: !secret {a: 1}", "6:14: YAML tags are not supported here; write a plain value"),
         ("input: {1: a}", "6:15: a key that is not text: 1; quote it"),
         ("input: {[a]: b}", "6:15: a key that is not text: a list or an object; quote it"),
-        ("input: {<<: {a: 1}}", "6:15: a merge key '<<'; YAML 1.2 has no merge keys: use governance.defaults"),
+        (
+            "input: {<<: {a: 1}}",
+            "6:15: a merge key '<<'; YAML 1.2 has no merge keys: put what charters share under defaults",
+        ),
         ("calendars: [{hour: 9-25}]", "6:28: '25' does not fit the hour: use 0 to 23"),
         (
             "calendars: [{day_of_week: [mon, fribble]}]",
@@ -451,10 +454,10 @@ def test_other_keys_next_to_ours_within_governance_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "1:1: the file is empty; add a governance section with schedules"),
-        ("# nothing but a comment\n", "1:1: the file is empty; add a governance section with schedules"),
-        ("- a\n- b\n", "1:1: the repo-spec is not an object; begin with 'governance:'"),
-        ("just text", "1:1: the repo-spec is not an object; begin with 'governance:'"),
+        ("", "1:1: the file is empty; add a temporal section with schedules"),
+        ("# nothing but a comment\n", "1:1: the file is empty; add a temporal section with schedules"),
+        ("- a\n- b\n", "1:1: the repo-spec is not an object; begin with 'temporal:'"),
+        ("just text", "1:1: the repo-spec is not an object; begin with 'temporal:'"),
         ("Governence: {}\n", "1:1: unknown key 'Governence' in the repo-spec; did you mean 'governance'?"),
         ("governance: []\n", "1:13: 'governance' must be an object, not a list"),
         ("governance: {schedules: {}}\n", "1:25: 'schedules' must be a list, not an object"),

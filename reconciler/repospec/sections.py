@@ -1,0 +1,71 @@
+"""Find our section in a file, and evaluate it to a document with one set of names, whatever the file's spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from reconciler.repospec import dialects, nodes, problems, values
+
+Pairs: TypeAlias = Mapping[str, tuple[nodes.Node, nodes.Node]]
+
+
+def find(pairs: Pairs) -> dialects.Dialect | None:
+    """Return the spelling of the section among a file's top-level keys; None if it is missing.
+
+    Raises `problems.InvalidSpecError` if it is there in both spellings.
+    """
+    present = [dialect for dialect in dialects.ALL if dialect.section in pairs]
+    if len(present) < len(dialects.ALL):
+        return present[0] if present else None
+    first, second = sorted(present, key=lambda dialect: pairs[dialect.section][0].place.line)
+    problem = problems.Problem(
+        place=pairs[second.section][0].place,
+        message=f"a {second.section} section next to a {first.section} section "
+        f"(line {pairs[first.section][0].place.line})",
+        hint="they are two spellings of one section: move everything into one of them",
+    )
+    raise problems.InvalidSpecError([problem])
+
+
+def evaluate(node: nodes.Node, dialect: dialects.Dialect) -> values.Document:
+    """Return the section's document; the problems in it are in the document's `problems`."""
+    section = dialects.GOVERNANCE.section
+    document = values.evaluate(node, (section,))
+    document.dialect = dialect
+    document.problems.extend(_named(document, dialect))
+    document.value = {section: document.value}
+    return document
+
+
+def _named(document: values.Document, dialect: dialects.Dialect) -> Iterator[problems.Problem]:
+    """Give each charter's name its key in a document; yield a problem for each key of the other spelling."""
+    section = document.value
+    listed = section.get(dialects.LIST) if isinstance(section, dict) else None
+    for index, charter in enumerate(listed if isinstance(listed, list) else ()):
+        if not isinstance(charter, dict):
+            continue
+        at: values.Path = (dialects.GOVERNANCE.section, dialects.LIST, index)
+        wrong = dialect.other.name
+        if wrong in charter:
+            yield problems.Problem(
+                place=document.keys[(*at, wrong)],
+                message=f"unknown key {wrong!r} in charter {index + 1}",
+                hint=f"write {dialect.name!r}, the key in a {dialect.section} section",
+            )
+        own = dialect.name if dialect.name in charter else wrong
+        _rename(document, at, charter, own)
+
+
+def _rename(document: values.Document, at: values.Path, charter: dict[str, values.Value], own: str) -> None:
+    """Give a charter's name its key in a document; `own` is the key that has it in the file."""
+    canonical = dialects.GOVERNANCE.name
+    if own != canonical and own in charter:
+        document.places[*at, canonical] = document.places[*at, own]
+        document.keys[*at, canonical] = document.keys[*at, own]
+        if (*at, own) in document.scalars:
+            document.scalars[*at, canonical] = document.scalars[*at, own]
+    names = {dialect.name for dialect in dialects.ALL}
+    renamed = {canonical if key == own else key: each for key, each in charter.items() if key not in names - {own}}
+    charter.clear()
+    charter.update(renamed)
