@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler import errors, settings
-from reconciler.plan import locks, ports
 from reconciler.timing import durations
 
 if TYPE_CHECKING:
+    from reconciler.plan import ports
     from reconciler.postgres.migrator import Migration
     from reconciler.temporal.connect import Server
 
@@ -36,6 +36,8 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
     """
     match writing.lock:
         case "none":
+            from reconciler.plan import locks
+
             return locks.Unlocked()
         case "postgres" | "auto" if writing.database_url:
             from reconciler.postgres import lock as store_locking

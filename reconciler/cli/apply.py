@@ -9,7 +9,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, reporter
+from reconciler.cli import common, console, options, reporter, spec_file
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
 from reconciler.repospec import source
@@ -70,7 +70,7 @@ def apply(
         review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
         path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
         reported.about(connection, str(path), chosen)
-        declaration = common.load(out, path, chosen, salt=review.salt)
+        declaration = spec_file.load(out, path, chosen, salt=review.salt)
         reported.declared(declaration)
         job = _Apply(command="apply", declaration=declaration, connection=connection, writing=writing, reviewed=review)
         disabled = why_off(declaration, connection)

@@ -1,20 +1,17 @@
-"""What commands share: reading the spec, disabled environments, rendering."""
+"""What commands share: disabled environments, rendering, warnings, confirmation."""
 
 from __future__ import annotations
 
 import os
-import pathlib
 import sys
 from collections.abc import Iterable
 
 from reconciler import errors
 from reconciler.cli import console
-from reconciler.plan import advice, plans, preflight
+from reconciler.plan import plans, preflight
 from reconciler.report import text as text_report
 from reconciler.report import words
-from reconciler.repospec import loader
-from reconciler.runtime import clock, salts
-from reconciler.schedule import declarations
+from reconciler.runtime import clock
 
 
 def switched_off(out: console.Console, reason: str) -> errors.ExitCode:
@@ -48,13 +45,3 @@ def agreed(out: console.Console, question: str) -> bool:
             "cannot ask for confirmation: stdin is not a terminal", hint="pass --yes to skip the confirmation"
         )
     return out.ask(f"\n{question} Enter 'yes' to continue: ") == "yes"
-
-
-def load(
-    out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, *, salt: bytes | None = None
-) -> declarations.Declaration:
-    """Read the spec and print advice about it; `salt` is that of a saved plan to compare with."""
-    declaration = loader.load(spec_path, choice, salt=salts.new() if salt is None else salt)
-    for line in advice.lines(advice.advise(declaration, clock.now())):
-        out.warn(line)
-    return declaration

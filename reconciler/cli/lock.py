@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from reconciler import errors, settings, wiring
-from reconciler.cli import common, console, options
+from reconciler.cli import common, console, options, spec_file
 from reconciler.plan import labels, ports
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
@@ -74,7 +74,7 @@ def release(
 
 
 def _prefix(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> str:
-    return choice.prefix or common.load(out, spec_path, choice).prefix
+    return choice.prefix or spec_file.load(out, spec_path, choice).prefix
 
 
 def _described(holder: ports.Holder | None, prefix: str) -> str:

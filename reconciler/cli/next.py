@@ -8,7 +8,7 @@ import pathlib
 import click
 
 from reconciler import errors
-from reconciler.cli import common, console, options
+from reconciler.cli import console, options, spec_file
 from reconciler.report import forecast, phrases
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
@@ -33,7 +33,7 @@ def next_times(
     until: datetime.datetime | None,
 ) -> errors.ExitCode:
     """List when the charters fire, or one of them, and which of them do not; without a server."""
-    declaration = common.load(out, spec_path, choice)
+    declaration = spec_file.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
     if not declaration.enabled:
         out.say(f"Nothing fires: {declared_off(declaration)}.\n")

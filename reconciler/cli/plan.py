@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options
+from reconciler.cli import common, console, options, spec_file
 from reconciler.documents import plan_json
 from reconciler.plan import guards
 from reconciler.report import markdown
@@ -51,7 +51,7 @@ def plan(
     no_color: bool,
 ) -> errors.ExitCode:
     """Show what apply would change, and change nothing."""
-    declaration = common.load(out, spec_path, choice)
+    declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
         return common.switched_off(out, declared_off(declaration))
     proposal = propose(declaration, connection, snapshot_path, expect_build)

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options
+from reconciler.cli import console, options, spec_file
 from reconciler.documents import preflights
 from reconciler.report import workers
 from reconciler.runtime import clock, sessions
@@ -32,7 +32,7 @@ def preflight(
     form: Literal["text", "json"],
 ) -> errors.ExitCode:
     """Check that the current workers will run what is declared; exit with 1 if they will not."""
-    declaration = common.load(out, spec_path, choice)
+    declaration = spec_file.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
         found = session.run(read_preflight(declaration, session.pollers, clock.now(), expect_build))
     out.say(workers.text(found, clock.now()) if form == "text" else preflights.dumps(found, clock.now()))

@@ -9,7 +9,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, reporter
+from reconciler.cli import common, console, options, reporter, spec_file
 from reconciler.plan import guards, plans
 from reconciler.runtime import sessions
 from reconciler.schedule import declarations
@@ -52,7 +52,7 @@ def prune(
 
     with reported.errors_reported():
         reported.about(connection, str(spec_path), choice)
-        declaration = common.load(out, spec_path, choice)
+        declaration = spec_file.load(out, spec_path, choice)
         reported.declared(declaration)
         job = _Prune(
             command="prune", declaration=declaration, connection=connection, writing=writing, older_than=older_than

@@ -7,7 +7,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options
+from reconciler.cli import console, options, spec_file
 from reconciler.documents import snapshots
 from reconciler.runtime import files
 from reconciler.schedule import declarations
@@ -31,7 +31,7 @@ def snapshot(
     out_path: pathlib.Path | None,
 ) -> errors.ExitCode:
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
-    declaration = common.load(out, spec_path, choice)
+    declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
         out.warn(f"Warning: {declared_off(declaration)}; the snapshot contains the live schedules anyway.")
     taken = take_snapshot(declaration, connection)

@@ -7,7 +7,7 @@ import pathlib
 import click
 
 from reconciler import errors
-from reconciler.cli import common, console, options
+from reconciler.cli import console, options, spec_file
 from reconciler.schedule import declarations
 
 
@@ -17,7 +17,7 @@ from reconciler.schedule import declarations
 @click.pass_obj
 def validate(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> errors.ExitCode:
     """Check the repo-spec, without a server; all problems at once."""
-    declaration = common.load(out, spec_path, choice)
+    declaration = spec_file.load(out, spec_path, choice)
     count = len(declaration.charters)
     out.say(f"{spec_path}: valid, {count} charter{'s'[: count != 1]}\n")
     return errors.ExitCode.OK

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import pathlib
 import pkgutil
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from reconciler import cli
 from reconciler.cli import commands
 from reconciler.platform import cli as platform_cli
 
+ROOT = pathlib.Path(__file__).parents[2]
 HEAVY = ("deepdiff", "grpc", "jsonschema", "psycopg", "pydantic", "temporalio", "yaml")
+UNUSED_BY_VALIDATE = ("asyncio", "deepdiff", "grpc", "psycopg", "pydantic", "reconciler.report.text", "temporalio")
 IMPORTED = f"""
 import sys
-from reconciler.cli import commands
-commands.app.main(sys.argv[1:], standalone_mode=False)
-print(*sorted(name for name in {HEAVY} if name in sys.modules))
+from reconciler.cli import commands, console
+commands.app.main(sys.argv[1:], standalone_mode=False, obj=console.Console(sys.stdout, sys.stderr))
+print(*sorted(name for name in {(*HEAVY, *UNUSED_BY_VALIDATE)} if name in sys.modules))
 """
 
 
@@ -39,6 +42,12 @@ def test_every_command_of_the_package_is_in_the_table_under_its_name() -> None:
 def test_what_needs_no_command_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == ""
+
+
+def test_validate_imports_only_what_reads_a_spec() -> None:
+    command = [sys.executable, "-c", IMPORTED, "validate"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "jsonschema yaml"
 
 
 def test_names_of_commands_are_completed() -> None:
