@@ -22,6 +22,7 @@ from reconciler.usecases.apply import Job, execute, why_off
 @click.argument("plan_file", type=click.Path(path_type=pathlib.Path), required=False)
 @options.spec
 @options.choice_and_overrides
+@options.only
 @options.connection
 @options.writing
 @options.yes

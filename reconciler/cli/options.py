@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import os
@@ -127,6 +128,24 @@ def choice(command: Command) -> Callable[..., Any]:
 def choice_and_overrides(command: Command) -> Callable[..., Any]:
     """Give a command these options and those that change what a plan does about other people's doings."""
     return _choosing(command, (*_CHOICE, *_OVERRIDES))
+
+
+def only(command: Command) -> Callable[..., Any]:
+    """Give a command the option that limits its plan to some charters, as a part of `choice`."""
+
+    @click.option(
+        "--only",
+        "names",
+        type=LINE,
+        multiple=True,
+        metavar="NAME",
+        help="Plan this charter alone, and leave all other schedules as they are; may be given again.",
+    )
+    @functools.wraps(command)
+    def limited(*, choice: declarations.Choice, names: tuple[str, ...], **options: Any) -> Any:
+        return command(choice=dataclasses.replace(choice, only=tuple(sorted(set(names)))), **options)
+
+    return limited
 
 
 def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> Callable[..., Any]:

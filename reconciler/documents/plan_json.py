@@ -33,6 +33,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
         "target": target(plan.target),
         "spec": plan.spec_path,
         "environment": plan.environment,
+        **({"only": list(plan.only)} if plan.only else {}),
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
         "counts": {

@@ -126,6 +126,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         digest=document["digest"],
         as_of=schedules.moment(as_of) if as_of else None,
         adopts=saved["choice"].get("adopt", False),
+        only=tuple(document.get("only", ())),
         changes=tuple(_change(each, sides[each["id"]]) for each in document["changes"]),
     )
     applied_at = document.get("applied_at")
@@ -133,7 +134,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         plan=plan,
         planned_at=schedules.moment(saved["planned_at"]),
         spec_sha256=saved["spec_sha256"],
-        choice=declarations.Choice(**saved["choice"]),
+        choice=declarations.Choice(**{**saved["choice"], "only": tuple(saved["choice"].get("only", ()))}),
         applied_at=schedules.moment(applied_at) if applied_at else None,
     )
 

@@ -26,7 +26,8 @@ def plan(
 ) -> plans.Plan:
     """Return the plan that makes `live` equal to the declaration.
 
-    `live` holds each declared id that exists and every managed id that is not declared. Changes are in order of
+    `live` holds each declared id that exists and every managed id that is not declared; a plan that is limited to some
+    charters leaves the latter out. Changes are in order of
     execution (creates, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
     """
     declaration, live = _salted(declaration), exempted(live, declaration)
@@ -36,7 +37,7 @@ def plan(
         *(
             _unwanted(each, declaration.path)
             for id_, each in live.items()
-            if id_ not in wanted and not _is_foreign(each.schedule, declaration)
+            if id_ not in wanted and not declaration.only and not _is_foreign(each.schedule, declaration)
         ),
     ]
     changes = renames.pointed_out(changes)
@@ -77,7 +78,8 @@ def _planned(
         governed=declaration.governed,
         environment=declaration.environment,
         changes=tuple(changes),
-        digest=digest(target, changes),
+        digest=digest(target, changes, declaration.only),
+        only=declaration.only,
         found=_counts(live, declaration),
         adopts=declaration.adopt,
         salt=declaration.salt,
@@ -138,7 +140,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
         )
         for change in plan.changes
     )
-    return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, ()))
+    return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, (), plan.only))
 
 
 def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
@@ -409,13 +411,15 @@ def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
             return live_note
 
 
-def digest(target: observed.Target, changes: Iterable[plans.Change]) -> str:
+def digest(target: observed.Target, changes: Iterable[plans.Change], only: Sequence[str] = ()) -> str:
     """Return `sha256:…` over what the plan means: namespace, prefix and each step's verb, id and fields.
+
+    That of a plan which is limited to some charters covers their names.
 
     It covers a secret's new value but not the old one, which anyone who sees the digest could otherwise guess. It
     contains no times, tokens, addresses or places, so the same plan has the same digest on any machine, at any time.
     """
-    meaning = {
+    meaning: dict[str, object] = {
         "namespace": target.namespace,
         "prefix": target.prefix,
         "steps": [
@@ -424,6 +428,8 @@ def digest(target: observed.Target, changes: Iterable[plans.Change]) -> str:
             if change.verb is not plans.Verb.KEEP
         ],
     }
+    if only:
+        meaning["only"] = sorted(only)
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 

@@ -97,12 +97,17 @@ def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
     if not stopped:
         return
     if len(stopped) == running:
-        count = "the only running managed schedule" if running == 1 else f"all {running} running managed schedules"
+        count = f"the only {_running(plan, 1)}" if running == 1 else f"all {running} {_running(plan, running)}"
     elif len(stopped) * 2 > running:
-        count = f"{len(stopped)} of {running} running managed schedules, more than half"
+        count = f"{len(stopped)} of {running} {_running(plan, running)}, more than half"
     else:
         return
     raise errors.GuardError(f"the plan stops {count}: {_named(stopped)}", hint=hint)
+
+
+def _running(plan: plans.Plan, count: int) -> str:
+    noun = f"schedule{'s'[: count != 1]}"
+    return f"running {noun} in this partial plan" if plan.only else f"running managed {noun}"
 
 
 def _named(stopped: Sequence[stops.Stop]) -> str:

@@ -134,7 +134,7 @@ class Plan:
     pairs of task queue and workflow to which it moves schedules although no worker there registers the workflow.
     `doubled` pairs each id that the plan starts with the id of a running schedule under another prefix that already
     does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
-    what they run. `salt` is the key of the digests in the plan.
+    what they run. `only` names the charters that it is limited to, if it is. `salt` is the key of the digests.
     """
 
     target: observed.Target
@@ -149,6 +149,7 @@ class Plan:
     unregistered: frozenset[tuple[str, str]] = frozenset()
     doubled: tuple[tuple[str, str], ...] = ()
     adopts: bool = False
+    only: tuple[str, ...] = ()
     salt: bytes = dataclasses.field(default=b"", repr=False)
 
     @property

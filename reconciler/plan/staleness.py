@@ -32,12 +32,16 @@ def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> 
     for field in dataclasses.fields(declarations.Choice):
         was, now = getattr(reviewed, field.name), getattr(current, field.name)
         if now and now != was and field.name != "repository":
-            option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {now}")
+            option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {_listed(now)}")
             raise errors.StaleError(
-                f"{option} is given, and the plan was made {'without it' if not was else f'with {was}'}",
+                f"{option} is given, and the plan was made {'without it' if not was else f'with {_listed(was)}'}",
                 hint="leave it out, or plan again with it",
             )
     return dataclasses.replace(reviewed, repository=current.repository or reviewed.repository)
+
+
+def _listed(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else " ".join(value)
 
 
 def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> None:

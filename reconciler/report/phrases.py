@@ -16,5 +16,5 @@ def capitalized(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a hint as a sentence."""
-    return f"{capitalized(text)}."
+    """Return a hint as a sentence; a question keeps its question mark."""
+    return capitalized(text) if text.endswith("?") else f"{capitalized(text)}."

@@ -24,20 +24,28 @@ DONE = {
     plans.Verb.PAUSE: "paused",
     plans.Verb.DELETE: "deleted",
 }
+_NAMED = 10  # charters that a partial plan's heading names
 KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as removed, but not pruned
 
 
 def summary(plan: plans.Plan) -> str:
     """Return the summary line of a plan, worded like Terraform's."""
     if not plan.differs:
-        return (
-            f"No changes. The server matches {phrases.printable(plan.spec_path)} ({_counted(plan, plans.Verb.KEEP)})."
-        )
+        matched = phrases.printable(plan.spec_path) + (f" for {partial(plan)}" if plan.only else "")
+        return f"No changes. The server matches {matched} ({_counted(plan, plans.Verb.KEEP)})."
     if not plan.steps:
         return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
     shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE or plan.count(verb))
     counts = ", ".join(_counted(plan, verb) for verb in shown)
-    return f"Plan: {counts}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"Plan: {counts}."
+    kind = "Partial plan" if plan.only else "Plan"
+    return f"{kind}: {counts}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"{kind}: {counts}."
+
+
+def partial(plan: plans.Plan) -> str:
+    """Return the charters that the plan is limited to; empty for a plan of all of them."""
+    shown = [phrases.printable(name) for name in plan.only[:_NAMED]]
+    more = f" and {len(plan.only) - _NAMED} more" if len(plan.only) > _NAMED else ""
+    return ", ".join(shown) + more
 
 
 def blocked(plan: plans.Plan) -> str:
@@ -86,7 +94,8 @@ def where(plan: plans.Plan) -> str:
     target = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
     owner = f", owner {target.owner}" if target.owner else ""
-    return f"{which(target)} in namespace {target.namespace} on {target.address}{environment}{owner}"
+    only = f", only {partial(plan)}" if plan.only else ""
+    return f"{which(target)} in namespace {target.namespace} on {target.address}{environment}{owner}{only}"
 
 
 def which(target: observed.Target) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler import published, spelling
+from reconciler import errors, published, spelling
 from reconciler.repospec import charters, dialects, exemptions, nodes, problems, rules, sections, shape, source, values
 from reconciler.schedule import declarations, fields, ownership
 
@@ -20,7 +20,7 @@ def load(
     """Return what the file declares, with the options of this run and the salt for digests of secrets.
 
     Other tools' sections are ignored. Raises `errors.InvalidSpecError` with every problem and its position, and
-    `errors.UsageError` for an environment that the file does not have.
+    `errors.UsageError` for an environment or a charter of `choice.only` that the file does not have.
     """
     return dataclasses.replace(parse(source.read(path), str(path), choice), salt=salt)
 
@@ -39,6 +39,7 @@ def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) ->
     """Return what a file's root node declares; `path` is for messages only."""
     governance = section(root, path)
     if governance is None:
+        _check_names(choice.only, (), path)
         return _declaration(path, {}, choice, governed=False)
     chosen = charters.environment(governance, choice.environment, path)
     keys: Any = rules.value_at(governance, rules.SECTION)
@@ -52,7 +53,24 @@ def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) ->
     ]
     if faults:
         raise problems.InvalidSpecError(faults)
+    _check_names(choice.only, [charter.name for charter in declared], path)
+    names = {name.lower() for name in choice.only}
+    if names:
+        declared = tuple(charter for charter in declared if charter.name.lower() in names)
+        declaration = dataclasses.replace(declaration, only=tuple(charter.name for charter in declared))
     return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
+
+
+def _check_names(names: Iterable[str], declared: Collection[str], path: str) -> None:
+    """Raise `errors.UsageError` for a name that no charter has; upper and lower case are the same."""
+    known = {name.lower(): name for name in declared}
+    for name in names:
+        if name.lower() not in known:
+            nearest = spelling.nearest(name.lower(), known)
+            raise errors.UsageError(
+                f"{path} does not declare charter {name!r}",
+                hint=f"did you mean {known[nearest]!r}?" if nearest else "name a charter of the file",
+            )
 
 
 def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:

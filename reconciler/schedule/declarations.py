@@ -38,7 +38,8 @@ class Charter:
 class Choice:
     """The options of one run; None leaves the choice to the spec.
 
-    `repository` is the owner if neither the spec nor `owner` names one.
+    `repository` is the owner if neither the spec nor `owner` names one. `only` has the names of the charters that the
+    run is limited to.
     """
 
     environment: str | None = None
@@ -47,6 +48,7 @@ class Choice:
     repository: str | None = None
     keep_manual_pauses: bool = False
     adopt: bool = False
+    only: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Declaration:
 
     `governed` is false if the spec has no section of ours, `enabled` is false if the environment is disabled.
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
-    the digests that replace secrets in plans.
+    the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them.
     """
 
     path: str
@@ -67,4 +69,5 @@ class Declaration:
     owner: str = ""
     keep_manual_pauses: bool = False
     adopt: bool = False
+    only: tuple[str, ...] = ()
     salt: bytes = dataclasses.field(default=b"", repr=False)

@@ -44,5 +44,5 @@ async def described(
 ) -> Mapping[str, observed.Live]:
     """Read what a plan needs, with a listing that was read already."""
     wanted = {charter.schedule.id for charter in declaration.charters}
-    managed_ids = {id_ for id_ in listed if build.managed(id_, target)}
+    managed_ids = set() if declaration.only else {id_ for id_ in listed if build.managed(id_, target)}
     return await schedules.explained(await schedules.describe_all(wanted | managed_ids))

@@ -57,6 +57,10 @@ async def read_plan(
     """
     listed = await schedules.ids()
     plan = build.plan(declaration, await live.described(listed, declaration, schedules, target), target)
+    if plan.only:  # what it leaves alone was listed but not described
+        ids = {id_ for id_ in listed if build.managed(id_, target)}
+        ids |= {change.id for change in plan.changes if change.live is not None}
+        plan = dataclasses.replace(plan, found=observed.Left(managed=len(ids), present=len(ids)))
     plan = await _with_namesakes(plan, listed, schedules)
     return plan if pollers is None else await _with_workers(plan, pollers)
 

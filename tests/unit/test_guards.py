@@ -54,6 +54,11 @@ def test_what_is_paused_already_and_what_is_new_do_not_count_as_running() -> Non
     assert "2 of 3" in refusal(plan(running=3, removed=2, paused=2, new=5)).message
 
 
+def test_a_partial_plan_is_compared_with_what_it_is_limited_to() -> None:
+    partial = dataclasses.replace(plan(running=2, removed=2), only=("a", "b"))
+    assert "all 2 running schedules in this partial plan" in refusal(partial).message
+
+
 def test_a_declared_pause_is_treated_as_a_pause() -> None:
     declared = builders.plan([builders.schedule("a", paused=True)], [builders.schedule("a")])
     assert "the only" in refusal(declared).message
