@@ -1,7 +1,7 @@
 """The documents' consoles are what the program prints: their commands are run, on the real server, in their order.
 
-Each document starts with the README's spec and an empty namespace. The commands in a comment `<!-- before: ... -->` run
-before its first console.
+Each document starts with the README's repo-spec and an empty namespace, the README itself with its first spec. The
+commands in a comment `<!-- before: ... -->` run before its first console.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SEEN = re.compile(r"seen \d+ \w+ ago")
 SERVICE = "http://127.0.0.1:8080"
 APPLIER = re.compile(r"(apply|prune) by \S+@\S+")
 GOLDEN = ROOT / "tests/golden/cases/everything-at-once/plan.txt"
+YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BEFORE = re.compile(r"^<!-- before:\n(.*?)^-->$", re.DOTALL | re.MULTILINE)
 DOCUMENTS = [
@@ -120,9 +121,11 @@ def test_the_consoles_show_what_the_program_prints(
 ) -> None:
     if dev_server.backend == "v2":
         pytest.skip("the documents show a server that reports who paused a schedule; V2 does not")
-    yaml = re.search(r"^```yaml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert yaml
-    reconciler.declare(yaml[1])
+    first, charters, *_ = re.findall(YAML, README.read_text(encoding="utf-8"))
+    if document == README:
+        (reconciler.folder / "temporal-schedules.yaml").write_text(first, encoding="utf-8")
+    else:
+        reconciler.declare(charters)
     (reconciler.folder / "broken.yaml").write_text(BROKEN)
     text = document.read_text(encoding="utf-8")
     before = "".join(BEFORE.findall(text)).splitlines()
