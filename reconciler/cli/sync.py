@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
 _COUNTS = ("created", "updated", "resumed", "paused")
+_RARE = ("renamed",)  # shown only if there are any; a service of an earlier release does not report it
 _LEFT = ("failed", "stale", "not_begun")
 _EXIT_CODES = [int(each) for each in errors.ExitCode]
 _VERBS = {verb.word: verb for verb in words.DONE}
@@ -135,6 +136,7 @@ def _is_outcome(body: dict[str, Any]) -> bool:
     """Return whether a response is the outcome of a sync, in the service's format."""
     return (
         all(type(body.get(name)) is int for name in (*_COUNTS, *_LEFT, "skipped"))
+        and all(type(body.get(name, 0)) is int for name in _RARE)
         and body.get("exit_code") in _EXIT_CODES
         and "steps" in body
         and all(map(_is_step, _objects(body, "steps")))
@@ -194,7 +196,7 @@ def _tell(out: console.Console, place: str, body: dict[str, Any]) -> None:
         return
     for step in body["steps"]:
         out.say(_step(step))
-    counts = ", ".join(f"{body[name]} {name}" for name in _COUNTS)
+    counts = ", ".join(f"{body[name]} {name}" for name in (*_COUNTS, *filter(body.get, _RARE)))
     verb = "Planned" if body.get("status") == "planned" else "Synced"
     missing = [f"{body[name]} {name.replace('_', ' ')}" for name in _LEFT]
     left = f"; {', '.join(missing)}" if any(body[name] for name in _LEFT) else ""

@@ -9,7 +9,7 @@ from reconciler import errors, json_text
 from reconciler.documents import plan_json
 from reconciler.plan import plans
 
-FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,8 @@ def _counts(applied: plans.Applied | None) -> dict[str, int]:
     """Return how many steps ended with each status, and how many of the done ones had each verb."""
     ended = applied.outcomes if applied else ()
     done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
-    verbs = {verb.word: done.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
+    shown = (verb for verb in plans.Verb if verb is not plans.Verb.KEEP)
+    verbs = {verb.word: done.count(verb) for verb in shown if verb is not plans.Verb.RENAME or done.count(verb)}
     statuses = [each.status for each in ended]
     return verbs | {each.value: statuses.count(each) for each in plans.Status}
 

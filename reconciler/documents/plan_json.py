@@ -14,8 +14,9 @@ from reconciler.plan import plans, takeovers
 from reconciler.schedule import declarations, fields, model, observed, prospects
 from reconciler.timing import rates
 
-FORMAT_VERSION = "1.3"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.4"  # a minor step adds, a major step breaks
 _NEXT = 2  # times
+_RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only if a plan has them
 
 
 def dumps(plan: plans.Plan, now: datetime.datetime | None = None) -> str:
@@ -37,23 +38,23 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
         "counts": {
-            **{verb.word: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.DELETE},
+            **{verb.word: plan.count(verb) for verb in plans.Verb if verb not in _RARE or plan.count(verb)},
             "blocked": len(plan.blocked),
         },
     }
     if now is not None:
         ours = [change for change in plan.changes if not change.is_blocked]
-        before = prospects.together((change.live.schedule for change in ours if change.live), now)
+        before = prospects.together((change.before.schedule for change in ours if change.before), now)
         after = prospects.together((change.after for change in ours), now)
         document["rate"] = {"before": _pace(before), "after": _pace(after)}
-    document["takeovers"] = [change.id for change in takeovers.takeovers(plan)]
+    document["takeovers"] = [takeovers.taken(change) for change in takeovers.takeovers(plan)]
     changes = [_change(change) | (_forecast(change, now) if now else {}) for change in plan.changes]
     return {**document, "changes": changes}
 
 
 def _forecast(change: plans.Change, now: datetime.datetime) -> dict[str, Any]:
     """Return when the schedule fires next and how often, before and after; null where it does not exist."""
-    sides = {"before": change.live.schedule if change.live else None, "after": change.after}
+    sides = {"before": change.before.schedule if change.before else None, "after": change.after}
     if change.verb is plans.Verb.DELETE:
         sides["after"] = None
     return {
@@ -91,6 +92,7 @@ def _change(change: plans.Change) -> dict[str, Any]:
         "overrides": {key: _place(place) for key, place in change.overrides.items()},
         "fields": [_field(field) for field in change.fields],
         "ignored": [_field(field) for field in change.ignored],
+        **({"origin": _change(change.origin)} if change.origin else {}),
     }
 
 

@@ -41,7 +41,7 @@ def dumps(saved: Saved) -> str:
         "salt": saved.plan.salt.hex(),
         "governed": saved.plan.governed,
         "choice": dataclasses.asdict(saved.choice),
-        "schedules": [_sides(change) for change in saved.plan.changes],
+        "schedules": [_sides(change) for change in saved.plan.schedules],
     }
     document["applied_at"] = saved.applied_at.isoformat() if saved.applied_at else None
     document["checksum"] = _checksum(document)
@@ -127,7 +127,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         as_of=schedules.moment(as_of) if as_of else None,
         adopts=saved["choice"].get("adopt", False),
         only=tuple(document.get("only", ())),
-        changes=tuple(_change(each, sides[each["id"]]) for each in document["changes"]),
+        changes=tuple(_change(each, sides) for each in document["changes"]),
     )
     applied_at = document.get("applied_at")
     return Saved(
@@ -139,7 +139,8 @@ def _saved(document: Mapping[str, Any]) -> Saved:
     )
 
 
-def _change(document: Mapping[str, Any], sides: Mapping[str, Any]) -> plans.Change:
+def _change(document: Mapping[str, Any], schedules_: Mapping[str, Any]) -> plans.Change:
+    sides, origin = schedules_[document["id"]], document.get("origin")
     return plans.Change(
         verb=plans.Verb[document["verb"].upper()],
         reason=plans.Reason[document["reason"].upper()],
@@ -152,6 +153,7 @@ def _change(document: Mapping[str, Any], sides: Mapping[str, Any]) -> plans.Chan
         overrides={key: declarations.Place(**place) for key, place in document["overrides"].items()},
         renamed_from=document["renamed_from"],
         origin_pause=plan_json.read_pause(document["origin_pause"]),
+        origin=_change(origin, schedules_) if origin else None,
     )
 
 

@@ -21,7 +21,7 @@ def dumps(plan: plans.Plan, now: datetime.datetime) -> str:
         "target": plan_json.target(plan.target),
         "spec": plan.spec_path,
         "environment": plan.environment,
-        "schedules": [_schedule(change) for change in sorted(plan.changes, key=lambda change: change.id)],
+        "schedules": [_schedule(change) for change in sorted(plan.schedules, key=lambda change: change.id)],
     }
     return json_text.document(document)
 

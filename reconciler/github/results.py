@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from reconciler import errors
 from reconciler.plan import plans
 
-_COUNTED = (plans.Verb.CREATE, plans.Verb.UPDATE, plans.Verb.RESUME, plans.Verb.PAUSE)
+_COUNTED = (plans.Verb.CREATE, plans.Verb.RENAME, plans.Verb.UPDATE, plans.Verb.RESUME, plans.Verb.PAUSE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

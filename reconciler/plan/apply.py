@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from reconciler import errors
 from reconciler.plan import diff, plans, ports
+from reconciler.schedule import observed
 
 CONCURRENCY = 20  # concurrent writes; more are not faster on a dev server, and inconsiderate on a shared one
 
@@ -107,7 +108,7 @@ class _Walk:
                 return self.end(change, plans.Status.SKIPPED, f"not started: {stopped}")
             self._started.add(change.id)
             try:
-                ended = await self._step(change)
+                ended = await (self._renaming(change, change.origin) if change.origin else self._step(change))
                 self._unanswered = 0
                 return self.end(change, *ended)
             except errors.UnreachableError as error:
@@ -121,6 +122,18 @@ class _Walk:
                 self.stop("a defect in reconciler ended another step")
                 self.end(change, plans.Status.FAILED, "it may be written or not: a defect in reconciler")
                 raise
+
+    async def _renaming(self, change: plans.Change, origin: plans.Change) -> tuple[plans.Status, str]:
+        """Create the schedule, then pause the one that it replaces: at no time does neither of them run."""
+        if origin.live is not None and not await self._is_unchanged(origin.live):
+            return plans.Status.STALE, f"{origin.id} changed since it was planned; plan again"
+        status, detail = await self._step(change)
+        if status is not plans.Status.DONE or origin.verb is plans.Verb.KEEP:
+            return status, detail
+        status, why = await self._step(origin)
+        if status is plans.Status.DONE:
+            return status, detail
+        return status, f"created, but {origin.id}, which it replaces, is not paused: {why}"
 
     async def _step(self, change: plans.Change) -> tuple[plans.Status, str]:
         """Write, then read back: only that distinguishes a lost response from a dropped write."""
@@ -145,8 +158,7 @@ class _Walk:
         if change.live is None:
             await self._schedules.create(change.after)
             return
-        now = await self._schedules.describe(change.id)
-        if now is None or (now.token, now.created_at) != (change.live.token, change.live.created_at):
+        if not await self._is_unchanged(change.live):
             raise errors.ConflictError("it is no longer the schedule that was planned")
         lost = await self._lost()
         if lost:
@@ -155,6 +167,10 @@ class _Walk:
             await self._schedules.delete(change.id)
         else:
             await self._schedules.update(change.live, change.after)
+
+    async def _is_unchanged(self, live: observed.Live) -> bool:
+        now = await self._schedules.describe(live.schedule.id)
+        return now is not None and (now.token, now.created_at) == (live.token, live.created_at)
 
     async def _remaining(self, change: plans.Change) -> str:
         """Return what the change still lacks on the server, in words; empty when it took effect."""

@@ -6,11 +6,11 @@ import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from reconciler import errors, json_values
-from reconciler.plan import diff, plans, renames
-from reconciler.schedule import declarations, fields, ignored, model, observed, ownership, redaction
+from reconciler.plan import diff, plans, predecessors, renames
+from reconciler.schedule import declarations, fields, governed, ignored, model, observed, ownership, redaction
 
 KEEP = "keep"  # of `manual_pauses`
 _ORDER = tuple(plans.Verb)
@@ -26,28 +26,106 @@ def plan(
 ) -> plans.Plan:
     """Return the plan that makes `live` equal to the declaration.
 
-    `live` holds each declared id that exists and every managed id that is not declared; a plan that is limited to some
-    charters leaves the latter out. Changes are in order of
-    execution (creates, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
+    `live` holds each declared id that exists, every managed id that is not declared, and those that charters replace; a
+    plan that is limited to some charters leaves out what none of them declares or replaces. Changes are in order of
+    execution (creates, renames, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
     """
     declaration, live = _salted(declaration), exempted(live, declaration)
+    former = predecessors.former(declaration, live, lambda id_: managed(id_, target))
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
-        *(_wanted(charter, live.get(charter.schedule.id), declaration) for charter in declaration.charters),
-        *(
-            _unwanted(each, declaration.path)
-            for id_, each in live.items()
-            if id_ not in wanted and not declaration.only and not _is_foreign(each.schedule, declaration)
-        ),
+        *(_charted(charter, live, former.get(charter.schedule.id), declaration) for charter in declaration.charters),
+        *_uncharted({id_: each for id_, each in live.items() if id_ not in wanted}, live, former, declaration),
     ]
     changes = renames.pointed_out(changes)
     changes.sort(key=lambda change: (_ORDER.index(change.verb), change.id))
     return _planned(declaration, live, target, changes)
 
 
+def _charted(
+    charter: declarations.Charter,
+    live: Mapping[str, observed.Live],
+    former: observed.Live | None,
+    declaration: declarations.Declaration,
+) -> plans.Change:
+    own = live.get(charter.schedule.id)
+    if former is None:
+        return _wanted(charter, own, declaration)
+    if own is None:
+        return _renamed(charter, former, declaration)
+    change = _wanted(charter, own, declaration)
+    return change if former.schedule.paused else dataclasses.replace(change, renamed_from=former.schedule.id)
+
+
+def _uncharted(
+    uncharted: Mapping[str, observed.Live],
+    live: Mapping[str, observed.Live],
+    former: Mapping[str, observed.Live],
+    declaration: declarations.Declaration,
+) -> Iterator[plans.Change]:
+    """Yield the changes of schedules that no charter declares, without those that are part of a rename."""
+    successors = {old.schedule.id: new for new, old in former.items()}
+    for id_, each in uncharted.items():
+        new = successors.get(id_)
+        if (new is not None and new not in live) or (new is None and declaration.only):
+            continue
+        if not _is_foreign(each.schedule, declaration) or (new is not None and declaration.adopt):
+            yield _unwanted(each, declaration.path) if new is None else _replaced(each, new, declaration.path)
+
+
+def _renamed(
+    charter: declarations.Charter, former: observed.Live, declaration: declarations.Declaration
+) -> plans.Change:
+    """Return the change that replaces a schedule by one with the charter's id, as if only its id changed."""
+    new = charter.schedule.id
+    alike = dataclasses.replace(former, schedule=dataclasses.replace(former.schedule, id=new))
+    change = _wanted(charter, alike, declaration)
+    if change.is_blocked:
+        return dataclasses.replace(change, after=former.schedule, live=former)
+    fields = (field for field in change.fields if field.path not in governed.IDENTITIES)
+    return dataclasses.replace(
+        change,
+        verb=plans.Verb.RENAME,
+        reason=plans.Reason.RENAMED,
+        after=dataclasses.replace(change.after, note=_carried_note(charter, change.after, former)),
+        live=None,
+        fields=tuple(fields),
+        renamed_from=former.schedule.id,
+        origin=_origin(former, new, charter.place.path),
+    )
+
+
+def _carried_note(charter: declarations.Charter, after: model.Schedule, former: observed.Live) -> str | None:
+    """Return the note of a renamed schedule; that of a manual pause which is kept must not look like our own."""
+    path, declared = charter.place.path, charter.schedule
+    if after.paused and not declared.paused:
+        is_silent = after.note in (None, declared.note)
+        return f"paused outside the spec, as {former.schedule.id}" if is_silent else after.note
+    return after.note or (declared_note(path) if after.paused else managed_note(path))
+
+
+def _origin(former: observed.Live, new: str, path: str) -> plans.Change:
+    """Return the change of the schedule that a rename replaces; one that is paused gets the note about that."""
+    change = _replaced(former, new, path)
+    if change.verb is plans.Verb.PAUSE or _is_removed(former.schedule.note):
+        return change
+    after = dataclasses.replace(former.schedule, note=predecessors.note(new, path), seal=former.next_seal)
+    return dataclasses.replace(change, verb=plans.Verb.PAUSE, reason=plans.Reason.RENAMED, after=after)
+
+
+def _replaced(former: observed.Live, new: str, path: str) -> plans.Change:
+    """Return the change of a schedule whose work another one does now."""
+    change = _unwanted(former, path)
+    if change.verb is plans.Verb.KEEP:
+        return change
+    after = dataclasses.replace(change.after, note=predecessors.note(new, path))
+    return dataclasses.replace(change, reason=plans.Reason.RENAMED, after=after)
+
+
 def exempted(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> dict[str, observed.Live]:
     """Return the live schedules with the salt, and each with its charter's `not_secret` paths."""
-    paths = {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
+    paths = {id_: charter.schedule.not_secret for charter in declaration.charters for id_ in charter.was}
+    paths |= {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
     return {
         id_: dataclasses.replace(
             each,
@@ -137,8 +215,9 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
             after=change.live.schedule if change.live else change.after,
             fields=(),
             renamed_from=None,
+            origin=None,
         )
-        for change in plan.changes
+        for change in plan.schedules
     )
     return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, (), plan.only))
 
@@ -169,7 +248,7 @@ def same(plan: plans.Plan, wanted: Sequence[plans.Change]) -> plans.Plan:
 
 def _meaning(change: plans.Change) -> tuple[object, ...]:
     """Return what a person approved, the reason included: resuming someone's manual pause is a step of its own."""
-    return change.verb, change.reason, change.fields
+    return change.verb, change.reason, change.fields, change.origin.id if change.origin else None
 
 
 def prune(
@@ -238,11 +317,15 @@ def plan_from_snapshot(
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
     salt = next((each.schedule.salt for each in live.values()), declaration.salt)
     charters = (
-        dataclasses.replace(each, schedule=_as_in_snapshot(each.schedule, live.get(each.schedule.id), salt))
+        dataclasses.replace(each, schedule=_as_in_snapshot(each.schedule, _counterpart(each, live), salt))
         for each in declaration.charters
     )
     planned = plan(dataclasses.replace(declaration, charters=tuple(charters)), live, target)
     return dataclasses.replace(planned, as_of=taken_at)
+
+
+def _counterpart(charter: declarations.Charter, live: Mapping[str, observed.Live]) -> observed.Live | None:
+    return next((live[id_] for id_ in (charter.schedule.id, *charter.was) if id_ in live), None)
 
 
 def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: bytes) -> model.Schedule:
@@ -363,7 +446,7 @@ def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
 
 
 def _is_removed(note: str | None) -> bool:
-    return (note or "").startswith(REMOVED)
+    return (note or "").startswith((REMOVED, renames.RENAMED))
 
 
 def _unwanted(live: observed.Live, path: str) -> plans.Change:
@@ -423,7 +506,7 @@ def digest(target: observed.Target, changes: Iterable[plans.Change], only: Seque
         "namespace": target.namespace,
         "prefix": target.prefix,
         "steps": [
-            [change.verb.word, change.id, _covered(change.fields)]
+            [change.verb.word, change.id, _covered(change.fields), *([change.origin.id] if change.origin else [])]
             for change in changes
             if change.verb is not plans.Verb.KEEP
         ],

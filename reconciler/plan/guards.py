@@ -89,7 +89,7 @@ def _check_emptiness(plan: plans.Plan, left: int) -> None:
 
 def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
     hint = "if this is intended, pass --allow-mass-pause"
-    live = [change for change in plan.changes if change.live is not None and not change.is_blocked]
+    live = [change for change in plan.changes if change.before is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
         raise errors.GuardError(f"{plan.spec_path} {_UNGOVERNED}, but {managed} live", hint=hint)
@@ -132,8 +132,9 @@ def _check_takeovers(plan: plans.Plan) -> None:
     taken = () if plan.adopts else takeovers.takeovers(plan)
     if taken:
         more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+        name = labels.brief(takeovers.taken(taken[0]))
         raise errors.GuardError(
-            f"{labels.brief(taken[0].id)} carries no owner's mark, and the plan would take it over and change its "
+            f"{name} carries no owner's mark, and the plan would take it over and change its "
             f"{takeovers.changes(taken[0])}{more}",
             hint="if another program made it, use another id; if this is intended, pass --adopt",
         )
@@ -157,7 +158,7 @@ def _whose(target: observed.Target) -> str:
 
 def _check_payloads(plan: plans.Plan) -> None:
     for change in plan.steps:
-        lost = _replaced(change.live.schedule.action, change.after.action) if change.live else None
+        lost = _replaced(change.before.schedule.action, change.after.action) if change.before else None
         if lost is not None:
             raise errors.GuardError(
                 f"the plan would overwrite {lost.encoding} payloads of {change.id} with plaintext",

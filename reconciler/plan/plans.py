@@ -15,6 +15,7 @@ class Verb(enum.Enum):
     """What a change does; the value is the symbol that people see."""
 
     CREATE = "+"
+    RENAME = "→"
     UPDATE = "~"
     RESUME = "▶"
     PAUSE = "‖"
@@ -36,6 +37,7 @@ class Reason(enum.Enum):
     """Why a change is planned; the value completes a line about the schedule."""
 
     NEW = "will be created"
+    RENAMED = "charter was renamed"
     DIFFERENT = "differs from the spec"
     RETURNED = "charter is back in the spec"
     UNDECLARED_PAUSED = "no longer declared paused"
@@ -90,7 +92,8 @@ class Change:
 
     `ignored` are differences at `ignore` paths, which are kept. `overrides` is where an environment replaces keys.
     `renamed_from` is the id of a schedule that differs only in name and that the same plan leaves paused;
-    `origin_pause` is who had already paused that one, None if no one had.
+    `origin_pause` is who had already paused that one, None if no one had. A rename creates the schedule with the state
+    of another one, and then pauses that one: `origin` is the change of the other.
     """
 
     verb: Verb
@@ -104,11 +107,17 @@ class Change:
     overrides: Mapping[str, declarations.Place] = dataclasses.field(default_factory=dict, compare=False)
     renamed_from: str | None = None
     origin_pause: observed.Pause | None = None
+    origin: Change | None = None
 
     @property
     def id(self) -> str:
         """Return the schedule's id, which is the change's identity within a plan."""
         return self.after.id
+
+    @property
+    def before(self) -> observed.Live | None:
+        """Return the live schedule that did the work until now: after a rename, the one with the former name."""
+        return self.origin.live if self.origin else self.live
 
     @property
     def is_blocked(self) -> bool:
@@ -156,6 +165,11 @@ class Plan:
     def steps(self) -> tuple[Change, ...]:
         """Return the changes that write; empty means that there is nothing to do."""
         return tuple(change for change in self.changes if change.verb is not Verb.KEEP)
+
+    @property
+    def schedules(self) -> tuple[Change, ...]:
+        """Return the change of every schedule, those with a former name included."""
+        return tuple(each for change in self.changes for each in (change, change.origin) if each is not None)
 
     @property
     def blocked(self) -> tuple[Change, ...]:

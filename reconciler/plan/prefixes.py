@@ -12,7 +12,9 @@ from reconciler.schedule import model, observed, ownership
 def namesakes(listed: Collection[str], plan: plans.Plan) -> Mapping[str, tuple[str, ...]]:
     """Return, for each schedule that the plan starts, the listed ids that are its name under another prefix."""
     starting = [change.id for change in plan.changes if _starts(change)]
+    renamed = {change.origin.id for change in plan.changes if change.origin}
     others = sorted(id_ for id_ in listed if not id_.startswith(plan.target.prefix)) if starting else []
+    others = [id_ for id_ in others if id_ not in renamed]
     alike = {id_: _ending(_name(id_, plan), others) for id_ in starting}
     return {id_: ids for id_, ids in alike.items() if ids}
 

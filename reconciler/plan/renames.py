@@ -10,6 +10,7 @@ from reconciler.plan import diff, plans
 from reconciler.schedule import model, observed, ownership
 
 REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # begins the note of a schedule whose charter was removed
+RENAMED = f"{ownership.PAUSED_BY_US}renamed to "  # begins the note of a schedule whose charter has another name now
 _LIKENESS = 0.6  # of the names, from which equal schedules are considered renamed
 
 
@@ -26,7 +27,7 @@ def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
 def _lost_charter(change: plans.Change) -> bool:
     """Return whether it may have lost its charter only now; a schedule that we paused as removed lost it earlier."""
     if change.reason is plans.Reason.ALREADY_PAUSED and change.live:
-        return not (change.live.schedule.note or "").startswith(REMOVED)
+        return not (change.live.schedule.note or "").startswith((REMOVED, RENAMED))
     return change.reason is plans.Reason.REMOVED
 
 

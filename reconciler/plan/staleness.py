@@ -74,9 +74,10 @@ def _named(plan: plans.Plan) -> str:
 
 
 def _reasons(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> Iterator[str]:
-    before = {change.id: change for change in reviewed.changes}
-    after = {change.id: change for change in now.changes}
-    steps = {change.id for change in (*reviewed.steps, *now.steps)}
+    before = {change.id: change for change in reviewed.schedules}
+    after = {change.id: change for change in now.schedules}
+    changes = (*before.values(), *after.values())
+    steps = {change.id for change in changes if change.verb is not plans.Verb.KEEP}
     for schedule_id in sorted(steps):
         reason = _reason(before.get(schedule_id), after.get(schedule_id), planned_at)
         if reason:
@@ -105,9 +106,13 @@ def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_
 
 
 def _means_other(before: plans.Change | None, now: plans.Change | None) -> str:
-    if before is not None and now is not None and (before.verb, before.fields) == (now.verb, now.fields):
+    if before is not None and now is not None and _meaning(before) == _meaning(now):
         return ""
     return "is declared differently now"
+
+
+def _meaning(change: plans.Change) -> tuple[object, ...]:
+    return change.verb, change.fields, change.origin.id if change.origin else None
 
 
 def _created(live: observed.Live) -> datetime.datetime:

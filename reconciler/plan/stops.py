@@ -32,7 +32,7 @@ def running(plan: plans.Plan, now: datetime.datetime) -> tuple[plans.Change, ...
     return tuple(
         change
         for change in plan.changes
-        if change.live is not None and not change.is_blocked and _fires(change.live.schedule, now)
+        if change.before is not None and not change.is_blocked and _fires(change.before.schedule, now)
     )
 
 
@@ -44,9 +44,9 @@ def stops(plan: plans.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
     successors = {change.renamed_from: change.after for change in plan.changes if change.renamed_from}
     stopped = []
     for change in running(plan, now):
-        if change.live is None or change.verb is plans.Verb.KEEP:
+        if change.before is None or change.verb is plans.Verb.KEEP:
             continue
-        why = _why(change.live.schedule, successors.get(change.id, change.after), plan, now)
+        why = _why(change.before.schedule, successors.get(change.id, change.after), plan, now)
         if why:
             stopped.append(Stop(id=change.id, why=why))
     return tuple(stopped)
@@ -58,7 +58,7 @@ Work = tuple[str, str]
 
 def moved(plan: plans.Plan) -> frozenset[tuple[Work, Work]]:
     """Return the old and the new work of each running schedule that the plan moves to other workers."""
-    pairs = [(change.live.schedule, change.after) for change in plan.steps if change.live]
+    pairs = [(change.before.schedule, change.after) for change in plan.steps if change.before]
     return frozenset(
         (_work(before), _work(after))
         for before, after in pairs

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reconciler.plan import diff, plans
-from reconciler.schedule import model
+from reconciler.schedule import model, observed
 
 
 def takeovers(plan: plans.Plan) -> tuple[plans.Change, ...]:
     """Return the steps that take over a schedule and change its workflow type, task queue or all of its arguments."""
-    return tuple(change for change in plan.steps if _takes_over(change))
+    return tuple(change for change in plan.steps if _takes_over(change, plan.target))
+
+
+def taken(change: plans.Change) -> str:
+    """Return the id of the live schedule that a step takes over: the former one if the step renames it."""
+    return change.before.schedule.id if change.before else change.id
 
 
 def changes(change: plans.Change) -> str:
     """Return the parts of its work that a takeover changes, `workflow type, task queue`; empty if none."""
-    if change.live is None:
+    if change.before is None:
         return ""
-    live, after = change.live.schedule.action, change.after.action
+    live, after = change.before.schedule.action, change.after.action
     differs = {
         "workflow type": live.workflow != after.workflow,
         "task queue": live.task_queue != after.task_queue,
@@ -26,10 +31,17 @@ def changes(change: plans.Change) -> str:
     return ", ".join(name for name, is_changed in differs.items() if is_changed)
 
 
-def _takes_over(change: plans.Change) -> bool:
-    if change.live is None or change.after.owner is None or change.live.schedule.owner == change.after.owner:
+def _takes_over(change: plans.Change, target: observed.Target) -> bool:
+    """Return whether a step needs a schedule that is not provably ours and changes what it runs.
+
+    Without an owner, every schedule with the prefix is ours; the former id of a rename may be without both.
+    """
+    if change.before is None:
         return False
-    return bool(changes(change))
+    owner, is_managed = change.before.schedule.owner, change.before.schedule.id.startswith(target.prefix)
+    if owner == change.after.owner and (owner is not None or is_managed or change.origin is None):
+        return False
+    return bool(changes(change)) and (change.after.owner is not None or change.origin is not None)
 
 
 def _are_replaced(live: Sequence[model.AnyArgument], after: Sequence[model.AnyArgument]) -> bool:

@@ -35,7 +35,7 @@ def plan(plan: plans.Plan) -> Iterator[Annotation]:
             yield Annotation(
                 level="warning" if stops else "notice",
                 title=phrases.printable(f"{change.verb.word} {change.id}"),
-                message="\n".join([change.reason.value, *_fields(change), *words.remarks(change, None)]),
+                message="\n".join([words.reason(change), *_fields(change), *words.remarks(change, None)]),
                 place=change.place,
             )
 

@@ -16,15 +16,17 @@ from reconciler.report import forecast, markdown, phrases, words
 
 COMMENT_LIMIT = 60_000  # bytes; GitHub accepts 65,536 characters, and silently drops a longer update
 _LISTED = 20  # schedules that a list names; the rest are only counted
-_LIST_SHARE = 7  # each of up to six lists takes at most one seventh of the whole
+_LIST_SHARE = 8  # each of up to seven lists takes at most one eighth of the whole
 _LONGEST_TEXT = 1_000  # characters of a message
 _LONGEST_TITLE = 300  # characters of an id in a fold's title
 
 _REMOVED = (plans.Reason.REMOVED,)
+_RENAMED = (plans.Reason.RENAMED,)
 _BY_HAND = (plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE, plans.Reason.MANUAL_PAUSE)
 _FOREIGN = (plans.Reason.OWNED,)
 _LISTS = (
     ("No longer declared:", _REMOVED),
+    ("Renamed:", _RENAMED),
     ("Paused, but not by the spec:", _BY_HAND),
     ("Of another owner:", _FOREIGN),
 )
@@ -153,7 +155,7 @@ def _name(change: plans.Change) -> str:
 def _named(change: plans.Change, now: datetime.datetime) -> str:
     """Return the name of a schedule, the reason of its change, and remarks."""
     remarks = "".join(f"; {remark}" for remark in words.remarks(change, now, markdown.code))
-    return f"{_name(change)}: {change.reason.value}{remarks}"
+    return f"{_name(change)}: {words.reason(change, markdown.code)}{remarks}"
 
 
 def _folds(changes: Iterable[plans.Change], about: About, used: int) -> str:
@@ -178,7 +180,7 @@ def _fold(change: plans.Change, now: datetime.datetime) -> str:
     """Return a fold. Its title is HTML, in which GitHub does not interpret markdown; its content is markdown."""
     shown = phrases.printable(change.id)
     title = shown if len(shown) <= _LONGEST_TITLE else f"{shown[:_LONGEST_TITLE]}…"
-    summary = f"{change.verb.value} <code>{html.escape(title)}</code> {html.escape(change.reason.value)}"
+    summary = f"{change.verb.value} <code>{html.escape(title)}</code> {html.escape(words.reason(change))}"
     inside = "\n".join(_inside(change, now)) or "Nothing else."
     return f"\n<details><summary>{summary}</summary>\n\n{inside}\n\n</details>\n"
 

@@ -20,7 +20,7 @@ def lines(change: plans.Change, now: datetime.datetime, mark: Callable[[str], st
 
     `mark` wraps text that comes from the server.
     """
-    before = change.live.schedule if change.live and not change.live.schedule.paused else None
+    before = change.before.schedule if change.before and not change.before.schedule.paused else None
     after = None if change.after.paused else change.after
     if before and after and _firing(before) == _firing(after):
         return
@@ -60,7 +60,7 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
 def total(plan: plans.Plan, now: datetime.datetime) -> str:
     """Return the total firing rate of the managed schedules, before and after the plan."""
     ours = [change for change in plan.changes if not change.is_blocked]
-    before = _words(prospects.together((change.live.schedule for change in ours if change.live), now))
+    before = _words(prospects.together((change.before.schedule for change in ours if change.before), now))
     after = _words(prospects.together((change.after for change in ours), now))
     return f"Total firing rate: {before} → {after}." if before != after else f"Total firing rate: {after}."
 

@@ -32,7 +32,7 @@ def _summary(plan: plans.Plan) -> str:
 
 def _title(change: plans.Change) -> str:
     place = f" ({code(str(change.place))})" if change.place else ""
-    return f"- {change.verb.value} **{change.verb.word}** {code(change.id)}: {change.reason.value}{place}"
+    return f"- {change.verb.value} **{change.verb.word}** {code(change.id)}: {words.reason(change, code)}{place}"
 
 
 def details(change: plans.Change, now: datetime.datetime | None) -> Iterator[str]:

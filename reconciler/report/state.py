@@ -13,7 +13,7 @@ from reconciler.schedule import fields, observed
 
 def text(plan: plans.Plan, now: datetime.datetime) -> str:
     """Return a paragraph for each schedule, and a line with totals."""
-    changes = sorted(plan.changes, key=lambda change: change.id)
+    changes = sorted(plan.schedules, key=lambda change: change.id)
     paragraphs = ["\n".join(_lines(change, now)) for change in changes]
     return "\n\n".join([phrases.printable(words.target(plan)), *paragraphs, _counts(plan)]) + "\n"
 
@@ -31,7 +31,8 @@ def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     yield "state", _state(change, now)
     if live is None:
         off = change.reason is plans.Reason.SWITCHED_OFF
-        yield "drift", _drift(change) if off else "yes: it is to be created"
+        planned = f"yes: {words.reason(change)}" if change.origin else "yes: it is to be created"
+        yield "drift", _drift(change) if off else planned
         return
     zone = forecast.known_zone(live.schedule.timing.timezone)
     if live.schedule.remaining_actions is not None:
@@ -115,7 +116,7 @@ def _drift(change: plans.Change) -> str:
 
 
 def _counts(plan: plans.Plan) -> str:
-    ours = [change for change in plan.changes if not change.is_blocked]
+    ours = [change for change in plan.schedules if not change.is_blocked]
     states = collections.Counter(change.state for change in ours)
     total = f"{len(ours)} schedule{'s'[: len(ours) != 1]}"
     counts = ", ".join(f"{states[state]} {state.value}" for state in plans.State if states[state])

@@ -15,6 +15,7 @@ _FAINT = "\x1b[2m"
 _RED = "\x1b[31m"
 _COLOURS = {
     plans.Verb.CREATE: "\x1b[32m",
+    plans.Verb.RENAME: "\x1b[34m",
     plans.Verb.UPDATE: "\x1b[33m",
     plans.Verb.RESUME: "\x1b[36m",
     plans.Verb.PAUSE: "\x1b[35m",
@@ -71,6 +72,8 @@ class Text:
         deletes = any(outcome.change.verb is plans.Verb.DELETE for outcome in ended)
         repairs = plan is not None and not plan.target.prefix
         shown = {verb: word for verb, word in words.DONE.items() if repairs or (verb is plans.Verb.DELETE) is deletes}
+        if plans.Verb.RENAME not in done:
+            shown.pop(plans.Verb.RENAME, None)
         counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
         command, verb, at = ("prune", "Pruned", "from") if deletes else ("apply", "Applied", "to")
         if repairs:
@@ -89,7 +92,7 @@ class Text:
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])
         place = f"  {self._paint(phrases.printable(str(change.place)), _FAINT)}" if change.place else ""
         name = self._paint(phrases.printable(change.id), _BOLD)
-        yield f"  {symbol} {name}  {change.reason.value}{place}"
+        yield f"  {symbol} {name}  {words.reason(change)}{place}"
         rows = [(phrases.printable(field.path), self._sides(change, field)) for field in change.fields]
         if self.now is not None:
             rows += forecast.lines(change, self.now)

@@ -19,12 +19,14 @@ from reconciler.timing import durations
 LONGEST_VALUE = 400  # characters of one value; only the JSON document shows all of it
 DONE = {
     plans.Verb.CREATE: "created",
+    plans.Verb.RENAME: "renamed",
     plans.Verb.UPDATE: "updated",
     plans.Verb.RESUME: "resumed",
     plans.Verb.PAUSE: "paused",
     plans.Verb.DELETE: "deleted",
 }
 _NAMED = 10  # charters that a partial plan's heading names
+RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only where there are any
 KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as removed, but not pruned
 
 
@@ -35,7 +37,7 @@ def summary(plan: plans.Plan) -> str:
         return f"No changes. The server matches {matched} ({_counted(plan, plans.Verb.KEEP)})."
     if not plan.steps:
         return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
-    shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE or plan.count(verb))
+    shown = (verb for verb in plans.Verb if verb not in RARE or plan.count(verb))
     counts = ", ".join(_counted(plan, verb) for verb in shown)
     kind = "Partial plan" if plan.only else "Plan"
     return f"{kind}: {counts}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"{kind}: {counts}."
@@ -176,7 +178,10 @@ def is_notable(change: plans.Change) -> bool:
 
 def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str] = str) -> Iterator[str]:
     """Yield remarks on a change: the owner, who paused the schedule and when, and its note."""
-    if change.renamed_from:
+    if change.origin:
+        yield from _renaming(change.origin, change.after.paused, now, mark)
+        return
+    if change.renamed_from and change.live is None:
         yield _origin(change, now, mark)
     if change.live is None:
         return
@@ -193,6 +198,28 @@ def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[
             yield f"it was paused {mark(by)}{_missed(change, change.live.pause, now)}"
     if change.live.schedule.note:
         yield f"its note says: {mark(value(fields.note(change.live.schedule)))}"
+
+
+def _renaming(
+    origin: plans.Change, stays_paused: bool, now: datetime.datetime | None, mark: Callable[[str], str]
+) -> Iterator[str]:
+    """Yield what becomes of the schedule with the former name, and of the pause that it already has."""
+    name, live = mark(phrases.printable(labels.brief(origin.id))), origin.live
+    if live is None or not live.schedule.paused:
+        yield f"{name} will be paused"
+        return
+    by = paused_by(live.pause, "UTC", now) if now and live.pause else ""
+    now_too = "this one stays paused" if stays_paused else "this one will run"
+    yield f"{name} {f'was paused {mark(by)}' if by else 'is paused already'}; {now_too}"
+    if live.schedule.note:
+        yield f"its note says: {mark(value(fields.note(live.schedule)))}"
+
+
+def reason(change: plans.Change, mark: Callable[[str], str] = str) -> str:
+    """Return the reason of a change; that of a rename names the schedule with the former name."""
+    if change.origin is None:
+        return change.reason.value
+    return f"renamed from {mark(phrases.printable(labels.brief(change.origin.id)))}"
 
 
 def _missed(change: plans.Change, pause: observed.Pause, now: datetime.datetime) -> str:
@@ -213,18 +240,20 @@ _MOST_MISSED = 1_000
 
 def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
     """Return which schedule was probably renamed to this one; its pause is not carried over."""
-    text = f"it looks like {mark(phrases.printable(change.renamed_from or ''))} renamed, which "
+    name = mark(phrases.printable(change.renamed_from or ""))
+    text, advice = f"it looks like {name} renamed, which ", f"; to rename it, declare was: {name}"
     if change.origin_pause is None:
-        return f"{text}will be paused"
+        return f"{text}will be paused{advice}"
     known = paused_by(change.origin_pause, "UTC", now) if now else ""
     text += f"was paused {mark(known)}" if known else "is paused already"
-    return text if change.after.paused else f"{text}; this one will run: declare paused: true to keep it paused"
+    runs = "" if change.after.paused else "; this one will run: declare paused: true to keep it paused"
+    return text + runs + advice
 
 
 def takeovers(plan: plans.Plan, mark: Callable[[str], str] = str) -> list[str]:
     """Return a line for each schedule that the plan takes over and makes run something else."""
     found = taken.takeovers(plan)
-    return [f"{mark(phrases.printable(labels.brief(each.id)))}: {taken.changes(each)}" for each in found]
+    return [f"{mark(phrases.printable(labels.brief(taken.taken(each))))}: {taken.changes(each)}" for each in found]
 
 
 TAKEOVERS = "Takes over and changes what it runs:"

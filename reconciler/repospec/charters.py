@@ -88,11 +88,19 @@ def excluded_in_a_row(timing: timings.Timing) -> int:
 _EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # when this was written: no server's clock is earlier
 
 
+def _former_ids(name: str, prefix: str) -> tuple[str, ...]:
+    """Return the ids that a former name stands for: a charter's name, or else an id that a charter declared."""
+    if not name or name.startswith(prefix):
+        return (name,) if name else ()
+    return prefix + name.lower(), name
+
+
 def _charter(source: _Source, prefix: str) -> declarations.Charter:
     name: str = source.keys["charter"]
     return declarations.Charter(
         name=name,
         place=source.place(),
+        was=_former_ids(source.keys.get(fields.FORMER.key, ""), prefix),
         places={key: source.place(key) for key in source.own} | source.overrides,
         overrides=source.overrides,
         schedule=fields.read(source.keys, prefix + name.lower()),

@@ -48,6 +48,7 @@ def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) ->
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
     faults = [
         *_same_ids(declared),
+        *_former_names(declared),
         *exemptions.check(governance),
         *(endless(charter, count) for charter, count in searches if count),
     ]
@@ -83,6 +84,33 @@ def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Pro
             names = f"charters {other.name!r} and {charter.name!r}"
             message = f"{names} have one id, {charter.schedule.id!r} (first on line {other.place.line})"
             yield problems.Problem(place=place, message=message, hint="change one of them")
+
+
+def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
+    """Yield a problem for each former name that is the charter's own, is still declared, or is another one's too."""
+    charters_ = tuple(declared)
+    first: dict[str, declarations.Charter] = {}
+    for charter in (each for each in charters_ if each.was):
+        was, key, hint = charter.was[-1], fields.FORMER.key, "change one of them"
+        other = next((each for id_ in charter.was if (each := first.setdefault(id_, charter)) is not charter), None)
+        holder = next((each for each in charters_ if each is not charter and _is_called(each, charter)), None)
+        if charter.schedule.id == charter.was[0]:
+            message = f"charter {charter.name!r} is called {was!r} now, so it was not renamed"
+            hint = f"name what it was called before, or remove {key!r}"
+        elif holder is not None:
+            message = (
+                f"charter {charter.name!r} cannot replace {was!r}, which is still declared on line {holder.place.line}"
+            )
+            hint = f"remove the charter {holder.name!r}, or remove {key!r}"
+        elif other is not None:
+            message = f"charters {other.name!r} and {charter.name!r} cannot both replace {was!r}"
+        else:
+            continue
+        yield problems.Problem(place=charter.places.get(key, charter.place), message=message, hint=hint)
+
+
+def _is_called(declared: declarations.Charter, renamed: declarations.Charter) -> bool:
+    return declared.name.lower() == renamed.was[-1].lower() or declared.schedule.id in renamed.was
 
 
 def section(root: nodes.Node | None, path: str) -> values.Document | None:

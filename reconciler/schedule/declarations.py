@@ -24,12 +24,14 @@ class Place:
 class Charter:
     """One declared schedule: its name, where it is defined and what it declares.
 
-    `places` is where each of its own keys is defined, `overrides` where an environment replaces keys.
+    `was` are the ids that the schedule may have had before its charter was renamed, the likeliest first. `places` is
+    where each of its own keys is defined, `overrides` where an environment replaces keys.
     """
 
     name: str
     place: Place
     schedule: model.Schedule
+    was: tuple[str, ...] = ()
     places: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
     overrides: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
 

@@ -426,6 +426,14 @@ IDENTITY = rows.Identity(
 )
 """The row of the schedule's id."""
 
+FORMER = rows.Identity(
+    key="was",
+    is_own=False,
+    description="The charter's name before it was renamed, or the schedule's id if the charter declared one.",
+    examples=("COMMUNITY",),
+)
+"""The row of the schedule that a charter replaces."""
+
 UNSHOWN: tuple[rows.Row, ...] = (
     rows.Field(
         key="not_secret",
@@ -464,7 +472,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
 ORDER: tuple[str, ...] = (*(name for row in TABLE for name in row.roots), "owner")
 """The names under which plans show a schedule's fields."""
 
-ROWS: tuple[rows.Row, ...] = (IDENTITY, *TABLE, *UNSHOWN)
+ROWS: tuple[rows.Row, ...] = (IDENTITY, *TABLE, *UNSHOWN, FORMER)
 """The rows of every key that a charter can have."""
 
 FIRINGS = tuple(row.key for row in TABLE if isinstance(row, rows.Crons | rows.Times))

@@ -289,11 +289,15 @@ class Times(Generic[V]):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The schedule's id; a draft starts with the built-in one, and documents store it elsewhere."""
+    """The schedule's id; a draft starts with the built-in one, and documents store it elsewhere.
+
+    Not `is_own` is the name of the schedule that this one replaces, which belongs to the charter.
+    """
 
     key: str
     description: str
     examples: tuple[json_values.Json, ...]
+    is_own: bool = True
     kind = kinds.Text(longest=977, name=True)  # the server's limit
     is_inherited = False
     proto = ""
@@ -304,7 +308,7 @@ class Identity:
         return ()
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
-        if self.key in keys:
+        if self.is_own and self.key in keys:
             draft.values["id",] = str(keys[self.key])
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:

@@ -269,7 +269,7 @@ def _step(outcome: plans.Outcome) -> ports.Step:
 def _left(plan: plans.Plan, outcomes: Iterable[plans.Outcome]) -> observed.Left:
     """Return how many schedules exist now: those that were found, plus the created, minus the deleted."""
     done = [outcome.change.verb for outcome in outcomes if outcome.status is plans.Status.DONE]
-    growth = done.count(plans.Verb.CREATE) - done.count(plans.Verb.DELETE)
+    growth = done.count(plans.Verb.CREATE) + done.count(plans.Verb.RENAME) - done.count(plans.Verb.DELETE)
     return observed.Left(managed=plan.found.managed + growth, present=plan.found.present + growth)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from reconciler import errors
-from reconciler.plan import build, ports
+from reconciler.plan import build, ports, predecessors
 from reconciler.schedule import declarations, observed
 
 
@@ -44,5 +44,8 @@ async def described(
 ) -> Mapping[str, observed.Live]:
     """Read what a plan needs, with a listing that was read already."""
     wanted = {charter.schedule.id for charter in declaration.charters}
+    wanted |= {id_ for charter in declaration.charters for id_ in charter.was}
     managed_ids = set() if declaration.only else {id_ for id_ in listed if build.managed(id_, target)}
-    return await schedules.explained(await schedules.describe_all(wanted | managed_ids))
+    found = await schedules.describe_all(wanted | managed_ids)
+    related = predecessors.related(declaration, found, lambda id_: build.managed(id_, target))
+    return await schedules.explained(related)

@@ -14,7 +14,7 @@ from reconciler import errors
 from reconciler.postgres import database, embedded
 from tests.support import program, remote
 
-MIGRATIONS = ("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends", "0005_create_responses")
+MIGRATIONS = ("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends", "0005_create_responses", "0006_renames")
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ async def test_a_fresh_database_gets_every_migration_once(database_url: str) -> 
         (3, "0003_schedules", None),
         (4, "0004_run_ends", None),
         (5, "0005_create_responses", None),
+        (6, "0006_renames", None),
     ]
     assert tables(database_url) == []  # to look changes nothing
     assert await migrator.migrate(database_url) == (
@@ -51,6 +52,7 @@ async def test_a_fresh_database_gets_every_migration_once(database_url: str) -> 
         "0003_schedules",
         "0004_run_ends",
         "0005_create_responses",
+        "0006_renames",
     )
     assert tables(database_url) == [
         "applies",
@@ -120,7 +122,12 @@ async def test_a_database_with_applies_gets_the_tables_of_users_schedules_and_ke
     await migrator.migrate(database_url, tmp_path)
     postgres.execute(database_url, APPLY, "sha256:" + "0" * 64)
     before = postgres.execute(database_url, "SELECT * FROM applies")
-    assert await migrator.migrate(database_url) == ("0003_schedules", "0004_run_ends", "0005_create_responses")
+    assert await migrator.migrate(database_url) == (
+        "0003_schedules",
+        "0004_run_ends",
+        "0005_create_responses",
+        "0006_renames",
+    )
     assert (len(before), postgres.execute(database_url, "SELECT * FROM applies")) == (1, before)
     assert postgres.execute(database_url, "SELECT count(*) FROM installation") == [(1,)]
     assert [each.applied_at is None for each in await migrator.status(database_url)] == [False] * 5
@@ -142,7 +149,7 @@ async def test_runs_of_an_earlier_release_stay_and_its_workers_go_on_recording(
     begin = "INSERT INTO schedule_runs (schedule_id, scheduled_for, started_at, status, attempt) "
     begin += "VALUES (%s, %s, now(), 'running', 1)"
     postgres.execute(database_url, begin, id_, "2026-01-01")
-    assert await migrator.migrate(database_url) == ("0004_run_ends", "0005_create_responses")
+    assert await migrator.migrate(database_url) == ("0004_run_ends", "0005_create_responses", "0006_renames")
     postgres.execute(database_url, begin, id_, "2026-01-02")
     postgres.execute(
         database_url, "UPDATE schedule_runs SET status = 'done', ended_at = now() WHERE scheduled_for < '2026-01-02'"

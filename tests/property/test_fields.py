@@ -351,7 +351,7 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
     row = break_row(**parts)
     table = tuple(row if each is whole else each for each in fields.TABLE)
     monkeypatch.setattr(fields, "TABLE", table)
-    monkeypatch.setattr(fields, "ROWS", (fields.IDENTITY, *table, *fields.UNSHOWN))
+    monkeypatch.setattr(fields, "ROWS", (fields.IDENTITY, *table, *fields.UNSHOWN, fields.FORMER))
     single = tuple(each for each in table if isinstance(each, rows.Field | rows.Times) and each.proto)
     monkeypatch.setattr(convert, "_SINGLE", single)
     with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):

@@ -163,7 +163,7 @@ def test_a_rename_that_would_bypass_a_pause_is_reported(keep: bool) -> None:
     assert (created.verb, created.after.paused) == (plans.Verb.CREATE, False)
     assert list(words.remarks(created, NOW)) == [
         "it looks like governance:gov renamed, which was paused by alice@laptop on Mon 23 Nov 2026 17:00 UTC (3 h ago)"
-        "; this one will run: declare paused: true to keep it paused"
+        "; this one will run: declare paused: true to keep it paused; to rename it, declare was: governance:gov"
     ]
 
 

@@ -64,6 +64,7 @@ def _response(report: sync_job.Report) -> shapes.Synced:
     return shapes.Synced(
         status="skipped" if report.skipped else "planned" if report.proposed else "applied",
         created=verbs[plans.Verb.CREATE],
+        renamed=verbs[plans.Verb.RENAME],
         updated=verbs[plans.Verb.UPDATE],
         resumed=verbs[plans.Verb.RESUME],
         paused=verbs[plans.Verb.PAUSE],

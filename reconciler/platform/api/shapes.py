@@ -68,6 +68,7 @@ class Synced(pydantic.BaseModel):
 
     status: Literal["applied", "planned", "skipped"]
     created: int
+    renamed: int
     updated: int
     resumed: int
     paused: int

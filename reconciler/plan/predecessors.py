@@ -1,0 +1,55 @@
+"""Find the schedules that charters had before they were renamed (`was`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from reconciler.plan import renames
+from reconciler.schedule import declarations, model, observed
+
+IsManaged = Callable[[str], bool]
+
+
+def former(
+    declaration: declarations.Declaration, live: Mapping[str, observed.Live], is_managed: IsManaged
+) -> dict[str, observed.Live]:
+    """Return, by a charter's id, the live schedule that it had under its former name, if that exists.
+
+    One whose rename was already applied is left out if the charter's own schedule is gone: its state is outdated. Once
+    the charter's own schedule exists, an id that no prefix covers could have been reused by someone else.
+    """
+    owner = declaration.owner or None
+    found = {}
+    for charter in declaration.charters:
+        old = next((live[id_] for id_ in charter.was if id_ in live), None)
+        if old is None:
+            continue
+        if charter.schedule.id not in live:
+            is_current = not _was_renamed(old.schedule, charter.schedule.id)
+        else:
+            is_current = is_managed(old.schedule.id) or _is_ours(old.schedule, charter.schedule, owner)
+        if is_current:
+            found[charter.schedule.id] = old
+    return found
+
+
+def related(
+    declaration: declarations.Declaration, live: Mapping[str, observed.Live], is_managed: IsManaged
+) -> dict[str, observed.Live]:
+    """Return the live schedules without those that only have the name that a charter had."""
+    ids = {charter.schedule.id for charter in declaration.charters}
+    ids |= {old.schedule.id for old in former(declaration, live, is_managed).values()}
+    return {id_: each for id_, each in live.items() if id_ in ids or is_managed(id_)}
+
+
+def note(new: str, path: str) -> str:
+    """Return the note of a schedule that was paused because its charter has another name now."""
+    return f"{renames.RENAMED}{new} in {path}"
+
+
+def _was_renamed(old: model.Schedule, new: str) -> bool:
+    return old.paused and (old.note or "").startswith(note(new, ""))
+
+
+def _is_ours(old: model.Schedule, new: model.Schedule, owner: str | None) -> bool:
+    return renames.is_same_work(old, new) if old.owner is None else old.owner == owner
