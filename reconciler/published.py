@@ -14,6 +14,7 @@ import jsonschema.protocols
 
 Name = Literal["repo-spec", "plan", "snapshot", "status", "outcome", "history", "preflight"]
 NAMES: tuple[str, ...] = get_args(Name)
+REFERENCE = {"$ref": "#/$defs/reference"}  # accepted in place of a value of another type than text
 
 
 def text(name: Name) -> str:
@@ -23,10 +24,23 @@ def text(name: Name) -> str:
 
 @functools.cache
 def _validator(name: Name, part: str = "") -> jsonschema.protocols.Validator:
-    schema = json.loads(text(name))
+    schema = strict(json.loads(text(name)))
     if part:
         schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
     return jsonschema.Draft202012Validator(schema)
+
+
+def strict(schema: Any) -> Any:
+    """Return a schema without the references that it accepts in place of values: values are checked once expanded."""
+    match schema:
+        case {"anyOf": [first, {**wanted}], **others} if first == REFERENCE:
+            return strict({**others, **wanted})
+        case dict():
+            return {key: strict(inner) for key, inner in schema.items()}
+        case list():
+            return [strict(inner) for inner in schema]
+        case _:
+            return schema
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

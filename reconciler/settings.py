@@ -11,9 +11,11 @@ from typing import Literal
 
 from reconciler import errors
 from reconciler.credentials import held
+from reconciler.schedule import declarations
 
 EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
 HEADER_NAME = re.compile("[A-Za-z0-9_.-]+")  # of HTTP and gRPC
+VARIABLE_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # of the service
 
 
@@ -154,6 +156,29 @@ def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
 
 def _text(value: str) -> str:
     return value.encode("utf-8", "replace").decode()
+
+
+def variables(environ: Mapping[str, str]) -> tuple[declarations.Variable, ...]:
+    """Return the values of the repo-spec's variables in an environment; an empty one is as if it were not set."""
+    found = []
+    for name, text in sorted(environ.items()):
+        if name.startswith(held.VARIABLE) and text:
+            short = name.removeprefix(held.VARIABLE)
+            held.hold_variable(short, text)
+            found.append(declarations.Variable(name=short, text=text, source=name, optional=True))
+    return tuple(found)
+
+
+def variable(pair: str, source: str) -> declarations.Variable:
+    """Return the variable that `NAME=VALUE` sets; ValueError, without the value, for anything else.
+
+    `source` is what the variable's name completes in messages: `--var`.
+    """
+    name, equals, text = pair.partition("=")
+    if not equals or not VARIABLE_NAME.fullmatch(name):
+        raise ValueError("a variable is written NAME=VALUE, NAME in letters, digits and '_'")
+    held.hold_variable(name, text)
+    return declarations.Variable(name=name, text=text, source=f"{source} {name}")
 
 
 def without_empty(environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from reconciler.cli import commands
 
 NAME = "reconciler"
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Selection options": ("--environment", "--prefix", "--owner"),
+    "Selection options": ("--environment", "--prefix", "--owner", "--var"),
     "Connection options": (
         *("--address", "--namespace", "--profile", "--api-key", "--identity", "--grpc-meta"),
         *("--config-file", "--disable-config-file", "--disable-config-env"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from reconciler import published
 from reconciler.repospec import dialects
 from reconciler.schedule import fields, kinds, rows
 from tools import command_reference
@@ -28,7 +29,7 @@ _ROWS = fields.ROWS
 
 def repo_spec(text: str) -> str:
     """Return the repo-spec's schema with the definition of every key, in charters, overrides and defaults."""
-    schema = json.loads(text)
+    schema = published.strict(json.loads(text))
     definitions = schema["$defs"]
     for row in _ROWS:
         definitions[row.key] = _nullable(row.declared()) if row.is_inherited else row.declared()
@@ -39,7 +40,50 @@ def repo_spec(text: str) -> str:
     definitions["defaults"]["properties"] = _references(row for row in _ROWS if row.is_inherited)
     sections = schema["properties"]
     sections[dialects.TEMPORAL.section] = _neutral(sections[dialects.GOVERNANCE.section])
-    return _written(schema)
+    return _written(_open_to_references(schema))
+
+
+_WHOLE = {"charter", "charters", "defaults", "environment", "environments", "include", "override", "reference"}
+_WHOLE |= {"named", "schedules", "vars"}  # no reference can stand for these
+
+
+def _open_to_references(schema: kinds.Schema) -> kinds.Schema:
+    """Return the repo-spec's schema with references to variables accepted in place of values."""
+    definitions = {
+        name: _opened_inside(definition) if name in _WHOLE else _opened(definition)
+        for name, definition in schema["$defs"].items()
+    }
+    sections = {name: _opened_inside(section) for name, section in schema["properties"].items()}
+    return {**schema, "properties": sections, "$defs": definitions}
+
+
+def _opened_inside(schema: kinds.Schema) -> kinds.Schema:
+    """Return the schema of an object with references accepted in place of the values of its keys."""
+    properties = {
+        key: each if key in _WHOLE and "pattern" not in each else _opened(each)
+        for key, each in schema.get("properties", {}).items()
+    }
+    return {**schema, "properties": properties} if properties else schema
+
+
+def _opened(schema: kinds.Schema) -> kinds.Schema:
+    """Return a value's schema with a reference accepted in its place, and in that of each value in it."""
+    if "$ref" in schema:
+        return schema
+    inside = dict(schema)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            inside[key] = _opened(schema[key])
+    if "properties" in schema:
+        inside["properties"] = {key: _opened(each) for key, each in schema["properties"].items()}
+    types = schema.get("type", [])
+    if "enum" not in schema and "pattern" not in schema and (not types or "string" in types):
+        return inside
+    before, after = ({key: inside.pop(key) for key in keys if key in inside} for keys in _ABOUT)
+    return {**before, "anyOf": [published.REFERENCE, inside], **after}
+
+
+_ABOUT = (("description",), ("default", "examples"))  # keys that stay, before and after the alternatives
 
 
 def _renamed(charter: kinds.Schema) -> kinds.Schema:

@@ -74,6 +74,22 @@ def _variable(name: str) -> str:
     return value
 
 
+def _variables(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> tuple[declarations.Variable, ...]:
+    try:
+        return tuple(settings.variable(pair, "--var") for pair in pairs)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
+def _variables_of_environment() -> tuple[declarations.Variable, ...]:
+    """Return the variables that the environment sets; `errors.UsageError` for one that cannot be written down."""
+    found = settings.variables(os.environ)
+    for variable in found:
+        if wrong := _wrong(variable.text, line=False):
+            raise errors.UsageError(f"{variable.source} {wrong}", hint="set it to another value, or unset it")
+    return found
+
+
 def _spec(text: str, *, allow_dash: bool) -> Callable[[Any], Any]:
     return click.option(
         "--spec",
@@ -108,6 +124,15 @@ _CHOICE = (
         metavar="TEXT",
         envvar="GOVERNANCE_OWNER",
         help="Whose schedules these are.  [the repository]",
+    ),
+    click.option(
+        "--var",
+        "variables",
+        type=TEXT,
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_variables,
+        help="The value of a variable of the repo-spec; may be repeated. RECONCILER_VAR_NAME sets one as well.",
     ),
 )
 _OVERRIDES = (
@@ -155,6 +180,7 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
         environment: str | None,
         prefix: str | None,
         owner: str | None,
+        variables: tuple[declarations.Variable, ...],
         keep_manual_pauses: bool = False,
         adopt: bool = False,
         **options: Any,
@@ -166,6 +192,7 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
             repository=_variable("GITHUB_REPOSITORY") or None,
             keep_manual_pauses=keep_manual_pauses,
             adopt=adopt,
+            variables=(*_variables_of_environment(), *variables),
         )
         return command(choice=chosen, **options)
 

@@ -14,7 +14,10 @@ import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 
+from reconciler.credentials import detection
+
 MARK = "(credential)"  # replaces one
+VARIABLE = "RECONCILER_VAR_"  # how an environment variable begins that sets a variable of the repo-spec
 _LEAST = 4  # characters; anything shorter occurs in ordinary text
 _LONG = 12  # characters; a shorter credential is replaced only where it is not part of a longer word
 _NAMES = re.compile(
@@ -24,6 +27,7 @@ _NAMES = re.compile(
     "|INPUT_(API_KEY|TLS_KEY_DATA|CODEC_AUTH|GITHUB_TOKEN|MARKER_KEY)"
 )
 _URLS = re.compile("(INPUT_)?(DATABASE_URL|CODEC_ENDPOINT)|TEMPORAL_CODEC_ENDPOINT|RECONCILER_EXECUTOR_URL")
+_LITERALS = {"true", "false", "null"}  # too ordinary to be replaced
 _LAST_PORT = 65_535
 _WEB = re.compile(
     r"(?P<scheme>https?://)([^/?#@\s]*@)?(?P<host>[^/?#@:\[\]\s]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5})?)?"
@@ -70,11 +74,33 @@ def web_address(url: str) -> str | None:
     return f"{found['scheme']}{found['host']}{port}{found['path'] or ''}"
 
 
+def hold_variable(name: str, text: str) -> None:
+    """Register the value of a repo-spec's variable that has the name of a secret, and the texts in it if it is JSON."""
+    if detection.is_secret(name) and text not in _LITERALS:
+        hold(text, *_texts(text))
+
+
+def _texts(text: str) -> Iterator[str]:
+    """Yield the texts in a JSON value; none for other text."""
+    try:
+        rest = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            rest.extend(value.values() if isinstance(value, dict) else value)
+
+
 def hold_environment(environ: Mapping[str, str]) -> None:
     """Register the credentials among the variables that this program reads."""
     for name, value in environ.items():
         if _NAMES.fullmatch(name):
             hold(value)
+        elif name.startswith(VARIABLE):
+            hold_variable(name.removeprefix(VARIABLE), value)
         elif _URLS.fullmatch(name):
             hold_url(value)
 

@@ -40,7 +40,8 @@ def dumps(saved: Saved) -> str:
         "spec_sha256": saved.spec_sha256,
         "salt": saved.plan.salt.hex(),
         "governed": saved.plan.governed,
-        "choice": dataclasses.asdict(saved.choice),
+        "choice": _choice(saved.choice),
+        **({"variables": dict(saved.plan.variables)} if saved.plan.variables else {}),
         "schedules": [_sides(change) for change in saved.plan.schedules],
     }
     document["applied_at"] = saved.applied_at.isoformat() if saved.applied_at else None
@@ -72,6 +73,12 @@ def loads(text: str, path: str) -> Saved:
         return _saved(document)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _refused(path, f"a value cannot be read ({error})") from None
+
+
+def _choice(choice: declarations.Choice) -> dict[str, Any]:
+    """Return the options' document, without the values of variables: of these, the plan has digests."""
+    options = (field.name for field in dataclasses.fields(choice) if field.name != "variables")
+    return {name: getattr(choice, name) for name in options}
 
 
 def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
@@ -127,6 +134,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         as_of=schedules.moment(as_of) if as_of else None,
         adopts=saved["choice"].get("adopt", False),
         only=tuple(document.get("only", ())),
+        variables=saved.get("variables", {}),
         changes=tuple(_change(each, sides) for each in document["changes"]),
     )
     applied_at = document.get("applied_at")

@@ -98,6 +98,7 @@ def _choice(reader: _Reader, environ: Mapping[str, str]) -> declarations.Choice:
         repository=environ.get("GITHUB_REPOSITORY") or None,
         keep_manual_pauses=reader.flag("keep-manual-pauses") or False,
         adopt=reader.flag("adopt") or False,
+        variables=(*settings.variables(environ), *reader.variables("vars")),
     )
 
 
@@ -148,7 +149,9 @@ def _in_workspace(path: pathlib.Path, environ: Mapping[str, str]) -> pathlib.Pat
 def _plan_file(environ: Mapping[str, str]) -> str:
     """Return a name that steps for other targets do not use."""
     names = ("SPEC", "ENVIRONMENT", "ADDRESS", "NAMESPACE", "PREFIX")
-    text = json.dumps([environ.get(_PREFIX + name, "") for name in names])
+    values = [environ.get(_PREFIX + name, "") for name in names]
+    variables = environ.get(f"{_PREFIX}VARS", "").strip()
+    text = json.dumps([*values, variables] if variables else values)
     return f"reconciler-plan-{hashlib.sha256(text.encode()).hexdigest()[:8]}.json"
 
 
@@ -189,6 +192,17 @@ class _Reader:
     def rules(self, name: str) -> tuple[admission.Rule, ...]:
         value = self.text(name)
         return () if value is None else self._parsed(name, value, admission.parse, ())
+
+    def variables(self, name: str) -> tuple[declarations.Variable, ...]:
+        """Return the variables that an input sets, one a line; a line without a value sets none."""
+        found = []
+        for line in (self.text(name) or "").splitlines():
+            try:
+                variable = settings.variable(line.strip(), f"input {name!r}:") if line.strip() else None
+            except ValueError as error:
+                return self._refused(name, f"is invalid: {error}, one a line", ())
+            found += [variable] if variable and variable.text else []
+        return tuple(found)
 
     def _parsed(self, name: str, value: str, parse: Callable[[str], T], default: T) -> T:
         try:

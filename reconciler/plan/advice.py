@@ -33,6 +33,7 @@ class Kind(enum.Enum):
     ZONED_INTERVAL = "have intervals of whole days and a time zone"
     LONG_ID = "have a workflow id that SQL databases do not hold"
     BRIEF = "have a timeout that no run can meet"
+    UNUSED = "are not used"  # of variables
 
 
 _TIMEOUTS = ("execution_timeout", "run_timeout", "task_timeout")
@@ -61,11 +62,20 @@ def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tup
     colliding: dict[str, list[Advice]] = {}
     for charter, advice in _collisions(declaration.charters, now):
         colliding.setdefault(charter.name, []).append(advice)
-    return tuple(
-        advice
-        for charter in declaration.charters
-        for advice in (*_advice(charter, now), *colliding.get(charter.name, ()))
+    return (
+        *map(_unused, declaration.unused.items()),
+        *(
+            advice
+            for charter in declaration.charters
+            for advice in (*_advice(charter, now), *colliding.get(charter.name, ()))
+        ),
     )
+
+
+def _unused(variable: tuple[str, declarations.Place]) -> Advice:
+    name, place = variable
+    message = f"nothing refers to variable {name!r}; remove it, or write ${{{name}}} where its value belongs"
+    return Advice(place=place, message=message, kind=Kind.UNUSED)
 
 
 def _collisions(
@@ -120,8 +130,9 @@ def lines(advice: Iterable[Advice]) -> tuple[str, ...]:
 
 def _summary(alike: Sequence[Advice]) -> str:
     others = ", ".join(f"{each.place.line}:{each.place.column}" for each in alike[1:_NAMED])
+    what = "variables" if alike[0].kind is Kind.UNUSED else "charters"
     return (
-        f"{alike[0].place}: warning: {len(alike)} charters {alike[0].kind.value}, this one and those at {others} and "
+        f"{alike[0].place}: warning: {len(alike)} {what} {alike[0].kind.value}, this one and those at {others} and "
         f"{len(alike) - _NAMED} more; of this one: {alike[0].message}"
     )
 

@@ -161,6 +161,7 @@ def _planned(
         found=_counts(live, declaration),
         adopts=declaration.adopt,
         salt=declaration.salt,
+        variables={name: str(redaction.digest(text, declaration.salt)) for name, text in declaration.variables.items()},
     )
 
 

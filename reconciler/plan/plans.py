@@ -143,7 +143,8 @@ class Plan:
     pairs of task queue and workflow to which it moves schedules although no worker there registers the workflow.
     `doubled` pairs each id that the plan starts with the id of a running schedule under another prefix that already
     does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
-    what they run. `only` names the charters that it is limited to, if it is. `salt` is the key of the digests.
+    what they run. `only` names the charters that it is limited to, if it is. `salt` is the key of the digests, also of
+    those in `variables`, of values from outside the spec.
     """
 
     target: observed.Target
@@ -160,6 +161,7 @@ class Plan:
     adopts: bool = False
     only: tuple[str, ...] = ()
     salt: bytes = dataclasses.field(default=b"", repr=False)
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[Change, ...]:

@@ -27,17 +27,19 @@ def check_digest(expected: str, plan: plans.Plan) -> None:
 def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> declarations.Choice:
     """Return the reviewed plan's options; raise `errors.StaleError` if a current option differs.
 
-    The repository is the current one, so that a plan for another repository's schedules is detected.
+    The repository is the current one, so that a plan for another repository's schedules is detected; so are the values
+    of variables, which are compared with the plan.
     """
     for field in dataclasses.fields(declarations.Choice):
         was, now = getattr(reviewed, field.name), getattr(current, field.name)
-        if now and now != was and field.name != "repository":
+        if now and now != was and field.name not in ("repository", "variables"):
             option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {_listed(now)}")
             raise errors.StaleError(
                 f"{option} is given, and the plan was made {'without it' if not was else f'with {_listed(was)}'}",
                 hint="leave it out, or plan again with it",
             )
-    return dataclasses.replace(reviewed, repository=current.repository or reviewed.repository)
+    repository = current.repository or reviewed.repository
+    return dataclasses.replace(reviewed, repository=repository, variables=current.variables)
 
 
 def _listed(value: str | tuple[str, ...]) -> str:
@@ -56,6 +58,7 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
             f"the plan is for {_named(reviewed)}, and this is {_named(now)}",
             hint="name the same server, namespace, environment, prefix and owner, or plan again",
         )
+    _check_variables(reviewed, now)
     reasons = list(_reasons(reviewed, now, planned_at))
     if not reasons and reviewed.digest != now.digest:
         reasons = ["it would now make different changes"]
@@ -63,6 +66,17 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
         more = f", and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
         raise errors.StaleError(
             f"the plan is stale: {'; '.join(reasons[:_SHOWN])}{more}", hint="plan again, and review what is new"
+        )
+
+
+def _check_variables(reviewed: plans.Plan, now: plans.Plan) -> None:
+    """Raise `errors.StaleError` if a variable has another value from outside the spec than the reviewed plan."""
+    names = sorted(reviewed.variables.keys() | now.variables.keys())
+    changed = [name for name in names if reviewed.variables.get(name) != now.variables.get(name)]
+    if changed:
+        raise errors.StaleError(
+            f"the plan was made with other values of variables: {', '.join(changed)}",
+            hint="pass the same --var and RECONCILER_VAR_ values, or plan again",
         )
 
 

@@ -39,10 +39,13 @@ def read(
     return tuple(_charter(each, prefix) for each in sources)
 
 
-def inherited(document: values.Document | None, environment: str | None, schedule_id: str) -> model.Schedule:
-    """Return the schedule of a charter without keys of its own: only what every charter inherits."""
+def inherited(
+    document: values.Document | None, environment: str | None, schedule_id: str, identity: values.Identity
+) -> model.Schedule:
+    """Return the schedule of a charter without keys of its own: only what a charter of that name and id inherits."""
     keys: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
+        document = values.inherited_by(document, identity)
         paths = rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults"))
         keys |= _values(document, paths)
     return fields.read(keys, schedule_id)
@@ -58,7 +61,7 @@ class _Source:
     """All keys of one charter, including inherited and overridden ones, and where they are defined."""
 
     def __init__(self, document: values.Document, index: int, environment: str | None) -> None:
-        self._document = document
+        self._document = document = values.of_charter(document, index)
         self.at: values.Path = (*rules.SCHEDULES, index)
         self.own = self._keys(self.at)
         over: values.Path = (*rules.ENVIRONMENTS, environment or "")

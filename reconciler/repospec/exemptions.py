@@ -25,37 +25,48 @@ class _Layer:
     charter: str | None
 
 
-def check(document: values.Document) -> Iterator[problems.Problem]:
+def check(document: values.Document, environments: Mapping[str | None, values.Document]) -> Iterator[problems.Problem]:
     """Yield a problem for each malformed path and each without a match; the document must have passed all other rules.
 
-    It suffices if a charter's own path matches in one environment, and a path in defaults matches one charter.
+    It suffices if a charter's own path matches in one environment, and a path in defaults matches one charter. The
+    `environments` are the document as they see it; a path that only one that is missing there can match is accepted.
     """
-    layers = [(layer, key) for key in KEYS for layer in _layers(document) if rules.value_at(document, (*layer.at, key))]
+    names: list[str | None] = [None, *_keys(document, rules.ENVIRONMENTS)]
+    layers = [
+        (layer, key, seen)
+        for key in KEYS
+        for layer, seen in _seen(document, environments)
+        if rules.value_at(seen, (*layer.at, key))
+    ]
     if not layers:
         return
-    names: list[str | None] = [None, *_keys(document, rules.ENVIRONMENTS)]
-    words = {name: _fields(document, name) for name in names}
-    for layer, key in layers:
-        environments = names if layer.environment is None else [layer.environment]
+    words = {name: _fields(seen, name) for name, seen in environments.items()}
+    for layer, key, seen in layers:
+        among = names if layer.environment is None else [layer.environment]
         candidates = [
             charter
-            for name in environments
-            for declared, charter in words[name].items()
+            for name in among
+            for declared, charter in words.get(name, {}).items()
             if layer.charter is None or layer.charter.lower() == declared
         ]
-        yield from _layer(document, layer, key, candidates)
+        yield from _layer(seen, layer, key, candidates if set(among) <= words.keys() else ())
 
 
-def _layers(document: values.Document) -> Iterator[_Layer]:
-    yield _Layer(at=rules.DEFAULTS, environment=None, charter=None)
+def _seen(
+    document: values.Document, environments: Mapping[str | None, values.Document]
+) -> Iterator[tuple[_Layer, values.Document]]:
+    """Yield each layer with the document in which its values are."""
+    yield _Layer(at=rules.DEFAULTS, environment=None, charter=None), document
     for index in range(rules.count(document)):
         at: values.Path = (*rules.SCHEDULES, index)
-        yield _Layer(at=at, environment=None, charter=str(rules.value_at(document, (*at, "charter"))))
-    for name in _keys(document, rules.ENVIRONMENTS):
-        at = (*rules.ENVIRONMENTS, name)
-        yield _Layer(at=(*at, "defaults"), environment=name, charter=None)
-        for charter in _keys(document, (*at, "charters")):
-            yield _Layer(at=(*at, "charters", charter), environment=name, charter=charter)
+        name = str(rules.value_at(document, (*at, "charter")))
+        yield _Layer(at=at, environment=None, charter=name), document
+    for environment, seen in environments.items():
+        if environment is not None:
+            at = (*rules.ENVIRONMENTS, environment)
+            yield _Layer(at=(*at, "defaults"), environment=environment, charter=None), seen
+            for charter in _keys(seen, (*at, "charters")):
+                yield _Layer(at=(*at, "charters", charter), environment=environment, charter=charter), seen
 
 
 def _keys(document: values.Document, at: values.Path) -> list[str]:
@@ -78,6 +89,8 @@ def _layer(
 ) -> Iterator[problems.Problem]:
     texts = rules.value_at(document, (*layer.at, key))
     for index, text in enumerate(texts if isinstance(texts, list) else []):
+        if (*layer.at, key, index) in document.templates:  # each charter has a path of its own
+            continue
         fault = _fault(str(text), key, candidates, _where(layer))
         if fault is not None:
             place = document.places[(*layer.at, key, index)]

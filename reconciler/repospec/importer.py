@@ -14,6 +14,7 @@ from reconciler.repospec import (
     loader,
     nodes,
     problems,
+    references,
     source,
     values,
     yaml_text,
@@ -111,7 +112,7 @@ def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
         root = section = None
     else:
-        section = loader.section(root, path)
+        section = _section(root, path, choice)
     if section is None:
         if choice.environment:
             raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
@@ -125,9 +126,17 @@ def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
         root=root,
         section=section,
         declaration=declaration,
-        choice=declarations.Choice(environment=choice.environment, prefix=declaration.prefix),
+        choice=declarations.Choice(
+            environment=choice.environment, prefix=declaration.prefix, variables=choice.variables
+        ),
         dialect=dialects.of(root, path),
     )
+
+
+def _section(root: nodes.Node | None, path: str, choice: declarations.Choice) -> values.Document | None:
+    """Return our section as the chosen environment sees it, None if it is missing or empty."""
+    found = loader.section(root, path, choice)
+    return found.chosen.document if found else None
 
 
 def _refusal(
@@ -157,7 +166,8 @@ def _charter(
     """
     prefix = file.declaration.prefix
     name = charter_keys.name(schedule, prefix, names)
-    inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower())
+    identity = {values.Own.CHARTER: name, values.Own.ID: schedule.id}
+    inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower(), identity)
     entry = charter_keys.entry(schedule, inherited, name)
     if entry.keys().isdisjoint(fields.FIRINGS):
         return entry, None, [_inexpressible("it has no times", schedule.id, prefix)]
@@ -180,7 +190,8 @@ def _charter(
 def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
     """Return how the charter is read among the file's defaults, which proves that nothing was lost."""
     place = declarations.Place(path=_READ_AS, line=1, column=1)
-    listed = nodes.compose("\n".join(yaml_text.block([file.dialect.entry(entry)], 0)), _READ_AS) or _text("", place)
+    written = "\n".join(yaml_text.block([references.escaped(file.dialect.entry(entry))], 0))
+    listed = nodes.compose(written, _READ_AS) or _text("", place)
     kept: list[tuple[nodes.Node, nodes.Node]] = []
     for key, value in _pairs_of_section(file):
         if isinstance(key, nodes.Scalar) and key.text != dialects.LIST:
@@ -260,6 +271,7 @@ def _written(file: _File, entries: Sequence[charter_keys.Entry], expected: Mappi
     if not entries:
         return file.text or "\n".join([*yaml_text.block({file.dialect.section: {**head, dialects.LIST: []}}, 0), ""])
     mark = source.BYTE_ORDER_MARK if file.text.startswith(source.BYTE_ORDER_MARK) else ""
+    entries = references.escaped(entries)
     text = mark + insertion.insert(file.text.removeprefix(mark), file.root, entries, head, file.dialect)
     if len(text.encode()) > source.SIZE_LIMIT:
         raise errors.UsageError(
@@ -278,7 +290,9 @@ def _written(file: _File, entries: Sequence[charter_keys.Entry], expected: Mappi
 def _head(file: _File) -> dict[str, str]:
     """Return the keys with which a new section begins; the neutral spelling has no default prefix."""
     usual = file.dialect is dialects.GOVERNANCE and file.declaration.prefix == ownership.GOVERNANCE_PREFIX
-    return {} if file.section is not None or usual else {"prefix": file.declaration.prefix}
+    if file.section is not None or usual:
+        return {}
+    return {"prefix": str(references.escaped(file.declaration.prefix))}
 
 
 def _unfit(file: _File) -> errors.UsageError:

@@ -8,7 +8,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import errors, published, spelling
-from reconciler.repospec import charters, dialects, exemptions, nodes, problems, rules, sections, shape, source, values
+from reconciler.repospec import (
+    charters,
+    dialects,
+    exemptions,
+    nodes,
+    problems,
+    rules,
+    sections,
+    shape,
+    source,
+    values,
+    views,
+)
 from reconciler.schedule import declarations, fields, ownership
 
 SURE = 0.88  # similarity from which a key that may be another tool's is considered a misspelled key of ours
@@ -37,19 +49,21 @@ def parse(text: str, path: str, choice: declarations.Choice | None = None) -> de
 
 def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) -> declarations.Declaration:
     """Return what a file's root node declares; `path` is for messages only."""
-    governance = section(root, path)
-    if governance is None:
+    found = section(root, path, choice)
+    if found is None:
+        views.refuse_unknown(choice, ())
         _check_names(choice.only, (), path)
         return _declaration(path, {}, choice, governed=False)
+    governance = found.chosen.document
     chosen = charters.environment(governance, choice.environment, path)
     keys: Any = rules.value_at(governance, rules.SECTION)
-    declaration = _declaration(path, keys, choice)
+    declaration = dataclasses.replace(_declaration(path, keys, choice), variables=found.variables, unused=found.unused)
     declared = charters.read(governance, choice.environment, declaration.prefix)
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
     faults = [
         *_same_ids(declared),
         *_former_names(declared),
-        *exemptions.check(governance),
+        *exemptions.check(governance, found.by_environment()),
         *(endless(charter, count) for charter, count in searches if count),
     ]
     if faults:
@@ -113,8 +127,11 @@ def _is_called(declared: declarations.Charter, renamed: declarations.Charter) ->
     return declared.name.lower() == renamed.was[-1].lower() or declared.schedule.id in renamed.was
 
 
-def section(root: nodes.Node | None, path: str) -> values.Document | None:
-    """Return our section, None if it is missing or empty; `errors.InvalidSpecError` with every problem in it."""
+def section(root: nodes.Node | None, path: str, choice: declarations.Choice) -> views.Views | None:
+    """Return our section, with its references expanded; None if it is missing or empty.
+
+    Raises `errors.InvalidSpecError` with every problem in it.
+    """
     start = declarations.Place(path=path, line=1, column=1)
     usual = dialects.of(root, path).section
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
@@ -134,11 +151,14 @@ def section(root: nodes.Node | None, path: str) -> values.Document | None:
     ]
     governance = sections.evaluate(pairs[dialect.section][1], dialect) if dialect else None
     if governance is not None:
-        found += [*governance.problems, *shape.check(governance), *_misspelt(governance)]
-        found += rules.check(governance)
+        found += [*governance.problems, *_misspelt(governance)]
+        expanded = views.of(governance, choice)
+        found += expanded.problems
+        for view in expanded.all:
+            found += view.without_unset([*shape.check(view.document), *rules.check(view.document)])
     if found:
         raise problems.InvalidSpecError(found)
-    return None if governance is None or governance.value == {dialects.GOVERNANCE.section: None} else governance
+    return None if governance is None or governance.value == {dialects.GOVERNANCE.section: None} else expanded
 
 
 def _declaration(

@@ -16,6 +16,7 @@ DEPTH_LIMIT = 100
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LINE_LIMIT = 1_000  # characters; longer lines are not searched for an unquoted value, which is not linear
 _RESERVED = re.compile(r"(?:^|[:,-]\s|[\[{])\s*([*@%`][^\]}]*?)(?=\s+#|,?\s*$|,\s|[\]}])")
+_REFERENCE = re.compile(r"(?:[:,-]\s+|[\[{]\s*)[^\"',\[\]{}]*\$\{")
 _CRON = re.compile(r"\*\S*(?:\s+\S+){4,6}|@(?:every\s+\S+|yearly|annually|monthly|weekly|daily|midnight|hourly)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, if available, is ten times as fast
 
@@ -220,6 +221,8 @@ def _unquoted(text: str, place: declarations.Place) -> str:
     line = (*text.split("\n")[place.line - 1 :], "")[0]
     if len(line) > _LINE_LIMIT:
         return ""
+    if _REFERENCE.search(line[: place.column]):
+        return "quote a value with '${' in it between braces or brackets"
     matches = [each for each in _RESERVED.finditer(line) if each.start(1) < place.column]
     if not matches or ": " in matches[-1][1]:
         return ""

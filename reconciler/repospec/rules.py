@@ -13,6 +13,7 @@ SECTION: values.Path = (dialects.GOVERNANCE.section,)
 DEFAULTS: values.Path = (*SECTION, "defaults")
 SCHEDULES: values.Path = (*SECTION, dialects.LIST)
 ENVIRONMENTS: values.Path = (*SECTION, "environments")
+VARIABLES = "vars"  # a key of the section and of an environment
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
@@ -28,10 +29,11 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
         if isinstance(charter, dict):
             yield from _name(document, at, charter, named)
             yield from _keys(document, at, fields.ROWS)
-            yield from _together(document, at, (DEFAULTS, at))
+            yield from _together(values.of_charter(document, index), at, (DEFAULTS, at))
     environments = value_at(document, ENVIRONMENTS)
-    for name in environments if isinstance(environments, dict) else {}:
-        yield from _environment(document, (*ENVIRONMENTS, name), named)
+    for name, environment in environments.items() if isinstance(environments, dict) else ():
+        if environment:
+            yield from _environment(document, (*ENVIRONMENTS, name), named)
 
 
 def count(document: values.Document) -> int:
@@ -43,6 +45,9 @@ def count(document: values.Document) -> int:
 def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
     """Check the keys that charters inherit."""
     yield from _keys(document, at, (row for row in fields.ROWS if row.is_inherited))
+    own = {path[len(at)] for path in document.templates if path[: len(at)] == at}
+    for index in document.identities if own else ():
+        yield from _keys(values.of_charter(document, index), at, (row for row in fields.ROWS if row.key in own))
     defined = merged(document, at)
     yield from _ends(document, defined, at)
     yield from _size(document, defined, at)
@@ -55,7 +60,7 @@ def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row])
     for row in (row for row in table if row.key in keys):
         for fault in row.check(keys[row.key]):
             path = (*at, row.key, *fault.path)
-            place = document.places[path] if fault.offset is None else _inside(document, path, fault.offset)
+            place = document.places[path] if fault.offset is None else inside(document, path, fault.offset)
             yield problems.Problem(place=place, message=fault.message, hint=fault.hint)
 
 
@@ -115,7 +120,7 @@ def _environment(
         declared = value_at(document, (*charter, "charter"))
         override = overrides.get(declared.lower(), "") if isinstance(declared, str) else ""
         layers = (DEFAULTS, (*at, "defaults"), charter, (*at, "charters", override))
-        yield from _together(document, at, layers, str(at[-1]))
+        yield from _together(values.of_charter(document, index), at, layers, str(at[-1]))
 
 
 def value_at(document: values.Document, at: values.Path) -> values.Value:
@@ -226,7 +231,7 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
             yield problems.Problem(place=document.places[path], message=message, hint="name it once, under timezone:")
 
 
-def _inside(document: values.Document, path: values.Path, offset: int) -> declarations.Place:
+def inside(document: values.Document, path: values.Path, offset: int) -> declarations.Place:
     """Return the position of a character of a value."""
     scalar = document.scalars.get(path)
     return scalar.inside(offset) if scalar else document.places[path]

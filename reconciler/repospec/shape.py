@@ -31,11 +31,26 @@ _FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "fa
 def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every violation of the repo-spec schema."""
     seen: set[problems.Problem] = set()
-    for violation in published.violations("repo-spec", document.dialect.written(document.value)):
-        for problem in _problems(violation, document):
-            if problem not in seen:
-                seen.add(problem)
-                yield problem
+    for value in (document.value, *_inherited(document)):
+        for violation in published.violations("repo-spec", document.dialect.written(value)):
+            for problem in _problems(violation, document):
+                if problem not in seen:
+                    seen.add(problem)
+                    yield problem
+
+
+def _inherited(document: values.Document) -> Iterator[Any]:
+    """Yield what each charter inherits, if that differs between charters, in place of the document's value."""
+    for index in document.identities:
+        value: Any = values.of_charter(document, index).value
+        (name, section), *_ = value.items()
+        environments = section.get("environments")
+        others = {
+            key: {"defaults": each["defaults"]}
+            for key, each in (environments.items() if isinstance(environments, dict) else ())
+            if isinstance(each, dict) and "defaults" in each
+        }
+        yield {name: {**section, "environments": others, "schedules": []}}
 
 
 def _problems(violation: published.Violation, document: values.Document) -> Iterator[problems.Problem]:
@@ -57,6 +72,10 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
         case _:
             name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at)
             message, hint = _sentence(violation, name)
+            if isinstance(violation.got, str) and violation.keyword == "pattern":
+                place = document.keys.get(
+                    document.dialect.path((*at, violation.got)), place
+                )  # of an object with such a key
             yield problems.Problem(place=place, message=message, hint=hint)
 
 

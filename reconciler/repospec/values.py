@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler import json_values
@@ -28,11 +29,23 @@ _TAG_PREFIX = "tag:yaml.org,2002:"
 _INTEGER_LIMIT = 2**63
 
 
+class Own(enum.Enum):
+    """What each charter has of its own, by the name with which a text refers to it."""
+
+    CHARTER = "charter"
+    ID = "id"
+
+
+Identity: TypeAlias = Mapping[Own, str]
+Template: TypeAlias = tuple[str | Own, ...]  # a text that differs between charters, in parts
+
+
 @dataclasses.dataclass(slots=True)
 class Document:
     """A value, with the position of each of its parts and how scalars are written, by path.
 
-    `dialect` is the spelling of the file that it is from.
+    `templates` are inherited texts that differ between charters; in `value` they are those of the first charter.
+    `identities` are the charters that inherit them, by index. `dialect` is the spelling of the file that it is from.
     """
 
     value: Value
@@ -41,6 +54,42 @@ class Document:
     scalars: dict[Path, nodes.Scalar]
     problems: list[problems.Problem]
     dialect: dialects.Dialect = dialects.GOVERNANCE
+    templates: Mapping[Path, Template] = dataclasses.field(default_factory=dict)
+    identities: Mapping[int, Identity] = dataclasses.field(default_factory=dict)
+
+
+def of_charter(document: Document, index: int) -> Document:
+    """Return the document as a charter inherits it."""
+    identity = document.identities.get(index)
+    return document if identity is None else inherited_by(document, identity)
+
+
+def inherited_by(document: Document, identity: Identity) -> Document:
+    """Return the document as a charter of that name and id inherits it."""
+    if not document.templates:
+        return document
+    value = document.value
+    for path, template in document.templates.items():
+        value = _with(value, path, text_for(template, identity))
+    return dataclasses.replace(document, value=value, templates={}, identities={})
+
+
+def text_for(template: Template, identity: Identity) -> str:
+    """Return the text that a charter of that name and id inherits."""
+    return "".join(identity[part] if isinstance(part, Own) else part for part in template)
+
+
+def _with(value: Value, path: Path, text: str) -> Value:
+    """Return a value with a text at a path; everything else is shared."""
+    match value, path:
+        case _, ():
+            return text
+        case dict(), (str() as key, *inside):
+            return {**value, key: _with(value[key], tuple(inside), text)}
+        case list(), (int() as index, *inside):
+            return [*value[:index], _with(value[index], tuple(inside), text), *value[index + 1 :]]
+        case _:
+            raise KeyError(path)
 
 
 def evaluate(node: nodes.Node, at: Path = ()) -> Document:

@@ -37,11 +37,24 @@ class Charter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """The value of a variable from outside the spec, as text, and where it is from: `--var region`.
+
+    An `optional` one is ignored by a spec that does not declare the variable.
+    """
+
+    name: str
+    text: str = dataclasses.field(repr=False)
+    source: str
+    optional: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """The options of one run; None leaves the choice to the spec.
 
     `repository` is the owner if neither the spec nor `owner` names one. `only` has the names of the charters that the
-    run is limited to.
+    run is limited to. Of `variables`, later ones take precedence.
     """
 
     environment: str | None = None
@@ -51,6 +64,7 @@ class Choice:
     keep_manual_pauses: bool = False
     adopt: bool = False
     only: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +74,8 @@ class Declaration:
     `governed` is false if the spec has no section of ours, `enabled` is false if the environment is disabled.
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
     the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them.
+    `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` is where those
+    are declared to which nothing refers.
     """
 
     path: str
@@ -73,3 +89,5 @@ class Declaration:
     adopt: bool = False
     only: tuple[str, ...] = ()
     salt: bytes = dataclasses.field(default=b"", repr=False)
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    unused: Mapping[str, Place] = dataclasses.field(default_factory=dict)

@@ -512,6 +512,29 @@ def test_what_was_reviewed_is_applied_on_merge_and_told_in_the_comment(
     assert (again.code, again.outputs["changes"]) == (0, "false")
 
 
+def test_variables_of_the_input_are_those_of_the_reviewed_plan(work: job.Job, github: github_server.GitHub) -> None:
+    text = CHANGED.replace("governance:\n", "governance:\n  vars: {region: null, db_password: null, queue: reports}\n")
+    text = text.replace("'30 1 * * *', ", "'30 1 * * *', task_queue: '${queue}-${region}', ")
+    work.run.declare(text.replace("entrypoint: E}", "entrypoint: E, note: 'by ${db_password}'}", 1))
+    work.pull_request(1, sha=HEAD)
+    given = "region=eu\nqueue=\ndb_password=hunter2-zebra\n"
+    missing = work.step("plan")
+    assert (missing.code, "variable 'region' has no value" in missing.messages("error")[0]) == (3, True)
+    step = work.step("plan", vars=given)
+    assert (step.code, "reports-eu" in bodies(github)[0]) == (0, True)
+    everything = [step.log, step.summary, *step.outputs.values(), *bodies(github)]
+    everything.append(pathlib.Path(step.outputs["plan-file"]).read_text())
+    assert [shown for shown in everything if "zebra" in shown] == []
+    github.hub.merge(1, MERGED)
+    work.push(MERGED)
+    other = work.step("apply", vars=given.replace("eu", "us"))
+    assert (other.code, "the plan is not the one that was reviewed" in other.messages("error")[0]) == (5, True)
+    assert work.step("apply", vars=given).code == 0
+    unknown = work.step("plan", vars=f"{given}regoin=zebra")
+    assert unknown.code == 64
+    assert "input 'vars': regoin: the repo-spec declares no variable 'regoin'" in unknown.messages("error")[0]
+
+
 @pytest.mark.parametrize("required", ["true", "warn"])
 def test_what_changed_since_the_review_is_refused_or_warned_of(
     work: job.Job, github: github_server.GitHub, required: str

@@ -242,6 +242,21 @@ def test_a_deploy_syncs_by_asking_the_service(reconciler: program.Program, datab
     assert (gone.returncode, f"cannot reach the service at {served.url}" in gone.stderr) == (1, True)
 
 
+def test_a_sync_uses_the_variables_of_the_service(reconciler: program.Program, database_url: str) -> None:
+    reconciler.declare(
+        "governance:\n  vars: {region: null, queue: null}\n  schedules:\n"
+        '    - {charter: ALPHA, cron: "0 * * * *", entrypoint: A, task_queue: "${queue}-${region}"}\n'
+    )
+    given = ("--repair-every", "0s", "--var", "queue=reports")
+    with pytest.raises(AssertionError, match="variable 'region' has no value"):
+        service.start(reconciler, database_url, *given)
+    with service.running(reconciler, database_url, *given, RECONCILER_VAR_region="eu") as served:
+        synced = reconciler.run("sync", "--via-service", served.url, INTERNAL_OPS_TOKEN=service.OPS_TOKEN)
+        assert (synced.returncode, synced.stderr) == (0, "")
+    variables = ("--var", "queue=reports", "--var", "region=eu")
+    assert reconciler.run("plan", "--detailed-exitcode", *variables).returncode == 0
+
+
 def test_what_is_no_service_is_told_so(reconciler: program.Program) -> None:
     quiet = type("Quiet", (http.server.BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet) as other, socket.socket() as silent:

@@ -7,8 +7,8 @@ import hypothesis
 from hypothesis import strategies as st
 
 from reconciler.plan import build, plans
-from reconciler.repospec import dialects, importer, loader, nodes, yaml_text
-from reconciler.schedule import model, ownership
+from reconciler.repospec import dialects, importer, loader, nodes, references, yaml_text
+from reconciler.schedule import declarations, model, ownership
 from tests.property import strategies
 from tests.unit import builders
 
@@ -91,10 +91,14 @@ def test_an_import_declares_the_schedules_that_are_there_and_no_others(ids: list
 
 def defaults_of(schedule: model.Schedule) -> dict[str, Any]:
     """Return what a file could have as defaults: all that a charter of this schedule says and can be inherited."""
-    document = loader.section(nodes.compose(importer.add(None, "spec.yaml", [schedule]).text, "s"), "s")
-    spec: Any = document.value if document else {}
+    text = importer.add(None, "spec.yaml", [schedule]).text
+    section = loader.section(nodes.compose(text, "s"), "s", declarations.Choice())
+    spec: Any = section.chosen.document.value if section else {}
     own = {"charter", "cron", "intervals", "entrypoint", "paused"}
-    return {key: value for entry in spec["governance"]["schedules"] for key, value in entry.items() if key not in own}
+    inherited = {
+        key: value for entry in spec["governance"]["schedules"] for key, value in entry.items() if key not in own
+    }
+    return {key: references.escaped(value) for key, value in inherited.items()}
 
 
 LAYOUTS = (

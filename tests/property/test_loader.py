@@ -8,7 +8,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from reconciler import errors
-from reconciler.repospec import loader
+from reconciler.repospec import loader, references
 from tests.property import strategies
 
 LOCATED = re.compile(r"spec\.yaml:\d+:\d+: .+")
@@ -45,7 +45,24 @@ pieces = st.sampled_from(
             "? ",
             "<<",
         ),
-        *("\t", "~", "NO", "5", "1e9", "\x00", "\u2028", "ü", "\r\n", "%YAML 1.1\n", "@", "`", ","),
+        *(
+            "\t",
+            "~",
+            "NO",
+            "5",
+            "1e9",
+            "\x00",
+            "\u2028",
+            "ü",
+            "\r\n",
+            "%YAML 1.1\n",
+            "@",
+            "`",
+            ",",
+            "${a}",
+            "$${",
+            "${",
+        ),
     )
 )
 nearly_yaml = st.lists(pieces, max_size=25).map("".join)
@@ -85,9 +102,31 @@ def test_any_list_of_charters_is_a_spec_or_refused_with_places(charters: list[An
     st.dictionaries(strategies.plain_words, strategies.json_of(strategies.plain_words, strategies.plain_words))
 )
 def test_any_json_is_accepted_as_input_unchanged(given: dict[str, Any]) -> None:
-    charter = {"charter": "A", "cron": "0 * * * *", "entrypoint": "A", "input": given}
+    charter = {"charter": "A", "cron": "0 * * * *", "entrypoint": "A", "input": references.escaped(given)}
     text = json.dumps({"governance": {"schedules": [charter]}}, ensure_ascii=False)
     (found,) = loader.parse(text, "spec.yaml").charters
     (argument,) = found.schedule.action.arguments
     assert isinstance(argument, dict)
     assert json.dumps(argument["input"]) == json.dumps(given)
+
+
+near_references = st.text("${}a \\n_9", max_size=12)
+
+
+@hypothesis.given(strategies.json_of(near_references, near_references))
+def test_an_escaped_value_is_expanded_to_the_value_itself(value: Any) -> None:
+    charter = {"charter": "A", "cron": "0 * * * *", "args": references.escaped([value])}
+    section = {"vars": {"a": "wrong", "n": "wrong"}, "schedules": [charter]}
+    (found,) = loader.parse(json.dumps({"governance": section}), "spec.yaml").charters
+    assert json.dumps(found.schedule.action.arguments) == json.dumps([value])
+
+
+@hypothesis.given(near_references, near_references)
+def test_any_text_with_references_is_expanded_once_or_refused_with_places(text: str, value: str) -> None:
+    charter = {"charter": "A", "cron": "0 * * * *", "args": [text]}
+    spec = json.dumps({"governance": {"vars": {"a": references.escaped(value)}, "schedules": [charter]}})
+    load(spec)
+    marked = text.replace("$${", "\0").replace("${a}", "\1")
+    if "${" not in marked:
+        (found,) = loader.parse(spec, "spec.yaml").charters
+        assert found.schedule.action.arguments == (marked.replace("\1", value).replace("\0", "${"),)

@@ -89,6 +89,22 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     assert (given.comment, given.comment_author, given.token) == (False, "bot", "t")
 
 
+def test_variables_are_one_a_line_and_those_without_a_value_are_absent() -> None:
+    given = inputs.read(
+        {"INPUT_VARS": "region=eu\n\n  build = 1 \nempty=\nx=a=b\n".replace(" = ", "="), "RECONCILER_VAR_region": "us"}
+    )
+    assert [(each.name, each.text, each.source, each.optional) for each in given.choice.variables] == [
+        ("region", "us", "RECONCILER_VAR_region", True),
+        ("region", "eu", "input 'vars': region", False),
+        ("build", "1", "input 'vars': build", False),
+        ("x", "a=b", "input 'vars': x", False),
+    ]
+    assert given.plan_file.name != inputs.read({}).plan_file.name
+    with pytest.raises(errors.UsageError, match="input 'vars' is invalid: a variable is written NAME=VALUE") as raised:
+        inputs.read({"INPUT_VARS": "region=eu\nhunter2"})
+    assert "hunter2" not in str(raised.value)
+
+
 def test_all_wrong_inputs_are_told_at_once_and_no_value_is_shown() -> None:
     wrong = {"COMMAND": "hunter2", "TLS": "hunter2", "LOCK": "hunter2", "LOCK_TIMEOUT": "-hunter2", "COMMENT": "yes"}
     with pytest.raises(errors.UsageError) as raised:

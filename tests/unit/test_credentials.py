@@ -97,6 +97,19 @@ def test_settings_register_each_credential_that_they_hold() -> None:
     assert [text for text in texts if held_credentials.scrub(f"got {text}") != "got (credential)"] == []
 
 
+def test_variables_with_the_names_of_secrets_are_registered_with_the_texts_in_them() -> None:
+    held_credentials.hold_environment(
+        {"RECONCILER_VAR_db_password": "from-env-1", "RECONCILER_VAR_region": "eu-west-1"}
+    )
+    settings.variable("apiToken=from-option-2", "--var")
+    settings.variable('signing_key={"a": ["from-json-3"], "b": true}', "--var")
+    settings.variable("use_token=true", "--var")
+    settings.variables({"RECONCILER_VAR_secret": "from-read-4"})
+    texts = ["from-env-1", "from-option-2", "from-json-3", "from-read-4"]
+    assert [text for text in texts if held_credentials.scrub(f"got {text}") != "got (credential)"] == []
+    assert held_credentials.scrub("eu-west-1 is true") == "eu-west-1 is true"
+
+
 def test_short_credentials_are_not_replaced_within_words_and_tiny_ones_never() -> None:
     held_credentials.hold("reports", "abc")
     assert held_credentials.scrub("reports, reportsX, abc") == "(credential), reportsX, abc"

@@ -44,6 +44,38 @@ def test_a_missing_spec_is_created() -> None:
     )
 
 
+def test_what_looks_like_a_reference_is_escaped_and_read_back() -> None:
+    odd = builders.schedule("community", input={"run": "${HOME}/bin $${x} ${", "${key}": 1}, note="${id}")
+    odd = dataclasses.replace(odd, id="${community}", action=dataclasses.replace(odd.action, workflow_id="${id}"))
+    text = "governance:\n  vars: {q: other}\n  defaults: {task_queue: '${q}', note: 'of ${charter}'}\n  schedules: []\n"
+    for start in (None, text):
+        imported = importer.add(start, "spec.yaml", [odd])
+        assert imported.left_out == ()
+        assert "$${HOME}/bin $$${x} $${" in imported.text
+        declaration = loader.parse(imported.text, "spec.yaml")
+        live = builders.live(odd)
+        assert build.plan(declaration, live, builders.TARGET).steps == ()
+    flow = importer.add('{"governance": {"schedules": []}}', "spec.yaml", [odd])
+    assert loader.parse(flow.text, "spec.yaml").charters[0].schedule.note == "${id}"
+
+
+def test_an_import_knows_what_a_charter_inherits_by_its_name_and_its_id() -> None:
+    text = "governance:\n  defaults: {note: '${charter} is ${id}'}\n  schedules: []\n"
+    own = builders.schedule("community", note="COMMUNITY is governance:community")
+    imported = importer.add(text, "spec.yaml", [own])
+    assert "note:" not in imported.text.partition("schedules")[2]
+    assert loader.parse(imported.text, "spec.yaml").charters[0].schedule.note == own.note
+
+
+def test_an_import_reads_the_spec_with_the_variables_of_the_run() -> None:
+    text = "governance:\n  vars: {q: null}\n  defaults: {task_queue: '${q}'}\n  schedules: []\n"
+    variable = declarations.Variable(name="q", text="scheduler-tasks", source="--var q")
+    imported = importer.add(text, "s", [builders.schedule()], declarations.Choice(variables=(variable,)))
+    assert "task_queue" not in imported.text.partition("schedules")[2]
+    with pytest.raises(errors.InvalidSpecError, match="variable 'q' has no value"):
+        importer.add(text, "s", [builders.schedule()])
+
+
 @pytest.mark.parametrize(
     ("given", "written"),
     [

@@ -276,7 +276,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("retry_policy: {backoff_coefficient: 0.5}", "6:43: 'backoff_coefficient' is 0.5, below 1; for example 2"),
         ("priority: {key: 9}", "6:23: 'key' is 9, above 5; for example 1"),
         ("remaining_actions: -1", "6:26: 'remaining_actions' is -1, below 0; for example 10"),
-        ("memo: {reconciler.owner: me}", "6:13: 'memo' \"reconciler.owner\" has a name that begins with"),
+        ("memo: {reconciler.owner: me}", "6:14: 'memo' \"reconciler.owner\" has a name that begins with"),
         ("search_attributes: {A: {type: Int, value: x}}", "6:49: 'A': the value is not a valid Int"),
         ("search_attributes: {A: {type: Int, value: true}}", "6:49: 'A': the value is not a valid Int"),
         ("search_attributes: {A: {type: Datetime, value: now}}", "6:54: 'A': 'now' is not a time"),

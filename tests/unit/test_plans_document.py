@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -92,6 +93,23 @@ def test_a_saved_plan_loads_with_and_without_next_times(lacks: tuple[str, ...]) 
         covered = json.dumps(document, sort_keys=True, separators=(",", ":"))
         document["checksum"] = f"sha256:{hashlib.sha256(covered.encode()).hexdigest()}"
     assert saved.loads(json.dumps(document), "plan.json").plan.digest == plan.digest
+
+
+def test_a_saved_plan_has_digests_of_variables_and_not_their_values() -> None:
+    variables = (declarations.Variable(name="region", text="eu-central", source="--var region"),)
+    choice = declarations.Choice(environment="staging", variables=variables)
+    declared = dataclasses.replace(builders.declaration(), variables={"region": '"eu-central"'}, salt=b"salt")
+    plan = build.plan(declared, {}, builders.TARGET)
+    text = saved.dumps(saved.Saved(plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=choice))
+    assert "eu-central" not in text
+    loaded = saved.loads(text, "plan.json")
+    assert loaded.plan.variables == plan.variables
+    assert loaded.choice == dataclasses.replace(choice, variables=())
+    assert plan.variables.keys() == {"region"}
+    plain = dataclasses.replace(declared, variables={})
+    assert build.plan(plain, {}, builders.TARGET).digest == plan.digest
+    without = saved.Saved(plan=build.plan(plain, {}, builders.TARGET), planned_at=NOW, spec_sha256="0", choice=choice)
+    assert "variables" not in saved.dumps(without)
 
 
 def test_half_a_surrogate_pair_in_a_live_value_is_saved_as_its_escape(tmp_path: pathlib.Path) -> None:

@@ -84,3 +84,15 @@ def test_a_schedule_created_since_is_reported_with_its_time(reviewed: plans.Plan
         "was deleted and created again on 2026-11-24 13:00:00 UTC",
         "was created since, on 2026-11-24 13:00:00 UTC",
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [({"a": "1"}, {"a": "2"}, "a"), ({}, {"b": "1", "a": "1"}, "a, b"), ({"a": "1", "b": "1"}, {"b": "1"}, "a")],
+)
+def test_other_values_of_variables_make_a_plan_stale(before: dict[str, str], after: dict[str, str], names: str) -> None:
+    reviewed, now = (dataclasses.replace(plan(OLD), variables=each) for each in (before, after))
+    with pytest.raises(errors.StaleError) as caught:
+        staleness.check(reviewed, now, PLANNED)
+    assert caught.value.message == f"the plan was made with other values of variables: {names}"
+    staleness.check(reviewed, reviewed, PLANNED)

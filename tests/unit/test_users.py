@@ -254,3 +254,10 @@ def test_whatever_the_listing_shows_of_a_change_by_hand_is_seen(change: dict[str
 def test_a_row_that_changed_since_is_not_shown(change: dict[str, Any]) -> None:
     assert not users.is_shown(outline(row(), **change), listed(row()))
     assert not users.is_shown(outline(row()), None)
+
+
+def test_what_users_write_is_never_expanded() -> None:
+    given = row(input={"path": "${HOME} $${x} ${", "id": "${id}"}, workflow="${charter}")
+    (argument,) = users.charter(given).schedule.action.arguments
+    assert isinstance(argument, dict)
+    assert (argument["input"], argument["entrypoint"]) == (given.input, "${charter}")
