@@ -43,7 +43,7 @@ async def measure(address: str, url: str, namespaces: tuple[str, str], count: in
         settings.Connection(address=address, namespace=namespace, disable_config_file=True, disable_config_env=True)
     )
     found = bench.Rounds()
-    async with tables.opened(url, size=2) as store:
+    async with tables.opened(settings.Database(url=url), size=2) as store:
         async with store.pool.session() as connection:
             await connection.execute(_MAKE, (count,))
             ids = [row["id"] for row in await (await connection.execute("SELECT id FROM schedules")).fetchall()]

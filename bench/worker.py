@@ -154,7 +154,7 @@ async def user_schedule(store: tables.Store) -> dict[str, Any]:
 async def measure(address: str, database_url: str) -> None:
     """Print the table."""
     client = await temporalio.client.Client.connect(address, runtime=connect.quiet())
-    async with tables.opened(database_url) as store, workers(client, store):
+    async with tables.opened(settings.Database(url=database_url)) as store, workers(client, store):
         starts = {
             "bare worker, 1 activity": bare(client, 1),
             "a charter's firing (1 step)": ours(client, dict(CHARTER)),

@@ -78,6 +78,34 @@ class Connection:
         held.hold(self.api_key, self.codec_auth, *(value for _, value in pairs))
 
 
+DATABASE_SCHEMA = "reconciler"
+_NAME_BYTES = 63  # of PostgreSQL, which would cut a longer one
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A PostgreSQL database, and the schema in it for our tables."""
+
+    url: str = dataclasses.field(repr=False)
+    schema: str = DATABASE_SCHEMA
+
+    def __post_init__(self) -> None:
+        held.hold_url(self.url)
+
+
+def schema_fault(name: str) -> str:
+    """Return why a schema cannot have this name; empty if it can."""
+    if not name.isprintable():
+        return "contains an invisible character"
+    if not name.strip():
+        return "is blank"
+    if len(name.encode()) > _NAME_BYTES:
+        return f"is longer than {_NAME_BYTES} bytes, the most that PostgreSQL keeps"
+    if name.startswith("pg_") or name == "information_schema":
+        return "is reserved by PostgreSQL"
+    return "means the role's own name in PostgreSQL" if name == "$user" else ""
+
+
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
 GOVERNANCE_LOCK = "governance_sync"  # the key that an earlier sync program takes as well
@@ -89,17 +117,15 @@ class Writing:
     """How writers are kept apart, and where it is recorded what they did.
 
     `auto` is PostgreSQL where there is a database, else Temporal. `lock_key` is what PostgreSQL locks, and `lock_lease`
-    how long a lease in Temporal lasts.
+    how long a lease in Temporal lasts. Without `audit`, a database is used only for the lock.
     """
 
     lock: LockKind = "auto"
     lock_key: str = GOVERNANCE_LOCK
     lock_timeout: datetime.timedelta = datetime.timedelta(0)
     lock_lease: datetime.timedelta = datetime.timedelta(minutes=10)
-    database_url: str | None = dataclasses.field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        held.hold_url(self.database_url)
+    database: Database | None = None
+    audit: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler import errors, settings
@@ -11,7 +11,8 @@ from reconciler.timing import durations
 
 if TYPE_CHECKING:
     from reconciler.plan import ports
-    from reconciler.postgres.migrator import Migration
+    from reconciler.postgres.migrator import Migrated, Status
+    from reconciler.postgres.relocation import Moved
     from reconciler.temporal.connect import Server
 
 
@@ -39,10 +40,10 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
             from reconciler.plan import locks
 
             return locks.Unlocked()
-        case "postgres" | "auto" if writing.database_url:
+        case "postgres" | "auto" if writing.database:
             from reconciler.postgres import lock as store_locking
 
-            return store_locking.PostgresLock(writing.database_url, key=writing.lock_key)
+            return store_locking.PostgresLock(writing.database.url, key=writing.lock_key)
         case "postgres":
             raise needs_database("--lock postgres")
         case _:
@@ -89,25 +90,32 @@ def has_embedded(environ: Mapping[str, str]) -> bool:
 
 @contextlib.asynccontextmanager
 async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
-    """Open the audit for a while; None without a database."""
-    if writing.database_url is None:
+    """Open the audit for a while; None without a database, or where it is turned off."""
+    if writing.database is None or not writing.audit:
         yield None
         return
     from reconciler.postgres import audit as store_audit
 
-    async with store_audit.opened(writing.database_url) as found:
+    async with store_audit.opened(writing.database) as found:
         yield found
 
 
-async def migrate(database_url: str) -> tuple[str, ...]:
-    """Bring the database's tables to this version; return the names of what was applied."""
+async def migrate(database: settings.Database, groups: Sequence[str] = ()) -> Migrated:
+    """Bring the tables of these groups, of all without one, to this version; return what was applied and where."""
+    from reconciler.postgres import migrator, scripts
+
+    return await migrator.migrate(database, groups or scripts.GROUPS)
+
+
+async def migrations(database: settings.Database) -> Status:
+    """Return where the tables are and the known migrations, each with when it was applied."""
     from reconciler.postgres import migrator
 
-    return await migrator.migrate(database_url)
+    return await migrator.status(database)
 
 
-async def migrations(database_url: str) -> tuple[Migration, ...]:
-    """Return the known migrations, each with when it was applied."""
-    from reconciler.postgres import migrator
+async def move(database: settings.Database) -> Moved:
+    """Move the tables of an earlier release into the schema; return what was moved and from where."""
+    from reconciler.postgres import relocation
 
-    return await migrator.status(database_url)
+    return await relocation.move(database)

@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from reconciler import settings
 from tools import devserver, ports, programs
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -60,7 +61,7 @@ class Stack:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return what the database has."""
-        with psycopg.connect(self.database_url) as connection:
+        with psycopg.connect(self.database_url, options=f"-csearch_path={settings.DATABASE_SCHEMA}") as connection:
             return connection.execute(query.encode(), values).fetchall()
 
 

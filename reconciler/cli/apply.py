@@ -24,7 +24,7 @@ from reconciler.usecases.apply import Job, execute, why_off
 @options.choice_and_overrides
 @options.only
 @options.connection
-@options.writing
+@options.writing_or_lock_only
 @options.yes
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
 @click.option("--allow-mass-pause", is_flag=True, help="Let the plan stop most or all of what runs.")

@@ -14,7 +14,7 @@ from reconciler.cli import logs
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in `reconciler`, and its line in the help
     "apply": ("cli.apply.apply", "Show the plan, ask for confirmation, and apply it."),
-    "db": ("cli.db.db", "Migrate the database, or list its migrations."),
+    "db": ("cli.db.db", "Migrate the database, list its migrations, or move its tables."),
     "grant": ("platform.cli.grant.grant", "Create, list or revoke grants of the service."),
     "history": ("cli.history.history", "List the latest applies and their outcomes."),
     "import": ("cli.import_.import_", "Write charters for live schedules into the repo-spec."),

@@ -1,4 +1,4 @@
-"""`reconciler db`: migrate the database, or list its migrations."""
+"""`reconciler db`: migrate the database, list its migrations, or move the tables of an earlier release."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 
 import click
 
-from reconciler import errors, wiring
+from reconciler import errors, settings, wiring
 from reconciler.cli import console, options
+from reconciler.postgres import scripts
 
 
 @click.group()
@@ -17,27 +18,63 @@ def db() -> None:
 
 @db.command()
 @options.database_or_kept
+@click.option(
+    "--group",
+    "groups",
+    type=click.Choice(scripts.GROUPS),
+    multiple=True,
+    help="Only the tables of applies, or only those of users' schedules; may be given again.  [all]",
+)
 @click.pass_obj
-def migrate(out: console.Console, database_url: str | None) -> errors.ExitCode:
+def migrate(out: console.Console, database: settings.Database | None, groups: tuple[str, ...]) -> errors.ExitCode:
     """Bring the tables to this version; a command that needs them does so by itself."""
-    if database_url is None:
-        raise wiring.needs_database("db migrate")
-    applied = asyncio.run(wiring.migrate(database_url))
-    for name in applied:
-        out.say(f"{name} applied\n")
-    if not applied:
-        out.say("The database is up to date.\n")
+    migrated = asyncio.run(wiring.migrate(_needed(database, "db migrate"), groups))
+    for name in migrated.names:
+        out.say(f"{name} applied in schema {migrated.location.current}\n")
+    if not migrated.names:
+        out.say(f"The database is up to date, in schema {migrated.location.current}.\n")
+    _note_earlier(out, migrated.location.earlier)
     return errors.ExitCode.OK
 
 
 @db.command(name="status")
 @options.database_or_kept
 @click.pass_obj
-def db_status(out: console.Console, database_url: str | None) -> errors.ExitCode:
-    """List the migrations, and when each was applied."""
-    if database_url is None:
-        raise wiring.needs_database("db status")
-    for each in asyncio.run(wiring.migrations(database_url)):
+def db_status(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
+    """List the schema, the migrations, and when each was applied."""
+    status = asyncio.run(wiring.migrations(_needed(database, "db status")))
+    out.say(f"Schema {status.location.current}{'' if status.location.exists else ', which has no tables yet'}\n")
+    for each in status.migrations:
         when = f"applied {each.applied_at:%Y-%m-%d %H:%M:%S} UTC" if each.applied_at else "pending"
         out.say(f"{each.name}  {when}\n")
+    _note_earlier(out, status.location.earlier)
     return errors.ExitCode.OK
+
+
+@db.command()
+@options.database_or_kept
+@click.pass_obj
+def move(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
+    """Move the tables of an earlier release, which are in the schema public, into the schema of their own."""
+    moved = asyncio.run(wiring.move(_needed(database, "db move")))
+    schema = moved.location.schema
+    if moved.names:
+        out.say(f"Moved from schema {moved.source} to schema {schema}: {', '.join(moved.names)}.\n")
+    elif moved.location.exists:
+        out.say(f"Nothing to move: the tables are in schema {schema}.\n")
+    else:
+        out.say(f"Nothing to move: the database has no tables of reconciler; they will be created in {schema}.\n")
+    return errors.ExitCode.OK
+
+
+def _needed(database: settings.Database | None, what: str) -> settings.Database:
+    if database is None:
+        raise wiring.needs_database(what)
+    return database
+
+
+def _note_earlier(out: console.Console, earlier: str | None) -> None:
+    if earlier:
+        out.warn(
+            f"Note: the tables are in schema {earlier}, as an earlier release created them; see reconciler db move."
+        )

@@ -21,15 +21,17 @@ Form = reporter.Form
 @options.outcome_format
 @click.option("--verbose", is_flag=True, help="List the steps of each as well.")
 @click.pass_obj
-def history(out: console.Console, database_url: str | None, count: int, form: Form, verbose: bool) -> errors.ExitCode:
+def history(
+    out: console.Console, database: settings.Database | None, count: int, form: Form, verbose: bool
+) -> errors.ExitCode:
     """List the latest applies: who, when, from which commit, with which outcomes."""
-    if database_url is None:
+    if database is None:
         raise wiring.needs_database("history")
-    found = asyncio.run(_latest(database_url, count))
+    found = asyncio.run(_latest(database, count))
     out.say(records.dumps(found) if form == "json" else history_report.text(found, verbose=verbose))
     return errors.ExitCode.OK
 
 
-async def _latest(database_url: str, count: int) -> tuple[ports.Record, ...]:
-    async with wiring.audit(settings.Writing(database_url=database_url)) as audit:
+async def _latest(database: settings.Database, count: int) -> tuple[ports.Record, ...]:
+    async with wiring.audit(settings.Writing(database=database)) as audit:
         return await audit.latest(count) if audit else ()

@@ -276,15 +276,49 @@ def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str 
     return _database(ctx, param, given or (settings.EMBEDDED if wiring.has_embedded(os.environ) else None))
 
 
-def _database_option(callback: Callable[..., str | None], text: str) -> Callable[[Any], Any]:
-    return click.option("--database-url", type=LINE, metavar="URL", envvar="DATABASE_URL", callback=callback, help=text)
+class _Schema(click.ParamType[str]):
+    """The name of a schema in PostgreSQL, as it is: case and odd characters are kept."""
+
+    name = "schema"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        fault = settings.schema_fault(LINE.convert(value or settings.DATABASE_SCHEMA, param, ctx))
+        if fault:
+            self.fail(f"{value!r} {fault}; name another schema.", param, ctx)
+        return value or settings.DATABASE_SCHEMA  # an absent variable arrives as an empty one
 
 
-database = _database_option(_database, "PostgreSQL, for the lock and the audit.")
-database_or_kept = _database_option(_kept, "PostgreSQL.  [embedded: where there is one]")
-database_or_embedded = _database_option(
+_database_schema = click.option(
+    "--database-schema",
+    type=_Schema(),
+    default=settings.DATABASE_SCHEMA,
+    metavar="NAME",
+    envvar="RECONCILER_DATABASE_SCHEMA",
+    help=f"The schema in it for the tables of reconciler, created when needed.  [{settings.DATABASE_SCHEMA}]",
+)
+
+
+def _database_options(callback: Callable[..., str | None], text: str) -> Callable[[Any], Any]:
+    """Return what gives a command the options about the database, gathered into `database`; None without one."""
+    url = click.option("--database-url", type=LINE, metavar="URL", envvar="DATABASE_URL", callback=callback, help=text)
+
+    def give(command: Command) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def gathered(*, database_url: str | None, database_schema: str, **options: Any) -> Any:
+            chosen = settings.Database(url=database_url, schema=database_schema) if database_url else None
+            return command(database=chosen, **options)
+
+        return url(_database_schema(gathered))
+
+    return give
+
+
+database = _database_options(_database, "PostgreSQL, for the lock and the audit.")
+database_or_kept = _database_options(_kept, "PostgreSQL.  [embedded: where there is one]")
+database_or_embedded = _database_options(
     _embedded, "PostgreSQL; embedded:/path runs one with its data there.  [embedded:]"
 )
+no_audit = click.option("--no-audit", is_flag=True, help="Use the database only for the lock, which needs no tables.")
 expect_build = click.option(
     "--expect-build",
     type=LINE,
@@ -303,6 +337,11 @@ def writing(command: Command) -> Callable[..., Any]:
     return _writing(command, database)
 
 
+def writing_or_lock_only(command: Command) -> Callable[..., Any]:
+    """Give a command these options; its audit can be turned off."""
+    return writing(no_audit(command))
+
+
 def writing_or_embedded(command: Command) -> Callable[..., Any]:
     """Give a command these options; without a database, one of its own runs for as long as the command does."""
     return _writing(command, database_or_embedded)
@@ -315,11 +354,12 @@ def _writing(command: Command, database_option: Callable[[Any], Any]) -> Callabl
         lock: settings.LockKind,
         lock_timeout: datetime.timedelta,
         lock_lease: datetime.timedelta,
-        database_url: str | None,
+        database: settings.Database | None,
+        no_audit: bool = False,
         **options: Any,
     ) -> Any:
         chosen = settings.Writing(
-            lock=lock, lock_timeout=lock_timeout, lock_lease=lock_lease, database_url=database_url
+            lock=lock, lock_timeout=lock_timeout, lock_lease=lock_lease, database=database, audit=not no_audit
         )
         return command(writing=chosen, **options)
 

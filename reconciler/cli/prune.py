@@ -21,7 +21,7 @@ from reconciler.usecases.prune import read_prune_plan
 @options.spec
 @options.choice
 @options.connection
-@options.writing
+@options.writing_or_lock_only
 @click.option(
     "--older-than",
     type=options.WAIT,

@@ -122,11 +122,13 @@ def _connection(reader: _Reader, environ: Mapping[str, str]) -> settings.Connect
 
 def _writing(reader: _Reader) -> settings.Writing:
     defaults = settings.Writing()
+    url, schema = reader.text("database-url"), reader.schema("database-schema")
     return settings.Writing(
         lock=reader.word("lock", get_args(settings.LockKind), defaults.lock),
         lock_timeout=reader.duration("lock-timeout", defaults.lock_timeout),
         lock_lease=reader.duration("lock-lease", defaults.lock_lease),
-        database_url=reader.text("database-url"),
+        database=settings.Database(url=url, schema=schema) if url else None,
+        audit=reader.flag("audit") is not False,
     )
 
 
@@ -188,6 +190,11 @@ class _Reader:
         value = self.text(name)
         duration = default if value is None else self._parsed(name, value, durations.parse, default)
         return self._refused(name, "is negative", default) if duration < durations.ZERO else duration
+
+    def schema(self, name: str) -> str:
+        value = self.text(name) or settings.DATABASE_SCHEMA
+        fault = settings.schema_fault(value)
+        return self._refused(name, fault, settings.DATABASE_SCHEMA) if fault else value
 
     def rules(self, name: str) -> tuple[admission.Rule, ...]:
         value = self.text(name)

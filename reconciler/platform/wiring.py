@@ -41,23 +41,23 @@ async def executor(
 
 
 @contextlib.asynccontextmanager
-async def store(database_url: str, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
+async def store(database: settings.Database, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
     """Open users' schedules, their runs, execution requests and grants, over so many sessions at most.
 
     Those `for_tokens` come on top, and nothing but a look-up of a grant uses them.
     """
     from reconciler.platform.postgres import tables
 
-    async with tables.opened(database_url, size=size, for_tokens=for_tokens) as found:
+    async with tables.opened(database, size=size, for_tokens=for_tokens) as found:
         yield found
 
 
 @contextlib.contextmanager
 def store_of(session: sessions.Session, writing: settings.Writing) -> Iterator[Store]:
     """Open the same for one command, within its session; `errors.UsageError` without a database."""
-    if writing.database_url is None:
+    if writing.database is None:
         raise wiring.needs_database("a repair")
-    with session.within(store(writing.database_url, size=_SESSIONS)) as found:
+    with session.within(store(writing.database, size=_SESSIONS)) as found:
         yield found
 
 

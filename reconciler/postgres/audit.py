@@ -7,9 +7,9 @@ import datetime
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler import errors
+from reconciler import errors, settings
 from reconciler.plan import ports
-from reconciler.postgres import database, migrator
+from reconciler.postgres import database, migrator, scripts
 from reconciler.schedule import observed
 
 _BEGIN = """
@@ -49,10 +49,10 @@ ORDER BY number DESC LIMIT 1
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Audit]:
-    """Bring the database up to date and return its audit; `errors.StoreError` when that fails."""
-    await migrator.migrate(url)
-    yield Audit(url)
+async def opened(chosen: settings.Database) -> AsyncIterator[Audit]:
+    """Bring the audit's tables up to date and return it; `errors.StoreError` when that fails."""
+    migrated = await migrator.migrate(chosen, (scripts.AUDIT,))
+    yield Audit(chosen.url, migrated.location.path)
 
 
 class Audit:
@@ -61,12 +61,13 @@ class Audit:
     Each call has a session of its own, so that one which was lost during a long apply does not lose its end.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, path: Sequence[str]) -> None:
         self._url = url
+        self._path = path
 
     async def begin(self, attempt: ports.Attempt) -> int:
         """Record that an attempt begins, before anything is written; return its number."""
-        async with database.opened(self._url) as connection:
+        async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_BEGIN, _columns(attempt))).fetchone()
         assert row is not None  # noqa: S101  # RETURNING gives one row
         return int(row["number"])
@@ -93,7 +94,11 @@ class Audit:
 
     async def _end(self, ending: Mapping[str, Any], steps: Sequence[tuple[int | str, ...]]) -> None:
         where = database.place(self._url)
-        async with database.answering(where), database.opened(self._url) as connection, connection.transaction():
+        async with (
+            database.answering(where),
+            database.opened(self._url, path=self._path) as connection,
+            connection.transaction(),
+        ):
             ended = await connection.execute(_END, ending)
             if ended.rowcount == 1:
                 await connection.cursor().executemany(_STEP, steps)
@@ -105,21 +110,21 @@ class Audit:
 
     async def latest(self, count: int) -> tuple[ports.Record, ...]:
         """Return the latest attempts, the newest first."""
-        async with database.opened(self._url) as connection:
+        async with database.opened(self._url, path=self._path) as connection:
             found = await (await connection.execute(_LATEST, (max(count, 0),))).fetchall()
         return tuple(map(_record, found))
 
     async def present(self, target: observed.Target) -> int:
         """Return how many schedules with the prefix the last apply or prune left, of any owner; 0 without one."""
         where = {"namespace": target.namespace, "prefix": target.prefix}
-        async with database.opened(self._url) as connection:
+        async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_PRESENT, where)).fetchone()
         return int(row["present"]) if row else 0
 
     async def commit(self, target: observed.Target) -> str:
         """Return the commit of the owner's last apply that was not refused; empty when none is recorded."""
         where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
-        async with database.opened(self._url) as connection:
+        async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_COMMIT, where)).fetchone()
         return str(row["commit"]) if row else ""
 

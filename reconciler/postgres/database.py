@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import datetime
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import psycopg
-from psycopg import conninfo, rows
+from psycopg import conninfo, rows, sql
 
 from reconciler import errors
 from reconciler.credentials import held
@@ -57,6 +57,9 @@ _STATES = {  # an SQLSTATE or its class, and what to do
     "42501": "grant the role what it lacks, or connect as the tables' owner",
     "25006": "name a server in the database URL that takes writes",
     _LOCKED: "another session holds a lock: try again",
+    "40P01": "another session holds a lock: try again",
+    "42P07": "the schema has another application's table of that name: see reconciler db status, "
+    "and name another one with --database-schema or run reconciler db move",
     "57014": "another session holds a lock, or the server is overloaded: try again",
     "57P": AWAY,
     "08": AWAY,
@@ -101,14 +104,25 @@ def parameters(url: str, *, name: str = PROGRAM) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Connection]:
-    """Connect for a while; what fails meanwhile is an `errors.StoreError`."""
+async def opened(url: str, *, path: Iterable[str] = ()) -> AsyncIterator[Connection]:
+    """Connect for a while, with this search path or the role's own; what fails is an `errors.StoreError`."""
     connection = await connect(url)
     try:
         with translated(place(url)):
+            if path:
+                await connection.execute(search_path(path))
             yield connection
     finally:
         await connection.close()
+
+
+def search_path(schemas: Iterable[str], *, is_local: bool = False) -> sql.Composed:
+    """Return the statement that lets a session, or with `is_local` a transaction, see these schemas alone.
+
+    It is not sent as a startup option: poolers refuse that, or drop it without an error.
+    """
+    kind = sql.SQL("LOCAL " if is_local else "")
+    return sql.SQL("SET {}search_path TO {}").format(kind, sql.SQL(", ").join(map(sql.Identifier, schemas)))
 
 
 @contextlib.asynccontextmanager

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
-import importlib.resources
 from collections.abc import Iterable
 from importlib.resources.abc import Traversable
 
-from reconciler import errors
-from reconciler.postgres import database
+import psycopg
+from psycopg import sql
 
-FOLDER = importlib.resources.files("reconciler") / "postgres" / "migrations"
+from reconciler import errors, settings
+from reconciler.postgres import database, schemas, scripts
+
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('reconciler_migrations'))"
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '60s'"
-_EXISTS = "SELECT to_regclass('reconciler_migrations') IS NOT NULL AS found"
+_HAS_SCHEMA = "SELECT 1 AS found FROM pg_catalog.pg_namespace WHERE nspname = %s"
 _CREATE = """
-CREATE TABLE IF NOT EXISTS reconciler_migrations (
+CREATE TABLE {table} (
     number     integer PRIMARY KEY CHECK (number > 0),
     name       text NOT NULL UNIQUE,
     sha256     text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
-_SELECT = "SELECT number, name, sha256, applied_at FROM reconciler_migrations ORDER BY number"
+_SELECT = "SELECT number, name, sha256, applied_at FROM {table} ORDER BY number"
 _INSERT = "INSERT INTO reconciler_migrations (number, name, sha256) VALUES (%s, %s, %s)"
 
 
@@ -34,95 +34,149 @@ class Migration:
 
     number: int
     name: str
+    group: str
     applied_at: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Script:
-    number: int
-    name: str
-    sql: bytes
+class Status:
+    """Where the tables are, and every migration of this release."""
 
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.sql).hexdigest()
+    location: schemas.Location
+    migrations: tuple[Migration, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Applied:
+class Migrated:
+    """Where the tables are, and the names of the migrations that were missing and have been applied."""
+
+    location: schemas.Location
+    names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A migration that the database has recorded."""
+
     number: int
     name: str
     sha256: str
     applied_at: datetime.datetime
 
 
-async def migrate(url: str, folder: Traversable = FOLDER) -> tuple[str, ...]:
-    """Apply the migrations that are missing, and return their names.
+async def migrate(
+    chosen: settings.Database, groups: Iterable[str] = scripts.GROUPS, folder: Traversable = scripts.FOLDER
+) -> Migrated:
+    """Apply the migrations of these groups that are missing, and return which, and where the tables are.
 
-    Two at once wait for each other. A role that may not create tables can call it where nothing is missing. Raises
-    `errors.StoreError` when an applied file has changed since, or the database is newer than this release.
+    Two at once wait for each other; what was interrupted continues with the file that it did not complete. A role that
+    may not create tables can call it where nothing is missing. Raises `errors.StoreError` when an applied file has
+    changed since, or the database is newer than this release.
     """
-    scripts = _scripts(folder)
-    async with database.opened(url) as connection:
-        missing = _missing(scripts, await _applied(connection), database.place(url))
-        return tuple([each.name for each in missing if await _apply(connection, each, scripts, database.place(url))])
+    known, wanted, where = scripts.read(folder), frozenset(groups), database.place(chosen.url)
+    async with database.opened(chosen.url) as connection:
+        location, *_ = await schemas.find(connection, chosen.schema)
+        names = []
+        for script in missing(known, await recorded(connection, location), where):
+            if script.group in wanted:
+                location, is_new = await _apply(connection, chosen.schema, script, known, where)
+                names += [script.name] if is_new else []
+        return Migrated(location=location, names=tuple(names))
 
 
-async def status(url: str, folder: Traversable = FOLDER) -> tuple[Migration, ...]:
-    """Return every migration of this release and when it was applied; errors as for `migrate`."""
-    scripts = _scripts(folder)
-    async with database.opened(url) as connection:
-        applied = await _applied(connection)
-    _missing(scripts, applied, database.place(url))
+async def status(chosen: settings.Database, folder: Traversable = scripts.FOLDER) -> Status:
+    """Return where the tables are, every migration of this release, and when each was applied; errors as `migrate`."""
+    known = scripts.read(folder)
+    async with database.opened(chosen.url) as connection:
+        location, *_ = await schemas.find(connection, chosen.schema)
+        applied = await recorded(connection, location)
+    missing(known, applied, database.place(chosen.url))
     times = {each.number: each.applied_at.astimezone(datetime.UTC) for each in applied}
-    return tuple(Migration(number=each.number, name=each.name, applied_at=times.get(each.number)) for each in scripts)
+    return Status(
+        location=location,
+        migrations=tuple(
+            Migration(number=each.number, name=each.name, group=each.group, applied_at=times.get(each.number))
+            for each in known
+        ),
+    )
 
 
-async def _apply(connection: database.Connection, script: _Script, scripts: Iterable[_Script], where: str) -> bool:
-    """Apply one migration and record it, both or neither; False when another process just did."""
+async def _apply(
+    connection: database.Connection,
+    schema: str,
+    script: scripts.Script,
+    known: Iterable[scripts.Script],
+    where: str,
+) -> tuple[schemas.Location, bool]:
+    """Apply one migration and record it, both or neither; return where, and False if another process just did."""
     with database.translated(f"migration {script.name} of {where}"):
         async with connection.transaction():
-            await connection.execute(_LOCK_TIMEOUT)
-            await connection.execute(_LOCK)
-            await connection.execute(_CREATE)
-            if script not in _missing(scripts, await _applied(connection), where):
-                return False
+            await lock(connection)
+            location, *_ = await schemas.find(connection, schema)  # another process may have created or moved them
+            if not location.exists:
+                await create_schema(connection, schema, where)
+                await connection.execute(sql.SQL(_CREATE).format(table=schemas.name(schema, schemas.RECORDS)))
+                await connection.execute(marking(schema))
+                location = dataclasses.replace(location, exists=True)
+            if script not in missing(known, await recorded(connection, location), where):
+                return location, False
+            await connection.execute(database.search_path((location.current,), is_local=True))
             await connection.execute(script.sql)
             await connection.execute(_INSERT, (script.number, script.name, script.sha256))
-            return True
+            return location, True
 
 
-async def _applied(connection: database.Connection) -> tuple[_Applied, ...]:
+async def lock(connection: database.Connection) -> None:
+    """Wait, in a transaction, until no other process migrates or moves the tables of this database."""
+    await connection.execute(_LOCK_TIMEOUT)
+    await connection.execute(_LOCK)
+
+
+async def create_schema(connection: database.Connection, schema: str, where: str) -> None:
+    """Create a schema unless it exists; `errors.StoreError` for a role that may not."""
+    if await (
+        await connection.execute(_HAS_SCHEMA, (schema,))
+    ).fetchone():  # IF NOT EXISTS requires the right to create even so
+        return
+    quoted = sql.Identifier(schema)
+    try:
+        await connection.execute(sql.SQL("CREATE SCHEMA {}").format(quoted))
+    except psycopg.errors.InsufficientPrivilege:
+        owner = f'CREATE SCHEMA {quoted.as_string()} AUTHORIZATION "{connection.info.user}"'
+        raise errors.StoreError(
+            f"{where} does not let this role create the schema {schema}",
+            hint=f"let the database's owner run {owner}, or grant the role CREATE on the database; "
+            "apply and prune use the lock alone with --no-audit",
+        ) from None
+
+
+def marking(schema: str) -> sql.Composed:
+    """Return the statement that marks the records as ours in a schema of their own."""
+    table = schemas.name(schema, schemas.RECORDS)
+    return sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(schemas.MARK))
+
+
+async def recorded(connection: database.Connection, location: schemas.Location) -> tuple[Applied, ...]:
     """Return what the database has recorded, by number."""
-    found = await (await connection.execute(_EXISTS)).fetchone()
-    if not (found and found["found"]):
+    if not location.exists:
         return ()
-    return tuple(_Applied(**row) for row in await (await connection.execute(_SELECT)).fetchall())
+    query = sql.SQL(_SELECT).format(table=schemas.name(location.current, schemas.RECORDS))
+    return tuple([Applied(**row) for row in await (await connection.execute(query)).fetchall()])
 
 
-def _missing(scripts: Iterable[_Script], applied: Iterable[_Applied], where: str) -> tuple[_Script, ...]:
+def missing(known: Iterable[scripts.Script], applied: Iterable[Applied], where: str) -> tuple[scripts.Script, ...]:
     """Return the migrations that are still to be applied, once what was applied is what this release knows."""
-    known = {each.number: each for each in scripts}
+    by_number = {each.number: each for each in known}
     for each in applied:
-        if each.number not in known:
+        if each.number not in by_number:
             raise errors.StoreError(
                 f"{where} is newer than this release: it has migration {each.name}",
                 hint="install the newer release of reconciler that made it",
             )
-        if each.sha256 != known[each.number].sha256:
+        if each.sha256 != by_number[each.number].sha256:
             raise errors.StoreError(
                 f"migration {each.name} has changed since it was applied to {where}",
                 hint="install the release of reconciler that applied it; a change needs a migration of its own",
             )
     done = {each.number for each in applied}
-    return tuple(each for number, each in known.items() if number not in done)
-
-
-def _scripts(folder: Traversable) -> tuple[_Script, ...]:
-    """Read the numbered files: `0001_audit.sql` is number 1, called 0001_audit."""
-    files = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=lambda each: each.name)
-    names = [each.name.removesuffix(".sql") for each in files]
-    return tuple(
-        _Script(number=int(name.partition("_")[0]), name=name, sql=each.read_bytes())
-        for name, each in zip(names, files, strict=True)
-    )
+    return tuple(each for number, each in by_number.items() if number not in done)

@@ -7,13 +7,14 @@ import contextlib
 import logging
 import select
 import weakref
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Iterable
 
 import psycopg
 import psycopg_pool
+from psycopg import sql
 
 from reconciler import errors
-from reconciler.postgres import database, migrator, shares
+from reconciler.postgres import database, shares
 
 SIZE = 10  # sessions at most
 GIVE_UP = 10  # seconds without a session that works
@@ -30,30 +31,23 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, *, size: int = SIZE, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
-    """Bring the database up to date and share up to so many sessions; `errors.StoreError` when that fails."""
-    await migrator.migrate(url)
-    async with shared(url, size=size, give_up=give_up) as pool:
-        yield pool
+async def opened(url: str, path: Iterable[str], *, size: int = SIZE, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
+    """Share up to so many sessions of a database that is up to date; `path` is their search path to its tables."""
+    setup = sql.SQL("{}; {}").format(sql.SQL(_LIMITS), database.search_path(path))
 
+    async def configure(connection: database.Connection) -> None:
+        await connection.execute(setup)
 
-@contextlib.asynccontextmanager
-async def shared(url: str, *, size: int, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
-    """Share up to so many sessions of a database that is up to date."""
     made: psycopg_pool.AsyncConnectionPool[database.Connection] = psycopg_pool.AsyncConnectionPool(
         kwargs=database.parameters(url),
         min_size=1,
         max_size=size,
         open=False,
-        configure=_limited,
+        configure=configure,
         reconnect_timeout=_RECONNECT,
     )
     async with made:
-        yield Pool(made, database.place(url), size=size, give_up=give_up)
-
-
-async def _limited(connection: database.Connection) -> None:
-    await connection.execute(_LIMITS)
+        yield Pool(made, database.place(url), setup, size=size, give_up=give_up)
 
 
 class Pool:
@@ -64,9 +58,16 @@ class Pool:
     """
 
     def __init__(
-        self, shared: psycopg_pool.AsyncConnectionPool[database.Connection], where: str, *, size: int, give_up: float
+        self,
+        shared: psycopg_pool.AsyncConnectionPool[database.Connection],
+        where: str,
+        setup: sql.Composed,
+        *,
+        size: int,
+        give_up: float,
     ) -> None:
         self._shared = shared
+        self._setup = setup
         self._give_up = give_up
         self._callers = shares.Shares(max(1, size // 2))
         self._rows = shares.Shares(1)
@@ -116,7 +117,7 @@ class Pool:
         """Take sessions until one works; the pool replaces those that do not.
 
         One is asked, which costs a round trip, where there is a sign that it may have ended, or none for a while that
-        it has not.
+        it has not. What it is asked sets its limits and its search path again, in case a pooler reset them.
         """
         clock = asyncio.get_running_loop().time
         while True:
@@ -128,7 +129,7 @@ class Pool:
                 ) from None
             try:
                 if clock() >= self._used_at.get(connection, 0.0) + _ASK_AFTER or _has_news(connection):
-                    await connection.execute("")
+                    await connection.execute(self._setup)
             except psycopg.OperationalError:
                 await self._shared.putconn(connection)
             except BaseException:

@@ -31,7 +31,7 @@ def test_it_is_made_where_there_is_none_and_kept(alone: program.Program) -> None
         assert (migrated.returncode, migrated.stderr) == (0, "")
         assert "0003_schedules applied" in migrated.stdout
         again = alone.run("db", "migrate", *later)
-        assert (again.stdout, again.stderr) == ("The database is up to date.\n", "")
+        assert (again.stdout, again.stderr) == ("The database is up to date, in schema reconciler.\n", "")
         assert (alone.folder / folder / "PG_VERSION").is_file()
 
 
@@ -66,8 +66,8 @@ def test_the_last_to_leave_stops_it(alone: program.Program) -> None:
     both = [alone.start("db", "migrate", "--database-url", url) for _ in range(2)]
     ended = [(*program.rest(each), each.returncode) for each in both]
     assert [(err, code) for _, err, code in ended] == [("", 0)] * 2
-    applied = [line for out, _, _ in ended for line in out.splitlines() if line.endswith(" applied")]
-    assert sorted(applied) == [f"{name} applied" for name in MIGRATIONS]
+    applied = [line for out, _, _ in ended for line in out.splitlines() if " applied in " in line]
+    assert sorted(applied) == [f"{name} applied in schema reconciler" for name in MIGRATIONS]
     assert not running.exists()
 
 

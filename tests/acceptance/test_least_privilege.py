@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import wiring
+from reconciler import settings, wiring
 from tests.support import postgres, program, remote, service, worker_process
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "operations.md"
@@ -32,7 +32,7 @@ def granted() -> str:
 
 @pytest.fixture
 def limited_url(database_url: str) -> Iterator[str]:
-    asyncio.run(wiring.migrate(database_url))
+    asyncio.run(wiring.migrate(settings.Database(url=database_url)))
     with postgres.role(database_url, "LOGIN PASSWORD 'hunter2'") as role:
         postgres.execute(database_url, granted().replace(ROLE, role))
         yield postgres.altered(database_url, user=role, password=PASSWORD)
@@ -81,8 +81,9 @@ def test_the_documented_rights_change_neither_grants_nor_tables(
     refused = reconciler.run("grant", "create", "alice", "--scope", "*", DATABASE_URL=limited_url)
     assert (refused.returncode, "permission denied for table execution_grants" in refused.stderr) == (1, True)
     assert "connect as the tables' owner" in refused.stderr
-    tables = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    tables = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'reconciler'::regnamespace"
     allowed = "SELECT has_table_privilege(current_user, %s, 'DELETE, TRUNCATE, TRIGGER, REFERENCES')"
     names = [name for (name,) in postgres.execute(database_url, tables)]
+    assert len(names) == 8
     assert [name for name in names if postgres.execute(limited_url, allowed, name) != [(False,)]] == []
     assert [name for name in names if not re.search(rf"\b{name}\b", granted())] == []  # a new table needs a decision

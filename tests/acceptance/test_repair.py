@@ -11,7 +11,7 @@ from collections.abc import Callable
 import temporalio.client
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler import published
+from reconciler import published, settings
 from reconciler.platform import executions, repair
 from reconciler.platform.postgres import schedules as rows
 from reconciler.platform.postgres import tables
@@ -25,7 +25,7 @@ MINUTE_59 = schedule_pb2.Range(start=59, end=59, step=1)
 
 async def made(url: str, count: int) -> list[uuid.UUID]:
     """Make rows, as a service that was killed before it told Temporal."""
-    async with tables.opened(url, size=1) as store:
+    async with tables.opened(settings.Database(url=url), size=1) as store:
         ids = [uuid.uuid4() for _ in range(count)]
         for number, id_ in enumerate(ids):
             await store.schedules.create(
@@ -116,7 +116,7 @@ async def test_a_quick_repair_describes_only_what_the_listing_shows_to_differ(
     def pause(proto: schedule_pb2.Schedule) -> None:
         proto.state.paused, proto.state.notes = True, "the disk is full"
 
-    async with tables.opened(database_url, size=1) as store:
+    async with tables.opened(settings.Database(url=database_url), size=1) as store:
         target = server.target("", await store.schedules.owner())
 
         async def planned(*, full: bool) -> tuple[set[str], set[str], int]:
@@ -202,7 +202,7 @@ async def test_a_run_that_ended_in_temporal_is_closed(reconciler: program.Progra
     handle = await client.start_workflow(governed.WORKFLOW, id="run", task_queue="no-workers")
     await handle.terminate(reason="by hand")
     workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
-    async with tables.opened(database_url, size=1) as store:
+    async with tables.opened(settings.Database(url=database_url), size=1) as store:
         await store.runs.begin(stored.run(id_, workflow=workflow), None)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)

@@ -37,7 +37,7 @@ def database(database_url: str) -> Iterator[str]:
     """A database whose URL holds a password that is asked for."""
     with postgres.role(database_url, "LOGIN PASSWORD 'hunter2'") as role:
         name = sql.Identifier(role)
-        postgres.execute(database_url, sql.SQL("GRANT CREATE, USAGE ON SCHEMA public TO {}").format(name))
+        postgres.execute(database_url, sql.SQL("CREATE SCHEMA reconciler AUTHORIZATION {}").format(name))
         yield postgres.altered(database_url, user=role, password="hunter2")  # noqa: S106  # of this test alone
 
 

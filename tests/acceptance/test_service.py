@@ -19,6 +19,7 @@ import httpx
 import pytest
 import temporalio.client
 
+from reconciler import settings
 from reconciler.platform import executions
 from reconciler.platform.postgres import tables
 from reconciler.schedule import governed
@@ -152,7 +153,7 @@ async def test_the_service_closes_runs_that_ended_in_temporal_although_its_repai
     handle = await client.start_workflow(governed.WORKFLOW, id="run", task_queue="no-workers")
     await handle.terminate(reason="by hand")
     workflow = executions.WorkflowRun(workflow_id=handle.id, run_id=handle.result_run_id or "")
-    async with tables.opened(database_url, size=1) as store:
+    async with tables.opened(settings.Database(url=database_url), size=1) as store:
         rows = [(await store.schedules.create(stored.new()))[0] for _ in range(3)]
         repaired = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
         assert repaired.returncode == 0

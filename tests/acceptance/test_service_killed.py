@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from reconciler import settings
 from reconciler.platform import executions, repair
 from reconciler.platform.postgres import tables
 from tests.support import program, proxy, remote, service, stored
@@ -47,7 +48,7 @@ class Killer:
 async def finished(run: program.Program, database_url: str) -> None:
     """Repair, and see that Temporal is then as the rows say, and that another repair would do nothing."""
     server = await remote.connected(run.address, run.namespace)
-    async with tables.opened(database_url, size=1) as store:
+    async with tables.opened(settings.Database(url=database_url), size=1) as store:
         wanted = {str(row.id) for row in await stored.rows(store.pool) if row.deleted_at is None}
         done = await asyncio.to_thread(run.run, "repair", "--yes", DATABASE_URL=database_url)
         assert done.returncode == 0, done.stderr

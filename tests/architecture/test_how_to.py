@@ -106,9 +106,9 @@ def test_a_command_of_the_action_is_a_module_a_name_and_a_case(copy: Copy) -> No
 
 
 def test_a_table_is_a_numbered_file(copy: Copy, tmp_path: pathlib.Path) -> None:
-    last = max(path.name for path in (ROOT / "reconciler/postgres/migrations").glob("*.sql"))
+    last = max(path.name for path in (ROOT / "reconciler/postgres/migrations").glob("*/*.sql"))
     number = f"{int(last[:4]) + 1:04}"
-    copy.write(f"reconciler/postgres/migrations/{number}_greetings.sql", "CREATE TABLE greetings (word text);\n")
+    copy.write(f"reconciler/postgres/migrations/audit/{number}_greetings.sql", "CREATE TABLE greetings (word text);\n")
     url = f"embedded:{tmp_path / 'postgres'}"
     assert copy.run("db", "migrate", DATABASE_URL=url).returncode == 0
     status = copy.run("db", "status", DATABASE_URL=url)

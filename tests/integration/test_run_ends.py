@@ -172,7 +172,7 @@ async def test_all_pages_are_closed_and_a_locked_row_is_left_for_the_next_time(
     handle = await terminate(stage)
     runs = [await recorded(stage, handle, started_at=NOW + (number // 2) * SECOND) for number in range(7)]
     locked = runs[3]
-    with psycopg.connect(database_url) as other:
+    with psycopg.connect(database_url, options=postgres.PATH) as other:
         other.execute("SELECT FROM schedule_runs WHERE schedule_id = %s FOR UPDATE", (locked.schedule_id,))
         assert await close(stage, page=2) == 6
     assert await found(stage, locked) == locked

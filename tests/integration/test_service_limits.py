@@ -26,7 +26,7 @@ def served(shared_program: program.Program, database_server: str) -> Iterator[se
 @contextlib.contextmanager
 def locked(served: service.Service, schedule_id: str) -> Iterator[None]:
     """Lock a schedule's row in a transaction of another session."""
-    with psycopg.connect(served.database_url) as other:
+    with psycopg.connect(served.database_url, options=postgres.PATH) as other:
         other.execute("SELECT FROM schedules WHERE id = %s FOR UPDATE", (schedule_id,))
         yield
 
@@ -122,7 +122,7 @@ def test_unknown_callers_are_limited_before_their_tokens_are_looked_up_and_known
         while (answer := unknown.get(service.SCHEDULES)).status_code == 401:
             pass
         service.problem(answer, 429)
-        with psycopg.connect(served.database_url) as session:
+        with psycopg.connect(served.database_url, options=postgres.PATH) as session:
             session.execute("LOCK TABLE execution_grants IN ACCESS EXCLUSIVE MODE")
             service.problem(another.get(service.SCHEDULES), 429)
             service.problem(user.get(service.SCHEDULES), 503)

@@ -21,6 +21,7 @@ import temporalio.common
 import temporalio.service
 from hypothesis import strategies as st
 
+from reconciler import settings
 from reconciler.platform import repair
 from reconciler.platform.postgres import tables
 from reconciler.schedule import governed, model, observed
@@ -305,7 +306,7 @@ def test_text_that_utf_8_does_not_have_is_refused_and_told_of(served: service.Se
 async def differing(served: service.Service, ids: set[str]) -> list[str]:
     """Return which of these schedules a repair would write."""
     server = await remote.connected(served.run.address, served.run.namespace)
-    async with tables.opened(served.database_url, size=1) as store:
+    async with tables.opened(settings.Database(url=served.database_url), size=1) as store:
         target = server.target("", await store.schedules.owner())
         found = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=True)
     return [change.id for change in found.plan.steps if change.id in ids] + sorted(ids & found.unread.keys())

@@ -185,6 +185,27 @@ def test_where_schedules_are_switched_off_a_sync_says_so(reconciler: program.Pro
         body = synced(served)
         assert (body["status"], counts(body)) == ("skipped", {})
         assert "GOVERNANCE_SCHEDULES_ENABLED" in body["reason"]
+        with served.ops() as client:
+            for preference in ("return=minimal", 'respond-async, Return="minimal"; x=1', "return=minimal, return=full"):
+                answer = client.post(service.SYNC, headers={"Prefer": preference})
+                assert (answer.status_code, answer.content) == (204, b"")
+                assert answer.headers["preference-applied"] == "return=minimal"
+            for preference in ("return=representation", "return=full, return=minimal", "minimal", ""):
+                answer = client.post(service.SYNC, headers={"Prefer": preference})
+                assert (answer.status_code, answer.json()["status"]) == (200, "skipped")
+                assert "preference-applied" not in answer.headers
+
+
+def test_where_anything_else_prevents_a_sync_the_response_is_whole_whatever_is_preferred(
+    reconciler: program.Program, database_url: str
+) -> None:
+    minimal = {"Prefer": "return=minimal"}
+    reconciler.declare(SPEC)
+    with service.running(reconciler, database_url, "--repair-every", "0s") as served, served.ops() as client:
+        assert counts(client.post(service.SYNC, headers=minimal).json()) == {"created": 3}
+        environments = "  environments: {preview: {enabled: false}}\n"
+        served.run.declare(SPEC + environments)
+        assert client.post(service.SYNC, headers=minimal).status_code == 200
 
 
 def test_steps_that_fail_are_told_with_all_that_was_done(

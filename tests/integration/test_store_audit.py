@@ -16,7 +16,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from reconciler import errors
+from reconciler import errors, settings
 from reconciler.plan import plans, ports
 from reconciler.postgres import audit, database
 from reconciler.schedule import observed
@@ -38,11 +38,12 @@ DONE = ports.Step(id="governance:alpha", verb="create", status="done", detail=""
 FAILED = ports.Step(id="governance:beta", verb="pause", status="failed", detail="the server said “no”")
 KILLED = """
 import asyncio, sys
-from reconciler.postgres import audit, database
+from reconciler import settings
+from reconciler.postgres import audit
 from tests.integration import test_store_audit as here
 
 async def main() -> None:
-    async with audit.opened(sys.argv[1]) as kept:
+    async with audit.opened(settings.Database(url=sys.argv[1])) as kept:
         print(await kept.begin(here.ATTEMPT), flush=True)
         await asyncio.Event().wait()
 
@@ -57,7 +58,7 @@ CREATE TRIGGER cut AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION cut();
 
 @pytest.fixture
 async def kept(database_url: str) -> AsyncIterator[audit.Audit]:
-    async with audit.opened(database_url) as opened:
+    async with audit.opened(settings.Database(url=database_url)) as opened:
         yield opened
 
 
@@ -91,7 +92,7 @@ async def test_what_is_recorded_reads_back_as_it_was(kept: audit.Audit) -> None:
 
 async def test_an_attempt_is_recorded_before_it_ends(kept: audit.Audit, database_url: str) -> None:
     number = await kept.begin(ATTEMPT)
-    async with audit.opened(database_url) as another:
+    async with audit.opened(settings.Database(url=database_url)) as another:
         assert await another.latest(1) == (
             ports.Record(number=number, attempt=ATTEMPT, ended_at=None, steps=(), managed=None, error=""),
         )
@@ -105,7 +106,7 @@ async def test_an_attempt_that_was_killed_shows_as_not_ended(database_url: str) 
     number = int(await process.stdout.readline())
     process.kill()
     assert await process.wait() == -signal.SIGKILL
-    async with audit.opened(database_url) as kept:
+    async with audit.opened(settings.Database(url=database_url)) as kept:
         assert await ended(kept) > number
         assert [(each.number, each.ended_at is None) for each in await kept.latest(5)][1] == (number, True)
 
@@ -242,10 +243,10 @@ async def test_an_end_whose_session_is_lost_is_recorded_on_the_next(
     once = iter([errors.StoreError("the connection was lost")])
     opened = database.opened
 
-    def losing(url: str) -> contextlib.AbstractAsyncContextManager[database.Connection]:
+    def losing(url: str, **options: Any) -> contextlib.AbstractAsyncContextManager[database.Connection]:
         for error in once:
             raise error
-        return opened(url)
+        return opened(url, **options)
 
     monkeypatch.setattr(database, "opened", losing)
     await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))
@@ -261,8 +262,8 @@ async def test_an_end_that_was_recorded_although_its_answer_was_lost_is_no_error
     times = itertools.count()
 
     @contextlib.asynccontextmanager
-    async def losing(url: str) -> AsyncIterator[database.Connection]:
-        async with opened(url) as connection:
+    async def losing(url: str, **options: Any) -> AsyncIterator[database.Connection]:
+        async with opened(url, **options) as connection:
             yield connection
         if next(times) == 0:
             raise errors.StoreError("the connection was lost")
@@ -277,9 +278,9 @@ async def test_a_database_that_stops_answering_is_waited_for_a_while_only(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.5)
-    async with audit.opened(database_url) as kept:
+    async with audit.opened(settings.Database(url=database_url)) as kept:
         number = await kept.begin(ATTEMPT)
-        with psycopg.connect(database_url) as other:
+        with psycopg.connect(database_url, options=postgres.PATH) as other:
             other.execute("LOCK TABLE applies IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(errors.StoreError, match=r"did not respond within 0\.5 s"):
                 await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from reconciler import settings
 from reconciler.postgres import migrator
 from tests.support import postgres, stored
 
@@ -96,8 +97,8 @@ UNIQUE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 def tables(database_server: str) -> Iterator[psycopg.Connection[Any]]:
     """A database with the tables, in which no row is ever kept."""
     with postgres.database(database_server) as url:
-        asyncio.run(migrator.migrate(url))
-        with psycopg.connect(url) as connection:
+        asyncio.run(migrator.migrate(settings.Database(url=url)))
+        with psycopg.connect(url, options=postgres.PATH) as connection:
             yield connection
 
 

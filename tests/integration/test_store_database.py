@@ -8,15 +8,17 @@ from typing import LiteralString
 import pytest
 from psycopg import sql
 
-from reconciler import errors
+from reconciler import errors, settings
 from reconciler.plan import ports
-from reconciler.postgres import audit, database, lock, migrator, pools
+from reconciler.platform.postgres import tables
+from reconciler.postgres import audit, database, lock, migrator
 from reconciler.schedule import observed
 from tests.support import postgres
 from tools import ports as tcp_ports
 
 SECRET = "hunter2/@:%"  # noqa: S105  # no password of anything
 GRANTS: tuple[LiteralString, ...] = (
+    "USAGE ON SCHEMA reconciler",
     "SELECT ON reconciler_migrations",
     "SELECT, INSERT, UPDATE ON applies",
     "SELECT, INSERT ON apply_steps",
@@ -36,20 +38,25 @@ PARTS = ("hunter2", "unter", "%40", "/@:")
 
 
 async def pooled(url: str) -> None:
-    async with pools.opened(url):
+    async with tables.opened(settings.Database(url=url)):
         pass
 
 
 async def refused(url: str) -> errors.StoreError:
     """Return the error of every way into the database: they say the same."""
     reported = []
-    ways = (migrator.migrate(url), migrator.status(url), lock.PostgresLock(url).holder(), pooled(url))
+    ways = (
+        migrator.migrate(settings.Database(url=url)),
+        migrator.status(settings.Database(url=url)),
+        lock.PostgresLock(url).holder(),
+        pooled(url),
+    )
     for way in ways:
         with pytest.raises(errors.StoreError) as caught:
             await way
         reported.append((caught.value.message, caught.value.hint))
     with pytest.raises(errors.StoreError) as caught:
-        await audit.Audit(url).latest(1)
+        await audit.Audit(url, ()).latest(1)
     messages = (caught.value.message, caught.value.hint)
     assert reported == [messages] * len(ways)
     assert [part for part in PARTS if part in caught.value.message + str(caught.value.args)] == []
@@ -130,17 +137,19 @@ async def test_a_role_that_may_not_make_tables_is_told_what_it_lacks(database_ur
     with postgres.role(database_url, "LOGIN PASSWORD 'hunter2/@:%'") as role:
         url = postgres.altered(database_url, user=role, password=SECRET)
         with pytest.raises(errors.StoreError, match="failed: permission denied for schema public") as caught:
-            await migrator.migrate(url)
+            await migrator.migrate(settings.Database(url=url, schema="public"))
         assert caught.value.message.startswith("migration 0001_audit of database test_")
         assert caught.value.hint == "grant the role what it lacks, or connect as the tables' owner"
 
 
 async def test_a_role_that_may_only_write_the_audit_can_keep_it_once_the_tables_are_there(database_url: str) -> None:
-    await migrator.migrate(database_url)
+    await migrator.migrate(settings.Database(url=database_url))
     with postgres.role(database_url, "LOGIN PASSWORD 'hunter2/@:%'") as role:
         for grant in GRANTS:
             postgres.execute(database_url, sql.SQL("GRANT {} TO {}").format(sql.SQL(grant), sql.Identifier(role)))
-        async with audit.opened(postgres.altered(database_url, user=role, password=SECRET)) as kept:
+        async with audit.opened(
+            settings.Database(url=postgres.altered(database_url, user=role, password=SECRET))
+        ) as kept:
             number = await kept.begin(ATTEMPT)
             step = ports.Step(id="governance:a", verb="create", status="done", detail="")
             await kept.end(number, [step], left=observed.Left(managed=1, present=1))

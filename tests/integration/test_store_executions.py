@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors
+from reconciler import errors, settings
 from reconciler.platform import executions, ports
 from reconciler.platform.executions import RequestState
 from reconciler.platform.postgres import tables
@@ -22,7 +22,7 @@ OTHER_HASH = executions.request_hash("another")
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[tables.Store]:
-    async with tables.opened(database_url) as opened:
+    async with tables.opened(settings.Database(url=database_url)) as opened:
         yield opened
 
 

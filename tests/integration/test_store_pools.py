@@ -25,7 +25,7 @@ END = OURS.replace("count(*)", "pg_terminate_backend(pid, 5000)")
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[pools.Pool]:
-    async with pools.opened(database_url) as opened:
+    async with pools.opened(database_url, ("public",)) as opened:
         yield opened
 
 
@@ -70,7 +70,7 @@ async def test_as_many_sessions_as_wanted_are_shared_by_many_more(pool: pools.Po
 
 
 async def test_sessions_end_with_the_pool(database_url: str) -> None:
-    async with pools.opened(database_url, size=3) as pool:
+    async with pools.opened(database_url, ("public",), size=3) as pool:
         await at_once(pool, 3)
 
     async def have_ended() -> bool:  # the server notices a moment later
@@ -124,7 +124,7 @@ async def test_a_database_that_is_away_is_an_error_in_time_and_once_it_is_back_t
     with postgres.role(database_url, "LOGIN PASSWORD 'hunter2/@:%'") as role:
         postgres.execute(database_url, sql.SQL("GRANT CREATE ON SCHEMA public TO {}").format(sql.Identifier(role)))
         url = postgres.altered(database_url, user=role, password=SECRET)
-        async with pools.opened(url, size=3, give_up=4) as pool:
+        async with pools.opened(url, ("public",), size=3, give_up=4) as pool:
             await at_once(pool, 3)
             with away(database_server, database_url):
                 async with asyncio.timeout(8):
@@ -140,7 +140,7 @@ async def test_a_database_that_is_away_is_an_error_in_time_and_once_it_is_back_t
 
 
 async def test_a_pool_whose_sessions_are_all_in_use_says_so_in_time(database_url: str) -> None:
-    async with pools.opened(database_url, size=1, give_up=0.3) as pool:
+    async with pools.opened(database_url, ("public",), size=1, give_up=0.3) as pool:
         async with pool.session():
             with pytest.raises(errors.StoreError, match=r"did not provide a session within 0\.3 s"):
                 await pool.ping()
@@ -151,7 +151,7 @@ async def test_a_database_that_is_silent_is_an_error_in_time_and_costs_the_pool_
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.5)
-    async with relay.running(database_url) as wire, pools.opened(wire.url, size=2) as pool:
+    async with relay.running(database_url) as wire, pools.opened(wire.url, ("public",), size=2) as pool:
         await at_once(pool, 2)
         wire.hold()
         async with asyncio.timeout(15):
@@ -173,7 +173,7 @@ async def test_a_query_of_a_database_that_goes_silent_is_an_error_in_time(
 ) -> None:
     """The driver would wait 10 seconds more for the server to end the query."""
     monkeypatch.setattr(database, "PATIENCE", 0.5)
-    async with relay.running(database_url) as wire, pools.opened(wire.url, size=2) as pool:
+    async with relay.running(database_url) as wire, pools.opened(wire.url, ("public",), size=2) as pool:
         async with asyncio.timeout(8):
             with pytest.raises(errors.StoreError, match=r"did not respond within 0\.5 s"):
                 await asking_a_silent_database(pool, wire)
@@ -193,7 +193,7 @@ async def test_who_gives_up_while_waiting_or_asking_costs_the_pool_no_session(po
 
 
 async def test_one_caller_leaves_sessions_for_the_others(database_url: str) -> None:
-    async with pools.opened(database_url, size=4, give_up=0.5) as pool:
+    async with pools.opened(database_url, ("public",), size=4, give_up=0.5) as pool:
         async with pool.session(caller="alice"), pool.session(caller="alice"):
             with pytest.raises(errors.BusyError, match="other requests of this caller"):
                 async with pool.session(caller="alice"):
@@ -212,7 +212,7 @@ async def test_a_row_that_another_session_locks_takes_one_session_and_not_for_lo
         async with pool.session(row="kept 1") as connection:
             await connection.execute("UPDATE kept SET n = n + 1")
 
-    async with pools.opened(database_url, size=2) as pool:
+    async with pools.opened(database_url, ("public",), size=2) as pool:
         with psycopg.connect(database_url) as other:
             other.execute("SELECT FROM kept FOR UPDATE")
             writes = [asyncio.create_task(write(pool)) for _ in range(5)]
@@ -223,3 +223,24 @@ async def test_a_row_that_another_session_locks_takes_one_session_and_not_for_lo
         assert str(first.exception()).endswith("failed: canceling statement due to lock timeout")
         await asyncio.gather(*(each for each in writes if each not in ended))
     assert postgres.execute(database_url, "SELECT n FROM kept") == [(5,)]
+
+
+async def test_sessions_keep_the_search_path_after_a_rollback_and_after_a_pooler_reset_them(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "_ASK_AFTER", 0.0)
+    shown = "SELECT current_setting('search_path') AS path, current_setting('lock_timeout') AS wait"
+    path = ("Ours", 'a "b" %s')
+    async with pools.opened(database_url, path, size=1) as pool:
+        for change in ("SET LOCAL search_path TO public", "SET search_path TO public", "SELECT 1 / 0"):
+            with contextlib.suppress(errors.StoreError):
+                async with pool.transaction() as connection:
+                    await connection.execute(change)
+                    raise errors.StoreError("rolled back")
+            async with pool.session() as connection:
+                row = await (await connection.execute(shown)).fetchone()
+                assert row == {"path": '"Ours", "a ""b"" %s"', "wait": "2s"}
+        async with pool.session() as connection:
+            await connection.execute("DISCARD ALL")
+        async with pool.session() as connection:
+            assert await (await connection.execute(shown)).fetchone() == row

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from reconciler import settings
 from reconciler.platform import executions
 from reconciler.platform.postgres import tables
 from reconciler.postgres import pools
@@ -20,7 +21,7 @@ async def wire(database_url: str) -> AsyncIterator[relay.Relay]:
 
 @pytest.fixture
 async def store(wire: relay.Relay) -> AsyncIterator[tables.Store]:
-    async with tables.opened(wire.url, size=1) as opened:
+    async with tables.opened(settings.Database(url=wire.url), size=1) as opened:
         await opened.pool.ping()
         yield opened
 

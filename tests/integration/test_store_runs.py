@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from reconciler import errors
+from reconciler import errors, settings
 from reconciler.platform import executions, ports
 from reconciler.platform.executions import RunState
 from reconciler.platform.postgres import grants, schedules, tables
@@ -23,7 +23,7 @@ NOW = stored.NOON
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[tables.Store]:
-    async with tables.opened(database_url) as opened:
+    async with tables.opened(settings.Database(url=database_url)) as opened:
         yield opened
 
 

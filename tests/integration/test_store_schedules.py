@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors
+from reconciler import errors, settings
 from reconciler.platform import executions, ports
 from reconciler.platform.postgres import cursors, schedules, tables
 from tests.support import postgres, stored
@@ -23,7 +23,7 @@ HOUR = datetime.timedelta(hours=1)
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[tables.Store]:
-    async with tables.opened(database_url) as opened:
+    async with tables.opened(settings.Database(url=database_url)) as opened:
         yield opened
 
 
@@ -300,7 +300,7 @@ async def test_every_database_has_a_mark_of_its_own_that_stays(store: tables.Sto
     assert re.fullmatch(r"database:[0-9a-f-]{36}", mark)
     assert await store.schedules.owner() == mark
     with postgres.database(database_server) as other:
-        async with tables.opened(other) as another:
+        async with tables.opened(settings.Database(url=other)) as another:
             assert await another.schedules.owner() != mark
 
 

@@ -275,7 +275,10 @@ async def test_a_run_that_is_cancelled_is_recorded_as_failed(
 async def test_runs_wait_while_the_database_is_away_and_then_finish(stage: workers.Stage) -> None:
     await stage.store.grants.create("alice", ["*"])
     id_ = await stage.user_schedule()
-    async with relay.running(stage.database_url) as wire, tables.opened(wire.url, size=2) as store:
+    async with (
+        relay.running(stage.database_url) as wire,
+        tables.opened(settings.Database(url=wire.url), size=2) as store,
+    ):
         await wire.cut()
         async with workers.working(stage, store=store):
             handle = await stage.fire(argument(id_))

@@ -19,6 +19,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+PATH = "-csearch_path=reconciler,public"  # the startup option by which a session finds our tables
 ASKED = "asked"  # how the names of roles begin that must give a password
 _QUICK: tuple[LiteralString, ...] = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off")
 
@@ -72,8 +73,8 @@ def role(url: str, options: LiteralString) -> Iterator[str]:
 
 
 def execute(url: str, statement: LiteralString | sql.Composed, *values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement outside the adapter under test, and return its rows."""
-    with psycopg.connect(url, autocommit=True, application_name="the tests") as connection:
+    """Run a statement outside the adapter under test, in our schema or else in public, and return its rows."""
+    with psycopg.connect(url, autocommit=True, application_name="the tests", options=PATH) as connection:
         done = connection.execute(statement, values or None)
         return done.fetchall() if done.description else []
 

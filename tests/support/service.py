@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from reconciler import settings
 from reconciler.platform import executions
 from reconciler.platform.postgres import tables
 from tests.support import postgres, program
@@ -76,7 +77,7 @@ def bearer(token: str) -> dict[str, str]:
 async def _granted(
     url: str, subject: str, scopes: Sequence[str], expires_in: datetime.timedelta | None
 ) -> tuple[executions.Grant, str]:
-    async with tables.opened(url, size=1) as store:
+    async with tables.opened(settings.Database(url=url), size=1) as store:
         return await store.grants.create(subject, scopes, expires_in)
 
 

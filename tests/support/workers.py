@@ -103,7 +103,7 @@ async def stage(address: str, namespace: str, database_url: str) -> AsyncIterato
     client = await temporalio.client.Client.connect(
         address, namespace=namespace, identity="test", runtime=connect.quiet()
     )
-    async with tables.opened(database_url, size=3) as store:
+    async with tables.opened(settings.Database(url=database_url), size=3) as store:
         yield Stage(server=server, client=client, store=store, database_url=database_url)
 
 

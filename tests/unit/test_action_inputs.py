@@ -45,6 +45,8 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         "CODEC_ENDPOINT": "http://c",
         "CODEC_AUTH": "a",
         "DATABASE_URL": "postgres://d",
+        "DATABASE_SCHEMA": "Ours",
+        "AUDIT": "false",
         "LOCK": "postgres",
         "LOCK_TIMEOUT": "30s",
         "LOCK_LEASE": "5m",
@@ -75,7 +77,8 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     assert (connection.address, connection.namespace, connection.api_key) == ("t:1", "n", "k")
     assert (connection.codec_endpoint, connection.codec_auth) == ("http://c", "a")
     assert connection.tls == settings.Tls(enabled=True, server_name="s", ca_data="ca", cert_data="cert", key_data="key")
-    assert (writing.lock, writing.database_url) == ("postgres", "postgres://d")
+    assert (writing.lock, writing.audit) == ("postgres", False)
+    assert writing.database == settings.Database(url="postgres://d", schema="Ours")
     assert (writing.lock_timeout, writing.lock_lease) == (
         *(datetime.timedelta(seconds=30), datetime.timedelta(minutes=5)),
     )
@@ -119,6 +122,12 @@ def test_all_wrong_inputs_are_told_at_once_and_no_value_is_shown() -> None:
 def test_a_negative_length_is_refused(name: str) -> None:
     with pytest.raises(errors.UsageError, match=f"input '{name}' is negative"):
         inputs.read({"INPUT_COMMAND": "plan", f"INPUT_{name.replace('-', '_').upper()}": "-1s"})
+
+
+@pytest.mark.parametrize("name", ["pg_ours", "$user", "x" * 64])
+def test_a_schema_that_cannot_exist_is_refused_even_without_a_database(name: str) -> None:
+    with pytest.raises(errors.UsageError, match=r"input 'database-schema' (is|means) "):
+        inputs.read({"INPUT_COMMAND": "plan", "INPUT_DATABASE_SCHEMA": name})
 
 
 def event(tmp_path: pathlib.Path, payload: Any, **environ: str) -> events.Event:

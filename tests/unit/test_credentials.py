@@ -90,7 +90,7 @@ def test_settings_register_each_credential_that_they_hold() -> None:
         codec_header=(("X", "from-header-5"),),
         tls=settings.Tls(key_data="from-tls-6"),
     )
-    settings.Writing(database_url="postgresql://app:p%40ss-word@host/app")
+    settings.Database(url="postgresql://app:p%40ss-word@host/app")
     settings.Executor(token="from-executor-8")  # noqa: S106
     texts = ["from-meta-1", "from-ops-22", "from-option-3", "from-codec-4", "from-header-5", "from-tls-6"]
     texts += ["p@ss-word", "p%40ss-word", "from-executor-8"]

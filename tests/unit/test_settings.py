@@ -29,3 +29,15 @@ def test_whoever_runs_it_can_be_written_down() -> None:
     assert settings.origin({}, odd, "laptop").who == "a?@laptop"
     job = {"GITHUB_RUN_ID": odd, "GITHUB_ACTOR": odd, "GITHUB_SHA": odd}
     assert settings.origin(job, "root", "runner") == settings.Origin(who="a?", run="a?/1", commit="a?")
+
+
+@pytest.mark.parametrize(
+    "name", ["reconciler", "Reconciler", "pgadmin", "our tables", 'a"b', "public", "x" * 63, "ä" * 31 + "x", "user$"]
+)
+def test_a_schema_may_have_any_name_that_postgresql_keeps(name: str) -> None:
+    assert settings.schema_fault(name) == ""
+
+
+@pytest.mark.parametrize("name", ["", " ", "pg_x", "information_schema", "$user", "x" * 64, "ä" * 32, "a\0b", "a\nb"])
+def test_a_schema_may_not_have_a_name_that_postgresql_changes_or_reserves(name: str) -> None:
+    assert settings.schema_fault(name) != ""

@@ -125,7 +125,7 @@ async def _opened(
     executor_token: bytes,
     ending: Callable[[], bool],
 ) -> AsyncIterator[parts.Parts]:
-    async with wiring.store(options.database_url, size=_SESSIONS, for_tokens=_FOR_TOKENS) as store:
+    async with wiring.store(options.database, size=_SESSIONS, for_tokens=_FOR_TOKENS) as store:
         temporal = parts.Temporal(options.connection)
         found = parts.Parts(
             options=options,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import http
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import fastapi
@@ -12,16 +13,27 @@ from reconciler import errors, settings
 from reconciler.plan import guards, plans
 from reconciler.platform.api import access, parts, problems, shapes, sync_job
 
+_MINIMAL = "return=minimal"
+
 router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"])
 
 
 @router.post(
     settings.SYNC_PATH,
     dependencies=[access.Operator],
-    responses=shapes.problems(401, 408, 409, 413, 422, 429, 502, 503),
+    responses={
+        204: {
+            "description": "Schedules are disabled by GOVERNANCE_SCHEDULES_ENABLED, and return=minimal is preferred."
+        },
+        **shapes.problems(401, 408, 409, 413, 422, 429, 502, 503),
+    },
     response_model=shapes.Synced,
 )
-async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fastapi.Body()] = None) -> shapes.Synced:
+async def sync(
+    request: fastapi.Request,
+    wish: Annotated[shapes.Sync | None, fastapi.Body()] = None,
+    prefer: Annotated[list[str] | None, fastapi.Header(description="return=minimal, as in RFC 7240.")] = None,
+) -> Any:
     """Make Temporal what the repo-spec declares, as `reconciler apply` does, under the same lock."""
     wanted = wish or shapes.Sync()
     asked = sync_job.Wish(
@@ -35,10 +47,25 @@ async def sync(request: fastapi.Request, wish: Annotated[shapes.Sync | None, fas
         dry_run=wanted.dry_run,
     )
     report = await sync_job.sync(parts.of(request), asked)
+    if report.skipped and _is_off(request) and _is_minimal(prefer or ()):
+        return fastapi.Response(status_code=http.HTTPStatus.NO_CONTENT, headers={"Preference-Applied": _MINIMAL})
     response = _response(report)
     if report.exit_code is not errors.ExitCode.OK:
         raise _failed(report, response)
     return response
+
+
+def _is_off(request: fastapi.Request) -> bool:
+    return not settings.schedules_enabled(parts.of(request).options.connection.environ)
+
+
+def _is_minimal(headers: Iterable[str]) -> bool:
+    """Return whether the caller prefers a minimal response; of several preferences for the same, the first counts."""
+    for preference in ",".join(headers).split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "return":
+            return value.strip().strip('"').lower() == "minimal"
+    return False
 
 
 def _failed(report: sync_job.Report, response: shapes.Synced) -> problems.Problem:

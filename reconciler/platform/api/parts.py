@@ -45,11 +45,11 @@ class Options:
     proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
 
     @property
-    def database_url(self) -> str:
-        """Return the database's URL; `errors.UsageError` without one."""
-        if self.writing.database_url is None:
+    def database(self) -> settings.Database:
+        """Return the database; `errors.UsageError` without one."""
+        if self.writing.database is None:
             raise wiring.needs_database("serve")
-        return self.writing.database_url
+        return self.writing.database
 
 
 class Temporal:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler import errors
+from reconciler import errors, settings
 from reconciler.cli import console, options, reporter
 from reconciler.platform import documents as grants_document
 from reconciler.platform import executions, wiring
@@ -48,13 +48,13 @@ def create(
     subject: str,
     scopes: tuple[str, ...],
     expires_in: datetime.timedelta | None,
-    database_url: str,
+    database: settings.Database,
     form: Form,
 ) -> errors.ExitCode:
     """Grant SUBJECT, the owner of schedules, to run workflows, and show the token, this once."""
     if not subject or "" in scopes:
         raise errors.UsageError("a grant needs a subject and workflows", hint="name both, or * for every workflow")
-    found, token = _asked(database_url, lambda store: store.grants.create(subject, scopes, expires_in))
+    found, token = _asked(database, lambda store: store.grants.create(subject, scopes, expires_in))
     out.say(grants_document.created(found, token) if form == "json" else grants_report.created(found, token))
     return errors.ExitCode.OK
 
@@ -64,9 +64,9 @@ def create(
 @options.database_or_embedded
 @options.outcome_format
 @click.pass_obj
-def list_(out: console.Console, subject: str | None, database_url: str, form: Form) -> errors.ExitCode:
+def list_(out: console.Console, subject: str | None, database: settings.Database, form: Form) -> errors.ExitCode:
     """List the grants, the newest first, those that count no longer too; never a token."""
-    found: tuple[executions.Grant, ...] = _asked(database_url, lambda store: store.grants.list(subject))
+    found: tuple[executions.Grant, ...] = _asked(database, lambda store: store.grants.list(subject))
     out.say(grants_document.dumps(found) if form == "json" else grants_report.text(found))
     return errors.ExitCode.OK
 
@@ -76,18 +76,18 @@ def list_(out: console.Console, subject: str | None, database_url: str, form: Fo
 @options.database_or_embedded
 @options.outcome_format
 @click.pass_obj
-def revoke(out: console.Console, grant_id: uuid.UUID, database_url: str, form: Form) -> errors.ExitCode:
+def revoke(out: console.Console, grant_id: uuid.UUID, database: settings.Database, form: Form) -> errors.ExitCode:
     """Let the grant with this ID count no longer, at once."""
-    found = _asked(database_url, lambda store: store.grants.revoke(grant_id))
+    found = _asked(database, lambda store: store.grants.revoke(grant_id))
     out.say(grants_document.one(found) if form == "json" else grants_report.revoked(found))
     return errors.ExitCode.OK
 
 
-def _asked(database_url: str, ask: Callable[[tables.Store], Coroutine[Any, Any, Answer]]) -> Answer:
+def _asked(database: settings.Database, ask: Callable[[tables.Store], Coroutine[Any, Any, Answer]]) -> Answer:
     """Ask the store one thing, and return its answer."""
 
     async def answer() -> Answer:
-        async with wiring.store(database_url, size=1) as store:
+        async with wiring.store(database, size=1) as store:
             return await ask(store)
 
     return asyncio.run(answer())

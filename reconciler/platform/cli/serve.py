@@ -146,7 +146,7 @@ def serve(
         proxies=proxies,
     )
     _check_spec(chosen, is_named=context.get_parameter_source("spec_path") is not core.ParameterSource.DEFAULT)
-    asyncio.run(wiring.migrate(chosen.database_url))  # failures are reported before the address is
+    asyncio.run(wiring.migrate(chosen.database))  # failures are reported before the address is
     return http_server.serve(chosen, listen, lambda url: context.obj.say(f"Listening on {url}\n"))
 
 

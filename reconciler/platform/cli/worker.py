@@ -70,7 +70,7 @@ from reconciler.schedule import governed
 def worker(
     out: console.Console,
     connection: settings.Connection,
-    database_url: str,
+    database: settings.Database,
     task_queue: str,
     build_id: str | None,
     deployment_name: str | None,
@@ -106,5 +106,5 @@ def worker(
         assembly,  # the SDK's worker takes half a second, which no other command needs
     )
 
-    asyncio.run(assembly.run(chosen, connection, executor, database_url))
+    asyncio.run(assembly.run(chosen, connection, executor, database))
     return errors.ExitCode.OK

@@ -6,8 +6,9 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 
+from reconciler import settings
 from reconciler.platform.postgres import executions, grants, runs, schedules
-from reconciler.postgres import pools
+from reconciler.postgres import migrator, pools, scripts
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +23,15 @@ class Store:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, *, size: int = pools.SIZE, for_tokens: int = 0) -> AsyncIterator[Store]:
-    """Bring the database up to date and open its tables; `errors.StoreError` when that fails.
+async def opened(chosen: settings.Database, *, size: int = pools.SIZE, for_tokens: int = 0) -> AsyncIterator[Store]:
+    """Bring the tables of users' schedules up to date and open them; `errors.StoreError` when that fails.
 
     With sessions `for_tokens`, grants have these to themselves: who calls is known however busy the others are.
     """
+    path = (await migrator.migrate(chosen, (scripts.SCHEDULES,))).location.path
     async with contextlib.AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(pools.opened(url, size=size))
-        own = await stack.enter_async_context(pools.shared(url, size=for_tokens)) if for_tokens else pool
+        pool = await stack.enter_async_context(pools.opened(chosen.url, path, size=size))
+        own = await stack.enter_async_context(pools.opened(chosen.url, path, size=for_tokens)) if for_tokens else pool
         yield Store(
             schedules=schedules.Schedules(pool),
             runs=runs.Runs(pool),

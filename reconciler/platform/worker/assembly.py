@@ -9,12 +9,12 @@ from reconciler.runtime import clock, systemd
 
 
 async def run(
-    options: settings.Worker, connection: settings.Connection, executor: settings.Executor, database_url: str
+    options: settings.Worker, connection: settings.Connection, executor: settings.Executor, database: settings.Database
 ) -> None:
     """Connect to everything and work until asked to end; raises `errors.ReconcilerError` for what cannot be reached."""
     identity = lifecycle.identity(connection.identity)
     async with (
-        wiring.store(database_url) as store,
+        wiring.store(database) as store,
         wiring.executor(executor, store.executor, clock.now) as executes,
     ):
         steps = activities.Activities(

@@ -1,0 +1,63 @@
+"""In which schema of a database our tables are: one of their own, or where an earlier release created them.
+
+Earlier releases created them in the first schema of the role's search path, usually `public`. Those tables are used
+there until `reconciler db move` has moved them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from psycopg import sql
+
+from reconciler.postgres import database
+
+RECORDS = "reconciler_migrations"  # the table by which our tables are found
+MARK = "Records of reconciler, whose tables have a schema of their own."  # an earlier release's records lack it
+_FIND = """
+SELECT namespace.nspname AS name
+FROM pg_catalog.pg_class AS class JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+WHERE class.relname = %(records)s AND class.relkind = 'r' AND (
+    namespace.nspname = %(schema)s OR (
+        namespace.nspname = ANY(pg_catalog.current_schemas(false))
+        AND pg_catalog.obj_description(class.oid, 'pg_class') IS DISTINCT FROM %(mark)s
+    )
+)
+ORDER BY namespace.nspname = %(schema)s DESC,
+    pg_catalog.array_position(pg_catalog.current_schemas(false), namespace.nspname)
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where our tables are: in `schema`, or `earlier` in another one; `exists` is False before the first migration."""
+
+    schema: str
+    earlier: str | None = None
+    exists: bool = True
+
+    @property
+    def current(self) -> str:
+        """Return the schema in which the tables are now, or will be created."""
+        return self.earlier or self.schema
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Return the search path of a session; one that began before the tables were moved finds them afterwards."""
+        return (self.earlier, self.schema) if self.earlier else (self.schema,)
+
+
+async def find(connection: database.Connection, schema: str) -> tuple[Location, ...]:
+    """Return every place that has our tables, the one in use first, or else where they will be.
+
+    The session must have the role's own search path.
+    """
+    given = {"schema": schema, "records": RECORDS, "mark": MARK}
+    names = [row["name"] for row in await (await connection.execute(_FIND, given)).fetchall()]
+    places = tuple(Location(schema=schema, earlier=None if name == schema else name) for name in names)
+    return places or (Location(schema=schema, exists=False),)
+
+
+def name(schema: str, relation: str) -> sql.Identifier:
+    """Return a relation's name, qualified and quoted."""
+    return sql.Identifier(schema, relation)
