@@ -12,7 +12,7 @@ from reconciler import errors, settings
 from reconciler.cli import common, console, options, reporter, spec_file
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
-from reconciler.repospec import source
+from reconciler.repospec import includes, source
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases.apply import Job, execute, why_off
@@ -127,7 +127,7 @@ class _Review:
         made = f"{self._saved.planned_at:%Y-%m-%d %H:%M:%S} UTC"
         self._check_unused(self._saved)
         path = spec or pathlib.Path(self._saved.plan.spec_path)
-        if files.sha256(path, hint=_ELSEWHERE) != self._saved.spec_sha256:
+        if files.sha256(path, includes.files(path), hint=_ELSEWHERE) != self._saved.spec_sha256:
             raise errors.StaleError(
                 f"{path} changed since the plan was made on {made}", hint="plan again, and review what is new"
             )

@@ -50,7 +50,8 @@ def import_(
             hint="name the file with --spec, or redirect the output instead of --write",
         )
     text = loader.source_text(spec_path) if input_files.exists(spec_path) else None
-    prefix = importer.prefix(text, str(spec_path), choice)
+    folder = None if spec_path is input_files.STANDARD_INPUT else spec_path.parent
+    prefix = importer.prefix(text, str(spec_path), choice, folder)
     with sessions.opened(connection) as session:
         found = session.run(live.chosen(session.schedules, prefix, ids))
     imported = importer.add(
@@ -58,6 +59,7 @@ def import_(
         str(spec_path),
         [each.schedule for each in found.values()],
         choice,
+        folder=folder,
         named=ids,
         unexpressed={id_: each.unexpressed for id_, each in found.items()},
     )

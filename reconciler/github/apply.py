@@ -63,7 +63,8 @@ class _Apply(Job):
         """Raise when this run's commit is older than its branch, or than the commit that was applied last."""
         invocation = self.invocation
         if not invocation.inputs.allow_older_commit:
-            freshness.check(invocation.repository, invocation.event, last_commit, invocation.inputs.spec_path)
+            spec = freshness.Spec(path=invocation.inputs.spec_path, inclusions=self.declaration.inclusions)
+            freshness.check(invocation.repository, invocation.event, last_commit, spec)
 
     def _check_review(self, plan: plans.Plan) -> None:
         self.invocation.required_repository()

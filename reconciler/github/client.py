@@ -156,6 +156,20 @@ class Repository:
         except NotFoundError:
             return None
 
+    def tree(self, commit: str) -> dict[str, str] | None:
+        """Return Git's hash of each file in a commit, by its path; None when it has too many for one answer."""
+        call = calls.Call(doing=f"list the files of {commit[:12]} in {self.name}", permission=_READ_CONTENTS)
+
+        def read() -> dict[str, str] | None:
+            tree = self._repository.get_git_tree(commit, recursive=True)
+            files = {entry.path: entry.sha for entry in tree.tree if entry.type == "blob"}
+            return None if tree.raw_data.get("truncated") else files
+
+        try:
+            return self._calls.send(call, read)
+        except NotFoundError:
+            return None
+
     def action_run(self, number: int) -> responses.ActionRun:
         """Return a workflow run by its id; NotFoundError when this repository does not have it."""
         call = calls.Call(doing=f"read workflow run {number} in {self.name}", permission="actions: read")

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import pathlib
 import posixpath
 
 from reconciler import errors, input_files
 from reconciler.github import client, events, responses
+from reconciler.repospec import patterns
+from reconciler.schedule import declarations
 
 _LIMIT = 64 * 1024 * 1024  # bytes, far above the limit of a spec
 _OVERRIDE = "to apply it anyway, set allow-older-commit: true"
 
 
-def check(repository: client.Repository | None, event: events.Event, applied: str, spec: pathlib.Path) -> None:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """The path of the spec that was loaded, and what it includes."""
+
+    path: pathlib.Path
+    inclusions: tuple[declarations.Inclusion, ...] = ()
+
+
+def check(repository: client.Repository | None, event: events.Event, applied: str, spec: Spec) -> None:
     """Raise unless the event's commit is the head of its branch and includes `applied`, the last applied commit.
 
     An older commit is accepted if the newer one has the same spec and the same workflow, and so would do the same.
@@ -32,7 +43,7 @@ def check(repository: client.Repository | None, event: events.Event, applied: st
         raise type(error)(f"nothing is applied: {error.message}", hint=f"{error.hint}; {_OVERRIDE}") from error
 
 
-def _check_branch(repository: client.Repository, event: events.Event, spec: pathlib.Path) -> None:
+def _check_branch(repository: client.Repository, event: events.Event, spec: Spec) -> None:
     if event.branch is None:
         raise errors.StaleError(
             f"commit {event.commit} came from no branch, so it cannot be compared with a newer one", hint=_OVERRIDE
@@ -57,7 +68,7 @@ def _check_branch(repository: client.Repository, event: events.Event, spec: path
     )
 
 
-def _check_applied(repository: client.Repository, event: events.Event, applied: str, spec: pathlib.Path) -> None:
+def _check_applied(repository: client.Repository, event: events.Event, applied: str, spec: Spec) -> None:
     if applied in ("", event.commit):
         return
     relation = _relation(repository, applied, event.commit)
@@ -77,23 +88,48 @@ def _relation(repository: client.Repository, base: str, head: str) -> responses.
         return "diverged"
 
 
-def _is_same_at(commit: str, repository: client.Repository, event: events.Event, spec: pathlib.Path) -> bool:
+def _is_same_at(commit: str, repository: client.Repository, event: events.Event, spec: Spec) -> bool:
     """Return whether a commit has exactly this spec, and the same file of this run's workflow as the event's commit.
 
+    What the spec includes must be the same too.
     A spec that is not in the repository, such as a generated one, is never the same.
     """
-    path = posixpath.normpath(spec.as_posix())
+    path = posixpath.normpath(spec.path.as_posix())
     if not event.workflow or path.startswith(("/", "..")):
         return False
     committed = repository.blob(path, commit)
-    try:
-        content = input_files.read(spec, _LIMIT)
-    except OSError:  # removed since it was loaded
+    if committed is None or not _is_content(spec.path, committed):
         return False
-    if committed is None or committed != _git_hash(content, committed):
+    if spec.inclusions and not _has_same_includes(commit, repository, spec, posixpath.dirname(path)):
         return False
     workflow = repository.blob(event.workflow, event.commit)
     return workflow is not None and workflow == repository.blob(event.workflow, commit)
+
+
+def _has_same_includes(commit: str, repository: client.Repository, spec: Spec, folder: str) -> bool:
+    """Return whether a commit has exactly the files that the spec includes, and no others that match its patterns."""
+    tree = repository.tree(commit)
+    if tree is None:
+        return False
+    before = f"{folder}/" if folder else ""
+    inside = {path.removeprefix(before): blob for path, blob in tree.items() if path.startswith(before)}
+    main = spec.path.name
+    matching = {
+        name
+        for name in inside
+        if name != main and any(patterns.matches(each.pattern, name) for each in spec.inclusions)
+    }
+    included = {name for each in spec.inclusions for name in each.files}
+    return matching == included and all(_is_content(spec.path.parent / name, inside[name]) for name in included)
+
+
+def _is_content(path: pathlib.Path, committed: str) -> bool:
+    """Return whether a file has the content with Git's hash."""
+    try:
+        content = input_files.read(path, _LIMIT)
+    except OSError:  # removed since it was loaded
+        return False
+    return committed == _git_hash(content, committed)
 
 
 def _git_hash(content: bytes, like: str) -> str:

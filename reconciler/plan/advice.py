@@ -32,6 +32,7 @@ class Kind(enum.Enum):
     NO_SUNDAY = "have a range of weekdays that ends with 7 and leaves out Sunday"
     ZONED_INTERVAL = "have intervals of whole days and a time zone"
     LONG_ID = "have a workflow id that SQL databases do not hold"
+    UNMATCHED = "are expected in files that do not exist"
     BRIEF = "have a timeout that no run can meet"
     UNUSED = "are not used"  # of variables
 
@@ -58,18 +59,23 @@ class Advice:
 
 
 def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
-    """Return advice in the order of the file; next times are counted from `now`."""
+    """Return advice in the order of the files; next times are counted from `now`."""
     colliding: dict[str, list[Advice]] = {}
     for charter, advice in _collisions(declaration.charters, now):
         colliding.setdefault(charter.name, []).append(advice)
-    return (
-        *map(_unused, declaration.unused.items()),
-        *(
-            advice
-            for charter in declaration.charters
-            for advice in (*_advice(charter, now), *colliding.get(charter.name, ()))
-        ),
+    about_charters = (
+        advice
+        for charter in declaration.charters
+        for advice in (*_advice(charter, now), *colliding.get(charter.name, ()))
     )
+    return (*_unmatched(declaration.inclusions), *map(_unused, declaration.unused.items()), *about_charters)
+
+
+def _unmatched(inclusions: Iterable[declarations.Inclusion]) -> Iterator[Advice]:
+    for each in inclusions:
+        if not each.files:
+            message = f"include: {each.pattern!r} matches no file; correct or remove it"
+            yield Advice(place=each.place, message=message, kind=Kind.UNMATCHED)
 
 
 def _unused(variable: tuple[str, declarations.Place]) -> Advice:
@@ -122,14 +128,22 @@ def lines(advice: Iterable[Advice]) -> tuple[str, ...]:
     kinds: dict[Kind, list[Advice]] = {}
     for each in advice:
         kinds.setdefault(each.kind, []).append(each)
-    entries = [(each, str(each)) for alike in kinds.values() if len(alike) <= _LISTED for each in alike]
-    entries += [(alike[0], _summary(alike)) for alike in kinds.values() if len(alike) > _LISTED]
-    entries.sort(key=lambda entry: (entry[0].place.line, entry[0].place.column))
+    entries: list[tuple[Advice, str]] = []
+    for kind, alike in kinds.items():
+        if len(alike) > _LISTED and kind is not Kind.UNMATCHED:
+            entries.append((alike[0], _summary(alike)))
+        else:
+            entries += [(each, str(each)) for each in alike]
+    entries.sort(key=lambda entry: (entry[0].place.path, entry[0].place.line, entry[0].place.column))
     return tuple(line for _, line in entries)
 
 
 def _summary(alike: Sequence[Advice]) -> str:
-    others = ", ".join(f"{each.place.line}:{each.place.column}" for each in alike[1:_NAMED])
+    here = alike[0].place.path
+    others = ", ".join(
+        f"{each.place.line}:{each.place.column}" if each.place.path == here else str(each.place)
+        for each in alike[1:_NAMED]
+    )
     what = "variables" if alike[0].kind is Kind.UNUSED else "charters"
     return (
         f"{alike[0].place}: warning: {len(alike)} {what} {alike[0].kind.value}, this one and those at {others} and "

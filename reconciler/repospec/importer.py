@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from reconciler import errors, json_values
@@ -10,6 +11,7 @@ from reconciler.repospec import (
     charter_keys,
     charters,
     dialects,
+    includes,
     insertion,
     loader,
     nodes,
@@ -47,6 +49,7 @@ class _File:
     section: values.Document | None
     declaration: declarations.Declaration
     choice: declarations.Choice
+    folder: pathlib.Path | None
     dialect: dialects.Dialect
 
 
@@ -56,19 +59,20 @@ def add(
     schedules: Iterable[model.Schedule],
     choice: declarations.Choice | None = None,
     *,
+    folder: pathlib.Path | None = None,
     named: Collection[str] = (),
     unexpressed: Mapping[str, Sequence[str]] | None = None,
 ) -> Imported:
     """Return the spec with a charter for each schedule that it does not declare yet.
 
-    Without a `text`, a new spec is written. A chosen prefix applies to a new section only. Schedules of other owners
-    are skipped, except for the ids in `named`. `unexpressed` are sentences, by id, about parts of a schedule that
-    `model.Schedule` does not have.
+    Without a `text`, a new spec is written. `folder` has the files that the spec may include. A chosen prefix applies
+    to a new section only. Schedules of other owners are skipped, except for the ids in `named`. `unexpressed` are
+    sentences, by id, about parts of a schedule that `model.Schedule` does not have.
 
     Raises `errors.InvalidSpecError` if the existing spec is not valid, `errors.UsageError` if charters cannot be added
     to it.
     """
-    file = _opened(text or "", path, choice or declarations.Choice())
+    file = _opened(text or "", path, choice or declarations.Choice(), folder)
     entries: list[charter_keys.Entry] = []
     expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
@@ -100,26 +104,26 @@ def add(
     )
 
 
-def prefix(text: str | None, path: str, choice: declarations.Choice) -> str:
+def prefix(text: str | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None) -> str:
     """Return the prefix of the ids that are imported: the chosen one, else the spec's; raises as `add` does."""
-    file = _opened(text or "", path, choice)
+    file = _opened(text or "", path, choice, folder)
     return choice.prefix or file.declaration.prefix
 
 
-def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
+def _opened(text: str, path: str, choice: declarations.Choice, folder: pathlib.Path | None) -> _File:
     mark = source.BYTE_ORDER_MARK if text.startswith(source.BYTE_ORDER_MARK) else ""
     root = nodes.compose(text.removeprefix(mark), path)
     if root is None or (isinstance(root, nodes.Scalar) and not root.text):
         root = section = None
     else:
-        section = _section(root, path, choice)
+        section = _section(root, path, choice, folder)
     if section is None:
         if choice.environment:
             raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
         prefix, owner = choice.prefix or ownership.GOVERNANCE_PREFIX, choice.owner or choice.repository or ""
         declaration = declarations.Declaration(path=path, charters=(), prefix=prefix, owner=owner)
     else:
-        declaration = loader.declared(root, path, dataclasses.replace(choice, prefix=None))
+        declaration = loader.declared(root, path, dataclasses.replace(choice, prefix=None), folder)
     return _File(
         text=text,
         path=path,
@@ -129,13 +133,16 @@ def _opened(text: str, path: str, choice: declarations.Choice) -> _File:
         choice=declarations.Choice(
             environment=choice.environment, prefix=declaration.prefix, variables=choice.variables
         ),
+        folder=folder,
         dialect=dialects.of(root, path),
     )
 
 
-def _section(root: nodes.Node | None, path: str, choice: declarations.Choice) -> values.Document | None:
+def _section(
+    root: nodes.Node | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None
+) -> values.Document | None:
     """Return our section as the chosen environment sees it, None if it is missing or empty."""
-    found = loader.section(root, path, choice)
+    found = loader.section(root, path, choice, folder)
     return found.chosen.document if found else None
 
 
@@ -194,7 +201,7 @@ def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
     listed = nodes.compose(written, _READ_AS) or _text("", place)
     kept: list[tuple[nodes.Node, nodes.Node]] = []
     for key, value in _pairs_of_section(file):
-        if isinstance(key, nodes.Scalar) and key.text != dialects.LIST:
+        if isinstance(key, nodes.Scalar) and key.text not in (dialects.LIST, includes.KEY):
             kept.append((key, _without_charters(value) if key.text == "environments" else value))
     head = nodes.compose("\n".join(yaml_text.block(_head(file), 0)), _READ_AS) if file.section is None else None
     kept += head.pairs if isinstance(head, nodes.Mapping) else []
@@ -279,7 +286,7 @@ def _written(file: _File, entries: Sequence[charter_keys.Entry], expected: Mappi
         )
     wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
     try:
-        declaration = loader.parse(text.removeprefix(mark), file.path, file.choice)
+        declaration = loader.parse(text.removeprefix(mark), file.path, file.choice, file.folder)
     except errors.InvalidSpecError as error:
         raise _unfit(file) from error
     if {each.schedule.id: each.schedule for each in declaration.charters} != wanted:

@@ -7,11 +7,12 @@ import pathlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler import errors, published, spelling
+from reconciler import errors, input_files, published, spelling
 from reconciler.repospec import (
     charters,
     dialects,
     exemptions,
+    includes,
     nodes,
     problems,
     rules,
@@ -34,7 +35,8 @@ def load(
     Other tools' sections are ignored. Raises `errors.InvalidSpecError` with every problem and its position, and
     `errors.UsageError` for an environment or a charter of `choice.only` that the file does not have.
     """
-    return dataclasses.replace(parse(source.read(path), str(path), choice), salt=salt)
+    folder = None if path is input_files.STANDARD_INPUT else path.parent
+    return dataclasses.replace(parse(source.read(path), str(path), choice, folder), salt=salt)
 
 
 def source_text(path: pathlib.Path) -> str:
@@ -42,14 +44,18 @@ def source_text(path: pathlib.Path) -> str:
     return source.whole(path)
 
 
-def parse(text: str, path: str, choice: declarations.Choice | None = None) -> declarations.Declaration:
-    """Return what the text declares; `path` is for messages only."""
-    return declared(nodes.compose(text, path), path, choice or declarations.Choice())
+def parse(
+    text: str, path: str, choice: declarations.Choice | None = None, folder: pathlib.Path | None = None
+) -> declarations.Declaration:
+    """Return what the text declares; `path` is for messages, `folder` has the files that it may include."""
+    return declared(nodes.compose(text, path), path, choice or declarations.Choice(), folder)
 
 
-def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) -> declarations.Declaration:
-    """Return what a file's root node declares; `path` is for messages only."""
-    found = section(root, path, choice)
+def declared(
+    root: nodes.Node | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
+) -> declarations.Declaration:
+    """Return what a file's root node declares; `path` and `folder` are as for `parse`."""
+    found = section(root, path, choice, folder)
     if found is None:
         views.refuse_unknown(choice, ())
         _check_names(choice.only, (), path)
@@ -73,7 +79,12 @@ def declared(root: nodes.Node | None, path: str, choice: declarations.Choice) ->
     if names:
         declared = tuple(charter for charter in declared if charter.name.lower() in names)
         declaration = dataclasses.replace(declaration, only=tuple(charter.name for charter in declared))
-    return dataclasses.replace(declaration, charters=declared, enabled=chosen.get("enabled", True))
+    return dataclasses.replace(
+        declaration,
+        charters=declared,
+        enabled=chosen.get("enabled", True),
+        inclusions=governance.inclusions,
+    )
 
 
 def _check_names(names: Iterable[str], declared: Collection[str], path: str) -> None:
@@ -96,7 +107,7 @@ def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Pro
         if other is not charter:
             place = charter.places.get(fields.IDENTITY.key, charter.place)
             names = f"charters {other.name!r} and {charter.name!r}"
-            message = f"{names} have one id, {charter.schedule.id!r} (first on line {other.place.line})"
+            message = f"{names} have one id, {charter.schedule.id!r} (first {problems.seen_from(place, other.place)})"
             yield problems.Problem(place=place, message=message, hint="change one of them")
 
 
@@ -112,9 +123,8 @@ def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems
             message = f"charter {charter.name!r} is called {was!r} now, so it was not renamed"
             hint = f"name what it was called before, or remove {key!r}"
         elif holder is not None:
-            message = (
-                f"charter {charter.name!r} cannot replace {was!r}, which is still declared on line {holder.place.line}"
-            )
+            where = problems.seen_from(charter.place, holder.place)
+            message = f"charter {charter.name!r} cannot replace {was!r}, which is still declared {where}"
             hint = f"remove the charter {holder.name!r}, or remove {key!r}"
         elif other is not None:
             message = f"charters {other.name!r} and {charter.name!r} cannot both replace {was!r}"
@@ -127,10 +137,12 @@ def _is_called(declared: declarations.Charter, renamed: declarations.Charter) ->
     return declared.name.lower() == renamed.was[-1].lower() or declared.schedule.id in renamed.was
 
 
-def section(root: nodes.Node | None, path: str, choice: declarations.Choice) -> views.Views | None:
-    """Return our section, with its references expanded; None if it is missing or empty.
+def section(
+    root: nodes.Node | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
+) -> views.Views | None:
+    """Return our section with what it includes, and with its references expanded; None if it is missing or empty.
 
-    Raises `errors.InvalidSpecError` with every problem in it.
+    Raises `errors.InvalidSpecError` with every problem in it, and `errors.UsageError` for an include without a folder.
     """
     start = declarations.Place(path=path, line=1, column=1)
     usual = dialects.of(root, path).section
@@ -151,11 +163,13 @@ def section(root: nodes.Node | None, path: str, choice: declarations.Choice) -> 
     ]
     governance = sections.evaluate(pairs[dialect.section][1], dialect) if dialect else None
     if governance is not None:
+        is_whole = includes.add(governance, path, folder)
         found += [*governance.problems, *_misspelt(governance)]
         expanded = views.of(governance, choice)
         found += expanded.problems
         for view in expanded.all:
-            found += view.without_unset([*shape.check(view.document), *rules.check(view.document)])
+            broken = [*shape.check(view.document), *(rules.check(view.document) if is_whole else ())]
+            found += view.without_unset(broken)
     if found:
         raise problems.InvalidSpecError(found)
     return None if governance is None or governance.value == {dialects.GOVERNANCE.section: None} else expanded

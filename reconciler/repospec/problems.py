@@ -41,12 +41,22 @@ def _shown(quoted: re.Match[str]) -> str:
     return quoted[0] if redaction.text(quoted[0][1:-1]) == quoted[0][1:-1] else redaction.HIDDEN
 
 
+def seen_from(place: declarations.Place, other: declarations.Place) -> str:
+    """Return where something else is, with its file only if that is another one."""
+    return f"on line {other.line}" if place.path == other.path else f"at {other}"
+
+
+def _order(place: declarations.Place) -> tuple[str, int, int]:
+    """Return what places are sorted by; those without a line keep their order."""
+    return place.path if place.line else "", place.line, place.column
+
+
 class InvalidSpecError(errors.InvalidSpecError):
-    """A spec with problems; its message has a line for each, in the order of the file.
+    """A spec with problems; its message has a line for each, by file and in the file's order.
 
     A problem that an alias or several environments repeat is reported once.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(dict.fromkeys(problems), key=lambda each: (each.place.line, each.place.column)))
+        self.problems = tuple(sorted(dict.fromkeys(problems), key=lambda each: _order(each.place)))
         super().__init__("\n".join(map(str, self.problems)))

@@ -146,9 +146,10 @@ def _name(
     place = document.places[(*at, "charter")]
     first = named.setdefault(name.lower(), place)
     if first is not place:
+        where = problems.seen_from(place, first)
         yield problems.Problem(
             place=place,
-            message=f"charter {name!r} is declared twice (first on line {first.line}; names are case-insensitive)",
+            message=f"charter {name!r} is declared twice (first {where}; names are case-insensitive)",
             hint="rename or remove one of them",
         )
 

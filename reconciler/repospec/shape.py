@@ -59,18 +59,19 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
     match violation.keyword:
         case "additionalProperties":
             known = list(violation.schema["properties"])
-            for key in violation.got:
-                if key not in known:
-                    yield unknown_key(key, document.keys[document.dialect.path((*at, key))], known, _owner(at))
+            for key in (key for key in violation.got if key not in known):
+                where = document.keys[document.dialect.path((*at, key))]
+                yield unknown_key(key, where, known, _owner(at, document))
         case "required":
             for key in violation.wanted:
                 if key not in violation.got:
-                    yield _missing(violation, key, key, at, place)
+                    yield _missing(violation, key, key, _owner(at, document), place)
         case "anyOf":
             keys = [branch["required"][0] for branch in violation.wanted]
-            yield _missing(violation, keys[0], " or ".join([", ".join(keys[:-1]), keys[-1]]), at, place)
+            names = " or ".join([", ".join(keys[:-1]), keys[-1]])
+            yield _missing(violation, keys[0], names, _owner(at, document), place)
         case _:
-            name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at)
+            name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at, document)
             message, hint = _sentence(violation, name)
             if isinstance(violation.got, str) and violation.keyword == "pattern":
                 place = document.keys.get(
@@ -80,12 +81,12 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
 
 
 def _missing(
-    violation: published.Violation, key: str, keys: str, at: values.Path, place: declarations.Place
+    violation: published.Violation, key: str, keys: str, owner: str, place: declarations.Place
 ) -> problems.Problem:
     known = violation.schema.get("properties", {}).get(key, {"$ref": f"#/$defs/{key}"})
     described = published.resolved("repo-spec", known)
     hint = f"add {keys}: {_first_sentence(described)}"
-    return problems.Problem(place=place, message=f"{_owner(at)} has no {key!r}", hint=hint)
+    return problems.Problem(place=place, message=f"{owner} has no {key!r}", hint=hint)
 
 
 _SYNONYMS = {  # names in other tools that are not similar to ours
@@ -115,12 +116,12 @@ def unknown_key(key: str, place: declarations.Place, known: list[str], owner: st
     return problems.Problem(place=place, message=f"unknown key {key!r} in {owner}", hint=hint)
 
 
-def _owner(at: values.Path) -> str:
+def _owner(at: values.Path, document: values.Document) -> str:
     match at:
         case (str(), dialects.LIST, int(index)):
-            return f"charter {index + 1}"
+            return f"charter {document.ordinal(index)}"
         case (str(), dialects.LIST, int(index), *inside):
-            return f"{_joined(inside)} of charter {index + 1}"
+            return f"{_joined(inside)} of charter {document.ordinal(index)}"
         case ():
             return "the repo-spec"
         case _:

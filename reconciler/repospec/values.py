@@ -46,6 +46,7 @@ class Document:
 
     `templates` are inherited texts that differ between charters; in `value` they are those of the first charter.
     `identities` are the charters that inherit them, by index. `dialect` is the spelling of the file that it is from.
+    `inclusions` are the files that it includes, and `firsts` the index of each one's first charter.
     """
 
     value: Value
@@ -56,6 +57,12 @@ class Document:
     dialect: dialects.Dialect = dialects.GOVERNANCE
     templates: Mapping[Path, Template] = dataclasses.field(default_factory=dict)
     identities: Mapping[int, Identity] = dataclasses.field(default_factory=dict)
+    inclusions: tuple[declarations.Inclusion, ...] = ()
+    firsts: list[int] = dataclasses.field(default_factory=list)
+
+    def ordinal(self, index: int) -> int:
+        """Return the position of a charter in its own file, from 1."""
+        return index + 1 - max((first for first in self.firsts if first <= index), default=0)
 
 
 def of_charter(document: Document, index: int) -> Document:

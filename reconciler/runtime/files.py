@@ -6,11 +6,12 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconciler import errors, input_files
 
@@ -113,13 +114,19 @@ def read(path: pathlib.Path) -> str:
         raise errors.DocumentError(f"{path}: is not UTF-8 text", hint="name another file") from error
 
 
-def sha256(path: pathlib.Path, *, hint: str = "name another file") -> str:
-    """Return the checksum of a file's bytes, in hex.
+def sha256(
+    path: pathlib.Path, more: Mapping[str, pathlib.Path] | None = None, *, hint: str = "name another file"
+) -> str:
+    """Return the checksum of a file's bytes, in hex, or that of its bytes and those of more files, with their names.
 
     Raises `errors.UsageError` with the hint if it cannot be read, `errors.DocumentError` if it is too large.
     """
     try:
-        return hashlib.sha256(_content(path)).hexdigest()
+        checksum = hashlib.sha256(_content(path)).hexdigest()
+        if not more:
+            return checksum
+        whole = [checksum, *((name, hashlib.sha256(_content(file)).hexdigest()) for name, file in more.items())]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
     except OSError as error:
         raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 

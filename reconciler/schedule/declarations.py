@@ -68,6 +68,15 @@ class Choice:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """A pattern under `include`, where it is, and the matching files, by their path from the spec's folder."""
+
+    place: Place
+    pattern: str
+    files: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """Everything that a spec declares, for one environment if one is chosen.
 
@@ -88,6 +97,7 @@ class Declaration:
     keep_manual_pauses: bool = False
     adopt: bool = False
     only: tuple[str, ...] = ()
+    inclusions: tuple[Inclusion, ...] = ()
     salt: bytes = dataclasses.field(default=b"", repr=False)
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     unused: Mapping[str, Place] = dataclasses.field(default_factory=dict)

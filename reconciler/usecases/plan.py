@@ -12,6 +12,7 @@ from reconciler import errors, settings
 from reconciler.documents import saved, snapshots
 from reconciler.plan import build, plans, ports, prefixes, stops
 from reconciler.plan import preflight as plan_preflight
+from reconciler.repospec import includes
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations, observed
 from reconciler.usecases import live
@@ -100,5 +101,6 @@ async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
 
 def save_plan(path: pathlib.Path, plan: plans.Plan, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
     """Save the plan for a later apply; `errors.OutputError` if it cannot be written."""
-    document = saved.Saved(plan=plan, planned_at=clock.now(), spec_sha256=files.sha256(spec_path), choice=choice)
+    sha256 = files.sha256(spec_path, includes.files(spec_path))
+    document = saved.Saved(plan=plan, planned_at=clock.now(), spec_sha256=sha256, choice=choice)
     files.save(path, saved.dumps(document))

@@ -618,6 +618,34 @@ def test_a_newer_commit_stops_an_older_one_only_when_it_changes_the_spec_or_the_
     assert (step.code, left(work, github)) == expected
 
 
+INCLUDED = "governance: {schedules: [{charter: MORE, cron: '@daily', entrypoint: MORE}]}\n"
+
+
+@pytest.mark.parametrize("changed", ["nothing", "elsewhere", "included", "added", "removed", "truncated"])
+def test_a_newer_commit_stops_an_older_one_when_it_changes_an_included_file(
+    work: job.Job, github: github_server.GitHub, changed: str
+) -> None:
+    main = CHANGED.replace("governance:\n", 'governance:\n  include: ["more/*.yaml"]\n')
+    folder = program.SPEC.parent / "more"
+    work.run.declare(main)
+    (work.run.folder / folder).mkdir()
+    (work.run.folder / folder / "a.yaml").write_text(INCLUDED, encoding="utf-8")
+    tree = {str(program.SPEC): main.encode(), work.workflow: b"", f"{folder}/a.yaml": INCLUDED.encode()}
+    newer = {
+        "elsewhere": {**tree, "more/a.yaml": b"", f"{folder}/README.md": b""},
+        "included": {**tree, f"{folder}/a.yaml": b"governance: {schedules: []}"},
+        "added": {**tree, f"{folder}/b.yaml": b"governance: {schedules: []}"},
+        "removed": {path: text for path, text in tree.items() if path != f"{folder}/a.yaml"},
+    }
+    github.hub.trees = {OLDER: tree, NEWER: newer.get(changed, tree)}
+    github.hub.has_truncated_trees = changed == "truncated"
+    for sha in (OLDER, NEWER, OLDER):
+        work.push(sha)
+    step = work.step("apply", require_reviewed_plan="false")
+    expected = (0, 0) if changed in ("nothing", "elsewhere") else (5, 2)
+    assert (step.code, left(work, github)) == expected
+
+
 def test_a_commit_that_a_force_push_removed_is_not_applied(work: job.Job, github: github_server.GitHub) -> None:
     work.run.declare(CHANGED)
     work.push(OLDER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import re
@@ -71,9 +72,14 @@ def test_the_golden_plans_are_as_the_plan_schema_says() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_documented_spec_is_valid(document: pathlib.Path) -> None:
-    for text in YAML.findall(document.read_text(encoding="utf-8")):
-        assert loader.parse(text, document.name).charters
+def test_every_documented_spec_is_valid(document: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A spec that includes schedules/*.yaml is followed by such a file."""
+    texts = YAML.findall(document.read_text(encoding="utf-8"))
+    included = tmp_path / "schedules/a.yaml"
+    included.parent.mkdir()
+    for text, following in itertools.pairwise([*texts, ""]):
+        included.write_text(following, encoding="utf-8")
+        assert loader.parse(text, document.name, None, tmp_path).charters
 
 
 @pytest.mark.parametrize("path", generation.GENERATED, ids=lambda path: path.name)

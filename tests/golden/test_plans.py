@@ -73,7 +73,10 @@ def planned(folder: pathlib.Path) -> plans.Plan:
     chosen = folder / "environment.txt"
     environment = chosen.read_text(encoding="utf-8").strip() if chosen.exists() else None
     declaration = loader.parse(
-        (folder / "spec.yaml").read_text(encoding="utf-8"), "spec.yaml", declarations.Choice(environment=environment)
+        (folder / "spec.yaml").read_text(encoding="utf-8"),
+        "spec.yaml",
+        declarations.Choice(environment=environment),
+        folder,
     )
     declaration = dataclasses.replace(declaration, salt=b"of the golden plans")
     live = {id_: live_of(id_, messages) for id_, messages in json.loads((folder / "live.json").read_bytes()).items()}

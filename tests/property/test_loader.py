@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import re
+import tempfile
 from typing import Any
 
 import hypothesis
 from hypothesis import strategies as st
 
 from reconciler import errors
-from reconciler.repospec import loader, references
+from reconciler.repospec import dialects, loader, references
 from tests.property import strategies
 
 LOCATED = re.compile(r"spec\.yaml:\d+:\d+: .+")
@@ -130,3 +132,26 @@ def test_any_text_with_references_is_expanded_once_or_refused_with_places(text: 
     if "${" not in marked:
         (found,) = loader.parse(spec, "spec.yaml").charters
         assert found.schedule.action.arguments == (marked.replace("\1", value).replace("\0", "${"),)
+
+
+@hypothesis.settings(max_examples=15)
+@hypothesis.given(st.lists(st.integers(0, 3), max_size=8), st.sampled_from(dialects.ALL))
+def test_charters_mean_the_same_whichever_files_they_are_in(files: list[int], dialect: dialects.Dialect) -> None:
+    lines = [
+        f"    - {{{dialect.name}: N{number}, cron: '{number} * * * *', entrypoint: E}}\n"
+        for number in range(len(files))
+    ]
+    head, listed = f"{dialect.section}:\n", "  schedules:\n"
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for file in set(files):
+            own = (line for line, of in zip(lines, files, strict=True) if of == file)
+            (folder / f"{file}.part").write_text(head + listed + "".join(own), encoding="utf-8")
+        first = f'{head}  prefix: "p:"\n'
+        divided = loader.parse(f'{first}  include: ["*.part"]\n', "spec.yaml", None, folder)
+    whole = loader.parse(first + listed.replace("\n", " []\n" if not lines else "\n") + "".join(lines), "spec.yaml")
+    assert {each.name: each.schedule for each in divided.charters} == {
+        each.name: each.schedule for each in whole.charters
+    }
+    for charter in divided.charters:
+        assert charter.place.path == f"{files[int(charter.name[1:])]}.part"

@@ -49,6 +49,7 @@ class Hub:
     action_runs: dict[int, tuple[str, str]] = dataclasses.field(default_factory=dict)  # workflow file and commit
     branches: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # commits, oldest first
     trees: dict[str, dict[str, bytes]] = dataclasses.field(default_factory=dict)  # the files of commits, by path
+    has_truncated_trees: bool = False  # as those of large repositories are
     has_issues: bool = True
     _clock: int = 0
 

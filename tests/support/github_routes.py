@@ -143,6 +143,13 @@ def _contents(asked: Asked) -> Answer:
     return Answer(data=asked.shapes.content(path, tree[path]))
 
 
+def _tree(asked: Asked) -> Answer:
+    (sha,) = asked.found
+    if sha not in asked.hub.trees:
+        raise Refusal(404, "Not Found")
+    return Answer(data=asked.shapes.tree(sha, asked.hub.trees[sha], truncated=asked.hub.has_truncated_trees))
+
+
 def _issues(asked: Asked) -> Answer:
     _refuse_disabled(asked)
     state, creator = asked.query.get("state", "open"), asked.query.get("creator")
@@ -221,6 +228,7 @@ _ACTION_RUN = _at(r"/actions/runs/(\d+)")
 _REF = _at(r"/git/ref/heads/([\w./-]+)")
 _COMPARE = _at(r"/compare/(\w+)\.\.\.(\w+)")
 _CONTENTS = _at(r"/contents/([\w./-]+)")
+_TREE = _at(r"/git/trees/(\w+)")
 _NEW_COMMENT = "ReposOwnerRepoIssuesIssueNumberCommentsPostBody"
 _NEW_TEXT = "ReposOwnerRepoIssuesCommentsCommentIdPatchBody"
 _NEW_ISSUE = "ReposOwnerRepoIssuesPostBody"
@@ -249,6 +257,7 @@ ROUTES = (
     Route(method="GET", path=_REF, work=_ref, permissions=("contents",), gives="GitRef"),
     Route(method="GET", path=_COMPARE, work=_compare, permissions=("contents",), gives="CommitComparison"),
     Route(method="GET", path=_CONTENTS, work=_contents, permissions=("contents",), gives="ContentFile"),
+    Route(method="GET", path=_TREE, work=_tree, permissions=("contents",), gives="GitTree"),
     Route(method="GET", path=_ISSUES, work=_issues, permissions=("issues",), gives="Issue"),
     Route(method="POST", path=_ISSUES, work=_create_issue, permissions=("issues",), takes=_NEW_ISSUE, gives="Issue"),
     Route(method="GET", path=_ISSUE, work=_read_issue, permissions=("issues",), gives="Issue"),

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import subprocess
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
@@ -283,10 +284,17 @@ class Shapes:
             "size": len(text),
             "encoding": "base64",
             "content": base64.b64encode(text).decode(),
-            "sha": subprocess.run(["git", "hash-object", "--stdin"], input=text, capture_output=True, check=True)
-            .stdout.decode()
-            .strip(),
+            "sha": _blob(text),
         }
+
+    def tree(self, sha: str, files: Mapping[str, bytes], *, truncated: bool) -> Json:
+        """Return the files of a commit."""
+        at = f"{self._at}/git/trees/{sha}"
+        entries = [
+            {"path": path, "mode": "100644", "type": "blob", "size": len(text), "sha": _blob(text), "url": at}
+            for path, text in files.items()
+        ]
+        return {"sha": sha, "url": at, "truncated": truncated, "tree": entries}
 
     def comparison(self, base: list[str], head: list[str]) -> Json:
         """Return how two histories relate, as comparing their last commits shows it."""
@@ -343,3 +351,9 @@ def _number(name: str) -> int:
 
 def _time(seconds: int) -> str:
     return (_BEGIN + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _blob(text: bytes) -> str:
+    """Return Git's hash of a file."""
+    done = subprocess.run(["git", "hash-object", "--stdin"], input=text, capture_output=True, check=True)
+    return done.stdout.decode().strip()

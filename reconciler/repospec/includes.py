@@ -1,0 +1,255 @@
+"""Add the charters of the files that a spec includes to its document."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconciler import errors
+from reconciler.repospec import dialects, nodes, patterns, problems, rules, sections, source, values
+from reconciler.schedule import declarations
+
+KEY = "include"
+AT: values.Path = (*rules.SECTION, KEY)
+FILE_LIMIT = 1_000
+SIZE_LIMIT = 4 * source.SIZE_LIMIT  # bytes of all included files
+SEARCH_LIMIT = 100_000  # entries of folders that are compared with the patterns
+
+
+def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bool:
+    """Add the charters behind the spec's own, with their places, and all problems to the document's `problems`.
+
+    Return whether all files could be read. `folder` is the spec's, None for a spec that is not a file, which raises
+    `errors.UsageError` if it includes any. Messages name the files next to `path`.
+    """
+    before, size = len(document.problems), 0
+    document.inclusions = tuple(_inclusions(document, path, folder))
+    for name, place in _once(document.inclusions, path, folder).items():
+        text = source.read(pathlib.Path(folder or ".") / name)
+        shown = str(pathlib.PurePath(path).parent / name)
+        size += len(text.encode())
+        if size > SIZE_LIMIT:
+            message = f"include: the included files are over {SIZE_LIMIT // 1024**2} MiB together"
+            raise _refused(place, message, "include fewer or smaller files")
+        try:
+            _append(document, _read(nodes.compose(text, shown), shown, document))
+        except problems.InvalidSpecError as error:
+            document.problems.extend(error.problems)
+    return len(document.problems) == before
+
+
+def files(path: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Return the files that a spec includes, by their path from its folder; empty for an invalid spec."""
+    with contextlib.suppress(errors.InvalidSpecError):
+        text = source.read(path)
+        root = nodes.compose(text, str(path)) if KEY in text or "\\" in text else None
+        dialect = dialects.of(root, str(path))
+        for name, _, section in values.pairs(root, []) if isinstance(root, nodes.Mapping) else ():
+            if name == dialect.section and isinstance(section, nodes.Mapping):
+                document = sections.evaluate(_only_includes(section), dialect)
+                folder = path.parent
+                found = _once(_inclusions(document, str(path), folder), str(path), folder)
+                return {name: folder / name for name in found}
+    return {}
+
+
+def _only_includes(section: nodes.Mapping) -> nodes.Mapping:
+    pairs = [pair for pair in section.pairs if isinstance(pair[0], nodes.Scalar) and pair[0].text == KEY]
+    return dataclasses.replace(section, pairs=pairs)
+
+
+def _inclusions(document: values.Document, path: str, folder: pathlib.Path | None) -> Iterator[declarations.Inclusion]:
+    """Yield each pattern with its matches, other than the spec itself; the schema reports values of wrong types."""
+    listed = rules.value_at(document, AT)
+    entries = listed if isinstance(listed, list) else []
+    if entries and folder is None:
+        raise errors.UsageError(
+            f"{document.keys[AT]}: include needs a spec in a file, whose folder has the other files",
+            hint="name the file with --spec",
+        )
+    search = _Search(pathlib.Path(folder or "."))
+    for index, pattern in enumerate(entries):
+        if not isinstance(pattern, str) or not pattern:
+            continue
+        place = document.places[*AT, index]
+        fault = patterns.fault(pattern)
+        if fault is not None:
+            document.problems.append(problems.Problem(place=place, message=fault.message, hint=fault.hint))
+            continue
+        try:
+            found = tuple(name for name in search.matches(pattern, place) if name != pathlib.PurePath(path).name)
+        except problems.InvalidSpecError as error:
+            document.problems.extend(error.problems)
+            continue
+        yield declarations.Inclusion(place=place, pattern=pattern, files=found)
+
+
+class _Search:
+    """Finds the files in a folder that match patterns, up to limits for all of them together."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self._visited = 0
+        self._matched = 0
+
+    def matches(self, pattern: str, place: declarations.Place) -> list[str]:
+        """Return the paths from the folder, sorted; `problems.InvalidSpecError` for one that cannot be included."""
+        try:
+            found = sorted(self._walk(self._folder, "", patterns.start(pattern), place))
+        except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise _refused(place, f"include: {pattern!r} cannot be read: {reason}", "make it readable") from error
+        if not found and patterns.is_plain(pattern):
+            named = self._folder.joinpath(*patterns.parts(pattern))
+            if named.is_dir():
+                hint = f"name the files in it: {'/'.join(patterns.parts(pattern))}/*.yaml"
+                raise _refused(place, f"include: {pattern!r} is a folder", hint)
+            raise _refused(
+                place, f"include: {pattern!r}: no such file", f"the path is relative to the folder {self._folder}"
+            )
+        return found
+
+    def _walk(
+        self, folder: pathlib.Path, before: str, states: patterns.States, place: declarations.Place
+    ) -> Iterator[str]:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        self._visited += len(found)
+        if self._visited > SEARCH_LIMIT:
+            raise _refused(place, f"include: more than {SEARCH_LIMIT:,} files to search", "name folders with fewer")
+        for entry in found:
+            following = patterns.step(states, entry.name)
+            if not following:
+                continue
+            name, inside = before + entry.name, pathlib.Path(entry.path)
+            if _is_folder(entry):
+                if entry.is_symlink():  # `**` does not follow links, which may form a loop
+                    self._check(inside, name, place)
+                    following = frozenset(each for each in following if each[:1] != (patterns.ANY_DEPTH,))
+                if following - {patterns.END}:
+                    yield from self._walk(inside, f"{name}/", following, place)
+            elif patterns.END in following:
+                self._check(inside, name, place)
+                yield name
+
+    def _check(self, path: pathlib.Path, name: str, place: declarations.Place) -> None:
+        """Raise unless a path can be shown, exists and is in the folder."""
+        self._matched += 1
+        if self._matched > FILE_LIMIT:
+            raise _refused(place, f"include: more than {FILE_LIMIT:,} files", "include fewer, with more charters each")
+        if not name.isprintable():
+            raise _refused(place, "include: a file's name contains a control or invisible character", "rename the file")
+        if not path.resolve(strict=True).is_relative_to(self._folder.resolve()):
+            message = f"include: {name!r} is a link that leads out of the spec's folder"
+            raise _refused(place, message, "include only files in that folder and below it")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a loop of links; an error only if a pattern matches it
+        return False
+
+
+def _once(
+    inclusions: Iterable[declarations.Inclusion], path: str, folder: pathlib.Path | None
+) -> Mapping[str, declarations.Place]:
+    """Return each file once, in order, with the place of a pattern that it matches; links to one file are one file."""
+    places = {name: inclusion.place for inclusion in inclusions for name in inclusion.files}
+    seen = {pathlib.Path(folder or ".", pathlib.PurePath(path).name).resolve()}
+    found: dict[str, declarations.Place] = {}
+    for name in sorted(places):
+        file = pathlib.Path(folder or ".", name).resolve()
+        if file not in seen:
+            seen.add(file)
+            found[name] = places[name]
+    return found
+
+
+def _read(root: nodes.Node | None, path: str, document: values.Document) -> values.Document:
+    """Return the document of an included file; `problems.InvalidSpecError` with all that it may not contain."""
+    section = document.dialect.section
+    only = f"an included file contains only {section}.{dialects.LIST}"
+    found: list[problems.Problem] = []
+    node = _section(root, path, document, found)
+    if node is None:
+        raise problems.InvalidSpecError(found)
+    included = sections.evaluate(node, document.dialect)
+    value = rules.value_at(included, rules.SECTION)
+    keys = value if isinstance(value, dict) else {}
+    for key in keys.keys() - {dialects.LIST}:
+        place = included.keys[*rules.SECTION, key]
+        found.append(problems.Problem(place=place, message=f"{section}.{key} in an included file", hint=only))
+    if not isinstance(keys.get(dialects.LIST), list):
+        place = included.places.get(rules.SCHEDULES, included.places[rules.SECTION])
+        found.append(problems.Problem(place=place, message=f"{section} without a list of {dialects.LIST}", hint=only))
+    if found or included.problems:
+        raise problems.InvalidSpecError([*found, *included.problems])
+    return included
+
+
+def _section(
+    root: nodes.Node | None, path: str, document: values.Document, found: list[problems.Problem]
+) -> nodes.Node | None:
+    """Return the section of an included file, None if it is missing; all else in the file is a problem."""
+    dialect = document.dialect
+    only = f"an included file contains only {dialect.section}.{dialects.LIST}"
+    whole = declarations.Place(path=path, line=1, column=1)
+    if not isinstance(root, nodes.Mapping):
+        place = whole if root is None else root.place
+        found.append(problems.Problem(place=place, message="the included file is not an object", hint=only))
+        return None
+    own: nodes.Node | None = None
+    for name, key, value in values.pairs(root, found):
+        if name == dialect.section:
+            own = value
+        elif name == dialect.other.section:
+            hint = f"write {dialect.section!r}, as {document.places[rules.SECTION].path} does"
+            found.append(problems.Problem(place=key.place, message=f"another spelling, {name!r}", hint=hint))
+        else:
+            found.append(problems.Problem(place=key.place, message=f"unknown key {name!r}", hint=only))
+    if own is None and not found:
+        message = f"the included file has no {dialect.section} section"
+        found.append(problems.Problem(place=whole, message=message, hint=only))
+    return own
+
+
+def _append(document: values.Document, included: values.Document) -> None:
+    """Append the charters of an included file to those of the document."""
+    section, more = rules.value_at(document, rules.SECTION), rules.value_at(included, rules.SCHEDULES)
+    if not isinstance(section, dict) or not isinstance(more, list):
+        return
+    if dialects.LIST not in section:
+        section[dialects.LIST] = []
+        document.places[rules.SCHEDULES] = included.places[rules.SCHEDULES]
+        document.keys[rules.SCHEDULES] = included.keys[rules.SCHEDULES]
+    listed = section[dialects.LIST]
+    if not isinstance(listed, list):  # reported by the schema
+        return
+    first = len(listed)
+    document.firsts.append(first)
+    listed.extend(more)
+    document.places.update((_moved(at, first), each) for at, each in included.places.items() if len(at) > _DEPTH)
+    document.keys.update((_moved(at, first), each) for at, each in included.keys.items() if len(at) > _DEPTH)
+    document.scalars.update((_moved(at, first), each) for at, each in included.scalars.items() if len(at) > _DEPTH)
+    place = included.places[rules.SECTION]
+    if len(document.places) > values.VALUE_LIMIT:
+        raise _refused(place, f"more than {values.VALUE_LIMIT} values with those of the files before", "declare less")
+    if sum(len(scalar.text) for scalar in document.scalars.values()) > values.TEXT_LIMIT:
+        message = f"more than {values.TEXT_LIMIT} characters with those of the files before"
+        raise _refused(place, message, "declare less")
+
+
+_DEPTH = len(rules.SCHEDULES)
+
+
+def _moved(at: values.Path, first: int) -> values.Path:
+    index = at[_DEPTH]
+    return (*at[:_DEPTH], first + index if isinstance(index, int) else index, *at[_DEPTH + 1 :])
+
+
+def _refused(place: declarations.Place, message: str, hint: str) -> problems.InvalidSpecError:
+    return problems.InvalidSpecError([problems.Problem(place=place, message=message, hint=hint)])

@@ -1,0 +1,89 @@
+"""The patterns under `include`: paths with `*`, `?`, `[…]` within a name, and `**` for any number of folders."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from typing import TypeAlias
+
+from reconciler.schedule import faults
+
+Parts: TypeAlias = tuple[str, ...]
+States: TypeAlias = frozenset[Parts]
+"""What may follow: the remaining parts of a pattern, in each way in which it matches so far."""
+
+END: Parts = ()
+ANY_DEPTH = "**"
+_MAGIC = re.compile(r"[*?\[]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def fault(pattern: str) -> faults.Fault | None:
+    """Return what is wrong with a pattern; None if nothing is."""
+    if not pattern.isprintable():
+        return faults.Fault(message="include: a path contains a control or invisible character", hint="remove it")
+    if "\\" in pattern:
+        return faults.Fault(message=f"include: {pattern!r} contains a backslash", hint="write / between folders")
+    if pattern.startswith("/") or _DRIVE.match(pattern):
+        return faults.Fault(
+            message=f"include: {pattern!r} is an absolute path", hint="write it relative to the spec's folder"
+        )
+    if ".." in pattern.split("/"):
+        return faults.Fault(
+            message=f"include: {pattern!r} leads out of the spec's folder",
+            hint="include only files in that folder and below it",
+        )
+    if not parts(pattern):
+        return faults.Fault(message=f"include: {pattern!r} names no file", hint="for example schedules/*.yaml")
+    return None
+
+
+def parts(pattern: str) -> Parts:
+    """Return the parts of a pattern between slashes."""
+    return tuple(part for part in pattern.split("/") if part not in ("", "."))
+
+
+def is_plain(pattern: str) -> bool:
+    """Return whether a pattern can match a single path only."""
+    return not _MAGIC.search(pattern)
+
+
+def start(pattern: str) -> States:
+    """Return the states before the first name of a path."""
+    return _closed(parts(pattern))
+
+
+def step(states: States, name: str) -> States:
+    """Return the states after one more name of a path; empty if the pattern does not match any path with it.
+
+    As in a shell, wildcards do not match a dot at the beginning of a name.
+    """
+    following: set[Parts] = set()
+    for state in states:
+        if not state:
+            continue
+        head, *rest = state
+        if name.startswith(".") and not head.startswith("."):
+            continue
+        if head == ANY_DEPTH:
+            following |= _closed(state)
+        elif fnmatch.fnmatchcase(name, head):
+            following |= _closed(tuple(rest))
+    return frozenset(following)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Return whether a path relative to the spec's folder matches."""
+    states = start(pattern)
+    for name in path.split("/"):
+        states = step(states, name)
+    return END in states
+
+
+def _closed(state: Parts) -> States:
+    """Return the state and those in which `**` matches no folder."""
+    states = {state}
+    while state and state[0] == ANY_DEPTH:
+        state = state[1:]
+        states.add(state)
+    return frozenset(states)
