@@ -15,7 +15,7 @@ from psycopg import sql
 from reconciler import errors, settings
 from reconciler.plan import ports
 from reconciler.platform.postgres import tables
-from reconciler.postgres import audit, migrator, relocation, scripts
+from reconciler.postgres import audit, migrator, relocation
 from reconciler.schedule import observed
 from tests.support import earlier, postgres, remote, stored
 
@@ -209,8 +209,3 @@ async def test_a_move_goes_to_any_schema_and_from_any_of_the_search_path(databas
     async with tables.opened(chosen(database_url, schema), size=1) as store:
         assert await store.schedules.find(uuid.uuid4()) is None
     assert content(database_url, OBJECTS, "app") == []
-
-
-def test_what_the_migrations_create_is_known_by_kind_and_name() -> None:
-    created = {name for script in scripts.read() for _, name in script.created}
-    assert created | {"reconciler_migrations"} == CREATED
