@@ -47,7 +47,7 @@ async def measure(address: str, url: str, namespaces: tuple[str, str], count: in
         async with store.pool.session() as connection:
             await connection.execute(_MAKE, (count,))
             ids = [row["id"] for row in await (await connection.execute("SELECT id FROM schedules")).fetchall()]
-        target = server.target("", await store.schedules.owner())
+        target = server.target(users.PREFIXES, await store.schedules.owner(), of_users=True)
         declared = users.declaration(await store.schedules.some(ids), "bench").declaration
         wanted = [charter.schedule for charter in declared.charters]
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reconciler.plan import ports
     from reconciler.postgres.migrator import Migrated, Status
     from reconciler.postgres.relocation import Moved
+    from reconciler.schedule import ownership
     from reconciler.temporal.connect import Server
 
 
@@ -50,8 +51,8 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
             return None
 
 
-def lock(writing: settings.Writing, server: Server, prefix: str) -> ports.Lock:
-    """Return the lock of the managed schedules.
+def lock(writing: settings.Writing, server: Server, prefixes: ownership.Prefixes) -> ports.Lock:
+    """Return the lock of the managed schedules: in Temporal a lease of each prefix.
 
     Raises as `offline_lock` does, and `errors.UsageError` for a lease in which nothing could be written.
     """
@@ -64,7 +65,10 @@ def lock(writing: settings.Writing, server: Server, prefix: str) -> ports.Lock:
             f"--lock-lease {given} is too short: nothing is written in the last half minute of a lease",
             hint=f"pass {least} or more",
         )
-    return server.lock(prefix, length=writing.lock_lease)
+    from reconciler.plan import locks
+
+    leases = [server.lock(prefix, length=writing.lock_lease) for prefix in sorted(prefixes)]
+    return leases[0] if len(leases) == 1 else locks.Several(leases)
 
 
 def needs_database(what: str) -> errors.UsageError:

@@ -25,6 +25,7 @@ COMMANDS = ROOT / "docs/commands.md"
 GITHUB = ROOT / "docs/github.md"
 ACTION = ROOT / "action.yml"
 _ROWS = fields.ROWS
+_DEFAULT_PREFIX = "; by default 'governance:'"
 
 
 def repo_spec(text: str) -> str:
@@ -96,7 +97,7 @@ def _renamed(charter: kinds.Schema) -> kinds.Schema:
 def _neutral(section: kinds.Schema) -> kinds.Schema:
     """Return the schema of the section in the neutral spelling, in which the prefix has no default."""
     properties = dict(section["properties"])
-    prefix = {**properties["prefix"], "description": properties["prefix"]["description"].partition(";")[0] + "."}
+    prefix = {**properties["prefix"], "description": properties["prefix"]["description"].replace(_DEFAULT_PREFIX, "")}
     schedules = {**properties[dialects.LIST], "items": {"$ref": "#/$defs/named"}}
     return {
         **section,

@@ -42,7 +42,7 @@ def import_(
 
     What a charter cannot express is reported on standard error.
     """
-    if choice.prefix and ids:
+    if choice.prefixes and ids:
         raise errors.UsageError("--prefix and --id are both given", hint="give one of them")
     if write and spec_path is input_files.STANDARD_INPUT:
         raise errors.UsageError(
@@ -51,9 +51,10 @@ def import_(
         )
     text = loader.source_text(spec_path) if input_files.exists(spec_path) else None
     folder = None if spec_path is input_files.STANDARD_INPUT else spec_path.parent
-    prefix = importer.prefix(text, str(spec_path), choice, folder)
+    prefixes = importer.prefixes(text, str(spec_path), choice, folder)
     with sessions.opened(connection) as session:
-        found = session.run(live.chosen(session.schedules, prefix, ids))
+        listed = session.run(session.schedules.ids())
+        found = session.run(live.chosen(listed, session.schedules, prefixes, ids))
     imported = importer.add(
         text,
         str(spec_path),
@@ -61,6 +62,7 @@ def import_(
         choice,
         folder=folder,
         named=ids,
+        listed=listed,
         unexpressed={id_: each.unexpressed for id_, each in found.items()},
     )
     for each in (*imported.left_out, *imported.warnings):

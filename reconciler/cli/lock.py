@@ -14,7 +14,7 @@ from reconciler import errors, settings, wiring
 from reconciler.cli import common, console, options, spec_file
 from reconciler.plan import labels, ports
 from reconciler.runtime import clock, sessions
-from reconciler.schedule import declarations
+from reconciler.schedule import declarations, ownership
 
 
 @click.group()
@@ -36,10 +36,10 @@ def show(
     writing: settings.Writing,
 ) -> errors.ExitCode:
     """Say who holds the lock, and since when."""
-    prefix = _prefix(out, spec_path, choice)
-    with _opened(connection, writing, prefix) as (found, run):
+    prefixes = _prefixes(out, spec_path, choice)
+    with _opened(connection, writing, prefixes) as (found, run):
         holder = run(found.holder())
-    out.say(f"{_described(holder, prefix)}\n")
+    out.say(f"{_described(holder, prefixes)}\n")
     return errors.ExitCode.OK
 
 
@@ -59,13 +59,13 @@ def release(
     yes: bool,
 ) -> errors.ExitCode:
     """Take the lock away from whoever holds it; an apply that loses it stops writing."""
-    prefix = _prefix(out, spec_path, choice)
-    with _opened(connection, writing, prefix) as (found, run):
+    prefixes = _prefixes(out, spec_path, choice)
+    with _opened(connection, writing, prefixes) as (found, run):
         holder = run(found.holder())
-        out.say(f"{_described(holder, prefix)}\n")
+        out.say(f"{_described(holder, prefixes)}\n")
         if holder is None:
             return errors.ExitCode.OK
-        if not yes and not common.agreed(out, f"Take the lock of {prefix}* away from {holder.who}?"):
+        if not yes and not common.agreed(out, f"Take the lock of {ownership.shown(prefixes)} away from {holder.who}?"):
             out.warn("Cancelled; nothing was changed.")
             return errors.ExitCode.ERROR
         freed = run(found.free())
@@ -73,19 +73,19 @@ def release(
     return errors.ExitCode.OK
 
 
-def _prefix(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> str:
-    return choice.prefix or spec_file.load(out, spec_path, choice).prefix
+def _prefixes(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> ownership.Prefixes:
+    return choice.prefixes or spec_file.load(out, spec_path, choice).prefixes
 
 
-def _described(holder: ports.Holder | None, prefix: str) -> str:
+def _described(holder: ports.Holder | None, prefixes: ownership.Prefixes) -> str:
     if holder is None:
-        return f"No one holds the lock of {prefix}*."
-    return f"The lock of {prefix}* is held by {labels.holder(holder, clock.now())}."
+        return f"No one holds the lock of {ownership.shown(prefixes)}."
+    return f"The lock of {ownership.shown(prefixes)} is held by {labels.holder(holder, clock.now())}."
 
 
 @contextlib.contextmanager
 def _opened(
-    connection: settings.Connection, writing: settings.Writing, prefix: str
+    connection: settings.Connection, writing: settings.Writing, prefixes: ownership.Prefixes
 ) -> Iterator[tuple[ports.Lock, Any]]:
     """Return the chosen lock, and what waits for its answers; Temporal is asked only where the lock is there."""
     found = wiring.offline_lock(writing)
@@ -93,4 +93,4 @@ def _opened(
         yield found, asyncio.run
         return
     with sessions.opened(connection) as session:
-        yield session.lock(writing, prefix), session.run
+        yield session.lock(writing, prefixes), session.run

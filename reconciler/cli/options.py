@@ -14,7 +14,7 @@ import click
 
 from reconciler import errors, input_files, settings, wiring
 from reconciler.repospec import source
-from reconciler.schedule import declarations
+from reconciler.schedule import declarations, ownership
 from reconciler.timing import durations, moments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -116,7 +116,12 @@ _CHOICE = (
         help="The environment of the repo-spec.",
     ),
     click.option(
-        "--prefix", type=LINE, metavar="TEXT", help="What the ids of managed schedules begin with.  [governance:]"
+        "--prefix",
+        "prefixes",
+        type=LINE,
+        multiple=True,
+        metavar="TEXT",
+        help="What the ids of managed schedules begin with; may be repeated.  [governance:]",
     ),
     click.option(
         "--owner",
@@ -178,7 +183,7 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
     def gathered(
         *,
         environment: str | None,
-        prefix: str | None,
+        prefixes: tuple[str, ...],
         owner: str | None,
         variables: tuple[declarations.Variable, ...],
         keep_manual_pauses: bool = False,
@@ -187,7 +192,7 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
     ) -> Any:
         chosen = declarations.Choice(
             environment=environment or None,
-            prefix=prefix or None,
+            prefixes=ownership.prefixes(prefixes) if prefixes else None,
             owner=owner or None,
             repository=_variable("GITHUB_REPOSITORY") or None,
             keep_manual_pauses=keep_manual_pauses,

@@ -77,12 +77,12 @@ class Reporter:
         """Keep what was asked for, before it is known whether it can be done."""
         self._connection = connection
         self._known = outcomes.Subject(
-            spec=spec, environment=choice.environment, prefix=choice.prefix, owner=choice.owner
+            spec=spec, environment=choice.environment, prefixes=choice.prefixes, owner=choice.owner
         )
 
     def declared(self, declaration: declarations.Declaration) -> None:
         """Keep what the spec declares."""
-        self._known = dataclasses.replace(self._known, prefix=declaration.prefix, owner=declaration.owner or None)
+        self._known = dataclasses.replace(self._known, prefixes=declaration.prefixes, owner=declaration.owner or None)
 
     def skipped(self, reason: str) -> errors.ExitCode:
         """Report why there is nothing to do."""

@@ -24,7 +24,7 @@ _VERSION = 1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A mark; `scope` identifies environment and spec, `key` namespace and prefix.
+    """A mark; `scope` identifies environment and spec, `key` namespace and prefixes.
 
     `digest` is that of the plan that is shown, empty if it must not be applied. `run` is the number of the workflow run
     that wrote the mark, 0 if unknown, `commit` the planned commit, `since` when a drift was first seen, `pull` the
@@ -49,8 +49,8 @@ def scope(environment: str | None, spec_path: str) -> str:
 
 
 def key(target: observed.Target) -> str:
-    """Return an identifier of a target: a part for the namespace, see `is_of`, and one for the prefix."""
-    return f"{_hashed(target.namespace)}-{_hashed(target.prefix)}"
+    """Return an identifier of a target: a part for the namespace, see `is_of`, and one for the prefixes."""
+    return f"{_hashed(target.namespace)}-{_hashed(*target.prefixes)}"
 
 
 def is_of(mark: Mark, namespace: str) -> bool:

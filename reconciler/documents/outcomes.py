@@ -8,6 +8,7 @@ from typing import Any
 from reconciler import errors, json_text
 from reconciler.documents import plan_json
 from reconciler.plan import plans
+from reconciler.schedule import ownership
 
 FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 
@@ -18,7 +19,7 @@ class Subject:
 
     address: str | None = None
     namespace: str | None = None
-    prefix: str | None = None
+    prefixes: ownership.Prefixes | None = None
     owner: str | None = None
     environment: str | None = None
     spec: str | None = None
@@ -26,8 +27,15 @@ class Subject:
 
 def subject(plan: plans.Plan) -> Subject:
     """Return what the outcome of a plan is about."""
-    where = plan_json.target(plan.target)
-    return Subject(**where, environment=plan.environment, spec=plan.spec_path)
+    where = plan.target
+    return Subject(
+        address=where.address,
+        namespace=where.namespace,
+        prefixes=where.prefixes,
+        owner=where.owner or None,
+        environment=plan.environment,
+        spec=plan.spec_path,
+    )
 
 
 def dumps(
@@ -45,13 +53,18 @@ def dumps(
     `plan` is None if there was none, and `known` is used instead; `applied` is None if nothing was started; `skipped`
     is why there was nothing to do.
     """
-    about = dataclasses.asdict(subject(plan) if plan else known)
+    about = subject(plan) if plan else known
     document = {
         "format_version": FORMAT_VERSION,
         "command": command,
-        "target": {name: about[name] for name in ("address", "namespace", "prefix", "owner")},
-        "environment": about["environment"],
-        "spec": about["spec"],
+        "target": {
+            "address": about.address,
+            "namespace": about.namespace,
+            **plan_json.prefixes(about.prefixes),
+            "owner": about.owner,
+        },
+        "environment": about.environment,
+        "spec": about.spec,
         "digest": plan.digest if plan else None,
         "exit_code": int(exit_code),
         "interrupted": applied.interrupted if applied else False,

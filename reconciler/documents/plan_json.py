@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import itertools
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Any
 from reconciler import json_text, json_values
 from reconciler.documents import schedules
 from reconciler.plan import plans, takeovers
-from reconciler.schedule import declarations, fields, model, observed, prospects
+from reconciler.schedule import declarations, fields, model, observed, ownership, prospects
 from reconciler.timing import rates
 
 FORMAT_VERSION = "1.4"  # a minor step adds, a major step breaks
@@ -73,7 +72,25 @@ def _pace(pace: rates.Pace) -> dict[str, Any]:
 
 def target(about: observed.Target) -> dict[str, Any]:
     """Return a target's document."""
-    return {**dataclasses.asdict(about), "owner": about.owner or None}
+    return {
+        "address": about.address,
+        "namespace": about.namespace,
+        **prefixes(about.prefixes),
+        "owner": about.owner or None,
+    }
+
+
+def prefixes(values: ownership.Prefixes | None) -> dict[str, Any]:
+    """Return the first prefix and, if there are several, all of them; null for None."""
+    several = {"prefixes": list(values)} if values and len(values) > 1 else {}
+    return {"prefix": values[0] if values else None, **several}
+
+
+def read_prefixes(document: Mapping[str, Any]) -> ownership.Prefixes | None:
+    """Return the prefixes of a document; None for null."""
+    if "prefixes" in document:
+        return ownership.prefixes(document["prefixes"])
+    return None if document["prefix"] is None else (document["prefix"],)
 
 
 def _change(change: plans.Change) -> dict[str, Any]:

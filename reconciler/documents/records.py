@@ -10,7 +10,7 @@ from reconciler import json_text
 from reconciler.documents import plan_json
 from reconciler.plan import ports
 
-FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
 
 
 def dumps(records: Iterable[ports.Record]) -> str:

@@ -77,8 +77,9 @@ def loads(text: str, path: str) -> Saved:
 
 def _choice(choice: declarations.Choice) -> dict[str, Any]:
     """Return the options' document, without the values of variables: of these, the plan has digests."""
-    options = (field.name for field in dataclasses.fields(choice) if field.name != "variables")
-    return {name: getattr(choice, name) for name in options}
+    names = (field.name for field in dataclasses.fields(choice) if field.name not in ("variables", "prefixes"))
+    options = {name: getattr(choice, name) for name in names}
+    return {"environment": options.pop("environment"), **plan_json.prefixes(choice.prefixes), **options}
 
 
 def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
@@ -106,6 +107,12 @@ def _checksum(document: Mapping[str, Any]) -> str:
     covered = {key: value for key, value in document.items() if key != "checksum"}
     text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _read_choice(document: Mapping[str, Any]) -> declarations.Choice:
+    options = {name: value for name, value in document.items() if name not in ("prefix", "prefixes")}
+    options["only"] = tuple(options.get("only", ()))
+    return declarations.Choice(prefixes=plan_json.read_prefixes(document), **options)
 
 
 def _sides(change: plans.Change) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         plan=plan,
         planned_at=schedules.moment(saved["planned_at"]),
         spec_sha256=saved["spec_sha256"],
-        choice=declarations.Choice(**{**saved["choice"], "only": tuple(saved["choice"].get("only", ()))}),
+        choice=_read_choice(saved["choice"]),
         applied_at=schedules.moment(applied_at) if applied_at else None,
     )
 

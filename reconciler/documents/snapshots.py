@@ -15,9 +15,9 @@ from typing import Any
 
 from reconciler import errors, json_text, published
 from reconciler.documents import plan_json, schedules, versions
-from reconciler.schedule import observed
+from reconciler.schedule import observed, ownership
 
-FORMAT_VERSION = "1.3"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.4"  # a minor step adds, a major step breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +97,6 @@ def read_target(document: Mapping[str, Any]) -> observed.Target:
     return observed.Target(
         address=document["address"],
         namespace=document["namespace"],
-        prefix=document["prefix"],
+        prefixes=plan_json.read_prefixes(document) or ownership.DEFAULT_PREFIXES,
         owner=document.get("owner") or "",
     )

@@ -10,7 +10,7 @@ from reconciler.documents import plan_json
 from reconciler.plan import plans
 from reconciler.schedule import fields, observed, redaction
 
-FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
 
 
 def dumps(plan: plans.Plan, now: datetime.datetime) -> str:

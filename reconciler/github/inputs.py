@@ -93,7 +93,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
 def _choice(reader: _Reader, environ: Mapping[str, str]) -> declarations.Choice:
     return declarations.Choice(
         environment=reader.text("environment"),
-        prefix=reader.text("prefix"),
+        prefixes=reader.lines("prefix"),
         owner=reader.text("owner"),
         repository=environ.get("GITHUB_REPOSITORY") or None,
         keep_manual_pauses=reader.flag("keep-manual-pauses") or False,
@@ -167,6 +167,11 @@ class _Reader:
     def text(self, name: str) -> str | None:
         """Return an input; None when it is empty."""
         return self._environ.get(_PREFIX + name.replace("-", "_").upper(), "").strip() or None
+
+    def lines(self, name: str) -> tuple[str, ...] | None:
+        """Return the lines of an input, without blank and repeated ones; None when it is empty."""
+        lines = (line.strip() for line in (self.text(name) or "").splitlines())
+        return tuple(dict.fromkeys(filter(None, lines))) or None
 
     def path(self, name: str) -> pathlib.Path | None:
         value = self.text(name)

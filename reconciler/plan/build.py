@@ -16,9 +16,11 @@ KEEP = "keep"  # of `manual_pauses`
 _ORDER = tuple(plans.Verb)
 
 
-def managed(schedule_id: str, target: observed.Target) -> bool:
-    """Return whether a schedule id is one of ours."""
-    return schedule_id.startswith(target.prefix)
+def managed(schedule: model.Schedule, target: observed.Target) -> bool:
+    """Return whether a schedule is below one of our prefixes or, with an empty one, carries our mark."""
+    if ownership.claims(target.prefixes, schedule.id):
+        return True
+    return "" in target.prefixes and schedule.owner is not None and schedule.owner == target.owner
 
 
 def plan(
@@ -31,7 +33,7 @@ def plan(
     execution (creates, renames, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
     """
     declaration, live = _salted(declaration), exempted(live, declaration)
-    former = predecessors.former(declaration, live, lambda id_: managed(id_, target))
+    former = predecessors.former(declaration, live, lambda each: managed(each, target))
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
         *(_charted(charter, live, former.get(charter.schedule.id), declaration) for charter in declaration.charters),
@@ -69,8 +71,10 @@ def _uncharted(
         new = successors.get(id_)
         if (new is not None and new not in live) or (new is None and declaration.only):
             continue
-        if not _is_foreign(each.schedule, declaration) or (new is not None and declaration.adopt):
-            yield _unwanted(each, declaration.path) if new is None else _replaced(each, new, declaration.path)
+        if new is None and _is_ours(each.schedule, declaration):
+            yield _unwanted(each, declaration.path)
+        if new is not None and (declaration.adopt or not _is_foreign(each.schedule, declaration)):
+            yield _replaced(each, new, declaration.path)
 
 
 def _renamed(
@@ -120,6 +124,16 @@ def _replaced(former: observed.Live, new: str, path: str) -> plans.Change:
         return change
     after = dataclasses.replace(change.after, note=predecessors.note(new, path))
     return dataclasses.replace(change, reason=plans.Reason.RENAMED, after=after)
+
+
+def check_owner(declaration: declarations.Declaration) -> None:
+    """Raise `errors.UsageError` for an empty prefix without an owner, as no mark would be ours."""
+    if "" in declaration.prefixes and not declaration.owner:
+        raise errors.UsageError(
+            f"{declaration.path} has an empty prefix, so the owner's mark decides whose a schedule is, and no owner is "
+            "named",
+            hint="add an owner to the section, or pass --owner",
+        )
 
 
 def exempted(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> dict[str, observed.Live]:
@@ -264,16 +278,24 @@ def prune(
     """
     live = exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
-    candidates = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
+    known = (each for _, each in sorted(live.items()) if not _is_foreign(each.schedule, declaration))
+    candidates = (each for each in known if each.schedule.id in wanted or _is_ours(each.schedule, declaration))
     changes = [_pruned(each, before, wanted=each.schedule.id in wanted) for each in candidates]
     return _planned(declaration, live, target, changes)
 
 
 def _counts(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> observed.Left:
     """Return how many schedules exist; one that is about to be taken over is counted as managed."""
-    wanted = {charter.schedule.id for charter in declaration.charters} if declaration.adopt else set()
-    ours = (id_ in wanted or not _is_foreign(each.schedule, declaration) for id_, each in live.items())
-    return observed.Left(managed=sum(ours), present=len(live))
+    wanted = {charter.schedule.id for charter in declaration.charters}
+    known = wanted | {id_ for charter in declaration.charters for id_ in charter.was}
+    ours = present = 0
+    for id_, each in live.items():
+        is_taken = id_ in wanted and declaration.adopt
+        is_known = id_ in known and not _is_foreign(each.schedule, declaration)
+        is_ours = is_taken or is_known or _is_ours(each.schedule, declaration)
+        ours += is_ours
+        present += is_ours or id_ in known or ownership.claims(declaration.prefixes, id_)
+    return observed.Left(managed=ours, present=present)
 
 
 def _pruned(live: observed.Live, before: datetime.datetime | None, *, wanted: bool) -> plans.Change:
@@ -308,11 +330,12 @@ def plan_from_snapshot(
 ) -> plans.Plan:
     """Return the plan against a snapshot: its secrets are redacted, so the declaration is redacted alike to compare.
 
-    A declaration without an owner gets the snapshot's. Raises `errors.UsageError` if the snapshot has another prefix.
+    A declaration without an owner gets the snapshot's. Raises `errors.UsageError` if the snapshot has other prefixes.
     """
-    if target.prefix != declaration.prefix:
+    if target.prefixes != declaration.prefixes:
+        there, here = map(ownership.shown, (target.prefixes, declaration.prefixes))
         raise errors.UsageError(
-            f"the snapshot is of schedules {target.prefix}*, the spec declares {declaration.prefix}*",
+            f"the snapshot is of schedules {there}, the spec declares {here}",
             hint="take a new snapshot, or pass the --prefix that it has",
         )
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
@@ -338,8 +361,13 @@ def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: b
 
 
 def _is_foreign(live: model.Schedule, declaration: declarations.Declaration) -> bool:
-    """Return whether a schedule carries another owner's mark; one without a mark is treated as ours."""
+    """Return whether a schedule carries another owner's mark."""
     return live.owner is not None and live.owner != declaration.owner
+
+
+def _is_ours(live: model.Schedule, declaration: declarations.Declaration) -> bool:
+    """Return whether a schedule is managed although no charter declares it."""
+    return ownership.is_ours(declaration.prefixes, declaration.owner, live.id, live.owner)
 
 
 def _wanted(
@@ -496,7 +524,7 @@ def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
 
 
 def digest(target: observed.Target, changes: Iterable[plans.Change], only: Sequence[str] = ()) -> str:
-    """Return `sha256:…` over what the plan means: namespace, prefix and each step's verb, id and fields.
+    """Return `sha256:…` over what the plan means: namespace, prefixes and each step's verb, id and fields.
 
     That of a plan which is limited to some charters covers their names.
 
@@ -505,7 +533,7 @@ def digest(target: observed.Target, changes: Iterable[plans.Change], only: Seque
     """
     meaning: dict[str, object] = {
         "namespace": target.namespace,
-        "prefix": target.prefix,
+        "prefix": target.prefixes[0] if len(target.prefixes) == 1 else list(target.prefixes),
         "steps": [
             [change.verb.word, change.id, _covered(change.fields), *([change.origin.id] if change.origin else [])]
             for change in changes

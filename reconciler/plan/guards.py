@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from reconciler import errors
 from reconciler.plan import labels, plans, stops, takeovers
-from reconciler.schedule import model, observed
+from reconciler.schedule import model, observed, ownership
 
 _UNGOVERNED = "has no governance or temporal section"
 _NAMED = 5  # schedules that a message names
@@ -51,7 +51,7 @@ def check_prune(plan: plans.Plan) -> None:
     if plan.steps and not plan.governed:
         count = len(plan.steps)
         raise errors.GuardError(
-            f"{plan.spec_path} {_UNGOVERNED}, and {count} of {plan.target.prefix}* would be deleted",
+            f"{plan.spec_path} {_UNGOVERNED}, and {count} of {ownership.shown(plan.target.prefixes)} would be deleted",
             hint="check that this is the right file; to declare no schedules, write 'schedules: []' in the section",
         )
 
@@ -81,8 +81,8 @@ def _check_emptiness(plan: plans.Plan, left: int) -> None:
     if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
-            f"there is no schedule {target.prefix}* in namespace {target.namespace} on {target.address}, "
-            f"where the last apply left {left}",
+            f"nothing is left of {ownership.shown(target.prefixes)} in namespace {target.namespace} on "
+            f"{target.address}, where the last apply left {left}",
             hint="check the server and the namespace; if they were deleted, pass --allow-empty-namespace",
         )
 

@@ -8,7 +8,7 @@ import datetime
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from reconciler import errors
 from reconciler.plan import ports
@@ -75,6 +75,55 @@ class Unlocked:
 
     async def release(self) -> None:
         """Release nothing."""
+
+
+class Several:
+    """Several locks as one: all or none are taken, in their order, which two programs must agree on."""
+
+    def __init__(self, locks: Sequence[ports.Lock]) -> None:
+        self._locks = locks
+
+    async def acquire(self, holder: ports.Holder) -> SeveralLeases:
+        """Take all of them without waiting; if one is held, release the others and raise `errors.LockedError`."""
+        leases: list[ports.Lease] = []
+        try:
+            for lock in self._locks:
+                leases.append(await lock.acquire(holder))  # noqa: PERF401  # kept when a later one fails
+        except BaseException:
+            with contextlib.suppress(errors.ReconcilerError):  # the first error is the one to report; a lease expires
+                await SeveralLeases(leases).release()
+            raise
+        return SeveralLeases(leases)
+
+    async def holder(self) -> ports.Holder | None:
+        """Return who holds any of them, None if all are free."""
+        return next(filter(None, [await lock.holder() for lock in self._locks]), None)
+
+    async def free(self) -> ports.Holder | None:
+        """Take all of them away, and return who held the first of those that were held."""
+        return next(filter(None, [await lock.free() for lock in self._locks]), None)
+
+
+class SeveralLeases:
+    """Several locks that are held; losing any of them is losing all."""
+
+    def __init__(self, leases: Sequence[ports.Lease]) -> None:
+        self._leases = leases
+
+    async def lost(self) -> str:
+        """Return why one of them was lost, empty while all are held."""
+        return next(filter(None, await asyncio.gather(*(lease.lost() for lease in self._leases))), "")
+
+    def doubt(self) -> None:
+        """Discard what is known of each."""
+        for lease in self._leases:
+            lease.doubt()
+
+    async def release(self) -> None:
+        """Release each of them, also after an error, and raise the first error."""
+        ends = await asyncio.gather(*(lease.release() for lease in self._leases), return_exceptions=True)
+        for error in filter(None, ends):
+            raise error
 
 
 class Watch:

@@ -79,6 +79,10 @@ class Schedules(Protocol):
         """Describe many at once; ids that do not exist are omitted."""
         ...
 
+    async def describe_marked(self, schedule_ids: Iterable[str], owner: str) -> Mapping[str, observed.Live]:
+        """Describe many at once, and return those with the owner's mark; the others are not even decoded."""
+        ...
+
     async def explained(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         """Return the same schedules: paused ones with who paused them, active ones with due times that had no run."""
         ...
@@ -174,12 +178,13 @@ class Audit(Protocol):
         ...
 
     async def present(self, target: observed.Target) -> int:
-        """Return how many schedules with the prefix the last apply or prune left; 0 when there was none.
+        """Return how many schedules the last apply or prune with any of the prefixes left; 0 when there was none.
 
-        Owner and address are ignored: a namespace may be shared by several owners, and reached by several addresses.
+        It is 0 as well if that one had a prefix more. The address is ignored, as a namespace may be reached by several,
+        and so is the owner, as several may share a prefix; only with an empty prefix each owner has its own schedules.
         """
         ...
 
     async def commit(self, target: observed.Target) -> str:
-        """Return the commit of the owner's last apply that may have written; empty when none is recorded."""
+        """Return the commit of the owner's last apply with any of the prefixes that may have written; empty if none."""
         ...

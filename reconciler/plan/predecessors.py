@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from reconciler.plan import renames
 from reconciler.schedule import declarations, model, observed
 
-IsManaged = Callable[[str], bool]
+IsManaged = Callable[[model.Schedule], bool]
 
 
 def former(
@@ -27,7 +27,7 @@ def former(
         if charter.schedule.id not in live:
             is_current = not _was_renamed(old.schedule, charter.schedule.id)
         else:
-            is_current = is_managed(old.schedule.id) or _is_ours(old.schedule, charter.schedule, owner)
+            is_current = is_managed(old.schedule) or _is_ours(old.schedule, charter.schedule, owner)
         if is_current:
             found[charter.schedule.id] = old
     return found
@@ -39,7 +39,7 @@ def related(
     """Return the live schedules without those that only have the name that a charter had."""
     ids = {charter.schedule.id for charter in declaration.charters}
     ids |= {old.schedule.id for old in former(declaration, live, is_managed).values()}
-    return {id_: each for id_, each in live.items() if id_ in ids or is_managed(id_)}
+    return {id_: each for id_, each in live.items() if id_ in ids or is_managed(each.schedule)}
 
 
 def note(new: str, path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from reconciler.plan import plans, renames
 from reconciler.schedule import model, observed, ownership
@@ -12,9 +12,7 @@ from reconciler.schedule import model, observed, ownership
 def namesakes(listed: Collection[str], plan: plans.Plan) -> Mapping[str, tuple[str, ...]]:
     """Return, for each schedule that the plan starts, the listed ids that are its name under another prefix."""
     starting = [change.id for change in plan.changes if _starts(change)]
-    renamed = {change.origin.id for change in plan.changes if change.origin}
-    others = sorted(id_ for id_ in listed if not id_.startswith(plan.target.prefix)) if starting else []
-    others = [id_ for id_ in others if id_ not in renamed]
+    others = _others(listed, plan) if starting else []
     alike = {id_: _ending(_name(id_, plan), others) for id_ in starting}
     return {id_: ids for id_, ids in alike.items() if ids}
 
@@ -24,8 +22,14 @@ def _starts(change: plans.Change) -> bool:
     return not change.after.paused and (change.live is None or change.reason is plans.Reason.RETURNED)
 
 
+def _others(listed: Iterable[str], plan: plans.Plan) -> list[str]:
+    """Return the listed ids that are neither in the plan nor left out of it because they have another owner's mark."""
+    planned = {change.id for change in plan.changes} | {change.origin.id for change in plan.changes if change.origin}
+    return sorted(id_ for id_ in listed if id_ not in planned and not ownership.claims(plan.target.prefixes, id_))
+
+
 def _name(schedule_id: str, plan: plans.Plan) -> str:
-    return schedule_id.removeprefix(plan.target.prefix)
+    return ownership.name(plan.target.prefixes, schedule_id)
 
 
 def _ending(name: str, ids: Collection[str]) -> tuple[str, ...]:

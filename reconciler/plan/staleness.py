@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from reconciler import errors
 from reconciler.plan import diff, plans
-from reconciler.schedule import declarations, fields, observed
+from reconciler.schedule import declarations, fields, observed, ownership
 
 DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
 _SHOWN = 3  # reasons in the message
@@ -33,17 +33,19 @@ def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> 
     for field in dataclasses.fields(declarations.Choice):
         was, now = getattr(reviewed, field.name), getattr(current, field.name)
         if now and now != was and field.name not in ("repository", "variables"):
-            option = f"--{field.name.replace('_', '-')}" + ("" if now is True else f" {_listed(now)}")
+            option = "prefix" if field.name == "prefixes" else field.name.replace("_", "-")
+            option = f"--{option}" + ("" if now is True else f" {_written(now)}")
             raise errors.StaleError(
-                f"{option} is given, and the plan was made {'without it' if not was else f'with {_listed(was)}'}",
+                f"{option} is given, and the plan was made {'without it' if not was else f'with {_written(was)}'}",
                 hint="leave it out, or plan again with it",
             )
     repository = current.repository or reviewed.repository
     return dataclasses.replace(reviewed, repository=repository, variables=current.variables)
 
 
-def _listed(value: str | tuple[str, ...]) -> str:
-    return value if isinstance(value, str) else " ".join(value)
+def _written(value: str | tuple[str, ...]) -> str:
+    """Return an option's value; an empty one in quotes."""
+    return value if isinstance(value, str) else " ".join(each or '""' for each in value)
 
 
 def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> None:
@@ -84,7 +86,7 @@ def _named(plan: plans.Plan) -> str:
     target = plan.target
     environment = f", environment {plan.environment}" if plan.environment else ""
     owner = f", owner {target.owner}" if target.owner else ""
-    return f"{target.prefix}* in namespace {target.namespace} on {target.address}{environment}{owner}"
+    return f"{ownership.shown(target.prefixes)} in namespace {target.namespace} on {target.address}{environment}{owner}"
 
 
 def _reasons(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> Iterator[str]:

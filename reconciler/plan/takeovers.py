@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reconciler.plan import diff, plans
-from reconciler.schedule import model, observed
+from reconciler.schedule import model, observed, ownership
 
 
 def takeovers(plan: plans.Plan) -> tuple[plans.Change, ...]:
@@ -38,7 +38,7 @@ def _takes_over(change: plans.Change, target: observed.Target) -> bool:
     """
     if change.before is None:
         return False
-    owner, is_managed = change.before.schedule.owner, change.before.schedule.id.startswith(target.prefix)
+    owner, is_managed = change.before.schedule.owner, ownership.claims(target.prefixes, change.before.schedule.id)
     if owner == change.after.owner and (owner is not None or is_managed or change.origin is None):
         return False
     return bool(changes(change)) and (change.after.owner is not None or change.origin is not None)

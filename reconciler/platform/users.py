@@ -13,9 +13,10 @@ from reconciler import errors, json_values
 from reconciler.plan import build
 from reconciler.platform import executions
 from reconciler.repospec import charters, loader, problems, rules, shape, values
-from reconciler.schedule import declarations, fields, governed, model, observed
+from reconciler.schedule import declarations, fields, governed, model, observed, ownership
 from reconciler.timing import cron, timings
 
+PREFIXES: ownership.Prefixes = ("",)  # of the rows' schedules: their ids are UUIDs
 PATH = "the database"  # where the rows are declared, in notes and plans
 _KEYS = {"entrypoint": "workflow"}  # a charter's key, and what it is called in a row
 _MOST_VALUES = 10_000  # of an input, keys' own and those within: more would hold up everybody else while they are read
@@ -46,8 +47,9 @@ def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_man
         declaration=declarations.Declaration(
             path=PATH,
             charters=tuple(declared),
-            prefix="",
+            prefixes=PREFIXES,
             owner=owner,
+            of_users=True,
             keep_manual_pauses=keep_manual_pauses,
         ),
         unread=unread,

@@ -10,7 +10,7 @@ from typing import Any
 from reconciler import errors, settings
 from reconciler.plan import ports
 from reconciler.postgres import database, migrator, scripts
-from reconciler.schedule import observed
+from reconciler.schedule import observed, ownership
 
 _BEGIN = """
 INSERT INTO applies (who, run, commit, command, address, namespace, prefix, owner, environment, spec_path, digest,
@@ -36,14 +36,16 @@ SELECT applies.*, (
 FROM applies ORDER BY number DESC LIMIT %s
 """
 _PRESENT = """
-SELECT present FROM applies
-WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND present IS NOT NULL
+SELECT CASE WHEN regexp_split_to_array(prefix, E'\\n') <@ %(prefixes)s::text[] THEN present ELSE 0 END AS present
+FROM applies
+WHERE namespace = %(namespace)s AND regexp_split_to_array(prefix, E'\\n') && %(prefixes)s::text[]
+    AND present IS NOT NULL AND (owner = %(owner)s OR '' <> ALL (%(prefixes)s::text[]))
 ORDER BY number DESC LIMIT 1
 """  # by number: of two clocks one is wrong
 _COMMIT = """
 SELECT commit FROM applies
-WHERE namespace = %(namespace)s AND prefix = %(prefix)s AND owner = %(owner)s AND command = 'apply'
-    AND present IS NOT NULL AND commit <> ''
+WHERE namespace = %(namespace)s AND regexp_split_to_array(prefix, E'\\n') && %(prefixes)s::text[]
+    AND owner = %(owner)s AND command = 'apply' AND present IS NOT NULL AND commit <> ''
 ORDER BY number DESC LIMIT 1
 """
 
@@ -115,15 +117,15 @@ class Audit:
         return tuple(map(_record, found))
 
     async def present(self, target: observed.Target) -> int:
-        """Return how many schedules with the prefix the last apply or prune left, of any owner; 0 without one."""
-        where = {"namespace": target.namespace, "prefix": target.prefix}
+        """Return how many schedules the last apply or prune with any of the prefixes left, see `ports.Audit`."""
+        where = {"namespace": target.namespace, "prefixes": list(target.prefixes), "owner": target.owner}
         async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_PRESENT, where)).fetchone()
         return int(row["present"]) if row else 0
 
     async def commit(self, target: observed.Target) -> str:
         """Return the commit of the owner's last apply that was not refused; empty when none is recorded."""
-        where = {"namespace": target.namespace, "prefix": target.prefix, "owner": target.owner}
+        where = {"namespace": target.namespace, "prefixes": list(target.prefixes), "owner": target.owner}
         async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_COMMIT, where)).fetchone()
         return str(row["commit"]) if row else ""
@@ -138,7 +140,7 @@ def _columns(attempt: ports.Attempt) -> dict[str, Any]:
         "command": attempt.command,
         "address": target.address,
         "namespace": target.namespace,
-        "prefix": target.prefix,
+        "prefix": ownership.key(target.prefixes),
         "owner": target.owner,
         "spec_path": attempt.spec_path,
         "digest": attempt.digest,
@@ -154,7 +156,11 @@ def _step(number: int, position: int, step: ports.Step) -> tuple[int | str, ...]
 
 def _record(row: dict[str, Any]) -> ports.Record:
     target = observed.Target(
-        address=row["address"], namespace=row["namespace"], prefix=row["prefix"], owner=row["owner"]
+        address=row["address"],
+        namespace=row["namespace"],
+        prefixes=ownership.from_key(row["prefix"]),
+        owner=row["owner"],
+        of_users=row["command"] == "repair",
     )
     attempt = ports.Attempt(
         command=row["command"],

@@ -70,7 +70,7 @@ class Text:
         ended = tuple(outcomes)
         done = [outcome.change.verb for outcome in ended if outcome.status is plans.Status.DONE]
         deletes = any(outcome.change.verb is plans.Verb.DELETE for outcome in ended)
-        repairs = plan is not None and not plan.target.prefix
+        repairs = plan is not None and plan.target.of_users
         shown = {verb: word for verb, word in words.DONE.items() if repairs or (verb is plans.Verb.DELETE) is deletes}
         if plans.Verb.RENAME not in done:
             shown.pop(plans.Verb.RENAME, None)

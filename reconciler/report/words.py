@@ -13,7 +13,7 @@ from reconciler import json_values
 from reconciler.plan import labels, plans
 from reconciler.plan import takeovers as taken
 from reconciler.report import phrases
-from reconciler.schedule import fields, observed, prospects, redaction
+from reconciler.schedule import fields, observed, ownership, prospects, redaction
 from reconciler.timing import durations
 
 LONGEST_VALUE = 400  # characters of one value; only the JSON document shows all of it
@@ -88,7 +88,8 @@ def ignored(field: plans.FieldChange, mark: Callable[[str], str] = str) -> str:
 def target(plan: plans.Plan) -> str:
     """Return the heading of a plan: which schedules, server and environment it is about."""
     place = where(plan)
-    return f"Schedules {place}" if plan.target.prefix else phrases.capitalized(place)
+    is_named = any(plan.target.prefixes) and not plan.target.of_users
+    return f"Schedules {place}" if is_named else phrases.capitalized(place)
 
 
 def where(plan: plans.Plan) -> str:
@@ -102,12 +103,12 @@ def where(plan: plans.Plan) -> str:
 
 def which(target: observed.Target) -> str:
     """Return which schedules a target consists of."""
-    return f"{target.prefix}*" if target.prefix else "users' schedules"
+    return "users' schedules" if target.of_users else ownership.shown(target.prefixes)
 
 
 def question(plan: plans.Plan) -> str:
     """Return the confirmation question: how many of each verb, and on which server."""
-    if plan.count(plans.Verb.DELETE) and plan.target.prefix:
+    if plan.count(plans.Verb.DELETE) and not plan.target.of_users:
         return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} of {where(plan)}?"
     steps = {verb: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
     counts = ", ".join(f"{count} {verb.word}{'s'[: count != 1]}" for verb, count in steps.items() if count)

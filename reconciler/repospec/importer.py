@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from reconciler import errors, json_values
+from reconciler.plan import build
 from reconciler.repospec import (
     charter_keys,
     charters,
@@ -61,53 +63,118 @@ def add(
     *,
     folder: pathlib.Path | None = None,
     named: Collection[str] = (),
+    listed: Collection[str] = (),
     unexpressed: Mapping[str, Sequence[str]] | None = None,
 ) -> Imported:
     """Return the spec with a charter for each schedule that it does not declare yet.
 
-    Without a `text`, a new spec is written. `folder` has the files that the spec may include. A chosen prefix applies
-    to a new section only. Schedules of other owners are skipped, except for the ids in `named`. `unexpressed` are
-    sentences, by id, about parts of a schedule that `model.Schedule` does not have.
+    Without a `text`, a new spec is written. `folder` has the files that the spec may include. A section keeps its
+    prefixes, and gets those that an imported id needs. `listed` are the ids of all schedules, most of which these must
+    not cover. Schedules of other owners are skipped, except for the ids in `named`. `unexpressed` are sentences, by id,
+    about parts of a schedule that `model.Schedule` does not have.
 
     Raises `errors.InvalidSpecError` if the existing spec is not valid, `errors.UsageError` if charters cannot be added
     to it.
     """
-    file = _opened(text or "", path, choice or declarations.Choice(), folder)
+    choice = choice or declarations.Choice()
+    file = _opened(text or "", path, choice, folder)
     entries: list[charter_keys.Entry] = []
     expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
+    inexpressible: list[tuple[model.Schedule, str]] = []
     warnings: list[str] = []
     ordered = sorted(schedules, key=lambda each: (each.id != each.id.lower(), each.id))  # lower-case ids first
     taken = {charter.schedule.id for charter in file.declaration.charters}
     names = {charter.name.lower() for charter in file.declaration.charters}
+    wanted = [each for each in ordered if not _refusal(each, file.declaration, taken, named)]
+    wider = _widened(file, wanted, {*listed} - taken, choice.prefixes or ())
     for schedule in ordered:
-        if refusal := _refusal(schedule, file.declaration, taken, named):
+        if refusal := _refusal(schedule, wider.declaration, taken, named) or _unfitting(schedule, wider.declaration):
             left_out.append(f"{schedule.id}: {refusal}")
             continue
-        entry, charter, missing = _charter(schedule, file, names)
+        entry, charter, missing = _charter(schedule, wider, names)
         names.add(entry["charter"].lower())
-        left_out += [f"{schedule.id}: {each}" for each in missing]
-        if charter is not None:
+        if charter is None:
+            inexpressible.append((schedule, missing[0]))
+        else:
+            left_out += [f"{schedule.id}: {each}" for each in missing]
             entries.append(entry)
             expected[charter.schedule.id] = charter.schedule
             remarks = [*_remarks(schedule, entry, file.declaration), *(unexpressed or {}).get(schedule.id, ())]
             warnings += [f"{schedule.id}: {each}" for each in remarks]
+    final = _needed(wider, file, expected)
+    left_out += [f"{each.id}: {reason}; {_fate(each, final.declaration)}" for each, reason in inexpressible]
     if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in ordered):
         warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
     if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.action.payloads):
         warnings.append("there are encrypted payloads, which only a codec can read: pass --codec-endpoint")
     return Imported(
-        text=_written(file, entries, expected),
+        text=_written(file, final.declaration.prefixes, entries, expected),
         added=tuple(entry["charter"] for entry in entries),
         left_out=tuple(left_out),
         warnings=tuple(warnings),
     )
 
 
-def prefix(text: str | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None) -> str:
-    """Return the prefix of the ids that are imported: the chosen one, else the spec's; raises as `add` does."""
+def prefixes(
+    text: str | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
+) -> ownership.Prefixes:
+    """Return the prefixes of the ids that are imported: the chosen ones, else the spec's; raises as `add` does."""
     file = _opened(text or "", path, choice, folder)
-    return choice.prefix or file.declaration.prefix
+    return choice.prefixes or file.declaration.prefixes
+
+
+def _widened(
+    file: _File, schedules: Iterable[model.Schedule], others: Collection[str], chosen: Collection[str]
+) -> _File:
+    """Return the file with a prefix more for each schedule that none covers, where a prefix can be added.
+
+    The best is a chosen one, then the part of the id up to its last colon, then the id itself, unless that covers ids
+    that stay undeclared: these would be paused. Where none fits, the empty prefix replaces all of these, if there is an
+    owner: it covers only what has the owner's mark.
+    """
+    own = file.declaration.prefixes
+    imported = [each.id for each in schedules]
+    others = {id_ for id_ in others if not ownership.claims(own, id_)} - set(imported)
+    prefixes = list(own)
+    for id_ in imported:
+        if ownership.covers(tuple(prefixes), id_):
+            continue
+        fitting = (prefix for prefix in chosen if id_.startswith(prefix))
+        narrow = (prefix for prefix in _prefixes_for(id_) if not _any_starts(others, prefix))
+        prefix = next(itertools.chain(fitting, narrow), None)
+        if prefix is not None and len(prefixes) < ownership.MOST_PREFIXES:
+            prefixes.append(prefix)
+        elif file.declaration.owner:
+            return _with_prefixes(file, (*own, ""))
+    return _with_prefixes(file, tuple(prefixes))
+
+
+def _prefixes_for(schedule_id: str) -> tuple[str, str]:
+    """Return the prefix that people would expect of an id, and the longest possible one."""
+    length = ownership.LONGEST_PREFIX
+    return ownership.prefix_for(schedule_id)[:length], schedule_id[:length]
+
+
+def _any_starts(ids: Iterable[str], prefix: str) -> bool:
+    return any(id_.startswith(prefix) for id_ in ids)
+
+
+def _needed(wider: _File, file: _File, imported: Collection[str]) -> _File:
+    """Return the wider file without the additional prefixes that no imported id needs."""
+    own = file.declaration.prefixes
+    kept = (each for each in wider.declaration.prefixes if each in own or _any_starts(imported, each))
+    needed = _with_prefixes(wider, tuple(kept))
+    build.check_owner(needed.declaration)
+    return needed
+
+
+def _with_prefixes(file: _File, prefixes: ownership.Prefixes) -> _File:
+    return dataclasses.replace(
+        file,
+        declaration=dataclasses.replace(file.declaration, prefixes=prefixes),
+        choice=dataclasses.replace(file.choice, prefixes=prefixes),
+    )
 
 
 def _opened(text: str, path: str, choice: declarations.Choice, folder: pathlib.Path | None) -> _File:
@@ -120,10 +187,10 @@ def _opened(text: str, path: str, choice: declarations.Choice, folder: pathlib.P
     if section is None:
         if choice.environment:
             raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
-        prefix, owner = choice.prefix or ownership.GOVERNANCE_PREFIX, choice.owner or choice.repository or ""
-        declaration = declarations.Declaration(path=path, charters=(), prefix=prefix, owner=owner)
+        prefixes, owner = choice.prefixes or ownership.DEFAULT_PREFIXES, choice.owner or choice.repository or ""
+        declaration = declarations.Declaration(path=path, charters=(), prefixes=prefixes, owner=owner)
     else:
-        declaration = loader.declared(root, path, dataclasses.replace(choice, prefix=None), folder)
+        declaration = loader.declared(root, path, dataclasses.replace(choice, prefixes=None), folder)
     return _File(
         text=text,
         path=path,
@@ -131,7 +198,7 @@ def _opened(text: str, path: str, choice: declarations.Choice, folder: pathlib.P
         section=section,
         declaration=declaration,
         choice=declarations.Choice(
-            environment=choice.environment, prefix=declaration.prefix, variables=choice.variables
+            environment=choice.environment, prefixes=declaration.prefixes, variables=choice.variables
         ),
         folder=folder,
         dialect=dialects.of(root, path),
@@ -160,6 +227,16 @@ def _refusal(
     return ""
 
 
+def _unfitting(schedule: model.Schedule, declaration: declarations.Declaration) -> str:
+    """Return why a schedule that no prefix covers gets no charter; empty if one covers it."""
+    if ownership.covers(declaration.prefixes, schedule.id):
+        return ""
+    return (
+        "no prefix covers it, and one that does would cover other schedules too, which the next apply would pause: "
+        "import these as well, or name an --owner, so that the empty prefix can be added"
+    )
+
+
 def _is_foreign(schedule: model.Schedule, declaration: declarations.Declaration) -> bool:
     return schedule.owner is not None and schedule.owner != declaration.owner
 
@@ -171,19 +248,19 @@ def _charter(
 
     Values that it cannot express but can name are listed under `ignore`, so that the next plan keeps them.
     """
-    prefix = file.declaration.prefix
+    prefix = file.declaration.prefixes[0]
     name = charter_keys.name(schedule, prefix, names)
     identity = {values.Own.CHARTER: name, values.Own.ID: schedule.id}
     inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower(), identity)
     entry = charter_keys.entry(schedule, inherited, name)
     if entry.keys().isdisjoint(fields.FIRINGS):
-        return entry, None, [_inexpressible("it has no times", schedule.id, prefix)]
+        return entry, None, [_inexpressible("it has no times")]
     try:
         entry, charter = charter_keys.accepted(entry, lambda keys: _read_back(keys, file))
     except problems.InvalidSpecError as error:
-        return entry, None, [_inexpressible(error.problems[0].message, schedule.id, prefix)]
+        return entry, None, [_inexpressible(error.problems[0].message)]
     if charter.schedule.id != schedule.id:  # the charter would create another schedule next to this one
-        return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}", schedule.id, prefix)]
+        return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}")]
     remaining = []
     for path in charter_keys.differences(schedule, charter):
         ignoring = charter_keys.ignoring(entry, path)
@@ -203,7 +280,11 @@ def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
     for key, value in _pairs_of_section(file):
         if isinstance(key, nodes.Scalar) and key.text not in (dialects.LIST, includes.KEY):
             kept.append((key, _without_charters(value) if key.text == "environments" else value))
-    head = nodes.compose("\n".join(yaml_text.block(_head(file), 0)), _READ_AS) if file.section is None else None
+    head = (
+        nodes.compose("\n".join(yaml_text.block(_head(file, file.declaration.prefixes), 0)), _READ_AS)
+        if file.section is None
+        else None
+    )
     kept += head.pairs if isinstance(head, nodes.Mapping) else []
     section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(dialects.LIST, place), listed)])
     root = nodes.Mapping(place=place, tag=None, pairs=[(_text(file.dialect.section, place), section)])
@@ -238,14 +319,14 @@ def _text(text: str, place: declarations.Place) -> nodes.Scalar:
     return nodes.Scalar(place=place, text=text, plain=True, tag=None, written="")
 
 
-def _inexpressible(reason: str, schedule_id: str, prefix: str) -> str:
-    return f"this schedule cannot be expressed as a charter: {reason}; {_fate(schedule_id, prefix)}"
+def _inexpressible(reason: str) -> str:
+    return f"this schedule cannot be expressed as a charter: {reason}"
 
 
-def _fate(schedule_id: str, prefix: str) -> str:
+def _fate(schedule: model.Schedule, declaration: declarations.Declaration) -> str:
     """Return what the next apply does with a schedule that no charter declares."""
-    if schedule_id.startswith(prefix):
-        return "the next apply pauses this one, unless it is another owner's"
+    if ownership.is_ours(declaration.prefixes, declaration.owner, schedule.id, schedule.owner):
+        return "the next apply pauses this one"
     return "this one stays as it is"
 
 
@@ -272,34 +353,48 @@ def _readable(argument: model.AnyArgument) -> json_values.Json:
     return None if isinstance(argument, model.Opaque) else encodings.words(argument)
 
 
-def _written(file: _File, entries: Sequence[charter_keys.Entry], expected: Mapping[str, model.Schedule]) -> str:
-    """Return the file's text with the entries; it is read again to verify what they declare."""
-    head = _head(file)
+def _written(
+    file: _File,
+    prefixes: ownership.Prefixes,
+    entries: Sequence[charter_keys.Entry],
+    expected: Mapping[str, model.Schedule],
+) -> str:
+    """Return the file's text with the entries and the prefixes; it is read again to verify what they declare."""
+    head = _head(file, prefixes)
     if not entries:
         return file.text or "\n".join([*yaml_text.block({file.dialect.section: {**head, dialects.LIST: []}}, 0), ""])
     mark = source.BYTE_ORDER_MARK if file.text.startswith(source.BYTE_ORDER_MARK) else ""
+    text, root = file.text.removeprefix(mark), file.root
+    added = prefixes[len(file.declaration.prefixes) :]
+    if file.section is not None and added:
+        own = file.declaration.prefixes
+        text = insertion.with_prefixes(text, root, references.escaped(own), references.escaped(added), file.dialect)
+        root = nodes.compose(text, file.path)
     entries = references.escaped(entries)
-    text = mark + insertion.insert(file.text.removeprefix(mark), file.root, entries, head, file.dialect)
+    text = mark + insertion.insert(text, root, entries, head, file.dialect)
     if len(text.encode()) > source.SIZE_LIMIT:
         raise errors.UsageError(
             f"{file.path}: would be over 1 MiB with {len(entries)} charters more", hint="import some, each by --id"
         )
     wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
     try:
-        declaration = loader.parse(text.removeprefix(mark), file.path, file.choice, file.folder)
+        choice = dataclasses.replace(file.choice, prefixes=None)
+        declaration = loader.parse(text.removeprefix(mark), file.path, choice, file.folder)
     except errors.InvalidSpecError as error:
         raise _unfit(file) from error
-    if {each.schedule.id: each.schedule for each in declaration.charters} != wanted:
+    found = {each.schedule.id: each.schedule for each in declaration.charters}
+    if (found, declaration.prefixes) != (wanted, prefixes):
         raise _unfit(file)
     return text
 
 
-def _head(file: _File) -> dict[str, str]:
+def _head(file: _File, prefixes: ownership.Prefixes) -> dict[str, str | list[str]]:
     """Return the keys with which a new section begins; the neutral spelling has no default prefix."""
-    usual = file.dialect is dialects.GOVERNANCE and file.declaration.prefix == ownership.GOVERNANCE_PREFIX
+    usual = file.dialect is dialects.GOVERNANCE and prefixes == ownership.DEFAULT_PREFIXES
     if file.section is not None or usual:
         return {}
-    return {"prefix": str(references.escaped(file.declaration.prefix))}
+    written = references.escaped(prefixes)
+    return {insertion.PREFIX: written[0] if len(written) == 1 else written}
 
 
 def _unfit(file: _File) -> errors.UsageError:

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 from reconciler import errors
 from reconciler.repospec import dialects, nodes, yaml_text
 
+PREFIX = "prefix"
+
 _BREAK = re.compile(r"\r\n|\n|\r")
 _END_OF_DOCUMENT = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
 _COMMENT = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*( *)#[^\r\n]*(?:\r\n|\n|\r|\Z)")
@@ -47,6 +49,37 @@ def insert(
     return _into_section(file, section, entries)
 
 
+def with_prefixes(
+    text: str, root: nodes.Node | None, own: Sequence[str], added: Sequence[str], dialect: dialects.Dialect
+) -> str:
+    """Return the text with added prefixes in its section, which has its `own`; raises as `insert` does."""
+    line_break = _BREAK.search(text)
+    file = _File(text=text, newline=line_break.group() if line_break else "\n")
+    found_section = _pair(root, dialect.section) if isinstance(root, nodes.Mapping) else None
+    if root is None or found_section is None:
+        return text
+    key, section = found_section
+    if not isinstance(section, nodes.Mapping):
+        return text
+    _refuse_shared(root, root.start, "the file")
+    _refuse_shared(section, key.start, dialect.section)
+    found, written = _pair(section, PREFIX), yaml_text.flow([*own, *added])
+    if found is None and section.flow:
+        return file.into_flow(section, f'"{PREFIX}": {written}')
+    if found is None:
+        return file.before(section.pairs[0][0], f"{PREFIX}: {written}")
+    key, old = found
+    _refuse_shared(old, key.start, PREFIX)
+    if isinstance(old, nodes.Sequence) and old.flow:
+        return file.into_flow(old, *map(yaml_text.flow, added))
+    if isinstance(old, nodes.Sequence):
+        dash = file.dash(old)
+        return file.after(old.end, yaml_text.block(list(added), dash), dash)
+    if isinstance(old, nodes.Scalar):
+        written = yaml_text.flow([old.text, *added])  # its text may refer to variables
+    return text[: old.start] + written + text[old.end :]
+
+
 def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
     found = _pair(section, dialects.LIST)
     if found is None and section.flow:
@@ -76,6 +109,11 @@ class _File:
         """Put a value at the end of the document."""
         end = _END_OF_DOCUMENT.search(self.text)
         return self._lines(end.start() if end else len(self.text), yaml_text.block(value, column))
+
+    def before(self, node: nodes.Node, line: str) -> str:
+        """Put a line above the one on which a key in block style starts, with the same indentation."""
+        at = node.start - (node.place.column - 1)
+        return self._lines(at, [" " * (node.place.column - 1) + line])
 
     def after(self, end: int, lines: Sequence[str], column: int) -> str:
         """Put lines below the node that ends at `end`, and below comments that start at `column` or further right."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -64,11 +65,12 @@ def declared(
     chosen = charters.environment(governance, choice.environment, path)
     keys: Any = rules.value_at(governance, rules.SECTION)
     declaration = dataclasses.replace(_declaration(path, keys, choice), variables=found.variables, unused=found.unused)
-    declared = charters.read(governance, choice.environment, declaration.prefix)
+    declared = charters.read(governance, choice.environment, declaration.prefixes[0])
     searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
     faults = [
         *_same_ids(declared),
         *_former_names(declared),
+        *_uncovered(declared, declaration.prefixes),
         *exemptions.check(governance, found.by_environment()),
         *(endless(charter, count) for charter, count in searches if count),
     ]
@@ -137,6 +139,19 @@ def _is_called(declared: declarations.Charter, renamed: declarations.Charter) ->
     return declared.name.lower() == renamed.was[-1].lower() or declared.schedule.id in renamed.was
 
 
+def _uncovered(declared: Iterable[declarations.Charter], prefixes: ownership.Prefixes) -> Iterator[problems.Problem]:
+    """Yield a problem for each charter whose id no prefix covers: without its charter, no plan would show it."""
+    for charter in declared:
+        id_ = charter.schedule.id
+        if not ownership.covers(prefixes, id_):
+            wanted = json.dumps([*prefixes, ownership.prefix_for(id_)], ensure_ascii=False)
+            yield problems.Problem(
+                place=charter.places.get(fields.IDENTITY.key, charter.place),
+                message=f"no prefix covers the id {id_!r}: without its charter, no plan would show the schedule",
+                hint=f"add one to the section, for example prefix: {wanted}",
+            )
+
+
 def section(
     root: nodes.Node | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
 ) -> views.Views | None:
@@ -184,7 +199,7 @@ def _declaration(
         charters=(),
         governed=governed,
         environment=choice.environment,
-        prefix=choice.prefix or keys.get("prefix", ownership.GOVERNANCE_PREFIX),
+        prefixes=choice.prefixes or ownership.declared(keys.get("prefix")),
         owner=choice.owner or keys.get("owner") or choice.repository or "",
         keep_manual_pauses=choice.keep_manual_pauses,
         adopt=choice.adopt,

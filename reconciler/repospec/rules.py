@@ -19,8 +19,9 @@ VARIABLES = "vars"  # a key of the section and of an environment
 def check(document: values.Document) -> Iterator[problems.Problem]:
     """Yield a problem for every violation; values of wrong types are reported by the schema."""
     for key in ("owner", "prefix"):
-        for fault in faults.of_invisible(key, value_at(document, (*SECTION, key))):
-            yield problems.Problem(place=document.places[*SECTION, key], message=fault.message, hint=fault.hint)
+        for path, text in texts(document, (*SECTION, key)):
+            for fault in faults.of_invisible(key, text):
+                yield problems.Problem(place=document.places[path], message=fault.message, hint=fault.hint)
     yield from _inherited(document, DEFAULTS)
     named: dict[str, declarations.Place] = {}
     for index in range(count(document)):
@@ -199,7 +200,8 @@ def _size(
         yield problems.Problem(place=document.places[largest], message=message, hint=hint)
 
 
-def _cron_texts(document: values.Document, at: values.Path) -> list[tuple[values.Path, str]]:
+def texts(document: values.Document, at: values.Path) -> list[tuple[values.Path, str]]:
+    """Return the texts that are not empty of a value that is one text or a list, and where each is."""
     declared = value_at(document, at)
     if isinstance(declared, str):
         return [(at, declared)] if declared else []  # an empty one is reported by the schema
@@ -214,7 +216,7 @@ def _text_at(document: values.Document, path: values.Path) -> str:
 def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
     """Check that all crons name the same time zone: the server refuses one with a zone next to one without."""
     named: dict[values.Path, str] = {}
-    for path, text in _cron_texts(document, at):
+    for path, text in texts(document, at):
         try:
             named[path] = cron.parse(text).timezone
         except cron.CronError:  # reported at its own place

@@ -159,6 +159,8 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
             return f"{name} is empty", _example(schema)
         case "maxLength":
             return f"{name} is longer than {wanted} characters", "shorten it"
+        case "maxItems":
+            return f"{name} has more than {wanted} entries", "remove some"
         case "minimum":
             return f"{name} is {_short(got)}, below {wanted}", _example(schema)
         case "maximum":

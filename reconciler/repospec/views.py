@@ -190,10 +190,10 @@ class _Builder:
         environment = _object(_object(environments).get(self._environment or ""))
         listed = section.get("schedules")
         if isinstance(listed, list):
-            prefix = self._choice.prefix or built.get("prefix") or ownership.GOVERNANCE_PREFIX
+            prefixes = self._choice.prefixes or ownership.declared(built.get("prefix"))
             overrides = _object(environment.get("charters"))
             built["schedules"] = [
-                self._charter(each, index, f"{prefix}", overrides) if isinstance(each, dict) else each
+                self._charter(each, index, prefixes[0], overrides) if isinstance(each, dict) else each
                 for index, each in enumerate(listed)
             ]
         built = self._with_defaults(built, rules.SECTION)

@@ -9,8 +9,8 @@ from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler import settings, wiring
-from reconciler.plan import ports
-from reconciler.schedule import declarations, observed
+from reconciler.plan import build, ports
+from reconciler.schedule import declarations, observed, ownership
 
 if TYPE_CHECKING:
     from reconciler.temporal import connect
@@ -29,12 +29,13 @@ class Session:
         self.pollers = server.pollers
 
     def target(self, declaration: declarations.Declaration) -> observed.Target:
-        """Return the schedules that a spec is about."""
-        return self.server.target(declaration.prefix, declaration.owner)
+        """Return the schedules that a spec is about; `errors.UsageError` for an empty prefix without an owner."""
+        build.check_owner(declaration)
+        return self.server.target(declaration.prefixes, declaration.owner, of_users=declaration.of_users)
 
-    def lock(self, writing: settings.Writing, prefix: str) -> ports.Lock:
-        """Return the lock of the schedules with a prefix."""
-        return wiring.lock(writing, self.server, prefix)
+    def lock(self, writing: settings.Writing, prefixes: ownership.Prefixes) -> ports.Lock:
+        """Return the lock of the schedules with these prefixes."""
+        return wiring.lock(writing, self.server, prefixes)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return the result of a coroutine.

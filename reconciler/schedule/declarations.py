@@ -58,7 +58,7 @@ class Choice:
     """
 
     environment: str | None = None
-    prefix: str | None = None
+    prefixes: ownership.Prefixes | None = None
     owner: str | None = None
     repository: str | None = None
     keep_manual_pauses: bool = False
@@ -84,7 +84,7 @@ class Declaration:
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
     the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them.
     `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` is where those
-    are declared to which nothing refers.
+    are declared to which nothing refers. `of_users` means that it declares users' schedules, not charters.
     """
 
     path: str
@@ -92,8 +92,9 @@ class Declaration:
     governed: bool = True
     environment: str | None = None
     enabled: bool = True
-    prefix: str = ownership.GOVERNANCE_PREFIX
+    prefixes: ownership.Prefixes = ownership.DEFAULT_PREFIXES
     owner: str = ""
+    of_users: bool = False
     keep_manual_pauses: bool = False
     adopt: bool = False
     only: tuple[str, ...] = ()

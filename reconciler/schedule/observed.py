@@ -133,17 +133,21 @@ _TOKEN_BYTES = 8
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which schedules on which server: address, namespace, the prefix of the managed ids, and their owner."""
+    """Which schedules on which server: address, namespace, the prefixes of the managed ids, and their owner.
+
+    `of_users` are users' schedules: no prefix covers their ids, and their mark alone shows whose they are.
+    """
 
     address: str
     namespace: str
-    prefix: str = ownership.GOVERNANCE_PREFIX
+    prefixes: ownership.Prefixes = ownership.DEFAULT_PREFIXES
     owner: str = ""
+    of_users: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """How many schedules a server has: the managed ones, and all with the prefix, whoever owns them."""
+    """How many schedules a server has: the managed ones, and all with the prefixes, whoever owns them."""
 
     managed: int = 0
     present: int = 0

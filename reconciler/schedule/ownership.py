@@ -1,8 +1,17 @@
-"""The prefix, marks, notes and identity by which this tool recognizes its own schedules."""
+"""The prefixes, marks, notes and identity by which this tool recognizes its own schedules."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+Prefixes: TypeAlias = tuple[str, ...]  # at least one; "" is the empty prefix, with which the owner's mark decides alone
+
 GOVERNANCE_PREFIX = "governance:"
+DEFAULT_PREFIXES: Prefixes = (GOVERNANCE_PREFIX,)
+MOST_PREFIXES = 20  # of a spec; an apply may hold a lease of each
+LONGEST_PREFIX = 200  # characters
+_MOST_SHOWN = 4  # prefixes that a message names
 MEMO_PREFIX = "reconciler."  # of memo names that are reserved for this tool
 PAUSED_BY_US = "paused by reconciler: "
 PAUSED_ON_FAILURE = ("paused due to workflow ", "paused, workflow ")  # what V1 and V2 write after a failed run
@@ -10,3 +19,68 @@ IDENTITY = "reconciler"  # the beginning of our calls' identity, unless --identi
 MANAGED_BY_US = "managed by reconciler: "
 OWNER_MARK = f"{MEMO_PREFIX}owner"
 SEAL_MARK = f"{MEMO_PREFIX}paused"
+
+
+def prefixes(values: Iterable[str]) -> Prefixes:
+    """Return prefixes without duplicates, in their order; none at all is the empty prefix."""
+    return tuple(dict.fromkeys(values)) or ("",)
+
+
+def declared(value: object) -> Prefixes:
+    """Return the prefixes that a spec declares, one text or a list; the default for None and for other values."""
+    if isinstance(value, list):
+        return prefixes(each for each in value if isinstance(each, str))
+    return (value,) if isinstance(value, str) else DEFAULT_PREFIXES
+
+
+def covers(prefixes: Prefixes, schedule_id: str) -> bool:
+    """Return whether an id starts with any of the prefixes; every id starts with the empty one."""
+    return schedule_id.startswith(prefixes)
+
+
+def claims(prefixes: Prefixes, schedule_id: str) -> bool:
+    """Return whether an id starts with a prefix that is not empty: a schedule without a mark is ours then."""
+    return schedule_id.startswith(tuple(filter(None, prefixes)))
+
+
+def is_ours(prefixes: Prefixes, owner: str, schedule_id: str, mark: str | None) -> bool:
+    """Return whether a schedule is managed, from its id and the owner's mark that it carries (None: no mark)."""
+    return claims(prefixes, schedule_id) if mark is None else mark == owner and covers(prefixes, schedule_id)
+
+
+def name(prefixes: Prefixes, schedule_id: str) -> str:
+    """Return the id without its prefix: the first one, which names charters, or else the longest that it starts with.
+
+    An id that is a prefix itself, or has none, is its own name.
+    """
+    first, *others = prefixes
+    for prefix in (first, *sorted(others, key=len, reverse=True)):
+        if schedule_id.startswith(prefix) and schedule_id != prefix:
+            return schedule_id[len(prefix) :]
+    return schedule_id
+
+
+def prefix_for(schedule_id: str) -> str:
+    """Return the prefix that a person would expect of an id: up to its last colon, else all of it."""
+    before, colon, _ = schedule_id.rpartition(":")
+    return before + colon if before else schedule_id
+
+
+def shown(prefixes: Sequence[str]) -> str:
+    """Return which schedules the prefixes mean: `governance:*`, `a:* and b:*`, `schedules with the owner's mark`."""
+    listed = [f"{prefix}*" for prefix in prefixes if prefix]
+    if len(listed) > _MOST_SHOWN:
+        listed = [*listed[:_MOST_SHOWN], f"{len(listed) - _MOST_SHOWN} more prefixes"]
+    if "" in prefixes:
+        listed.append("others with the owner's mark" if listed else "schedules with the owner's mark")
+    return " and ".join(filter(None, (", ".join(listed[:-1]), listed[-1])))
+
+
+def key(prefixes: Prefixes) -> str:
+    """Return the prefixes as one text: a prefix contains no line break."""
+    return "\n".join(prefixes)
+
+
+def from_key(text: str) -> Prefixes:
+    """Return the prefixes of their text."""
+    return tuple(text.split("\n"))

@@ -63,9 +63,13 @@ class Server:
         """Return a caller of this namespace."""
         return calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
 
-    def target(self, prefix: str = ownership.GOVERNANCE_PREFIX, owner: str = "") -> observed.Target:
+    def target(
+        self, prefixes: ownership.Prefixes = ownership.DEFAULT_PREFIXES, owner: str = "", *, of_users: bool = False
+    ) -> observed.Target:
         """Return the part of the server that a plan is about."""
-        return observed.Target(address=self.address, namespace=self.namespace, prefix=prefix, owner=owner)
+        return observed.Target(
+            address=self.address, namespace=self.namespace, prefixes=prefixes, owner=owner, of_users=of_users
+        )
 
 
 async def connect(connection: settings.Connection) -> Server:

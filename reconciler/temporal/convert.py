@@ -31,7 +31,7 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
     draft.values[places.ARGUMENTS] = tuple(map(payloads.read_argument, start.input.payloads))
     draft.values[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
     draft.values[places.COUNTED_FROM] = _counted_from(start)
-    draft.values["owner",] = _owner(start)
+    draft.values["owner",] = owner(proto)
     draft.values["seal",] = _seal(start)
     return draft.build()
 
@@ -101,8 +101,9 @@ def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _owner(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
-    """Return the owner's mark; an unreadable one belongs to another owner, too."""
+def owner(proto: schedule_pb2.Schedule) -> str | None:
+    """Return the owner's mark, None without one; an unreadable one belongs to another owner, too."""
+    start = proto.action.start_workflow
     if ownership.OWNER_MARK not in start.memo.fields:
         return None
     value = payloads.read(start.memo.fields[ownership.OWNER_MARK])

@@ -82,9 +82,19 @@ class Schedules:
 
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         """Describe schedules concurrently; the result leaves out ids that do not exist."""
+        return await self._read(await self._answers(schedule_ids))
+
+    async def describe_marked(self, schedule_ids: Iterable[str], owner: str) -> dict[str, observed.Live]:
+        """Describe schedules concurrently, and return those with the owner's mark, which no codec encodes."""
+        answers = await self._answers(schedule_ids)
+        return await self._read({id_: each for id_, each in answers.items() if convert.owner(each.schedule) == owner})
+
+    async def _answers(self, schedule_ids: Iterable[str]) -> dict[str, rpc_pb2.DescribeScheduleResponse]:
         ids = list(schedule_ids)
         answers = await asyncio.gather(*map(self._described, ids))
-        existing = {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
+        return {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
+
+    async def _read(self, existing: Mapping[str, rpc_pb2.DescribeScheduleResponse]) -> dict[str, observed.Live]:
         decoded = await self._codec.decode([answer.schedule for answer in existing.values()])
         return {
             id_: observed.Live(

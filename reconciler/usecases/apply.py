@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, ClassVar, Literal, Protocol
 
 from reconciler import errors, settings
+from reconciler.documents import plan_json
 from reconciler.plan import apply as plan_apply
 from reconciler.plan import build, locks, plans, ports
 from reconciler.plan.apply import Lost, OnOutcome
@@ -100,7 +101,8 @@ def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.E
     """Lock, read, review, show, guard, ask, record, write and report; return the exit code."""
     with _locked(session, job, audience) as lease:
         plan = session.run(job.read(session))
-        _log("planned", digest=plan.digest, steps=len(plan.steps), **dataclasses.asdict(plan.target))
+        where = {**plan_json.target(plan.target), "owner": plan.target.owner}
+        _log("planned", digest=plan.digest, steps=len(plan.steps), **where)
         with session.audit(job.writing) as audit, _recorded(session, audit, job, audience, plan) as record:
             job.review(plan)
             audience.plan(plan)
@@ -215,7 +217,7 @@ def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.S
 @contextlib.contextmanager
 def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator[ports.Lease]:
     holder = holder_of(job.connection)
-    lock = session.lock(job.writing, job.declaration.prefix)
+    lock = session.lock(job.writing, job.declaration.prefixes)
 
     def wait(busy: str) -> None:
         audience.warn(f"Waiting: {busy}.")

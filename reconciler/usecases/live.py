@@ -1,4 +1,4 @@
-"""Read live schedules: those that a plan needs, those with a prefix, or some by their ids."""
+"""Read live schedules: those that a plan needs, those with given prefixes, or some by their ids."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 
 from reconciler import errors
 from reconciler.plan import build, ports, predecessors
-from reconciler.schedule import declarations, observed
+from reconciler.schedule import declarations, observed, ownership
 
 
-async def managed(schedules: ports.Schedules, prefix: str) -> Mapping[str, observed.Live]:
-    """Read every listed schedule whose id has the prefix."""
-    listed = await schedules.ids()
-    return await schedules.describe_all(id_ for id_ in sorted(listed) if id_.startswith(prefix))
-
-
-async def chosen(schedules: ports.Schedules, prefix: str, ids: Sequence[str]) -> Mapping[str, observed.Live]:
-    """Read the schedules with these ids or, without any, those with the prefix.
+async def chosen(
+    listed: Collection[str], schedules: ports.Schedules, prefixes: ownership.Prefixes, ids: Sequence[str]
+) -> Mapping[str, observed.Live]:
+    """Read the schedules with these ids or, without any, the listed ones that the prefixes cover.
 
     Raises `errors.UsageError` for an id that does not exist.
     """
-    chosen_ones = await schedules.describe_all(ids) if ids else await managed(schedules, prefix)
+    wanted = ids or sorted(id_ for id_ in listed if ownership.covers(prefixes, id_))
+    chosen_ones = await schedules.describe_all(wanted)
     missing = [id_ for id_ in ids if id_ not in chosen_ones]
     if missing:
         raise errors.UsageError(
@@ -42,10 +39,15 @@ async def read(
 async def described(
     listed: Collection[str], declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
 ) -> Mapping[str, observed.Live]:
-    """Read what a plan needs, with a listing that was read already."""
+    """Read what a plan needs, with a listing that was read already.
+
+    With an empty prefix, that takes a Describe of every schedule: a listing does not show the owner's mark.
+    """
     wanted = {charter.schedule.id for charter in declaration.charters}
     wanted |= {id_ for charter in declaration.charters for id_ in charter.was}
-    managed_ids = set() if declaration.only else {id_ for id_ in listed if build.managed(id_, target)}
-    found = await schedules.describe_all(wanted | managed_ids)
-    related = predecessors.related(declaration, found, lambda id_: build.managed(id_, target))
+    claimed = set() if declaration.only else {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
+    found = dict(await schedules.describe_all(wanted | claimed))
+    if "" in target.prefixes and not declaration.only:
+        found |= await schedules.describe_marked(set(listed) - wanted - claimed, target.owner)
+    related = predecessors.related(declaration, found, lambda each: build.managed(each, target))
     return await schedules.explained(related)

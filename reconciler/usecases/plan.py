@@ -14,7 +14,7 @@ from reconciler.plan import build, plans, ports, prefixes, stops
 from reconciler.plan import preflight as plan_preflight
 from reconciler.repospec import includes
 from reconciler.runtime import clock, files, sessions
-from reconciler.schedule import declarations, observed
+from reconciler.schedule import declarations, observed, ownership
 from reconciler.usecases import live
 from reconciler.usecases.preflight import PATIENCE, worker_problems
 
@@ -59,7 +59,7 @@ async def read_plan(
     listed = await schedules.ids()
     plan = build.plan(declaration, await live.described(listed, declaration, schedules, target), target)
     if plan.only:  # what it leaves alone was listed but not described
-        ids = {id_ for id_ in listed if build.managed(id_, target)}
+        ids = {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
         ids |= {change.id for change in plan.changes if change.live is not None}
         plan = dataclasses.replace(plan, found=observed.Left(managed=len(ids), present=len(ids)))
     plan = await _with_namesakes(plan, listed, schedules)

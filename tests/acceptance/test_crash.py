@@ -136,8 +136,8 @@ class Case:
     async def _planned(self) -> plans.Plan:
         """Return the plan of the spec as it is now; schedules that the listing does not show yet are waited for."""
         text = (self._run.folder / program.SPEC).read_text(encoding="utf-8")
-        declaration = loader.parse(text, str(program.SPEC), declarations.Choice(prefix=self._prefix))
-        target = self._server.target(self._prefix)
+        declaration = loader.parse(text, str(program.SPEC), declarations.Choice(prefixes=(self._prefix,)))
+        target = self._server.target((self._prefix,))
         known = {change.id for change in self._plan.changes} if self._plan else set()
         await remote.until(lambda: self._lists(known))
         return await read_plan(declaration, self._server.schedules, target)

@@ -12,7 +12,7 @@ import temporalio.client
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler import published, settings
-from reconciler.platform import executions, repair
+from reconciler.platform import executions, repair, users
 from reconciler.platform.postgres import schedules as rows
 from reconciler.platform.postgres import tables
 from reconciler.schedule import governed
@@ -117,7 +117,7 @@ async def test_a_quick_repair_describes_only_what_the_listing_shows_to_differ(
         proto.state.paused, proto.state.notes = True, "the disk is full"
 
     async with tables.opened(settings.Database(url=database_url), size=1) as store:
-        target = server.target("", await store.schedules.owner())
+        target = server.target(users.PREFIXES, await store.schedules.owner(), of_users=True)
 
         async def planned(*, full: bool) -> tuple[set[str], set[str], int]:
             found = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=False, full=full)

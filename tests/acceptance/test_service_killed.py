@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from reconciler import settings
-from reconciler.platform import executions, repair
+from reconciler.platform import executions, repair, users
 from reconciler.platform.postgres import tables
 from tests.support import program, proxy, remote, service, stored
 from tools import devserver
@@ -58,7 +58,7 @@ async def finished(run: program.Program, database_url: str) -> None:
             return listed == wanted
 
         await remote.until(is_in_line)
-        target = server.target("", await store.schedules.owner())
+        target = server.target(users.PREFIXES, await store.schedules.owner(), of_users=True)
         again = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=False)
         assert again.plan.steps == ()
         assert {change.id for change in again.plan.changes} == wanted

@@ -10,9 +10,10 @@ from typing import TypeAlias
 import pytest
 
 from reconciler import errors
-from reconciler.plan import ports
+from reconciler.plan import locks, ports
 from reconciler.postgres import lock as postgres_lock
 from tests.support import remote
+from tools import devserver
 
 ALICE = ports.Holder(who="alice@laptop", run="42")
 BOB = ports.Holder(who="bob")
@@ -20,7 +21,7 @@ BOB = ports.Holder(who="bob")
 Make: TypeAlias = Callable[[], ports.Lock]
 
 
-@pytest.fixture(params=["temporal", "postgres"])
+@pytest.fixture(params=["temporal", "several prefixes in temporal", "postgres"])
 async def make(request: pytest.FixtureRequest) -> Make:
     """Return what makes another program's view of the same lock."""
     if request.param == "postgres":
@@ -28,7 +29,9 @@ async def make(request: pytest.FixtureRequest) -> Make:
         return lambda: postgres_lock.PostgresLock(url)
     address = request.getfixturevalue("dev_server").address
     server = await remote.connected(address, request.getfixturevalue("namespace"))
-    return lambda: server.lock("governance:")
+    if request.param == "temporal":
+        return lambda: server.lock("governance:")
+    return lambda: locks.Several([server.lock("acme:"), server.lock("governance:")])
 
 
 async def who(lock: ports.Lock) -> str:
@@ -98,3 +101,23 @@ async def test_what_is_freed_can_be_taken_at_once_and_its_holder_knows(make: Mak
     assert await who(make()) == "bob"
     assert await second.lost() == ""
     await second.release()
+
+
+async def test_locks_of_overlapping_prefixes_exclude_each_other(
+    dev_server: devserver.DevServer, namespace: str
+) -> None:
+    server = await remote.connected(dev_server.address, namespace)
+    first, shared, last = (server.lock(prefix) for prefix in ("a:", "b:", "c:"))
+    held = await locks.Several([shared, last]).acquire(ALICE)
+    with pytest.raises(errors.LockedError, match="locked by alice@laptop"):
+        await locks.Several([first, shared]).acquire(BOB)
+    assert await first.holder() is None  # it was released again
+    assert await who(locks.Several([first, shared])) == "alice@laptop"
+    await (await first.acquire(BOB)).release()
+    freed = await locks.Several([first, last]).free()
+    assert freed is not None
+    assert freed.who == "alice@laptop"
+    held.doubt()
+    assert await held.lost() == locks.TAKEN
+    await held.release()
+    assert await who(shared) == ""

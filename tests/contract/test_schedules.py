@@ -226,3 +226,15 @@ async def test_the_owners_mark_is_written_changed_and_read_back(live: adapter.Sc
     assert (await found(live)).schedule == remote.schedule(owner="acme/other")
     await live.update(await found(live), remote.schedule())
     assert (await found(live)).schedule.owner is None
+
+
+async def test_only_what_has_the_owners_mark_is_read_and_ghosts_are_not(live: adapter.Schedules) -> None:
+    owners = {"ours": "acme/app", "governance:ours": "acme/app", "theirs": "acme/site", "unmarked": None}
+    for id_, owner in owners.items():
+        await live.create(dataclasses.replace(remote.schedule(owner=owner), id=id_))
+    marked = await live.describe_marked([*owners, "missing"], "acme/app")
+    assert {id_: each.schedule.owner for id_, each in marked.items()} == {
+        "ours": "acme/app",
+        "governance:ours": "acme/app",
+    }
+    assert marked == await live.describe_all(["ours", "governance:ours"])

@@ -62,7 +62,7 @@ def checksum(document: Mapping[str, Any]) -> str:
 def _choice(choose: random.Random) -> declarations.Choice:
     return declarations.Choice(
         environment=choose.choice((None, None, "staging", "staging", "preview", "", "absent\n")),
-        prefix=choose.choice((None, None, "governance:", "acme:", "\ud800 `x`")),
+        prefixes=choose.choice((None, None, ("governance:",), ("acme:", "b:"), ("\ud800 `x`",))),
         owner=choose.choice((None, None, "acme/app", "other\x1b")),
         repository=choose.choice((None, "acme/app")),
         keep_manual_pauses=choose.random() < 0.3,
@@ -129,7 +129,7 @@ def live_like(declaration: declarations.Declaration) -> dict[str, observed.Live]
         each.id: dataclasses.replace(foreign[number % len(foreign)], id=each.id) if number % 2 else each
         for number, each in enumerate(found)
     }
-    more = dataclasses.replace(foreign[0], id=f"{declaration.prefix}removed")
+    more = dataclasses.replace(foreign[0], id=f"{declaration.prefixes[0]}removed")
     return {
         each.id: observed.Live(schedule=each, token=b"1", created_at=number, pause=_PAUSE if each.paused else None)
         for number, each in enumerate([*live.values(), more])
@@ -155,7 +155,7 @@ def saved_plans() -> tuple[str, ...]:
     found = []
     for number, declaration in enumerate(parsed_specs()):
         live: dict[str, observed.Live] = live_like(declaration) if number % 3 else {}
-        target = dataclasses.replace(TARGET, prefix=declaration.prefix)
+        target = dataclasses.replace(TARGET, prefixes=declaration.prefixes)
         plan = dataclasses.replace(build.plan(declaration, live, target), as_of=NOW if number % 4 == 1 else None)
         document = saved.Saved(
             plan=plan,
@@ -172,7 +172,7 @@ def saved_plans() -> tuple[str, ...]:
 def reviewed() -> plans.Plan:
     """Return a plan that saved ones are compared with."""
     declaration = parsed_specs()[0]
-    return build.plan(declaration, live_like(declaration), dataclasses.replace(TARGET, prefix=declaration.prefix))
+    return build.plan(declaration, live_like(declaration), dataclasses.replace(TARGET, prefixes=declaration.prefixes))
 
 
 @functools.cache
@@ -181,7 +181,7 @@ def live_documents() -> tuple[str, ...]:
     return tuple(
         snapshots.dumps(
             snapshots.Snapshot(
-                target=dataclasses.replace(TARGET, prefix=declaration.prefix, owner=declaration.owner),
+                target=dataclasses.replace(TARGET, prefixes=declaration.prefixes, owner=declaration.owner),
                 taken_at=NOW,
                 live=live_like(declaration),
             )

@@ -123,7 +123,7 @@ def _spec(path: pathlib.Path, choice: declarations.Choice) -> None:
     declaration = loader.load(path, choice)
     for advice in plan_advice.advise(declaration, cases.NOW):
         _print(str(advice))
-    target = dataclasses.replace(cases.TARGET, prefix=declaration.prefix, owner=declaration.owner)
+    target = dataclasses.replace(cases.TARGET, prefixes=declaration.prefixes, owner=declaration.owner)
     for live in ({}, cases.live_like(declaration)):
         _render(build.plan(declaration, live, target))
     for line in forecast.table(declaration.charters, cases.NOW, None, 5):
@@ -146,7 +146,7 @@ def _snapshot(path: pathlib.Path, _: declarations.Choice) -> None:
     """Do with a snapshot what `plan --live` does, for each of some specs."""
     taken = snapshots.loads(files.read(path), str(path))
     for declaration in cases.parsed_specs()[:8:3]:
-        wanted = dataclasses.replace(declaration, prefix=taken.target.prefix)
+        wanted = dataclasses.replace(declaration, prefixes=taken.target.prefixes)
         _render(build.plan_from_snapshot(wanted, taken.live, taken.target, taken.taken_at))
 
 

@@ -80,7 +80,7 @@ def planned(folder: pathlib.Path) -> plans.Plan:
     )
     declaration = dataclasses.replace(declaration, salt=b"of the golden plans")
     live = {id_: live_of(id_, messages) for id_, messages in json.loads((folder / "live.json").read_bytes()).items()}
-    return build.plan(declaration, live, TARGET)
+    return build.plan(declaration, live, dataclasses.replace(TARGET, prefixes=declaration.prefixes))
 
 
 def live_of(schedule_id: str, messages: dict[str, Any]) -> observed.Live:

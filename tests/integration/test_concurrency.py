@@ -58,7 +58,7 @@ def declaration(*schedules: model.Schedule) -> declarations.Declaration:
 
 async def plan(server: connect.Server, prefix: str, minute: int) -> plans.Plan:
     wanted = (remote.schedule(f"{prefix}-{name}", cron=f"{minute} * * * *") for name in IDS)
-    target = server.target(f"governance:{prefix}-")
+    target = server.target((f"governance:{prefix}-",))
     return await read_plan(declaration(*wanted), server.schedules, target)
 
 

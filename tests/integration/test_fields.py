@@ -270,7 +270,7 @@ async def test_a_schedule_with_any_one_key_is_created_as_declared(
             charters.append({"charter": name, **starts, "cron": "0 3 * * *", row.key: example})
     declaration = loader.parse(json.dumps({"governance": {"prefix": "each:", "schedules": charters}}), "spec.json")
     server = await remote.connected(fields_server.address)
-    target = server.target("each:")
+    target = server.target(("each:",))
     first = await read_plan(declaration, server.schedules, target)
     outcomes = (await apply_plan(first, server.schedules, lambda _: None)).outcomes
     assert [each.status for each in outcomes] == [plans.Status.DONE] * len(charters)

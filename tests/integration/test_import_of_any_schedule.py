@@ -58,13 +58,14 @@ async def test_after_an_import_a_plan_marks_and_an_apply_changes_nothing_else(
     assert f"{len(made)} without an owner's mark: the next apply marks them as acme/app's" in imported.warnings
 
     declaration = loader.parse(imported.text, "spec.yaml", choice)
-    planned = await read_plan(declaration, temporal.schedules, temporal.target())
+    target = temporal.target(declaration.prefixes, declaration.owner)
+    planned = await read_plan(declaration, temporal.schedules, target)
     assert {change.id for change in planned.steps} == made.keys()
     assert {each.path for change in planned.steps for each in change.fields} == {"owner"}
 
     outcomes = (await apply_plan(planned, temporal.schedules, lambda _: None)).outcomes
     assert [(each.change.id, each.detail) for each in outcomes if each.status is not plans.Status.DONE] == []
-    again = await read_plan(declaration, temporal.schedules, temporal.target())
+    again = await read_plan(declaration, temporal.schedules, target)
     assert [(change.id, change.fields) for change in again.steps] == []
     for schedule_id, proto in before.items():
         after = (await raw.describe(schedule_id)).schedule

@@ -76,7 +76,7 @@ async def test_what_a_spec_may_declare_the_server_keeps_and_runs(server: devserv
     declaration = loader.parse(f"{SPEC}      {messages}\n".replace("ALPHA", f"A/{key}/X"), "spec.yaml")
     temporal = await remote.connected(server.address)
     raw = await remote.raw(server.address)
-    target = temporal.target(f"governance:a/{key}/")
+    target = temporal.target((f"governance:a/{key}/",))
     planned = await read_plan(declaration, temporal.schedules, target)
     outcomes = (await apply_plan(planned, temporal.schedules, lambda _: None)).outcomes
     assert [(each.status.value, each.detail) for each in outcomes] == [("done", "")]

@@ -66,7 +66,8 @@ async def test_each_starts_a_run_and_after_an_apply_and_after_an_import_a_plan_i
         return len(await temporal.schedules.ids()) == count
 
     await remote.until(all_are_listed)
-    found = await live.managed(temporal.schedules, ownership.GOVERNANCE_PREFIX)
+    listed = await temporal.schedules.ids()
+    found = await live.chosen(listed, temporal.schedules, ownership.DEFAULT_PREFIXES, ())
     assert await steps(temporal, declared([each.schedule for each in found.values()])) == []
     await all_start(await remote.raw(server.address), sorted(found)[::STEP])
 

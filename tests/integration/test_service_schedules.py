@@ -22,7 +22,7 @@ import temporalio.service
 from hypothesis import strategies as st
 
 from reconciler import settings
-from reconciler.platform import repair
+from reconciler.platform import repair, users
 from reconciler.platform.postgres import tables
 from reconciler.schedule import governed, model, observed
 from tests.support import postgres, program, remote, service
@@ -307,7 +307,7 @@ async def differing(served: service.Service, ids: set[str]) -> list[str]:
     """Return which of these schedules a repair would write."""
     server = await remote.connected(served.run.address, served.run.namespace)
     async with tables.opened(settings.Database(url=served.database_url), size=1) as store:
-        target = server.target("", await store.schedules.owner())
+        target = server.target(users.PREFIXES, await store.schedules.owner(), of_users=True)
         found = await repair.repair(store.schedules, server.schedules, target, keep_manual_pauses=True)
     return [change.id for change in found.plan.steps if change.id in ids] + sorted(ids & found.unread.keys())
 

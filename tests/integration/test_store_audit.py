@@ -124,8 +124,34 @@ async def test_as_many_are_present_as_the_last_that_was_not_refused_left_whoever
     await kept.begin(ATTEMPT)
     await kept.end(await kept.begin(ATTEMPT), [], left=None, error="the namespace is empty")
     await ended(kept, present=9, namespace="other")
-    await ended(kept, present=9, prefix="other:")
+    await ended(kept, present=9, prefixes=("other:",))
     assert await kept.present(TARGET) == 3
+
+
+async def test_what_one_of_several_prefixes_left_counts_unless_it_had_others_too(kept: audit.Audit) -> None:
+    def of(*prefixes: str, owner: str = TARGET.owner) -> observed.Target:
+        return dataclasses.replace(TARGET, prefixes=prefixes, owner=owner)
+
+    await ended(kept, present=3, prefixes=("a:",))
+    assert [await kept.present(of(*each)) for each in (("a:",), ("b:", "a:"), ("b:",), ("",))] == [3, 3, 0, 0]
+    await ended(kept, present=5, prefixes=("a:", "b:"))
+    assert [await kept.present(of(*each)) for each in (("b:", "a:"), ("a:", "b:", "c:"), ("a:",))] == [5, 5, 0]
+    await ended(kept, present=7, prefixes=("",))
+    assert [await kept.present(of("", owner=owner)) for owner in (TARGET.owner, "cogni/other")] == [7, 0]
+    (record, *_) = await kept.latest(1)
+    assert record.attempt.target.prefixes == ("",)
+
+
+async def test_the_last_commit_is_that_of_any_of_the_prefixes(kept: audit.Audit) -> None:
+    for number, prefixes in enumerate((("a:",), ("a:", "b:"), ("c:",))):
+        target = dataclasses.replace(TARGET, prefixes=prefixes)
+        begun = await kept.begin(dataclasses.replace(ATTEMPT, target=target, commit=f"{number}" * 40, command="apply"))
+        await kept.end(begun, [], left=left(1))
+    found = [
+        (await kept.commit(dataclasses.replace(TARGET, prefixes=each)))[:1]
+        for each in (("a:",), ("b:", "x:"), ("c:",), ("x:",))
+    ]
+    assert found == ["1", "1", "2", ""]
 
 
 async def test_of_two_at_once_the_one_that_began_last_counts_whatever_the_clocks_say(

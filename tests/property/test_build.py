@@ -90,6 +90,10 @@ class Memory:
         answers = [await self.describe(schedule_id) for schedule_id in schedule_ids]
         return {live.schedule.id: live for live in answers if live is not None}
 
+    async def describe_marked(self, schedule_ids: Iterable[str], owner: str) -> dict[str, observed.Live]:
+        found = await self.describe_all(schedule_ids)
+        return {id_: live for id_, live in found.items() if live.schedule.owner == owner}
+
     async def explained(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         return found
 
@@ -119,5 +123,5 @@ def test_what_is_not_ours_is_neither_read_nor_named_in_a_plan(sides: Sides, othe
     assert found == plan(desired, live)
     listed = {each.id for each in (*live, *others)}
     namesakes = prefixes.namesakes(listed, found).values()
-    foreign = {id_ for id_ in server.asked if not build.managed(id_, strategies.TARGET)}
+    foreign = {id_ for id_ in server.asked if not ownership.covers(strategies.TARGET.prefixes, id_)}
     assert foreign <= set(itertools.chain(*namesakes))  # read to see whether they double what is created

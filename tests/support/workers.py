@@ -19,7 +19,7 @@ import temporalio.common
 
 from reconciler import settings
 from reconciler.plan import plans, pollers
-from reconciler.platform import ports, repair, wiring
+from reconciler.platform import ports, repair, users, wiring
 from reconciler.platform.postgres import schedules, tables
 from reconciler.platform.worker import activities, lifecycle
 from reconciler.repospec import loader
@@ -65,7 +65,7 @@ class Stage:
         id_ = uuid.uuid4()
         new = schedules.New(id=id_, owner="alice", cron=cron, timezone="UTC", workflow="report", input={"to": "all"})
         await self.store.schedules.create(new)
-        target = self.server.target("", await self.store.schedules.owner())
+        target = self.server.target(users.PREFIXES, await self.store.schedules.owner(), of_users=True)
         await repair.repair_one(id_, self.store.schedules, self.server.schedules, target, keep_manual_pauses=False)
         return id_
 

@@ -72,7 +72,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     assert (given.command, given.spec_path, given.live, given.plan_file) == (
         *("apply", pathlib.Path("a.yaml"), None, pathlib.Path("p.json")),
     )
-    assert (choice.environment, choice.prefix, choice.owner) == ("staging", "acme:", "me")
+    assert (choice.environment, choice.prefixes, choice.owner) == ("staging", ("acme:",), "me")
     assert (choice.keep_manual_pauses, choice.adopt) == (True, True)
     assert (connection.address, connection.namespace, connection.api_key) == ("t:1", "n", "k")
     assert (connection.codec_endpoint, connection.codec_auth) == ("http://c", "a")
@@ -190,3 +190,9 @@ def test_a_spec_is_named_as_the_repository_has_it() -> None:
     given = inputs.read({"INPUT_SPEC": "/work/repo/a/b.yaml", "GITHUB_WORKSPACE": "/work/repo"})
     assert given.spec_path == pathlib.Path("a/b.yaml")
     assert inputs.read({"INPUT_SPEC": "/else/b.yaml", "GITHUB_WORKSPACE": "/work/repo"}).spec_path.is_absolute()
+
+
+def test_several_prefixes_are_lines() -> None:
+    read = inputs.read({"INPUT_PREFIX": "acme:\n  b: \n\nacme:\n"})
+    assert read.choice.prefixes == ("acme:", "b:")
+    assert inputs.read({"INPUT_PREFIX": " \n"}).choice.prefixes is None

@@ -57,6 +57,10 @@ class Server:
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         return {id_: self.found[id_] for id_ in schedule_ids if id_ in self.found}
 
+    async def describe_marked(self, schedule_ids: Iterable[str], owner: str) -> dict[str, observed.Live]:
+        found = await self.describe_all(schedule_ids)
+        return {id_: live for id_, live in found.items() if live.schedule.owner == owner}
+
     async def explained(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         return found
 

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from reconciler.plan import build, diff, plans
-from reconciler.schedule import declarations, model, observed
+from reconciler.schedule import declarations, model, observed, ownership
 from tests.unit import builders
 
 REMOVED = f"paused by reconciler: charter is not in {builders.PATH}"
@@ -166,10 +166,16 @@ def test_the_digest_changes_with_every_step_and_field(desired: model.Schedule, f
     assert digest([desired], [found] if found else []) != first
 
 
-@pytest.mark.parametrize("change", [{"namespace": "other"}, {"prefix": "gov:"}])
-def test_the_digest_changes_with_the_namespace_and_the_prefix(change: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(builders.TARGET, namespace="other"),
+        dataclasses.replace(builders.TARGET, prefixes=("gov:",)),
+        dataclasses.replace(builders.TARGET, prefixes=("governance:", "gov:")),
+    ],
+)
+def test_the_digest_changes_with_the_namespace_and_the_prefixes(other: observed.Target) -> None:
     declared = builders.declaration(builders.schedule())
-    other = dataclasses.replace(builders.TARGET, **change)
     assert build.plan(declared, {}, other).digest != build.plan(declared, {}, builders.TARGET).digest
 
 
@@ -183,7 +189,10 @@ def test_a_field_that_goes_away_and_one_that_becomes_null_have_different_digests
     [("governance:a", True), ("governance:", True), ("governance", False), ("Governance:a", False), ("x:a", False)],
 )
 def test_what_is_ours_begins_with_the_prefix(schedule_id: str, ours: bool) -> None:
-    assert build.managed(schedule_id, builders.TARGET) is ours
+    prefixes = builders.TARGET.prefixes
+    assert ownership.is_ours(prefixes, "acme/app", schedule_id, None) is ours
+    assert ownership.is_ours(prefixes, "acme/app", schedule_id, "acme/app") is ours
+    assert not ownership.is_ours(prefixes, "acme/app", schedule_id, "acme/site")
 
 
 @pytest.mark.parametrize(

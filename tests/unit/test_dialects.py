@@ -54,7 +54,7 @@ def problems(text: str) -> list[str]:
 def test_both_spellings_declare_the_same(environment: str | None) -> None:
     choice = declarations.Choice(environment=environment)
     one, other = (loader.parse(text, "s.yaml", choice) for text in (EVERYTHING, neutral(EVERYTHING)))
-    assert (one.prefix, one.owner, one.governed) == (other.prefix, other.owner, other.governed)
+    assert (one.prefixes, one.owner, one.governed) == (other.prefixes, other.owner, other.governed)
     assert list(map(located, one.charters)) == list(map(located, other.charters))
     assert [charter.schedule.id for charter in other.charters] == ["acme:nightly", "acme:hourly"]
 
@@ -161,9 +161,9 @@ def test_an_import_keeps_the_spelling_of_the_file(path: str, before: str, added:
 
 
 def test_an_import_of_nothing_into_a_new_file_is_a_valid_spec() -> None:
-    text = importer.add(None, "new.yaml", [], declarations.Choice(prefix="acme:")).text
+    text = importer.add(None, "new.yaml", [], declarations.Choice(prefixes=("acme:",))).text
     assert text == "temporal:\n  prefix: 'acme:'\n  schedules: []\n"
-    assert loader.parse(text, "new.yaml").prefix == "acme:"
+    assert loader.parse(text, "new.yaml").prefixes == ("acme:",)
 
 
 def test_without_a_name_the_first_of_the_usual_files_is_read(

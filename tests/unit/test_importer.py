@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
@@ -129,7 +129,7 @@ def test_times_that_never_come_are_left_out_and_the_others_stay() -> None:
 
 
 CANNOT = "this schedule cannot be expressed as a charter"
-PAUSED = "the next apply pauses this one, unless it is another owner's"
+PAUSED = "the next apply pauses this one"
 
 
 @pytest.mark.parametrize(
@@ -334,3 +334,106 @@ def test_other_sections_are_unchanged(other: str) -> None:
     imported = importer.add(text, builders.PATH, [named("a")])
     assert imported.text.startswith(other)
     assert imported.added == ("A",)
+
+
+def imported_as(
+    prefix: str, *ids: str, listed: Collection[str] = (), choice: declarations.Choice | None = None
+) -> importer.Imported:
+    text = SPEC.replace("governance:\n", f"governance:\n{prefix}")
+    found = [dataclasses.replace(builders.schedule("x"), id=id_) for id_ in ids]
+    return importer.add(text, "spec.yaml", found, choice, named=ids, listed=listed)
+
+
+def prefix_line(imported: importer.Imported) -> list[str]:
+    return [line for line in imported.text.splitlines() if "prefix" in line]
+
+
+OWNED = declarations.Choice(owner="acme/app")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "ids", "others", "line"),
+    [
+        ("", ("nightly",), (), '  prefix: ["governance:", "nightly"]'),
+        ("", ("acme:a", "acme:b"), (), '  prefix: ["governance:", "acme:"]'),
+        ("", ("acme:a",), ("acme:b",), '  prefix: ["governance:", "acme:a"]'),
+        ("", ("acme:a", "x:b"), ("acme:a2", "governance:c"), '  prefix: ["governance:", ""]'),
+        ("  prefix: 'governance:'  # ours\n", ("acme:a",), (), '  prefix: ["governance:", "acme:"]  # ours'),
+        ('  prefix: ["governance:"]\n', ("acme:a",), (), '  prefix: ["governance:", "acme:"]'),
+        ('  prefix: "governance:"\n', ("governance:a",), (), '  prefix: "governance:"'),
+        ("", tuple(f"{number}:a" for number in range(20)), (), '  prefix: ["governance:", ""]'),
+        ("", ("x" * 300,), (), f'  prefix: ["governance:", "{"x" * 200}"]'),
+    ],
+)
+def test_an_import_adds_the_prefix_that_covers_an_id_and_nothing_else(
+    prefix: str, ids: tuple[str, ...], others: tuple[str, ...], line: str
+) -> None:
+    imported = imported_as(prefix, *ids, listed=(*ids, *others), choice=OWNED)
+    assert (prefix_line(imported), len(imported.added), imported.left_out) == ([line], len(ids), ())
+    declaration = loader.parse(imported.text, "spec.yaml", OWNED)
+    live = [dataclasses.replace(builders.schedule("x"), id=id_) for id_ in (*ids, *others)]
+    target = dataclasses.replace(builders.TARGET, prefixes=declaration.prefixes, owner="acme/app")
+    plan = build.plan(declaration, builders.live(*live), target)
+    changed = {change.id: [each.path for each in change.fields] for change in plan.steps if change.live}
+    assert changed == {id_: ["owner"] for id_ in ids} | {id_: ["paused"] for id_ in others if id_ == "governance:c"}
+
+
+def test_a_prefix_that_refers_to_a_variable_stays_one() -> None:
+    variables = "  vars: {team: governance}\n"
+    choice = OWNED
+    for prefix, line in (
+        ("'${team}:'", '  prefix: ["${team}:", "acme:"]'),
+        ("['${team}:']", "  prefix: ['${team}:', \"acme:\"]"),
+    ):
+        imported = imported_as(f"{variables}  prefix: {prefix}\n", "acme:a", choice=choice)
+        assert prefix_line(imported) == [line]
+    escaped = imported_as(variables, "${team}:a", choice=choice)
+    assert prefix_line(escaped) == ['  prefix: ["governance:", "$${team}:"]']
+
+
+def test_prefixes_in_a_list_of_lines_get_a_line_more() -> None:
+    imported = imported_as("  prefix:\n    - 'governance:' # ours\n    # theirs\n", "acme:a")
+    assert "  prefix:\n    - 'governance:' # ours\n    # theirs\n    - 'acme:'\n  schedules:\n" in imported.text
+
+
+def test_braces_and_a_missing_section_get_the_prefix_too() -> None:
+    live = [dataclasses.replace(builders.schedule("x"), id="acme:a")]
+    for text in ("{governance: {schedules: []}}\n", "governance: {}\n", "a: 1\n", None):
+        found = loader.parse(importer.add(text, "spec.yaml", live).text, "spec.yaml")
+        assert (found.prefixes, [each.schedule.id for each in found.charters]) == (("governance:", "acme:"), ["acme:a"])
+
+
+def test_without_an_owner_an_id_that_only_an_empty_prefix_fits_is_left_out() -> None:
+    imported = imported_as("", "nightly", "acme:b", listed=("nightly", "nightly-2", "acme:b"))
+    assert imported.left_out == (
+        "nightly: no prefix covers it, and one that does would cover other schedules too, which the next apply would "
+        "pause: import these as well, or name an --owner, so that the empty prefix can be added",
+    )
+    assert prefix_line(imported) == ['  prefix: ["governance:", "acme:"]']
+
+
+def test_a_chosen_prefix_is_added_whatever_else_it_covers() -> None:
+    choice = declarations.Choice(prefixes=("ac", "b"))
+    imported = imported_as("", "acme:a", listed=("acme:a", "acme:b"), choice=choice)
+    assert prefix_line(imported) == ['  prefix: ["governance:", "ac"]']
+
+
+def test_an_import_of_everything_needs_an_owner() -> None:
+    choice = declarations.Choice(prefixes=("",))
+    with pytest.raises(errors.UsageError, match="has an empty prefix, so the owner's mark decides"):
+        importer.add(None, "spec.yaml", [named("a")], choice)
+    owned = dataclasses.replace(choice, owner="acme/app")
+    text = importer.add(None, "spec.yaml", [named("a"), builders.schedule("b")], owned).text
+    assert text.startswith("governance:\n  prefix: ''\n  schedules:\n")
+    assert [each.schedule.id for each in loader.parse(text, "spec.yaml", OWNED).charters] == [
+        *("governance:a", "governance:b")
+    ]
+
+
+def test_what_no_charter_can_express_adds_no_prefix() -> None:
+    live = dataclasses.replace(builders.schedule("x", calendars=()), id="acme:a")
+    imported = importer.add(SPEC, "spec.yaml", [live], OWNED)
+    assert (imported.text, imported.left_out) == (
+        SPEC,
+        (f"acme:a: {CANNOT}: it has no times; this one stays as it is",),
+    )

@@ -181,8 +181,8 @@ def test_an_import_of_nothing_leaves_the_text_alone() -> None:
         assert importer.add(text, builders.PATH, []).text == text
 
 
-def test_a_prefix_that_is_chosen_begins_a_section_and_never_changes_one() -> None:
-    chosen = declarations.Choice(prefix="acme:")
+def test_a_prefix_that_is_chosen_begins_a_section_and_changes_none_without_need() -> None:
+    chosen = declarations.Choice(prefixes=("acme:",))
     live = [dataclasses.replace(NEW, id="acme:engineering")]
     assert 'governance:\n  prefix: "acme:"\n' in importer.add("a: 1\n", builders.PATH, live, chosen).text.replace(
         "'", '"'

@@ -1108,3 +1108,64 @@ def test_two_charters_with_one_id_are_refused() -> None:
     assert problems(text) == [
         "spec.yaml:4:24: charters 'A' and 'B' have one id, 'governance:a' (first on line 3); change one of them"
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "prefixes"),
+    [
+        ("'acme:'", ("acme:",)),
+        ('["acme:"]', ("acme:",)),
+        ('["acme:", "acme:b:", "acme:"]', ("acme:", "acme:b:")),
+        ("[]", ("",)),
+        ('""', ("",)),
+        ('["acme:", ""]', ("acme:", "")),
+    ],
+)
+def test_a_prefix_is_a_text_or_a_list_whose_first_names_charters(written: str, prefixes: tuple[str, ...]) -> None:
+    found = declared(COMMUNITY.replace("governance:\n", f"governance:\n  owner: acme/app\n  prefix: {written}\n"))
+    assert found.prefixes == prefixes
+    assert [charter.schedule.id for charter in found.charters] == [f"{prefixes[0]}community"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "id_", "hint"),
+    [
+        ('"governance:"', "nightly-report", '["governance:", "nightly-report"]'),
+        ('["a:", "b:"]', "acme:x:nightly", '["a:", "b:", "acme:x:"]'),
+        ('["a:", "b:"]', "A:nightly", '["a:", "b:", "A:"]'),
+    ],
+)
+def test_an_id_that_no_prefix_covers_is_an_error_that_names_one_which_does(prefix: str, id_: str, hint: str) -> None:
+    text = COMMUNITY.replace("governance:\n", f"governance:\n  prefix: {prefix}\n")
+    assert problems(f"{text}      id: {id_}\n") == [
+        f"spec.yaml:7:11: no prefix covers the id '{id_}': without its charter, no plan would show the schedule; "
+        f"add one to the section, for example prefix: {hint}"
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["[]", '["governance:", nightly-report]', '["governance:", "n"]'])
+def test_an_id_that_any_prefix_covers_is_accepted(prefix: str) -> None:
+    text = COMMUNITY.replace("governance:\n", f"governance:\n  prefix: {prefix}\n")
+    (charter,) = declared(f"{text}      id: nightly-report\n").charters
+    assert charter.schedule.id == "nightly-report"
+
+
+def test_a_chosen_prefix_must_cover_the_ids_as_well() -> None:
+    text = COMMUNITY + "      id: governance:other\n"
+    with pytest.raises(errors.InvalidSpecError, match="no prefix covers the id 'governance:other'"):
+        loader.parse(text, "spec.yaml", declarations.Choice(prefixes=("acme:",)))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "problem"),
+    [
+        ("7", "spec.yaml:2:11: 'prefix' must be text or a list, not the number 7; quote it"),
+        ("{a: b}", "spec.yaml:2:11: 'prefix' must be text or a list, not an object; for example \"governance:\""),
+        ("[a, 7]", "spec.yaml:2:15: governance.prefix[2] must be text, not the number 7; quote it"),
+        ('[a, "b\\0"]', "spec.yaml:2:15: 'prefix' is 'b\\x00', which contains an invisible character; write letters"),
+        (str(list("abcdefghijklmnopqrstu")), "spec.yaml:2:11: 'prefix' has more than 20 entries; remove some"),
+    ],
+)
+def test_a_wrong_prefix_is_reported_at_its_place(prefix: str, problem: str) -> None:
+    (line,) = problems(COMMUNITY.replace("governance:\n", f"governance:\n  prefix: {prefix}\n"))
+    assert line.startswith(problem)

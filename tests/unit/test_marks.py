@@ -54,7 +54,7 @@ def test_environments_specs_namespaces_and_prefixes_have_marks_of_their_own() ->
     targets = [
         observed.Target(address="a:1", namespace="one"),
         observed.Target(address="a:1", namespace="two"),
-        observed.Target(address="a:1", namespace="one", prefix="acme:"),
+        observed.Target(address="a:1", namespace="one", prefixes=("acme:",)),
     ]
     assert (len(scopes), len({marks.key(each) for each in targets})) == (6, 3)
     assert marks.key(targets[0]) == marks.key(dataclasses.replace(targets[0], address="b:2", owner="acme"))

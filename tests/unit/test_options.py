@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.cli import options
 from reconciler.platform.cli import worker
+from reconciler.schedule import declarations, ownership
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,21 @@ def _read(option: str, value: str) -> Any:
     """Return what the worker's option makes of a text."""
     (found,) = (each for each in worker.worker.params if each.name == option)
     return found.type.convert(value, found, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prefixes"),
+    [
+        ([], None),
+        (["--prefix", "a:"], ("a:",)),
+        (["--prefix", "a:", "--prefix=b:", "--prefix", "a:"], ("a:", "b:")),
+        (["--prefix", ""], ("",)),
+    ],
+)
+def test_a_prefix_may_be_repeated_and_may_be_empty(arguments: list[str], prefixes: tuple[str, ...] | None) -> None:
+    @click.command
+    @options.choice
+    def command(choice: declarations.Choice) -> ownership.Prefixes | None:
+        return choice.prefixes
+
+    assert command.main(arguments, standalone_mode=False) == prefixes

@@ -16,7 +16,7 @@ from reconciler.timing import timings
 
 NOW = datetime.datetime(2026, 11, 25, 9, 0, tzinfo=datetime.UTC)
 OWNER = "schedules:one"
-TARGET = observed.Target(address="127.0.0.1:7233", namespace="default", prefix="", owner=OWNER)
+TARGET = observed.Target(address="127.0.0.1:7233", namespace="default", prefixes=("",), owner=OWNER, of_users=True)
 
 
 def row(number: int = 1, **change: Any) -> executions.UserSchedule:

@@ -117,7 +117,7 @@ def test_the_prefix_and_the_owner_may_refer_to_variables_and_ids_follow() -> Non
         "  defaults:\n", "  prefix: ${region}-\n  owner: acme/${region}\n  defaults:\n", 1
     )
     declaration = load(text, region="ap")
-    assert (declaration.prefix, declaration.owner) == ("ap-", "acme/ap")
+    assert (declaration.prefixes, declaration.owner) == (("ap-",), "acme/ap")
     assert declaration.charters[0].schedule.action.arguments == ("ap-nightly",)
 
 

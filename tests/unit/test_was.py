@@ -164,7 +164,7 @@ def test_a_charter_name_is_looked_for_before_an_id() -> None:
 def test_a_schedule_outside_the_prefix_that_is_not_ours_is_left_alone_once_the_new_one_exists() -> None:
     declared = declaration(owner="acme/app")
     live = builders.live(builders.schedule("new", owner="acme/app"), outside("OLD", task_queue="other"))
-    assert set(predecessors.related(declared, live, lambda id_: build.managed(id_, builders.TARGET))) == {
+    assert set(predecessors.related(declared, live, lambda each: build.managed(each, builders.TARGET))) == {
         "governance:new"
     }
 

@@ -7,7 +7,7 @@ import logging
 import uuid
 
 from reconciler import errors
-from reconciler.platform import executions, repair
+from reconciler.platform import executions, repair, users
 from reconciler.platform.api import parts
 
 PATIENCE = 10.0  # seconds that an answer waits
@@ -27,7 +27,7 @@ async def _bring(found: parts.Parts, schedule_id: uuid.UUID, *, keep_manual_paus
     """Return the revision that Temporal is known to have afterwards; 0 where that is unknown."""
     try:
         server = await found.temporal.server()
-        target = server.target("", found.owner)
+        target = server.target(users.PREFIXES, found.owner, of_users=True)
         async with found.alone(schedule_id), found.slots:
             return await repair.repair_one(
                 schedule_id, found.store.schedules, server.schedules, target, keep_manual_pauses=keep_manual_pauses
