@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import temporalio.client
 
+from reconciler.plan import ports
 from tests.support import program, remote
 
 SPEC = """\
@@ -88,3 +89,135 @@ def test_another_owner_may_have_the_same_names_under_its_own_prefix(reconciler: 
     reconciler.declare(SPEC.replace("OWNER", OWNER))
     assert reconciler.run("apply", "--yes").returncode == 0
     assert reconciler.run("apply", "--yes", "--prefix", "acme:", "--owner", "acme/staging").returncode == 0
+
+
+SEVERAL = """\
+governance:
+  owner: acme/work
+  prefix: ["governance:", "billing:"]
+  schedules:
+    - {charter: COMMUNITY, cron: "0 * * * *", entrypoint: COMMUNITY}
+    - {charter: INVOICES, id: "billing:invoices", cron: "15 * * * *", entrypoint: INVOICES}
+"""
+
+
+async def test_a_charter_of_any_prefix_is_applied_and_paused_when_it_is_removed(reconciler: program.Program) -> None:
+    reconciler.declare(SEVERAL)
+    done = reconciler.run("apply", "--yes")
+    assert (done.returncode, "2 created" in done.stdout) == (0, True)
+    assert done.stdout.startswith("Schedules governance:* and billing:* in namespace")
+    reconciler.declare(SEVERAL[: SEVERAL.index("    - {charter: INVOICES")])
+    done = reconciler.run("apply", "--yes")
+    assert (done.returncode, "‖ billing:invoices paused" in done.stdout) == (0, True)
+
+    reconciler.declare(SEVERAL.replace('["governance:", "billing:"]', "'governance:'"))
+    invalid = reconciler.run("plan")
+    assert invalid.returncode == 3
+    assert "repo-spec.yaml:6:31: no prefix covers the id 'billing:invoices'" in invalid.stderr
+    assert 'prefix: ["governance:", "billing:"]' in invalid.stderr
+
+
+async def test_a_prefix_that_is_dropped_or_added_doubles_nothing(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC.replace("OWNER", OWNER))
+    assert reconciler.run("apply", "--yes", "--prefix", "acme:").returncode == 0
+    refused = reconciler.run("apply", "--yes", "--prefix", "governance:", "--prefix", "billing:")
+    assert refused.returncode == 4
+    assert "acme:community is still running under another prefix" in refused.stderr
+    moved = reconciler.run("plan", "--prefix", "governance:", "--prefix", "acme:")
+    assert "Plan: 2 to create, 0 to update, 0 to resume, 2 to pause, 0 unchanged." in moved.stdout
+    added = reconciler.run("plan", "--prefix", "acme:", "--prefix", "governance:")
+    assert "No changes." in added.stdout
+
+
+async def test_an_empty_prefix_touches_only_what_is_declared_or_has_the_mark(reconciler: program.Program) -> None:
+    foreign = {
+        "theirs": remote.schedule(owner="acme/site"),
+        "governance:unmarked": remote.schedule(),
+        "plain": remote.schedule(),
+    }
+    raw = await remote.raw(reconciler.address, reconciler.namespace)
+    for id_, schedule in foreign.items():
+        await raw.create(id_, remote.proto_of(schedule))
+    before = {id_: await raw.describe(id_) for id_ in foreign}
+
+    text = SPEC.replace("OWNER", "prefix: ''")
+    reconciler.declare(text)
+    ownerless = reconciler.run("plan")
+    assert ownerless.returncode == 64
+    assert "has an empty prefix, so the owner's mark decides" in ownerless.stderr
+    assert reconciler.run("validate").returncode == 0
+    environment = {"GOVERNANCE_OWNER": "acme/work"}
+    done = reconciler.run("apply", "--yes", **environment)
+    assert (done.returncode, "2 created" in done.stdout) == (0, True)
+    assert done.stdout.startswith("Schedules with the owner's mark in namespace")
+    await remote.until(lambda: _lists(reconciler, "ops"))
+
+    reconciler.declare(text[: text.index("    - {charter: OPS")])
+    removed = reconciler.run("apply", "--yes", **environment)
+    assert (removed.returncode, "‖ ops paused" in removed.stdout) == (0, True)
+    reconciler.declare("governance:\n  prefix: []\n  schedules: []\n")
+    refused = reconciler.run("apply", "--yes", **environment)
+    assert (refused.returncode, "the only running managed schedule: community (paused)" in refused.stderr) == (4, True)
+    pruned = reconciler.run("prune", "--yes", "--older-than", "0s", **environment)
+    assert (pruned.returncode, "- ops deleted" in pruned.stdout) == (0, True)
+    for command in ("plan", "status", "snapshot"):
+        shown = reconciler.run(command, **environment)
+        assert (shown.returncode, [id_ for id_ in foreign if id_ in shown.stdout]) == (0, [])
+    after = {id_: await raw.describe(id_) for id_ in foreign}
+    assert {id_: each.conflict_token for id_, each in after.items()} == {
+        id_: each.conflict_token for id_, each in before.items()
+    }
+
+
+async def _lists(reconciler: program.Program, schedule_id: str) -> bool:
+    server = await remote.connected(reconciler.address, reconciler.namespace)
+    return schedule_id in await server.schedules.ids()
+
+
+async def test_after_an_import_by_id_the_next_plan_only_marks_and_the_schedules_around_stay(
+    reconciler: program.Program,
+) -> None:
+    raw = await remote.raw(reconciler.address, reconciler.namespace)
+    for id_ in ("nightly", "nightly-eu", "billing:invoices", "billing:reminders"):
+        await raw.create(id_, remote.proto_of(remote.schedule(id_)))
+    server = await remote.connected(reconciler.address, reconciler.namespace)
+
+    async def all_are_listed() -> bool:
+        return len(await server.schedules.ids()) == 4
+
+    await remote.until(all_are_listed)
+    reconciler.declare("schema_version: '1'\n")
+    ids = ("--id", "nightly", "--id", "billing:invoices")
+    ownerless = reconciler.run("import", *ids)
+    assert "nightly: no prefix covers it, and one that does would cover other schedules too" in ownerless.stderr
+    assert "prefix:\n    - 'governance:'\n    - billing:invoices\n" in ownerless.stdout
+
+    environment = {"GOVERNANCE_OWNER": "acme/work"}
+    done = reconciler.run("import", *ids, "--write", **environment)
+    assert (done.returncode, done.stdout) == (0, ".cogni/repo-spec.yaml: 2 charters added\n")
+    applied = reconciler.run("apply", "--yes", **environment)
+    assert applied.returncode == 0
+    assert "0 created, 2 updated, 0 resumed, 0 paused." in applied.stdout
+    assert applied.stdout.count('owner  (none) → "acme/work"') == 2
+    again = reconciler.run("plan", "--detailed-exitcode", **environment)
+    assert (again.returncode, "No changes." in again.stdout) == (0, True)
+    assert reconciler.run("import", "--prefix", "", "--write", **environment).returncode == 0
+    assert (
+        "Plan: 0 to create, 2 to update, 0 to resume, 0 to pause, 2 unchanged."
+        in reconciler.run("plan", **environment).stdout
+    )
+
+
+async def test_appliers_with_a_common_prefix_exclude_each_other(reconciler: program.Program) -> None:
+    reconciler.declare(SEVERAL)
+    server = await remote.connected(reconciler.address, reconciler.namespace)
+    held = await server.lock("billing:").acquire(ports.Holder(who="alice@laptop"))
+    refused = reconciler.run("apply", "--yes")
+    assert (refused.returncode, "the schedules are locked by alice@laptop" in refused.stderr) == (6, True)
+    assert await server.lock("governance:").holder() is None
+    shown = reconciler.run("lock", "show")
+    assert shown.stdout.startswith("The lock of governance:* and billing:* is held by alice@laptop")
+    await held.release()
+    assert reconciler.run("apply", "--yes").returncode == 0
+    free = reconciler.run("lock", "release", "--yes")
+    assert free.stdout == "No one holds the lock of governance:* and billing:*.\n"

@@ -143,10 +143,12 @@ async def test_what_one_of_several_prefixes_left_counts_unless_it_had_others_too
 
 
 async def test_the_last_commit_is_that_of_any_of_the_prefixes(kept: audit.Audit) -> None:
-    for number, prefixes in enumerate((("a:",), ("a:", "b:"), ("c:",))):
+    for position, prefixes in enumerate((("a:",), ("a:", "b:"), ("c:",))):
         target = dataclasses.replace(TARGET, prefixes=prefixes)
-        begun = await kept.begin(dataclasses.replace(ATTEMPT, target=target, commit=f"{number}" * 40, command="apply"))
-        await kept.end(begun, [], left=left(1))
+        number = await kept.begin(
+            dataclasses.replace(ATTEMPT, target=target, commit=f"{position}" * 40, command="apply")
+        )
+        await kept.end(number, [], left=left(1))
     found = [
         (await kept.commit(dataclasses.replace(TARGET, prefixes=each)))[:1]
         for each in (("a:",), ("b:", "x:"), ("c:",), ("x:",))
