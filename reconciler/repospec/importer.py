@@ -134,7 +134,7 @@ def _widened(
     owner: it covers only what has the owner's mark.
     """
     own = file.declaration.prefixes
-    imported = [each.id for each in schedules]
+    imported = [each.id for each in schedules if each.id.isprintable()]  # as a prefix must be
     others = {id_ for id_ in others if not ownership.claims(own, id_)} - set(imported)
     prefixes = list(own)
     for id_ in imported:
@@ -231,6 +231,9 @@ def _unfitting(schedule: model.Schedule, declaration: declarations.Declaration) 
     """Return why a schedule that no prefix covers gets no charter; empty if one covers it."""
     if ownership.covers(declaration.prefixes, schedule.id):
         return ""
+    if not schedule.id.isprintable():
+        reason = _inexpressible("its id contains an invisible character")
+        return f"{reason}; {_fate(schedule, declaration)}"
     return (
         "no prefix covers it, and one that does would cover other schedules too, which the next apply would pause: "
         "import these as well, or name an --owner, so that the empty prefix can be added"

@@ -64,7 +64,8 @@ def test_both_spellings_declare_the_same(environment: str | None) -> None:
     [
         (
             "temporal: {schedules: []}\n",
-            "s.yaml:1:11: temporal has no 'prefix'; add prefix: what the ids of managed schedules start with",
+            "s.yaml:1:11: temporal has no 'prefix'; add prefix: what the ids of managed schedules start with, one or a "
+            "list",
         ),
         (
             "temporal: {prefix: a, schedules: [{cron: '@daily', entrypoint: A}]}\n",

@@ -424,10 +424,19 @@ def test_an_import_of_everything_needs_an_owner() -> None:
         importer.add(None, "spec.yaml", [named("a")], choice)
     owned = dataclasses.replace(choice, owner="acme/app")
     text = importer.add(None, "spec.yaml", [named("a"), builders.schedule("b")], owned).text
-    assert text.startswith("governance:\n  prefix: ''\n  schedules:\n")
+    assert text.startswith("temporal:\n  prefix: ''\n  schedules:\n")
     assert [each.schedule.id for each in loader.parse(text, "spec.yaml", OWNED).charters] == [
         *("governance:a", "governance:b")
     ]
+
+
+def test_an_id_with_an_invisible_character_neither_adds_a_prefix_nor_keeps_others_out() -> None:
+    found = [dataclasses.replace(builders.schedule("x"), id=id_) for id_ in ("acme:\x1f", "governance:a")]
+    imported = importer.add(None, ".cogni/repo-spec.yaml", found, OWNED)
+    assert (len(imported.added), prefix_line(imported)) == (1, [])
+    assert imported.left_out == (
+        f"acme:\x1f: {CANNOT}: its id contains an invisible character; this one stays as it is",
+    )
 
 
 def test_what_no_charter_can_express_adds_no_prefix() -> None:
