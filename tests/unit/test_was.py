@@ -346,6 +346,7 @@ def test_nothing_is_written_if_the_old_schedule_changed_since_the_plan() -> None
 
 def parse(charters: str) -> declarations.Declaration:
     spec = "governance:\n  schedules:\n" + textwrap.indent(textwrap.dedent(charters).strip(), "    ") + "\n"
+    spec += '  prefix: ["governance:", nightly]\n'
     return loader.parse(spec, "spec.yaml")
 
 
