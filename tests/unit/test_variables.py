@@ -114,10 +114,10 @@ def test_an_environment_has_values_of_its_own() -> None:
 
 def test_the_prefix_and_the_owner_may_refer_to_variables_and_ids_follow() -> None:
     text = (SPEC % "'${id}'").replace(
-        "  defaults:\n", "  prefix: ${region}-\n  owner: acme/${region}\n  defaults:\n", 1
+        "  defaults:\n", "  prefix: ['${region}-', 'governance:']\n  owner: acme/${region}\n  defaults:\n", 1
     )
     declaration = load(text, region="ap")
-    assert (declaration.prefixes, declaration.owner) == (("ap-",), "acme/ap")
+    assert (declaration.prefixes, declaration.owner) == (("ap-", "governance:"), "acme/ap")
     assert declaration.charters[0].schedule.action.arguments == ("ap-nightly",)
 
 
