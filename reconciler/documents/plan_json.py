@@ -109,6 +109,7 @@ def _change(change: plans.Change) -> dict[str, Any]:
         "overrides": {key: _place(place) for key, place in change.overrides.items()},
         "fields": [_field(field) for field in change.fields],
         "ignored": [_field(field) for field in change.ignored],
+        **({"unchangeable": [_field(field) for field in change.unchangeable]} if change.unchangeable else {}),
         **({"origin": _change(change.origin)} if change.origin else {}),
     }
 

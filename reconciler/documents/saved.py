@@ -165,6 +165,7 @@ def _change(document: Mapping[str, Any], schedules_: Mapping[str, Any]) -> plans
         place=_place(document["place"]),
         fields=tuple(map(_field, document["fields"])),
         ignored=tuple(map(_field, document.get("ignored", ()))),
+        unchangeable=tuple(map(_field, document.get("unchangeable", ()))),
         overrides={key: declarations.Place(**place) for key, place in document["overrides"].items()},
         renamed_from=document["renamed_from"],
         origin_pause=plan_json.read_pause(document["origin_pause"]),

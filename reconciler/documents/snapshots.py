@@ -46,6 +46,7 @@ def _schedule(live: observed.Live) -> dict[str, Any]:
     return {
         **schedules.encode(live.schedule, coded=live.coded),
         "coded": live.coded,
+        "memo_is_fixed": live.memo_is_fixed,
         "pause": plan_json.pause(live.pause) if live.pause else None,
     }
 
@@ -83,6 +84,7 @@ def _live(document: Mapping[str, Any], salt: bytes) -> observed.Live:
         token=b"",
         pause=plan_json.read_pause(document.get("pause")),
         coded=document.get("coded", False),
+        memo_is_fixed=document.get("memo_is_fixed", False),
     )
 
 

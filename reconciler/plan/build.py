@@ -82,7 +82,8 @@ def _renamed(
 ) -> plans.Change:
     """Return the change that replaces a schedule by one with the charter's id, as if only its id changed."""
     new = charter.schedule.id
-    alike = dataclasses.replace(former, schedule=dataclasses.replace(former.schedule, id=new))
+    renamed = dataclasses.replace(former.schedule, id=new)
+    alike = dataclasses.replace(former, schedule=renamed, memo_is_fixed=False)  # as it is created again
     change = _wanted(charter, alike, declaration)
     if change.is_blocked:
         return dataclasses.replace(change, after=former.schedule, live=former)
@@ -231,6 +232,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
             fields=(),
             renamed_from=None,
             origin=None,
+            unchangeable=(),
         )
         for change in plan.schedules
     )
@@ -379,12 +381,22 @@ def _wanted(
     if _is_foreign(live.schedule, declaration) and not declaration.adopt:
         return _change(charter, plans.Verb.KEEP, plans.Reason.OWNED, live.schedule, live)
     kept = ignored.kept(desired, live.schedule)
-    change = _difference(charter, kept, live, declaration)
+    possible, unchangeable = _possible(kept, live)
+    change = dataclasses.replace(_difference(charter, possible, live, declaration), unchangeable=unchangeable)
     if not desired.ignore:
         return change
-    shown = {each.path for each in change.fields}
+    shown = {each.path for each in (*change.fields, *unchangeable)}
     hidden = (each for each in diff.diff(live.schedule, desired) if each.path not in shown)
     return dataclasses.replace(change, ignored=tuple(hidden))
+
+
+def _possible(desired: model.Schedule, live: observed.Live) -> tuple[model.Schedule, tuple[plans.FieldChange, ...]]:
+    """Return the desired schedule as far as the server can change the live one, and what it cannot change."""
+    if not live.memo_is_fixed or desired.memo is None:
+        return desired, ()
+    alike = dataclasses.replace(live.schedule, not_secret=desired.not_secret, salt=desired.salt)
+    unchangeable = diff.diff(live.schedule, dataclasses.replace(alike, memo=desired.memo))
+    return dataclasses.replace(desired, memo=live.schedule.memo), unchangeable
 
 
 def _difference(

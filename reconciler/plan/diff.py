@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import json_values
 from reconciler.plan import plans
-from reconciler.schedule import arguments, fields, governed, kinds, model, paths, rows
+from reconciler.schedule import arguments, fields, governed, kinds, model, paths, records, rows
 
 if TYPE_CHECKING:
     import deepdiff
@@ -83,14 +83,15 @@ def _payloads(schedule: model.Schedule) -> list[object]:
 def _holds_payloads(row: rows.Row) -> bool:
     if isinstance(row, arguments.Arguments):
         return True
-    return isinstance(row, rows.Field) and isinstance(row.kind, kinds.Payload | kinds.Named)
+    kind = row.kind if isinstance(row, rows.Field) else None
+    return isinstance(kind.of if isinstance(kind, records.Optional) else kind, kinds.Payload | kinds.Named)
 
 
 PAYLOADS = tuple(row for row in fields.TABLE if _holds_payloads(row))
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return what should be on the server: `desired`, with the live countdown and an undeclared note kept."""
+    """Return what should be on the server: `desired`, with the live countdown kept, and what is undeclared."""
     start = desired.remaining_actions if desired.counted_from is None else desired.counted_from
     remaining = live.remaining_actions
     counting = start is not None and remaining is not None and remaining <= start
@@ -100,6 +101,8 @@ def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
         remaining_actions=remaining if counting else desired.remaining_actions,
         counted_from=live.counted_from if counting else start,
         note=live.note if desired.note is None else desired.note,
+        memo=live.memo if desired.memo is None else desired.memo,
+        search_attributes=live.search_attributes if desired.search_attributes is None else desired.search_attributes,
     )
 
 

@@ -158,7 +158,7 @@ def _whose(target: observed.Target) -> str:
 
 def _check_payloads(plan: plans.Plan) -> None:
     for change in plan.steps:
-        lost = _replaced(change.before.schedule.action, change.after.action) if change.before else None
+        lost = _replaced(change.before.schedule, change.after) if change.before else None
         if lost is not None:
             raise errors.GuardError(
                 f"the plan would overwrite {lost.encoding} payloads of {change.id} with plaintext",
@@ -166,8 +166,8 @@ def _check_payloads(plan: plans.Plan) -> None:
             )
 
 
-def _replaced(live: model.Action, after: model.Action) -> model.Opaque | None:
-    """Return an encoded payload that the action no longer has after the change."""
+def _replaced(live: model.Schedule, after: model.Schedule) -> model.Opaque | None:
+    """Return an encoded payload that the schedule no longer has after the change."""
     kept = list(after.payloads)
     coded = (each for each in live.payloads if isinstance(each, model.Opaque) and each.is_coded)
     return next((each for each in coded if each not in kept), None)

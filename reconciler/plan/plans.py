@@ -90,7 +90,8 @@ class FieldChange:
 class Change:
     """One schedule's step: `live` is the schedule that was planned from (None if it did not exist), `after` the result.
 
-    `ignored` are differences at `ignore` paths, which are kept. `overrides` is where an environment replaces keys.
+    `ignored` are differences at `ignore` paths, which are kept, `unchangeable` those that the server cannot change.
+    `overrides` is where an environment replaces keys.
     `renamed_from` is the id of a schedule that differs only in name and that the same plan leaves paused;
     `origin_pause` is who had already paused that one, None if no one had. A rename creates the schedule with the state
     of another one, and then pauses that one: `origin` is the change of the other.
@@ -104,6 +105,7 @@ class Change:
     place: declarations.Place | None
     fields: tuple[FieldChange, ...] = ()
     ignored: tuple[FieldChange, ...] = ()
+    unchangeable: tuple[FieldChange, ...] = ()
     overrides: Mapping[str, declarations.Place] = dataclasses.field(default_factory=dict, compare=False)
     renamed_from: str | None = None
     origin_pause: observed.Pause | None = None

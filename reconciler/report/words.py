@@ -25,7 +25,7 @@ DONE = {
     plans.Verb.PAUSE: "paused",
     plans.Verb.DELETE: "deleted",
 }
-_NAMED = 10  # charters that a partial plan's heading names
+_NAMED = 10  # charters or schedules that a heading or a note names
 RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only where there are any
 KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as removed, but not pruned
 
@@ -255,6 +255,18 @@ def takeovers(plan: plans.Plan, mark: Callable[[str], str] = str) -> list[str]:
     """Return a line for each schedule that the plan takes over and makes run something else."""
     found = taken.takeovers(plan)
     return [f"{mark(phrases.printable(labels.brief(taken.taken(each))))}: {taken.changes(each)}" for each in found]
+
+
+def fixed_memos(plan: plans.Plan, mark: Callable[[str], str] = str) -> str:
+    """Return that the server cannot change the own memo of some schedules; empty if the plan wants no such change."""
+    ids = [mark(phrases.printable(labels.brief(change.id))) for change in plan.changes if change.unchangeable]
+    if not ids:
+        return ""
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return (
+        "Note: this server sets a schedule's own memo only when it creates the schedule; schedule_memo differs for "
+        f"{', '.join(ids[:_NAMED])}{more}."
+    )
 
 
 TAKEOVERS = "Takes over and changes what it runs:"

@@ -157,6 +157,8 @@ def expressible(schedule: model.Schedule) -> model.Schedule:
         schedule,
         timing=timing,
         action=_readable(schedule.action),
+        memo=_without_opaque(schedule.memo),
+        search_attributes=_without_opaque_values(schedule.search_attributes),
         remaining_actions=schedule.remaining_actions if start is None or schedule.remaining_actions is None else start,
         counted_from=None,
         note=None if ours else schedule.note,
@@ -164,14 +166,21 @@ def expressible(schedule: model.Schedule) -> model.Schedule:
 
 
 def _readable(action: model.Action) -> model.Action:
-    attributes = action.search_attributes.items()
     return dataclasses.replace(
         action,
-        memo={name: value for name, value in action.memo.items() if not isinstance(value, model.Opaque)},
-        search_attributes={name: each for name, each in attributes if not isinstance(each.value, model.Opaque)},
+        memo=_without_opaque(action.memo) or {},
+        search_attributes=_without_opaque_values(action.search_attributes) or {},
         summary=None if isinstance(action.summary, model.Opaque) else action.summary,
         details=None if isinstance(action.details, model.Opaque) else action.details,
     )
+
+
+def _without_opaque(memo: Mapping[str, model.Argument] | None) -> Mapping[str, model.Argument] | None:
+    return memo and {name: value for name, value in memo.items() if not isinstance(value, model.Opaque)}
+
+
+def _without_opaque_values(attributes: Mapping[str, model.Attribute] | None) -> Mapping[str, model.Attribute] | None:
+    return attributes and {name: each for name, each in attributes.items() if not isinstance(each.value, model.Opaque)}
 
 
 def _matches_something(calendar: timings.Calendar) -> bool:
@@ -188,8 +197,8 @@ def ignoring(entry: Entry, path: str) -> Entry:
     """Return the entry with a path under `ignore`, and null as its value if a charter must have one."""
     root, *inside = paths.parse(path)
     more: Entry = {}
-    if root == "memo" and len(inside) == 1:
-        more["memo"] = {**entry.get("memo", {}), inside[0]: None}
+    if root in ("memo", "schedule_memo") and len(inside) == 1:
+        more[root] = {**entry.get(root, {}), inside[0]: None}
     return {**entry, **more, "ignore": [*entry.get("ignore", ()), path]}
 
 

@@ -106,7 +106,7 @@ def add(
     left_out += [f"{each.id}: {reason}; {_fate(each, final.declaration)}" for each, reason in inexpressible]
     if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in ordered):
         warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
-    if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.action.payloads):
+    if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.payloads):
         warnings.append("there are encrypted payloads, which only a codec can read: pass --codec-endpoint")
     return Imported(
         text=_written(file, final.declaration.prefixes, entries, expected),

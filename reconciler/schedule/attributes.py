@@ -51,7 +51,16 @@ def _mismatch(type_name: str, value: Any) -> str:
 
 
 def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Yield what is too large among all attributes of a charter or of defaults."""
+    """Yield what is too large among all attributes of a charter's runs or of defaults."""
+    yield from _sizes(attributes, "a run", "no run would start")
+
+
+def check_own_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
+    """Yield what is too large among all attributes of a schedule itself."""
+    yield from _sizes(attributes, "a schedule", "it could not be created")
+
+
+def _sizes(attributes: Mapping[str, Any], whose: str, effect: str) -> Iterator[faults.Fault]:
     sizes = {name: json_values.size(_value(entry)) for name, entry in attributes.items()}
     for name, size in sizes.items():
         if size > _VALUE_SIZE:
@@ -60,8 +69,8 @@ def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
     total = sum(size + len(name.encode(errors="surrogatepass")) + _OVERHEAD for name, size in sizes.items())
     if len(sizes) > _COUNT or total > _TOTAL_SIZE:
         message = (
-            f"{len(sizes)} search attributes of about {total:,} bytes, and a run accepts {_COUNT} of {_TOTAL_SIZE:,}: "
-            "no run would start"
+            f"{len(sizes)} search attributes of about {total:,} bytes, and {whose} accepts {_COUNT} of "
+            f"{_TOTAL_SIZE:,}: {effect}"
         )
         yield faults.Fault(message=message, hint="move what is not searched for to memo")
 

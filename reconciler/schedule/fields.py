@@ -295,6 +295,39 @@ TABLE: tuple[rows.Row, ...] = (
         examples=({"Team": "platform", "Since": {"type": "Datetime", "value": "2027-01-01T00:00:00Z"}},),
     ),
     rows.Field(
+        key="schedule_memo",
+        at=places.at(lambda schedule: schedule.memo),
+        kind=records.Optional(kinds.Named(kinds.PAYLOAD, reserved=ownership.MEMO_PREFIX)),
+        default=None,
+        silent={},
+        own="action.start_workflow.memo.fields",
+        description="What the schedule itself carries for people to see, in addition to the memo of its runs; any JSON "
+        "values. Without the key it is left as it is, and {} removes it. Servers that keep schedules in V1 accept it "
+        "only when the schedule is created.",
+        examples=({"team": "platform"},),
+        stored_description="What the schedule itself carries for people to see. Since 1.4.",
+    ),
+    rows.Field(
+        key="schedule_search_attributes",
+        at=places.at(lambda schedule: schedule.search_attributes),
+        kind=records.Optional(
+            kinds.Named(
+                records.Attribute(),
+                records.Attribute().declared(),
+                rule=attributes.check_own_sizes,
+                reserved=ownership.SERVER_ATTRIBUTES,
+                whose="the server's",
+            )
+        ),
+        default=None,
+        silent={},
+        own="action.start_workflow.search_attributes.indexed_fields",
+        description="What the schedule itself can be found by in a list of schedules, with values as in "
+        "search_attributes. Without the key they are left as they are, and {} removes them.",
+        examples=({"Team": "platform"},),
+        stored_description="What the schedule itself can be found by. Since 1.4.",
+    ),
+    rows.Field(
         key="priority",
         at=places.at(lambda schedule: schedule.action.priority),
         kind=records.Record(

@@ -440,16 +440,17 @@ PAYLOAD = Payload()
 class Named(Generic[V]):
     """Values by name, sorted; `of` is the kind of a value, `entry` its schema, `rule` checks all of them together.
 
-    Names that begin with `reserved` are this tool's own.
+    Names that begin with `reserved` are not for charters: they are this tool's own, or `whose`.
     """
 
     of: Kind[V]
     entry: Schema | None = None
     rule: Rule | None = None
     reserved: str = ""
+    whose: str = "this tool's"
 
     def is_reserved(self, name: str) -> bool:
-        """Return whether a name is reserved for this tool."""
+        """Return whether a name is reserved for this tool, or for whom it is."""
         return bool(self.reserved) and name.startswith(self.reserved)
 
     def parse(self, value: Any) -> Mapping[str, V]:
@@ -482,7 +483,7 @@ class Named(Generic[V]):
     def declared(self) -> Schema:
         names = {
             "pattern": rf"^(?!{re.escape(self.reserved)})",
-            "patternErrorMessage": f"has a name that begins with {self.reserved!r}, which are this tool's own",
+            "patternErrorMessage": f"has a name that begins with {self.reserved!r}, which are {self.whose} own",
         }
         return {
             "type": "object",

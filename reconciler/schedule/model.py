@@ -179,6 +179,8 @@ class Schedule:
     `note` is what people see next to the state; None in a desired schedule leaves it to the plan, which writes what it
     did and why. `owner` is the repository that declares it, by its owner mark. `seal` names the version of the schedule
     that our own pause of a removed charter left; it is not a field of the spec.
+    `memo` and `search_attributes` are the schedule's own, in addition to those of its runs, without what the server
+    adds; None in a desired schedule leaves them as they are.
     `not_secret` are the paths of values that are shown although they look like secrets, `ignore` those of values that
     belong to others, `manual_pauses` whether a pause by hand is undone (`resume`) or left (`keep`), and `salt` is the
     key of the digests that replace secrets; none of them takes part in comparison.
@@ -194,7 +196,14 @@ class Schedule:
     note: str | None = None
     owner: str | None = None
     seal: str | None = None
+    memo: Mapping[str, Argument] | None = None
+    search_attributes: Mapping[str, Attribute] | None = None
     not_secret: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     ignore: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     manual_pauses: str = dataclasses.field(default="resume", compare=False)
     salt: bytes = dataclasses.field(default=b"", compare=False, repr=False)
+
+    @property
+    def payloads(self) -> tuple[AnyArgument, ...]:
+        """Return everything that a codec may have encrypted."""
+        return (*self.action.payloads, *(self.memo or {}).values())

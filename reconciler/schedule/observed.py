@@ -92,9 +92,10 @@ class Live:
 
     `token` is the conflict token of that description. It starts at 1 again if a schedule is recreated, so `created_at`
     (nanoseconds since the epoch) distinguishes the two. `described` is the adapter's own record, opaque here, which an
-    update edits so that fields unknown to this model survive; `unexpressed` describes these in sentences. `pause` is
+    update edits so that fields unknown to this model survive, and `own` that of the schedule's own memo and attributes;
+    `unexpressed` describes unknown fields in sentences. `pause` is
     None if it was not read. `coded` means that some payloads were encrypted or compressed by a codec, which alone can
-    read them.
+    read them. `memo_is_fixed` means that the server does not change the schedule's own memo after its creation.
     """
 
     schedule: model.Schedule
@@ -106,6 +107,8 @@ class Live:
     overdue: Overdue | None = None
     unexpressed: tuple[str, ...] = ()
     coded: bool = False
+    own: bytes = dataclasses.field(default=b"", repr=False)
+    memo_is_fixed: bool = False
 
     @property
     def next_seal(self) -> str | None:
@@ -129,6 +132,11 @@ class Live:
 
 
 _TOKEN_BYTES = 8
+
+
+def is_of_v1(token: bytes) -> bool:
+    """Return whether a conflict token is of the V1 backend, which counts big-endian; see `Live.next_seal`."""
+    return len(token) == _TOKEN_BYTES and int.from_bytes(token, "big") < int.from_bytes(token, "little")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ _MOST_SHOWN = 4  # prefixes that a message names
 MEMO_PREFIX = "reconciler."  # of memo names that are reserved for this tool
 PAUSED_BY_US = "paused by reconciler: "
 PAUSED_ON_FAILURE = ("paused due to workflow ", "paused, workflow ")  # what V1 and V2 write after a failed run
+SERVER_ATTRIBUTES = "Temporal"  # begins the names of search attributes that the server sets
 IDENTITY = "reconciler"  # the beginning of our calls' identity, unless --identity is given
 MANAGED_BY_US = "managed by reconciler: "
 OWNER_MARK = f"{MEMO_PREFIX}owner"

@@ -72,7 +72,7 @@ class Field(Generic[V]):
     """A field with one value at one place.
 
     `default` is the value without the key, and `follows` a place whose value is used instead; `silent` is a value,
-    besides None, that is not written.
+    besides None, that is not written. `own` is its field in a message with what the server keeps next to the Schedule.
     """
 
     key: str
@@ -85,6 +85,7 @@ class Field(Generic[V]):
     follows: places.Path = ()
     is_inherited: bool = True
     proto: str = ""
+    own: str = ""
     stored_description: str = ""
 
     @property

@@ -6,10 +6,11 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 
-from reconciler.schedule import fields, model, ownership, places, rows
+from reconciler.schedule import fields, kinds, model, ownership, places, records, rows
 from reconciler.temporal import payloads, protos
 from reconciler.timing import timings
 
@@ -21,8 +22,22 @@ _SINGLE: tuple[_Field, ...] = tuple(
 """The rows whose value is a single field of the message."""
 
 
-def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
-    """Return a described schedule in canonical form."""
+_OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.own)
+"""The rows whose value is next to the Schedule in the server's messages."""
+
+
+def own(memo: common_pb2.Memo, attributes: common_pb2.SearchAttributes) -> schedule_pb2.Schedule:
+    """Return the schedule's own memo and search attributes, in a message that has them where those of its runs are."""
+    held = schedule_pb2.Schedule()
+    held.action.start_workflow.memo.CopyFrom(memo)
+    held.action.start_workflow.search_attributes.CopyFrom(attributes)
+    return held
+
+
+def read(
+    schedule_id: str, proto: schedule_pb2.Schedule, attached: schedule_pb2.Schedule | None = None
+) -> model.Schedule:
+    """Return a described schedule in canonical form, with what `own` returned for it if that is known."""
     start = proto.action.start_workflow
     draft = places.Draft(schedule_id)
     for row in _SINGLE:
@@ -33,6 +48,9 @@ def read(schedule_id: str, proto: schedule_pb2.Schedule) -> model.Schedule:
     draft.values[places.COUNTED_FROM] = _counted_from(start)
     draft.values["owner",] = owner(proto)
     draft.values["seal",] = _seal(start)
+    if attached is not None:
+        for own_row in _OWN:
+            draft.values[own_row.at.path] = protos.read(_named(own_row), *_field(attached, own_row.own))
     return draft.build()
 
 
@@ -69,6 +87,27 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     if live.remaining_actions != schedule.remaining_actions:
         proto.state.limited_actions = schedule.remaining_actions is not None
         proto.state.remaining_actions = schedule.remaining_actions or 0
+
+
+def make_own(schedule: model.Schedule) -> schedule_pb2.Schedule:
+    """Return the message with the schedule's own memo and search attributes, as `own` does."""
+    held = schedule_pb2.Schedule()
+    edit_own(held, schedule)
+    return held
+
+
+def edit_own(held: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
+    """Set the own memo and search attributes of `schedule`; equivalent values and the server's are not touched."""
+    for row in _OWN:
+        message, name = _field(held, row.own)
+        kind, wanted = _named(row), row.at.get(schedule)
+        if wanted is not None:
+            protos.edit(kind, message, name, protos.read(kind, message, name), wanted)
+
+
+def _named(row: rows.Field[Any]) -> kinds.Kind[Any]:
+    """Return the kind of a row whose value a charter may leave out; the server always has one."""
+    return row.kind.of if isinstance(row.kind, records.Optional) else row.kind
 
 
 @functools.lru_cache(maxsize=20_000)

@@ -8,17 +8,20 @@ import dataclasses
 import datetime
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
 
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
+from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler import errors
-from reconciler.plan import overdue
+from reconciler.plan import diff, overdue
 from reconciler.schedule import model, observed
 from reconciler.temporal import calls, codec, convert, pauses, schedule_info, unexpressed
 
 PAGE_SIZE = 1000  # the server's maximum
+_ATTRIBUTE_WAITS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4)  # seconds between two looks at attributes just written
 _NOTICE = datetime.timedelta(seconds=10)  # within which even a busy server notices that a run ended
 
 
@@ -95,18 +98,23 @@ class Schedules:
         return {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
 
     async def _read(self, existing: Mapping[str, rpc_pb2.DescribeScheduleResponse]) -> dict[str, observed.Live]:
-        decoded = await self._codec.decode([answer.schedule for answer in existing.values()])
+        own = {id_: convert.own(answer.memo, answer.search_attributes) for id_, answer in existing.items()}
+        decoded = await self._codec.decode([*(answer.schedule for answer in existing.values()), *own.values()])
         return {
             id_: observed.Live(
-                schedule=convert.read(id_, proto),
+                schedule=convert.read(id_, proto, attached),
                 token=answer.conflict_token,
                 created_at=answer.info.create_time.ToNanoseconds(),
                 described=answer.schedule.SerializeToString(),
                 history=schedule_info.read(answer.info),
                 unexpressed=unexpressed.texts(answer.schedule),
-                coded=codec.is_coded(answer.schedule),
+                coded=codec.is_coded(answer.schedule) or codec.is_coded(own[id_]),
+                own=own[id_].SerializeToString(),
+                memo_is_fixed=observed.is_of_v1(answer.conflict_token),
             )
-            for (id_, answer), proto in zip(existing.items(), decoded, strict=True)
+            for (id_, answer), proto, attached in zip(
+                existing.items(), decoded[: len(own)], decoded[len(own) :], strict=True
+            )
         }
 
     async def _described(self, schedule_id: str) -> rpc_pb2.DescribeScheduleResponse | None:
@@ -164,20 +172,29 @@ class Schedules:
     async def create(self, schedule: model.Schedule) -> None:
         """Create the schedule; ConflictError if its id exists."""
         nothing = schedule_pb2.Schedule()
+        own = await self._codec.encode(convert.make_own(schedule), readable=nothing, stored=nothing)
         request = rpc_pb2.CreateScheduleRequest(
             namespace=self._calls.namespace,
             schedule_id=schedule.id,
             schedule=await self._codec.encode(convert.make(schedule), readable=nothing, stored=nothing),
             identity=self._identity,
             request_id=self._new_request_id(),
+            memo=own.action.start_workflow.memo if schedule.memo else None,
+            search_attributes=own.action.start_workflow.search_attributes if schedule.search_attributes else None,
         )
         await self._calls.write(self._service.create_schedule, request)
 
     async def update(self, live: observed.Live, after: model.Schedule) -> None:
-        """Edit the described proto and send it back with its conflict token, everything in one write."""
+        """Edit the described proto and send it back with its conflict token, everything in one write.
+
+        The schedule's own memo and search attributes are sent only if they change: each replaces all that there are.
+        """
         stored = schedule_pb2.Schedule.FromString(live.described)
         readable, proto = await self._codec.decode([stored, stored])
         convert.edit(proto, after)
+        own = await self._own(live, after)
+        has_memo = not live.memo_is_fixed and not _is_kept(live.schedule.memo, after.memo)
+        has_attributes = not _is_kept(live.schedule.search_attributes, after.search_attributes)
         request = rpc_pb2.UpdateScheduleRequest(
             namespace=self._calls.namespace,
             schedule_id=after.id,
@@ -185,11 +202,29 @@ class Schedules:
             conflict_token=live.token,
             identity=self._identity,
             request_id=self._new_request_id(),
+            memo=own.memo if has_memo else None,
+            search_attributes=own.search_attributes if has_attributes else None,
         )
         try:
             await self._calls.write(self._service.update_schedule, request)
         except calls.NotFoundError as error:
             raise errors.ConflictError(f"schedule {after.id} is gone") from error
+        if has_attributes:
+            await self._wait_for_attributes(live, after)
+
+    async def _own(self, live: observed.Live, after: model.Schedule) -> workflow_pb2.NewWorkflowExecutionInfo:
+        stored = schedule_pb2.Schedule.FromString(live.own)
+        readable, held = await self._codec.decode([stored, stored])
+        convert.edit_own(held, after)
+        return (await self._codec.encode(held, readable=readable, stored=stored)).action.start_workflow
+
+    async def _wait_for_attributes(self, live: observed.Live, after: model.Schedule) -> None:
+        """Wait until the server describes the new attributes: V1 does so only some milliseconds after the update."""
+        for wait in _ATTRIBUTE_WAITS:
+            now = await self.describe(after.id)
+            if now is None or now.token == live.token or now.schedule.search_attributes == after.search_attributes:
+                return
+            await asyncio.sleep(wait)
 
     async def trigger(self, schedule_id: str, request_id: str) -> None:
         """Fire a schedule now; `errors.MissingError` if it does not exist. V1 deduplicates request ids, V2 does not."""
@@ -218,3 +253,7 @@ class Schedules:
         )
         with contextlib.suppress(calls.NotFoundError):
             await self._calls.write(self._service.delete_schedule, request)
+
+
+def _is_kept(live: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:
+    return after is None or diff.same_json(live, after)

@@ -238,3 +238,22 @@ async def test_only_what_has_the_owners_mark_is_read_and_ghosts_are_not(live: ad
         "governance:ours": "acme/app",
     }
     assert marked == await live.describe_all(["ours", "governance:ours"])
+
+
+async def test_the_memo_of_the_schedule_itself_is_created_and_changes_only_where_it_is_not_fixed(
+    live: adapter.Schedules,
+) -> None:
+    await live.create(dataclasses.replace(remote.schedule(), memo={"team": "a", "old": [1]}))
+    before = await found(live)
+    assert before.schedule.memo == {"team": "a", "old": [1]}
+    await live.update(before, dataclasses.replace(before.schedule, memo={"team": "b"}))
+    after = await found(live)
+    assert after.token != before.token
+    assert after.schedule.memo == ({"team": "a", "old": [1]} if before.memo_is_fixed else {"team": "b"})
+    assert after.schedule.action.memo == before.schedule.action.memo
+
+
+async def test_a_schedule_without_a_memo_and_attributes_of_its_own_has_empty_ones(live: adapter.Schedules) -> None:
+    await live.create(remote.schedule())
+    created = (await found(live)).schedule
+    assert (created.memo, created.search_attributes) == ({}, {})

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.plan import plans
 from reconciler.repospec import importer, loader
-from reconciler.schedule import declarations, ownership
+from reconciler.schedule import declarations, model, ownership
 from reconciler.temporal import calls
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
@@ -40,15 +40,19 @@ async def test_after_an_import_a_plan_marks_and_an_apply_changes_nothing_else(
 ) -> None:
     temporal = await remote.connected(server.address)
     raw = await remote.raw(server.address)
-    made = dict(foreign.schedule(f"{SEED}/{batch}/{number}", number) for number in range(min(BATCH, COUNT)))
+    seeds = [f"{SEED}/{batch}/{number}" for number in range(min(BATCH, COUNT))]
+    made = dict(foreign.schedule(seed, number) for number, seed in enumerate(seeds))
+    own = dict(zip(made, map(foreign.own, seeds), strict=True))
     slots = asyncio.Semaphore(calls.CONCURRENCY)
 
     async def create(schedule_id: str) -> None:
         async with slots:
-            await raw.create(schedule_id, made[schedule_id], request_id=schedule_id)
+            await raw.create(schedule_id, made[schedule_id], request_id=schedule_id, own=own[schedule_id])
 
     await asyncio.gather(*map(create, made))
-    before = {schedule_id: (await raw.describe(schedule_id)).schedule for schedule_id in made}
+    before = {schedule_id: await raw.describe(schedule_id) for schedule_id in made}
+    assert any(each.memo.fields for each in before.values())
+    assert any(each.search_attributes.indexed_fields for each in before.values())
 
     found = await temporal.schedules.describe_all(made)
     live = [each.schedule for each in found.values()]
@@ -67,6 +71,12 @@ async def test_after_an_import_a_plan_marks_and_an_apply_changes_nothing_else(
     assert [(each.change.id, each.detail) for each in outcomes if each.status is not plans.Status.DONE] == []
     again = await read_plan(declaration, temporal.schedules, target)
     assert [(change.id, change.fields) for change in again.steps] == []
-    for schedule_id, proto in before.items():
-        after = (await raw.describe(schedule_id)).schedule
-        assert foreign.without_mark(after, MARKS) == foreign.without_mark(proto, MARKS), schedule_id
+    for schedule_id, was in before.items():
+        after = await raw.describe(schedule_id)
+        assert foreign.without_mark(after.schedule, MARKS) == foreign.without_mark(was.schedule, MARKS), schedule_id
+        assert (after.memo, after.search_attributes) == (was.memo, was.search_attributes), schedule_id
+    declared = {charter.schedule.id: charter.schedule for charter in declaration.charters}
+    for schedule_id, each in found.items():
+        readable = {name for name, value in (each.schedule.memo or {}).items() if not isinstance(value, model.Opaque)}
+        assert (declared[schedule_id].memo or {}).keys() >= readable, schedule_id
+        assert (declared[schedule_id].search_attributes or {}) == each.schedule.search_attributes, schedule_id

@@ -10,6 +10,7 @@ from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
 from reconciler.schedule import model
 from reconciler.temporal import convert
+from reconciler.timing import timings
 from tests.oracle import schedules
 
 _IDS = ("nightly-{}", "Nightly {}", "daily/{}", "report:{}", "{}", "governance:{}", "governance:Upper-{}", "ü-{}")
@@ -32,6 +33,26 @@ def schedule(seed: str, number: int) -> tuple[str, schedule_pb2.Schedule]:
     if choose.random() < 0.2:
         proto.spec.jitter.nanos = 5
     return choose.choice(_IDS).format(number), proto
+
+
+def own(seed: str) -> schedule_pb2.Schedule:
+    """Return what a seed's schedule itself carries, in a message that has it where a run's memo and attributes are."""
+    choose = random.Random(f"{seed}/own")  # noqa: S311
+    drawn = schedules.schedule(f"{seed}/own", "OWN").action
+    held = schedule_pb2.Schedule()
+    if choose.random() < 0.6:
+        source = convert.make_own(model_of(drawn))
+        held.CopyFrom(source)
+    if choose.random() < 0.2:
+        held.action.start_workflow.memo.fields["sealed"].CopyFrom(_encrypted(choose))
+    return held
+
+
+def model_of(action: model.Action) -> model.Schedule:
+    """Return a schedule whose own memo and search attributes are those of an action."""
+    return model.Schedule(
+        id="", timing=timings.Timing(), action=action, memo=action.memo, search_attributes=action.search_attributes
+    )
 
 
 def argument(choose: random.Random) -> common_pb2.Payload:

@@ -181,10 +181,11 @@ def keep_the_law(row: rows.Row, value: Any) -> None:
     hidden = fields.redacted(schedule)
     assert schedules.decode(json.loads(json.dumps(schedules.encode(schedule)))) == hidden
 
-    assert convert.read(schedule.id, convert.make(schedule)) == _on_server(schedule)
-    proto = convert.make(plain)
+    assert convert.read(schedule.id, convert.make(schedule), convert.make_own(schedule)) == _on_server(schedule)
+    proto, own = convert.make(plain), convert.make_own(plain)
     convert.edit(proto, schedule)
-    assert convert.read(schedule.id, proto) == _on_server(schedule)
+    convert.edit_own(own, schedule)
+    assert convert.read(schedule.id, proto, own) == _on_server(schedule)
 
     text = json.dumps({"governance": {"schedules": [declared]}})
     [charter] = loader.parse(text, "spec.json").charters
@@ -233,7 +234,10 @@ def _as_keys(words: rows.Words) -> dict[str, Any]:
 
 def _on_server(schedule: model.Schedule) -> model.Schedule:
     """Return what the server keeps: how values are shown is this tool's own."""
-    return dataclasses.replace(schedule, not_secret=(), ignore=(), manual_pauses="resume")
+    attributes, memo = schedule.search_attributes or {}, schedule.memo or {}
+    return dataclasses.replace(
+        schedule, not_secret=(), ignore=(), manual_pauses="resume", memo=memo, search_attributes=attributes
+    )
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
@@ -328,6 +332,10 @@ BROKEN: dict[str, tuple[str, Callable[..., rows.Row]]] = {
     ),
     "a time at the place of another": ("start_at", lambda **parts: rows.Field(**{**parts, "proto": "spec.end_time"})),
     "values by name that are not on the server": ("memo", lambda **parts: rows.Field(**{**parts, "proto": ""})),
+    "values of the schedule itself that are not on the server": (
+        "schedule_memo",
+        lambda **parts: rows.Field(**{**parts, "own": ""}),
+    ),
     "parts that are not on the server": ("retry_policy", lambda **parts: rows.Field(**{**parts, "proto": ""})),
     "calendars that are not on the server": ("exclude", lambda **parts: rows.Field(**{**parts, "proto": ""})),
     "unknown to the schema": ("pause_on_failure", lambda **parts: rows.Field(**{**parts, "key": "pause_on_failures"})),
@@ -354,6 +362,8 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(fields, "ROWS", (fields.IDENTITY, *table, *fields.UNSHOWN, fields.FORMER))
     single = tuple(each for each in table if isinstance(each, rows.Field | rows.Times) and each.proto)
     monkeypatch.setattr(convert, "_SINGLE", single)
+    own = tuple(each for each in table if isinstance(each, rows.Field) and each.own)
+    monkeypatch.setattr(convert, "_OWN", own)
     with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):
         _whole_law(row)
 

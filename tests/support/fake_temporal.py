@@ -16,6 +16,7 @@ from typing import Any
 
 import grpc
 from temporalio.api.common.v1 import grpc_status_pb2 as common_pb2
+from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
 from temporalio.api.enums.v1 import workflow_pb2 as workflow_enums_pb2
 from temporalio.api.errordetails.v1 import message_pb2 as details_pb2
@@ -50,6 +51,9 @@ class Stored:
     token: int
     created_by: str
     created_at: int  # seconds, of a clock that counts creates
+    memo: common.Memo = dataclasses.field(default_factory=common.Memo)
+    attributes: common.SearchAttributes = dataclasses.field(default_factory=common.SearchAttributes)
+    described: common.SearchAttributes | None = None  # what V1 still describes once after an update
 
 
 class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
@@ -202,13 +206,24 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
             proto = _canonical(request.schedule)
             self._created += 1
             self.schedules[request.schedule_id] = Stored(
-                proto=proto, token=1, created_by=request.request_id, created_at=self._created
+                proto=proto,
+                token=1,
+                created_by=request.request_id,
+                created_at=self._created,
+                memo=request.memo,
+                attributes=request.search_attributes,
             )
-        return rpc_pb2.CreateScheduleResponse(conflict_token=_token(1))
+        return rpc_pb2.CreateScheduleResponse(conflict_token=self._token(1))
 
     def _describe(self, request: rpc_pb2.DescribeScheduleRequest) -> rpc_pb2.DescribeScheduleResponse:
         stored = self._found(request.schedule_id)
-        answer = rpc_pb2.DescribeScheduleResponse(schedule=stored.proto, conflict_token=_token(stored.token))
+        answer = rpc_pb2.DescribeScheduleResponse(
+            schedule=stored.proto,
+            conflict_token=self._token(stored.token),
+            memo=stored.memo,
+            search_attributes=stored.described or stored.attributes,
+        )
+        stored.described = None
         answer.info.create_time.FromSeconds(stored.created_at)
         if stored.token > 1:
             answer.info.update_time.FromSeconds(stored.created_at + stored.token)
@@ -217,12 +232,17 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
     def _update(self, request: rpc_pb2.UpdateScheduleRequest) -> rpc_pb2.UpdateScheduleResponse:
         stored = self._found(request.schedule_id)
         proto = _canonical(request.schedule)
-        if request.conflict_token and request.conflict_token != _token(stored.token):
+        if request.conflict_token and request.conflict_token != self._token(stored.token):
             if self._refuses_stale_tokens:
                 raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "mismatched conflict token")
             return rpc_pb2.UpdateScheduleResponse()
         stored.proto = proto
         stored.token += 1
+        if request.HasField("search_attributes"):
+            stored.described = None if self._refuses_stale_tokens else stored.attributes
+            stored.attributes = request.search_attributes
+        if request.HasField("memo") and self._refuses_stale_tokens:
+            stored.memo = request.memo
         return rpc_pb2.UpdateScheduleResponse()
 
     def _list(self, request: rpc_pb2.ListSchedulesRequest) -> rpc_pb2.ListSchedulesResponse:
@@ -239,6 +259,8 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
             proto = self.schedules[schedule_id].proto
             entry.info.spec.CopyFrom(proto.spec)
             entry.info.workflow_type.CopyFrom(proto.action.start_workflow.workflow_type)
+            entry.memo.CopyFrom(self.schedules[schedule_id].memo)
+            entry.search_attributes.CopyFrom(self.schedules[schedule_id].attributes)
             entry.info.notes, entry.info.paused = proto.state.notes, proto.state.paused
         return entry
 
@@ -247,14 +269,13 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         del self.schedules[request.schedule_id]
         return rpc_pb2.DeleteScheduleResponse()
 
+    def _token(self, counter: int) -> bytes:
+        return counter.to_bytes(8, "little" if self._refuses_stale_tokens else "big")
+
     def _found(self, schedule_id: str) -> Stored:
         if schedule_id not in self.schedules:
             raise Refusal(grpc.StatusCode.NOT_FOUND, "schedule not found")
         return self.schedules[schedule_id]
-
-
-def _token(counter: int) -> bytes:
-    return counter.to_bytes(8, "big")
 
 
 def _canonical(sent: schedule_pb2.Schedule) -> schedule_pb2.Schedule:

@@ -62,10 +62,22 @@ class Raw:
         self._service = service
         self._namespace = namespace
 
-    async def create(self, schedule_id: str, proto: schedule_pb2.Schedule, request_id: str = "by hand") -> None:
-        """Create a schedule as any other tool would."""
+    async def create(
+        self,
+        schedule_id: str,
+        proto: schedule_pb2.Schedule,
+        request_id: str = "by hand",
+        own: schedule_pb2.Schedule | None = None,
+    ) -> None:
+        """Create a schedule as any other tool would; `own` has its own memo and attributes where a run's are."""
+        start = own.action.start_workflow if own else None
         request = rpc_pb2.CreateScheduleRequest(
-            namespace=self._namespace, schedule_id=schedule_id, schedule=proto, request_id=request_id
+            namespace=self._namespace,
+            schedule_id=schedule_id,
+            schedule=proto,
+            request_id=request_id,
+            memo=start.memo if start else None,
+            search_attributes=start.search_attributes if start else None,
         )
         await self._service.create_schedule(request, timeout=TIMEOUT)
 
