@@ -143,7 +143,7 @@ def test_syncs_that_wait_hold_up_neither_the_repair_nor_the_end(reconciler: prog
     given = ("--repair-every", "1s", "--lock-timeout", "10m")
     with (
         service.running(reconciler, database_url, *given) as served,
-        psycopg.connect(database_url, autocommit=True) as held,
+        psycopg.connect(database_url, autocommit=True, options=postgres.PATH) as held,
         futures.ThreadPoolExecutor(12) as pool,
     ):
         held.execute("SELECT pg_advisory_lock(hashtext('governance_sync'))")
