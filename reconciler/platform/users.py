@@ -12,7 +12,7 @@ from typing import Any
 from reconciler import errors, json_values
 from reconciler.plan import build
 from reconciler.platform import executions
-from reconciler.repospec import charters, loader, problems, rules, shape, values
+from reconciler.repospec import charters, problems, rules, shape, values
 from reconciler.schedule import declarations, fields, governed, model, observed, ownership
 from reconciler.timing import cron, timings
 
@@ -127,9 +127,9 @@ def _schedule(row: executions.UserSchedule) -> model.Schedule:
     if found:
         raise problems.InvalidSpecError(found)
     (read,) = charters.read(document, prefix="")
-    count = charters.excluded_in_a_row(read.schedule.timing)
-    if count:
-        raise problems.InvalidSpecError([loader.endless(read, count)])
+    endless = charters.endless(read)
+    if endless:
+        raise problems.InvalidSpecError([endless])
     return read.schedule
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler import errors
-from reconciler.repospec import rules, values
+from reconciler.repospec import problems, rules, values
 from reconciler.schedule import declarations, fields, model, ownership
 from reconciler.timing import exclusions, timings
 
@@ -83,9 +83,25 @@ class _Source:
 
 
 @functools.lru_cache(maxsize=1024)  # an import reads a schedule's times many times
-def excluded_in_a_row(timing: timings.Timing) -> int:
+def _excluded_in_a_row(timing: timings.Timing) -> int:
     """Return how many consecutive excluded times a server would have to skip; 0 if it can do so quickly."""
     return exclusions.too_many(timing, _EPOCH)
+
+
+def endless(charter: declarations.Charter) -> problems.Problem | None:
+    """Return the problem of a charter whose exclusions overload the server, even while paused (seen on 1.29.1).
+
+    Each search for the next time takes seconds.
+    """
+    count = _excluded_in_a_row(charter.schedule.timing)
+    if not count:
+        return None
+    return problems.Problem(
+        place=charter.places.get("exclude", charter.place),
+        message=f"charter {charter.name!r} excludes more than {count:,} times in a row, and Temporal goes through them "
+        "one by one, over and over, until it no longer answers",
+        hint="exclude less, fire less often, or list the remaining times in the calendars themselves",
+    )
 
 
 _EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # when this was written: no server's clock is earlier

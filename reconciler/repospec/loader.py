@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reconciler import errors, input_files, published, spelling
@@ -13,6 +12,7 @@ from reconciler.repospec import (
     charters,
     dialects,
     exemptions,
+    identities,
     includes,
     nodes,
     problems,
@@ -23,7 +23,7 @@ from reconciler.repospec import (
     values,
     views,
 )
-from reconciler.schedule import declarations, fields, ownership
+from reconciler.schedule import declarations, ownership
 
 SURE = 0.88  # similarity from which a key that may be another tool's is considered a misspelled key of ours
 
@@ -66,13 +66,10 @@ def declared(
     keys: Any = rules.value_at(governance, rules.SECTION)
     declaration = dataclasses.replace(_declaration(path, keys, choice), variables=found.variables, unused=found.unused)
     declared = charters.read(governance, choice.environment, declaration.prefixes[0])
-    searches = ((charter, charters.excluded_in_a_row(charter.schedule.timing)) for charter in declared)
     faults = [
-        *_same_ids(declared),
-        *_former_names(declared),
-        *_uncovered(declared, declaration.prefixes),
+        *identities.check(declared, declaration.prefixes),
         *exemptions.check(governance, found.by_environment()),
-        *(endless(charter, count) for charter, count in searches if count),
+        *filter(None, map(charters.endless, declared)),
     ]
     if faults:
         raise problems.InvalidSpecError(faults)
@@ -98,57 +95,6 @@ def _check_names(names: Iterable[str], declared: Collection[str], path: str) -> 
             raise errors.UsageError(
                 f"{path} does not declare charter {name!r}",
                 hint=f"did you mean {known[nearest]!r}?" if nearest else "name a charter of the file",
-            )
-
-
-def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id an earlier one has; equal names are reported by the rules."""
-    first: dict[str, declarations.Charter] = {}
-    for charter in declared:
-        other = first.setdefault(charter.schedule.id, charter)
-        if other is not charter:
-            place = charter.places.get(fields.IDENTITY.key, charter.place)
-            names = f"charters {other.name!r} and {charter.name!r}"
-            message = f"{names} have one id, {charter.schedule.id!r} (first {problems.seen_from(place, other.place)})"
-            yield problems.Problem(place=place, message=message, hint="change one of them")
-
-
-def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
-    """Yield a problem for each former name that is the charter's own, is still declared, or is another one's too."""
-    charters_ = tuple(declared)
-    first: dict[str, declarations.Charter] = {}
-    for charter in (each for each in charters_ if each.was):
-        was, key, hint = charter.was[-1], fields.FORMER.key, "change one of them"
-        other = next((each for id_ in charter.was if (each := first.setdefault(id_, charter)) is not charter), None)
-        holder = next((each for each in charters_ if each is not charter and _is_called(each, charter)), None)
-        if charter.schedule.id == charter.was[0]:
-            message = f"charter {charter.name!r} is called {was!r} now, so it was not renamed"
-            hint = f"name what it was called before, or remove {key!r}"
-        elif holder is not None:
-            where = problems.seen_from(charter.place, holder.place)
-            message = f"charter {charter.name!r} cannot replace {was!r}, which is still declared {where}"
-            hint = f"remove the charter {holder.name!r}, or remove {key!r}"
-        elif other is not None:
-            message = f"charters {other.name!r} and {charter.name!r} cannot both replace {was!r}"
-        else:
-            continue
-        yield problems.Problem(place=charter.places.get(key, charter.place), message=message, hint=hint)
-
-
-def _is_called(declared: declarations.Charter, renamed: declarations.Charter) -> bool:
-    return declared.name.lower() == renamed.was[-1].lower() or declared.schedule.id in renamed.was
-
-
-def _uncovered(declared: Iterable[declarations.Charter], prefixes: ownership.Prefixes) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id no prefix covers: without its charter, no plan would show it."""
-    for charter in declared:
-        id_ = charter.schedule.id
-        if not ownership.covers(prefixes, id_):
-            wanted = json.dumps([*prefixes, ownership.prefix_for(id_)], ensure_ascii=False)
-            yield problems.Problem(
-                place=charter.places.get(fields.IDENTITY.key, charter.place),
-                message=f"no prefix covers the id {id_!r}: without its charter, no plan would show the schedule",
-                hint=f"add one to the section, for example prefix: {wanted}",
             )
 
 
@@ -203,19 +149,6 @@ def _declaration(
         owner=choice.owner or keys.get("owner") or choice.repository or "",
         keep_manual_pauses=choice.keep_manual_pauses,
         adopt=choice.adopt,
-    )
-
-
-def endless(charter: declarations.Charter, count: int) -> problems.Problem:
-    """Return the problem of a charter whose exclusions overload the server, even while paused (seen on 1.29.1).
-
-    Each search for the next time takes seconds.
-    """
-    return problems.Problem(
-        place=charter.places.get("exclude", charter.place),
-        message=f"charter {charter.name!r} excludes more than {count:,} times in a row, and Temporal goes through them "
-        "one by one, over and over, until it no longer answers",
-        hint="exclude less, fire less often, or list the remaining times in the calendars themselves",
     )
 
 

@@ -1,0 +1,67 @@
+"""Check that each charter has an id and former names of its own, and an id that a prefix covers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler.repospec import problems
+from reconciler.schedule import declarations, fields, ownership
+
+
+def check(declared: Sequence[declarations.Charter], prefixes: ownership.Prefixes) -> Iterator[problems.Problem]:
+    """Yield a problem for each charter whose id or former name is not its own, or is covered by no prefix."""
+    yield from _same_ids(declared)
+    yield from _former_names(declared)
+    yield from _uncovered(declared, prefixes)
+
+
+def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
+    """Yield a problem for each charter whose id an earlier one has; equal names are reported by the rules."""
+    first: dict[str, declarations.Charter] = {}
+    for charter in declared:
+        other = first.setdefault(charter.schedule.id, charter)
+        if other is not charter:
+            place = charter.places.get(fields.IDENTITY.key, charter.place)
+            names = f"charters {other.name!r} and {charter.name!r}"
+            message = f"{names} have one id, {charter.schedule.id!r} (first {problems.seen_from(place, other.place)})"
+            yield problems.Problem(place=place, message=message, hint="change one of them")
+
+
+def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
+    """Yield a problem for each former name that is the charter's own, is still declared, or is another one's too."""
+    charters_ = tuple(declared)
+    first: dict[str, declarations.Charter] = {}
+    for charter in (each for each in charters_ if each.was):
+        was, key, hint = charter.was[-1], fields.FORMER.key, "change one of them"
+        other = next((each for id_ in charter.was if (each := first.setdefault(id_, charter)) is not charter), None)
+        holder = next((each for each in charters_ if each is not charter and _is_called(each, charter)), None)
+        if charter.schedule.id == charter.was[0]:
+            message = f"charter {charter.name!r} is called {was!r} now, so it was not renamed"
+            hint = f"name what it was called before, or remove {key!r}"
+        elif holder is not None:
+            where = problems.seen_from(charter.place, holder.place)
+            message = f"charter {charter.name!r} cannot replace {was!r}, which is still declared {where}"
+            hint = f"remove the charter {holder.name!r}, or remove {key!r}"
+        elif other is not None:
+            message = f"charters {other.name!r} and {charter.name!r} cannot both replace {was!r}"
+        else:
+            continue
+        yield problems.Problem(place=charter.places.get(key, charter.place), message=message, hint=hint)
+
+
+def _is_called(declared: declarations.Charter, renamed: declarations.Charter) -> bool:
+    return declared.name.lower() == renamed.was[-1].lower() or declared.schedule.id in renamed.was
+
+
+def _uncovered(declared: Iterable[declarations.Charter], prefixes: ownership.Prefixes) -> Iterator[problems.Problem]:
+    """Yield a problem for each charter whose id no prefix covers: without its charter, no plan would show it."""
+    for charter in declared:
+        id_ = charter.schedule.id
+        if not ownership.covers(prefixes, id_):
+            wanted = json.dumps([*prefixes, ownership.prefix_for(id_)], ensure_ascii=False)
+            yield problems.Problem(
+                place=charter.places.get(fields.IDENTITY.key, charter.place),
+                message=f"no prefix covers the id {id_!r}: without its charter, no plan would show the schedule",
+                hint=f"add one to the section, for example prefix: {wanted}",
+            )
