@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from reconciler.plan import plans
 from reconciler.repospec import loader
 from reconciler.schedule import model
-from reconciler.temporal import connect
+from reconciler.temporal import connect, convert
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
 from tests.support import remote, servers
@@ -72,3 +73,24 @@ async def test_both_are_created_changed_removed_and_left_alone(server: devserver
     assert await now() == (memo, {"Team": "web"})
     await applied(temporal, BARE + "      schedule_search_attributes: {}\n")
     assert await now() == (memo, {})
+
+
+async def test_what_someone_else_changes_is_named_and_mended(server: devserver.DevServer) -> None:
+    temporal, raw = await remote.connected(server.address), await remote.raw(server.address)
+    await applied(temporal, SPEC)
+    live = await temporal.schedules.describe("governance:alpha")
+    assert live is not None
+    size = model.Attribute(type=model.AttributeType.INT, value=8)
+    theirs = dataclasses.replace(live.schedule, memo={"theirs": 1}, search_attributes={"Size": size})
+    own = convert.make_own(theirs)
+    await raw.update("governance:alpha", (await raw.describe("governance:alpha")).schedule, own)
+    declaration = loader.parse(SPEC, "spec.yaml")
+    attributes = ["schedule_search_attributes.Size", "schedule_search_attributes.Team"]
+    memo = ["schedule_memo.levels", "schedule_memo.team", "schedule_memo.theirs"] if server.backend == "v2" else []
+
+    async def differs() -> bool:
+        planned = await read_plan(declaration, temporal.schedules, temporal.target())
+        return [field.path for change in planned.steps for field in change.fields] == [*memo, *attributes]
+
+    await remote.until(differs)
+    await applied(temporal, SPEC)

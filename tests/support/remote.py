@@ -52,7 +52,8 @@ def schedule(name: str = "alpha", **changes: Any) -> model.Schedule:
         arguments=({"temporalScheduleId": schedule_id, "input": changes.pop("input", {})},),
     )
     timing = timings.Timing(calendars=(times,), timezone=changes.pop("timezone", "UTC"))
-    return model.Schedule(id=schedule_id, timing=timing, action=action, **changes)
+    own: dict[str, Any] = {"memo": {}, "search_attributes": {}}  # as the server describes a schedule without any
+    return model.Schedule(id=schedule_id, timing=timing, action=action, **{**own, **changes})
 
 
 class Raw:
@@ -86,9 +87,18 @@ class Raw:
         request = rpc_pb2.DescribeScheduleRequest(namespace=self._namespace, schedule_id=schedule_id)
         return await self._service.describe_schedule(request, retry=True, timeout=TIMEOUT)
 
-    async def update(self, schedule_id: str, proto: schedule_pb2.Schedule) -> None:
-        """Replace a schedule without a token, as other tools do."""
-        request = rpc_pb2.UpdateScheduleRequest(namespace=self._namespace, schedule_id=schedule_id, schedule=proto)
+    async def update(
+        self, schedule_id: str, proto: schedule_pb2.Schedule, own: schedule_pb2.Schedule | None = None
+    ) -> None:
+        """Replace a schedule without a token, as other tools do; `own` as in `create`."""
+        start = own.action.start_workflow if own else None
+        request = rpc_pb2.UpdateScheduleRequest(
+            namespace=self._namespace,
+            schedule_id=schedule_id,
+            schedule=proto,
+            memo=start.memo if start else None,
+            search_attributes=start.search_attributes if start else None,
+        )
         await self._service.update_schedule(request, timeout=TIMEOUT)
 
     async def delete(self, schedule_id: str) -> None:
