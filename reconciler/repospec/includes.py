@@ -99,12 +99,12 @@ class _Search:
         """Return the paths from the folder, sorted; `problems.InvalidSpecError` for one that cannot be included."""
         try:
             found = sorted(self._walk(self._folder, "", patterns.start(pattern), place))
+            is_folder = not found and self._folder.joinpath(*patterns.parts(pattern)).is_dir()
         except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
             reason = error.strerror if isinstance(error, OSError) else error
             raise _refused(place, f"include: {pattern!r} cannot be read: {reason}", "make it readable") from error
         if not found and patterns.is_plain(pattern):
-            named = self._folder.joinpath(*patterns.parts(pattern))
-            if named.is_dir():
+            if is_folder:
                 hint = f"name the files in it: {'/'.join(patterns.parts(pattern))}/*.yaml"
                 raise _refused(place, f"include: {pattern!r} is a folder", hint)
             raise _refused(

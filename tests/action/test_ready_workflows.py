@@ -31,12 +31,13 @@ USUAL = {
     "INPUT_ALLOW_MASS_PAUSE": "false",
     "INPUT_ALLOW_PLAINTEXT": "false",
     "INPUT_ALLOW_PREFIX_CHANGE": "false",
+    "INPUT_AUDIT": "true",
     "INPUT_COMMENT": "true",
+    "INPUT_DATABASE_SCHEMA": "reconciler",
     "INPUT_GITHUB_TOKEN": workflows.TOKEN,
     "INPUT_KEEP_MANUAL_PAUSES": "false",
     "INPUT_LOCK": "auto",
     "INPUT_REQUIRE_REVIEWED_PLAN": "true",
-    "INPUT_SPEC": ".cogni/repo-spec.yaml",
 }
 COMMIT = "1" * 40
 PULL_REQUEST = events.pull_request(7, head=COMMIT, base=COMMIT)

@@ -114,11 +114,17 @@ def _meaning(text: str) -> Any:
 
 @functools.cache
 def parsed_specs() -> tuple[declarations.Declaration, ...]:
-    """Return what the corpus declares, with and without its environments."""
-    chosen = [(text, declarations.Choice()) for text in specs()] + [
-        (text, _STAGING) for text in specs() if "staging:" in text
+    """Return what the corpus declares, with and without its environments, but for what consists of several files."""
+    alone = [text for text in specs() if "include:" not in text and not _is_included(text)]
+    chosen = [(text, declarations.Choice()) for text in alone if "${environment}" not in text] + [
+        (text, _STAGING) for text in alone if "staging:" in text
     ]
     return tuple(loader.parse(text, "spec.yaml", choice) for text, choice in chosen)
+
+
+def _is_included(text: str) -> bool:
+    """Return whether it is a file to include: `temporal` has a prefix in each other one."""
+    return "temporal:" in text and "prefix:" not in text
 
 
 def live_like(declaration: declarations.Declaration) -> dict[str, observed.Live]:

@@ -163,6 +163,9 @@ def test_mistakes_are_sorted_by_file_and_then_by_line() -> None:
     assert {line.partition(":")[0] for line in located} == {"main.yaml", "schedules/a.yaml", "schedules/b.yaml"}
 
 
+LONG = "a" * 300  # file systems allow 255 bytes
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
@@ -173,6 +176,7 @@ def test_mistakes_are_sorted_by_file_and_then_by_line() -> None:
         ("a\\tb.yaml", "a path contains a control or invisible character; remove it"),
         ("./", "'./' names no file; for example schedules/*.yaml"),
         ("missing.yaml", "'missing.yaml': no such file; the path is relative to the folder ."),
+        (LONG, f"'{LONG}' cannot be read: File name too long; make it readable"),
         ("schedules", "'schedules' is a folder; name the files in it: schedules/*.yaml"),
         ("outside.yaml", "'outside.yaml' is a link that leads out of the spec's folder"),
         ("out/*.yaml", "'out' is a link that leads out of the spec's folder"),
