@@ -131,10 +131,12 @@ def _widened(
 
     The best is a chosen one, then the part of the id up to its last colon, then the id itself, unless that covers ids
     that stay undeclared: these would be paused. Where none fits, the empty prefix replaces all of these, if there is an
-    owner: it covers only what has the owner's mark.
+    owner: it covers only what has the owner's mark. A new section gets the default prefix only if an id needs it.
     """
-    own = file.declaration.prefixes
     imported = [each.id for each in schedules if each.id.isprintable()]  # as a prefix must be
+    own = file.declaration.prefixes
+    if file.section is None and imported and not chosen and not any(ownership.covers(own, id_) for id_ in imported):
+        own = ()
     others = {id_ for id_ in others if not ownership.claims(own, id_)} - set(imported)
     prefixes = list(own)
     for id_ in imported:
@@ -163,8 +165,8 @@ def _any_starts(ids: Iterable[str], prefix: str) -> bool:
 def _needed(wider: _File, file: _File, imported: Collection[str]) -> _File:
     """Return the wider file without the additional prefixes that no imported id needs."""
     own = file.declaration.prefixes
-    kept = (each for each in wider.declaration.prefixes if each in own or _any_starts(imported, each))
-    needed = _with_prefixes(wider, tuple(kept))
+    kept = tuple(each for each in wider.declaration.prefixes if each in own or _any_starts(imported, each))
+    needed = _with_prefixes(wider, kept or own)
     build.check_owner(needed.declaration)
     return needed
 

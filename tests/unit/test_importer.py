@@ -11,7 +11,7 @@ import yaml
 from reconciler import errors
 from reconciler.plan import build
 from reconciler.repospec import importer, loader
-from reconciler.schedule import declarations, encodings, model
+from reconciler.schedule import declarations, encodings, model, ownership
 from tests.unit import builders
 
 SPEC = """\
@@ -396,11 +396,28 @@ def test_prefixes_in_a_list_of_lines_get_a_line_more() -> None:
     assert "  prefix:\n    - 'governance:' # ours\n    # theirs\n    - 'acme:'\n  schedules:\n" in imported.text
 
 
-def test_braces_and_a_missing_section_get_the_prefix_too() -> None:
+@pytest.mark.parametrize(
+    ("text", "prefixes"),
+    [
+        ("{governance: {schedules: []}}\n", ("governance:", "acme:")),
+        ("governance: {schedules: []}\n", ("governance:", "acme:")),
+        ("governance: {}\n", ("governance:", "acme:")),
+        ("a: 1\n", ("acme:",)),
+        (None, ("acme:",)),
+    ],
+)
+def test_braces_and_a_missing_section_get_the_prefix_too(text: str | None, prefixes: tuple[str, ...]) -> None:
     live = [dataclasses.replace(builders.schedule("x"), id="acme:a")]
-    for text in ("{governance: {schedules: []}}\n", "governance: {}\n", "a: 1\n", None):
-        found = loader.parse(importer.add(text, "spec.yaml", live).text, "spec.yaml")
-        assert (found.prefixes, [each.schedule.id for each in found.charters]) == (("governance:", "acme:"), ["acme:a"])
+    found = loader.parse(importer.add(text, "spec.yaml", live).text, "spec.yaml")
+    assert (found.prefixes, [each.schedule.id for each in found.charters]) == (prefixes, ["acme:a"])
+
+
+@pytest.mark.parametrize("path", [".cogni/repo-spec.yaml", "schedules.yaml"])
+def test_a_new_section_covers_no_schedule_that_stays_undeclared(path: str) -> None:
+    live = [dataclasses.replace(builders.schedule("x"), id="stranger")]
+    others = ("governance:foo", "stranger", "team:a")
+    found = loader.parse(importer.add(None, path, live, listed=others).text, path)
+    assert [id_ for id_ in others if ownership.covers(found.prefixes, id_)] == ["stranger"]
 
 
 def test_without_an_owner_an_id_that_only_an_empty_prefix_fits_is_left_out() -> None:
