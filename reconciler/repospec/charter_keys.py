@@ -76,7 +76,7 @@ def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
 
     It is the name in the workflow's argument, if that results in this id, else the id without invalid characters.
     """
-    rest = schedule.id.removeprefix(prefix)
+    rest = schedule.id.removeprefix(prefix) or schedule.id  # a prefix that is the whole id leaves no name
     named = fields.words(schedule).get("charter")
     if isinstance(named, str) and named.lower() == rest.lower() and named.lower() not in taken:
         return named

@@ -394,12 +394,16 @@ def _written(
 
 
 def _head(file: _File, prefixes: ownership.Prefixes) -> dict[str, str | list[str]]:
-    """Return the keys with which a new section begins; the neutral spelling has no default prefix."""
+    """Return the keys with which a new section begins: an owner if the empty prefix needs one, and the prefixes.
+
+    The neutral spelling has no default prefix.
+    """
     usual = file.dialect is dialects.GOVERNANCE and prefixes == ownership.DEFAULT_PREFIXES
     if file.section is not None or usual:
         return {}
     written = references.escaped(prefixes)
-    return {insertion.PREFIX: written[0] if len(written) == 1 else written}
+    owner = {"owner": references.escaped(file.declaration.owner)} if "" in prefixes and file.declaration.owner else {}
+    return {**owner, insertion.PREFIX: written[0] if len(written) == 1 else written}
 
 
 def _unfit(file: _File) -> errors.UsageError:

@@ -139,7 +139,7 @@ PAUSED = "the next apply pauses this one"
         ("governance:Foo", "Foo"),
         ("other", "other"),
         ("Governance:a", "Governance-a"),
-        ("governance:", "schedule"),
+        ("governance:", "governance"),
         ("governance: a", "a"),
         ("governance:İ", "schedule"),
         ("governance:straße", "stra-e"),
@@ -420,6 +420,13 @@ def test_a_new_section_covers_no_schedule_that_stays_undeclared(path: str) -> No
     assert [id_ for id_ in others if ownership.covers(found.prefixes, id_)] == ["stranger"]
 
 
+def test_a_new_section_with_the_empty_prefix_names_its_owner() -> None:
+    live = [dataclasses.replace(builders.schedule("x"), id="stranger")]
+    imported = importer.add(None, "schedules.yaml", live, declarations.Choice(prefixes=("",), owner="acme/app"))
+    found = loader.parse(imported.text, "schedules.yaml")
+    assert (found.prefixes, found.owner) == (("",), "acme/app")
+
+
 def test_without_an_owner_an_id_that_only_an_empty_prefix_fits_is_left_out() -> None:
     imported = imported_as("", "nightly", "acme:b", listed=("nightly", "nightly-2", "acme:b"))
     assert imported.left_out == (
@@ -441,7 +448,7 @@ def test_an_import_of_everything_needs_an_owner() -> None:
         importer.add(None, "spec.yaml", [named("a")], choice)
     owned = dataclasses.replace(choice, owner="acme/app")
     text = importer.add(None, "spec.yaml", [named("a"), builders.schedule("b")], owned).text
-    assert text.startswith("temporal:\n  prefix: ''\n  schedules:\n")
+    assert text.startswith("temporal:\n  owner: acme/app\n  prefix: ''\n  schedules:\n")
     assert [each.schedule.id for each in loader.parse(text, "spec.yaml", OWNED).charters] == [
         *("governance:a", "governance:b")
     ]
