@@ -8,6 +8,7 @@ import click
 
 from reconciler import errors, input_files, settings
 from reconciler.cli import console, options
+from reconciler.credentials import held
 from reconciler.repospec import importer, loader
 from reconciler.runtime import files, sessions
 from reconciler.schedule import declarations
@@ -68,6 +69,11 @@ def import_(
     for each in (*imported.left_out, *imported.warnings):
         out.warn(f"warning: {each}")
     if not write:
+        if held.is_in(imported.text):
+            raise errors.UsageError(
+                "the repo-spec would contain credentials of this process, which are never printed",
+                hint="write it to the file with --write, and replace them by references to variables",
+            )
         out.say(imported.text)
         return errors.ExitCode.OK
     if imported.added:

@@ -75,15 +75,15 @@ def web_address(url: str) -> str | None:
 
 
 def hold_variable(name: str, text: str) -> None:
-    """Register the value of a repo-spec's variable that has the name of a secret, and the texts in it if it is JSON."""
+    """Register the value of a repo-spec's variable that has the name of a secret, and what is in it if it is JSON."""
     if detection.is_secret(name) and text not in _LITERALS:
         hold(text, *_texts(text))
 
 
 def _texts(text: str) -> Iterator[str]:
-    """Yield the texts in a JSON value; none for other text."""
+    """Yield the texts and the numbers in a JSON value, as they are written; none for other text."""
     try:
-        rest = [json.loads(text)]
+        rest = [json.loads(text, parse_int=str, parse_float=str)]
     except (ValueError, RecursionError):
         return
     while rest:

@@ -14,6 +14,7 @@ from reconciler.postgres import database
 
 RECORDS = "reconciler_migrations"  # the table by which our tables are found
 MARK = "Records of reconciler, whose tables have a schema of their own."  # an earlier release's records lack it
+_COLUMNS = ("number", "name", "sha256", "applied_at")
 _FIND = """
 SELECT namespace.nspname AS name
 FROM pg_catalog.pg_class AS class JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -21,6 +22,10 @@ WHERE class.relname = %(records)s AND class.relkind = 'r' AND (
     namespace.nspname = %(schema)s OR (
         namespace.nspname = ANY(pg_catalog.current_schemas(false))
         AND pg_catalog.obj_description(class.oid, 'pg_class') IS DISTINCT FROM %(mark)s
+        AND 4 = (  -- another application may have a table of this name
+            SELECT count(*) FROM pg_catalog.pg_attribute AS attribute
+            WHERE attribute.attrelid = class.oid AND attribute.attname = ANY(%(columns)s) AND NOT attribute.attisdropped
+        )
     )
 )
 ORDER BY namespace.nspname = %(schema)s DESC,
@@ -52,7 +57,7 @@ async def find(connection: database.Connection, schema: str) -> tuple[Location, 
 
     The session must have the role's own search path.
     """
-    given = {"schema": schema, "records": RECORDS, "mark": MARK}
+    given = {"schema": schema, "records": RECORDS, "mark": MARK, "columns": list(_COLUMNS)}
     names = [row["name"] for row in await (await connection.execute(_FIND, given)).fetchall()]
     places = tuple(Location(schema=schema, earlier=None if name == schema else name) for name in names)
     return places or (Location(schema=schema, exists=False),)

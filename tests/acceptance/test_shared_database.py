@@ -88,6 +88,17 @@ def test_a_service_works_next_to_an_applications_tables(declared: program.Progra
     assert postgres.execute(shared_url, OURS, "public") == UNTOUCHED
 
 
+def test_an_applications_table_that_is_called_like_our_records_is_left_alone(
+    declared: program.Program, database_url: str
+) -> None:
+    postgres.execute(database_url, "CREATE TABLE public.reconciler_migrations (id integer)")
+    assert "Schema reconciler, which has no tables yet" in done(declared, "db", "status", DATABASE_URL=database_url)
+    done(declared, "apply", "--yes", DATABASE_URL=database_url)
+    done(declared, "db", "move", DATABASE_URL=database_url)
+    assert postgres.execute(database_url, OURS, "public") == [("reconciler_migrations",)]
+    assert postgres.execute(database_url, "SELECT * FROM public.reconciler_migrations") == []
+
+
 def test_the_lock_needs_neither_tables_nor_the_right_to_create_them(
     declared: program.Program, shared_url: str, limited_url: str
 ) -> None:

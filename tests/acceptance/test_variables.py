@@ -116,3 +116,29 @@ def test_an_import_escapes_what_looks_like_a_reference(reconciler: program.Progr
     assert reconciler.run("import", "--write", "--spec", str(target)).returncode == 0
     assert "$${HOME}" in (reconciler.folder / target).read_text(encoding="utf-8")
     assert reconciler.run("plan", "--detailed-exitcode", "--spec", str(target)).returncode == 0
+
+
+def test_numbers_in_a_secret_variable_are_not_shown(reconciler: program.Program) -> None:
+    reconciler.declare(
+        "governance:\n  vars: {apiToken: null}\n  schedules:\n"
+        "    - {charter: A, cron: '@daily', entrypoint: A, input: {x: '${apiToken}'}}\n"
+    )
+    value = '{"deep": "supersecretvalue99", "n": 424242424242, "l": [1234567890, 0.123456789]}'
+    for form in ("text", "json", "markdown"):
+        ended = reconciler.run("plan", "--format", form, RECONCILER_VAR_apiToken=value)
+        assert ended.returncode == 0, ended.stderr
+        hidden = ("supersecretvalue99", "424242424242", "1234567890", "0.123456789")
+        assert [each for each in hidden if each in ended.stdout + ended.stderr] == []
+
+
+def test_an_import_does_not_print_a_file_with_credentials_but_writes_it(reconciler: program.Program) -> None:
+    reconciler.declare(
+        "governance:\n  schedules:\n    - {charter: A, cron: '@daily', entrypoint: A, note: 'at swordfish-7 now'}\n"
+    )
+    assert reconciler.run("apply", "--yes").returncode == 0
+    reconciler.declare("governance:\n  vars: {db_password: null}\n  schedules: []\n")
+    printed = reconciler.run("import", "--var", "db_password=swordfish-7")
+    assert (printed.returncode, printed.stdout) == (64, "")
+    assert "would contain credentials of this process, which are never printed" in printed.stderr
+    assert reconciler.run("import", "--write", "--var", "db_password=swordfish-7").returncode == 0
+    assert "at swordfish-7 now" in (reconciler.folder / ".cogni/repo-spec.yaml").read_text(encoding="utf-8")
