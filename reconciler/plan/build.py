@@ -55,8 +55,33 @@ def _charted(
         return _wanted(charter, own, declaration)
     if own is None:
         return _renamed(charter, former, declaration)
+    if _is_returned_while_paused(charter, own, former, declaration):
+        return _paused_like(charter, own, former, declaration)
     change = _wanted(charter, own, declaration)
     return change if former.schedule.paused else dataclasses.replace(change, renamed_from=former.schedule.id)
+
+
+def _is_returned_while_paused(
+    charter: declarations.Charter, own: observed.Live, former: observed.Live, declaration: declarations.Declaration
+) -> bool:
+    """Return whether a charter gets its earlier name back, and a pause by hand of the present schedule is kept."""
+    keeps = declaration.keep_manual_pauses or charter.schedule.manual_pauses == KEEP
+    is_ours = not _is_foreign(own.schedule, declaration) or declaration.adopt
+    is_resting = own.schedule.paused and _is_removed(own.schedule.note)
+    return keeps and is_ours and is_resting and _is_paused_by_hand(former, charter.schedule)
+
+
+def _paused_like(
+    charter: declarations.Charter, own: observed.Live, former: observed.Live, declaration: declarations.Declaration
+) -> plans.Change:
+    """Return the change of a schedule that stays paused, now because the one that it replaces was paused by hand."""
+    desired = dataclasses.replace(charter.schedule, owner=declaration.owner or None)
+    pausing = dataclasses.replace(desired, paused=True, note=former.schedule.note)
+    note = _carried_note(charter, pausing, former)
+    paused = dataclasses.replace(ignored.kept(pausing, own.schedule), note=note)
+    fields = diff.diff(own.schedule, paused)
+    after = diff.settled(own.schedule, paused)
+    return _change(charter, plans.Verb.UPDATE, plans.Reason.MANUAL_PAUSE, after, own, fields)
 
 
 def _uncharted(

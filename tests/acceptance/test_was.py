@@ -31,13 +31,13 @@ async def schedules(server: connect.Server) -> dict[str, model.Schedule]:
     return {id_: live.schedule for id_, live in found.items()}
 
 
-async def change(run: program.Program, **state: object) -> None:
-    """Change the old schedule as someone else would."""
+async def change(run: program.Program, id_: str = "governance:old", **state: object) -> None:
+    """Change a schedule as someone else would."""
     raw = await remote.raw(run.address, run.namespace)
-    described = await raw.describe("governance:old")
+    described = await raw.describe(id_)
     for name, value in state.items():
         setattr(described.schedule.state, name, value)
-    await raw.update("governance:old", described.schedule)
+    await raw.update(id_, described.schedule)
 
 
 async def test_a_rename_is_one_step_after_which_the_plan_is_empty_and_the_old_schedule_can_be_pruned(
@@ -73,6 +73,26 @@ async def test_a_kept_pause_moves_with_the_name(applied: program.Program) -> Non
     planned = applied.run("plan", "--detailed-exitcode")
     assert planned.returncode == 0, planned.stdout
     assert "- governance:old deleted" in applied.run("prune", "--yes").stdout
+
+
+@pytest.mark.parametrize(
+    ("note", "kept"), [("incident", "incident"), ("", "paused outside the spec, as governance:new")]
+)
+async def test_a_kept_pause_moves_back_with_a_name_that_returns(applied: program.Program, note: str, kept: str) -> None:
+    applied.declare(KEPT)
+    assert applied.run("apply", "--yes").returncode == 0
+    await change(applied, "governance:new", paused=True, notes=note)
+    applied.declare(KEPT.replace("charter: NEW, was: OLD", "charter: OLD, was: NEW"))
+    done = applied.run("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "~ governance:old  paused outside the spec; left paused" in done.stdout
+    found = await schedules(await remote.connected(applied.address, applied.namespace))
+    assert {id_: (each.paused, each.note) for id_, each in found.items()} == {
+        "governance:old": (True, kept),
+        "governance:new": (True, note or None),
+    }
+    again = applied.run("plan", "--detailed-exitcode")
+    assert again.returncode == 0, again.stdout
 
 
 async def test_a_saved_rename_is_applied_once_and_not_if_the_old_schedule_changed(applied: program.Program) -> None:
