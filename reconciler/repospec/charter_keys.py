@@ -81,7 +81,7 @@ def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
     if isinstance(named, str) and named.lower() == rest.lower() and named.lower() not in taken:
         return named
     plain = _NOT_IN_A_NAME.sub("-", rest).strip("-._/")[:_LONGEST_NAME] or "schedule"
-    base = plain.upper() if prefix + plain.lower() == schedule.id else plain
+    base = plain.upper() if ownership.default_id(prefix, plain) == schedule.id else plain
     numbered = (f"{base}-{number}" for number in itertools.count(2))
     return next(each for each in itertools.chain([base], numbered) if each.lower() not in taken)
 

@@ -111,7 +111,7 @@ def _former_ids(name: str, prefix: str) -> tuple[str, ...]:
     """Return the ids that a former name stands for: a charter's name, or else an id that a charter declared."""
     if not name or name.startswith(prefix):
         return (name,) if name else ()
-    return prefix + name.lower(), name
+    return ownership.default_id(prefix, name), name
 
 
 def _charter(source: _Source, prefix: str) -> declarations.Charter:
@@ -122,5 +122,5 @@ def _charter(source: _Source, prefix: str) -> declarations.Charter:
         was=_former_ids(source.keys.get(fields.FORMER.key, ""), prefix),
         places={key: source.place(key) for key in source.own} | source.overrides,
         overrides=source.overrides,
-        schedule=fields.read(source.keys, prefix + name.lower()),
+        schedule=fields.read(source.keys, ownership.default_id(prefix, name)),
     )

@@ -256,7 +256,7 @@ def _charter(
     prefix = file.declaration.prefixes[0]
     name = charter_keys.name(schedule, prefix, names)
     identity = {values.Own.CHARTER: name, values.Own.ID: schedule.id}
-    inherited = charters.inherited(file.section, file.choice.environment, prefix + name.lower(), identity)
+    inherited = charters.inherited(file.section, file.choice.environment, ownership.default_id(prefix, name), identity)
     entry = charter_keys.entry(schedule, inherited, name)
     if entry.keys().isdisjoint(fields.FIRINGS):
         return entry, None, [_inexpressible("it has no times")]

@@ -219,7 +219,7 @@ class _Builder:
         override = next((each for each in overrides if each.lower() == name.lower()), "")
         changed: values.Path = (*rules.ENVIRONMENTS, self._environment or "", "charters", override)
         id_ = self._id(_object(overrides.get(override)), changed, name) or self._id(charter, at, name)
-        identity = {_NAME: name, _ID: id_ or prefix + name.lower()}
+        identity = {_NAME: name, _ID: id_ or ownership.default_id(prefix, name)}
         self._identities[index] = identity
         return self._keys(charter, at, identity)
 

@@ -49,6 +49,11 @@ def is_ours(prefixes: Prefixes, owner: str, schedule_id: str, mark: str | None) 
     return claims(prefixes, schedule_id) if mark is None else mark == owner and covers(prefixes, schedule_id)
 
 
+def default_id(prefix: str, name: str) -> str:
+    """Return the id of a charter that declares none: the first prefix, and its name in lower case."""
+    return prefix + name.lower()
+
+
 def name(prefixes: Prefixes, schedule_id: str) -> str:
     """Return the id without its prefix: the first one, which names charters, or else the longest that it starts with.
 
