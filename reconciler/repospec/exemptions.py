@@ -13,6 +13,7 @@ from reconciler.schedule import encodings, faults, fields, ignored, model, paths
 KEYS = ("not_secret", "ignore")
 ATTRIBUTES = "search_attributes"
 _EXAMPLE = "write it as plans do, for example input.scopeKey"
+_ROOTS = {root for row in fields.TABLE for root in row.roots} | {*fields.ORDER}
 _COMPARED = 1_000  # paths that are searched for a similar one
 
 
@@ -52,6 +53,13 @@ def check(document: values.Document, environments: Mapping[str | None, values.Do
         yield from _layer(seen, layer, key, candidates if set(among) <= words.keys() else ())
 
 
+def malformed(document: values.Document) -> Iterator[problems.Problem]:
+    """Yield a problem for each path that is wrong whatever the values are; the document need not be valid."""
+    for key in KEYS:
+        for layer, seen in _seen(document, dict.fromkeys(_keys(document, rules.ENVIRONMENTS), document)):
+            yield from _layer(seen, layer, key, ())
+
+
 def _seen(
     document: values.Document, environments: Mapping[str | None, values.Document]
 ) -> Iterator[tuple[_Layer, values.Document]]:
@@ -89,9 +97,10 @@ def _layer(
 ) -> Iterator[problems.Problem]:
     texts = rules.value_at(document, (*layer.at, key))
     for index, text in enumerate(texts if isinstance(texts, list) else []):
-        if (*layer.at, key, index) in document.templates:  # each charter has a path of its own
+        is_template = (*layer.at, key, index) in document.templates  # each charter has a path of its own
+        if is_template or not isinstance(text, str) or not text:  # the schema reports the latter two
             continue
-        fault = _fault(str(text), key, candidates, _where(layer))
+        fault = _fault(text, key, candidates, _where(layer))
         if fault is not None:
             place = document.places[(*layer.at, key, index)]
             yield problems.Problem(place=place, message=f"{key}: {fault.message}", hint=fault.hint)
@@ -117,7 +126,7 @@ def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) ->
             return faults.Fault(message=message, hint=f"write {paths.render(path[:2])!r}")
         if len(path) == 1 and root in fields.ORDER:
             return None
-    if candidates and not any(_leads(words, path) for words in candidates):
+    if root not in _ROOTS or (candidates and not any(_leads(words, path) for words in candidates)):
         more = "; declare what a new schedule gets there" if key == "ignore" else ""
         return faults.Fault(message=f"{text!r} matches no value of {where}", hint=_hint(text, candidates) + more)
     return None

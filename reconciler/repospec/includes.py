@@ -80,11 +80,22 @@ def _inclusions(document: values.Document, path: str, folder: pathlib.Path | Non
             document.problems.append(problems.Problem(place=place, message=fault.message, hint=fault.hint))
             continue
         try:
-            found = tuple(name for name in search.matches(pattern, place) if name != pathlib.PurePath(path).name)
+            found = _others(search.matches(pattern, place), pattern, place, path, folder)
         except problems.InvalidSpecError as error:
             document.problems.extend(error.problems)
             continue
         yield declarations.Inclusion(place=place, pattern=pattern, files=found)
+
+
+def _others(
+    names: Iterable[str], pattern: str, place: declarations.Place, path: str, folder: pathlib.Path | None
+) -> tuple[str, ...]:
+    """Return the matches other than the spec; `problems.InvalidSpecError` for a path that names the spec itself."""
+    spec = pathlib.Path(folder or ".", pathlib.PurePath(path).name).resolve()
+    found = tuple(name for name in names if pathlib.Path(folder or ".", name).resolve() != spec)
+    if not found and patterns.is_plain(pattern):
+        raise _refused(place, f"include: {pattern!r} is the spec itself", "remove it, or name another file")
+    return found
 
 
 class _Search:

@@ -131,6 +131,8 @@ def section(
         for view in expanded.all:
             broken = [*shape.check(view.document), *(rules.check(view.document) if is_whole else ())]
             found += view.without_unset(broken)
+        if found:
+            found += [problem for view in expanded.all for problem in exemptions.malformed(view.document)]
     if found:
         raise problems.InvalidSpecError(found)
     return None if governance is None or governance.value == {dialects.GOVERNANCE.section: None} else expanded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import posixpath
 import re
 from typing import TypeAlias
 
@@ -29,10 +30,13 @@ def fault(pattern: str) -> faults.Fault | None:
             message=f"include: {pattern!r} is an absolute path", hint="write it relative to the spec's folder"
         )
     if ".." in pattern.split("/"):
-        return faults.Fault(
-            message=f"include: {pattern!r} leads out of the spec's folder",
-            hint="include only files in that folder and below it",
-        )
+        shorter = posixpath.normpath(pattern)
+        if shorter.startswith(".."):
+            return faults.Fault(
+                message=f"include: {pattern!r} leads out of the spec's folder",
+                hint="include only files in that folder and below it",
+            )
+        return faults.Fault(message=f"include: {pattern!r} contains '..'", hint=f"write {shorter!r}")
     if not parts(pattern):
         return faults.Fault(message=f"include: {pattern!r} names no file", hint="for example schedules/*.yaml")
     return None

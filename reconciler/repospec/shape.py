@@ -85,10 +85,11 @@ def _missing(
 ) -> problems.Problem:
     known = violation.schema.get("properties", {}).get(key, {"$ref": f"#/$defs/{key}"})
     described = published.resolved("repo-spec", known)
-    hint = f"add {keys}: {_first_sentence(described)}"
+    hint = f"add {keys}: {_first_sentence(described)}{_ALTERNATIVES.get(keys, '')}"
     return problems.Problem(place=place, message=f"{owner} has no {key!r}", hint=hint)
 
 
+_ALTERNATIVES = {"entrypoint or args": "; args: [] calls a workflow without arguments"}
 _SYNONYMS = {  # names in other tools that are not similar to ours
     "tz": "timezone",
     "schedule": "cron",

@@ -32,6 +32,10 @@ class UnsetError(Exception):
         self.missing = missing
 
 
+class DuplicateKeyError(ValueError):
+    """A JSON object from outside has a key twice."""
+
+
 class Budget:
     """Counts what references add to a document, and refuses more than the limits of one."""
 
@@ -257,9 +261,8 @@ class Variables:
             return _read(given.text, value)
         except ValueError as error:
             place = self._known.document.keys[paths[-1]]
-            raise self._refused(
-                problems.Problem(place=place, message=f"{given.source} {error}", hint="pass a value of the same kind")
-            ) from None
+            hint = "remove one" if isinstance(error, DuplicateKeyError) else "pass a value of the same kind"
+            raise self._refused(problems.Problem(place=place, message=f"{given.source} {error}", hint=hint)) from None
 
     def _all(self, value: values.Value, at: values.Path, depth: int) -> values.Value:
         """Expand every text of a variable's value."""
@@ -314,6 +317,8 @@ def _read(text: str, declared: values.Value) -> values.Value:
         return text
     try:
         value = _json(text)
+    except DuplicateKeyError:
+        raise
     except ValueError:
         if declared is None:
             return text
@@ -332,10 +337,16 @@ def _json(text: str) -> values.Value:
     def refused(name: str) -> None:
         raise ValueError(f"{name} is not JSON")
 
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise DuplicateKeyError("has an object with a duplicate key")
+        return found
+
     if len(text) > values.TEXT_LIMIT:
         raise ValueError("too long")
     try:
-        value: Any = json_values.canonical(json.loads(text, parse_constant=refused))
+        value: Any = json_values.canonical(json.loads(text, parse_constant=refused, object_pairs_hook=unique))
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -16,13 +16,15 @@ NULL = "binary/null"
 BYTES = "binary/plain"
 PROTOBUF = "binary/protobuf"
 
-_KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {  # required and optional keys next to `encoding`
-    PLAIN: (frozenset({"data"}), frozenset()),
-    PROTOBUF_JSON: (frozenset({"data"}), frozenset({"message_type"})),
-    NULL: (frozenset(), frozenset()),
-    BYTES: (frozenset({"base64"}), frozenset()),
-    PROTOBUF: (frozenset({"base64"}), frozenset({"message_type"})),
+_KEYS: Mapping[str, frozenset[str]] = {  # next to `encoding`
+    PLAIN: frozenset({"data"}),
+    PROTOBUF_JSON: frozenset({"data", "message_type"}),
+    NULL: frozenset(),
+    BYTES: frozenset({"base64"}),
+    PROTOBUF: frozenset({"base64", "message_type"}),
 }
+_FORMS = [keys for keys in _KEYS.values() if keys]
+_UNTYPED = '; message_type: "" means a payload that names no type'
 _LITERAL = "to pass this object itself, write {encoding: json/plain, data: {…}}"
 
 
@@ -42,7 +44,7 @@ def parse(value: Any) -> model.AnyArgument:
     if encoding == PLAIN:
         argument = value["data"]
     elif encoding == PROTOBUF_JSON:
-        argument = model.Message(message_type=value.get("message_type", ""), value=value["data"])
+        argument = model.Message(message_type=value["message_type"], value=value["data"])
     elif encoding == NULL:
         argument = None
     elif encoding:
@@ -59,7 +61,7 @@ def words(argument: model.AnyArgument) -> json_values.Json:
     """Return an argument as a spec writes it, the inverse of `parse`; None if no spec can express it."""
     match argument:
         case model.Message():
-            return {"encoding": PROTOBUF_JSON, **_named_type(argument), "data": argument.value}
+            return {"encoding": PROTOBUF_JSON, "message_type": argument.message_type, "data": argument.value}
         case model.Opaque():
             return _opaque_words(argument)
         case _:
@@ -77,11 +79,9 @@ def _opaque_words(argument: model.Opaque) -> json_values.Json:
     if _typed(argument.encoding, argument.data, argument.message_type) != argument:
         return None  # metadata that a spec has no key for
     encoded = base64.b64encode(argument.data).decode()
-    return {"encoding": argument.encoding, **_named_type(argument), "base64": encoded}
-
-
-def _named_type(argument: model.Message | model.Opaque) -> dict[str, json_values.Json]:
-    return {"message_type": argument.message_type} if argument.message_type else {}
+    is_typed = argument.encoding == PROTOBUF or argument.message_type
+    named = {"message_type": argument.message_type} if is_typed else {}
+    return {"encoding": argument.encoding, **named, "base64": encoded}
 
 
 def check(value: Any) -> Iterator[faults.Fault]:
@@ -94,11 +94,12 @@ def check(value: Any) -> Iterator[faults.Fault]:
         hint = f"did you mean {near!r}? Otherwise, {_LITERAL}" if near else f"known: {', '.join(_KEYS)}; {_LITERAL}"
         yield faults.Fault(path=("encoding",), message=f"unknown encoding {encoding!r}", hint=hint)
         return
-    required, optional = _KEYS[encoding]
+    required = _KEYS[encoding]
     for key in sorted(required - value.keys()):
-        yield faults.Fault(message=f"an argument in {encoding} has no {key!r}", hint=f"add {key}, or {_LITERAL}")
+        more = _UNTYPED if key == "message_type" else ""
+        yield faults.Fault(message=f"an argument in {encoding} has no {key!r}", hint=f"add {key}, or {_LITERAL}{more}")
     for key in value:
-        if key not in required | optional | {"encoding"}:
+        if key not in required | {"encoding"}:
             yield faults.Fault(path=(key,), message=f"unknown key {key!r} of an argument in {encoding}", hint=_LITERAL)
     if not isinstance(value.get("message_type", ""), str):
         yield faults.Fault(path=("message_type",), message="'message_type' must be text", hint="for example acme.Order")
@@ -109,9 +110,15 @@ def check(value: Any) -> Iterator[faults.Fault]:
 
 
 def _encoding(value: object) -> str:
-    """Return the encoding that an object names; empty for every other value, which is an argument itself."""
+    """Return the encoding that an object names; empty for every other value, which is an argument itself.
+
+    An object with exactly the keys of an encoded argument names one too, whatever its name is: a misspelled encoding
+    must not become a plain object unnoticed.
+    """
     encoding = value.get("encoding") if isinstance(value, Mapping) else None
-    return encoding if isinstance(encoding, str) and "/" in encoding else ""
+    if not isinstance(value, Mapping) or not isinstance(encoding, str):
+        return ""
+    return encoding if "/" in encoding or value.keys() - {"encoding"} in _FORMS else ""
 
 
 def _is_base64(text: object) -> bool:

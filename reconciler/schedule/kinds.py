@@ -476,7 +476,8 @@ class Named(Generic[V]):
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
         del name
         for key, each in value.items() if isinstance(value, Mapping) else ():
-            yield from faults.within(key, self.of.check(each, key))
+            if not self.is_reserved(key):  # the schema reports the name
+                yield from faults.within(key, self.of.check(each, key))
         if isinstance(value, Mapping) and self.rule is not None:
             yield from self.rule(value)
 

@@ -49,6 +49,7 @@ ENCODED = st.one_of(
         st.binary(max_size=8),
     ),
     _json_texts.map(lambda data: {"encoding": "json/plain", "data": {"encoding": "a/b", "data": data}}),
+    _json_texts.map(lambda data: {"encoding": "json/plain", "data": {"encoding": "gzip", "data": data}}),
 )
 _calendars = st.fixed_dictionaries({"hour": st.integers(0, 23), "day_of_week": st.sampled_from(("mon", "tue-fri"))})
 _intervals = st.builds(lambda hours: {"every": f"{hours}h", "offset": "15m"}, st.integers(1, 100))

@@ -105,6 +105,18 @@ def test_a_path_that_cannot_be_meant_is_an_error(value: str, says: str) -> None:
     assert says in problem
 
 
+def test_malformed_and_unknown_paths_are_reported_next_to_other_problems() -> None:
+    lists = {"defaults": "[nowhere.x]", "alpha": "[input..x, input.y]", "staging": "[cron.x]", "override": "[memo..x]"}
+    found = problems(spec(**lists).replace("charter: Alpha\n", "charter: Alpha\n      crn: 1\n"))
+    assert [line.partition(": ")[2].partition(";")[0] for line in found] == [
+        "not_secret: 'nowhere.x' matches no value of any charter",
+        "unknown key 'crn' in charter 1",
+        "not_secret: 'input..x' is not the path of a field",
+        "not_secret: 'cron.x' is a part of the times, which are shown as a whole",
+        "not_secret: 'memo..x' is not the path of a field",
+    ]
+
+
 def test_a_spec_without_charters_may_have_a_default() -> None:
     text = "governance: {defaults: {not_secret: [input.scopeKey]}, schedules: []}"
     assert loader.parse(textwrap.dedent(text), "spec.yaml").charters == ()

@@ -172,6 +172,9 @@ LONG = "a" * 300  # file systems allow 255 bytes
         ("/etc/*.yaml", "'/etc/*.yaml' is an absolute path; write it relative to the spec's folder"),
         ("C:/x.yaml", "'C:/x.yaml' is an absolute path; write it relative to the spec's folder"),
         ("a/../../b.yaml", "'a/../../b.yaml' leads out of the spec's folder; include only files in that folder"),
+        ("a/b/../c.yaml", "'a/b/../c.yaml' contains '..'; write 'a/c.yaml'"),
+        ("./main.yaml", "'./main.yaml' is the spec itself; remove it, or name another file"),
+        ("itself.yaml", "'itself.yaml' is the spec itself"),
         ("a\\\\b.yaml", "'a\\\\b.yaml' contains a backslash; write / between folders"),
         ("a\\tb.yaml", "a path contains a control or invisible character; remove it"),
         ("./", "'./' names no file; for example schedules/*.yaml"),
@@ -196,6 +199,7 @@ def test_only_files_in_the_specs_folder_are_included(
         ("out", elsewhere),
         ("dangling.yaml", "nothing"),
         ("loop.yaml", "loop.yaml"),
+        ("itself.yaml", "main.yaml"),
     ):
         pathlib.Path(link).symlink_to(target)
     pathlib.Path("odd").mkdir()

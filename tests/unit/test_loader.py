@@ -323,7 +323,8 @@ def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
         "spec.yaml:1:26: charter 1 has no 'cron';"
         " add cron, calendars or intervals: when to fire, in Temporal's cron grammar",
         "spec.yaml:1:26: charter 1 has no 'entrypoint';"
-        " add entrypoint or args: the name of what the workflow runs, one word",
+        " add entrypoint or args: the name of what the workflow runs, one word;"
+        " args: [] calls a workflow without arguments",
     ]
 
 
@@ -1073,7 +1074,15 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
         ("args: [{encoding: binary/plian, base64: AA==}]", "binary", "unknown encoding 'binary/plian'; did you mean"),
         ("args: [{encoding: binary/plain}]", "{enc", "an argument in binary/plain has no 'base64'; add base64"),
         ("args: [{encoding: binary/plain, base64: A}]", "A}", "'base64' is not valid base64"),
-        ("args: [{encoding: json/protobuf, data: {}, type: a}]", "a}", "unknown key 'type' of an argument in json/pro"),
+        ("args: [{encoding: json/protobuf, message_type: a, data: {}, type: a}]", "a}", "unknown key 'type' of an arg"),
+        ("args: [{encoding: json/protobuf, data: {}}]", "{enc", "an argument in json/protobuf has no 'message_type'"),
+        ("args: [{encoding: foo/5, data: {}}]", "foo", "unknown encoding 'foo/5'; known: json/plain, json/protobuf, "),
+        ("args: [{encoding: gzip, base64: AA==}]", "gzip", "unknown encoding 'gzip'; known: json/plain, json/protob"),
+        (
+            "args: [{encoding: json-plain, data: 1}]",
+            "json-",
+            "unknown encoding 'json-plain'; did you mean 'json/plain'",
+        ),
         ("args: [1], ignore: [args]", "args]", "ignore: 'args' is a key that a charter must declare; name a part"),
         ("args: [1], ignore: [cron]", "cron]", "ignore: 'cron' is a key that a charter must declare"),
         ("args: [{a: 1}], ignore: ['args[0].b']", "'args[", "ignore: 'args[0].b' matches no value of charter 'A'"),
@@ -1089,9 +1098,15 @@ def test_what_is_wrong_with_arguments_and_paths_is_located(keys: str, at: str, m
 
 
 def test_an_object_that_names_no_encoding_is_an_argument() -> None:
-    text = "governance: {schedules: [{charter: A, cron: '@daily', args: [{encoding: utf-8}, {encoding: 1}]}]}"
-    (charter,) = loader.parse(text, "spec.yaml").charters
-    assert charter.schedule.action.arguments == ({"encoding": "utf-8"}, {"encoding": 1})
+    text = "governance: {schedules: [{charter: A, cron: '@daily', args: [%s]}]}"
+    written = "{encoding: utf-8}, {encoding: 1, data: 2}, {encoding: gzip, data: 1, level: 9}, {encoding: x, type: y}"
+    (charter,) = loader.parse(text % written, "spec.yaml").charters
+    assert charter.schedule.action.arguments == (
+        {"encoding": "utf-8"},
+        {"encoding": 1, "data": 2},
+        {"encoding": "gzip", "data": 1, "level": 9},
+        {"encoding": "x", "type": "y"},
+    )
 
 
 def test_arguments_of_a_charter_replace_what_it_inherits_of_the_built_in_object() -> None:

@@ -140,6 +140,10 @@ def test_import_writes_them_and_ignores_what_only_a_codec_can_read() -> None:
             "schedule_search_attributes: {TemporalSchedulePaused: true}",
             "begins with 'Temporal', which are the server's own",
         ),
+        (
+            "schedule_search_attributes: {TemporalScheduledById: {type: Int, value: x}}",
+            "begins with 'Temporal', which are the server's own",
+        ),
         ("schedule_search_attributes: {Since: {type: Datetime, value: noon}}", "'Since': 'noon' is not"),
     ],
 )
@@ -147,7 +151,8 @@ def test_names_that_are_not_for_charters_and_values_of_other_types_are_refused(v
     spec = f"governance:\n  schedules:\n    - {{charter: A, cron: '@hourly', entrypoint: A, {value}}}\n"
     with pytest.raises(problems.InvalidSpecError) as caught:
         loader.parse(spec, "spec.yaml")
-    assert problem in str(caught.value)
+    (found,) = caught.value.problems
+    assert problem in str(found)
 
 
 @pytest.mark.parametrize(("order", "is_of_v1"), [("big", True), ("little", False)])

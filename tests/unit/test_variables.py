@@ -160,6 +160,8 @@ def test_a_value_from_outside_has_the_kind_of_the_declared_one(declared: str, te
     ("declared", "text", "problem"),
     [
         ("1", "much", "2:10: --var x is not a number, as the declared value is; pass a value of the same kind"),
+        ("{}", '{"much": 1, "much": 2}', "2:10: --var x has an object with a duplicate key; remove one"),
+        ("null", '[{"much": 1, "much": 2}]', "2:10: --var x has an object with a duplicate key; remove one"),
         (
             "1",
             "true",
