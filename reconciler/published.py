@@ -7,10 +7,12 @@ import functools
 import importlib.resources
 import json
 from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import jsonschema
-import jsonschema.protocols
+from reconciler import json_schema
+
+if TYPE_CHECKING:
+    import jsonschema.protocols
 
 Name = Literal["repo-spec", "plan", "snapshot", "status", "outcome", "history", "preflight"]
 NAMES: tuple[str, ...] = get_args(Name)
@@ -23,11 +25,21 @@ def text(name: Name) -> str:
 
 
 @functools.cache
-def _validator(name: Name, part: str = "") -> jsonschema.protocols.Validator:
-    schema = strict(json.loads(text(name)))
-    if part:
-        schema = {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"}
-    return jsonschema.Draft202012Validator(schema)
+def _schema(name: Name, part: str = "") -> dict[str, Any]:
+    schema: dict[str, Any] = strict(json.loads(text(name)))
+    return {"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"} if part else schema
+
+
+@functools.cache
+def _check(name: Name, part: str) -> json_schema.Check:
+    return json_schema.compiled(_schema(name, part))
+
+
+@functools.cache
+def _validator(name: Name, part: str) -> jsonschema.protocols.Validator:
+    import jsonschema  # here, because only values that are not valid need it
+
+    return jsonschema.Draft202012Validator(_schema(name, part))
 
 
 def strict(schema: Any) -> Any:
@@ -56,6 +68,8 @@ class Violation:
 
 def violations(name: Name, value: Any, part: str = "") -> Iterator[Violation]:
     """Yield every way in which the value breaks the schema, or the `part` of it that its $defs name."""
+    if _check(name, part)(value):
+        return
     for error in _validator(name, part).iter_errors(value):
         yield Violation(
             path=tuple(error.absolute_path),
@@ -71,13 +85,13 @@ def resolved(name: Name, schema: dict[str, Any]) -> dict[str, Any]:
     found: Any = schema
     while "$ref" in found:
         steps = found["$ref"].removeprefix("#/").split("/")
-        found = functools.reduce(lambda part, step: part[step], steps, _validator(name).schema)
+        found = functools.reduce(lambda part, step: part[step], steps, _schema(name))
     return dict(found)
 
 
 def known_keys(name: Name, *path: str) -> list[str]:
     """Return the property names that the schema gives to the object found along `path` of its own keys."""
-    found: Any = _validator(name).schema
+    found: Any = _schema(name)
     for key in path:
         found = found[key]
     return list(found["properties"])

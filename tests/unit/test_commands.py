@@ -47,7 +47,7 @@ def test_what_needs_no_command_imports_nothing_heavy(arguments: tuple[str, ...])
 def test_validate_imports_only_what_reads_a_spec() -> None:
     command = [sys.executable, "-c", IMPORTED, "validate"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.splitlines()[-1] == "jsonschema yaml"
+    assert done.stdout.splitlines()[-1] == "yaml"  # jsonschema explains what is wrong, and nothing is
 
 
 def test_names_of_commands_are_completed() -> None:
