@@ -32,7 +32,10 @@ def migrate(out: console.Console, database: settings.Database | None, groups: tu
     for name in migrated.names:
         out.say(f"{name} applied in schema {migrated.location.current}\n")
     if not migrated.names:
-        out.say(f"The database is up to date, in schema {migrated.location.current}.\n")
+        what = f"The tables of {' and '.join(groups)} are" if groups else "The database is"
+        out.say(f"{what} up to date, in schema {migrated.location.current}.\n")
+    if migrated.pending:
+        out.say(f"Pending in the other group: {', '.join(migrated.pending)}.\n")
     _note_earlier(out, migrated.location.earlier)
     return errors.ExitCode.OK
 
@@ -41,12 +44,12 @@ def migrate(out: console.Console, database: settings.Database | None, groups: tu
 @options.database_or_kept
 @click.pass_obj
 def db_status(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
-    """List the schema, the migrations, and when each was applied."""
+    """List the schema and the migrations: when each was applied, and its group."""
     status = asyncio.run(wiring.migrations(_needed(database, "db status")))
     out.say(f"Schema {status.location.current}{'' if status.location.exists else ', which has no tables yet'}\n")
     for each in status.migrations:
         when = f"applied {each.applied_at:%Y-%m-%d %H:%M:%S} UTC" if each.applied_at else "pending"
-        out.say(f"{each.name}  {when}\n")
+        out.say(f"{each.name}  {when}  (group {each.group})\n")
     _note_earlier(out, status.location.earlier)
     return errors.ExitCode.OK
 

@@ -48,10 +48,14 @@ class Status:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Migrated:
-    """Where the tables are, and the names of the migrations that were missing and have been applied."""
+    """Where the tables are, the migrations that were missing and have been applied, and those of other groups.
+
+    Each is a name; `pending` are those that are still missing.
+    """
 
     location: schemas.Location
     names: tuple[str, ...]
+    pending: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +80,14 @@ async def migrate(
     known, wanted, where = scripts.read(folder), frozenset(groups), database.place(chosen.url)
     async with database.opened(chosen.url) as connection:
         location, *_ = await schemas.find(connection, chosen.schema)
-        names = []
+        names, pending = [], []
         for script in missing(known, await recorded(connection, location), where):
             if script.group in wanted:
                 location, is_new = await _apply(connection, chosen.schema, script, known, where)
                 names += [script.name] if is_new else []
-        return Migrated(location=location, names=tuple(names))
+            else:
+                pending.append(script.name)
+        return Migrated(location=location, names=tuple(names), pending=tuple(pending))
 
 
 async def status(chosen: settings.Database, folder: Traversable = scripts.FOLDER) -> Status:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from importlib.resources.abc import Traversable
 
+import psycopg
 from psycopg import sql
 
 from reconciler import errors, settings
 from reconciler.postgres import database, migrator, schemas, scripts
 
+_FOREIGN = """
+SELECT class.relname AS name, pg_catalog.pg_get_userbyid(class.relowner) AS owner
+FROM pg_catalog.pg_class AS class JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+WHERE namespace.nspname = %(schema)s AND class.relname = ANY(%(names)s)
+    AND NOT pg_catalog.pg_has_role(class.relowner, 'USAGE')
+ORDER BY 1
+"""
+_MAY_CREATE = """
+SELECT pg_catalog.has_schema_privilege(%(schema)s, 'CREATE') AND pg_catalog.has_schema_privilege(%(schema)s, 'USAGE')
+    AS may
+"""
 # whoever may read our tables keeps that right only with the right to use their schema
 _READERS = """
 SELECT DISTINCT role.rolname AS name
@@ -20,6 +33,9 @@ WHERE class.oid = %(records)s::pg_catalog.regclass AND role.rolname <> current_u
     AND pg_catalog.has_schema_privilege(%(schema)s, 'USAGE WITH GRANT OPTION')
 ORDER BY 1
 """
+
+
+_TAKEN = (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateFunction)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +51,8 @@ async def move(chosen: settings.Database, folder: Traversable = scripts.FOLDER) 
     """Move what our recorded migrations created, all of it or nothing; without effect once that is done.
 
     Programs that run meanwhile go on with the moved tables. Roles that may read them get the right to use the schema.
-    Raises `errors.StoreError` when both schemas have our tables, and for a role that does not own them.
+    Raises `errors.StoreError` when both schemas have our tables, when the schema has something else of their names, and
+    for a role that does not own them or may not create in the schema.
     """
     where = database.place(chosen.url)
     async with database.opened(chosen.url) as connection:
@@ -52,20 +69,49 @@ async def move(chosen: settings.Database, folder: Traversable = scripts.FOLDER) 
                 migrator.missing(known, applied, where)
                 done = {each.number for each in applied}
                 created = [pair for script in known if script.number in done for pair in script.created]
+                created.append(("TABLE", schemas.RECORDS))
+                await _check_owner(connection, location, [name for _, name in created], where)
                 await migrator.create_schema(connection, chosen.schema, where)
-                await _move(connection, location, (*created, ("TABLE", schemas.RECORDS)))
-    names = tuple(name for _, name in (*created, ("TABLE", schemas.RECORDS)))
+                await _check_right(connection, chosen.schema, where)
+                await _move(connection, location, created, where)
+    names = tuple(name for _, name in created)
     return Moved(location=schemas.Location(schema=chosen.schema), source=location.earlier, names=names)
 
 
-async def _move(
-    connection: database.Connection, location: schemas.Location, created: tuple[tuple[str, str], ...]
+async def _check_owner(
+    connection: database.Connection, location: schemas.Location, names: Sequence[str], where: str
 ) -> None:
+    given = {"schema": location.current, "names": list(names)}
+    row = await (await connection.execute(_FOREIGN, given)).fetchone()
+    if row is not None:
+        raise errors.StoreError(
+            f"table {row['name']} of {where} belongs to the role {row['owner']}, and only its owner can move it",
+            hint=f"run reconciler db move as {row['owner']}, or as a member of that role",
+        )
+
+
+async def _check_right(connection: database.Connection, schema: str, where: str) -> None:
+    row = await (await connection.execute(_MAY_CREATE, {"schema": schema})).fetchone()
+    if row is None or not row["may"]:
+        grant = f'GRANT CREATE, USAGE ON SCHEMA {sql.Identifier(schema).as_string()} TO "{connection.info.user}"'
+        raise errors.StoreError(
+            f"{where} does not let this role create in the schema {schema}", hint=f"let the schema's owner run {grant}"
+        )
+
+
+async def _move(
+    connection: database.Connection, location: schemas.Location, created: Iterable[tuple[str, str]], where: str
+) -> None:
+    schema = sql.Identifier(location.schema)
     for kind, name in created:
         relation = schemas.name(location.current, name)
-        await connection.execute(
-            sql.SQL("ALTER {} {} SET SCHEMA {}").format(sql.SQL(kind), relation, sql.Identifier(location.schema))
-        )
+        try:
+            await connection.execute(sql.SQL("ALTER {} {} SET SCHEMA {}").format(sql.SQL(kind), relation, schema))
+        except _TAKEN:
+            raise errors.StoreError(
+                f"schema {location.schema} of {where} has a {name} already, which is not the one of {location.current}",
+                hint="rename or drop it, or name another schema with --database-schema, here and from now on",
+            ) from None
     await connection.execute(migrator.marking(location.schema))
     records = schemas.name(location.schema, schemas.RECORDS).as_string()
     given = {"records": records, "schema": location.schema}

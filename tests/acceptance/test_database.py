@@ -190,7 +190,7 @@ def test_a_database_that_is_away_is_an_error_before_anything_is_written(declared
 
 
 def test_the_tables_are_made_when_they_are_needed_or_by_hand(declared: program.Program, database_url: str) -> None:
-    assert "0001_audit  pending\n" in declared.run("db", "status", DATABASE_URL=database_url).stdout
+    assert "0001_audit  pending  (group audit)\n" in declared.run("db", "status", DATABASE_URL=database_url).stdout
     assert (
         "0001_audit applied in schema reconciler\n" in declared.run("db", "migrate", DATABASE_URL=database_url).stdout
     )

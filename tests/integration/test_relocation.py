@@ -116,8 +116,9 @@ async def test_a_move_that_cannot_be_completed_changes_nothing_and_succeeds_late
     earlier.migrate(database_url)
     before = content(database_url, OBJECTS, "public")
     postgres.execute(database_url, "CREATE SCHEMA reconciler; CREATE TABLE reconciler.schedule_runs ()")
-    with pytest.raises(errors.StoreError, match=r"moving the tables of .* failed: .*schedule_runs.* already exists"):
+    with pytest.raises(errors.StoreError, match=r"schema reconciler of .* has a schedule_runs already") as caught:
         await relocation.move(chosen(database_url))
+    assert caught.value.hint.startswith("rename or drop it, or name another schema with --database-schema")
     assert content(database_url, OBJECTS, "public") == before
     assert (await migrator.status(chosen(database_url))).location.current == "public"
     postgres.execute(database_url, "DROP TABLE reconciler.schedule_runs")
@@ -184,9 +185,30 @@ async def test_only_the_owner_of_the_tables_may_move_them(database_url: str) -> 
         postgres.execute(database_url, sql.SQL("GRANT SELECT ON reconciler_migrations TO {}").format(name))
         postgres.execute(database_url, sql.SQL("CREATE SCHEMA reconciler AUTHORIZATION {}").format(name))
         url = postgres.altered(database_url, user=role, password="right")  # noqa: S106
-        with pytest.raises(errors.StoreError, match="must be owner of table applies") as caught:
+        with pytest.raises(errors.StoreError, match=r"table applies of .* belongs to the role ") as caught:
             await relocation.move(chosen(url))
-        assert caught.value.hint == "grant the role what it lacks, or connect as the tables' owner"
+        owner = postgres.execute(database_url, "SELECT current_user::text")[0][0]
+        assert caught.value.hint == f"run reconciler db move as {owner}, or as a member of that role"
+
+
+async def test_the_owner_of_the_tables_needs_the_right_to_create_in_the_schema(database_url: str) -> None:
+    earlier.migrate(database_url)
+    postgres.execute(database_url, "CREATE SCHEMA reconciler")
+    with postgres.role(database_url, "LOGIN PASSWORD 'right'") as role:
+        name = sql.Identifier(role)
+        for table in CREATED - {"installation"}:
+            owned = sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(table), name)
+            postgres.execute(database_url, owned)
+        url = postgres.altered(database_url, user=role, password="right")  # noqa: S106
+        with pytest.raises(errors.StoreError, match=r"table installation of .* belongs to the role "):
+            await relocation.move(chosen(url))
+        postgres.execute(database_url, sql.SQL("ALTER TABLE installation OWNER TO {}").format(name))
+        with pytest.raises(errors.StoreError, match="does not let this role create in the schema") as caught:
+            await relocation.move(chosen(url))
+        grant = caught.value.hint.removeprefix("let the schema's owner run ")
+        assert grant == f'GRANT CREATE, USAGE ON SCHEMA "reconciler" TO "{role}"'
+        postgres.execute(database_url, sql.SQL(grant))  # type: ignore[arg-type]
+        assert set((await relocation.move(chosen(url))).names) == CREATED
 
 
 async def test_two_sets_of_tables_are_not_mixed(database_url: str) -> None:
