@@ -127,10 +127,14 @@ class _Review:
         made = f"{self._saved.planned_at:%Y-%m-%d %H:%M:%S} UTC"
         self._check_unused(self._saved)
         path = spec or pathlib.Path(self._saved.plan.spec_path)
-        if files.sha256(path, includes.files(path), hint=_ELSEWHERE) != self._saved.spec_sha256:
+        included = includes.files(path)
+        if files.sha256(path, included, hint=_ELSEWHERE) != self._saved.spec_sha256:
+            names = files.changed(path, included, self._saved.files) if self._saved.files else ()
             raise errors.StaleError(
-                f"{path} changed since the plan was made on {made}", hint="plan again, and review what is new"
+                f"{_listed(names) or path} changed since the plan was made on {made}",
+                hint="plan again, and review what is new",
             )
+        staleness.check_given(self._saved.plan, choice)
         return path, staleness.same_choice(self._saved.choice, choice)
 
     def compare(self, planned: plans.Plan) -> None:
@@ -175,6 +179,12 @@ class _Review:
             files.save(self._path, saved.dumps(marked), hint=_WRITABLE)
 
 
+def _listed(names: tuple[str, ...]) -> str:
+    """Return the first files, and how many more there are; empty without any."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def _reviewed(path: pathlib.Path) -> saved.Saved:
     if path.exists() and not path.is_file():
         raise errors.UsageError(
@@ -184,6 +194,7 @@ def _reviewed(path: pathlib.Path) -> saved.Saved:
     return saved.loads(files.read(path), str(path))
 
 
+_NAMED = 3  # files in a message
 _ELSEWHERE = "run where the plan was made, or name the repo-spec with --spec"
 
 

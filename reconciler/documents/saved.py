@@ -23,13 +23,18 @@ from reconciler.schedule import declarations, observed
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """A saved plan; `spec_sha256` is that of the spec's bytes, `applied_at` is set once an apply of it has started."""
+    """A saved plan; `applied_at` is set once an apply of it has started.
+
+    `spec_sha256` covers the spec's bytes and those of the files that it includes, `files` has the checksum of each, by
+    its path from the spec's folder; it is empty for a spec that includes none.
+    """
 
     plan: plans.Plan
     planned_at: datetime.datetime
     spec_sha256: str
     choice: declarations.Choice
     applied_at: datetime.datetime | None = None
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def dumps(saved: Saved) -> str:
@@ -38,6 +43,7 @@ def dumps(saved: Saved) -> str:
     document["saved"] = {
         "planned_at": saved.planned_at.isoformat(),
         "spec_sha256": saved.spec_sha256,
+        **({"files": dict(saved.files)} if saved.files else {}),
         "salt": saved.plan.salt.hex(),
         "governed": saved.plan.governed,
         "choice": _choice(saved.choice),
@@ -151,6 +157,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         spec_sha256=saved["spec_sha256"],
         choice=_read_choice(saved["choice"]),
         applied_at=schedules.moment(applied_at) if applied_at else None,
+        files=saved.get("files", {}),
     )
 
 

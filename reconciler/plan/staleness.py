@@ -71,6 +71,18 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
         )
 
 
+def check_given(reviewed: plans.Plan, current: declarations.Choice) -> None:
+    """Raise `errors.StaleError` if a variable that had a value from outside the spec has none now.
+
+    Without it, the spec may not even be valid.
+    """
+    missing = sorted(reviewed.variables.keys() - {variable.name for variable in current.variables})
+    if missing:
+        raise errors.StaleError(
+            f"the plan was made with other values of variables: {', '.join(missing)}", hint=_SAME_VALUES
+        )
+
+
 def _check_variables(reviewed: plans.Plan, now: plans.Plan) -> None:
     """Raise `errors.StaleError` if a variable has another value from outside the spec than the reviewed plan."""
     names = sorted(reviewed.variables.keys() | now.variables.keys())
@@ -78,8 +90,11 @@ def _check_variables(reviewed: plans.Plan, now: plans.Plan) -> None:
     if changed:
         raise errors.StaleError(
             f"the plan was made with other values of variables: {', '.join(changed)}",
-            hint="pass the same --var and RECONCILER_VAR_ values, or plan again",
+            hint=_SAME_VALUES,
         )
+
+
+_SAME_VALUES = "pass the same --var and RECONCILER_VAR_ values, or plan again"
 
 
 def _named(plan: plans.Plan) -> str:

@@ -131,6 +131,30 @@ def sha256(
         raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint=hint) from error
 
 
+def changed(path: pathlib.Path, more: Mapping[str, pathlib.Path], before: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the files whose checksums are not as `checksums` returned them.
+
+    Those that came or went are included, unless the file at `path` itself changed, which may name other ones.
+    """
+    now = _checksums({path.name: path, **more})
+    names = {name for name in (*before, *now) if before.get(name) != now.get(name)}
+    if path.name in names:
+        names = {name for name in names if name == path.name or (name in before and name in now)}
+    return tuple(str(path.parent / name) for name in sorted(names))
+
+
+def checksums(path: pathlib.Path, more: Mapping[str, pathlib.Path]) -> dict[str, str]:
+    """Return the checksum of a file and of each of several more, by path from the first one's folder.
+
+    Empty without more files. Raises as `sha256` does.
+    """
+    return _checksums({path.name: path, **more}) if more else {}
+
+
+def _checksums(paths: Mapping[str, pathlib.Path]) -> dict[str, str]:
+    return {name: sha256(path) for name, path in paths.items()}
+
+
 def _content(path: pathlib.Path) -> bytes:
     """Return the file's bytes; a file over the limit is never read whole."""
     data = input_files.read(path, LIMIT)

@@ -101,6 +101,12 @@ async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
 
 def save_plan(path: pathlib.Path, plan: plans.Plan, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
     """Save the plan for a later apply; `errors.OutputError` if it cannot be written."""
-    sha256 = files.sha256(spec_path, includes.files(spec_path))
-    document = saved.Saved(plan=plan, planned_at=clock.now(), spec_sha256=sha256, choice=choice)
+    included = includes.files(spec_path)
+    document = saved.Saved(
+        plan=plan,
+        planned_at=clock.now(),
+        spec_sha256=files.sha256(spec_path, included),
+        choice=choice,
+        files=files.checksums(spec_path, included),
+    )
     files.save(path, saved.dumps(document))

@@ -55,7 +55,8 @@ def test_a_saved_plan_is_stale_once_any_file_changed(several: program.Program, c
             write(several, "temporal-schedules.yaml", MAIN + "  schedules: broken\n")
     done = several.run("apply", "plan.json", "--yes")
     assert done.returncode == 5, done.stderr
-    assert "temporal-schedules.yaml changed since the plan was made" in done.stderr
+    name = "temporal-schedules.yaml" if changed == "main" else f"schedules/{changed.replace('gone', 'one')}.yaml"
+    assert f"Error: {name} changed since the plan was made" in done.stderr
 
 
 def test_a_saved_plan_of_several_files_is_applied(several: program.Program) -> None:

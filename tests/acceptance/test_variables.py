@@ -86,6 +86,8 @@ def test_a_saved_plan_is_applied_with_the_same_variables_only(reconciler: progra
     assert json.loads(text)["saved"]["variables"].keys() == {"db_password", "region"}
     for arguments, names in (
         ([*GIVEN], "region"),
+        (["--var", "region=us"], "db_password"),
+        ([], "db_password, region"),
         ([*GIVEN, "--var", "region=ap"], "region"),
         (["--var", "db_password=another-zebra", "--var", "region=us"], "db_password"),
         ([*GIVEN, "--var", "region=us", "--var", "attempts=3"], "attempts"),

@@ -277,6 +277,21 @@ def test_a_spec_that_is_not_a_file_includes_none() -> None:
     assert loader.parse("governance: {include: []}\n", "<stdin>").inclusions == ()
 
 
+def test_the_files_that_changed_are_known_by_their_checksums() -> None:
+    main = pathlib.Path("main.yaml")
+    write(main=MAIN, schedules__a=listing("A"), schedules__b=listing("B"))
+    before = files.checksums(main, includes.files(main))
+    assert list(before) == ["main.yaml", "schedules/a.yaml", "schedules/b.yaml"]
+    assert files.changed(main, includes.files(main), before) == ()
+    write(schedules__a=listing("A2"), schedules__c=listing("C"))
+    pathlib.Path("schedules/b.yaml").unlink()
+    came_and_went = ("schedules/a.yaml", "schedules/b.yaml", "schedules/c.yaml")
+    assert files.changed(main, includes.files(main), before) == came_and_went
+    write(main="governance: [")
+    assert files.changed(main, includes.files(main), before) == ("main.yaml",)
+    assert files.checksums(main, {}) == {}
+
+
 def test_the_checksum_covers_included_files_and_is_that_of_the_spec_alone_without_them() -> None:
     main = pathlib.Path("main.yaml")
     write(main="governance: {schedules: []}\n", schedules__a=listing("A"))
