@@ -57,13 +57,17 @@ def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
 def everything(schedule: model.Schedule) -> tuple[plans.FieldChange, ...]:
     """Return every field that is not empty as an addition, for a schedule that does not exist yet.
 
-    The identities among the arguments are omitted: they follow from the schedule's id.
+    Of the arguments, all are included, as the workflow gets a null too; only the identities among them are omitted:
+    they follow from the schedule's id.
     """
     return tuple(
         plans.FieldChange(path=name, old=plans.ABSENT, new=value)
         for name, value in _words(schedule).items()
-        if name not in governed.IDENTITIES and value
+        if name not in governed.IDENTITIES and (value or _root(name) in _SHOWN_EMPTY)
     )
+
+
+_SHOWN_EMPTY = (fields.ARGUMENTS, "remaining_actions")
 
 
 def same_json(left: object, right: object) -> bool:

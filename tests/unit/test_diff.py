@@ -197,6 +197,14 @@ def test_an_argument_that_was_appended_by_hand_is_named_alone(more: json_values.
     assert changes(edited, declared) == [("args[1]", more, ABSENT)]
 
 
+def test_a_new_schedule_shows_every_argument_also_null_and_empty_ones() -> None:
+    arguments: tuple[Any, ...] = (None, 0, False, "", {}, [], {"a": None})
+    new = builders.schedule(workflow="Nightly", arguments=arguments, remaining_actions=0)
+    shown = {each.path: each.new for each in diff.everything(new)}
+    assert [shown[f"args[{index}]"] for index in range(len(arguments))] == list(arguments)
+    assert shown["remaining_actions"] == 0
+
+
 def test_a_new_schedule_shows_only_its_own_fields() -> None:
     shown = diff.everything(builders.schedule(timezone="Asia/Tokyo", input={"model": "small", "token": "s3cr3t"}))
     assert all(each.old is ABSENT for each in shown)
