@@ -67,7 +67,7 @@ def import_(
         unexpressed={id_: each.unexpressed for id_, each in found.items()},
     )
     for each in (*imported.left_out, *imported.warnings):
-        out.warn(f"warning: {each}")
+        out.warn(f"Warning: {each}")
     if not write:
         if held.is_in(imported.text):
             raise errors.UsageError(

@@ -147,8 +147,7 @@ def _check_doubles(plan: plans.Plan) -> None:
         raise errors.GuardError(
             f"{labels.brief(old)} is still running under another prefix, and {labels.brief(new)} would run next to "
             f"it{more}",
-            hint="if the prefix changed, pause the schedules of the old one first; if both should run, pass "
-            "--allow-prefix-change",
+            hint=f"to replace it, declare was: {labels.brief(old)}; if both should run, pass --allow-prefix-change",
         )
 
 

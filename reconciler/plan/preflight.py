@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.plan import pollers
-from reconciler.schedule import declarations
+from reconciler.schedule import declarations, governed
 
 _NAMED = 3  # charters or workers that a message names
 
@@ -94,8 +94,9 @@ def _findings(
 ) -> Iterator[Finding]:
     on, names = f"task queue {queue.name!r}", _listed([charter.name for charter in charters], "charter")
     if not queue.pollers:
-        hint = f"start a worker there: reconciler worker --task-queue {queue.name}"
-        yield _finding(Kind.UNPOLLED, queue, f"no worker polls {on}, so the runs of {names} wait", hint)
+        yield _finding(
+            Kind.UNPOLLED, queue, f"no worker polls {on}, so the runs of {names} wait", _start(queue, charters)
+        )
         return
     served = [poller for poller in queue.pollers if poller.is_served]
     if not served:
@@ -106,6 +107,14 @@ def _findings(
     if others:
         yield _other_build(queue, others, expected or "")
     yield from _unknown(queue, charters, [each for each in served or queue.pollers if each not in others])
+
+
+def _start(queue: pollers.Queue, charters: Sequence[declarations.Charter]) -> str:
+    """Return how to get a worker: ours, or one that registers other workflows."""
+    workflows = sorted({charter.schedule.action.workflow for charter in charters})
+    if workflows == [governed.WORKFLOW]:
+        return f"start a worker there: reconciler worker --task-queue {queue.name}"
+    return f"start a worker there that registers {_listed(workflows, 'workflow')}"
 
 
 def _other_build(queue: pollers.Queue, others: Sequence[pollers.Poller], expected: str) -> Finding:

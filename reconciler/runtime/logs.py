@@ -14,5 +14,5 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
 def line(record: logging.LogRecord) -> str:
     """Return the record as one line: level, message, then the data as `key=value`."""
     pairs = (f"{key}={value}" for key, value in fields(record).items())
-    text = " ".join([f"{record.levelname.lower()}: {record.getMessage()}", *pairs])
+    text = " ".join([f"{record.levelname.capitalize()}: {record.getMessage()}", *pairs])
     return text.replace("\n", "\\n")

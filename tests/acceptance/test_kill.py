@@ -84,7 +84,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
             "cannot confirm that the lock is still held; waiting for up to ",
             f"Temporal at {server.address} answers",
         )
-        assert [line for line in warnings[:-1] if not line.removeprefix("warning: ").startswith(slow)] == []
+        assert [line for line in warnings[:-1] if not line.removeprefix("Warning: ").startswith(slow)] == []
         assert sorted(reported) == NAMES
         assert words["created"] >= 30
         assert words["FAILED:"] > 0

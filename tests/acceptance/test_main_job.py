@@ -381,7 +381,7 @@ def test_an_import_leaves_the_file_as_it_is_but_for_its_charters(applied: progra
     assert path.stat().st_mode & 0o777 == 0o640
     again = applied.run("import", "--write", "--id", "governance:engineering")
     assert again.stdout == ".cogni/repo-spec.yaml: 0 charters added\n"
-    assert again.stderr == "warning: governance:engineering: already declared\n"
+    assert again.stderr == "Warning: governance:engineering: already declared\n"
     path.chmod(0o440)
     refused = applied.run("import", "--write")
     assert (refused.returncode, "cannot be written: it is read-only" in refused.stderr) == (1, True)
@@ -408,11 +408,11 @@ def test_an_import_tells_of_other_owners_and_of_what_no_charter_can_say(applied:
     (applied.folder / program.SPEC).unlink()
     left = applied.run("import", "--prefix", "governance:theirs", "--owner", "acme/app")
     assert "THEIRS" not in left.stdout
-    assert "warning: governance:theirs: belongs to acme/other, and is left out" in left.stderr
+    assert "Warning: governance:theirs: belongs to acme/other, and is left out" in left.stderr
     named = applied.run("import", "--id", "governance:theirs", "--owner", "acme/app")
     assert "- charter: THEIRS\n" in named.stdout
-    assert "warning: governance:theirs: belongs to acme/other: apply refuses this charter" in named.stderr
-    assert "warning: governance:theirs: header has no charter key; it is kept on this schedule" in named.stderr
+    assert "Warning: governance:theirs: belongs to acme/other: apply refuses this charter" in named.stderr
+    assert "Warning: governance:theirs: header has no charter key; it is kept on this schedule" in named.stderr
 
 
 def test_a_plan_from_a_snapshot_is_the_plan_without_a_server(applied: program.Program) -> None:

@@ -51,6 +51,16 @@ def test_a_queue_without_pollers_is_reported_with_its_charters() -> None:
     )
 
 
+def test_a_queue_of_other_workflows_needs_a_worker_of_theirs() -> None:
+    own = builders.schedule("a", workflow="NightlyReport")
+    (finding,) = looked(declared=builders.declaration(own)).findings
+    assert finding.hint == "start a worker there that registers workflow NightlyReport"
+    (finding,) = looked(declared=builders.declaration(own, builders.schedule("b"))).findings
+    assert finding.hint == (
+        "start a worker there that registers 2 workflows (GovernanceScheduledRunWorkflow, NightlyReport)"
+    )
+
+
 def test_a_worker_that_was_seen_long_ago_is_gone() -> None:
     assert kinds(looked(poller(seconds=89))) == []
     assert kinds(looked(poller(seconds=91))) == [(QUEUE, preflight.Kind.UNPOLLED)]
