@@ -32,7 +32,7 @@ def plan(
     plan that is limited to some charters leaves out what none of them declares or replaces. Changes are in order of
     execution (creates, renames, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
     """
-    declaration, live = _salted(declaration), exempted(live, declaration)
+    declaration, live = _salted(declaration), predecessors.with_carried_pauses(exempted(live, declaration))
     former = predecessors.former(declaration, live, lambda each: managed(each, target))
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
@@ -129,8 +129,7 @@ def _carried_note(charter: declarations.Charter, after: model.Schedule, former: 
     """Return the note of a renamed schedule; that of a manual pause which is kept must not look like our own."""
     path, declared = charter.place.path, charter.schedule
     if after.paused and not declared.paused:
-        is_silent = after.note in (None, declared.note)
-        return f"paused outside the spec, as {former.schedule.id}" if is_silent else after.note
+        return predecessors.carried_note(None if after.note == declared.note else after.note, former)
     return after.note or (declared_note(path) if after.paused else managed_note(path))
 
 

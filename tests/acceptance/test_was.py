@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -68,7 +69,12 @@ async def test_a_kept_pause_moves_with_the_name(applied: program.Program) -> Non
     assert applied.run("apply", "--yes").returncode == 0
     server = await remote.connected(applied.address, applied.namespace)
     found = await schedules(server)
-    assert (found["governance:new"].paused, found["governance:new"].note) == (True, "too noisy")
+    assert found["governance:new"].paused
+    pattern = r"too noisy \(paused by (\S+) on (\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC, as governance:old\)"
+    kept = re.fullmatch(pattern, found["governance:new"].note or "")
+    assert kept is not None, found["governance:new"].note
+    shown = applied.run("status").stdout
+    assert f"paused by {kept[1]} on {kept[2]}" in shown
     assert found["governance:old"].note == NOTE
     planned = applied.run("plan", "--detailed-exitcode")
     assert planned.returncode == 0, planned.stdout

@@ -94,6 +94,43 @@ def test_a_pause_by_hand_that_is_kept_moves_to_the_new_schedule(
     assert again.steps == ()
 
 
+@pytest.mark.parametrize(
+    ("note", "pause", "kept"),
+    [
+        (
+            "noisy",
+            observed.Pause(by="ann", at=NOW),
+            "noisy (paused by ann on 2026-11-23 20:00:00 UTC, as governance:old)",
+        ),
+        ("noisy", observed.Pause(at=NOW), "noisy (paused on 2026-11-23 20:00:00 UTC, as governance:old)"),
+        (None, observed.Pause(by="7@host, as x"), "paused by 7@host, as x, as governance:old"),
+        (
+            "x (paused by bo, as governance:older)",
+            observed.Pause(by="reconciler:1"),
+            "x (paused by bo, as governance:older)",
+        ),
+    ],
+)
+def test_a_kept_pause_is_still_that_of_the_person_after_any_number_of_renames(
+    note: str | None, pause: observed.Pause, kept: str
+) -> None:
+    declared = declaration(manual_pauses="keep")
+    live = {
+        id_: dataclasses.replace(each, pause=pause) for id_, each in builders.live(old(paused=True, note=note)).items()
+    }
+    (change,) = build.plan(declared, live, builders.TARGET).changes
+    assert change.after.note == kept
+    ours = observed.Pause(by="reconciler:abc", at=NOW + datetime.timedelta(hours=1))
+    renamed = dataclasses.replace(builders.live(change.after)["governance:new"], pause=ours)
+    (again,) = build.plan(declared, {"governance:new": renamed}, builders.TARGET).changes
+    assert again.verb is plans.Verb.KEEP
+    assert again.live is not None
+    assert again.live.pause == (observed.Pause(by="bo") if "older" in kept else pause)
+    assert "paused by reconciler" not in text.Text(verbose=True, now=NOW).plan(
+        build.plan(declared, {"governance:new": renamed}, builders.TARGET)
+    )
+
+
 def test_a_pause_by_hand_that_is_not_kept_ends_and_the_plan_names_it() -> None:
     planned = plan(declaration(), old(paused=True, note="too noisy"))
     (change,) = planned.changes
