@@ -87,6 +87,7 @@ def add(
     taken = {charter.schedule.id for charter in file.declaration.charters}
     names = {charter.name.lower() for charter in file.declaration.charters}
     wanted = [each for each in ordered if not _refusal(each, file.declaration, taken, named)]
+    own = (*file.declaration.prefixes, *(choice.prefixes or ()))
     wider = _widened(file, wanted, {*listed} - taken, choice.prefixes or ())
     for schedule in ordered:
         if refusal := _refusal(schedule, wider.declaration, taken, named) or _unfitting(schedule, wider.declaration):
@@ -104,6 +105,7 @@ def add(
             warnings += [f"{schedule.id}: {each}" for each in remarks]
     final = _needed(wider, file, expected)
     left_out += [f"{each.id}: {reason}; {_fate(each, final.declaration)}" for each, reason in inexpressible]
+    warnings += [_of_whole_id(each) for each in final.declaration.prefixes if each in expected and each not in own]
     if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in ordered):
         warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
     if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.payloads):
@@ -239,6 +241,14 @@ def _unfitting(schedule: model.Schedule, declaration: declarations.Declaration) 
     return (
         "no prefix covers it, and one that does would cover other schedules too, which the next apply would pause: "
         "import these as well, or name an --owner, so that the empty prefix can be added"
+    )
+
+
+def _of_whole_id(prefix: str) -> str:
+    """Return the remark on an added prefix that is an imported id."""
+    return (
+        f"the prefix {prefix!r} is the whole id of a schedule, and covers every id that begins with it: the next apply "
+        "pauses those that no charter declares, also later ones; once the schedule is gone, remove the prefix"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler import json_values, spelling
 from reconciler.repospec import dialects, limits, problems, values
-from reconciler.schedule import declarations, faults, fields, rows
+from reconciler.schedule import declarations, faults, fields, ownership, rows
 from reconciler.timing import cron, moments
 
 SECTION: values.Path = (dialects.GOVERNANCE.section,)
@@ -22,6 +22,7 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
         for path, text in texts(document, (*SECTION, key)):
             for fault in faults.of_invisible(key, text):
                 yield problems.Problem(place=document.places[path], message=fault.message, hint=fault.hint)
+    yield from _prefixes(document, (*SECTION, "prefix"))
     yield from _inherited(document, DEFAULTS)
     named: dict[str, declarations.Place] = {}
     for index in range(count(document)):
@@ -35,6 +36,13 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
     for name, environment in environments.items() if isinstance(environments, dict) else ():
         if environment:
             yield from _environment(document, (*ENVIRONMENTS, name), named)
+
+
+def _prefixes(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
+    """Check how many prefixes there are; repeated ones are ignored."""
+    if len(ownership.declared(value_at(document, at))) > ownership.MOST_PREFIXES:
+        message = f"'prefix' has more than {ownership.MOST_PREFIXES} entries"
+        yield problems.Problem(place=document.places[at], message=message, hint="remove some")
 
 
 def count(document: values.Document) -> int:

@@ -439,6 +439,16 @@ def test_without_an_owner_an_id_that_only_an_empty_prefix_fits_is_left_out() -> 
     assert prefix_line(imported) == ['  prefix: ["governance:", "acme:"]']
 
 
+def test_a_prefix_that_is_a_whole_id_is_pointed_out_unless_it_was_chosen() -> None:
+    live = dataclasses.replace(builders.schedule(), id="nightly")
+    imported = importer.add(None, "spec.yaml", [live])
+    assert "prefix: nightly" in imported.text
+    (warning,) = imported.warnings
+    assert warning.startswith("the prefix 'nightly' is the whole id of a schedule, and covers every id that begins ")
+    assert importer.add(imported.text, "spec.yaml", [live]).warnings == ()
+    assert importer.add(None, "spec.yaml", [live], declarations.Choice(prefixes=("nightly",))).warnings == ()
+
+
 def test_a_chosen_prefix_is_added_whatever_else_it_covers() -> None:
     choice = declarations.Choice(prefixes=("ac", "b"))
     imported = imported_as("", "acme:a", listed=("acme:a", "acme:b"), choice=choice)

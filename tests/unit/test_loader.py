@@ -1171,6 +1171,12 @@ def test_a_chosen_prefix_must_cover_the_ids_as_well() -> None:
         loader.parse(text, "spec.yaml", declarations.Choice(prefixes=("acme:",)))
 
 
+def test_repeated_prefixes_count_once() -> None:
+    names = ["governance:", *"abcdefghijklmnopqrs"] * 3
+    text = COMMUNITY.replace("governance:\n", f"governance:\n  prefix: {names}\n", 1)
+    assert loader.parse(text, "spec.yaml").prefixes == tuple(names[:20])
+
+
 @pytest.mark.parametrize(
     ("prefix", "problem"),
     [
@@ -1178,7 +1184,7 @@ def test_a_chosen_prefix_must_cover_the_ids_as_well() -> None:
         ("{a: b}", "spec.yaml:2:11: 'prefix' must be text or a list, not an object; for example \"governance:\""),
         ("[a, 7]", "spec.yaml:2:15: governance.prefix[2] must be text, not the number 7; quote it"),
         ('[a, "b\\0"]', "spec.yaml:2:15: 'prefix' is 'b\\x00', which contains an invisible character; write letters"),
-        (str(list("abcdefghijklmnopqrstu")), "spec.yaml:2:11: 'prefix' has more than 20 entries; remove some"),
+        (str(list("abcdefghijklmnopqrstu") * 2), "spec.yaml:2:11: 'prefix' has more than 20 entries; remove some"),
     ],
 )
 def test_a_wrong_prefix_is_reported_at_its_place(prefix: str, problem: str) -> None:
