@@ -1,4 +1,4 @@
-"""What is generated from the program: parts of two JSON Schemas, and the references in the documentation.
+"""What is generated from the program: a JSON Schema, parts of two others, and the references in the documentation.
 
 `python -m tools.generation` writes them; a test compares them.
 """
@@ -19,6 +19,7 @@ from tools import command_reference
 
 ROOT = pathlib.Path(__file__).parents[1]
 REPO_SPEC = ROOT / "schemas/repo-spec.schema.json"
+INCLUDED = ROOT / "schemas/included.schema.json"
 SNAPSHOT = ROOT / "schemas/snapshot.schema.json"
 REFERENCE = ROOT / "docs/spec.md"
 COMMANDS = ROOT / "docs/commands.md"
@@ -104,6 +105,40 @@ def _neutral(section: kinds.Schema) -> kinds.Schema:
         "description": f"The neutral spelling of {dialects.GOVERNANCE.section}, for files of any name.",
         "properties": {**properties, "prefix": prefix, dialects.LIST: schedules},
         "required": ["prefix"],
+    }
+
+
+def included(text: str) -> str:
+    """Return the schema of a file that a repo-spec includes: the section with charters and nothing else."""
+    del text  # all of it is generated
+    schema = json.loads(repo_spec(REPO_SPEC.read_text(encoding="utf-8")))
+    definitions = {key: each for key, each in schema["$defs"].items() if key not in _OF_SECTIONS}
+    return _written(
+        {
+            "$schema": schema["$schema"],
+            "title": "Included file",
+            "description": "A file that a repo-spec includes: more charters, in the repo-spec's spelling.",
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {name: _with_charters_alone(each) for name, each in schema["properties"].items()},
+            "additionalProperties": False,
+            "$defs": definitions,
+            "examples": [{name: {dialects.LIST: []}} for name in schema["properties"]],
+        }
+    )
+
+
+_OF_SECTIONS = ("defaults", "environment", "override")  # definitions that no charter refers to
+
+
+def _with_charters_alone(section: kinds.Schema) -> kinds.Schema:
+    return {
+        "description": section["description"],
+        "type": "object",
+        "properties": {dialects.LIST: section["properties"][dialects.LIST]},
+        "required": [dialects.LIST],
+        "additionalProperties": False,
     }
 
 
@@ -226,6 +261,7 @@ _WIDTH = 120
 
 GENERATED = {
     REPO_SPEC: repo_spec,
+    INCLUDED: included,
     SNAPSHOT: snapshot,
     REFERENCE: reference,
     COMMANDS: commands,

@@ -89,7 +89,10 @@ def _missing(
     return problems.Problem(place=place, message=f"{owner} has no {key!r}", hint=hint)
 
 
-_ALTERNATIVES = {"entrypoint or args": "; args: [] calls a workflow without arguments"}
+_ALTERNATIVES = {  # to adding the keys
+    "entrypoint or args": "; args: [] calls a workflow without arguments",
+    "prefix": "; a file that a spec includes is validated with that spec",
+}
 _SYNONYMS = {  # names in other tools that are not similar to ours
     "tz": "timezone",
     "schedule": "cron",

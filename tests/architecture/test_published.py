@@ -82,6 +82,20 @@ def test_every_documented_spec_is_valid(document: pathlib.Path, tmp_path: pathli
         assert loader.parse(text, document.name, None, tmp_path).charters
 
 
+@pytest.mark.parametrize(("section", "key"), [("governance", "charter"), ("temporal", "name")])
+def test_an_included_file_has_charters_and_nothing_else(section: str, key: str) -> None:
+    charters = {"schedules": [{key: "A", "cron": "@daily", "entrypoint": "A"}]}
+    assert list(published.violations("included", {section: charters})) == []
+    others: tuple[object, ...] = (
+        {**charters, "prefix": "a:"},
+        {"schedules": [{"cron": "@daily", "entrypoint": "A"}]},
+        {},
+        None,
+    )
+    for other in [*({section: each} for each in others), {section: charters, "other": 1}, {}]:
+        assert list(published.violations("included", other)), other
+
+
 @pytest.mark.parametrize("path", generation.GENERATED, ids=lambda path: path.name)
 def test_what_is_generated_from_the_table_of_fields_is_current(
     path: pathlib.Path, request: pytest.FixtureRequest

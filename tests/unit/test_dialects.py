@@ -65,7 +65,7 @@ def test_both_spellings_declare_the_same(environment: str | None) -> None:
         (
             "temporal: {schedules: []}\n",
             "s.yaml:1:11: temporal has no 'prefix'; add prefix: what the ids of managed schedules start with, one or a "
-            "list",
+            "list; a file that a spec includes is validated with that spec",
         ),
         (
             "temporal: {prefix: a, schedules: [{cron: '@daily', entrypoint: A}]}\n",
