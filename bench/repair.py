@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Iterable, Iterator
 
-import temporalio.client
-
-from bench import schedules as bench
+from bench import bare, requests
 from reconciler import settings
 from reconciler.plan import apply, plans
 from reconciler.platform import repair, users
@@ -34,15 +34,38 @@ FROM generate_series(0, %s - 1) AS i
 """
 
 
+class Rounds:
+    """The times of one size, by what was measured."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def add(self, name: str, seconds: float) -> None:
+        """Keep one measurement."""
+        self._seconds.setdefault(name, []).append(seconds)
+
+    def rows(self, count: int, names: Iterable[str]) -> Iterator[str]:
+        """Yield a line of the table for each of the measurements, all of which have a floor."""
+        for name in names:
+            ours, floor = (statistics.median(self._seconds[each]) for each in (name, f"floor: {name}"))
+            yield f"| {name} | {count} | {floor * 1000:.0f} ms | {ours * 1000:.0f} ms | {ours / floor:.2f} |"
+
+
+async def timed(work: Awaitable[object]) -> float:
+    """Return how many seconds the work takes."""
+    started = time.perf_counter()
+    await work
+    return time.perf_counter() - started
+
+
 async def measure(address: str, url: str, namespaces: tuple[str, str], count: int) -> Iterator[str]:
     """Return the lines of one size."""
     bare_namespace, namespace = namespaces
-    bare = bench.Bare(await temporalio.client.Client.connect(address, namespace=bare_namespace), bare_namespace)
-    ours = bench.Bare(bare.client, namespace)
+    floor, ours = await bare.connected(address, bare_namespace), await bare.connected(address, namespace)
     server = await connect.connect(
         settings.Connection(address=address, namespace=namespace, disable_config_file=True, disable_config_env=True)
     )
-    found = bench.Rounds()
+    found = Rounds()
     async with tables.opened(settings.Database(url=url), size=2) as store:
         async with store.pool.session() as connection:
             await connection.execute(_MAKE, (count,))
@@ -57,17 +80,18 @@ async def measure(address: str, url: str, namespaces: tuple[str, str], count: in
             await store.schedules.synced(made.synced(applied.outcomes))
             return made.plan
 
-        await bare.create(wanted[0])  # the namespaces' own workers are up before the clock runs
-        await ours.create(wanted[0])
+        created = [requests.create(schedule, bare_namespace) for schedule in wanted]
+        await floor.create(created[0])  # the namespaces' own workers are up before the clock runs
+        await ours.create(requests.create(wanted[0], namespace))
         await server.schedules.delete(wanted[0].id)
-        floor = await bench.timed(bare.plan(wanted)) + await bench.timed(bench.each(bare.create, wanted[1:]))
-        found.add(f"floor: {FIRST}", floor)
-        found.add(FIRST, await bench.timed(repaired(full=True)))
+        seconds = await timed(floor.plan(schedule.id for schedule in wanted))
+        found.add(f"floor: {FIRST}", seconds + await timed(bare.each(floor.create, created[1:])))
+        found.add(FIRST, await timed(repaired(full=True)))
         for _ in range(ROUNDS):
-            found.add(f"floor: {FULL}", await bench.timed(ours.plan(wanted)))
-            found.add(FULL, await bench.timed(repaired(full=True)))
-            found.add(f"floor: {QUICK}", await bench.timed(ours.list()))
-            found.add(QUICK, await bench.timed(repaired(full=False)))
+            found.add(f"floor: {FULL}", await timed(ours.plan(schedule.id for schedule in wanted)))
+            found.add(FULL, await timed(repaired(full=True)))
+            found.add(f"floor: {QUICK}", await timed(ours.list()))
+            found.add(QUICK, await timed(repaired(full=False)))
         if (await repaired(full=True)).steps:
             raise RuntimeError("there was something to do")
     await server.close()

@@ -1,198 +1,236 @@
-"""Plan and apply beside the bare calls that they cannot do without, on an embedded dev server.
+"""The commands at four to ten thousand schedules next to their floors and peers, on both backends, in the same run.
 
-The floor is what the server takes for the same requests, sent by the same SDK with the same concurrency, the answers
-thrown away: for a plan one Describe for each charter and one List, for an apply those and then a write and a Describe
-for each charter. Every number is the median of several rounds; the ratio is what to look at, as the milliseconds are
-the machine's.
+    python -m bench.schedules [--backend v1|v2]... [--size N]... [--save]
+
+Every command runs as a process, and so does its floor: for what reads the server one listing and one Describe for each
+charter, for what writes those and then a write and a Describe for each, for what reads files a load of them in C and,
+for the spec, the check with its schema. Each round has fresh namespaces and measures a command and its floor in turns.
+The milliseconds are the machine's; the ratios are what to look at. The requests are counted by the server.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import dataclasses
-import functools
-import itertools
-import statistics
+import json
+import os
+import pathlib
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
 
-import temporalio.client
-from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
-from temporalio.service import RPCError, RPCStatusCode
+import yaml
 
-from reconciler import settings
-from reconciler.plan import plans
-from reconciler.repospec import loader
-from reconciler.schedule import declarations, model
-from reconciler.temporal import calls, connect, convert
-from reconciler.usecases.apply import apply_plan
-from reconciler.usecases.plan import read_plan
-from tools import devserver
+from bench import bare, processes, requests, results
+from tools import devserver, programs
 
-T = TypeVar("T")
-SIZES = (4, 1000)
-ROUNDS = {4: 9, 1000: 3}
-MEASURED = ("plan, nothing to do", "apply, all to create", "apply, all to update")
+SIZES = (4, 100, 1_000, 10_000)
+ROUNDS = {4: 5, 100: 3, 1_000: 3, 10_000: 1}
+LARGEST_SHELL_LOOP = 100  # schedules; a process for each takes minutes for more
+PROGRAM = (sys.executable, "-m", "reconciler")
+SCHEMA = pathlib.Path("schemas/repo-spec.schema.json")
+NODE_PACKAGES = pathlib.Path("build/node")
+_LISTED_WITHIN = 600.0  # seconds after the last write
 
 
-def declaration(count: int, minute: int = 0) -> declarations.Declaration:
-    """Return `count` charters; another minute makes every one of them differ."""
-    entries = "".join(
-        f"    - {{charter: C{number:04}, cron: '{minute} {number % 24} * * MON-FRI', timezone: Europe/Berlin, "
-        f"entrypoint: C{number:04}, input: {{model: small, number: {number}}}}}\n"
-        for number in range(count)
-    )
-    return loader.parse(f"governance:\n  schedules:\n{entries}", "bench.yaml")
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What the commands of one size read."""
+
+    folder: pathlib.Path
+    count: int
+
+    def write(self, bare_namespace: str) -> None:
+        """Write the specs, the requests of the floors, and the input of the TypeScript client."""
+        count = self.count
+        for name, minute, changed in (("before", 0, 0), ("one", 0, 1), ("after", 30, 0)):
+            self.spec(name).write_text(requests.spec(count, minute, changed), encoding="utf-8")
+        before, after = (requests.schedules(requests.spec(count, minute)) for minute in (0, 30))
+        self._lines("ids", (schedule.id.encode() for schedule in before))
+        for namespace in (bare_namespace, f"{bare_namespace}-sync"):
+            created = (requests.create(schedule, namespace).SerializeToString() for schedule in before)
+            self._lines(f"create-{namespace}", created)
+        self._lines("update", (requests.update(schedule, bare_namespace).SerializeToString() for schedule in after))
+        self.path("typescript.json").write_text(json.dumps(list(self._simple())))
+
+    def _simple(self) -> Iterator[Mapping[str, object]]:
+        for entry in yaml.load(requests.spec(self.count), Loader=yaml.CSafeLoader)["governance"]["schedules"]:
+            name = entry["charter"].lower()
+            yield {
+                "id": f"governance:{name}",
+                "cron": entry["cron"],
+                "timezone": entry["timezone"],
+                "workflow": "GovernanceScheduledRunWorkflow",
+                "taskQueue": "governance",
+                "input": entry["input"],
+            }
+
+    def spec(self, name: str) -> pathlib.Path:
+        """Return where a spec is."""
+        return self.path(f"{name}.yaml")
+
+    def path(self, name: str) -> pathlib.Path:
+        """Return where a file is."""
+        return self.folder / name
+
+    def _lines(self, name: str, encoded: Iterator[bytes]) -> None:
+        bare.write(self.path(name), encoded)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Bare:
-    """The calls themselves."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """One server and the files of one size; measures in a pair of namespaces."""
 
-    client: temporalio.client.Client
-    namespace: str
+    server: devserver.DevServer
+    files: Files
+    ours: str
+    bare: str
+    found: results.Table
 
-    async def list(self) -> None:
-        """Ask for all pages of the listing."""
-        token = b""
-        while True:
-            request = rpc_pb2.ListSchedulesRequest(
-                namespace=self.namespace, maximum_page_size=1000, next_page_token=token
-            )
-            page = await patiently(functools.partial(self._page, request))
-            token = page.next_page_token
-            if not token:
-                return
+    def round(self) -> None:
+        """Measure every command once."""
+        self.files.write(self.bare)
+        for namespace in (self.ours, self.bare, f"{self.bare}-sync"):  # its worker is up before the clock runs
+            self._warm_up(namespace)
+        self._measure("create all", self._apply("before"), self._bare("create", f"create-{self.bare}"))
+        self._peers("create all")
+        self._listed()
+        reading = self._bare("plan", "ids")
+        self._measure("plan, nothing to do", self._reads("plan"), reading)
+        self._peers("plan, nothing to do")
+        self._measure("plan, one change", self._reads("plan", "one"), reading)
+        self._measure("status", self._reads("status"), reading)
+        snapshot = self.files.path("snapshot.json")
+        self._measure("snapshot", (*self._reads("snapshot"), "--out", str(snapshot)), reading)
+        empty = self.files.spec("empty")
+        empty.write_text("governance:\n  schedules: []\n", encoding="utf-8")
+        self._measure("import", self._reads("import", "empty"), reading)
+        loading = (sys.executable, "-m", "bench.loading", str(self.files.spec("before")))
+        self._measure("validate", self._command("validate"), (*loading, str(SCHEMA)))
+        self._measure("next", self._command("next"), (*loading, str(SCHEMA)))
+        from_snapshot = (*self._command("plan"), "--live", str(snapshot))
+        self._measure("plan from a snapshot", from_snapshot, (*loading[:-1], str(snapshot)))
+        self._measure("update all", self._apply("after"), self._bare("update", "update"))
 
-    async def _page(self, request: rpc_pb2.ListSchedulesRequest) -> rpc_pb2.ListSchedulesResponse:
-        return await self.client.workflow_service.list_schedules(request, timeout=calls.PATIENCE)
+    def _measure(self, name: str, command: tuple[str, ...], floor: tuple[str, ...]) -> None:
+        """Measure a command and its floor, and count the requests of both."""
+        before = self._requests(self.ours)
+        ours = processes.run(command, self._environment)
+        self.found.add(name, results.OURS, ours, self._requests(self.ours) - before)
+        before = self._requests(self.bare)
+        cost = processes.run(floor, self._environment)
+        self.found.add(name, results.FLOOR, cost, self._requests(self.bare) - before)
 
-    async def plan(self, schedules: Iterable[model.Schedule]) -> None:
-        """Ask for everything that a plan needs."""
-        await asyncio.gather(self.list(), each(self.described, schedules))
+    def _peers(self, name: str) -> None:
+        """Measure how others do the same."""
+        namespace = f"{self.bare}-sync"
+        created = str(self.files.path(f"create-{namespace}"))
+        python = (sys.executable, "-m", "bench.earlier_sync", self.server.address, namespace, created)
+        self.found.add(name, "one by one, Python", processes.run(python, self._environment))
+        if (NODE_PACKAGES / "node_modules").exists():
+            script = str(NODE_PACKAGES / "earlier_sync.mjs")
+            arguments = (self.server.address, f"{self.bare}-node", str(self.files.path("typescript.json")))
+            self.found.add(name, "one by one, TypeScript", processes.run(("node", script, *arguments), os.environ))
+        if name.startswith("plan") and self.files.count <= LARGEST_SHELL_LOOP:
+            self.found.add(name, "shell loop", processes.run(("sh", "-c", self._loop()), os.environ))
 
-    async def described(self, schedule: model.Schedule) -> None:
-        """Ask for one schedule; NOT_FOUND is an answer too."""
-        request = rpc_pb2.DescribeScheduleRequest(namespace=self.namespace, schedule_id=schedule.id)
-        describe = self.client.workflow_service.describe_schedule
-        for timeout in (*calls.READ_TIMEOUTS, calls.PATIENCE):  # a lost one is asked again, as the program does it
-            try:
-                await patiently(functools.partial(describe, request, timeout=timeout))
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    continue
-            return
-        raise TimeoutError(schedule.id)
+    def _loop(self) -> str:
+        describe = f"{self.server.command_line} schedule describe --address {self.server.address} -o json"
+        ids = " ".join(f"governance:c{number:05}" for number in range(self.files.count))
+        return f"for id in {ids}; do {describe} --namespace {self.ours} --schedule-id $id || exit 1; done"
 
-    async def create(self, schedule: model.Schedule) -> None:
-        """Create one schedule and ask for it."""
-        request = rpc_pb2.CreateScheduleRequest(
-            namespace=self.namespace, schedule_id=schedule.id, schedule=convert.make(schedule), request_id=schedule.id
-        )
-        await patiently(lambda: self.client.workflow_service.create_schedule(request, timeout=calls.PATIENCE))
-        await self.described(schedule)
+    def _command(self, name: str, spec: str = "before") -> tuple[str, ...]:
+        return (*PROGRAM, name, "--spec", str(self.files.spec(spec)))
 
-    async def update(self, schedule: model.Schedule) -> None:
-        """Update one schedule and ask for it."""
-        request = rpc_pb2.UpdateScheduleRequest(
-            namespace=self.namespace, schedule_id=schedule.id, schedule=convert.make(schedule)
-        )
-        await patiently(lambda: self.client.workflow_service.update_schedule(request, timeout=calls.PATIENCE))
-        await self.described(schedule)
+    def _reads(self, name: str, spec: str = "before") -> tuple[str, ...]:
+        return (*self._command(name, spec), "--address", self.server.address, "--namespace", self.ours)
 
+    def _apply(self, spec: str) -> tuple[str, ...]:
+        return (*self._reads("apply", spec), "--lock", "none", "--yes")
 
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Call again while the server refuses for its limits, as anyone has to: the wait is a part of the floor."""
-    for wait in itertools.chain((0.1, 0.2, 0.5), itertools.repeat(1.0, 60)):
-        try:
-            return await call()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.RESOURCE_EXHAUSTED:
-                raise
-        await asyncio.sleep(wait)
-    return await call()
+    def _bare(self, operation: str, file: str) -> tuple[str, ...]:
+        program = (sys.executable, "-m", "bench.bare", self.server.address, self.bare)
+        return (*program, operation, str(self.files.path(file)))
 
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        return {**os.environ, "GOVERNANCE_OWNER": "bench"}
 
-async def each(work: Callable[[model.Schedule], Awaitable[None]], schedules: Iterable[model.Schedule]) -> None:
-    """Do the work for every schedule with the program's concurrency."""
-    slots = asyncio.Semaphore(calls.CONCURRENCY)
+    def _requests(self, namespace: str) -> int:
+        return sum(self.server.requests(namespace).values())
 
-    async def one(schedule: model.Schedule) -> None:
-        async with slots:
-            await work(schedule)
+    def _warm_up(self, namespace: str) -> None:
+        schedule = dataclasses.replace(requests.schedules(requests.spec(1))[0], id="warm-up")
 
-    await asyncio.gather(*map(one, schedules))
+        async def created() -> None:
+            await (await bare.connected(self.server.address, namespace)).create(requests.create(schedule, namespace))
 
+        asyncio.run(created())
+        self.server.cli("schedule", "delete", "--namespace", namespace, "--schedule-id", schedule.id)
 
-async def timed(work: Awaitable[object]) -> float:
-    """Return how many seconds the work takes."""
-    started = time.perf_counter()
-    await work
-    return time.perf_counter() - started
+    def _listed(self) -> None:
+        """Wait until the listings of both namespaces are complete: they lag behind the writes."""
+        deadline = time.monotonic() + _LISTED_WITHIN
+        for namespace in (self.ours, self.bare):
+            while self._count(namespace) < self.files.count:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"the listing of {namespace} stays incomplete")
+                time.sleep(0.2)
 
-
-class Rounds:
-    """The times of one size, by what was measured."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {}
-
-    def add(self, name: str, seconds: float) -> None:
-        """Keep one measurement."""
-        self._seconds.setdefault(name, []).append(seconds)
-
-    def rows(self, count: int, names: Iterable[str]) -> Iterator[str]:
-        """Yield a line of the table for each of the measurements, all of which have a floor."""
-        for name in names:
-            ours, floor = (statistics.median(self._seconds[each]) for each in (name, f"floor: {name}"))
-            yield f"| {name} | {count} | {floor * 1000:.0f} ms | {ours * 1000:.0f} ms | {ours / floor:.2f} |"
+    def _count(self, namespace: str) -> int:
+        counted = self.server.cli("schedule", "list", "--namespace", namespace, "-o", "jsonl")
+        return len(counted.splitlines())
 
 
-async def measure(address: str, namespaces: Iterator[str], count: int, rounds: int) -> Rounds:
-    """Measure one size; every round has two fresh namespaces, one for the floor and one for us."""
-    found = Rounds()
-    before, after = declaration(count), declaration(count, minute=30)
-    old, new = ([charter.schedule for charter in each.charters] for each in (before, after))
-    for _ in range(rounds):
-        bare_namespace, our_namespace = next(namespaces), next(namespaces)
-        bare = Bare(await temporalio.client.Client.connect(address, namespace=bare_namespace), bare_namespace)
-        server = await connect.connect(
-            settings.Connection(
-                address=address, namespace=our_namespace, disable_config_file=True, disable_config_env=True
-            )
-        )
-        for namespace in (bare, Bare(bare.client, our_namespace)):  # its worker is up before the clock runs
-            await namespace.create(dataclasses.replace(old[0], id="warm-up"))
-        found.add("floor: apply, all to create", await timed(bare.plan(old)) + await timed(each(bare.create, old)))
-        found.add("apply, all to create", await timed(_planned_and_applied(server, before)))
-        found.add("floor: plan, nothing to do", await timed(bare.plan(old)))
-        found.add("plan, nothing to do", await timed(read_plan(before, server.schedules, server.target())))
-        found.add("floor: apply, all to update", await timed(bare.plan(new)) + await timed(each(bare.update, new)))
-        found.add("apply, all to update", await timed(_planned_and_applied(server, after)))
+def node_packages() -> None:
+    """Install the TypeScript client where node and the registry are available; without it, that peer is left out."""
+    NODE_PACKAGES.mkdir(parents=True, exist_ok=True)
+    shutil.copy("bench/earlier_sync.mjs", NODE_PACKAGES)
+    if shutil.which("npm") is None or (NODE_PACKAGES / "node_modules").exists():
+        return
+    command = ("npm", "install", "--silent", "--no-save", "--ignore-scripts", "@temporalio/client@1.24.0")
+    if subprocess.run(command, cwd=NODE_PACKAGES, check=False).returncode:
+        sys.stderr.write("the TypeScript client cannot be installed: that peer is left out\n")
+
+
+def measured(backend: devserver.Backend, size: int) -> results.Table:
+    """Measure one size on a server of its own."""
+    found = results.Table(backend=backend, size=size)
+    names = [f"{kind}-{number}" for number in range(ROUNDS.get(size, 1)) for kind in ("ours", "bare")]
+    also = [f"{name}-{kind}" for name in names if name.startswith("bare") for kind in ("sync", "node")]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        devserver.running(backend=backend, namespaces=[*names, *also]) as server,
+    ):
+        files = Files(folder=pathlib.Path(folder), count=size)
+        for ours, bare_namespace in zip(names[::2], names[1::2], strict=True):
+            Bench(server=server, files=files, ours=ours, bare=bare_namespace, found=found).round()
     return found
 
 
-async def _planned_and_applied(server: connect.Server, declared: declarations.Declaration) -> None:
-    """Plan and apply, as the command does."""
-    plan = await read_plan(declared, server.schedules, server.target())
-    outcomes = (await apply_plan(plan, server.schedules, lambda _: None)).outcomes
-    undone = [outcome for outcome in outcomes if outcome.status is not plans.Status.DONE]
-    if undone or len(outcomes) != len(declared.charters):
-        raise RuntimeError(f"the measured apply did not succeed: {undone[:3]}")
-
-
-def main() -> None:
-    """Print the table."""
-    names = [f"bench-{number}" for number in range(2 * sum(ROUNDS.values()))]
-    sys.stdout.write("| | charters | bare calls | reconciler | ratio |\n|---|---|---|---|---|\n")
-    for size in SIZES:
-        with devserver.running(namespaces=names) as server:
-            found = asyncio.run(measure(server.address, iter(names), size, ROUNDS[size]))
-            sys.stdout.write("".join(f"{row}\n" for row in found.rows(size, MEASURED)))
+def main(arguments: list[str]) -> None:
+    """Measure what the arguments choose, and print a table for each size."""
+    parser = argparse.ArgumentParser(prog="bench.schedules")
+    parser.add_argument("--backend", action="append", choices=("v1", "v2"))
+    parser.add_argument("--size", action="append", type=int)
+    parser.add_argument("--save", action="store_true", help="keep the results in bench/results")
+    chosen = parser.parse_args(arguments)
+    node_packages()
+    for backend in chosen.backend or ("v1", "v2"):
+        for size in chosen.size or SIZES:
+            try:
+                table = measured(backend, size)
+            except programs.MissingProgramError as error:
+                sys.exit(f"bench: {error}")
+            sys.stdout.write(table.text())
             sys.stdout.flush()
+            if chosen.save:
+                table.save()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

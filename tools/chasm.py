@@ -21,7 +21,9 @@ _DYNAMIC = {
 }
 
 
-def write(folder: pathlib.Path, port: int, reserve: Callable[[], int], *, has_search_attributes: bool) -> None:
+def write(
+    folder: pathlib.Path, port: int, metrics_port: int, reserve: Callable[[], int], *, has_search_attributes: bool
+) -> None:
     """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`.
 
     Where search attributes are registered, each use reads them from the database: the services' caches lag by a minute.
@@ -45,7 +47,10 @@ def write(folder: pathlib.Path, port: int, reserve: Callable[[], int], *, has_se
             "numHistoryShards": 1,
             "datastores": {"sqlite": {"sql": _in_memory()}},
         },
-        "global": {"membership": {"maxJoinDuration": "30s", "broadcastAddress": "127.0.0.1"}},
+        "global": {
+            "membership": {"maxJoinDuration": "30s", "broadcastAddress": "127.0.0.1"},
+            "metrics": {"prometheus": {"listenAddress": f"127.0.0.1:{metrics_port}"}},
+        },
         "services": services,
         "clusterMetadata": {
             "enableGlobalNamespace": False,

@@ -6,14 +6,17 @@ Run as a program, this provides the server and prints where it is.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent import futures
 from typing import IO, Literal
@@ -22,6 +25,10 @@ from tools import chasm, ports, programs
 
 START_TIMEOUT = 240.0  # seconds; on a busy machine a start takes many times as long
 _STARTS = 5  # of a server that ends at once
+_COUNT = re.compile(
+    r'^service_requests{namespace="([^"]+)",operation="(\w*Schedules?)",service_name="frontend"} (\d+)', re.MULTILINE
+)
+_REPORTED_EVERY = 1.2  # seconds, a little more than the server takes between two reports of its metrics
 
 Backend = Literal["v1", "v2"]
 
@@ -36,6 +43,7 @@ class DevServer:
 
     command_line: pathlib.Path
     port: int
+    metrics_port: int = 0  # known once it was started
     ui_port: int | None = None
     database: pathlib.Path | None = None
     namespaces: tuple[str, ...] = ()  # beside `default`
@@ -75,6 +83,7 @@ class DevServer:
                 return
 
     def _start(self) -> None:
+        self.metrics_port = ports.reserve()
         command = self._newer(self.root) if self.root else self._dev()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # kept; not a pipe, which a server could fill
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._errors)
@@ -88,7 +97,7 @@ class DevServer:
 
     def _dev(self) -> list[str]:
         options = ["--ip", "127.0.0.1", "--port", str(self.port), "--log-level", "never"]
-        options += ["--http-port", str(ports.reserve()), "--metrics-port", str(ports.reserve())]
+        options += ["--http-port", str(ports.reserve()), "--metrics-port", str(self.metrics_port)]
         options += ["--headless"] if self.ui_port is None else ["--ui-port", str(self.ui_port)]
         if self.database is not None:
             options += ["--db-filename", str(self.database)]
@@ -101,7 +110,9 @@ class DevServer:
         return [str(self.command_line), "server", "start-dev", *options]
 
     def _newer(self, root: pathlib.Path) -> list[str]:
-        chasm.write(root, self.port, ports.reserve, has_search_attributes=bool(self.search_attributes))
+        chasm.write(
+            root, self.port, self.metrics_port, ports.reserve, has_search_attributes=bool(self.search_attributes)
+        )
         return [str(programs.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
 
     def _register(self) -> None:
@@ -151,6 +162,23 @@ class DevServer:
         if done.returncode:
             raise RuntimeError(f"temporal {' '.join(arguments)}: {done.stderr.partition(chr(10))[0]}")
         return done.stdout
+
+    def requests(self, namespace: str) -> collections.Counter[str]:
+        """Return how many requests for schedules the frontend has had in a namespace, by operation.
+
+        The server reports them every second: this waits until two reports agree.
+        """
+        found, before = self._reported(namespace), None
+        while found != before:
+            time.sleep(_REPORTED_EVERY)
+            found, before = self._reported(namespace), found
+        return found
+
+    def _reported(self, namespace: str) -> collections.Counter[str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as response:
+            counts = _COUNT.findall(response.read().decode())
+        name = namespace.replace("-", "_")  # as labels have it
+        return collections.Counter({operation: int(count) for where, operation, count in counts if where == name})
 
     def kill(self) -> None:
         """End the server at once, as a power cut would."""
