@@ -23,6 +23,7 @@ from reconciler.usecases.apply import Job, execute, why_off
 @options.spec
 @options.choice_and_overrides
 @options.only
+@options.refresh
 @options.connection
 @options.writing_or_lock_only
 @options.yes

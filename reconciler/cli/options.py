@@ -8,7 +8,7 @@ import functools
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -158,6 +158,25 @@ def choice(command: Command) -> Callable[..., Any]:
 def choice_and_overrides(command: Command) -> Callable[..., Any]:
     """Give a command these options and those that change what a plan does about other people's doings."""
     return _choosing(command, (*_CHOICE, *_OVERRIDES))
+
+
+def refresh(command: Command) -> Callable[..., Any]:
+    """Give a command the option that says how much of the server its plan reads, as a part of `choice`."""
+
+    @click.option(
+        "--refresh",
+        "amount",
+        type=click.Choice(["full", "list"]),
+        default="full",
+        show_default=True,
+        help="Read every schedule, or the listing alone and then only what it shows to differ.",
+    )
+    @functools.wraps(command)
+    def reading(*, choice: declarations.Choice, amount: Literal["full", "list"], **options: Any) -> Any:
+        found = None if amount == "full" else amount
+        return command(choice=dataclasses.replace(choice, refresh=found), **options)
+
+    return reading
 
 
 def only(command: Command) -> Callable[..., Any]:

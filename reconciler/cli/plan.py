@@ -25,6 +25,7 @@ Format = Literal["text", "json", "markdown"]
 @options.spec
 @options.choice_and_overrides
 @options.only
+@options.refresh
 @options.connection
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")

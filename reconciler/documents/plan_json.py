@@ -13,7 +13,7 @@ from reconciler.plan import plans, takeovers
 from reconciler.schedule import declarations, fields, model, observed, ownership, prospects
 from reconciler.timing import rates
 
-FORMAT_VERSION = "1.4"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.5"  # a minor step adds, a major step breaks
 _NEXT = 2  # times
 _RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only if a plan has them
 
@@ -34,6 +34,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
         "spec": plan.spec_path,
         "environment": plan.environment,
         **({"only": list(plan.only)} if plan.only else {}),
+        **({"refresh": plan.refresh} if plan.refresh else {}),
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
         "counts": {

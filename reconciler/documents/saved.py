@@ -85,6 +85,8 @@ def _choice(choice: declarations.Choice) -> dict[str, Any]:
     """Return the options' document, without the values of variables: of these, the plan has digests."""
     names = (field.name for field in dataclasses.fields(choice) if field.name not in ("variables", "prefixes"))
     options = {name: getattr(choice, name) for name in names}
+    if choice.refresh is None:
+        del options["refresh"]
     return {"environment": options.pop("environment"), **plan_json.prefixes(choice.prefixes), **options}
 
 
@@ -147,6 +149,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         as_of=schedules.moment(as_of) if as_of else None,
         adopts=saved["choice"].get("adopt", False),
         only=tuple(document.get("only", ())),
+        refresh=document.get("refresh"),
         variables=saved.get("variables", {}),
         changes=tuple(_change(each, sides) for each in document["changes"]),
     )
@@ -191,6 +194,7 @@ def _live(document: Mapping[str, Any], sides: Mapping[str, Any]) -> observed.Liv
         created_at=sides["created_at"],
         pause=plan_json.read_pause(document["pause"]),
         coded=sides.get("coded", False),
+        assumed=document["reason"] == plans.Reason.LISTED.name.lower(),
     )
 
 

@@ -195,8 +195,9 @@ def _planned(
         governed=declaration.governed,
         environment=declaration.environment,
         changes=tuple(changes),
-        digest=digest(target, changes, declaration.only),
+        digest=digest(target, changes, declaration.only, declaration.refresh),
         only=declaration.only,
+        refresh=declaration.refresh,
         found=_counts(live, declaration),
         adopts=declaration.adopt,
         salt=declaration.salt,
@@ -260,7 +261,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
         )
         for change in plan.schedules
     )
-    return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, (), plan.only))
+    return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, (), plan.only, plan.refresh))
 
 
 def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
@@ -490,7 +491,7 @@ def _verb(
         return plans.Verb.PAUSE, plans.Reason.DECLARED_PAUSED
     if fields:
         return plans.Verb.UPDATE, plans.Reason.DIFFERENT
-    return plans.Verb.KEEP, plans.Reason.SAME
+    return plans.Verb.KEEP, plans.Reason.LISTED if live.assumed else plans.Reason.SAME
 
 
 def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
@@ -559,10 +560,16 @@ def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
             return live_note
 
 
-def digest(target: observed.Target, changes: Iterable[plans.Change], only: Sequence[str] = ()) -> str:
+def digest(
+    target: observed.Target,
+    changes: Iterable[plans.Change],
+    only: Sequence[str] = (),
+    refresh: declarations.Refresh | None = None,
+) -> str:
     """Return `sha256:…` over what the plan means: namespace, prefixes and each step's verb, id and fields.
 
-    That of a plan which is limited to some charters covers their names.
+    That of a plan which is limited to some charters covers their names, and that of a plan which did not read
+    everything covers how much it read.
 
     It covers a secret's new value but not the old one, which anyone who sees the digest could otherwise guess. It
     contains no times, tokens, addresses or places, so the same plan has the same digest on any machine, at any time.
@@ -578,6 +585,8 @@ def digest(target: observed.Target, changes: Iterable[plans.Change], only: Seque
     }
     if only:
         meaning["only"] = sorted(only)
+    if refresh:
+        meaning["refresh"] = refresh
     text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 

@@ -47,6 +47,7 @@ class Reason(enum.Enum):
     REMOVED = "charter is not in the spec"
     ALREADY_PAUSED = "charter is not in the spec; already paused"
     SAME = "matches the spec"
+    LISTED = "matches the spec as far as the listing shows"
     PRUNED = "paused since its charter was removed"
     STAYS = "kept: not paused because of a removed charter"
     UNPROVEN = "kept: no record of its pause, so it may have changed since then"
@@ -145,8 +146,8 @@ class Plan:
     pairs of task queue and workflow to which it moves schedules although no worker there registers the workflow.
     `doubled` pairs each id that the plan starts with the id of a running schedule under another prefix that already
     does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
-    what they run. `only` names the charters that it is limited to, if it is. `salt` is the key of the digests, also of
-    those in `variables`, of values from outside the spec.
+    what they run. `only` names the charters that it is limited to, if it is. `refresh` is how much of the server was
+    read, None for all. `salt` is the key of the digests, also of those in `variables`, of values from outside the spec.
     """
 
     target: observed.Target
@@ -162,6 +163,7 @@ class Plan:
     doubled: tuple[tuple[str, str], ...] = ()
     adopts: bool = False
     only: tuple[str, ...] = ()
+    refresh: declarations.Refresh | None = None
     salt: bytes = dataclasses.field(default=b"", repr=False)
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -179,6 +181,11 @@ class Plan:
     def blocked(self) -> tuple[Change, ...]:
         """Return the changes to schedules that belong to another owner; a plan that has any is refused."""
         return tuple(change for change in self.changes if change.is_blocked)
+
+    @property
+    def assumed(self) -> tuple[Change, ...]:
+        """Return the changes of schedules that were listed but not described."""
+        return tuple(change for change in self.changes if change.live is not None and change.live.assumed)
 
     @property
     def differs(self) -> bool:

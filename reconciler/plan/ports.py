@@ -71,6 +71,10 @@ class Schedules(Protocol):
         """Return the id of every schedule in the namespace; eventually consistent, may name deleted ones."""
         ...
 
+    async def listed(self, is_wanted: Callable[[str], bool]) -> Mapping[str, observed.Listed]:
+        """Return the listing's view of every schedule whose id is wanted; eventually consistent, as `ids` is."""
+        ...
+
     async def describe(self, schedule_id: str) -> observed.Live | None:
         """Return the current schedule with this id (strongly consistent), None if it does not exist."""
         ...
@@ -108,14 +112,6 @@ class Schedules(Protocol):
 
     async def delete(self, schedule_id: str) -> None:
         """Delete a schedule; one that is gone already is not an error."""
-        ...
-
-
-class Listing(Schedules, Protocol):
-    """The schedules of one namespace, and what its listing shows of them."""
-
-    async def listed(self, is_wanted: Callable[[str], bool]) -> Mapping[str, observed.Listed]:
-        """Return the listing's view of every schedule whose id is wanted; eventually consistent, as `ids` is."""
         ...
 
 

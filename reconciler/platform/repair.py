@@ -36,7 +36,7 @@ class Repair:
 
 async def repair(
     rows: ports.Rows,
-    schedules: plan_ports.Listing,
+    schedules: plan_ports.Schedules,
     target: observed.Target,
     *,
     keep_manual_pauses: bool,

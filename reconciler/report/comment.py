@@ -113,8 +113,7 @@ def _page(title: str, plan: plans.Plan, about: About, lead: tuple[str, ...]) -> 
         blocks += ["\n".join(_listed(heading, named, about.limit))] if named else []
     taken = words.takeovers(plan, markdown.code)
     blocks += ["\n".join(_listed(words.TAKEOVERS, taken, about.limit))] if taken else []
-    fixed = words.fixed_memos(plan, markdown.code)
-    blocks += [fixed] if fixed else []
+    blocks += words.notes(plan, markdown.code)
     if about.remarks:
         blocks.append(
             "\n".join(_listed("Notes:", [markdown.code(_cut(remark)) for remark in about.remarks], about.limit))

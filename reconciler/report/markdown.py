@@ -20,8 +20,8 @@ def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | No
             lines += [f"  - {words.ignored(field, code)}" for field in change.ignored if verbose]
     if taken := words.takeovers(plan, code):
         lines += ["", words.TAKEOVERS, *(f"- {each}" for each in taken)]
-    if fixed := words.fixed_memos(plan, code):
-        lines += ["", fixed]
+    for note in words.notes(plan, code):
+        lines += ["", note]
     if now and plan.steps:
         lines += ["", forecast.total(plan, now)]
     return "\n".join([*lines, "", f"Digest {code(plan.digest)}"]) + "\n"

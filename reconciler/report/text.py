@@ -52,8 +52,7 @@ class Text:
         head = phrases.printable(words.target(plan)) + (f"\n{as_of}" if as_of else "")
         taken = words.takeovers(plan)
         listed = ["\n".join([words.TAKEOVERS, *(f"  {each}" for each in taken)])] if taken else []
-        fixed = words.fixed_memos(plan)
-        return "\n\n".join([head, *paragraphs, *listed, *([fixed] if fixed else []), end]) + "\n"
+        return "\n\n".join([head, *paragraphs, *listed, *words.notes(plan), end]) + "\n"
 
     def outcome(self, outcome: plans.Outcome) -> str:
         """Return a line for a step that has ended."""

@@ -34,7 +34,8 @@ def summary(plan: plans.Plan) -> str:
     """Return the summary line of a plan, worded like Terraform's."""
     if not plan.differs:
         matched = phrases.printable(plan.spec_path) + (f" for {partial(plan)}" if plan.only else "")
-        return f"No changes. The server matches {matched} ({_counted(plan, plans.Verb.KEEP)})."
+        side = "listing" if plan.refresh else "server"
+        return f"No changes. The {side} matches {matched} ({_counted(plan, plans.Verb.KEEP)})."
     if not plan.steps:
         return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
     shown = (verb for verb in plans.Verb if verb not in RARE or plan.count(verb))
@@ -257,7 +258,22 @@ def takeovers(plan: plans.Plan, mark: Callable[[str], str] = str) -> list[str]:
     return [f"{mark(phrases.printable(labels.brief(taken.taken(each))))}: {taken.changes(each)}" for each in found]
 
 
-def fixed_memos(plan: plans.Plan, mark: Callable[[str], str] = str) -> str:
+def notes(plan: plans.Plan, mark: Callable[[str], str] = str) -> tuple[str, ...]:
+    """Return what the reader of a plan should know besides its changes; `mark` wraps ids."""
+    return tuple(filter(None, (_fixed_memos(plan, mark), _assumed(plan))))
+
+
+def _assumed(plan: plans.Plan) -> str:
+    """Return that some schedules were compared with the listing alone; empty if everything was read."""
+    if plan.refresh is None:
+        return ""
+    return (
+        f"Note: {len(plan.assumed)} of {_schedules(len(plan.changes))} compared as listed: workflow type, times, note "
+        "and pause. To compare arguments, task queue, policies and owner as well, use --refresh=full."
+    )
+
+
+def _fixed_memos(plan: plans.Plan, mark: Callable[[str], str]) -> str:
     """Return that the server cannot change the own memo of some schedules; empty if the plan wants no such change."""
     ids = [mark(phrases.printable(labels.brief(change.id))) for change in plan.changes if change.unchangeable]
     if not ids:

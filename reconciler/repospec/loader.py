@@ -151,6 +151,7 @@ def _declaration(
         owner=choice.owner or keys.get("owner") or choice.repository or "",
         keep_manual_pauses=choice.keep_manual_pauses,
         adopt=choice.adopt,
+        refresh=choice.refresh,
     )
 
 

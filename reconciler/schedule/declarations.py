@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Literal
 
 from reconciler.schedule import model, ownership
 
@@ -49,12 +50,15 @@ class Variable:
     optional: bool = False
 
 
+Refresh = Literal["list"]  # a plan that does not read everything
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """The options of one run; None leaves the choice to the spec.
 
     `repository` is the owner if neither the spec nor `owner` names one. `only` has the names of the charters that the
-    run is limited to. Of `variables`, later ones take precedence.
+    run is limited to, and `refresh` is how much of the server it reads. Of `variables`, later ones take precedence.
     """
 
     environment: str | None = None
@@ -64,6 +68,7 @@ class Choice:
     keep_manual_pauses: bool = False
     adopt: bool = False
     only: tuple[str, ...] = ()
+    refresh: Refresh | None = None
     variables: tuple[Variable, ...] = ()
 
 
@@ -82,7 +87,8 @@ class Declaration:
 
     `governed` is false if the spec has no section of ours, `enabled` is false if the environment is disabled.
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
-    the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them.
+    the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them, and
+    `refresh` is how much of the server is read, None for everything.
     `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` is where those
     are declared to which nothing refers. `of_users` means that it declares users' schedules, not charters.
     """
@@ -98,6 +104,7 @@ class Declaration:
     keep_manual_pauses: bool = False
     adopt: bool = False
     only: tuple[str, ...] = ()
+    refresh: Refresh | None = None
     inclusions: tuple[Inclusion, ...] = ()
     salt: bytes = dataclasses.field(default=b"", repr=False)
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)

@@ -96,6 +96,7 @@ class Live:
     `unexpressed` describes unknown fields in sentences. `pause` is
     None if it was not read. `coded` means that some payloads were encrypted or compressed by a codec, which alone can
     read them. `memo_is_fixed` means that the server does not change the schedule's own memo after its creation.
+    One that is `assumed` was listed, not described: what a listing does not show is taken from the spec.
     """
 
     schedule: model.Schedule
@@ -109,6 +110,7 @@ class Live:
     coded: bool = False
     own: bytes = dataclasses.field(default=b"", repr=False)
     memo_is_fixed: bool = False
+    assumed: bool = False
 
     @property
     def next_seal(self) -> str | None:

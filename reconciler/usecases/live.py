@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from reconciler import errors
 from reconciler.plan import build, ports, predecessors
@@ -37,17 +38,21 @@ async def read(
 
 
 async def described(
-    listed: Collection[str], declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
+    listed: Collection[str],
+    declaration: declarations.Declaration,
+    schedules: ports.Schedules,
+    target: observed.Target,
+    assumed: Mapping[str, observed.Live] = MappingProxyType({}),
 ) -> Mapping[str, observed.Live]:
-    """Read what a plan needs, with a listing that was read already.
+    """Read what a plan needs, with a listing that was read already; the `assumed` schedules need no Describe.
 
     With an empty prefix, that takes a Describe of every schedule: a listing does not show the owner's mark.
     """
     wanted = {charter.schedule.id for charter in declaration.charters}
     wanted |= {id_ for charter in declaration.charters for id_ in charter.was}
     claimed = set() if declaration.only else {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
-    found = dict(await schedules.describe_all(wanted | claimed))
+    found = dict(await schedules.describe_all((wanted | claimed) - assumed.keys()))
     if "" in target.prefixes and not declaration.only:
         found |= await schedules.describe_marked(set(listed) - wanted - claimed, target.owner)
     related = predecessors.related(declaration, found, lambda each: build.managed(each, target))
-    return await schedules.explained(related)
+    return {**assumed, **await schedules.explained(related)}

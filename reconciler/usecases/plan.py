@@ -6,11 +6,11 @@ import asyncio
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from reconciler import errors, settings
 from reconciler.documents import saved, snapshots
-from reconciler.plan import build, plans, ports, prefixes, stops
+from reconciler.plan import build, plans, ports, prefixes, refresh, stops
 from reconciler.plan import preflight as plan_preflight
 from reconciler.repospec import includes
 from reconciler.runtime import clock, files, sessions
@@ -35,8 +35,16 @@ def propose(
     snapshot_path: pathlib.Path | None,
     expected_build: str | None = None,
 ) -> Proposal:
-    """Return the plan, from the server or from a snapshot; a snapshot has no workers to check."""
+    """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
+
+    Raises `errors.UsageError` for a snapshot with a declaration that limits what is read of the server.
+    """
     if snapshot_path is not None:
+        if declaration.refresh is not None:
+            raise errors.UsageError(
+                f"--refresh={declaration.refresh} reads less of the server, and a plan with --live reads nothing of it",
+                hint="leave out one of the two",
+            )
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=build.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
     with sessions.opened(connection) as session:
@@ -56,14 +64,24 @@ async def read_plan(
     that are not declared. A listing that fails is an error, never an empty one. Workers are read only if the plan moves
     a schedule to another task queue or workflow.
     """
-    listed = await schedules.ids()
-    plan = build.plan(declaration, await live.described(listed, declaration, schedules, target), target)
+    listed, assumed = await _listed(declaration, schedules)
+    plan = build.plan(declaration, await live.described(listed, declaration, schedules, target, assumed), target)
     if plan.only:  # what it leaves alone was listed but not described
         ids = {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
         ids |= {change.id for change in plan.changes if change.live is not None}
         plan = dataclasses.replace(plan, found=observed.Left(managed=len(ids), present=len(ids)))
     plan = await _with_namesakes(plan, listed, schedules)
     return plan if pollers is None else await _with_workers(plan, pollers)
+
+
+async def _listed(
+    declaration: declarations.Declaration, schedules: ports.Schedules
+) -> tuple[Collection[str], Mapping[str, observed.Live]]:
+    """Return the listed ids, and the schedules that need no Describe; there are none where everything is read."""
+    if declaration.refresh is None:
+        return await schedules.ids(), {}
+    listed = await schedules.listed(lambda _: True)
+    return listed.keys(), refresh.assumed(declaration, listed)
 
 
 async def _with_namesakes(plan: plans.Plan, listed: Collection[str], schedules: ports.Schedules) -> plans.Plan:

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import hypothesis
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from reconciler.plan import build, diff, plans, prefixes
 from reconciler.schedule import model, observed, ownership
 from reconciler.usecases.plan import read_plan
 from tests.property import strategies
+from tests.support import lists
 
 Sides = tuple[list[model.Schedule], list[model.Schedule]]
 
@@ -81,6 +82,9 @@ class Memory:
 
     async def ids(self) -> frozenset[str]:
         return frozenset(self._found)
+
+    async def listed(self, is_wanted: Callable[[str], bool]) -> dict[str, observed.Listed]:
+        return {id_: lists.entry(live.schedule) for id_, live in self._found.items() if is_wanted(id_)}
 
     async def describe(self, schedule_id: str) -> observed.Live | None:
         self.asked.add(schedule_id)

@@ -13,6 +13,7 @@ from reconciler.plan import plans
 from reconciler.schedule import model, observed
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
+from tests.support import lists
 from tests.unit import builders
 
 Event = Callable[[], None]
@@ -50,6 +51,9 @@ class Server:
 
     async def ids(self) -> frozenset[str]:
         return frozenset(self.found)
+
+    async def listed(self, is_wanted: Callable[[str], bool]) -> dict[str, observed.Listed]:
+        return {id_: lists.entry(live.schedule) for id_, live in self.found.items() if is_wanted(id_)}
 
     async def describe(self, schedule_id: str) -> observed.Live | None:
         return self.found.get(schedule_id)

@@ -55,7 +55,7 @@ def test_a_document_of_a_newer_version_is_reported_as_one(version: str | float) 
     newer = f"in format {version}; this version supports up to"
     with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer} 1.4"):
         snapshots.loads(json.dumps(document), "live.json")
-    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.4"):
+    with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.5"):
         saved.loads(json.dumps(document), "plan.json")
 
 
