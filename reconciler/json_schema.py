@@ -78,13 +78,15 @@ class _Compiler:
         known = {name: self.check(each) for name, each in schema.get("properties", {}).items()}
         others = self.check(schema.get("additionalProperties", True))
         named = self.check(schema.get("propertyNames", True))
-        least = schema.get("minProperties", 0)
+        least, most = schema.get("minProperties", 0), schema.get("maxProperties")
 
         def check(value: dict[str, Any]) -> bool:
             for name, each in value.items():
                 if not known.get(name, others)(each):
                     return False
-            return value.keys() >= required and len(value) >= least and (named is _accepted or all(map(named, value)))
+            if len(value) < least or (most is not None and len(value) > most):
+                return False
+            return value.keys() >= required and (named is _accepted or all(map(named, value)))
 
         return check
 
@@ -114,7 +116,7 @@ class _Compiler:
 
 
 _OF_TYPES = {"type", "enum", "pattern", "minLength", "maxLength", "items", "minItems", "maxItems", "minimum", "maximum"}
-_OF_TYPES |= {"properties", "additionalProperties", "propertyNames", "required", "minProperties"}
+_OF_TYPES |= {"properties", "additionalProperties", "propertyNames", "required", "minProperties", "maxProperties"}
 
 
 def _typed(by_type: Mapping[type, Check]) -> Check:
