@@ -14,7 +14,9 @@ from reconciler import json_schema
 if TYPE_CHECKING:
     import jsonschema.protocols
 
-Name = Literal["repo-spec", "included", "plan", "snapshot", "status", "outcome", "history", "preflight"]
+Name = Literal[
+    "repo-spec", "included", "plan", "plans", "snapshot", "status", "outcome", "outcomes", "history", "preflight"
+]
 NAMES: tuple[str, ...] = get_args(Name)
 REFERENCE = {"$ref": "#/$defs/reference"}  # accepted in place of a value of another type than text
 

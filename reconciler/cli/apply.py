@@ -9,7 +9,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, reporter, spec_file
+from reconciler.cli import common, console, options, reporter, rollout, spec_file
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
 from reconciler.repospec import includes, source
@@ -21,7 +21,7 @@ from reconciler.usecases.apply import Job, execute, why_off
 @click.command()
 @click.argument("plan_file", type=click.Path(path_type=pathlib.Path), required=False)
 @options.spec
-@options.choice_and_overrides
+@options.choice_in_several
 @options.only
 @options.refresh
 @options.connection
@@ -41,6 +41,7 @@ def apply(
     plan_file: pathlib.Path | None,
     spec_path: pathlib.Path,
     choice: declarations.Choice,
+    selected: tuple[str, ...],
     connection: settings.Connection,
     writing: settings.Writing,
     yes: bool,
@@ -65,7 +66,16 @@ def apply(
         prefix_change=allow_prefix_change,
         plaintext=allow_plaintext,
     )
-    reported = reporter.Reporter(out, common.text(out, no_color=no_color, verbose=verbose), "apply", form, yes=yes)
+    rendering = common.text(out, no_color=no_color, verbose=verbose)
+    if selected:
+        several = rollout.Reporter(out, rendering, form, spec_path, yes=yes)
+        with reporter.errors_reported(several.finish):
+            _check_single(plan_file)
+            declared = spec_file.load_several(out, spec_path, choice, selected)
+            code = rollout.apply(declared, connection, writing, allowed, expect_digest, several)
+        several.finish(code)
+        return code
+    reported = reporter.Reporter(out, rendering, "apply", form, yes=yes)
 
     with reported.errors_reported():
         reported.about(connection, str(spec_path), choice)
@@ -82,6 +92,14 @@ def apply(
             with sessions.opened(connection) as session:
                 code = execute(session, job, reported)
     return reported.finish(code)
+
+
+def _check_single(plan_file: pathlib.Path | None) -> None:
+    """Raise `errors.UsageError` for a saved plan, which is of a single environment."""
+    if plan_file is not None:
+        raise errors.UsageError(
+            f"{plan_file} is the plan of one environment, and several are selected", hint="leave out --environment"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,7 +164,7 @@ class _Review:
     def check(self, planned: plans.Plan, left: int) -> None:
         """Raise `errors.StaleError` unless it has the reviewed digest, `errors.GuardError` when it may not run."""
         if self._digest is not None:
-            staleness.check_digest(self._digest, planned)
+            staleness.check_digest(self._digest, planned.digest)
         guards.check(planned, self._allowed, now=clock.now(), left=left)
 
     def use_up(self) -> None:

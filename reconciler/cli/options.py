@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from reconciler import errors, input_files, settings, wiring
-from reconciler.repospec import source
+from reconciler.repospec import environments, source
 from reconciler.schedule import declarations, ownership
 from reconciler.timing import durations, moments
 
@@ -107,13 +107,22 @@ no_color = click.option("--no-color", is_flag=True, help="Plain text on a termin
 verbose = click.option("--verbose", is_flag=True, help="List what is kept as well.")
 
 
+class _Name(_Text):
+    """A name; an environment variable has one, whatever it contains."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv]
+
+
 _CHOICE = (
     click.option(
         "--environment",
-        type=LINE,
+        "selected",
+        type=_Name(line=True),
+        multiple=True,
         metavar="NAME",
         envvar="GOVERNANCE_ENVIRONMENT",
-        help="The environment of the repo-spec.",
+        help="The environment of the repo-spec; plan and apply accept several, or '*' for all of them.",
     ),
     click.option(
         "--prefix",
@@ -152,12 +161,50 @@ _OVERRIDES = (
 
 def choice(command: Command) -> Callable[..., Any]:
     """Give a command the options that choose what of the spec counts, gathered into `choice`."""
-    return _choosing(command, _CHOICE)
+    return _choosing(_in_one(command), _CHOICE)
 
 
 def choice_and_overrides(command: Command) -> Callable[..., Any]:
     """Give a command these options and those that change what a plan does about other people's doings."""
-    return _choosing(command, (*_CHOICE, *_OVERRIDES))
+    return _choosing(_in_one(command), (*_CHOICE, *_OVERRIDES))
+
+
+def choice_in_several(command: Command) -> Callable[..., Any]:
+    """Give a command the same for one environment or several; the names of several, or `*`, are in `selected`."""
+
+    @functools.wraps(command)
+    def named(*, selected: tuple[str, ...], choice: declarations.Choice, **options: Any) -> Any:
+        names = _distinct(selected)
+        if environments.is_several(names):
+            return command(choice=choice, selected=names, **options)
+        return command(choice=_in_environment(choice, names), selected=(), **options)
+
+    return _choosing(named, (*_CHOICE, *_OVERRIDES))
+
+
+def _in_one(command: Command) -> Callable[..., Any]:
+    """Return the command for at most one environment, which becomes a part of `choice`."""
+
+    @functools.wraps(command)
+    def named(*, selected: tuple[str, ...], choice: declarations.Choice, **options: Any) -> Any:
+        names = _distinct(selected)
+        if len(names) > 1:
+            raise errors.UsageError(
+                f"--environment names {len(names)} environments, and only plan and apply accept several",
+                hint="name one of them",
+            )
+        return command(choice=_in_environment(choice, names), **options)
+
+    return named
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of environments, each once, without empty ones."""
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _in_environment(choice: declarations.Choice, names: tuple[str, ...]) -> declarations.Choice:
+    return dataclasses.replace(choice, environment=names[0] if names else None)
 
 
 def refresh(command: Command) -> Callable[..., Any]:
@@ -201,7 +248,6 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
     @functools.wraps(command)
     def gathered(
         *,
-        environment: str | None,
         prefixes: tuple[str, ...],
         owner: str | None,
         variables: tuple[declarations.Variable, ...],
@@ -210,7 +256,6 @@ def _choosing(command: Command, declared: tuple[Callable[[Any], Any], ...]) -> C
         **options: Any,
     ) -> Any:
         chosen = declarations.Choice(
-            environment=environment or None,
             prefixes=ownership.prefixes(prefixes) if prefixes else None,
             owner=owner or None,
             repository=_variable("GITHUB_REPOSITORY") or None,

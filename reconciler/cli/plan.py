@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, spec_file
+from reconciler.cli import common, console, options, rollout, spec_file
 from reconciler.documents import plan_json
 from reconciler.plan import guards
 from reconciler.report import markdown
@@ -17,13 +17,14 @@ from reconciler.runtime import clock
 from reconciler.schedule import declarations
 from reconciler.usecases.apply import declared_off
 from reconciler.usecases.plan import propose, save_plan
+from reconciler.usecases.rollout import propose as propose_several
 
 Format = Literal["text", "json", "markdown"]
 
 
 @click.command()
 @options.spec
-@options.choice_and_overrides
+@options.choice_in_several
 @options.only
 @options.refresh
 @options.connection
@@ -43,6 +44,7 @@ def plan(
     out: console.Console,
     spec_path: pathlib.Path,
     choice: declarations.Choice,
+    selected: tuple[str, ...],
     connection: settings.Connection,
     form: Format,
     detailed_exitcode: bool,
@@ -53,6 +55,16 @@ def plan(
     no_color: bool,
 ) -> errors.ExitCode:
     """Show what apply would change, and change nothing."""
+    if selected:
+        _check_single(out_path, snapshot_path)
+        declared = spec_file.load_several(out, spec_path, choice, selected)
+        shown = rollout.plan(
+            out,
+            propose_several(declared, connection, expect_build),
+            common.text(out, no_color=no_color, verbose=verbose),
+            form,
+        )
+        return _code(shown.differs, detailed_exitcode)
     declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
         return common.switched_off(out, declared_off(declaration))
@@ -72,5 +84,21 @@ def plan(
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
     common.warn_of_workers(out, proposal.problems)
     common.warn_of_overdue(out, planned)
-    pending = detailed_exitcode and planned.differs
-    return errors.ExitCode.CHANGES_PENDING if pending else errors.ExitCode.OK
+    return _code(planned.differs, detailed_exitcode)
+
+
+def _code(differs: bool, is_detailed: bool) -> errors.ExitCode:
+    return errors.ExitCode.CHANGES_PENDING if is_detailed and differs else errors.ExitCode.OK
+
+
+def _check_single(out_path: pathlib.Path | None, snapshot_path: pathlib.Path | None) -> None:
+    """Raise `errors.UsageError` for an option that accepts a single environment."""
+    if out_path is not None:
+        raise errors.UsageError(
+            "--out saves the plan of one environment, and several are selected",
+            hint="save one plan for each, or apply what was reviewed with --expect-digest",
+        )
+    if snapshot_path is not None:
+        raise errors.UsageError(
+            "--live is a snapshot of one environment, and several are selected", hint="plan each from its snapshot"
+        )

@@ -23,6 +23,34 @@ _LOG = logging.getLogger(__name__)
 Form = Literal["text", "json"]
 
 
+@contextlib.contextmanager
+def errors_reported(write: Callable[[errors.ExitCode, errors.ReconcilerError | None], None]) -> Iterator[None]:
+    """Write the outcome of a command that raises within the block; the error is raised again."""
+    try:
+        yield
+    except errors.ReconcilerError as error:
+        write(error.exit_code, error)
+        raise
+    except KeyboardInterrupt:
+        write(interrupts.code(), None)
+        raise
+    except Exception as error:
+        defect = errors.ReconcilerError(errors.reason(error), hint="report it with the traceback")
+        write(defect.exit_code, defect)
+        raise
+
+
+def agreed(out: console.Console, form: Form, question: str, *, yes: bool) -> bool:
+    """Ask for confirmation, unless it was given already; `errors.UsageError` where no one can be asked."""
+    if yes:
+        return True
+    if form == "json":
+        raise errors.UsageError(
+            "--format json does not prompt for confirmation", hint="pass --yes to skip the confirmation"
+        )
+    return common.agreed(out, question)
+
+
 class Reporter:
     """Shows what happens: text as it comes, or one JSON document at the end, however it ends.
 
@@ -52,21 +80,9 @@ class Reporter:
         self._heard: list[plans.Outcome] = []
         self._skipped = ""
 
-    @contextlib.contextmanager
-    def errors_reported(self) -> Iterator[None]:
+    def errors_reported(self) -> contextlib.AbstractContextManager[None]:
         """Write the outcome of a command that raises within the block; the error is raised again."""
-        try:
-            yield
-        except errors.ReconcilerError as error:
-            self._write_outcome(error.exit_code, error)
-            raise
-        except KeyboardInterrupt:
-            self._write_outcome(interrupts.code())
-            raise
-        except Exception as error:
-            defect = errors.ReconcilerError(errors.reason(error), hint="report it with the traceback")
-            self._write_outcome(defect.exit_code, defect)
-            raise
+        return errors_reported(self._write_outcome)
 
     def finish(self, code: errors.ExitCode) -> errors.ExitCode:
         """Write the outcome of a command that ended with an exit code, and return the code."""
@@ -92,13 +108,8 @@ class Reporter:
 
     def agreed(self) -> bool:
         """Ask for confirmation, unless it was given already; `errors.UsageError` where no one can be asked."""
-        if self._yes:
-            return True
-        if self._form == "json":
-            raise errors.UsageError(
-                "--format json does not prompt for confirmation", hint="pass --yes to skip the confirmation"
-            )
-        return common.agreed(self._out, words.question(self._plan) if self._plan else "Do it?")
+        question = words.question(self._plan) if self._plan else "Do it?"
+        return agreed(self._out, self._form, question, yes=self._yes)
 
     def plan(self, plan: plans.Plan) -> None:
         """Show the plan."""

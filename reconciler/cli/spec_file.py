@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 
 from reconciler.cli import console
 from reconciler.plan import advice
-from reconciler.repospec import loader
+from reconciler.repospec import environments, loader
 from reconciler.runtime import clock, salts
 from reconciler.schedule import declarations
 
@@ -16,6 +17,20 @@ def load(
 ) -> declarations.Declaration:
     """Read the spec and print advice about it; `salt` is that of a saved plan to compare with."""
     declaration = loader.load(spec_path, choice, salt=salts.new() if salt is None else salt)
-    for line in advice.lines(advice.advise(declaration, clock.now())):
-        out.warn(line)
+    _advise(out, [declaration])
     return declaration
+
+
+def load_several(
+    out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, names: Sequence[str]
+) -> tuple[declarations.Declaration, ...]:
+    """Read the spec for several environments and print advice about it, each line once."""
+    declared = environments.load(spec_path, choice, names, salt=salts.new())
+    _advise(out, declared)
+    return declared
+
+
+def _advise(out: console.Console, declared: Sequence[declarations.Declaration]) -> None:
+    lines = (line for each in declared for line in advice.lines(advice.advise(each, clock.now())))
+    for line in dict.fromkeys(lines):
+        out.warn(line)

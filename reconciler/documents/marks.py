@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from reconciler.schedule import observed
@@ -43,6 +44,11 @@ class Mark:
     is_signed: bool = dataclasses.field(default=False, compare=False)
 
 
+def scope_of_several(environments: Sequence[str], spec_path: str) -> str:
+    """Return an identifier of the environments that were selected, by name or as `*`, and spec."""
+    return _hashed("environments", *environments, spec_path)
+
+
 def scope(environment: str | None, spec_path: str) -> str:
     """Return an identifier of an environment and spec, in characters that are harmless in a comment."""
     return _hashed(environment or "", spec_path)
@@ -51,6 +57,11 @@ def scope(environment: str | None, spec_path: str) -> str:
 def key(target: observed.Target) -> str:
     """Return an identifier of a target: a part for the namespace, see `is_of`, and one for the prefixes."""
     return f"{_hashed(target.namespace)}-{_hashed(*target.prefixes)}"
+
+
+def key_of_several(namespace: str) -> str:
+    """Return an identifier of the target of several environments, which have a prefix each."""
+    return f"{_hashed(namespace)}-several"
 
 
 def is_of(mark: Mark, namespace: str) -> bool:

@@ -48,13 +48,29 @@ def dumps(
     error: errors.ReconcilerError | None = None,
     skipped: str = "",
 ) -> str:
-    """Return the document's text, with a newline at its end.
+    """Return the document's text, with a newline at its end; see `encode`."""
+    return json_text.document(
+        encode(command, plan, applied, exit_code=exit_code, known=known, error=error, skipped=skipped)
+    )
+
+
+def encode(
+    command: str,
+    plan: plans.Plan | None,
+    applied: plans.Applied | None,
+    *,
+    exit_code: errors.ExitCode,
+    known: Subject,
+    error: errors.ReconcilerError | None = None,
+    skipped: str = "",
+) -> dict[str, Any]:
+    """Return the document.
 
     `plan` is None if there was none, and `known` is used instead; `applied` is None if nothing was started; `skipped`
     is why there was nothing to do.
     """
     about = subject(plan) if plan else known
-    document = {
+    return {
         "format_version": FORMAT_VERSION,
         "command": command,
         "target": {
@@ -72,9 +88,13 @@ def dumps(
         "counts": _counts(applied),
         "outcomes": [_outcome(each) for each in applied.outcomes] if applied else [],
         "kept": [_kept(change) for change in plan.changes if change.verb is plans.Verb.KEEP] if plan else [],
-        "error": {"message": error.message, "hint": error.hint or None} if error else None,
+        "error": failure(error),
     }
-    return json_text.document(document)
+
+
+def failure(error: errors.ReconcilerError | None) -> dict[str, Any] | None:
+    """Return the document of an error."""
+    return {"message": error.message, "hint": error.hint or None} if error else None
 
 
 def _counts(applied: plans.Applied | None) -> dict[str, int]:

@@ -7,7 +7,7 @@ import dataclasses
 from reconciler import errors
 from reconciler.github import admission, comments, conversation, endings, freshness, inputs, pages, results, reviews
 from reconciler.github.invocation import Invocation
-from reconciler.plan import guards, plans, staleness
+from reconciler.plan import guards, plans
 from reconciler.report import annotation, comment, text, words
 from reconciler.runtime import clock, sessions
 from reconciler.usecases.apply import Job, execute, why_off
@@ -52,30 +52,13 @@ class _Apply(Job):
 
     def guard(self, plan: plans.Plan, present: int) -> None:
         """Raise unless this is the plan that was reviewed and no guard refuses it."""
-        inputs = self.invocation.inputs
-        if inputs.expect_digest is not None:
-            staleness.check_digest(inputs.expect_digest, plan)
-        elif plan.steps and inputs.require_reviewed_plan != "false":
-            self._check_review(plan)
-        guards.check(plan, inputs.allowed, now=clock.now(), left=present)
+        mark = pages.plan_mark(self.invocation, "plan", plan)
+        reviews.require(self.invocation, self.thread, mark, plan.digest, is_empty=not plan.steps)
+        guards.check(plan, self.invocation.inputs.allowed, now=clock.now(), left=present)
 
     def before_first_write(self, last_commit: str) -> None:
         """Raise when this run's commit is older than its branch, or than the commit that was applied last."""
-        invocation = self.invocation
-        if not invocation.inputs.allow_older_commit:
-            spec = freshness.Spec(path=invocation.inputs.spec_path, inclusions=self.declaration.inclusions)
-            freshness.check(invocation.repository, invocation.event, last_commit, spec)
-
-    def _check_review(self, plan: plans.Plan) -> None:
-        self.invocation.required_repository()
-        # An error of GitHub's passes through here: that a review is unknown does not mean that there is none.
-        reviewed = reviews.find(self.thread, plan, self.invocation.event.commit)
-        try:
-            reviews.check(reviewed, plan)
-        except errors.StaleError as error:
-            if self.invocation.inputs.require_reviewed_plan == "true":
-                raise
-            self.invocation.warn(f"{error.message}; applying anyway")
+        freshness.require(self.invocation, self.declaration, last_commit)
 
 
 class _Audience:
@@ -126,24 +109,7 @@ def _report(
     invocation.log.add_summary(comment.applied(plan, applied, page.in_summary))
     failed = (outcome for outcome in applied.outcomes if outcome.status is not plans.Status.DONE)
     invocation.log.annotate(map(annotation.outcome, failed))
-    url = _commented(invocation, thread, page, plan, applied)
+    body = comment.applied(plan, applied, page.about)
+    url = comments.show_outcome(invocation, thread, body, page.mark, create=bool(plan.steps))
     summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
     return invocation.result(code=code, summary=summary, comment_url=url)
-
-
-def _commented(
-    invocation: Invocation,
-    thread: conversation.Thread | None,
-    page: pages.Page,
-    plan: plans.Plan,
-    applied: plans.Applied,
-) -> str:
-    """Show the outcome in our comment and return its URL; empty if there is none, with a warning if that failed."""
-    if thread is None or not invocation.inputs.comment:
-        return ""
-    try:
-        shown = thread.show(comment.applied(plan, applied, page.about), page.mark, create=bool(plan.steps))
-    except errors.ReconcilerError as error:  # the apply has ended, whether or not it can be commented on
-        invocation.warn(f"applied, but not shown in the comment: {error.sentence}")
-        return ""
-    return shown.url if shown else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from reconciler import errors
-from reconciler.github import apply, drift, endings, plan, results, snapshot, validate
+from reconciler.github import apply, drift, endings, plan, results, rollout, snapshot, validate
 from reconciler.github.invocation import Invocation
 from reconciler.runtime import interrupts
 
@@ -23,6 +23,10 @@ def run(invocation: Invocation) -> results.Result:
 
 def _run(invocation: Invocation) -> results.Result:
     match invocation.inputs.command:
+        case "plan" if invocation.inputs.selected:
+            return rollout.plan(invocation)
+        case "apply" if invocation.inputs.selected:
+            return rollout.apply(invocation)
         case "plan":
             return plan.run(invocation)
         case "apply":

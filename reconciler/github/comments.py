@@ -8,6 +8,7 @@ from reconciler import errors
 from reconciler.documents import marks
 from reconciler.github import client, conversation, pages, reviews
 from reconciler.github.invocation import Invocation
+from reconciler.plan import plans, rollouts
 from reconciler.report import comment
 
 
@@ -40,6 +41,20 @@ def of_commit(invocation: Invocation) -> conversation.Thread | None:
             raise
         invocation.warn(error.sentence)
         return None
+
+
+def show_outcome(
+    invocation: Invocation, thread: conversation.Thread | None, body: str, mark: marks.Mark, *, create: bool
+) -> str:
+    """Show the outcome in our comment and return its URL; empty if there is none, with a warning if that failed."""
+    if thread is None or not invocation.inputs.comment:
+        return ""
+    try:
+        shown = thread.show(body, mark, create=create)
+    except errors.ReconcilerError as error:  # the apply has ended, whether or not it can be commented on
+        invocation.warn(f"applied, but not shown in the comment: {error.sentence}")
+        return ""
+    return shown.url if shown else ""
 
 
 def invalidate(
@@ -76,8 +91,11 @@ def _is_about(invocation: Invocation, mark: marks.Mark) -> bool:
     """Return whether a mark is about this invocation's target, as far as the target is known."""
     if mark.scope != pages.mark(invocation, "plan").scope:
         return False
-    if invocation.plan is not None:
-        return mark.key == marks.key(invocation.plan.target)
+    match invocation.plan:
+        case plans.Plan(target=target):
+            return mark.key == marks.key(target)
+        case rollouts.Rollout(planned=[first, *_]):
+            return mark.key == marks.key_of_several(first.target.namespace)
     connection = invocation.inputs.connection
     namespace = connection.namespace or connection.environ.get("TEMPORAL_NAMESPACE") or "default"
     return marks.is_of(mark, namespace)

@@ -9,6 +9,7 @@ import posixpath
 
 from reconciler import errors, input_files
 from reconciler.github import client, events, responses
+from reconciler.github.invocation import Invocation
 from reconciler.repospec import patterns
 from reconciler.schedule import declarations
 
@@ -22,6 +23,14 @@ class Spec:
 
     path: pathlib.Path
     inclusions: tuple[declarations.Inclusion, ...] = ()
+
+
+def require(invocation: Invocation, declaration: declarations.Declaration, applied: str) -> None:
+    """Check the commit of an invocation and what it declares, unless the inputs allow an older commit."""
+    inputs = invocation.inputs
+    if not inputs.allow_older_commit:
+        spec = Spec(path=inputs.spec_path, inclusions=declaration.inclusions)
+        check(invocation.repository, invocation.event, applied, spec)
 
 
 def check(repository: client.Repository | None, event: events.Event, applied: str, spec: Spec) -> None:

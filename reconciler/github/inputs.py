@@ -11,13 +11,14 @@ import datetime
 import hashlib
 import json
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, get_args
 
 from reconciler import errors, settings
 from reconciler.github import admission
 from reconciler.plan import guards
-from reconciler.repospec import source
+from reconciler.repospec import environments, source
 from reconciler.schedule import declarations
 from reconciler.timing import durations
 
@@ -27,15 +28,20 @@ Level = Literal["debug", "info", "warning", "error"]
 T = TypeVar("T")
 
 _PREFIX = "INPUT_"
+_SEPARATORS = re.compile(r"[\s,]+")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """All inputs; `live` is the snapshot to plan from or to write, `plan_file` is where the plan is saved."""
+    """All inputs; `live` is the snapshot to plan from or to write, `plan_file` is where the plan is saved.
+
+    `selected` has the names of several environments, or `*`; a single one is in `choice`.
+    """
 
     command: Command
     spec_path: pathlib.Path
     choice: declarations.Choice
+    selected: tuple[str, ...]
     connection: settings.Connection
     writing: settings.Writing
     allowed: guards.Allowed
@@ -56,10 +62,12 @@ class Inputs:
 def read(environ: Mapping[str, str]) -> Inputs:
     """Return the inputs; `errors.UsageError` names all that are invalid."""
     reader = _Reader(environ)
+    names = reader.words("environment")
     inputs = Inputs(
         command=reader.word("command", get_args(Command), "plan"),
         spec_path=_in_workspace(pathlib.Path(reader.text("spec") or source.default()), environ),
         choice=_choice(reader, environ),
+        selected=names if environments.is_several(names) else (),
         connection=_connection(reader, environ),
         writing=_writing(reader),
         allowed=guards.Allowed(
@@ -85,14 +93,18 @@ def read(environ: Mapping[str, str]) -> Inputs:
         reader.problems.append("input 'live' is empty; it must name the file to write the snapshot to")
     if inputs.command not in ("plan", "snapshot") and inputs.live is not None:
         reader.problems.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
+    if inputs.selected and (inputs.command not in ("plan", "apply") or inputs.live is not None):
+        command = inputs.command if inputs.live is None else "a snapshot (live)"
+        reader.problems.append(f"input 'environment' names several environments, and {command} is for one of them")
     if reader.problems:
         raise errors.UsageError("; ".join(reader.problems), hint="see the inputs in the action.yml of reconciler")
     return inputs
 
 
 def _choice(reader: _Reader, environ: Mapping[str, str]) -> declarations.Choice:
+    names = reader.words("environment")
     return declarations.Choice(
-        environment=reader.text("environment"),
+        environment=None if environments.is_several(names) else next(iter(names), None),
         prefixes=reader.lines("prefix"),
         owner=reader.text("owner"),
         repository=environ.get("GITHUB_REPOSITORY") or None,
@@ -172,6 +184,10 @@ class _Reader:
         """Return the lines of an input, without blank and repeated ones; None when it is empty."""
         lines = (line.strip() for line in (self.text(name) or "").splitlines())
         return tuple(dict.fromkeys(filter(None, lines))) or None
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return the words of an input, which commas or white space separate, each once."""
+        return tuple(dict.fromkeys(filter(None, _SEPARATORS.split(self.text(name) or ""))))
 
     def path(self, name: str) -> pathlib.Path | None:
         value = self.text(name)

@@ -6,12 +6,12 @@ import dataclasses
 import itertools
 
 from reconciler import errors
-from reconciler.documents import marks
+from reconciler.documents import marks, rollout_json
 from reconciler.github import client, events, inputs, results, runner_log
-from reconciler.plan import advice, plans
+from reconciler.plan import advice, plans, rollouts
 from reconciler.report import annotation, text
-from reconciler.repospec import loader
-from reconciler.runtime import clock, salts
+from reconciler.repospec import environments, loader
+from reconciler.runtime import clock, files, salts
 from reconciler.schedule import declarations
 from reconciler.usecases.plan import save_plan
 
@@ -20,14 +20,15 @@ from reconciler.usecases.plan import save_plan
 class Invocation:
     """What the commands share; `repository` is None without a token.
 
-    `plan` is set once a plan is shown, `plan_file` once it is saved, and `pull_request` once a conversation is opened.
+    `plan` is set once a plan is shown, or those of several environments, `plan_file` once it is saved, and
+    `pull_request` once a conversation is opened.
     """
 
     inputs: inputs.Inputs
     event: events.Event
     log: runner_log.RunnerLog
     repository: client.Repository | None
-    plan: plans.Plan | None = None
+    plan: plans.Plan | rollouts.Rollout | None = None
     plan_file: str = ""
     pull_request: int | None = None
 
@@ -41,6 +42,23 @@ class Invocation:
         declaration = loader.load(self.inputs.spec_path, self.inputs.choice, salt=salts.new())
         self.log.annotate(map(annotation.advice, advice.advise(declaration, clock.now())))
         return declaration
+
+    def load_several(self) -> tuple[declarations.Declaration, ...]:
+        """Read the repo-spec for the environments that are selected; annotate it with advice, each once."""
+        inputs = self.inputs
+        declared = environments.load(inputs.spec_path, inputs.choice, inputs.selected, salt=salts.new())
+        notes = (annotation.advice(note) for each in declared for note in advice.advise(each, clock.now()))
+        self.log.annotate(dict.fromkeys(notes))
+        return declared
+
+    def show_rollout(self, rollout: rollouts.Rollout) -> None:
+        """Show the plans of several environments as `show_plan` does, and save their document."""
+        self.plan = rollout
+        self.log.write(text.Text(now=clock.now()).rollout(rollout))
+        notes = ((annotation.plan(plan), annotation.overdue(plan)) for plan in rollout.planned)
+        self.log.annotate(itertools.chain.from_iterable(itertools.chain.from_iterable(notes)))
+        files.save(self.inputs.plan_file, rollout_json.dumps(rollout, clock.now()))
+        self.plan_file = str(self.inputs.plan_file)
 
     def show_plan(self, plan: plans.Plan) -> None:
         """Show a plan in the log and next to the lines of the spec, and save it to the plan file."""

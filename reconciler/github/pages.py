@@ -7,7 +7,7 @@ import dataclasses
 from reconciler.documents import marks
 from reconciler.github import runner_log
 from reconciler.github.invocation import Invocation
-from reconciler.plan import plans
+from reconciler.plan import plans, rollouts
 from reconciler.report import comment
 from reconciler.runtime import clock
 
@@ -41,9 +41,13 @@ def page(invocation: Invocation, mark: marks.Mark, *, remarks: tuple[str, ...] =
 def mark(invocation: Invocation, kind: marks.Kind) -> marks.Mark:
     """Return the mark of a run that has no plan."""
     inputs, event = invocation.inputs, invocation.event
+    if inputs.selected:
+        scope = marks.scope_of_several(inputs.selected, str(inputs.spec_path))
+    else:
+        scope = marks.scope(inputs.choice.environment, str(inputs.spec_path))
     return marks.Mark(
         kind=kind,
-        scope=marks.scope(inputs.choice.environment, str(inputs.spec_path)),
+        scope=scope,
         commit=event.commit,
         run=event.run,
         pull=0 if kind == "drift" else invocation.pull_request or event.pull_request or 0,
@@ -54,3 +58,9 @@ def plan_mark(invocation: Invocation, kind: marks.Kind, plan: plans.Plan, digest
     """Return the mark of a plan; with a digest, the plan may be applied by it."""
     scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
     return dataclasses.replace(mark(invocation, kind), scope=scope, key=key, digest=digest)
+
+
+def rollout_mark(invocation: Invocation, rollout: rollouts.Rollout, digest: str = "") -> marks.Mark:
+    """Return the mark of the plans of several environments; with a digest, they may be applied by it."""
+    key = marks.key_of_several(rollout.planned[0].target.namespace)
+    return dataclasses.replace(mark(invocation, "plan"), key=key, digest=digest)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reconciler import errors
 from reconciler.github import comments, endings, inputs, pages, results
 from reconciler.github.invocation import Invocation
@@ -20,25 +22,36 @@ _UNTRUSTED = (
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Plan; without a plan, report why in the comment that shows an earlier one."""
+    """Plan one environment, or none."""
+    return reported(invocation, _single)
+
+
+def reported(invocation: Invocation, attempt: Callable[[Invocation], results.Result | str]) -> results.Result:
+    """Return the result of an attempt to plan, which returns why there is nothing to plan if so.
+
+    Without a plan, report why in the comment that shows an earlier one.
+    """
     try:
-        declaration = invocation.load_spec()
-        reason = _why_not(invocation, declaration)
-        if not reason:
-            return _plan(invocation, declaration)
+        result = attempt(invocation)
     except errors.ReconcilerError as error:
-        result = endings.failed(invocation, error)
+        failed = endings.failed(invocation, error)
         if not isinstance(error, errors.GitHubError):
             comments.invalidate(invocation, "Plan failed", error.sentence)
+        return failed
+    if isinstance(result, results.Result):
         return result
-    result = endings.nothing_to_do(invocation, reason)
-    comments.invalidate(invocation, "Nothing to do", reason)
-    return result
+    ended = endings.nothing_to_do(invocation, result)
+    comments.invalidate(invocation, "Nothing to do", result)
+    return ended
 
 
-def _why_not(invocation: Invocation, declaration: declarations.Declaration) -> str:
-    """Return why there is nothing to plan; empty if there is."""
-    disabled = declared_off(declaration)
+def _single(invocation: Invocation) -> results.Result | str:
+    declaration = invocation.load_spec()
+    return why_not(invocation, declared_off(declaration)) or _plan(invocation, declaration)
+
+
+def why_not(invocation: Invocation, disabled: str) -> str:
+    """Return why there is nothing to plan, such as that it is `disabled`; empty if there is."""
     if disabled or invocation.inputs.live is not None:
         return disabled
     return _UNTRUSTED if invocation.event.is_untrusted else ""
@@ -55,7 +68,7 @@ def _plan(invocation: Invocation, declaration: declarations.Declaration) -> resu
     page = pages.page(
         invocation,
         pages.plan_mark(invocation, "plan", plan, digest=plan.digest),
-        remarks=_refusals(invocation, plan),
+        remarks=refusals(invocation, plan),
         next_step=REVIEW_NEXT if plan.steps else "",
     )
     invocation.log.add_summary(comment.plan(plan, page.in_summary))
@@ -64,12 +77,14 @@ def _plan(invocation: Invocation, declaration: declarations.Declaration) -> resu
     return invocation.result(summary=words.summary(plan), comment_url=shown.url if shown else "")
 
 
-def _refusals(invocation: Invocation, plan: plans.Plan) -> tuple[str, ...]:
-    """Return, and warn, why a guard will refuse to apply the plan; nothing if none will."""
+def refusals(invocation: Invocation, plan: plans.Plan, where: str = "") -> tuple[str, ...]:
+    """Return, and warn, why a guard will refuse to apply the plan (of `where`); nothing if none will."""
     try:
         guards.check(plan, invocation.inputs.allowed, now=clock.now())
     except errors.GuardError as refusal:
-        message = f"apply will refuse this: {refusal.message}; {refusal.hint} (the Action has an input of that name)"
+        message = (
+            f"apply will refuse this: {where}{refusal.message}; {refusal.hint} (the Action has an input of that name)"
+        )
         invocation.warn(message)
         return (message,)
     return ()

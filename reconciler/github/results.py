@@ -6,18 +6,19 @@ import dataclasses
 from collections.abc import Mapping
 
 from reconciler import errors
-from reconciler.plan import plans
+from reconciler.plan import plans, rollouts
 
 _COUNTED = (plans.Verb.CREATE, plans.Verb.RENAME, plans.Verb.UPDATE, plans.Verb.RESUME, plans.Verb.PAUSE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The exit code and what the outputs are made of; `plan` is the last one that was shown."""
+    """The exit code and what the outputs are made of; `plan` is the last one that was shown, or those
+    of several environments."""
 
     code: errors.ExitCode = errors.ExitCode.OK
     summary: str = ""
-    plan: plans.Plan | None = None
+    plan: plans.Plan | rollouts.Rollout | None = None
     plan_file: str = ""
     comment_url: str = ""
     issue_url: str = ""

@@ -7,7 +7,8 @@ import dataclasses
 from reconciler import errors
 from reconciler.documents import marks
 from reconciler.github import conversation
-from reconciler.plan import plans, staleness
+from reconciler.github.invocation import Invocation
+from reconciler.plan import staleness
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +19,35 @@ class Reviewed:
     why_not: str = ""
 
 
-def find(thread: conversation.Thread | None, plan: plans.Plan, commit: str) -> Reviewed:
-    """Return what our comment in the pull request of `commit` showed for the target of the plan."""
+def require(
+    invocation: Invocation, thread: conversation.Thread | None, mark: marks.Mark, digest: str, *, is_empty: bool
+) -> None:
+    """Raise `errors.StaleError` unless the plan with this mark and digest was reviewed, as far as the inputs demand it.
+
+    A plan that is empty needs no review.
+    """
+    inputs = invocation.inputs
+    if inputs.expect_digest is not None:
+        staleness.check_digest(inputs.expect_digest, digest)
+        return
+    if is_empty or inputs.require_reviewed_plan == "false":
+        return
+    invocation.required_repository()
+    # An error of GitHub's passes through here: that a review is unknown does not mean that there is none.
+    reviewed = find(thread, mark, invocation.event.commit)
+    try:
+        check(reviewed, digest)
+    except errors.StaleError as error:
+        if inputs.require_reviewed_plan == "true":
+            raise
+        invocation.warn(f"{error.message}; applying anyway")
+
+
+def find(thread: conversation.Thread | None, mark: marks.Mark, commit: str) -> Reviewed:
+    """Return what our comment in the pull request of `commit` showed for the same scope and key as a mark."""
     if thread is None:
         return Reviewed(why_not=f"no merged pull request brought commit {commit[:12]}")
-    return shown(thread, marks.scope(plan.environment, plan.spec_path), marks.key(plan.target))
+    return shown(thread, mark.scope, mark.key)
 
 
 def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
@@ -51,12 +76,11 @@ def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
     return Reviewed(digest=digests.pop())
 
 
-def check(reviewed: Reviewed, plan: plans.Plan) -> None:
-    """Raise `errors.StaleError` unless the plan is the one that was reviewed."""
+def check(reviewed: Reviewed, digest: str) -> None:
+    """Raise `errors.StaleError` unless the plan with this digest is the one that was reviewed."""
     if reviewed.why_not:
         raise errors.StaleError(
             f"no reviewed plan: {reviewed.why_not}",
-            hint=f"review the plan above and apply it with expect-digest: {plan.digest}, "
-            "or set require-reviewed-plan: warn",
+            hint=f"review the plan above and apply it with expect-digest: {digest}, or set require-reviewed-plan: warn",
         )
-    staleness.check_digest(reviewed.digest, plan)
+    staleness.check_digest(reviewed.digest, digest)

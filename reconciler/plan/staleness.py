@@ -14,12 +14,12 @@ DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
 _SHOWN = 3  # reasons in the message
 
 
-def check_digest(expected: str, plan: plans.Plan) -> None:
-    """Raise `errors.StaleError` unless the plan has the digest that was reviewed; an empty `expected` never matches."""
-    if expected != plan.digest:
+def check_digest(expected: str, digest: str) -> None:
+    """Raise `errors.StaleError` unless a digest is the one that was reviewed; an empty `expected` never matches."""
+    if expected != digest:
         was = expected or "no digest at all"
         raise errors.StaleError(
-            f"the plan is not the one that was reviewed: {was} was expected, and it is {plan.digest}",
+            f"the plan is not the one that was reviewed: {was} was expected, and it is {digest}",
             hint="review the plan above, and apply that one",
         )
 

@@ -11,7 +11,7 @@ import datetime
 import html
 from collections.abc import Iterable, Iterator
 
-from reconciler.plan import plans
+from reconciler.plan import plans, rollouts
 from reconciler.report import forecast, markdown, phrases, words
 
 COMMENT_LIMIT = 60_000  # bytes; GitHub accepts 65,536 characters, and silently drops a longer update
@@ -50,42 +50,57 @@ class About:
 
 def plan(plan: plans.Plan, about: About) -> str:
     """Return the comment about a plan."""
-    return _page(_titled("Plan", plan, _counts(plan)), plan, about, ())
+    return page(_titled("Plan", plan, counts(plan)), plan, about, ())
 
 
 def drift(plan: plans.Plan, about: About, since: datetime.datetime) -> str:
     """Return the issue about drift; `since` is when it was first seen."""
     seen = f"First seen {words.moment(since, 'UTC')} ({words.ago(since, about.now)})."
-    return _page(_titled("Drift", plan, _counts(plan)), plan, about, (seen,))
+    return page(_titled("Drift", plan, counts(plan)), plan, about, (seen,))
 
 
 def settled(plan: plans.Plan, about: About, since: datetime.datetime | None) -> str:
     """Return the issue's text once the server matches the spec again."""
     seen = f"First seen {words.moment(since, 'UTC')}" if since else "Seen earlier"
     gone = f"{seen}; gone since {words.moment(about.now, 'UTC')}."
-    return _page(_titled("No drift", plan, f"{plan.count(plans.Verb.KEEP)} unchanged"), plan, about, (gone,))
+    return page(_titled("No drift", plan, f"{plan.count(plans.Verb.KEEP)} unchanged"), plan, about, (gone,))
 
 
 def applied(plan: plans.Plan, applied: plans.Applied, about: About) -> str:
     """Return the outcome of an apply: failed steps in a list, then a fold for each planned change."""
-    counts = collections.Counter(outcome.status for outcome in applied.outcomes)
-    totals = ", ".join(f"{counts[status]} {status.value}" for status in plans.Status if counts[status])
-    word = "Applied" if counts[plans.Status.DONE] == len(applied.outcomes) else "Applied in part"
-    missing = [outcome for outcome in applied.outcomes if outcome.status is not plans.Status.DONE]
-    lines = _listed(
+    word = "Applied in part" if any(map(_is_missing, applied.outcomes)) else "Applied"
+    return page(_titled(word, plan, totals(applied)), plan, about, missing(applied, about))
+
+
+def totals(applied: plans.Applied) -> str:
+    """Return how many steps ended in which way."""
+    ended = collections.Counter(outcome.status for outcome in applied.outcomes)
+    return ", ".join(f"{ended[status]} {status.value}" for status in plans.Status if ended[status]) or "nothing to do"
+
+
+def missing(applied: plans.Applied, about: About) -> tuple[str, ...]:
+    """Return the list of the steps that were not done; nothing if all were."""
+    lines = listed(
         "Not done:",
-        [f"{_name(out.change)} {out.status.value}: {markdown.code(_cut(out.detail))}" for out in missing],
+        [
+            f"{_name(out.change)} {out.status.value}: {markdown.code(cut(out.detail))}"
+            for out in applied.outcomes
+            if _is_missing(out)
+        ],
         about.limit,
     )
-    lead = ("\n".join(lines),) if lines else ()
-    return _page(_titled(word, plan, totals or "nothing to do"), plan, about, lead)
+    return ("\n".join(lines),) if lines else ()
+
+
+def _is_missing(outcome: plans.Outcome) -> bool:
+    return outcome.status is not plans.Status.DONE
 
 
 def failed(what: str, reason: str, about: About) -> str:
     """Return why nothing was planned, or why the plan was not applied."""
     lines = reason.splitlines()
-    listed = "\n".join(_listed("", [markdown.code(_cut(line)) for line in lines], about.limit)[1:])
-    blocks = [*([about.mark] if about.mark else []), f"### {what}", listed, about.next_step, _origin(about)]
+    reasons = "\n".join(listed("", [markdown.code(cut(line)) for line in lines], about.limit)[1:])
+    blocks = [*([about.mark] if about.mark else []), f"### {what}", reasons, about.next_step, origin(about)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -94,7 +109,8 @@ def _titled(word: str, plan: plans.Plan, counts: str) -> str:
     return f"### {word}{environment}: {counts}"
 
 
-def _counts(plan: plans.Plan) -> str:
+def counts(plan: plans.Plan | rollouts.Rollout) -> str:
+    """Return how many changes there are of each kind."""
     unchanged = f"{plan.count(plans.Verb.KEEP)} unchanged"
     held = [f"{len(plan.blocked)} of another owner"] if plan.blocked else []
     if not plan.differs:
@@ -103,36 +119,36 @@ def _counts(plan: plans.Plan) -> str:
     return ", ".join([*held, *(f"{plan.count(verb)} to {verb.word}" for verb in verbs), unchanged])
 
 
-def _page(title: str, plan: plans.Plan, about: About, lead: tuple[str, ...]) -> str:
+def page(title: str, plan: plans.Plan, about: About, lead: tuple[str, ...]) -> str:
     """Return the title, lead and lists, then as many folds as fit."""
     blocks = [title, f"{markdown.code(words.target(plan))}, by {markdown.code(plan.spec_path)}", *lead]
     blocks += [words.as_of(plan, about.now)] if plan.as_of else []
     blocks += [forecast.total(plan, about.now)] if plan.steps else []
     for heading, reasons in _LISTS:
         named = [_named(change, about.now) for change in plan.changes if change.reason in reasons]
-        blocks += ["\n".join(_listed(heading, named, about.limit))] if named else []
+        blocks += ["\n".join(listed(heading, named, about.limit))] if named else []
     taken = words.takeovers(plan, markdown.code)
-    blocks += ["\n".join(_listed(words.TAKEOVERS, taken, about.limit))] if taken else []
+    blocks += ["\n".join(listed(words.TAKEOVERS, taken, about.limit))] if taken else []
     blocks += words.notes(plan, markdown.code)
     if about.remarks:
         blocks.append(
-            "\n".join(_listed("Notes:", [markdown.code(_cut(remark)) for remark in about.remarks], about.limit))
+            "\n".join(listed("Notes:", [markdown.code(cut(remark)) for remark in about.remarks], about.limit))
         )
     blocks += [about.next_step] if about.next_step else []
-    blocks.append(_origin(about, plan.digest))
+    blocks.append(origin(about, plan.digest))
     head = "\n\n".join([*([about.mark] if about.mark else []), *blocks]) + "\n"
     return head + _folds([change for change in plan.changes if words.is_notable(change)], about, len(head.encode()))
 
 
-def _origin(about: About, digest: str = "") -> str:
+def origin(about: About, digest: str = "", name: str = "Digest") -> str:
     """Return the line with the plan's digest, the commit, and a link to the run."""
-    parts = [f"Digest {markdown.code(digest)}"] if digest else []
+    parts = [f"{name} {markdown.code(digest)}"] if digest else []
     parts += [f"commit {markdown.code(about.commit[:12])}"] if about.commit else []
     parts += [f"[run]({about.run_url})"] if about.run_url else []
     return ", ".join(parts)
 
 
-def _listed(heading: str, items: list[str], limit: int) -> list[str]:
+def listed(heading: str, items: list[str], limit: int) -> list[str]:
     """Return the heading, the first items that fit, and the number of the others."""
     shown: list[str] = []
     room = limit // _LIST_SHARE
@@ -145,7 +161,8 @@ def _listed(heading: str, items: list[str], limit: int) -> list[str]:
     return [heading, *shown, *more] if items else []
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return the beginning of a message that is too long."""
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
 
 

@@ -6,7 +6,7 @@ import datetime
 import re
 from collections.abc import Iterator
 
-from reconciler.plan import plans
+from reconciler.plan import plans, rollouts
 from reconciler.report import forecast, phrases, words
 
 
@@ -25,6 +25,16 @@ def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | No
     if now and plan.steps:
         lines += ["", forecast.total(plan, now)]
     return "\n".join([*lines, "", f"Digest {code(plan.digest)}"]) + "\n"
+
+
+def rollout(rollout: rollouts.Rollout, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
+    """Return the summary of several environments, then the plan of each below a heading."""
+    summary = words.rollout_summary(rollout).rstrip(".")
+    lines = [f"# {summary}", "", f"Digest of all environments {code(rollout.digest)}"]
+    for part in rollout.parts:
+        shown = plan(part.plan, verbose=verbose, now=now) if part.plan else f"Nothing to do: {code(part.disabled)}\n"
+        lines += ["", f"## {code(part.environment)}", "", shown.rstrip("\n")]
+    return "\n".join(lines) + "\n"
 
 
 def _summary(plan: plans.Plan) -> str:

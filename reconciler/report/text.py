@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.plan import plans
+from reconciler.plan import plans, rollouts
 from reconciler.report import forecast, phrases, words
 
 _RESET = "\x1b[0m"
@@ -40,6 +40,25 @@ class Text:
         if plan.steps:
             end += f"\nDigest {plan.digest}"
         return self._document(plan, end)
+
+    def rollout(self, rollout: rollouts.Rollout) -> str:
+        """Return the plan of each environment below a heading, the summary line of all, and their digest."""
+        sections = [f"{self.turn(part, rollout)}\n{self._part(part)}" for part in rollout.parts]
+        end = self._paint(words.rollout_summary(rollout), _BOLD)
+        if rollout.steps:
+            end += f"\nDigest of all environments {rollout.digest}"
+        return "\n".join([*sections, end]) + "\n"
+
+    def turn(self, part: rollouts.Part, rollout: rollouts.Rollout) -> str:
+        """Return the heading of an environment."""
+        return self._paint(words.turn(part, rollout), _BOLD) + "\n"
+
+    def _part(self, part: rollouts.Part) -> str:
+        return self.plan(part.plan) if part.plan else f"Nothing to do: {phrases.printable(part.disabled)}.\n"
+
+    def progress(self, results: Sequence[rollouts.Ended]) -> str:
+        """Return which environments were applied, failed or not started."""
+        return self._paint(words.progress(results), _BOLD) + "\n"
 
     def prune(self, plan: plans.Plan, older_than: datetime.timedelta) -> str:
         """Return a prune's plan: a paragraph for each deletion, and the summary line."""

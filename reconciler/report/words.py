@@ -7,10 +7,10 @@ import datetime
 import itertools
 import json
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from reconciler import json_values
-from reconciler.plan import labels, plans
+from reconciler.plan import labels, plans, rollouts
 from reconciler.plan import takeovers as taken
 from reconciler.report import phrases
 from reconciler.schedule import fields, observed, ownership, prospects, redaction
@@ -44,6 +44,37 @@ def summary(plan: plans.Plan) -> str:
     return f"{kind}: {counts}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"{kind}: {counts}."
 
 
+def rollout_summary(rollout: rollouts.Rollout) -> str:
+    """Return the summary line of the plans of several environments."""
+    where = _environments(len(rollout.planned))
+    if not rollout.differs:
+        return f"No changes in {where} ({_counted(rollout, plans.Verb.KEEP)})."
+    if not rollout.steps:
+        return f"Nothing can be applied to {where}: {blocked(rollout)}, {_counted(rollout, plans.Verb.KEEP)}."
+    shown = (verb for verb in plans.Verb if verb not in RARE or rollout.count(verb))
+    counts = ", ".join(_counted(rollout, verb) for verb in shown)
+    held = f"; nothing can be applied, as {blocked(rollout)}" if rollout.blocked else ""
+    return f"Plan for {where}: {counts}{held}."
+
+
+def turn(part: rollouts.Part, rollout: rollouts.Rollout) -> str:
+    """Return the heading of an environment."""
+    return f"Environment {rollout.parts.index(part) + 1} of {len(rollout.parts)}: {phrases.printable(part.environment)}"
+
+
+def progress(results: Sequence[rollouts.Ended], mark: Callable[[str], str] = phrases.printable) -> str:
+    """Return which environments were applied, failed or not started; `mark` wraps each name."""
+    names = {
+        progress: ", ".join(mark(each.part.environment) for each in results if each.progress is progress)
+        for progress in rollouts.Progress
+    }
+    return f"{phrases.capitalized('; '.join(f'{each.value}: {listed}' for each, listed in names.items() if listed))}."
+
+
+def _environments(count: int) -> str:
+    return f"{count} environment{'s'[: count != 1]}"
+
+
 def partial(plan: plans.Plan) -> str:
     """Return the charters that the plan is limited to; empty for a plan of all of them."""
     shown = [phrases.printable(name) for name in plan.only[:_NAMED]]
@@ -51,7 +82,7 @@ def partial(plan: plans.Plan) -> str:
     return ", ".join(shown) + more
 
 
-def blocked(plan: plans.Plan) -> str:
+def blocked(plan: plans.Plan | rollouts.Rollout) -> str:
     """Return how many declared schedules belong to other owners."""
     count = len(plan.blocked)
     return (
@@ -61,7 +92,7 @@ def blocked(plan: plans.Plan) -> str:
     )
 
 
-def _counted(plan: plans.Plan, verb: plans.Verb) -> str:
+def _counted(plan: plans.Plan | rollouts.Rollout, verb: plans.Verb) -> str:
     return f"{plan.count(verb)} unchanged" if verb is plans.Verb.KEEP else f"{plan.count(verb)} to {verb.word}"
 
 
@@ -111,9 +142,19 @@ def question(plan: plans.Plan) -> str:
     """Return the confirmation question: how many of each verb, and on which server."""
     if plan.count(plans.Verb.DELETE) and not plan.target.of_users:
         return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} of {where(plan)}?"
+    return f"Apply {_steps(plan)} to {where(plan)}?"
+
+
+def rollout_question(rollout: rollouts.Rollout) -> str:
+    """Return the confirmation question about several environments, with the server."""
+    names = ", ".join(phrases.printable(plan.environment or "") for plan in rollout.planned if plan.steps)
+    target = rollout.planned[0].target
+    return f"Apply {_steps(rollout)} to {names} in namespace {target.namespace} on {target.address}?"
+
+
+def _steps(plan: plans.Plan | rollouts.Rollout) -> str:
     steps = {verb: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
-    counts = ", ".join(f"{count} {verb.word}{'s'[: count != 1]}" for verb, count in steps.items() if count)
-    return f"Apply {counts} to {where(plan)}?"
+    return ", ".join(f"{count} {verb.word}{'s'[: count != 1]}" for verb, count in steps.items() if count)
 
 
 def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:

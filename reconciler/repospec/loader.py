@@ -36,8 +36,12 @@ def load(
     Other tools' sections are ignored. Raises `errors.InvalidSpecError` with every problem and its position, and
     `errors.UsageError` for an environment or a charter of `choice.only` that the file does not have.
     """
-    folder = None if path is input_files.STANDARD_INPUT else path.parent
-    return dataclasses.replace(parse(source.read(path), str(path), choice, folder), salt=salt)
+    return dataclasses.replace(parse(source.read(path), str(path), choice, folder_of(path)), salt=salt)
+
+
+def folder_of(path: pathlib.Path) -> pathlib.Path | None:
+    """Return the folder with the files that a spec may include; None for standard input, which cannot."""
+    return None if path is input_files.STANDARD_INPUT else path.parent
 
 
 def source_text(path: pathlib.Path) -> str:
@@ -66,9 +70,10 @@ def declared(
     keys: Any = rules.value_at(governance, rules.SECTION)
     declaration = dataclasses.replace(_declaration(path, keys, choice), variables=found.variables, unused=found.unused)
     declared = charters.read(governance, choice.environment, declaration.prefixes[0])
+    documents = found.by_environment()
     faults = [
         *identities.check(declared, declaration.prefixes),
-        *exemptions.check(governance, found.by_environment()),
+        *exemptions.check(governance, documents),
         *filter(None, map(charters.endless, declared)),
     ]
     if faults:
@@ -82,8 +87,22 @@ def declared(
         declaration,
         charters=declared,
         enabled=chosen.get("enabled", True),
+        prefix_place=None
+        if choice.prefixes
+        else governance.places.get((*rules.SECTION, "prefix"), governance.places[rules.SECTION]),
+        elsewhere=() if choice.prefixes else _elsewhere(documents, choice.environment),
         inclusions=governance.inclusions,
     )
+
+
+def _elsewhere(documents: Mapping[str | None, values.Document], environment: str | None) -> tuple[str, ...]:
+    """Return the prefixes that are declared for other environments, or without one."""
+    declared = (
+        ownership.declared(rules.value_at(document, (*rules.SECTION, "prefix")))
+        for name, document in documents.items()
+        if name != environment
+    )
+    return tuple(dict.fromkeys(prefix for prefixes in declared for prefix in prefixes))
 
 
 def _check_names(names: Iterable[str], declared: Collection[str], path: str) -> None:

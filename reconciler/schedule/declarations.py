@@ -89,6 +89,8 @@ class Declaration:
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
     the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them, and
     `refresh` is how much of the server is read, None for everything.
+    `prefix_place` is where the section declares its prefix, or else the section; None if an option or nothing does.
+    `elsewhere` are the prefixes that it declares for other environments, or without one.
     `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` is where those
     are declared to which nothing refers. `of_users` means that it declares users' schedules, not charters.
     """
@@ -106,6 +108,8 @@ class Declaration:
     only: tuple[str, ...] = ()
     refresh: Refresh | None = None
     inclusions: tuple[Inclusion, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    prefix_place: Place | None = dataclasses.field(default=None, compare=False)
     salt: bytes = dataclasses.field(default=b"", repr=False)
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     unused: Mapping[str, Place] = dataclasses.field(default_factory=dict)

@@ -204,6 +204,14 @@ def _recorded(
         raise _unrecorded(number, record.outcomes, lost) from None
 
 
+def record_refusal(session: sessions.Session, job: Job, plan: plans.Plan, error: str) -> None:
+    """Record an attempt that ended before anything was written, if there is an audit."""
+    with session.audit(job.writing) as audit:
+        if audit is not None:
+            number = session.run(audit.begin(_attempt(job, plan)))
+            session.run(audit.end(number, (), left=None, error=error))
+
+
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
     """Return the error about a lost record, which reports the steps that were applied."""
     done = sum(outcome.status is plans.Status.DONE for outcome in outcomes)

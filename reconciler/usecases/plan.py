@@ -48,8 +48,13 @@ def propose(
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=build.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
     with sessions.opened(connection) as session:
-        plan = session.run(read_plan(declaration, session.schedules, session.target(declaration), session.pollers))
-        return Proposal(plan=plan, problems=worker_problems(declaration, session, expected_build))
+        return proposed(session, declaration, expected_build)
+
+
+def proposed(session: sessions.Session, declaration: declarations.Declaration, expected_build: str | None) -> Proposal:
+    """Return the plan, from the server."""
+    plan = session.run(read_plan(declaration, session.schedules, session.target(declaration), session.pollers))
+    return Proposal(plan=plan, problems=worker_problems(declaration, session, expected_build))
 
 
 async def read_plan(
@@ -70,7 +75,8 @@ async def read_plan(
         ids = {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
         ids |= {change.id for change in plan.changes if change.live is not None}
         plan = dataclasses.replace(plan, found=observed.Left(managed=len(ids), present=len(ids)))
-    plan = await _with_namesakes(plan, listed, schedules)
+    others = [id_ for id_ in listed if not ownership.claims(declaration.elsewhere, id_)]
+    plan = await _with_namesakes(plan, others, schedules)
     return plan if pollers is None else await _with_workers(plan, pollers)
 
 

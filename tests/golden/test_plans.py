@@ -1,12 +1,14 @@
 """Whole plans, to be read: `spec.yaml` and `live.json` give `plan.json`, `plan.txt`, `plan.md` and `comment.md`.
 
-`environment.txt` names an environment where one is chosen. `live.json` holds schedules as the server describes them
-(the JSON form of its protos), by id, with the workflow's arguments decoded under `json`. `make golden` writes them.
+`environment.txt` names an environment where one is chosen; the cases in `several` are of all environments.
+`live.json` holds schedules as the server describes them (the JSON form of its protos), by id, with the workflow's
+arguments decoded under `json`. `make golden` writes them.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -18,15 +20,18 @@ import pytest
 from google.protobuf import json_format
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 
-from reconciler.documents import marks, plan_json
+from reconciler.documents import marks, plan_json, rollout_json
 from reconciler.github import plan as plan_command
-from reconciler.plan import build, plans
-from reconciler.report import comment, markdown, text
-from reconciler.repospec import loader
+from reconciler.plan import build, plans, rollouts
+from reconciler.report import comment, markdown, rollout_comment, text
+from reconciler.repospec import environments, loader
 from reconciler.schedule import declarations, observed
 from reconciler.temporal import convert
+from reconciler.usecases import apply
 
 CASES = pathlib.Path(__file__).parent / "cases"
+SEVERAL = pathlib.Path(__file__).parent / "several"
+SALT = b"of the golden plans"
 NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 DOCUMENTED = pathlib.Path(__file__).parents[2] / "docs/github.md"
 _SHOWN = re.compile(r"^````markdown\n(.*?)^````\n", re.DOTALL | re.MULTILINE)
@@ -49,6 +54,24 @@ def test_a_plan_reads_as_its_golden_files_do(case: str, pytestconfig: pytest.Con
     assert {name: (folder / name).read_text(encoding="utf-8") for name in renderings} == renderings
 
 
+@pytest.mark.parametrize("case", sorted(path.name for path in SEVERAL.iterdir()))
+def test_the_plans_of_several_environments_read_as_their_golden_files_do(
+    case: str, pytestconfig: pytest.Config
+) -> None:
+    folder = SEVERAL / case
+    rollout = rolled_out(folder)
+    renderings = {
+        "plans.json": rollout_json.dumps(rollout, NOW),
+        "plans.txt": text.Text(now=NOW).rollout(rollout),
+        "plans.md": markdown.rollout(rollout, now=NOW),
+        "comment.md": rollout_comment.plan(rollout, about_several(rollout)),
+    }
+    if pytestconfig.getoption("--update-golden"):
+        for name, rendering in renderings.items():
+            (folder / name).write_text(rendering, encoding="utf-8")
+    assert {name: (folder / name).read_text(encoding="utf-8") for name in renderings} == renderings
+
+
 def test_the_documentation_shows_the_comment_as_it_is_rendered(pytestconfig: pytest.Config) -> None:
     page = DOCUMENTED.read_text(encoding="utf-8")
     golden = (CASES / "everything-at-once" / "comment.md").read_text(encoding="utf-8")
@@ -63,9 +86,37 @@ def about(plan: plans.Plan) -> comment.About:
     commit = "0123456789abcdef0123456789abcdef01234567"
     scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
     mark = marks.Mark(kind="plan", scope=scope, key=key, digest=plan.digest, commit=commit, run=1234567890)
+    return surrounding(mark, has_steps=bool(plan.steps))
+
+
+def about_several(rollout: rollouts.Rollout) -> comment.About:
+    """Return the same for the plans of several environments."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    scope, key = marks.scope_of_several(["*"], rollout.spec_path), marks.key_of_several(TARGET.namespace)
+    mark = marks.Mark(kind="plan", scope=scope, key=key, digest=rollout.digest, commit=commit, run=1234567890)
+    return surrounding(mark, has_steps=bool(rollout.steps))
+
+
+def surrounding(mark: marks.Mark, *, has_steps: bool) -> comment.About:
+    """Return what surrounds a plan in the comment with a mark."""
     run_url = f"https://github.com/acme/schedules/actions/runs/{mark.run}"
-    next_step = plan_command.REVIEW_NEXT if plan.steps else ""
-    return comment.About(mark=marks.dumps(mark), commit=commit, run_url=run_url, next_step=next_step, now=NOW)
+    next_step = plan_command.REVIEW_NEXT if has_steps else ""
+    return comment.About(mark=marks.dumps(mark), commit=mark.commit, run_url=run_url, next_step=next_step, now=NOW)
+
+
+def rolled_out(folder: pathlib.Path) -> rollouts.Rollout:
+    """Return the plans of all environments of a case."""
+    live = read_live(folder)
+    with contextlib.chdir(folder):
+        declared = environments.load(pathlib.Path("spec.yaml"), declarations.Choice(), ["*"], salt=SALT)
+    parts = []
+    for declaration in declared:
+        target = dataclasses.replace(TARGET, prefixes=declaration.prefixes)
+        ours = {id_: each for id_, each in live.items() if id_.startswith(declaration.prefixes)}
+        plan = build.plan(declaration, ours, target) if declaration.enabled else None
+        disabled = apply.declared_off(declaration)
+        parts.append(rollouts.Part(environment=declaration.environment or "", plan=plan, disabled=disabled))
+    return rollouts.Rollout(spec_path="spec.yaml", parts=tuple(parts))
 
 
 def planned(folder: pathlib.Path) -> plans.Plan:
@@ -78,9 +129,13 @@ def planned(folder: pathlib.Path) -> plans.Plan:
         declarations.Choice(environment=environment),
         folder,
     )
-    declaration = dataclasses.replace(declaration, salt=b"of the golden plans")
-    live = {id_: live_of(id_, messages) for id_, messages in json.loads((folder / "live.json").read_bytes()).items()}
-    return build.plan(declaration, live, dataclasses.replace(TARGET, prefixes=declaration.prefixes))
+    declaration = dataclasses.replace(declaration, salt=SALT)
+    return build.plan(declaration, read_live(folder), dataclasses.replace(TARGET, prefixes=declaration.prefixes))
+
+
+def read_live(folder: pathlib.Path) -> dict[str, observed.Live]:
+    """Return the described schedules of a case."""
+    return {id_: live_of(id_, messages) for id_, messages in json.loads((folder / "live.json").read_bytes()).items()}
 
 
 def live_of(schedule_id: str, messages: dict[str, Any]) -> observed.Live:

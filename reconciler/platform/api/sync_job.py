@@ -131,5 +131,5 @@ def _proposed(declaration: declarations.Declaration, options: parts.Options, wis
 def _check(plan: plans.Plan, wish: Wish, left: int) -> None:
     """Raise `errors.StaleError` for another plan than was reviewed, `errors.GuardError` for one that may not run."""
     if wish.digest is not None:
-        staleness.check_digest(wish.digest, plan)
+        staleness.check_digest(wish.digest, plan.digest)
     guards.check(plan, wish.allowed, now=clock.now(), left=left)

@@ -1,0 +1,84 @@
+"""The plans of several environments, and the outcomes of applying them, as one JSON document each.
+
+`schemas/plans.schema.json` and `schemas/outcomes.schema.json` describe them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+from reconciler import errors, json_text
+from reconciler.documents import outcomes, plan_json
+from reconciler.plan import plans, rollouts
+
+PLANS_VERSION = "1.0"  # a minor step adds, a major step breaks
+OUTCOMES_VERSION = "1.0"
+
+
+def dumps(rollout: rollouts.Rollout, now: datetime.datetime | None = None) -> str:
+    """Return the text of the plans, with a newline at its end; `now` adds the next times and the rates."""
+    document = {
+        "format_version": PLANS_VERSION,
+        "spec": rollout.spec_path,
+        "digest": rollout.digest,
+        "counts": _counts(rollout),
+        "environments": [_part(part, now) for part in rollout.parts],
+    }
+    return json_text.document(document)
+
+
+def _counts(rollout: rollouts.Rollout) -> dict[str, int]:
+    shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE)
+    return {**{verb.word: rollout.count(verb) for verb in shown}, "blocked": len(rollout.blocked)}
+
+
+def _part(part: rollouts.Part, now: datetime.datetime | None) -> dict[str, Any]:
+    return {
+        "environment": part.environment,
+        "disabled": part.disabled or None,
+        "plan": plan_json.encode(part.plan, now) if part.plan else None,
+    }
+
+
+def dumps_outcomes(
+    rollout: rollouts.Rollout | None,
+    ended: Iterable[rollouts.Ended],
+    *,
+    spec: str,
+    exit_code: errors.ExitCode,
+    error: errors.ReconcilerError | None = None,
+    skipped: str = "",
+) -> str:
+    """Return the text of the outcomes, with a newline at its end.
+
+    `rollout` is None if there are no plans; `skipped` is why there was nothing to do.
+    """
+    results = rollouts.results(rollout, ended) if rollout else ()
+    document = {
+        "format_version": OUTCOMES_VERSION,
+        "command": "apply",
+        "spec": spec,
+        "digest": rollout.digest if rollout else None,
+        "exit_code": int(exit_code),
+        "skipped": skipped or None,
+        "environments": list(map(_ended, results)),
+        "error": outcomes.failure(error),
+    }
+    return json_text.document(document)
+
+
+def _ended(ended: rollouts.Ended) -> dict[str, Any]:
+    part = ended.part
+    is_started = ended.progress not in (rollouts.Progress.NOT_STARTED, rollouts.Progress.DISABLED)
+    outcome = outcomes.encode(
+        "apply", part.plan, ended.applied, exit_code=ended.code, known=outcomes.Subject(), error=ended.error
+    )
+    return {
+        "environment": part.environment,
+        "progress": ended.progress.name.lower(),
+        "disabled": part.disabled or None,
+        "digest": part.plan.digest if part.plan else None,
+        "outcome": outcome if is_started else None,
+    }

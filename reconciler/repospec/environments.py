@@ -1,0 +1,137 @@
+"""Load what a spec declares for several environments, whose schedules must not overlap."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from reconciler import errors
+from reconciler.repospec import loader, nodes, problems, rules, sections, source, values
+from reconciler.schedule import declarations, ownership
+
+ALL = "*"  # in place of names: every environment that the spec declares
+
+
+def is_several(names: Sequence[str]) -> bool:
+    """Return whether names select several environments, rather than one or none."""
+    return len(names) > 1 or ALL in names
+
+
+def load(
+    path: pathlib.Path, choice: declarations.Choice, names: Sequence[str], *, salt: bytes = b""
+) -> tuple[declarations.Declaration, ...]:
+    """Return what the file declares for each environment, in the order of the names or, with `*`, of the file.
+
+    Raises as `loader.load` does, with the problems of all environments, and an error that names two environments if
+    some schedule could belong to both.
+    """
+    root = nodes.compose(source.read(path), str(path))
+    folder = loader.folder_of(path)
+    found: list[declarations.Declaration] = []
+    faults: list[problems.Problem] = []
+    for name in _chosen(root, str(path), choice, names, folder):
+        try:
+            found.append(loader.declared(root, str(path), dataclasses.replace(choice, environment=name), folder))
+        except problems.InvalidSpecError as error:
+            faults += error.problems
+        except errors.UsageError as error:
+            if repr(name) in error.message:
+                raise
+            raise errors.UsageError(f"environment {name!r}: {error.message}", hint=error.hint) from None
+    if faults:
+        raise problems.InvalidSpecError(faults)
+    check_apart(found)
+    return tuple(dataclasses.replace(each, salt=salt) for each in found)
+
+
+def _chosen(
+    root: nodes.Node | None, path: str, choice: declarations.Choice, names: Sequence[str], folder: pathlib.Path | None
+) -> tuple[str, ...]:
+    """Return the names without repetitions; those that the file declares in place of `*`."""
+    chosen = tuple(dict.fromkeys(names))
+    if ALL not in chosen:
+        return chosen
+    if len(chosen) > 1:
+        raise errors.UsageError(
+            f"environment '{ALL}' selects all environments, and {chosen[chosen[0] == ALL]!r} is named as well",
+            hint="leave out one of the two",
+        )
+    declared = _declared(root)
+    if not declared:
+        loader.declared(root, path, dataclasses.replace(choice, only=()), folder)  # reports a file that is invalid
+        raise errors.UsageError(
+            f"{path} declares no environments, so '{ALL}' selects none",
+            hint="declare environments in the section, or select none",
+        )
+    return declared
+
+
+def _declared(root: nodes.Node | None) -> tuple[str, ...]:
+    """Return the environments of a file that may be invalid; none if they cannot be read."""
+    if not isinstance(root, nodes.Mapping):
+        return ()
+    pairs = {name: (key, value) for name, key, value in values.pairs(root, [])}
+    dialect = sections.find(pairs)
+    if dialect is None:
+        return ()
+    found = rules.value_at(sections.evaluate(pairs[dialect.section][1], dialect), rules.ENVIRONMENTS)
+    return tuple(found) if isinstance(found, dict) else ()
+
+
+def check_apart(found: Sequence[declarations.Declaration]) -> None:
+    """Raise if a schedule could belong to two environments that are enabled: each would pause or overwrite it.
+
+    This is `errors.InvalidSpecError` where the file is at fault, and `errors.UsageError` where an option is.
+    """
+    enabled = [each for each in found if each.enabled]
+    faults: list[problems.Problem] = []
+    for second, others in ((each, enabled[:index]) for index, each in enumerate(enabled)):
+        first = next((each for each in others if _shared(each, second)), None)
+        if first is None:
+            faults += itertools.chain.from_iterable(_declared_twice(each, second) for each in others)
+            continue
+        message = _overlap(first, second)
+        if second.prefix_place is None:
+            raise errors.UsageError(message, hint=_APART)
+        faults.append(problems.Problem(place=second.prefix_place, message=message, hint=_APART))
+    if faults:
+        raise problems.InvalidSpecError(faults)
+
+
+_APART = 'let the section declare a prefix for each, such as prefix: "${environment}:"'
+
+
+def _shared(first: declarations.Declaration, second: declarations.Declaration) -> tuple[str, str] | None:
+    """Return a prefix of each such that a schedule with both could be managed in both environments.
+
+    The owner's mark keeps schedules of two owners apart. Schedules without a mark belong to whoever has their prefix,
+    unless that is empty.
+    """
+    is_marked = first.owner != second.owner
+    for one, other in itertools.product(first.prefixes, second.prefixes):
+        if (one.startswith(other) or other.startswith(one)) and (not is_marked or (one and other)):
+            return one, other
+    return None
+
+
+def _overlap(first: declarations.Declaration, second: declarations.Declaration) -> str:
+    one, other = (ownership.shown([prefix]) for prefix in _shared(first, second) or ("", ""))
+    both = f"both manage {one}" if one == other else f"manage {one} and {other}, which overlap"
+    return (
+        f"environments {first.environment!r} and {second.environment!r} {both}: each would pause or overwrite the "
+        "other's schedules"
+    )
+
+
+def _declared_twice(first: declarations.Declaration, second: declarations.Declaration) -> Iterator[problems.Problem]:
+    ids = {charter.schedule.id for charter in first.charters}
+    for charter in second.charters:
+        if charter.schedule.id in ids:
+            yield problems.Problem(
+                place=charter.places.get("id", charter.place),
+                message=f"environments {first.environment!r} and {second.environment!r} both declare schedule "
+                f"{charter.schedule.id!r}",
+                hint='let the id differ, such as id: "${environment}:…"',
+            )

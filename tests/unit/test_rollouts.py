@@ -1,0 +1,139 @@
+"""The plans of several environments: their digest, their comment, and how their applies ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+import markdown_it
+import pytest
+
+from reconciler import errors
+from reconciler.plan import plans, rollouts
+from reconciler.report import comment, rollout_comment, text, words
+from tests.unit import builders
+
+NOW = datetime.datetime(2026, 11, 24, 9, tzinfo=datetime.UTC)
+ABOUT = comment.About(
+    mark="<!-- mark -->",
+    run_url="https://github.example/acme/app/actions/runs/7",
+    next_step="**Next:** merge.",
+    now=NOW,
+)
+
+
+def part(environment: str, *names: str, **changes: object) -> rollouts.Part:
+    """Return an environment whose plan creates schedules of these names."""
+    plan = builders.plan([builders.schedule(name, **changes) for name in names], [])
+    return rollouts.Part(environment=environment, plan=dataclasses.replace(plan, environment=environment))
+
+
+def disabled(environment: str) -> rollouts.Part:
+    return rollouts.Part(environment=environment, disabled=f"environment {environment!r} is disabled in spec.yaml")
+
+
+def rollout(*parts: rollouts.Part) -> rollouts.Rollout:
+    return rollouts.Rollout(spec_path="spec.yaml", parts=parts)
+
+
+def done(part: rollouts.Part, *statuses: plans.Status) -> rollouts.Ended:
+    """Return how an apply ended whose steps had these statuses."""
+    assert part.plan
+    outcomes = tuple(
+        plans.Outcome(change=change, status=status, detail="" if status is plans.Status.DONE else "not like this")
+        for change, status in zip(part.plan.steps, statuses, strict=True)
+    )
+    is_whole = set(statuses) == {plans.Status.DONE}
+    progress = rollouts.Progress.APPLIED if is_whole else rollouts.Progress.FAILED
+    return rollouts.Ended(part=part, progress=progress, applied=plans.Applied(outcomes=outcomes))
+
+
+def test_the_digest_depends_on_each_plan_on_its_environment_and_on_the_order() -> None:
+    staging, production = part("staging", "a"), part("production", "a")
+    assert staging.plan
+    digests = [
+        rollout(staging, production).digest,
+        rollout(production, staging).digest,
+        rollout(staging).digest,
+        rollout(staging, part("production", "b")).digest,
+        rollout(staging, part("europe", "a")).digest,
+        staging.plan.digest,
+    ]
+    assert len(set(digests)) == len(digests)
+    assert rollout(staging, disabled("preview"), production).digest == digests[0]
+
+
+def test_what_was_not_started_and_what_is_disabled_is_among_the_results() -> None:
+    parts = part("staging", "a"), disabled("preview"), part("production", "a"), part("europe", "a")
+    ended = [
+        done(parts[0], plans.Status.DONE),
+        rollouts.Ended(part=parts[2], progress=rollouts.Progress.FAILED, code=errors.ExitCode.LOCKED),
+    ]
+    found = rollouts.results(rollout(*parts), ended)
+    assert [each.progress.value for each in found] == ["applied", "disabled", "failed", "not started"]
+    assert words.progress(found) == "Applied: staging; failed: production; not started: europe; disabled: preview."
+
+
+def test_the_summary_counts_the_changes_of_all_environments() -> None:
+    whole = rollout(part("staging", "a", "b"), disabled("preview"), part("production", "a"))
+    expected = "Plan for 2 environments: 3 to create, 0 to update, 0 to resume, 0 to pause, 0 unchanged."
+    assert words.rollout_summary(whole) == expected
+    assert (
+        words.rollout_question(whole)
+        == "Apply 3 creates to staging, production in namespace default on localhost:7233?"
+    )
+    assert text.Text().rollout(whole).splitlines()[-1] == f"Digest of all environments {whole.digest}"
+
+
+def test_a_row_for_each_environment_comes_before_the_sections() -> None:
+    body = rollout_comment.plan(rollout(part("staging", "a"), disabled("preview"), part("production", "a")), ABOUT)
+    table, _, sections = body.partition("#### ")
+    rows = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("| `")]
+    assert rows == [
+        ["| `staging`", "1 to create, 0 unchanged"],
+        ["| `preview`", "disabled"],
+        ["| `production`", "1 to create, 0 unchanged"],
+    ]
+    assert [line for line in sections.splitlines() if line.startswith("#### ")] == [
+        "#### `production`: 1 to create, 0 unchanged"
+    ]
+    assert body.count("**Next:** merge.") == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 40, 2000])
+@pytest.mark.parametrize("limit", [comment.COMMENT_LIMIT, 3_000])
+def test_the_comment_stays_within_its_limit_and_counts_what_does_not_fit(count: int, limit: int) -> None:
+    one = part("x", *(f"{number:03}" for number in range(40)), task_queue="é" * 300)
+    parts = [dataclasses.replace(one, environment=f"environment-{number}") for number in range(count)]
+    whole = rollout(*parts)
+    body = rollout_comment.plan(whole, dataclasses.replace(ABOUT, limit=limit))
+    assert len(body.encode()) <= limit
+    assert f"Digest of all environments `{whole.digest}`" in body
+    assert ("do not fit here" in body) is (count > 1 or limit < comment.COMMENT_LIMIT)
+    ended = [done(each, *([plans.Status.FAILED] * 40)) for each in parts[:50]]
+    outcome = rollout_comment.applied(whole, rollouts.results(whole, ended), dataclasses.replace(ABOUT, limit=limit))
+    assert len(outcome.encode()) <= limit
+
+
+def test_a_hostile_name_stays_in_its_cell() -> None:
+    name = "a|b`c <img src=x> @everyone [l](https://evil.example)\n|d"
+    body = rollout_comment.plan(rollout(part(name, "a"), part("production", "a")), ABOUT)
+    rendered = markdown_it.MarkdownIt("gfm-like", {"linkify": False}).render(body)
+    assert rendered.count("<tr>") == 3
+    assert [row.count("<td") for row in rendered.split("<tr>")[2:]] == [3, 3]
+    assert "<img" not in rendered
+
+
+def test_the_outcome_names_what_failed_and_what_was_not_started() -> None:
+    parts = part("staging", "a"), part("production", "a", "b"), part("europe", "a")
+    whole = rollout(*parts)
+    ended = [done(parts[0], plans.Status.DONE), done(parts[1], plans.Status.DONE, plans.Status.FAILED)]
+    body = rollout_comment.applied(whole, rollouts.results(whole, ended), ABOUT)
+    assert "### Applied in part to 3 environments\n" in body
+    assert [line.split(" | ")[1] for line in body.splitlines() if line.startswith("| `")] == [
+        "applied: 1 done",
+        "failed: 1 done, 1 failed",
+        "not started",
+    ]
+    assert "- + `governance:b` failed: `not like this`" in body
+    assert "#### `europe`" not in body
