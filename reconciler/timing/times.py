@@ -54,14 +54,26 @@ def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datet
 
 
 def _end_of(excluding: timings.Calendar, local: datetime.datetime, last: int) -> int:
-    """Return the last second of the hour or day, if it is excluded as a whole; else `last`."""
+    """Return a second up to which everything after `last` is excluded: hours, days, months and years at once."""
     if len(excluding.minute) < 60 or len(excluding.second) < 60:
         return last
     end_of_hour = last + clocks.HOUR - 1 - local.minute * 60 - local.second
-    hours = (
-        max(22 - local.hour, 0) if len(excluding.hour) == 24 else 0
-    )  # stop before the end of the day, in case clocks change
-    return end_of_hour + hours * clocks.HOUR
+    if len(excluding.hour) < 24:
+        return end_of_hour
+    hours = max(22 - local.hour, 0)  # stop before the end of the day, in case clocks change
+    return end_of_hour + max(hours * clocks.HOUR, _excluded_days(excluding, local.date()) * clocks.DAY)
+
+
+def _excluded_days(excluding: timings.Calendar, day: datetime.date) -> int:
+    """Return how many days from `day` on are excluded, of a month or of years, two less in case clocks change."""
+    if len(excluding.day_of_month) < 31 or len(excluding.day_of_week) < 7:
+        return 0
+    if len(excluding.month) < 12:
+        end = day.replace(day=_days_in(day.year, day.month))
+    else:
+        years = range(day.year, LAST_YEAR)
+        end = datetime.date(next((each for each in years if not _has_year(excluding, each + 1)), LAST_YEAR), 12, 31)
+    return max((end - day).days - 2, 0)
 
 
 def _of_interval(interval: timings.Interval, last: int) -> int:
@@ -132,15 +144,19 @@ def _is_day(calendar: timings.Calendar, day: datetime.date, wall: datetime.datet
     return (
         day.day in calendar.day_of_month
         and day.month in calendar.month
-        and (not calendar.year or day.year in calendar.year)
+        and _has_year(calendar, day.year)
         and wall.isoweekday() % 7 in calendar.day_of_week
     )
+
+
+def _has_year(calendar: timings.Calendar, year: int) -> bool:
+    return not calendar.year or year in calendar.year
 
 
 def _next_month_day(calendar: timings.Calendar, first: datetime.date) -> datetime.date | None:
     """Return the next day that year, month and day of month match, None if there is none."""
     for year in range(first.year, LAST_YEAR + 1):
-        if calendar.year and year not in calendar.year:
+        if not _has_year(calendar, year):
             continue
         for month, number in itertools.product(calendar.month, calendar.day_of_month):
             if (year, month, number) >= (first.year, first.month, first.day) and number <= _days_in(year, month):
@@ -157,7 +173,7 @@ def _on_date(calendar: timings.Calendar, day: datetime.date) -> bool:
         day.day in calendar.day_of_month
         and day.month in calendar.month
         and day.isoweekday() % 7 in calendar.day_of_week
-        and (not calendar.year or day.year in calendar.year)
+        and _has_year(calendar, day.year)
     )
 
 

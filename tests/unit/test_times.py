@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 import zoneinfo
@@ -76,3 +77,29 @@ def test_a_timing_all_of_whose_times_are_excluded_ends() -> None:
 def test_intervals_count_from_the_epoch_with_their_offset() -> None:
     found = timings.Timing(intervals=(builders.interval("@every 6h/15m"),))
     assert local(found, "2026-11-23T00:15:00Z", 2) == ["11-23 06:15 +0000", "11-23 12:15 +0000"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Australia/Lord_Howe"])
+@pytest.mark.parametrize(
+    "excluded",
+    [
+        {"year": "2026-2029"},
+        {"year": "2026,2028,2029"},
+        {"month": "dec,jan,feb,mar,apr,may,jun,jul,aug,sep,oct"},
+        {"month": "1-10", "year": "2026-2027"},
+        {"month": "*", "day_of_week": "1-6"},
+        {"day_of_month": "1-30", "month": "*"},
+        {"hour": "0-22", "minute": "*", "second": "*"},
+    ],
+)
+def test_what_is_excluded_at_once_is_what_is_excluded_one_by_one(zone: str, excluded: dict[str, str]) -> None:
+    exclude = calendars.parse({"minute": "*", "second": "*", "hour": "*"} | excluded, excludes=True)
+    every = timing("7 */3 * * *", zone=zone)
+    after = datetime.datetime(2026, 5, 3, tzinfo=datetime.UTC)
+    found = itertools.islice(times.upcoming(dataclasses.replace(every, exclude=(exclude,)), after), 40)
+    left = (
+        each
+        for each in times.upcoming(every, after)
+        if not times.matches(exclude, each.astimezone(zoneinfo.ZoneInfo(zone)))
+    )
+    assert list(found) == list(itertools.islice(left, 40))
