@@ -13,7 +13,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
-.PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test bench \
+.PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test load-test bench \
 	lock server dist clean
 
 help: ## List the targets
@@ -70,6 +70,11 @@ fuzz: $(INSTALLED) ## Fuzz specs, saved plans and snapshots (N=100000 SEED=...)
 crash-test: $(INSTALLED) server ## Kill an apply at N boundaries between calls to the server (N=1000 SEED=...)
 	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
 		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
+
+load-test: $(INSTALLED) server ## Many callers of the service, and many appliers at once (N=1000 SEED=...)
+	LOAD_CALLS=$(or $(N),1000) PAIRS=$(shell expr $(or $(N),1000) / 10) PAIRS_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/pytest tests/integration/test_service_load.py tests/integration/test_concurrency.py \
+		--numprocesses $(WORKERS) --dist worksteal -rP
 
 bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service and the worker
 	@$(BIN)/python -m bench.startup
