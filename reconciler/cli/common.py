@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from reconciler import errors
 from reconciler.cli import console
-from reconciler.plan import plans, preflight
+from reconciler.plan import plans
 from reconciler.report import text as text_report
 from reconciler.report import words
 from reconciler.runtime import clock
@@ -26,8 +26,8 @@ def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.
     return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=clock.now())
 
 
-def warn_of_workers(out: console.Console, problems: Iterable[preflight.Finding]) -> None:
-    """Say what is wrong with the workers, after what was asked for."""
+def warn_of_problems(out: console.Console, problems: Iterable[object]) -> None:
+    """Report problems with workers and search attributes, after what was asked for."""
     for problem in problems:
         out.warn(f"Warning: {problem}.")
 

@@ -82,7 +82,7 @@ def plan(
         guards.check(planned, now=clock.now())
     except errors.GuardError as refusal:
         out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
-    common.warn_of_workers(out, proposal.problems)
+    common.warn_of_problems(out, proposal.problems)
     common.warn_of_overdue(out, planned)
     return _code(planned.differs, detailed_exitcode)
 

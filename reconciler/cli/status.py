@@ -38,5 +38,5 @@ def status(
         planned = session.run(read_status(declaration, session.schedules, session.target(declaration)))
         problems = worker_problems(declaration, session, expect_build)
     out.say(state.text(planned, clock.now()) if form == "text" else statuses.dumps(planned, clock.now()))
-    common.warn_of_workers(out, problems)
+    common.warn_of_problems(out, problems)
     return errors.ExitCode.OK

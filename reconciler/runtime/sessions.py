@@ -27,6 +27,7 @@ class Session:
         self.server = server
         self.schedules = server.schedules
         self.pollers = server.pollers
+        self.attributes = server.attributes
 
     def target(self, declaration: declarations.Declaration) -> observed.Target:
         """Return the schedules that a spec is about; `errors.UsageError` for an empty prefix without an owner."""

@@ -18,7 +18,7 @@ from temporalio.service import WorkflowService
 
 from reconciler import errors, settings
 from reconciler.schedule import observed, ownership
-from reconciler.temporal import calls, client_config, clock, codec, lease, pollers, schedules
+from reconciler.temporal import calls, client_config, clock, codec, lease, pollers, schedules, search_attributes
 
 Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=9)
@@ -42,6 +42,7 @@ class Server:
     namespace: str
     schedules: schedules.Schedules
     pollers: pollers.Pollers
+    attributes: search_attributes.SearchAttributes
     codec: codec.Codec
     service: WorkflowService
     identity: str
@@ -88,6 +89,7 @@ async def connect(connection: settings.Connection) -> Server:
         namespace=namespace,
         schedules=schedules.Schedules(connected.workflow_service, calls_, identity=connected.identity, codec_=codec_),
         pollers=pollers.Pollers(connected.workflow_service, calls_),
+        attributes=search_attributes.SearchAttributes(connected.operator_service, calls_),
         codec=codec_,
         service=connected.workflow_service,
         identity=connected.identity,

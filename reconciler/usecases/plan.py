@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from reconciler import errors, settings
 from reconciler.documents import saved, snapshots
-from reconciler.plan import build, plans, ports, prefixes, refresh, stops
+from reconciler.plan import attributes, build, plans, ports, prefixes, refresh, stops
 from reconciler.plan import preflight as plan_preflight
 from reconciler.repospec import includes
 from reconciler.runtime import clock, files, sessions
@@ -23,10 +23,10 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A plan, and problems with the workers that would run its schedules."""
+    """A plan, and problems with the workers that would run its schedules, and with search attributes that it sets."""
 
     plan: plans.Plan
-    problems: tuple[plan_preflight.Finding, ...] = ()
+    problems: tuple[plan_preflight.Finding | attributes.Undefined, ...] = ()
 
 
 def propose(
@@ -54,7 +54,20 @@ def propose(
 def proposed(session: sessions.Session, declaration: declarations.Declaration, expected_build: str | None) -> Proposal:
     """Return the plan, from the server."""
     plan = session.run(read_plan(declaration, session.schedules, session.target(declaration), session.pollers))
-    return Proposal(plan=plan, problems=worker_problems(declaration, session, expected_build))
+    problems = worker_problems(declaration, session, expected_build)
+    return Proposal(plan=plan, problems=(*problems, *session.run(_undefined(plan, session))))
+
+
+async def _undefined(plan: plans.Plan, session: sessions.Session) -> tuple[attributes.Undefined, ...]:
+    """Return the undefined search attributes that the plan sets; none if the server does not report which it has."""
+    if not attributes.unproven(plan):
+        return ()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return attributes.undefined(plan, await session.attributes.names())
+    except (errors.ServerError, TimeoutError) as error:
+        _LOG.info("the defined search attributes are unknown", extra={"fields": {"reason": str(error)}})
+        return ()
 
 
 async def read_plan(
