@@ -31,12 +31,13 @@ CHUNK = 10  # kills to a test
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scenario:
-    """How many charters stay as they are, change, come back, are new, and are removed."""
+    """How many charters stay as they are, change, come back, are new, are renamed, and are removed."""
 
     kept: int = 1
     changed: int = 2
     returned: int = 2
     new: int = 2
+    renamed: int = 1
     removed: int = 2
 
     def spec(self, *groups: str, minute: int = 0) -> str:
@@ -50,15 +51,23 @@ class Scenario:
         return "governance:\n  schedules:\n" + "".join(lines)
 
     @property
+    def _moved(self) -> str:
+        """Return the renamed charters under their new names."""
+        return "".join(
+            f"    - {{charter: moved{number}, was: renamed{number}, cron: '7 * * * *', entrypoint: renamed{number}}}\n"
+            for number in range(self.renamed)
+        )
+
+    @property
     def history(self) -> tuple[str, ...]:
         """Return the specs that were applied before."""
-        first = self.spec("kept", "changed", "returned", "removed")
-        return first, self.spec("kept", "changed", "removed")
+        first = self.spec("kept", "changed", "returned", "renamed", "removed")
+        return first, self.spec("kept", "changed", "renamed", "removed")
 
     @property
     def wanted(self) -> str:
         """Return the spec whose apply is killed."""
-        return self.spec("kept", "changed", "returned", "new", minute=30)
+        return self.spec("kept", "changed", "returned", "new", minute=30) + self._moved
 
 
 def scenario(point: int, boundaries: int) -> Scenario:
@@ -67,7 +76,7 @@ def scenario(point: int, boundaries: int) -> Scenario:
         return Scenario()
     chance = random.Random(f"{SEED}/{point}")  # noqa: S311
     removed = chance.randrange(4)
-    counts = {name: chance.randrange(4) for name in ("changed", "returned", "new")}
+    counts = {name: chance.randrange(4) for name in ("changed", "returned", "new", "renamed")}
     return Scenario(kept=removed + 1, removed=removed, **counts)
 
 
@@ -130,8 +139,14 @@ class Case:
             assert all(outcome.status is plans.Status.DONE for outcome in done.outcomes)
         self._run.declare(self._scenario.wanted)
         self._plan = await self._planned()
-        for step in self._plan.steps:
+        for step in self._writes:
             self._proxy.written[step.id] = 0
+
+    @property
+    def _writes(self) -> tuple[plans.Change, ...]:
+        """Return each change that writes; a rename has two."""
+        assert self._plan is not None
+        return tuple(change for change in self._plan.schedules if change.verb is not plans.Verb.KEEP)
 
     async def _planned(self) -> plans.Plan:
         """Return the plan of the spec as it is now; schedules that the listing does not show yet are waited for."""
@@ -156,10 +171,11 @@ class Case:
         return process.returncode == -signal.SIGKILL
 
     async def check_half_way(self) -> None:
-        """See that every schedule is as before or as wanted, and that none is paused before all else is done."""
+        """See that every schedule is as before or as wanted, and that none is paused before what must precede that."""
         assert self._plan is not None
-        found = await self._server.schedules.describe_all(step.id for step in self._plan.steps)
-        done = {step.id: _is_done(step, found.get(step.id)) for step in self._plan.steps}
+        found = await self._server.schedules.describe_all(step.id for step in self._writes)
+        done = {step.id: _is_done(step, found.get(step.id)) for step in self._writes}
+        assert all(done[step.id] for step in self._plan.steps if step.origin and done[step.origin.id])
         pauses = {step.id for step in self._plan.steps if step.verb is plans.Verb.PAUSE}
         if any(done[id_] for id_ in pauses):
             assert all(done[id_] for id_ in done.keys() - pauses)
@@ -168,12 +184,12 @@ class Case:
         """Apply again: everything is as wanted, and no schedule was written twice."""
         assert self._plan is not None
         await self._server.lock(self._prefix).free()
-        wanted = {step.id for step in self._plan.steps}
+        wanted = {step.id for step in self._writes}
         done = await asyncio.to_thread(self._run.run, "apply", "--yes", "--prefix", self._prefix)
         assert (done.returncode, done.stderr) == (0, "")
         assert (await self._planned()).steps == ()
         assert {id_: self._proxy.written[id_] for id_ in wanted} == dict.fromkeys(wanted, 1)
-        for id_ in await self._server.schedules.describe_all(change.id for change in self._plan.changes):
+        for id_ in await self._server.schedules.describe_all(change.id for change in self._plan.schedules):
             await self._server.schedules.delete(id_)
 
 
