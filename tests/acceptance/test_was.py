@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import temporalio.client
 
 from reconciler.schedule import model
 from reconciler.temporal import connect
@@ -30,6 +31,9 @@ def applied(reconciler: program.Program) -> program.Program:
 async def schedules(server: connect.Server) -> dict[str, model.Schedule]:
     found = await server.schedules.describe_all(["governance:old", "governance:new"])
     return {id_: live.schedule for id_, live in found.items()}
+
+
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 async def change(run: program.Program, id_: str = "governance:old", **state: object) -> None:
@@ -64,17 +68,19 @@ async def test_a_rename_is_one_step_after_which_the_plan_is_empty_and_the_old_sc
 
 
 async def test_a_kept_pause_moves_with_the_name(applied: program.Program) -> None:
-    await change(applied, notes="too noisy", paused=True)
+    alice = await temporalio.client.Client.connect(
+        applied.address, namespace=applied.namespace, identity="alice@laptop"
+    )
+    await alice.get_schedule_handle("governance:old").pause(note="too noisy")
     applied.declare(KEPT)
     assert applied.run("apply", "--yes").returncode == 0
     server = await remote.connected(applied.address, applied.namespace)
     found = await schedules(server)
     assert found["governance:new"].paused
-    pattern = r"too noisy \(paused by (\S+) on (\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC, as governance:old\)"
-    kept = re.fullmatch(pattern, found["governance:new"].note or "")
-    assert kept is not None, found["governance:new"].note
-    shown = applied.run("status").stdout
-    assert f"paused by {kept[1]} on {kept[2]}" in shown
+    pattern = rf"too noisy \(paused by alice@laptop on {TIME}, as governance:old\)"
+    assert re.fullmatch(pattern, found["governance:new"].note or ""), found["governance:new"].note
+    states = [line for line in applied.run("status").stdout.splitlines() if line.startswith("      state ")]
+    assert sum(" paused by alice@laptop on " in state for state in states) == 1
     assert found["governance:old"].note == NOTE
     planned = applied.run("plan", "--detailed-exitcode")
     assert planned.returncode == 0, planned.stdout
@@ -82,7 +88,11 @@ async def test_a_kept_pause_moves_with_the_name(applied: program.Program) -> Non
 
 
 @pytest.mark.parametrize(
-    ("note", "kept"), [("incident", "incident"), ("", "paused outside the spec, as governance:new")]
+    ("note", "kept"),
+    [
+        ("incident", rf"incident \(paused on {TIME}, as governance:new\)"),
+        ("", rf"paused on {TIME}, as governance:new"),
+    ],
 )
 async def test_a_kept_pause_moves_back_with_a_name_that_returns(applied: program.Program, note: str, kept: str) -> None:
     applied.declare(KEPT)
@@ -93,10 +103,9 @@ async def test_a_kept_pause_moves_back_with_a_name_that_returns(applied: program
     assert done.returncode == 0, done.stderr
     assert "~ governance:old  paused outside the spec; left paused" in done.stdout
     found = await schedules(await remote.connected(applied.address, applied.namespace))
-    assert {id_: (each.paused, each.note) for id_, each in found.items()} == {
-        "governance:old": (True, kept),
-        "governance:new": (True, note or None),
-    }
+    old, new = found["governance:old"], found["governance:new"]
+    assert (old.paused, new.paused, new.note) == (True, True, note or None)
+    assert re.fullmatch(kept, old.note or ""), old.note
     again = applied.run("plan", "--detailed-exitcode")
     assert again.returncode == 0, again.stdout
 
