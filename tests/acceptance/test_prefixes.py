@@ -49,6 +49,34 @@ def test_no_form_of_a_prefix_lets_its_schedules_run_twice(
     assert (done.returncode, f"and {new}community would run next to it (and 1 more)" in done.stderr) == (4, True)
 
 
+@pytest.mark.parametrize("owner", [OWNER, "manual_pauses: keep"])
+@pytest.mark.parametrize("back", [False, True])
+async def test_the_advice_of_the_refusal_replaces_the_old_schedules(
+    reconciler: program.Program, owner: str, back: bool
+) -> None:
+    spec = SPEC.replace("OWNER", owner)
+    reconciler.declare(spec)
+    if back:  # the new ids were in use before
+        assert reconciler.run("apply", "--yes", "--prefix", "acme:").returncode == 0
+        reconciler.declare(spec.partition("  schedules:")[0] + "  schedules: []\n")
+        assert reconciler.run("apply", "--yes", "--prefix", "acme:", "--allow-mass-pause").returncode == 0
+        reconciler.declare(spec)
+    assert reconciler.run("apply", "--yes").returncode == 0
+    refused = reconciler.run("apply", "--yes", "--prefix", "acme:")
+    assert "To replace it, declare was: governance:community; if both should run, pass" in refused.stderr
+    for name in ("COMMUNITY", "OPS"):
+        spec = spec.replace(f"charter: {name}", f'charter: {name}, was: "governance:{name.lower()}"')
+    reconciler.declare(spec)
+    done = reconciler.run("apply", "--yes", "--prefix", "acme:")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert reconciler.run("plan", "--prefix", "acme:", "--detailed-exitcode").returncode == 0
+    server = await remote.connected(reconciler.address, reconciler.namespace)
+    for name in ("community", "ops"):
+        old = await server.schedules.describe(f"governance:{name}")
+        assert old is not None
+        assert (old.schedule.paused, f"renamed to acme:{name}" in (old.schedule.note or "")) == (True, True)
+
+
 async def test_a_prefix_that_changes_back_does_not_resume_what_would_run_twice(reconciler: program.Program) -> None:
     spec, nothing = SPEC.replace("OWNER", OWNER), f"governance:\n  {OWNER}\n  schedules: []\n"
     for text, options in ((spec, ()), (nothing, ("--allow-mass-pause",)), (spec, ("--prefix", "acme:"))):
