@@ -47,7 +47,7 @@ def test_an_error_is_a_line_too(declared: program.Program) -> None:
 
 def test_debug_names_every_call_and_no_secret(declared: program.Program) -> None:
     done = declared.run("apply", "--yes", "--log-level", "debug")
-    assert "debug: CreateSchedule schedule=governance:alpha status=OK ms=" in done.stderr
+    assert "Debug: CreateSchedule schedule=governance:alpha status=OK ms=" in done.stderr
     assert "hunter2" not in done.stderr + done.stdout
 
 

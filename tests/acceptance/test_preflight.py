@@ -138,7 +138,7 @@ def test_a_server_that_does_not_tell_of_workers_is_no_error_for_a_plan(
     done = declared.run("plan", *given)
     assert (done.returncode, done.stderr) == (0, "")
     logged = declared.run("plan", *given, "--log-level", "info")
-    assert "info: the workers are not known reason=" in logged.stderr
+    assert "Info: the workers are not known reason=" in logged.stderr
     refused = declared.run("preflight", *given)
     assert (refused.returncode, "UNIMPLEMENTED" in refused.stderr) == (1, True)
 
