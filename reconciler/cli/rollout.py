@@ -37,7 +37,7 @@ def plan(
         except errors.GuardError as refusal:
             where = f"environment {planned.environment!r}"
             out.warn(f"Warning: apply will refuse this: {where}: {refusal.message}; {refusal.hint}")
-    common.warn_of_workers(out, proposal.problems)
+    common.warn_of_problems(out, proposal.problems)
     for planned in rollout.planned:
         common.warn_of_overdue(out, planned)
     return rollout

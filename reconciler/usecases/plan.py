@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import pathlib
 from collections.abc import Collection, Mapping
+from typing import TypeAlias
 
 from reconciler import errors, settings
 from reconciler.documents import saved, snapshots
@@ -19,6 +20,7 @@ from reconciler.usecases import live
 from reconciler.usecases.preflight import PATIENCE, worker_problems
 
 _LOG = logging.getLogger(__name__)
+Problem: TypeAlias = plan_preflight.Finding | attributes.Undefined
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Proposal:
     """A plan, and problems with the workers that would run its schedules, and with search attributes that it sets."""
 
     plan: plans.Plan
-    problems: tuple[plan_preflight.Finding | attributes.Undefined, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def propose(

@@ -9,11 +9,10 @@ from typing import Protocol
 
 from reconciler import errors, settings
 from reconciler.plan import guards, plans, rollouts
-from reconciler.plan import preflight as plan_preflight
 from reconciler.runtime import clock, interrupts, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import apply
-from reconciler.usecases.plan import proposed
+from reconciler.usecases.plan import Problem, proposed
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,7 @@ class Proposal:
     """The plans of several environments, and problems with the workers that would run their schedules."""
 
     rollout: rollouts.Rollout
-    problems: tuple[plan_preflight.Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 class Audience(Protocol):
