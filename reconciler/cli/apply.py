@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import pathlib
 
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, reporter, rollout, spec_file
+from reconciler.cli import common, console, options, plan_file, reporter, rollout, rollout_review, spec_file
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
-from reconciler.repospec import includes, source
-from reconciler.runtime import clock, files, sessions
+from reconciler.repospec import source
+from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases.apply import Job, execute, why_off
 
 
 @click.command()
-@click.argument("plan_file", type=click.Path(path_type=pathlib.Path), required=False)
+@click.argument("plan_path", metavar="[PLAN_FILE]", type=click.Path(path_type=pathlib.Path), required=False)
 @options.spec
 @options.choice_in_several
 @options.only
@@ -38,7 +37,7 @@ from reconciler.usecases.apply import Job, execute, why_off
 @click.pass_obj
 def apply(
     out: console.Console,
-    plan_file: pathlib.Path | None,
+    plan_path: pathlib.Path | None,
     spec_path: pathlib.Path,
     choice: declarations.Choice,
     selected: tuple[str, ...],
@@ -67,20 +66,21 @@ def apply(
         plaintext=allow_plaintext,
     )
     rendering = common.text(out, no_color=no_color, verbose=verbose)
-    if selected:
+    if selected or (plan_path is not None and plan_file.is_of_several(plan_path)):
         several = rollout.Reporter(out, rendering, form, spec_path, yes=yes)
         with reporter.errors_reported(several.finish):
-            _check_single(plan_file)
-            declared = spec_file.load_several(out, spec_path, choice, selected)
-            code = rollout.apply(declared, connection, writing, allowed, expect_digest, several)
+            reviewed = rollout_review.Review(path=plan_path, digest=expect_digest)
+            path, chosen, names = reviewed.subject(spec_path, spec_given, choice, selected)
+            declared = spec_file.load_several(out, path, chosen, names, salt=reviewed.salt)
+            code = rollout.apply(declared, connection, writing, allowed, reviewed, several)
         several.finish(code)
         return code
     reported = reporter.Reporter(out, rendering, "apply", form, yes=yes)
 
     with reported.errors_reported():
         reported.about(connection, str(spec_path), choice)
-        review = _Review(path=plan_file, digest=expect_digest, allowed=allowed)
-        path, chosen = review.subject(spec_path if spec_given or not plan_file else None, choice)
+        review = _Review(path=plan_path, digest=expect_digest, allowed=allowed)
+        path, chosen = review.subject(spec_path if spec_given or not plan_path else None, choice)
         reported.about(connection, str(path), chosen)
         declaration = spec_file.load(out, path, chosen, salt=review.salt)
         reported.declared(declaration)
@@ -92,14 +92,6 @@ def apply(
             with sessions.opened(connection) as session:
                 code = execute(session, job, reported)
     return reported.finish(code)
-
-
-def _check_single(plan_file: pathlib.Path | None) -> None:
-    """Raise `errors.UsageError` for a saved plan, which is of a single environment."""
-    if plan_file is not None:
-        raise errors.UsageError(
-            f"{plan_file} is the plan of one environment, and several are selected", hint="leave out --environment"
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,14 +112,23 @@ class _Apply(Job):
         self.reviewed.keep()
 
 
+def _plan(file: plan_file.PlanFile | None) -> saved.Saved | None:
+    """Return the plan of a file; it was replaced if it now has those of several environments."""
+    if file is None:
+        return None
+    if isinstance(file.saved, saved.Saved):
+        return file.saved
+    raise errors.StaleError("the plan file was replaced while it was read", hint="review it, then apply again")
+
+
 class _Review:
     """What was reviewed and may be applied: a plan in a file, a digest, or, with neither, any plan."""
 
     def __init__(self, *, path: pathlib.Path | None, digest: str | None, allowed: guards.Allowed) -> None:
-        self._path = path
         self._digest = digest
         self._allowed = allowed
-        self._saved = _reviewed(path) if path is not None else None
+        self._file = plan_file.PlanFile(path) if path is not None else None
+        self._saved = _plan(self._file)
 
     @property
     def salt(self) -> bytes | None:
@@ -141,18 +142,9 @@ class _Review:
 
         `spec` is None when it is where the saved plan found it.
         """
-        if self._saved is None:
+        if self._file is None or self._saved is None:
             return spec or source.default(), choice
-        made = f"{self._saved.planned_at:%Y-%m-%d %H:%M:%S} UTC"
-        self._check_unused(self._saved)
-        path = spec or pathlib.Path(self._saved.plan.spec_path)
-        included = includes.files(path)
-        if files.sha256(path, included, hint=_ELSEWHERE) != self._saved.spec_sha256:
-            names = files.changed(path, included, self._saved.files) if self._saved.files else ()
-            raise errors.StaleError(
-                f"{_listed(names) or path} changed since the plan was made on {made}",
-                hint="plan again, and review what is new",
-            )
+        path = self._file.spec(spec)
         staleness.check_given(self._saved.plan, choice)
         return path, staleness.same_choice(self._saved.choice, choice)
 
@@ -168,53 +160,11 @@ class _Review:
         guards.check(planned, self._allowed, now=clock.now(), left=left)
 
     def use_up(self) -> None:
-        """Note in the file that its plan is being applied, so that it is not applied again.
-
-        Raises `errors.StaleError` when another process has done so since this one read the file.
-        """
-        if self._path is None:
-            return
-        with files.locked(self._path):
-            found = _reviewed(self._path)
-            self._check_unused(found)
-            if found != self._saved:
-                raise errors.StaleError(
-                    f"{self._path} was replaced since it was read", hint="review it, then apply again"
-                )
-            self._mark(clock.now())
+        """Note in the file that its plan is being applied, so that it is not applied again."""
+        if self._file is not None:
+            self._file.use_up()
 
     def keep(self) -> None:
         """Delete the note: no step was started."""
-        self._mark(None)
-
-    def _check_unused(self, found: saved.Saved) -> None:
-        if found.applied_at is not None:
-            at = f"{found.applied_at:%Y-%m-%d %H:%M:%S} UTC"
-            raise errors.StaleError(f"{self._path} was applied already, on {at}", hint="plan again")
-
-    def _mark(self, applied_at: datetime.datetime | None) -> None:
-        if self._path is not None and self._saved is not None:
-            marked = dataclasses.replace(self._saved, applied_at=applied_at)
-            files.save(self._path, saved.dumps(marked), hint=_WRITABLE)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    """Return the first files, and how many more there are; empty without any."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _reviewed(path: pathlib.Path) -> saved.Saved:
-    if path.exists() and not path.is_file():
-        raise errors.UsageError(
-            f"{path}: is not a regular file, and a plan that is applied is marked as used",
-            hint="save the plan to a file",
-        )
-    return saved.loads(files.read(path), str(path))
-
-
-_NAMED = 3  # files in a message
-_ELSEWHERE = "run where the plan was made, or name the repo-spec with --spec"
-
-
-_WRITABLE = "make the plan file and its folder writable: a plan that is applied is marked as used"
+        if self._file is not None:
+            self._file.keep()

@@ -18,6 +18,7 @@ from reconciler.schedule import declarations
 from reconciler.usecases.apply import declared_off
 from reconciler.usecases.plan import propose, save_plan
 from reconciler.usecases.rollout import propose as propose_several
+from reconciler.usecases.rollout import save as save_rollout
 
 Format = Literal["text", "json", "markdown"]
 
@@ -56,7 +57,11 @@ def plan(
 ) -> errors.ExitCode:
     """Show what apply would change, and change nothing."""
     if selected:
-        _check_single(out_path, snapshot_path)
+        if snapshot_path is not None:
+            raise errors.UsageError(
+                "--live is a snapshot of one environment, and several are selected",
+                hint="plan each from its snapshot",
+            )
         declared = spec_file.load_several(out, spec_path, choice, selected)
         shown = rollout.plan(
             out,
@@ -64,6 +69,8 @@ def plan(
             common.text(out, no_color=no_color, verbose=verbose),
             form,
         )
+        if out_path is not None and shown.planned:
+            save_rollout(out_path, shown, spec_path, choice)
         return _code(shown.differs, detailed_exitcode)
     declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
@@ -89,16 +96,3 @@ def plan(
 
 def _code(differs: bool, is_detailed: bool) -> errors.ExitCode:
     return errors.ExitCode.CHANGES_PENDING if is_detailed and differs else errors.ExitCode.OK
-
-
-def _check_single(out_path: pathlib.Path | None, snapshot_path: pathlib.Path | None) -> None:
-    """Raise `errors.UsageError` for an option that accepts a single environment."""
-    if out_path is not None:
-        raise errors.UsageError(
-            "--out saves the plan of one environment, and several are selected",
-            hint="save one plan for each, or apply what was reviewed with --expect-digest",
-        )
-    if snapshot_path is not None:
-        raise errors.UsageError(
-            "--live is a snapshot of one environment, and several are selected", hint="plan each from its snapshot"
-        )

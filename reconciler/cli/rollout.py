@@ -6,9 +6,9 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, reporter
+from reconciler.cli import common, console, reporter, rollout_review
 from reconciler.documents import rollout_json
-from reconciler.plan import guards, plans, rollouts, staleness
+from reconciler.plan import guards, plans, rollouts
 from reconciler.report import markdown, words
 from reconciler.report import text as text_report
 from reconciler.runtime import clock, sessions
@@ -25,12 +25,7 @@ def plan(
 ) -> rollouts.Rollout:
     """Show the plans of several environments and warnings about them; return the plans."""
     rollout = proposal.rollout
-    renderings: dict[str, Callable[[], str]] = {
-        "text": lambda: rendering.rollout(rollout),
-        "json": lambda: rollout_json.dumps(rollout, clock.now()),
-        "markdown": lambda: markdown.rollout(rollout, verbose=rendering.verbose, now=clock.now()),
-    }
-    out.say(renderings[form]())
+    out.say(rendered(rollout, rendering, form))
     for planned in rollout.planned:
         try:
             guards.check(planned, now=clock.now())
@@ -43,12 +38,22 @@ def plan(
     return rollout
 
 
+def rendered(rollout: rollouts.Rollout, rendering: text_report.Text, form: str) -> str:
+    """Return the plans of several environments in the form that was asked for."""
+    renderings: dict[str, Callable[[], str]] = {
+        "text": lambda: rendering.rollout(rollout),
+        "json": lambda: rollout_json.dumps(rollout, clock.now()),
+        "markdown": lambda: markdown.rollout(rollout, verbose=rendering.verbose, now=clock.now()),
+    }
+    return renderings[form]()
+
+
 def apply(
     declared: Sequence[declarations.Declaration],
     connection: settings.Connection,
     writing: settings.Writing,
     allowed: guards.Allowed,
-    digest: str | None,
+    review: rollout_review.Review,
     reported: Reporter,
 ) -> errors.ExitCode:
     """Apply to the environments that are enabled, one after the other."""
@@ -56,17 +61,19 @@ def apply(
     if all(disabled):
         return reported.skipped("; ".join(dict.fromkeys(disabled)))
     turns = [
-        usecase.Turn(command="apply", declaration=each, connection=connection, writing=writing, allowed=allowed)
+        rollout_review.Turn(
+            command="apply",
+            declaration=each,
+            connection=connection,
+            writing=writing,
+            allowed=allowed,
+            reviewed=review,
+        )
         for each in declared
         if each.enabled
     ]
-
-    def check(rollout: rollouts.Rollout) -> None:
-        if digest is not None:
-            staleness.check_digest(digest, rollout.digest)
-
     with sessions.opened(connection) as session:
-        return usecase.execute(session, declared, turns, reported, check)
+        return usecase.execute(session, declared, turns, reported, review.check)
 
 
 class Reporter:

@@ -9,8 +9,8 @@ from typing import Literal
 import click
 
 from reconciler import errors
-from reconciler.cli import common, console, options
-from reconciler.documents import plan_json, saved
+from reconciler.cli import common, console, options, rollout
+from reconciler.documents import plan_json, saved_rollouts
 from reconciler.report import markdown
 from reconciler.runtime import clock, files
 
@@ -28,10 +28,15 @@ def show(
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
-    """Show a plan that plan --out saved."""
-    plan = saved.loads(files.read(plan_file), str(plan_file)).plan
+    """Show a plan that plan --out saved, or those of several environments."""
+    found = saved_rollouts.loads(files.read(plan_file), str(plan_file))
+    rendering = common.text(out, no_color=no_color, verbose=verbose)
+    if isinstance(found, saved_rollouts.SavedRollout):
+        out.say(rollout.rendered(found.rollout, rendering, form))
+        return errors.ExitCode.OK
+    plan = found.plan
     renderings: dict[str, Callable[[], str]] = {
-        "text": lambda: common.text(out, no_color=no_color, verbose=verbose).plan(plan),
+        "text": lambda: rendering.plan(plan),
         "json": lambda: plan_json.dumps(plan, clock.now()),
         "markdown": lambda: markdown.plan(plan, verbose=verbose, now=clock.now()),
     }

@@ -22,10 +22,15 @@ def load(
 
 
 def load_several(
-    out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, names: Sequence[str]
+    out: console.Console,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    names: Sequence[str],
+    *,
+    salt: bytes | None = None,
 ) -> tuple[declarations.Declaration, ...]:
-    """Read the spec for several environments and print advice about it, each line once."""
-    declared = environments.load(spec_path, choice, names, salt=salts.new())
+    """Read the spec for several environments as `load` does, and print each line of advice once."""
+    declared = environments.load(spec_path, choice, names, salt=salts.new() if salt is None else salt)
     _advise(out, declared)
     return declared
 

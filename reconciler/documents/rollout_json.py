@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from reconciler import errors, json_text
@@ -19,27 +19,30 @@ OUTCOMES_VERSION = "1.0"
 
 def dumps(rollout: rollouts.Rollout, now: datetime.datetime | None = None) -> str:
     """Return the text of the plans, with a newline at its end; `now` adds the next times and the rates."""
-    document = {
+    return json_text.document(encode(rollout, lambda plan: plan_json.encode(plan, now)))
+
+
+def encode(rollout: rollouts.Rollout, plan: Callable[[plans.Plan], Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the document of the plans; `plan` returns that of each."""
+    return {
         "format_version": PLANS_VERSION,
         "spec": rollout.spec_path,
         "digest": rollout.digest,
         "counts": _counts(rollout),
-        "environments": [_part(part, now) for part in rollout.parts],
+        "environments": [
+            {
+                "environment": part.environment,
+                "disabled": part.disabled or None,
+                "plan": plan(part.plan) if part.plan else None,
+            }
+            for part in rollout.parts
+        ],
     }
-    return json_text.document(document)
 
 
 def _counts(rollout: rollouts.Rollout) -> dict[str, int]:
     shown = (verb for verb in plans.Verb if verb is not plans.Verb.DELETE)
     return {**{verb.word: rollout.count(verb) for verb in shown}, "blocked": len(rollout.blocked)}
-
-
-def _part(part: rollouts.Part, now: datetime.datetime | None) -> dict[str, Any]:
-    return {
-        "environment": part.environment,
-        "disabled": part.disabled or None,
-        "plan": plan_json.encode(part.plan, now) if part.plan else None,
-    }
 
 
 def dumps_outcomes(

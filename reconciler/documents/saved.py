@@ -39,6 +39,11 @@ class Saved:
 
 def dumps(saved: Saved) -> str:
     """Return the document's text, with a newline at its end."""
+    return json_text.document(encode(saved))
+
+
+def encode(saved: Saved) -> dict[str, Any]:
+    """Return the document."""
     document = plan_json.encode(saved.plan, saved.planned_at)
     document["saved"] = {
         "planned_at": saved.planned_at.isoformat(),
@@ -51,13 +56,17 @@ def dumps(saved: Saved) -> str:
         "schedules": [_sides(change) for change in saved.plan.schedules],
     }
     document["applied_at"] = saved.applied_at.isoformat() if saved.applied_at else None
-    document["checksum"] = _checksum(document)
-    return json_text.document(document)
+    document["checksum"] = checksum(document)
+    return document
 
 
 def loads(text: str, path: str) -> Saved:
     """Return the plan of a document's text; `errors.DocumentError`, which names `path`, if it is not valid."""
-    document = _object(text, path)
+    return read(parsed(text, path), path)
+
+
+def read(document: Mapping[str, Any], path: str) -> Saved:
+    """Return the plan of a document; raises as `loads` does."""
     version = document.get("format_version")
     newer = versions.newer(version, plan_json.FORMAT_VERSION)
     if newer:
@@ -65,20 +74,20 @@ def loads(text: str, path: str) -> Saved:
             f"{path} is a plan {newer}", hint="apply it with the release that made it, or plan again"
         )
     if not isinstance(version, str) or version.partition(".")[0] != plan_json.FORMAT_VERSION.partition(".")[0]:
-        raise _refused(path, f"its format version is {version!r}, and this version supports {plan_json.FORMAT_VERSION}")
-    if document.get("checksum") != _checksum(document):
-        raise _refused(path, "its checksum does not fit: it was cut or edited")
+        raise refused(path, f"its format version is {version!r}, and this version supports {plan_json.FORMAT_VERSION}")
+    if document.get("checksum") != checksum(document):
+        raise refused(path, "its checksum does not fit: it was cut or edited")
     broken = next(published.violations("plan", document), None)
     if broken is not None or "saved" not in document:
         where = ".".join(map(str, broken.path)) if broken else "saved"
-        raise _refused(path, f"{where or 'the document'} does not match the schema")
+        raise refused(path, f"{where or 'the document'} does not match the schema")
     for side in _all_sides(document):
         if next(published.violations("snapshot", side, "schedule"), None):
-            raise _refused(path, "a schedule in it does not match the schema")
+            raise refused(path, "a schedule in it does not match the schema")
     try:
         return _saved(document)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise _refused(path, f"a value cannot be read ({error})") from None
+        raise refused(path, f"a value cannot be read ({error})") from None
 
 
 def _choice(choice: declarations.Choice) -> dict[str, Any]:
@@ -97,21 +106,24 @@ def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
             yield sides["before"]
 
 
-def _object(text: str, path: str) -> dict[str, Any]:
+def parsed(text: str, path: str) -> dict[str, Any]:
+    """Return the JSON object of a file; `errors.DocumentError`, which names `path`, if it has none."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise _refused(path, "it is not valid JSON, or it is truncated") from None
+        raise refused(path, "it is not valid JSON, or it is truncated") from None
     if not isinstance(document, dict):
-        raise _refused(path, "it is not a JSON object")
+        raise refused(path, "it is not a JSON object")
     return document
 
 
-def _refused(path: str, what: str) -> errors.DocumentError:
+def refused(path: str, what: str) -> errors.DocumentError:
+    """Return the error about a file that cannot be used, with the reason."""
     return errors.DocumentError(f"{path} is not a usable plan: {what}", hint="plan again with --out")
 
 
-def _checksum(document: Mapping[str, Any]) -> str:
+def checksum(document: Mapping[str, Any]) -> str:
+    """Return the checksum over everything but itself."""
     covered = {key: value for key, value in document.items() if key != "checksum"}
     text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

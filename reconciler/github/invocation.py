@@ -6,13 +6,14 @@ import dataclasses
 import itertools
 
 from reconciler import errors
-from reconciler.documents import marks, rollout_json
+from reconciler.documents import marks
 from reconciler.github import client, events, inputs, results, runner_log
 from reconciler.plan import advice, plans, rollouts
 from reconciler.report import annotation, text
 from reconciler.repospec import environments, loader
-from reconciler.runtime import clock, files, salts
+from reconciler.runtime import clock, salts
 from reconciler.schedule import declarations
+from reconciler.usecases import rollout as rollout_usecase
 from reconciler.usecases.plan import save_plan
 
 
@@ -52,12 +53,12 @@ class Invocation:
         return declared
 
     def show_rollout(self, rollout: rollouts.Rollout) -> None:
-        """Show the plans of several environments as `show_plan` does, and save their document."""
+        """Show the plans of several environments as `show_plan` does, and save them."""
         self.plan = rollout
         self.log.write(text.Text(now=clock.now()).rollout(rollout))
         notes = ((annotation.plan(plan), annotation.overdue(plan)) for plan in rollout.planned)
         self.log.annotate(itertools.chain.from_iterable(itertools.chain.from_iterable(notes)))
-        files.save(self.inputs.plan_file, rollout_json.dumps(rollout, clock.now()))
+        rollout_usecase.save(self.inputs.plan_file, rollout, self.inputs.spec_path, self.inputs.choice)
         self.plan_file = str(self.inputs.plan_file)
 
     def show_plan(self, plan: plans.Plan) -> None:

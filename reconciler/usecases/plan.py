@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime
 import logging
 import pathlib
 from collections.abc import Collection, Mapping
@@ -140,12 +141,18 @@ async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
 
 def save_plan(path: pathlib.Path, plan: plans.Plan, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
     """Save the plan for a later apply; `errors.OutputError` if it cannot be written."""
+    files.save(path, saved.dumps(to_save(plan, spec_path, choice, clock.now())))
+
+
+def to_save(
+    plan: plans.Plan, spec_path: pathlib.Path, choice: declarations.Choice, planned_at: datetime.datetime
+) -> saved.Saved:
+    """Return the plan with what it was made from."""
     included = includes.files(spec_path)
-    document = saved.Saved(
+    return saved.Saved(
         plan=plan,
-        planned_at=clock.now(),
+        planned_at=planned_at,
         spec_sha256=files.sha256(spec_path, included),
         choice=choice,
         files=files.checksums(spec_path, included),
     )
-    files.save(path, saved.dumps(document))

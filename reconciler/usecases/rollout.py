@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from reconciler import errors, settings
+from reconciler.documents import saved_rollouts
 from reconciler.plan import guards, plans, rollouts
-from reconciler.runtime import clock, interrupts, sessions
+from reconciler.runtime import clock, files, interrupts, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import apply
-from reconciler.usecases.plan import Problem, proposed
+from reconciler.usecases.plan import Problem, proposed, to_save
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,22 @@ def propose(
         found = [proposed(session, each, expected_build) for each in declared if each.enabled]
     problems = dict.fromkeys(problem for proposal in found for problem in proposal.problems)
     return Proposal(rollout=_rollout(declared, [each.plan for each in found]), problems=tuple(problems))
+
+
+def save(path: pathlib.Path, rollout: rollouts.Rollout, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
+    """Save the plans for a later apply; `errors.OutputError` if they cannot be written."""
+    now = clock.now()
+    parts = (
+        saved_rollouts.Part(
+            environment=part.environment,
+            saved=to_save(part.plan, spec_path, dataclasses.replace(choice, environment=part.environment), now)
+            if part.plan
+            else None,
+            disabled=part.disabled,
+        )
+        for part in rollout.parts
+    )
+    files.save(path, saved_rollouts.dumps(saved_rollouts.SavedRollout(parts=tuple(parts))))
 
 
 def execute(

@@ -193,9 +193,7 @@ def test_a_charter_that_is_planned_alone_is_planned_in_each_environment(declared
     [
         (["plan", *ALL, "--environment", "staging"], "'*' selects all environments, and 'staging' is named as well"),
         (["plan", *BOTH, "--environment", "europe"], "has no environment 'europe'"),
-        (["plan", *ALL, "--out", "plan.json"], "--out saves the plan of one environment"),
         (["plan", *ALL, "--live", "live.json"], "--live is a snapshot of one environment"),
-        (["apply", "plan.json", *ALL], "plan.json is the plan of one environment"),
         (["apply", *ALL], "cannot ask for confirmation"),
         (["status", *BOTH], "--environment names 2 environments, and only plan and apply accept several"),
     ],
@@ -227,3 +225,77 @@ def test_an_environment_variable_selects_all_or_the_one_that_it_names(declared: 
     assert "Plan for 2 environments: 4 to create" in done.stdout
     named = declared.run("plan", GOVERNANCE_ENVIRONMENT="staging production")
     assert (named.returncode, "has no environment 'staging production'" in named.stderr) == (64, True)
+
+
+@pytest.fixture
+def saved(declared: program.Program) -> program.Program:
+    """The program with the plans of both environments in a file."""
+    assert declared.run("plan", *ALL, "--out", "plan.json").returncode == 0
+    return declared
+
+
+def test_saved_plans_are_shown_and_applied_as_they_are_and_once(saved: program.Program) -> None:
+    document = json.loads((saved.folder / "plan.json").read_text())
+    assert list(published.violations("plans", document)) == []
+    shown = saved.run("show", "plan.json")
+    assert shown.stdout.splitlines()[-1] == f"Digest of all environments {document['digest']}"
+    assert saved.run("apply", "plan.json", "--yes", "--expect-digest", "sha256:" + "0" * 64).returncode == 5
+    done = saved.run("apply", "plan.json", "--yes")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        0, "Applied: staging, production; disabled: preview."
+    )  # fmt: skip
+    again = saved.run("apply", "plan.json", "--yes")
+    assert (again.returncode, "plan.json was applied already" in again.stderr) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("edit", "arguments", "says"),
+    [
+        (SPEC.replace("15 *", "20 *"), (), ".cogni/repo-spec.yaml changed since the plan was made"),
+        (SPEC, ("--environment", "staging"), "--environment is given, and the plans were made for staging, preview"),
+        (SPEC, ("--only", "OPS"), "--only OPS is given"),
+    ],
+)
+def test_saved_plans_are_stale_when_anything_differs(
+    saved: program.Program, edit: str, arguments: tuple[str, ...], says: str
+) -> None:
+    saved.declare(edit)
+    done = saved.run("apply", "plan.json", "--yes", *arguments)
+    assert (done.returncode, says in done.stderr) == (5, True)
+
+
+def test_saved_plans_are_stale_when_an_environment_changed_or_was_enabled(saved: program.Program) -> None:
+    changing = SPEC.replace("  schedules", "  vars: {on: false}\n  schedules").replace(
+        "enabled: false", "enabled: '${on}'"
+    )
+    saved.declare(changing)
+    assert saved.run("plan", "--environment", "preview", *BOTH, "--out", "plan.json").returncode == 0
+    enabled = saved.run("apply", "plan.json", "--yes", "--var", "on=true")
+    assert (enabled.returncode, "environment 'preview' was disabled when the plans were made" in enabled.stderr) == (
+        5,
+        True,
+    )
+    assert saved.run("apply", "--environment", "production", "--yes").returncode == 0
+    changed = saved.run("apply", "plan.json", "--yes")
+    assert (changed.returncode, "production:community was created since" in changed.stderr) == (5, True)
+    assert "+ staging:community" not in saved.run("status", "--environment", "staging").stdout
+
+
+def test_saved_plans_that_were_edited_are_refused(saved: program.Program) -> None:
+    path = saved.folder / "plan.json"
+    text = path.read_text()
+    document = json.loads(text)
+    for edited in (
+        {**document, "environments": document["environments"][:1]},
+        {**document, "format_version": "2.0"},
+        {**document, "digest": "sha256:" + "0" * 64},
+    ):
+        path.write_text(json.dumps(edited))
+        done = saved.run("apply", "plan.json", "--yes")
+        assert (done.returncode, "checksum does not fit" in done.stderr or "in format 2.0" in done.stderr) == (5, True)
+
+
+def test_the_plan_of_one_environment_is_not_one_of_several(declared: program.Program) -> None:
+    assert declared.run("plan", "--environment", "staging", "--out", "plan.json").returncode == 0
+    done = declared.run("apply", "plan.json", *BOTH, "--yes")
+    assert (done.returncode, "plan.json is the plan of one environment" in done.stderr) == (64, True)

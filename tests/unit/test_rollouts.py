@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
+import re
 
 import markdown_it
 import pytest
 
-from reconciler import errors
+from reconciler import errors, published
+from reconciler.documents import saved, saved_rollouts
 from reconciler.plan import plans, rollouts
 from reconciler.report import comment, rollout_comment, text, words
+from reconciler.schedule import declarations
 from tests.unit import builders
 
 NOW = datetime.datetime(2026, 11, 24, 9, tzinfo=datetime.UTC)
@@ -137,3 +141,56 @@ def test_the_outcome_names_what_failed_and_what_was_not_started() -> None:
     ]
     assert "- + `governance:b` failed: `not like this`" in body
     assert "#### `europe`" not in body
+
+
+def saved_rollout() -> saved_rollouts.SavedRollout:
+    """Return two saved plans and a disabled environment between them."""
+    plans_ = {each.environment: each.plan for each in (part("staging", "a"), part("production", "a", "b")) if each.plan}
+    kept = {
+        name: saved_rollouts.Part(
+            environment=name,
+            saved=saved.Saved(
+                plan=plan, planned_at=NOW, spec_sha256="0" * 64, choice=declarations.Choice(environment=name)
+            ),
+        )
+        for name, plan in plans_.items()
+    }
+    off = saved_rollouts.Part(environment="preview", disabled="environment 'preview' is disabled in spec.yaml")
+    return saved_rollouts.SavedRollout(parts=(kept["staging"], off, kept["production"]))
+
+
+def test_saved_plans_are_read_as_they_were_written() -> None:
+    document = saved_rollout()
+    text = saved_rollouts.dumps(document)
+    assert list(published.violations("plans", json.loads(text))) == []
+    read = saved_rollouts.loads(text, "plan.json")
+    assert isinstance(read, saved_rollouts.SavedRollout)
+    assert (read.names, read.rollout.digest) == (("staging", "preview", "production"), document.rollout.digest)
+    assert saved_rollouts.dumps(read) == text
+    used = dataclasses.replace(read, applied_at=NOW)
+    assert saved_rollouts.loads(saved_rollouts.dumps(used), "plan.json").applied_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ({"format_version": "2.0"}, "in format 2.0; this version supports up to 1.0"),
+        ({"digest": "sha256:" + "0" * 64}, "its checksum does not fit"),
+        ({"environments": []}, "its checksum does not fit"),
+    ],
+)
+def test_saved_plans_that_are_not_as_they_were_written_are_refused(edit: dict[str, object], says: str) -> None:
+    document = {**json.loads(saved_rollouts.dumps(saved_rollout())), **edit}
+    with pytest.raises(errors.DocumentError, match=re.escape(says)):
+        saved_rollouts.loads(json.dumps(document), "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("environments", "says"),
+    [([], "no environment in it has a plan"), ([{}], "environments.0 does not match the schema")],
+)
+def test_saved_plans_with_a_fitting_checksum_must_still_be_valid(environments: list[object], says: str) -> None:
+    document = {**json.loads(saved_rollouts.dumps(saved_rollout())), "environments": environments}
+    document["checksum"] = saved.checksum(document)
+    with pytest.raises(errors.DocumentError, match=re.escape(says)):
+        saved_rollouts.loads(json.dumps(document), "plan.json")

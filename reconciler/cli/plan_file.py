@@ -1,0 +1,95 @@
+"""The file of a saved plan, or of the plans of several environments: unchanged since the review, and applied once."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import pathlib
+
+from reconciler import errors
+from reconciler.documents import saved, saved_rollouts
+from reconciler.repospec import includes
+from reconciler.runtime import clock, files
+
+_NAMED = 3  # files in a message
+_ELSEWHERE = "run where the plan was made, or name the repo-spec with --spec"
+_WRITABLE = "make the plan file and its folder writable: a plan that is applied is marked as used"
+
+
+class PlanFile:
+    """What a file has, as it was when this was created."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+        self.saved = _read(path)
+
+    def spec(self, path: pathlib.Path | None) -> pathlib.Path:
+        """Return the spec to plan from, which must be as it was; without a path, it is where the plan found it.
+
+        Raises `errors.StaleError` if it has changed, or if the plan was applied already.
+        """
+        self._check_unused(self.saved)
+        made = self.saved if isinstance(self.saved, saved.Saved) else self.saved.first
+        path = path or pathlib.Path(made.plan.spec_path)
+        included = includes.files(path)
+        if files.sha256(path, included, hint=_ELSEWHERE) != made.spec_sha256:
+            names = files.changed(path, included, made.files) if made.files else ()
+            raise errors.StaleError(
+                f"{_listed(names) or path} changed since the plan was made on {made.planned_at:%Y-%m-%d %H:%M:%S} UTC",
+                hint="plan again, and review what is new",
+            )
+        return path
+
+    def use_up(self) -> None:
+        """Note in the file that its plan is being applied, so that it is not applied again.
+
+        Raises `errors.StaleError` when another process has done so since this one read the file.
+        """
+        with files.locked(self._path):
+            found = _read(self._path)
+            self._check_unused(found)
+            if found != self.saved:
+                raise errors.StaleError(
+                    f"{self._path} was replaced since it was read", hint="review it, then apply again"
+                )
+            self._mark(clock.now())
+
+    def keep(self) -> None:
+        """Delete the note: no step was started."""
+        self._mark(None)
+
+    def _check_unused(self, found: saved.Saved | saved_rollouts.SavedRollout) -> None:
+        if found.applied_at is not None:
+            at = f"{found.applied_at:%Y-%m-%d %H:%M:%S} UTC"
+            raise errors.StaleError(f"{self._path} was applied already, on {at}", hint="plan again")
+
+    def _mark(self, applied_at: datetime.datetime | None) -> None:
+        marked = dataclasses.replace(self.saved, applied_at=applied_at)
+        files.save(self._path, saved_rollouts.dumps(marked), hint=_WRITABLE)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Return the first files, and how many more there are; empty without any."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _read(path: pathlib.Path) -> saved.Saved | saved_rollouts.SavedRollout:
+    if path.exists() and not path.is_file():
+        raise errors.UsageError(
+            f"{path}: is not a regular file, and a plan that is applied is marked as used",
+            hint="save the plan to a file",
+        )
+    return saved_rollouts.loads(files.read(path), str(path))
+
+
+def is_of_several(path: pathlib.Path) -> bool:
+    """Return whether a file has the plans of several environments; a file that cannot be read has not."""
+    if not path.is_file():
+        return False
+    try:
+        document = json.loads(files.read(path))
+    except (errors.ReconcilerError, ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "environments" in document

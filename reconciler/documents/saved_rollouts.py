@@ -1,0 +1,103 @@
+"""The plans of several environments in one file, to be applied later exactly as they were reviewed.
+
+It is the document of the plans, in which each is a saved plan, with a checksum over all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler import errors, json_text, published
+from reconciler.documents import rollout_json, saved, schedules, versions
+from reconciler.plan import rollouts
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One environment: its saved plan, or why it has none (`disabled`)."""
+
+    environment: str
+    saved: saved.Saved | None = None
+    disabled: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRollout:
+    """The environments in their order, of which at least one has a plan; `applied_at` is as in `saved.Saved`."""
+
+    parts: tuple[Part, ...]
+    applied_at: datetime.datetime | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all environments."""
+        return tuple(part.environment for part in self.parts)
+
+    @property
+    def first(self) -> saved.Saved:
+        """Return the first plan: all of them were made from the same spec, at one time, with the same options."""
+        return next(part.saved for part in self.parts if part.saved is not None)
+
+    @property
+    def rollout(self) -> rollouts.Rollout:
+        """Return the plans."""
+        parts = (
+            rollouts.Part(
+                environment=part.environment, plan=part.saved.plan if part.saved else None, disabled=part.disabled
+            )
+            for part in self.parts
+        )
+        return rollouts.Rollout(spec_path=self.first.plan.spec_path, parts=tuple(parts))
+
+
+def dumps(document: saved.Saved | SavedRollout) -> str:
+    """Return the text of a saved plan, or of several, with a newline at its end."""
+    return saved.dumps(document) if isinstance(document, saved.Saved) else json_text.document(_encode(document))
+
+
+def _encode(several: SavedRollout) -> dict[str, Any]:
+    plans = {part.environment: saved.encode(part.saved) for part in several.parts if part.saved is not None}
+    document = rollout_json.encode(several.rollout, lambda plan: plans[plan.environment or ""])
+    document["applied_at"] = several.applied_at.isoformat() if several.applied_at else None
+    document["checksum"] = saved.checksum(document)
+    return document
+
+
+def loads(text: str, path: str) -> saved.Saved | SavedRollout:
+    """Return the plan or plans of a file; `errors.DocumentError`, which names `path`, if they are not valid."""
+    document = saved.parsed(text, path)
+    return _read(document, path) if "environments" in document else saved.read(document, path)
+
+
+def _read(document: Mapping[str, Any], path: str) -> SavedRollout:
+    version = document.get("format_version")
+    newer = versions.newer(version, rollout_json.PLANS_VERSION)
+    if newer:
+        raise errors.DocumentError(
+            f"{path} has plans {newer}", hint="apply them with the release that made them, or plan again"
+        )
+    if document.get("checksum") != saved.checksum(document):
+        raise saved.refused(path, "its checksum does not fit: it was cut or edited")
+    broken = next(published.violations("plans", document), None)
+    if broken is not None:
+        raise saved.refused(path, f"{'.'.join(map(str, broken.path)) or 'the document'} does not match the schema")
+    parts = tuple(_part(part, path) for part in document["environments"])
+    if not any(part.saved for part in parts):
+        raise saved.refused(path, "no environment in it has a plan")
+    applied_at = document.get("applied_at")
+    try:
+        return SavedRollout(parts=parts, applied_at=schedules.moment(applied_at) if applied_at else None)
+    except ValueError as error:
+        raise saved.refused(path, f"a value cannot be read ({error})") from None
+
+
+def _part(document: Mapping[str, Any], path: str) -> Part:
+    plan = document["plan"]
+    return Part(
+        environment=document["environment"],
+        saved=saved.read(plan, path) if plan is not None else None,
+        disabled=document["disabled"] or "",
+    )
