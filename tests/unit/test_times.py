@@ -89,17 +89,17 @@ def test_intervals_count_from_the_epoch_with_their_offset() -> None:
         {"month": "1-10", "year": "2026-2027"},
         {"month": "*", "day_of_week": "1-6"},
         {"day_of_month": "1-30", "month": "*"},
-        {"hour": "0-22", "minute": "*", "second": "*"},
+        {"hour": "1-23"},
     ],
 )
 def test_what_is_excluded_at_once_is_what_is_excluded_one_by_one(zone: str, excluded: dict[str, str]) -> None:
     exclude = calendars.parse({"minute": "*", "second": "*", "hour": "*"} | excluded, excludes=True)
-    every = timing("7 */3 * * *", zone=zone)
+    every = timing("7 */6 * * *", zone=zone)
     after = datetime.datetime(2026, 5, 3, tzinfo=datetime.UTC)
-    found = itertools.islice(times.upcoming(dataclasses.replace(every, exclude=(exclude,)), after), 40)
+    found = itertools.islice(times.upcoming(dataclasses.replace(every, exclude=(exclude,)), after), 20)
     left = (
         each
         for each in times.upcoming(every, after)
         if not times.matches(exclude, each.astimezone(zoneinfo.ZoneInfo(zone)))
     )
-    assert list(found) == list(itertools.islice(left, 40))
+    assert list(found) == list(itertools.islice(left, 20))
