@@ -53,7 +53,8 @@ class Codec:
 class Connection:
     """How to reach Temporal; None leaves a value to the environment, the profile, then the default.
 
-    `request_timeout` is how long one request may take while the server answers others.
+    `request_timeout` is how long one request may take while the server answers others, `rate` how many requests may be
+    sent in a second; None for as many as the server sustains.
     """
 
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
@@ -71,11 +72,22 @@ class Connection:
     codec_auth: str | None = dataclasses.field(default=None, repr=False)
     codec_header: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
     request_timeout: datetime.timedelta | None = None
+    rate: float | None = None
 
     def __post_init__(self) -> None:
         held.hold_environment(self.environ)
         pairs = (*self.grpc_meta, *self.codec_header)
         held.hold(self.api_key, self.codec_auth, *(value for _, value in pairs))
+
+
+LEAST_RATE = 0.1  # requests a second
+
+
+def rate(text: str) -> float:
+    """Return how many requests may be sent in a second; ValueError, without the text, for anything else."""
+    if not re.fullmatch("[0-9]{1,6}([.][0-9]{1,6})?", text, re.ASCII) or float(text) < LEAST_RATE:
+        raise ValueError(f"write requests per second, as in 10 or 2.5, at least {LEAST_RATE}")
+    return float(text)
 
 
 DATABASE_SCHEMA = "reconciler"

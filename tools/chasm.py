@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -22,9 +22,17 @@ _DYNAMIC = {
 
 
 def write(
-    folder: pathlib.Path, port: int, metrics_port: int, reserve: Callable[[], int], *, has_search_attributes: bool
+    folder: pathlib.Path,
+    port: int,
+    metrics_port: int,
+    reserve: Callable[[], int],
+    *,
+    has_search_attributes: bool,
+    more: Mapping[str, float],
 ) -> None:
     """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`.
+
+    `more` is dynamic configuration besides what V2 needs.
 
     Where search attributes are registered, each use reads them from the database: the services' caches lag by a minute.
     Without them that is left off, as in production: a listing would read once for each entry, over the server's limit.
@@ -32,7 +40,7 @@ def write(
     config = folder / "config"
     config.mkdir(exist_ok=True)
     dynamic = config / "dynamic.yaml"
-    values = {**_DYNAMIC, "system.forceSearchAttributesCacheRefreshOnRead": has_search_attributes}
+    values = {**_DYNAMIC, **more, "system.forceSearchAttributesCacheRefreshOnRead": has_search_attributes}
     dynamic.write_text(yaml.safe_dump({name: [{"value": value}] for name, value in values.items()}))
     ports = {name: (port if name == "frontend" else reserve(), reserve()) for name in _SERVICES}
     services = {

@@ -17,7 +17,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *("--config-file", "--disable-config-file", "--disable-config-env"),
         *("--tls", "--tls-server-name", "--tls-ca-path", "--tls-cert-path", "--tls-key-path"),
         *("--tls-ca-data", "--tls-cert-data", "--tls-key-data"),
-        *("--codec-endpoint", "--codec-auth", "--codec-header", "--request-timeout"),
+        *("--codec-endpoint", "--codec-auth", "--codec-header", "--request-timeout", "--rate"),
     ),
     "Lock options": ("--lock", "--lock-timeout", "--lock-lease"),
     "Log options": ("--log-format", "--log-level"),

@@ -48,6 +48,7 @@ class DevServer:
     database: pathlib.Path | None = None
     namespaces: tuple[str, ...] = ()  # beside `default`
     search_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # name to type, in `default`
+    dynamic: Mapping[str, float] = dataclasses.field(default_factory=dict)  # dynamic configuration
     root: pathlib.Path | None = None  # of a V2 server's configuration
     process: subprocess.Popen[bytes] | None = None
     _errors: IO[bytes] | None = None
@@ -103,6 +104,8 @@ class DevServer:
             options += ["--db-filename", str(self.database)]
         if self.namespaces:  # each starts a worker of its own for its schedules, ten a second unless told otherwise
             options += ["--dynamic-config-value", "worker.perNamespaceWorkerStartRate=1000"]
+        for name, value in self.dynamic.items():
+            options += ["--dynamic-config-value", f"{name}={value}"]
         for name, kind in self.search_attributes.items():
             options += ["--search-attribute", f"{name}={kind}"]
         for namespace in self.namespaces:
@@ -110,8 +113,14 @@ class DevServer:
         return [str(self.command_line), "server", "start-dev", *options]
 
     def _newer(self, root: pathlib.Path) -> list[str]:
+        has_search_attributes = bool(self.search_attributes)
         chasm.write(
-            root, self.port, self.metrics_port, ports.reserve, has_search_attributes=bool(self.search_attributes)
+            root,
+            self.port,
+            self.metrics_port,
+            ports.reserve,
+            has_search_attributes=has_search_attributes,
+            more=self.dynamic,
         )
         return [str(programs.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
 
@@ -198,6 +207,7 @@ def running(
     ui: bool = False,
     namespaces: Iterable[str] = (),
     search_attributes: Mapping[str, str] | None = None,
+    dynamic: Mapping[str, float] | None = None,
 ) -> Iterator[DevServer]:
     """Run a server in memory on free ports of the loopback interface."""
     with contextlib.ExitStack() as stack:
@@ -208,6 +218,7 @@ def running(
             ui_port=ports.reserve() if ui else None,
             namespaces=tuple(namespaces),
             search_attributes=search_attributes or {},
+            dynamic=dynamic or {},
             root=root,
         )
         stack.callback(server.kill)

@@ -462,6 +462,20 @@ def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     return tuple(found)
 
 
+class _Rate(click.ParamType[float]):
+    """How many requests may be sent in a second."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return settings.rate(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not a valid rate: {error}.", param, ctx)
+
+
 _CONNECTION = (
     click.option("--address", type=LINE, metavar="HOST:PORT", help="The Temporal frontend.  [localhost:7233]"),
     click.option("-n", "--namespace", type=LINE, metavar="NAME", help="The Temporal namespace.  [default]"),
@@ -503,6 +517,13 @@ _CONNECTION = (
         envvar="RECONCILER_REQUEST_TIMEOUT",
         help="How long a slow server may take to answer one request.  [60s; serve: 20s]",
     ),
+    click.option(
+        "--rate",
+        type=_Rate(),
+        metavar="NUMBER",
+        envvar="RECONCILER_RATE",
+        help="Most requests to the server per second.  [as many as it sustains]",
+    ),
 )
 
 
@@ -528,7 +549,7 @@ _TLS_NAMES = ("server_name", "ca_path", "cert_path", "key_path", "ca_data", "cer
 _NAMES = (
     *("address", "namespace", "profile", "api_key", "identity", "grpc_meta", "config_file"),
     *("disable_config_file", "disable_config_env", "tls", *(f"tls_{name}" for name in _TLS_NAMES)),
-    *("codec_endpoint", "codec_auth", "codec_header", "request_timeout"),
+    *("codec_endpoint", "codec_auth", "codec_header", "request_timeout", "rate"),
 )
 
 yes = click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")

@@ -129,6 +129,7 @@ def _connection(reader: _Reader, environ: Mapping[str, str]) -> settings.Connect
         ),
         codec_endpoint=reader.text("codec-endpoint"),
         codec_auth=reader.text("codec-auth"),
+        rate=reader.rate("rate"),
     )
 
 
@@ -211,6 +212,10 @@ class _Reader:
         value = self.text(name)
         duration = default if value is None else self._parsed(name, value, durations.parse, default)
         return self._refused(name, "is negative", default) if duration < durations.ZERO else duration
+
+    def rate(self, name: str) -> float | None:
+        value = self.text(name)
+        return None if value is None else self._parsed(name, value, settings.rate, None)
 
     def schema(self, name: str) -> str:
         value = self.text(name) or settings.DATABASE_SCHEMA

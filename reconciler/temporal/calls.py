@@ -1,27 +1,32 @@
-"""Calls to the server: a timeout on each, bounded concurrency, errors translated into ours.
+"""Calls to the server: a timeout on each, started at a pace that the server sustains, errors translated into ours.
 
 A slow server is not treated as unreachable. While it answers any call at all, a call waits up to its `patience`; a
-server that answers nothing for `SILENCE` seconds is treated as unreachable.
+server that answers nothing for `SILENCE` seconds is treated as unreachable. A call that is refused for its rate is sent
+again for as long as the server serves any call within the `patience`: so none is lost while the others make progress.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import logging
+import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+import google.protobuf.duration_pb2
 import google.protobuf.message
+import google.protobuf.wrappers_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 
 from reconciler import errors
+from reconciler.temporal import pacing
 
 _LOG = logging.getLogger(__name__)
 
-CONCURRENCY = 20
 PATIENCE = datetime.timedelta(seconds=60)  # for one call, while the server answers others
 SILENCE = 8.0  # seconds without any answer, after which the server is treated as unreachable
 # A Describe is a query to the schedule's own workflow. About one in 400 is lost (seen on 1.29.1), and the server waits
@@ -30,13 +35,19 @@ READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5)) 
 LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # listings are not lost: repeating one early would only add load
 _PROBE_EVERY = 1.0  # seconds
 _PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before a read that could not be served is repeated; the last one repeats
-_BUSY_ATTEMPTS = 5  # rounds of the SDK's own 10 s of retries while the server limits the rate
+_PASSES_WITHIN = 10.0  # seconds in which a failure that may pass is repeated; as the SDK, with these first pauses
+_FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH, _PAUSE_JITTER = 0.1, 5.0, 1.5, 0.2
 
 # The SDK reports its own timeout as CANCELLED; FAILED_PRECONDITION means that the schedule's workflow has no worker.
 _AGAIN = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 _UNANSWERED = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNAVAILABLE}
+_PASSING = {
+    *(RPCStatusCode.UNAVAILABLE, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN, RPCStatusCode.ABORTED),
+    *(RPCStatusCode.DATA_LOSS, RPCStatusCode.OUT_OF_RANGE),
+}
 _TOO_LARGE = "larger than max"
 _NAMESPACE_NOT_FOUND = "temporal.api.errordetails.v1.NamespaceNotFoundFailure"
+_RETRY_INFO = "google.rpc.RetryInfo"
 
 Request_contra = TypeVar("Request_contra", bound=google.protobuf.message.Message, contravariant=True)
 Response_co = TypeVar("Response_co", covariant=True)
@@ -72,13 +83,14 @@ class Calls:
         address: str,
         namespace: str,
         patience: datetime.timedelta = PATIENCE,
-        concurrency: int = CONCURRENCY,
+        rate: pacing.Rate | None = None,
     ) -> None:
         self.address = address
         self.namespace = namespace
         self._service = service
         self._patience = patience.total_seconds()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._pace = pacing.Pace(rate)
+        self._served = time.monotonic()
         self._answered = time.monotonic()
         self._probe: asyncio.Task[None] | None = None
         self._silence: _SilentError | None = None  # how the last probe ended
@@ -94,28 +106,45 @@ class Calls:
 
         Raises NotFoundError, or an error of `errors` that names the server and what to do.
         """
-        async with self._slots:
-            try:
-                return await self._repeated(rpc, request, timeouts or READ_TIMEOUTS)
-            except RPCError as error:
-                translated = self._translated(error)
-                if isinstance(translated, errors.ConflictError):  # a read cannot conflict: it was not served
-                    hint = "check that the server is healthy, then try again"
-                    raise errors.UnreachableError(
-                        f"Temporal at {self.address} could not answer ({translated.message})", hint=hint
-                    ) from error
-                raise translated from error
+        try:
+            return await self._in_turn(functools.partial(self._repeated, rpc, request, timeouts or READ_TIMEOUTS))
+        except RPCError as error:
+            translated = self._translated(error)
+            if isinstance(translated, errors.ConflictError):  # a read cannot conflict: it was not served
+                hint = "check that the server is healthy, then try again"
+                raise errors.UnreachableError(
+                    f"Temporal at {self.address} could not answer ({translated.message})", hint=hint
+                ) from error
+            raise translated from error
 
     async def write(self, rpc: Rpc[Request, Response], request: Request) -> Response:
         """Send a request that changes something; its request id keeps a repetition from doing it twice.
 
         Raises as `read` does; after an UnreachableError it may or may not have been done.
         """
-        async with self._slots:
-            try:
-                return await self._busy_repeated(rpc, request, self._patience, since=time.monotonic())
-            except RPCError as error:
-                raise self._translated(error) from error
+        try:
+            return await self._in_turn(functools.partial(self._once, rpc, request, self._patience))
+        except RPCError as error:
+            raise self._translated(error) from error
+
+    async def _in_turn(self, send: Callable[[], Awaitable[Response]]) -> Response:
+        """Send in turn, and line up again whenever the server refuses it for its rate.
+
+        Waiting in line does not use up the patience; it ends once the server has served no call at all for so long.
+        """
+        since: float | None = None
+        while True:
+            async with self._pace.turn() as started:
+                since = started if since is None else since
+                try:
+                    return await send()
+                except RPCError as error:
+                    if not _is_limited(error):
+                        raise
+                    retry_after = _retry_after(error)
+                    self._pace.on_refusal(started, retry_after)
+                    if time.monotonic() + (retry_after or 0) - max(self._served, since) > self._patience:
+                        raise
 
     async def _repeated(
         self, rpc: Rpc[Request, Response], request: Request, timeouts: tuple[datetime.timedelta, ...]
@@ -128,7 +157,7 @@ class Calls:
         while True:
             timeout = min(timeouts[min(attempt, len(timeouts) - 1)].total_seconds(), max(end - time.monotonic(), 0.001))
             try:
-                return await self._busy_repeated(rpc, request, timeout, since=since)
+                return await self._once(rpc, request, timeout, since=since)
             except RPCError as error:
                 remaining = end - time.monotonic()
                 if error.status not in _AGAIN or isinstance(error, _SilentError):
@@ -140,28 +169,52 @@ class Calls:
                 if error is refusal:
                     await asyncio.sleep(min(_PAUSES[min(attempt, len(_PAUSES) - 1)], remaining))
                 attempt += 1
+                end += await self._pace.repeat()
 
-    async def _busy_repeated(
-        self, rpc: Rpc[Request, Response], request: Request, seconds: float, *, since: float
+    async def _once(
+        self, rpc: Rpc[Request, Response], request: Request, seconds: float, *, since: float | None = None
     ) -> Response:
-        """Send a request, and repeat it while the server answers that its rate limit is exceeded."""
-        for attempt in range(_BUSY_ATTEMPTS + 1):
-            started = time.monotonic()
-            call = rpc(request, retry=True, timeout=datetime.timedelta(seconds=seconds))
+        """Send a request that has so many seconds, the first of several that began at `since`."""
+        started = time.monotonic()
+        since = started if since is None else since
+        answer = self._passing(rpc, request, seconds)
+        return await (answer if started + seconds <= since + _PROBE_EVERY else self._supervised(answer, since))
+
+    async def _passing(self, rpc: Rpc[Request, Response], request: Request, seconds: float) -> Response:
+        """Send a request, and repeat it for a while if it fails in a way that may pass.
+
+        The SDK would do the same, but it would also repeat what was refused for its rate, and hide the refusals.
+        """
+        until = time.monotonic() + _PASSES_WITHIN
+        pause = _FIRST_PAUSE
+        while True:
             try:
-                answer = await (call if started + seconds <= since + _PROBE_EVERY else self._supervised(call, since))
+                return await self._attempted(rpc, request, seconds)
             except RPCError as error:
-                _log(request, error.status.name, started)
-                if error.status not in _UNANSWERED:
-                    self._answered = time.monotonic()
-                limited = error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in error.message
-                if not limited or attempt == _BUSY_ATTEMPTS:
+                if error.status not in _PASSING or time.monotonic() + pause > until:
                     raise
-            else:
-                _log(request, "OK", started)
-                self._answered = time.monotonic()
-                return answer
-        raise AssertionError("the last attempt returns or raises")
+            await asyncio.sleep(pause * random.uniform(1 - _PAUSE_JITTER, 1 + _PAUSE_JITTER))  # noqa: S311  # no secret
+            await self._pace.repeat()
+            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
+
+    async def _attempted(self, rpc: Rpc[Request, Response], request: Request, seconds: float) -> Response:
+        """Send a request once, and note and log how it ended."""
+        started = time.monotonic()
+        try:
+            answer = await rpc(request, retry=False, timeout=datetime.timedelta(seconds=seconds))
+        except RPCError as error:
+            self._note(request, started, error)
+            raise
+        self._note(request, started)
+        return answer
+
+    def _note(self, request: google.protobuf.message.Message, started: float, error: RPCError | None = None) -> None:
+        _log(request, error.status.name if error else "OK", started)
+        if error is None or error.status not in _UNANSWERED:
+            self._answered = time.monotonic()
+        if error is None or not (error.status in _UNANSWERED | _PASSING or _is_limited(error)):
+            self._served = time.monotonic()
+            self._pace.on_success(started)
 
     async def _supervised(self, answer: Awaitable[Response], since: float) -> Response:
         """Wait for an answer while the server answers other calls or the probes that are sent meanwhile."""
@@ -201,10 +254,11 @@ class Calls:
         self._answered = time.monotonic()
 
     async def wait(self, rpc: Rpc[Request, Response], request: Request, patience: datetime.timedelta) -> Response:
-        """Send a long poll once; it does not use one of the concurrency slots.
+        """Send a long poll once; it waits in no line, and only for the rate.
 
         Raises as `read` does.
         """
+        await self._pace.repeat()
         try:
             return await rpc(request, retry=False, timeout=patience)
         except RPCError as error:
@@ -242,7 +296,8 @@ class Calls:
                 )
             case RPCStatusCode.RESOURCE_EXHAUSTED:
                 return errors.RateLimitedError(
-                    f"Temporal at {self.address} still limits the rate ({detail})", hint="wait, then try again"
+                    f"Temporal at {self.address} still limits the rate ({detail})",
+                    hint="wait, or pass a lower --rate, then try again",
                 )
             case status:
                 return errors.ServerError(f"Temporal at {self.address} answered {status.name}: {detail}")
@@ -265,3 +320,23 @@ def refused(address: str, namespace: str, detail: str) -> errors.ServerError:
 
 def _is_missing_namespace(error: RPCError) -> bool:
     return any(detail.type_url.endswith(_NAMESPACE_NOT_FOUND) for detail in error.grpc_status.details)
+
+
+def _is_limited(error: RPCError) -> bool:
+    return error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in error.message
+
+
+def _retry_after(error: RPCError) -> float | None:
+    """Return in how many seconds the server asked to send again; None if it did not.
+
+    The SDK has no `google.rpc.RetryInfo`. Its only field is a duration with the number 1: so it is read as the message
+    that has bytes there.
+    """
+    for detail in error.grpc_status.details:
+        if detail.type_url.endswith(_RETRY_INFO):
+            try:
+                delay = google.protobuf.wrappers_pb2.BytesValue.FromString(detail.value).value
+                return max(google.protobuf.duration_pb2.Duration.FromString(delay).ToTimedelta().total_seconds(), 0)
+            except google.protobuf.message.DecodeError:
+                return None
+    return None

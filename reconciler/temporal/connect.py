@@ -18,7 +18,17 @@ from temporalio.service import WorkflowService
 
 from reconciler import errors, settings
 from reconciler.schedule import observed, ownership
-from reconciler.temporal import calls, client_config, clock, codec, lease, pollers, schedules, search_attributes
+from reconciler.temporal import (
+    calls,
+    client_config,
+    clock,
+    codec,
+    lease,
+    pacing,
+    pollers,
+    schedules,
+    search_attributes,
+)
 
 Client: TypeAlias = temporalio.client.Client
 CONNECT_TIMEOUT = datetime.timedelta(seconds=9)
@@ -36,7 +46,7 @@ _NOT_PEM = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A connected namespace: where it is, and its schedules."""
+    """A connected namespace: where it is, and its schedules. All its calls share the `rate`."""
 
     address: str
     namespace: str
@@ -47,6 +57,7 @@ class Server:
     service: WorkflowService
     identity: str
     patience: datetime.timedelta
+    rate: pacing.Rate | None
 
     async def close(self) -> None:
         """Close the codec's connections; the client has nothing to close."""
@@ -62,7 +73,9 @@ class Server:
 
     def calls(self) -> calls.Calls:
         """Return a caller of this namespace."""
-        return calls.Calls(self.service, address=self.address, namespace=self.namespace, patience=self.patience)
+        return calls.Calls(
+            self.service, address=self.address, namespace=self.namespace, patience=self.patience, rate=self.rate
+        )
 
     def target(
         self, prefixes: ownership.Prefixes = ownership.DEFAULT_PREFIXES, owner: str = "", *, of_users: bool = False
@@ -83,7 +96,8 @@ async def connect(connection: settings.Connection) -> Server:
     )
     address, namespace = connected.service_client.config.target_host, connected.namespace
     patience = connection.request_timeout or calls.PATIENCE
-    calls_ = calls.Calls(connected.workflow_service, address=address, namespace=namespace, patience=patience)
+    rate = pacing.Rate(connection.rate) if connection.rate else None
+    calls_ = calls.Calls(connected.workflow_service, address=address, namespace=namespace, patience=patience, rate=rate)
     return Server(
         address=address,
         namespace=namespace,
@@ -94,6 +108,7 @@ async def connect(connection: settings.Connection) -> Server:
         service=connected.workflow_service,
         identity=connected.identity,
         patience=patience,
+        rate=rate,
     )
 
 

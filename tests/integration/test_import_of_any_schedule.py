@@ -14,7 +14,7 @@ import pytest
 from reconciler.plan import plans
 from reconciler.repospec import importer, loader
 from reconciler.schedule import declarations, model, ownership
-from reconciler.temporal import calls
+from reconciler.temporal import pacing
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
 from tests.oracle import foreign
@@ -43,7 +43,7 @@ async def test_after_an_import_a_plan_marks_and_an_apply_changes_nothing_else(
     seeds = [f"{SEED}/{batch}/{number}" for number in range(min(BATCH, COUNT))]
     made = dict(foreign.schedule(seed, number) for number, seed in enumerate(seeds))
     own = dict(zip(made, map(foreign.own, seeds), strict=True))
-    slots = asyncio.Semaphore(calls.CONCURRENCY)
+    slots = asyncio.Semaphore(pacing.WINDOW)
 
     async def create(schedule_id: str) -> None:
         async with slots:

@@ -15,7 +15,7 @@ import pytest
 from reconciler.plan import plans
 from reconciler.repospec import importer, loader
 from reconciler.schedule import declarations, model, ownership
-from reconciler.temporal import calls, connect
+from reconciler.temporal import connect, pacing
 from reconciler.usecases import live
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
@@ -74,7 +74,7 @@ async def test_each_starts_a_run_and_after_an_apply_and_after_an_import_a_plan_i
 
 async def all_start(raw: remote.Raw, ids: list[str]) -> None:
     """Trigger schedules and wait until each has started its run: there is none whose action the server refuses."""
-    slots = asyncio.Semaphore(calls.CONCURRENCY)
+    slots = asyncio.Semaphore(pacing.WINDOW)
     waiting = set(ids)
 
     async def trigger(schedule_id: str) -> None:

@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from reconciler import errors
 from reconciler.repospec import loader
 from reconciler.schedule import governed, model
-from reconciler.temporal import calls, convert, payloads
+from reconciler.temporal import convert, pacing, payloads
 from reconciler.timing import cron, durations, times, timings, zones
 from tests.oracle import cases
 from tests.support import remote, servers
@@ -54,7 +54,7 @@ def oracle() -> Iterator[devserver.DevServer]:
 @pytest.mark.parametrize("batch", BATCHES)
 async def test_the_server_makes_of_it_what_we_do(oracle: devserver.DevServer, batch: str) -> None:
     raw = await remote.raw(oracle.address)
-    slots = asyncio.Semaphore(calls.CONCURRENCY)
+    slots = asyncio.Semaphore(pacing.WINDOW)
     kind, _, _ = batch.partition("-")
     compare = _COMPARISONS[kind]
 

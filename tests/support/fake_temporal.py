@@ -10,11 +10,13 @@ import collections
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from concurrent import futures
 from typing import Any
 
 import grpc
+from google.protobuf import duration_pb2, wrappers_pb2
 from temporalio.api.common.v1 import grpc_status_pb2 as common_pb2
 from temporalio.api.common.v1 import message_pb2 as common
 from temporalio.api.enums.v1 import schedule_pb2 as enums_pb2
@@ -35,12 +37,40 @@ Fault = Callable[[], None]
 
 
 class Refusal(Exception):  # noqa: N818  # a status, not an error of the fake
-    """A status to answer with."""
+    """A status to answer with; `retry_after` is when to ask again, in seconds."""
 
-    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+    def __init__(self, code: grpc.StatusCode, text: str, retry_after: float | None = None) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.retry_after = retry_after
+
+
+class Limiter:
+    """Admits so many calls a second, and a second's worth at once, as Temporal's own limiter does."""
+
+    def __init__(self, per_second: float, *, counts: Collection[str]) -> None:
+        self._per_second = per_second
+        self._counts = counts
+        self._tokens = per_second
+        self._filled_at = time.monotonic()
+        self._lock = threading.Lock()
+        self.admitted = 0
+        self.refused = 0
+
+    def admit(self, name: str) -> None:
+        """Raise `Refusal` for a call that comes too early."""
+        if name not in self._counts:
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = min(self._tokens + (now - self._filled_at) * self._per_second, self._per_second)
+            self._filled_at = now
+            if self._tokens < 1:
+                self.refused += 1
+                raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "namespace rate limit exceeded")
+            self._tokens -= 1
+            self.admitted += 1
 
 
 @dataclasses.dataclass(slots=True)
@@ -66,6 +96,7 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
         self.calls: collections.Counter[str] = collections.Counter()
         self.before: dict[str, list[Fault]] = collections.defaultdict(list)
         self.after: dict[str, list[Fault]] = collections.defaultdict(list)
+        self.admit: Callable[[str], None] = lambda _: None  # may refuse a call, by its name
         self._refuses_stale_tokens = refuses_stale_tokens
         self._lock = threading.Lock()
         self._runs_changed = threading.Condition(self._lock)
@@ -184,6 +215,7 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
             self._let_in(headers)
             if getattr(request, "namespace", NAMESPACE) != NAMESPACE:
                 raise _missing_namespace(context, request.namespace)
+            self.admit(name)
             if before:
                 before()
             with self._lock:
@@ -191,6 +223,8 @@ class FakeTemporal(service_pb2_grpc.WorkflowServiceServicer):
             if after:
                 after()
         except Refusal as refusal:
+            if refusal.retry_after is not None:
+                _attach_retry_info(context, refusal)
             context.abort(refusal.code, refusal.text)
         return answer
 
@@ -302,6 +336,16 @@ def _canonical(sent: schedule_pb2.Schedule) -> schedule_pb2.Schedule:
     elif policies.catchup_window.ToTimedelta() < model.LEAST_CATCHUP:
         policies.catchup_window.FromTimedelta(model.LEAST_CATCHUP)
     return proto
+
+
+def _attach_retry_info(context: grpc.ServicerContext, refusal: Refusal) -> None:
+    """Attach `google.rpc.RetryInfo`, which has a duration as its only field, with the number 1."""
+    delay = duration_pb2.Duration()
+    delay.FromMilliseconds(round((refusal.retry_after or 0) * 1000))
+    info = wrappers_pb2.BytesValue(value=delay.SerializeToString())
+    status = common_pb2.GrpcStatus(code=refusal.code.value[0], message=refusal.text)
+    status.details.add(type_url="type.googleapis.com/google.rpc.RetryInfo", value=info.SerializeToString())
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
 
 
 def _missing_namespace(context: grpc.ServicerContext, namespace: str) -> Refusal:

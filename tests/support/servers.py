@@ -22,8 +22,13 @@ def backend() -> devserver.Backend:
 
 @contextlib.contextmanager
 def running(
-    *, namespaces: Iterable[str] = (), search_attributes: Mapping[str, str] | None = None
+    *,
+    namespaces: Iterable[str] = (),
+    search_attributes: Mapping[str, str] | None = None,
+    dynamic: Mapping[str, float] | None = None,
 ) -> Iterator[devserver.DevServer]:
-    """Run a server of the chosen backend."""
-    with devserver.running(backend=backend(), namespaces=namespaces, search_attributes=search_attributes) as server:
+    """Run a server of the chosen backend; `dynamic` is its dynamic configuration, such as its limits."""
+    with devserver.running(
+        backend=backend(), namespaces=namespaces, search_attributes=search_attributes, dynamic=dynamic
+    ) as server:
         yield server

@@ -44,6 +44,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
         "TLS_KEY_DATA": "key",
         "CODEC_ENDPOINT": "http://c",
         "CODEC_AUTH": "a",
+        "RATE": "2.5",
         "DATABASE_URL": "postgres://d",
         "DATABASE_SCHEMA": "Ours",
         "AUDIT": "false",
@@ -75,7 +76,7 @@ def test_every_input_arrives_where_it_is_meant() -> None:
     assert (choice.environment, choice.prefixes, choice.owner) == ("staging", ("acme:",), "me")
     assert (choice.keep_manual_pauses, choice.adopt) == (True, True)
     assert (connection.address, connection.namespace, connection.api_key) == ("t:1", "n", "k")
-    assert (connection.codec_endpoint, connection.codec_auth) == ("http://c", "a")
+    assert (connection.codec_endpoint, connection.codec_auth, connection.rate) == ("http://c", "a", 2.5)
     assert connection.tls == settings.Tls(enabled=True, server_name="s", ca_data="ca", cert_data="cert", key_data="key")
     assert (writing.lock, writing.audit) == ("postgres", False)
     assert writing.database == settings.Database(url="postgres://d", schema="Ours")
@@ -116,6 +117,12 @@ def test_all_wrong_inputs_are_told_at_once_and_no_value_is_shown() -> None:
         name for name in ("command", "tls", "lock", "lock-timeout", "comment") if f"'{name}'" not in str(raised.value)
     ] == []
     assert "not one of plan, apply, drift, validate" in raised.value.message
+
+
+def test_a_rate_that_is_not_one_is_refused_without_its_value() -> None:
+    with pytest.raises(errors.UsageError, match="input 'rate' is invalid: write requests per second") as raised:
+        inputs.read({"INPUT_COMMAND": "plan", "INPUT_RATE": "hunter2"})
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["lock-timeout", "lock-lease"])

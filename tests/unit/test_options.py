@@ -8,6 +8,7 @@ from typing import Any
 import click
 import pytest
 
+from reconciler import settings
 from reconciler.cli import options
 from reconciler.platform.cli import worker
 from reconciler.schedule import declarations, ownership
@@ -55,6 +56,39 @@ def _read(option: str, value: str) -> Any:
     """Return what the worker's option makes of a text."""
     (found,) = (each for each in worker.worker.params if each.name == option)
     return found.type.convert(value, found, None)
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "rate"),
+    [
+        ({}, [], None),
+        ({"RECONCILER_RATE": ""}, [], None),
+        ({"RECONCILER_RATE": "10"}, [], 10.0),
+        ({"RECONCILER_RATE": "10"}, ["--rate", "2.5"], 2.5),
+    ],
+)
+def test_a_rate_is_given_as_an_option_or_a_variable(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], arguments: list[str], rate: float | None
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert _connection().main(arguments, standalone_mode=False).rate == rate
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.09", "-1", "inf", "nan", "1e3", "10/s", "9999999", "١٠", " 10"])
+def test_what_is_not_a_rate_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(click.UsageError) as raised:
+        _connection().main(["--rate", text], standalone_mode=False)
+    assert "is not a valid rate: write requests per second, as in 10 or 2.5, at least 0.1." in raised.value.message
+
+
+def _connection() -> click.Command:
+    @click.command
+    @options.connection
+    def command(connection: settings.Connection) -> settings.Connection:
+        return connection
+
+    return command
 
 
 @pytest.mark.parametrize(
