@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler import errors, settings
+from reconciler.plan import progress
 from reconciler.timing import durations
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from reconciler.temporal.connect import Server
 
 
-async def server(connection: settings.Connection) -> Server:
+async def server(connection: settings.Connection, progress: ports.Progress = progress.SILENT) -> Server:
     """Return the connected server; raises `errors.ReconcilerError` when there is none to talk to."""
     from reconciler.temporal import connect  # a third of a second, which commands without a server do not need
 
-    return await connect.connect(connection)
+    return await connect.connect(connection, progress)
 
 
 def place(connection: settings.Connection) -> tuple[str | None, str]:

@@ -20,7 +20,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *("--codec-endpoint", "--codec-auth", "--codec-header", "--request-timeout", "--rate"),
     ),
     "Lock options": ("--lock", "--lock-timeout", "--lock-lease"),
-    "Log options": ("--log-format", "--log-level"),
+    "Log options": ("--log-format", "--log-level", "--quiet"),
 }
 """The options that many commands share, by the heading of their table."""
 

@@ -8,7 +8,17 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, plan_file, reporter, rollout, rollout_review, spec_file
+from reconciler.cli import (
+    common,
+    console,
+    options,
+    plan_file,
+    progress,
+    reporter,
+    rollout,
+    rollout_review,
+    spec_file,
+)
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
 from reconciler.repospec import source
@@ -89,7 +99,7 @@ def apply(
         if disabled:
             code = reported.skipped(disabled)
         else:
-            with sessions.opened(connection) as session:
+            with sessions.opened(connection, progress.chosen(out, connection, form)) as session:
                 code = execute(session, job, reported)
     return reported.finish(code)
 

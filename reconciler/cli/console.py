@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
+import os
 import select
+import shutil
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from reconciler import errors, json_text
@@ -15,6 +19,7 @@ from reconciler.report import phrases
 LONGEST_LINE = 2_000  # characters of one line on standard error; what is longer is cut in its middle
 
 _LOOK_EVERY = 0.2  # seconds
+_ERASE = "\x1b[2K"  # the whole line, on a terminal
 
 
 class Console:
@@ -29,6 +34,8 @@ class Console:
         self._err = err
         self._failures: dict[str, OSError] = {}  # by the name of the stream
         self.structured = False  # messages as lines of JSON
+        self.quiet = False  # no progress
+        self._pinned = ""  # the last line of the terminal
         for stream in (out, err):
             if stream is not None and hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # do not fail because the locale lacks a symbol
@@ -38,15 +45,46 @@ class Console:
         """Return whether a person sees the output as it comes."""
         return self._out is not None and self._out.isatty()
 
+    @property
+    def can_pin(self) -> bool:
+        """Return whether standard error is a terminal on which a line can be replaced."""
+        return self._err is not None and self._err.isatty() and os.environ.get("TERM") != "dumb"
+
+    def pin(self, line: str) -> None:
+        """Keep a line as the last one of the terminal, below all other output; the empty text removes it."""
+        width = shutil.get_terminal_size().columns - 1  # a full line would wrap, and only its end would be removed
+        self._draw(line[:width])
+        self._pinned = line[:width]
+
+    @contextlib.contextmanager
+    def _above_pinned(self) -> Iterator[None]:
+        """Remove the pinned line while something else is written."""
+        pinned = self._pinned
+        if pinned:
+            self._draw("")
+        try:
+            yield
+        finally:
+            if pinned:
+                self._draw(pinned)
+
+    def _draw(self, line: str) -> None:
+        """Replace the terminal's last line; it only decorates, so a failure to write it is not kept."""
+        if self._err is not None and (line or self._pinned):
+            with contextlib.suppress(OSError):
+                self._err.write(f"\r{_ERASE}{line}")
+                self._err.flush()
+
     def say(self, text: str) -> None:
         """Write to standard output; the text brings its own newline."""
         if self._out is None:
             return
-        try:
-            self._out.write(held.scrub(text))
-            self._out.flush()
-        except OSError as error:
-            self.lost(error)
+        with self._above_pinned():
+            try:
+                self._out.write(held.scrub(text))
+                self._out.flush()
+            except OSError as error:
+                self.lost(error)
 
     def lost(self, error: OSError) -> None:
         """Take note that standard output fails, and write no more to it."""
@@ -63,18 +101,20 @@ class Console:
             text = held.scrub(json_text.escaped(json.dumps(record, ensure_ascii=False, default=str)))
         else:
             text = _shown(held.scrub(text))
-        try:
-            self._err.write(f"{text}\n")
-            self._err.flush()
-        except OSError as error:  # only the exit code remains to report it
-            self._err = None
-            self._note("standard error", error)
+        with self._above_pinned():
+            try:
+                self._err.write(f"{text}\n")
+                self._err.flush()
+            except OSError as error:  # only the exit code remains to report it
+                self._err = None
+                self._note("standard error", error)
 
     def ask(self, question: str) -> str:
         """Ask on standard error, so that a piped output stays clean, and return the line that was typed.
 
         A question that cannot be shown is not answered: the empty text is returned.
         """
+        self.pin("")
         try:
             if self._err is not None:
                 self._err.write(_shown(question))

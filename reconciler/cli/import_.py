@@ -7,7 +7,7 @@ import pathlib
 import click
 
 from reconciler import errors, input_files, settings
-from reconciler.cli import console, options
+from reconciler.cli import console, options, progress
 from reconciler.credentials import held
 from reconciler.repospec import importer, loader
 from reconciler.runtime import files, sessions
@@ -53,7 +53,7 @@ def import_(
     text = loader.source_text(spec_path) if input_files.exists(spec_path) else None
     folder = None if spec_path is input_files.STANDARD_INPUT else spec_path.parent
     prefixes = importer.prefixes(text, str(spec_path), choice, folder)
-    with sessions.opened(connection) as session:
+    with sessions.opened(connection, progress.chosen(out, connection)) as session:
         listed = session.run(session.schedules.ids())
         found = session.run(live.chosen(listed, session.schedules, prefixes, ids))
     imported = importer.add(

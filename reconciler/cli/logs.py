@@ -62,6 +62,12 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> No
         logger.setLevel(logging.INFO)
 
 
+def _quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    out = ctx.find_object(console.Console)
+    if out is not None:
+        out.quiet = value
+
+
 def adopt(out: console.Console, name: str, level: int) -> None:
     """Let a library's records from a level on go where all other messages go, and nowhere else."""
     logger = logging.getLogger(name)
@@ -90,5 +96,13 @@ def options() -> list[click.Option]:
             is_eager=True,
             callback=_chosen,
             help="From which level on.  [info in JSON, else warning]",
+        ),
+        click.Option(
+            ["--quiet"],
+            is_flag=True,
+            envvar="RECONCILER_QUIET",
+            expose_value=False,
+            callback=_quiet,
+            help="Show no progress on standard error.",
         ),
     ]

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, rollout, spec_file
+from reconciler.cli import common, console, options, progress, rollout, spec_file
 from reconciler.documents import plan_json
 from reconciler.plan import guards
 from reconciler.report import markdown
@@ -65,7 +65,7 @@ def plan(
         declared = spec_file.load_several(out, spec_path, choice, selected)
         shown = rollout.plan(
             out,
-            propose_several(declared, connection, expect_build),
+            propose_several(declared, connection, expect_build, progress.chosen(out, connection, form)),
             common.text(out, no_color=no_color, verbose=verbose),
             form,
         )
@@ -75,7 +75,8 @@ def plan(
     declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
         return common.switched_off(out, declared_off(declaration))
-    proposal = propose(declaration, connection, snapshot_path, expect_build)
+    watched = progress.chosen(out, connection, form)
+    proposal = propose(declaration, connection, snapshot_path, expect_build, watched)
     planned = proposal.plan
     if out_path is not None:
         save_plan(out_path, planned, spec_path, choice)

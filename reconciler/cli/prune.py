@@ -9,7 +9,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, reporter, spec_file
+from reconciler.cli import common, console, options, progress, reporter, spec_file
 from reconciler.plan import guards, plans
 from reconciler.runtime import sessions
 from reconciler.schedule import declarations
@@ -61,7 +61,7 @@ def prune(
         if disabled:
             code = reported.skipped(disabled)
         else:
-            with sessions.opened(connection) as session:
+            with sessions.opened(connection, progress.chosen(out, connection, form)) as session:
                 code = execute(session, job, reported)
     return reported.finish(code)
 

@@ -6,9 +6,9 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, reporter, rollout_review
+from reconciler.cli import common, console, progress, reporter, rollout_review
 from reconciler.documents import rollout_json
-from reconciler.plan import guards, plans, rollouts
+from reconciler.plan import guards, plans, ports, rollouts
 from reconciler.report import markdown, words
 from reconciler.report import text as text_report
 from reconciler.runtime import clock, sessions
@@ -72,7 +72,7 @@ def apply(
         for each in declared
         if each.enabled
     ]
-    with sessions.opened(connection) as session:
+    with sessions.opened(connection, reported.progress(connection)) as session:
         return usecase.execute(session, declared, turns, reported, review.check)
 
 
@@ -97,6 +97,10 @@ class Reporter:
         self._ended: list[rollouts.Ended] = []
         self._is_first = True  # outcome of an environment
         self._skipped = ""
+
+    def progress(self, connection: settings.Connection) -> ports.Progress:
+        """Return how the progress of long work is shown."""
+        return progress.chosen(self._out, connection, self._form)
 
     def skipped(self, reason: str) -> errors.ExitCode:
         """Report why there is nothing to do."""

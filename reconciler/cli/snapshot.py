@@ -7,7 +7,7 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import console, options, spec_file
+from reconciler.cli import console, options, progress, spec_file
 from reconciler.documents import snapshots
 from reconciler.runtime import files
 from reconciler.schedule import declarations
@@ -34,7 +34,7 @@ def snapshot(
     declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
         out.warn(f"Warning: {declared_off(declaration)}; the snapshot contains the live schedules anyway.")
-    taken = take_snapshot(declaration, connection)
+    taken = take_snapshot(declaration, connection, progress.chosen(out, connection))
     document = snapshots.dumps(taken)
     if out_path is None:
         out.say(document)

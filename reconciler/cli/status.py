@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, spec_file
+from reconciler.cli import common, console, options, progress, spec_file
 from reconciler.documents import statuses
 from reconciler.report import state
 from reconciler.runtime import clock, sessions
@@ -34,7 +34,7 @@ def status(
 ) -> errors.ExitCode:
     """Show how each schedule is: its state, its runs, and whether it drifts."""
     declaration = spec_file.load(out, spec_path, choice)
-    with sessions.opened(connection) as session:
+    with sessions.opened(connection, progress.chosen(out, connection, form)) as session:
         planned = session.run(read_status(declaration, session.schedules, session.target(declaration)))
         problems = worker_problems(declaration, session, expect_build)
     out.say(state.text(planned, clock.now()) if form == "text" else statuses.dumps(planned, clock.now()))

@@ -33,7 +33,7 @@ def run(invocation: Invocation) -> results.Result:
         thread=thread,
     )
     try:
-        with sessions.opened(connection) as session:
+        with sessions.opened(connection, invocation.progress) as session:
             code = execute(session, job, audience)
     except (Exception, KeyboardInterrupt) as error:
         reason = error.sentence if isinstance(error, errors.ReconcilerError) else errors.reason(error)

@@ -27,7 +27,7 @@ def run(invocation: Invocation) -> results.Result:
         _close_all(invocation, repository, disabled)
         return endings.nothing_to_do(invocation, disabled)
     inputs.check_server(connection)
-    plan = propose(declaration, connection, None).plan
+    plan = propose(declaration, connection, None, progress=invocation.progress).plan
     invocation.show_plan(plan)
     mark = pages.plan_mark(invocation, "drift", plan, digest=plan.digest if plan.steps else "")
     invocation.log.add_summary(comment.plan(plan, pages.page(invocation, mark).in_summary))

@@ -8,10 +8,10 @@ import itertools
 from reconciler import errors
 from reconciler.documents import marks
 from reconciler.github import client, events, inputs, results, runner_log
-from reconciler.plan import advice, plans, rollouts
+from reconciler.plan import advice, plans, ports, rollouts
 from reconciler.report import annotation, text
 from reconciler.repospec import environments, loader
-from reconciler.runtime import clock, salts
+from reconciler.runtime import clock, progress, salts
 from reconciler.schedule import declarations
 from reconciler.usecases import rollout as rollout_usecase
 from reconciler.usecases.plan import save_plan
@@ -37,6 +37,11 @@ class Invocation:
     def marker_key(self) -> str:
         """Return the key that signs the marks of this repository; empty without one."""
         return marks.key_for(self.event.repository, self.inputs.marker_key)
+
+    @property
+    def progress(self) -> ports.Progress:
+        """Return what shows in the log how far long work is."""
+        return progress.Lines(self.log.write_line, rate=self.inputs.connection.rate)
 
     def load_spec(self) -> declarations.Declaration:
         """Read the repo-spec; annotate it with advice."""

@@ -61,7 +61,7 @@ def _plan(invocation: Invocation, declaration: declarations.Declaration) -> resu
     connection, live = invocation.inputs.connection, invocation.inputs.live
     if live is None:
         inputs.check_server(connection)
-    proposal = propose(declaration, connection, live)
+    proposal = propose(declaration, connection, live, progress=invocation.progress)
     plan = proposal.plan
     invocation.show_plan(plan)
     invocation.log.annotate(annotation.warning(str(problem)) for problem in proposal.problems)

@@ -29,7 +29,7 @@ def _planned(invocation: Invocation) -> results.Result | str:
         return reason
     connection = invocation.inputs.connection
     inputs.check_server(connection)
-    proposal = usecase.propose(declared, connection)
+    proposal = usecase.propose(declared, connection, progress=invocation.progress)
     rollout = proposal.rollout
     invocation.show_rollout(rollout)
     invocation.log.annotate(annotation.warning(str(problem)) for problem in proposal.problems)
@@ -109,7 +109,7 @@ def _execute(
         mark = pages.rollout_mark(invocation, rollout)
         reviews.require(invocation, thread, mark, rollout.digest, is_empty=not rollout.steps)
 
-    with sessions.opened(connection) as session:
+    with sessions.opened(connection, invocation.progress) as session:
         return usecase.execute(session, declared, turns, audience, check)
 
 

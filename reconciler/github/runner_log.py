@@ -40,6 +40,10 @@ class RunnerLog:
         token = self._new_token()
         self._write(f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n")
 
+    def write_line(self, text: str) -> None:
+        """Write a line of our own words to the log."""
+        self._write(f"{text}\n")
+
     def annotate(self, annotations: Iterable[annotation.Annotation]) -> None:
         """Keep annotations until `close`, when it is known which of them GitHub would drop."""
         self._annotations += annotations

@@ -16,7 +16,7 @@ def run(invocation: Invocation) -> results.Result:
     if path is None:
         raise errors.UsageError("the snapshot needs a file to be written to", hint="name one with the input live")
     inputs.check_server(invocation.inputs.connection)
-    snapshot = take_snapshot(declaration, invocation.inputs.connection)
+    snapshot = take_snapshot(declaration, invocation.inputs.connection, invocation.progress)
     files.save(path, snapshots.dumps(snapshot))
     summary = f"{path}: {len(snapshot.live)} schedule{'s'[: len(snapshot.live) != 1]}"
     invocation.log.write(summary)

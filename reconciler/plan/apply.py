@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from reconciler import errors
-from reconciler.plan import diff, plans, ports
+from reconciler.plan import diff, plans, ports, progress
 from reconciler.schedule import observed
 
 CONCURRENCY = 20  # concurrent writes; more are not faster on a dev server, and inconsiderate on a shared one
@@ -23,7 +23,12 @@ async def never() -> str:
 
 
 async def apply(
-    plan: plans.Plan, schedules: ports.Schedules, on_outcome: OnOutcome, *, lost: Lost = never
+    plan: plans.Plan,
+    schedules: ports.Schedules,
+    on_outcome: OnOutcome,
+    *,
+    lost: Lost = never,
+    progress: ports.Progress = progress.SILENT,
 ) -> plans.Applied:
     """Write the plan's steps and return an outcome for every one, in the plan's order.
 
@@ -33,15 +38,28 @@ async def apply(
     (`lost` returns why; empty while it is held): steps that were not started are SKIPPED. When the task is cancelled,
     steps in progress are finished first; when it is cancelled again, they are reported as they are.
     """
-    walk = _Walk(schedules, on_outcome, lost)
-    work = asyncio.ensure_future(walk.run(plan))
-    try:
-        return plans.Applied(outcomes=await asyncio.shield(work))
-    except asyncio.CancelledError:
-        return await _interrupted(walk, work, plan)
-    except Exception:  # a defect
-        walk.abandon(plan.steps)
-        raise
+    with progress.work("applying", "changes", len(plan.steps), calls=sum(map(_calls, plan.steps))) as advance:
+
+        def on_end(outcome: plans.Outcome) -> None:
+            on_outcome(outcome)
+            advance()
+
+        walk = _Walk(schedules, on_end, lost)
+        work = asyncio.ensure_future(walk.run(plan))
+        try:
+            return plans.Applied(outcomes=await asyncio.shield(work))
+        except asyncio.CancelledError:
+            return await _interrupted(walk, work, plan)
+        except Exception:  # a defect
+            walk.abandon(plan.steps)
+            raise
+
+
+def _calls(change: plans.Change) -> int:
+    """Return how many calls a step takes: a write between two reads, of which a create needs only the second."""
+    if change.origin is None:
+        return 2 if change.live is None else 3
+    return 3 if change.origin.verb is plans.Verb.KEEP else 6
 
 
 async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[plans.Outcome, ...]], plan: plans.Plan) -> plans.Applied:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Callable, Iterable, Mapping
@@ -120,6 +121,20 @@ class Pollers(Protocol):
 
     async def of(self, task_queue: str) -> pollers.Queue:
         """Return who polls a queue for workflow tasks, or did in the last minutes; raises as `Schedules` does."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows how far long work is, one piece of work after the other."""
+
+    def work(
+        self, verb: str, noun: str, total: int, *, calls: int
+    ) -> contextlib.AbstractContextManager[Callable[[], None]]:
+        """Show work for as long as the context lasts; its value is called whenever one of the `total` is done.
+
+        `verb` and `noun` are words such as `reading` and `schedules`. The work takes about so many `calls` to the
+        server; 0 if that is not known.
+        """
         ...
 
 

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable
 
 from reconciler import errors, settings
-from reconciler.plan import guards, plans
+from reconciler.plan import guards, plans, progress
+from reconciler.plan import ports as plan_ports
 from reconciler.platform import ports, repair, users, wiring
 from reconciler.runtime import salts, sessions
 from reconciler.usecases.apply import Audience, Job, execute
@@ -31,6 +32,7 @@ def run(
     audience: Audience,
     ending: Callable[[], bool] = lambda: False,
     on_undescribed: Callable[[int], None] = lambda _: None,
+    progress: plan_ports.Progress = progress.SILENT,
 ) -> errors.ExitCode:
     """Make Temporal equal to the rows and return the exit code.
 
@@ -40,7 +42,7 @@ def run(
     schedules are reported as warnings, and left alone in Temporal.
     """
     writing = dataclasses.replace(writing, lock_key=settings.REPAIR_LOCK)
-    with sessions.opened(connection) as session, wiring.store_of(session, writing) as store:
+    with sessions.opened(connection, progress) as session, wiring.store_of(session, writing) as store:
         rows = store.schedules
         owner = session.run(rows.owner())
         declaration = dataclasses.replace(

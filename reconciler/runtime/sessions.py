@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler import settings, wiring
-from reconciler.plan import build, ports
+from reconciler.plan import build, ports, progress
 from reconciler.schedule import declarations, observed, ownership
 
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ _RECANCEL_EVERY = 0.1  # seconds
 
 
 class Session:
-    """A connected namespace, and `run` to wait for its calls."""
+    """A connected namespace, `run` to wait for its calls, and how the progress of long ones is shown."""
 
-    def __init__(self, runner: asyncio.Runner, server: connect.Server) -> None:
+    def __init__(self, runner: asyncio.Runner, server: connect.Server, progress: ports.Progress) -> None:
         self._runner = runner
+        self.progress = progress
         self.server = server
         self.schedules = server.schedules
         self.pollers = server.pollers
@@ -95,11 +96,11 @@ async def _exit(manager: contextlib.AbstractAsyncContextManager[object]) -> None
 
 
 @contextlib.contextmanager
-def opened(connection: settings.Connection) -> Iterator[Session]:
+def opened(connection: settings.Connection, progress: ports.Progress = progress.SILENT) -> Iterator[Session]:
     """Connect, and close the connection at the end."""
     with asyncio.Runner() as runner:
-        server = runner.run(wiring.server(connection))
+        server = runner.run(wiring.server(connection, progress))
         try:
-            yield Session(runner, server)
+            yield Session(runner, server, progress)
         finally:
             runner.run(server.close())

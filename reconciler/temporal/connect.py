@@ -17,6 +17,7 @@ import temporalio.runtime
 from temporalio.service import WorkflowService
 
 from reconciler import errors, settings
+from reconciler.plan import ports, progress
 from reconciler.schedule import observed, ownership
 from reconciler.temporal import (
     calls,
@@ -86,8 +87,8 @@ class Server:
         )
 
 
-async def connect(connection: settings.Connection) -> Server:
-    """Connect and return the namespace, once the server has answered.
+async def connect(connection: settings.Connection, progress: ports.Progress = progress.SILENT) -> Server:
+    """Connect and return the namespace, once the server has answered; long reads show their progress.
 
     Raises `errors.ReconcilerError` within 10 seconds for a bad setting, an unreachable server or refused credentials.
     """
@@ -101,7 +102,9 @@ async def connect(connection: settings.Connection) -> Server:
     return Server(
         address=address,
         namespace=namespace,
-        schedules=schedules.Schedules(connected.workflow_service, calls_, identity=connected.identity, codec_=codec_),
+        schedules=schedules.Schedules(
+            connected.workflow_service, calls_, identity=connected.identity, codec_=codec_, progress=progress
+        ),
         pollers=pollers.Pollers(connected.workflow_service, calls_),
         attributes=search_attributes.SearchAttributes(connected.operator_service, calls_),
         codec=codec_,

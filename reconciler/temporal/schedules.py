@@ -7,8 +7,8 @@ import contextlib
 import dataclasses
 import datetime
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
@@ -16,10 +16,12 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler import errors
-from reconciler.plan import diff, overdue
+from reconciler.plan import diff, overdue, ports, progress
 from reconciler.schedule import model, observed
 from reconciler.temporal import calls, codec, convert, pauses, schedule_info, unexpressed
 
+T = TypeVar("T")
+R = TypeVar("R")
 PAGE_SIZE = 1000  # the server's maximum
 _ATTRIBUTE_WAITS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4)  # seconds between two looks at attributes just written
 _NOTICE = datetime.timedelta(seconds=10)  # within which even a busy server notices that a run ended
@@ -39,6 +41,7 @@ class Schedules:
         *,
         identity: str,
         codec_: codec.Codec,
+        progress: ports.Progress = progress.SILENT,
         new_request_id: Callable[[], str] = _new_request_id,
     ) -> None:
         self._service = service
@@ -47,6 +50,7 @@ class Schedules:
         self._codec = codec_
         self._pauses = pauses.Pauses(service, calls_)
         self._results = schedule_info.Results(service, calls_)
+        self._progress = progress
         self._new_request_id = new_request_id
 
     async def ids(self) -> frozenset[str]:
@@ -81,7 +85,8 @@ class Schedules:
 
     async def describe(self, schedule_id: str) -> observed.Live | None:
         """Return the current schedule; None if it does not exist."""
-        return (await self.describe_all([schedule_id])).get(schedule_id)
+        answer = await self._described(schedule_id)
+        return (await self._read({schedule_id: answer}))[schedule_id] if answer else None
 
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         """Describe schedules concurrently; the result leaves out ids that do not exist."""
@@ -94,8 +99,21 @@ class Schedules:
 
     async def _answers(self, schedule_ids: Iterable[str]) -> dict[str, rpc_pb2.DescribeScheduleResponse]:
         ids = list(schedule_ids)
-        answers = await asyncio.gather(*map(self._described, ids))
+        answers = await self._each("schedules", self._described, ids, calls=len(ids))
         return {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
+
+    async def _each(
+        self, noun: str, read: Callable[[T], Awaitable[R]], items: Collection[T], *, calls: int = 0
+    ) -> list[R]:
+        """Read all of them concurrently, and show the progress; `calls` is how many calls that takes, if known."""
+        with self._progress.work("reading", noun, len(items), calls=calls) as advance:
+
+            async def one(item: T) -> R:
+                result = await read(item)
+                advance()
+                return result
+
+            return await asyncio.gather(*map(one, items))
 
     async def _read(self, existing: Mapping[str, rpc_pb2.DescribeScheduleResponse]) -> dict[str, observed.Live]:
         own = {id_: convert.own(answer.memo, answer.search_attributes) for id_, answer in existing.items()}
@@ -129,7 +147,7 @@ class Schedules:
     async def explained(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
         """Return the same schedules: paused ones with who paused them, active ones with their overdue times."""
         paused = {id_: live for id_, live in schedules.items() if live.schedule.paused}
-        known = await asyncio.gather(*(self._pauses.read(live) for live in paused.values()))
+        known = await self._each("pauses", self._pauses.read, paused.values())
         explained = {
             id_: dataclasses.replace(live, pause=pause)
             for (id_, live), pause in zip(paused.items(), known, strict=True)
@@ -163,7 +181,8 @@ class Schedules:
 
     async def followed(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
         """Return the same schedules with the current results of their recent runs."""
-        results = await asyncio.gather(*(self._results.read(live.history) for live in schedules.values()))
+        histories = [live.history for live in schedules.values()]
+        results = await self._each("runs of schedules", self._results.read, histories)
         return {
             id_: dataclasses.replace(live, history=result)
             for (id_, live), result in zip(schedules.items(), results, strict=True)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from reconciler import errors, settings
 from reconciler.documents import plan_json
 from reconciler.plan import apply as plan_apply
-from reconciler.plan import build, locks, plans, ports
+from reconciler.plan import build, locks, plans, ports, progress
 from reconciler.plan.apply import Lost, OnOutcome
 from reconciler.runtime import clock, interrupts, sessions
 from reconciler.schedule import declarations, observed
@@ -88,7 +88,7 @@ class Job:
     ) -> Coroutine[Any, Any, plans.Applied]:
         """Make the server match the plan."""
         again = (lambda: self.read(session)) if self.retries_stale else None
-        return apply_plan(plan, session.schedules, on_outcome, again=again, lost=lost)
+        return apply_plan(plan, session.schedules, on_outcome, again=again, lost=lost, progress=session.progress)
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
         """Run after the last write; there are no outcomes if there was nothing to do."""
@@ -310,6 +310,7 @@ async def apply_plan(
     *,
     again: Again | None = None,
     lost: Lost = plan_apply.never,
+    progress: ports.Progress = progress.SILENT,
 ) -> plans.Applied:
     """Make the server match the plan; see `plan_apply.apply`.
 
@@ -324,11 +325,12 @@ async def apply_plan(
 
     second = plans.Applied(outcomes=())
     try:
-        first = await plan_apply.apply(plan, schedules, hold_or_report, lost=lost)
+        first = await plan_apply.apply(plan, schedules, hold_or_report, lost=lost, progress=progress)
         repeatable = build.repeatable(first.outcomes)
         if again is not None and repeatable and not first.interrupted:
             with contextlib.suppress(errors.ServerError):
-                second = await plan_apply.apply(build.same(await again(), repeatable), schedules, on_outcome, lost=lost)
+                same = build.same(await again(), repeatable)
+                second = await plan_apply.apply(same, schedules, on_outcome, lost=lost, progress=progress)
     finally:
         repeated = {outcome.change.id: outcome for outcome in second.outcomes}
         for outcome in held:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from reconciler import errors, settings
 from reconciler.documents import saved, snapshots
-from reconciler.plan import attributes, build, plans, ports, prefixes, refresh, stops
+from reconciler.plan import attributes, build, plans, ports, prefixes, progress, refresh, stops
 from reconciler.plan import preflight as plan_preflight
 from reconciler.repospec import includes
 from reconciler.runtime import clock, files, sessions
@@ -37,6 +37,7 @@ def propose(
     connection: settings.Connection,
     snapshot_path: pathlib.Path | None,
     expected_build: str | None = None,
+    progress: ports.Progress = progress.SILENT,
 ) -> Proposal:
     """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
 
@@ -50,7 +51,7 @@ def propose(
             )
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=build.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
-    with sessions.opened(connection) as session:
+    with sessions.opened(connection, progress) as session:
         return proposed(session, declaration, expected_build)
 
 

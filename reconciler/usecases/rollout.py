@@ -10,7 +10,7 @@ from typing import Protocol
 
 from reconciler import errors, settings
 from reconciler.documents import saved_rollouts
-from reconciler.plan import guards, plans, rollouts
+from reconciler.plan import guards, plans, ports, progress, rollouts
 from reconciler.runtime import clock, files, interrupts, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import apply
@@ -79,12 +79,15 @@ class Turn(apply.Job):
 
 
 def propose(
-    declared: Sequence[declarations.Declaration], connection: settings.Connection, expected_build: str | None = None
+    declared: Sequence[declarations.Declaration],
+    connection: settings.Connection,
+    expected_build: str | None = None,
+    progress: ports.Progress = progress.SILENT,
 ) -> Proposal:
     """Return the plans of the environments that are enabled; the server is read only if there are any."""
     if not any(declaration.enabled for declaration in declared):
         return Proposal(rollout=_rollout(declared, ()))
-    with sessions.opened(connection) as session:
+    with sessions.opened(connection, progress) as session:
         found = [proposed(session, each, expected_build) for each in declared if each.enabled]
     problems = dict.fromkeys(problem for proposal in found for problem in proposal.problems)
     return Proposal(rollout=_rollout(declared, [each.plan for each in found]), problems=tuple(problems))

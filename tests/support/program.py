@@ -45,6 +45,7 @@ class Program:
             "TEMPORAL_API_KEY": f"sk-{SECRET}2",  # the dev server asks for none and passes over it
             "TEMPORAL_TLS": "false",
             "TEMPORAL_CODEC_AUTH": f"Bearer {SECRET}2",
+            "RECONCILER_QUIET": "true",  # on a busy machine, anything may take long enough to show progress
         }
         return {
             **kept,

@@ -96,3 +96,10 @@ def test_a_summary_is_added_to_and_outside_of_a_workflow_nothing_is_written(
     alone.set_output("a", "b")
     alone.add_summary("c")
     assert sorted(path.name for path in reported[2].iterdir()) == ["summary"]
+
+
+def test_a_line_of_our_own_words_is_written_as_it_is(
+    reported: tuple[runner_log.RunnerLog, io.StringIO, pathlib.Path],
+) -> None:
+    reported[0].write_line("reading schedules: 1 of 2")
+    assert reported[1].getvalue() == "reading schedules: 1 of 2\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, reporter
+from reconciler.cli import common, console, options, progress, reporter
 from reconciler.platform import repair_job, run_ends, users
 from reconciler.schedule import declarations
 
@@ -45,6 +45,8 @@ def repair(
     wish = repair_job.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause, full=not quick)
     reported = reporter.Reporter(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
 
+    shown = progress.chosen(out, connection, form)
+
     def note(undescribed: int) -> None:
         reported.warn(
             f"Note: {undescribed} schedules match their rows as far as the listing shows; "
@@ -57,7 +59,7 @@ def repair(
 
     with reported.errors_reported():
         reported.about(connection, users.PATH, declarations.Choice())
-        code = repair_job.run(connection, writing, wish, reported, on_undescribed=note)
+        code = repair_job.run(connection, writing, wish, reported, on_undescribed=note, progress=shown)
         if code is errors.ExitCode.OK:
             note_closed(run_ends.close(connection, writing))
     return reported.finish(code)

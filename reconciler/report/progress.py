@@ -1,0 +1,26 @@
+"""Long work in words: how long it will take, and how far it is."""
+
+from __future__ import annotations
+
+WORTH_SAYING = 5.0  # seconds; work that ends earlier needs no estimate
+
+
+def estimate(verb: str, noun: str, total: int, *, calls: int, rate: float | None) -> str:
+    """Return how long work will take under a cap of calls per second; empty without a cap, or if it is short."""
+    if rate is None or calls / rate < WORTH_SAYING:
+        return ""
+    counted = f"{total:,} {noun.removesuffix('s') if total == 1 else noun}"
+    return f"{verb} {counted}: about {duration(calls / rate)} at {rate:g}/s"
+
+
+def line(verb: str, noun: str, done: int, total: int, elapsed: float) -> str:
+    """Return how far work is after `elapsed` seconds."""
+    remaining = f", about {duration(elapsed / done * (total - done))} left" if done else ""
+    return f"{verb} {noun}: {done:,} of {total:,} ({done * 100 // total}%){remaining}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its largest unit of which there are at least two."""
+    if seconds < 120:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

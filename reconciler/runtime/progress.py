@@ -1,0 +1,44 @@
+"""Progress as lines of a log."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from reconciler.report import progress
+
+EVERY = 5.0  # seconds between two lines
+
+
+class Lines:
+    """Writes a line every few seconds, and none about work that is done earlier; implements `ports.Progress`.
+
+    `rate` is the cap of calls per second, if there is one: how long work will take is then written when it starts.
+    """
+
+    def __init__(
+        self, write: Callable[[str], None], *, rate: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write = write
+        self._rate = rate
+        self._clock = clock
+
+    @contextlib.contextmanager
+    def work(self, verb: str, noun: str, total: int, *, calls: int) -> Iterator[Callable[[], None]]:
+        """Write how far the work is while the context lasts."""
+        estimate = progress.estimate(verb, noun, total, calls=calls, rate=self._rate)
+        if estimate:
+            self._write(estimate)
+        started = written = self._clock()
+        done = 0
+
+        def advance() -> None:
+            nonlocal done, written
+            done += 1
+            now = self._clock()
+            if now - written >= EVERY and done < total:
+                written = now
+                self._write(progress.line(verb, noun, done, total, now - started))
+
+        yield advance
