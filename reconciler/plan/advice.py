@@ -153,6 +153,8 @@ def _summary(alike: Sequence[Advice]) -> str:
 
 def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
     """Yield advice about a cron's text: steps that do not divide their range, and `1-7`."""
+    if "/" not in calendar.comment and "7" not in calendar.comment:
+        return
     spans = cron.spans(calendar.comment)
     for field in (cron.SECOND, cron.MINUTE, cron.HOUR):
         match spans.get(field):
@@ -214,10 +216,11 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
                 f"{shown} fires only on days that match both day of month and day of week; "
                 "for either of them, as crontab has it, write two crons",
             )
-    if next(times.upcoming(timing, now), None) is None:
+    first = next(times.upcoming(timing, now), None)
+    if first is None:
         yield Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions and end"
         return
-    skipped, repeated = dst.skipped_or_repeated(timing, now)
+    skipped, repeated = dst.skipped_or_repeated(timing, now, first)
     clocks = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
     clocks += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
     if clocks:

@@ -7,6 +7,7 @@ import datetime
 import itertools
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any
 
 from reconciler.schedule import declarations, governed, model
 from reconciler.timing import times, timings
@@ -89,8 +90,18 @@ def _fires(charter: declarations.Charter) -> bool:
 
 
 def _work(action: model.Action) -> str:
-    fields = dataclasses.asdict(dataclasses.replace(action, workflow_id=""))
-    return json.dumps({**fields, "arguments": list(map(_unnamed, action.arguments))}, sort_keys=True, default=repr)
+    arguments = tuple(map(_unnamed, action.arguments))
+    return _AS_TEXT.encode({**_values(action), "workflow_id": "", "arguments": arguments})
+
+
+def _values(value: Any) -> Any:
+    """Return what JSON has no word for: the fields of an object by name, of anything else its text."""
+    if not dataclasses.is_dataclass(value):
+        return repr(value)
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+_AS_TEXT = json.JSONEncoder(sort_keys=True, default=_values)
 
 
 def _unnamed(argument: model.AnyArgument) -> object:

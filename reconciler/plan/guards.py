@@ -93,9 +93,10 @@ def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
     if plan.steps and not plan.governed:
         managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
         raise errors.GuardError(f"{plan.spec_path} {_UNGOVERNED}, but {managed} live", hint=hint)
-    stopped, running = stops.stops(plan, now), len(stops.running(plan, now))
+    stopped = stops.stops(plan, now)
     if not stopped:
         return
+    running = stops.running(plan, now)
     if len(stopped) == running:
         count = f"the only {_running(plan, 1)}" if running == 1 else f"all {running} {_running(plan, running)}"
     elif len(stopped) * 2 > running:

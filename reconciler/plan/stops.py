@@ -27,13 +27,13 @@ class Stop:
     why: str
 
 
-def running(plan: plans.Plan, now: datetime.datetime) -> tuple[plans.Change, ...]:
-    """Return the changes of the managed schedules that are firing before the plan."""
-    return tuple(
-        change
-        for change in plan.changes
-        if change.before is not None and not change.is_blocked and _fires(change.before.schedule, now)
-    )
+def running(plan: plans.Plan, now: datetime.datetime) -> int:
+    """Return how many managed schedules are firing before the plan."""
+    return sum(_is_running(change, now) for change in plan.changes)
+
+
+def _is_running(change: plans.Change, now: datetime.datetime) -> bool:
+    return change.before is not None and not change.is_blocked and _fires(change.before.schedule, now)
 
 
 def stops(plan: plans.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
@@ -43,8 +43,8 @@ def stops(plan: plans.Plan, now: datetime.datetime) -> tuple[Stop, ...]:
     """
     successors = {change.renamed_from: change.after for change in plan.changes if change.renamed_from}
     stopped = []
-    for change in running(plan, now):
-        if change.before is None or change.verb is plans.Verb.KEEP:
+    for change in plan.steps:
+        if change.before is None or not _is_running(change, now):
             continue
         why = _why(change.before.schedule, successors.get(change.id, change.after), plan, now)
         if why:

@@ -15,15 +15,13 @@ _YEAR = 366 * clocks.DAY
 
 
 def skipped_or_repeated(
-    timing: timings.Timing, after: datetime.datetime
+    timing: timings.Timing, after: datetime.datetime, first: datetime.datetime
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
     """Return the first clock time that is skipped, and the first that is repeated, within a year of the first firing.
 
     Both are local, without a zone. Calendars that fire every hour are ignored: an hour more or less does not matter.
+    `first` is the first firing after `after`.
     """
-    first = next(times.upcoming(timing, after), None)
-    if first is None:
-        return None, None
     begin = max(clocks.seconds(after) + 1, clocks.seconds(first) - _YEAR)
     end = clocks.seconds(first) + _YEAR
     if timing.start_at is not None:
@@ -42,20 +40,21 @@ def skipped_or_repeated(
 
 def _changes_between(timezone: str, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield when the offset changes, with the offsets before and after."""
-    zone = zoneinfo.ZoneInfo(timezone)
     for year in range(clocks.moment(begin).year, clocks.moment(end).year + 1):
-        for change in _changes(timezone, year):
-            if begin <= change < end:
-                yield change, clocks.offset(change - 1, zone), clocks.offset(change, zone)
+        yield from (each for each in _changes(timezone, year) if begin <= each[0] < end)
 
 
 @functools.lru_cache(maxsize=4096)
-def _changes(timezone: str, year: int) -> tuple[int, ...]:
+def _changes(timezone: str, year: int) -> tuple[tuple[int, int, int], ...]:
     zone = zoneinfo.ZoneInfo(timezone)
     begin, end = (clocks.seconds(datetime.datetime(each, 1, 1, tzinfo=datetime.UTC)) for each in (year, year + 1))
     weeks = ((week, min(week + _WEEK, end) + 1) for week in range(begin, end, _WEEK))
     changes = ((clocks.change(week, until, zone), until) for week, until in weeks)
-    return tuple(change for change, until in changes if change < until)
+    return tuple(
+        (change, clocks.offset(change - 1, zone), clocks.offset(change, zone))
+        for change, until in changes
+        if change < until
+    )
 
 
 def _matching(timing: timings.Timing, first: int, last: int) -> Iterator[datetime.datetime]:
@@ -75,7 +74,7 @@ def _clocks(calendar: timings.Calendar, low: datetime.datetime, high: datetime.d
     """Yield the clock times that match from `low` to before `high`."""
     hour = low.replace(minute=0, second=0)
     while hour < high:
-        for minute, second in itertools.product(calendar.minute, calendar.second):
+        for minute, second in itertools.product(calendar.minute, calendar.second) if hour.hour in calendar.hour else ():
             clock = hour.replace(minute=minute, second=second)
             if low <= clock < high and times.matches(calendar, clock):
                 yield clock

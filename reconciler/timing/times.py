@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import calendar as gregorian
 import datetime
-import itertools
+import functools
 import zoneinfo
 from collections.abc import Iterator, Sequence
 
@@ -103,7 +103,7 @@ def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int)
             hour, minute, shift = (hour, 0, clocks.HOUR) if again else (hour + 1, 0, 0)
         if hour >= 24:
             day, hour = day + _DAY, 0
-        if not _is_day(calendar, day, clocks.wall(clocks.instant(day, hour, minute, second, zone), zone)):
+        if not _is_day(calendar, day, _weekday(day, hour, minute, second, zone)):
             found = _next_month_day(calendar, day + _DAY)
             if found is None:
                 return NEVER
@@ -139,13 +139,12 @@ def _next(numbers: Sequence[int], number: int, beyond: int) -> int:
     return numbers[place] if place < len(numbers) else beyond
 
 
-def _is_day(calendar: timings.Calendar, day: datetime.date, wall: datetime.datetime) -> bool:
-    """Match the date itself, but the weekday that the clock shows: they differ in a skipped hour."""
+def _is_day(calendar: timings.Calendar, day: datetime.date, weekday: int) -> bool:
     return (
         day.day in calendar.day_of_month
         and day.month in calendar.month
         and _has_year(calendar, day.year)
-        and wall.isoweekday() % 7 in calendar.day_of_week
+        and weekday in calendar.day_of_week
     )
 
 
@@ -153,28 +152,28 @@ def _has_year(calendar: timings.Calendar, year: int) -> bool:
     return not calendar.year or year in calendar.year
 
 
+@functools.lru_cache(maxsize=4096)  # the next days are the same for all schedules
+def _weekday(day: datetime.date, hour: int, minute: int, second: int, zone: zoneinfo.ZoneInfo) -> int:
+    """Return the weekday that the clock shows, from Sunday, 0; in a skipped hour it may not be that of the date."""
+    return clocks.wall(clocks.instant(day, hour, minute, second, zone), zone).isoweekday() % 7
+
+
 def _next_month_day(calendar: timings.Calendar, first: datetime.date) -> datetime.date | None:
     """Return the next day that year, month and day of month match, None if there is none."""
     for year in range(first.year, LAST_YEAR + 1):
         if not _has_year(calendar, year):
             continue
-        for month, number in itertools.product(calendar.month, calendar.day_of_month):
-            if (year, month, number) >= (first.year, first.month, first.day) and number <= _days_in(year, month):
-                return datetime.date(year, month, number)
+        for month in calendar.month:
+            if (year, month) >= (first.year, first.month):
+                least = first.day if (year, month) == (first.year, first.month) else 1
+                number = _next(calendar.day_of_month, least - 1, 32)
+                if number <= _days_in(year, month):
+                    return datetime.date(year, month, number)
     return None
 
 
 def _days_in(year: int, month: int) -> int:
     return gregorian.monthrange(year, month)[1]
-
-
-def _on_date(calendar: timings.Calendar, day: datetime.date) -> bool:
-    return (
-        day.day in calendar.day_of_month
-        and day.month in calendar.month
-        and day.isoweekday() % 7 in calendar.day_of_week
-        and _has_year(calendar, day.year)
-    )
 
 
 def matches(calendar: timings.Calendar, local: datetime.datetime) -> bool:
@@ -183,5 +182,5 @@ def matches(calendar: timings.Calendar, local: datetime.datetime) -> bool:
         local.hour in calendar.hour
         and local.minute in calendar.minute
         and local.second in calendar.second
-        and _on_date(calendar, local.date())
+        and _is_day(calendar, local, local.isoweekday() % 7)
     )
