@@ -12,7 +12,7 @@ from typing import Any
 from reconciler import errors, json_values
 from reconciler.plan import build
 from reconciler.platform import executions
-from reconciler.repospec import charters, problems, rules, shape, values
+from reconciler.repospec import charters, locations, problems, rules, shape, values
 from reconciler.schedule import declarations, fields, governed, model, observed, ownership
 from reconciler.timing import cron, timings
 
@@ -178,7 +178,13 @@ def _is_vast(value: Any) -> bool:
 
 def _document(value: Any) -> values.Document:
     """Return a document that was never text: the places are its keys."""
-    document = values.Document(value=value, places={}, keys={}, scalars={}, problems=[])
+    document = values.Document(
+        value=value,
+        places=locations.Locations(),
+        keys=locations.Locations(),
+        scalars=locations.Locations(),
+        problems=[],
+    )
 
     def note(inner: Any, at: values.Path, place: declarations.Place) -> None:
         document.places[at] = place

@@ -288,9 +288,9 @@ def _charter(
 
 def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
     """Return how the charter is read among the file's defaults, which proves that nothing was lost."""
-    place = declarations.Place(path=_READ_AS, line=1, column=1)
+    whole = nodes.File(_READ_AS, "")
     written = "\n".join(yaml_text.block([references.escaped(file.dialect.entry(entry))], 0))
-    listed = nodes.compose(written, _READ_AS) or _text("", place)
+    listed = nodes.compose(written, _READ_AS) or _text("", whole)
     kept: list[tuple[nodes.Node, nodes.Node]] = []
     for key, value in _pairs_of_section(file):
         if isinstance(key, nodes.Scalar) and key.text not in (dialects.LIST, includes.KEY):
@@ -301,8 +301,8 @@ def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
         else None
     )
     kept += head.pairs if isinstance(head, nodes.Mapping) else []
-    section = nodes.Mapping(place=place, tag=None, pairs=[*kept, (_text(dialects.LIST, place), listed)])
-    root = nodes.Mapping(place=place, tag=None, pairs=[(_text(file.dialect.section, place), section)])
+    section = nodes.Mapping(whole, 0, None, pairs=[*kept, (_text(dialects.LIST, whole), listed)])
+    root = nodes.Mapping(whole, 0, None, pairs=[(_text(file.dialect.section, whole), section)])
     (charter,) = loader.declared(root, _READ_AS, file.choice).charters
     return charter
 
@@ -318,20 +318,20 @@ def _without_charters(environments: nodes.Node) -> nodes.Node:
     if not isinstance(environments, nodes.Mapping):
         return environments
     bare = [
-        (name, nodes.Mapping(place=each.place, tag=None, pairs=list(_without(each, "charters"))))
+        (name, nodes.Mapping(each.file, each.start, None, pairs=list(_without(each, "charters"))))
         if isinstance(each, nodes.Mapping)
         else (name, each)
         for name, each in environments.pairs
     ]
-    return nodes.Mapping(place=environments.place, tag=None, pairs=list(bare))
+    return nodes.Mapping(environments.file, environments.start, None, pairs=list(bare))
 
 
 def _without(node: nodes.Mapping, name: str) -> Iterator[tuple[nodes.Node, nodes.Node]]:
     return ((key, value) for key, value in node.pairs if not (isinstance(key, nodes.Scalar) and key.text == name))
 
 
-def _text(text: str, place: declarations.Place) -> nodes.Scalar:
-    return nodes.Scalar(place=place, text=text, plain=True, tag=None, written="")
+def _text(text: str, file: nodes.File) -> nodes.Scalar:
+    return nodes.Scalar(file, 0, None, text, plain=True)
 
 
 def _inexpressible(reason: str) -> str:

@@ -195,7 +195,7 @@ def _read(root: nodes.Node | None, path: str, document: values.Document) -> valu
         place = included.keys[*rules.SECTION, key]
         found.append(problems.Problem(place=place, message=f"{section}.{key} in an included file", hint=only))
     if not isinstance(keys.get(dialects.LIST), list):
-        place = included.places.get(rules.SCHEDULES, included.places[rules.SECTION])
+        place = included.places.get(rules.SCHEDULES) or included.places[rules.SECTION]
         found.append(problems.Problem(place=place, message=f"{section} without a list of {dialects.LIST}", hint=only))
     if found or included.problems:
         raise problems.InvalidSpecError([*found, *included.problems])
@@ -233,33 +233,21 @@ def _append(document: values.Document, included: values.Document) -> None:
     section, more = rules.value_at(document, rules.SECTION), rules.value_at(included, rules.SCHEDULES)
     if not isinstance(section, dict) or not isinstance(more, list):
         return
-    if dialects.LIST not in section:
-        section[dialects.LIST] = []
-        document.places[rules.SCHEDULES] = included.places[rules.SCHEDULES]
-        document.keys[rules.SCHEDULES] = included.keys[rules.SCHEDULES]
-    listed = section[dialects.LIST]
+    listed = section.setdefault(dialects.LIST, [])
     if not isinstance(listed, list):  # reported by the schema
         return
-    first = len(listed)
-    document.firsts.append(first)
+    document.firsts.append(len(listed))
     listed.extend(more)
-    document.places.update((_moved(at, first), each) for at, each in included.places.items() if len(at) > _DEPTH)
-    document.keys.update((_moved(at, first), each) for at, each in included.keys.items() if len(at) > _DEPTH)
-    document.scalars.update((_moved(at, first), each) for at, each in included.scalars.items() if len(at) > _DEPTH)
+    document.count += included.count
+    document.characters += included.characters
+    if document.tree is not None and included.tree is not None:
+        document.tree.extend(dialects.LIST, included.tree)
     place = included.places[rules.SECTION]
-    if len(document.places) > values.VALUE_LIMIT:
+    if document.count > values.VALUE_LIMIT:
         raise _refused(place, f"more than {values.VALUE_LIMIT} values with those of the files before", "declare less")
-    if sum(len(scalar.text) for scalar in document.scalars.values()) > values.TEXT_LIMIT:
+    if document.characters > values.TEXT_LIMIT:
         message = f"more than {values.TEXT_LIMIT} characters with those of the files before"
         raise _refused(place, message, "declare less")
-
-
-_DEPTH = len(rules.SCHEDULES)
-
-
-def _moved(at: values.Path, first: int) -> values.Path:
-    index = at[_DEPTH]
-    return (*at[:_DEPTH], first + index if isinstance(index, int) else index, *at[_DEPTH + 1 :])
 
 
 def _refused(place: declarations.Place, message: str, hint: str) -> problems.InvalidSpecError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import re
-from typing import TypeAlias, cast
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
 
 import yaml
 
@@ -21,6 +23,23 @@ _CRON = re.compile(r"\*\S*(?:\s+\S+){4,6}|@(?:every\s+\S+|yearly|annually|monthl
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, if available, is ten times as fast
 
 
+class File:
+    """A text and its path, and the places of its characters; lines are counted when one is asked for."""
+
+    __slots__ = ("_lines", "path", "text")
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+        self._lines: list[int] = []
+
+    def place(self, index: int) -> declarations.Place:
+        """Return the place of a character."""
+        self._lines = self._lines or [0, *positions.line_ends(self.text)]
+        line = bisect.bisect_right(self._lines, index)
+        return declarations.Place(path=self.path, line=line, column=index - self._lines[line - 1] + 1)
+
+
 @dataclasses.dataclass(slots=True)
 class Scalar:
     """A single value: its text and how it is written; `plain` means without quotes.
@@ -28,51 +47,69 @@ class Scalar:
     `start` and `end` are character offsets in the file, here and below.
     """
 
-    place: declarations.Place
+    file: File
+    start: int
+    tag: str | None
     text: str
     plain: bool
-    tag: str | None
-    written: str
-    start: int = 0
     end: int = 0
+
+    @property
+    def place(self) -> declarations.Place:
+        """Return the position of the text, not of an anchor before it."""
+        return self.file.place(self._begin)
+
+    @property
+    def written(self) -> str:
+        """Return the text as it is in the file, without an anchor and a tag."""
+        return self.file.text[self._begin : self.end]
+
+    @property
+    def _begin(self) -> int:
+        return self.start + positions.begin(self.file.text[self.start : self.end])
 
     def inside(self, offset: int) -> declarations.Place:
         """Return the position of a character of the text, or that of the whole value if it is unknown."""
         index = positions.index(self.written, self.text, offset)
-        if index is None:
-            return self.place
-        lines, column = positions.moved(self.written, index)
-        if lines:
-            return dataclasses.replace(self.place, line=self.place.line + lines, column=column + 1)
-        return dataclasses.replace(self.place, column=self.place.column + column)
+        return self.place if index is None else self.file.place(self._begin + index)
 
 
 @dataclasses.dataclass(slots=True)
 class Sequence:
     """A list of nodes; `flow` if in brackets, `shared` if an alias repeats it. `last` is where its last item ends."""
 
-    place: declarations.Place
+    file: File
+    start: int
     tag: str | None
     items: list[Node] = dataclasses.field(default_factory=list)
     flow: bool = False
     shared: bool = False
-    start: int = 0
     end: int = 0
     last: int = 0
+
+    @property
+    def place(self) -> declarations.Place:
+        """Return where it starts."""
+        return self.file.place(self.start)
 
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
     """Keys and values in the file's order, duplicates included; `flow` if in braces, the rest as for a list."""
 
-    place: declarations.Place
+    file: File
+    start: int
     tag: str | None
     pairs: list[tuple[Node, Node]] = dataclasses.field(default_factory=list)
     flow: bool = False
     shared: bool = False
-    start: int = 0
     end: int = 0
     last: int = 0
+
+    @property
+    def place(self) -> declarations.Place:
+        """Return where it starts."""
+        return self.file.place(self.start)
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
@@ -84,7 +121,7 @@ def compose(text: str, path: str) -> Node | None:
     Raises InvalidSpecError if it is not YAML, has a second document, or is nested deeper than `DEPTH_LIMIT`.
     """
     try:
-        return _Composer(path).compose(text)
+        return _Composer(path, text).compose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = declarations.Place(path=path, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
@@ -101,62 +138,55 @@ def compose(text: str, path: str) -> Node | None:
 class _Composer:
     """Builds nodes from the parser's events with its own stack, which bounds the depth."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, text: str) -> None:
+        self._file = File(path, text)
+        self._text = text
         self._anchors: dict[str, Node] = {}
         self._open: list[tuple[Sequence | Mapping, list[Node]]] = []
         self._root: Node | None = None
         self._documents = 0
         self._end_of_content = 0  # where the last node ended, before comments and blank lines
-        self._text = ""
 
-    def compose(self, text: str) -> Node | None:
-        self._text = text
+    def compose(self) -> Node | None:
+        handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.DocumentStartEvent: self._document,
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.SequenceStartEvent: self._sequence,
+            yaml.MappingStartEvent: self._mapping,
+            yaml.SequenceEndEvent: self._close,
+            yaml.MappingEndEvent: self._close,
+        }
         # libyaml refuses escaped surrogate pairs, which JSON has for many characters
-        loader = yaml.SafeLoader if _SURROGATE.search(text) else _LOADER
-        for event in yaml.parse(text, Loader=loader):
-            self._take(event)
+        loader = yaml.SafeLoader if _SURROGATE.search(self._text) else _LOADER
+        for event in yaml.parse(self._text, Loader=loader):
+            handle = handlers.get(type(event))
+            if handle is not None:
+                handle(event)
         return self._root
 
-    def _take(self, event: yaml.Event) -> None:
-        match event:
-            case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    raise _refused(self._place(event), "a second document", "keep one document in the file")
-            case yaml.ScalarEvent():
-                self._end_of_content = _end(event).index
-                self._add(self._scalar(event), event.anchor)
-            case yaml.AliasEvent():
-                self._end_of_content = _end(event).index
-                self._add(self._anchored(event), None)
-            case yaml.SequenceStartEvent():
-                self._begin(Sequence(place=self._place(event), tag=event.tag), event)
-            case yaml.MappingStartEvent():
-                self._begin(Mapping(place=self._place(event), tag=event.tag), event)
-            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                self._close(event)
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            raise _refused(self._place(event), "a second document", "keep one document in the file")
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        end = self._end_of_content = _end(event).index
+        text = event.value if event.value.isascii() else self._paired(event)
+        self._add(Scalar(self._file, _start(event).index, event.tag, text, not event.style, end), event.anchor)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        self._end_of_content = _end(event).index
+        self._add(self._anchored(event), None)
+
+    def _sequence(self, event: yaml.SequenceStartEvent) -> None:
+        self._begin(Sequence(self._file, _start(event).index, event.tag), event)
+
+    def _mapping(self, event: yaml.MappingStartEvent) -> None:
+        self._begin(Mapping(self._file, _start(event).index, event.tag), event)
 
     def _place(self, event: yaml.Event) -> declarations.Place:
-        mark = _start(event)
-        return declarations.Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
-
-    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
-        """Return the value with the position of its text, not of an anchor before it."""
-        written = self._text[_start(event).index : _end(event).index]
-        begin = positions.begin(written) if event.anchor or event.tag else 0
-        lines, column = positions.moved(written, begin)
-        place = self._place(event)
-        column += 1 if lines else place.column
-        return Scalar(
-            place=dataclasses.replace(place, line=place.line + lines, column=column),
-            text=self._paired(event),
-            plain=not event.style,
-            tag=event.tag,
-            written=written[begin:],
-            start=_start(event).index,
-            end=_end(event).index,
-        )
+        return self._file.place(_start(event).index)
 
     def _paired(self, event: yaml.ScalarEvent) -> str:
         """Return the text with each surrogate pair replaced by the character that it represents."""
@@ -189,7 +219,6 @@ class _Composer:
         if event.anchor:
             self._anchors[event.anchor] = node
         node.flow = bool(event.flow_style)
-        node.start = _start(event).index
         self._open.append((node, []))
 
     def _close(self, event: yaml.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|#[^\n]*\n)*)*")  # an anchor and a tag, before the value itself
 _HEADER = re.compile(r"[|>][^\n\r]*(?:\r\n|[\n\r])?")
@@ -17,10 +18,9 @@ def begin(written: str) -> int:
     return match.end() if match else 0
 
 
-def moved(written: str, index: int) -> tuple[int, int]:
-    """Return the line and the column of an index of the text, both counted from 0."""
-    breaks = list(_BREAK.finditer(written, 0, index))
-    return len(breaks), index - (breaks[-1].end() if breaks else 0)
+def line_ends(text: str) -> Iterator[int]:
+    """Yield where each line of a text ends, after its line break."""
+    return (match.end() for match in _BREAK.finditer(text))
 
 
 def index(written: str, value: str, offset: int) -> int | None:

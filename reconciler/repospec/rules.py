@@ -154,7 +154,7 @@ def _name(
         return
     place = document.places[(*at, "charter")]
     first = named.setdefault(name.lower(), place)
-    if first is not place:
+    if first != place:
         where = problems.seen_from(place, first)
         yield problems.Problem(
             place=place,

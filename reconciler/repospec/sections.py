@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from reconciler.repospec import dialects, nodes, problems, values
+from reconciler.repospec import dialects, locations, nodes, problems, values
 
 Pairs: TypeAlias = Mapping[str, tuple[nodes.Node, nodes.Node]]
 
@@ -34,6 +35,8 @@ def evaluate(node: nodes.Node, dialect: dialects.Dialect) -> values.Document:
     document = values.evaluate(node, (section,))
     document.dialect = dialect
     document.problems.extend(_named(document, dialect))
+    if document.tree is not None:
+        document.tree.name(functools.partial(_children, dialect))
     document.value = {section: document.value}
     return document
 
@@ -54,17 +57,24 @@ def _named(document: values.Document, dialect: dialects.Dialect) -> Iterator[pro
                 hint=f"write {dialect.name!r}, the key in a {dialect.section} section",
             )
         own = dialect.name if dialect.name in charter else wrong
-        _rename(document, at, charter, own)
+        if own != dialects.GOVERNANCE.name or wrong in charter:
+            _rename(charter, own)
 
 
-def _rename(document: values.Document, at: values.Path, charter: dict[str, values.Value], own: str) -> None:
+def _children(dialect: dialects.Dialect, at: values.Path, node: nodes.Mapping) -> dict[str, locations.Pair]:
+    """Return the keys of an object in a document: the name of a charter has the one of `GOVERNANCE`."""
+    found = values.children(at, node)
+    match at:
+        case (str(), dialects.LIST, int()):
+            own = found.get(dialect.name) or found.get(dialect.other.name)
+            return found if own is None else {**found, dialects.GOVERNANCE.name: own}
+        case _:
+            return found
+
+
+def _rename(charter: dict[str, values.Value], own: str) -> None:
     """Give a charter's name its key in a document; `own` is the key that has it in the file."""
     canonical = dialects.GOVERNANCE.name
-    if own != canonical and own in charter:
-        document.places[*at, canonical] = document.places[*at, own]
-        document.keys[*at, canonical] = document.keys[*at, own]
-        if (*at, own) in document.scalars:
-            document.scalars[*at, canonical] = document.scalars[*at, own]
     names = {dialect.name for dialect in dialects.ALL}
     renamed = {canonical if key == own else key: each for key, each in charter.items() if key not in names - {own}}
     charter.clear()

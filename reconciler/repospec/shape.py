@@ -74,9 +74,8 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
             name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at, document)
             message, hint = _sentence(violation, name)
             if isinstance(violation.got, str) and violation.keyword == "pattern":
-                place = document.keys.get(
-                    document.dialect.path((*at, violation.got)), place
-                )  # of an object with such a key
+                key = document.keys.get(document.dialect.path((*at, violation.got)))  # of an object with such a key
+                place = key or place
             yield problems.Problem(place=place, message=message, hint=hint)
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler import json_values
-from reconciler.repospec import dialects, nodes, problems
+from reconciler.repospec import dialects, locations, nodes, problems
 from reconciler.schedule import declarations
 
 VALUE_LIMIT = 300_000  # values in our section, with aliases expanded
 TEXT_LIMIT = 4 * 1024 * 1024  # characters of all values, with aliases expanded; no server accepts a larger schedule
 
-Path: TypeAlias = tuple[str | int, ...]
+Path: TypeAlias = locations.Path
 Value: TypeAlias = bool | int | float | str | list["Value"] | dict[str, "Value"] | None
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -25,6 +25,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_FIRST = {each[:1] for each in (*_NULL, *_BOOLEANS)} | set("+-.0123456789")  # of plain scalars that are not text
 _TAG_PREFIX = "tag:yaml.org,2002:"
 _INTEGER_LIMIT = 2**63
 
@@ -46,14 +47,18 @@ class Document:
 
     `templates` are inherited texts that differ between charters; in `value` they are those of the first charter.
     `identities` are the charters that inherit them, by index. `dialect` is the spelling of the file that it is from.
-    `inclusions` are the files that it includes, and `firsts` the index of each one's first charter.
+    `inclusions` are the files that it includes, and `firsts` the index of each one's first charter. `tree` is what it
+    was read from, None for a value that was never text, with a `count` of values and the `characters` in them.
     """
 
     value: Value
-    places: dict[Path, declarations.Place]
-    keys: dict[Path, declarations.Place]
-    scalars: dict[Path, nodes.Scalar]
+    places: locations.Locations[declarations.Place]
+    keys: locations.Locations[declarations.Place]
+    scalars: locations.Locations[nodes.Scalar]
     problems: list[problems.Problem]
+    tree: locations.Tree | None = None
+    count: int = 0
+    characters: int = 0
     dialect: dialects.Dialect = dialects.GOVERNANCE
     templates: Mapping[Path, Template] = dataclasses.field(default_factory=dict)
     identities: Mapping[int, Identity] = dataclasses.field(default_factory=dict)
@@ -99,17 +104,40 @@ def _with(value: Value, path: Path, text: str) -> Value:
             raise KeyError(path)
 
 
+def children(at: Path, node: nodes.Mapping) -> dict[str, locations.Pair]:
+    """Return the keys and values of an object by name, wherever it is."""
+    del at
+    return {name: (key, value) for name, key, value in pairs(node, [])}
+
+
 def evaluate(node: nodes.Node, at: Path = ()) -> Document:
     """Return the value of a node; the problems in it are in the document's `problems`."""
-    document = Document(value=None, places={}, keys={}, scalars={}, problems=[])
-    evaluator = _Evaluator(document)
-    document.value = evaluator.value(node, at)
-    return document
+    tree = locations.Tree(node, at, children)
+
+    def scalar(path: Path) -> nodes.Scalar | None:
+        found = tree.value(path)
+        return found if isinstance(found, nodes.Scalar) else None
+
+    evaluator = _Evaluator()
+    return Document(
+        value=evaluator.value(node, len(at)),
+        places=locations.Locations(lambda path: _place(tree.value(path))),
+        keys=locations.Locations(lambda path: _place(tree.key(path))),
+        scalars=locations.Locations(scalar),
+        problems=evaluator.problems,
+        tree=tree,
+        count=evaluator.count,
+        characters=evaluator.characters,
+    )
+
+
+def _place(node: nodes.Node | None) -> declarations.Place | None:
+    return None if node is None else node.place
 
 
 def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[str, nodes.Node, nodes.Node]]:
     """Yield each text key with its node and value; keys that are not text or are duplicates become problems."""
-    first: dict[str, declarations.Place] = {}
+    first: dict[str, nodes.Node] = {}
     for key, value in node.pairs:
         name = _key(key, found)
         if name is None:
@@ -118,12 +146,12 @@ def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[
             found.append(
                 problems.Problem(
                     place=key.place,
-                    message=f"duplicate key {name!r} (first defined on line {first[name].line})",
+                    message=f"duplicate key {name!r} (first defined on line {first[name].place.line})",
                     hint="remove one of them",
                 )
             )
             continue
-        first[name] = key.place
+        first[name] = key
         yield name, key, value
 
 
@@ -142,39 +170,35 @@ def _key(key: nodes.Node, found: list[problems.Problem]) -> str | None:
 
 
 class _Evaluator:
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._count = 0
-        self._characters = 0
+    def __init__(self) -> None:
+        self.problems: list[problems.Problem] = []
+        self.count = 0
+        self.characters = 0
 
-    def value(self, node: nodes.Node, at: Path) -> Value:
-        self._weigh(node, at)
-        self._document.places[at] = node.place
-        found = self._document.problems
+    def value(self, node: nodes.Node, depth: int) -> Value:
+        self.count += 1
         if isinstance(node, nodes.Scalar):
-            self._document.scalars[at] = node
-            return _scalar(node, found)
-        _check_tag(node, found)
+            self.characters += len(node.text)
+            self._weigh(node, depth)
+            return _scalar(node, self.problems)
+        self._weigh(node, depth)
+        if node.tag is not None:
+            _check_tag(node, self.problems)
         if isinstance(node, nodes.Sequence):
-            return [self.value(item, (*at, index)) for index, item in enumerate(node.items)]
-        return {name: self._entry(key, value, (*at, name)) for name, key, value in pairs(node, found)}
+            return [self.value(item, depth + 1) for item in node.items]
+        return {name: self.value(value, depth + 1) for name, _, value in pairs(node, self.problems)}
 
-    def _weigh(self, node: nodes.Node, at: Path) -> None:
+    def _weigh(self, node: nodes.Node, depth: int) -> None:
         """Refuse values that aliases multiply beyond the limits of count, size and depth."""
-        self._count += 1
-        self._characters += len(node.text) if isinstance(node, nodes.Scalar) else 0
-        for weight, limit, what in (
-            (self._count, VALUE_LIMIT, f"more than {VALUE_LIMIT} values"),
-            (self._characters, TEXT_LIMIT, f"more than {TEXT_LIMIT} characters"),
-            (len(at), nodes.DEPTH_LIMIT, f"nested deeper than {nodes.DEPTH_LIMIT} levels"),
-        ):
-            if weight > limit:
-                hint = "aliases multiply: write the values out"
-                raise problems.InvalidSpecError([problems.Problem(place=node.place, message=what, hint=hint)])
-
-    def _entry(self, key: nodes.Node, value: nodes.Node, at: Path) -> Value:
-        self._document.keys[at] = key.place
-        return self.value(value, at)
+        if self.count <= VALUE_LIMIT and self.characters <= TEXT_LIMIT and depth <= nodes.DEPTH_LIMIT:
+            return
+        what = f"nested deeper than {nodes.DEPTH_LIMIT} levels"
+        if self.count > VALUE_LIMIT:
+            what = f"more than {VALUE_LIMIT} values"
+        elif self.characters > TEXT_LIMIT:
+            what = f"more than {TEXT_LIMIT} characters"
+        hint = "aliases multiply: write the values out"
+        raise problems.InvalidSpecError([problems.Problem(place=node.place, message=what, hint=hint)])
 
 
 def _check_tag(node: nodes.Sequence | nodes.Mapping, found: list[problems.Problem]) -> None:
@@ -189,6 +213,8 @@ def _unknown_tag(place: declarations.Place) -> problems.Problem:
 
 def _scalar(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
     """Return the value of a scalar: `no` and `on` are text, `true`, `1` and `null` are not."""
+    if node.tag is None and (not node.plain or node.text[:1] not in _FIRST):  # as most are
+        return node.text
     kind = (node.tag or "").removeprefix(_TAG_PREFIX)
     if node.tag == "!" or kind == "str" or (not kind and not node.plain):
         return node.text

@@ -155,7 +155,7 @@ class _Builder:
         self, document: values.Document, environment: str | None, choice: declarations.Choice, *, strict: bool
     ) -> None:
         self._document = dataclasses.replace(
-            document, places=dict(document.places), keys=dict(document.keys), scalars=dict(document.scalars)
+            document, places=document.places.copy(), keys=document.keys.copy(), scalars=document.scalars.copy()
         )
         self._environment = environment
         self._choice = choice
@@ -268,7 +268,7 @@ class _Builder:
             except variables.UnsetError as error:
                 self._missing |= error.missing
                 self._unset.add(place)
-                self._document.scalars.pop(path, None)
+                self._document.scalars[path] = None
                 return text
             if isinstance(found, tuple):
                 return self._template(found, path, text)
@@ -287,12 +287,12 @@ class _Builder:
         if not shown:
             self._unset.add(place)
             return text
-        self._document.scalars.pop(at, None)
+        self._document.scalars[at] = None
         return shown[0]
 
     def _note(self, value: values.Value, at: values.Path, place: declarations.Place) -> None:
         """Note the place of an inserted value, and of every part of it: that of the reference."""
-        self._document.scalars.pop(at, None)
+        self._document.scalars[at] = None
         for path in self._budget.add(value, at, place):
             self._document.places[path] = place
             if path != at and isinstance(path[-1], str):
