@@ -66,4 +66,7 @@ def short_float(number: float) -> float:
 
 def size(value: Json) -> int:
     """Return how many bytes a value takes on the server."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass"))
+    return len(_COMPACT.encode(value).encode(errors="surrogatepass"))
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

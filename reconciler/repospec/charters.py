@@ -35,7 +35,10 @@ def read(
     A key comes from the environment's charter, else the charter, else the environment's defaults, else the defaults,
     else the built-in defaults, which a null resets it to; cron, calendars and intervals are inherited together.
     """
-    sources = (_Source(document, index, environment) for index in range(rules.count(document)))
+    over: values.Path = (*rules.ENVIRONMENTS, environment or "")
+    overridden = rules.value_at(document, (*over, "charters"))
+    names = {name.lower(): name for name in overridden} if isinstance(overridden, dict) else {}
+    sources = (_Source(document, index, over, names) for index in range(rules.count(document)))
     return tuple(_charter(each, prefix) for each in sources)
 
 
@@ -46,37 +49,32 @@ def inherited(
     keys: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
         document = values.inherited_by(document, identity)
-        paths = rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults"))
-        keys |= _values(document, paths)
+        keys |= _values(rules.merged(document, rules.DEFAULTS, (*rules.ENVIRONMENTS, environment or "", "defaults")))
     return fields.read(keys, schedule_id)
 
 
-def _values(document: values.Document, paths: Mapping[str, values.Path]) -> dict[str, Any]:
+def _values(defined: rules.Keys) -> dict[str, Any]:
     """Return the values by key, without those that a null resets."""
-    found = {key: rules.value_at(document, at) for key, at in paths.items()}
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: each.value for key, each in defined.items() if each.value is not None}
 
 
 class _Source:
-    """All keys of one charter, including inherited and overridden ones, and where they are defined."""
+    """All keys of one charter, including inherited and overridden ones, and where they are defined.
 
-    def __init__(self, document: values.Document, index: int, environment: str | None) -> None:
+    `over` is where an environment is, `names` the names of the charters that it changes, by those in lower case.
+    """
+
+    def __init__(self, document: values.Document, index: int, over: values.Path, names: Mapping[str, str]) -> None:
         self._document = document = values.of_charter(document, index)
         self.at: values.Path = (*rules.SCHEDULES, index)
-        self.own = self._keys(self.at)
-        over: values.Path = (*rules.ENVIRONMENTS, environment or "")
-        name = next(
-            (each for each in self._keys((*over, "charters")) if each.lower() == self.own["charter"].lower()), ""
-        )
-        layers = (rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name))
-        paths = rules.merged(document, *layers)
+        own: Any = rules.value_at(document, self.at)
+        self.own: Mapping[str, Any] = own
+        name = names.get(own["charter"].lower(), "")
+        defined = rules.merged(document, rules.DEFAULTS, (*over, "defaults"), self.at, (*over, "charters", name))
         general = rules.value_at(document, (*rules.SECTION, PAUSES))
-        self.keys: dict[str, Any] = ({PAUSES: general} if general else {}) | _values(document, paths)
-        self.overrides = {key: document.places[at] for key, at in paths.items() if at[: len(over)] == over}
-
-    def _keys(self, at: values.Path) -> Mapping[str, Any]:
-        found: Any = rules.value_at(self._document, at)
-        return found if isinstance(found, dict) else {}
+        self.keys: dict[str, Any] = ({PAUSES: general} if general else {}) | _values(defined)
+        changed = {key: each.path for key, each in defined.items() if each.path[: len(over)] == over}
+        self.overrides = {key: document.places[path] for key, path in changed.items()}
 
     def place(self, *inside: str) -> declarations.Place:
         return self._document.places[(*self.at, *inside)]

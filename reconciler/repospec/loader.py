@@ -89,7 +89,7 @@ def declared(
         enabled=chosen.get("enabled", True),
         prefix_place=None
         if choice.prefixes
-        else governance.places.get((*rules.SECTION, "prefix"), governance.places[rules.SECTION]),
+        else governance.places.get((*rules.SECTION, "prefix")) or governance.places[rules.SECTION],
         elsewhere=() if choice.prefixes else _elsewhere(documents, choice.environment),
         inclusions=governance.inclusions,
     )

@@ -21,7 +21,7 @@ def _nothing(path: Path) -> None:
 
 @dataclasses.dataclass(slots=True)
 class Locations(Generic[T]):
-    """What there is at each path: what was noted there, else what is found there; None and missing are the same."""
+    """A value for each path: the noted one, or else the one that `find` returns; None stands for a missing one."""
 
     find: Callable[[Path], T | None] = _nothing
     noted: dict[Path, T | None] = dataclasses.field(default_factory=dict)
@@ -36,7 +36,7 @@ class Locations(Generic[T]):
         self.noted[path] = value
 
     def get(self, path: Path) -> T | None:
-        """Return what there is at a path."""
+        """Return the value for a path, None if it is missing."""
         return self.noted[path] if path in self.noted else self.find(path)
 
     def copy(self) -> Locations[T]:

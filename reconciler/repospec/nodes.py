@@ -66,6 +66,8 @@ class Scalar:
 
     @property
     def _begin(self) -> int:
+        if not self.file.text.startswith(("&", "!"), self.start):
+            return self.start
         return self.start + positions.begin(self.file.text[self.start : self.end])
 
     def inside(self, offset: int) -> declarations.Place:

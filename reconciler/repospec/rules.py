@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
 from reconciler import json_values, spelling
 from reconciler.repospec import dialects, limits, problems, values
@@ -24,7 +25,7 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
                 yield problems.Problem(place=document.places[path], message=fault.message, hint=fault.hint)
     yield from _prefixes(document, (*SECTION, "prefix"))
     yield from _inherited(document, DEFAULTS)
-    named: dict[str, declarations.Place] = {}
+    named: dict[str, values.Path] = {}
     for index in range(count(document)):
         at: values.Path = (*SCHEDULES, index)
         charter = value_at(document, at)
@@ -53,13 +54,16 @@ def count(document: values.Document) -> int:
 
 def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.Problem]:
     """Check the keys that charters inherit."""
-    yield from _keys(document, at, (row for row in fields.ROWS if row.is_inherited))
+    yield from _keys(document, at, _INHERITED)
     own = {path[len(at)] for path in document.templates if path[: len(at)] == at}
     for index in document.identities if own else ():
-        yield from _keys(values.of_charter(document, index), at, (row for row in fields.ROWS if row.key in own))
+        yield from _keys(values.of_charter(document, index), at, [row for row in fields.ROWS if row.key in own])
     defined = merged(document, at)
     yield from _ends(document, defined, at)
     yield from _size(document, defined, at)
+
+
+_INHERITED = tuple(row for row in fields.ROWS if row.is_inherited)
 
 
 def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
@@ -82,32 +86,46 @@ def _together(
     yield from _ends(document, defined, at, where)
     yield from _size(document, defined, at, where)
     yield from _arguments(document, defined, at, where)
-    if "cron" in defined and any(defined[key][: len(at)] == at for key in ("cron", "timezone") if key in defined):
-        yield from _zones(
-            document, defined["cron"], value_at(document, defined["timezone"]) if "timezone" in defined else None, where
-        )
+    if "cron" in defined and any(_is_own(defined[key], at) for key in ("cron", "timezone") if key in defined):
+        zone = defined["timezone"].value if "timezone" in defined else None
+        yield from _zones(document, defined["cron"].path, zone, where)
 
 
-def merged(document: values.Document, *layers: values.Path) -> dict[str, values.Path]:
-    """Return where each effective key is defined; later layers take precedence.
+class Defined(NamedTuple):
+    """Where a key is defined, and its value there."""
+
+    path: values.Path
+    value: values.Value
+
+
+Keys: TypeAlias = dict[str, Defined]
+
+
+def _is_own(key: Defined, at: values.Path) -> bool:
+    return key.path[: len(at)] == at
+
+
+def merged(document: values.Document, *layers: values.Path) -> Keys:
+    """Return the effective keys; later layers take precedence.
 
     A layer that has any of cron, calendars and intervals replaces all three. Likewise, args replace an inherited
     entrypoint and input. A null is a value as well: it resets what earlier layers define.
     """
-    paths: dict[str, values.Path] = {}
+    found: Keys = {}
     for layer in layers:
-        entry = value_at(document, layer)
-        keys = entry if isinstance(entry, dict) else {}
-        if any(key in keys for key in fields.FIRINGS):
-            paths = {key: path for key, path in paths.items() if key not in fields.FIRINGS}
-        if fields.ARGUMENTS in keys:
-            paths = {key: path for key, path in paths.items() if key not in fields.BUILT_IN}
-        paths |= {key: (*layer, key) for key in keys}
-    return paths
+        keys = value_at(document, layer)
+        if not isinstance(keys, dict):
+            continue
+        if found and any(key in keys for key in fields.FIRINGS):
+            found = {key: each for key, each in found.items() if key not in fields.FIRINGS}
+        if found and fields.ARGUMENTS in keys:
+            found = {key: each for key, each in found.items() if key not in fields.BUILT_IN}
+        found |= {key: Defined((*layer, key), value) for key, value in keys.items()}
+    return found
 
 
 def _environment(
-    document: values.Document, at: values.Path, named: Mapping[str, declarations.Place]
+    document: values.Document, at: values.Path, named: Mapping[str, values.Path]
 ) -> Iterator[problems.Problem]:
     yield from _inherited(document, (*at, "defaults"))
     charters = value_at(document, (*at, "charters"))
@@ -146,15 +164,17 @@ def value_at(document: values.Document, at: values.Path) -> values.Value:
 
 
 def _name(
-    document: values.Document, at: values.Path, charter: dict[str, values.Value], named: dict[str, declarations.Place]
+    document: values.Document, at: values.Path, charter: dict[str, values.Value], named: dict[str, values.Path]
 ) -> Iterator[problems.Problem]:
     """Check that names are unique; names that differ only in case would be one schedule."""
     name = charter.get("charter")
     if not isinstance(name, str):
         return
-    place = document.places[(*at, "charter")]
-    first = named.setdefault(name.lower(), place)
-    if first != place:
+    earlier = named.setdefault(name.lower(), at)
+    if earlier == at:
+        return
+    place, first = (document.places[(*each, "charter")] for each in (at, earlier))
+    if first != place:  # an alias repeats a charter at its place
         where = problems.seen_from(place, first)
         yield problems.Problem(
             place=place,
@@ -163,12 +183,12 @@ def _name(
         )
 
 
-def _ends(
-    document: values.Document, defined: Mapping[str, values.Path], at: values.Path, where: str = ""
-) -> Iterator[problems.Problem]:
+def _ends(document: values.Document, defined: Keys, at: values.Path, where: str = "") -> Iterator[problems.Problem]:
     """Check that the end is not before the start, whichever of them is inherited."""
-    own = [defined[key] for key in ("end_at", "start_at") if key in defined and defined[key][: len(at)] == at]
-    start, end = (value_at(document, defined[key]) if key in defined else None for key in ("start_at", "end_at"))
+    if "start_at" not in defined or "end_at" not in defined:
+        return
+    own = [defined[key].path for key in ("end_at", "start_at") if _is_own(defined[key], at)]
+    start, end = defined["start_at"].value, defined["end_at"].value
     if not own or not isinstance(start, str) or not isinstance(end, str):
         return
     try:
@@ -180,25 +200,23 @@ def _ends(
         yield problems.Problem(place=document.places[own[0]], message=message, hint="swap them")
 
 
-def _arguments(
-    document: values.Document, defined: Mapping[str, values.Path], at: values.Path, where: str
-) -> Iterator[problems.Problem]:
+def _arguments(document: values.Document, defined: Keys, at: values.Path, where: str) -> Iterator[problems.Problem]:
     """Check that args are not combined with the keys of the built-in argument object."""
     if fields.ARGUMENTS not in defined:
         return
     for key in fields.BUILT_IN:
-        path = defined.get(key)
-        if path is not None and path[: len(at)] == at and value_at(document, path) is not None:
+        each = defined.get(key)
+        if each is not None and _is_own(each, at) and each.value is not None:
             message = f"{key!r} and 'args' exclude each other{where}: args are all that the workflow is called with"
             hint = f"remove {key!r}, or pass it in args"
-            yield problems.Problem(place=document.keys[path], message=message, hint=hint)
+            yield problems.Problem(place=document.keys[each.path], message=message, hint=hint)
 
 
-def _size(
-    document: values.Document, defined: Mapping[str, values.Path], at: values.Path, where: str = ""
-) -> Iterator[problems.Problem]:
+def _size(document: values.Document, defined: Keys, at: values.Path, where: str = "") -> Iterator[problems.Problem]:
     """Check the total size of a schedule's values; reported only if the keys of `at` exceed the limit."""
-    sizes = {path: json_values.size(value_at(document, path)) for path in defined.values()}
+    if json_values.size([each.value for each in defined.values()]) <= limits.SCHEDULE_SIZE:
+        return
+    sizes = {each.path: json_values.size(each.value) for each in defined.values()}
     total = sum(sizes.values())
     own = sum(size for path, size in sizes.items() if path[: len(at)] == at)
     if total > limits.SCHEDULE_SIZE >= total - own:

@@ -8,6 +8,7 @@ reference in the documentation read this table. A row's place in the table is it
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -523,10 +524,24 @@ TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_time
 
 def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     """Return the schedule that a charter's keys declare, inherited ones included; they must have passed the rules."""
-    draft = places.Draft(schedule_id)
+    draft = places.Draft(schedule_id, _defaults())
     for row in ROWS:
-        row.read(keys, draft)
+        if row.key in keys or row.key in _FOLLOWING:
+            row.read(keys, draft)
     return draft.build()
+
+
+@functools.cache
+def _defaults() -> Mapping[places.Path, Any]:
+    """Return the values, by place, of a charter without keys, but for those that follow from others."""
+    draft = places.Draft("")
+    for row in ROWS:
+        if row.key not in _FOLLOWING:
+            row.read({}, draft)
+    return draft.values
+
+
+_FOLLOWING = {row.key for row in ROWS if isinstance(row, rows.Field) and row.follows}
 
 
 def words(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:

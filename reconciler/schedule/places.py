@@ -21,10 +21,10 @@ GROUPS: Mapping[str, Callable[..., Any]] = {
 
 
 class Draft:
-    """A schedule that is being built: values by their places."""
+    """A schedule that is being built: values by their places, of which some may be known at the start."""
 
-    def __init__(self, schedule_id: str) -> None:
-        self.values: dict[Path, Any] = {("id",): schedule_id}
+    def __init__(self, schedule_id: str, known: Mapping[Path, Any] | None = None) -> None:
+        self.values: dict[Path, Any] = {**(known or {}), ("id",): schedule_id}
 
     def build(self) -> model.Schedule:
         """Return the schedule; places without a value get the model's default."""
