@@ -407,7 +407,9 @@ def _wanted(
         return _change(charter, plans.Verb.KEEP, plans.Reason.OWNED, live.schedule, live)
     kept = ignored.kept(desired, live.schedule)
     possible, unchangeable = _possible(kept, live)
-    change = dataclasses.replace(_difference(charter, possible, live, declaration), unchangeable=unchangeable)
+    change = _difference(charter, possible, live, declaration)
+    if unchangeable:
+        change = dataclasses.replace(change, unchangeable=unchangeable)
     if not desired.ignore:
         return change
     shown = {each.path for each in (*change.fields, *unchangeable)}
@@ -430,9 +432,9 @@ def _difference(
     keeps = declaration.keep_manual_pauses or desired.manual_pauses == KEEP
     if keeps and _is_paused_by_hand(live, desired):
         return _left_paused(charter, desired, live)
-    fields = diff.diff(live.schedule, desired)
-    verb, reason = _verb(live, desired, fields)
     after = diff.settled(live.schedule, desired)
+    fields = diff.from_settled(live.schedule, after)
+    verb, reason = _verb(live, desired, fields)
     if desired.note is None:
         after = dataclasses.replace(after, note=_note(verb, live.schedule.note, charter.place.path))
     return _change(charter, verb, reason, after, live, fields)

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChange, ...]:
     """Return what must change in `live` to make it `desired`, in the order of the spec's fields."""
-    desired = settled(live, desired)
+    return from_settled(live, settled(live, desired))
+
+
+def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChange, ...]:
+    """Return what `diff` returns, for a desired schedule that `settled` returned."""
     if live == desired and same_json(_payloads(live), _payloads(desired)):
         return ()
     import deepdiff  # here, because it takes longer to import than most commands run
@@ -76,7 +80,10 @@ def same_json(left: object, right: object) -> bool:
 
 
 def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=repr)
+    return _SORTED.encode(value)
+
+
+_SORTED = json.JSONEncoder(sort_keys=True, default=repr)
 
 
 def _payloads(schedule: model.Schedule) -> list[object]:

@@ -22,6 +22,17 @@ _SINGLE: tuple[_Field, ...] = tuple(
 """The rows whose value is a single field of the message."""
 
 
+def _by_message() -> dict[tuple[str, ...], list[tuple[str, _Field]]]:
+    found: dict[tuple[str, ...], list[tuple[str, _Field]]] = {}
+    for row in _SINGLE:
+        *parents, name = row.proto.split(".")
+        found.setdefault(tuple(parents), []).append((name, row))
+    return found
+
+
+_BY_MESSAGE = _by_message()
+"""The fields of these rows, by the path of the message that they are in."""
+
 _OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.own)
 """The rows whose value is next to the Schedule in the server's messages."""
 
@@ -40,8 +51,10 @@ def read(
     """Return a described schedule in canonical form, with what `own` returned for it if that is known."""
     start = proto.action.start_workflow
     draft = places.Draft(schedule_id)
-    for row in _SINGLE:
-        draft.values[row.at.path] = protos.read(row.kind, *_field(proto, row.proto))
+    for parents, held in _BY_MESSAGE.items():
+        message = functools.reduce(getattr, parents, proto)
+        for name, row in held:
+            draft.values[row.at.path] = protos.read(row.kind, message, name)
     draft.values[places.TIMEZONE] = _timezone(proto.spec)
     draft.values[places.ARGUMENTS] = tuple(map(payloads.read_argument, start.input.payloads))
     draft.values[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None

@@ -252,10 +252,7 @@ _ENTRIES: Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 
 def _read_calendar(proto: schedule_pb2.StructuredCalendarSpec) -> timings.Calendar:
-    sets = {
-        name: tuple(ranges.Range(part.start, part.end, part.step) for part in getattr(proto, name))
-        for name in calendars.FIELDS
-    }
+    sets = {name: getattr(proto, name) for name in calendars.FIELDS}  # of messages that are like `ranges.Range`
     return canonical.calendar_of(sets, comment=proto.comment)
 
 

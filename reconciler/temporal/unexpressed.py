@@ -53,6 +53,7 @@ def _parts(row: rows.Row) -> dict[str, str]:
 
 
 _EXPRESSED, _WORDS = _expressed()
+_TIMES = frozenset({duration_pb2.Duration.DESCRIPTOR.full_name, timestamp_pb2.Timestamp.DESCRIPTOR.full_name})
 _NO_KEY = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
 
 
@@ -69,18 +70,18 @@ def _sentences(proto: message.Message) -> Iterator[str]:
         if known is not None and field.name not in known:
             yield f"{field.name} {_NO_KEY}"
             continue
+        of = field.message_type and field.message_type.full_name
+        if of is None or not (of in _EXPRESSED or of in _TIMES):
+            continue
         for item in value if _is_repeated(value) else [value]:
-            if isinstance(item, duration_pb2.Duration | timestamp_pb2.Timestamp):
-                yield from _inexact(_WORDS.get(field.name, field.name), item)
-            elif isinstance(item, message.Message) and item.DESCRIPTOR.full_name in _EXPRESSED:
-                yield from _sentences(item)
+            yield from _inexact(_WORDS.get(field.name, field.name), item) if of in _TIMES else _sentences(item)
 
 
 def _is_empty(value: object) -> bool:
     """Return whether a message has no content: the server keeps an empty header if one was sent."""
-    if not isinstance(value, message.Message) or len(unknown_fields.UnknownFieldSet(value)):
+    if not isinstance(value, message.Message) or not all(_is_empty(inner) for _, inner in value.ListFields()):
         return False
-    return all(_is_empty(inner) for _, inner in value.ListFields())
+    return not len(unknown_fields.UnknownFieldSet(value))
 
 
 def _is_repeated(value: object) -> bool:

@@ -39,10 +39,8 @@ def expand(parts: Iterable[Range]) -> tuple[int, ...]:
     An end before the start is treated as the start and a step below 1 as 1, as the server does
     (CleanSpec in its scheduler).
     """
-    numbers: set[int] = set()
-    for part in parts:
-        numbers.update(range(part.start, max(part.start, part.end) + 1, max(part.step, 1)))
-    return tuple(sorted(numbers))
+    each = [range(part.start, max(part.start, part.end) + 1, max(part.step, 1)) for part in parts]
+    return tuple(each[0]) if len(each) == 1 else tuple(sorted(set().union(*each)))
 
 
 def compress(numbers: Iterable[int]) -> tuple[Range, ...]:
