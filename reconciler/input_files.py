@@ -10,7 +10,7 @@ import stat
 import sys
 
 STANDARD_INPUT = pathlib.Path("<stdin>")  # this very object: another path of that name is a file
-_MOST = 16 * 1024 * 1024  # bytes of standard input, which may have no end
+_MOST = 32 * 1024 * 1024  # bytes of standard input, which may have no end
 _KINDS = {
     stat.S_IFIFO: "a pipe (FIFO)",
     stat.S_IFSOCK: "a socket",

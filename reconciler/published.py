@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.resources
 import json
+import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -23,7 +23,7 @@ REFERENCE = {"$ref": "#/$defs/reference"}  # accepted in place of a value of ano
 
 def text(name: Name) -> str:
     """Return the schema as it is published."""
-    return (importlib.resources.files("reconciler") / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+    return (pathlib.Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
 
 
 @functools.cache

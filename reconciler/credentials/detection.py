@@ -6,6 +6,7 @@ plugins take a commit's hash for a secret, and it brings an HTTP client that the
 
 from __future__ import annotations
 
+import functools
 import re
 
 _SECRET_WORD = re.compile("auth|dsn|jwt|keys?|keytab|kubeconfig|pin|psk|pswd|pw|pwd|sas|signature|t?otp")
@@ -19,38 +20,34 @@ _ORDINARY_KEY = re.compile(
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
-_FORMS = re.compile(
-    "|".join(
-        (
-            r"(?i:://[^\s/:@?\#]*:(?!\d{1,5}[/?\#])(?:(?!://)[^\s@])+@)",  # a URL's password, which may contain a slash
-            r"://[A-Za-z0-9_-]{20,}@",  # a token instead of a user
-            r"(?i:\bbearer\s+\S{6,})",
-            r"(?i:\bauthorization\W{1,4}\S+\s+\S{4,})",
-            r"(?i:\bbasic)\s+(?=[A-Za-z0-9+/]*[A-Z0-9])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{8,}={0,2}(?!\w)",
-            r"-----BEGIN (?:[A-Z0-9 ]+ )?PRIVATE KEY",
-            r"\b(?:AKIA|ASIA|AGPA|AROA|AIDA|ANPA|ANVA)[A-Z0-9]{16}\b",
-            r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)*",  # a JSON Web Token
-            r"\bgh[opsur]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}",
-            r"\bxox[a-z]-[\w-]{8,}|\bxapp-\d-[\w-]{8,}",
-            r"\b[rs]k_(?:live|test)_\w{8,}|\bwhsec_\w{16,}|\bsk-(?=[\w-]*\d)[\w-]{20,}",
-            r"\bSG\.[\w-]{16,}\.[\w-]{16,}|\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bSK[0-9a-f]{32}\b",
-            r"\bnpm_[A-Za-z0-9]{36}|\bpypi-[\w-]{16,}|\bhf_[A-Za-z0-9]{30,}|\bdop_v1_[0-9a-f]{32,}|\bhv[bs]\.[\w-]{20,}",
-            r"\bgl[a-z]{2,6}-[\w-]{16,}|\bgl(?:sa|c)_\w{16,}|\bdo[or]_v1_[0-9a-f]{32,}|\bdapi[0-9a-f]{32}",
-            r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}|\bsq0[a-z]{3}-[\w-]{16,}|\bGOCSPX-[\w-]{16,}|\bPMAK-[\w-]{16,}",
-            r"\b(?:lin_api|ntn|sntrys|sbp|rubygems|dckr_pat|nfp)_(?=\w*\d)[\w-]{16,}|\bdp\.[a-z]{2,5}\.\w{16,}",
-            r"\bATATT3[\w-]{16,}|\bNRAK-\w{16,}|\bkey-[0-9a-f]{32}|\.atlasv1\.[\w-]{16,}|AGE-SECRET-KEY-1\w{16,}",
-            r"\b\d{8,10}:AA[\w-]{33}",  # a Telegram bot's
-            r"(?i:hooks\.slack\.com/\w+/\S{8,}|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S{8,})",
-            r"(?i:\.webhook\.office\.com/\S{8,}|outlook\.office\.com/webhook/\S{8,}|hooks\.zapier\.com/hooks/\S{8,})",
-            r"(?i:/hooks/(?=\w*\d)\w{16,}|/with/key/\S{8,})",
-            r"(?i:[?&](?:\w*sig|key|auth|code)=[^&\s]{6,})",
-            r"\bcurl\b[^\n]{0,200}?\s(?:-u|--(?:proxy-)?user)[\s=]?[\"']?[^\s:$\"']+:[^\s$\"']",  # short options
-            r"\b(?:docker|helm|oc|podman|skopeo)\b[^\n]{0,60}\blogin\b[^\n]{0,200}?\s-p\s+[\"']?[^\s$\"']",
-            r"\b(?:mysql|mariadb)[\w-]*\b[^\n]{0,200}?\s-p[^\s$]{4,}",
-            r"(?i:\bidentified\s+by\s+[\"'][^\"'$]|\b(?:alter|create)\s+(?:role|user)\b[^\n]{0,100}?\bpassword\s+'[^'$]|\blogin\s+\S+\s+password\s+[^\s$]|\bpass:[^\s$]{4,})",
-            r"\bsshpass\s+-p\s*[\"']?[^\s$\"']|\bredis-cli\b[^\n]{0,200}?\s-a\s+[\"']?[^\s$\"']",
-        )
-    )
+_FORMS = (
+    r"(?i:://[^\s/:@?\#]*:(?!\d{1,5}[/?\#])(?:(?!://)[^\s@])+@)",  # a URL's password, which may contain a slash
+    r"://[A-Za-z0-9_-]{20,}@",  # a token instead of a user
+    r"(?i:\bbearer\s+\S{6,})",
+    r"(?i:\bauthorization\W{1,4}\S+\s+\S{4,})",
+    r"(?i:\bbasic)\s+(?=[A-Za-z0-9+/]*[A-Z0-9])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{8,}={0,2}(?!\w)",
+    r"-----BEGIN (?:[A-Z0-9 ]+ )?PRIVATE KEY",
+    r"\b(?:AKIA|ASIA|AGPA|AROA|AIDA|ANPA|ANVA)[A-Z0-9]{16}\b",
+    r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)*",  # a JSON Web Token
+    r"\bgh[opsur]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}",
+    r"\bxox[a-z]-[\w-]{8,}|\bxapp-\d-[\w-]{8,}",
+    r"\b[rs]k_(?:live|test)_\w{8,}|\bwhsec_\w{16,}|\bsk-(?=[\w-]*\d)[\w-]{20,}",
+    r"\bSG\.[\w-]{16,}\.[\w-]{16,}|\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bSK[0-9a-f]{32}\b",
+    r"\bnpm_[A-Za-z0-9]{36}|\bpypi-[\w-]{16,}|\bhf_[A-Za-z0-9]{30,}|\bdop_v1_[0-9a-f]{32,}|\bhv[bs]\.[\w-]{20,}",
+    r"\bgl[a-z]{2,6}-[\w-]{16,}|\bgl(?:sa|c)_\w{16,}|\bdo[or]_v1_[0-9a-f]{32,}|\bdapi[0-9a-f]{32}",
+    r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}|\bsq0[a-z]{3}-[\w-]{16,}|\bGOCSPX-[\w-]{16,}|\bPMAK-[\w-]{16,}",
+    r"\b(?:lin_api|ntn|sntrys|sbp|rubygems|dckr_pat|nfp)_(?=\w*\d)[\w-]{16,}|\bdp\.[a-z]{2,5}\.\w{16,}",
+    r"\bATATT3[\w-]{16,}|\bNRAK-\w{16,}|\bkey-[0-9a-f]{32}|\.atlasv1\.[\w-]{16,}|AGE-SECRET-KEY-1\w{16,}",
+    r"\b\d{8,10}:AA[\w-]{33}",  # a Telegram bot's
+    r"(?i:hooks\.slack\.com/\w+/\S{8,}|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S{8,})",
+    r"(?i:\.webhook\.office\.com/\S{8,}|outlook\.office\.com/webhook/\S{8,}|hooks\.zapier\.com/hooks/\S{8,})",
+    r"(?i:/hooks/(?=\w*\d)\w{16,}|/with/key/\S{8,})",
+    r"(?i:[?&](?:\w*sig|key|auth|code)=[^&\s]{6,})",
+    r"\bcurl\b[^\n]{0,200}?\s(?:-u|--(?:proxy-)?user)[\s=]?[\"']?[^\s:$\"']+:[^\s$\"']",  # short options
+    r"\b(?:docker|helm|oc|podman|skopeo)\b[^\n]{0,60}\blogin\b[^\n]{0,200}?\s-p\s+[\"']?[^\s$\"']",
+    r"\b(?:mysql|mariadb)[\w-]*\b[^\n]{0,200}?\s-p[^\s$]{4,}",
+    r"(?i:\bidentified\s+by\s+[\"'][^\"'$]|\b(?:alter|create)\s+(?:role|user)\b[^\n]{0,100}?\bpassword\s+'[^'$]|\blogin\s+\S+\s+password\s+[^\s$]|\bpass:[^\s$]{4,})",
+    r"\bsshpass\s+-p\s*[\"']?[^\s$\"']|\bredis-cli\b[^\n]{0,200}?\s-a\s+[\"']?[^\s$\"']",
 )
 _NAMED = re.compile(r"""(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*)\\?["']?\s*([=:])\s*\\?["']?(?=([^\s"',;&\\]{1,1000}))""")
 _LINE = re.compile(  # of YAML
@@ -73,12 +70,18 @@ _REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # na
 def in_text(text: str) -> bool:
     """Return whether a text contains a credential: one of a known form, or a value next to a secret's name."""
     return (
-        bool(_FORMS.search(text))
+        bool(_forms().search(text))
         or any(map(_is_value, _NAMED.finditer(text)))
         or any(map(_is_line, _LINE.finditer(text)))
         or any(map(_is_option_value, _OPTION.finditer(text)))
         or any(map(_is_exported, _EXPORTED.finditer(text)))
     )
+
+
+@functools.cache
+def _forms() -> re.Pattern[str]:
+    """Return the pattern of all known forms, which takes longer to compile than most commands need."""
+    return re.compile("|".join(_FORMS))
 
 
 def is_secret(name: str) -> bool:

@@ -9,8 +9,8 @@ import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.plan import collisions, stops
-from reconciler.schedule import declarations, fields
+from reconciler.plan import collisions
+from reconciler.schedule import declarations, fields, model
 from reconciler.timing import cron, dst, durations, ranges, times, timings
 
 _EVERY_DAY = tuple(range(1, 32))
@@ -116,7 +116,7 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
         yield Advice(place=charter.places.get("workflow_id", charter.place), message=message, kind=Kind.LONG_ID)
     for key in _TIMEOUTS:
         timeout = getattr(charter.schedule.action, key)
-        if timeout and timeout < stops.BRIEF:
+        if timeout and timeout < model.BRIEF:
             message = (
                 f"{key} is {durations.render(timeout)}, and no run can finish in less than a second; make it longer"
             )

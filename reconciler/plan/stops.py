@@ -16,7 +16,6 @@ PERIODS = 10  # usual periods without a firing after which a schedule is conside
 LEAST = datetime.timedelta(days=7)  # but never sooner than this
 _YEAR = datetime.timedelta(days=366)
 _FIRINGS = 20  # that determine the usual period: enough to include a weekend
-BRIEF = datetime.timedelta(seconds=1)  # a run with less time than this cannot finish
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ def _why(before: model.Schedule, after: model.Schedule, plan: plans.Plan, now: d
     if silent:
         return silent
     allotted = _allotted(after.action)
-    if allotted < BRIEF <= _allotted(before.action):
+    if allotted < model.BRIEF <= _allotted(before.action):
         return f"its runs time out after {allotted // datetime.timedelta(milliseconds=1)} ms"
     queue = after.action.task_queue
     if queue != before.action.task_queue and queue in plan.unpolled:

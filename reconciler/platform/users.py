@@ -12,7 +12,7 @@ from typing import Any
 from reconciler import errors, json_values
 from reconciler.plan import build
 from reconciler.platform import executions
-from reconciler.repospec import charters, locations, problems, rules, shape, values
+from reconciler.repospec import charters, locations, problems, rules, shape, values, variables
 from reconciler.schedule import declarations, fields, governed, model, observed, ownership
 from reconciler.timing import cron, timings
 
@@ -160,7 +160,7 @@ def _unkept(value: Any) -> str:
     holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # the text of an escape is none
     if holds_nul or _SURROGATE.search(text):
         return "holds a NUL or half a surrogate pair"
-    return f"is over {values.TEXT_LIMIT} characters" if len(text) > values.TEXT_LIMIT else ""
+    return f"is over {variables.TEXT_LIMIT} characters" if len(text) > variables.TEXT_LIMIT else ""
 
 
 def _is_vast(value: Any) -> bool:

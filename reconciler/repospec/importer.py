@@ -389,7 +389,7 @@ def _written(
     text = mark + insertion.insert(text, root, entries, head, file.dialect)
     if len(text.encode()) > source.SIZE_LIMIT:
         raise errors.UsageError(
-            f"{file.path}: would be over 1 MiB with {len(entries)} charters more", hint="import some, each by --id"
+            f"{file.path}: would be over 16 MiB with {len(entries)} charters more", hint="import some, each by --id"
         )
     wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
     try:

@@ -15,7 +15,7 @@ from reconciler.schedule import declarations
 KEY = "include"
 AT: values.Path = (*rules.SECTION, KEY)
 FILE_LIMIT = 1_000
-SIZE_LIMIT = 4 * source.SIZE_LIMIT  # bytes of all included files
+SIZE_LIMIT = source.SIZE_LIMIT  # bytes of all included files
 SEARCH_LIMIT = 100_000  # entries of folders that are compared with the patterns
 
 

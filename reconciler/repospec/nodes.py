@@ -14,6 +14,7 @@ from reconciler.repospec import positions, problems
 from reconciler.schedule import declarations
 
 DEPTH_LIMIT = 100
+NODE_LIMIT = 1_000_000  # keys and values of a file, about 250 MB
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LINE_LIMIT = 1_000  # characters; longer lines are not searched for an unquoted value, which is not linear
@@ -147,6 +148,7 @@ class _Composer:
         self._open: list[tuple[Sequence | Mapping, list[Node]]] = []
         self._root: Node | None = None
         self._documents = 0
+        self._count = 0
         self._end_of_content = 0  # where the last node ended, before comments and blank lines
 
     def compose(self) -> Node | None:
@@ -236,6 +238,9 @@ class _Composer:
         self._add(node, None)
 
     def _add(self, node: Node, anchor: str | None) -> None:
+        self._count += 1
+        if self._count > NODE_LIMIT:
+            raise _refused(node.place, f"more than {NODE_LIMIT} keys and values", "declare less in one file")
         if anchor:
             self._anchors[anchor] = node
         if self._open:

@@ -7,7 +7,7 @@ import pathlib
 from reconciler import errors, input_files
 from reconciler.repospec import dialects
 
-SIZE_LIMIT = 1024 * 1024  # bytes
+SIZE_LIMIT = 16 * 1024 * 1024  # bytes; `nodes` and `values` limit the memory that they take
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -41,9 +41,7 @@ def whole(path: pathlib.Path) -> str:
             f"{path}: cannot be read: {why}", hint="name a readable file, or - to read standard input"
         ) from error
     if len(data) > SIZE_LIMIT:
-        raise errors.InvalidSpecError(
-            f"{path}: is over 1 MiB", hint="a repo-spec is a few kilobytes; name the right file"
-        )
+        raise errors.InvalidSpecError(f"{path}: is over 16 MiB", hint="name the right file, or declare less")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

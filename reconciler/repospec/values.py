@@ -13,8 +13,8 @@ from reconciler import json_values
 from reconciler.repospec import dialects, locations, nodes, problems
 from reconciler.schedule import declarations
 
-VALUE_LIMIT = 300_000  # values in our section, with aliases expanded
-TEXT_LIMIT = 4 * 1024 * 1024  # characters of all values, with aliases expanded; no server accepts a larger schedule
+VALUE_LIMIT = 1_000_000  # values in our section, with aliases expanded
+TEXT_LIMIT = 16 * 1024 * 1024  # characters of all values, with aliases expanded
 
 Path: TypeAlias = locations.Path
 Value: TypeAlias = bool | int | float | str | list["Value"] | dict[str, "Value"] | None

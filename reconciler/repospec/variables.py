@@ -17,6 +17,8 @@ from reconciler.schedule import declarations
 ENVIRONMENT = "environment"
 BUILT_IN = (*(own.value for own in values.Own), ENVIRONMENT)
 
+VALUE_LIMIT = 300_000  # values that references add in one environment
+TEXT_LIMIT = 4 * 1024 * 1024  # characters in them; no server accepts a larger schedule
 _WHOLE_LIMIT = 2**63
 _LITERALS = {"null": None, "true": True, "false": False}
 
@@ -58,13 +60,13 @@ class Budget:
         self.check(characters, place)
         self._values += 1
         self._characters += characters
-        if self._values > values.VALUE_LIMIT:
-            raise _too_much(f"more than {values.VALUE_LIMIT} values", place)
+        if self._values > VALUE_LIMIT:
+            raise _too_much(f"more than {VALUE_LIMIT} values", place)
 
     def check(self, characters: int, place: declarations.Place) -> None:
         """Raise `problems.InvalidSpecError` if so many characters more are too many."""
-        if self._characters + characters > values.TEXT_LIMIT:
-            raise _too_much(f"more than {values.TEXT_LIMIT} characters", place)
+        if self._characters + characters > TEXT_LIMIT:
+            raise _too_much(f"more than {TEXT_LIMIT} characters", place)
 
 
 def _too_much(what: str, place: declarations.Place) -> problems.InvalidSpecError:
@@ -343,7 +345,7 @@ def _json(text: str) -> values.Value:
             raise DuplicateKeyError("has an object with a duplicate key")
         return found
 
-    if len(text) > values.TEXT_LIMIT:
+    if len(text) > TEXT_LIMIT:
         raise ValueError("too long")
     try:
         value: Any = json_values.canonical(json.loads(text, parse_constant=refused, object_pairs_hook=unique))

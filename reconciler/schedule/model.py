@@ -17,6 +17,7 @@ from reconciler.timing import timings
 
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server uses no shorter catch-up window
 UNSET_CATCHUP = datetime.timedelta(days=365)  # what the server uses if none is set
+BRIEF = datetime.timedelta(seconds=1)  # a run with less time than this cannot finish
 LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # the server stores longer ones as this
 
 

@@ -82,7 +82,7 @@ def laughs() -> str:
         (b"governance:\n  schedules: []\n  schedules: []\n", "schedules"),
         (b"governance: \xff\xfe\n", "UTF-8"),
         (b"governance: \x00\n", "a character that YAML does not allow"),
-        (b"#" * (1024 * 1024 + 1), "1 MiB"),
+        (b"#" * (16 * 1024 * 1024 + 1), "16 MiB"),
         (laughs().encode(), "repo-spec.yaml:"),
         (b"governance: " + b"[" * 50_000, "nested deeper than 100 levels"),
         (b"governance:\n  schedules: &a\n    - *a\n", "contains itself"),

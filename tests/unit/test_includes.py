@@ -257,7 +257,7 @@ def test_limits_apply_to_all_included_files_together(monkeypatch: pytest.MonkeyP
 
 def test_a_single_included_file_has_the_limit_of_a_spec() -> None:
     write(main=MAIN, schedules__a=listing("A") + "#" * source.SIZE_LIMIT)
-    with pytest.raises(errors.InvalidSpecError, match=r"schedules/a\.yaml: is over 1 MiB"):
+    with pytest.raises(errors.InvalidSpecError, match=r"schedules/a\.yaml: is over 16 MiB"):
         load()
 
 

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from reconciler import errors, json_values, published
-from reconciler.repospec import loader
+from reconciler.repospec import loader, nodes
 from reconciler.schedule import declarations, model
 from reconciler.timing import canonical, timings
 from tests.unit import builders
@@ -415,9 +415,9 @@ def copies() -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (laughs(), "more than 300000 values; aliases multiply: write the values out"),
+        (laughs(), "more than 1000000 values; aliases multiply: write the values out"),
         (ladder(), "nested deeper than 100 levels; aliases multiply: write the values out"),
-        (copies(), "more than 4194304 characters; aliases multiply: write the values out"),
+        (copies(), "more than 16777216 characters; aliases multiply: write the values out"),
     ],
     ids=["values", "levels", "characters"],
 )
@@ -526,13 +526,21 @@ def test_text_that_is_not_utf_8_is_located(tmp_path: pathlib.Path) -> None:
     assert refusal(path) == (f"{path}:2:7: is not UTF-8", "save the file as UTF-8")
 
 
-def test_a_file_of_a_mebibyte_is_read_and_one_byte_more_is_not(tmp_path: pathlib.Path) -> None:
+def test_a_file_of_16_mebibytes_is_read_and_one_byte_more_is_not(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "spec.yaml"
-    filled = COMMUNITY + "#" * (1024 * 1024 - len(COMMUNITY))
+    filled = COMMUNITY + "#" * (16 * 1024 * 1024 - len(COMMUNITY))
     path.write_text(filled, encoding="utf-8")
     assert len(loader.load(path).charters) == 1
     path.write_text(filled + "#", encoding="utf-8")
-    assert refusal(path) == (f"{path}: is over 1 MiB", "a repo-spec is a few kilobytes; name the right file")
+    assert refusal(path) == (f"{path}: is over 16 MiB", "name the right file, or declare less")
+
+
+def test_a_file_with_too_many_keys_and_values_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "NODE_LIMIT", 6)
+    with pytest.raises(
+        errors.InvalidSpecError, match=r"^s\.yaml:1:20: more than 6 keys and values; declare less in one"
+    ):
+        loader.parse("a: [1, 2, 3, 4, 5, 6]", "s.yaml")
 
 
 ENVIRONMENTS = """\
