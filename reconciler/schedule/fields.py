@@ -533,7 +533,7 @@ def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
 
 @functools.cache
 def _defaults() -> Mapping[places.Path, Any]:
-    """Return the values, by place, of a charter without keys, but for those that follow from others."""
+    """Return the values, by place, of a charter without keys, except those that follow from others."""
     draft = places.Draft("")
     for row in ROWS:
         if row.key not in _FOLLOWING:
