@@ -139,6 +139,11 @@ class Writing:
     database: Database | None = None
     audit: bool = True
 
+    @property
+    def record(self) -> Database | None:
+        """Return the database of the audit; None if there is no audit."""
+        return self.database if self.audit else None
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.plan import ports
     from reconciler.postgres.migrator import Migrated, Status
     from reconciler.postgres.relocation import Moved
-    from reconciler.schedule import ownership
+    from reconciler.schedule import observed, ownership
     from reconciler.temporal.connect import Server
 
 
@@ -96,13 +96,20 @@ def has_embedded(environ: Mapping[str, str]) -> bool:
 @contextlib.asynccontextmanager
 async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
     """Open the audit for a while; None without a database, or where it is turned off."""
-    if writing.database is None or not writing.audit:
+    if writing.record is None:
         yield None
         return
     from reconciler.postgres import audit as store_audit
 
-    async with store_audit.opened(writing.database) as found:
+    async with store_audit.opened(writing.record) as found:
         yield found
+
+
+async def readings(database: settings.Database, target: observed.Target) -> Mapping[str, ports.Reading]:
+    """Return the recorded readings of a server's schedules, by id; the tables are left as they are."""
+    from reconciler.postgres import audit as store_audit
+
+    return await store_audit.readings(database, target)
 
 
 async def migrate(database: settings.Database, groups: Sequence[str] = ()) -> Migrated:

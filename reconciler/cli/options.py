@@ -208,20 +208,36 @@ def _in_environment(choice: declarations.Choice, names: tuple[str, ...]) -> decl
 
 
 def refresh(command: Command) -> Callable[..., Any]:
-    """Give a command the option that says how much of the server its plan reads, as a part of `choice`."""
+    """Give a command the options that say how much of the server its plan reads, as a part of `choice`."""
 
     @click.option(
         "--refresh",
         "amount",
-        type=click.Choice(["full", "list"]),
+        type=click.Choice(["full", "list", "changed"]),
         default="full",
         show_default=True,
-        help="Read every schedule, or the listing alone and then only what it shows to differ.",
+        is_eager=True,  # what the database is for depends on it
+        help="Read every schedule, or the listing alone and then only what it shows to differ; changed also reads "
+        "schedules whose charter changed since an apply recorded them.",
+    )
+    @click.option(
+        "--max-age",
+        type=NOT_NEGATIVE,
+        metavar="TIME",
+        help=f"With --refresh=changed: how old the record may be.  [{durations.render(declarations.MAX_AGE)}]",
     )
     @functools.wraps(command)
-    def reading(*, choice: declarations.Choice, amount: Literal["full", "list"], **options: Any) -> Any:
+    def reading(
+        *,
+        choice: declarations.Choice,
+        amount: Literal["full", "list", "changed"],
+        max_age: datetime.timedelta | None,
+        **options: Any,
+    ) -> Any:
+        if max_age is not None and amount != "changed":
+            raise errors.UsageError("--max-age is for --refresh=changed", hint="pass both, or neither of them")
         found = None if amount == "full" else amount
-        return command(choice=dataclasses.replace(choice, refresh=found), **options)
+        return command(choice=dataclasses.replace(choice, refresh=found, max_age=max_age), **options)
 
     return reading
 
@@ -345,6 +361,11 @@ def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str 
     return _database(ctx, param, given or (settings.EMBEDDED if wiring.has_embedded(os.environ) else None))
 
 
+def _read(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    """Return the URL as `_database` does for --refresh=changed; no other plan reads a database."""
+    return _database(ctx, param, given) if ctx.params.get("amount") == "changed" else None
+
+
 class _Schema(click.ParamType[str]):
     """The name of a schema in PostgreSQL, as it is: case and odd characters are kept."""
 
@@ -383,6 +404,7 @@ def _database_options(callback: Callable[..., str | None], text: str) -> Callabl
 
 
 database = _database_options(_database, "PostgreSQL, for the lock and the audit.")
+database_for_refresh = _database_options(_read, "PostgreSQL, for the record that --refresh=changed reads.")
 database_or_kept = _database_options(_kept, "PostgreSQL.  [embedded: where there is one]")
 database_or_embedded = _database_options(
     _embedded, "PostgreSQL; embedded:/path runs one with its data there.  [embedded:]"

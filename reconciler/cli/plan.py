@@ -29,6 +29,7 @@ Format = Literal["text", "json", "markdown"]
 @options.only
 @options.refresh
 @options.connection
+@options.database_for_refresh
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @click.option(
@@ -47,6 +48,7 @@ def plan(
     choice: declarations.Choice,
     selected: tuple[str, ...],
     connection: settings.Connection,
+    database: settings.Database | None,
     form: Format,
     detailed_exitcode: bool,
     out_path: pathlib.Path | None,
@@ -65,7 +67,7 @@ def plan(
         declared = spec_file.load_several(out, spec_path, choice, selected)
         shown = rollout.plan(
             out,
-            propose_several(declared, connection, expect_build, progress.chosen(out, connection, form)),
+            propose_several(declared, connection, expect_build, progress.chosen(out, connection, form), database),
             common.text(out, no_color=no_color, verbose=verbose),
             form,
         )
@@ -76,7 +78,7 @@ def plan(
     if not declaration.enabled:
         return common.switched_off(out, declared_off(declaration))
     watched = progress.chosen(out, connection, form)
-    proposal = propose(declaration, connection, snapshot_path, expect_build, watched)
+    proposal = propose(declaration, connection, snapshot_path, expect_build, watched, database)
     planned = proposal.plan
     if out_path is not None:
         save_plan(out_path, planned, spec_path, choice)

@@ -19,6 +19,7 @@ from reconciler import errors, json_text, published
 from reconciler.documents import plan_json, schedules, snapshots, versions
 from reconciler.plan import plans
 from reconciler.schedule import declarations, observed
+from reconciler.timing import durations
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,10 @@ def _choice(choice: declarations.Choice) -> dict[str, Any]:
     options = {name: getattr(choice, name) for name in names}
     if choice.refresh is None:
         del options["refresh"]
+    if choice.max_age is None:
+        del options["max_age"]
+    else:
+        options["max_age"] = durations.render(choice.max_age)
     return {"environment": options.pop("environment"), **plan_json.prefixes(choice.prefixes), **options}
 
 
@@ -132,6 +137,8 @@ def checksum(document: Mapping[str, Any]) -> str:
 def _read_choice(document: Mapping[str, Any]) -> declarations.Choice:
     options = {name: value for name, value in document.items() if name not in ("prefix", "prefixes")}
     options["only"] = tuple(options.get("only", ()))
+    if "max_age" in options:
+        options["max_age"] = durations.parse(options["max_age"])
     return declarations.Choice(prefixes=plan_json.read_prefixes(document), **options)
 
 

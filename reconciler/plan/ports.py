@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from reconciler.plan import pollers
@@ -59,6 +60,15 @@ class Record:
     steps: tuple[Step, ...]
     managed: int | None
     error: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """When an apply read a schedule and found it as its charter declares it; `charter` is its digest under `salt`."""
+
+    charter: str
+    salt: bytes
+    read_at: datetime.datetime
 
 
 class Schedules(Protocol):
@@ -176,12 +186,29 @@ class Lock(Protocol):
 class Audit(Protocol):
     """Records who applied what, when, and with which outcomes."""
 
-    async def begin(self, attempt: Attempt) -> int:
-        """Record the start of an attempt, before anything is written; return its number."""
+    async def begin(
+        self, attempt: Attempt, *, doubtful: Collection[str] = (), declared: Collection[str] | None = None
+    ) -> int:
+        """Record the start of an attempt, before anything is written; return its number.
+
+        The readings of `doubtful` schedules are dropped, and those of the attempt's owner and prefixes that are not
+        `declared`; None where the attempt is not about all charters.
+        """
         ...
 
-    async def end(self, number: int, steps: Iterable[Step], *, left: observed.Left | None, error: str = "") -> None:
-        """Record how an attempt ended; `left` is None if it was refused, and `error` is why."""
+    async def end(
+        self,
+        number: int,
+        steps: Iterable[Step],
+        *,
+        left: observed.Left | None,
+        error: str = "",
+        readings: Mapping[str, Reading] = MappingProxyType({}),
+    ) -> None:
+        """Record how an attempt ended, and by their ids which schedules it found or left as declared.
+
+        `left` is None if it was refused, and `error` is why.
+        """
         ...
 
     async def latest(self, count: int) -> tuple[Record, ...]:

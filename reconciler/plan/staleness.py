@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from reconciler import errors
 from reconciler.plan import diff, plans
 from reconciler.schedule import declarations, fields, observed, ownership
+from reconciler.timing import durations
 
 DIGEST = "sha256:[0-9a-f]{64}"  # how a plan's digest is written
 _SHOWN = 3  # reasons in the message
@@ -43,8 +44,10 @@ def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> 
     return dataclasses.replace(reviewed, repository=repository, variables=current.variables)
 
 
-def _written(value: str | tuple[str, ...]) -> str:
+def _written(value: str | tuple[str, ...] | datetime.timedelta) -> str:
     """Return an option's value; an empty one in quotes."""
+    if isinstance(value, datetime.timedelta):
+        return durations.render(value)
     return value if isinstance(value, str) else " ".join(each or '""' for each in value)
 
 

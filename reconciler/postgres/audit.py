@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from reconciler import errors, settings
@@ -13,6 +14,16 @@ from reconciler.postgres import database, migrator, scripts
 from reconciler.schedule import observed, ownership
 
 _BEGIN = """
+WITH dropped AS (
+    DELETE FROM readings
+    USING applies
+    WHERE applies.number = readings.apply
+        AND readings.address = %(address)s AND readings.namespace = %(namespace)s
+        AND (
+            schedule_id = ANY (%(doubtful)s::text[])
+            OR (prefix = %(prefix)s AND owner = %(owner)s AND schedule_id <> ALL (%(declared)s::text[]))
+        )
+)
 INSERT INTO applies (who, run, commit, command, address, namespace, prefix, owner, environment, spec_path, digest,
     started_at)
 VALUES (%(who)s, %(run)s, %(commit)s, %(command)s, %(address)s, %(namespace)s, %(prefix)s, %(owner)s, %(environment)s,
@@ -27,6 +38,19 @@ WHERE number = %(number)s AND ended_at IS NULL
 # an end that is there already although its answer was lost: no other has this very moment
 _ENDED_SO = "SELECT 1 FROM applies WHERE number = %(number)s AND ended_at = greatest(%(now)s, started_at)"
 _STEP = "INSERT INTO apply_steps (apply, position, schedule_id, verb, status, detail) VALUES (%s, %s, %s, %s, %s, %s)"
+_READ = """
+INSERT INTO readings (address, namespace, schedule_id, apply, salt, charter, read_at)
+SELECT address, namespace, id, number, salt, charter, read_at
+FROM applies, unnest(%(ids)s::text[], %(salts)s::bytea[], %(charters)s::text[], %(times)s::timestamptz[])
+    AS found (id, salt, charter, read_at)
+WHERE number = %(number)s
+ORDER BY id
+ON CONFLICT (address, namespace, schedule_id) DO UPDATE
+    SET apply = excluded.apply, salt = excluded.salt, charter = excluded.charter, read_at = excluded.read_at
+"""  # in order, so that two at once do not block each other
+_READINGS = """
+SELECT schedule_id, salt, charter, read_at FROM readings WHERE address = %(address)s AND namespace = %(namespace)s
+"""
 _LATEST = """
 SELECT applies.*, (
     SELECT coalesce(jsonb_agg(jsonb_build_object('id', schedule_id, 'verb', verb, 'status', status, 'detail', detail)
@@ -57,6 +81,25 @@ async def opened(chosen: settings.Database) -> AsyncIterator[Audit]:
     yield Audit(chosen.url, migrated.location.path)
 
 
+async def readings(chosen: settings.Database, target: observed.Target) -> Mapping[str, ports.Reading]:
+    """Return the readings of a server's schedules, by id, without touching the tables; none before their migration.
+
+    Raises `errors.StoreError` if the database does not answer, or is newer than this release.
+    """
+    status = await migrator.status(chosen)
+    if any(each.applied_at is None for each in status.migrations if each.group == scripts.AUDIT):
+        return {}
+    where = {"address": database.text(target.address), "namespace": database.text(target.namespace)}
+    async with database.opened(chosen.url, path=status.location.path) as connection:
+        found = await (await connection.execute(_READINGS, where)).fetchall()
+    return {
+        row["schedule_id"]: ports.Reading(
+            charter=row["charter"], salt=bytes(row["salt"]), read_at=row["read_at"].astimezone(datetime.UTC)
+        )
+        for row in found
+    }
+
+
 class Audit:
     """Keeps who applied what; implements `ports.Audit`.
 
@@ -67,15 +110,24 @@ class Audit:
         self._url = url
         self._path = path
 
-    async def begin(self, attempt: ports.Attempt) -> int:
-        """Record that an attempt begins, before anything is written; return its number."""
+    async def begin(
+        self, attempt: ports.Attempt, *, doubtful: Collection[str] = (), declared: Collection[str] | None = None
+    ) -> int:
+        """Record that an attempt begins, and drop the readings that no longer hold; see `ports.Audit`."""
+        ids = {"doubtful": _texts(doubtful), "declared": None if declared is None else _texts(declared)}
         async with database.opened(self._url, path=self._path) as connection:
-            row = await (await connection.execute(_BEGIN, _columns(attempt))).fetchone()
+            row = await (await connection.execute(_BEGIN, {**_columns(attempt), **ids})).fetchone()
         assert row is not None  # noqa: S101  # RETURNING gives one row
         return int(row["number"])
 
     async def end(
-        self, number: int, steps: Iterable[ports.Step], *, left: observed.Left | None, error: str = ""
+        self,
+        number: int,
+        steps: Iterable[ports.Step],
+        *,
+        left: observed.Left | None,
+        error: str = "",
+        readings: Mapping[str, ports.Reading] = MappingProxyType({}),
     ) -> None:
         """Record how it ended, all of it or nothing; where that fails, once more on a new connection.
 
@@ -87,6 +139,7 @@ class Audit:
             "managed": left.managed if left else None,
             "present": left.present if left else None,
             "error": database.text(error),
+            **_readings(readings),
         }
         rows = [_step(number, *each) for each in enumerate(steps, start=1)]
         try:
@@ -104,6 +157,7 @@ class Audit:
             ended = await connection.execute(_END, ending)
             if ended.rowcount == 1:
                 await connection.cursor().executemany(_STEP, steps)
+                await connection.execute(_READ, ending)
             elif not await (await connection.execute(_ENDED_SO, ending)).fetchone():
                 raise errors.StoreError(
                     f"{where} has no apply {ending['number']} that goes on",
@@ -148,6 +202,21 @@ def _columns(attempt: ports.Attempt) -> dict[str, Any]:
     environment = None if attempt.environment is None else database.text(attempt.environment)
     kept = {name: database.text(value) for name, value in texts.items()}
     return {**kept, "environment": environment, "started_at": attempt.started_at}
+
+
+def _texts(values: Iterable[str]) -> list[str]:
+    return list(map(database.text, values))
+
+
+def _readings(readings: Mapping[str, ports.Reading]) -> dict[str, list[Any]]:
+    """Return the columns of readings, without those of ids that the database cannot keep as they are."""
+    kept = {id_: reading for id_, reading in readings.items() if database.text(id_) == id_}
+    return {
+        "ids": list(kept),
+        "salts": [reading.salt for reading in kept.values()],
+        "charters": [reading.charter for reading in kept.values()],
+        "times": [reading.read_at for reading in kept.values()],
+    }
 
 
 def _step(number: int, position: int, step: ports.Step) -> tuple[int | str, ...]:

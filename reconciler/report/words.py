@@ -308,9 +308,14 @@ def _assumed(plan: plans.Plan) -> str:
     """Return that some schedules were compared with the listing alone; empty if everything was read."""
     if plan.refresh is None:
         return ""
+    compared = f"Note: {len(plan.assumed)} of {_schedules(len(plan.changes))} compared as listed: workflow type, times,"
+    if plan.refresh == "changed":
+        return (
+            f"{compared} note and pause. Their charters did not change since an apply read the rest: arguments, task "
+            "queue, policies and owner. To read these again, use --refresh=full."
+        )
     return (
-        f"Note: {len(plan.assumed)} of {_schedules(len(plan.changes))} compared as listed: workflow type, times, note "
-        "and pause. To compare arguments, task queue, policies and owner as well, use --refresh=full."
+        f"{compared} note and pause. To compare arguments, task queue, policies and owner as well, use --refresh=full."
     )
 
 

@@ -171,6 +171,7 @@ def _declaration(
         keep_manual_pauses=choice.keep_manual_pauses,
         adopt=choice.adopt,
         refresh=choice.refresh,
+        max_age=choice.max_age,
     )
 
 

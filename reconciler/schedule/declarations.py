@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from typing import Literal
 
@@ -50,7 +51,8 @@ class Variable:
     optional: bool = False
 
 
-Refresh = Literal["list"]  # a plan that does not read everything
+Refresh = Literal["list", "changed"]  # a plan that does not read everything
+MAX_AGE = datetime.timedelta(days=1)  # of what an earlier apply read, for a plan that relies on it
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,8 @@ class Choice:
     """The options of one run; None leaves the choice to the spec.
 
     `repository` is the owner if neither the spec nor `owner` names one. `only` has the names of the charters that the
-    run is limited to, and `refresh` is how much of the server it reads. Of `variables`, later ones take precedence.
+    run is limited to, and `refresh` is how much of the server it reads. `max_age` is how old what an earlier apply read
+    may be; only `changed` relies on that. Of `variables`, later ones take precedence.
     """
 
     environment: str | None = None
@@ -69,6 +72,7 @@ class Choice:
     adopt: bool = False
     only: tuple[str, ...] = ()
     refresh: Refresh | None = None
+    max_age: datetime.timedelta | None = None
     variables: tuple[Variable, ...] = ()
 
 
@@ -88,7 +92,7 @@ class Declaration:
     `governed` is false if the spec has no section of ours, `enabled` is false if the environment is disabled.
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
     the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them, and
-    `refresh` is how much of the server is read, None for everything.
+    `refresh` is how much of the server is read, None for everything, and `max_age` is that of the choice.
     `prefix_place` is where the section declares its prefix, or else the section; None if an option or nothing does.
     `elsewhere` are the prefixes that it declares for other environments, or without one.
     `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` is where those
@@ -107,6 +111,7 @@ class Declaration:
     adopt: bool = False
     only: tuple[str, ...] = ()
     refresh: Refresh | None = None
+    max_age: datetime.timedelta | None = None
     inclusions: tuple[Inclusion, ...] = ()
     elsewhere: tuple[str, ...] = ()
     prefix_place: Place | None = dataclasses.field(default=None, compare=False)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import getpass
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Protocol
 
 from reconciler import errors, settings
 from reconciler.documents import plan_json
 from reconciler.plan import apply as plan_apply
-from reconciler.plan import build, locks, plans, ports, progress
+from reconciler.plan import build, locks, plans, ports, progress, refresh
 from reconciler.plan.apply import Lost, OnOutcome
-from reconciler.runtime import clock, interrupts, sessions
+from reconciler.runtime import clock, interrupts, salts, sessions
 from reconciler.schedule import declarations, observed
-from reconciler.usecases.plan import read_plan
+from reconciler.usecases import readings
+from reconciler.usecases.plan import session_plan
 
 _LOG = logging.getLogger(__name__)
 _PROMPT = 0.1  # seconds; an answer that took longer came from a person, and the lock was not watched meanwhile
@@ -71,7 +73,7 @@ class Job:
 
     async def read(self, session: sessions.Session) -> plans.Plan:
         """Read the server and return the plan."""
-        return await read_plan(self.declaration, session.schedules, session.target(self.declaration), session.pollers)
+        return await session_plan(session, self.declaration, self.writing.record)
 
     def review(self, plan: plans.Plan) -> None:
         """Raise, before the plan is shown, if it is not the one that was reviewed."""
@@ -99,11 +101,16 @@ class Job:
 
 def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
     """Lock, read, review, show, guard, ask, record, write and report; return the exit code."""
+    readings.check(job.declaration, job.writing.record)
     with _locked(session, job, audience) as lease:
+        read_at = clock.now()
         plan = session.run(job.read(session))
         where = {**plan_json.target(plan.target), "owner": plan.target.owner}
         _log("planned", digest=plan.digest, steps=len(plan.steps), **where)
-        with session.audit(job.writing) as audit, _recorded(session, audit, job, audience, plan) as record:
+        with (
+            session.audit(job.writing) as audit,
+            _recorded(session, audit, job, plan, _Record(audience=audience, read_at=read_at)) as record,
+        ):
             job.review(plan)
             audience.plan(plan)
             job.guard(plan, session.run(audit.present(plan.target)) if audit else 0)
@@ -157,9 +164,13 @@ def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Record:
-    """What the audit records at the end; `started` once something may have been written."""
+    """What the audit records at the end; `started` once something may have been written.
+
+    `read_at` is when the plan began to read the server.
+    """
 
     audience: Audience
+    read_at: datetime.datetime
     started: bool = False
     outcomes: tuple[plans.Outcome, ...] = ()
     error: str = ""
@@ -178,18 +189,18 @@ class _Record:
 
 @contextlib.contextmanager
 def _recorded(
-    session: sessions.Session, audit: ports.Audit | None, job: Job, audience: Audience, plan: plans.Plan
+    session: sessions.Session, audit: ports.Audit | None, job: Job, plan: plans.Plan, record: _Record
 ) -> Iterator[_Record]:
     """Record the start of the attempt in the audit, if there is one, and how it ended, whatever happens."""
-    record = _Record(audience=audience)
     if audit is None or not (plan.steps or job.records_idle):
         yield record
         return
-    number = session.run(audit.begin(_attempt(job, plan)))
+    number = session.run(_start(audit, job, plan))
 
     def end() -> None:
         left = _left(plan, record.outcomes) if record.started else None
-        session.run(audit.end(number, map(_step, record.outcomes), left=left, error=record.error))
+        found = _readings(job, plan, record)
+        session.run(audit.end(number, map(_step, record.outcomes), left=left, error=record.error, readings=found))
 
     try:
         yield record
@@ -208,8 +219,22 @@ def record_refusal(session: sessions.Session, job: Job, plan: plans.Plan, error:
     """Record an attempt that ended before anything was written, if there is an audit."""
     with session.audit(job.writing) as audit:
         if audit is not None:
-            number = session.run(audit.begin(_attempt(job, plan)))
+            number = session.run(_start(audit, job, plan))
             session.run(audit.end(number, (), left=None, error=error))
+
+
+async def _start(audit: ports.Audit, job: Job, plan: plans.Plan) -> int:
+    """Record the start of an attempt, after which no reading is left of what its plan changes; return its number."""
+    is_whole = job.command == "apply" and not plan.only
+    declared = [charter.schedule.id for charter in job.declaration.charters] if is_whole else None
+    return await audit.begin(_attempt(job, plan), doubtful=refresh.doubtful(plan), declared=declared)
+
+
+def _readings(job: Job, plan: plans.Plan, record: _Record) -> Mapping[str, ports.Reading]:
+    """Return what later plans may rely on; only an apply compares schedules with the spec."""
+    if job.command != "apply":
+        return {}
+    return refresh.readings(job.declaration, plan, record.outcomes, salt=salts.new(), read_at=record.read_at)
 
 
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:

@@ -17,7 +17,7 @@ from reconciler.plan import preflight as plan_preflight
 from reconciler.repospec import includes
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations, observed, ownership
-from reconciler.usecases import live
+from reconciler.usecases import live, readings
 from reconciler.usecases.preflight import PATIENCE, worker_problems
 
 _LOG = logging.getLogger(__name__)
@@ -38,10 +38,12 @@ def propose(
     snapshot_path: pathlib.Path | None,
     expected_build: str | None = None,
     progress: ports.Progress = progress.SILENT,
+    record: settings.Database | None = None,
 ) -> Proposal:
     """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
 
-    Raises `errors.UsageError` for a snapshot with a declaration that limits what is read of the server.
+    `record` is where applies are recorded. Raises `errors.UsageError` for a declaration that limits what is read of the
+    server, with a snapshot or without the record that it needs.
     """
     if snapshot_path is not None:
         if declaration.refresh is not None:
@@ -51,13 +53,19 @@ def propose(
             )
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=build.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
+    readings.check(declaration, record)
     with sessions.opened(connection, progress) as session:
-        return proposed(session, declaration, expected_build)
+        return proposed(session, declaration, expected_build, record)
 
 
-def proposed(session: sessions.Session, declaration: declarations.Declaration, expected_build: str | None) -> Proposal:
+def proposed(
+    session: sessions.Session,
+    declaration: declarations.Declaration,
+    expected_build: str | None,
+    record: settings.Database | None,
+) -> Proposal:
     """Return the plan, from the server."""
-    plan = session.run(read_plan(declaration, session.schedules, session.target(declaration), session.pollers))
+    plan = session.run(session_plan(session, declaration, record))
     problems = worker_problems(declaration, session, expected_build)
     return Proposal(plan=plan, problems=(*problems, *session.run(_undefined(plan, session))))
 
@@ -74,19 +82,30 @@ async def _undefined(plan: plans.Plan, session: sessions.Session) -> tuple[attri
         return ()
 
 
+async def session_plan(
+    session: sessions.Session, declaration: declarations.Declaration, record: settings.Database | None
+) -> plans.Plan:
+    """Return the plan for a session's namespace; see `read_plan`."""
+    target = session.target(declaration)
+    confirmed = await readings.confirmed(declaration, target, record)
+    return await read_plan(declaration, session.schedules, target, session.pollers, confirmed)
+
+
 async def read_plan(
     declaration: declarations.Declaration,
     schedules: ports.Schedules,
     target: observed.Target,
     pollers: ports.Pollers | None = None,
+    confirmed: Collection[str] | None = None,
 ) -> plans.Plan:
     """Read the live schedules and return the plan that makes them match the declaration.
 
     Every declared id is described (strongly consistent); the listing, which lags behind, only serves to find schedules
     that are not declared. A listing that fails is an error, never an empty one. Workers are read only if the plan moves
-    a schedule to another task queue or workflow.
+    a schedule to another task queue or workflow. Where not everything is read, only `confirmed` schedules need no
+    Describe, or all if it is None.
     """
-    listed, assumed = await _listed(declaration, schedules)
+    listed, assumed = await _listed(declaration, schedules, confirmed)
     plan = build.plan(declaration, await live.described(listed, declaration, schedules, target, assumed), target)
     if plan.only:  # what it leaves alone was listed but not described
         ids = {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
@@ -98,13 +117,13 @@ async def read_plan(
 
 
 async def _listed(
-    declaration: declarations.Declaration, schedules: ports.Schedules
+    declaration: declarations.Declaration, schedules: ports.Schedules, confirmed: Collection[str] | None
 ) -> tuple[Collection[str], Mapping[str, observed.Live]]:
     """Return the listed ids, and the schedules that need no Describe; there are none where everything is read."""
     if declaration.refresh is None:
         return await schedules.ids(), {}
     listed = await schedules.listed(lambda _: True)
-    return listed.keys(), refresh.assumed(declaration, listed)
+    return listed.keys(), refresh.assumed(declaration, listed, confirmed)
 
 
 async def _with_namesakes(plan: plans.Plan, listed: Collection[str], schedules: ports.Schedules) -> plans.Plan:

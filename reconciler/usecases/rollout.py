@@ -83,12 +83,16 @@ def propose(
     connection: settings.Connection,
     expected_build: str | None = None,
     progress: ports.Progress = progress.SILENT,
+    record: settings.Database | None = None,
 ) -> Proposal:
-    """Return the plans of the environments that are enabled; the server is read only if there are any."""
+    """Return the plans of the environments that are enabled; the server is read only if there are any.
+
+    `record` is where applies are recorded.
+    """
     if not any(declaration.enabled for declaration in declared):
         return Proposal(rollout=_rollout(declared, ()))
     with sessions.opened(connection, progress) as session:
-        found = [proposed(session, each, expected_build) for each in declared if each.enabled]
+        found = [proposed(session, each, expected_build, record) for each in declared if each.enabled]
     problems = dict.fromkeys(problem for proposal in found for problem in proposal.problems)
     return Proposal(rollout=_rollout(declared, [each.plan for each in found]), problems=tuple(problems))
 

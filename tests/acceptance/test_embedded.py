@@ -19,7 +19,10 @@ from reconciler import errors
 from reconciler.postgres import database, embedded
 from tests.support import program, remote
 
-MIGRATIONS = ("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends", "0005_create_responses", "0006_renames")
+MIGRATIONS = (
+    *("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends", "0005_create_responses", "0006_renames"),
+    "0007_readings",
+)
 
 
 @pytest.fixture

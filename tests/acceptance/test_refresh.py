@@ -1,15 +1,16 @@
-"""`--refresh=list` reads the listing, and of the schedules only those that it shows to differ."""
+"""`--refresh` reads the listing, and describes those schedules that it or the record of applies shows to differ."""
 
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.support import program, remote
+from tests.support import postgres, program, remote
 from tools import devserver
 
 COUNT = 30
@@ -18,6 +19,7 @@ SPEC = "governance:\n  schedules:\n" + "".join(
     for number in range(COUNT)
 )
 LISTED = ("--refresh", "list")
+CHANGED = ("--refresh", "changed")
 
 
 @pytest.fixture
@@ -104,3 +106,123 @@ def test_a_snapshot_has_nothing_to_leave_out(applied: program.Program) -> None:
     refused = applied.run("plan", "--live", "live.json", *LISTED)
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "--refresh=list reads less of the server" in refused.stderr
+
+
+@pytest.fixture
+def recorded(reconciler: program.Program, database_url: str) -> program.Program:
+    """The program after an apply of all charters that was recorded in a database, once the listing shows them."""
+    run = dataclasses.replace(reconciler, variables={"DATABASE_URL": database_url})
+    run.declare(SPEC)
+    done = run.run("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    until(lambda: f"{COUNT} of {COUNT} schedules" in run.run("plan", *LISTED).stdout)
+    return run
+
+
+def test_what_did_not_change_since_an_apply_is_not_described(
+    recorded: program.Program, dev_server: devserver.DevServer
+) -> None:
+    shown, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    assert sent == {"ListSchedules": 1}
+    assert "No changes. The listing matches .cogni/repo-spec.yaml (30 unchanged)." in shown
+    assert "Note: 30 of 30 schedules compared as listed: workflow type, times, note and pause. Their charters" in shown
+    shown, sent = requests(dev_server, recorded, "apply", "--yes", *CHANGED)
+    assert sent == {"ListSchedules": 1}
+    assert json.loads(recorded.run("plan", *CHANGED, "--format", "json").stdout)["refresh"] == "changed"
+
+
+def test_a_changed_argument_is_found_and_written(recorded: program.Program, dev_server: devserver.DevServer) -> None:
+    recorded.declare(SPEC.replace("cron: '3 3 * * *', entrypoint: C, input: {size: 1}", CHANGED_INPUT))
+    shown, sent = requests(dev_server, recorded, "plan", *LISTED)
+    assert sent == {"ListSchedules": 1}
+    assert "No changes" in shown  # a listing has no arguments
+    shown, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    assert sent == {"ListSchedules": 1, "DescribeSchedule": 1}
+    assert "1 to update" in shown
+    _, sent = requests(dev_server, recorded, "apply", "--yes", *CHANGED)
+    assert sent == {"ListSchedules": 1, "DescribeSchedule": 3, "UpdateSchedule": 1}  # before the write and after it
+    _, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    assert sent == {"ListSchedules": 1}  # the others keep what the first apply recorded
+    assert "No changes. The server matches" in recorded.run("plan").stdout
+    recorded.declare(SPEC)  # as it was at first
+    assert "1 to update" in recorded.run("plan", *CHANGED).stdout
+
+
+CHANGED_INPUT = "cron: '3 3 * * *', entrypoint: C, input: {size: 2}"
+
+
+def test_a_reading_that_is_too_old_is_repeated(
+    recorded: program.Program, dev_server: devserver.DevServer, database_url: str
+) -> None:
+    postgres.execute(
+        database_url,
+        "UPDATE reconciler.readings SET read_at = read_at - interval '25 hours' WHERE schedule_id = 'governance:c03'",
+    )
+    _, sent = requests(dev_server, recorded, "plan", *CHANGED, "--max-age", "26h")
+    assert sent == {"ListSchedules": 1}
+    _, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    assert sent == {"ListSchedules": 1, "DescribeSchedule": 1}
+    _, sent = requests(dev_server, recorded, "plan", *CHANGED, "--max-age", "0s")
+    assert sent["DescribeSchedule"] >= COUNT
+    assert recorded.run("apply", "--yes", *CHANGED).returncode == 0
+    _, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    assert sent == {"ListSchedules": 1}  # the apply recorded what it read
+
+
+def test_what_was_edited_by_hand_is_described_if_the_listing_shows_it(
+    recorded: program.Program, dev_server: devserver.DevServer
+) -> None:
+    dev_server.cli(
+        *("schedule", "toggle", "--namespace", recorded.namespace, "--schedule-id", "governance:c07"),
+        *("--pause", "--reason", "too noisy"),
+    )
+    until(lambda: "1 to resume" in recorded.run("plan", *CHANGED).stdout)
+    shown, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    assert sent == {"ListSchedules": 1, "DescribeSchedule": 1}
+    assert "too noisy" in shown
+
+
+def test_a_removed_charter_leaves_no_reading(recorded: program.Program, database_url: str) -> None:
+    count = "SELECT count(*) FROM reconciler.readings"
+    assert postgres.execute(database_url, count) == [(COUNT,)]
+    recorded.declare("".join(SPEC.splitlines(keepends=True)[:-1]))
+    assert recorded.run("apply", "--yes", *CHANGED).returncode == 0
+    assert postgres.execute(database_url, count) == [(COUNT - 1,)]
+
+
+def test_a_saved_plan_needs_the_record_as_well(recorded: program.Program) -> None:
+    recorded.declare(SPEC.replace("'3 3 * * *'", "'3 4 * * *'"))
+    assert recorded.run("plan", *CHANGED, "--max-age", "2h", "--out", "plan.json").returncode == 0
+    other = recorded.run("apply", "--yes", "plan.json", *CHANGED, "--max-age", "3h")
+    assert (other.returncode, "--max-age 3h is given, and the plan was made with 2h" in other.stderr) == (5, True)
+    refused = recorded.run("apply", "--yes", "plan.json", "--no-audit")
+    assert (refused.returncode, "--refresh=changed needs the database" in refused.stderr) == (64, True)
+    done = recorded.run("apply", "--yes", "plan.json")
+    assert (done.returncode, "1 to update" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
+def test_without_a_database_it_is_an_error(
+    reconciler: program.Program, dev_server: devserver.DevServer, command: tuple[str, ...]
+) -> None:
+    reconciler.declare(SPEC)
+    before = dev_server.requests(reconciler.namespace)
+    refused = reconciler.run(*command, *CHANGED)
+    assert (refused.returncode, refused.stdout) == (64, "")
+    assert "--refresh=changed needs the database in which apply records what it has read" in refused.stderr
+    assert "Pass --database-url or set DATABASE_URL" in refused.stderr
+    assert dev_server.requests(reconciler.namespace) == before
+
+
+def test_a_max_age_without_changed_is_an_error(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    refused = reconciler.run("plan", "--max-age", "1h")
+    assert (refused.returncode, "--max-age is for --refresh=changed" in refused.stderr) == (64, True)
+
+
+def test_no_other_plan_reads_the_database(reconciler: program.Program) -> None:
+    reconciler.declare(SPEC)
+    run = dataclasses.replace(reconciler, variables={"DATABASE_URL": "postgresql://me@127.0.0.1:1/nothing"})
+    assert run.run("plan").returncode == 0
+    refused = run.run("plan", *CHANGED)
+    assert (refused.returncode, "cannot connect to database nothing" in refused.stderr) == (1, True)

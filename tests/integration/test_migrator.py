@@ -20,9 +20,12 @@ TABLES = "SELECT tablename::text FROM pg_tables WHERE schemaname = %s ORDER BY 1
 ALPHA = "CREATE TABLE alpha (n integer); -- 100 %"
 BETA = "CREATE TABLE beta (n integer); INSERT INTO alpha VALUES (1);"
 GATE = "LOCK TABLE public.gate;"
-NAMES = ("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends", "0005_create_responses", "0006_renames")
-AUDIT, SCHEDULES = (*NAMES[:2], NAMES[5]), NAMES[2:5]
-OF_APPLIES = ["applies", "apply_steps", "reconciler_migrations"]
+NAMES = (
+    *("0001_audit", "0002_refusals", "0003_schedules", "0004_run_ends", "0005_create_responses", "0006_renames"),
+    "0007_readings",
+)
+AUDIT, SCHEDULES = (*NAMES[:2], *NAMES[5:]), NAMES[2:5]
+OF_APPLIES = ["applies", "apply_steps", "readings", "reconciler_migrations"]
 OF_USERS = ["execution_grants", "execution_requests", "installation", "schedule_runs", "schedules"]
 APPLY = """
 INSERT INTO applies (who, run, commit, command, address, namespace, prefix, owner, spec_path, digest, started_at,
@@ -91,7 +94,7 @@ async def test_each_group_is_migrated_without_the_other(database_url: str) -> No
     assert (first.names, first.pending) == (AUDIT, SCHEDULES)
     assert tables(database_url) == OF_APPLIES
     assert (await migrator.migrate(chosen, (scripts.AUDIT,))).names == ()
-    assert [each.applied_at is None for each in await status(database_url)] == [False, False, True, True, True, False]
+    assert [each.applied_at is None for each in await status(database_url)] == [False] * 2 + [True] * 3 + [False] * 2
     assert (await migrator.migrate(chosen, (scripts.SCHEDULES,))).names == SCHEDULES
     assert tables(database_url) == sorted(OF_APPLIES + OF_USERS)
 
@@ -207,7 +210,7 @@ async def test_a_database_with_applies_gets_the_tables_of_users_schedules_and_ke
     assert await migrate(database_url) == NAMES[2:]
     assert (len(before), postgres.execute(database_url, "SELECT * FROM applies")) == (1, before)
     assert postgres.execute(database_url, "SELECT count(*) FROM installation") == [(1,)]
-    assert [each.applied_at is None for each in await status(database_url)] == [False] * 6
+    assert [each.applied_at is None for each in await status(database_url)] == [False] * 7
     assert tables(database_url, "public") == sorted(OF_APPLIES + OF_USERS)  # all of them stay together
 
 

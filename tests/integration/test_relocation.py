@@ -51,7 +51,7 @@ print(len(asyncio.run(relocation.move(settings.Database(url=sys.argv[1]))).names
 """
 CREATED = {
     *("applies", "apply_steps", "installation", "execution_grants", "schedules", "schedule_runs"),
-    *("execution_requests", "reconciler_migrations"),
+    *("execution_requests", "readings", "reconciler_migrations"),
 }
 
 
@@ -164,7 +164,11 @@ async def test_of_two_processes_one_moves_and_the_other_finds_it_done(database_u
 async def test_a_move_keeps_the_rights_of_roles(database_url: str) -> None:
     earlier.migrate(database_url)
     with postgres.role(database_url, "LOGIN PASSWORD 'right'") as role:
-        for granted in ("SELECT ON reconciler_migrations", "SELECT, INSERT, UPDATE ON applies"):
+        for granted in (
+            "SELECT ON reconciler_migrations",
+            "SELECT, INSERT, UPDATE ON applies",
+            "SELECT, INSERT, UPDATE, DELETE ON readings",
+        ):
             postgres.execute(database_url, sql.SQL(f"GRANT {granted} TO {{}}").format(sql.Identifier(role)))
         url = postgres.altered(database_url, user=role, password="right")  # noqa: S106
         async with audit.opened(chosen(url)) as kept:

@@ -313,3 +313,60 @@ async def test_a_database_that_stops_answering_is_waited_for_a_while_only(
             with pytest.raises(errors.StoreError, match=r"did not respond within 0\.5 s"):
                 await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))
         await kept.end(number, [DONE], left=observed.Left(managed=1, present=1))
+
+
+def reading(charter: str = "a", *, minutes: int = 0) -> ports.Reading:
+    read_at = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC) + datetime.timedelta(minutes=minutes)
+    return ports.Reading(charter=charter * 64, salt=b"0123456789abcdef", read_at=read_at)
+
+
+async def recorded(kept: audit.Audit, readings: dict[str, ports.Reading], **changes: Any) -> None:
+    """Record an apply that found these schedules as declared."""
+    number = await kept.begin(dataclasses.replace(ATTEMPT, target=dataclasses.replace(TARGET, **changes)))
+    await kept.end(number, [], left=left(1), readings=readings)
+
+
+async def test_the_latest_reading_of_each_schedule_is_kept(kept: audit.Audit, database_url: str) -> None:
+    chosen = settings.Database(url=database_url)
+    assert await audit.readings(chosen, TARGET) == {}
+    await recorded(kept, {"governance:a": reading(), "governance:b": reading()})
+    later = reading("b", minutes=5)
+    await recorded(kept, {"governance:b": later}, owner="another")
+    assert await audit.readings(chosen, TARGET) == {"governance:a": reading(), "governance:b": later}
+    namespace, server = (
+        dataclasses.replace(TARGET, namespace="other"),
+        dataclasses.replace(TARGET, address="other:7233"),
+    )
+    assert [await audit.readings(chosen, other) for other in (namespace, server)] == [{}, {}]
+
+
+async def test_a_reading_ends_when_its_schedule_is_to_be_changed_or_is_no_longer_declared(
+    kept: audit.Audit, database_url: str
+) -> None:
+    chosen = settings.Database(url=database_url)
+    all_ids = ("governance:a", "governance:b", "governance:c")
+    await recorded(kept, dict.fromkeys(all_ids, reading()))
+    await recorded(kept, {"governance:d": reading()}, owner="another")
+    await kept.begin(ATTEMPT, doubtful=["governance:a"])  # a part of the charters
+    assert (await audit.readings(chosen, TARGET)).keys() == {"governance:b", "governance:c", "governance:d"}
+    await kept.begin(ATTEMPT, declared=["governance:b"])
+    assert (await audit.readings(chosen, TARGET)).keys() == {"governance:b", "governance:d"}
+    await kept.begin(ATTEMPT, doubtful=["governance:d"])  # is taken over
+    assert (await audit.readings(chosen, TARGET)).keys() == {"governance:b"}
+
+
+async def test_an_end_that_fails_records_no_reading(kept: audit.Audit, database_url: str) -> None:
+    number = await kept.begin(ATTEMPT)
+    with pytest.raises(errors.StoreError, match="duplicate key"):
+        await kept.end(number, [DONE, DONE], left=left(1), readings={"governance:a": reading()})
+    assert await audit.readings(settings.Database(url=database_url), TARGET) == {}
+
+
+async def test_an_id_that_would_not_be_kept_as_it_is_has_no_reading(kept: audit.Audit, database_url: str) -> None:
+    await recorded(kept, {"governance:\0": reading(), "governance:a": reading()})
+    assert (await audit.readings(settings.Database(url=database_url), TARGET)).keys() == {"governance:a"}
+
+
+async def test_reading_the_record_creates_no_tables(database_url: str) -> None:
+    assert await audit.readings(settings.Database(url=database_url), TARGET) == {}
+    assert postgres.execute(database_url, "SELECT to_regnamespace('reconciler')") == [(None,)]

@@ -22,6 +22,7 @@ GRANTS: tuple[LiteralString, ...] = (
     "SELECT ON reconciler_migrations",
     "SELECT, INSERT, UPDATE ON applies",
     "SELECT, INSERT ON apply_steps",
+    "SELECT, INSERT, UPDATE, DELETE ON readings",
 )
 ATTEMPT = ports.Attempt(
     command="apply",

@@ -23,11 +23,12 @@ printed: list[str] = []
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Runs `reconciler` in `folder`; `address` empty leaves the server to the arguments."""
+    """Runs `reconciler` in `folder`; `address` empty leaves the server to the arguments. `variables` are always set."""
 
     folder: pathlib.Path
     address: str
     namespace: str = "default"
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def declare(self, text: str) -> None:
         """Write the folder's spec."""
@@ -52,6 +53,7 @@ class Program:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "XDG_STATE_HOME": str(self.folder / "state"),
             **given,
+            **self.variables,
             **more,
         }
 

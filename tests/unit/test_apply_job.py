@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import typing
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +28,8 @@ class Reported:
         self._statuses = statuses
         self._fails = fails
         self.schedules = None
+        self.doubtful: list[str] = []
+        self.declared: Collection[str] | None = None
 
     def note(self, what: str) -> None:
         """Write down what happens, or let it fail."""
@@ -51,7 +53,8 @@ class Reported:
     async def commit(self, _: object) -> str:
         return ""
 
-    async def begin(self, _: object) -> int:
+    async def begin(self, _: object, *, doubtful: Collection[str], declared: Collection[str] | None) -> int:
+        self.doubtful, self.declared = sorted(doubtful), declared
         self.note("begin")
         return 7
 
@@ -136,3 +139,11 @@ def test_a_record_that_cannot_end_says_what_is_done() -> None:
     with pytest.raises(errors.StoreError, match="1 of 2 steps were applied, but the audit record") as caught:
         executed(reported)
     assert (caught.value.hint, caught.value.exit_code) == ("history shows #7 as not finished", errors.ExitCode.ERROR)
+
+
+def test_no_reading_is_left_of_what_is_written_although_the_apply_is_killed() -> None:
+    reported = Reported(fails="mark")
+    with pytest.raises(errors.StoreError):
+        executed(reported)
+    assert reported.doubtful == [change.id for change in PLAN.steps]
+    assert reported.declared == []

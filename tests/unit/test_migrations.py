@@ -14,6 +14,7 @@ RELEASED = {  # what existing databases have recorded
     "0004_run_ends": "739e44b0c8bfd23f",
     "0005_create_responses": "f26b5644fa9e2a8b",
     "0006_renames": "7c3252e2c7b55a45",
+    "0007_readings": "6d756f4cf675d37e",
 }
 
 

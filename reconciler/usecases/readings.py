@@ -1,0 +1,27 @@
+"""What earlier applies recorded of declared schedules, for a plan that describes only what changed since then."""
+
+from __future__ import annotations
+
+from reconciler import errors, settings, wiring
+from reconciler.plan import refresh
+from reconciler.runtime import clock
+from reconciler.schedule import declarations, observed
+
+
+def check(declaration: declarations.Declaration, record: settings.Database | None) -> None:
+    """Raise `errors.UsageError` for a plan that relies on the record of applies where there is none."""
+    if declaration.refresh == "changed" and record is None:
+        raise errors.UsageError(
+            "--refresh=changed needs the database in which apply records what it has read",
+            hint="pass --database-url or set DATABASE_URL, without --no-audit; or use --refresh=list",
+        )
+
+
+async def confirmed(
+    declaration: declarations.Declaration, target: observed.Target, record: settings.Database | None
+) -> frozenset[str] | None:
+    """Return the ids of the schedules that need no Describe if they are listed as declared; None: all of them."""
+    check(declaration, record)
+    if declaration.refresh != "changed" or record is None:
+        return None
+    return refresh.confirmed(declaration, await wiring.readings(record, target), clock.now())
