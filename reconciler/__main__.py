@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from reconciler.runtime import interrupts
+from reconciler.runtime import garbage, interrupts
 
 
 def main() -> NoReturn:
     """Run the program; a signal ends it with the declared exit code from here on, also while it is imported."""
     interrupts.prepare()
+    garbage.prepare()
     from reconciler.cli import program
 
     program.main()

@@ -191,7 +191,9 @@ class _Builder:
         listed = section.get("schedules")
         if isinstance(listed, list):
             prefixes = self._choice.prefixes or ownership.declared(built.get("prefix"))
-            overrides = _object(environment.get("charters"))
+            overrides: dict[str, tuple[str, dict[str, Any]]] = {}
+            for name, each in _object(environment.get("charters")).items():
+                overrides.setdefault(name.lower(), (name, _object(each)))
             built["schedules"] = [
                 self._charter(each, index, prefixes[0], overrides) if isinstance(each, dict) else each
                 for index, each in enumerate(listed)
@@ -211,14 +213,17 @@ class _Builder:
         return View(environment=self._environment, document=document, unset=frozenset(self._unset))
 
     def _charter(
-        self, charter: Mapping[str, Any], index: int, prefix: str, overrides: Mapping[str, Any]
+        self, charter: Mapping[str, Any], index: int, prefix: str, overrides: Mapping[str, tuple[str, dict[str, Any]]]
     ) -> dict[str, Any]:
-        """Return a charter; note its name and id."""
+        """Return a charter; note its name and id.
+
+        `overrides` are the charters that the environment changes, by their names in lower case: the name and the keys.
+        """
         at: values.Path = (*rules.SCHEDULES, index)
         name = str(self._expanded(charter.get("charter"), (*at, "charter"), {}))
-        override = next((each for each in overrides if each.lower() == name.lower()), "")
+        override, changes = overrides.get(name.lower(), ("", {}))
         changed: values.Path = (*rules.ENVIRONMENTS, self._environment or "", "charters", override)
-        id_ = self._id(_object(overrides.get(override)), changed, name) or self._id(charter, at, name)
+        id_ = self._id(changes, changed, name) or self._id(charter, at, name)
         identity = {_NAME: name, _ID: id_ or ownership.default_id(prefix, name)}
         self._identities[index] = identity
         return self._keys(charter, at, identity)
