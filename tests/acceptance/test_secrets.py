@@ -45,7 +45,7 @@ def rows(url: str) -> str:
     """Return all that the tables hold."""
     return "\n".join(
         str(row)
-        for table in ("applies", "apply_steps", "reconciler_migrations")
+        for table in ("applies", "apply_steps", "readings", "reconciler_migrations")
         for row in postgres.execute(url, sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
     )
 

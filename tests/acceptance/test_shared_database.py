@@ -26,7 +26,7 @@ CREATE VIEW public.installation AS SELECT 'hers'::text AS id;
 INSERT INTO public.schedules VALUES ('hers');
 """
 OURS = "SELECT tablename::text FROM pg_tables WHERE schemaname = %s ORDER BY 1"
-OF_APPLIES = ["applies", "apply_steps", "reconciler_migrations"]
+OF_APPLIES = ["applies", "apply_steps", "readings", "reconciler_migrations"]
 UNTOUCHED = [("applies",), ("execution_grants",), ("schedules",)]
 
 
@@ -71,6 +71,7 @@ def test_an_apply_creates_only_its_own_tables_next_to_an_applications(
         "pending",
         "pending",
         "pending",
+        "applied",
         "applied",
     ]
 
@@ -205,6 +206,7 @@ def test_an_owner_creates_the_schema_and_the_tables_for_a_role_with_few_rights(
             "USAGE ON SCHEMA reconciler",
             "SELECT ON reconciler_migrations",
             "SELECT, INSERT, UPDATE ON applies",
+            "SELECT, INSERT, UPDATE, DELETE ON readings",
             "INSERT, SELECT ON apply_steps",
         )
         for granted in rights:
