@@ -174,39 +174,31 @@ class Calls:
     async def _once(
         self, rpc: Rpc[Request, Response], request: Request, seconds: float, *, since: float | None = None
     ) -> Response:
-        """Send a request that has so many seconds, the first of several that began at `since`."""
+        """Send a request that has so many seconds, and repeat it for a while if it fails in a way that may pass.
+
+        It is the first of several that began at `since`. The SDK would repeat it as well, but also if it was refused
+        for its rate, and hide the refusals.
+        """
         started = time.monotonic()
         since = started if since is None else since
-        answer = self._passing(rpc, request, seconds)
-        return await (answer if started + seconds <= since + _PROBE_EVERY else self._supervised(answer, since))
-
-    async def _passing(self, rpc: Rpc[Request, Response], request: Request, seconds: float) -> Response:
-        """Send a request, and repeat it for a while if it fails in a way that may pass.
-
-        The SDK would do the same, but it would also repeat what was refused for its rate, and hide the refusals.
-        """
-        until = time.monotonic() + _PASSES_WITHIN
         pause = _FIRST_PAUSE
         while True:
+            sent = time.monotonic()
+            answer = rpc(request, retry=False, timeout=datetime.timedelta(seconds=seconds))
+            is_short = sent + seconds <= since + _PROBE_EVERY
             try:
-                return await self._attempted(rpc, request, seconds)
+                response = await (answer if is_short else self._supervised(asyncio.ensure_future(answer), since))
             except RPCError as error:
-                if error.status not in _PASSING or time.monotonic() + pause > until:
+                self._note(request, sent, error)
+                is_passing = error.status in _PASSING and not isinstance(error, _SilentError)
+                if not is_passing or time.monotonic() + pause > started + _PASSES_WITHIN:
                     raise
+            else:
+                self._note(request, sent)
+                return response
             await asyncio.sleep(pause * random.uniform(1 - _PAUSE_JITTER, 1 + _PAUSE_JITTER))  # noqa: S311  # no secret
             await self._pace.repeat()
             pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
-
-    async def _attempted(self, rpc: Rpc[Request, Response], request: Request, seconds: float) -> Response:
-        """Send a request once, and note and log how it ended."""
-        started = time.monotonic()
-        try:
-            answer = await rpc(request, retry=False, timeout=datetime.timedelta(seconds=seconds))
-        except RPCError as error:
-            self._note(request, started, error)
-            raise
-        self._note(request, started)
-        return answer
 
     def _note(self, request: google.protobuf.message.Message, started: float, error: RPCError | None = None) -> None:
         _log(request, error.status.name if error else "OK", started)
@@ -216,9 +208,8 @@ class Calls:
             self._served = time.monotonic()
             self._pace.on_success(started)
 
-    async def _supervised(self, answer: Awaitable[Response], since: float) -> Response:
-        """Wait for an answer while the server answers other calls or the probes that are sent meanwhile."""
-        call = asyncio.ensure_future(answer)
+    async def _supervised(self, call: asyncio.Future[Response], since: float) -> Response:
+        """Wait for a call while the server answers others or the probes that are sent meanwhile."""
         try:
             while not (await asyncio.wait({call}, timeout=_PROBE_EVERY))[0]:
                 silent = time.monotonic() - max(self._answered, since)

@@ -23,5 +23,5 @@ def test_few_functions_lead_from_the_command_to_the_rpc(reconciler: program.Prog
     assert done.returncode == 0, done.stderr
     chain = done.stderr.splitlines()
     frames = chain[: chain.index("cli/apply.py:apply") + 1]
-    assert len(frames) <= MOST, frames
+    assert len(frames) <= MOST, "\n".join(frames)
     assert "plan/apply.py:apply" in frames
