@@ -328,7 +328,7 @@ def test_wrong_inputs_are_told_all_at_once(work: job.Job) -> None:
 
 def test_the_log_level_shows_calls_and_no_secret(work: job.Job) -> None:
     step = work.step("plan", log_level="debug", api_key="hunter2", tls="false")
-    assert (step.code, "debug: DescribeSchedule schedule=governance:c0 status=OK" in step.log) == (0, True)
+    assert (step.code, "Debug: DescribeSchedule schedule=governance:c0 status=OK" in step.log) == (0, True)
     assert "debug:" not in work.step("plan").log
     assert work.step("plan", log_level="loud").code == 64
     assert work.step("snapshot").messages("error")[0].startswith("input 'live' is empty")

@@ -23,7 +23,7 @@ from tests.support import fake_temporal, remote, servers
 from tools import devserver
 
 SCHEDULES = ("DescribeSchedule", "CreateSchedule", "UpdateSchedule")
-LIMIT = 30  # requests a second of the real server, for each namespace
+LIMIT = 10  # requests a second of the real server, for each namespace
 
 
 async def connected(
@@ -168,8 +168,8 @@ async def test_a_real_server_that_limits_its_namespaces_gets_everything(
 ) -> None:
     caplog.set_level(logging.DEBUG, "reconciler.temporal.calls")
     server = await connected(limited_server.address, namespace="limited", rate=rate)
-    declared = declaration(40)
-    assert await applied(server, declared) == {"DONE": 40}
+    declared = declaration(15)
+    assert await applied(server, declared) == {"DONE": 15}
     assert (await read_plan(declared, server.schedules, server.target())).steps == ()
     refused = [each for each in caplog.records if each.__dict__["fields"]["status"] == "RESOURCE_EXHAUSTED"]
     assert rate or refused
