@@ -141,7 +141,7 @@ class Writing:
 
     @property
     def record(self) -> Database | None:
-        """Return the database of the audit; None if there is no audit."""
+        """Return the database of the audit; None without an audit."""
         return self.database if self.audit else None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from reconciler import errors
 from reconciler.cli import console
-from reconciler.plan import plans
+from reconciler.plan import guards, plans
 from reconciler.report import text as text_report
 from reconciler.report import words
 from reconciler.runtime import clock
@@ -24,6 +24,14 @@ def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.
     """Return the rendering for the terminal, in colour where one reads along that wants it."""
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=clock.now())
+
+
+def warn_of_refusal(out: console.Console, plan: plans.Plan, where: str = "") -> None:
+    """Warn if apply would refuse the plan; `where` precedes the reason."""
+    try:
+        guards.check(plan, now=clock.now())
+    except errors.GuardError as refusal:
+        out.warn(f"Warning: apply will refuse this: {where}{refusal.message}; {refusal.hint}")
 
 
 def warn_of_problems(out: console.Console, problems: Iterable[object]) -> None:

@@ -11,7 +11,6 @@ import click
 from reconciler import errors, settings
 from reconciler.cli import common, console, options, progress, rollout, spec_file
 from reconciler.documents import plan_json
-from reconciler.plan import guards
 from reconciler.report import markdown
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
@@ -88,10 +87,7 @@ def plan(
         "markdown": lambda: markdown.plan(planned, verbose=verbose, now=clock.now()),
     }
     out.say(renderings[form]())
-    try:
-        guards.check(planned, now=clock.now())
-    except errors.GuardError as refusal:
-        out.warn(f"Warning: apply will refuse this: {refusal.message}; {refusal.hint}")
+    common.warn_of_refusal(out, planned)
     common.warn_of_problems(out, proposal.problems)
     common.warn_of_overdue(out, planned)
     return _code(planned.differs, detailed_exitcode)

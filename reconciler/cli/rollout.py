@@ -27,11 +27,7 @@ def plan(
     rollout = proposal.rollout
     out.say(rendered(rollout, rendering, form))
     for planned in rollout.planned:
-        try:
-            guards.check(planned, now=clock.now())
-        except errors.GuardError as refusal:
-            where = f"environment {planned.environment!r}"
-            out.warn(f"Warning: apply will refuse this: {where}: {refusal.message}; {refusal.hint}")
+        common.warn_of_refusal(out, planned, f"environment {planned.environment!r}: ")
     common.warn_of_problems(out, proposal.problems)
     for planned in rollout.planned:
         common.warn_of_overdue(out, planned)

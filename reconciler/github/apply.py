@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 from reconciler import errors
 from reconciler.github import admission, comments, conversation, endings, freshness, inputs, pages, results, reviews
 from reconciler.github.invocation import Invocation
 from reconciler.plan import guards, plans
-from reconciler.report import annotation, comment, text, words
+from reconciler.report import comment, text, words
 from reconciler.runtime import clock, sessions
 from reconciler.usecases.apply import Job, execute, why_off
 
@@ -36,11 +37,11 @@ def run(invocation: Invocation) -> results.Result:
         with sessions.opened(connection, invocation.progress) as session:
             code = execute(session, job, audience)
     except (Exception, KeyboardInterrupt) as error:
-        reason = error.sentence if isinstance(error, errors.ReconcilerError) else errors.reason(error)
-        if audience.outcomes:
-            _report(invocation, audience, thread, errors.ExitCode.ERROR, remarks=(reason,))
-        else:  # nothing was written, so what was reviewed may still be applied
-            comments.invalidate(invocation, "Apply failed", reason, thread, keep_digest=True)
+
+        def report(reason: str) -> results.Result:
+            return _report(invocation, audience, thread, errors.ExitCode.ERROR, remarks=(reason,))
+
+        endings.broken_off(invocation, thread, error, report if audience.outcomes else None)
         raise
     return _report(invocation, audience, thread, code)
 
@@ -106,10 +107,7 @@ def _report(
     if plan is None:
         return invocation.result(code=code)
     page = pages.page(invocation, pages.plan_mark(invocation, "plan", plan), remarks=remarks)
-    invocation.log.add_summary(comment.applied(plan, applied, page.in_summary))
-    failed = (outcome for outcome in applied.outcomes if outcome.status is not plans.Status.DONE)
-    invocation.log.annotate(map(annotation.outcome, failed))
-    body = comment.applied(plan, applied, page.about)
-    url = comments.show_outcome(invocation, thread, body, page.mark, create=bool(plan.steps))
+    render = functools.partial(comment.applied, plan, applied)
+    url = endings.applied(invocation, thread, page, render, applied.outcomes, create=bool(plan.steps))
     summary = text.Text().outcomes(applied.outcomes).strip() if plan.steps else words.summary(plan)
     return invocation.result(code=code, summary=summary, comment_url=url)

@@ -1,10 +1,13 @@
-"""How an invocation ends without a plan: there is nothing to do, or it failed."""
+"""How an invocation ends: with nothing to do, with a failure, or with the outcomes of an apply."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from reconciler import errors
-from reconciler.github import pages, results
+from reconciler.github import comments, conversation, pages, results
 from reconciler.github.invocation import Invocation
+from reconciler.plan import plans
 from reconciler.report import annotation, comment
 
 
@@ -25,3 +28,36 @@ def failed(invocation: Invocation, error: errors.ReconcilerError) -> results.Res
     title = f"{invocation.inputs.command.capitalize()} failed"
     invocation.log.add_summary(comment.failed(title, error.sentence, page.in_summary))
     return invocation.result(code=error.exit_code, summary=error.message.partition("\n")[0])
+
+
+def broken_off(
+    invocation: Invocation,
+    thread: conversation.Thread | None,
+    error: BaseException,
+    report: Callable[[str], object] | None,
+) -> None:
+    """Report why an apply ended early, by `report`; it is None if nothing was written.
+
+    What was reviewed may still be applied then.
+    """
+    reason = error.sentence if isinstance(error, errors.ReconcilerError) else errors.reason(error)
+    if report is not None:
+        report(reason)
+    else:
+        comments.invalidate(invocation, "Apply failed", reason, thread, keep_digest=True)
+
+
+def applied(
+    invocation: Invocation,
+    thread: conversation.Thread | None,
+    page: pages.Page,
+    render: Callable[[comment.About], str],
+    outcomes: Iterable[plans.Outcome],
+    *,
+    create: bool,
+) -> str:
+    """Report an apply in the step summary, in annotations, and where it was reviewed; return the comment's URL."""
+    invocation.log.add_summary(render(page.in_summary))
+    failed = (outcome for outcome in outcomes if outcome.status is not plans.Status.DONE)
+    invocation.log.annotate(map(annotation.outcome, failed))
+    return comments.show_outcome(invocation, thread, render(page.about), page.mark, create=create)

@@ -66,7 +66,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
     inputs = Inputs(
         command=reader.word("command", get_args(Command), "plan"),
         spec_path=_in_workspace(pathlib.Path(reader.text("spec") or source.default()), environ),
-        choice=_choice(reader, environ),
+        choice=_choice(reader, environ, names),
         selected=names if environments.is_several(names) else (),
         connection=_connection(reader, environ),
         writing=_writing(reader),
@@ -101,8 +101,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
     return inputs
 
 
-def _choice(reader: _Reader, environ: Mapping[str, str]) -> declarations.Choice:
-    names = reader.words("environment")
+def _choice(reader: _Reader, environ: Mapping[str, str], names: tuple[str, ...]) -> declarations.Choice:
     return declarations.Choice(
         environment=None if environments.is_several(names) else next(iter(names), None),
         prefixes=reader.lines("prefix"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 from reconciler import errors
@@ -67,11 +68,11 @@ def apply(invocation: Invocation) -> results.Result:
     try:
         code = _execute(invocation, declared, thread, audience)
     except (Exception, KeyboardInterrupt) as error:
-        reason = error.sentence if isinstance(error, errors.ReconcilerError) else errors.reason(error)
-        if audience.has_written:
-            _report(invocation, audience, thread, errors.ExitCode.ERROR, remarks=(reason,))
-        else:  # nothing was written, so what was reviewed may still be applied
-            comments.invalidate(invocation, "Apply failed", reason, thread, keep_digest=True)
+
+        def report(reason: str) -> results.Result:
+            return _report(invocation, audience, thread, errors.ExitCode.ERROR, remarks=(reason,))
+
+        endings.broken_off(invocation, thread, error, report if audience.has_written else None)
         raise
     return _report(invocation, audience, thread, code)
 
@@ -170,10 +171,8 @@ def _report(
         return invocation.result(code=code)
     ended = rollouts.results(rollout, audience.ends)
     page = pages.page(invocation, pages.rollout_mark(invocation, rollout), remarks=remarks)
-    invocation.log.add_summary(rollout_comment.applied(rollout, ended, page.in_summary))
-    steps = (outcome for each in ended if each.applied for outcome in each.applied.outcomes)
-    invocation.log.annotate(annotation.outcome(outcome) for outcome in steps if outcome.status is not plans.Status.DONE)
-    body = rollout_comment.applied(rollout, ended, page.about)
-    url = comments.show_outcome(invocation, thread, body, page.mark, create=bool(rollout.steps))
+    render = functools.partial(rollout_comment.applied, rollout, ended)
+    outcomes = (outcome for each in ended if each.applied for outcome in each.applied.outcomes)
+    url = endings.applied(invocation, thread, page, render, outcomes, create=bool(rollout.steps))
     summary = words.progress(ended) if rollout.steps else words.rollout_summary(rollout)
     return invocation.result(code=code, summary=summary, comment_url=url)

@@ -65,7 +65,7 @@ class Turn(apply.Job):
     planned: plans.Plan | None = None
 
     def review(self, plan: plans.Plan) -> None:
-        """Raise `errors.StaleError` if the plan is no longer the one that was shown."""
+        """Raise `errors.StaleError` if the plan differs from the one that was shown."""
         if self.planned is not None and plan.digest != self.planned.digest:
             raise errors.StaleError(
                 f"the plan of environment {plan.environment!r} changed since it was shown, from {self.planned.digest} "
@@ -98,18 +98,15 @@ def propose(
 
 
 def save(path: pathlib.Path, rollout: rollouts.Rollout, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
-    """Save the plans for a later apply; `errors.OutputError` if they cannot be written."""
-    now = clock.now()
-    parts = (
-        saved_rollouts.Part(
-            environment=part.environment,
-            saved=to_save(part.plan, spec_path, dataclasses.replace(choice, environment=part.environment), now)
-            if part.plan
-            else None,
-            disabled=part.disabled,
-        )
-        for part in rollout.parts
-    )
+    """Save the plans, of which there is at least one, for a later apply; `errors.OutputError` if that fails."""
+    first = to_save(rollout.planned[0], spec_path, choice, clock.now())
+
+    def saved(part: rollouts.Part) -> saved_rollouts.Part:
+        chosen = dataclasses.replace(choice, environment=part.environment)
+        plan = dataclasses.replace(first, plan=part.plan, choice=chosen) if part.plan else None
+        return saved_rollouts.Part(environment=part.environment, saved=plan, disabled=part.disabled)
+
+    parts = map(saved, rollout.parts)
     files.save(path, saved_rollouts.dumps(saved_rollouts.SavedRollout(parts=tuple(parts))))
 
 

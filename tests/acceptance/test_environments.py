@@ -10,19 +10,9 @@ import pytest
 
 from reconciler import published
 from reconciler.plan import ports
-from tests.support import fake_temporal, postgres, program, remote
+from tests.support import fake_temporal, postgres, program, remote, specs
 
-SPEC = """\
-governance:
-  prefix: "${environment}:"
-  schedules:
-    - {charter: COMMUNITY, cron: "0 * * * *", entrypoint: COMMUNITY}
-    - {charter: OPS, cron: "15 * * * *", entrypoint: OPS}
-  environments:
-    staging: {charters: {OPS: {cron: "30 * * * *"}}}
-    preview: {enabled: false}
-    production: {}
-"""
+SPEC = specs.ENVIRONMENTS
 BOTH = ("--environment", "staging", "--environment", "production")
 ALL = ("--environment", "*")
 

@@ -12,20 +12,10 @@ import pytest
 from reconciler import published
 from reconciler.documents import marks
 from reconciler.plan import ports
-from tests.support import github_server, job, program, remote
+from tests.support import github_server, job, program, remote, specs
 
 HEAD, MERGED = "b" * 40, "c" * 40
-SPEC = """\
-governance:
-  prefix: "${environment}:"
-  schedules:
-    - {charter: COMMUNITY, cron: "0 * * * *", entrypoint: COMMUNITY}
-    - {charter: OPS, cron: "15 * * * *", entrypoint: OPS}
-  environments:
-    staging: {charters: {OPS: {cron: "30 * * * *"}}}
-    preview: {enabled: false}
-    production: {}
-"""
+SPEC = specs.ENVIRONMENTS
 
 
 @pytest.fixture
