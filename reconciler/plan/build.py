@@ -32,7 +32,7 @@ def plan(
     plan that is limited to some charters leaves out what none of them declares or replaces. Changes are in order of
     execution (creates, renames, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
     """
-    declaration, live = _salted(declaration), predecessors.with_carried_pauses(exempted(live, declaration))
+    declaration, live = _marked(declaration), predecessors.with_carried_pauses(exempted(live, declaration))
     former = predecessors.former(declaration, live, lambda each: managed(each, target))
     wanted = {charter.schedule.id for charter in declaration.charters}
     changes = [
@@ -56,7 +56,7 @@ def _charted(
     if own is None:
         return _renamed(charter, former, declaration)
     if _is_returned_while_paused(charter, own, former, declaration):
-        return _paused_like(charter, own, former, declaration)
+        return _paused_like(charter, own, former)
     change = _wanted(charter, own, declaration)
     return change if former.schedule.paused else dataclasses.replace(change, renamed_from=former.schedule.id)
 
@@ -71,12 +71,9 @@ def _is_returned_while_paused(
     return keeps and is_ours and is_resting and _is_paused_by_hand(former, charter.schedule)
 
 
-def _paused_like(
-    charter: declarations.Charter, own: observed.Live, former: observed.Live, declaration: declarations.Declaration
-) -> plans.Change:
+def _paused_like(charter: declarations.Charter, own: observed.Live, former: observed.Live) -> plans.Change:
     """Return the change of a schedule that stays paused, now because the one that it replaces was paused by hand."""
-    desired = dataclasses.replace(charter.schedule, owner=declaration.owner or None)
-    pausing = dataclasses.replace(desired, paused=True, note=former.schedule.note)
+    pausing = dataclasses.replace(charter.schedule, paused=True, note=former.schedule.note)
     note = _carried_note(charter, pausing, former)
     paused = dataclasses.replace(ignored.kept(pausing, own.schedule), note=note)
     fields = diff.diff(own.schedule, paused)
@@ -174,10 +171,11 @@ def exempted(live: Mapping[str, observed.Live], declaration: declarations.Declar
     }
 
 
-def _salted(declaration: declarations.Declaration) -> declarations.Declaration:
-    """Return the declaration with its salt in every schedule."""
+def _marked(declaration: declarations.Declaration) -> declarations.Declaration:
+    """Return the declaration with its salt and its owner in every schedule."""
+    salt, owner = declaration.salt, declaration.owner or None
     charters = (
-        dataclasses.replace(each, schedule=dataclasses.replace(each.schedule, salt=declaration.salt))
+        dataclasses.replace(each, schedule=dataclasses.replace(each.schedule, salt=salt, owner=owner))
         for each in declaration.charters
     )
     return dataclasses.replace(declaration, charters=tuple(charters))
@@ -217,7 +215,7 @@ def repair(
     A live schedule is deleted if its row is `deleted`, and paused if it has no row or is `held`: the row cannot be
     read, except that it is not enabled. Only schedules with our own mark are touched; others may have similar ids.
     """
-    declaration, live = _salted(declaration), exempted(live, declaration)
+    declaration, live = _marked(declaration), exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}
     ours = [each for id_, each in live.items() if id_ not in wanted and each.schedule.owner == declaration.owner]
     changes = [
@@ -400,7 +398,7 @@ def _is_ours(live: model.Schedule, declaration: declarations.Declaration) -> boo
 def _wanted(
     charter: declarations.Charter, live: observed.Live | None, declaration: declarations.Declaration
 ) -> plans.Change:
-    desired = dataclasses.replace(charter.schedule, owner=declaration.owner or None)
+    desired = charter.schedule
     if live is None:
         return _creation(charter, desired)
     if _is_foreign(live.schedule, declaration) and not declaration.adopt:
@@ -435,8 +433,9 @@ def _difference(
     after = diff.settled(live.schedule, desired)
     fields = diff.from_settled(live.schedule, after)
     verb, reason = _verb(live, desired, fields)
-    if desired.note is None:
-        after = dataclasses.replace(after, note=_note(verb, live.schedule.note, charter.place.path))
+    note = _note(verb, live.schedule.note, charter.place.path)
+    if desired.note is None and note != after.note:
+        after = dataclasses.replace(after, note=note)
     return _change(charter, verb, reason, after, live, fields)
 
 

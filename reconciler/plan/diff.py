@@ -88,7 +88,7 @@ _SORTED = json.JSONEncoder(sort_keys=True, default=repr)
 
 def _payloads(schedule: model.Schedule) -> list[object]:
     """Return the fields that hold decoded values, which Python may consider equal although JSON does not."""
-    return [value for row in PAYLOADS for value in row.encode(schedule).values()]
+    return [get(schedule) for get in _PAYLOAD_VALUES]
 
 
 def _holds_payloads(row: rows.Row) -> bool:
@@ -99,6 +99,7 @@ def _holds_payloads(row: rows.Row) -> bool:
 
 
 PAYLOADS = tuple(row for row in fields.TABLE if _holds_payloads(row))
+_PAYLOAD_VALUES = tuple(row.at.get for row in PAYLOADS if isinstance(row, rows.Field | arguments.Arguments))
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:

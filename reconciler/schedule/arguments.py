@@ -76,6 +76,7 @@ class Arguments:
     key: str
     description: str
     examples: tuple[json_values.Json, ...]
+    at = places.at(lambda schedule: schedule.action.arguments)
     is_inherited = False
     proto = ""
     neutral = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
@@ -22,16 +22,30 @@ _SINGLE: tuple[_Field, ...] = tuple(
 """The rows whose value is a single field of the message."""
 
 
-def _by_message() -> dict[tuple[str, ...], list[tuple[str, _Field]]]:
-    found: dict[tuple[str, ...], list[tuple[str, _Field]]] = {}
+_Tree: TypeAlias = "dict[str, _Field | _Tree]"
+
+
+def _tree() -> _Tree:
+    tree: _Tree = {}
     for row in _SINGLE:
         *parents, name = row.proto.split(".")
-        found.setdefault(tuple(parents), []).append((name, row))
-    return found
+        at: Any = tree
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[name] = row
+    return tree
 
 
-_BY_MESSAGE = _by_message()
-"""The fields of these rows, by the path of the message that they are in."""
+_TREE = _tree()
+"""These rows by the names of their fields, within those of the messages that the fields are in."""
+
+
+@functools.cache
+def _unset() -> Mapping[places.Path, Any]:
+    """Return the values, by place, of an empty message: almost all fields of most schedules have them."""
+    proto = schedule_pb2.Schedule()
+    return {row.at.path: protos.read(row.kind, *_field(proto, row.proto)) for row in _SINGLE}
+
 
 _OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.own)
 """The rows whose value is next to the Schedule in the server's messages."""
@@ -50,11 +64,8 @@ def read(
 ) -> model.Schedule:
     """Return a described schedule in canonical form, with what `own` returned for it if that is known."""
     start = proto.action.start_workflow
-    draft = places.Draft(schedule_id)
-    for parents, held in _BY_MESSAGE.items():
-        message = functools.reduce(getattr, parents, proto)
-        for name, row in held:
-            draft.values[row.at.path] = protos.read(row.kind, message, name)
+    draft = places.Draft(schedule_id, _unset())
+    draft.values.update(_set_values(proto, _TREE))
     draft.values[places.TIMEZONE] = _timezone(proto.spec)
     draft.values[places.ARGUMENTS] = tuple(map(payloads.read_argument, start.input.payloads))
     draft.values[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
@@ -65,6 +76,18 @@ def read(
         for own_row in _OWN:
             draft.values[own_row.at.path] = protos.read(_named(own_row), *_field(attached, own_row.own))
     return draft.build()
+
+
+def _set_values(message: protos.Message, tree: _Tree) -> Iterator[tuple[places.Path, Any]]:
+    """Yield the values, by place, of the fields that are set."""
+    for field, value in message.ListFields():
+        match tree.get(field.name):
+            case None:
+                pass
+            case dict() as inner:
+                yield from _set_values(value, inner)
+            case row:
+                yield row.at.path, protos.read(row.kind, message, field.name)
 
 
 def make(schedule: model.Schedule) -> schedule_pb2.Schedule:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -252,6 +253,13 @@ _ENTRIES: Mapping[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 
 def _read_calendar(proto: schedule_pb2.StructuredCalendarSpec) -> timings.Calendar:
+    return _calendar(proto.SerializeToString(deterministic=True))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _calendar(serialized: bytes) -> timings.Calendar:
+    """Return a calendar; cached, because many schedules have the same ones, and they are read for each comparison."""
+    proto = schedule_pb2.StructuredCalendarSpec.FromString(serialized)
     sets = {name: getattr(proto, name) for name in calendars.FIELDS}  # of messages that are like `ranges.Range`
     return canonical.calendar_of(sets, comment=proto.comment)
 

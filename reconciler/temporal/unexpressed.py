@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import enum
 from collections.abc import Iterator, Mapping
 
-from google.protobuf import duration_pb2, message, timestamp_pb2, unknown_fields
+from google.protobuf import descriptor, duration_pb2, message, timestamp_pb2, unknown_fields
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.api.taskqueue.v1 import message_pb2 as taskqueue_pb2
 from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
@@ -54,6 +55,33 @@ def _parts(row: rows.Row) -> dict[str, str]:
 
 _EXPRESSED, _WORDS = _expressed()
 _TIMES = frozenset({duration_pb2.Duration.DESCRIPTOR.full_name, timestamp_pb2.Timestamp.DESCRIPTOR.full_name})
+
+
+class _Inside(enum.Enum):
+    """What a field that the table covers holds."""
+
+    WHOLE = enum.auto()  # a value that is covered as it is
+    TIME = enum.auto()
+    PARTS = enum.auto()  # messages, of which the table covers the fields one by one
+
+
+def _insides() -> Iterator[tuple[str, dict[str, _Inside]]]:
+    """Yield each message with what the fields hold that the table covers."""
+    rest = [schedule_pb2.Schedule.DESCRIPTOR]
+    while rest:
+        at = rest.pop()
+        covered = {each.name: each.message_type for each in at.fields if each.name in _EXPRESSED[at.full_name]}
+        yield at.full_name, {name: _inside(of) for name, of in covered.items()}
+        rest.extend(of for of in covered.values() if of and _inside(of) is _Inside.PARTS)
+
+
+def _inside(of: descriptor.Descriptor | None) -> _Inside:
+    if of is not None and of.full_name in _TIMES:
+        return _Inside.TIME
+    return _Inside.PARTS if of is not None and of.full_name in _EXPRESSED else _Inside.WHOLE
+
+
+_INSIDES = dict(_insides())
 _NO_KEY = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
 
 
@@ -63,18 +91,16 @@ def texts(proto: schedule_pb2.Schedule) -> tuple[str, ...]:
 
 
 def _sentences(proto: message.Message) -> Iterator[str]:
-    known = _EXPRESSED.get(proto.DESCRIPTOR.full_name)
+    insides = _INSIDES[proto.DESCRIPTOR.full_name]
     for field, value in proto.ListFields():
-        if _is_empty(value):
-            continue
-        if known is not None and field.name not in known:
-            yield f"{field.name} {_NO_KEY}"
-            continue
-        of = field.message_type and field.message_type.full_name
-        if of is None or not (of in _EXPRESSED or of in _TIMES):
-            continue
-        for item in value if _is_repeated(value) else [value]:
-            yield from _inexact(_WORDS.get(field.name, field.name), item) if of in _TIMES else _sentences(item)
+        match insides.get(field.name):
+            case None if not _is_empty(value):
+                yield f"{field.name} {_NO_KEY}"
+            case _Inside.TIME:
+                yield from _inexact(_WORDS.get(field.name, field.name), value)
+            case _Inside.PARTS:
+                for part in [value] if isinstance(value, message.Message) else value:
+                    yield from _sentences(part)
 
 
 def _is_empty(value: object) -> bool:
@@ -82,10 +108,6 @@ def _is_empty(value: object) -> bool:
     if not isinstance(value, message.Message) or not all(_is_empty(inner) for _, inner in value.ListFields()):
         return False
     return not len(unknown_fields.UnknownFieldSet(value))
-
-
-def _is_repeated(value: object) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, str | bytes | message.Message)
 
 
 def _inexact(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> Iterator[str]:
