@@ -14,7 +14,7 @@ README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
 .PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test load-test bench \
-	lock server dist clean
+	lock server act dist clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +28,7 @@ stack: $(INSTALLED) server ## Run Temporal, PostgreSQL, the service and a worker
 unit: $(INSTALLED) ## Run the tests that need no server
 	$(BIN)/pytest tests/unit tests/golden tests/architecture --numprocesses $(WORKERS) --dist worksteal
 
-test: check server ## Check everything and run all tests
+test: check server act ## Check everything and run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 test-backends: test test-v2 ## Run all tests on V1, and those that need a server on V2 as well
@@ -86,6 +86,9 @@ bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the servic
 
 server: $(INSTALLED) ## Find or download Temporal's dev server
 	@$(BIN)/python -m tools.devserver
+
+act: $(INSTALLED) ## Find or build the program that runs the workflows in the tests
+	@$(BIN)/python -m tools.programs
 
 lock: $(INSTALLED) ## Resolve the dependencies again
 	$(COMPILE) --output-file requirements.lock

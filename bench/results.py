@@ -35,11 +35,9 @@ class Table:
     costs: dict[str, dict[str, list[Cost]]] = dataclasses.field(default_factory=dict)
     requests: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
 
-    def add(self, name: str, who: str, cost: Cost, requests: int | None = None) -> None:
+    def add(self, name: str, who: str, cost: Cost) -> None:
         """Keep one measurement."""
         self.costs.setdefault(name, {}).setdefault(who, []).append(cost)
-        if requests is not None:
-            self.requests.setdefault(name, {})[who] = requests
 
     def text(self) -> str:
         """Return the table in Markdown."""

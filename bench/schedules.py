@@ -90,12 +90,14 @@ class Bench:
     ours: str
     bare: str
     found: results.Table
+    counted: dict[str, int] = dataclasses.field(default_factory=dict)  # requests so far, by namespace
 
     def round(self) -> None:
         """Measure every command once."""
         self.files.write(self.bare)
         for namespace in (self.ours, self.bare, f"{self.bare}-sync"):  # its worker is up before the clock runs
             self._warm_up(namespace)
+        self._count_requests()
         self._measure("create all", self._apply("before"), self._bare("create", f"create-{self.bare}"))
         self._peers("create all")
         self._listed()
@@ -118,13 +120,18 @@ class Bench:
 
     def _measure(self, name: str, command: tuple[str, ...], floor: tuple[str, ...]) -> None:
         """Measure a command and its floor, and count the requests of both, once for all rounds: that takes seconds."""
-        for who, each, namespace in ((results.OURS, command, self.ours), (results.FLOOR, floor, self.bare)):
-            if name in self.found.requests and who in self.found.requests[name]:
-                self.found.add(name, who, processes.run(each, self._environment))
-            else:
-                before = self._requests(namespace)
-                cost = processes.run(each, self._environment)
-                self.found.add(name, who, cost, self._requests(namespace) - before)
+        for who, each in ((results.OURS, command), (results.FLOOR, floor)):
+            self.found.add(name, who, processes.run(each, self._environment))
+        if name not in self.found.requests:
+            ours, bare_ones = self._count_requests()
+            self.found.requests[name] = {results.OURS: ours, results.FLOOR: bare_ones}
+
+    def _count_requests(self) -> list[int]:
+        """Return how many requests there were in both namespaces since they were counted last."""
+        before = dict(self.counted)
+        counts = self.server.requests(self.ours, self.bare)
+        self.counted.update({namespace: each.total() for namespace, each in counts.items()})
+        return [count - before.get(namespace, 0) for namespace, count in self.counted.items()]
 
     def _peers(self, name: str) -> None:
         """Measure how others do the same."""
@@ -160,9 +167,6 @@ class Bench:
     @property
     def _environment(self) -> Mapping[str, str]:
         return {**os.environ, "GOVERNANCE_OWNER": "bench"}
-
-    def _requests(self, namespace: str) -> int:
-        return sum(self.server.requests(namespace).values())
 
     def _warm_up(self, namespace: str) -> None:
         schedule = dataclasses.replace(requests.schedules(requests.spec(1))[0], id="warm-up")

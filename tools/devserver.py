@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import IO, Literal
 
@@ -172,22 +172,26 @@ class DevServer:
             raise RuntimeError(f"temporal {' '.join(arguments)}: {done.stderr.partition(chr(10))[0]}")
         return done.stdout
 
-    def requests(self, namespace: str) -> collections.Counter[str]:
-        """Return how many requests for schedules the frontend has had in a namespace, by operation.
+    def requests(self, *namespaces: str) -> dict[str, collections.Counter[str]]:
+        """Return how many requests for schedules the frontend has had in each namespace, by operation.
 
         The server reports them every second: this waits until two reports agree.
         """
-        found, before = self._reported(namespace), None
+        found, before = self._reported(namespaces), None
         while found != before:
             time.sleep(_REPORTED_EVERY)
-            found, before = self._reported(namespace), found
+            found, before = self._reported(namespaces), found
         return found
 
-    def _reported(self, namespace: str) -> collections.Counter[str]:
+    def _reported(self, namespaces: Sequence[str]) -> dict[str, collections.Counter[str]]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as response:
             counts = _COUNT.findall(response.read().decode())
-        name = namespace.replace("-", "_")  # as labels have it
-        return collections.Counter({operation: int(count) for where, operation, count in counts if where == name})
+        labels = {namespace.replace("-", "_"): namespace for namespace in namespaces}
+        found = {namespace: collections.Counter[str]() for namespace in namespaces}
+        for label, operation, count in counts:
+            if label in labels:
+                found[labels[label]][operation] += int(count)
+        return found
 
     def kill(self) -> None:
         """End the server at once, as a power cut would."""

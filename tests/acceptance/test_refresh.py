@@ -5,12 +5,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
+import re
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.support import postgres, program, remote
+from tests.support import postgres, program, remote, servers
 from tools import devserver
 
 COUNT = 30
@@ -39,28 +40,36 @@ def until(holds: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline
 
 
-def requests(
-    server: devserver.DevServer, run: program.Program, *arguments: str
-) -> tuple[str, collections.Counter[str]]:
-    """Run a command, and return what it prints and how many requests of which kind the server got."""
-    before = server.requests(run.namespace)
-    done = run.run(*arguments)
+def requests(run: program.Program, *arguments: str) -> tuple[str, collections.Counter[str]]:
+    """Run a command, and return what it prints and how many requests of which kind it logs; a poll is no such request.
+
+    The server counts the same (`test_the_server_counts_the_same_requests`), but takes seconds to report it.
+    """
+    done = run.run(*arguments, "--log-level", "debug", "--log-format", "json")
     assert done.returncode == 0, done.stderr
-    return done.stdout, server.requests(run.namespace) - before
+    return done.stdout, collections.Counter(re.findall(r'"message": "(\w+Schedules?)"', done.stderr))
 
 
-def test_a_plan_without_changes_is_one_request(applied: program.Program, dev_server: devserver.DevServer) -> None:
-    shown, sent = requests(dev_server, applied, "plan", *LISTED)
+def test_the_server_counts_the_same_requests(reconciler: program.Program) -> None:
+    with servers.running(namespaces=("counted",)) as server:
+        run = dataclasses.replace(reconciler, address=server.address, namespace="counted")
+        run.declare(SPEC)
+        before = server.requests("counted")["counted"]
+        _, applied = requests(run, "apply", "--yes")
+        _, planned = requests(run, "plan", *LISTED)
+        assert server.requests("counted")["counted"] - before == applied + planned
+
+
+def test_a_plan_without_changes_is_one_request(applied: program.Program) -> None:
+    shown, sent = requests(applied, "plan", *LISTED)
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (30 unchanged)." in shown
     assert "Note: 30 of 30 schedules compared as listed: workflow type, times, note and pause." in shown
-    _, full = requests(dev_server, applied, "plan")
+    _, full = requests(applied, "plan")
     assert full["DescribeSchedule"] >= COUNT  # one that is lost is sent again
 
 
-async def test_what_the_listing_shows_to_differ_is_described_and_written(
-    applied: program.Program, dev_server: devserver.DevServer
-) -> None:
+async def test_what_the_listing_shows_to_differ_is_described_and_written(applied: program.Program) -> None:
     changed = SPEC.replace("'3 3 * * *'", "'3 4 * * *'").replace(
         "'4 3 * * *', entrypoint: C", "'4 3 * * *', paused: true, entrypoint: C"
     )
@@ -76,7 +85,7 @@ async def test_what_the_listing_shows_to_differ_is_described_and_written(
         "c29": "pause",
     }
     assert [field["path"] for field in steps["c03"]["fields"]] == ["cron", "input.size"]  # as described
-    _, sent = requests(dev_server, applied, "apply", "--yes", "--allow-mass-pause", "--lock", "none", *LISTED)
+    _, sent = requests(applied, "apply", "--yes", "--allow-mass-pause", "--lock", "none", *LISTED)
     described = sent.pop("DescribeSchedule")  # to plan, before an update and after each write
     assert sent == {"ListSchedules": 1, "CreateSchedule": 1, "UpdateSchedule": 3}
     assert 4 + 3 + 4 <= described < COUNT
@@ -119,29 +128,27 @@ def recorded(reconciler: program.Program, database_url: str) -> program.Program:
     return run
 
 
-def test_what_did_not_change_since_an_apply_is_not_described(
-    recorded: program.Program, dev_server: devserver.DevServer
-) -> None:
-    shown, sent = requests(dev_server, recorded, "plan", *CHANGED)
+def test_what_did_not_change_since_an_apply_is_not_described(recorded: program.Program) -> None:
+    shown, sent = requests(recorded, "plan", *CHANGED)
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (30 unchanged)." in shown
     assert "Note: 30 of 30 schedules compared as listed: workflow type, times, note and pause. Their charters" in shown
-    shown, sent = requests(dev_server, recorded, "apply", "--yes", *CHANGED)
+    shown, sent = requests(recorded, "apply", "--yes", *CHANGED)
     assert sent == {"ListSchedules": 1}
     assert json.loads(recorded.run("plan", *CHANGED, "--format", "json").stdout)["refresh"] == "changed"
 
 
-def test_a_changed_argument_is_found_and_written(recorded: program.Program, dev_server: devserver.DevServer) -> None:
+def test_a_changed_argument_is_found_and_written(recorded: program.Program) -> None:
     recorded.declare(SPEC.replace("cron: '3 3 * * *', entrypoint: C, input: {size: 1}", CHANGED_INPUT))
-    shown, sent = requests(dev_server, recorded, "plan", *LISTED)
+    shown, sent = requests(recorded, "plan", *LISTED)
     assert sent == {"ListSchedules": 1}
     assert "No changes" in shown  # a listing has no arguments
-    shown, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    shown, sent = requests(recorded, "plan", *CHANGED)
     assert sent == {"ListSchedules": 1, "DescribeSchedule": 1}
     assert "1 to update" in shown
-    _, sent = requests(dev_server, recorded, "apply", "--yes", *CHANGED)
+    _, sent = requests(recorded, "apply", "--yes", *CHANGED)
     assert sent == {"ListSchedules": 1, "DescribeSchedule": 3, "UpdateSchedule": 1}  # before the write and after it
-    _, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    _, sent = requests(recorded, "plan", *CHANGED)
     assert sent == {"ListSchedules": 1}  # the others keep what the first apply recorded
     assert "No changes. The server matches" in recorded.run("plan").stdout
     recorded.declare(SPEC)  # as it was at first
@@ -151,21 +158,19 @@ def test_a_changed_argument_is_found_and_written(recorded: program.Program, dev_
 CHANGED_INPUT = "cron: '3 3 * * *', entrypoint: C, input: {size: 2}"
 
 
-def test_a_reading_that_is_too_old_is_repeated(
-    recorded: program.Program, dev_server: devserver.DevServer, database_url: str
-) -> None:
+def test_a_reading_that_is_too_old_is_repeated(recorded: program.Program, database_url: str) -> None:
     postgres.execute(
         database_url,
         "UPDATE reconciler.readings SET read_at = read_at - interval '25 hours' WHERE schedule_id = 'governance:c03'",
     )
-    _, sent = requests(dev_server, recorded, "plan", *CHANGED, "--max-age", "26h")
+    _, sent = requests(recorded, "plan", *CHANGED, "--max-age", "26h")
     assert sent == {"ListSchedules": 1}
-    _, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    _, sent = requests(recorded, "plan", *CHANGED)
     assert sent == {"ListSchedules": 1, "DescribeSchedule": 1}
-    _, sent = requests(dev_server, recorded, "plan", *CHANGED, "--max-age", "0s")
+    _, sent = requests(recorded, "plan", *CHANGED, "--max-age", "0s")
     assert sent["DescribeSchedule"] >= COUNT
     assert recorded.run("apply", "--yes", *CHANGED).returncode == 0
-    _, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    _, sent = requests(recorded, "plan", *CHANGED)
     assert sent == {"ListSchedules": 1}  # the apply recorded what it read
 
 
@@ -177,7 +182,7 @@ def test_what_was_edited_by_hand_is_described_if_the_listing_shows_it(
         *("--pause", "--reason", "too noisy"),
     )
     until(lambda: "1 to resume" in recorded.run("plan", *CHANGED).stdout)
-    shown, sent = requests(dev_server, recorded, "plan", *CHANGED)
+    shown, sent = requests(recorded, "plan", *CHANGED)
     assert sent == {"ListSchedules": 1, "DescribeSchedule": 1}
     assert "too noisy" in shown
 
@@ -202,16 +207,13 @@ def test_a_saved_plan_needs_the_record_as_well(recorded: program.Program) -> Non
 
 
 @pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
-def test_without_a_database_it_is_an_error(
-    reconciler: program.Program, dev_server: devserver.DevServer, command: tuple[str, ...]
-) -> None:
+def test_without_a_database_it_is_an_error(reconciler: program.Program, command: tuple[str, ...]) -> None:
     reconciler.declare(SPEC)
-    before = dev_server.requests(reconciler.namespace)
-    refused = reconciler.run(*command, *CHANGED)
+    refused = reconciler.run(*command, *CHANGED, "--log-level", "debug")
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "--refresh=changed needs the database in which apply records what it has read" in refused.stderr
     assert "Pass --database-url or set DATABASE_URL" in refused.stderr
-    assert dev_server.requests(reconciler.namespace) == before
+    assert "Schedules" not in refused.stderr  # no request
 
 
 def test_a_max_age_without_changed_is_an_error(reconciler: program.Program) -> None:
