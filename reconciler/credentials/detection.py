@@ -64,11 +64,25 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.:-]*")
 _WORDS = re.compile(r"[A-Za-z]+([ _.-][A-Za-z]+)*\d{0,3}")  # of such a form are names and sentences
 _LEAST_DIGITS = 4  # of a PIN
+_SHORTEST = 20  # characters, of the shortest form that consists of letters and digits
+_LONGEST_CACHED = 200  # characters
 _REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # names a secret's place, or hides it
 
 
 def in_text(text: str) -> bool:
     """Return whether a text contains a credential: one of a known form, or a value next to a secret's name."""
+    if len(text) > _LONGEST_CACHED:
+        return _in_text.__wrapped__(text)
+    return not _is_word(text) and _in_text(text)
+
+
+def _is_word(text: str) -> bool:
+    """Return whether a text is too plain to match any pattern: without other characters, the shortest has 20."""
+    return len(text) < _SHORTEST and text.isalnum()
+
+
+@functools.lru_cache(maxsize=10_000)  # the same texts occur again and again: on both sides, in every schedule
+def _in_text(text: str) -> bool:
     return (
         bool(_forms().search(text))
         or any(map(_is_value, _NAMED.finditer(text)))
@@ -84,6 +98,7 @@ def _forms() -> re.Pattern[str]:
     return re.compile("|".join(_FORMS))
 
 
+@functools.lru_cache(maxsize=10_000)
 def is_secret(name: str) -> bool:
     """Return whether a name sounds like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
     words = [word.lower() for word in _WORD.findall(name)]
@@ -95,6 +110,7 @@ def is_secret(name: str) -> bool:
     return any(map(_SECRET_WORD.fullmatch, words)) or bool(_SECRET_PART.search(joined))
 
 
+@functools.lru_cache(maxsize=10_000)
 def stem(name: str) -> tuple[str, str]:
     """Return what a name's last word is about, and that word: `parameter` and `value` of `ParameterValue`."""
     words = [word.lower() for word in _WORD.findall(name)]

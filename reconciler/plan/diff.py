@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconciler import json_values
 from reconciler.plan import plans
-from reconciler.schedule import arguments, fields, governed, kinds, model, paths, records, rows
+from reconciler.schedule import arguments, fields, governed, kinds, model, paths, places, records, rows
 
 if TYPE_CHECKING:
     import deepdiff
@@ -31,8 +32,8 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
     import deepdiff  # here, because it takes longer to import than most commands run
 
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
-    form = _form(live, desired)
-    old, new = _words(alike, like=form), _words(desired, like=form)
+    table, form = _differing(live, desired), _form(live, desired)
+    old, new = _words(alike, table, like=form), _words(desired, table, like=form)
     times = _times(live, desired, old, new)
     tree = deepdiff.DeepDiff(
         old,
@@ -45,6 +46,16 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
     absent = deepdiff.helper.notpresent
     changes = [*times, *(_change(level, absent) for levels in tree.values() for level in levels)]
     return tuple(sorted(changes, key=_place))
+
+
+def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
+    """Return the rows that can differ: removing the secrets of all others would take most of the time."""
+
+    def is_same(path: places.Path) -> bool:
+        left, right = places.value(live, path), places.value(desired, path)
+        return bool(left == right) and (path not in _PAYLOAD_PLACES or same_json(left, right))
+
+    return [row for row in fields.TABLE if not all(map(is_same, row.sources))]
 
 
 def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
@@ -88,7 +99,7 @@ _SORTED = json.JSONEncoder(sort_keys=True, default=repr)
 
 def _payloads(schedule: model.Schedule) -> list[object]:
     """Return the fields that hold decoded values, which Python may consider equal although JSON does not."""
-    return [get(schedule) for get in _PAYLOAD_VALUES]
+    return [places.value(schedule, path) for path in _PAYLOAD_PLACES]
 
 
 def _holds_payloads(row: rows.Row) -> bool:
@@ -99,7 +110,7 @@ def _holds_payloads(row: rows.Row) -> bool:
 
 
 PAYLOADS = tuple(row for row in fields.TABLE if _holds_payloads(row))
-_PAYLOAD_VALUES = tuple(row.at.get for row in PAYLOADS if isinstance(row, rows.Field | arguments.Arguments))
+_PAYLOAD_PLACES = tuple(path for row in PAYLOADS for path in row.sources)
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
@@ -141,9 +152,11 @@ def _side(value: object, absent: object) -> json_values.Json | plans.Absent:
     return value  # type: ignore[return-value]  # deepdiff returns the values that it was given
 
 
-def _words(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
-    """Return the schedule's fields with secrets as digests, so that no part of a secret is compared or shown."""
-    return fields.words(fields.redacted(schedule), like=like)
+def _words(
+    schedule: model.Schedule, table: Sequence[rows.Row] | None = None, like: model.Schedule | None = None
+) -> rows.Words:
+    """Return the rows' fields with secrets as digests, so that no part of a secret is compared or shown."""
+    return fields.words(fields.redacted(schedule, table=table), like, table)
 
 
 def _place(change: plans.FieldChange) -> tuple[int, list[tuple[int, str]]]:

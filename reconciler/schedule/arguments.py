@@ -24,6 +24,7 @@ class Named:
     roots: tuple[str, ...]
     is_inherited: bool = False
     refuse: Callable[[str], object] | None = None
+    sources = (places.ARGUMENTS,)
     proto = ""
     neutral = None
 
@@ -76,7 +77,7 @@ class Arguments:
     key: str
     description: str
     examples: tuple[json_values.Json, ...]
-    at = places.at(lambda schedule: schedule.action.arguments)
+    sources = (places.ARGUMENTS,)
     is_inherited = False
     proto = ""
     neutral = None

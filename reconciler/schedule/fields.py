@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.schedule import (
@@ -544,14 +544,16 @@ def _defaults() -> Mapping[places.Path, Any]:
 _FOLLOWING = {row.key for row in ROWS if isinstance(row, rows.Field) and row.follows}
 
 
-def words(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
+def words(
+    schedule: model.Schedule, like: model.Schedule | None = None, table: Iterable[rows.Row] | None = None
+) -> rows.Words:
     """Return the schedule's fields that are not empty, in the spec's words and order.
 
     Calendars appear under `cron` or `calendars`, and arguments under `input` or `args`, as they do for `like` (by
     default the schedule itself).
     """
     shown: rows.Words = {}
-    for row in TABLE:
+    for row in TABLE if table is None else table:
         shown |= row.words(schedule, like or schedule)
     return shown if schedule.owner is None else {**shown, "owner": schedule.owner}
 
@@ -568,8 +570,10 @@ def keys(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.W
     return declared
 
 
-def redacted(schedule: model.Schedule, *, coded: bool = False) -> model.Schedule:
-    """Return the schedule with every secret replaced by a digest, except in its id and owner.
+def redacted(
+    schedule: model.Schedule, *, coded: bool = False, table: Iterable[rows.Row] | None = None
+) -> model.Schedule:
+    """Return the schedule with every secret in the rows' fields replaced by a digest, but not in its id and owner.
 
     Values at its `not_secret` paths are kept. If a codec made its payloads (`coded`), each argument, memo entry,
     summary and details is replaced as a whole.
@@ -577,7 +581,7 @@ def redacted(schedule: model.Schedule, *, coded: bool = False) -> model.Schedule
     exempt = frozenset(map(arguments.place, map(paths.parse, schedule.not_secret)))
     within = redaction.Redaction(exempt=exempt, salt=schedule.salt, coded=coded)
     values: dict[places.Path, Any] = {}
-    for row in TABLE:
+    for row in TABLE if table is None else table:
         values |= row.redact(schedule, within)
     return places.replaced(schedule, values)
 

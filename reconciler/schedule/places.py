@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -48,6 +49,11 @@ def _grouped(values: Mapping[Path, Any]) -> tuple[dict[str, Any], dict[str, dict
     return whole, groups
 
 
+def value(schedule: model.Schedule, path: Path) -> Any:
+    """Return the value at a place."""
+    return functools.reduce(getattr, path, schedule)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lens(Generic[V]):
     """A place in a schedule: the path of attributes that leads there, and how to get its value."""
@@ -81,6 +87,7 @@ class _Attributes:
         return _Attributes((*self.path, name))
 
 
+TIMING: Path = at(lambda schedule: schedule.timing).path
 CALENDARS: Path = at(lambda schedule: schedule.timing.calendars).path
 INTERVALS: Path = at(lambda schedule: schedule.timing.intervals).path
 TIMEZONE: Path = at(lambda schedule: schedule.timing.timezone).path

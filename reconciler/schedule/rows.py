@@ -35,6 +35,10 @@ class Row(Protocol):
         """Return the names under which a plan shows it."""
 
     @property
+    def sources(self) -> tuple[places.Path, ...]:
+        """Return the places of a schedule on whose values its words depend."""
+
+    @property
     def proto(self) -> str:
         """Return its field in the server's Schedule message, empty if it is not a single field."""
 
@@ -91,6 +95,10 @@ class Field(Generic[V]):
     @property
     def roots(self) -> tuple[str, ...]:
         return (self.key,)
+
+    @property
+    def sources(self) -> tuple[places.Path, ...]:
+        return (self.at.path,)
 
     @property
     def neutral(self) -> json_values.Json:
@@ -164,6 +172,7 @@ class Crons:
     description: str
     examples: tuple[json_values.Json, ...]
     at = places.at(lambda schedule: schedule.timing.calendars)
+    sources = (places.TIMING,)
     is_inherited = False
     proto = ""
     neutral = None
@@ -247,6 +256,7 @@ class Times(Generic[V]):
     examples: tuple[json_values.Json, ...]
     crons: str = ""
     proto: str = ""
+    sources = (places.TIMING,)
     is_inherited = False
     neutral = None
 
@@ -300,6 +310,7 @@ class Identity:
     examples: tuple[json_values.Json, ...]
     is_own: bool = True
     kind = kinds.Text(longest=977, name=True)  # the server's limit
+    sources = ()
     is_inherited = False
     proto = ""
     neutral = None
@@ -344,6 +355,7 @@ class Countdown:
     key: str
     description: str
     examples: tuple[json_values.Json, ...]
+    sources = (places.REMAINING, places.COUNTED_FROM)
     is_inherited = True
     proto = ""
     neutral = None

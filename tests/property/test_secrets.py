@@ -6,6 +6,7 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
+from reconciler.credentials import detection
 from reconciler.documents import plan_json
 from reconciler.plan import build
 from reconciler.report import markdown, text
@@ -76,3 +77,14 @@ def test_the_digest_of_a_plan_is_the_same_under_every_salt(
         for salt in (b"", b"one", b"two", b"three")
     }
     assert len(digests) == 1
+
+
+@hypothesis.given(st.text("AEIKabdefghpsxy0123456789", max_size=detection._SHORTEST - 1))
+def test_no_pattern_matches_a_short_word_that_is_not_looked_at(word: str) -> None:
+    assert not detection._in_text.__wrapped__(word)
+    assert not detection.in_text(word)
+
+
+def test_the_shortest_word_of_a_known_form_is_found() -> None:
+    assert detection.in_text("AKIA" + "A1" * 8)
+    assert len("AKIA" + "A1" * 8) == detection._SHORTEST

@@ -137,7 +137,7 @@ def test_however_long_names_notes_and_details_are_a_comment_stays_within_its_lim
         assert " more\n" in body
 
 
-@pytest.mark.parametrize("count", [1, 20, 21, 2000])
+@pytest.mark.parametrize("count", [1, 20, 21, 300])
 def test_long_lists_name_the_first_and_count_the_rest(count: int) -> None:
     kept = [builders.schedule(f"k{number}") for number in range(2)]
     gone = [builders.schedule(f"{'g' * 900}{number:04}") for number in range(count)]
