@@ -816,7 +816,7 @@ def test_somebody_elses_issue_with_our_mark_is_left_alone(work: job.Job, github:
 
 
 def test_an_interrupted_apply_ends_in_order_and_tells_the_runner(work: job.Job) -> None:
-    work.run.declare(spec(*(f"{n % 60} {n // 60} * * *" for n in range(200))))
+    work.run.declare(spec(*(f"{n % 60} {n // 60} * * *" for n in range(80))))
     prepared = work.prepared("apply", require_reviewed_plan="false")
     process = subprocess.Popen(
         work.command(), cwd=work.run.folder, env=prepared, stdout=subprocess.PIPE, text=True, encoding="utf-8"

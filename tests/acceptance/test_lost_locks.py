@@ -18,8 +18,8 @@ from reconciler.plan import apply, ports
 from tests.support import program, proxy, remote, terminal
 from tools import devserver
 
-COUNT = 300
-TAKEN_AFTER = 60  # creates that have arrived
+COUNT = 120
+TAKEN_AFTER = 25  # creates that have arrived
 SPEC = "governance:\n  schedules:\n" + "".join(
     f"    - {{charter: C{number:03}, cron: '{number % 60} * * * *', entrypoint: C{number}}}\n"
     for number in range(COUNT)

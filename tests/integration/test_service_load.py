@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import postgres, program, remote, service
 
-MANY = int(os.environ.get("LOAD_CALLS") or 200)
+MANY = int(os.environ.get("LOAD_CALLS") or 120)
 CONNECTIONS = 100
 
 

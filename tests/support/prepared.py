@@ -8,6 +8,7 @@ streams that a new process would have, and its exit code is its own. What a test
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -27,6 +28,7 @@ from typing import NoReturn, cast
 READ_AT_START = ("PYTHON", "LC_", "LANG")  # names of variables that Python reads only when it starts
 _ROOT = pathlib.Path(__file__).parents[2]
 _SIZE = 1 << 20  # bytes of a request at most
+_HIGHEST = 1024  # descriptors, of this process
 
 
 class Prepared:
@@ -108,21 +110,46 @@ def _kill(pid: int) -> None:
 def _serve(path: str) -> None:
     """Answer requests until the process that started this one has ended."""
     _import_everything()
+    gc.collect()
+    gc.freeze()  # a search for garbage in a fork would copy all that was imported
     if len(list(pathlib.Path("/proc/self/task").iterdir())) != 1:
         raise AssertionError("a process with threads cannot be forked")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets them once they have ended
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening, selectors.DefaultSelector() as waiting:
         listening.bind(path)
         listening.listen(64)
         waiting.register(listening, selectors.EVENT_READ)
         waiting.register(0, selectors.EVENT_READ)
         os.write(1, b"ready\n")
-        while all(key.fileobj is listening for key, _ in waiting.select()):
-            asked, _ = listening.accept()
-            with asked:
-                if os.fork() == 0:
-                    listening.close()
-                    _supervise(asked)
+        while True:
+            for key, _ in waiting.select():
+                if key.fileobj is listening:
+                    ended, run = _started(listening.accept()[0])
+                    waiting.register(ended, selectors.EVENT_READ, run)
+                elif key.data is None:  # the end of standard input
+                    return
+                else:
+                    waiting.unregister(key.fd)
+                    os.close(key.fd)
+                    _report(*key.data)
+
+
+def _started(asked: socket.socket) -> tuple[int, tuple[int, socket.socket]]:
+    """Fork for a request, and report the process id; return what becomes readable once it has ended, and both."""
+    text, descriptors, _, _ = socket.recv_fds(asked, _SIZE, 3)
+    pid = os.fork()
+    if pid == 0:
+        _become(json.loads(text), descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    asked.send(str(pid).encode())
+    return os.pidfd_open(pid), (pid, asked)
+
+
+def _report(pid: int, asked: socket.socket) -> None:
+    """Report the exit code of a process that has ended."""
+    _, status = os.waitpid(pid, 0)
+    with asked, contextlib.suppress(BrokenPipeError):
+        asked.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def _import_everything() -> None:
@@ -134,30 +161,13 @@ def _import_everything() -> None:
     importlib.import_module("deepdiff")
 
 
-def _supervise(asked: socket.socket) -> NoReturn:
-    """Fork once more, and report the process id, and the exit code once it has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    text, descriptors, _, _ = socket.recv_fds(asked, _SIZE, 3)
-    request = json.loads(text)
-    pid = os.fork()
-    if pid == 0:
-        asked.close()
-        _become(request, descriptors)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    asked.send(str(pid).encode())
-    _, status = os.waitpid(pid, 0)
-    asked.send(str(os.waitstatus_to_exitcode(status)).encode())
-    os._exit(0)
-
-
 def _become(request: Mapping[str, object], descriptors: Sequence[int]) -> NoReturn:
     """Be what a new process would be, and run the module as a program."""
     code = 1
     try:
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
-        os.closerange(3, max(descriptors) + 1)
+        os.closerange(3, _HIGHEST)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(  # noqa: SIM115
