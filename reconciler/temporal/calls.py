@@ -45,6 +45,8 @@ _PASSING = {
     *(RPCStatusCode.UNAVAILABLE, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN, RPCStatusCode.ABORTED),
     *(RPCStatusCode.DATA_LOSS, RPCStatusCode.OUT_OF_RANGE),
 }
+_EARLY = 0.9  # of a call's timeout, before which it did not time out
+_BROKEN = "transport error"  # how the SDK reports a connection that broke; the status is UNKNOWN
 _TOO_LARGE = "larger than max"
 _NAMESPACE_NOT_FOUND = "temporal.api.errordetails.v1.NamespaceNotFoundFailure"
 _RETRY_INFO = "google.rpc.RetryInfo"
@@ -155,7 +157,8 @@ class Calls:
         attempt = 0
         refusal: RPCError | None = None  # more informative than a timeout
         while True:
-            timeout = min(timeouts[min(attempt, len(timeouts) - 1)].total_seconds(), max(end - time.monotonic(), 0.001))
+            sent = time.monotonic()
+            timeout = min(timeouts[min(attempt, len(timeouts) - 1)].total_seconds(), max(end - sent, 0.001))
             try:
                 return await self._once(rpc, request, timeout, since=since)
             except RPCError as error:
@@ -166,7 +169,7 @@ class Calls:
                     refusal = error
                 if remaining <= 0:
                     raise refusal or error from None
-                if error is refusal:
+                if time.monotonic() < sent + _EARLY * timeout:
                     await asyncio.sleep(min(_PAUSES[min(attempt, len(_PAUSES) - 1)], remaining))
                 attempt += 1
                 end += await self._pace.repeat()
@@ -188,11 +191,12 @@ class Calls:
             is_short = sent + seconds <= since + _PROBE_EVERY
             try:
                 response = await (answer if is_short else self._supervised(asyncio.ensure_future(answer), since))
-            except RPCError as error:
+            except RPCError as failure:
+                error = _of_connection(failure, is_early=time.monotonic() < sent + _EARLY * seconds)
                 self._note(request, sent, error)
                 is_passing = error.status in _PASSING and not isinstance(error, _SilentError)
                 if not is_passing or time.monotonic() + pause > started + _PASSES_WITHIN:
-                    raise
+                    raise error from None
             else:
                 self._note(request, sent)
                 return response
@@ -237,7 +241,8 @@ class Calls:
             await self._service.get_system_info(
                 rpc_pb2.GetSystemInfoRequest(), retry=False, timeout=datetime.timedelta(seconds=SILENCE)
             )
-        except RPCError as error:
+        except RPCError as failure:
+            error = _of_connection(failure, is_early=False)
             if error.status in _UNANSWERED:
                 self._silence = _SilentError(error.message, error.status, error.raw_grpc_status)
                 return
@@ -292,6 +297,17 @@ class Calls:
                 )
             case status:
                 return errors.ServerError(f"Temporal at {self.address} answered {status.name}: {detail}")
+
+
+def _of_connection(error: RPCError, *, is_early: bool) -> RPCError:
+    """Return an error as it is, or UNAVAILABLE if the connection broke: then it is no answer of the server.
+
+    The SDK reports that as an unknown error or, before the timeout of the call (`is_early`), as cancelled.
+    """
+    is_cancelled = error.status is RPCStatusCode.CANCELLED and is_early and not isinstance(error, _SilentError)
+    if is_cancelled or (error.status is RPCStatusCode.UNKNOWN and error.message == _BROKEN):
+        return RPCError("the connection broke", RPCStatusCode.UNAVAILABLE, error.raw_grpc_status)
+    return error
 
 
 def _log(request: google.protobuf.message.Message, status: str, started: float) -> None:

@@ -30,8 +30,9 @@ CODES = [code for code in Code if code is not Code.OK]
 PASSING = {
     *(Code.UNKNOWN, Code.RESOURCE_EXHAUSTED, Code.ABORTED, Code.OUT_OF_RANGE),
     *(Code.INTERNAL, Code.UNAVAILABLE, Code.DATA_LOSS),
+    Code.CANCELLED,  # at once, as if the connection broke
 }
-SLOW = {Code.CANCELLED, Code.DEADLINE_EXCEEDED}
+SLOW = {Code.DEADLINE_EXCEEDED}
 CONFLICT = {Code.ALREADY_EXISTS, Code.FAILED_PRECONDITION}
 
 KEPT = [remote.schedule(f"kept{number}") for number in range(2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import logging
 import threading
 import time
 
@@ -193,6 +194,19 @@ async def test_a_connection_that_goes_silent_in_the_middle_of_an_apply_ends_it_i
     await remote.until(lambda: _is_settled(fake))
     assert {status for _, status, _ in await apply(mended, await plan(mended, *wanted))} <= {plans.Status.DONE}
     assert (await plan(mended, *wanted)).steps == ()
+
+
+async def test_a_connection_that_breaks_again_and_again_is_used_ever_more_rarely(
+    fake: fake_temporal.FakeTemporal, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "_PASSES_WITHIN", 2.0)
+    caplog.set_level(logging.DEBUG, "reconciler.temporal.calls")
+    async with relay.running(f"postgresql://{fake.address}") as wire:
+        server = await remote.connected(wire.address)
+        await wire.cut()
+        with pytest.raises(errors.UnreachableError, match=r"does not answer \("):
+            await plan(server, remote.schedule())
+    assert 3 <= len(caplog.records) <= 12
 
 
 async def _is_settled(fake: fake_temporal.FakeTemporal) -> bool:
