@@ -8,12 +8,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 $(UPGRADE) \
 	--custom-compile-command "make lock"
 UPGRADE ?= --upgrade
-# one more than there are processors: many tests mostly wait for a server
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# twice as many as there are processors: many tests mostly wait for a server
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 README_WORKFLOW := build/readme.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
-.PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test load-test bench \
+.PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test load-test install-test bench \
 	lock server act dist clean
 
 help: ## List the targets
@@ -75,6 +75,9 @@ load-test: $(INSTALLED) server ## Many callers of the service, and many appliers
 	LOAD_CALLS=$(or $(N),1000) PAIRS=$(shell expr $(or $(N),1000) / 10) PAIRS_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/integration/test_service_load.py tests/integration/test_concurrency.py \
 		--numprocesses $(WORKERS) --dist worksteal -rP
+
+install-test: $(INSTALLED) act ## Install the Action: interrupted, twice at once, without an index, with a job's own settings
+	$(BIN)/pytest tests/action -m slow --numprocesses $(WORKERS) --dist worksteal
 
 bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service and the worker
 	@$(BIN)/python -m bench.startup

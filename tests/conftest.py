@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import itertools
 import os
 import pathlib
@@ -45,6 +46,11 @@ def pytest_report_header() -> list[str]:
     """Tell which random cases the tests draw, so that a failure can be had again."""
     seeds = [f"{name}={os.environ.get(name) or 'steady'}" for name in ("ORACLE_SEED", "FUZZ_SEED", "CRASH_SEED")]
     return [f"seeds: {' '.join(seeds)}; backend: {servers.backend()}"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mix the files: those that wait for servers run beside those that compute, and always in the same order."""
+    items.sort(key=lambda item: hashlib.sha256(item.location[0].encode()).digest())
 
 
 @pytest.hookimpl(trylast=True)

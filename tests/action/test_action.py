@@ -194,6 +194,7 @@ def test_cancelling_reaches_the_program(
     assert run.jobs == {"job": "failure"}
 
 
+@pytest.mark.slow
 def test_the_install_sees_no_input(
     small: pathlib.Path, tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -236,6 +237,7 @@ def test_a_cancelled_install_ends_at_once_and_leaves_nothing(
     assert building(kept) == action.environments(kept) == []
 
 
+@pytest.mark.slow
 def test_a_killed_install_is_not_taken_for_a_whole_one(
     small: pathlib.Path, kept: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -251,6 +253,7 @@ def test_a_killed_install_is_not_taken_for_a_whole_one(
     assert len(action.environments(kept)) == 1
 
 
+@pytest.mark.slow
 def test_two_that_install_at_once_end_with_one_environment(
     small: pathlib.Path, kept: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -261,6 +264,7 @@ def test_two_that_install_at_once_end_with_one_environment(
     assert len(action.environments(kept)) == len(building(kept)) == 1
 
 
+@pytest.mark.slow
 def test_an_index_that_does_not_answer_is_an_error_with_pips_reason(
     small: pathlib.Path, kept: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -272,6 +276,7 @@ def test_an_index_that_does_not_answer_is_an_error_with_pips_reason(
     assert building(kept) == action.environments(kept) == []
 
 
+@pytest.mark.slow
 def test_the_jobs_settings_of_where_pip_installs_do_not_lead_it_astray(
     small: pathlib.Path, kept: pathlib.Path, tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

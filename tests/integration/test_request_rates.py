@@ -168,8 +168,8 @@ async def test_a_real_server_that_limits_its_namespaces_gets_everything(
 ) -> None:
     caplog.set_level(logging.DEBUG, "reconciler.temporal.calls")
     server = await connected(limited_server.address, namespace="limited", rate=rate)
-    declared = declaration(15)
-    assert await applied(server, declared) == {"DONE": 15}
+    declared = declaration(8)
+    assert await applied(server, declared) == {"DONE": 8}
     assert (await read_plan(declared, server.schedules, server.target())).steps == ()
     calls = [each.__dict__["fields"] for each in caplog.records if each.levelno == logging.DEBUG]
     refused = [each for each in calls if each["status"] == "RESOURCE_EXHAUSTED"]
