@@ -31,7 +31,7 @@ def away(tmp_path: pathlib.Path) -> program.Program:
     return away
 
 
-PLANS = int(os.environ.get("EXIT_RUNS") or 12)
+PLANS = int(os.environ.get("EXIT_RUNS") or 8)
 
 
 @pytest.mark.usefixtures("polled")

@@ -13,7 +13,7 @@ import pytest
 from tests.support import program
 from tools import devserver, ports, programs
 
-COUNT = 80
+COUNT = 50
 NAMES = [f"governance:c{number:02}" for number in range(COUNT)]
 SPEC = "governance:\n  schedules:\n" + "".join(
     f"    - {{charter: C{number:02}, cron: '{number % 60} * * * *', entrypoint: C{number}}}\n"
@@ -135,7 +135,7 @@ def test_an_apply_in_the_background_of_a_script_ends_in_order_too(reconciler: pr
     assert "\nApplied in part to governance:* in namespace " in out
 
 
-@pytest.mark.parametrize("created", [1, 40])
+@pytest.mark.parametrize("created", [1, 20])
 def test_when_the_apply_is_killed_a_later_one_converges(reconciler: program.Program, created: int) -> None:
     reconciler.declare(SPEC)
     process = reconciler.start("apply", "--yes")
