@@ -104,6 +104,7 @@ class Bench:
         reading = self._bare("plan", "ids")
         self._measure("plan, nothing to do", self._reads("plan"), reading)
         self._peers("plan, nothing to do")
+        self._count_requests()  # those of the peers are nobody's
         self._measure("plan, one change", self._reads("plan", "one"), reading)
         self._measure("status", self._reads("status"), reading)
         snapshot = self.files.path("snapshot.json")

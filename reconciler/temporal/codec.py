@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import google.protobuf.json_format
-import httpx
 import temporalio.converter
 from temporalio.api.common.v1 import message_pb2 as common_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
@@ -78,6 +77,8 @@ class Remote:
                 "a header for the codec server has characters that no header can have",
                 hint="check --codec-auth and --codec-header",
             )
+        import httpx  # here, because it takes as long to import as half of the program, and few have a codec server
+
         self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
 
     async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
@@ -120,6 +121,8 @@ class Remote:
                 payload.CopyFrom(answer)
 
     async def _ask(self, step: str, batch: Sequence[common_pb2.Payload]) -> Sequence[common_pb2.Payload]:
+        import httpx
+
         body = google.protobuf.json_format.MessageToJson(common_pb2.Payloads(payloads=batch), indent=None)
         try:
             response = await self._client.post(

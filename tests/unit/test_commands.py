@@ -50,6 +50,12 @@ def test_validate_imports_only_what_reads_a_spec() -> None:
     assert done.stdout.splitlines()[-1] == "yaml"  # jsonschema explains what is wrong, and nothing is
 
 
+def test_without_a_codec_server_no_http_client_is_imported() -> None:
+    imported = "import sys, reconciler.cli.plan, reconciler.temporal.connect; print('httpx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", imported], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_names_of_commands_are_completed() -> None:
     context = click.Context(commands.app)
     items = commands.app.shell_complete(context, "pr")
