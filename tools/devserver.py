@@ -155,8 +155,8 @@ class DevServer:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace")
 
-    def _cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        options = ("--address", self.address, "--command-timeout", "5s", "--disable-config-file")
+    def _cli(self, *arguments: str, timeout: str = "5s") -> subprocess.CompletedProcess[str]:
+        options = ("--address", self.address, "--command-timeout", timeout, "--disable-config-file")
         return subprocess.run(
             [self.command_line, *arguments, *options],
             capture_output=True,
@@ -167,7 +167,7 @@ class DevServer:
 
     def cli(self, *arguments: str) -> str:
         """Run Temporal's own command line on this server and return what it prints."""
-        done = self._cli(*arguments)
+        done = self._cli(*arguments, timeout="30s")  # a Describe that is lost takes the server 5 s
         if done.returncode:
             raise RuntimeError(f"temporal {' '.join(arguments)}: {done.stderr.partition(chr(10))[0]}")
         return done.stdout
