@@ -169,7 +169,7 @@ class Calls:
                     refusal = error
                 if remaining <= 0:
                     raise refusal or error from None
-                if time.monotonic() < sent + _EARLY * timeout:
+                if _is_early(sent, timeout):
                     await asyncio.sleep(min(_PAUSES[min(attempt, len(_PAUSES) - 1)], remaining))
                 attempt += 1
                 end += await self._pace.repeat()
@@ -192,7 +192,7 @@ class Calls:
             try:
                 response = await (answer if is_short else self._supervised(asyncio.ensure_future(answer), since))
             except RPCError as failure:
-                error = _of_connection(failure, is_early=time.monotonic() < sent + _EARLY * seconds)
+                error = _of_connection(failure, is_early=_is_early(sent, seconds))
                 self._note(request, sent, error)
                 is_passing = error.status in _PASSING and not isinstance(error, _SilentError)
                 if not is_passing or time.monotonic() + pause > started + _PASSES_WITHIN:
@@ -299,8 +299,13 @@ class Calls:
                 return errors.ServerError(f"Temporal at {self.address} answered {status.name}: {detail}")
 
 
+def _is_early(sent: float, seconds: float) -> bool:
+    """Return whether a call that was sent then and has just ended did not use up its timeout."""
+    return time.monotonic() < sent + _EARLY * seconds
+
+
 def _of_connection(error: RPCError, *, is_early: bool) -> RPCError:
-    """Return an error as it is, or UNAVAILABLE if the connection broke: then it is no answer of the server.
+    """Return the error, or UNAVAILABLE instead of an error that only means that the connection broke.
 
     The SDK reports that as an unknown error or, before the timeout of the call (`is_early`), as cancelled.
     """
