@@ -90,21 +90,18 @@ class Bench:
     ours: str
     bare: str
     found: results.Table
-    counted: dict[str, int] = dataclasses.field(default_factory=dict)  # requests so far, by namespace
 
     def round(self) -> None:
         """Measure every command once."""
         self.files.write(self.bare)
         for namespace in (self.ours, self.bare, f"{self.bare}-sync"):  # its worker is up before the clock runs
             self._warm_up(namespace)
-        self._count_requests()
         self._measure("create all", self._apply("before"), self._bare("create", f"create-{self.bare}"))
         self._peers("create all")
         self._listed()
         reading = self._bare("plan", "ids")
         self._measure("plan, nothing to do", self._reads("plan"), reading)
         self._peers("plan, nothing to do")
-        self._count_requests()  # those of the peers are nobody's
         self._measure("plan, one change", self._reads("plan", "one"), reading)
         self._measure("status", self._reads("status"), reading)
         snapshot = self.files.path("snapshot.json")
@@ -121,18 +118,17 @@ class Bench:
 
     def _measure(self, name: str, command: tuple[str, ...], floor: tuple[str, ...]) -> None:
         """Measure a command and its floor, and count the requests of both, once for all rounds: that takes seconds."""
+        is_counted = name in self.found.requests
+        before = {} if is_counted else self._requests()
         for who, each in ((results.OURS, command), (results.FLOOR, floor)):
             self.found.add(name, who, processes.run(each, self._environment))
-        if name not in self.found.requests:
-            ours, bare_ones = self._count_requests()
-            self.found.requests[name] = {results.OURS: ours, results.FLOOR: bare_ones}
+        if not is_counted:
+            self.found.requests[name] = {who: count - before[who] for who, count in self._requests().items()}
 
-    def _count_requests(self) -> list[int]:
-        """Return how many requests there were in both namespaces since they were counted last."""
-        before = dict(self.counted)
+    def _requests(self) -> dict[str, int]:
+        """Return how many requests there have been so far in the namespaces of the command and of its floor."""
         counts = self.server.requests(self.ours, self.bare)
-        self.counted.update({namespace: each.total() for namespace, each in counts.items()})
-        return [count - before.get(namespace, 0) for namespace, count in self.counted.items()]
+        return {results.OURS: counts[self.ours].total(), results.FLOOR: counts[self.bare].total()}
 
     def _peers(self, name: str) -> None:
         """Measure how others do the same."""
