@@ -37,7 +37,7 @@ def _schedule(change: plans.Change) -> dict[str, Any]:
         "pause": plan_json.pause(live.pause) if live and live.pause else None,
         "remaining_actions": live.schedule.remaining_actions if live else None,
         "last": _run(history.recent[-1]) if history.recent else None,
-        "next": _moment(history.next_times[0]) if history.next_times and change.state is plans.State.ACTIVE else None,
+        "next": _moment(history.next_time) if change.state is plans.State.ACTIVE else None,
         "running": list(history.running),
         "recent": list(map(_run, history.recent)),
         "counts": {name: getattr(history, name) for name in ("taken", "missed", "skipped", "dropped", "buffered")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import functools
 import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
@@ -216,15 +217,21 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
                 f"{shown} fires only on days that match both day of month and day of week; "
                 "for either of them, as crontab has it, write two crons",
             )
+    yield from _of_times(timing, now)
+
+
+@functools.lru_cache(maxsize=4096)  # many charters fire alike; what it says does not depend on comments
+def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kind, str], ...]:
+    """Return advice about the next times."""
     first = next(times.upcoming(timing, now), None)
     if first is None:
-        yield Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions and end"
-        return
+        return ((Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions and end"),)
     skipped, repeated = dst.skipped_or_repeated(timing, now, first)
     clocks = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
     clocks += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
-    if clocks:
-        yield Kind.CLOCKS, f"{' and '.join(clocks)}, so it may not fire then, or twice; {_ADVICE}"
+    if not clocks:
+        return ()
+    return ((Kind.CLOCKS, f"{' and '.join(clocks)}, so it may not fire then, or twice; {_ADVICE}"),)
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:

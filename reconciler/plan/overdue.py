@@ -24,13 +24,13 @@ def find(live: observed.Live, since: datetime.datetime | None = None) -> observe
     """
     schedule, history = live.schedule, live.history
     idle = not schedule.paused and schedule.remaining_actions != 0 and not history.running and not history.buffered
-    if not idle or not history.next_times or not live.created_at or not zones.is_known(schedule.timing.timezone):
+    if not idle or history.next_time is None or not live.created_at or not zones.is_known(schedule.timing.timezone):
         return None
     created = datetime.datetime.fromtimestamp(live.created_at // 1_000_000_000, datetime.UTC)
     start = max(filter(None, (created, history.updated_at, since, *_runs(history))))
-    if history.next_times[0] - start <= schedule.timing.jitter:
+    if history.next_time - start <= schedule.timing.jitter:
         return None
-    end = history.next_times[0] - schedule.timing.jitter
+    end = history.next_time - schedule.timing.jitter
     explained = history.missed + history.skipped + history.dropped
     due = itertools.takewhile(lambda moment: moment < end, times.upcoming(schedule.timing, start))
     passed = list(itertools.islice(due, explained + _MOST))

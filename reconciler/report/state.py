@@ -78,10 +78,9 @@ def _last(history: observed.History, zone: str, now: datetime.datetime) -> str:
 
 
 def _next(history: observed.History, zone: str, now: datetime.datetime) -> str:
-    if not history.next_times:
+    if history.next_time is None:
         return "never"
-    soonest = history.next_times[0]
-    return f"{words.moment(soonest, zone)} ({words.distance(soonest, now)})"
+    return f"{words.moment(history.next_time, zone)} ({words.distance(history.next_time, now)})"
 
 
 def _recent(history: observed.History) -> str:

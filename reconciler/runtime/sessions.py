@@ -46,11 +46,13 @@ class Session:
         propagates, so that its effects are known when they are recorded and reported.
         """
         tasks: list[asyncio.Task[Any]] = []
+        results: list[T] = []
         try:
-            return self._runner.run(_tracked(work, tasks))
+            self._runner.run(_tracked(work, tasks, results))
         except KeyboardInterrupt:
             self._runner.run(_cancelled(tasks))
             raise
+        return results[0]
 
     async def server_time(self) -> datetime.datetime:
         """Return the server's time, by which it timestamps schedules."""
@@ -72,11 +74,16 @@ class Session:
             self.run(_exit(manager))
 
 
-async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]]) -> T:
+async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]], results: list[T]) -> None:
+    """Put the task and its result into the lists.
+
+    A task that returned a large result would be slow: at the end of a run, Python formats the task with its result as
+    text, to look up the handler of SIGINT.
+    """
     task = asyncio.current_task()
     if task is not None:
         tasks.append(task)
-    return await work
+    results.append(await work)
 
 
 async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:

@@ -40,7 +40,7 @@ class History:
 
     The counts cover the schedule's whole life: firings `taken`, `missed` (late by more than the catch-up window),
     `skipped` (the previous run was still in progress) and `dropped` (the buffer was full); `buffered` ones are waiting
-    now. `recent` runs are oldest first, `next_times` soonest first, even while the schedule is paused.
+    now. `recent` runs are oldest first. `next_time` is set even while the schedule is paused.
     """
 
     updated_at: datetime.datetime | None = None
@@ -51,7 +51,7 @@ class History:
     buffered: int = 0
     running: tuple[str, ...] = ()
     recent: tuple[Run, ...] = ()
-    next_times: tuple[datetime.datetime, ...] = ()
+    next_time: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ def read(info: schedule_pb2.ScheduleInfo) -> observed.History:
         buffered=info.buffer_size,
         running=tuple(execution.workflow_id for execution in info.running_workflows),
         recent=tuple(recent),
-        next_times=tuple(stamp.ToDatetime(tzinfo=datetime.UTC) for stamp in info.future_action_times),
+        next_time=next((stamp.ToDatetime(tzinfo=datetime.UTC) for stamp in info.future_action_times), None),
     )
 
 

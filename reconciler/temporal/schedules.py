@@ -152,8 +152,9 @@ class Schedules:
             id_: dataclasses.replace(live, pause=pause)
             for (id_, live), pause in zip(paused.items(), known, strict=True)
         }
-        active = [live for live in schedules.values() if not live.schedule.paused]
-        late = zip(active, await asyncio.gather(*map(self._overdue, active)), strict=True)
+        active = (live for live in schedules.values() if not live.schedule.paused)
+        idle = [live for live in active if overdue.find(live) or overdue.waits(live)]
+        late = zip(idle, await asyncio.gather(*map(self._overdue, idle)), strict=True)
         explained |= {live.schedule.id: dataclasses.replace(live, overdue=passed) for live, passed in late if passed}
         return {**schedules, **explained}
 

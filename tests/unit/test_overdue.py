@@ -23,7 +23,7 @@ RUN = observed.Run(
 
 def live(schedule: model.Schedule | None = None, **history: Any) -> observed.Live:
     """Return an hourly schedule, five of whose due times have passed."""
-    usual = {"next_times": (CREATED + 6 * HOUR,), **history}
+    usual = {"next_time": CREATED + 6 * HOUR, **history}
     return observed.Live(
         schedule=schedule or builders.schedule(),
         token=b"",
@@ -51,8 +51,8 @@ def test_they_are_counted_after_the_last_write_and_what_the_history_shows() -> N
         live(buffered=1),
         live(skipped=2, missed=1, dropped=1),
         live(recent=(RUN,)),
-        live(next_times=()),
-        live(next_times=(CREATED + 2 * HOUR,)),
+        live(next_time=None),
+        live(next_time=CREATED + 2 * HOUR),
         live(builders.schedule(timezone="Mars/Olympus")),
         live(builders.schedule(jitter=datetime.timedelta(days=900_000))),
         dataclasses.replace(live(), created_at=0),
@@ -70,6 +70,6 @@ def test_a_run_that_is_counted_as_running_explains_a_gap_only_as_long_as_it_runs
     assert overdue.find(overdue.without_runs(waiting), CREATED + 5 * HOUR) is None
 
 
-@pytest.mark.parametrize("healthy", [live(), live(running=("w",), next_times=(CREATED + 2 * HOUR,))])
+@pytest.mark.parametrize("healthy", [live(), live(running=("w",), next_time=CREATED + 2 * HOUR)])
 def test_no_run_is_looked_up_for_a_schedule_that_waits_for_none(healthy: observed.Live) -> None:
     assert not overdue.waits(healthy)

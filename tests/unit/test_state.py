@@ -89,6 +89,6 @@ def test_a_schedule_without_actions_left_is_exhausted() -> None:
 
 
 def test_what_runs_and_what_comes_next_is_named() -> None:
-    lines = shown(observed.History(running=("w-1", "w-2"), next_times=(NOW + datetime.timedelta(hours=2),)))
+    lines = shown(observed.History(running=("w-1", "w-2"), next_time=NOW + datetime.timedelta(hours=2)))
     assert "running  w-1, w-2" in lines
     assert "next     Mon 23 Nov 2026 22:00 UTC (in 2 h)" in lines
