@@ -220,7 +220,7 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
     yield from _of_times(timing, now)
 
 
-@functools.lru_cache(maxsize=4096)  # many charters fire alike; what it says does not depend on comments
+@functools.lru_cache(maxsize=4096)  # many charters fire alike, with comments or without
 def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kind, str], ...]:
     """Return advice about the next times."""
     first = next(times.upcoming(timing, now), None)

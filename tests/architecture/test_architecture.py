@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import pathlib
 import subprocess
 import sys
@@ -48,6 +49,7 @@ ALLOWED = {
 }
 
 
+@functools.cache
 def imported(module: pathlib.Path) -> set[str]:
     """Return the top-level names of what a module imports, wherever in it."""
     found: set[str] = set()
