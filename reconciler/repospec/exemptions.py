@@ -12,6 +12,7 @@ from reconciler.schedule import encodings, faults, fields, ignored, model, paths
 
 KEYS = ("not_secret", "ignore")
 ATTRIBUTES = "search_attributes"
+_UNORDERED = ("retry_policy", "non_retryable_errors")  # sorted before it is compared
 _EXAMPLE = "write it as plans do, for example input.scopeKey"
 _ROOTS = {root for row in fields.TABLE for root in row.roots} | {*fields.ORDER}
 _COMPARED = 1_000  # paths that are searched for a similar one
@@ -124,6 +125,9 @@ def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) ->
         if root == ATTRIBUTES and len(inside) > 1:
             message = f"{text!r} is a part of a search attribute, which is kept as a whole"
             return faults.Fault(message=message, hint=f"write {paths.render(path[:2])!r}")
+        if path[:2] == _UNORDERED and len(path) > 2:
+            message = f"{text!r} is a part of a list without an order, which is kept as a whole"
+            return faults.Fault(message=message, hint=f"write {paths.render(_UNORDERED)!r}")
         if len(path) == 1 and root in fields.ORDER:
             return None
     if root not in _ROOTS or (candidates and not any(_leads(words, path) for words in candidates)):

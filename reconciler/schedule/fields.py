@@ -487,7 +487,8 @@ UNSHOWN: tuple[rows.Row, ...] = (
         default=(),
         stored_description="The paths of values that belong to others, and that an update keeps. Since 1.3.",
         description="Paths of values that belong to someone else, each as a plan writes it: an update keeps what the "
-        "live schedule has there, and a new schedule gets what the spec has. A path must lead to a value of the spec.",
+        "live schedule has there, and a new schedule gets what the spec has, as does an entry that the live list "
+        "lacks. A path must lead to a value of the spec.",
         examples=(["args[0].executionGrantId", "memo.owner"],),
     ),
     rows.Field(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
-from reconciler.schedule import arguments, fields, model, paths, places, rows
+from reconciler.schedule import arguments, encodings, fields, model, paths, places, rows
 
 REQUIRED = ("charter", "name", "id", *fields.FIRINGS, *fields.BUILT_IN[:1], fields.ARGUMENTS)
 """The keys that `ignore` cannot name as a whole, because a charter must declare them."""
@@ -20,7 +20,11 @@ _MISSING = _Missing()
 
 
 def kept(desired: model.Schedule, live: model.Schedule) -> model.Schedule:
-    """Return the desired schedule with the live values at its `ignore` paths; values missing there are removed."""
+    """Return the desired schedule with the live values at its `ignore` paths.
+
+    A key that the live object lacks is removed. An entry that the live list lacks is as desired, because the entries
+    behind it would move, and so is a part of a value that is of another kind in the live schedule.
+    """
     for path in map(paths.parse, desired.ignore):
         desired = places.replaced(desired, dict(_values(path, desired, live)))
     return desired
@@ -32,9 +36,9 @@ def _values(path: paths.Path, desired: model.Schedule, live: model.Schedule) -> 
     row = next((row for row in fields.TABLE if root in row.roots), None)
     match row:
         case arguments.Named():
-            yield places.ARGUMENTS, _spliced(desired.action.arguments, live.action.arguments, (0, *path))
+            yield places.ARGUMENTS, _arguments(desired.action.arguments, live.action.arguments, (0, *path))
         case arguments.Arguments():
-            yield places.ARGUMENTS, _spliced(desired.action.arguments, live.action.arguments, tuple(inside))
+            yield places.ARGUMENTS, _arguments(desired.action.arguments, live.action.arguments, tuple(inside))
         case rows.Countdown():
             yield places.REMAINING, live.remaining_actions
             yield places.COUNTED_FROM, live.counted_from
@@ -44,24 +48,45 @@ def _values(path: paths.Path, desired: model.Schedule, live: model.Schedule) -> 
             return
 
 
+def _arguments(
+    desired: tuple[model.AnyArgument, ...], live: tuple[model.AnyArgument, ...], path: paths.Path
+) -> tuple[model.AnyArgument, ...]:
+    """Return the desired arguments with the live value at a path."""
+    match path:
+        case (int() as index, *inside) if index < min(len(desired), len(live)):
+            part = _argument(desired[index], live[index], tuple(inside))
+            return (*desired[:index], part, *desired[index + 1 :])
+        case _:
+            return desired
+
+
+def _argument(desired: model.AnyArgument, live: model.AnyArgument, path: paths.Path) -> model.AnyArgument:
+    """Return the desired argument with the live value at a path, which leads into the words of a spec."""
+    if not path:
+        return live
+    words = encodings.words(desired)
+    if words is desired:  # plain JSON, which is its own words
+        return cast("model.AnyArgument", _spliced(desired, live, path))
+    whole = _spliced(words, encodings.words(live), path)
+    return desired if any(encodings.check(whole)) else encodings.parse(whole)
+
+
 def _spliced(desired: Any, live: Any, path: paths.Path) -> Any:
     """Return the desired value with the live value at a path."""
     if not path:
         return live
     step, *rest = path
     match desired:
-        case model.Message():
-            if not isinstance(live, model.Message):
+        case Mapping() if isinstance(live, Mapping):
+            part = _part(desired.get(step, _MISSING), live.get(step, _MISSING), tuple(rest))
+            return _with(desired, str(step), part)
+        case list() | tuple() if isinstance(live, list | tuple) and isinstance(step, int):
+            if step >= min(len(desired), len(live)):
                 return desired
-            return dataclasses.replace(live, value=_spliced(desired.value, live.value, tuple(rest)))
-        case Mapping():
-            other = live.get(step, _MISSING) if isinstance(live, Mapping) else _MISSING
-            return _with(desired, str(step), _part(desired.get(step, _MISSING), other, tuple(rest)))
-        case list() | tuple() if isinstance(step, int) and step < len(desired):
-            other = live[step] if isinstance(live, list | tuple) and step < len(live) else _MISSING
-            part = _part(desired[step], other, tuple(rest))
-            whole = [*desired[:step], *([] if part is _MISSING else [part]), *desired[step + 1 :]]
-            return type(desired)(whole)
+            part = _spliced(desired[step], live[step], tuple(rest))
+            return type(desired)([*desired[:step], part, *desired[step + 1 :]])
+        case model.VersioningOverride() if not (isinstance(live, model.VersioningOverride) and live.deployment):
+            return desired  # no version consists of one part
         case _ if dataclasses.is_dataclass(desired) and not isinstance(desired, type):
             other = getattr(live if type(live) is type(desired) else type(desired)(), str(step))
             return dataclasses.replace(
@@ -72,9 +97,9 @@ def _spliced(desired: Any, live: Any, path: paths.Path) -> Any:
 
 
 def _part(desired: Any, live: Any, path: paths.Path) -> Any:
-    if live is _MISSING and not path:
-        return _MISSING
-    return desired if live is _MISSING else _spliced(desired, live, path)
+    if live is _MISSING:
+        return desired if path else _MISSING
+    return _spliced(desired, live, path)
 
 
 def _with(whole: Mapping[str, Any], name: str, part: Any) -> dict[str, Any]:

@@ -20,6 +20,14 @@ def schedule(**changes: Any) -> model.Schedule:
     return builders.schedule("a", **changes)
 
 
+def message(message_type: str, value: Any) -> model.Message:
+    return model.Message(message_type=message_type, value=value)
+
+
+def payload(data: bytes) -> model.Opaque:
+    return encodings.opaque("binary/plain", data)
+
+
 def change(live: model.Schedule, desired: model.Schedule, *paths: str) -> plans.Change:
     (found,) = builders.plan([dataclasses.replace(desired, ignore=paths)], [live]).changes
     return found
@@ -34,7 +42,12 @@ def change(live: model.Schedule, desired: model.Schedule, *paths: str) -> plans.
         (GRANT, {"arguments": ({"n": 1},)}, {"arguments": ({"executionGrantId": None, "n": 1},)},
          {"arguments": ({"n": 1},)}),
         ("args[1]", {"arguments": (1, 2)}, {"arguments": (3, 4)}, {"arguments": (3, 2)}),
-        ("args[1]", {"arguments": (1,)}, {"arguments": (3, 4)}, {"arguments": (3,)}),
+        ("args[0].message_type", {"arguments": (model.Message(message_type="a.B", value={"id": "1"}),)},
+         {"arguments": (model.Message(message_type="a.C", value={"id": "2"}),)},
+         {"arguments": (model.Message(message_type="a.B", value={"id": "2"}),)}),
+        ("args[0].data.data", {"arguments": ({"encoding": "a/b", "data": 1},)},
+         {"arguments": ({"encoding": "a/c", "data": 2},)},
+         {"arguments": ({"encoding": "a/c", "data": 1},)}),
         ("args[0].a[1].b", {"arguments": ({"a": [1, {"b": 2}]},)}, {"arguments": ({"a": [1, {"b": 3, "c": 4}]},)},
          {"arguments": ({"a": [1, {"b": 2, "c": 4}]},)}),
         ("args[0].data.id", {"arguments": (model.Message(message_type="a.B", value={"id": "1"}),)},
@@ -67,6 +80,56 @@ def test_an_update_keeps_what_the_live_schedule_has(
     assert found.after == dataclasses.replace(expected, note=note)
     assert path in {each.path for each in found.ignored} or live == {"retry_policy": None}  # which differs as a whole
     assert path not in {each.path for each in found.fields}
+
+
+@pytest.mark.parametrize(
+    ("ignore", "live", "desired", "after"),
+    [
+        (["args[1]"], ("acct",), ("acct", None, 500), ("acct", None, 500)),
+        (["args[1]"], (1,), (3, 4), (3, 4)),
+        (["args[1]", "args[2]"], (1, 5), (3, None, None), (3, 5, None)),
+        (["args[2]", "args[1]"], (1,), (3, None, None), (3, None, None)),
+        (["args[0].y[1]"], ({"y": [1]},), ({"y": [1, 2, 3]},), ({"y": [1, 2, 3]},)),
+        (["args[0].y[1]", "args[0].y[2]"], ({"y": [1, 7, 8, 9]},), ({"y": [1, 2, 3]},), ({"y": [1, 7, 8]},)),
+        (["args[0][0][1]"], ([[]],), ([[1, 2], 3],), ([[1, 2], 3],)),
+        (["args[0].y[1].id"], ({"y": [1, {"n": 1}]},), ({"y": [1, {"id": 2}, 3]},), ({"y": [1, {}, 3]},)),
+        (["args[0].id"], ("text",), ({"id": None, "n": 1},), ({"id": None, "n": 1},)),
+        (["args[0].id"], (encodings.opaque("binary/x", b"x"),), ({"id": None},), ({"id": None},)),
+        (["args[0].data"], (message("a.B", {"id": 1}),), (message("a.C", {"id": 2}),), (message("a.C", {"id": 1}),)),
+        (["args[0].base64"], (payload(b"x"), 1), (payload(b"y"), 2), (payload(b"x"), 2)),
+        (["args[0].base64"], (1,), (payload(b"y"),), (payload(b"y"),)),
+    ],
+)  # fmt: skip
+def test_an_entry_that_the_live_list_lacks_is_as_in_the_spec_and_no_value_moves(
+    ignore: list[str], live: tuple[Any, ...], desired: tuple[Any, ...], after: tuple[Any, ...]
+) -> None:
+    found = change(schedule(arguments=live), schedule(arguments=desired), *ignore)
+    assert found.after is not None
+    assert found.after.action.arguments == after
+    shown, hidden = ({each.path for each in changes} for changes in (found.fields, found.ignored))
+    assert not shown & hidden
+    assert change(schedule(arguments=after), schedule(arguments=desired), *ignore).verb is plans.Verb.KEEP
+
+
+def test_a_missing_entry_is_shown_as_a_change_although_it_is_ignored() -> None:
+    found = change(schedule(arguments=("acct",)), schedule(arguments=("acct", None, 500)), "args[1]")
+    assert [(each.path, each.old, each.new) for each in found.fields] == [
+        ("args[1]", plans.ABSENT, None),
+        ("args[2]", plans.ABSENT, 500),
+    ]
+    assert found.ignored == ()
+
+
+@pytest.mark.parametrize("live", [None, model.VersioningOverride()])
+def test_a_part_of_a_version_is_not_kept_where_the_live_schedule_is_not_pinned(
+    live: model.VersioningOverride | None,
+) -> None:
+    pinned = model.VersioningOverride(deployment="reports", build_id="1")
+    found = change(
+        schedule(versioning_override=live), schedule(versioning_override=pinned), "versioning_override.build_id"
+    )
+    assert found.after is not None
+    assert found.after.action.versioning_override == pinned
 
 
 def test_a_path_of_the_built_in_object_may_be_written_in_either_way() -> None:

@@ -1096,6 +1096,11 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
         ("args: [{a: 1}], ignore: ['args[0].b']", "'args[", "ignore: 'args[0].b' matches no value of charter 'A'"),
         ("args: [1], ignore: [colour]", "colour", "ignore: 'colour' matches no value of charter 'A'"),
         ("args: [1], ignore: [memo.team]", "memo", "ignore: 'memo.team' matches no value of charter 'A'"),
+        (
+            "args: [], retry_policy: {non_retryable_errors: [B]}, ignore: ['retry_policy.non_retryable_errors[0]']",
+            "'retry",
+            "ignore: 'retry_policy.non_retryable_errors[0]' is a part of a list without an order, which is",
+        ),
         ("args: [1], id: ''", "''", "'id' is empty"),
     ],
 )
