@@ -148,8 +148,14 @@ def _check_doubles(plan: plans.Plan) -> None:
         raise errors.GuardError(
             f"{labels.brief(old)} is still running under another prefix, and {labels.brief(new)} would run next to "
             f"it{more}",
-            hint=f"to replace it, declare was: {labels.brief(old)}; if both should run, pass --allow-prefix-change",
+            hint=f"to replace it, declare was: {labels.brief(old)}{_only_in(plan)}; if both should run, pass "
+            "--allow-prefix-change",
         )
+
+
+def _only_in(plan: plans.Plan) -> str:
+    """Return where to declare what holds in the plan's environment alone; empty without an environment."""
+    return f" in the charters of environment {plan.environment!r}" if plan.environment else ""
 
 
 def _whose(target: observed.Target) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler import errors
@@ -35,11 +35,19 @@ def read(
     A key comes from the environment's charter, else the charter, else the environment's defaults, else the defaults,
     else the built-in defaults, which a null resets it to; cron, calendars and intervals are inherited together.
     """
+    return tuple(_charter(each, prefix) for each in _sources(document, environment))
+
+
+def _sources(document: values.Document, environment: str | None) -> Iterator[_Source]:
     over: values.Path = (*rules.ENVIRONMENTS, environment or "")
     overridden = rules.value_at(document, (*over, "charters"))
     names = {name.lower(): name for name in overridden} if isinstance(overridden, dict) else {}
-    sources = (_Source(document, index, over, names) for index in range(rules.count(document)))
-    return tuple(_charter(each, prefix) for each in sources)
+    return (_Source(document, index, over, names) for index in range(rules.count(document)))
+
+
+def ids(document: values.Document, environment: str | None, prefix: str) -> frozenset[str]:
+    """Return only the ids of the charters that `read` returns."""
+    return frozenset(each.schedule_id(prefix) for each in _sources(document, environment))
 
 
 def inherited(
@@ -78,6 +86,9 @@ class _Source:
 
     def place(self, *inside: str) -> declarations.Place:
         return self._document.places[(*self.at, *inside)]
+
+    def schedule_id(self, prefix: str) -> str:
+        return str(self.keys.get(fields.IDENTITY.key) or ownership.default_id(prefix, self.keys["charter"]))
 
 
 @functools.lru_cache(maxsize=1024)  # an import reads a schedule's times many times

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
 
 from reconciler import errors
-from reconciler.repospec import loader, nodes, problems, rules, sections, source, values
-from reconciler.schedule import declarations, ownership
+from reconciler.repospec import identities, loader, nodes, problems, rules, sections, source, values
+from reconciler.schedule import declarations, fields, ownership
 
 ALL = "*"  # in place of names: every environment that the spec declares
 
@@ -90,7 +89,8 @@ def check_apart(found: Sequence[declarations.Declaration]) -> None:
     for second, others in ((each, enabled[:index]) for index, each in enumerate(enabled)):
         first = next((each for each in others if _shared(each, second)), None)
         if first is None:
-            faults += itertools.chain.from_iterable(_declared_twice(each, second) for each in others)
+            for other in others:
+                faults += [*_declared_twice(other, second), *_renamed_twice(other, second)]
             continue
         message = _overlap(first, second)
         if second.prefix_place is None:
@@ -104,16 +104,8 @@ _APART = 'let the section declare a prefix for each, such as prefix: "${environm
 
 
 def _shared(first: declarations.Declaration, second: declarations.Declaration) -> tuple[str, str] | None:
-    """Return a prefix of each such that a schedule with both could be managed in both environments.
-
-    The owner's mark keeps schedules of two owners apart. Schedules without a mark belong to whoever has their prefix,
-    unless that is empty.
-    """
-    is_marked = first.owner != second.owner
-    for one, other in itertools.product(first.prefixes, second.prefixes):
-        if (one.startswith(other) or other.startswith(one)) and (not is_marked or (one and other)):
-            return one, other
-    return None
+    """Return a prefix of each such that a schedule with both could be managed in both environments."""
+    return ownership.shared(first.prefixes, second.prefixes, is_one_owner=first.owner == second.owner)
 
 
 def _overlap(first: declarations.Declaration, second: declarations.Declaration) -> str:
@@ -135,3 +127,21 @@ def _declared_twice(first: declarations.Declaration, second: declarations.Declar
                 f"{charter.schedule.id!r}",
                 hint='let the id differ, such as id: "${environment}:…"',
             )
+
+
+def _renamed_twice(first: declarations.Declaration, second: declarations.Declaration) -> Iterator[problems.Problem]:
+    """Yield a problem for each former id that is in both; a charter's former name stands for another id in each."""
+    ids = {id_ for charter in first.charters for id_ in _former_ids(charter)}
+    for charter in second.charters:
+        taken = next((id_ for id_ in _former_ids(charter) if id_ in ids), None)
+        if taken is not None:
+            yield problems.Problem(
+                place=charter.places.get(fields.FORMER.key, charter.place),
+                message=f"environments {first.environment!r} and {second.environment!r} cannot both replace {taken!r}",
+                hint=f"declare {fields.FORMER.key!r} in the charters of one environment, or write the charter's name",
+            )
+
+
+def _former_ids(charter: declarations.Charter) -> tuple[str, ...]:
+    """Return the ids without one that may only be a charter's name."""
+    return tuple(id_ for id_ in charter.was if id_ == charter.was[0] or not identities.is_name(id_))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.repospec import problems
 from reconciler.schedule import declarations, fields, ownership
@@ -48,6 +49,33 @@ def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems
         else:
             continue
         yield problems.Problem(place=charter.places.get(key, charter.place), message=message, hint=hint)
+
+
+def check_others(
+    declared: Iterable[declarations.Charter], environment: str | None, others: Mapping[str, str]
+) -> Iterator[problems.Problem]:
+    """Yield a problem for each former name that another environment declares: each would pause or resume the schedule.
+
+    `others` has the environment of each id.
+    """
+    for charter in declared:
+        taken = next((id_ for id_ in charter.was if id_ in others), None)
+        if taken is not None:
+            here = f" of environment {environment!r}" if environment else ""
+            yield problems.Problem(
+                place=charter.places.get(fields.FORMER.key, charter.place),
+                message=f"charter {charter.name!r}{here} cannot replace {taken!r}, which environment {others[taken]!r} "
+                "declares: each apply would undo the other's",
+                hint=f"name the id that it had in its own environment, or remove {fields.FORMER.key!r}",
+            )
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text could be the name of a charter, as the schema has it."""
+    return _NAME.fullmatch(text) is not None
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
 def _is_called(declared: declarations.Charter, renamed: declarations.Charter) -> bool:

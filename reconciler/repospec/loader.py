@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import errors, input_files, published, spelling
@@ -73,6 +73,7 @@ def declared(
     documents = found.by_environment()
     faults = [
         *identities.check(declared, declaration.prefixes),
+        *_check_others(declared, declaration, choice, documents),
         *exemptions.check(governance, documents),
         *filter(None, map(charters.endless, declared)),
     ]
@@ -103,6 +104,33 @@ def _elsewhere(documents: Mapping[str | None, values.Document], environment: str
         if name != environment
     )
     return tuple(dict.fromkeys(prefix for prefixes in declared for prefix in prefixes))
+
+
+def _check_others(
+    declared: Iterable[declarations.Charter],
+    declaration: declarations.Declaration,
+    choice: declarations.Choice,
+    documents: Mapping[str | None, values.Document],
+) -> Iterator[problems.Problem]:
+    """Yield a problem for each former name that is the id of a schedule in another environment.
+
+    Environments that share a prefix are not compared: they cannot be on one server, where the id would be of this one.
+    """
+    renamed = [charter for charter in declared if charter.was]
+    if not renamed:
+        return
+    ids: dict[str, str] = {}
+    for name, document in documents.items():
+        if name is None or name == choice.environment:
+            continue
+        keys: Any = rules.value_at(document, rules.SECTION)
+        other = _declaration(declaration.path, keys, choice)
+        is_enabled = charters.environment(document, name, declaration.path).get("enabled", True)
+        if is_enabled and not ownership.shared(
+            declaration.prefixes, other.prefixes, is_one_owner=declaration.owner == other.owner
+        ):
+            ids |= dict.fromkeys(charters.ids(document, name, other.prefixes[0]), name)
+    yield from identities.check_others(renamed, choice.environment, ids)
 
 
 def _check_names(names: Iterable[str], declared: Collection[str], path: str) -> None:

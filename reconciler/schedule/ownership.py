@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -42,6 +43,18 @@ def covers(prefixes: Prefixes, schedule_id: str) -> bool:
 def claims(prefixes: Prefixes, schedule_id: str) -> bool:
     """Return whether an id starts with a prefix that is not empty: a schedule without a mark is ours then."""
     return schedule_id.startswith(tuple(filter(None, prefixes)))
+
+
+def shared(first: Prefixes, second: Prefixes, *, is_one_owner: bool) -> tuple[str, str] | None:
+    """Return a prefix of each such that both could manage a schedule that has the two; None if there are none.
+
+    The owner's mark keeps schedules of two owners apart. Schedules without a mark belong to whoever has their prefix,
+    unless that is empty.
+    """
+    for one, other in itertools.product(first, second):
+        if (one.startswith(other) or other.startswith(one)) and (is_one_owner or (one and other)):
+            return one, other
+    return None
 
 
 def is_ours(prefixes: Prefixes, owner: str, schedule_id: str, mark: str | None) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import pytest
 
 from reconciler import errors
-from reconciler.repospec import environments, problems
+from reconciler.repospec import environments, loader, problems
 from reconciler.schedule import declarations
 
 SPEC = """\
@@ -29,7 +30,10 @@ def load(
 ) -> tuple[declarations.Declaration, ...]:
     path = tmp_path / "spec.yaml"
     path.write_text(text)
-    return environments.load(path, choice or declarations.Choice(), names or ["*"])
+    chosen = choice or declarations.Choice()
+    if len(names) == 1 and names != (environments.ALL,):
+        return (loader.load(path, dataclasses.replace(chosen, environment=names[0])),)
+    return environments.load(path, chosen, names or ["*"])
 
 
 def problem(tmp_path: pathlib.Path, text: str, *names: str) -> str:
@@ -132,3 +136,73 @@ def test_a_file_that_is_invalid_is_reported_as_such(tmp_path: pathlib.Path) -> N
 def test_without_environments_none_can_be_selected(tmp_path: pathlib.Path, text: str) -> None:
     with pytest.raises(errors.UsageError, match="declares no environments"):
         load(tmp_path, text)
+
+
+RENAMING = """\
+governance:
+  prefix: "${environment}:"
+  owner: acme/was
+  schedules:
+    - {charter: alpha, cron: "0 * * * *", entrypoint: A}
+    - {charter: beta, cron: "0 * * * *", entrypoint: B}
+  environments:
+    one: {}
+    two: {charters: {beta: {was: "one:alpha"}}}
+"""
+STOLEN = (
+    "spec.yaml:9:34: charter 'beta' of environment 'two' cannot replace 'one:alpha', which environment 'one' declares: "
+    "each apply would undo the other's; name the id that it had in its own environment, or remove 'was'"
+)
+
+
+@pytest.mark.parametrize("names", [("*",), ("two",), ("two", "one")])
+def test_a_former_id_that_another_environment_declares_is_refused(
+    tmp_path: pathlib.Path, names: tuple[str, ...]
+) -> None:
+    assert problem(tmp_path, RENAMING, *names) == STOLEN
+
+
+def test_a_run_without_an_environment_leaves_the_schedules_of_the_environments_alone() -> None:
+    text = RENAMING.replace('two: {charters: {beta: {was: "one:alpha"}}}', "two: {}").replace("${environment}", "${p}")
+    text = text.replace("  owner", "  vars: {p: none}\n  owner").replace("one: {}", "one: {vars: {p: one}}")
+    text = text.replace("two: {}", "two: {vars: {p: two}}").replace("charter: beta", 'charter: beta, was: "two:alpha"')
+    with pytest.raises(problems.InvalidSpecError, match="'beta' cannot replace 'two:alpha', which environment 'two'"):
+        loader.parse(text, "spec.yaml")
+
+
+@pytest.mark.parametrize(
+    ("edit", "to"),
+    [
+        ("one: {}", "one: {enabled: false}"),
+        ('was: "one:alpha"', 'was: "two:gamma"'),
+        ('was: "one:alpha"', "was: gamma"),
+        ('was: "one:alpha"', "was: one/alpha"),
+    ],
+)
+def test_other_former_names_are_accepted(tmp_path: pathlib.Path, edit: str, to: str) -> None:
+    assert len(load(tmp_path, RENAMING.replace(edit, to))) == 2
+
+
+def test_environments_with_one_prefix_are_on_different_servers_and_rename_one_after_the_other(
+    tmp_path: pathlib.Path,
+) -> None:
+    text = RENAMING.replace('"${environment}:"', '"acme:"').replace('beta: {was: "one:alpha"', 'beta: {was: "acme:old"')
+    text = text.replace("one: {}", 'one: {charters: {beta: {id: "acme:old"}}}')
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    declared = loader.load(path, declarations.Choice(environment="two"))
+    assert declared.charters[1].was == ("acme:old",)
+
+
+def test_a_former_id_of_two_environments_is_refused_and_a_former_name_is_not(tmp_path: pathlib.Path) -> None:
+    text = RENAMING.replace('was: "one:alpha"', "paused: false").replace(
+        "charter: beta,", 'charter: beta, was: "ref:a",'
+    )
+    assert problem(tmp_path, text) == (
+        "spec.yaml:6:28: environments 'one' and 'two' cannot both replace 'ref:a'; declare 'was' in the charters of "
+        "one environment, or write the charter's name"
+    )
+    assert [each.charters[1].was for each in load(tmp_path, text.replace('"ref:a"', "old"))] == [
+        ("one:old", "old"),
+        ("two:old", "old"),
+    ]

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 
-from reconciler.plan import plans, prefixes, renames
+import pytest
+
+from reconciler import errors
+from reconciler.plan import build, guards, plans, prefixes, renames
 from reconciler.schedule import declarations, model
 from tests.unit import builders
 
@@ -87,3 +91,15 @@ def test_only_a_pause_by_hand_is_pointed_out() -> None:
     assert origin(builders.schedule("ops", paused=True, note=renames.REMOVED + "spec.yaml")) is None
     assert origin(builders.schedule("ops")) is None
     assert origin(builders.schedule("ops", paused=True, owner="acme/other")) is None
+
+
+@pytest.mark.parametrize(("environment", "where"), [(None, ""), ("one", " in the charters of environment 'one'")])
+def test_the_way_to_replace_it_leaves_other_environments_alone(environment: str | None, where: str) -> None:
+    declared = dataclasses.replace(builders.declaration(builders.schedule("ops")), environment=environment)
+    plan = build.plan(declared, {}, builders.TARGET)
+    plan = dataclasses.replace(plan, doubled=(("governance:ops", "ref:ops"),))
+    with pytest.raises(errors.GuardError) as raised:
+        guards.check(plan, now=datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC))
+    assert raised.value.hint == (
+        f"to replace it, declare was: ref:ops{where}; if both should run, pass --allow-prefix-change"
+    )
