@@ -35,8 +35,9 @@ async def apply(
     `on_outcome` is called with each outcome as it happens. Pauses come last, and only if everything else succeeded, so
     that an incomplete apply never leaves fewer schedules running than before. One failure does not stop the other
     steps, but the apply ends when the server does not respond to several steps in a row, or when the lock is lost
-    (`lost` returns why; empty while it is held): steps that were not started are SKIPPED. When the task is cancelled,
-    steps in progress are finished first; when it is cancelled again, they are reported as they are.
+    (`lost` returns why; empty while it is held): steps that were not started are SKIPPED. `lost` is called before a
+    step is started, and again just before each write is sent, however long that waited for its turn. When the task is
+    cancelled, steps in progress are finished first; when it is cancelled again, they are reported as they are.
     """
     with progress.work("applying", "changes", len(plan.steps), calls=sum(map(_calls, plan.steps))) as advance:
 
@@ -80,7 +81,7 @@ class _Walk:
     """The concurrent steps of one apply, until something stops them."""
 
     def __init__(self, schedules: ports.Schedules, on_outcome: OnOutcome, lost: Lost) -> None:
-        self._schedules = schedules
+        self._schedules = schedules.guarded(self._permit)
         self._on_outcome = on_outcome
         self._lost = lost
         self._slots = asyncio.Semaphore(CONCURRENCY)
@@ -178,13 +179,17 @@ class _Walk:
             return
         if not await self._is_unchanged(change.live):
             raise errors.ConflictError("it is no longer the schedule that was planned")
-        lost = await self._lost()
-        if lost:
-            raise errors.ServerError(f"not written: {lost}")
+        await self._permit()
         if change.verb is plans.Verb.DELETE:
             await self._schedules.delete(change.id)
         else:
             await self._schedules.update(change.live, change.after)
+
+    async def _permit(self) -> None:
+        """Return if a write may be sent now; raise `errors.ServerError` if the lock is lost."""
+        lost = await self._lost()
+        if lost:
+            raise errors.ServerError(f"not written: {lost}")
 
     async def _is_unchanged(self, live: observed.Live) -> bool:
         now = await self._schedules.describe(live.schedule.id)

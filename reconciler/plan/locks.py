@@ -16,12 +16,13 @@ from reconciler.plan import ports
 _LOG = logging.getLogger(__name__)
 
 _AGAIN_AFTER = 1.0  # seconds
-LOOK_EVERY = 0.5  # seconds that one check of the lock waits for news of it
+LOOK_EVERY = 0.5  # seconds that one check of the lock waits for news of it, and at least between the starts of two
 FRESH = 2.0  # seconds, from its start, for which a check is valid; nothing is written on an older one
 PATIENCE = 20.0  # seconds that a write waits for a newer check, until the lock is considered lost
 _QUIET = 5.0  # seconds of that before a warning is logged
 TAKEN = "the lock was taken away"
 UNSURE = "whether the lock is still held is unknown"
+ENDING = "the lock's lease is about to end"
 
 
 async def take(
@@ -155,7 +156,7 @@ class Watch:
     async def lost(self) -> str:
         """Return why the lock was lost, empty while it is held; a lost lock stays lost."""
         if not self._gone and time.monotonic() >= self._until:
-            self._gone = "the lock's lease is about to end"
+            self._gone = ENDING
         if not self._gone and not self.is_held():
             await self._wait_for_news()
         return self._gone
@@ -202,3 +203,4 @@ class Watch:
             self._seen = started
             news, self._news = self._news, asyncio.Event()
             news.set()
+            await asyncio.sleep(started + LOOK_EVERY - time.monotonic())

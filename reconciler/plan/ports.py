@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
@@ -104,6 +104,13 @@ class Schedules(Protocol):
 
     async def followed(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         """Return the same schedules, with the current results of their recent runs."""
+        ...
+
+    def guarded(self, permit: Callable[[], Awaitable[None]]) -> Schedules:
+        """Return the same schedules, to which each write awaits `permit` right before it is sent, or sent again.
+
+        What `permit` raises prevents the write, and is raised by it.
+        """
         ...
 
     async def create(self, schedule: model.Schedule) -> None:

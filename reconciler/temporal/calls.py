@@ -55,6 +55,7 @@ Request_contra = TypeVar("Request_contra", bound=google.protobuf.message.Message
 Response_co = TypeVar("Response_co", covariant=True)
 Request = TypeVar("Request", bound=google.protobuf.message.Message)
 Response = TypeVar("Response")
+Permit = Callable[[], Awaitable[None]]
 
 
 class Rpc(Protocol[Request_contra, Response_co]):
@@ -119,13 +120,20 @@ class Calls:
                 ) from error
             raise translated from error
 
-    async def write(self, rpc: Rpc[Request, Response], request: Request) -> Response:
+    async def write(self, rpc: Rpc[Request, Response], request: Request, permit: Permit | None = None) -> Response:
         """Send a request that changes something; its request id keeps a repetition from doing it twice.
 
-        Raises as `read` does; after an UnreachableError it may or may not have been done.
+        `permit` is awaited when its turn has come, right before it is sent, and before each repetition; what it raises
+        ends the call. Raises as `read` does; after an UnreachableError it may or may not have been done.
         """
+
+        async def send() -> Response:
+            if permit:
+                await permit()
+            return await self._once(rpc, request, self._patience, permit=permit)
+
         try:
-            return await self._in_turn(functools.partial(self._once, rpc, request, self._patience))
+            return await self._in_turn(send)
         except RPCError as error:
             raise self._translated(error) from error
 
@@ -175,7 +183,13 @@ class Calls:
                 end += await self._pace.repeat()
 
     async def _once(
-        self, rpc: Rpc[Request, Response], request: Request, seconds: float, *, since: float | None = None
+        self,
+        rpc: Rpc[Request, Response],
+        request: Request,
+        seconds: float,
+        *,
+        since: float | None = None,
+        permit: Permit | None = None,
     ) -> Response:
         """Send a request that has so many seconds, and repeat it for a while if it fails in a way that may pass.
 
@@ -202,6 +216,8 @@ class Calls:
                 return response
             await asyncio.sleep(pause * random.uniform(1 - _PAUSE_JITTER, 1 + _PAUSE_JITTER))  # noqa: S311  # no secret
             await self._pace.repeat()
+            if permit:
+                await permit()
             pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
 
     def _note(self, request: google.protobuf.message.Message, started: float, error: RPCError | None = None) -> None:
@@ -250,11 +266,7 @@ class Calls:
         self._answered = time.monotonic()
 
     async def wait(self, rpc: Rpc[Request, Response], request: Request, patience: datetime.timedelta) -> Response:
-        """Send a long poll once; it waits in no line, and only for the rate.
-
-        Raises as `read` does.
-        """
-        await self._pace.repeat()
+        """Send a long poll once; it waits neither in line nor for the rate. Raises as `read` does."""
         try:
             return await rpc(request, retry=False, timeout=patience)
         except RPCError as error:

@@ -47,7 +47,7 @@ _NOT_PEM = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A connected namespace: where it is, and its schedules. All its calls share the `rate`."""
+    """A connected namespace: where it is, and its schedules. All its calls but a lock's share the `rate`."""
 
     address: str
     namespace: str
@@ -65,8 +65,12 @@ class Server:
         await self.codec.close()
 
     def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
-        """Return the lock of the schedules with a prefix; `options` are those of `lease.TemporalLock`."""
-        return lease.TemporalLock(self.service, self.calls(), prefix=prefix, identity=self.identity, **options)
+        """Return the lock of the schedules with a prefix; `options` are those of `lease.TemporalLock`.
+
+        Its few calls do not wait for the rate: what it learns would be too old for any write.
+        """
+        calls_ = dataclasses.replace(self, rate=None).calls()
+        return lease.TemporalLock(self.service, calls_, prefix=prefix, identity=self.identity, **options)
 
     async def now(self) -> datetime.datetime:
         """Return the time by the server's clock."""

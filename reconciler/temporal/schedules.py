@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import dataclasses
 import datetime
 import uuid
@@ -52,6 +53,13 @@ class Schedules:
         self._results = schedule_info.Results(service, calls_)
         self._progress = progress
         self._new_request_id = new_request_id
+        self._permit: calls.Permit | None = None
+
+    def guarded(self, permit: calls.Permit) -> Schedules:
+        """Return the same schedules, to which each write awaits `permit` right before it is sent."""
+        guarded = copy.copy(self)
+        guarded._permit = permit
+        return guarded
 
     async def ids(self) -> frozenset[str]:
         """Return the ids of an unfiltered listing, all pages: filters are silently wrong on some servers."""
@@ -202,7 +210,7 @@ class Schedules:
             memo=own.action.start_workflow.memo if schedule.memo else None,
             search_attributes=own.action.start_workflow.search_attributes if schedule.search_attributes else None,
         )
-        await self._calls.write(self._service.create_schedule, request)
+        await self._calls.write(self._service.create_schedule, request, self._permit)
 
     async def update(self, live: observed.Live, after: model.Schedule) -> None:
         """Edit the described proto and send it back with its conflict token, everything in one write.
@@ -226,7 +234,7 @@ class Schedules:
             search_attributes=own.search_attributes if has_attributes else None,
         )
         try:
-            await self._calls.write(self._service.update_schedule, request)
+            await self._calls.write(self._service.update_schedule, request, self._permit)
         except calls.NotFoundError as error:
             raise errors.ConflictError(f"schedule {after.id} is gone") from error
         if has_attributes:
@@ -272,7 +280,7 @@ class Schedules:
             namespace=self._calls.namespace, schedule_id=schedule_id, identity=self._identity
         )
         with contextlib.suppress(calls.NotFoundError):
-            await self._calls.write(self._service.delete_schedule, request)
+            await self._calls.write(self._service.delete_schedule, request, self._permit)
 
 
 def _is_kept(live: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:

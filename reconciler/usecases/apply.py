@@ -25,6 +25,11 @@ from reconciler.usecases.plan import session_plan
 _LOG = logging.getLogger(__name__)
 _PROMPT = 0.1  # seconds; an answer that took longer came from a person, and the lock was not watched meanwhile
 
+_LOST_HINTS = {
+    locks.ENDING: "apply again, with a longer --lock-lease",
+    locks.UNSURE: "check that what keeps the lock is healthy, then apply again",
+}
+
 Command = Literal["apply", "prune", "repair"]
 Again = Callable[[], Awaitable[plans.Plan]]
 
@@ -156,9 +161,7 @@ def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -
         lease.doubt()
     lost = session.run(lease.lost())
     if lost:
-        raise errors.LockedError(
-            f"nothing is applied: {lost}", hint="apply again; a longer --lock-lease leaves more time to answer"
-        )
+        raise errors.LockedError(f"nothing is applied: {lost}", hint=_LOST_HINTS.get(lost, "apply again"))
     return True
 
 

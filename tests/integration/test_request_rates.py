@@ -14,7 +14,9 @@ import grpc
 import pytest
 
 from reconciler import errors, settings
-from reconciler.plan import plans, ports
+from reconciler.plan import apply as plan_apply
+from reconciler.plan import locks, plans, ports
+from reconciler.plan.apply import Lost
 from reconciler.schedule import declarations, model
 from reconciler.temporal import connect, pacing
 from reconciler.usecases.apply import apply_plan
@@ -22,6 +24,8 @@ from reconciler.usecases.plan import read_plan
 from tests.support import fake_temporal, remote, servers
 from tools import devserver
 
+HOLDER = ports.Holder(who="test")
+CAPPED = ("ListSchedules", "DescribeSchedule", "CreateSchedule")
 SCHEDULES = ("DescribeSchedule", "CreateSchedule", "UpdateSchedule")
 LIMIT = 10  # requests a second of the real server, for each namespace
 
@@ -48,9 +52,11 @@ def declaration(count: int) -> declarations.Declaration:
     return declarations.Declaration(path="spec.yaml", charters=tuple(charters))
 
 
-async def applied(server: connect.Server, declared: declarations.Declaration) -> collections.Counter[str]:
+async def applied(
+    server: connect.Server, declared: declarations.Declaration, lost: Lost = plan_apply.never
+) -> collections.Counter[str]:
     plan = await read_plan(declared, server.schedules, server.target())
-    outcomes = (await apply_plan(plan, server.schedules, lambda _: None)).outcomes
+    outcomes = (await apply_plan(plan, server.schedules, lambda _: None, lost=lost)).outcomes
     return collections.Counter(
         each.status.name if each.status is plans.Status.DONE else each.detail for each in outcomes
     )
@@ -117,15 +123,46 @@ async def test_a_wait_that_is_longer_than_the_patience_is_an_error_at_once(fake:
 
 async def test_a_rate_caps_all_calls_and_the_lock_is_kept(fake: fake_temporal.FakeTemporal) -> None:
     server = await connected(fake.address, rate=25)
-    lease = await server.lock("governance:").acquire(ports.Holder(who="test"))
-    before = sum(fake.calls.values())
+    lease = await server.lock("governance:").acquire(HOLDER)
+    before = sum(map(fake.calls.__getitem__, CAPPED))
     started = time.monotonic()
-    assert await applied(server, declaration(40)) == {"DONE": 40}
-    count, seconds = sum(fake.calls.values()) - before, time.monotonic() - started
-    assert count >= 3 * 40 + 1
+    assert await applied(server, declaration(40), lease.lost) == {"DONE": 40}
+    count, seconds = sum(map(fake.calls.__getitem__, CAPPED)) - before, time.monotonic() - started
+    assert count == 3 * 40 + 1
     assert count <= seconds * 25 + 25 * 0.1 + 1
     assert await lease.lost() == ""
     await lease.release()
+    assert fake.calls["GetWorkflowExecutionHistory"] <= seconds / locks.LOOK_EVERY + 2
+
+
+async def test_an_apply_completes_at_a_rate_at_which_a_turn_takes_longer_than_a_check_of_the_lock_is_valid(
+    fake: fake_temporal.FakeTemporal,
+) -> None:
+    server = await connected(fake.address, rate=1)
+    lease = await server.lock("governance:", fresh=0.9, patience=5).acquire(HOLDER)
+    started = time.monotonic()
+    assert await applied(server, declaration(1), lease.lost) == {"DONE": 1}
+    assert time.monotonic() - started == pytest.approx(3, abs=1)  # four calls, as an estimate has it
+    await lease.release()
+
+
+async def test_a_write_that_waits_for_its_turn_is_not_sent_once_the_lock_is_lost(
+    fake: fake_temporal.FakeTemporal,
+) -> None:
+    declared = declaration(4)
+    lease = await (await connected(fake.address)).lock("governance:").acquire(HOLDER)
+    plan = await read_plan(declared, (unlimited := await connected(fake.address)).schedules, unlimited.target())
+    server = await connected(fake.address, rate=2)
+    applying = asyncio.ensure_future(apply_plan(plan, server.schedules, lambda _: None, lost=lease.lost))
+
+    async def has_begun() -> bool:
+        return fake.calls["CreateSchedule"] > 0
+
+    await remote.until(has_begun)
+    await server.lock("governance:").free()
+    details = [each.detail for each in (await applying).outcomes]
+    assert fake.calls["CreateSchedule"] <= 2
+    assert details.count(f"not written: {locks.TAKEN}") >= 2
 
 
 async def test_a_rate_below_the_servers_limit_is_never_refused(fake: fake_temporal.FakeTemporal) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import hypothesis
 from hypothesis import strategies as st
@@ -103,6 +103,10 @@ class Memory:
 
     async def followed(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         raise AssertionError(f"a plan follows no runs, of {sorted(found)}")
+
+    def guarded(self, permit: Callable[[], Awaitable[None]]) -> Memory:
+        del permit
+        return self
 
     async def create(self, schedule: model.Schedule) -> None:
         raise AssertionError(f"a plan writes nothing, not {schedule.id}")

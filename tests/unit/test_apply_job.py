@@ -28,6 +28,7 @@ class Reported:
         self._statuses = statuses
         self._fails = fails
         self.schedules = None
+        self.locked = locks.Unlocked()
         self.doubtful: list[str] = []
         self.declared: Collection[str] | None = None
 
@@ -41,7 +42,7 @@ class Reported:
         return asyncio.run(question)
 
     def lock(self, *_: object) -> locks.Unlocked:
-        return locks.Unlocked()
+        return self.locked
 
     @contextlib.contextmanager
     def audit(self, _: object) -> Iterator[Reported]:
@@ -147,3 +148,29 @@ def test_no_reading_is_left_of_what_is_written_although_the_apply_is_killed() ->
         executed(reported)
     assert reported.doubtful == [change.id for change in PLAN.steps]
     assert reported.declared == []
+
+
+class Lost(locks.Unlocked):
+    """A lock that is lost for a reason."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def lost(self) -> str:
+        return self._reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        (locks.ENDING, "apply again, with a longer --lock-lease"),
+        (locks.UNSURE, "check that what keeps the lock is healthy, then apply again"),
+        (locks.TAKEN, "apply again"),
+    ],
+)
+def test_what_to_do_about_a_lost_lock_depends_on_the_reason(reason: str, hint: str) -> None:
+    reported = Reported()
+    reported.locked = Lost(reason)
+    with pytest.raises(errors.LockedError, match=f"nothing is applied: {reason}") as caught:
+        executed(reported)
+    assert caught.value.hint == hint

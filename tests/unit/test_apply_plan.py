@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import pytest
 
@@ -70,6 +70,10 @@ class Server:
 
     async def followed(self, found: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
         return found
+
+    def guarded(self, permit: Callable[[], Awaitable[None]]) -> Server:
+        del permit
+        return self
 
     async def create(self, schedule: model.Schedule) -> None:
         self._interfered(schedule.id)
