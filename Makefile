@@ -11,6 +11,7 @@ UPGRADE ?= --upgrade
 # twice as many as there are processors: many tests mostly wait for a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 README_WORKFLOW := build/readme.yml
+unexport PYTHONDONTWRITEBYTECODE # or each of a thousand commands would compile the package again
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
 .PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test load-test install-test bench \
