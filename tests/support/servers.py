@@ -10,6 +10,10 @@ from typing import get_args
 from tools import devserver
 
 _CHOSEN = os.environ.get("SCHEDULE_BACKEND") or "v1"
+_PARTITIONS: Mapping[str, float] = dict.fromkeys(
+    ("matching.numTaskqueueReadPartitions", "matching.numTaskqueueWritePartitions"), 1
+)
+"""Of a task queue: with the usual four, tasks that no worker fetches are forwarded between them again and again."""
 
 
 def backend() -> devserver.Backend:
@@ -29,6 +33,9 @@ def running(
 ) -> Iterator[devserver.DevServer]:
     """Run a server of the chosen backend; `dynamic` is its dynamic configuration, such as its limits."""
     with devserver.running(
-        backend=backend(), namespaces=namespaces, search_attributes=search_attributes, dynamic=dynamic
+        backend=backend(),
+        namespaces=namespaces,
+        search_attributes=search_attributes,
+        dynamic={**_PARTITIONS, **(dynamic or {})},
     ) as server:
         yield server
