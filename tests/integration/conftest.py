@@ -30,6 +30,13 @@ def repository(github: github_server.GitHub, pauses: github_client.Pauses) -> It
         yield made
 
 
+@pytest.fixture
+def impatient(github: github_server.GitHub, pauses: github_client.Pauses) -> Iterator[client.Repository]:
+    """The same, for a GitHub that hangs."""
+    with github_client.opened(github, pauses=pauses, timeout=1) as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
 def shared_program(
     dev_server: devserver.DevServer, namespaces: Iterator[str], tmp_path_factory: pytest.TempPathFactory

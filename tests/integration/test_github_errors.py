@@ -141,10 +141,10 @@ def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
     assert github.requests == []
 
 
-def test_a_github_that_gives_no_answer(github: github_server.GitHub, repository: client.Repository) -> None:
+def test_a_github_that_gives_no_answer(github: github_server.GitHub, impatient: client.Repository) -> None:
     github.inject("GET", COMMENTS, "cut", times=3)
     github.inject("GET", COMMENTS, "hang")
-    assert reported(lambda: repository.comments(1), client.OutageError) == (
+    assert reported(lambda: impatient.comments(1), client.OutageError) == (
         f"cannot read the comments of acme/schedules#1: GitHub at {github.api_url} did not respond within 1 s",
         "wait, then run again",
     )

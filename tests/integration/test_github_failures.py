@@ -77,17 +77,17 @@ def test_only_the_page_that_failed_is_asked_for_again(
     assert [each.query.get("page") for each in github.requests] == [None, "2", "2", "3"]
 
 
-def test_a_request_that_hangs_is_asked_again(github: github_server.GitHub, repository: client.Repository) -> None:
+def test_a_request_that_hangs_is_asked_again(github: github_server.GitHub, impatient: client.Repository) -> None:
     github.inject("GET", COMMENTS, "hang")
-    assert len(repository.comments(1)) == 1
+    assert len(impatient.comments(1)) == 1
 
 
 @pytest.mark.parametrize("fault", ["cut", "hang", github_server.failing(502)], ids=["cut", "hang", "502"])
 def test_a_comment_that_was_made_without_an_answer_is_not_made_twice(
-    github: github_server.GitHub, repository: client.Repository, fault: github_server.Fault
+    github: github_server.GitHub, impatient: client.Repository, fault: github_server.Fault
 ) -> None:
     github.inject("POST", COMMENTS, fault, carried_out=True)
-    made = repository.create_comment(1, "a plan\nof two lines")
+    made = impatient.create_comment(1, "a plan\nof two lines")
     assert [each.id for each in github.hub.comments_of(1)] == [2, made.id]
     assert github.asked().count(POST) == 1
 

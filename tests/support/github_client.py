@@ -25,12 +25,12 @@ class Pauses:
 
 @contextlib.contextmanager
 def opened(
-    server: github_server.GitHub, token: str = github_hub.JOB, pauses: Pauses | None = None
+    server: github_server.GitHub, token: str = github_hub.JOB, pauses: Pauses | None = None, *, timeout: int = 60
 ) -> Iterator[client.Repository]:
-    """Give the adapter under test; a request may take a second."""
+    """Give the adapter under test; a request may take `timeout` seconds."""
     sleep = (pauses or Pauses()).sleep
     made = client.Repository(
-        api_url=server.api_url, repository=server.hub.repository, token=token, timeout=1, sleep=sleep
+        api_url=server.api_url, repository=server.hub.repository, token=token, timeout=timeout, sleep=sleep
     )
     with contextlib.closing(made):
         yield made
