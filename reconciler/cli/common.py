@@ -1,4 +1,4 @@
-"""What commands share: disabled environments, rendering, warnings, confirmation."""
+"""What commands share: rendering, warnings, confirmation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ from reconciler.plan import guards, plans
 from reconciler.report import text as text_report
 from reconciler.report import words
 from reconciler.runtime import clock
-
-
-def switched_off(out: console.Console, reason: str) -> errors.ExitCode:
-    """Say why there is nothing to do."""
-    out.say(f"Nothing to do: {reason}.\n")
-    return errors.ExitCode.OK
 
 
 def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.Text:

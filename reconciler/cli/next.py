@@ -12,7 +12,6 @@ from reconciler.cli import console, options, spec_file
 from reconciler.report import forecast, phrases
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
-from reconciler.usecases.apply import declared_off
 
 
 @click.command(name="next")
@@ -36,7 +35,7 @@ def next_times(
     declaration = spec_file.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
     if not declaration.enabled:
-        out.say(f"Nothing fires: {declared_off(declaration)}.\n")
+        out.say(f"Nothing fires: {declaration.disabled}.\n")
         return errors.ExitCode.OK
     if declaration.environment:
         out.say(f"{phrases.printable(f'{declaration.path}, environment {declaration.environment}')}\n")

@@ -14,8 +14,7 @@ from reconciler.documents import plan_json
 from reconciler.report import markdown
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
-from reconciler.usecases.apply import declared_off
-from reconciler.usecases.plan import propose, save_plan
+from reconciler.usecases.plan import disabled_plan, propose, save_plan
 from reconciler.usecases.rollout import propose as propose_several
 from reconciler.usecases.rollout import save as save_rollout
 
@@ -70,12 +69,11 @@ def plan(
             common.text(out, no_color=no_color, verbose=verbose),
             form,
         )
-        if out_path is not None and shown.planned:
-            save_rollout(out_path, shown, spec_path, choice)
+        if out_path is not None:
+            idle = () if shown.planned else [disabled_plan(each, connection) for each in declared]
+            save_rollout(out_path, shown, spec_path, choice, idle)
         return _code(shown.differs, detailed_exitcode)
     declaration = spec_file.load(out, spec_path, choice)
-    if not declaration.enabled:
-        return common.switched_off(out, declared_off(declaration))
     watched = progress.chosen(out, connection, form)
     proposal = propose(declaration, connection, snapshot_path, expect_build, watched, database)
     planned = proposal.plan

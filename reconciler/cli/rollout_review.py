@@ -51,13 +51,9 @@ class Review:
         """Raise `errors.StaleError` unless these are the saved plans and have the expected digest."""
         reviewed = self._saved.parts if self._saved else ()
         for part, now in zip(reviewed, rollout.parts, strict=bool(reviewed)):
-            if (part.saved is None) is not (now.plan is None):
-                raise errors.StaleError(
-                    f"environment {part.environment!r} was {_state(part.saved)} when the plans were made, and is now "
-                    f"{_state(now.plan)}",
-                    hint="plan again, and review what is new",
-                )
-            if part.saved is not None and now.plan is not None:
+            if (part.plan is None) is not (now.plan is None):
+                raise staleness.enabled_since(part.environment, is_enabled=now.plan is not None)
+            if part.saved is not None and part.plan is not None and now.plan is not None:
                 staleness.check(part.saved.plan, now.plan, part.saved.planned_at)
         if self._digest is not None:
             staleness.check_digest(self._digest, rollout.digest)
@@ -73,10 +69,6 @@ class Review:
         if self._file is not None and self._used == 1:
             self._used = 0
             self._file.keep()
-
-
-def _state(plan: object) -> str:
-    return "disabled" if plan is None else "enabled"
 
 
 def _plans(file: plan_file.PlanFile | None, path: pathlib.Path | None) -> saved_rollouts.SavedRollout | None:

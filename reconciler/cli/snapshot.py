@@ -11,7 +11,6 @@ from reconciler.cli import console, options, progress, spec_file
 from reconciler.documents import snapshots
 from reconciler.runtime import files
 from reconciler.schedule import declarations
-from reconciler.usecases.apply import declared_off
 from reconciler.usecases.snapshot import take_snapshot
 
 
@@ -33,7 +32,7 @@ def snapshot(
     """Write what plan reads, to plan from it later with no server: plan --live FILE."""
     declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
-        out.warn(f"Warning: {declared_off(declaration)}; the snapshot contains the live schedules anyway.")
+        out.warn(f"Warning: {declaration.disabled}; the snapshot contains the live schedules anyway.")
     taken = take_snapshot(declaration, connection, progress.chosen(out, connection))
     document = snapshots.dumps(taken)
     if out_path is None:

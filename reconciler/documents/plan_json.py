@@ -35,6 +35,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
         "environment": plan.environment,
         **({"only": list(plan.only)} if plan.only else {}),
         **({"refresh": plan.refresh} if plan.refresh else {}),
+        **({"disabled": plan.disabled} if plan.disabled else {}),
         "as_of": plan.as_of.isoformat() if plan.as_of else None,
         "digest": plan.digest,
         "counts": {

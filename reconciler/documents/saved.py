@@ -170,6 +170,7 @@ def _saved(document: Mapping[str, Any]) -> Saved:
         only=tuple(document.get("only", ())),
         refresh=document.get("refresh"),
         variables=saved.get("variables", {}),
+        disabled=document.get("disabled", ""),
         changes=tuple(_change(each, sides) for each in document["changes"]),
     )
     applied_at = document.get("applied_at")

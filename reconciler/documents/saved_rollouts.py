@@ -12,21 +12,29 @@ from typing import Any
 
 from reconciler import errors, json_text, published
 from reconciler.documents import rollout_json, saved, schedules, versions
-from reconciler.plan import rollouts
+from reconciler.plan import plans, rollouts
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One environment: its saved plan, or why it has none (`disabled`)."""
+    """One environment: its saved plan, or why it has none (`disabled`).
+
+    If all are disabled, each has the saved plan without changes that an environment alone would have.
+    """
 
     environment: str
     saved: saved.Saved | None = None
     disabled: str = ""
 
+    @property
+    def plan(self) -> plans.Plan | None:
+        """Return the plan of an environment that was enabled."""
+        return self.saved.plan if self.saved and not self.saved.plan.disabled else None
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRollout:
-    """The environments in their order, of which at least one has a plan; `applied_at` is as in `saved.Saved`."""
+    """The environments in their order, of which at least one has a saved plan; `applied_at` is as in `saved.Saved`."""
 
     parts: tuple[Part, ...]
     applied_at: datetime.datetime | None = None
@@ -45,10 +53,7 @@ class SavedRollout:
     def rollout(self) -> rollouts.Rollout:
         """Return the plans."""
         parts = (
-            rollouts.Part(
-                environment=part.environment, plan=part.saved.plan if part.saved else None, disabled=part.disabled
-            )
-            for part in self.parts
+            rollouts.Part(environment=part.environment, plan=part.plan, disabled=part.disabled) for part in self.parts
         )
         return rollouts.Rollout(spec_path=self.first.plan.spec_path, parts=tuple(parts))
 
@@ -59,8 +64,9 @@ def dumps(document: saved.Saved | SavedRollout) -> str:
 
 
 def _encode(several: SavedRollout) -> dict[str, Any]:
-    plans = {part.environment: saved.encode(part.saved) for part in several.parts if part.saved is not None}
-    document = rollout_json.encode(several.rollout, lambda plan: plans[plan.environment or ""])
+    document = rollout_json.encode(several.rollout, lambda _: {})
+    for part, entry in zip(several.parts, document["environments"], strict=True):
+        entry["plan"] = saved.encode(part.saved) if part.saved is not None else None
     document["applied_at"] = several.applied_at.isoformat() if several.applied_at else None
     document["checksum"] = saved.checksum(document)
     return document

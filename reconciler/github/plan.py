@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from reconciler import errors
@@ -11,7 +12,6 @@ from reconciler.plan import guards, plans
 from reconciler.report import annotation, comment, words
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
-from reconciler.usecases.apply import declared_off
 from reconciler.usecases.plan import propose
 
 REVIEW_NEXT = "**Next:** review, then merge; apply verifies that the plan is unchanged."
@@ -40,6 +40,8 @@ def reported(invocation: Invocation, attempt: Callable[[Invocation], results.Res
         return failed
     if isinstance(result, results.Result):
         return result
+    with contextlib.suppress(OSError):  # a file that cannot be removed could not be written either
+        invocation.inputs.plan_file.unlink(missing_ok=True)  # an earlier plan, which is not that of this run
     ended = endings.nothing_to_do(invocation, result)
     comments.invalidate(invocation, "Nothing to do", result)
     return ended
@@ -47,7 +49,7 @@ def reported(invocation: Invocation, attempt: Callable[[Invocation], results.Res
 
 def _single(invocation: Invocation) -> results.Result | str:
     declaration = invocation.load_spec()
-    return why_not(invocation, declared_off(declaration)) or _plan(invocation, declaration)
+    return why_not(invocation, declaration.disabled) or _plan(invocation, declaration)
 
 
 def why_not(invocation: Invocation, disabled: str) -> str:

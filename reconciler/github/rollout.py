@@ -15,7 +15,7 @@ from reconciler.report import annotation, rollout_comment, text, words
 from reconciler.runtime import sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import rollout as usecase
-from reconciler.usecases.apply import declared_off, why_off
+from reconciler.usecases.apply import why_off
 
 
 def plan(invocation: Invocation) -> results.Result:
@@ -25,7 +25,7 @@ def plan(invocation: Invocation) -> results.Result:
 
 def _planned(invocation: Invocation) -> results.Result | str:
     declared = invocation.load_several()
-    reason = plan_command.why_not(invocation, _together([declared_off(each) for each in declared]))
+    reason = plan_command.why_not(invocation, _together([each.disabled for each in declared]))
     if reason:
         return reason
     connection = invocation.inputs.connection

@@ -262,6 +262,23 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
     return dataclasses.replace(plan, changes=tuple(changes), digest=digest(plan.target, (), plan.only, plan.refresh))
 
 
+def disabled(declaration: declarations.Declaration, target: observed.Target) -> plans.Plan:
+    """Return the plan of a disabled environment without the server: it has no changes."""
+    return plans.Plan(
+        target=target,
+        spec_path=declaration.path,
+        governed=declaration.governed,
+        environment=declaration.environment,
+        changes=(),
+        digest=digest(target, (), declaration.only, declaration.refresh),
+        adopts=declaration.adopt,
+        only=declaration.only,
+        refresh=declaration.refresh,
+        salt=declaration.salt,
+        disabled=declaration.disabled,
+    )
+
+
 def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
     """Return the changes to retry: stale ones, and the pauses and deletes that were skipped only because of them."""
     ended = tuple(outcomes)

@@ -148,6 +148,7 @@ class Plan:
     does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
     what they run. `only` names the charters that it is limited to, if it is. `refresh` is how much of the server was
     read, None for all. `salt` is the key of the digests, also of those in `variables`, of values from outside the spec.
+    `disabled` is why there are no changes although the server was not read.
     """
 
     target: observed.Target
@@ -166,6 +167,7 @@ class Plan:
     refresh: declarations.Refresh | None = None
     salt: bytes = dataclasses.field(default=b"", repr=False)
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    disabled: str = ""
 
     @property
     def steps(self) -> tuple[Change, ...]:

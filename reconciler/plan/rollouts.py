@@ -55,6 +55,11 @@ class Rollout:
         return tuple(change for plan in self.planned for change in plan.steps)
 
     @property
+    def only(self) -> tuple[str, ...]:
+        """Return the charters to which the plans are limited; empty if they are not."""
+        return next((plan.only for plan in self.planned), ())
+
+    @property
     def blocked(self) -> tuple[plans.Change, ...]:
         """Return the changes to schedules that belong to another owner, in all environments."""
         return tuple(change for plan in self.planned for change in plan.blocked)

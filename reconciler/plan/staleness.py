@@ -63,6 +63,8 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
             f"the plan is for {_named(reviewed)}, and this is {_named(now)}",
             hint="name the same server, namespace, environment, prefix and owner, or plan again",
         )
+    if reviewed.disabled:
+        raise enabled_since(reviewed.environment)
     _check_variables(reviewed, now)
     reasons = list(_reasons(reviewed, now, planned_at))
     if not reasons and reviewed.digest != now.digest:
@@ -72,6 +74,15 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
         raise errors.StaleError(
             f"the plan is stale: {'; '.join(reasons[:_SHOWN])}{more}", hint="plan again, and review what is new"
         )
+
+
+def enabled_since(environment: str | None, *, is_enabled: bool = True) -> errors.StaleError:
+    """Return the error about an environment that was disabled when it was planned, or the reverse."""
+    was, now = ("disabled", "enabled") if is_enabled else ("enabled", "disabled")
+    return errors.StaleError(
+        f"environment {environment!r} was {was} when the plans were made, and is now {now}",
+        hint="plan again, and review what is new",
+    )
 
 
 def check_given(reviewed: plans.Plan, current: declarations.Choice) -> None:

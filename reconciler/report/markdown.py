@@ -12,6 +12,8 @@ from reconciler.report import forecast, phrases, words
 
 def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
     """Return the summary, a line for each change, and its fields; `now` adds the next times."""
+    if plan.disabled:
+        return _idle(plan.disabled)
     lines = [f"### {_summary(plan)}", "", f"{code(words.target(plan))}, by {code(plan.spec_path)}", ""]
     lines += [words.as_of(plan, now), ""] if plan.as_of else []
     for change in plan.changes:
@@ -32,9 +34,13 @@ def rollout(rollout: rollouts.Rollout, *, verbose: bool = False, now: datetime.d
     summary = words.rollout_summary(rollout).rstrip(".")
     lines = [f"# {summary}", "", f"Digest of all environments {code(rollout.digest)}"]
     for part in rollout.parts:
-        shown = plan(part.plan, verbose=verbose, now=now) if part.plan else f"Nothing to do: {code(part.disabled)}\n"
+        shown = plan(part.plan, verbose=verbose, now=now) if part.plan else _idle(part.disabled)
         lines += ["", f"## {code(part.environment)}", "", shown.rstrip("\n")]
     return "\n".join(lines) + "\n"
+
+
+def _idle(reason: str) -> str:
+    return f"Nothing to do: {code(reason)}\n"
 
 
 def _summary(plan: plans.Plan) -> str:

@@ -34,6 +34,8 @@ class Text:
 
     def plan(self, plan: plans.Plan) -> str:
         """Return a paragraph for each change, the summary line, and the plan's digest."""
+        if plan.disabled:
+            return self._idle(plan.disabled)
         end = self._paint(words.summary(plan), _BOLD)
         if self.now is not None and plan.steps:
             end += f"\n{forecast.total(plan, self.now)}"
@@ -54,7 +56,10 @@ class Text:
         return self._paint(words.turn(part, rollout), _BOLD) + "\n"
 
     def _part(self, part: rollouts.Part) -> str:
-        return self.plan(part.plan) if part.plan else f"Nothing to do: {phrases.printable(part.disabled)}.\n"
+        return self.plan(part.plan) if part.plan else self._idle(part.disabled)
+
+    def _idle(self, reason: str) -> str:
+        return f"Nothing to do: {phrases.printable(reason)}.\n"
 
     def progress(self, results: Sequence[rollouts.Ended]) -> str:
         """Return which environments were applied, failed or not started."""

@@ -34,7 +34,7 @@ def summary(plan: plans.Plan) -> str:
     """Return the summary line of a plan, worded like Terraform's."""
     if not plan.differs:
         matched = phrases.printable(plan.spec_path) + (f" for {partial(plan)}" if plan.only else "")
-        side = "listing" if plan.refresh else "server"
+        side = "listing" if plan.assumed else "server"
         return f"No changes. The {side} matches {matched} ({_counted(plan, plans.Verb.KEEP)})."
     if not plan.steps:
         return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
@@ -46,15 +46,19 @@ def summary(plan: plans.Plan) -> str:
 
 def rollout_summary(rollout: rollouts.Rollout) -> str:
     """Return the summary line of the plans of several environments."""
+    if not rollout.planned:
+        return "Nothing to do: no environment is enabled."
     where = _environments(len(rollout.planned))
     if not rollout.differs:
-        return f"No changes in {where} ({_counted(rollout, plans.Verb.KEEP)})."
+        charters = f" for {partial(rollout)}" if rollout.only else ""
+        return f"No changes{charters} in {where} ({_counted(rollout, plans.Verb.KEEP)})."
+    where += f", only {partial(rollout)}" if rollout.only else ""
     if not rollout.steps:
         return f"Nothing can be applied to {where}: {blocked(rollout)}, {_counted(rollout, plans.Verb.KEEP)}."
     shown = (verb for verb in plans.Verb if verb not in RARE or rollout.count(verb))
     counts = ", ".join(_counted(rollout, verb) for verb in shown)
     held = f"; nothing can be applied, as {blocked(rollout)}" if rollout.blocked else ""
-    return f"Plan for {where}: {counts}{held}."
+    return f"{'Partial plan' if rollout.only else 'Plan'} for {where}: {counts}{held}."
 
 
 def turn(part: rollouts.Part, rollout: rollouts.Rollout) -> str:
@@ -75,7 +79,7 @@ def _environments(count: int) -> str:
     return f"{count} environment{'s'[: count != 1]}"
 
 
-def partial(plan: plans.Plan) -> str:
+def partial(plan: plans.Plan | rollouts.Rollout) -> str:
     """Return the charters that the plan is limited to; empty for a plan of all of them."""
     shown = [phrases.printable(name) for name in plan.only[:_NAMED]]
     more = f" and {len(plan.only) - _NAMED} more" if len(plan.only) > _NAMED else ""
@@ -149,7 +153,8 @@ def rollout_question(rollout: rollouts.Rollout) -> str:
     """Return the confirmation question about several environments, with the server."""
     names = ", ".join(phrases.printable(plan.environment or "") for plan in rollout.planned if plan.steps)
     target = rollout.planned[0].target
-    return f"Apply {_steps(rollout)} to {names} in namespace {target.namespace} on {target.address}?"
+    only = f", only {partial(rollout)}" if rollout.only else ""
+    return f"Apply {_steps(rollout)} to {names} in namespace {target.namespace} on {target.address}{only}?"
 
 
 def _steps(plan: plans.Plan | rollouts.Rollout) -> str:
@@ -305,18 +310,18 @@ def notes(plan: plans.Plan, mark: Callable[[str], str] = str) -> tuple[str, ...]
 
 
 def _assumed(plan: plans.Plan) -> str:
-    """Return that some schedules were compared with the listing alone; empty if everything was read."""
-    if plan.refresh is None:
+    """Return that some schedules were compared with the listing alone; empty if all of them were read."""
+    count = len(plan.assumed)
+    if not count:
         return ""
-    compared = f"Note: {len(plan.assumed)} of {_schedules(len(plan.changes))} compared as listed: workflow type, times,"
+    verb, charters = ("was", "Its charter") if count == 1 else ("were", "Their charters")
+    compared = f"Note: {count} of {_schedules(len(plan.changes))} {verb} compared as listed: workflow type, times, note"
     if plan.refresh == "changed":
         return (
-            f"{compared} note and pause. Their charters did not change since an apply read the rest: arguments, task "
-            "queue, policies and owner. To read these again, use --refresh=full."
+            f"{compared} and pause. {charters} did not change since an apply read the rest: arguments, task queue, "
+            "policies and owner. To read these again, use --refresh=full."
         )
-    return (
-        f"{compared} note and pause. To compare arguments, task queue, policies and owner as well, use --refresh=full."
-    )
+    return f"{compared} and pause. To compare arguments, task queue, policies and owner as well, use --refresh=full."
 
 
 def _fixed_memos(plan: plans.Plan, mark: Callable[[str], str]) -> str:

@@ -118,3 +118,8 @@ class Declaration:
     salt: bytes = dataclasses.field(default=b"", repr=False)
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     unused: Mapping[str, Place] = dataclasses.field(default_factory=dict)
+
+    @property
+    def disabled(self) -> str:
+        """Return that the spec disables its environment; empty if it does not."""
+        return "" if self.enabled else f"environment {self.environment!r} is disabled in {self.path}"

@@ -141,14 +141,7 @@ def why_off(declaration: declarations.Declaration, connection: settings.Connecti
     """Return why schedules are disabled here; empty if they are enabled."""
     if not settings.schedules_enabled(connection.environ):
         return "schedules are disabled here by GOVERNANCE_SCHEDULES_ENABLED"
-    return declared_off(declaration)
-
-
-def declared_off(declaration: declarations.Declaration) -> str:
-    """Return that the spec disables its environment; empty if it does not."""
-    if declaration.enabled:
-        return ""
-    return f"environment {declaration.environment!r} is disabled in {declaration.path}"
+    return declaration.disabled
 
 
 def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -> bool:

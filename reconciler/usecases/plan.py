@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import logging
@@ -10,7 +11,7 @@ import pathlib
 from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
-from reconciler import errors, settings
+from reconciler import errors, settings, wiring
 from reconciler.documents import saved, snapshots
 from reconciler.plan import attributes, build, plans, ports, prefixes, progress, refresh, stops
 from reconciler.plan import preflight as plan_preflight
@@ -42,9 +43,12 @@ def propose(
 ) -> Proposal:
     """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
 
-    `record` is where applies are recorded. Raises `errors.UsageError` for a declaration that limits what is read of the
-    server, with a snapshot or without the record that it needs.
+    In a disabled environment, it is without changes, and nothing is read. `record` is where applies are recorded.
+    Raises `errors.UsageError` for a declaration that limits what is read of the server, with a snapshot or without the
+    record that it needs.
     """
+    if not declaration.enabled:
+        return Proposal(plan=disabled_plan(declaration, connection))
     if snapshot_path is not None:
         if declaration.refresh is not None:
             raise errors.UsageError(
@@ -56,6 +60,17 @@ def propose(
     readings.check(declaration, record)
     with sessions.opened(connection, progress) as session:
         return proposed(session, declaration, expected_build, record)
+
+
+def disabled_plan(declaration: declarations.Declaration, connection: settings.Connection) -> plans.Plan:
+    """Return the plan of a disabled environment; a server that no setting names has an empty address."""
+    address, namespace = None, ""
+    with contextlib.suppress(errors.ReconcilerError):
+        address, namespace = wiring.place(connection)
+    target = observed.Target(
+        address=address or "", namespace=namespace, prefixes=declaration.prefixes, owner=declaration.owner
+    )
+    return build.disabled(declaration, target)
 
 
 def proposed(

@@ -97,14 +97,25 @@ def propose(
     return Proposal(rollout=_rollout(declared, [each.plan for each in found]), problems=tuple(problems))
 
 
-def save(path: pathlib.Path, rollout: rollouts.Rollout, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
-    """Save the plans, of which there is at least one, for a later apply; `errors.OutputError` if that fails."""
-    first = to_save(rollout.planned[0], spec_path, choice, clock.now())
+def save(
+    path: pathlib.Path,
+    rollout: rollouts.Rollout,
+    spec_path: pathlib.Path,
+    choice: declarations.Choice,
+    idle: Sequence[plans.Plan] = (),
+) -> None:
+    """Save the plans for a later apply; `errors.OutputError` if that fails.
+
+    `idle` are the plans without changes of all environments, if all are disabled.
+    """
+    found = {plan.environment: plan for plan in (*idle, *rollout.planned)}
+    first = to_save(next(iter(found.values())), spec_path, choice, clock.now())
 
     def saved(part: rollouts.Part) -> saved_rollouts.Part:
         chosen = dataclasses.replace(choice, environment=part.environment)
-        plan = dataclasses.replace(first, plan=part.plan, choice=chosen) if part.plan else None
-        return saved_rollouts.Part(environment=part.environment, saved=plan, disabled=part.disabled)
+        plan = found.get(part.environment)
+        kept = dataclasses.replace(first, plan=plan, choice=chosen) if plan else None
+        return saved_rollouts.Part(environment=part.environment, saved=kept, disabled=part.disabled)
 
     parts = map(saved, rollout.parts)
     files.save(path, saved_rollouts.dumps(saved_rollouts.SavedRollout(parts=tuple(parts))))
@@ -149,9 +160,7 @@ def execute(
 def _rollout(declared: Sequence[declarations.Declaration], found: Sequence[plans.Plan]) -> rollouts.Rollout:
     planned = {plan.environment: plan for plan in found}
     parts = (
-        rollouts.Part(
-            environment=each.environment or "", plan=planned.get(each.environment), disabled=apply.declared_off(each)
-        )
+        rollouts.Part(environment=each.environment or "", plan=planned.get(each.environment), disabled=each.disabled)
         for each in declared
     )
     return rollouts.Rollout(spec_path=declared[0].path, parts=tuple(parts))

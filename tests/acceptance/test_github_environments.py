@@ -159,13 +159,16 @@ def test_other_commands_accept_one_environment(work: job.Job, command: str) -> N
 
 
 def test_where_all_are_disabled_there_is_nothing_to_do(work: job.Job, github: github_server.GitHub) -> None:
-    assert work.step("plan", environment="*").code == 0
+    kept = work.run.folder / "plan.json"
+    assert work.step("plan", environment="*", plan_file=str(kept)).code == 0
+    assert kept.exists()
     work.run.declare(
         SPEC.replace("{charters", "{enabled: false, charters").replace("tion: {}", "tion: {enabled: false}")
     )
-    step = work.step("plan", environment="*")
+    step = work.step("plan", environment="*", plan_file=str(kept))
     assert (step.code, step.outputs["summary"].startswith("nothing to do: environment 'staging' is disabled")) == (
         0,
         True,
     )
     assert "### Nothing to do" in body(github)
+    assert (step.outputs["plan-file"], kept.exists()) == ("", False)

@@ -68,7 +68,7 @@ def test_a_plan_without_changes_is_one_request(applied: program.Program) -> None
     shown, sent = requests(applied, "plan", *LISTED)
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (30 unchanged)." in shown
-    assert "Note: 30 of 30 schedules compared as listed: workflow type, times, note and pause." in shown
+    assert "Note: 30 of 30 schedules were compared as listed: workflow type, times, note and pause." in shown
     _, full = requests(applied, "plan")
     assert full["DescribeSchedule"] >= COUNT  # one that is lost is sent again
 
@@ -111,7 +111,7 @@ def test_a_saved_plan_keeps_how_much_was_read(applied: program.Program) -> None:
     assert applied.run("plan", *LISTED, "--out", "plan.json").returncode == 0
     done = applied.run("apply", "--yes", "plan.json")
     assert (done.returncode, "1 to update" in done.stdout) == (0, True)
-    assert "29 of 30 schedules compared as listed" in done.stdout
+    assert "29 of 30 schedules were compared as listed" in done.stdout
 
 
 def test_a_snapshot_has_nothing_to_leave_out(applied: program.Program) -> None:
@@ -136,7 +136,10 @@ def test_what_did_not_change_since_an_apply_is_not_described(recorded: program.P
     shown, sent = requests(recorded, "plan", *CHANGED)
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (30 unchanged)." in shown
-    assert "Note: 30 of 30 schedules compared as listed: workflow type, times, note and pause. Their charters" in shown
+    assert (
+        "Note: 30 of 30 schedules were compared as listed: workflow type, times, note and pause. Their charters"
+        in shown
+    )
     shown, sent = requests(recorded, "apply", "--yes", *CHANGED)
     assert sent == {"ListSchedules": 1}
     assert json.loads(recorded.run("plan", *CHANGED, "--format", "json").stdout)["refresh"] == "changed"

@@ -27,7 +27,6 @@ from reconciler.report import comment, markdown, rollout_comment, text
 from reconciler.repospec import environments, loader
 from reconciler.schedule import declarations, observed
 from reconciler.temporal import convert
-from reconciler.usecases import apply
 
 CASES = pathlib.Path(__file__).parent / "cases"
 SEVERAL = pathlib.Path(__file__).parent / "several"
@@ -114,7 +113,7 @@ def rolled_out(folder: pathlib.Path) -> rollouts.Rollout:
         target = dataclasses.replace(TARGET, prefixes=declaration.prefixes)
         ours = {id_: each for id_, each in live.items() if id_.startswith(declaration.prefixes)}
         plan = build.plan(declaration, ours, target) if declaration.enabled else None
-        disabled = apply.declared_off(declaration)
+        disabled = declaration.disabled
         parts.append(rollouts.Part(environment=declaration.environment or "", plan=plan, disabled=disabled))
     return rollouts.Rollout(spec_path="spec.yaml", parts=tuple(parts))
 

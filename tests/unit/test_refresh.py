@@ -8,10 +8,12 @@ import datetime
 import pytest
 
 from reconciler.plan import build, plans, ports, refresh
+from reconciler.report import words
 from reconciler.repospec import loader
 from reconciler.schedule import declarations, model, observed
 from reconciler.timing import timings
 from tests.support import lists
+from tests.unit import builders
 
 SPEC = """\
 governance:
@@ -45,6 +47,18 @@ def test_one_that_is_listed_as_declared_is_kept_unread() -> None:
     assert change.after.note == "made by hand"
     assert plan.assumed == (change,)
     assert (plan.refresh, plan.found) == ("list", observed.Left(managed=1, present=1))
+    assert words.notes(plan)[0].startswith(
+        "Note: 1 of 1 schedule was compared as listed: workflow type, times, note and"
+    )
+    assert words.summary(plan).startswith("No changes. The listing matches ")
+
+
+@pytest.mark.parametrize("amount", ["list", "changed"])
+def test_a_plan_that_read_every_schedule_has_no_note_about_the_listing(amount: declarations.Refresh) -> None:
+    declaration = dataclasses.replace(declared(), refresh=amount)
+    assert words.notes(build.plan(declaration, {}, TARGET)) == ()
+    read = build.plan(declaration, builders.live(build.plan(declaration, {}, TARGET).changes[0].after), TARGET)
+    assert (words.notes(read), words.summary(read).partition(" matches")[0]) == ((), "No changes. The server")
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,22 @@ def test_the_summary_counts_the_changes_of_all_environments() -> None:
     assert text.Text().rollout(whole).splitlines()[-1] == f"Digest of all environments {whole.digest}"
 
 
+def test_the_summary_of_partial_plans_names_their_charters() -> None:
+    def limited(name: str, *names: str) -> rollouts.Part:
+        made = part(name, *names)
+        assert made.plan
+        return dataclasses.replace(made, plan=dataclasses.replace(made.plan, only=("OPS",)))
+
+    whole = rollout(limited("staging", "ops"), limited("production"))
+    assert words.rollout_summary(whole) == (
+        "Partial plan for 2 environments, only OPS: 1 to create, 0 to update, 0 to resume, 0 to pause, 0 unchanged."
+    )
+    assert words.rollout_question(whole).endswith(" in namespace default on localhost:7233, only OPS?")
+    done = rollout(limited("staging"), disabled("preview"), limited("production"))
+    assert words.rollout_summary(done) == "No changes for OPS in 2 environments (0 unchanged)."
+    assert words.rollout_summary(rollout(disabled("preview"))) == "Nothing to do: no environment is enabled."
+
+
 def test_a_row_for_each_environment_comes_before_the_sections() -> None:
     body = rollout_comment.plan(rollout(part("staging", "a"), disabled("preview"), part("production", "a")), ABOUT)
     table, _, sections = body.partition("#### ")
