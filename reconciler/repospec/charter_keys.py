@@ -202,6 +202,15 @@ def ignoring(entry: Entry, path: str) -> Entry:
     return {**entry, **more, "ignore": [*entry.get("ignore", ()), path]}
 
 
+def kept(entry: Entry) -> Iterator[str]:
+    """Yield a remark on each value that the entry only keeps from the live schedule, because no spec can express it."""
+    for path in entry.get("ignore", ()):
+        yield (
+            f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which keeps the live "
+            f"value, and a schedule that is created again is without it"
+        )
+
+
 def comments(timing: timings.Timing) -> Iterator[str]:
     """Yield the comments of calendars that are not crons; charters have no key for them."""
     for calendar in timing.calendars:

@@ -101,7 +101,8 @@ def add(
             left_out += [f"{schedule.id}: {each}" for each in missing]
             entries.append(entry)
             expected[charter.schedule.id] = charter.schedule
-            remarks = [*_remarks(schedule, entry, file.declaration), *(unexpressed or {}).get(schedule.id, ())]
+            kept = charter_keys.kept(entry)
+            remarks = [*kept, *_remarks(schedule, entry, file.declaration), *(unexpressed or {}).get(schedule.id, ())]
             warnings += [f"{schedule.id}: {each}" for each in remarks]
     final = _needed(wider, file, expected)
     left_out += [f"{each.id}: {reason}; {_fate(each, final.declaration)}" for each, reason in inexpressible]

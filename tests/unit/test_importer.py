@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from temporalio.api.common.v1 import message_pb2 as common_pb2
 
 from reconciler import errors
 from reconciler.plan import build
 from reconciler.repospec import importer, loader
 from reconciler.schedule import declarations, encodings, model, ownership
+from reconciler.temporal import payloads
 from tests.unit import builders
 
 SPEC = """\
@@ -119,7 +121,39 @@ def test_what_only_a_codec_can_read_is_kept_and_never_written_as_text() -> None:
     assert charter["memo"] == {"team": "platform", "m": None}
     assert charter["args"] == [1, None]
     assert sorted(charter["ignore"]) == ["args[1]", "memo.m", "static_summary"]
-    assert imported.warnings == ("there are encrypted payloads, which only a codec can read: pass --codec-endpoint",)
+    assert imported.warnings == (
+        *(f"governance:a: {without(path)}" for path in charter["ignore"]),
+        "there are encrypted payloads, which only a codec can read: pass --codec-endpoint",
+    )
+    assert (imported.left_out, steps(imported.text, live)) == ((), [])
+
+
+def without(path: str) -> str:
+    return (
+        f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which keeps the live value, "
+        "and a schedule that is created again is without it"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"user": 12345678901234567890, "amount": 5}',
+        b"18446744073709551616",
+        b"1e400",
+        rb'{"name": "\ud800"}',
+        b"{not json",
+        b"[" * 101 + b"]" * 101,
+    ],
+)
+@pytest.mark.parametrize("encoding", ["json/plain", "json/protobuf"])
+def test_an_argument_that_no_spec_can_express_is_named_and_never_replaced_unnoticed(data: bytes, encoding: str) -> None:
+    payload = common_pb2.Payload(metadata={"encoding": encoding.encode()}, data=data)
+    live = builders.schedule("a", workflow="Pay", arguments=("acct", payloads.read_argument(payload), 3))
+    imported = importer.add(None, builders.PATH, [live])
+    (charter,) = yaml.safe_load(imported.text)["governance"]["schedules"]
+    assert (charter["args"], charter["ignore"]) == (["acct", None, 3], ["args[1]"])
+    assert imported.warnings == (f"governance:a: {without('args[1]')}",)
     assert (imported.left_out, steps(imported.text, live)) == ((), [])
 
 
