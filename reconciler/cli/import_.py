@@ -66,8 +66,11 @@ def import_(
         listed=listed,
         unexpressed={id_: each.unexpressed for id_, each in found.items()},
     )
-    for each in (*imported.left_out, *imported.warnings):
+    for each in (*imported.left_out, *imported.warnings, *imported.skipped):
         out.warn(f"Warning: {each}")
+    if imported.refused:
+        more = "; leave out its --id to import the others" if len(ids) > 1 else ""
+        raise errors.ReconcilerError("\n".join(imported.refused), hint=f"nothing was written{more}")
     if not write:
         if held.is_in(imported.text):
             raise errors.UsageError(

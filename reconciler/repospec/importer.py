@@ -19,6 +19,7 @@ from reconciler.repospec import (
     nodes,
     problems,
     references,
+    skipped,
     source,
     values,
     yaml_text,
@@ -32,13 +33,17 @@ _READ_AS = "the import"
 class Imported:
     """The new text of the spec, the names of the added charters, and remarks, a sentence each.
 
-    `left_out` is what the next plan would change or pause, `warnings` is what else a person should know.
+    `left_out` is what the next plan would change or pause, `refused` which of the schedules that were asked for by id
+    cannot have a charter, `skipped` which schedules are not for this spec, and `warnings` what else a person should
+    know.
     """
 
     text: str
     added: tuple[str, ...]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +86,19 @@ def add(
     entries: list[charter_keys.Entry] = []
     expected: dict[str, model.Schedule] = {}
     left_out: list[str] = []
+    refused: dict[str, str] = {}
     inexpressible: list[tuple[model.Schedule, str]] = []
     warnings: list[str] = []
     ordered = sorted(schedules, key=lambda each: (each.id != each.id.lower(), each.id))  # lower-case ids first
     taken = {charter.schedule.id for charter in file.declaration.charters}
     names = {charter.name.lower() for charter in file.declaration.charters}
-    wanted = [each for each in ordered if not _refusal(each, file.declaration, taken, named)]
+    ignored = {each.id for each in ordered if skipped.is_skipped(each, file.declaration, taken, named)}
+    wanted = [each for each in ordered if each.id not in ignored]
     own = (*file.declaration.prefixes, *(choice.prefixes or ()))
     wider = _widened(file, wanted, {*listed} - taken, choice.prefixes or ())
-    for schedule in ordered:
-        if refusal := _refusal(schedule, wider.declaration, taken, named) or _unfitting(schedule, wider.declaration):
-            left_out.append(f"{schedule.id}: {refusal}")
+    for schedule in wanted:
+        if reason := _unfitting(schedule, wider.declaration):
+            refused[schedule.id] = f"{schedule.id}: {reason}"
             continue
         entry, charter, missing = _charter(schedule, wider, names)
         names.add(entry["charter"].lower())
@@ -105,7 +112,8 @@ def add(
             remarks = [*kept, *_remarks(schedule, entry, file.declaration), *(unexpressed or {}).get(schedule.id, ())]
             warnings += [f"{schedule.id}: {each}" for each in remarks]
     final = _needed(wider, file, expected)
-    left_out += [f"{each.id}: {reason}; {_fate(each, final.declaration)}" for each, reason in inexpressible]
+    for each, reason in inexpressible:
+        refused[each.id] = f"{each.id}: {reason}; {_fate(each, final.declaration)}"
     warnings += [_of_whole_id(each) for each in final.declaration.prefixes if each in expected and each not in own]
     if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in ordered):
         warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
@@ -114,8 +122,10 @@ def add(
     return Imported(
         text=_written(file, final.declaration.prefixes, entries, expected),
         added=tuple(entry["charter"] for entry in entries),
-        left_out=tuple(left_out),
+        left_out=(*left_out, *(sentence for id_, sentence in refused.items() if id_ not in named)),
         warnings=tuple(warnings),
+        skipped=tuple(skipped.sentences((each for each in ordered if each.id in ignored), taken)),
+        refused=tuple(sentence for id_, sentence in refused.items() if id_ in named),
     )
 
 
@@ -218,20 +228,6 @@ def _section(
     return found.chosen.document if found else None
 
 
-def _refusal(
-    schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
-) -> str:
-    """Return why a schedule gets no charter, whatever its fields are; empty if it may have one."""
-    if schedule.id in taken:
-        return "already declared"
-    if _is_foreign(schedule, declaration) and schedule.id not in named:
-        return (
-            f"belongs to {schedule.owner}, and is left out: --owner {schedule.owner} if that is this repository,"
-            f" --id {schedule.id} to write a charter for it anyway"
-        )
-    return ""
-
-
 def _unfitting(schedule: model.Schedule, declaration: declarations.Declaration) -> str:
     """Return why a schedule that no prefix covers gets no charter; empty if one covers it."""
     if ownership.covers(declaration.prefixes, schedule.id):
@@ -251,10 +247,6 @@ def _of_whole_id(prefix: str) -> str:
         f"the prefix {prefix!r} is the whole id of a schedule, and covers every id that begins with it: the next apply "
         "pauses those that no charter declares, also later ones; once the schedule is gone, remove the prefix"
     )
-
-
-def _is_foreign(schedule: model.Schedule, declaration: declarations.Declaration) -> bool:
-    return schedule.owner is not None and schedule.owner != declaration.owner
 
 
 def _charter(
@@ -350,7 +342,7 @@ def _remarks(
     schedule: model.Schedule, entry: charter_keys.Entry, declaration: declarations.Declaration
 ) -> Iterator[str]:
     """Yield what a person should know about a charter and no plan will show."""
-    if _is_foreign(schedule, declaration):
+    if skipped.is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
     for comment in charter_keys.comments(schedule.timing):
         shown = redaction.text(comment)

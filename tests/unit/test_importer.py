@@ -36,7 +36,7 @@ def test_charters_are_added_below_the_others_and_every_comment_stays() -> None:
         '    - charter: ENGINEERING\n      cron: "0 * * * *"\n      entrypoint: COMMUNITY\n'
     )
     assert imported.added == ("ENGINEERING",)
-    assert imported.left_out[0] == "governance:community: already declared"
+    assert imported.skipped == ("governance:community: already declared",)
 
 
 def test_a_missing_spec_is_created() -> None:
@@ -315,7 +315,7 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     choice = declarations.Choice(owner="acme/app")
     imported = importer.add(None, builders.PATH, [theirs], choice)
     assert imported.added == ()
-    assert imported.left_out == (
+    assert imported.skipped == (
         "governance:a: belongs to acme/other, and is left out: --owner acme/other if that is this repository,"
         " --id governance:a to write a charter for it anyway",
     )
@@ -324,6 +324,29 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     assert taken.warnings == (
         "governance:a: belongs to acme/other: apply refuses this charter unless --adopt takes the schedule over",
     )
+
+
+def test_what_is_skipped_is_reported_by_its_owner_however_many_schedules_there_are() -> None:
+    declared = [named("community"), named("b1"), named("b2")]
+    spec = importer.add(SPEC, builders.PATH, declared, declarations.Choice(owner="acme/app")).text
+    theirs = [named(f"t{number:05}", owner="acme/other") for number in range(20_000)]
+    one = named("x", owner="acme/third")
+    imported = importer.add(spec, builders.PATH, [*declared, *theirs, one], declarations.Choice(owner="acme/app"))
+    assert (imported.left_out, imported.warnings, imported.added) == ((), (), ())
+    assert imported.skipped == (
+        "3 schedules (governance:b1, governance:b2, governance:community): already declared",
+        "20,000 schedules (governance:t00000, governance:t00001, governance:t00002, …): belong to acme/other, and are "
+        "left out: --owner acme/other if that is this repository, --id ID to write a charter for one anyway",
+        "governance:x: belongs to acme/third, and is left out: --owner acme/third if that is this repository,"
+        " --id governance:x to write a charter for it anyway",
+    )
+
+
+def test_a_schedule_that_was_asked_for_and_cannot_have_a_charter_is_refused() -> None:
+    timeless, fine = named("a", calendars=()), named("b")
+    imported = importer.add(None, builders.PATH, [timeless, fine], named=[timeless.id, fine.id])
+    assert (imported.added, imported.left_out) == (("B",), ())
+    assert imported.refused == (f"governance:a: {CANNOT}: it has no times; {PAUSED}",)
 
 
 def test_a_schedule_without_a_mark_is_imported_with_a_warning_that_it_gets_one() -> None:
@@ -466,7 +489,7 @@ def test_a_new_section_with_the_empty_prefix_names_its_owner() -> None:
 
 def test_without_an_owner_an_id_that_only_an_empty_prefix_fits_is_left_out() -> None:
     imported = imported_as("", "nightly", "acme:b", listed=("nightly", "nightly-2", "acme:b"))
-    assert imported.left_out == (
+    assert imported.refused == (
         "nightly: no prefix covers it, and one that does would cover other schedules too, which the next apply would "
         "pause: import these as well, or name an --owner, so that the empty prefix can be added",
     )

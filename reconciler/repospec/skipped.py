@@ -1,0 +1,49 @@
+"""Which live schedules an import skips, and sentences about them: one for each reason, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from reconciler.schedule import declarations, model
+
+_NAMED = 3  # ids in a sentence
+
+
+def is_skipped(
+    schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
+) -> bool:
+    """Return whether a schedule gets no charter, whatever its fields are: it has one, or another owner has it."""
+    return schedule.id in taken or (is_foreign(schedule, declaration) and schedule.id not in named)
+
+
+def is_foreign(schedule: model.Schedule, declaration: declarations.Declaration) -> bool:
+    """Return whether a schedule carries another owner's mark."""
+    return schedule.owner is not None and schedule.owner != declaration.owner
+
+
+def sentences(schedules: Iterable[model.Schedule], taken: Collection[str]) -> Iterator[str]:
+    """Yield a sentence about the skipped schedules that are declared already, then one for each other owner."""
+    declared: list[str] = []
+    owned: dict[str, list[str]] = {}
+    for each in schedules:
+        (declared if each.id in taken else owned.setdefault(each.owner or "", [])).append(each.id)
+    if declared:
+        yield f"{_names(declared)}: already declared"
+    for owner, ids in sorted(owned.items()):
+        belong, one, it = (f"belongs to {owner}, and is", ids[0], "it") if len(ids) == 1 else _several(owner)
+        yield (
+            f"{_names(ids)}: {belong} left out: --owner {owner} if that is this repository, --id {one} to write a"
+            f" charter for {it} anyway"
+        )
+
+
+def _several(owner: str) -> tuple[str, str, str]:
+    return f"belong to {owner}, and are", "ID", "one"
+
+
+def _names(ids: list[str]) -> str:
+    """Return the only id, or how many there are with the first of them."""
+    if len(ids) == 1:
+        return ids[0]
+    more = ", …" if len(ids) > _NAMED else ""
+    return f"{len(ids):,} schedules ({', '.join(ids[:_NAMED])}{more})"
