@@ -132,16 +132,18 @@ class _Search:
         if self._visited > SEARCH_LIMIT:
             raise _refused(place, f"include: more than {SEARCH_LIMIT:,} files to search", "name folders with fewer")
         for entry in found:
-            following = patterns.step(states, entry.name)
+            is_folder = _is_folder(entry)
+            is_link = is_folder and entry.is_symlink()
+            following = patterns.step(patterns.named(states) if is_link else states, entry.name)
             if not following:
                 continue
             name, inside = before + entry.name, pathlib.Path(entry.path)
-            if _is_folder(entry):
-                if entry.is_symlink():  # `**` does not follow links, which may form a loop
+            if is_folder:
+                if following == {patterns.END}:
+                    continue
+                if is_link:
                     self._check(inside, name, place)
-                    following = frozenset(each for each in following if each[:1] != (patterns.ANY_DEPTH,))
-                if following - {patterns.END}:
-                    yield from self._walk(inside, f"{name}/", following, place)
+                yield from self._walk(inside, f"{name}/", following, place)
             elif patterns.END in following:
                 self._check(inside, name, place)
                 yield name

@@ -76,6 +76,11 @@ def step(states: States, name: str) -> States:
     return frozenset(following)
 
 
+def named(states: States) -> States:
+    """Return the states in which a name or a wildcard comes next: `**` does not follow links, which may form a loop."""
+    return frozenset(state for state in states if state[:1] != (ANY_DEPTH,))
+
+
 def matches(pattern: str, path: str) -> bool:
     """Return whether a path relative to the spec's folder matches."""
     states = start(pattern)

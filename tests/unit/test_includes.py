@@ -214,6 +214,25 @@ def test_any_number_of_folders_leaves_out_links_which_may_form_a_loop(folder: pa
     assert places(load()) == {"A": "schedules/a.yaml:3:7"}
 
 
+@pytest.mark.parametrize("pattern", ["**/b.yaml", "a/**/b.yaml", "**/**/b.yaml", "**"])
+def test_any_number_of_folders_is_searched_next_to_links_that_lead_out(
+    tmp_path_factory: pytest.TempPathFactory, pattern: str
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "b.yaml").write_text(listing("X"), encoding="utf-8")
+    write(main=f'governance: {{include: ["{pattern}"]}}\n', a__b=listing("A"), a__node_modules__b=listing("B"))
+    pathlib.Path("a/node_modules/x").symlink_to(elsewhere)
+    pathlib.Path("a/b").symlink_to("/usr/lib")
+    assert places(load()) == {"A": "a/b.yaml:3:7", "B": "a/node_modules/b.yaml:3:7"}
+
+
+def test_folders_below_a_link_that_a_pattern_names_are_searched() -> None:
+    write(main='governance: {include: ["link/**/a.yaml"]}\n', schedules__deep__a=listing("A"))
+    pathlib.Path("link").symlink_to("schedules")
+    pathlib.Path("schedules/again").symlink_to(".")
+    assert places(load()) == {"A": "link/deep/a.yaml:3:7"}
+
+
 def test_a_link_within_the_folder_is_followed() -> None:
     write(main='governance: {include: ["link/*.yaml"]}\n', schedules__a=listing("A"))
     pathlib.Path("link").symlink_to("schedules")
