@@ -28,8 +28,8 @@ def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bo
     before, size = len(document.problems), 0
     document.inclusions = tuple(_inclusions(document, path, folder))
     for name, place in _once(document.inclusions, path, folder).items():
-        text = source.read(pathlib.Path(folder or ".") / name)
         shown = str(pathlib.PurePath(path).parent / name)
+        text = source.read_included(pathlib.Path(folder or ".") / name, shown)
         size += len(text.encode())
         if size > SIZE_LIMIT:
             message = f"include: the included files are over {SIZE_LIMIT // 1024**2} MiB together"

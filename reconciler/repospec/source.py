@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 from reconciler import errors, input_files
@@ -24,27 +25,47 @@ def read(path: pathlib.Path) -> str:
     return whole(path).removeprefix(BYTE_ORDER_MARK)
 
 
+def read_included(path: pathlib.Path, shown: str) -> str:
+    """Return the text of a file that a spec includes, which messages name as `shown`; raises as `read` does."""
+    hint = "correct the file, or the paths under include"
+    return _text(path, shown, _Hints(missing=hint, folder=hint, unreadable=hint, large=hint)).removeprefix(
+        BYTE_ORDER_MARK
+    )
+
+
 def whole(path: pathlib.Path) -> str:
     """Return the file's text, including a byte order mark; raises as `read` does."""
+    return _text(path, str(path), _Hints())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Hints:
+    """What to do about a file that cannot be read; by default, one that the command line names."""
+
+    missing: str = "run where the repository's root is, or name the file with --spec"
+    folder: str = "name the file itself with --spec"
+    unreadable: str = "name a readable file, or - to read standard input"
+    large: str = "name the right file, or declare less"
+
+
+def _text(path: pathlib.Path, shown: str, hints: _Hints) -> str:
     try:
         data = input_files.read(path, SIZE_LIMIT)
     except FileNotFoundError:
         neither = f", nor {DEFAULTS[1]}" if path == DEFAULTS[0] and default() == path else ""
-        raise errors.InvalidSpecError(
-            f"{path}: no such file{neither}", hint="run where the repository's root is, or name the file with --spec"
-        ) from None
+        raise errors.InvalidSpecError(f"{shown}: no such file{neither}", hint=hints.missing) from None
     except IsADirectoryError:
-        raise errors.InvalidSpecError(f"{path}: is a directory", hint="name the file itself with --spec") from None
+        raise errors.InvalidSpecError(f"{shown}: is a directory", hint=hints.folder) from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise errors.InvalidSpecError(
-            f"{path}: cannot be read: {why}", hint="name a readable file, or - to read standard input"
-        ) from error
+        raise errors.InvalidSpecError(f"{shown}: cannot be read: {why}", hint=hints.unreadable) from error
     if len(data) > SIZE_LIMIT:
-        raise errors.InvalidSpecError(f"{path}: is over 16 MiB", hint="name the right file, or declare less")
+        raise errors.InvalidSpecError(f"{shown}: is over 16 MiB", hint=hints.large)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        raise errors.InvalidSpecError(f"{path}:{line}:{column}: is not UTF-8", hint="save the file as UTF-8") from error
+        raise errors.InvalidSpecError(
+            f"{shown}:{line}:{column}: is not UTF-8", hint="save the file as UTF-8"
+        ) from error

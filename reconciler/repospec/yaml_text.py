@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ruamel.yaml
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
 _BREAKS_YAML = ("\x7f", *map(chr, range(0x80, 0xA0)), "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff")
 _ESCAPED = str.maketrans({each: f"\\u{ord(each):04x}" for each in _BREAKS_YAML})
+_OTHER_IN_YAML_1_1 = re.compile(  # texts for us, and other values for the readers of that version, which are many
+    r"y|yes|n|no|on|off"
+    r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"  # a number to the base 60
+    r"|[-+]?0(o?[0-7_]+|b[01_]+|x[0-9a-f_]+)"
+    r"|[-+]?\.?[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def block(value: Mapping[str, Any] | Sequence[Any], indent: int) -> list[str]:
@@ -42,12 +50,17 @@ def _yaml() -> ruamel.yaml.YAML:
 
 
 def _formatted(value: Any, key: str = "") -> Any:
-    """Return the value with quotes around crons, as people write them, and around unprintable strings."""
+    """Return the value with quotes around crons, as people write them, and around what readers could take for another.
+
+    Those are strings that are not printable, or not text in YAML 1.1.
+    """
     match value:
         case Mapping():
             return {_formatted(name): _formatted(inner, name) for name, inner in value.items()}
         case str() if key == "cron" or not value.isprintable():
             return DoubleQuotedScalarString(value)
+        case str() if _OTHER_IN_YAML_1_1.fullmatch(value):
+            return SingleQuotedScalarString(value)
         case str():
             return value
         case Iterable():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import os
 import pathlib
+from collections.abc import Callable
 
 import pytest
 
@@ -224,6 +226,23 @@ def test_any_number_of_folders_is_searched_next_to_links_that_lead_out(
     pathlib.Path("a/node_modules/x").symlink_to(elsewhere)
     pathlib.Path("a/b").symlink_to("/usr/lib")
     assert places(load()) == {"A": "a/b.yaml:3:7", "B": "a/node_modules/b.yaml:3:7"}
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (os.mkfifo, "d/x.yaml: cannot be read: it is a pipe (FIFO), not a regular file"),
+        (lambda path: path.write_bytes(b" " * (source.SIZE_LIMIT + 1)), "d/x.yaml: is over 16 MiB"),
+    ],
+)
+def test_the_hint_about_an_unreadable_file_is_what_can_be_done_where_it_is_included(
+    make: Callable[[pathlib.Path], object], expected: str
+) -> None:
+    write(main='governance: {include: ["d/*.yaml"]}\n', d__a=listing("A"))
+    make(pathlib.Path("d/x.yaml"))
+    with pytest.raises(errors.InvalidSpecError) as caught:
+        load()
+    assert (caught.value.message, caught.value.hint) == (expected, "correct the file, or the paths under include")
 
 
 def test_folders_below_a_link_that_a_pattern_names_are_searched() -> None:
