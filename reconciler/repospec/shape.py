@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler import published, spelling
 from reconciler.repospec import dialects, problems, values
-from reconciler.schedule import declarations
+from reconciler.schedule import declarations, paths
 
 _KINDS = {  # without null, which is valid only to reset an inherited value
     "string": "text",
@@ -124,17 +124,11 @@ def _owner(at: values.Path, document: values.Document) -> str:
         case (str(), dialects.LIST, int(index)):
             return f"charter {document.ordinal(index)}"
         case (str(), dialects.LIST, int(index), *inside):
-            return f"{_joined(inside)} of charter {document.ordinal(index)}"
+            return f"{paths.render(inside)} of charter {document.ordinal(index)}"
         case ():
             return "the repo-spec"
         case _:
-            return _joined(at)
-
-
-def _joined(steps: Sequence[str | int]) -> str:
-    """Return a path as people write it: `retry_policy.maximum_attempts`, `cron[2]`; entries count from 1."""
-    text = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps)
-    return text.removeprefix(".")
+            return paths.render(at)
 
 
 def _first_sentence(schema: dict[str, Any]) -> str:

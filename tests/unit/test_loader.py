@@ -260,14 +260,14 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
             "calendars: [{day_of_week: [mon, fribble]}]",
             "6:39: 'fribble' does not fit the day of week: use 0 to 7 or a name such as MON",
         ),
-        ("calendars: [{hours: 9}]", "6:20: unknown key 'hours' in calendars[1] of charter 1; did you mean 'hour'?"),
-        ("calendars: [{}]", "6:19: calendars[1] of charter 1 is empty; for example"),
+        ("calendars: [{hours: 9}]", "6:20: unknown key 'hours' in calendars[0] of charter 1; did you mean 'hour'?"),
+        ("calendars: [{}]", "6:19: calendars[0] of charter 1 is empty; for example"),
         ("exclude: [{month: 13}]", "6:25: '13' does not fit the month: use 1 to 12"),
         ("intervals: [{every: 500ms}]", "6:27: the interval is shorter than a second; use at least 1s"),
         ("intervals: [{every: 1h, offset: 1h}]", "6:39: the offset is not below the interval; use 0s up to the"),
         (
             "intervals: [{offset: 1h}]",
-            "6:19: intervals[1] of charter 1 has no 'every'; add every: the interval, at least 1s",
+            "6:19: intervals[0] of charter 1 has no 'every'; add every: the interval, at least 1s",
         ),
         ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a time: write date, time and zone"),
         ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a time"),
@@ -283,7 +283,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("search_attributes: {A: {type: Date, value: x}}", "6:37: 'type' is \"Date\", not one of Text, Keyword"),
         (
             "search_attributes: {A: [1]}",
-            "6:31: search_attributes.A[1] of charter 1 must be text, not the number 1; quote it",
+            "6:31: search_attributes.A[0] of charter 1 must be text, not the number 1; quote it",
         ),
         ("entrypoint: AGAIN", "6:7: duplicate key 'entrypoint' (first defined on line 5); remove one of them"),
         ("input: *nowhere", "6:14: an alias with no anchor before it; define it first"),
@@ -1101,6 +1101,7 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
             "'retry",
             "ignore: 'retry_policy.non_retryable_errors[0]' is a part of a list without an order, which is",
         ),
+        ("args: [1], ignore: ['args[0]', '']", "'']", "ignore[1] of charter 1 is empty"),
         ("args: [1], id: ''", "''", "'id' is empty"),
     ],
 )
@@ -1195,7 +1196,7 @@ def test_repeated_prefixes_count_once() -> None:
     [
         ("7", "spec.yaml:2:11: 'prefix' must be text or a list, not the number 7; quote it"),
         ("{a: b}", "spec.yaml:2:11: 'prefix' must be text or a list, not an object; for example \"governance:\""),
-        ("[a, 7]", "spec.yaml:2:15: governance.prefix[2] must be text, not the number 7; quote it"),
+        ("[a, 7]", "spec.yaml:2:15: governance.prefix[1] must be text, not the number 7; quote it"),
         ('[a, "b\\0"]', "spec.yaml:2:15: 'prefix' is 'b\\x00', which contains an invisible character; write letters"),
         (str(list("abcdefghijklmnopqrstu") * 2), "spec.yaml:2:11: 'prefix' has more than 20 entries; remove some"),
     ],
