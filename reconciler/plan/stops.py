@@ -108,6 +108,8 @@ def _why_silent(before: model.Schedule, after: model.Schedule, now: datetime.dat
     first = next(prospects.upcoming(after, now), None)
     if first is None:
         return "never fires again"
+    if first <= now + LEAST and after.remaining_actions is None and rates.is_endless(after.timing):
+        return ""  # without a look at the usual periods, which takes milliseconds
     horizon = now + max(LEAST, PERIODS * _usual_period(before, now))
     if first > horizon:
         period = _longest_gap(prospects.upcoming(after, now))

@@ -67,10 +67,15 @@ def _walk(timing: timings.Timing, begin: int, most: int) -> list[datetime.dateti
 
 
 def _is_over(timing: timings.Timing, end: int, a_year: float) -> bool:
-    """Return whether nothing fires from a second on; a timing without years and without an end repeats forever."""
-    if a_year and not _names_years(timing) and timing.end_at is None:
+    """Return whether nothing fires from a second on."""
+    if a_year and is_endless(timing):
         return False
     return end >= times.NEVER or not _walk(timing, end, 1)
+
+
+def is_endless(timing: timings.Timing) -> bool:
+    """Return whether a timing that fires at all fires forever: one without years and without an end repeats itself."""
+    return timing.end_at is None and not _names_years(timing)
 
 
 def _names_years(timing: timings.Timing) -> bool:

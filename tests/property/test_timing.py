@@ -100,3 +100,10 @@ def test_firings_are_counted_as_if_gone_through_one_by_one(
     until = some[-1] if len(some) == rates.CAP else after + span
     assert rates.is_reached(timing, len(some), after, until)
     assert len(some) == rates.CAP or not rates.is_reached(timing, len(some) + 1, after, until)
+
+
+@hypothesis.given(SEVERAL)
+def test_an_endless_timing_that_fires_now_fires_a_generation_later(timing: timings.Timing) -> None:
+    now, later = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2026, 2060))
+    if rates.is_endless(timing) and next(times.upcoming(timing, now), None) is not None:
+        assert next(times.upcoming(timing, later), None) is not None
