@@ -26,6 +26,14 @@ class ExitCode(enum.IntEnum):
     INTERRUPTED = 130
     TERMINATED = 143
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Return whether a signal ended the program."""
+        return self in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+
+
+INTERRUPTED = "interrupted"  # why it ended early
+
 
 class ReconcilerError(Exception):
     """An expected failure: `message` is what happened and where, `hint` what to do about it."""
@@ -46,7 +54,7 @@ class ReconcilerError(Exception):
 def reason(error: BaseException) -> str:
     """Return why work was cut short: an expected failure, an interrupt or a defect, which is named by its type."""
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
+        return INTERRUPTED
     return error.message if isinstance(error, ReconcilerError) else f"a defect in reconciler: {type(error).__name__}"
 
 

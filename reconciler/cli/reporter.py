@@ -32,7 +32,7 @@ def errors_reported(write: Callable[[errors.ExitCode, errors.ReconcilerError | N
         write(error.exit_code, error)
         raise
     except KeyboardInterrupt:
-        write(interrupts.code(), None)
+        write(interrupts.code(), errors.ReconcilerError(errors.INTERRUPTED))
         raise
     except Exception as error:
         defect = errors.ReconcilerError(errors.reason(error), hint="report it with the traceback")
@@ -136,6 +136,8 @@ class Reporter:
         _LOG.info(f"{self._command} ended", extra={"fields": {"exit_code": int(code)}})
         if self._form == "json":
             applied = self._applied or (plans.Applied(outcomes=tuple(self._heard)) if self._heard else None)
+            if applied is None and self._plan is not None and code.is_interrupted:
+                applied = plans.interrupted(self._plan)
             known = self._located()
             self._out.say(
                 outcomes.dumps(

@@ -83,7 +83,7 @@ def encode(
         "spec": about.spec,
         "digest": plan.digest if plan else None,
         "exit_code": int(exit_code),
-        "interrupted": applied.interrupted if applied else False,
+        "interrupted": exit_code.is_interrupted or (applied is not None and applied.interrupted),
         "skipped": skipped or None,
         "counts": _counts(applied),
         "outcomes": [_outcome(each) for each in applied.outcomes] if applied else [],

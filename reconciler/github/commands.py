@@ -18,7 +18,7 @@ def run(invocation: Invocation) -> results.Result:
         return endings.failed(invocation, error)
     except KeyboardInterrupt:
         invocation.log.write("Interrupted.")
-        return invocation.result(code=interrupts.code(), summary="interrupted")
+        return invocation.result(code=interrupts.code(), summary=errors.INTERRUPTED)
 
 
 def _run(invocation: Invocation) -> results.Result:

@@ -29,7 +29,7 @@ def main() -> NoReturn:
         result = _run(dict(os.environ), log)
     except KeyboardInterrupt:
         log.write("Interrupted.")
-        result = results.Result(code=interrupts.code(), summary="interrupted")
+        result = results.Result(code=interrupts.code(), summary=errors.INTERRUPTED)
     except Exception:  # noqa: BLE001  # a defect: show the traceback, and exit with our code instead of a crash's
         log.write(f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above.")
         log.annotate([annotation.defect()])

@@ -64,7 +64,7 @@ def _calls(change: plans.Change) -> int:
 
 
 async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[plans.Outcome, ...]], plan: plans.Plan) -> plans.Applied:
-    walk.stop("interrupted")
+    walk.stop(errors.INTERRUPTED)
     try:
         outcomes = await asyncio.shield(work)
     except asyncio.CancelledError:

@@ -7,7 +7,7 @@ import datetime
 import enum
 from collections.abc import Mapping
 
-from reconciler import json_values
+from reconciler import errors, json_values
 from reconciler.schedule import declarations, model, observed
 
 
@@ -223,3 +223,10 @@ class Applied:
 
     outcomes: tuple[Outcome, ...]
     interrupted: bool = False
+
+
+def interrupted(plan: Plan) -> Applied:
+    """Return how a plan ended that was interrupted before its first step."""
+    detail = f"not started: {errors.INTERRUPTED}"
+    outcomes = (Outcome(change=change, status=Status.SKIPPED, detail=detail) for change in plan.steps)
+    return Applied(outcomes=tuple(outcomes), interrupted=True)

@@ -138,7 +138,8 @@ def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: d
         return f"was deleted and created again {_when(planned_at, _created(new))}"
     if old.token == new.token:
         return _means_other(before, now)
-    differing = diff.diff(old.schedule, fields.redacted(new.schedule, coded=old.coded))
+    earlier, current = (fields.redacted(each.schedule, coded=old.coded) for each in (old, new))
+    differing = diff.diff(earlier, current)
     names = ", ".join(each.path for each in differing)
     when = _when(planned_at, new.history.updated_at, new.pause.at if new.pause else None)
     return f"changed {when}: {names or 'nothing that a charter can express'}"

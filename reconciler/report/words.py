@@ -9,7 +9,7 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator, Sequence
 
-from reconciler import json_values
+from reconciler import errors, json_values
 from reconciler.plan import labels, plans, rollouts
 from reconciler.plan import takeovers as taken
 from reconciler.report import phrases
@@ -67,9 +67,13 @@ def turn(part: rollouts.Part, rollout: rollouts.Rollout) -> str:
 
 
 def progress(results: Sequence[rollouts.Ended], mark: Callable[[str], str] = phrases.printable) -> str:
-    """Return which environments were applied, failed or not started; `mark` wraps each name."""
+    """Return which environments were applied, failed, interrupted or not started; `mark` wraps each name."""
     names = {
-        progress: ", ".join(mark(each.part.environment) for each in results if each.progress is progress)
+        progress: ", ".join(
+            mark(each.part.environment) + (f" ({errors.INTERRUPTED})" if each.code.is_interrupted else "")
+            for each in results
+            if each.progress is progress
+        )
         for progress in rollouts.Progress
     }
     return f"{phrases.capitalized('; '.join(f'{each.value}: {listed}' for each, listed in names.items() if listed))}."

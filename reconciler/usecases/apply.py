@@ -180,7 +180,7 @@ class _Record:
     def on_applied(self, applied: plans.Applied) -> None:
         """Keep how all of them ended."""
         self.outcomes = applied.outcomes
-        self.error = "interrupted" if applied.interrupted else ""
+        self.error = errors.INTERRUPTED if applied.interrupted else ""
 
 
 @contextlib.contextmanager

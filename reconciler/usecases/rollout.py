@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from reconciler import errors, settings
 from reconciler.documents import saved_rollouts
-from reconciler.plan import guards, plans, ports, progress, rollouts
+from reconciler.plan import guards, plans, ports, progress, rollouts, staleness
 from reconciler.runtime import clock, files, interrupts, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import apply
@@ -59,19 +60,22 @@ class Audience(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Turn(apply.Job):
-    """The apply of one environment: of the plan that was shown (`planned`, None until it is made), or of none."""
+    """The apply of one environment: of the plan that was shown (`planned`, None until it is made), or of none.
+
+    `planned_at` is when the server began to be read for that plan.
+    """
 
     allowed: guards.Allowed
     planned: plans.Plan | None = None
+    planned_at: datetime.datetime = dataclasses.field(default_factory=clock.now)
 
     def review(self, plan: plans.Plan) -> None:
-        """Raise `errors.StaleError` if the plan differs from the one that was shown."""
+        """Raise `errors.StaleError`, which names what changed, if the plan differs from the one that was shown."""
         if self.planned is not None and plan.digest != self.planned.digest:
-            raise errors.StaleError(
-                f"the plan of environment {plan.environment!r} changed since it was shown, from {self.planned.digest} "
-                f"to {plan.digest}",
-                hint="plan again, and review what is new",
-            )
+            try:
+                staleness.check(self.planned, plan, self.planned_at)
+            except errors.StaleError as error:
+                raise errors.StaleError(f"environment {plan.environment!r}: {error.message}", hint=error.hint) from None
 
     def guard(self, plan: plans.Plan, present: int) -> None:
         """Raise `errors.GuardError` if the plan may not run."""
@@ -133,7 +137,7 @@ def execute(
     There is a turn for each environment that is enabled. `check` raises unless these are the plans that were reviewed.
     Returns the exit code of the environment that failed.
     """
-    turns = [dataclasses.replace(turn, planned=session.run(turn.read(session))) for turn in turns]
+    turns = [_with_plan(session, turn) for turn in turns]
     rollout = _rollout(declared, [turn.planned for turn in turns if turn.planned is not None])
     audience.rollout(rollout)
     try:
@@ -166,6 +170,11 @@ def _rollout(declared: Sequence[declarations.Declaration], found: Sequence[plans
     return rollouts.Rollout(spec_path=declared[0].path, parts=tuple(parts))
 
 
+def _with_plan(session: sessions.Session, turn: Turn) -> Turn:
+    planned_at = clock.now()
+    return dataclasses.replace(turn, planned=session.run(turn.read(session)), planned_at=planned_at)
+
+
 def _planned(turns: Sequence[Turn]) -> Iterator[tuple[Turn, plans.Plan]]:
     for turn in turns:
         if turn.planned is not None:
@@ -194,7 +203,7 @@ def _taken(session: sessions.Session, turn: Turn, part: rollouts.Part, audience:
     try:
         code = apply.execute(session, turn, shown)
     except (Exception, KeyboardInterrupt) as error:
-        audience.ended(_broken_off(part, shown.result, error))
+        audience.ended(broken_off(part, shown.result, error))
         raise
     progress = rollouts.Progress.FAILED
     if code is errors.ExitCode.OK:
@@ -203,9 +212,11 @@ def _taken(session: sessions.Session, turn: Turn, part: rollouts.Part, audience:
     return code
 
 
-def _broken_off(part: rollouts.Part, applied: plans.Applied | None, error: BaseException) -> rollouts.Ended:
+def broken_off(part: rollouts.Part, applied: plans.Applied | None, error: BaseException) -> rollouts.Ended:
+    """Return how an environment ended whose apply raised; `applied` is None if no step had ended."""
     if isinstance(error, KeyboardInterrupt):
-        reason, code = errors.ReconcilerError("interrupted"), interrupts.code()
+        reason, code = errors.ReconcilerError(errors.INTERRUPTED), interrupts.code()
+        applied = applied or (plans.interrupted(part.plan) if part.plan else None)
     else:
         reason = error if isinstance(error, errors.ReconcilerError) else errors.ReconcilerError(errors.reason(error))
         code = reason.exit_code

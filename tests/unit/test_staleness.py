@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import errors
-from reconciler.plan import build, plans, staleness
+from reconciler import errors, settings
+from reconciler.plan import build, guards, plans, staleness
 from reconciler.schedule import model, observed
+from reconciler.usecases import rollout
 from tests.unit import builders
 
 PLANNED = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.UTC)
@@ -96,3 +97,24 @@ def test_other_values_of_variables_make_a_plan_stale(before: dict[str, str], aft
         staleness.check(reviewed, now, PLANNED)
     assert caught.value.message == f"the plan was made with other values of variables: {names}"
     staleness.check(reviewed, reviewed, PLANNED)
+
+
+def test_a_plan_that_changed_since_it_was_shown_is_reported_with_its_environment_and_what_changed() -> None:
+    shown = dataclasses.replace(plan(OLD), environment="staging")
+    now = dataclasses.replace(plan(live(updated_at=AFTER)), environment="staging")
+    turn = rollout.Turn(
+        command="apply",
+        declaration=builders.declaration(WANTED),
+        connection=settings.Connection(),
+        writing=settings.Writing(),
+        allowed=guards.Allowed(),
+        planned=shown,
+        planned_at=PLANNED,
+    )
+    turn.review(shown)
+    with pytest.raises(errors.StaleError) as caught:
+        turn.review(now)
+    assert caught.value.message == (
+        "environment 'staging': the plan is stale: governance:community changed on 2026-11-24 13:00:00 UTC: jitter"
+    )
+    assert caught.value.hint == "plan again, and review what is new"
