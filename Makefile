@@ -81,6 +81,7 @@ install-test: $(INSTALLED) act ## Install the Action: interrupted, twice at once
 	$(BIN)/pytest tests/action -m slow --numprocesses $(WORKERS) --dist worksteal
 
 bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service and the worker
+	@$(BIN)/python -m compileall -qq reconciler bench
 	@$(BIN)/python -m bench.startup
 	@$(BIN)/python -m bench.schedules
 	@$(BIN)/python -m bench.latency
