@@ -136,8 +136,11 @@ class Schedules(Protocol):
 class Pollers(Protocol):
     """The workers of a namespace, as the server sees them."""
 
-    async def of(self, task_queue: str) -> pollers.Queue:
-        """Return who polls a queue for workflow tasks, or did in the last minutes; raises as `Schedules` does."""
+    async def of(self, task_queue: str, patience: datetime.timedelta | None = None) -> pollers.Queue:
+        """Return who polls a queue for workflow tasks, or did in the last minutes; raises as `Schedules` does.
+
+        A response is waited for `patience`, which does not include waiting for the cap on the rate.
+        """
         ...
 
 

@@ -43,6 +43,17 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Unchecked:
+    """What a plan could not check, such as the workers, and why; the plan does not depend on it."""
+
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.what} were not checked: {self.reason}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
     """The queues that were checked with their current pollers, the names of the charters on each, and the findings."""
 

@@ -104,13 +104,18 @@ class Calls:
         rpc: Rpc[Request, Response],
         request: Request,
         timeouts: tuple[datetime.timedelta, ...] | None = None,
+        *,
+        patience: datetime.timedelta | None = None,
     ) -> Response:
         """Send a request that changes nothing, again whenever it is not answered within its timeout.
 
-        Raises NotFoundError, or an error of `errors` that names the server and what to do.
+        It may take up to its own `patience`, if it has one; waiting in line or for the rate does not count. Raises
+        NotFoundError, or an error of `errors` that names the server and what to do.
         """
+        seconds = self._patience if patience is None else min(patience.total_seconds(), self._patience)
+        send = functools.partial(self._repeated, rpc, request, timeouts or READ_TIMEOUTS, seconds)
         try:
-            return await self._in_turn(functools.partial(self._repeated, rpc, request, timeouts or READ_TIMEOUTS))
+            return await self._in_turn(send, seconds)
         except RPCError as error:
             translated = self._translated(error)
             if isinstance(translated, errors.ConflictError):  # a read cannot conflict: it was not served
@@ -133,11 +138,11 @@ class Calls:
             return await self._once(rpc, request, self._patience, permit=permit)
 
         try:
-            return await self._in_turn(send)
+            return await self._in_turn(send, self._patience)
         except RPCError as error:
             raise self._translated(error) from error
 
-    async def _in_turn(self, send: Callable[[], Awaitable[Response]]) -> Response:
+    async def _in_turn(self, send: Callable[[], Awaitable[Response]], patience: float) -> Response:
         """Send in turn, and line up again whenever the server refuses it for its rate.
 
         Waiting in line does not use up the patience; it ends once the server has served no call at all for so long.
@@ -153,15 +158,15 @@ class Calls:
                         raise
                     retry_after = _retry_after(error)
                     self._pace.on_refusal(started, retry_after)
-                    if time.monotonic() + (retry_after or 0) - max(self._served, since) > self._patience:
+                    if time.monotonic() + (retry_after or 0) - max(self._served, since) > patience:
                         raise
 
     async def _repeated(
-        self, rpc: Rpc[Request, Response], request: Request, timeouts: tuple[datetime.timedelta, ...]
+        self, rpc: Rpc[Request, Response], request: Request, timeouts: tuple[datetime.timedelta, ...], patience: float
     ) -> Response:
         """Send with each timeout in turn, then with the last one until the patience is used up."""
         since = time.monotonic()
-        end = since + self._patience
+        end = since + patience
         attempt = 0
         refusal: RPCError | None = None  # more informative than a timeout
         while True:

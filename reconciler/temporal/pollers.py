@@ -24,14 +24,14 @@ class Pollers:
         self._service = service
         self._calls = calls_
 
-    async def of(self, task_queue: str) -> plan_pollers.Queue:
-        """Return the pollers of workflow tasks on a queue."""
+    async def of(self, task_queue: str, patience: datetime.timedelta | None = None) -> plan_pollers.Queue:
+        """Return the pollers of workflow tasks on a queue; see `ports.Pollers`."""
         request = rpc_pb2.DescribeTaskQueueRequest(
             namespace=self._calls.namespace,
             task_queue=queue_pb2.TaskQueue(name=task_queue),
             task_queue_type=enums_pb2.TASK_QUEUE_TYPE_WORKFLOW,
         )
-        answer = await self._calls.read(self._service.describe_task_queue, request)
+        answer = await self._calls.read(self._service.describe_task_queue, request, patience=patience)
         pollers = [_poller(info, answer.versioning_info) for info in answer.pollers]
         pollers.sort(key=lambda poller: (poller.identity, poller.build_id))
         return plan_pollers.Queue(name=task_queue, pollers=tuple(pollers))

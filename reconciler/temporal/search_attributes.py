@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from temporalio.api.operatorservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import OperatorService
 
@@ -15,8 +17,11 @@ class SearchAttributes:
         self._service = service
         self._calls = calls_
 
-    async def names(self) -> frozenset[str]:
-        """Return the names, the server's own included; `errors.ServerError` if a key may not read them."""
+    async def names(self, patience: datetime.timedelta | None = None) -> frozenset[str]:
+        """Return the names, the server's own included; `errors.ServerError` if a key may not read them.
+
+        A response is waited for `patience`, which does not include waiting for the cap on the rate.
+        """
         request = rpc_pb2.ListSearchAttributesRequest(namespace=self._calls.namespace)
-        answer = await self._calls.read(self._service.list_search_attributes, request)
+        answer = await self._calls.read(self._service.list_search_attributes, request, patience=patience)
         return frozenset(answer.custom_attributes) | frozenset(answer.system_attributes)

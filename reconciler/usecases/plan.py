@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import datetime
@@ -19,10 +18,10 @@ from reconciler.repospec import includes
 from reconciler.runtime import clock, files, sessions
 from reconciler.schedule import declarations, observed, ownership
 from reconciler.usecases import live, readings
-from reconciler.usecases.preflight import PATIENCE, worker_problems
+from reconciler.usecases.preflight import PATIENCE, read_queues, worker_problems
 
 _LOG = logging.getLogger(__name__)
-Problem: TypeAlias = plan_preflight.Finding | attributes.Undefined
+Problem: TypeAlias = plan_preflight.Finding | plan_preflight.Unchecked | attributes.Undefined
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +84,16 @@ def proposed(
     return Proposal(plan=plan, problems=(*problems, *session.run(_undefined(plan, session))))
 
 
-async def _undefined(plan: plans.Plan, session: sessions.Session) -> tuple[attributes.Undefined, ...]:
-    """Return the undefined search attributes that the plan sets; none if the server does not report which it has."""
+async def _undefined(
+    plan: plans.Plan, session: sessions.Session
+) -> tuple[attributes.Undefined | plan_preflight.Unchecked, ...]:
+    """Return the undefined search attributes that the plan sets, or that the server does not report which it has."""
     if not attributes.unproven(plan):
         return ()
     try:
-        async with asyncio.timeout(PATIENCE):
-            return attributes.undefined(plan, await session.attributes.names())
-    except (errors.ServerError, TimeoutError) as error:
-        _LOG.info("the defined search attributes are unknown", extra={"fields": {"reason": str(error)}})
-        return ()
+        return attributes.undefined(plan, await session.attributes.names(PATIENCE))
+    except errors.ServerError as error:
+        return (plan_preflight.Unchecked(what="the search attributes", reason=error.message),)
 
 
 async def session_plan(
@@ -155,15 +154,14 @@ async def _with_namesakes(plan: plans.Plan, listed: Collection[str], schedules: 
 async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
     """Return the plan with the task queues and workflows that workers would no longer run.
 
-    This takes one call per queue. If the server does not answer, the plan stays as it is.
+    This takes one call per queue. If the server does not answer, the plan stays as it is, and a warning is logged.
     """
     moved = stops.moved(plan)
     names = {queue for pair in moved for queue, _ in pair}
     try:
-        async with asyncio.timeout(PATIENCE):
-            queues = {queue.name: queue for queue in await asyncio.gather(*map(pollers.of, sorted(names)))}
-    except (errors.ServerError, TimeoutError) as error:
-        _LOG.info("the workers of changed task queues are unknown", extra={"fields": {"reason": str(error)}})
+        queues = {queue.name: queue for queue in await read_queues(pollers, sorted(names), PATIENCE)}
+    except errors.ServerError as error:
+        _LOG.warning("the workers of changed task queues and workflows were not checked: %s", error.message)
         return plan
     polled = {name for name, queue in queues.items() if queue.pollers}
     done = {(queue, workflow) for pair in moved for queue, workflow in pair if queues[queue].may_run(workflow)}

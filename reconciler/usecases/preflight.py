@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import logging
+from collections.abc import Iterable
 
 from reconciler import errors
+from reconciler.plan import pollers as plan_pollers
 from reconciler.plan import ports
 from reconciler.plan import preflight as plan_preflight
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
 
-_LOG = logging.getLogger(__name__)
-PATIENCE = 3.0  # seconds for reading the workers; a plan does not depend on them
+PATIENCE = datetime.timedelta(seconds=3)  # for each response about workers; a plan does not depend on them
 
 
 async def read_preflight(
@@ -21,24 +21,31 @@ async def read_preflight(
     pollers: ports.Pollers,
     now: datetime.datetime,
     expected_build: str | None = None,
+    patience: datetime.timedelta | None = None,
 ) -> plan_preflight.Preflight:
     """Read the pollers of the charters' task queues, one call per queue, and check them."""
-    queues = await asyncio.gather(*map(pollers.of, plan_preflight.queues(declaration)))
+    queues = await read_queues(pollers, plan_preflight.queues(declaration), patience)
     return plan_preflight.preflight(declaration, queues, now, expected_build)
+
+
+async def read_queues(
+    pollers: ports.Pollers, names: Iterable[str], patience: datetime.timedelta | None = None
+) -> list[plan_pollers.Queue]:
+    """Read the pollers of task queues concurrently, in their order; the first error ends it."""
+    tasks = [asyncio.ensure_future(pollers.of(name, patience)) for name in names]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def worker_problems(
     declaration: declarations.Declaration, session: sessions.Session, expected_build: str | None
-) -> tuple[plan_preflight.Finding, ...]:
-    """Return problems with the workers; none, and a log entry, if the server does not report the workers."""
-
-    async def check() -> plan_preflight.Preflight:
-        async with asyncio.timeout(PATIENCE):
-            return await read_preflight(declaration, session.pollers, clock.now(), expected_build)
-
+) -> tuple[plan_preflight.Finding | plan_preflight.Unchecked, ...]:
+    """Return problems with the workers, or that they were not checked because the server does not report them."""
     try:
-        return session.run(check()).problems
-    except (errors.ServerError, TimeoutError) as error:
-        reason = error.message if isinstance(error, errors.ServerError) else "no response in time"
-        _LOG.info("the workers are not known", extra={"fields": {"reason": reason}})
-        return ()
+        found = session.run(read_preflight(declaration, session.pollers, clock.now(), expected_build, PATIENCE))
+    except errors.ServerError as error:
+        return (plan_preflight.Unchecked(what="the workers", reason=error.message),)
+    return found.problems

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
+from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 
 from reconciler import errors, settings
 from reconciler.plan import apply as plan_apply
@@ -171,6 +172,16 @@ async def test_a_rate_below_the_servers_limit_is_never_refused(fake: fake_tempor
     server = await connected(fake.address, rate=18)
     assert await applied(server, declaration(30)) == {"DONE": 30}
     assert limiter.refused == 0
+
+
+async def test_the_patience_of_a_read_does_not_include_its_wait_for_the_rate(fake: fake_temporal.FakeTemporal) -> None:
+    server = await connected(fake.address, rate=2)
+    calls_, patience = server.calls(), datetime.timedelta(seconds=0.3)
+    request = rpc_pb2.ListSchedulesRequest(namespace="default")
+    await asyncio.gather(*(calls_.read(server.service.list_schedules, request, patience=patience) for _ in range(3)))
+    fake.before["ListSchedules"] = [fake.hang] * 9
+    with pytest.raises(errors.UnreachableError, match="did not respond in time"):
+        await asyncio.wait_for(calls_.read(server.service.list_schedules, request, patience=patience), 5)
 
 
 async def test_a_slow_server_is_sent_more_at_once(fake: fake_temporal.FakeTemporal) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import pytest
 
 from reconciler import errors
-from reconciler.plan import plans
+from reconciler.plan import plans, pollers
 from reconciler.schedule import model, observed
 from reconciler.usecases.apply import apply_plan
 from reconciler.usecases.plan import read_plan
@@ -116,6 +117,21 @@ class Job:
 
     def detail(self, name: str) -> str:
         return next(each.detail for each in self.reported if each.change.id == f"governance:{name}")
+
+
+class Silent:
+    """`ports.Pollers` of a server that does not report its workers."""
+
+    async def of(self, task_queue: str, patience: datetime.timedelta | None = None) -> pollers.Queue:
+        raise errors.UnreachableError(f"no response about {task_queue} in {patience}", hint="")
+
+
+def test_it_is_reported_that_the_workers_of_a_changed_task_queue_are_unknown(caplog: pytest.LogCaptureFixture) -> None:
+    plan = asyncio.run(read_plan(builders.declaration(WANTED), Server(OLD), builders.TARGET, Silent()))
+    assert (len(plan.steps), plan.unpolled) == (1, frozenset())
+    assert caplog.messages == [
+        "the workers of changed task queues and workflows were not checked: no response about other in 0:00:03"
+    ]
 
 
 def test_a_stale_step_that_is_still_the_same_is_done_on_the_second_try() -> None:
