@@ -80,13 +80,16 @@ class Connection:
         held.hold(self.api_key, self.codec_auth, *(value for _, value in pairs))
 
 
-LEAST_RATE = 0.1  # requests a second
+LEAST_RATE, MOST_RATE = 0.1, 1_000_000  # requests a second
+LONGEST = datetime.timedelta(days=36_500)  # of an option's time; the longest timeout that Temporal keeps as it is
 
 
 def rate(text: str) -> float:
     """Return how many requests may be sent in a second; ValueError, without the text, for anything else."""
-    if not re.fullmatch("[0-9]{1,6}([.][0-9]{1,6})?", text, re.ASCII) or float(text) < LEAST_RATE:
-        raise ValueError(f"write requests per second, as in 10 or 2.5, at least {LEAST_RATE}")
+    if not re.fullmatch("[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)", text, re.ASCII):
+        raise ValueError("write requests per second as a plain number, as in 10 or 2.5")
+    if not LEAST_RATE <= float(text) <= MOST_RATE:
+        raise ValueError(f"write at least {LEAST_RATE} and at most {MOST_RATE} requests per second")
     return float(text)
 
 

@@ -291,28 +291,23 @@ class _Duration(click.ParamType[datetime.timedelta]):
 
     name = "duration"
 
-    def __init__(self, *, least: datetime.timedelta, most: datetime.timedelta = datetime.timedelta.max) -> None:
+    def __init__(self, *, least: datetime.timedelta) -> None:
         self._least = least
-        self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
         if isinstance(value, datetime.timedelta):
             return value
         try:
-            found = durations.parse(value)
+            found = durations.parse(value, longest=settings.LONGEST)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{error}.", param, ctx)
         if found < self._least:
             self.fail(f"{value!r} is too short: write {durations.render(self._least)} or more.", param, ctx)
-        if found > self._most:
-            self.fail(f"{value!r} is too long: write {durations.render(self._most)} or less.", param, ctx)
         return found
 
 
-_CENTURY = datetime.timedelta(days=36_500)  # the longest timeout that Temporal keeps as it is
 NOT_NEGATIVE = _Duration(least=durations.ZERO)
-POSITIVE = _Duration(least=datetime.timedelta(seconds=0.1), most=_CENTURY)
-WAIT = _Duration(least=durations.ZERO, most=_CENTURY)
+POSITIVE = _Duration(least=datetime.timedelta(seconds=0.1))
 
 
 class _Address(click.ParamType[tuple[str, int]]):
@@ -338,7 +333,9 @@ _WRITING = (
         default="auto",
         help="What keeps two writers apart.  [postgres with a database, else temporal]",
     ),
-    click.option("--lock-timeout", type=WAIT, default="0s", metavar="TIME", help="How long to wait for it.  [0s]"),
+    click.option(
+        "--lock-timeout", type=NOT_NEGATIVE, default="0s", metavar="TIME", help="How long to wait for it.  [0s]"
+    ),
     click.option(
         "--lock-lease", type=POSITIVE, default="10m", metavar="TIME", help="How long a lease in Temporal lasts.  [10m]"
     ),
@@ -544,7 +541,8 @@ _CONNECTION = (
         type=_Rate(),
         metavar="NUMBER",
         envvar="RECONCILER_RATE",
-        help="Most requests to the server per second.  [as many as it sustains]",
+        help=f"Most requests to the server per second, from {settings.LEAST_RATE} to {settings.MOST_RATE}.  "
+        "[as many as it sustains]",
     ),
 )
 

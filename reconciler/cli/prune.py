@@ -24,7 +24,7 @@ from reconciler.usecases.prune import read_prune_plan
 @options.writing_or_lock_only
 @click.option(
     "--older-than",
-    type=options.WAIT,
+    type=options.NOT_NEGATIVE,
     default="0s",
     metavar="TIME",
     help="Only what has been paused for at least this long, as in 30d.  [0s]",

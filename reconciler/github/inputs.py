@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import pathlib
@@ -209,7 +210,8 @@ class _Reader:
 
     def duration(self, name: str, default: datetime.timedelta) -> datetime.timedelta:
         value = self.text(name)
-        duration = default if value is None else self._parsed(name, value, durations.parse, default)
+        parse = functools.partial(durations.parse, longest=settings.LONGEST)
+        duration = default if value is None else self._parsed(name, value, parse, default)
         return self._refused(name, "is negative", default) if duration < durations.ZERO else duration
 
     def rate(self, name: str) -> float | None:

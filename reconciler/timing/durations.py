@@ -24,12 +24,12 @@ _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _LONGEST_NS = 2**63 - 1
 
 
-def parse(text: str, *, bounded: bool = True) -> datetime.timedelta:
+def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None = None) -> datetime.timedelta:
     """Return the duration of a text, truncated to whole microseconds.
 
     The grammar is that of Go's time.ParseDuration, with the unit `d` for 24 hours, as in the Temporal server. With
-    `bounded` False, durations above Go's maximum are accepted: some fields of live schedules have them. Raises
-    ValueError with a message for people.
+    `bounded` False, durations above Go's maximum are accepted: some fields of live schedules have them. `longest` is
+    the limit of a duration that is not for Temporal. Raises ValueError with a message for people.
     """
     sign = -1 if text.startswith("-") else 1
     body = text[1:] if text[:1] in ("+", "-") else text
@@ -49,6 +49,8 @@ def parse(text: str, *, bounded: bool = True) -> datetime.timedelta:
         raise ValueError(f"{text!r} is not a duration: write {what}")
     if 0 < total < 1_000:
         raise ValueError(f"{text!r} is shorter than 1us, the shortest duration here; write 0s for none")
+    if longest is not None and total > longest // datetime.timedelta(microseconds=1) * 1_000:
+        raise ValueError(f"{text!r} is too long: write {render(longest)} or less")
     if bounded and total > _LONGEST_NS:
         raise ValueError(f"{text!r} is longer than the 292 years that Temporal can hold")
     return datetime.timedelta(microseconds=sign * (int(total) // 1_000))

@@ -126,6 +126,12 @@ def test_a_rate_that_is_not_one_is_refused_without_its_value() -> None:
 
 
 @pytest.mark.parametrize("name", ["lock-timeout", "lock-lease"])
+def test_a_length_that_is_too_long_is_refused_for_its_own_limit(name: str) -> None:
+    with pytest.raises(errors.UsageError, match=f"input '{name}' is invalid: .* write 36500d or less"):
+        inputs.read({"INPUT_COMMAND": "plan", f"INPUT_{name.upper().replace('-', '_')}": "1000000d"})
+
+
+@pytest.mark.parametrize("name", ["lock-timeout", "lock-lease"])
 def test_a_negative_length_is_refused(name: str) -> None:
     with pytest.raises(errors.UsageError, match=f"input '{name}' is negative"):
         inputs.read({"INPUT_COMMAND": "plan", f"INPUT_{name.replace('-', '_').upper()}": "-1s"})

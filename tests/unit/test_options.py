@@ -65,6 +65,9 @@ def _read(option: str, value: str) -> Any:
         ({"RECONCILER_RATE": ""}, [], None),
         ({"RECONCILER_RATE": "10"}, [], 10.0),
         ({"RECONCILER_RATE": "10"}, ["--rate", "2.5"], 2.5),
+        ({}, ["--rate", ".5"], 0.5),
+        ({}, ["--rate", "0.10"], 0.1),
+        ({}, ["--rate", "1000000"], 1_000_000.0),
     ],
 )
 def test_a_rate_is_given_as_an_option_or_a_variable(
@@ -75,11 +78,31 @@ def test_a_rate_is_given_as_an_option_or_a_variable(
     assert _connection().main(arguments, standalone_mode=False).rate == rate
 
 
-@pytest.mark.parametrize("text", ["", "0", "0.09", "-1", "inf", "nan", "1e3", "10/s", "9999999", "١٠", " 10"])
-def test_what_is_not_a_rate_is_refused_with_what_to_write(text: str) -> None:
-    with pytest.raises(click.UsageError) as raised:
-        _connection().main(["--rate", text], standalone_mode=False)
-    assert "is not a valid rate: write requests per second, as in 10 or 2.5, at least 0.1." in raised.value.message
+@pytest.mark.parametrize(
+    ("texts", "what"),
+    [
+        (
+            ["", ".", "inf", "nan", "1e3", "1e9", "10/s", "١٠", " 10"],
+            "requests per second as a plain number, as in 10 or",
+        ),
+        (
+            ["0", "0.09", "-1", "1000000.1", "9999999", "9" * 400],
+            "at least 0.1 and at most 1000000 requests per second.",
+        ),
+    ],
+)
+def test_what_is_not_a_rate_is_refused_with_what_to_write(texts: list[str], what: str) -> None:
+    for text in texts:
+        with pytest.raises(click.UsageError, match=f"is not a valid rate: write {what}"):
+            _connection().main(["--rate", text], standalone_mode=False)
+
+
+@pytest.mark.parametrize("kind", [options.NOT_NEGATIVE, options.POSITIVE])
+def test_a_time_that_is_too_long_is_refused_for_its_own_limit(kind: click.ParamType[datetime.timedelta]) -> None:
+    for text in ("36501d", "1000000d", "9" * 400 + "h"):
+        with pytest.raises(click.UsageError, match="is too long: write 36500d or less"):
+            kind.convert(text, None, None)
+    assert kind.convert("36500d", None, None) == datetime.timedelta(days=36_500)
 
 
 def _connection() -> click.Command:
