@@ -52,9 +52,18 @@ class Console:
 
     def pin(self, line: str) -> None:
         """Keep a line as the last one of the terminal, below all other output; the empty text removes it."""
-        width = shutil.get_terminal_size().columns - 1  # a full line would wrap, and only its end would be removed
-        self._draw(line[:width])
-        self._pinned = line[:width]
+        pinned = line[: self.room]
+        self._draw(pinned)
+        self._pinned = pinned
+
+    @property
+    def room(self) -> int:
+        """Return how long a pinned line may be: a full one would wrap, and only its end would be removed."""
+        columns = 0
+        if self._err is not None:
+            with contextlib.suppress(OSError, ValueError):  # not a terminal; closed
+                columns = os.get_terminal_size(self._err.fileno()).columns
+        return (columns or shutil.get_terminal_size().columns) - 1
 
     @contextlib.contextmanager
     def _above_pinned(self) -> Iterator[None]:

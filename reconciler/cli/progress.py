@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import time
 from collections.abc import Callable, Iterator
-
-import click
 
 from reconciler import settings
 from reconciler.cli import console
@@ -45,18 +42,17 @@ class Bar:
         estimate = wording.estimate(verb, noun, total, calls=calls, rate=self._rate)
         if estimate:
             self._out.warn(estimate, level="info")
-        drawn_at = self._clock() + _SHORT - _EVERY
-        bar = click.progressbar(
-            length=total, label=f"{verb} {noun}", show_pos=True, show_percent=True, hidden=True, file=io.StringIO()
-        )
+        started = self._clock()
+        drawn_at = started + _SHORT - _EVERY
+        done = 0
 
         def advance() -> None:
-            nonlocal drawn_at
-            bar.update(1)
+            nonlocal done, drawn_at
+            done += 1
             now = self._clock()
             if now - drawn_at >= _EVERY:
                 drawn_at = now
-                self._out.pin(bar.format_progress_line())
+                self._out.pin(wording.bar(verb, noun, done, total, now - started, width=self._out.room))
 
         try:
             yield advance

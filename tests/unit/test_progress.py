@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
 import re
+import termios
 
 import pytest
 
@@ -54,6 +57,37 @@ def test_an_estimate_is_given_only_for_long_work_under_a_cap(calls: int, rate: f
 
 def test_one_schedule_is_not_several() -> None:
     assert wording.estimate("reading", "schedules", 1, calls=1, rate=0.1) == "reading 1 schedule: about 10 s at 0.1/s"
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (200, "reading schedules  [" + "#" * 3 + "-" * 33 + "]   600/7000    8%  18 min left"),
+        (79, "reading schedules  [##--------------------------]   600/7000    8%  18 min left"),
+        (51, "reading schedules   600/7000    8%  18 min left"),
+        (40, "600/7000    8%  18 min left"),
+        (20, "8%  18 min left"),
+        (8, "8%"),
+        (1, "8"),
+        (0, ""),
+    ],
+)
+def test_a_bar_fits_and_keeps_the_numbers_and_the_time_that_is_left(width: int, text: str) -> None:
+    assert wording.bar("reading", "schedules", 600, 7000, 100.0, width=width) == text
+
+
+def test_a_bar_fits_every_width() -> None:
+    for width, done in itertools.product(range(120), (0, 1, 99, 100)):
+        assert len(wording.bar("applying", "changes", done, 100, 1e5, width=width)) <= width
+
+
+def test_a_bar_is_as_wide_as_the_terminal_of_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 40))
+    with os.fdopen(theirs, "w") as err:
+        assert console.Console(io.StringIO(), err).room == 39
+    os.close(ours)
 
 
 def test_lines_tell_how_far_work_is_every_few_seconds() -> None:
