@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import conninfo, rows, sql
+from psycopg.types.datetime import TimestamptzLoader
 
 from reconciler import errors
 from reconciler.credentials import held
@@ -68,6 +69,18 @@ _STATES = {  # an SQLSTATE or its class, and what to do
 }
 
 
+class _Moments(TimestamptzLoader):
+    """Reads a time that Python cannot represent, such as `infinity`, as the first or the last that it can."""
+
+    def load(self, data: bytes | bytearray | memoryview) -> datetime.datetime:
+        """Return the time in UTC."""
+        try:
+            return super().load(data).astimezone(datetime.UTC)
+        except (psycopg.DataError, OverflowError):
+            is_early = bytes(data).startswith(b"-") or bytes(data).endswith(b"BC")
+            return (datetime.datetime.min if is_early else datetime.datetime.max).replace(tzinfo=datetime.UTC)
+
+
 async def connect(url: str, *, name: str = PROGRAM) -> Connection:
     """Connect and return the session, in autocommit; `name` is its application_name.
 
@@ -108,6 +121,7 @@ async def opened(url: str, *, path: Iterable[str] = ()) -> AsyncIterator[Connect
     """Connect for a while, with this search path or the role's own; what fails is an `errors.StoreError`."""
     connection = await connect(url)
     try:
+        connection.adapters.register_loader("timestamptz", _Moments)
         with translated(place(url)):
             if path:
                 await connection.execute(search_path(path))

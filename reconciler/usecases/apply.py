@@ -106,7 +106,8 @@ class Job:
 
 def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
     """Lock, read, review, show, guard, ask, record, write and report; return the exit code."""
-    readings.check(job.declaration, job.writing.record)
+    has_database = job.writing.database is not None
+    readings.check(job.declaration, job.writing.record, is_unaudited=has_database)
     with _locked(session, job, audience) as lease:
         read_at = clock.now()
         plan = session.run(job.read(session))

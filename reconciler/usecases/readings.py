@@ -8,12 +8,18 @@ from reconciler.runtime import clock
 from reconciler.schedule import declarations, observed
 
 
-def check(declaration: declarations.Declaration, record: settings.Database | None) -> None:
-    """Raise `errors.UsageError` for a plan that relies on the record of applies where there is none."""
+def check(
+    declaration: declarations.Declaration, record: settings.Database | None, *, is_unaudited: bool = False
+) -> None:
+    """Raise `errors.UsageError` for a plan that relies on the record of applies where there is none.
+
+    `is_unaudited` is whether there is a database, which is not used for the record.
+    """
     if declaration.refresh == "changed" and record is None:
+        use = "leave out --no-audit" if is_unaudited else "pass --database-url or set DATABASE_URL"
         raise errors.UsageError(
             "--refresh=changed needs the database in which apply records what it has read",
-            hint="pass --database-url or set DATABASE_URL, without --no-audit; or use --refresh=list",
+            hint=f"{use}; or use --refresh=list",
         )
 
 

@@ -209,6 +209,7 @@ def test_a_saved_plan_needs_the_record_as_well(recorded: program.Program) -> Non
     assert (other.returncode, "--max-age 3h is given, and the plan was made with 2h" in other.stderr) == (5, True)
     refused = recorded.run("apply", "--yes", "plan.json", "--no-audit")
     assert (refused.returncode, "--refresh=changed needs the database" in refused.stderr) == (64, True)
+    assert "Leave out --no-audit; or use" in refused.stderr
     done = recorded.run("apply", "--yes", "plan.json")
     assert (done.returncode, "1 to update" in done.stdout) == (0, True)
 
@@ -219,7 +220,7 @@ def test_without_a_database_it_is_an_error(reconciler: program.Program, command:
     refused = reconciler.run(*command, *CHANGED, "--log-level", "debug")
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "--refresh=changed needs the database in which apply records what it has read" in refused.stderr
-    assert "Pass --database-url or set DATABASE_URL" in refused.stderr
+    assert "Pass --database-url or set DATABASE_URL; or use" in refused.stderr
     assert "Schedules" not in refused.stderr  # no request
 
 

@@ -355,6 +355,26 @@ async def test_a_reading_ends_when_its_schedule_is_to_be_changed_or_is_no_longer
     assert (await audit.readings(chosen, TARGET)).keys() == {"governance:b"}
 
 
+@pytest.mark.parametrize(
+    "text", ["infinity", "-infinity", "0044-03-15 00:00:00+00 BC", "12026-01-01 00:00:00+00", "9999-12-31 23:59:59-12"]
+)
+async def test_a_time_that_cannot_be_represented_confirms_nothing_and_hides_nothing(
+    kept: audit.Audit, database_url: str, text: str
+) -> None:
+    await recorded(kept, {"governance:a": reading()})
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute("UPDATE reconciler.readings SET read_at = %s::timestamptz", (text,))
+        await connection.execute(
+            "UPDATE reconciler.applies SET started_at = %(at)s::timestamptz, ended_at = %(at)s::timestamptz",
+            {"at": text},
+        )
+    now = datetime.datetime.now(datetime.UTC)
+    (found,) = (await audit.readings(settings.Database(url=database_url), TARGET)).values()
+    assert not datetime.timedelta(0) <= now - found.read_at < settings.LONGEST
+    (record,) = await kept.latest(1)
+    assert record.ended_at == record.attempt.started_at == found.read_at
+
+
 async def test_an_end_that_fails_records_no_reading(kept: audit.Audit, database_url: str) -> None:
     number = await kept.begin(ATTEMPT)
     with pytest.raises(errors.StoreError, match="duplicate key"):
