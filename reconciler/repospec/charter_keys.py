@@ -205,9 +205,10 @@ def ignoring(entry: Entry, path: str) -> Entry:
 def kept(entry: Entry) -> Iterator[str]:
     """Yield a remark on each value that the entry only keeps from the live schedule, because no spec can express it."""
     for path in entry.get("ignore", ()):
+        instead = "passes null instead" if paths.parse(path)[0] == fields.ARGUMENTS else "is without it"
         yield (
             f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which keeps the live "
-            f"value, and a schedule that is created again is without it"
+            f"value, and a schedule that is created again {instead}"
         )
 
 

@@ -27,7 +27,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.A
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _FIRST = {each[:1] for each in (*_NULL, *_BOOLEANS)} | set("+-.0123456789")  # of plain scalars that are not text
 _TAG_PREFIX = "tag:yaml.org,2002:"
-_INTEGER_LIMIT = 2**63
+LEAST_WHOLE, WHOLE_LIMIT = -(2**63), 2**64  # what 64 bits hold, with or without a sign
 
 
 class Own(enum.Enum):
@@ -236,16 +236,16 @@ def _number(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
         return 0
     number: int | float | None = None
     if _INTEGER.fullmatch(text):
-        number = int(text) if len(text) <= 20 else _INTEGER_LIMIT
+        number = int(text) if len(text) <= 21 else WHOLE_LIMIT
     elif _BASED.fullmatch(text):
-        number = int(text, 0) if len(text) <= 24 else _INTEGER_LIMIT
+        number = int(text, 0) if len(text) <= 24 else WHOLE_LIMIT
     elif _FLOAT.fullmatch(text):
         number = float(text)
     if number is None:
         return text
     if isinstance(number, float) and math.isfinite(number):
         return json_values.number(number)
-    if isinstance(number, float) or not -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
+    if isinstance(number, float) or not LEAST_WHOLE <= number < WHOLE_LIMIT:
         hint = "quote it to make it text"
         found.append(problems.Problem(place=node.place, message="the number is too large", hint=hint))
         return 0

@@ -19,7 +19,6 @@ BUILT_IN = (*(own.value for own in values.Own), ENVIRONMENT)
 
 VALUE_LIMIT = 300_000  # values that references add in one environment
 TEXT_LIMIT = 4 * 1024 * 1024  # characters in them; no server accepts a larger schedule
-_WHOLE_LIMIT = 2**63
 _LITERALS = {"null": None, "true": True, "false": False}
 
 Scope: TypeAlias = Mapping[values.Own, str | values.Own]  # of built-in names; one that is missing cannot be used
@@ -352,7 +351,7 @@ def _json(text: str) -> values.Value:
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if any(isinstance(each, int) and not -_WHOLE_LIMIT <= each < _WHOLE_LIMIT for each in _scalars(value)):
+    if any(isinstance(each, int) and not values.LEAST_WHOLE <= each < values.WHOLE_LIMIT for each in _scalars(value)):
         raise ValueError("a number is too large")
     return value  # type: ignore[no-any-return]
 

@@ -31,6 +31,8 @@ def check(name: str, entry: Any) -> Iterator[faults.Fault]:
         wrong = _mismatch(str(entry["type"]), entry.get("value"))
         if wrong:
             yield faults.Fault(path=("value",), message=f"{name!r}: {wrong}")
+    if isinstance(entry, int) and (wrong := _too_large(entry)):
+        yield faults.Fault(message=f"{name!r}: {wrong}")
     if name in _RESERVED:
         message = f"{name!r} is the server's own: it sets it on each run, or hides the run by it"
         yield faults.Fault(message=message, hint="remove it")
@@ -42,12 +44,19 @@ def _mismatch(type_name: str, value: Any) -> str:
         return ""
     if not isinstance(value, _TYPES[type_name]) or (isinstance(value, bool) and type_name != "Bool"):
         return f"the value is not a valid {type_name}"
+    if type_name == "Int" and isinstance(value, int):
+        return _too_large(value)
     if type_name == "Datetime":
         try:
             moments.parse(str(value))
         except ValueError as error:
             return str(error)
     return ""
+
+
+def _too_large(number: int) -> str:
+    """Return what is wrong with a number that is not an Int of the server; empty if it is one."""
+    return "" if -(2**63) <= number < 2**63 else "the number is too large for an Int, which has 64 bits with its sign"
 
 
 def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:

@@ -24,8 +24,8 @@ words = st.text(min_size=1, max_size=8)
 ids = st.text(st.characters(categories=["L", "M", "N", "P", "S"], include_characters=" "), min_size=1, max_size=8)
 plain_words = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=8)
 keys = st.one_of(words, st.sampled_from(("model", "a.b", "0", "__x", "charter", "input", *SECRET_NAMES)))
-numbers = st.one_of(
-    st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False).map(json_values.number)
+numbers = st.one_of(st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False)).map(
+    json_values.number
 )
 
 
