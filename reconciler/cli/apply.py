@@ -37,10 +37,12 @@ from reconciler.usecases.apply import Job, execute, why_off
 @options.writing_or_lock_only
 @options.yes
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
-@click.option("--allow-mass-pause", is_flag=True, help="Let the plan stop most or all of what runs.")
-@click.option("--allow-empty-namespace", is_flag=True, help="Apply although everything managed is gone.")
-@click.option("--allow-prefix-change", is_flag=True, help="Let the plan create what also runs under another prefix.")
-@click.option("--allow-plaintext", is_flag=True, help="Let the plan replace encrypted payloads by readable ones.")
+@click.option("--allow-mass-pause", is_flag=True, help="Allow a plan that stops most or all running schedules.")
+@click.option("--allow-empty-namespace", is_flag=True, help="Apply even if all managed schedules are gone.")
+@click.option(
+    "--allow-prefix-change", is_flag=True, help="Allow creating schedules that also run under another prefix."
+)
+@click.option("--allow-plaintext", is_flag=True, help="Allow replacing encrypted payloads with plaintext.")
 @options.outcome_format
 @options.verbose
 @options.no_color
@@ -63,9 +65,9 @@ def apply(
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
-    """Show the plan, ask, and make the server what the repo-spec declares.
+    """Show the plan, ask for confirmation, and apply it.
 
-    With PLAN_FILE, of plan --out, exactly that plan is applied, or none.
+    With PLAN_FILE, from plan --out, apply exactly that plan or nothing.
     """
     named_by = click.get_current_context().get_parameter_source("spec_path")
     spec_given = named_by is click.core.ParameterSource.COMMANDLINE

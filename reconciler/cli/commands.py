@@ -18,19 +18,19 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in `reconciler`, an
     "grant": ("platform.cli.grant.grant", "Create, list or revoke grants of the service."),
     "history": ("cli.history.history", "List the latest applies and their outcomes."),
     "import": ("cli.import_.import_", "Write charters for live schedules into the repo-spec."),
-    "lock": ("cli.lock.lock", "Show or release the lock of the schedules."),
+    "lock": ("cli.lock.lock", "Show or release the lock on the schedules."),
     "next": ("cli.next.next_times", "List when the charters fire."),
     "plan": ("cli.plan.plan", "Show what apply would change."),
-    "preflight": ("cli.preflight.preflight", "Check that the workers will run what is declared."),
+    "preflight": ("cli.preflight.preflight", "Check that the workers can run the declared schedules."),
     "prune": ("cli.prune.prune", "Delete schedules that were paused because their charter was removed."),
-    "repair": ("platform.cli.repair.repair", "Make users' schedules in Temporal match their rows."),
+    "repair": ("platform.cli.repair.repair", "Make users' schedules in Temporal match the database."),
     "schema": ("cli.schema.schema", "Print a published JSON Schema."),
     "serve": ("platform.cli.serve.serve", "Serve the HTTP API until SIGTERM."),
     "show": ("cli.show.show", "Show a saved plan."),
-    "snapshot": ("cli.snapshot.snapshot", "Save the live schedules, to plan from without a server."),
+    "snapshot": ("cli.snapshot.snapshot", "Save the live schedules, for plan --live."),
     "status": ("cli.status.status", "Show the state, runs and drift of each schedule."),
-    "sync": ("cli.sync.sync", "Let a running service sync the charters."),
-    "validate": ("cli.validate.validate", "Check the repo-spec, without a server."),
+    "sync": ("cli.sync.sync", "Sync the charters through a running service."),
+    "validate": ("cli.validate.validate", "Check the repo-spec without a server."),
     "worker": ("platform.cli.worker.worker", "Run fired schedules until SIGTERM."),
 }
 
@@ -85,4 +85,4 @@ def _add_log_options(command: click.Command) -> None:
 )
 @click.version_option(version.VERSION, message="%(prog)s %(version)s")
 def app() -> None:
-    """Keep Temporal schedules equal to the charters that a repository declares."""
+    """Keep Temporal schedules in sync with the charters that a repository declares."""

@@ -13,7 +13,7 @@ from reconciler.postgres import scripts
 
 @click.group()
 def db() -> None:
-    """Look after the database's tables."""
+    """Manage the database tables."""
 
 
 @db.command()
@@ -23,11 +23,11 @@ def db() -> None:
     "groups",
     type=click.Choice(scripts.GROUPS),
     multiple=True,
-    help="Only the tables of applies, or only those of users' schedules; may be given again.  [all]",
+    help="Migrate only the tables of applies (audit) or of users' schedules; may be repeated.  [all]",
 )
 @click.pass_obj
 def migrate(out: console.Console, database: settings.Database | None, groups: tuple[str, ...]) -> errors.ExitCode:
-    """Bring the tables to this version; a command that needs them does so by itself."""
+    """Migrate the tables to this version; commands that need them do so automatically."""
     migrated = asyncio.run(wiring.migrate(_needed(database, "db migrate"), groups))
     for name in migrated.names:
         out.say(f"{name} applied in schema {migrated.location.current}\n")
@@ -44,7 +44,7 @@ def migrate(out: console.Console, database: settings.Database | None, groups: tu
 @options.database_or_kept
 @click.pass_obj
 def db_status(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
-    """List the schema and the migrations: when each was applied, and its group."""
+    """Show the schema, and each migration's group and when it was applied."""
     status = asyncio.run(wiring.migrations(_needed(database, "db status")))
     out.say(f"Schema {status.location.current}{'' if status.location.exists else ', which has no tables yet'}\n")
     for each in status.migrations:
@@ -58,7 +58,7 @@ def db_status(out: console.Console, database: settings.Database | None) -> error
 @options.database_or_kept
 @click.pass_obj
 def move(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
-    """Move the tables of an earlier release, which are in the schema public, into the schema of their own."""
+    """Move an earlier release's tables from the schema public to their own schema."""
     moved = asyncio.run(wiring.move(_needed(database, "db move")))
     schema = moved.location.schema
     if moved.names:

@@ -17,14 +17,16 @@ Form = reporter.Form
 
 @click.command()
 @options.database_or_kept
-@click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+@click.option(
+    "--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="The maximum number to list."
+)
 @options.outcome_format
-@click.option("--verbose", is_flag=True, help="List the steps of each as well.")
+@click.option("--verbose", is_flag=True, help="Also list the steps of each apply.")
 @click.pass_obj
 def history(
     out: console.Console, database: settings.Database | None, count: int, form: Form, verbose: bool
 ) -> errors.ExitCode:
-    """List the latest applies: who, when, from which commit, with which outcomes."""
+    """List the latest applies: who, when, which commit, and the outcomes."""
     if database is None:
         raise wiring.needs_database("history")
     found = asyncio.run(_latest(database, count))

@@ -27,7 +27,7 @@ _WRITABLE = "make its folder where there is none, let the file be written, or na
     type=options.TEXT,
     multiple=True,
     metavar="ID",
-    help="This schedule, whatever its id; may be repeated.",
+    help="Import this schedule, whatever its prefix; may be repeated.",
 )
 @click.option("--write", is_flag=True, help="Write the repo-spec instead of printing it.")
 @click.pass_obj
@@ -39,7 +39,7 @@ def import_(
     ids: tuple[str, ...],
     write: bool,
 ) -> errors.ExitCode:
-    """Write charters for live schedules into the repo-spec, and leave the rest of it as it is.
+    """Write charters for live schedules into the repo-spec, and leave the rest of it unchanged.
 
     What a charter cannot express is reported on standard error.
     """

@@ -19,7 +19,7 @@ from reconciler.schedule import declarations, ownership
 
 @click.group()
 def lock() -> None:
-    """See who holds the lock of the schedules, or take it away."""
+    """Show or release the lock on the schedules."""
 
 
 @lock.command()
@@ -35,7 +35,7 @@ def show(
     connection: settings.Connection,
     writing: settings.Writing,
 ) -> errors.ExitCode:
-    """Say who holds the lock, and since when."""
+    """Show who holds the lock, and since when."""
     prefixes = _prefixes(out, spec_path, choice)
     with _opened(connection, writing, prefixes) as (found, run):
         holder = run(found.holder())
@@ -48,7 +48,7 @@ def show(
 @options.choice
 @options.connection
 @options.writing
-@click.option("--yes", is_flag=True, help="Take it away without asking; needed without a terminal.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation; required without a terminal.")
 @click.pass_obj
 def release(
     out: console.Console,
@@ -58,7 +58,7 @@ def release(
     writing: settings.Writing,
     yes: bool,
 ) -> errors.ExitCode:
-    """Take the lock away from whoever holds it; an apply that loses it stops writing."""
+    """Release the lock, whoever holds it; an apply that loses it stops writing."""
     prefixes = _prefixes(out, spec_path, choice)
     with _opened(connection, writing, prefixes) as (found, run):
         holder = run(found.holder())

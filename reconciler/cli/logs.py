@@ -86,7 +86,7 @@ def options() -> list[click.Option]:
             expose_value=False,
             is_eager=True,
             callback=_chosen,
-            help="How messages on standard error look.  [text]",
+            help="The format of messages on standard error.  [text]",
         ),
         click.Option(
             ["--log-level"],
@@ -95,7 +95,7 @@ def options() -> list[click.Option]:
             expose_value=False,
             is_eager=True,
             callback=_chosen,
-            help="From which level on.  [info in JSON, else warning]",
+            help="The lowest level to log.  [info in JSON, else warning]",
         ),
         click.Option(
             ["--quiet"],
@@ -103,6 +103,6 @@ def options() -> list[click.Option]:
             envvar="RECONCILER_QUIET",
             expose_value=False,
             callback=_quiet,
-            help="Show no progress on standard error.",
+            help="Do not show progress on standard error.",
         ),
     ]

@@ -18,9 +18,11 @@ from reconciler.schedule import declarations
 @click.argument("charter", required=False)
 @options.spec
 @options.choice
-@click.option("--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many at most.")
-@click.option("--from", "start", type=options.MOMENT, metavar="TIME", help="After this time.  [now]")
-@click.option("--until", type=options.MOMENT, metavar="TIME", help="Up to this time.")
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="The maximum number to list."
+)
+@click.option("--from", "start", type=options.MOMENT, metavar="TIME", help="List only firings after this time.  [now]")
+@click.option("--until", type=options.MOMENT, metavar="TIME", help="List only firings up to this time.")
 @click.pass_obj
 def next_times(
     out: console.Console,
@@ -31,7 +33,7 @@ def next_times(
     start: datetime.datetime | None,
     until: datetime.datetime | None,
 ) -> errors.ExitCode:
-    """List when the charters fire, or one of them, and which of them do not; without a server."""
+    """List when the charters (or one of them) fire, and which of them do not; needs no server."""
     declaration = spec_file.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
     if not declaration.enabled:

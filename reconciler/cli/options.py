@@ -103,8 +103,8 @@ def _spec(text: str, *, allow_dash: bool) -> Callable[[Any], Any]:
 
 spec = _spec("The repo-spec; - reads standard input.", allow_dash=True)
 spec_file = _spec("The repo-spec.", allow_dash=False)
-no_color = click.option("--no-color", is_flag=True, help="Plain text on a terminal too; NO_COLOR does the same.")
-verbose = click.option("--verbose", is_flag=True, help="List what is kept as well.")
+no_color = click.option("--no-color", is_flag=True, help="Disable colors; NO_COLOR does the same.")
+verbose = click.option("--verbose", is_flag=True, help="Also list what is unchanged.")
 
 
 class _Name(_Text):
@@ -122,7 +122,7 @@ _CHOICE = (
         multiple=True,
         metavar="NAME",
         envvar="GOVERNANCE_ENVIRONMENT",
-        help="The environment of the repo-spec; plan and apply accept several, or '*' for all of them.",
+        help="The environment of the repo-spec; plan and apply accept several, or '*' for all.",
     ),
     click.option(
         "--prefix",
@@ -130,14 +130,14 @@ _CHOICE = (
         type=LINE,
         multiple=True,
         metavar="TEXT",
-        help="What the ids of managed schedules begin with; may be repeated.  [governance:]",
+        help="The prefix of managed schedule IDs; may be repeated.  [governance:]",
     ),
     click.option(
         "--owner",
         type=LINE,
         metavar="TEXT",
         envvar="GOVERNANCE_OWNER",
-        help="Whose schedules these are.  [the repository]",
+        help="The owner of the schedules.  [the repository]",
     ),
     click.option(
         "--var",
@@ -146,15 +146,15 @@ _CHOICE = (
         multiple=True,
         metavar="NAME=VALUE",
         callback=_variables,
-        help="The value of a variable of the repo-spec; may be repeated. RECONCILER_VAR_NAME sets one as well.",
+        help="Set a variable of the repo-spec; may be repeated. RECONCILER_VAR_NAME does the same.",
     ),
 )
 _OVERRIDES = (
-    click.option("--keep-manual-pauses", is_flag=True, help="Leave schedules paused that a person paused."),
+    click.option("--keep-manual-pauses", is_flag=True, help="Do not resume schedules that were paused by hand."),
     click.option(
         "--adopt",
         is_flag=True,
-        help="Take over declared schedules of another owner, or without a mark that would run something else.",
+        help="Take over declared schedules of another owner, and unmarked ones that would run something else.",
     ),
 )
 
@@ -217,14 +217,14 @@ def refresh(command: Command) -> Callable[..., Any]:
         default="full",
         show_default=True,
         is_eager=True,  # what the database is for depends on it
-        help="Read every schedule, or the listing alone and then only what it shows to differ; changed also reads "
-        "schedules whose charter changed since an apply recorded them.",
+        help="full reads every schedule; list reads the listing, then only the schedules that it shows to differ; "
+        "changed also reads those whose charter changed since an apply recorded it.",
     )
     @click.option(
         "--max-age",
         type=NOT_NEGATIVE,
         metavar="TIME",
-        help=f"With --refresh=changed: how old the record may be.  [{durations.render(declarations.MAX_AGE)}]",
+        help=f"With --refresh=changed: the maximum age of the record.  [{durations.render(declarations.MAX_AGE)}]",
     )
     @functools.wraps(command)
     def reading(
@@ -251,7 +251,7 @@ def only(command: Command) -> Callable[..., Any]:
         type=LINE,
         multiple=True,
         metavar="NAME",
-        help="Plan this charter alone, and leave all other schedules as they are; may be given again.",
+        help="Plan only this charter and leave all other schedules alone; may be repeated.",
     )
     @functools.wraps(command)
     def limited(*, choice: declarations.Choice, names: tuple[str, ...], **options: Any) -> Any:
@@ -331,13 +331,17 @@ _WRITING = (
         "--lock",
         type=click.Choice(["auto", "postgres", "temporal", "none"]),
         default="auto",
-        help="What keeps two writers apart.  [postgres with a database, else temporal]",
+        help="The lock that prevents concurrent writes.  [postgres with a database, else temporal]",
     ),
     click.option(
-        "--lock-timeout", type=NOT_NEGATIVE, default="0s", metavar="TIME", help="How long to wait for it.  [0s]"
+        "--lock-timeout", type=NOT_NEGATIVE, default="0s", metavar="TIME", help="How long to wait for the lock.  [0s]"
     ),
     click.option(
-        "--lock-lease", type=POSITIVE, default="10m", metavar="TIME", help="How long a lease in Temporal lasts.  [10m]"
+        "--lock-lease",
+        type=POSITIVE,
+        default="10m",
+        metavar="TIME",
+        help="How long a lock in Temporal is valid.  [10m]",
     ),
 )
 
@@ -381,7 +385,7 @@ _database_schema = click.option(
     default=settings.DATABASE_SCHEMA,
     metavar="NAME",
     envvar="RECONCILER_DATABASE_SCHEMA",
-    help=f"The schema in it for the tables of reconciler, created when needed.  [{settings.DATABASE_SCHEMA}]",
+    help=f"The PostgreSQL schema of reconciler's tables, created if missing.  [{settings.DATABASE_SCHEMA}]",
 )
 
 
@@ -400,11 +404,11 @@ def _database_options(callback: Callable[..., str | None], text: str) -> Callabl
     return give
 
 
-database = _database_options(_database, "PostgreSQL, for the lock and the audit.")
-database_for_refresh = _database_options(_read, "PostgreSQL, for the record that --refresh=changed reads.")
-database_or_kept = _database_options(_kept, "PostgreSQL.  [embedded: where there is one]")
+database = _database_options(_database, "The PostgreSQL database for the lock and the audit.")
+database_for_refresh = _database_options(_read, "The PostgreSQL database with the record that --refresh=changed reads.")
+database_or_kept = _database_options(_kept, "The PostgreSQL database.  [embedded: if it exists]")
 database_or_embedded = _database_options(
-    _embedded, "PostgreSQL; embedded:/path runs one with its data there.  [embedded:]"
+    _embedded, "The PostgreSQL database; embedded:/path runs one with its data in that folder.  [embedded:]"
 )
 no_audit = click.option("--no-audit", is_flag=True, help="Use the database only for the lock, which needs no tables.")
 expect_build = click.option(
@@ -413,7 +417,7 @@ expect_build = click.option(
     metavar="ID",
     envvar="RECONCILER_EXPECT_BUILD",
     callback=lambda _, __, given: given or None,
-    help="The build that every worker has to run.",
+    help="The build that every worker must run.",
 )
 outcome_format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -499,7 +503,7 @@ _CONNECTION = (
     click.option("--address", type=LINE, metavar="HOST:PORT", help="The Temporal frontend.  [localhost:7233]"),
     click.option("-n", "--namespace", type=LINE, metavar="NAME", help="The Temporal namespace.  [default]"),
     click.option("--profile", type=LINE, metavar="NAME", help="The profile in the Temporal configuration file."),
-    click.option("--api-key", type=LINE, metavar="KEY", help="The API key; better given as TEMPORAL_API_KEY."),
+    click.option("--api-key", type=LINE, metavar="KEY", help="The API key; prefer TEMPORAL_API_KEY."),
     click.option(
         "--identity",
         type=LINE,
@@ -507,42 +511,58 @@ _CONNECTION = (
         help="Identity recorded in the server's history.  [reconciler:USER@HOST]",
     ),
     click.option(
-        "--grpc-meta", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A gRPC header."
+        "--grpc-meta",
+        type=LINE,
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=_metadata,
+        help="A gRPC header; may be repeated.",
     ),
     click.option("--config-file", type=_FILE, metavar="PATH", help="The Temporal configuration file (TOML)."),
-    click.option("--disable-config-file", is_flag=True, help="Read no Temporal configuration file."),
-    click.option("--disable-config-env", is_flag=True, help="Read no TEMPORAL_ variables."),
-    click.option("--tls/--no-tls", default=None, help="Use TLS, or do not, whatever the configuration says."),
+    click.option("--disable-config-file", is_flag=True, help="Do not read the Temporal configuration file."),
+    click.option("--disable-config-env", is_flag=True, help="Do not read TEMPORAL_ environment variables."),
+    click.option("--tls/--no-tls", default=None, help="Use TLS or not, overriding the configuration."),
     click.option(
-        "--tls-server-name", type=LINE, metavar="NAME", help="The server's name, where its certificate has another."
+        "--tls-server-name",
+        type=LINE,
+        metavar="NAME",
+        help="The name in the server's certificate, if it is not the address.",
     ),
-    click.option("--tls-ca-path", type=_FILE, metavar="PATH", help="The certificate authority's certificate."),
-    click.option("--tls-cert-path", type=_FILE, metavar="PATH", help="The client's certificate."),
-    click.option("--tls-key-path", type=_FILE, metavar="PATH", help="The client's private key."),
-    click.option("--tls-ca-data", type=TEXT, metavar="PEM", help="The certificate authority's certificate itself."),
-    click.option("--tls-cert-data", type=TEXT, metavar="PEM", help="The client's certificate itself."),
-    click.option("--tls-key-data", type=TEXT, metavar="PEM", help="The client's private key itself."),
-    click.option("--codec-endpoint", type=LINE, metavar="URL", help="The codec server, for encrypted payloads."),
+    click.option("--tls-ca-path", type=_FILE, metavar="PATH", help="The path of the CA certificate."),
+    click.option("--tls-cert-path", type=_FILE, metavar="PATH", help="The path of the client certificate."),
+    click.option("--tls-key-path", type=_FILE, metavar="PATH", help="The path of the client's private key."),
+    click.option("--tls-ca-data", type=TEXT, metavar="PEM", help="The CA certificate, as PEM."),
+    click.option("--tls-cert-data", type=TEXT, metavar="PEM", help="The client certificate, as PEM."),
+    click.option("--tls-key-data", type=TEXT, metavar="PEM", help="The client's private key, as PEM."),
+    click.option("--codec-endpoint", type=LINE, metavar="URL", help="The codec server for encrypted payloads."),
     click.option(
-        "--codec-auth", type=LINE, metavar="TEXT", help="Its Authorization header; better as TEMPORAL_CODEC_AUTH."
+        "--codec-auth",
+        type=LINE,
+        metavar="TEXT",
+        help="The codec server's Authorization header; prefer TEMPORAL_CODEC_AUTH.",
     ),
     click.option(
-        "--codec-header", type=LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help="A header for it."
+        "--codec-header",
+        type=LINE,
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=_metadata,
+        help="A header for the codec server; may be repeated.",
     ),
     click.option(
         "--request-timeout",
         type=POSITIVE,
         metavar="TIME",
         envvar="RECONCILER_REQUEST_TIMEOUT",
-        help="How long a slow server may take to answer one request.  [60s; serve: 20s]",
+        help="How long to wait for a slow server, per request.  [60s; serve: 20s]",
     ),
     click.option(
         "--rate",
         type=_Rate(),
         metavar="NUMBER",
         envvar="RECONCILER_RATE",
-        help=f"Most requests to the server per second, from {settings.LEAST_RATE} to {settings.MOST_RATE}.  "
-        "[as many as it sustains]",
+        help=f"The maximum number of requests to the server per second, from {settings.LEAST_RATE} to "
+        f"{settings.MOST_RATE}.  [as many as it sustains]",
     ),
 )
 
@@ -572,4 +592,4 @@ _NAMES = (
     *("codec_endpoint", "codec_auth", "codec_header", "request_timeout", "rate"),
 )
 
-yes = click.option("--yes", is_flag=True, help="Do it without asking; needed without a terminal.")
+yes = click.option("--yes", is_flag=True, help="Skip the confirmation; required without a terminal.")

@@ -29,9 +29,13 @@ Format = Literal["text", "json", "markdown"]
 @options.connection
 @options.database_for_refresh
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option(
-    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save the plan, for apply FILE."
+    "--out",
+    "out_path",
+    type=click.Path(path_type=pathlib.Path),
+    metavar="FILE",
+    help="Save the plan to FILE, for apply FILE.",
 )
 @click.option(
     "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
@@ -55,7 +59,7 @@ def plan(
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
-    """Show what apply would change, and change nothing."""
+    """Show what apply would change, without changing anything."""
     if selected:
         if snapshot_path is not None:
             raise errors.UsageError(

@@ -31,7 +31,7 @@ def preflight(
     expect_build: str | None,
     form: Literal["text", "json"],
 ) -> errors.ExitCode:
-    """Check that the current workers will run what is declared; exit with 1 if they will not."""
+    """Check that the current workers can run the declared schedules; exit with 1 if they cannot."""
     declaration = spec_file.load(out, spec_path, choice)
     with sessions.opened(connection) as session:
         found = session.run(read_preflight(declaration, session.pollers, clock.now(), expect_build))

@@ -27,7 +27,7 @@ from reconciler.usecases.prune import read_prune_plan
     type=options.NOT_NEGATIVE,
     default="0s",
     metavar="TIME",
-    help="Only what has been paused for at least this long, as in 30d.  [0s]",
+    help="Delete only schedules paused for at least this long, such as 30d.  [0s]",
 )
 @options.yes
 @options.outcome_format
@@ -44,7 +44,7 @@ def prune(
     form: reporter.Form,
     no_color: bool,
 ) -> errors.ExitCode:
-    """Delete the schedules that apply paused because their charter was removed, after asking."""
+    """After confirmation, delete the schedules that apply paused because their charter was removed."""
     rendering = common.text(out, no_color=no_color, verbose=False)
     reported = reporter.Reporter(
         out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than)

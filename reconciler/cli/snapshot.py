@@ -19,7 +19,11 @@ from reconciler.usecases.snapshot import take_snapshot
 @options.choice
 @options.connection
 @click.option(
-    "--out", "out_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Save it instead of printing it."
+    "--out",
+    "out_path",
+    type=click.Path(path_type=pathlib.Path),
+    metavar="FILE",
+    help="Save the snapshot to FILE instead of printing it.",
 )
 @click.pass_obj
 def snapshot(
@@ -29,7 +33,7 @@ def snapshot(
     connection: settings.Connection,
     out_path: pathlib.Path | None,
 ) -> errors.ExitCode:
-    """Write what plan reads, to plan from it later with no server: plan --live FILE."""
+    """Save what plan reads from the server, so that plan --live FILE needs no server."""
     declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
         out.warn(f"Warning: {declaration.disabled}; the snapshot contains the live schedules anyway.")

@@ -32,7 +32,7 @@ def status(
     expect_build: str | None,
     form: Literal["text", "json"],
 ) -> errors.ExitCode:
-    """Show how each schedule is: its state, its runs, and whether it drifts."""
+    """Show the state, the runs and the drift of each schedule."""
     declaration = spec_file.load(out, spec_path, choice)
     with sessions.opened(connection, progress.chosen(out, connection, form)) as session:
         planned = session.run(read_status(declaration, session.schedules, session.target(declaration)))

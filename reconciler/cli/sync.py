@@ -26,20 +26,22 @@ _VERBS = {verb.word: verb for verb in words.DONE}
 
 
 @click.command()
-@click.option("--via-service", "url", type=options.LINE, metavar="URL", required=True, help="Where the service is.")
+@click.option("--via-service", "url", type=options.LINE, metavar="URL", required=True, help="The URL of the service.")
 @click.option(
     "--token",
     type=options.LINE,
     envvar="INTERNAL_OPS_TOKEN",
     metavar="TOKEN",
-    help="The bearer token; better given as INTERNAL_OPS_TOKEN.",
+    help="The bearer token; prefer INTERNAL_OPS_TOKEN.",
 )
 @click.option("--timeout", type=options.POSITIVE, default="5m", metavar="TIME", help="How long to wait.  [5m]")
-@click.option("--dry-run", is_flag=True, help="Show what a sync would do, and change nothing.")
-@click.option("--allow-mass-pause", is_flag=True, help="Let it stop most or all of what runs.")
-@click.option("--allow-empty-namespace", is_flag=True, help="Sync although everything managed is gone.")
-@click.option("--allow-prefix-change", is_flag=True, help="Let it create what also runs under another prefix.")
-@click.option("--allow-plaintext", is_flag=True, help="Let it replace encrypted payloads by readable ones.")
+@click.option("--dry-run", is_flag=True, help="Show what a sync would change, without changing anything.")
+@click.option("--allow-mass-pause", is_flag=True, help="Allow a plan that stops most or all running schedules.")
+@click.option("--allow-empty-namespace", is_flag=True, help="Sync even if all managed schedules are gone.")
+@click.option(
+    "--allow-prefix-change", is_flag=True, help="Allow creating schedules that also run under another prefix."
+)
+@click.option("--allow-plaintext", is_flag=True, help="Allow replacing encrypted payloads with plaintext.")
 @click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Sync only the plan with this digest.")
 @options.outcome_format
 @click.pass_obj
@@ -56,7 +58,7 @@ def sync(
     allow_plaintext: bool,
     expect_digest: str | None,
 ) -> int:
-    """Let the service sync the charters, and end with the exit code that an apply would have had."""
+    """Sync the charters through a running service, with the same exit codes as apply."""
     if not token:
         raise errors.UsageError("sync needs the service's token", hint="set INTERNAL_OPS_TOKEN")
     held.hold(token)

@@ -16,7 +16,7 @@ from reconciler.schedule import declarations
 @options.choice
 @click.pass_obj
 def validate(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> errors.ExitCode:
-    """Check the repo-spec, without a server; all problems at once."""
+    """Check the repo-spec without a server, and report all problems at once."""
     declaration = spec_file.load(out, spec_path, choice)
     count = len(declaration.charters)
     out.say(f"{spec_path}: valid, {count} charter{'s'[: count != 1]}\n")

@@ -29,7 +29,7 @@ class Health(pydantic.BaseModel):
 class Readiness(Health):
     """The database and Temporal answer."""
 
-    unsynced: int = pydantic.Field(description="Rows whose latest revision Temporal is not known to have.")
+    unsynced: int = pydantic.Field(description="Rows whose latest revision may not be in Temporal yet.")
 
 
 _ALIVE = fastapi.Response(Health().model_dump_json(), media_type="application/json")  # a constant

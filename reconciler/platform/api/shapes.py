@@ -42,16 +42,22 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 class Sync(_Given):
     """What a sync may do; all of it may be left out."""
 
-    allow_mass_pause: bool = pydantic.Field(default=False, description="Let it stop most or all of what runs.")
-    allow_empty_namespace: bool = pydantic.Field(default=False, description="Apply although all managed is gone.")
-    allow_prefix_change: bool = pydantic.Field(
-        default=False, description="Let it create what also runs under another prefix."
+    allow_mass_pause: bool = pydantic.Field(
+        default=False, description="Allow a plan that stops most or all running schedules."
     )
-    allow_plaintext: bool = pydantic.Field(default=False, description="Let it replace encrypted payloads.")
+    allow_empty_namespace: bool = pydantic.Field(
+        default=False, description="Apply even if all managed schedules are gone."
+    )
+    allow_prefix_change: bool = pydantic.Field(
+        default=False, description="Allow creating schedules that also run under another prefix."
+    )
+    allow_plaintext: bool = pydantic.Field(
+        default=False, description="Allow replacing encrypted payloads with plaintext."
+    )
     expect_digest: str | None = pydantic.Field(
         default=None, description="Apply only the plan with this digest.", pattern=f"^{staleness.DIGEST}$"
     )
-    dry_run: bool = pydantic.Field(default=False, description="Plan, and change nothing.")
+    dry_run: bool = pydantic.Field(default=False, description="Plan only; change nothing.")
 
 
 class Step(pydantic.BaseModel):
@@ -77,7 +83,7 @@ class Synced(pydantic.BaseModel):
     stale: int
     not_begun: int
     digest: str | None
-    exit_code: int = pydantic.Field(description="What `reconciler apply` would have ended with.")
+    exit_code: int = pydantic.Field(description="The exit code that `reconciler apply` would have had.")
     reason: str | None = pydantic.Field(description="Why nothing was wanted.")
     steps: list[Step]
     warnings: list[str]
@@ -88,7 +94,9 @@ class NewSchedule(_Given):
 
     cron: str = pydantic.Field(examples=["0 9 * * MON-FRI"])
     timezone: str = pydantic.Field(default="UTC", examples=["Europe/Paris"])
-    workflow: str = pydantic.Field(description="What it runs; the caller's grant must cover it.", examples=["REPORT"])
+    workflow: str = pydantic.Field(
+        description="The workflow that it runs; the caller's grant must cover it.", examples=["REPORT"]
+    )
     input: dict[str, Any] = pydantic.Field(default_factory=dict)
     enabled: bool = True
 

@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 
 @click.group()
 def grant() -> None:
-    """Say who may call the service, and which workflows they may run."""
+    """Manage who may call the service, and which workflows they may run."""
 
 
 @grant.command()
@@ -37,9 +37,11 @@ def grant() -> None:
     multiple=True,
     required=True,
     metavar="WORKFLOW",
-    help="A workflow that may be run, or * for all; may be given again.",
+    help="A workflow that may be run, or * for all; may be repeated.",
 )
-@click.option("--expires-in", type=options.POSITIVE, metavar="TIME", help="How long it counts, as in 90d.  [no end]")
+@click.option(
+    "--expires-in", type=options.POSITIVE, metavar="TIME", help="How long the grant is valid, such as 90d.  [no expiry]"
+)
 @options.database_or_embedded
 @options.outcome_format
 @click.pass_obj
@@ -51,7 +53,7 @@ def create(
     database: settings.Database,
     form: Form,
 ) -> errors.ExitCode:
-    """Grant SUBJECT, the owner of schedules, to run workflows, and show the token, this once."""
+    """Allow SUBJECT, an owner of schedules, to run workflows; print the token, which is shown only once."""
     if not subject or "" in scopes:
         raise errors.UsageError("a grant needs a subject and workflows", hint="name both, or * for every workflow")
     found, token = _asked(database, lambda store: store.grants.create(subject, scopes, expires_in))
@@ -60,12 +62,12 @@ def create(
 
 
 @grant.command(name="list")
-@click.option("--subject", type=options.LINE, metavar="NAME", help="Only the grants of this one.")
+@click.option("--subject", type=options.LINE, metavar="NAME", help="List only this subject's grants.")
 @options.database_or_embedded
 @options.outcome_format
 @click.pass_obj
 def list_(out: console.Console, subject: str | None, database: settings.Database, form: Form) -> errors.ExitCode:
-    """List the grants, the newest first, those that count no longer too; never a token."""
+    """List all grants, newest first, including expired and revoked ones; tokens are never shown."""
     found: tuple[executions.Grant, ...] = _asked(database, lambda store: store.grants.list(subject))
     out.say(grants_document.dumps(found) if form == "json" else grants_report.text(found))
     return errors.ExitCode.OK
@@ -77,7 +79,7 @@ def list_(out: console.Console, subject: str | None, database: settings.Database
 @options.outcome_format
 @click.pass_obj
 def revoke(out: console.Console, grant_id: uuid.UUID, database: settings.Database, form: Form) -> errors.ExitCode:
-    """Let the grant with this ID count no longer, at once."""
+    """Revoke the grant with this ID immediately."""
     found = _asked(database, lambda store: store.grants.revoke(grant_id))
     out.say(grants_document.one(found) if form == "json" else grants_report.revoked(found))
     return errors.ExitCode.OK

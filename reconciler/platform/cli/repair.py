@@ -13,12 +13,14 @@ from reconciler.schedule import declarations
 @click.command()
 @options.connection
 @options.writing_or_embedded
-@click.option("--keep-manual-pauses", is_flag=True, help="Leave schedules paused that a person paused.")
-@click.option("--allow-mass-pause", is_flag=True, help="Allow pausing most of what runs because rows are missing.")
+@click.option("--keep-manual-pauses", is_flag=True, help="Do not resume schedules that were paused by hand.")
+@click.option(
+    "--allow-mass-pause", is_flag=True, help="Allow pausing most running schedules because their rows are missing."
+)
 @click.option(
     "--quick",
     is_flag=True,
-    help="Describe only schedules that the listing does not show as their rows ask for; leave those without a row.",
+    help="Describe only schedules whose listing differs from their row, and leave those without a row alone.",
 )
 @options.yes
 @options.outcome_format
@@ -37,10 +39,10 @@ def repair(
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
-    """Bring users' schedules in Temporal into line with their rows in the database.
+    """Make users' schedules in Temporal match their rows in the database.
 
-    What is missing is created, what differs updated, what was deleted deleted, and what has no row paused. Runs that
-    ended in Temporal and are still recorded as running are closed.
+    Creates missing schedules, updates those that differ, deletes those that were deleted, and pauses those without a
+    row. Closes runs that have ended in Temporal but are still recorded as running.
     """
     wish = repair_job.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause, full=not quick)
     reported = reporter.Reporter(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)

@@ -59,27 +59,33 @@ class _Size(click.ParamType[int]):
 @options.choice_and_overrides
 @options.connection
 @options.writing_or_embedded
-@click.option("--listen", type=options.ADDRESS, default="127.0.0.1:8080", metavar="HOST:PORT", help="[127.0.0.1:8080]")
+@click.option(
+    "--listen",
+    type=options.ADDRESS,
+    default="127.0.0.1:8080",
+    metavar="HOST:PORT",
+    help="The address to listen on.  [127.0.0.1:8080]",
+)
 @click.option(
     "--repair-every",
     type=options.NOT_NEGATIVE,
     default="5m",
     metavar="TIME",
-    help="How often users' schedules are brought into line; 0s for never.  [5m]",
+    help="How often to repair users' schedules; 0s for never.  [5m]",
 )
 @click.option(
     "--full-repair-every",
     type=options.NOT_NEGATIVE,
     default="1h",
     metavar="TIME",
-    help="How often a repair describes every schedule, not only those that the listing shows to differ.  [1h]",
+    help="How often a repair describes every schedule, not only those whose listing differs.  [1h]",
 )
 @click.option(
     "--rate-limit",
     type=options.LINE,
     default="600/minute",
     metavar="CALLS/TIME",
-    help="How often one caller may call.  [600/minute]",
+    help="The maximum rate of calls per caller.  [600/minute]",
 )
 @click.option(
     "--trust-proxy",
@@ -87,24 +93,26 @@ class _Size(click.ParamType[int]):
     type=_Network(),
     multiple=True,
     metavar="ADDRESS",
-    help="Believe the X-Forwarded-For of a proxy at this address or in this network; may be given again.",
+    help="Trust X-Forwarded-For from a proxy at this address or in this network; may be repeated.",
 )
 @click.option(
     "--max-schedules",
     type=click.IntRange(min=1),
     default=1000,
     metavar="COUNT",
-    help="How many schedules one subject may have.  [1000]",
+    help="The maximum number of schedules per subject.  [1000]",
 )
 @click.option(
     "--min-interval",
     type=options.NOT_NEGATIVE,
     default="1m",
     metavar="TIME",
-    help="How far apart a user's schedule has to fire; 0s for no limit.  [1m]",
+    help="The minimum interval between firings of a user's schedule; 0s for no limit.  [1m]",
 )
-@click.option("--no-docs", is_flag=True, help="Serve neither /docs nor /openapi.json.")
-@click.option("--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The largest request.  [1MiB]")
+@click.option("--no-docs", is_flag=True, help="Do not serve /docs and /openapi.json.")
+@click.option(
+    "--max-body", type=_Size(), default="1MiB", metavar="SIZE", help="The maximum size of a request body.  [1MiB]"
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -122,10 +130,10 @@ def serve(
     no_docs: bool,
     max_body: int,
 ) -> errors.ExitCode:
-    """Serve the sync of charters and users' schedules over HTTP, until SIGTERM.
+    """Serve charter syncs and users' schedules over HTTP until SIGTERM.
 
-    INTERNAL_OPS_TOKEN is the bearer token of those who operate, RECONCILER_EXECUTOR_TOKEN that of the worker; each has
-    at least 32 characters.
+    INTERNAL_OPS_TOKEN is the operators' bearer token, and RECONCILER_EXECUTOR_TOKEN the worker's; each must have at
+    least 32 characters.
     """
     if not all(map(importlib.util.find_spec, _NEEDED)):
         raise errors.UsageError("serve requires the 'service' extra", hint="install reconciler[service]")

@@ -22,50 +22,60 @@ from reconciler.schedule import governed
     default=governed.TASK_QUEUE,
     show_default=True,
     metavar="NAME",
-    help="What to poll.",
+    help="The task queue to poll.",
 )
 @click.option(
     "--build-id",
     type=options.LINE,
     metavar="ID",
     envvar="RECONCILER_BUILD_ID",
-    help="What to report as its build, for preflight --expect-build.  [the version of reconciler]",
+    help="The build ID to report, for preflight --expect-build.  [the version of reconciler]",
 )
-@click.option("--deployment-name", type=options.LINE, metavar="NAME", help="The Worker Deployment that it is part of.")
-@click.option("--versioning", is_flag=True, help="Get runs only once its version is the deployment's current one.")
+@click.option(
+    "--deployment-name", type=options.LINE, metavar="NAME", help="The Worker Deployment that the worker belongs to."
+)
+@click.option(
+    "--versioning", is_flag=True, help="Receive runs only once the worker's version is its deployment's current one."
+)
 @click.option(
     "--executor-url",
     type=options.LINE,
     metavar="URL",
     envvar="RECONCILER_EXECUTOR_URL",
-    help="Where executions are started; {workflow} is filled in.  [kept in the database]",
+    help="The URL that starts executions; {workflow} is filled in.  [recorded in the database only]",
 )
 @click.option(
     "--executor-token",
     type=options.LINE,
     metavar="TOKEN",
     envvar="RECONCILER_EXECUTOR_TOKEN",
-    help="Its bearer token; better given as RECONCILER_EXECUTOR_TOKEN.",
+    help="The executor's bearer token; prefer RECONCILER_EXECUTOR_TOKEN.",
 )
 @click.option(
-    "--executor-timeout", type=options.POSITIVE, default="30s", metavar="TIME", help="For one request to it.  [30s]"
+    "--executor-timeout",
+    type=options.POSITIVE,
+    default="30s",
+    metavar="TIME",
+    help="How long to wait for one response of the executor.  [30s]",
 )
 @click.option(
     "--executor-patience",
     type=options.POSITIVE,
     default="10m",
     metavar="TIME",
-    help="For how long one execution is tried before its run has failed.  [10m]",
+    help="How long to retry an execution before its run fails.  [10m]",
 )
 @click.option(
     "--drain-timeout",
     type=options.NOT_NEGATIVE,
     default="30s",
     metavar="TIME",
-    help="How long running work may take to end after SIGTERM; the next worker starts the rest again.  [30s]",
+    help="How long running work may take to finish after SIGTERM; the next worker restarts the rest.  [30s]",
 )
-@click.option("--health", type=options.ADDRESS, metavar="HOST:PORT", help="Where to answer /healthz and /readyz.")
-@click.option("--metrics", type=options.LINE, metavar="HOST:PORT", help="Where Prometheus finds /metrics.")
+@click.option(
+    "--health", type=options.ADDRESS, metavar="HOST:PORT", help="The address to serve /healthz and /readyz on."
+)
+@click.option("--metrics", type=options.LINE, metavar="HOST:PORT", help="The address to serve Prometheus /metrics on.")
 @click.pass_obj
 def worker(
     out: console.Console,
@@ -83,7 +93,7 @@ def worker(
     health: tuple[str, int] | None,
     metrics: str | None,
 ) -> errors.ExitCode:
-    """Run what fires, until SIGTERM."""
+    """Run fired schedules until SIGTERM."""
     if versioning and not deployment_name:
         raise errors.UsageError("--versioning needs a deployment", hint="name it with --deployment-name")
     executor = settings.Executor(
