@@ -35,7 +35,7 @@ def bar(verb: str, noun: str, done: int, total: int, elapsed: float, *, width: i
     label = f"{verb} {noun}"
     count = f"{done:>{len(str(total))}}/{total}"
     rest = [f"{done * 100 // total:>3}%"]
-    if done:
+    if 0 < done < total:
         rest.append(f"{duration(elapsed / done * (total - done))} left")
     room = min(width - len("  ".join([label, "[]", count, *rest])), _LONGEST_BAR)
     if room >= _SHORTEST_BAR:

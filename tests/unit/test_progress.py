@@ -76,6 +76,10 @@ def test_a_bar_fits_and_keeps_the_numbers_and_the_time_that_is_left(width: int, 
     assert wording.bar("reading", "schedules", 600, 7000, 100.0, width=width) == text
 
 
+def test_no_time_is_left_at_the_end() -> None:
+    assert wording.bar("reading", "schedules", 7, 7, 100.0, width=30) == "reading schedules  7/7  100%"
+
+
 def test_a_bar_fits_every_width() -> None:
     for width, done in itertools.product(range(120), (0, 1, 99, 100)):
         assert len(wording.bar("applying", "changes", done, 100, 1e5, width=width)) <= width
