@@ -122,7 +122,7 @@ _CHOICE = (
         multiple=True,
         metavar="NAME",
         envvar="GOVERNANCE_ENVIRONMENT",
-        help="The environment of the repo-spec; plan and apply accept several, or '*' for all.",
+        help="The environment of the repo-spec; plan, apply and validate accept several, or '*' for all.",
     ),
     click.option(
         "--prefix",
@@ -171,7 +171,15 @@ def choice_and_overrides(command: Command) -> Callable[..., Any]:
 
 def choice_in_several(command: Command) -> Callable[..., Any]:
     """Give a command the same for one environment or several; the names of several, or `*`, are in `selected`."""
+    return _choosing(_in_several(command), (*_CHOICE, *_OVERRIDES))
 
+
+def choice_to_read_several(command: Command) -> Callable[..., Any]:
+    """Give a command the options of `choice` for one environment or several."""
+    return _choosing(_in_several(command), _CHOICE)
+
+
+def _in_several(command: Command) -> Callable[..., Any]:
     @functools.wraps(command)
     def named(*, selected: tuple[str, ...], choice: declarations.Choice, **options: Any) -> Any:
         names = _distinct(selected)
@@ -179,7 +187,7 @@ def choice_in_several(command: Command) -> Callable[..., Any]:
             return command(choice=choice, selected=names, **options)
         return command(choice=_in_environment(choice, names), selected=(), **options)
 
-    return _choosing(named, (*_CHOICE, *_OVERRIDES))
+    return named
 
 
 def _in_one(command: Command) -> Callable[..., Any]:
@@ -188,9 +196,10 @@ def _in_one(command: Command) -> Callable[..., Any]:
     @functools.wraps(command)
     def named(*, selected: tuple[str, ...], choice: declarations.Choice, **options: Any) -> Any:
         names = _distinct(selected)
-        if len(names) > 1:
+        if environments.is_several(names):
+            count = f"{len(names)} environments" if len(names) > 1 else "all environments"
             raise errors.UsageError(
-                f"--environment names {len(names)} environments, and only plan and apply accept several",
+                f"--environment selects {count}, and only plan, apply and validate accept several",
                 hint="name one of them",
             )
         return command(choice=_in_environment(choice, names), **options)

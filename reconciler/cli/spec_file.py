@@ -28,9 +28,11 @@ def load_several(
     names: Sequence[str],
     *,
     salt: bytes | None = None,
+    is_one_server: bool = True,
 ) -> tuple[declarations.Declaration, ...]:
     """Read the spec for several environments as `load` does, and print each line of advice once."""
-    declared = environments.load(spec_path, choice, names, salt=salts.new() if salt is None else salt)
+    salt = salts.new() if salt is None else salt
+    declared = environments.load(spec_path, choice, names, salt=salt, is_one_server=is_one_server)
     _advise(out, declared)
     return declared
 

@@ -8,16 +8,21 @@ import click
 
 from reconciler import errors
 from reconciler.cli import console, options, spec_file
+from reconciler.repospec import environments
 from reconciler.schedule import declarations
 
 
 @click.command()
 @options.spec
-@options.choice
+@options.choice_to_read_several
 @click.pass_obj
-def validate(out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice) -> errors.ExitCode:
+def validate(
+    out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, selected: tuple[str, ...]
+) -> errors.ExitCode:
     """Check the repo-spec without a server, and report all problems at once."""
-    declaration = spec_file.load(out, spec_path, choice)
-    count = len(declaration.charters)
-    out.say(f"{spec_path}: valid, {count} charter{'s'[: count != 1]}\n")
+    if selected:
+        declared = spec_file.load_several(out, spec_path, choice, selected, is_one_server=False)
+    else:
+        declared = (spec_file.load(out, spec_path, choice),)
+    out.say(f"{environments.valid(declared)}\n")
     return errors.ExitCode.OK

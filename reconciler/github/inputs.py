@@ -94,7 +94,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
         reader.problems.append("input 'live' is empty; it must name the file to write the snapshot to")
     if inputs.command not in ("plan", "snapshot") and inputs.live is not None:
         reader.problems.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
-    if inputs.selected and (inputs.command not in ("plan", "apply") or inputs.live is not None):
+    if inputs.selected and (inputs.command not in ("plan", "apply", "validate") or inputs.live is not None):
         command = inputs.command if inputs.live is None else "a snapshot (live)"
         reader.problems.append(f"input 'environment' names several environments, and {command} is for one of them")
     if reader.problems:

@@ -49,10 +49,12 @@ class Invocation:
         self.log.annotate(map(annotation.advice, advice.advise(declaration, clock.now())))
         return declaration
 
-    def load_several(self) -> tuple[declarations.Declaration, ...]:
+    def load_several(self, *, is_one_server: bool = True) -> tuple[declarations.Declaration, ...]:
         """Read the repo-spec for the environments that are selected; annotate it with advice, each once."""
         inputs = self.inputs
-        declared = environments.load(inputs.spec_path, inputs.choice, inputs.selected, salt=salts.new())
+        declared = environments.load(
+            inputs.spec_path, inputs.choice, inputs.selected, salt=salts.new(), is_one_server=is_one_server
+        )
         notes = (annotation.advice(note) for each in declared for note in advice.advise(each, clock.now()))
         self.log.annotate(dict.fromkeys(notes))
         return declared

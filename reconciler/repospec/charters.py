@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,11 @@ def environment(document: values.Document, name: str | None, path: str) -> Mappi
     known: Any = rules.value_at(document, rules.ENVIRONMENTS) or {}
     if name not in known:
         declared = ", ".join(known) or "none"
-        raise errors.UsageError(f"{path} has no environment {name!r}", hint=f"declared are {declared}")
+        several = [each for each in re.split(r"[\s,]+", name) if each]
+        hint = f"declared are {declared}"
+        if len(several) > 1 and all(each in known for each in several):
+            hint = f"to select several, repeat the option: {' '.join(f'--environment {each}' for each in several)}"
+        raise errors.UsageError(f"{path} has no environment {name!r}", hint=hint)
     found: Mapping[str, Any] = known[name]
     return found
 

@@ -19,30 +19,47 @@ def is_several(names: Sequence[str]) -> bool:
 
 
 def load(
-    path: pathlib.Path, choice: declarations.Choice, names: Sequence[str], *, salt: bytes = b""
+    path: pathlib.Path,
+    choice: declarations.Choice,
+    names: Sequence[str],
+    *,
+    salt: bytes = b"",
+    is_one_server: bool = True,
 ) -> tuple[declarations.Declaration, ...]:
     """Return what the file declares for each environment, in the order of the names or, with `*`, of the file.
 
     Raises as `loader.load` does, with the problems of all environments, and an error that names two environments if
-    some schedule could belong to both.
+    some schedule could belong to both. Unless they are on one server, environments may share a prefix.
     """
     root = nodes.compose(source.read(path), str(path))
     folder = loader.folder_of(path)
     found: list[declarations.Declaration] = []
-    faults: list[problems.Problem] = []
+    faults: list[tuple[str, tuple[problems.Problem, ...]]] = []
     for name in _chosen(root, str(path), choice, names, folder):
         try:
             found.append(loader.declared(root, str(path), dataclasses.replace(choice, environment=name), folder))
         except problems.InvalidSpecError as error:
-            faults += error.problems
+            faults.append((name, error.problems))
         except errors.UsageError as error:
             if repr(name) in error.message:
                 raise
             raise errors.UsageError(f"environment {name!r}: {error.message}", hint=error.hint) from None
     if faults:
-        raise problems.InvalidSpecError(faults)
-    check_apart(found)
+        raise problems.InvalidSpecError(
+            problems.of_environments([*faults, *((str(each.environment), ()) for each in found)])
+        )
+    check_apart(found, is_one_server=is_one_server)
     return tuple(dataclasses.replace(each, salt=salt) for each in found)
+
+
+def valid(declared: Sequence[declarations.Declaration]) -> str:
+    """Return that a spec is valid, for which environments if several were loaded, and how many charters it has."""
+    first, *others = declared
+    count = len(first.charters)
+    where = (
+        f" in {len(declared)} environments ({', '.join(str(each.environment) for each in declared)})" if others else ""
+    )
+    return f"{first.path}: valid{where}, {count} charter{'s'[: count != 1]}"
 
 
 def _chosen(
@@ -79,10 +96,11 @@ def _declared(root: nodes.Node | None) -> tuple[str, ...]:
     return tuple(found) if isinstance(found, dict) else ()
 
 
-def check_apart(found: Sequence[declarations.Declaration]) -> None:
+def check_apart(found: Sequence[declarations.Declaration], *, is_one_server: bool = True) -> None:
     """Raise if a schedule could belong to two environments that are enabled: each would pause or overwrite it.
 
-    This is `errors.InvalidSpecError` where the file is at fault, and `errors.UsageError` where an option is.
+    Those that share a prefix are accepted unless they are on one server. This is `errors.InvalidSpecError` where the
+    file is at fault, and `errors.UsageError` where an option is.
     """
     enabled = [each for each in found if each.enabled]
     faults: list[problems.Problem] = []
@@ -91,6 +109,8 @@ def check_apart(found: Sequence[declarations.Declaration]) -> None:
         if first is None:
             for other in others:
                 faults += [*_declared_twice(other, second), *_renamed_twice(other, second)]
+            continue
+        if not is_one_server:
             continue
         message = _overlap(first, second)
         if second.prefix_place is None:

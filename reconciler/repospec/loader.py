@@ -175,9 +175,14 @@ def section(
         found += [*governance.problems, *_misspelt(governance)]
         expanded = views.of(governance, choice)
         found += expanded.problems
-        for view in expanded.all:
-            broken = [*shape.check(view.document), *(rules.check(view.document) if is_whole else ())]
-            found += view.without_unset(broken)
+        broken = [
+            (
+                view.environment,
+                view.without_unset([*shape.check(view.document), *(rules.check(view.document) if is_whole else ())]),
+            )
+            for view in expanded.all
+        ]
+        found += problems.of_environments(broken)
         if found:
             found += [problem for view in expanded.all for problem in exemptions.malformed(view.document)]
     if found:

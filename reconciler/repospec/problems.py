@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reconciler import errors
 from reconciler.schedule import declarations, redaction
 
 _LONGEST = 1_000  # characters
+_NAMED = 3  # environments in a message
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
@@ -31,6 +32,30 @@ class Problem:
         if len(text) > _LONGEST:  # it may quote a value of any length
             text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
         return f"{self.place}: {text}"
+
+    def within(self, environments: Sequence[str]) -> Problem:
+        """Return the problem with the names of the environments that have it, where its message has none of them."""
+        if any(text in self.message for name in environments for text in (repr(name), f"environments.{name}.")):
+            return self
+        more = f" and {len(environments) - _NAMED} more" if len(environments) > _NAMED else ""
+        listed = ", ".join(map(repr, environments[:_NAMED])) + more
+        noun = "environment" if len(environments) == 1 else "environments"
+        return dataclasses.replace(self, message=f"{self.message} (in {noun} {listed})")
+
+
+def of_environments(found: Sequence[tuple[str | None, Iterable[Problem]]]) -> list[Problem]:
+    """Return the problems of each environment once; one that only some of them have names these.
+
+    The problems of a section without an environment are those of all.
+    """
+    names: dict[Problem, list[str | None]] = {}
+    for environment, problems in found:
+        for problem in dict.fromkeys(problems):
+            names.setdefault(problem, []).append(environment)
+    return [
+        problem if None in having or len(having) == len(found) else problem.within([name for name in having if name])
+        for problem, having in names.items()
+    ]
 
 
 def _without_secrets(text: str) -> str:

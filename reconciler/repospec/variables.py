@@ -107,6 +107,9 @@ def _keys(document: values.Document, at: values.Path) -> Sequence[str]:
     return list(value) if isinstance(value, dict) else []
 
 
+_CHOOSE = "choose one with --environment, or all of them with --environment '*'"
+
+
 class Variables:
     """Expands the texts of a section in one environment; what is wrong is in `problems`.
 
@@ -153,12 +156,11 @@ class Variables:
     def missing(self, name: str) -> problems.Problem:
         """Return the problem of a variable without a value."""
         where = f" in environment {self._environment!r}" if self._environment else ""
-        if name in self._known.elsewhere:
-            where = where or " without an environment"
+        hint = f"pass --var {name}=VALUE, set RECONCILER_VAR_{name}, or declare a value"
+        if name in self._known.elsewhere and not where:
+            where, hint = " without an environment", f"{hint}; or {_CHOOSE}"
         return problems.Problem(
-            place=self._known.place(name),
-            message=f"variable {name!r} has no value{where}",
-            hint=f"pass --var {name}=VALUE, set RECONCILER_VAR_{name}, or declare a value",
+            place=self._known.place(name), message=f"variable {name!r} has no value{where}", hint=hint
         )
 
     def expanded(self, text: str, at: values.Path, scope: Scope, depth: int = 0) -> Expanded:
@@ -224,7 +226,7 @@ class Variables:
             return self._environment
         if not self._strict:
             raise UnsetError
-        hint = "choose one with --environment"
+        hint = _CHOOSE
         raise self._wrong(at, reference.offset, f"{shown} has no value without an environment", hint)
 
     def _value(self, name: str, depth: int) -> values.Value:

@@ -185,7 +185,6 @@ def test_a_charter_that_is_planned_alone_is_planned_in_each_environment(declared
         (["plan", *BOTH, "--environment", "europe"], "has no environment 'europe'"),
         (["plan", *ALL, "--live", "live.json"], "--live is a snapshot of one environment"),
         (["apply", *ALL], "cannot ask for confirmation"),
-        (["status", *BOTH], "--environment names 2 environments, and only plan and apply accept several"),
     ],
 )
 def test_what_cannot_be_done_in_several_environments_is_a_usage_error(

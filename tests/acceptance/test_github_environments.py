@@ -152,9 +152,16 @@ def test_an_invalid_selection_is_reported_in_the_earlier_comment(work: job.Job, 
     assert "### Plan failed" in body(github)
 
 
-@pytest.mark.parametrize("command", ["drift", "validate"])
-def test_other_commands_accept_one_environment(work: job.Job, command: str) -> None:
-    step = work.step(command, environment="staging production")
+def test_all_environments_are_validated(work: job.Job) -> None:
+    step = work.step("validate", environment="*")
+    assert (step.code, step.outputs["summary"]) == (
+        0,
+        ".cogni/repo-spec.yaml: valid in 3 environments (staging, preview, production), 2 charters",
+    )
+
+
+def test_other_commands_accept_one_environment(work: job.Job) -> None:
+    step = work.step("drift", environment="staging production")
     assert (step.code, "input 'environment' names several environments" in step.messages("error")[0]) == (64, True)
 
 

@@ -231,7 +231,8 @@ def test_a_variable_of_another_environment_has_no_value() -> None:
     assert load(text % 1, "staging").charters[0].schedule.timing.timezone == "Europe/Berlin"
     assert problems(text % 1) == [
         "24:36: variable 'zone' has no value without an environment; pass --var zone=VALUE, "
-        "set RECONCILER_VAR_zone, or declare a value"
+        "set RECONCILER_VAR_zone, or declare a value; or choose one with --environment, or all of them with "
+        "--environment '*'"
     ]
 
 
@@ -302,8 +303,9 @@ def test_values_are_checked_once_they_are_expanded(environment: str | None) -> N
         .replace('{note: "${environment}: ${id}"}', '{retry_policy: "${retries}", overlap: "${region}"}')
     )
     assert [each.partition(";")[0] for each in problems(text, environment)] == [
-        "24:32: 'maximum_attempts' is 0, below 1",
-        "24:55: 'overlap' is \"us\", not one of Skip, BufferOne, BufferAll, CancelOther, TerminateOther, AllowAll",
+        "24:32: 'maximum_attempts' is 0, below 1 (in environment 'staging')",
+        "24:55: 'overlap' is \"us\", not one of Skip, BufferOne, BufferAll, CancelOther, TerminateOther, "
+        "AllowAll (in environment 'staging')",
     ]
 
 
