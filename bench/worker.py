@@ -1,10 +1,10 @@
 """The worker next to a bare worker of the same SDK, both measured in turns within the same run.
 
 The bare worker runs a workflow with as many activities as the worker's, and none of them does anything: one for a
-charter's firing, four for a user's. What remains is the cost of the database, of what the steps decide, and of the
-SDK's sandbox for workflows, which the bare worker leaves out. Each number is the median of several rounds; the ratios
-are what to look at. The CPU time is that of this process, with the worker and its client but without the servers, and
-varies less than the rate on a busy machine.
+charter's firing, four for a user's. What remains is the cost of the database and of what the steps decide. Neither uses
+the SDK's sandbox for workflows. Each number is the median of several rounds; the ratios are what to look at. The CPU
+time is that of this process, with the worker and its client but without the servers, and varies less than the rate on a
+busy machine.
 """
 
 from __future__ import annotations

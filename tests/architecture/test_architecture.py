@@ -35,7 +35,10 @@ HOMES = {
     "uvicorn": ("reconciler/platform/api/connections.py", "reconciler/platform/api/http_server.py"),
     "yaml": ("reconciler/repospec/",),
 }
-PURE = ("credentials/", "errors.py", "json_values.py", "plan/", "platform/executions.py", "schedule/", "timing/")
+PURE = (
+    *("credentials/", "errors.py", "json_values.py", "plan/", "platform/executions.py", "schedule/", "timing/"),
+    *("platform/worker/steps.py", "platform/worker/workflows.py"),
+)
 IMPURE_MODULES = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "subprocess", "sys", "time", "uuid"}
 IMPURE_CALLS = {
     *("datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow", "datetime.date.today"),
@@ -45,6 +48,7 @@ ALLOWED = {
     "plan/apply.py": {"asyncio"},
     "plan/locks.py": {"asyncio", "time"},
     "platform/executions.py": {"uuid"},  # to parse one; making one is a call
+    "platform/worker/workflows.py": {"asyncio"},
     "schedule/governed.py": {"uuid"},
 }
 

@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 import temporalio.client
 import temporalio.worker
+import temporalio.worker.workflow_sandbox
 import temporalio.workflow
 
-from reconciler.platform.worker import lifecycle, workflows
+from reconciler.platform.worker import workflows
 from reconciler.schedule import governed
 from tests.support import workers
 
 RECORDED = sorted(workers.HISTORIES.glob("*.json"))
 
 
-def replayer(workflow: type = workflows.GovernanceScheduledRunWorkflow) -> temporalio.worker.Replayer:
-    return temporalio.worker.Replayer(workflows=[workflow], workflow_runner=lifecycle.SANDBOX)
+def replayer() -> temporalio.worker.Replayer:
+    """Return a replayer with the SDK's sandbox, which refuses what is not deterministic; the worker does without."""
+    sandbox = temporalio.worker.workflow_sandbox.SandboxedWorkflowRunner()
+    return temporalio.worker.Replayer(workflows=[workflows.GovernanceScheduledRunWorkflow], workflow_runner=sandbox)
 
 
 def history(path: pathlib.Path) -> temporalio.client.WorkflowHistory:
@@ -49,7 +52,7 @@ async def test_a_run_whose_steps_came_in_another_order_would_not_replay(path: pa
     assert isinstance(result.replay_failure, temporalio.workflow.NondeterminismError)
 
 
-@temporalio.workflow.defn(name=governed.WORKFLOW)
+@temporalio.workflow.defn(name=governed.WORKFLOW, sandboxed=False)
 class Hasty:
     """The workflow as somebody might change it: it looks at no grant."""
 
@@ -59,7 +62,7 @@ class Hasty:
 
 
 async def test_a_workflow_that_leaves_a_step_out_would_not_replay_a_users_run() -> None:
-    replayed = await replayer(Hasty).replay_workflow(
+    replayed = await temporalio.worker.Replayer(workflows=[Hasty]).replay_workflow(
         history(workers.HISTORIES / "user.json"), raise_on_replay_failure=False
     )
     assert isinstance(replayed.replay_failure, temporalio.workflow.NondeterminismError)
