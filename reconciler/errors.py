@@ -55,7 +55,7 @@ def reason(error: BaseException) -> str:
     """Return why work was cut short: an expected failure, an interrupt or a defect, which is named by its type."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    return error.message if isinstance(error, ReconcilerError) else f"a defect in reconciler: {type(error).__name__}"
+    return error.message if isinstance(error, ReconcilerError) else f"a bug in reconciler: {type(error).__name__}"
 
 
 class InvalidSpecError(ReconcilerError):

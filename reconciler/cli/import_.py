@@ -14,7 +14,7 @@ from reconciler.runtime import files, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import live
 
-_WRITABLE = "make its folder where there is none, let the file be written, or name another with --spec"
+_WRITABLE = "create its folder if it is missing, make the file writable, or name another with --spec"
 
 
 @click.command(name="import")
@@ -44,7 +44,7 @@ def import_(
     What a charter cannot express is reported on standard error.
     """
     if choice.prefixes and ids:
-        raise errors.UsageError("--prefix and --id are both given", hint="give one of them")
+        raise errors.UsageError("--prefix and --id cannot be combined", hint="pass only one of them")
     if write and spec_path is input_files.STANDARD_INPUT:
         raise errors.UsageError(
             "--write has no file to write: the repo-spec comes from standard input",
@@ -75,7 +75,7 @@ def import_(
         if held.is_in(imported.text):
             raise errors.UsageError(
                 "the repo-spec would contain credentials of this process, which are never printed",
-                hint="write it to the file with --write, and replace them by references to variables",
+                hint="write it to the file with --write, and replace them with references to variables",
             )
         out.say(imported.text)
         return errors.ExitCode.OK

@@ -65,7 +65,9 @@ def release(
         out.say(f"{_described(holder, prefixes)}\n")
         if holder is None:
             return errors.ExitCode.OK
-        if not yes and not common.agreed(out, f"Take the lock of {ownership.shown(prefixes)} away from {holder.who}?"):
+        if not yes and not common.agreed(
+            out, f"Release the lock of {ownership.shown(prefixes)}, held by {holder.who}?"
+        ):
             out.warn("Cancelled; nothing was changed.")
             return errors.ExitCode.ERROR
         freed = run(found.free())

@@ -46,7 +46,7 @@ def _wrong(value: str, *, line: bool) -> str:
         value.encode()
     except UnicodeEncodeError:
         return "is not UTF-8 text"
-    return "holds a control character" if line and not value.isprintable() else ""
+    return "contains a control character" if line and not value.isprintable() else ""
 
 
 class _SpecPath(click.Path):

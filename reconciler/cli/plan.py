@@ -63,8 +63,8 @@ def plan(
     if selected:
         if snapshot_path is not None:
             raise errors.UsageError(
-                "--live is a snapshot of one environment, and several are selected",
-                hint="plan each from its snapshot",
+                "--live accepts the snapshot of one environment, but several are selected",
+                hint="plan each environment from its own snapshot",
             )
         declared = spec_file.load_several(out, spec_path, choice, selected)
         shown = rollout.plan(

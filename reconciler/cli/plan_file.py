@@ -14,7 +14,7 @@ from reconciler.runtime import clock, files
 
 _NAMED = 3  # files in a message
 _ELSEWHERE = "run where the plan was made, or name the repo-spec with --spec"
-_WRITABLE = "make the plan file and its folder writable: a plan that is applied is marked as used"
+_WRITABLE = "make the plan file and its folder writable: apply marks the plan as used"
 
 
 class PlanFile:
@@ -37,7 +37,7 @@ class PlanFile:
             names = files.changed(path, included, made.files) if made.files else ()
             raise errors.StaleError(
                 f"{_listed(names) or path} changed since the plan was made on {made.planned_at:%Y-%m-%d %H:%M:%S} UTC",
-                hint="plan again, and review what is new",
+                hint="plan again, and review the changes",
             )
         return path
 
@@ -62,7 +62,7 @@ class PlanFile:
     def _check_unused(self, found: saved.Saved | saved_rollouts.SavedRollout) -> None:
         if found.applied_at is not None:
             at = f"{found.applied_at:%Y-%m-%d %H:%M:%S} UTC"
-            raise errors.StaleError(f"{self._path} was applied already, on {at}", hint="plan again")
+            raise errors.StaleError(f"{self._path} was already applied on {at}", hint="plan again")
 
     def _mark(self, applied_at: datetime.datetime | None) -> None:
         marked = dataclasses.replace(self.saved, applied_at=applied_at)
@@ -78,7 +78,7 @@ def _listed(names: tuple[str, ...]) -> str:
 def _read(path: pathlib.Path) -> saved.Saved | saved_rollouts.SavedRollout:
     if path.exists() and not path.is_file():
         raise errors.UsageError(
-            f"{path}: is not a regular file, and a plan that is applied is marked as used",
+            f"{path}: is not a regular file, but apply has to mark the plan as used",
             hint="save the plan to a file",
         )
     return saved_rollouts.loads(files.read(path), str(path))

@@ -35,7 +35,7 @@ def main() -> NoReturn:
         out.warn("Interrupted.")
         code = interrupts.code()
     except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
-        text = f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above."
+        text = f"{traceback.format_exc()}This is a bug in reconciler; please report it with the lines above."
         out.warn(text, "error", exit_code=int(errors.ExitCode.ERROR))
         code = errors.ExitCode.ERROR
     for stream in (sys.stdout, sys.stderr):

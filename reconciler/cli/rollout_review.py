@@ -41,7 +41,7 @@ class Review:
         names = self._saved.names
         if choice.environment or (selected and tuple(selected) != names):
             raise errors.StaleError(
-                f"--environment is given, and the plans were made for {', '.join(names)}", hint="leave it out"
+                f"--environment is given, but the plans were made for {', '.join(names)}", hint="leave it out"
             )
         staleness.check_given(self._saved.first.plan, choice)
         made = dataclasses.replace(self._saved.first.choice, environment=None)
@@ -76,7 +76,7 @@ def _plans(file: plan_file.PlanFile | None, path: pathlib.Path | None) -> saved_
         return None
     if isinstance(file.saved, saved.Saved):
         raise errors.UsageError(
-            f"{path} is the plan of one environment, and several are selected", hint="leave out --environment"
+            f"{path} is the plan of one environment, but several are selected", hint="omit --environment"
         )
     return file.saved
 

@@ -65,7 +65,8 @@ def sync(
     place = _place(url)
     if expect_digest is not None and not re.fullmatch(staleness.DIGEST, expect_digest):
         raise errors.StaleError(
-            f"no plan has the digest {expect_digest!r}", hint="pass the one that a plan shows, sha256: and 64 digits"
+            f"no plan has the digest {expect_digest!r}",
+            hint="pass the one that a plan shows: sha256: and 64 hexadecimal digits",
         )
     wanted = {
         "dry_run": dry_run,
@@ -127,7 +128,7 @@ def _asked(
     except (ValueError, RecursionError):
         body = None
     if not (isinstance(body, dict) and (_is_outcome(body) if answer.is_success else _is_problem(answer, body))):
-        hint = "check the URL" + (", and what stands in front of the service" if answer.is_server_error else "")
+        hint = "check the URL" + (", and any proxy in front of the service" if answer.is_server_error else "")
         raise errors.ServiceError(
             f"{place} did not respond like the reconciler service (HTTP {answer.status_code})", hint=hint
         )

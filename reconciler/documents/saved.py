@@ -77,7 +77,7 @@ def read(document: Mapping[str, Any], path: str) -> Saved:
     if not isinstance(version, str) or version.partition(".")[0] != plan_json.FORMAT_VERSION.partition(".")[0]:
         raise refused(path, f"its format version is {version!r}, and this version supports {plan_json.FORMAT_VERSION}")
     if document.get("checksum") != checksum(document):
-        raise refused(path, "its checksum does not fit: it was cut or edited")
+        raise refused(path, "its checksum does not match: it was truncated or edited")
     broken = next(published.violations("plan", document), None)
     if broken is not None or "saved" not in document:
         where = ".".join(map(str, broken.path)) if broken else "saved"

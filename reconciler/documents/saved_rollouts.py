@@ -86,7 +86,7 @@ def _read(document: Mapping[str, Any], path: str) -> SavedRollout:
             f"{path} has plans {newer}", hint="apply them with the release that made them, or plan again"
         )
     if document.get("checksum") != saved.checksum(document):
-        raise saved.refused(path, "its checksum does not fit: it was cut or edited")
+        raise saved.refused(path, "its checksum does not match: it was truncated or edited")
     broken = next(published.violations("plans", document), None)
     if broken is not None:
         raise saved.refused(path, f"{'.'.join(map(str, broken.path)) or 'the document'} does not match the schema")

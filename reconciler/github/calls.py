@@ -130,10 +130,10 @@ class Calls:
     def _wait(self, call: Call, seconds: float) -> None:
         """Wait until the rate limit ends; raise GitHubError if that takes too long."""
         if seconds <= self._patience:
-            _LOG.warning("GitHub limits the rate of requests, waiting", extra={"fields": {"seconds": seconds}})
+            _LOG.warning("waiting for GitHub's rate limit", extra={"fields": {"seconds": seconds}})
         if not self._paused(seconds):
             raise errors.GitHubError(
-                f"cannot {call.doing}: GitHub limits the rate of requests for another {_duration(seconds)}",
+                f"cannot {call.doing}: GitHub's rate limit lasts for another {_duration(seconds)}",
                 hint=f"run again in {_duration(seconds)}",
             )
 
@@ -149,14 +149,14 @@ class Calls:
                 )
             case 403 if "by integration" in reason:
                 hint = f"set `{call.permission}` under `permissions:` of the job" if call.permission else ""
-                fork = "; a pull request from a fork has a token that can only read" if "write" in hint else ""
-                return ForbiddenError(f"{cannot}: the token may not do this ({reason})", hint=hint + fork)
+                fork = "; the token of a pull request from a fork is read-only" if "write" in hint else ""
+                return ForbiddenError(f"{cannot}: the token does not have permission ({reason})", hint=hint + fork)
             case 403:
                 hint = f"give the token the permission `{call.permission}`" if call.permission else ""
-                return ForbiddenError(f"{cannot}: GitHub refuses it ({reason})", hint=hint)
+                return ForbiddenError(f"{cannot}: GitHub refused it ({reason})", hint=hint)
             case 404:
                 return NotFoundError(
-                    f"{cannot}: GitHub does not find it, or the token may not see it ({reason})",
+                    f"{cannot}: GitHub did not find it, or the token has no access to it ({reason})",
                     hint=f"check the repository and the number, and that the token has `{call.permission}`",
                 )
             case 410:
@@ -171,17 +171,17 @@ class Calls:
                 )
             case status if status >= 500:
                 return OutageError(
-                    f"{cannot}: GitHub at {self._api_url} answered {status} ({reason})", hint="wait, then run again"
+                    f"{cannot}: GitHub at {self._api_url} returned {status} ({reason})", hint="wait, then run again"
                 )
             case status:
-                return errors.GitHubError(f"{cannot}: GitHub at {self._api_url} answered {status} ({reason})")
+                return errors.GitHubError(f"{cannot}: GitHub at {self._api_url} returned {status} ({reason})")
 
     def _unreachable(self, call: Call, error: requests.RequestException) -> errors.GitHubError:
         cannot = f"cannot {call.doing}: GitHub at {self._api_url}"
         if isinstance(error, requests.exceptions.SSLError):
             return errors.GitHubError(
                 f"{cannot} has a certificate that is not trusted ({_root(error)})",
-                hint="name the file of the authority that signed it with REQUESTS_CA_BUNDLE",
+                hint="set REQUESTS_CA_BUNDLE to the file of the CA that signed it",
             )
         if isinstance(error, requests.Timeout):
             return OutageError(f"{cannot} did not respond within {self._timeout} s", hint="wait, then run again")

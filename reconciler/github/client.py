@@ -78,7 +78,7 @@ class Repository:
         the token is assumed to be the one that Actions gives to each job.
         """
         if not self._login:
-            call = calls.Call(doing="read whose token this is")
+            call = calls.Call(doing="identify the owner of the token")
             try:
                 self._login = self._calls.send(call, lambda: self._client.get_user().login)
             except ForbiddenError:
@@ -243,7 +243,7 @@ class Repository:
             return str(((response.get("data") or {}).get("viewer") or {}).get("login") or "")
 
         try:
-            return self._calls.send(calls.Call(doing="read whose token this is"), read)
+            return self._calls.send(calls.Call(doing="identify the owner of the token"), read)
         except (ForbiddenError, NotFoundError):
             return ""
 
@@ -264,10 +264,12 @@ def _check(api_url: str, repository: str, token: str) -> None:
         )
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository, re.ASCII):
         raise errors.GitHubError(
-            "the name of the GitHub repository is not valid", hint="check GITHUB_REPOSITORY: it is owner/name"
+            "the name of the GitHub repository is not valid", hint="check GITHUB_REPOSITORY: it must be owner/name"
         )
     if not re.fullmatch(r"[!-~]+", token):
-        problem = "contains a space, a line break or another character that no token has" if token else "is empty"
+        problem = (
+            "contains a space, a line break or another character that is not valid in a token" if token else "is empty"
+        )
         raise errors.GitHubError(f"the GitHub token {problem}", hint="use the job's own token, `github.token`")
 
 

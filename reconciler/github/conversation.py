@@ -84,7 +84,7 @@ class Thread:
             if is_same_text(comment.body, body) or (shown is not None and self._is_newer(shown, mark)):
                 return comment
         raise errors.GitHubError(
-            f"the comment in pull request {self.number} does not show what was written",
+            f"the comment in pull request {self.number} does not contain what was written",
             hint="run it again; if that does not help, set comment: false and read the step summary",
         )
 
@@ -94,7 +94,7 @@ class Thread:
         if not is_same_login(comment.author, self.author):
             self.repository.delete_comment(comment.id)
             raise errors.UsageError(
-                f"the token comments as {comment.author}, and comment-author is {self.author}",
+                f"the token comments as {comment.author}, but comment-author is {self.author}",
                 hint=f"leave comment-author empty, or set it to {comment.author}",
             )
         return self._about(mark) or [(comment, mark)]

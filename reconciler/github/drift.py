@@ -14,7 +14,7 @@ from reconciler.runtime import clock
 from reconciler.usecases.apply import why_off
 from reconciler.usecases.plan import propose
 
-_NEXT = "**Next:** apply, to make the server match the spec, or declare what is there. This issue closes by itself."
+_NEXT = "**Next:** apply the spec, or declare what is on the server. This issue closes automatically."
 
 
 def run(invocation: Invocation) -> results.Result:

@@ -46,7 +46,7 @@ def track(
     edited = repository.edit_issue(issue.number, title=title, body=body, is_open=is_open)
     if not conversation.is_same_text(edited.body, body):
         raise errors.GitHubError(
-            f"issue {issue.number} does not show what was written", hint="run it again, and look at the step summary"
+            f"issue {issue.number} does not contain what was written", hint="run it again, and look at the step summary"
         )
     return edited
 

@@ -55,7 +55,8 @@ def check(repository: client.Repository | None, event: events.Event, applied: st
 def _check_branch(repository: client.Repository, event: events.Event, spec: Spec) -> None:
     if event.branch is None:
         raise errors.StaleError(
-            f"commit {event.commit} came from no branch, so it cannot be compared with a newer one", hint=_OVERRIDE
+            f"commit {event.commit} does not come from a branch, so it cannot be compared with a newer one",
+            hint=_OVERRIDE,
         )
     try:
         head = repository.head_of(event.branch)

@@ -96,7 +96,7 @@ def read(environ: Mapping[str, str]) -> Inputs:
         reader.problems.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
     if inputs.selected and (inputs.command not in ("plan", "apply", "validate") or inputs.live is not None):
         command = inputs.command if inputs.live is None else "a snapshot (live)"
-        reader.problems.append(f"input 'environment' names several environments, and {command} is for one of them")
+        reader.problems.append(f"input 'environment' names several environments, but {command} accepts only one")
     if reader.problems:
         raise errors.UsageError("; ".join(reader.problems), hint="see the inputs in the action.yml of reconciler")
     return inputs
@@ -150,8 +150,8 @@ def check_server(connection: settings.Connection) -> None:
     variables = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
     if not (connection.address or any(connection.environ.get(name) for name in variables)):
         raise errors.UsageError(
-            "input 'address' is empty, and TEMPORAL_ADDRESS is not set: no server is named",
-            hint="a missing variable or secret arrives empty: check that the job has it",
+            "input 'address' is empty, and TEMPORAL_ADDRESS is not set",
+            hint="a variable or secret that does not exist is passed as empty: check that the job has it",
         )
 
 

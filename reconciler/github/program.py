@@ -31,9 +31,9 @@ def main() -> NoReturn:
         log.write("Interrupted.")
         result = results.Result(code=interrupts.code(), summary=errors.INTERRUPTED)
     except Exception:  # noqa: BLE001  # a defect: show the traceback, and exit with our code instead of a crash's
-        log.write(f"{traceback.format_exc()}This is a defect in reconciler; please report it with the lines above.")
+        log.write(f"{traceback.format_exc()}This is a bug in reconciler; please report it with the lines above.")
         log.annotate([annotation.defect()])
-        result = results.Result(code=errors.ExitCode.ERROR, summary="a defect in reconciler")
+        result = results.Result(code=errors.ExitCode.ERROR, summary="a bug in reconciler")
     os._exit(_finish(result, log))
 
 

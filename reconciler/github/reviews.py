@@ -46,7 +46,7 @@ def require(
 def find(thread: conversation.Thread | None, mark: marks.Mark, commit: str) -> Reviewed:
     """Return what our comment in the pull request of `commit` showed for the same scope and key as a mark."""
     if thread is None:
-        return Reviewed(why_not=f"no merged pull request brought commit {commit[:12]}")
+        return Reviewed(why_not=f"no merged pull request contains commit {commit[:12]}")
     return shown(thread, mark.scope, mark.key)
 
 
@@ -54,10 +54,10 @@ def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
     """Return what our comment in a pull request showed for a scope and a target, if its mark proves that it is ours."""
     marked = [mark for _, mark in thread.ours() if (mark.scope, mark.key) == (scope, key)]
     if not marked:
-        return Reviewed(why_not=f"pull request {thread.number} has no comment of ours with a plan for this target")
+        return Reviewed(why_not=f"pull request {thread.number} has no reconciler comment with a plan for this target")
     if not thread.key and any(mark.is_signed for mark in marked):
         return Reviewed(
-            why_not=f"the comment in pull request {thread.number} is signed with a marker-key, and this run has none "
+            why_not=f"the comment in pull request {thread.number} is signed with a marker-key, but this run has none "
             "(plan and apply need the same)"
         )
     proven = [mark for mark in marked if thread.is_proven(mark)]
@@ -72,7 +72,7 @@ def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
     if len(digests) > 1:
         return Reviewed(why_not=f"comments in pull request {thread.number} contradict each other about run {latest}")
     if not all(digests):
-        return Reviewed(why_not=f"the plan in pull request {thread.number} was applied already, or there was none")
+        return Reviewed(why_not=f"the plan in pull request {thread.number} was already applied, or had no changes")
     return Reviewed(digest=digests.pop())
 
 

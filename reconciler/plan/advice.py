@@ -26,13 +26,13 @@ class Kind(enum.Enum):
     ORDINAL = "have a '#' that begins a comment"
     BOTH_DAYS = "fire only on days that match both day of month and day of week"
     NEVER = "never fire"
-    CLOCKS = "fire at an hour at which clocks are changed"
+    CLOCKS = "fire at an hour when clocks change"
     SHARED_ID = "have a workflow id that another charter has at the same time"
     SAME_WORK = "start the same work as another charter at the same times"
     UNEVEN = "have a step that does not divide its range"
     NO_SUNDAY = "have a range of weekdays that ends with 7 and leaves out Sunday"
     ZONED_INTERVAL = "have intervals of whole days and a time zone"
-    LONG_ID = "have a workflow id that SQL databases do not hold"
+    LONG_ID = "have a workflow id that is too long for SQL databases"
     UNMATCHED = "are expected in files that do not exist"
     BRIEF = "have a timeout that no run can meet"
     UNUSED = "are not used"  # of variables
@@ -112,14 +112,14 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
     if length > _SQL_WORKFLOW_ID:
         message = (
             f"the workflow id has {length} characters: with the time that Temporal adds, a server on PostgreSQL or "
-            f"MySQL cannot hold it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
+            f"MySQL cannot store it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
         )
         yield Advice(place=charter.places.get("workflow_id", charter.place), message=message, kind=Kind.LONG_ID)
     for key in _TIMEOUTS:
         timeout = getattr(charter.schedule.action, key)
         if timeout and timeout < model.BRIEF:
             message = (
-                f"{key} is {durations.render(timeout)}, and no run can finish in less than a second; make it longer"
+                f"{key} is {durations.render(timeout)}, but no run can finish in less than a second; make it longer"
             )
             yield Advice(place=charter.places.get(key, charter.place), message=message, kind=Kind.BRIEF)
 
@@ -215,7 +215,7 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
             yield (
                 Kind.BOTH_DAYS,
                 f"{shown} fires only on days that match both day of month and day of week; "
-                "for either of them, as crontab has it, write two crons",
+                "for either of them, as in crontab, write two crons",
             )
     yield from _of_times(timing, now)
 
@@ -228,10 +228,10 @@ def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kin
         return ((Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions and end"),)
     skipped, repeated = dst.skipped_or_repeated(timing, now, first)
     clocks = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
-    clocks += [f"{repeated:%Y-%m-%d %H:%M} comes twice in {timing.timezone}"] if repeated else []
+    clocks += [f"{repeated:%Y-%m-%d %H:%M} occurs twice in {timing.timezone}"] if repeated else []
     if not clocks:
         return ()
-    return ((Kind.CLOCKS, f"{' and '.join(clocks)}, so it may not fire then, or twice; {_ADVICE}"),)
+    return ((Kind.CLOCKS, f"{' and '.join(clocks)}, so it may be skipped or fire twice; {_ADVICE}"),)
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:
@@ -239,4 +239,4 @@ def _is_one_week(days: tuple[int, ...]) -> bool:
     return len(days) == 7 and days[-1] - days[0] == 6
 
 
-_ADVICE = "choose an hour at which clocks are not changed, or UTC"
+_ADVICE = "choose an hour without a clock change, or UTC"

@@ -91,12 +91,12 @@ class _Walk:
         self._ended: set[str] = set()
 
     async def run(self, plan: plans.Plan) -> tuple[plans.Outcome, ...]:
-        """Return the outcomes in the plan's order; a defect in a step is raised once the other steps have ended."""
+        """Return the outcomes in the plan's order; a bug in a step is raised once the other steps have ended."""
         first = [change for change in plan.steps if not change.verb.is_last]
         last = [change for change in plan.steps if change.verb.is_last]
         outcomes = _outcomes(await asyncio.gather(*map(self._turn, first), return_exceptions=True))
         if any(outcome.status is not plans.Status.DONE for outcome in outcomes):
-            reason = "not paused, because a step before it did not succeed"
+            reason = "not paused because an earlier step did not succeed"
             return outcomes + tuple(self.end(change, plans.Status.SKIPPED, reason) for change in last)
         return outcomes + _outcomes(await asyncio.gather(*map(self._turn, last), return_exceptions=True))
 
@@ -134,12 +134,14 @@ class _Walk:
                 self._unanswered += 1
                 if self._unanswered >= _PATIENCE:
                     self.stop(error.message)
-                return self.end(change, plans.Status.FAILED, f"it may be written or not: {error.message}")
+                return self.end(
+                    change, plans.Status.FAILED, f"the write may or may not have taken effect: {error.message}"
+                )
             except errors.ServerError as error:
                 return self.end(change, plans.Status.FAILED, error.message)
             except Exception:
-                self.stop("a defect in reconciler ended another step")
-                self.end(change, plans.Status.FAILED, "it may be written or not: a defect in reconciler")
+                self.stop("a bug in reconciler interrupted another step")
+                self.end(change, plans.Status.FAILED, "the write may or may not have taken effect: a bug in reconciler")
                 raise
 
     async def _renaming(self, change: plans.Change, origin: plans.Change) -> tuple[plans.Status, str]:

@@ -378,7 +378,7 @@ def plan_from_snapshot(
         there, here = map(ownership.shown, (target.prefixes, declaration.prefixes))
         raise errors.UsageError(
             f"the snapshot is of schedules {there}, the spec declares {here}",
-            hint="take a new snapshot, or pass the --prefix that it has",
+            hint="take a new snapshot, or pass the snapshot's --prefix",
         )
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)
     salt = next((each.schedule.salt for each in live.values()), declaration.salt)

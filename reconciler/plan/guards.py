@@ -81,8 +81,8 @@ def _check_emptiness(plan: plans.Plan, left: int) -> None:
     if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
-            f"nothing is left of {ownership.shown(target.prefixes)} in namespace {target.namespace} on "
-            f"{target.address}, where the last apply left {left}",
+            f"none of {ownership.shown(target.prefixes)} exist in namespace {target.namespace} on "
+            f"{target.address} anymore; the last apply left {left}",
             hint="check the server and the namespace; if they were deleted, pass --allow-empty-namespace",
         )
 
@@ -135,9 +135,9 @@ def _check_takeovers(plan: plans.Plan) -> None:
         more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
         name = labels.brief(takeovers.taken(taken[0]))
         raise errors.GuardError(
-            f"{name} carries no owner's mark, and the plan would take it over and change its "
+            f"{name} has no owner's mark, and the plan would take it over and change its "
             f"{takeovers.changes(taken[0])}{more}",
-            hint="if another program made it, use another id; if this is intended, pass --adopt",
+            hint="if another program created it, use another id; if this is intended, pass --adopt",
         )
 
 

@@ -20,7 +20,7 @@ LOOK_EVERY = 0.5  # seconds that one check of the lock waits for news of it, and
 FRESH = 2.0  # seconds, from its start, for which a check is valid; nothing is written on an older one
 PATIENCE = 20.0  # seconds that a write waits for a newer check, until the lock is considered lost
 _QUIET = 5.0  # seconds of that before a warning is logged
-TAKEN = "the lock was taken away"
+TAKEN = "the lock was released by another session"
 UNSURE = "whether the lock is still held is unknown"
 ENDING = "the lock's lease is about to end"
 

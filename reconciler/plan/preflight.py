@@ -111,7 +111,7 @@ def _findings(
         return
     served = [poller for poller in queue.pollers if poller.is_served]
     if not served:
-        hint = "make it so with temporal worker deployment set-current-version"
+        hint = "set it with temporal worker deployment set-current-version"
         message = f"no version that polls {on} is the current one, so the runs of {names} wait"
         yield _finding(Kind.UNSERVED, queue, message, hint)
     others = [poller for poller in queue.pollers if expected is not None and poller.build_id != expected]
@@ -135,7 +135,7 @@ def _other_build(queue: pollers.Queue, others: Sequence[pollers.Poller], expecte
         Kind.OTHER_BUILD,
         queue,
         f"on task queue {queue.name!r} {len(others)} of {len(queue.pollers)} run build {builds}, not {expected}: {who}",
-        f"deploy {expected} there; a worker that has ended is seen for {pollers.ALIVE.seconds} s more",
+        f"deploy {expected} there; a stopped worker stays visible for another {pollers.ALIVE.seconds} s",
     )
 
 

@@ -18,9 +18,9 @@ _SHOWN = 3  # reasons in the message
 def check_digest(expected: str, digest: str) -> None:
     """Raise `errors.StaleError` unless a digest is the one that was reviewed; an empty `expected` never matches."""
     if expected != digest:
-        was = expected or "no digest at all"
+        was = expected or "no digest"
         raise errors.StaleError(
-            f"the plan is not the one that was reviewed: {was} was expected, and it is {digest}",
+            f"the plan is not the one that was reviewed: expected {was}, but it is {digest}",
             hint="review the plan above, and apply that one",
         )
 
@@ -37,7 +37,7 @@ def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> 
             option = "prefix" if field.name == "prefixes" else field.name.replace("_", "-")
             option = f"--{option}" + ("" if now is True else f" {_written(now)}")
             raise errors.StaleError(
-                f"{option} is given, and the plan was made {'without it' if not was else f'with {_written(was)}'}",
+                f"{option} is given, but the plan was made {'without it' if not was else f'with {_written(was)}'}",
                 hint="leave it out, or plan again with it",
             )
     repository = current.repository or reviewed.repository
@@ -60,7 +60,7 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
         raise errors.StaleError("a plan made from a snapshot cannot be applied", hint="plan from the server")
     if reviewed.target != now.target or reviewed.environment != now.environment:
         raise errors.StaleError(
-            f"the plan is for {_named(reviewed)}, and this is {_named(now)}",
+            f"the plan is for {_named(reviewed)}, but this is {_named(now)}",
             hint="name the same server, namespace, environment, prefix and owner, or plan again",
         )
     if reviewed.disabled:
@@ -72,7 +72,7 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
     if reasons:
         more = f", and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
         raise errors.StaleError(
-            f"the plan is stale: {'; '.join(reasons[:_SHOWN])}{more}", hint="plan again, and review what is new"
+            f"the plan is stale: {'; '.join(reasons[:_SHOWN])}{more}", hint="plan again, and review the changes"
         )
 
 
@@ -81,7 +81,7 @@ def enabled_since(environment: str | None, *, is_enabled: bool = True) -> errors
     was, now = ("disabled", "enabled") if is_enabled else ("enabled", "disabled")
     return errors.StaleError(
         f"environment {environment!r} was {was} when the plans were made, and is now {now}",
-        hint="plan again, and review what is new",
+        hint="plan again, and review the changes",
     )
 
 
@@ -93,7 +93,7 @@ def check_given(reviewed: plans.Plan, current: declarations.Choice) -> None:
     missing = sorted(reviewed.variables.keys() - {variable.name for variable in current.variables})
     if missing:
         raise errors.StaleError(
-            f"the plan was made with other values of variables: {', '.join(missing)}", hint=_SAME_VALUES
+            f"the plan was made with different values of these variables: {', '.join(missing)}", hint=_SAME_VALUES
         )
 
 
@@ -103,7 +103,7 @@ def _check_variables(reviewed: plans.Plan, now: plans.Plan) -> None:
     changed = [name for name in names if reviewed.variables.get(name) != now.variables.get(name)]
     if changed:
         raise errors.StaleError(
-            f"the plan was made with other values of variables: {', '.join(changed)}",
+            f"the plan was made with different values of these variables: {', '.join(changed)}",
             hint=_SAME_VALUES,
         )
 

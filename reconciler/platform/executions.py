@@ -232,7 +232,7 @@ def execution(given: object, scheduled_for: datetime.datetime) -> Execution:
 def _text(given: Mapping[str, Any], key: str) -> str:
     value = given.get(key)
     if not isinstance(value, str) or not value:
-        raise errors.ArgumentError(f"{key} is missing or no text")
+        raise errors.ArgumentError(f"{key} is missing or not text")
     return value
 
 

@@ -76,10 +76,12 @@ class Executor:
                 return await _read(response)
         except (httpx.HTTPError, TimeoutError) as error:
             if accepted:
-                _LOG.info("the answer could not be read", extra={"fields": {"key": key, "error": type(error).__name__}})
+                _LOG.info(
+                    "the response could not be read", extra={"fields": {"key": key, "error": type(error).__name__}}
+                )
                 return {}
             raise errors.ExecutorError(
-                f"the executor at {self._shown} gives no answer ({type(error).__name__})",
+                f"the executor at {self._shown} does not respond ({type(error).__name__})",
                 hint="check that it is running there and responds within --executor-timeout",
             ) from None
 
@@ -99,15 +101,15 @@ class Executor:
     def _check(self, response: httpx.Response) -> None:
         """Raise for every unsuccessful response, redirects included, as the token is for this address only."""
         code = response.status_code
-        message = f"the executor at {self._shown} answered {code}"
+        message = f"the executor at {self._shown} returned {code}"
         if response.is_success:
             return
         if code >= httpx.codes.INTERNAL_SERVER_ERROR or code in _PASSES:
             raise errors.ExecutorError(message, hint="see its log", retry_after=_retry_after(response))
         if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise errors.ExecutionRefusedError(message, hint="check RECONCILER_EXECUTOR_TOKEN and what it may do")
+            raise errors.ExecutionRefusedError(message, hint="check RECONCILER_EXECUTOR_TOKEN and its permissions")
         if response.is_redirect:
-            raise errors.ExecutionRefusedError(message, hint="name with --executor-url where it redirects to")
+            raise errors.ExecutionRefusedError(message, hint="set --executor-url to the address that it redirects to")
         raise errors.ExecutionRefusedError(message, hint="see its log, and whether --executor-url is right")
 
 
@@ -117,7 +119,9 @@ async def opened(executor: settings.Executor, url: str, now: Clock) -> AsyncIter
     _check_url(url)
     token = executor.token or ""
     if not (token.isascii() and token.isprintable()):
-        raise errors.UsageError("the executor's token holds characters that no header has", hint="check the token")
+        raise errors.UsageError(
+            "the executor's token contains characters that a header cannot contain", hint="check the token"
+        )
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with httpx.AsyncClient(
         headers=headers, timeout=executor.timeout.total_seconds(), follow_redirects=False, trust_env=False

@@ -95,7 +95,7 @@ class _Repair(Job):
         del plan
         (found,) = self.read_first
         for id_, reason in sorted(found.unread.items()):
-            self.warn(f"Warning: the row {id_} cannot be read and is left as it is: {reason}")
+            self.warn(f"Warning: the row {id_} cannot be read and was left unchanged: {reason}")
         if found.undescribed:
             self.on_undescribed(found.undescribed)
 

@@ -24,7 +24,7 @@ def created(grant: executions.Grant, token: str) -> str:
 def revoked(grant: executions.Grant) -> str:
     """Return the text about a revoked grant."""
     when = words.moment(grant.revoked_at, "UTC") if grant.revoked_at else "no time"
-    return phrases.printable(f"Grant {grant.id} of {grant.subject} is revoked since {when}.") + "\n"
+    return phrases.printable(f"Grant {grant.id} of {grant.subject} was revoked at {when}.") + "\n"
 
 
 def _scopes(grant: executions.Grant) -> str:
@@ -35,5 +35,5 @@ def _term(grant: executions.Grant) -> str:
     if grant.revoked_at is not None:
         return f"revoked {words.moment(grant.revoked_at, 'UTC')}"
     if grant.expires_at is None:
-        return "without an end"
+        return "no expiry"
     return f"{'expired' if grant.is_expired else 'expires'} {words.moment(grant.expires_at, 'UTC')}"

@@ -144,9 +144,9 @@ def _unfit(charter: Mapping[str, Any]) -> Iterator[problems.Problem]:
 def _wrong(value: Any) -> tuple[str, str]:
     """Return what is wrong with a value and what to do about it; nothing is, where the first is empty."""
     if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
-        return f"is over {_MOST_CHARACTERS:,} characters", "write it shorter"
+        return f"is over {_MOST_CHARACTERS:,} characters", "shorten it"
     if _is_vast(value):
-        return f"has more than {_MOST_VALUES:,} values", "keep it elsewhere, and send where it is"
+        return f"has more than {_MOST_VALUES:,} values", "store it elsewhere and send a reference to it"
     return _unkept(value), "send other text" if isinstance(value, str) else "send plain JSON"
 
 
@@ -159,7 +159,7 @@ def _unkept(value: Any) -> str:
         return f"cannot be kept: {error}"
     holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # the text of an escape is none
     if holds_nul or _SURROGATE.search(text):
-        return "holds a NUL or half a surrogate pair"
+        return "contains a NUL or an unpaired surrogate"
     return f"is over {variables.TEXT_LIMIT} characters" if len(text) > variables.TEXT_LIMIT else ""
 
 

@@ -160,7 +160,7 @@ class Audit:
                 await connection.execute(_READ, ending)
             elif not await (await connection.execute(_ENDED_SO, ending)).fetchone():
                 raise errors.StoreError(
-                    f"{where} has no apply {ending['number']} that goes on",
+                    f"{where} has no apply {ending['number']} in progress",
                     hint="check that nothing else writes to the table applies",
                 )
 

@@ -33,16 +33,20 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = re.compile(r"(\d+(,\d+)*)?")
 AWAY = "check that PostgreSQL is running there, then try again"
 _CONNECTING = (  # a phrase in the error of libpq or the server, what it means, and what to do
-    ("connection refused", "nothing listens there", "check that PostgreSQL is running there, on that host and port"),
+    (
+        "connection refused",
+        "nothing is listening there",
+        "check that PostgreSQL is running there, on that host and port",
+    ),
     (
         "no such file or directory",
-        "nothing listens there",
+        "nothing is listening there",
         "check that PostgreSQL is running there, on that host and port",
     ),
     ("resolve host", "no such host", "check the host in the database URL"),
     ("translate host", "no such host", "check the host in the database URL"),
     ("timeout", "no answer in time", "check host and port in the database URL, and the network"),
-    ("pg_hba.conf", "", "let this host and user in, or try sslmode=require in the database URL"),
+    ("pg_hba.conf", "", "allow this host and user to connect, or try sslmode=require in the database URL"),
     ("password", "no password", "check user and password in the database URL; percent-encode special characters"),
     ("role", "", "check the user in the database URL"),
     ("does not exist", "", "create the database, or check its name in the database URL"),
@@ -56,7 +60,7 @@ _TOO_LONG = "54000"  # for an index
 _LOCKED = "55P03"
 _STATES = {  # an SQLSTATE or its class, and what to do
     "42501": "grant the role what it lacks, or connect as the tables' owner",
-    "25006": "name a server in the database URL that takes writes",
+    "25006": "name a server that accepts writes in the database URL",
     _LOCKED: "another session holds a lock: try again",
     "40P01": "another session holds a lock: try again",
     "42P07": "the schema has another application's table of that name: see reconciler db status, "
@@ -182,7 +186,7 @@ def translated(what: str) -> Iterator[None]:
 def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
     """Return why a value cannot be kept by any database; empty when that is not what is wrong."""
     if isinstance(error, UnicodeEncodeError):
-        return "half a surrogate pair is not text"
+        return "an unpaired surrogate is not text"
     if isinstance(error, psycopg.DataError):
         return error.diag.message_primary or str(error)
     return error.diag.message_primary or "" if error.sqlstate == _TOO_LONG else ""

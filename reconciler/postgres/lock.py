@@ -104,7 +104,7 @@ class PostgresLock:
         if left is not None and left.pid == held.pid:
             raise errors.StoreError(
                 f"the session of {held.holder.who} was asked to terminate but is still running",
-                hint="try again; else end its process",
+                hint="try again, or end its process",
             )
 
     async def _session(self, connection: database.Connection) -> _Session | None:

@@ -88,7 +88,7 @@ def warning(message: str) -> Annotation:
 
 def defect() -> Annotation:
     """Return an error for an unexpected exception."""
-    return Annotation(level="error", title="reconciler", message="a defect in reconciler; the log shows where")
+    return Annotation(level="error", title="reconciler", message="a bug in reconciler; the log shows where")
 
 
 def notice(message: str) -> Annotation:

@@ -28,7 +28,7 @@ _LISTS = (
     ("No longer declared:", _REMOVED),
     ("Renamed:", _RENAMED),
     ("Paused, but not by the spec:", _BY_HAND),
-    ("Of another owner:", _FOREIGN),
+    ("Owned by another owner:", _FOREIGN),
 )
 
 

@@ -31,7 +31,7 @@ def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     yield "state", _state(change, now)
     if live is None:
         off = change.reason is plans.Reason.SWITCHED_OFF
-        planned = f"yes: {words.reason(change)}" if change.origin else "yes: it is to be created"
+        planned = f"yes: {words.reason(change)}" if change.origin else "yes: it will be created"
         yield "drift", _drift(change) if off else planned
         return
     zone = forecast.known_zone(live.schedule.timing.timezone)
@@ -106,7 +106,7 @@ def _lost(history: observed.History) -> str:
 
 def _drift(change: plans.Change) -> str:
     if change.is_blocked and change.live:
-        return f"blocked: it belongs to {phrases.printable(change.live.schedule.owner or '')}, and the spec wants it"
+        return f"blocked: it belongs to {phrases.printable(change.live.schedule.owner or '')}, but the spec declares it"
     if change.charter is None or change.reason is plans.Reason.SWITCHED_OFF:
         return f"{'no' if change.verb is plans.Verb.KEEP else 'yes'}: {change.reason.value}"
     if change.verb is plans.Verb.KEEP:

@@ -176,8 +176,8 @@ def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
         return "Nothing to prune: no schedule is paused because its charter was removed."
     one = young + touched == 1
     which = (
-        *([f"{young} not for at least {durations.render(older_than)}"] if young else []),
-        *([f"{touched} not provably unchanged since"] if touched else []),
+        *([f"{young} for less than {durations.render(older_than)}"] if young else []),
+        *([f"{touched} possibly changed since"] if touched else []),
     )
     return (
         f"Nothing to prune: {_schedules(young + touched)} {'is' if one else 'are'} paused because "
@@ -319,7 +319,9 @@ def _assumed(plan: plans.Plan) -> str:
     if not count:
         return ""
     verb, charters = ("was", "Its charter") if count == 1 else ("were", "Their charters")
-    compared = f"Note: {count} of {_schedules(len(plan.changes))} {verb} compared as listed: workflow type, times, note"
+    compared = (
+        f"Note: {count} of {_schedules(len(plan.changes))} {verb} compared by listing only: workflow type, times, note"
+    )
     if plan.refresh == "changed":
         return (
             f"{compared} and pause. {charters} did not change since an apply read the rest: arguments, task queue, "

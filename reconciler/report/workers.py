@@ -33,4 +33,4 @@ def _summary(result: preflight.Preflight) -> str:
     if not result.queues:
         return "No charter fires, so no worker is needed."
     count = len(result.problems)
-    return f"{count} problem{'s'[: count != 1]}." if count else "The workers run what is declared."
+    return f"{count} problem{'s'[: count != 1]}." if count else "The workers run all declared schedules."

@@ -25,7 +25,9 @@ def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Pro
         if other is not charter:
             place = charter.places.get(fields.IDENTITY.key, charter.place)
             names = f"charters {other.name!r} and {charter.name!r}"
-            message = f"{names} have one id, {charter.schedule.id!r} (first {problems.seen_from(place, other.place)})"
+            message = (
+                f"{names} have the same id, {charter.schedule.id!r} (first {problems.seen_from(place, other.place)})"
+            )
             yield problems.Problem(place=place, message=message, hint="change one of them")
 
 
@@ -38,8 +40,8 @@ def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems
         other = next((each for id_ in charter.was if (each := first.setdefault(id_, charter)) is not charter), None)
         holder = next((each for each in charters_ if each is not charter and _is_called(each, charter)), None)
         if charter.schedule.id == charter.was[0]:
-            message = f"charter {charter.name!r} is called {was!r} now, so it was not renamed"
-            hint = f"name what it was called before, or remove {key!r}"
+            message = f"charter {charter.name!r} is still called {was!r}, so it was not renamed"
+            hint = f"write its previous name, or remove {key!r}"
         elif holder is not None:
             where = problems.seen_from(charter.place, holder.place)
             message = f"charter {charter.name!r} cannot replace {was!r}, which is still declared {where}"

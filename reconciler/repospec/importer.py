@@ -353,7 +353,7 @@ def _remarks(
     )
     for key in (key for key in entry if key in written):
         for path in redaction.differences(written[key], redacted[key], key):
-            yield f"{path} is written in the clear: take it out of the spec if it is a secret"
+            yield f"{path} is written in plain text: take it out of the spec if it is a secret"
 
 
 def _readable(argument: model.AnyArgument) -> json_values.Json:
@@ -411,6 +411,6 @@ def _head(file: _File, prefixes: ownership.Prefixes) -> dict[str, str | list[str
 
 def _unfit(file: _File) -> errors.UsageError:
     return errors.UsageError(
-        f"{file.path}: charters cannot be put into the file as it is written",
+        f"{file.path}: charters cannot be inserted into the file as it is written",
         hint=f"write {file.dialect.section} and schedules as plain objects and lists with a key or an entry to a line",
     )

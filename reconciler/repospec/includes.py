@@ -156,7 +156,7 @@ class _Search:
         if not name.isprintable():
             raise _refused(place, "include: a file's name contains a control or invisible character", "rename the file")
         if not path.resolve(strict=True).is_relative_to(self._folder.resolve()):
-            message = f"include: {name!r} is a link that leads out of the spec's folder"
+            message = f"include: {name!r} is a link that points outside the spec's folder"
             raise _refused(place, message, "include only files in that folder and below it")
 
 

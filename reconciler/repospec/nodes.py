@@ -199,7 +199,7 @@ class _Composer:
         except UnicodeDecodeError:
             raise _refused(
                 self._place(event),
-                "half of a surrogate pair, which is not a character",
+                "an unpaired surrogate, which is not a character",
                 "write both halves, or neither",
             ) from None
 
@@ -258,7 +258,7 @@ def _unquoted(text: str, place: declarations.Place) -> str:
     if len(line) > _LINE_LIMIT:
         return ""
     if _REFERENCE.search(line[: place.column]):
-        return "quote a value with '${' in it between braces or brackets"
+        return "inside braces or brackets, quote a value that contains '${'"
     matches = [each for each in _RESERVED.finditer(line) if each.start(1) < place.column]
     if not matches or ": " in matches[-1][1]:
         return ""

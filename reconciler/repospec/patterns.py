@@ -33,7 +33,7 @@ def fault(pattern: str) -> faults.Fault | None:
         shorter = posixpath.normpath(pattern)
         if shorter.startswith(".."):
             return faults.Fault(
-                message=f"include: {pattern!r} leads out of the spec's folder",
+                message=f"include: {pattern!r} points outside the spec's folder",
                 hint="include only files in that folder and below it",
             )
         return faults.Fault(message=f"include: {pattern!r} contains '..'", hint=f"write {shorter!r}")

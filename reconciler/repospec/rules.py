@@ -136,7 +136,7 @@ def _environment(
         first = overrides.setdefault(name.lower(), name)
         if first != name:
             message = f"environment {at[-1]!r} changes charter {name!r} twice, first as {first!r}"
-            yield problems.Problem(place=document.keys[path], message=message, hint="put the two together")
+            yield problems.Problem(place=document.keys[path], message=message, hint="merge the two")
         if name.lower() not in named:
             near = spelling.nearest(name, named)
             hint = f"did you mean {near!r}?" if near else "name one of the charters under schedules"
@@ -207,7 +207,7 @@ def _arguments(document: values.Document, defined: Keys, at: values.Path, where:
     for key in fields.BUILT_IN:
         each = defined.get(key)
         if each is not None and _is_own(each, at) and each.value is not None:
-            message = f"{key!r} and 'args' exclude each other{where}: args are all that the workflow is called with"
+            message = f"{key!r} and 'args' cannot be combined{where}: the workflow is called only with args"
             hint = f"remove {key!r}, or pass it in args"
             yield problems.Problem(place=document.keys[each.path], message=message, hint=hint)
 
@@ -221,7 +221,7 @@ def _size(document: values.Document, defined: Keys, at: values.Path, where: str 
     own = sum(size for path, size in sizes.items() if path[: len(at)] == at)
     if total > limits.SCHEDULE_SIZE >= total - own:
         largest = max(sizes, key=lambda path: sizes[path])
-        message = f"a schedule of {total:,} bytes{where}, and Temporal works with {limits.SCHEDULE_SIZE:,} at most"
+        message = f"a schedule of {total:,} bytes{where}, but Temporal accepts at most {limits.SCHEDULE_SIZE:,}"
         hint = "keep large data elsewhere and pass a reference to it"
         yield problems.Problem(place=document.places[largest], message=message, hint=hint)
 

@@ -115,7 +115,7 @@ def unknown_key(key: str, place: declarations.Place, known: list[str], owner: st
         return problems.Problem(
             place=place, message=f"unknown key {key!r} in {owner}", hint="use 'paused', its opposite"
         )
-    hint = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
+    hint = f"did you mean {near!r}?" if near else f"valid keys: {', '.join(known)}"
     return problems.Problem(place=place, message=f"unknown key {key!r} in {owner}", hint=hint)
 
 

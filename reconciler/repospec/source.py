@@ -42,7 +42,7 @@ def whole(path: pathlib.Path) -> str:
 class _Hints:
     """What to do about a file that cannot be read; by default, one that the command line names."""
 
-    missing: str = "run where the repository's root is, or name the file with --spec"
+    missing: str = "run in the repository's root, or name the file with --spec"
     folder: str = "name the file itself with --spec"
     unreadable: str = "name a readable file, or - to read standard input"
     large: str = "name the right file, or declare less"

@@ -197,7 +197,7 @@ class _Evaluator:
             what = f"more than {VALUE_LIMIT} values"
         elif self.characters > TEXT_LIMIT:
             what = f"more than {TEXT_LIMIT} characters"
-        hint = "aliases multiply: write the values out"
+        hint = "write the values out instead of using aliases"
         raise problems.InvalidSpecError([problems.Problem(place=node.place, message=what, hint=hint)])
 
 

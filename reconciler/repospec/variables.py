@@ -69,7 +69,7 @@ class Budget:
 
 
 def _too_much(what: str, place: declarations.Place) -> problems.InvalidSpecError:
-    hint = "references multiply: make the variables smaller"
+    hint = "make the variables smaller, or use fewer references"
     return problems.InvalidSpecError([problems.Problem(place=place, message=what, hint=hint)])
 
 
@@ -188,7 +188,7 @@ class Variables:
             case str() | values.Own() as found:
                 return found
             case None | list() | dict() as found:
-                message = f"variable {reference.name!r} is {_kind(found)}, which cannot be a part of a text"
+                message = f"variable {reference.name!r} is {_kind(found)}, which cannot be part of a longer text"
                 raise self._wrong(at, reference.offset, message, "refer to it as the whole value")
             case found:
                 return json.dumps(found)
@@ -207,11 +207,11 @@ class Variables:
             raise self._wrong(at, reference.offset, f"unknown variable {name!r}", f"{hint} {references.HINT}")
         if name in self._open:
             circle = " → ".join([*self._open[self._open.index(name) :], name])
-            message = f"variables that refer to each other in a circle: {circle}"
+            message = f"variables that refer to each other in a cycle: {circle}"
             raise self._wrong(at, reference.offset, message, "give one of them a value without a reference")
         if depth + len(self._open) > nodes.DEPTH_LIMIT:
             message = f"variables that refer to each other more than {nodes.DEPTH_LIMIT} levels deep"
-            raise self._wrong(at, reference.offset, message, "refer to fewer variables from variables")
+            raise self._wrong(at, reference.offset, message, "use fewer levels of references")
         return self._value(name, depth)
 
     def _built_in(self, reference: references.Reference, at: values.Path, scope: Scope) -> str | values.Own:
@@ -325,12 +325,12 @@ def _read(text: str, declared: values.Value) -> values.Value:
     except ValueError:
         if declared is None:
             return text
-        raise ValueError(f"is not {_kind(declared)}, as the declared value is") from None
+        raise ValueError(f"is not {_kind(declared)} like the declared value") from None
     if declared is None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return text if is_number and json.dumps(value) != text else value
     if _kind(value) != _kind(declared):
-        raise ValueError(f"is {_kind(value)}, and the declared value is {_kind(declared)}")
+        raise ValueError(f"is {_kind(value)}, but the declared value is {_kind(declared)}")
     return value
 
 

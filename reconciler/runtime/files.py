@@ -62,7 +62,7 @@ def _write_through(path: pathlib.Path, text: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            raise OSError(error.errno, "no program reads from it") from None
+            raise OSError(error.errno, "no program is reading from it") from None
         raise
     os.set_blocking(descriptor, True)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:

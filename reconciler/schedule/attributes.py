@@ -34,7 +34,7 @@ def check(name: str, entry: Any) -> Iterator[faults.Fault]:
     if isinstance(entry, int) and (wrong := _too_large(entry)):
         yield faults.Fault(message=f"{name!r}: {wrong}")
     if name in _RESERVED:
-        message = f"{name!r} is the server's own: it sets it on each run, or hides the run by it"
+        message = f"{name!r} is reserved: the server sets it on each run, or uses it to hide runs"
         yield faults.Fault(message=message, hint="remove it")
 
 
@@ -56,7 +56,7 @@ def _mismatch(type_name: str, value: Any) -> str:
 
 def _too_large(number: int) -> str:
     """Return what is wrong with a number that is not an Int of the server; empty if it is one."""
-    return "" if -(2**63) <= number < 2**63 else "the number is too large for an Int, which has 64 bits with its sign"
+    return "" if -(2**63) <= number < 2**63 else "the number is too large for an Int, a signed 64-bit integer"
 
 
 def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:

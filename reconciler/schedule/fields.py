@@ -52,7 +52,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Crons(
         key="cron",
         description="When to fire, in Temporal's cron grammar. Five fields: minute, hour, day of month, month, day of "
-        "week; day of month and day of week must both match. A list fires at the times of each.",
+        "week; day of month and day of week must both match. A list fires at the times of all its entries.",
         examples=("0 * * * *", "*/15 9-17 * * MON-FRI", "@every 6h", ["0 9 * * MON", "0 17 * * FRI"]),
     ),
     rows.Times(
@@ -61,7 +61,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=records.Calendars(),
         crons="cron",
         proto="spec.structured_calendar",
-        description="When to fire, as calendars; next to cron, at the times of each.",
+        description="When to fire, as calendars; combined with cron, at the times of both.",
         examples=([{"hour": "9-17", "day_of_week": "mon-fri"}],),
     ),
     rows.Times(
@@ -69,7 +69,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.timing.intervals),
         kind=records.Intervals(),
         proto="spec.interval",
-        description="When to fire, counted from the beginning of 1970.",
+        description="When to fire, as intervals counted from the beginning of 1970.",
         examples=([{"every": "6h", "offset": "15m"}],),
     ),
     rows.Field(
@@ -79,7 +79,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=(),
         silent=(),
         proto="spec.exclude_structured_calendar",
-        description="Times that do not fire although they are declared.",
+        description="Declared times at which the schedule does not fire.",
         examples=([{"month": 12, "day_of_month": "24-26"}],),
     ),
     rows.Field(
@@ -87,8 +87,8 @@ TABLE: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.timing.timezone),
         kind=kinds.Text(refuse=zones.check),
         default="UTC",
-        description="The IANA time zone in which the cron is read. Daylight saving is followed: a clock time that is "
-        "skipped does not fire, one that is repeated fires twice.",
+        description="The IANA time zone of the cron. Daylight saving time applies: a skipped local time does not fire, "
+        "and a repeated one fires twice.",
         examples=("Europe/Berlin", "UTC"),
         stored_description="The IANA time zone.",
     ),
@@ -98,7 +98,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Moment(),
         default=None,
         proto="spec.start_time",
-        description="Nothing fires before this time, RFC 3339 with its zone.",
+        description="Nothing fires before this time (RFC 3339, with its zone).",
         examples=("2027-01-01T00:00:00Z", "2027-01-01T09:00:00+01:00"),
     ),
     rows.Field(
@@ -107,7 +107,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Moment(),
         default=None,
         proto="spec.end_time",
-        description="Nothing fires after this time, RFC 3339 with its zone.",
+        description="Nothing fires after this time (RFC 3339, with its zone).",
         examples=("2027-12-31T23:59:59Z",),
     ),
     rows.Field(
@@ -126,7 +126,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Overlap(),
         default=model.Overlap.SKIP,
         proto="policies.overlap_policy",
-        description="What happens when a run is due while the one before it still runs.",
+        description="What happens when a run is due while the previous one is still running.",
         examples=("BufferOne",),
     ),
     rows.Field(
@@ -135,8 +135,8 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Duration(least=model.LEAST_CATCHUP, unset=model.UNSET_CATCHUP),
         default=model.LEAST_CATCHUP,
         proto="policies.catchup_window",
-        description="How late a firing may still be made up for after the server was away. Temporal acts on no less "
-        "than 10s, which is as good as no backfill.",
+        description="How late a missed firing may still start after the server was down. Temporal's minimum is 10s, "
+        "which effectively means no backfill.",
         examples=("1h", "10s"),
     ),
     rows.Field(
@@ -156,7 +156,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=False,
         silent=False,
         proto="policies.keep_original_workflow_id",
-        description="Ask the server to start each run with the workflow id as it is, without the time behind it. "
+        description="Ask the server to start each run with exactly this workflow id, without appending the time. "
         "Servers up to 1.31 store this and ignore it.",
         examples=(True,),
     ),
@@ -185,8 +185,8 @@ TABLE: tuple[rows.Row, ...] = (
         default="",
         follows=("id",),
         proto="action.start_workflow.workflow_id",
-        description="The beginning of each run's workflow id; Temporal adds the time. The schedule's own id when left "
-        "out.",
+        description="The beginning of each run's workflow id; Temporal appends the time. By default, the schedule's "
+        "id.",
         examples=("governance:community",),
     ),
     rows.Field(
@@ -196,7 +196,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=_ZERO,
         silent=_ZERO,
         proto="action.start_workflow.workflow_execution_timeout",
-        description="How long a run may last with all its retries and continuations; at most 36500d.",
+        description="How long a run may last, including all retries and continuations; at most 36500d.",
         examples=("1h",),
     ),
     rows.Field(
@@ -216,7 +216,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=_ZERO,
         silent=_ZERO,
         proto="action.start_workflow.workflow_task_timeout",
-        description="How long a worker may take for one workflow task; at most 120s for the server.",
+        description="How long a worker may take for one workflow task; the server allows at most 120s.",
         examples=("10s",),
     ),
     rows.Field(
@@ -237,30 +237,30 @@ TABLE: tuple[rows.Row, ...] = (
                         "backoff_coefficient",
                         kinds.Number(1),
                         0.0,
-                        "By how much each wait is longer than the one before.",
+                        "The factor by which each wait is longer than the previous one.",
                         2,
                     ),
                     records.Part(
                         "maximum_interval",
                         kinds.Duration(longest=model.LONGEST_TIMEOUT),
                         _ZERO,
-                        "The longest wait; not shorter than the first. The server's default is 100 times the first.",
+                        "The longest wait; at least the first. The server's default is 100 times the first.",
                         "10m",
                     ),
                     records.Part(
                         "maximum_attempts",
                         kinds.Whole(1, 2**31 - 1),
                         0,
-                        "How often to try in all.",
+                        "The total number of attempts.",
                         5,
-                        stored="How often in all; 0 is without end.",
+                        stored="The total number of attempts; 0 is unlimited.",
                     ),
                     records.Part(
                         "non_retryable_errors",
                         kinds.Texts({"type": "string", "minLength": 1}, {"minItems": 1}),
                         (),
-                        "Types of application failures that are not retried; 'TemporalTimeout:StartToClose' and its "
-                        "like stand for timeouts.",
+                        "Types of application failures that are not retried; a timeout is written as in "
+                        "'TemporalTimeout:StartToClose'.",
                         ["InvalidInput"],
                         proto="non_retryable_error_types",
                     ),
@@ -280,8 +280,7 @@ TABLE: tuple[rows.Row, ...] = (
         default={},
         silent={},
         proto="action.start_workflow.memo.fields",
-        description="What each run carries for people to see; any JSON values. Names that begin with 'reconciler.' are "
-        "this tool's own.",
+        description="The memo of each run; any JSON values. Names that begin with 'reconciler.' are reserved.",
         examples=({"team": "platform"},),
     ),
     rows.Field(
@@ -291,8 +290,8 @@ TABLE: tuple[rows.Row, ...] = (
         default={},
         silent={},
         proto="action.start_workflow.search_attributes.indexed_fields",
-        description="What each run can be found by. A text is a Keyword, a whole number an Int, a number a Double, a "
-        "list a KeywordList; another type is named. The server must know the attribute.",
+        description="The search attributes of each run. Text is a Keyword, a whole number an Int, another number a "
+        "Double, a list a KeywordList; name any other type. The server must know the attribute.",
         examples=({"Team": "platform", "Since": {"type": "Datetime", "value": "2027-01-01T00:00:00Z"}},),
     ),
     rows.Field(
@@ -302,11 +301,11 @@ TABLE: tuple[rows.Row, ...] = (
         default=None,
         silent={},
         own="action.start_workflow.memo.fields",
-        description="What the schedule itself carries for people to see, in addition to the memo of its runs; any JSON "
-        "values. Without the key it is left as it is, and {} removes it. Servers that keep schedules in V1 accept it "
-        "only when the schedule is created.",
+        description="The memo of the schedule itself, in addition to that of its runs; any JSON values. If omitted, it "
+        "is left unchanged; {} removes it. Servers that keep schedules in V1 accept it only when the schedule is "
+        "created.",
         examples=({"team": "platform"},),
-        stored_description="What the schedule itself carries for people to see. Since 1.4.",
+        stored_description="The memo of the schedule itself. Since 1.4.",
     ),
     rows.Field(
         key="schedule_search_attributes",
@@ -323,10 +322,10 @@ TABLE: tuple[rows.Row, ...] = (
         default=None,
         silent={},
         own="action.start_workflow.search_attributes.indexed_fields",
-        description="What the schedule itself can be found by in a list of schedules, with values as in "
-        "search_attributes. Without the key they are left as they are, and {} removes them.",
+        description="The search attributes of the schedule itself, for finding it in a list of schedules, with values "
+        "as in search_attributes. If omitted, they are left unchanged; {} removes them.",
         examples=({"Team": "platform"},),
-        stored_description="What the schedule itself can be found by. Since 1.4.",
+        stored_description="The search attributes of the schedule itself. Since 1.4.",
     ),
     rows.Field(
         key="priority",
@@ -354,7 +353,7 @@ TABLE: tuple[rows.Row, ...] = (
                     "fairness_weight",
                     kinds.Number(0.001, 1000, single=True),
                     0.0,
-                    "How often a key's turn comes.",
+                    "How many turns this key gets relative to others.",
                     2,
                     stored="The weight of that key; 0 is the server's default.",
                 ),
@@ -372,8 +371,8 @@ TABLE: tuple[rows.Row, ...] = (
         kind=records.Versioning(),
         default=None,
         proto="action.start_workflow.versioning_override",
-        description="Which version of a worker deployment each run uses, whatever the workflow's own versioning "
-        "behavior is: one that it is pinned to, or with auto_upgrade always the current one.",
+        description="The version of a worker deployment that each run uses, overriding the workflow's own versioning "
+        "behavior: a pinned one, or always the current one with auto_upgrade.",
         examples=({"deployment": "reports", "build_id": "1.4.0"}, "auto_upgrade"),
     ),
     rows.Field(
@@ -382,7 +381,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.PAYLOAD,
         default=None,
         proto="action.start_workflow.user_metadata.summary",
-        description="One line about each run, which Temporal's UI shows; markdown.",
+        description="A one-line summary of each run for Temporal's UI; Markdown.",
         examples=("Nightly review",),
     ),
     rows.Field(
@@ -391,14 +390,14 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.PAYLOAD,
         default=None,
         proto="action.start_workflow.user_metadata.details",
-        description="More about each run, which Temporal's UI shows; markdown.",
+        description="Details of each run for Temporal's UI; Markdown.",
         examples=("Owned by the **platform** team.",),
     ),
     arguments.Named(
         key="entrypoint",
         roots=("charter", "entrypoint"),
         refuse=_refuse_entrypoint,
-        description="The name of what the workflow runs, one word. Required without `args`.",
+        description="The name of what the workflow runs; a single word. Required without `args`.",
         schema={
             "type": "string",
             "minLength": 1,
@@ -412,8 +411,8 @@ TABLE: tuple[rows.Row, ...] = (
         key="input",
         roots=("input", *governed.IDENTITIES),
         is_inherited=True,
-        description="What the workflow gets under 'input'. Any JSON object. Keep secrets out of it: the server stores "
-        "it in the clear.",
+        description="What the workflow receives as 'input'; any JSON object. Keep secrets out of it: the server stores "
+        "it in plain text.",
         schema={"type": "object", "default": {}, "examples": [{"model": "small"}]},
     ),
     arguments.Arguments(
@@ -436,7 +435,7 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Countdown(
         key="remaining_actions",
-        description="How many times to fire in all. It is where the count starts: a lower count on the server is not a "
+        description="How many times to fire in total. The count starts here: a lower count on the server is not a "
         "difference. With 0 it never fires. Temporal deletes the schedule a week after its last run, and the next "
         "apply creates it again with the full count: remove the charter before that.",
         examples=(10,),
@@ -447,7 +446,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=records.Optional(kinds.Text(longest=500_000)),  # V1 carries it three times in one message of at most 4 MiB
         default=None,
         proto="state.notes",
-        description="What people see next to the schedule's state. If omitted, the note records who paused it and why.",
+        description="The note next to the schedule's state. If omitted, it records who paused the schedule and why.",
         examples=("owned by the platform team",),
     ),
 )
@@ -455,7 +454,7 @@ TABLE: tuple[rows.Row, ...] = (
 
 IDENTITY = rows.Identity(
     key="id",
-    description="The schedule's id, where it is not the prefix and the charter's name in lower case.",
+    description="The schedule's id. By default, the prefix and the charter's name in lower case.",
     examples=("nightly-report",),
 )
 """The row of the schedule's id."""
@@ -476,8 +475,8 @@ UNSHOWN: tuple[rows.Row, ...] = (
         default=(),
         stored_description="The paths of values that the repo-spec declares not to be secret, and that are shown. "
         "Since 1.2.",
-        description="Paths of values that plans and snapshots show although they look like secrets, each as a plan "
-        "writes it; what is below a path is shown too.",
+        description="Paths of values that plans and snapshots show even though they look like secrets, each written as "
+        "in a plan; values below a path are shown too.",
         examples=(["input.scopeKey", "memo.owner"],),
     ),
     rows.Field(
@@ -486,9 +485,9 @@ UNSHOWN: tuple[rows.Row, ...] = (
         kind=_paths("args[0].executionGrantId"),
         default=(),
         stored_description="The paths of values that belong to others, and that an update keeps. Since 1.3.",
-        description="Paths of values that belong to someone else, each as a plan writes it: an update keeps what the "
-        "live schedule has there, and a new schedule gets what the spec has, as does an entry that the live list "
-        "lacks. A path must lead to a value of the spec.",
+        description="Paths of values that another program manages, each written as in a plan: an update keeps the live "
+        "value, and a new schedule gets the spec's value, as does an entry that the live list lacks. A path must lead "
+        "to a value of the spec.",
         examples=(["args[0].executionGrantId", "memo.owner"],),
     ),
     rows.Field(
@@ -497,8 +496,8 @@ UNSHOWN: tuple[rows.Row, ...] = (
         kind=kinds.Choice(("resume", "keep")),
         default="resume",
         stored_description="What happens when someone paused it by hand. Since 1.3.",
-        description="What happens when someone, or the server after a failed run, paused the schedule: it is resumed, "
-        "or its pause is kept. A charter without the key follows the section's own `manual_pauses`.",
+        description="Whether a schedule that was paused by hand, or by the server after a failed run, is resumed or "
+        "kept paused. A charter without the key follows the section's own `manual_pauses`.",
         examples=("keep",),
     ),
 )

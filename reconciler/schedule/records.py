@@ -328,7 +328,7 @@ class Intervals:
 
     def stored(self) -> kinds.Schema:
         each = {"every": {"$ref": "#/$defs/duration"}, "offset": {"$ref": "#/$defs/duration"}}
-        item = {"description": "Every so often.", "type": "object", "properties": each, "required": list(each)}
+        item = {"description": "A regular interval.", "type": "object", "properties": each, "required": list(each)}
         return {"type": "array", "items": item}
 
 

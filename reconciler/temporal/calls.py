@@ -121,7 +121,7 @@ class Calls:
             if isinstance(translated, errors.ConflictError):  # a read cannot conflict: it was not served
                 hint = "check that the server is healthy, then try again"
                 raise errors.UnreachableError(
-                    f"Temporal at {self.address} could not answer ({translated.message})", hint=hint
+                    f"Temporal at {self.address} could not serve the request ({translated.message})", hint=hint
                 ) from error
             raise translated from error
 
@@ -250,7 +250,7 @@ class Calls:
     def _warn(self) -> None:
         if not self._warned:
             self._warned = True
-            _LOG.warning("Temporal at %s answers slowly; waiting for up to %.0f s", self.address, self._patience)
+            _LOG.warning("Temporal at %s is responding slowly; waiting for up to %.0f s", self.address, self._patience)
 
     def _send_probe(self) -> None:
         """Send a probe that costs the server nothing, unless one is pending."""
@@ -283,7 +283,7 @@ class Calls:
         match error.status:
             case RPCStatusCode.UNAVAILABLE:
                 return errors.UnreachableError(
-                    f"Temporal at {self.address} does not answer ({detail})",
+                    f"Temporal at {self.address} does not respond ({detail})",
                     hint="check that it is running, then try again",
                 )
             case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
@@ -297,7 +297,7 @@ class Calls:
                     hint="name an existing one with --namespace or TEMPORAL_NAMESPACE",
                 )
             case RPCStatusCode.NOT_FOUND:
-                return NotFoundError(f"Temporal at {self.address} answered NOT_FOUND: {detail}")
+                return NotFoundError(f"Temporal at {self.address} returned NOT_FOUND: {detail}")
             case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
                 return refused(self.address, self.namespace, detail)
             case RPCStatusCode.ALREADY_EXISTS | RPCStatusCode.FAILED_PRECONDITION | RPCStatusCode.ABORTED:
@@ -309,11 +309,11 @@ class Calls:
                 )
             case RPCStatusCode.RESOURCE_EXHAUSTED:
                 return errors.RateLimitedError(
-                    f"Temporal at {self.address} still limits the rate ({detail})",
+                    f"Temporal at {self.address} is still rate-limiting requests ({detail})",
                     hint="wait, or pass a lower --rate, then try again",
                 )
             case status:
-                return errors.ServerError(f"Temporal at {self.address} answered {status.name}: {detail}")
+                return errors.ServerError(f"Temporal at {self.address} returned {status.name}: {detail}")
 
 
 def _is_early(sent: float, seconds: float) -> bool:
@@ -328,7 +328,7 @@ def _of_connection(error: RPCError, *, is_early: bool) -> RPCError:
     """
     is_cancelled = error.status is RPCStatusCode.CANCELLED and is_early and not isinstance(error, _SilentError)
     if is_cancelled or (error.status is RPCStatusCode.UNKNOWN and error.message == _BROKEN):
-        return RPCError("the connection broke", RPCStatusCode.UNAVAILABLE, error.raw_grpc_status)
+        return RPCError("the connection was lost", RPCStatusCode.UNAVAILABLE, error.raw_grpc_status)
     return error
 
 
@@ -343,7 +343,7 @@ def refused(address: str, namespace: str, detail: str) -> errors.ServerError:
     """Return the error for credentials that the server refused."""
     return errors.ServerError(
         f"Temporal at {address} refused the credentials for namespace {namespace!r} ({detail})",
-        hint="check --api-key or TEMPORAL_API_KEY, the TLS certificate, and what they may do",
+        hint="check --api-key or TEMPORAL_API_KEY, the TLS certificate, and their permissions",
     )
 
 

@@ -42,7 +42,7 @@ def client(connection: settings.Connection) -> dict[str, Any]:
     held.hold(config.get("api_key"), *metadata.values())
     if not all(map(settings.HEADER_NAME.fullmatch, metadata)):  # the SDK would quote what may be a misplaced token
         raise errors.UsageError(
-            "a name in the gRPC metadata has characters that no header can have",
+            "a name in the gRPC metadata has characters that a header cannot contain",
             hint="check --grpc-meta and the profile's grpc_meta",
         )
     config["tls"] = _tls(connection.tls, config.get("tls", False))
@@ -166,7 +166,7 @@ def _tls(flags: settings.Tls, configured: bool | temporalio.service.TLSConfig) -
 
 def _data(flag: str, path: pathlib.Path | None, data: str | None) -> bytes | None:
     if path is not None and data is not None:
-        raise errors.UsageError(f"{flag}-path and {flag}-data are both given", hint="give one of them")
+        raise errors.UsageError(f"{flag}-path and {flag}-data cannot be combined", hint="pass only one of them")
     if path is None:
         return None if data is None else data.encode()
     try:

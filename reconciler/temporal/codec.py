@@ -74,7 +74,7 @@ class Remote:
         headers |= {"Authorization": codec.auth} if codec.auth else {}
         if not all(text.isascii() and text.isprintable() for pair in headers.items() for text in pair):
             raise errors.UsageError(
-                "a header for the codec server has characters that no header can have",
+                "a header for the codec server has characters that a header cannot contain",
                 hint="check --codec-auth and --codec-header",
             )
         import httpx  # here, because it takes as long to import as half of the program, and few have a codec server
@@ -131,7 +131,7 @@ class Remote:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise errors.CodecError(
-                f"the codec server at {self._shown} does not answer ({reason})", hint="check --codec-endpoint"
+                f"the codec server at {self._shown} does not respond ({reason})", hint="check --codec-endpoint"
             ) from error
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise errors.CodecError(
@@ -140,7 +140,7 @@ class Remote:
             )
         if response.status_code != httpx.codes.OK:
             raise errors.CodecError(
-                f"the codec server at {self._shown} answered {response.status_code} to {step}",
+                f"the codec server at {self._shown} returned {response.status_code} to {step}",
                 hint="check its log, and that it has this namespace's keys",
             )
         return self._read(response.text, len(batch))
@@ -156,7 +156,7 @@ class Remote:
 
     def _wrong(self, what: str) -> errors.CodecError:
         return errors.CodecError(
-            f"the codec server at {self._shown} answered with {what}",
+            f"the codec server at {self._shown} returned {what}",
             hint="check that --codec-endpoint is a codec server",
         )
 

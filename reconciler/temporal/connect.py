@@ -196,7 +196,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
         return _not_an_address()
     for sign, what in _NOT_PEM.items():
         if sign in lowered:
-            return errors.UsageError(f"{what} is not in PEM form", hint="check the --tls… options and their files")
+            return errors.UsageError(f"{what} is not in PEM format", hint="check the --tls… options and their files")
     if "certificate" in lowered or "tls" in lowered or "private key" in lowered or "privatekey" in lowered:
         return errors.UnreachableError(
             f"no TLS connection to Temporal at {address} ({_last_message(text)})",
@@ -204,13 +204,13 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
         )
     if tls and not any(sign in lowered for sign in _UNREACHABLE):
         return errors.UnreachableError(
-            f"the TLS connection to Temporal at {address} broke ({_last_message(text)})",
+            f"the TLS connection to Temporal at {address} was lost ({_last_message(text)})",
             hint="the server may have rejected the client certificate: check --tls-cert-path and --tls-key-path, "
             "and that the server is healthy",
         )
     return errors.UnreachableError(
         f"cannot reach Temporal at {address} ({_last_message(text)})",
-        hint="check that it is running there, or name the right --address or TEMPORAL_ADDRESS",
+        hint="check that it is running there, or correct --address or TEMPORAL_ADDRESS",
     )
 
 
@@ -218,7 +218,7 @@ def _not_an_address() -> errors.UsageError:
     """Return the error without the address: a malformed one may contain a password or a token."""
     return errors.UsageError(
         "the address of Temporal is not of the form host:port",
-        hint="check --address, TEMPORAL_ADDRESS and the profile; write it as in localhost:7233",
+        hint="check --address, TEMPORAL_ADDRESS and the profile; write it like localhost:7233",
     )
 
 

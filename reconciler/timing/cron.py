@@ -166,7 +166,7 @@ def _hint_for_word(body: str) -> str:
         return f"write {word}"
     if word.startswith("@every "):
         return "write @every with a duration, such as @every 5m, or @daily"
-    return "Temporal does not start with a machine: write the times" if word == "@reboot" else ""
+    return "Temporal does not support @reboot: write the times" if word == "@reboot" else ""
 
 
 def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
@@ -175,7 +175,7 @@ def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
     layout = _LAYOUTS.get(len(words))
     if layout is None:
         raise CronError(
-            f"{len(words)} fields where Temporal takes 5 to 7",
+            f"{len(words)} fields, but Temporal accepts 5 to 7",
             offset=offset or 0,
             hint=_hint_for_word(body)
             or "write minute, hour, day of month, month, day of week; a year last, seconds first",

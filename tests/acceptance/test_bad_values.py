@@ -45,7 +45,7 @@ def declared(fake: fake_temporal.FakeTemporal, reconciler: program.Program) -> p
 def test_an_option_that_cannot_be_written_down_or_shown_is_refused(declared: program.Program, line: list[str]) -> None:
     done = declared.run(*line)
     assert (done.returncode, "Traceback" in done.stderr) == (64, False)
-    assert "it is not UTF-8 text." in done.stderr or "it holds a control character." in done.stderr
+    assert "it is not UTF-8 text." in done.stderr or "it contains a control character." in done.stderr
     assert all(each.isprintable() for each in done.stderr.splitlines())
 
 

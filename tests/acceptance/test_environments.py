@@ -241,7 +241,7 @@ def test_saved_plans_are_shown_and_applied_as_they_are_and_once(saved: program.P
     ("edit", "arguments", "says"),
     [
         (SPEC.replace("15 *", "20 *"), (), ".cogni/repo-spec.yaml changed since the plan was made"),
-        (SPEC, ("--environment", "staging"), "--environment is given, and the plans were made for staging, preview"),
+        (SPEC, ("--environment", "staging"), "--environment is given, but the plans were made for staging, preview"),
         (SPEC, ("--only", "OPS"), "--only OPS is given"),
     ],
 )

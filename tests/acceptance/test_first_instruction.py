@@ -100,4 +100,4 @@ def test_a_saved_plan_that_two_processes_are_about_to_apply_is_applied_by_one(re
         assert first.end() == 0
         second.type("yes")
         assert second.end() == 5
-        assert "plan.json was applied already, on " in second.seen
+        assert "plan.json was already applied on " in second.seen

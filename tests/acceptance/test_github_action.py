@@ -192,7 +192,7 @@ def test_without_the_key_of_a_signed_plan_there_is_no_review(work: job.Job, gith
     for _ in range(2):
         step = work.step("apply")
         assert (step.code, left(work, github)) == (5, 2)
-        assert "is signed with a marker-key, and this run has none" in step.messages("error")[0]
+        assert "is signed with a marker-key, but this run has none" in step.messages("error")[0]
     assert work.step("apply", marker_key="k").code == 0
 
 
@@ -279,7 +279,7 @@ def test_an_update_that_github_drops_without_a_word_is_found_out(work: job.Job, 
     github.inject("GET", f"/issues/comments/{comment.id}", _as_before(github, comment.id), times=3)
     step = work.step("plan")
     assert (step.code, step.outputs["exit-code"]) == (1, "1")
-    assert "does not show what was written" in step.log
+    assert "does not contain what was written" in step.log
     assert kept != bodies(github)[0]
 
 

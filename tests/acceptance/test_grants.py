@@ -48,9 +48,9 @@ def test_a_grant_shows_its_token_once_and_is_listed_until_it_is_revoked(run: Any
     )
     listed = run("grant", "list")
     assert re.fullmatch(
-        rf"{ID}  bob  every workflow  without an end\n{shown[1]}  alice  REPORT, OTHER  expires {WHEN}\n", listed
+        rf"{ID}  bob  every workflow  no expiry\n{shown[1]}  alice  REPORT, OTHER  expires {WHEN}\n", listed
     )
-    assert re.fullmatch(rf"Grant {shown[1]} of alice is revoked since {WHEN}\.\n", run("grant", "revoke", shown[1]))
+    assert re.fullmatch(rf"Grant {shown[1]} of alice was revoked at {WHEN}\.\n", run("grant", "revoke", shown[1]))
     assert re.fullmatch(
         rf"{shown[1]}  alice  REPORT, OTHER  revoked {WHEN}\n", run("grant", "list", "--subject", "alice")
     )
@@ -101,7 +101,7 @@ def test_grants_are_kept_in_a_database_of_its_own_where_none_is_named(alone: pro
     made = alone.run("grant", "create", "alice", "--scope", "A", XDG_STATE_HOME=state)
     assert (made.returncode, made.stderr) == (0, "")
     listed = alone.run("grant", "list", XDG_STATE_HOME=state)
-    assert re.fullmatch(rf"{ID}  alice  A  without an end\n", listed.stdout)
+    assert re.fullmatch(rf"{ID}  alice  A  no expiry\n", listed.stdout)
 
 
 @pytest.mark.parametrize("arguments", [("create", "a", "--scope", "A"), ("list",), ("revoke", "0" * 32)])

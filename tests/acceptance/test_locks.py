@@ -91,7 +91,7 @@ async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program)
 
 
 async def lost(why: Callable[[], Awaitable[str]]) -> bool:
-    return await why() == "the lock was taken away"
+    return await why() == "the lock was released by another session"
 
 
 def test_an_apply_in_a_job_is_named_by_its_actor_and_run(declared: program.Program) -> None:

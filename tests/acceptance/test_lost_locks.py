@@ -87,7 +87,11 @@ class Theft:
 def reported(out: str) -> collections.Counter[str]:
     """Return how many steps ended how."""
     return collections.Counter(
-        re.findall(r"^  \S \S+ (created|SKIPPED: not started: the lock was taken away|FAILED|STALE)", out, re.MULTILINE)
+        re.findall(
+            r"^  \S \S+ (created|SKIPPED: not started: the lock was released by another session|FAILED|STALE)",
+            out,
+            re.MULTILINE,
+        )
     )
 
 
@@ -110,7 +114,10 @@ def test_when_the_database_session_is_ended_the_writing_stops(
         assert reading.end() == 1
     theft.after()
     ended = reported(reading.out)
-    assert ended["SKIPPED: not started: the lock was taken away"] >= COUNT - TAKEN_AFTER - 3 * apply.CONCURRENCY
+    assert (
+        ended["SKIPPED: not started: the lock was released by another session"]
+        >= COUNT - TAKEN_AFTER - 3 * apply.CONCURRENCY
+    )
     assert sum(ended.values()) == COUNT
     again = through.run("apply", "--yes", DATABASE_URL=database_url)
     assert (again.returncode, f"{ended['created']} unchanged" in again.stdout) == (0, True)
@@ -137,7 +144,7 @@ async def test_when_another_process_releases_the_lease_the_writing_stops(
     theft.after()
     ended = reported(reading.out)
     assert sum(ended.values()) == COUNT
-    assert ended["SKIPPED: not started: the lock was taken away"] > 0
+    assert ended["SKIPPED: not started: the lock was released by another session"] > 0
     await server.lock("governance:").free()
 
 
@@ -178,6 +185,6 @@ async def test_who_answers_after_the_lock_is_lost_is_told_so_and_nothing_is_appl
         assert freed.returncode == 0
         shown.type("yes")
         assert await asyncio.to_thread(shown.end) == 6
-        assert "nothing is applied: the lock was taken away" in shown.seen
+        assert "nothing is applied: the lock was released by another session" in shown.seen
         assert "SKIPPED" not in shown.seen
     assert declared.run("plan", "--detailed-exitcode").returncode == 2

@@ -136,7 +136,7 @@ def test_a_server_that_does_not_report_its_workers_is_a_warning_of_a_plan(
 ) -> None:
     given = ("--address", fake.address, "--namespace", "default")
     done = declared.run("plan", *given)
-    unchecked = f"Warning: the workers were not checked: Temporal at {fake.address} answered UNIMPLEMENTED: "
+    unchecked = f"Warning: the workers were not checked: Temporal at {fake.address} returned UNIMPLEMENTED: "
     assert (done.returncode, done.stderr.count("\n"), done.stderr.startswith(unchecked)) == (0, 1, True)
     refused = declared.run("preflight", *given)
     assert (refused.returncode, "UNIMPLEMENTED" in refused.stderr) == (1, True)

@@ -68,7 +68,7 @@ def test_a_plan_without_changes_is_one_request(applied: program.Program) -> None
     shown, sent = requests(applied, "plan", *LISTED)
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (30 unchanged)." in shown
-    assert "Note: 30 of 30 schedules were compared as listed: workflow type, times, note and pause." in shown
+    assert "Note: 30 of 30 schedules were compared by listing only: workflow type, times, note and pause." in shown
     _, full = requests(applied, "plan")
     assert full["DescribeSchedule"] >= COUNT  # one that is lost is sent again
 
@@ -137,7 +137,7 @@ def test_what_did_not_change_since_an_apply_is_not_described(recorded: program.P
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (30 unchanged)." in shown
     assert (
-        "Note: 30 of 30 schedules were compared as listed: workflow type, times, note and pause. Their charters"
+        "Note: 30 of 30 schedules were compared by listing only: workflow type, times, note and pause. Their charters"
         in shown
     )
     shown, sent = requests(recorded, "apply", "--yes", *CHANGED)
@@ -206,7 +206,7 @@ def test_a_saved_plan_needs_the_record_as_well(recorded: program.Program) -> Non
     recorded.declare(SPEC.replace("'3 3 * * *'", "'3 4 * * *'"))
     assert recorded.run("plan", *CHANGED, "--max-age", "2h", "--out", "plan.json").returncode == 0
     other = recorded.run("apply", "--yes", "plan.json", *CHANGED, "--max-age", "3h")
-    assert (other.returncode, "--max-age 3h is given, and the plan was made with 2h" in other.stderr) == (5, True)
+    assert (other.returncode, "--max-age 3h is given, but the plan was made with 2h" in other.stderr) == (5, True)
     refused = recorded.run("apply", "--yes", "plan.json", "--no-audit")
     assert (refused.returncode, "--refresh=changed needs the database" in refused.stderr) == (64, True)
     assert "Leave out --no-audit; or use" in refused.stderr

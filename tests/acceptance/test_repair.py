@@ -191,7 +191,7 @@ async def test_a_row_that_cannot_be_read_is_told_and_hinders_no_other(
     postgres.execute(database_url, "UPDATE schedules SET timezone = 'Gone/Town' WHERE id = %s", bad)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)
-    assert f"Warning: the row {bad} cannot be read and is left as it is: " in done.stderr
+    assert f"Warning: the row {bad} cannot be read and was left unchanged: " in done.stderr
     rows = postgres.execute(database_url, "SELECT id, synced_revision FROM schedules ORDER BY synced_revision")
     assert rows == [(bad, 0), (good, 1)]
 
@@ -206,7 +206,7 @@ async def test_a_run_that_ended_in_temporal_is_closed(reconciler: program.Progra
         await store.runs.begin(stored.run(id_, workflow=workflow), None)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)
-    assert done.stderr == "Note: runs that had ended in Temporal without a record: 1 closed.\n"
+    assert done.stderr == "Note: runs closed that had ended in Temporal without a record: 1.\n"
     rows = postgres.execute(database_url, "SELECT status, error FROM schedule_runs")
     assert rows == [("failed", "terminated in Temporal: by hand")]
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)

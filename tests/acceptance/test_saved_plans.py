@@ -109,7 +109,7 @@ def test_show_needs_no_server(planned: program.Program) -> None:
 def test_a_plan_is_applied_once(planned: program.Program) -> None:
     shutil.copy(planned.folder / "plan.json", planned.folder / "copy.json")
     assert planned.run("apply", "plan.json", "--yes").returncode == 0
-    refused(planned, says="plan.json was applied already, on ")
+    refused(planned, says="plan.json was already applied on ")
     shutil.copy(planned.folder / "copy.json", planned.folder / "plan.json")
     refused(planned, says="governance:engineering changed on ")
 
@@ -197,7 +197,7 @@ def test_a_step_of_a_saved_plan_that_is_stale_is_done_again_only_if_it_is_the_sa
     else:
         assert ended.returncode == 1
         assert "governance:engineering STALE: the live schedule changed since it was planned" in ended.stdout
-        assert "governance:community SKIPPED: not paused, because a step before it did not succeed" in ended.stdout
+        assert "governance:community SKIPPED: not paused because an earlier step did not succeed" in ended.stdout
         assert pending(planned) == ["update governance:engineering", "pause governance:community"]
 
 
@@ -216,7 +216,7 @@ def test_another_namespace_or_address_is_refused(planned: program.Program) -> No
 
 
 def test_another_environment_or_prefix_is_refused(planned: program.Program) -> None:
-    refused(planned, "--environment", "staging", says="--environment staging is given, and the plan was made without")
+    refused(planned, "--environment", "staging", says="--environment staging is given, but the plan was made without")
     refused(planned, "--prefix", "team:", says="--prefix team: is given")
     refused(planned, "--adopt", says="--adopt is given")
 
@@ -232,10 +232,10 @@ def test_a_plan_keeps_the_environment_that_it_was_made_for(planned: program.Prog
     [
         (lambda found: found.update(format_version="2.0"), "in format 2.0"),
         (lambda found: found.pop("format_version"), "its format version is None"),
-        (lambda found: found.update(digest="sha256:" + "0" * 64), "its checksum does not fit"),
-        (lambda found: found["saved"]["schedules"][0].update(created_at=1), "its checksum does not fit"),
-        (lambda found: found.pop("saved"), "its checksum does not fit"),
-        (lambda found: found.update(applied_at="2026-01-01T00:00:00+00:00"), "its checksum does not fit"),
+        (lambda found: found.update(digest="sha256:" + "0" * 64), "its checksum does not match"),
+        (lambda found: found["saved"]["schedules"][0].update(created_at=1), "its checksum does not match"),
+        (lambda found: found.pop("saved"), "its checksum does not match"),
+        (lambda found: found.update(applied_at="2026-01-01T00:00:00+00:00"), "its checksum does not match"),
     ],
 )
 def test_an_edited_plan_is_refused(
@@ -295,7 +295,7 @@ def test_the_digest_is_the_same_anywhere(planned: program.Program, tmp_path: pat
 def test_that_a_plan_was_applied_cannot_be_taken_out_of_the_file(planned: program.Program) -> None:
     assert planned.run("apply", "plan.json", "--yes").returncode == 0
     rewrite(planned, lambda found: found.update(applied_at=None))
-    refused(planned, says="its checksum does not fit")
+    refused(planned, says="its checksum does not match")
 
 
 def test_a_plan_that_is_no_regular_file_is_refused(planned: program.Program) -> None:
@@ -340,7 +340,7 @@ def test_from_another_folder_the_hint_names_spec(planned: program.Program, tmp_p
 def test_another_repository_is_refused(planned: program.Program) -> None:
     assert planned.run("plan", "--adopt", "--out", "plan.json", GITHUB_REPOSITORY="org/a").returncode == 0
     done = planned.run("apply", "plan.json", "--yes", GITHUB_REPOSITORY="org/b")
-    assert (done.returncode, "owner org/a, and this is" in done.stderr) == (5, True)
+    assert (done.returncode, "owner org/a, but this is" in done.stderr) == (5, True)
     assert planned.run("apply", "plan.json", "--yes", GITHUB_REPOSITORY="org/a").returncode == 0
 
 

@@ -182,11 +182,11 @@ def _until(holds: object) -> None:
         ([], {"INTERNAL_OPS_TOKEN": " "}, "INTERNAL_OPS_TOKEN"),
         (["--listen", "192.0.2.1:80"], {"INTERNAL_OPS_TOKEN": service.OPS_TOKEN}, "192.0.2.1:80"),
         ([], {"INTERNAL_OPS_TOKEN": "t" * 31}, "INTERNAL_OPS_TOKEN is shorter than 32 characters"),
-        ([], {"INTERNAL_OPS_TOKEN": "é" * 32}, "INTERNAL_OPS_TOKEN has characters that no HTTP header carries"),
+        ([], {"INTERNAL_OPS_TOKEN": "é" * 32}, "INTERNAL_OPS_TOKEN has characters that an HTTP header cannot contain"),
         (
             [],
             {"INTERNAL_OPS_TOKEN": "t" * 32, "RECONCILER_EXECUTOR_TOKEN": f"{'t' * 32}\n{'t' * 32}"},
-            "RECONCILER_EXECUTOR_TOKEN has characters that no HTTP header carries",
+            "RECONCILER_EXECUTOR_TOKEN has characters that an HTTP header cannot contain",
         ),
         (
             [],
@@ -230,7 +230,7 @@ def test_a_deploy_syncs_by_asking_the_service(reconciler: program.Program, datab
         assert (document["status"], document["skipped"], document["exit_code"]) == ("applied", 2, 0)
         wrong = sync(token="another")  # noqa: S106
         assert (wrong.returncode, wrong.stdout) == (1, "")
-        assert "a valid bearer token is needed" in wrong.stderr
+        assert "a valid bearer token is required" in wrong.stderr
         reconciler.declare(SPEC.replace("15 *", "75 *"))
         invalid = sync()
         assert (invalid.returncode, invalid.stdout) == (3, "")

@@ -187,7 +187,7 @@ async def test_two_schemas_share_nothing(declared: program.Program, database_url
         ("x" * 64, "is longer than 63 bytes"),
         ("ä" * 32, "is longer than 63 bytes"),
         (" ", "is blank"),
-        ("a\tb", "holds a control character"),
+        ("a\tb", "contains a control character"),
     ],
 )
 def test_a_name_that_no_schema_can_have_is_refused_before_anything_else(

@@ -69,7 +69,7 @@ def test_wrong_variables_are_refused_without_their_values(reconciler: program.Pr
             "--var regoin: the repo-spec declares no variable 'regoin'\nName a declared variable, such as 'region'.",
         ),
         (["--var", "zebra"], 64, "a variable is written NAME=VALUE"),
-        (["--var", "attempts=zebra"], 3, ":2:22: --var attempts is not a number, as the declared value is"),
+        (["--var", "attempts=zebra"], 3, ":2:22: --var attempts is not a number like the declared value"),
         (["--var", "attempts=0"], 3, ":10:40: 'maximum_attempts' is 0, below 1"),
     ):
         ended = reconciler.run("validate", *GIVEN, *arguments)
@@ -94,7 +94,9 @@ def test_a_saved_plan_is_applied_with_the_same_variables_only(reconciler: progra
     ):
         ended = reconciler.run("apply", "plan.json", "--yes", *arguments)
         assert ended.returncode == 5, ended.stderr
-        assert f"the plan was made with other values of variables: {names}\nPass the same --var" in ended.stderr
+        assert (
+            f"the plan was made with different values of these variables: {names}\nPass the same --var" in ended.stderr
+        )
         assert "zebra" not in ended.stdout + ended.stderr
     assert reconciler.run("plan", "--detailed-exitcode", *GIVEN).returncode == 2  # nothing was written
     applied = reconciler.run("apply", "plan.json", "--yes", "--var", "region=us", RECONCILER_VAR_db_password=SECRET)

@@ -157,7 +157,7 @@ async def test_it_says_which_part_is_away_and_serves_its_metrics(
     ("arguments", "code", "message"),
     [
         (("--versioning", "--database-url", "postgresql://127.0.0.1:9/none"), 64, "--versioning needs a deployment"),
-        (("--database-url", "postgresql://127.0.0.1:9/none"), 1, "nothing listens there"),
+        (("--database-url", "postgresql://127.0.0.1:9/none"), 1, "nothing is listening there"),
     ],
 )
 def test_what_it_cannot_work_with_is_told_at_once(

@@ -94,7 +94,7 @@ async def test_what_is_freed_can_be_taken_at_once_and_its_holder_knows(make: Mak
     second = await make().acquire(BOB)
 
     async def is_lost() -> bool:
-        return (await first.lost()).startswith("the lock was taken away")
+        return (await first.lost()).startswith("the lock was released by another session")
 
     await remote.until(is_lost)
     await first.release()

@@ -92,7 +92,7 @@ async def test_a_server_that_is_slow_is_waited_for_as_long_as_it_answers_anythin
     fake.before["CreateSchedule"] = [lambda: time.sleep(2 * calls.SILENCE)]
     outcomes = await apply(server, await plan(server, remote.schedule()))
     assert outcomes == [("governance:alpha", plans.Status.DONE, "")]
-    assert caplog.messages == [f"Temporal at {fake.address} answers slowly; waiting for up to 300 s"]
+    assert caplog.messages == [f"Temporal at {fake.address} is responding slowly; waiting for up to 300 s"]
 
 
 @pytest.mark.usefixtures("soon_silent")
@@ -204,7 +204,7 @@ async def test_a_connection_that_breaks_again_and_again_is_used_ever_more_rarely
     async with relay.running(f"postgresql://{fake.address}") as wire:
         server = await remote.connected(wire.address)
         await wire.cut()
-        with pytest.raises(errors.UnreachableError, match=r"does not answer \("):
+        with pytest.raises(errors.UnreachableError, match=r"does not respond \("):
             await plan(server, remote.schedule())
     assert 3 <= len(caplog.records) <= 12
 
@@ -418,7 +418,9 @@ async def test_after_the_server_is_gone_every_schedule_has_its_outcome(
     assert [id_ for id_, _, _ in outcomes] == [f"governance:s{number:02}" for number in range(60)]
     assert {status for _, status, _ in outcomes} == {plans.Status.FAILED, plans.Status.SKIPPED}
     for _, status, detail in outcomes:
-        assert detail.startswith("it may be written or not" if status is plans.Status.FAILED else "not started")
+        assert detail.startswith(
+            "the write may or may not have taken effect" if status is plans.Status.FAILED else "not started"
+        )
 
 
 async def test_a_schedule_that_was_deleted_and_made_anew_is_not_overwritten(

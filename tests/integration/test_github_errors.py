@@ -58,9 +58,8 @@ def test_a_token_that_can_only_read_is_told_the_permission_to_write(
 ) -> None:
     with github_client.opened(github, github_hub.FORK) as repository:
         assert reported(lambda: ask(repository), client.ForbiddenError) == (
-            f"cannot {doing}: the token may not do this ({INTEGRATION})",
-            f"set `{permission}` under `permissions:` of the job; "
-            "a pull request from a fork has a token that can only read",
+            f"cannot {doing}: the token does not have permission ({INTEGRATION})",
+            f"set `{permission}` under `permissions:` of the job; the token of a pull request from a fork is read-only",
         )
     assert len(github.requests) == 1
 
@@ -84,7 +83,7 @@ def test_a_token_without_permissions_is_told_the_permission_to_read(
     )
     with github_client.opened(github, github_hub.FORK) as repository:
         message, hint = reported(lambda: ask(repository), client.ForbiddenError)
-    assert message.endswith(f"the token may not do this ({INTEGRATION})")
+    assert message.endswith(f"the token does not have permission ({INTEGRATION})")
     assert hint == f"set `{permission}` under `permissions:` of the job"
 
 
@@ -92,7 +91,7 @@ def test_a_persons_token_is_told_its_permission(github: github_server.GitHub) ->
     github.hub.tokens[github_hub.ADA] = github_hub.Token(login="ada", permissions={})
     with github_client.opened(github, github_hub.ADA) as repository:
         assert reported(lambda: repository.create_issue("t", "b"), client.ForbiddenError) == (
-            "cannot open an issue in acme/schedules: GitHub refuses it "
+            "cannot open an issue in acme/schedules: GitHub refused it "
             "(Resource not accessible by personal access token)",
             "give the token the permission `issues: write`",
         )
@@ -101,7 +100,7 @@ def test_a_persons_token_is_told_its_permission(github: github_server.GitHub) ->
 def test_a_pull_request_that_is_not_there(repository: client.Repository) -> None:
     assert reported(lambda: repository.comments(7), client.NotFoundError) == (
         "cannot read the comments of acme/schedules#7: "
-        "GitHub does not find it, or the token may not see it (Not Found)",
+        "GitHub did not find it, or the token has no access to it (Not Found)",
         "check the repository and the number, and that the token has `pull-requests: read`",
     )
 
@@ -196,11 +195,11 @@ def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: s
         ("", "the GitHub token is empty"),
         (
             f"{github_hub.JOB}\n",
-            "the GitHub token contains a space, a line break or another character that no token has",
+            "the GitHub token contains a space, a line break or another character that is not valid in a token",
         ),
         (
             f"{github_hub.JOB}é",
-            "the GitHub token contains a space, a line break or another character that no token has",
+            "the GitHub token contains a space, a line break or another character that is not valid in a token",
         ),
     ],
     ids=["empty", "line break", "letter"],

@@ -60,7 +60,7 @@ def test_a_failure_that_stays_is_an_error_after_four_attempts(
 ) -> None:
     method, ask = USES[use]
     github.inject(method, PATHS.get(use, REPOS), github_server.failing(502), times=9)
-    with pytest.raises(errors.GitHubError, match=r"^cannot .*answered 502 \(Server Error\)$") as raised:
+    with pytest.raises(errors.GitHubError, match=r"^cannot .*returned 502 \(Server Error\)$") as raised:
         ask(repository)
     assert raised.value.hint == "wait, then run again"
     assert [each.method for each in github.requests].count(method) >= 4
@@ -189,7 +189,7 @@ def test_a_limit_for_too_long_is_an_error_at_once(
     with pytest.raises(errors.GitHubError) as raised:
         repository.comments(1)
     assert raised.value.message == (
-        f"cannot read the comments of acme/schedules#1: GitHub limits the rate of requests for another {until}"
+        f"cannot read the comments of acme/schedules#1: GitHub's rate limit lasts for another {until}"
     )
     assert raised.value.hint == f"run again in {until}"
     assert pauses.seconds == []
@@ -199,6 +199,6 @@ def test_all_pauses_together_have_an_end(
     github: github_server.GitHub, repository: client.Repository, pauses: github_client.Pauses
 ) -> None:
     github.inject("GET", COMMENTS, github_server.limited(after=20), times=9)
-    with pytest.raises(errors.GitHubError, match="limits the rate"):
+    with pytest.raises(errors.GitHubError, match="rate limit lasts"):
         repository.comments(1)
     assert pauses.seconds == [20, 20, 20]

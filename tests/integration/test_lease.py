@@ -80,7 +80,7 @@ async def test_a_holder_from_whom_it_is_taken_knows(server: connect.Server) -> N
     assert freed.who == "alice@laptop"
 
     async def is_lost() -> bool:
-        return await held.lost() == "the lock was taken away"
+        return await held.lost() == "the lock was released by another session"
 
     await remote.until(is_lost)
     assert await server.lock("governance:").free() is None

@@ -90,7 +90,7 @@ async def test_a_server_that_refuses_everything_is_given_up_after_the_patience(
     fake.admit = fake_temporal.Limiter(0, counts=SCHEDULES).admit
     server = await connected(fake.address, seconds=1)
     started = time.monotonic()
-    with pytest.raises(errors.RateLimitedError, match="still limits the rate"):
+    with pytest.raises(errors.RateLimitedError, match="is still rate-limiting requests"):
         await server.schedules.describe("governance:alpha")
     assert time.monotonic() - started >= 1
 

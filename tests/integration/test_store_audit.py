@@ -195,7 +195,7 @@ async def test_texts_that_postgres_cannot_hold_lose_only_what_it_cannot(kept: au
 async def test_an_attempt_ends_once(kept: audit.Audit) -> None:
     number = await ended(kept)
     for wrong in (number, number + 1):
-        with pytest.raises(errors.StoreError, match=f"has no apply {wrong} that goes on"):
+        with pytest.raises(errors.StoreError, match=f"has no apply {wrong} in progress"):
             await kept.end(wrong, [DONE], left=left(1))
     assert [(each.steps, each.managed) for each in await kept.latest(5)] == [((), 0)]
 

@@ -69,7 +69,7 @@ async def refused(url: str) -> errors.StoreError:
 async def test_a_port_that_nobody_listens_on_is_named() -> None:
     port = tcp_ports.reserve()
     error = await refused(postgres.altered(f"postgresql://127.0.0.1:{port}/app", user="me", password=SECRET))
-    assert error.message == f"cannot connect to database app at 127.0.0.1:{port} (nothing listens there)"
+    assert error.message == f"cannot connect to database app at 127.0.0.1:{port} (nothing is listening there)"
     assert error.hint == "check that PostgreSQL is running there, on that host and port"
 
 

@@ -80,7 +80,7 @@ async def test_another_request_under_the_same_key_is_refused_and_changes_nothing
         ({"input": {"text": "\ud800"}}, "invalid input syntax for type json"),
         ({"input": {"number": float("nan")}}, "invalid input syntax for type json"),
         ({"temporal_schedule_id": "a\0"}, "cannot contain NUL"),
-        ({"entrypoint": "\ud800"}, "half a surrogate pair is not text"),
+        ({"entrypoint": "\ud800"}, "an unpaired surrogate is not text"),
         ({"temporal_schedule_id": "".join(map(chr, range(256, 9000)))}, "index row"),
     ],
 )
@@ -103,7 +103,7 @@ async def test_a_database_that_fails_in_another_way_may_be_asked_again(store: ta
     assert (await store.executor.execute(stored.execution())).state is RequestState.DONE
 
 
-@pytest.mark.parametrize(("key", "messages"), [("a\0", "cannot contain NUL"), ("\ud800", "half a surrogate pair")])
+@pytest.mark.parametrize(("key", "messages"), [("a\0", "cannot contain NUL"), ("\ud800", "an unpaired surrogate")])
 async def test_a_text_that_no_database_keeps_is_said_to_be_that(store: tables.Store, key: str, messages: str) -> None:
     with pytest.raises(errors.StoreError, match=messages) as caught:
         await store.executor.find(key)

@@ -175,7 +175,7 @@ async def test_rows_that_come_and_go_between_pages_move_no_other(store: tables.S
     ],
 )
 def test_a_text_that_is_no_cursor_is_refused(text: str) -> None:
-    with pytest.raises(errors.UsageError, match="the cursor cannot be read"):
+    with pytest.raises(errors.UsageError, match="the cursor is not valid"):
         cursors.cursor(text)
 
 

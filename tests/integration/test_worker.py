@@ -246,7 +246,7 @@ async def test_a_service_that_fails_for_too_long_ends_the_run_as_failed(
         workers.working(stage, executor=executor, patience=datetime.timedelta(seconds=0.5)),
     ):
         cause = await failure(await stage.fire(argument(id_)))
-    assert "answered 500" in cause.message
+    assert "returned 500" in cause.message
     ((_, status, _, error),) = postgres.execute(stage.database_url, RUNS)
     assert (status, error) == ("failed", cause.message)
 

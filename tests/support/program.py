@@ -17,7 +17,7 @@ TIMEOUT = 300  # seconds, for one command
 SECRET = "hunter"  # noqa: S105  # every key, password and secret input value of the acceptance tests holds this word
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
 
-_SLOW = "answers slowly"  # a warning that any server causes on a busy machine; its own tests read the log
+_SLOW = "is responding slowly"  # a warning that any server causes on a busy machine; its own tests read the log
 
 printed: list[str] = []
 """What the commands run so far printed on both streams; a test suite may look through it and empty it."""

@@ -188,7 +188,7 @@ def test_an_event_that_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("name", ["TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "INPUT_ADDRESS"])
 def test_a_job_must_name_a_server_and_not_mean_the_local_one(name: str) -> None:
     inputs.check_server(inputs.read({name: "something"}).connection)
-    with pytest.raises(errors.UsageError, match="no server is named"):
+    with pytest.raises(errors.UsageError, match="TEMPORAL_ADDRESS is not set"):
         inputs.check_server(inputs.read({name: ""}).connection)
 
 

@@ -77,7 +77,7 @@ async def test_once_the_patience_ends_whatever_fails_is_final(error: Exception) 
 async def test_a_defect_is_told_by_its_type_alone_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, logger="reconciler"):
         reported = await attempted(ValueError("sk-hunter2"), attempt=2)
-    assert (reported.message, reported.type) == ("a defect in the worker (ValueError)", "ValueError")
+    assert (reported.message, reported.type) == ("a bug in the worker (ValueError)", "ValueError")
     assert (reported.non_retryable, reported.next_retry_delay) == (False, datetime.timedelta(seconds=2))
     assert caplog.messages == [reported.message]
 

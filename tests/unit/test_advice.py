@@ -35,7 +35,7 @@ def advice(keys: str) -> list[str]:
         (
             f"cron: '@daily'\n      workflow_id: {'w' * 235}",
             "6:20: warning: the workflow id has 235 characters: with the time that Temporal adds, a server on "
-            "PostgreSQL or MySQL cannot hold it and never starts a run; shorten it to 234",
+            "PostgreSQL or MySQL cannot store it and never starts a run; shorten it to 234",
         ),
     ],
 )
@@ -65,22 +65,27 @@ def test_more_of_a_kind_are_summarized_with_the_first_places() -> None:
     never, clocks = plan_advice.lines(plan_advice.advise(loader.parse(many(30), "spec.yaml"), NOW))
     assert never.startswith("spec.yaml:3:26: warning: no time matches")
     assert clocks.startswith(
-        "spec.yaml:4:27: warning: 30 charters fire at an hour at which clocks are changed, this one and those at 5:27, "
+        "spec.yaml:4:27: warning: 30 charters fire at an hour when clocks change, this one and those at 5:27, "
         "6:27 and 27 more; of this one: 2027-03-28 02:00 does not exist in Europe/Berlin"
     )
 
 
 def test_times_that_daylight_saving_skips_or_repeats_are_named() -> None:
     (found,) = advice("cron: 30 2 * * *\n      timezone: Europe/Berlin")
-    assert "2027-03-28 02:30 does not exist in Europe/Berlin and 2027-10-31 02:30 comes twice in Europe/Berlin" in found
+    assert (
+        "2027-03-28 02:30 does not exist in Europe/Berlin and 2027-10-31 02:30 occurs twice in Europe/Berlin" in found
+    )
 
 
 @pytest.mark.parametrize(
     ("keys", "messages"),
     [
-        ("cron: 30 2 * * * 2030", "2030-03-31 02:30 does not exist in Europe/Berlin and 2030-10-27 02:30 comes twice"),
-        ("cron: 30 2 * * *\n      exclude: [{month: 3}]", "warning: 2027-10-31 02:30 comes twice in Europe/Berlin, so"),
-        ("cron: 30 2 * * *\n      start_at: 2027-05-01T00:00:00Z", "2027-10-31 02:30 comes twice"),
+        ("cron: 30 2 * * * 2030", "2030-03-31 02:30 does not exist in Europe/Berlin and 2030-10-27 02:30 occurs twice"),
+        (
+            "cron: 30 2 * * *\n      exclude: [{month: 3}]",
+            "warning: 2027-10-31 02:30 occurs twice in Europe/Berlin, so",
+        ),
+        ("cron: 30 2 * * *\n      start_at: 2027-05-01T00:00:00Z", "2027-10-31 02:30 occurs twice"),
         (
             "cron: 30 2 * * *\n      end_at: 2027-05-01T00:00:00Z",
             "warning: 2027-03-28 02:30 does not exist in Europe/B",
@@ -167,7 +172,7 @@ def test_a_shared_workflow_id_without_common_times_does_not_collide(second: str)
 def test_a_timeout_that_no_run_can_meet_is_warned_of(key: str) -> None:
     brief, enough = (f'charter: A, entrypoint: X, cron: "0 * * * *", {key}: {each}' for each in ("999ms", "1s"))
     (found,) = together(brief)
-    assert f"warning: {key} is 0.999s, and no run can finish in less than a second; make it longer" in found
+    assert f"warning: {key} is 0.999s, but no run can finish in less than a second; make it longer" in found
     assert together(enough) == []
 
 

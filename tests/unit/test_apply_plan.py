@@ -186,7 +186,7 @@ def test_a_pause_is_not_done_while_a_stale_step_is_not_repeated(still_there: boo
 
         job.plan = plan  # type: ignore[method-assign]
     assert job.ended() == {"old": "stale", "gone": "skipped"}
-    assert job.detail("gone") == "not paused, because a step before it did not succeed"
+    assert job.detail("gone") == "not paused because an earlier step did not succeed"
     assert not server.found["governance:gone"].schedule.paused
 
 
@@ -256,6 +256,6 @@ def test_a_defect_in_one_step_is_raised_once_every_other_step_is_told() -> None:
         asyncio.run(job._applied())
     reported = {each.change.id: (each.status, each.detail) for each in job.reported}
     assert len(job.reported) == len(reported) == 3
-    assert reported[OLD.id] == (plans.Status.FAILED, "it may be written or not: a defect in reconciler")
+    assert reported[OLD.id] == (plans.Status.FAILED, "the write may or may not have taken effect: a bug in reconciler")
     assert reported[NEW.id][0] is plans.Status.DONE
     assert reported[GONE.id][0] is plans.Status.SKIPPED

@@ -147,7 +147,7 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: pathlib.Path) -> Non
 
 def test_a_certificate_is_given_once() -> None:
     error = refusal(tls=settings.Tls(cert_path=pathlib.Path("cert.pem"), cert_data="cert"))
-    assert error.message == "--tls-cert-path and --tls-cert-data are both given"
+    assert error.message == "--tls-cert-path and --tls-cert-data cannot be combined"
 
 
 def test_a_profile_or_file_that_cannot_be_used_is_a_usage_error(profiles: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -156,7 +156,7 @@ def test_a_mistake_is_named_and_located_within_the_text(text: str, offset: int, 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("# a comment", 0), ("* * * *", 4), ("0 0 0 1 1 * 2030 9", 8)])
 def test_another_number_of_fields_is_refused(text: str, count: int) -> None:
-    assert refused(text).message == f"{count} fields where Temporal takes 5 to 7"
+    assert refused(text).message == f"{count} fields, but Temporal accepts 5 to 7"
 
 
 def test_a_sixth_field_is_the_year_and_a_seventh_puts_seconds_first() -> None:
@@ -183,7 +183,7 @@ def test_a_macro_means_its_five_fields(macro: str, text: str) -> None:
 
 
 def test_an_unknown_macro_is_refused() -> None:
-    assert refused("@reboot").message == "1 fields where Temporal takes 5 to 7"
+    assert refused("@reboot").message == "1 fields, but Temporal accepts 5 to 7"
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,9 @@ def test_a_newer_schedules_keys_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("change", "messages"),
     [
-        ({"temporalScheduleId": None}, "temporalScheduleId is missing or no text"),
-        ({"temporalScheduleId": ""}, "temporalScheduleId is missing or no text"),
-        ({"entrypoint": 3}, "entrypoint is missing or no text"),
+        ({"temporalScheduleId": None}, "temporalScheduleId is missing or not text"),
+        ({"temporalScheduleId": ""}, "temporalScheduleId is missing or not text"),
+        ({"entrypoint": 3}, "entrypoint is missing or not text"),
         ({"dbScheduleId": "x"}, "dbScheduleId is neither a UUID nor null"),
         ({"charter": 1}, "charter is neither text nor null"),
         ({"input": []}, "input is not an object"),

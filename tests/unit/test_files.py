@@ -116,7 +116,7 @@ def test_a_device_is_refused_and_the_null_device_is_an_empty_file() -> None:
 
 def test_a_pipe_that_no_program_reads_is_an_error_and_no_wait(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "pipe") == f"{tmp_path / 'pipe'}: cannot be written: no program reads from it"
+    assert refusal(tmp_path / "pipe") == f"{tmp_path / 'pipe'}: cannot be written: no program is reading from it"
 
 
 def test_what_to_do_is_what_the_caller_knows(tmp_path: pathlib.Path) -> None:

@@ -217,7 +217,7 @@ def test_taking_over_what_runs_is_refused_without_adopt(
     )
     if owner is None and changes:
         error = refusal(planned)
-        message = f"governance:a carries no owner's mark, and the plan would take it over and change its {changes}"
+        message = f"governance:a has no owner's mark, and the plan would take it over and change its {changes}"
         assert (error.message, error.exit_code) == (message, errors.ExitCode.REFUSED)
     elif owner == "acme/app":
         guards.check(planned, now=NOW)

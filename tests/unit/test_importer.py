@@ -380,7 +380,7 @@ def test_a_secret_that_is_written_in_the_clear_is_reported_by_its_name() -> None
         retry_policy=model.RetryPolicy(non_retryable_errors=("A", "password=hunter6")),
     )
     warnings = importer.add(None, builders.PATH, [live]).warnings
-    assert {each.split()[1] for each in warnings if "in the clear" in each} == {
+    assert {each.split()[1] for each in warnings if "in plain text" in each} == {
         *("args[0].input.auth", "args[0].input.steps[0].api_key", "memo.db_password", "memo.env.value"),
         *("static_summary", "retry_policy.non_retryable_errors[1]"),
     }

@@ -148,7 +148,7 @@ def test_the_neutral_spelling_includes_files_of_that_spelling() -> None:
         (listing("A", "a"), "4:17: charter 'a' is declared twice (first on line 3; names are case-insensitive)"),
         (
             listing("A").replace("{charter", "{id: 'governance:m', charter"),
-            "3:12: charters 'M' and 'A' have one id, 'governance:m' (first at main.yaml:4:7)",
+            "3:12: charters 'M' and 'A' have the same id, 'governance:m' (first at main.yaml:4:7)",
         ),
     ],
 )
@@ -173,7 +173,7 @@ LONG = "a" * 300  # file systems allow 255 bytes
     [
         ("/etc/*.yaml", "'/etc/*.yaml' is an absolute path; write it relative to the spec's folder"),
         ("C:/x.yaml", "'C:/x.yaml' is an absolute path; write it relative to the spec's folder"),
-        ("a/../../b.yaml", "'a/../../b.yaml' leads out of the spec's folder; include only files in that folder"),
+        ("a/../../b.yaml", "'a/../../b.yaml' points outside the spec's folder; include only files in that folder"),
         ("a/b/../c.yaml", "'a/b/../c.yaml' contains '..'; write 'a/c.yaml'"),
         ("./main.yaml", "'./main.yaml' is the spec itself; remove it, or name another file"),
         ("itself.yaml", "'itself.yaml' is the spec itself"),
@@ -183,8 +183,8 @@ LONG = "a" * 300  # file systems allow 255 bytes
         ("missing.yaml", "'missing.yaml': no such file; the path is relative to the folder ."),
         (LONG, f"'{LONG}' cannot be read: File name too long; make it readable"),
         ("schedules", "'schedules' is a folder; name the files in it: schedules/*.yaml"),
-        ("outside.yaml", "'outside.yaml' is a link that leads out of the spec's folder"),
-        ("out/*.yaml", "'out' is a link that leads out of the spec's folder"),
+        ("outside.yaml", "'outside.yaml' is a link that points outside the spec's folder"),
+        ("out/*.yaml", "'out' is a link that points outside the spec's folder"),
         ("dangling.yaml", "'dangling.yaml' cannot be read: No such file or directory"),
         ("loop.yaml", "'loop.yaml' cannot be read: "),
         ("odd/*", "a file's name contains a control or invisible character; rename the file"),

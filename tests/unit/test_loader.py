@@ -234,7 +234,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour: red", "6:7: unknown key 'colour' in charter 1; known here: charter, id, cron, calendars, intervals"),
+        ("colour: red", "6:7: unknown key 'colour' in charter 1; valid keys: charter, id, cron, calendars, intervals"),
         ("input: [1]", "6:14: 'input' must be an object, not a list; for example"),
         ("calendars:", "6:17: 'calendars' must be a list, not nothing"),
         ("task_queue: 7", "6:19: 'task_queue' must be text, not the number 7; quote it"),
@@ -325,7 +325,7 @@ def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
         "spec.yaml:1:26: charter 1 has no 'cron';"
         " add cron, calendars or intervals: when to fire, in Temporal's cron grammar",
         "spec.yaml:1:26: charter 1 has no 'entrypoint';"
-        " add entrypoint or args: the name of what the workflow runs, one word;"
+        " add entrypoint or args: the name of what the workflow runs; a single word;"
         " args: [] calls a workflow without arguments",
     ]
 
@@ -417,9 +417,9 @@ def copies() -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (laughs(), "more than 1000000 values; aliases multiply: write the values out"),
-        (ladder(), "nested deeper than 100 levels; aliases multiply: write the values out"),
-        (copies(), "more than 16777216 characters; aliases multiply: write the values out"),
+        (laughs(), "more than 1000000 values; write the values out instead of using aliases"),
+        (ladder(), "nested deeper than 100 levels; write the values out instead of using aliases"),
+        (copies(), "more than 16777216 characters; write the values out instead of using aliases"),
     ],
     ids=["values", "levels", "characters"],
 )
@@ -505,7 +505,7 @@ def test_a_missing_file_is_reported_with_a_hint(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "spec.yaml"
     assert refusal(path) == (
         f"{path}: no such file",
-        "run where the repository's root is, or name the file with --spec",
+        "run in the repository's root, or name the file with --spec",
     )
 
 
@@ -671,11 +671,11 @@ LARGE = "x" * 450_000
         ),
         (
             "search_attributes: {TemporalScheduledById: x}",
-            "6:50: 'TemporalScheduledById' is the server's own: it sets it on each run, or hides the run by it; ",
+            "6:50: 'TemporalScheduledById' is reserved: the server sets it on each run, or uses it to hide runs; ",
         ),
         (
             f"memo: {{a: &a {LARGE}, b: *a, c: *a, d: *a}}",
-            "6:13: a schedule of 1,800,062 bytes, and Temporal works with 1,800,000 at most; "
+            "6:13: a schedule of 1,800,062 bytes, but Temporal accepts at most 1,800,000; "
             "keep large data elsewhere and pass a reference to it",
         ),
     ],
@@ -966,7 +966,7 @@ def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str
         ("cron: daily", "write @daily"),
         ("cron: '@Hourly'", "write @hourly"),
         ("cron: every 5m", "write @every with a duration, such as @every 5m"),
-        ("cron: '@reboot'", "Temporal does not start with a machine"),
+        ("cron: '@reboot'", "Temporal does not support @reboot"),
         ("cron: '@every 90'", "write a unit, for example 90s"),
         ("catchup_window: '60'", "write a unit, for example 60s"),
         ("start_at: 2027-02-30T00:00:00Z", "there is no such day, hour or offset"),
@@ -1072,14 +1072,18 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
     found = declared(head + r'"\ud83d\ude00 \\ud83d"}]}}')
     assert found.charters[0].schedule.note == "😀 \\ud83d"
     (problem,) = problems(head + r'"\ud83d"}]}}')
-    assert "half of a surrogate pair" in problem
+    assert "an unpaired surrogate" in problem
 
 
 @pytest.mark.parametrize(
     ("keys", "at", "message"),
     [
-        ("args: [1], entrypoint: A", "entrypoint", "'entrypoint' and 'args' exclude each other: args are all that"),
-        ("args: [], input: {}", "input", "'input' and 'args' exclude each other"),
+        (
+            "args: [1], entrypoint: A",
+            "entrypoint",
+            "'entrypoint' and 'args' cannot be combined: the workflow is called only",
+        ),
+        ("args: [], input: {}", "input", "'input' and 'args' cannot be combined"),
         ("args: {a: 1}", "{a", "'args' must be a list"),
         ("args: [{encoding: binary/plian, base64: AA==}]", "binary", "unknown encoding 'binary/plian'; did you mean"),
         ("args: [{encoding: binary/plain}]", "{enc", "an argument in binary/plain has no 'base64'; add base64"),
@@ -1137,7 +1141,7 @@ def test_two_charters_with_one_id_are_refused() -> None:
         "    - {charter: B, id: governance:a, cron: '@daily', args: []}\n"
     )
     assert problems(text) == [
-        "spec.yaml:4:24: charters 'A' and 'B' have one id, 'governance:a' (first on line 3); change one of them"
+        "spec.yaml:4:24: charters 'A' and 'B' have the same id, 'governance:a' (first on line 3); change one of them"
     ]
 
 

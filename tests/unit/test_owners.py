@@ -61,7 +61,7 @@ def test_a_blocked_change_is_not_a_success_and_is_not_counted() -> None:
     messages = "Nothing can be applied: 1 declared schedule belongs to another owner, 1 unchanged."
     assert words.summary(found) == messages
     assert forecast.total(found, NOW) == "Total firing rate: 24/day."
-    assert "drift    blocked: it belongs to acme/other, and the spec wants it" in state.text(found, NOW)
+    assert "drift    blocked: it belongs to acme/other, but the spec declares it" in state.text(found, NOW)
     assert state.text(found, NOW).splitlines()[-1] == (
         "1 schedule: 1 active; 0 differ from the spec; 1 declared schedule belongs to another owner."
     )

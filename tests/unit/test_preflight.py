@@ -123,7 +123,7 @@ def test_the_text_names_queues_workers_and_findings() -> None:
         f"    {OURS}  build 2  seen 60 s ago  not the current version\n"
         "\n"
         "! on task queue 'scheduler-tasks' 1 of 2 run build 1, not 2: worker old\\x1b:1@host[Other]; "
-        "deploy 2 there; a worker that has ended is seen for 90 s more.\n"
+        "deploy 2 there; a stopped worker stays visible for another 90 s.\n"
         "1 problem.\n"
     )
     assert workers.text(looked(declared=builders.declaration()), NOW) == "No charter fires, so no worker is needed.\n"

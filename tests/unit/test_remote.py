@@ -93,7 +93,7 @@ async def test_an_entrypoint_that_leads_elsewhere_is_not_sent(served: endpoint.E
 async def test_what_the_service_refuses_is_not_to_be_tried_again(served: endpoint.Endpoint, status: int) -> None:
     served.answers.append((status, {"Location": served.url}, b"sk-hunter2 in the answer"))
     async with opened(served.url) as executor:
-        with pytest.raises(errors.ExecutionRefusedError, match=f"answered {status}") as caught:
+        with pytest.raises(errors.ExecutionRefusedError, match=f"returned {status}") as caught:
             await executor.execute(EXECUTION)
     assert "hunter2" not in caught.value.sentence
     assert len(served.paths) == 1
@@ -105,7 +105,7 @@ async def test_what_passes_may_be_tried_again_after_as_long_as_the_service_says(
 ) -> None:
     served.answers.append((status, {"Retry-After": "7"}, b""))
     async with opened(served.url) as executor:
-        with pytest.raises(errors.ExecutorError, match=f"answered {status}") as caught:
+        with pytest.raises(errors.ExecutorError, match=f"returned {status}") as caught:
             await executor.execute(EXECUTION)
     assert caught.value.retry_after == datetime.timedelta(seconds=7)
 
@@ -128,13 +128,13 @@ async def test_of_a_retry_after_a_number_counts_up_to_an_hour(
 async def test_a_service_that_does_not_answer_in_time_may_be_tried_again(served: endpoint.Endpoint) -> None:
     served.hold()
     async with opened(served.url, patience=0.2) as executor:
-        with pytest.raises(errors.ExecutorError, match="gives no answer"):
+        with pytest.raises(errors.ExecutorError, match="does not respond"):
             await executor.execute(EXECUTION)
 
 
 async def test_a_service_that_is_away_may_be_tried_again() -> None:
     async with opened("http://me:sk-hunter2@127.0.0.1:9/{workflow}?key=sk-hunter2") as executor:
-        with pytest.raises(errors.ExecutorError, match="gives no answer") as caught:
+        with pytest.raises(errors.ExecutorError, match="does not respond") as caught:
             await executor.execute(EXECUTION)
     assert "hunter2" not in caught.value.sentence
 

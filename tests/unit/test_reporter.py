@@ -26,7 +26,7 @@ def test_a_defect_in_the_middle_still_writes_the_outcome() -> None:
     with pytest.raises(RuntimeError), reported.errors_reported():
         raise RuntimeError("a secret, perhaps")
     document = json.loads(out.getvalue())
-    assert (document["exit_code"], document["error"]["message"]) == (1, "a defect in reconciler: RuntimeError")
+    assert (document["exit_code"], document["error"]["message"]) == (1, "a bug in reconciler: RuntimeError")
     assert (document["digest"], document["outcomes"]) == (PLAN.digest, [])
 
 

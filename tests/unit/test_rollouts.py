@@ -191,8 +191,8 @@ def test_saved_plans_are_read_as_they_were_written() -> None:
     ("edit", "says"),
     [
         ({"format_version": "2.0"}, "in format 2.0; this version supports up to 1.0"),
-        ({"digest": "sha256:" + "0" * 64}, "its checksum does not fit"),
-        ({"environments": []}, "its checksum does not fit"),
+        ({"digest": "sha256:" + "0" * 64}, "its checksum does not match"),
+        ({"environments": []}, "its checksum does not match"),
     ],
 )
 def test_saved_plans_that_are_not_as_they_were_written_are_refused(edit: dict[str, object], says: str) -> None:

@@ -42,7 +42,7 @@ def plan(found: observed.Live | None, *desired: model.Schedule) -> plans.Plan:
 def refusal(now: plans.Plan, reviewed: plans.Plan | None = None) -> str:
     with pytest.raises(errors.StaleError) as caught:
         staleness.check(reviewed or plan(OLD), now, PLANNED)
-    assert caught.value.hint == "plan again, and review what is new"
+    assert caught.value.hint == "plan again, and review the changes"
     return caught.value.message.removeprefix("the plan is stale: governance:community ")
 
 
@@ -95,7 +95,7 @@ def test_other_values_of_variables_make_a_plan_stale(before: dict[str, str], aft
     reviewed, now = (dataclasses.replace(plan(OLD), variables=each) for each in (before, after))
     with pytest.raises(errors.StaleError) as caught:
         staleness.check(reviewed, now, PLANNED)
-    assert caught.value.message == f"the plan was made with other values of variables: {names}"
+    assert caught.value.message == f"the plan was made with different values of these variables: {names}"
     staleness.check(reviewed, reviewed, PLANNED)
 
 
@@ -117,4 +117,4 @@ def test_a_plan_that_changed_since_it_was_shown_is_reported_with_its_environment
     assert caught.value.message == (
         "environment 'staging': the plan is stale: governance:community changed on 2026-11-24 13:00:00 UTC: jitter"
     )
-    assert caught.value.hint == "plan again, and review what is new"
+    assert caught.value.hint == "plan again, and review the changes"

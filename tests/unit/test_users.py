@@ -99,9 +99,9 @@ governance:
         ({"workflow": "a\0b"}, "workflow", "NUL"),
         ({"workflow": ".."}, "workflow", "'..' names nothing that can be executed"),
         ({"workflow": "."}, "workflow", "'.' names nothing that can be executed"),
-        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "over 2,000 characters; write it shorter"),
+        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "over 2,000 characters; shorten it"),
         ({"given": {"a": [[0] * 100] * 101}}, "input", "more than 10,000 values"),
-        ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; keep it elsewhere"),
+        ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; store it elsewhere"),
     ],
 )
 def test_users_cannot_declare_what_charters_cannot(change: dict[str, Any], key: str, messages: str) -> None:

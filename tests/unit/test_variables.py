@@ -160,22 +160,22 @@ def test_a_value_from_outside_has_the_kind_of_the_declared_one(declared: str, te
 @pytest.mark.parametrize(
     ("declared", "text", "problem"),
     [
-        ("1", "much", "2:10: --var x is not a number, as the declared value is; pass a value of the same kind"),
+        ("1", "much", "2:10: --var x is not a number like the declared value; pass a value of the same kind"),
         ("{}", '{"much": 1, "much": 2}', "2:10: --var x has an object with a duplicate key; remove one"),
         ("null", '[{"much": 1, "much": 2}]', "2:10: --var x has an object with a duplicate key; remove one"),
         (
             "1",
             "true",
-            "2:10: --var x is true or false, and the declared value is a number; pass a value of the same kind",
+            "2:10: --var x is true or false, but the declared value is a number; pass a value of the same kind",
         ),
         (
             "true",
             "1",
-            "2:10: --var x is a number, and the declared value is true or false; pass a value of the same kind",
+            "2:10: --var x is a number, but the declared value is true or false; pass a value of the same kind",
         ),
-        ("[]", "{}", "2:10: --var x is an object, and the declared value is a list; pass a value of the same kind"),
-        ("{}", "null", "2:10: --var x is null, and the declared value is an object; pass a value of the same kind"),
-        ("{}", "", "2:10: --var x is not an object, as the declared value is; pass a value of the same kind"),
+        ("[]", "{}", "2:10: --var x is an object, but the declared value is a list; pass a value of the same kind"),
+        ("{}", "null", "2:10: --var x is null, but the declared value is an object; pass a value of the same kind"),
+        ("{}", "", "2:10: --var x is not an object like the declared value; pass a value of the same kind"),
     ],
 )
 def test_a_value_from_outside_of_another_kind_is_refused_and_not_shown(declared: str, text: str, problem: str) -> None:
@@ -243,10 +243,10 @@ def test_a_variable_of_another_environment_has_no_value() -> None:
         ("{region: 1}", "'${regoin}'", "4:47: unknown variable 'regoin'; did you mean 'region'? for a literal"),
         ("{}", "'${Id}'", "4:47: unknown variable 'Id'; did you mean 'id'?"),
         ("{}", "'${a:-b}'", "4:47: a '${' that does not begin a reference; write '${name}', a name of letters"),
-        ("{a: '${b}', b: '${a}'}", "'${a}'", "2:25: variables that refer to each other in a circle: a → b → a"),
-        ("{a: '${a}'}", "1", "2:14: variables that refer to each other in a circle: a → a; give one of them"),
-        ("{a: [1]}", "'x ${a}'", "4:49: variable 'a' is a list, which cannot be a part of a text; refer to it as"),
-        ("{a: {b: 1}}", "'x ${a}'", "4:49: variable 'a' is an object, which cannot be a part of a text"),
+        ("{a: '${b}', b: '${a}'}", "'${a}'", "2:25: variables that refer to each other in a cycle: a → b → a"),
+        ("{a: '${a}'}", "1", "2:14: variables that refer to each other in a cycle: a → a; give one of them"),
+        ("{a: [1]}", "'x ${a}'", "4:49: variable 'a' is a list, which cannot be part of a longer text; refer to it as"),
+        ("{a: {b: 1}}", "'x ${a}'", "4:49: variable 'a' is an object, which cannot be part of a longer text"),
         ("{a: '${id}'}", "'${a}'", "2:14: '${id}' has no value here; refer to it in the keys of charters"),
         ("{a: '${charter}'}", "1", "2:14: '${charter}' has no value here"),
         ("{id: 1}", "1", "2:10: variable 'id' is built in; choose another name than charter, id, environment"),
@@ -265,7 +265,7 @@ def test_a_mistake_in_a_reference_is_located_within_the_text(variables: str, val
 
 def test_null_from_outside_is_not_a_part_of_a_text() -> None:
     assert problems(EMPTY % ("{a: null}", "'x ${a}'"), a="null") == [
-        "4:49: variable 'a' is null, which cannot be a part of a text; refer to it as the whole value"
+        "4:49: variable 'a' is null, which cannot be part of a longer text; refer to it as the whole value"
     ]
     assert first_argument(EMPTY % ("{a: null}", "['${a}']"), a="null") == [None]
 
@@ -335,20 +335,22 @@ governance:
 @pytest.mark.parametrize(
     ("first", "step", "problem"),
     [
-        ("[lol]", '["${%s}", "${%s}", "${%s}"]', "more than 300000 values; references multiply"),
-        ("lol", '"${%s}${%s}${%s}"', "more than 4194304 characters; references multiply"),
-        ("[lol]", '["${%s}"]', "nested deeper than 100 levels; references multiply"),
+        ("[lol]", '["${%s}", "${%s}", "${%s}"]', "more than 300000 values; make the variables smaller"),
+        ("lol", '"${%s}${%s}${%s}"', "more than 4194304 characters; make the variables smaller"),
+        ("[lol]", '["${%s}"]', "nested deeper than 100 levels; make the variables smaller"),
     ],
 )
 def test_variables_that_multiply_are_refused(first: str, step: str, problem: str) -> None:
     steps = [f"    v{n}: {step.replace('%s', f'v{n - 1}')}\n" for n in range(1, 200)]
     text = f"governance:\n  vars:\n    v0: {first}\n{''.join(steps)}  schedules: []\n"
-    assert [each.partition(": ")[2] for each in problems(text)] == [f"{problem}: make the variables smaller"]
+    assert [each.partition(": ")[2] for each in problems(text)] == [f"{problem}, or use fewer references"]
 
 
 def test_a_large_value_is_counted_each_time_that_it_is_referred_to() -> None:
     text = EMPTY % (f"{{a: {'x' * 100_000}}}", ", ".join(["'${a}'"] * 50))
-    assert problems(text) == ["4:374: more than 4194304 characters; references multiply: make the variables smaller"]
+    assert problems(text) == [
+        "4:374: more than 4194304 characters; make the variables smaller, or use fewer references"
+    ]
 
 
 def test_a_long_chain_of_variables_ends_at_a_depth() -> None:
@@ -384,7 +386,7 @@ def test_a_spec_without_references_declares_what_it_did() -> None:
 
 def test_a_reference_that_needs_quotes_is_pointed_out() -> None:
     text = EMPTY % ("{a: 1}", "x ${a}")
-    assert problems(text)[0].endswith("; quote a value with '${' in it between braces or brackets")
+    assert problems(text)[0].endswith("; inside braces or brackets, quote a value that contains '${'")
 
 
 def test_the_neutral_spelling_has_variables_too() -> None:

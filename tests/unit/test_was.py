@@ -208,7 +208,7 @@ def test_a_schedule_outside_the_prefix_that_is_not_ours_is_left_alone_once_the_n
 
 def test_an_unmarked_schedule_outside_the_prefix_that_runs_something_else_is_refused() -> None:
     planned = plan(declaration(), outside("OLD", workflow="Billing", task_queue="money"))
-    with pytest.raises(errors.GuardError, match=r"OLD carries no owner's mark.*workflow type, task queue"):
+    with pytest.raises(errors.GuardError, match=r"OLD has no owner's mark.*workflow type, task queue"):
         guards.check(planned, now=NOW)
 
 
@@ -410,7 +410,7 @@ def test_a_charter_that_gets_an_id_of_its_own_is_renamed_from_its_name() -> None
     [
         (
             """- {charter: NEW, was: new, cron: "@hourly", entrypoint: A}""",
-            "spec.yaml:3:27: charter 'NEW' is called 'new' now, so it was not renamed",
+            "spec.yaml:3:27: charter 'NEW' is still called 'new', so it was not renamed",
         ),
         (
             """

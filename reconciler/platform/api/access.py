@@ -17,7 +17,7 @@ from reconciler.platform.api import bodies, limits, parts, problems
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
 
 _SHORTEST = 32  # characters of a token that is chosen by whoever runs the service
-_LIKE = "what openssl rand -hex 32 prints"
+_LIKE = "the output of openssl rand -hex 32"
 
 _OPS = security.HTTPBearer(scheme_name="ops", auto_error=False, description="INTERNAL_OPS_TOKEN.")
 _EXECUTOR = security.HTTPBearer(
@@ -31,13 +31,15 @@ def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
     """Return the digests of the ops token and the executor's; `errors.UsageError` for one that can be guessed."""
     ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
     if not ops:
-        raise errors.UsageError("serve needs a token for operators", hint=f"set INTERNAL_OPS_TOKEN to {_LIKE}")
+        raise errors.UsageError("serve requires an operators' token", hint=f"set INTERNAL_OPS_TOKEN to {_LIKE}")
     executor = environ.get("RECONCILER_EXECUTOR_TOKEN", "").strip()
     for name, token in (("INTERNAL_OPS_TOKEN", ops), ("RECONCILER_EXECUTOR_TOKEN", executor or ops)):
         if len(token) < _SHORTEST:
             raise errors.UsageError(f"{name} is shorter than {_SHORTEST} characters", hint=f"set it to {_LIKE}")
         if not (token.isascii() and token.isprintable()):
-            raise errors.UsageError(f"{name} has characters that no HTTP header carries", hint=f"set it to {_LIKE}")
+            raise errors.UsageError(
+                f"{name} has characters that an HTTP header cannot contain", hint=f"set it to {_LIKE}"
+            )
     return executions.token_sha256(ops), executions.token_sha256(executor or ops)
 
 
@@ -145,5 +147,5 @@ def _address(request: fastapi.Request) -> str:
 def _unknown() -> problems.Problem:
     """Return the one answer for every token that does not count."""
     return problems.Problem(
-        401, "", "a valid bearer token is needed", hint="send Authorization: Bearer …", headers=_CHALLENGE
+        401, "", "a valid bearer token is required", hint="send Authorization: Bearer …", headers=_CHALLENGE
     )

@@ -39,7 +39,7 @@ _LOG = logging.getLogger(__name__)
 # most often comes first.
 _ROUTERS = (health.router, schedules.router, triggers.router, execution_requests.router, ops.router)
 _TAGS = (  # in the order of the page
-    ("schedules", "Schedules of the caller, by the token of a grant."),
+    ("schedules", "The caller's schedules; the token is a grant's."),
     ("operations", "Deployments: the schedules of the repo-spec."),
     ("executor", "What a worker calls for each firing."),
     ("health", "For supervisors and monitoring."),
@@ -171,13 +171,13 @@ def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -
     try:
         code = repair_job.run(options.connection, options.writing, wish, listener, ending)
     except errors.LockedError as busy:
-        _LOG.info("another repair is under way", extra={"fields": {"who": busy.who}})
+        _LOG.info("another repair is in progress", extra={"fields": {"who": busy.who}})
         return False
     except errors.ReconcilerError as error:
-        _LOG.warning("the repair did not come to an end", extra={"fields": {"error": error.sentence}})
+        _LOG.warning("the repair did not finish", extra={"fields": {"error": error.sentence}})
         return False
     except Exception as defect:  # noqa: BLE001  # a defect of one repair is not one of the service; the next may find another state
-        _LOG.error("a defect in the repair", extra={"fields": {"error": type(defect).__name__}})
+        _LOG.error("a bug in the repair", extra={"fields": {"error": type(defect).__name__}})
         return False
     steps = len(listener.ended.outcomes) if listener.ended else 0
     level = logging.INFO if code is errors.ExitCode.OK else logging.WARNING
@@ -191,6 +191,6 @@ def _close_runs(options: parts.Options) -> None:
     try:
         run_ends.close(options.connection, options.writing)
     except errors.ReconcilerError as error:
-        _LOG.warning("not every run that ended could be closed", extra={"fields": {"error": error.sentence}})
+        _LOG.warning("some ended runs could not be closed", extra={"fields": {"error": error.sentence}})
     except Exception as defect:  # noqa: BLE001  # as in a repair
-        _LOG.error("a defect in closing runs", extra={"fields": {"error": type(defect).__name__}})
+        _LOG.error("a bug in closing runs", extra={"fields": {"error": type(defect).__name__}})

@@ -38,7 +38,7 @@ class Condition:
                 raise problems.Problem(
                     428,
                     "",
-                    "If-Match is needed",
+                    "If-Match is required",
                     hint="send the ETag of the schedule as it was read",
                     revision=row.revision,
                 )

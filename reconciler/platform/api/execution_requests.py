@@ -27,12 +27,12 @@ async def run(
     """Execute what a firing asks for; asked for again under the same key, return the recorded outcome."""
     execution = _execution(wanted)
     if execution.entrypoint != graph_id:
-        raise _mismatch("#/entrypoint", f"the path names another: {graph_id}")
+        raise _mismatch("#/entrypoint", f"the path names another entrypoint: {graph_id}")
     if executions.header(execution.idempotency_key) != key:
         raise problems.Problem(
             422,
             "idempotency-key",
-            "the Idempotency-Key is not that of this firing",
+            "the Idempotency-Key does not match this firing",
             hint="send temporalScheduleId:scheduledFor, percent-encoded where it is not plain ASCII",
         )
     return shapes.executed(await parts.of(request).store.executor.execute(execution))
@@ -53,5 +53,5 @@ def _moment(text: str) -> datetime.datetime:
 
 
 def _mismatch(pointer: str, detail: str) -> problems.Problem:
-    hint = "send what the firing's argument and its time are"
+    hint = "send the firing's argument and its time"
     return problems.unfit([{"pointer": pointer, "detail": detail}], hint)

@@ -64,7 +64,7 @@ async def ready(request: fastapi.Request) -> Readiness:
             503,
             "not-ready",
             f"no answer from: {', '.join(condition.away)}",
-            hint="check that it is running, and that this service reaches it",
+            hint="check that it is running, and that this service can reach it",
             headers=problems.AWAY,
             away=list(condition.away),
             unsynced=condition.unsynced,

@@ -29,14 +29,14 @@ _HINTS = {
     408: "send it again",
     413: "send less",
 }
-_CORRECT = "correct what errors names, and send it again"
+_CORRECT = "correct the fields listed in errors, and send it again"
 AWAY = {"Retry-After": "5"}  # seconds
 _SEE_LOG = "try again; the service's log has the reason"
 _IN_THE_LOG = {  # what the response has instead of an error's own message, which names hosts, ports and databases
     "busy": ("another request or session holds what this one needs", "try again"),
-    "database-away": ("the database cannot be used now", _SEE_LOG),
-    "temporal-away": ("Temporal cannot be reached now", _SEE_LOG),
-    "temporal-failed": ("Temporal refused a call, or answered with a failure", _SEE_LOG),
+    "database-away": ("the database is currently unavailable", _SEE_LOG),
+    "temporal-away": ("Temporal is currently unreachable", _SEE_LOG),
+    "temporal-failed": ("Temporal refused a call or returned an error", _SEE_LOG),
 }
 _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the first that fits
     (spec_problems.InvalidSpecError, 422, "invalid-spec"),
@@ -174,8 +174,8 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
                 "in": place,
                 "request_id": _id(request),
             }
-            _LOG.error("a defect in reconciler", extra={"fields": fields})
-            return Problem(500, "", "a defect in reconciler", hint="report it with the lines of the service's log")
+            _LOG.error("a bug in reconciler", extra={"fields": fields})
+            return Problem(500, "", "a bug in reconciler", hint="report it with the lines of the service's log")
 
 
 def _id(request: fastapi.Request) -> str:

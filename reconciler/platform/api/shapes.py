@@ -84,7 +84,7 @@ class Synced(pydantic.BaseModel):
     not_begun: int
     digest: str | None
     exit_code: int = pydantic.Field(description="The exit code that `reconciler apply` would have had.")
-    reason: str | None = pydantic.Field(description="Why nothing was wanted.")
+    reason: str | None = pydantic.Field(description="Why the sync was skipped.")
     steps: list[Step]
     warnings: list[str]
 

@@ -61,7 +61,7 @@ async def run(
             409,
             "skipped",
             "no run was started: another one was running, or was started in the same second",
-            hint="ask again under a new key once it has ended",
+            hint="try again with a new key once it has ended",
             headers=replayed,
         )
     response.headers.update(replayed)

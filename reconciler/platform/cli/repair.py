@@ -57,7 +57,7 @@ def repair(
 
     def note_closed(closed: int) -> None:
         if closed:
-            reported.warn(f"Note: runs that had ended in Temporal without a record: {closed} closed.")
+            reported.warn(f"Note: runs closed that had ended in Temporal without a record: {closed}.")
 
     with reported.errors_reported():
         reported.about(connection, users.PATH, declarations.Choice())

@@ -35,4 +35,6 @@ def cursor(text: str) -> Cursor:
         micros, id_ = _PARTS.unpack(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True))
         return Cursor(at=_EPOCH + micros * _MICROSECOND, id=uuid.UUID(bytes=id_))
     except (ValueError, OverflowError, struct.error, binascii.Error):
-        raise errors.UsageError("the cursor cannot be read", hint="pass the one of the page before, as it is") from None
+        raise errors.UsageError(
+            "the cursor is not valid", hint="pass the cursor of the previous page unchanged"
+        ) from None

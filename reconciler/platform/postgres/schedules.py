@@ -138,7 +138,9 @@ class Schedules:
         async with self._pool.session() as connection:
             row = await (await connection.execute(_OWNER)).fetchone()
         if row is None:
-            raise errors.StoreError(f"{self._pool.where} has lost its name", hint="restore its table installation")
+            raise errors.StoreError(
+                f"{self._pool.where} has lost its installation id", hint="restore the table installation"
+            )
         return f"database:{row['id']}"
 
     async def outlines(self) -> tuple[executions.Outline, ...]:
@@ -274,9 +276,7 @@ async def _check_quota(connection: database.Connection, owner: str, quota: int |
         return
     row = await (await connection.execute(_COUNT, {"owner": owner, "quota": quota})).fetchone()
     if row is None or row["count"] > quota:
-        raise errors.QuotaError(
-            f"you have {quota} schedules, which is as many as are allowed", hint="delete one that is no longer needed"
-        )
+        raise errors.QuotaError(f"you have {quota} schedules, the maximum", hint="delete one that is no longer needed")
 
 
 def _unwritten(row: database.Row | None, schedule_id: uuid.UUID, expected: int | None) -> errors.ReconcilerError:

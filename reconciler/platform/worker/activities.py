@@ -173,7 +173,7 @@ def _reported(execution: executions.Execution, left: Callable[[], datetime.timed
     except temporalio.exceptions.FailureError:  # in Temporal's words already
         raise
     except Exception as error:  # noqa: BLE001  # even a defect must not be retried forever
-        defect = f"a defect in the worker ({type(error).__name__})"
+        defect = f"a bug in the worker ({type(error).__name__})"
         message = error.sentence if isinstance(error, errors.ReconcilerError) else defect
         rest = left()
         final = rest <= datetime.timedelta(0) or isinstance(error, _FINAL)

@@ -79,7 +79,7 @@ async def work(options: settings.Worker, parts: Parts, stopping: asyncio.Event) 
             await polls
         except RuntimeError as error:
             raise errors.ServerError(
-                f"the worker cannot go on: {error}", hint="check the namespace and the credentials"
+                f"the worker cannot continue: {error}", hint="check the namespace and the credentials"
             ) from error
     state.close()
     _log("worker ended")
