@@ -131,12 +131,7 @@ class Calls:
         `permit` is awaited when its turn has come, right before it is sent, and before each repetition; what it raises
         ends the call. Raises as `read` does; after an UnreachableError it may or may not have been done.
         """
-
-        async def send() -> Response:
-            if permit:
-                await permit()
-            return await self._once(rpc, request, self._patience, permit=permit)
-
+        send = functools.partial(self._once, rpc, request, self._patience, permit=permit)
         try:
             return await self._in_turn(send, self._patience)
         except RPCError as error:
@@ -201,6 +196,8 @@ class Calls:
         It is the first of several that began at `since`. The SDK would repeat it as well, but also if it was refused
         for its rate, and hide the refusals.
         """
+        if permit:
+            await permit()
         started = time.monotonic()
         since = started if since is None else since
         pause = _FIRST_PAUSE
