@@ -183,7 +183,7 @@ def test_a_charter_that_is_planned_alone_is_planned_in_each_environment(declared
     [
         (["plan", *ALL, "--environment", "staging"], "'*' selects all environments, and 'staging' is named as well"),
         (["plan", *BOTH, "--environment", "europe"], "has no environment 'europe'"),
-        (["plan", *ALL, "--live", "live.json"], "--live is a snapshot of one environment"),
+        (["plan", *ALL, "--live", "live.json"], "--live accepts the snapshot of one environment"),
         (["apply", *ALL], "cannot ask for confirmation"),
     ],
 )
@@ -234,7 +234,7 @@ def test_saved_plans_are_shown_and_applied_as_they_are_and_once(saved: program.P
         0, "Applied: staging, production; disabled: preview."
     )  # fmt: skip
     again = saved.run("apply", "plan.json", "--yes")
-    assert (again.returncode, "plan.json was applied already" in again.stderr) == (5, True)
+    assert (again.returncode, "plan.json was already applied" in again.stderr) == (5, True)
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_with_a_key_only_what_was_signed_with_it_in_this_pull_request_is_a_revie
     for forged in (changed, re.sub(r', "mac": "\w+"', "", signed), elsewhere):
         comment.body = forged
         step = work.step("apply", marker_key="k")
-        assert (step.code, "no comment of ours" in step.messages("error")[0], comment.body) == (5, True, forged)
+        assert (step.code, "no reconciler comment" in step.messages("error")[0], comment.body) == (5, True, forged)
     comment.body = signed
     assert work.step("apply", marker_key="other").code == 5
     step = work.step("apply", marker_key="k")

@@ -105,7 +105,7 @@ def test_a_change_in_any_environment_makes_the_review_stale_and_nothing_is_appli
 def test_the_comment_of_a_single_environment_is_no_review_of_all(work: job.Job, github: github_server.GitHub) -> None:
     merged(work, github, environment="staging")
     step = work.step("apply", environment="*")
-    assert (step.code, "no comment of ours with a plan for this target" in step.messages("error")[0]) == (5, True)
+    assert (step.code, "no reconciler comment with a plan for this target" in step.messages("error")[0]) == (5, True)
 
 
 async def test_the_first_failure_is_reported_with_what_was_applied_and_what_was_not_started(

@@ -410,7 +410,7 @@ def test_an_import_of_nothing_writes_no_file_and_one_without_a_folder_says_what_
     assert not path.exists()
     lost = applied.run("import", "--write", "--spec", "absent/spec.yaml")
     assert lost.returncode == 1
-    assert "Make its folder where there is none" in lost.stderr
+    assert "Create its folder if it is missing" in lost.stderr
 
 
 def test_an_import_tells_of_other_owners_and_of_what_no_charter_can_say(applied: program.Program) -> None:

@@ -165,7 +165,7 @@ def test_a_comment_that_somebody_forged_is_passed_over(
     github.hub.add_comment(1, forged, author="mallory")
     applied = run("push", merged(repository, github), "apply.yml")
     assert applied.outputs["exit-code"] == "5", applied.printed
-    assert "no comment of ours" in applied.annotated("error")[0]
+    assert "no reconciler comment" in applied.annotated("error")[0]
 
 
 def test_a_drift_opens_an_issue_updates_it_closes_it_and_opens_it_again(
