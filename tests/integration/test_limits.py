@@ -189,7 +189,7 @@ async def test_a_schedule_that_the_server_accepts_and_cannot_read_or_run_is_refu
             raw.describe("governance:large") if servers.backend() == "v1" else raw.start(proto.action.start_workflow)
         )
     assert refused.value.status is RPCStatusCode.INVALID_ARGUMENT
-    with pytest.raises(errors.InvalidSpecError, match=f"Temporal works with {limits.SCHEDULE_SIZE:,} at most"):
+    with pytest.raises(errors.InvalidSpecError, match=f"Temporal accepts at most {limits.SCHEDULE_SIZE:,}"):
         loader.parse(f"{SPEC}      {_memo_of(limits.SCHEDULE_SIZE)}\n", "spec.yaml")
 
 
