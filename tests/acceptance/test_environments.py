@@ -281,7 +281,10 @@ def test_saved_plans_that_were_edited_are_refused(saved: program.Program) -> Non
     ):
         path.write_text(json.dumps(edited))
         done = saved.run("apply", "plan.json", "--yes")
-        assert (done.returncode, "checksum does not match" in done.stderr or "in format 2.0" in done.stderr) == (5, True)
+        assert (done.returncode, "checksum does not match" in done.stderr or "in format 2.0" in done.stderr) == (
+            5,
+            True,
+        )
 
 
 def test_the_plan_of_one_environment_is_not_one_of_several(declared: program.Program) -> None:
