@@ -264,19 +264,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
 
 def disabled(declaration: declarations.Declaration, target: observed.Target) -> plans.Plan:
     """Return the plan of a disabled environment without the server: it has no changes."""
-    return plans.Plan(
-        target=target,
-        spec_path=declaration.path,
-        governed=declaration.governed,
-        environment=declaration.environment,
-        changes=(),
-        digest=digest(target, (), declaration.only, declaration.refresh),
-        adopts=declaration.adopt,
-        only=declaration.only,
-        refresh=declaration.refresh,
-        salt=declaration.salt,
-        disabled=declaration.disabled,
-    )
+    return dataclasses.replace(_planned(declaration, {}, target, ()), disabled=declaration.disabled, variables={})
 
 
 def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:

@@ -30,7 +30,7 @@ def duration(seconds: float) -> str:
 def bar(verb: str, noun: str, done: int, total: int, elapsed: float, *, width: int) -> str:
     """Return how far work is after `elapsed` seconds in a line of at most `width` characters.
 
-    The bar itself is left out first where there is no room, then the words, then the count.
+    If the line is too long, it omits the bar, then the words, then the count.
     """
     label = f"{verb} {noun}"
     count = f"{done:>{len(str(total))}}/{total}"

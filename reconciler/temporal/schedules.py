@@ -161,19 +161,19 @@ class Schedules:
             for (id_, live), pause in zip(paused.items(), known, strict=True)
         }
         active = (live for live in schedules.values() if not live.schedule.paused)
-        idle = [live for live in active if overdue.find(live) or overdue.waits(live)]
-        late = zip(idle, await asyncio.gather(*map(self._overdue, idle)), strict=True)
-        explained |= {live.schedule.id: dataclasses.replace(live, overdue=passed) for live, passed in late if passed}
+        late = [live for live in active if overdue.find(live) or overdue.waits(live)]
+        reasons = zip(late, await asyncio.gather(*map(self._overdue, late)), strict=True)
+        explained |= {live.schedule.id: dataclasses.replace(live, overdue=passed) for live, passed in reasons if passed}
         return {**schedules, **explained}
 
     async def _overdue(self, live: observed.Live) -> observed.Overdue | None:
-        """Return which due times passed without a run, and the reason; None if none did, or if it is not certain.
+        """Return which due times of a late schedule passed without a run, and the reason; None if that is not certain.
 
         V2 does not notice the end of a run that was retried or continued as new, and then waits for it forever.
         """
         if overdue.find(live):
             return await self._pauses.overdue(live)
-        ended_at = await self._last_run_ended_at(live) if overdue.waits(live) else None
+        ended_at = await self._last_run_ended_at(live)
         if ended_at is None:
             return None
         passed = await self._pauses.overdue(overdue.without_runs(live), ended_at + _NOTICE)

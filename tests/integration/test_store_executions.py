@@ -126,7 +126,7 @@ async def test_the_first_end_of_a_request_counts(store: tables.Store) -> None:
     await store.executor.begin("k", stored.HASH, "REPORT", {})
     ended = await asyncio.gather(*(store.executor.end("k", RequestState.DONE, {"n": n}) for n in range(10)))
     assert ended == [ended[0]] * 10
-    with pytest.raises(errors.MissingError, match="there is no execution request other"):
+    with pytest.raises(errors.MissingError, match="execution request other does not exist"):
         await store.executor.end("other", RequestState.DONE, {})
     assert await store.executor.find("other") is None
 

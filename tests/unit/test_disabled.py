@@ -30,7 +30,7 @@ ALL_DISABLED = specs.ENVIRONMENTS.replace("staging: {", "staging: {enabled: fals
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """A folder with the spec, and an address at which there is no server."""
+    """A folder with the spec, and the address of a server that does not exist."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     (tmp_path / "spec.yaml").write_text(specs.ENVIRONMENTS)

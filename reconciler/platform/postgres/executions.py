@@ -91,7 +91,7 @@ class Executor:
         row = await (await connection.execute(_END, given)).fetchone()
         row = row or await (await connection.execute(_FIND, given)).fetchone()
         if row is None:
-            raise errors.MissingError(f"there is no execution request {key}", hint="start it first")
+            raise errors.MissingError(f"execution request {key} does not exist", hint="start it first")
         return _request(row)
 
 

@@ -276,7 +276,9 @@ async def _check_quota(connection: database.Connection, owner: str, quota: int |
         return
     row = await (await connection.execute(_COUNT, {"owner": owner, "quota": quota})).fetchone()
     if row is None or row["count"] > quota:
-        raise errors.QuotaError(f"you have {quota} schedules, the maximum", hint="delete one that is no longer needed")
+        raise errors.QuotaError(
+            f"you have {quota} schedules, which is the maximum", hint="delete one that is no longer needed"
+        )
 
 
 def _unwritten(row: database.Row | None, schedule_id: uuid.UUID, expected: int | None) -> errors.ReconcilerError:
