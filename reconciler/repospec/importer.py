@@ -13,20 +13,18 @@ from reconciler.repospec import (
     charter_keys,
     charters,
     dialects,
-    includes,
     insertion,
     loader,
     nodes,
     problems,
     references,
+    round_trip,
     skipped,
     source,
     values,
     yaml_text,
 )
 from reconciler.schedule import declarations, encodings, fields, model, ownership, redaction
-
-_READ_AS = "the import"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +94,17 @@ def add(
     wanted = [each for each in ordered if each.id not in ignored]
     own = (*file.declaration.prefixes, *(choice.prefixes or ()))
     wider = _widened(file, wanted, {*listed} - taken, choice.prefixes or ())
+    drafts: list[tuple[model.Schedule, charter_keys.Entry]] = []
     for schedule in wanted:
         if reason := _unfitting(schedule, wider.declaration):
             refused[schedule.id] = f"{schedule.id}: {reason}"
-            continue
-        entry, charter, missing = _charter(schedule, wider, names)
-        names.add(entry["charter"].lower())
+        else:
+            drafts.append((schedule, _entry(schedule, wider, names)))
+            names.add(drafts[-1][1]["charter"].lower())
+    head = _head(wider, wider.declaration.prefixes)
+    read = round_trip.reader([entry for _, entry in drafts], wider.root, head, wider.dialect, wider.choice)
+    for schedule, draft in drafts:
+        entry, charter, missing = _charter(schedule, draft, read)
         if charter is None:
             inexpressible.append((schedule, missing[0]))
         else:
@@ -249,22 +252,26 @@ def _of_whole_id(prefix: str) -> str:
     )
 
 
+def _entry(schedule: model.Schedule, file: _File, names: Container[str]) -> charter_keys.Entry:
+    """Return the schedule's charter as written, without what the file's defaults have already."""
+    prefix = file.declaration.prefixes[0]
+    name = charter_keys.name(schedule, prefix, names)
+    identity = {values.Own.CHARTER: name, values.Own.ID: schedule.id}
+    inherited = charters.inherited(file.section, file.choice.environment, ownership.default_id(prefix, name), identity)
+    return charter_keys.entry(schedule, inherited, name)
+
+
 def _charter(
-    schedule: model.Schedule, file: _File, names: Container[str]
+    schedule: model.Schedule, entry: charter_keys.Entry, read: charter_keys.Read
 ) -> tuple[charter_keys.Entry, declarations.Charter | None, list[str]]:
     """Return the charter as written and as read, None if there can be none, and what it cannot express.
 
     Values that it cannot express but can name are listed under `ignore`, so that the next plan keeps them.
     """
-    prefix = file.declaration.prefixes[0]
-    name = charter_keys.name(schedule, prefix, names)
-    identity = {values.Own.CHARTER: name, values.Own.ID: schedule.id}
-    inherited = charters.inherited(file.section, file.choice.environment, ownership.default_id(prefix, name), identity)
-    entry = charter_keys.entry(schedule, inherited, name)
     if entry.keys().isdisjoint(fields.FIRINGS):
         return entry, None, [_inexpressible("it has no times")]
     try:
-        entry, charter = charter_keys.accepted(entry, lambda keys: _read_back(keys, file))
+        entry, charter = charter_keys.accepted(entry, read)
     except problems.InvalidSpecError as error:
         return entry, None, [_inexpressible(error.problems[0].message)]
     if charter.schedule.id != schedule.id:  # the charter would create another schedule next to this one
@@ -273,58 +280,10 @@ def _charter(
     for path in charter_keys.differences(schedule, charter):
         ignoring = charter_keys.ignoring(entry, path)
         try:
-            entry, charter = ignoring, _read_back(ignoring, file)
+            entry, charter = ignoring, read(ignoring)
         except problems.InvalidSpecError:
             remaining.append(f"{path} cannot be expressed and would change")
     return entry, charter, remaining
-
-
-def _read_back(entry: charter_keys.Entry, file: _File) -> declarations.Charter:
-    """Return how the charter is read among the file's defaults, which proves that nothing was lost."""
-    whole = nodes.File(_READ_AS, "")
-    written = "\n".join(yaml_text.block([references.escaped(file.dialect.entry(entry))], 0))
-    listed = nodes.compose(written, _READ_AS) or _text("", whole)
-    kept: list[tuple[nodes.Node, nodes.Node]] = []
-    for key, value in _pairs_of_section(file):
-        if isinstance(key, nodes.Scalar) and key.text not in (dialects.LIST, includes.KEY):
-            kept.append((key, _without_charters(value) if key.text == "environments" else value))
-    head = (
-        nodes.compose("\n".join(yaml_text.block(_head(file, file.declaration.prefixes), 0)), _READ_AS)
-        if file.section is None
-        else None
-    )
-    kept += head.pairs if isinstance(head, nodes.Mapping) else []
-    section = nodes.Mapping(whole, 0, None, pairs=[*kept, (_text(dialects.LIST, whole), listed)])
-    root = nodes.Mapping(whole, 0, None, pairs=[(_text(file.dialect.section, whole), section)])
-    (charter,) = loader.declared(root, _READ_AS, file.choice).charters
-    return charter
-
-
-def _pairs_of_section(file: _File) -> Iterator[tuple[nodes.Node, nodes.Node]]:
-    for key, value in file.root.pairs if isinstance(file.root, nodes.Mapping) else ():
-        if isinstance(key, nodes.Scalar) and key.text == file.dialect.section and isinstance(value, nodes.Mapping):
-            yield from value.pairs
-
-
-def _without_charters(environments: nodes.Node) -> nodes.Node:
-    """Return the environments without overrides of single charters, none of which applies to a new charter."""
-    if not isinstance(environments, nodes.Mapping):
-        return environments
-    bare = [
-        (name, nodes.Mapping(each.file, each.start, None, pairs=list(_without(each, "charters"))))
-        if isinstance(each, nodes.Mapping)
-        else (name, each)
-        for name, each in environments.pairs
-    ]
-    return nodes.Mapping(environments.file, environments.start, None, pairs=list(bare))
-
-
-def _without(node: nodes.Mapping, name: str) -> Iterator[tuple[nodes.Node, nodes.Node]]:
-    return ((key, value) for key, value in node.pairs if not (isinstance(key, nodes.Scalar) and key.text == name))
-
-
-def _text(text: str, file: nodes.File) -> nodes.Scalar:
-    return nodes.Scalar(file, 0, None, text, plain=True)
 
 
 def _inexpressible(reason: str) -> str:

@@ -5,6 +5,7 @@ Where the program itself does not matter, a script stands in its place, put wher
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
@@ -113,13 +114,17 @@ def building(kept: pathlib.Path) -> list[pathlib.Path]:
     return [path for path in kept.glob("reconciler-*") if path.is_dir() and not path.is_symlink()]
 
 
-def test_the_first_step_installs_the_action_and_the_next_one_finds_it(repository: workflows.Repository) -> None:
-    repository.workflow(HEAD + STEP + STEP.replace("- uses", "- if: always()\n        uses") + LOOK)
-    repository.commit()
-    run = repository.run("push", PUSH, environment={"RECONCILER_INSTALL_DIR": ""})  # as it is for most users
+def test_the_first_step_installs_the_action_and_the_next_one_finds_it(
+    act: pathlib.Path, small: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    repository = workflows.Repository(binary=act, folder=tmp_path / "runner", action=small, installed=tmp_path)
+    with contextlib.closing(repository):
+        repository.workflow(HEAD + STEP + STEP.replace("- uses", "- if: always()\n        uses") + LOOK)
+        repository.commit()
+        run = repository.run("push", PUSH, environment={"RECONCILER_INSTALL_DIR": ""})  # as it is for most users
     assert [title.partition(" for ")[0] for title in run.groups] == ["Install reconciler"], run.printed
     names = [line.removeprefix("kept ") for line in run.log if line.startswith("kept ")]
-    assert [len(name) for name in sorted(names)] == [len(action.key(repository.action)), len(max(names, key=len))]
+    assert [len(name) for name in sorted(names)] == [len(action.key(small)), len(max(names, key=len))]
     assert [line for line in run.log if line == "whole"] == ["whole"] * 2, run.printed
 
 
