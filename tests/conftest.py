@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import itertools
 import os
 import pathlib
 import signal
@@ -16,10 +15,6 @@ import pytest
 from tests.support import fake_temporal, polls, postgres, program, servers
 from tools import devserver
 
-_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
-_NAMESPACES = tuple(
-    f"test-{number}" for number in range(200 + 450 // _WORKERS)
-)  # for almost all tests; they cost little
 _ended_with: int | None = None
 
 
@@ -60,17 +55,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def dev_server() -> Iterator[devserver.DevServer]:
-    """Temporal's dev server; where none can be had, the tests that need it fail."""
-    with servers.running(namespaces=_NAMESPACES) as server:
-        yield server
+def fresh_servers() -> Iterator[servers.Fresh]:
+    """Temporal's dev servers, one at a time; where none can be had, the tests that need one fail."""
+    with servers.Fresh() as found:
+        yield found
 
 
-@pytest.fixture(scope="session")
-def namespaces(dev_server: devserver.DevServer) -> Iterator[str]:
-    """Namespaces that no test has used; those that a server has from its start first, as adding one takes seconds."""
-    added = (dev_server.add_namespace(f"added-{number}") for number in itertools.count())
-    return itertools.chain(dev_server.namespaces, added)
+@pytest.fixture(scope="module")
+def dev_server(request: pytest.FixtureRequest, fresh_servers: servers.Fresh) -> devserver.DevServer:
+    """Temporal's dev server, which all tests of a file share, and often those of several files."""
+    items = (item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function))
+    return fresh_servers.with_namespaces(sum("namespace" in item.fixturenames for item in items))
+
+
+@pytest.fixture(scope="module")
+def namespaces(dev_server: devserver.DevServer, fresh_servers: servers.Fresh) -> Iterator[str]:
+    """Namespaces that no test has used."""
+    assert fresh_servers.current is dev_server
+    return fresh_servers.namespaces
 
 
 @pytest.fixture

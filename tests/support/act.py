@@ -78,7 +78,7 @@ class Started:
         while not any(text in line for line in _parsed(0, self._printed()).log):
             assert self.process.poll() is None, self._printed()
             assert time.monotonic() < deadline, f"no {text!r} within {TIMEOUT:.0f} s:\n{self._printed()}"
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def steps(self) -> tuple[int, ...]:
         """Return the process ids of the steps that run now."""
@@ -100,7 +100,7 @@ class Started:
             while time.monotonic() < deadline:
                 if not set(pids) & set(self.steps()):
                     return number
-                time.sleep(0.02)
+                time.sleep(0.1)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

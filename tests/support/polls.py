@@ -50,7 +50,7 @@ def _poll(stub: service_pb2_grpc.WorkflowServiceStub, namespace: str) -> None:
     )
     call = stub.PollWorkflowTaskQueue.future(request, timeout=_LEAST, wait_for_ready=True)
     while _last_seen(stub, namespace) == before and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.03)
     call.cancel()
 
 

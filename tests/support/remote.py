@@ -166,6 +166,8 @@ def never_starting(name: str) -> schedule_pb2.Schedule:
 
 async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 120) -> None:
     """Wait for a condition on the server, which lists with a delay; TimeoutError when it never holds."""
+    pause = 0.02
     async with asyncio.timeout(seconds):
-        while not await holds():  # noqa: ASYNC110  # the server has no event to wait for
-            await asyncio.sleep(0.02)
+        while not await holds():  # the server has no event to wait for
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.3)  # each look may cost the server as much as what it is to do

@@ -47,7 +47,7 @@ class Process:
                 return texts
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise AssertionError(f"the worker is {found} and not {status}: {self.texts}")
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def tell(self, signal_: signal.Signals) -> None:
         """Send a signal."""
