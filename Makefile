@@ -14,7 +14,7 @@ README_WORKFLOW := build/readme.yml
 unexport PYTHONDONTWRITEBYTECODE # or each of a thousand commands would compile the package again
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
-.PHONY: help demo stack unit test test-v2 test-backends check format golden oracle fuzz crash-test load-test install-test bench \
+.PHONY: help demo stack unit test test-v2 test-backends check types lint format golden oracle fuzz crash-test load-test action-test bench \
 	lock server act dist clean
 
 help: ## List the targets
@@ -40,9 +40,14 @@ test-v2: $(INSTALLED) ## Run the tests that need a server on the V2 schedule bac
 		--numprocesses $(WORKERS) --dist worksteal
 
 check: $(INSTALLED) $(README_WORKFLOW) ## Format, lint, types, layers, schemas, workflows
+	@$(MAKE) --no-print-directory --jobs 2 types lint
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+lint: $(INSTALLED) $(README_WORKFLOW)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --quiet --check-metaschema schemas/*.schema.json
 	$(BIN)/check-jsonschema --quiet --schemafile schemas/repo-spec.schema.json .cogni/repo-spec.yaml
@@ -64,21 +69,23 @@ oracle: $(INSTALLED) server ## Compare N random cron expressions, timings and ac
 	ORACLE_CASES=$(or $(N),50000) RANDOM_SCHEDULES=1000 ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/oracle tests/integration/test_random_schedules.py --numprocesses $(WORKERS) --dist worksteal -rP
 
-fuzz: $(INSTALLED) ## Fuzz specs, saved plans and snapshots (N=100000 SEED=...)
-	FUZZ_CASES=$(or $(N),100000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/pytest tests/fuzz --numprocesses $(WORKERS) --dist worksteal
+fuzz: $(INSTALLED) ## Fuzz specs, saved plans and snapshots, and look longer for exceptions to every law (N=100000 SEED=...)
+	FUZZ_CASES=$(or $(N),100000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) PROPERTY_EXAMPLES=$(shell expr $(or $(N),100000) / 200) \
+		$(BIN)/pytest tests/fuzz tests/property --numprocesses $(WORKERS) --dist worksteal
 
-crash-test: $(INSTALLED) server ## Kill an apply at N boundaries between calls to the server (N=1000 SEED=...)
+crash-test: $(INSTALLED) server ## Kill an apply at N boundaries between calls to the server, and let every call fail (N=1000 SEED=...)
 	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
-		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py --numprocesses $(WORKERS) --dist worksteal -rP
+		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py tests/integration/test_fault_table.py \
+		-m "slow or not slow" --numprocesses $(WORKERS) --dist worksteal -rP
 
 load-test: $(INSTALLED) server ## Many callers of the service, and many appliers at once (N=1000 SEED=...)
-	LOAD_CALLS=$(or $(N),1000) PAIRS=$(shell expr $(or $(N),1000) / 10) PAIRS_SEED=$(or $(SEED),$(shell date +%s)) \
-		$(BIN)/pytest tests/integration/test_service_load.py tests/integration/test_concurrency.py \
+	LOAD_CALLS=$(or $(N),1000) RACES=$(shell expr $(or $(N),1000) / 50) \
+		PAIRS=$(shell expr $(or $(N),1000) / 10) PAIRS_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/pytest tests/integration/test_service_load.py tests/integration/test_service_races.py tests/integration/test_concurrency.py \
 		--numprocesses $(WORKERS) --dist worksteal -rP
 
-install-test: $(INSTALLED) act ## Install the Action: interrupted, twice at once, without an index, with a job's own settings
-	$(BIN)/pytest tests/action -m slow --numprocesses $(WORKERS) --dist worksteal
+action-test: $(INSTALLED) server act ## Install and run the Action in many ways: interrupted, twice at once, without an index, ...
+	$(BIN)/pytest tests/action -m "slow or not slow" --numprocesses $(WORKERS) --dist worksteal
 
 bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service and the worker
 	@$(BIN)/python -m compileall -qq reconciler bench

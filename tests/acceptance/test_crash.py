@@ -24,7 +24,7 @@ from reconciler.usecases.plan import read_plan
 from tests.support import program, proxy, remote
 from tools import devserver
 
-POINTS = int(os.environ.get("CRASH_POINTS") or 6)
+POINTS = int(os.environ.get("CRASH_POINTS") or 4)
 SEED = os.environ.get("CRASH_SEED") or "steady"
 CHUNK = 10  # kills to a test
 

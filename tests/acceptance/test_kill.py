@@ -21,7 +21,7 @@ SPEC = "governance:\n  schedules:\n" + "".join(
 )
 
 
-def read_until_created(process: subprocess.Popen[str], count: int) -> list[str]:
+def read_until_created(process: program.Process, count: int) -> list[str]:
     """Return the lines up to the count-th schedule that is told to be created."""
     assert process.stdout is not None
     lines: list[str] = []

@@ -7,7 +7,6 @@ import datetime
 import json
 import re
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -29,7 +28,7 @@ def declared(reconciler: program.Program) -> program.Program:
     return reconciler
 
 
-def waiting(run: program.Program, *arguments: str) -> subprocess.Popen[str]:
+def waiting(run: program.Program, *arguments: str) -> program.Process:
     """Start an apply that waits for the lock, and return it once it says so."""
     process = run.start("apply", "--yes", "--lock-timeout", "60s", *arguments)
     assert process.stderr is not None

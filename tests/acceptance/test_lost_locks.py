@@ -6,7 +6,6 @@ import asyncio
 import collections
 import contextlib
 import re
-import subprocess
 import threading
 from collections.abc import Iterator
 
@@ -158,7 +157,7 @@ async def _stolen(lock: object) -> bool:
 class Reading:
     """Reads what a process prints as it comes, so that its pipes never fill."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: program.Process) -> None:
         self._process = process
         self.out = ""
         self._thread = threading.Thread(target=self._read)
@@ -170,7 +169,7 @@ class Reading:
     def end(self) -> int:
         """Wait for the end and return the exit code."""
         self._thread.join()
-        return self._process.returncode
+        return self._process.wait()
 
 
 @pytest.mark.parametrize("lock", ["temporal", "postgres"])

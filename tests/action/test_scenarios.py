@@ -134,6 +134,7 @@ def test_the_ten_lines_of_the_readme_plan_and_apply(
     assert reconciler.run("plan", "--detailed-exitcode", "--owner", github.hub.repository).returncode == 0
 
 
+@pytest.mark.slow
 def test_what_changed_on_the_server_since_the_review_is_not_applied(
     repository: workflows.Repository,
     github: github_server.GitHub,
@@ -155,6 +156,7 @@ def test_what_changed_on_the_server_since_the_review_is_not_applied(
     assert ("governance:a" in still, "governance:b" in still) == (False, True)
 
 
+@pytest.mark.slow
 def test_a_comment_that_somebody_forged_is_passed_over(
     repository: workflows.Repository, github: github_server.GitHub, run: Run
 ) -> None:
@@ -168,6 +170,7 @@ def test_a_comment_that_somebody_forged_is_passed_over(
     assert "no reconciler comment" in applied.annotated("error")[0]
 
 
+@pytest.mark.slow
 def test_a_drift_opens_an_issue_updates_it_closes_it_and_opens_it_again(
     repository: workflows.Repository, github: github_server.GitHub, run: Run
 ) -> None:
@@ -192,6 +195,7 @@ def test_a_drift_opens_an_issue_updates_it_closes_it_and_opens_it_again(
     assert (opened == updated, opened < again) == (True, True)
 
 
+@pytest.mark.slow
 def test_an_apply_by_hand_does_the_plan_of_its_digest_and_no_other(
     repository: workflows.Repository, github: github_server.GitHub, run: Run, reconciler: program.Program
 ) -> None:

@@ -28,7 +28,7 @@ from reconciler.runtime import files
 from reconciler.schedule import declarations
 from tests.fuzz import cases
 
-CASES = int(os.environ.get("FUZZ_CASES") or 1000)
+CASES = int(os.environ.get("FUZZ_CASES") or 600)
 SEED = os.environ.get("FUZZ_SEED") or "steady"
 KINDS: tuple[cases.Kind, ...] = ("spec", "plan", "snapshot")
 BATCH = 250  # inputs to a test

@@ -29,7 +29,7 @@ from reconciler.usecases.plan import read_plan
 from tests.support import remote, servers
 from tools import devserver
 
-PAIRS = int(os.environ.get("PAIRS") or 40)
+PAIRS = int(os.environ.get("PAIRS") or 20)
 SEED = os.environ.get("PAIRS_SEED") or "steady"
 LANES = 10  # schedules' prefixes that are worked on at once
 IDS = ("alpha", "beta")

@@ -21,7 +21,7 @@ from tests.oracle import foreign
 from tests.support import remote, servers
 from tools import devserver
 
-COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 40)
+COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 30)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
 BATCH = 125  # schedules to a test, each on a server of its own: attributes are known in its default namespace only
 MARKS = (ownership.OWNER_MARK, f"{ownership.MEMO_PREFIX}remaining_actions")

@@ -23,7 +23,7 @@ from tests.oracle import schedules
 from tests.support import remote, servers
 from tools import devserver
 
-COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 60)
+COUNT = int(os.environ.get("RANDOM_SCHEDULES") or 40)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
 STEP = 1 if "RANDOM_SCHEDULES" in os.environ else 3  # of those that are started, which the server does at 30/second
 BATCH = 150  # schedules to a test, each on a server of its own: attributes are known in its default namespace only

@@ -29,7 +29,7 @@ from tests.oracle import cases
 from tests.support import remote, servers
 from tools import devserver
 
-CASES = int(os.environ.get("ORACLE_CASES") or 400)
+CASES = int(os.environ.get("ORACLE_CASES") or 250)
 SEED = os.environ.get("ORACLE_SEED") or "steady"
 BATCH = 1000  # cases to a test, each on a server of its own: they do not pile up
 BATCHES = [f"{kind}-{number}" for kind in ("cron", "timing") for number in range(-(-CASES // BATCH // 2))]

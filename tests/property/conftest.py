@@ -10,7 +10,7 @@ _HUNTED = os.environ.get("PROPERTY_EXAMPLES", "")
 _SLOW_MACHINES = [hypothesis.HealthCheck.too_slow]
 
 hypothesis.settings.register_profile(
-    "steady", deadline=None, derandomize=True, max_examples=60, database=None, suppress_health_check=_SLOW_MACHINES
+    "steady", deadline=None, derandomize=True, max_examples=40, database=None, suppress_health_check=_SLOW_MACHINES
 )
 hypothesis.settings.register_profile(
     "hunt", deadline=None, max_examples=int(_HUNTED or 1), print_blob=True, suppress_health_check=_SLOW_MACHINES

@@ -2,7 +2,7 @@
 
 A process of its own imports everything once and forks for each run. A fork has the arguments, environment, folder and
 streams that a new process would have, and its exit code is its own. What a test starts as a new process
-(`Program.start`), and what Python reads only when it starts, is not prepared.
+by its command line, and what Python reads only when it starts, is not prepared.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import pkgutil
+import select
 import selectors
 import signal
 import socket
@@ -22,8 +23,10 @@ import sys
 import tempfile
 import threading
 import time
+import types
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, cast
+from concurrent import futures
+from typing import IO, NoReturn, Self, cast
 
 READ_AT_START = ("PYTHON", "LC_", "LANG")  # names of variables that Python reads only when it starts
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -58,30 +61,121 @@ class Prepared:
         timeout: float,
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m MODULE` with these arguments to its end, as `subprocess.run` does."""
+        streams = [os.pipe(), os.pipe(), os.pipe()]
+        ours = [streams[0][1], streams[1][0], streams[2][0]]
+        theirs = [streams[0][0], streams[1][1], streams[2][1]]
+        started = self._started(module, arguments, folder, environment, theirs)
+        for descriptor in theirs:
+            os.close(descriptor)
+        watchdog = threading.Timer(timeout, _kill, (started.pid,))
+        watchdog.start()
+        try:
+            out, err = _exchanged(ours, piped)
+            code = started.wait()
+        finally:
+            watchdog.cancel()
+        return subprocess.CompletedProcess([module, *arguments], code, out, err)
+
+    def start(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        folder: pathlib.Path,
+        environment: Mapping[str, str],
+        into: IO[bytes] | None = None,
+    ) -> Started:
+        """Start `python -m MODULE` with these arguments and no input, its output in pipes, or in one file."""
+        pipes = [] if into else [os.pipe(), os.pipe()]
+        outputs = [into.fileno()] * 2 if into else [end for _, end in pipes]
+        with pathlib.Path(os.devnull).open("rb") as nothing:
+            started = self._started(module, arguments, folder, environment, [nothing.fileno(), *outputs])
+        for _, end in pipes:
+            os.close(end)
+        if pipes:
+            started.stdout, started.stderr = (open(end, encoding="utf-8") for end, _ in pipes)  # noqa: PTH123, SIM115
+        return started
+
+    def _started(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        folder: pathlib.Path,
+        environment: Mapping[str, str],
+        streams: Sequence[int],
+    ) -> Started:
         request = {
             "module": module,
             "arguments": list(arguments),
             "folder": str(folder),
             "environment": dict(environment),
         }
-        streams = [os.pipe(), os.pipe(), os.pipe()]
-        ours = [streams[0][1], streams[1][0], streams[2][0]]
-        theirs = [streams[0][0], streams[1][1], streams[2][1]]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
-            asking.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SIZE)
-            asking.connect(self._path)
-            socket.send_fds(asking, [json.dumps(request).encode()], theirs)
-            for descriptor in theirs:
-                os.close(descriptor)
-            pid = int(asking.recv(64))
-            watchdog = threading.Timer(timeout, _kill, (pid,))
-            watchdog.start()
-            try:
-                out, err = _exchanged(ours, piped)
-                code = int(asking.recv(64))
-            finally:
-                watchdog.cancel()
-        return subprocess.CompletedProcess([module, *arguments], code, out, err)
+        asking = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SIZE)
+        asking.connect(self._path)
+        socket.send_fds(asking, [json.dumps(request).encode()], streams)
+        return Started(module, asking)
+
+
+class Started:
+    """A run that goes on, with what `subprocess.Popen` has of one."""
+
+    def __init__(self, name: str, asking: socket.socket) -> None:
+        self.pid = int(asking.recv(64))
+        self.returncode: int | None = None
+        self.stdout: IO[str] | None = None
+        self.stderr: IO[str] | None = None
+        self._name = name
+        self._asking = asking
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | types.TracebackType | None) -> None:
+        for stream in filter(None, (self.stdout, self.stderr)):
+            stream.close()
+        self.wait()
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return its exit code; `subprocess.TimeoutExpired` when that takes too long."""
+        if self.returncode is None:
+            if not select.select([self._asking], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self._name, timeout or 0)
+            self.returncode = int(self._asking.recv(64))
+            self._asking.close()
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Return what it prints until its end, on both streams."""
+        streams = [stream for stream in (self.stdout, self.stderr) if stream]
+        with futures.ThreadPoolExecutor(max_workers=2) as pool:
+            read = [pool.submit(stream.read) for stream in streams]
+            texts = [each.result(timeout) for each in read]
+        self.wait(timeout)
+        for stream in streams:
+            stream.close()
+        out, err = texts or ("", "")
+        return out, err
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
 
 
 def _exchanged(ours: Sequence[int], piped: str | None) -> tuple[str, str]:

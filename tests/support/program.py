@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from typing import IO, TypeAlias
 
 from tests.support import prepared
 
 TIMEOUT = 300  # seconds, for one command
 SECRET = "hunter"  # noqa: S105  # every key, password and secret input value of the acceptance tests holds this word
 SPEC = pathlib.Path(".cogni/repo-spec.yaml")
+
+Process: TypeAlias = subprocess.Popen[str] | prepared.Started
 
 _SLOW = "is responding slowly"  # a warning that any server causes on a busy machine; its own tests read the log
 
@@ -69,15 +72,22 @@ class Program:
             "reconciler", arguments, folder=self.folder, environment=self.environment(**environment), piped=piped
         )
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> Process:
         """Start and return the process, its output in pipes."""
+        return self.start_into(None, *arguments, **environment)
+
+    def start_into(self, into: IO[bytes] | None, *arguments: str, **environment: str) -> Process:
+        """Start and return the process, its output in a file."""
+        given = self.environment(**environment)
+        if _can_be_prepared(given):
+            return _prepared().start("reconciler", arguments, folder=self.folder, environment=given, into=into)
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
-            env=self.environment(**environment),
+            env=given,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=into or subprocess.PIPE,
+            stderr=into or subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
@@ -92,8 +102,7 @@ def run(
     piped: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a module of the program to its end, in a process that has imported it already where that is the same."""
-    changed = {name for name, value in environment.items() if os.environ.get(name) != value}
-    if sys.platform != "linux" or any(name.startswith(prepared.READ_AT_START) for name in changed):
+    if not _can_be_prepared(environment):
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=folder,
@@ -112,12 +121,17 @@ def run(
     return done
 
 
+def _can_be_prepared(environment: Mapping[str, str]) -> bool:
+    changed = {name for name, value in environment.items() if os.environ.get(name) != value}
+    return sys.platform == "linux" and not any(name.startswith(prepared.READ_AT_START) for name in changed)
+
+
 @functools.cache
 def _prepared() -> prepared.Prepared:
     return prepared.Prepared()
 
 
-def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
+def rest(process: Process) -> tuple[str, str]:
     """Return what a process prints until its end, on both streams; one that does not end is killed.
 
     Unlike `communicate`, it keeps what was read ahead while lines were read.

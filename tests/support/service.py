@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import datetime
 import signal
-import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,7 +27,7 @@ TIMEOUT = 180.0  # seconds, for one request on a busy machine
 class Service:
     """A running service: where it is, its process, and the program that runs beside it."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, run: program.Program, database_url: str) -> None:
+    def __init__(self, process: program.Process, url: str, run: program.Program, database_url: str) -> None:
         self.process = process
         self.url = url
         self.run = run
@@ -66,7 +65,7 @@ class Service:
         """Return its exit code and what else it says, once it has ended; nothing is said twice."""
         messages = "" if self.process.stderr is None or self.process.stderr.closed else program.rest(self.process)[1]
         program.printed.append(messages)
-        return self.process.returncode, messages
+        return self.process.wait(), messages
 
 
 def bearer(token: str) -> dict[str, str]:

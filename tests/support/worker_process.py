@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -20,7 +19,7 @@ PATIENCE = 180  # seconds for whatever it does, on a busy machine
 class Process:
     """A worker as its operator runs it, its messages in a file."""
 
-    def __init__(self, process: subprocess.Popen[bytes], health: str, messages: pathlib.Path) -> None:
+    def __init__(self, process: program.Process, health: str, messages: pathlib.Path) -> None:
         self._process = process
         self._health = health
         self._messages = messages
@@ -69,14 +68,8 @@ def started(reconciler: program.Program, database_url: str, *arguments: str, **e
     health = f"127.0.0.1:{ports.reserve()}"
     messages = reconciler.folder / f"worker-{health.partition(':')[2]}.log"
     with messages.open("wb") as file:
-        process = subprocess.Popen(
-            reconciler.command("worker", "--health", health, "--log-format", "json", *arguments),
-            cwd=reconciler.folder,
-            env=reconciler.environment(DATABASE_URL=database_url, **environment),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+        given = ("--health", health, "--log-format", "json", *arguments)
+        process = reconciler.start_into(file, "worker", *given, DATABASE_URL=database_url, **environment)
     worker = Process(process, health, messages)
     try:
         yield worker
