@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.repospec import charter_keys, dialects, includes, loader, nodes, problems, references, yaml_text
@@ -20,15 +20,18 @@ def reader(
 ) -> charter_keys.Read:
     """Return what reads a charter's entry among the keys of the file's section and those of `head`.
 
-    The `entries` are read in advance, and together, as that takes a fraction of the time; it reads variants of them
-    when they come. What it returns raises `errors.InvalidSpecError` for an entry that a spec cannot express.
+    The `entries` are read in advance, together and in flow style, as that takes a fraction of the time; only what is
+    not valid that way, and variants of the entries, are written and read in block style, one by one. What it returns
+    raises `errors.InvalidSpecError` for an entry that a spec cannot express.
     """
     whole = nodes.File(_PATH, "")
     inherited = [*_inherited(root, dialect), *_composed(head)]
 
-    def read(some: Sequence[charter_keys.Entry]) -> Sequence[declarations.Charter]:
-        written = yaml_text.block([references.escaped(dialect.entry(entry)) for entry in some], 0)
-        listed = nodes.compose("\n".join(written), _PATH) or _text("", whole)
+    def read(
+        some: Sequence[charter_keys.Entry], write: Callable[[Sequence[charter_keys.Entry]], str]
+    ) -> Sequence[declarations.Charter]:
+        written = write([references.escaped(dialect.entry(entry)) for entry in some])
+        listed = nodes.compose(written, _PATH) or _text("", whole)
         section = nodes.Mapping(whole, 0, None, pairs=[*inherited, (_text(dialects.LIST, whole), listed)])
         root = nodes.Mapping(whole, 0, None, pairs=[(_text(dialect.section, whole), section)])
         return loader.declared(root, _PATH, choice).charters
@@ -36,7 +39,7 @@ def reader(
     def valid(some: Sequence[charter_keys.Entry]) -> dict[str, declarations.Charter]:
         """Return the charters of the valid entries by name; halves show which ones are not."""
         try:
-            return {charter.name: charter for charter in read(some)} if some else {}
+            return {charter.name: charter for charter in read(some, yaml_text.flow)} if some else {}
         except problems.InvalidSpecError:
             half = len(some) // 2
             return {**valid(some[:half]), **valid(some[half:])} if half else {}
@@ -48,7 +51,7 @@ def reader(
         name = entry["charter"]
         if name in known and entry is drafts[name]:
             return known[name]
-        (charter,) = read([entry])
+        (charter,) = read([entry], _block)
         return charter
 
     return read_one
@@ -64,8 +67,12 @@ def _inherited(root: nodes.Node | None, dialect: dialects.Dialect) -> Iterator[t
 
 
 def _composed(head: Mapping[str, Any]) -> Sequence[tuple[nodes.Node, nodes.Node]]:
-    root = nodes.compose("\n".join(yaml_text.block(head, 0)), _PATH) if head else None
+    root = nodes.compose(yaml_text.flow(head), _PATH) if head else None
     return root.pairs if isinstance(root, nodes.Mapping) else ()
+
+
+def _block(entries: Sequence[charter_keys.Entry]) -> str:
+    return "\n".join(yaml_text.block(entries, 0))
 
 
 def _without_charters(environments: nodes.Node) -> nodes.Node:

@@ -12,7 +12,11 @@ from typing import Any
 import ruamel.yaml
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
-_BREAKS_YAML = ("\x7f", *map(chr, range(0x80, 0xA0)), "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff")
+_BREAKS_YAML = (
+    *("\x7f", "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"),
+    *map(chr, range(0x80, 0xA0)),
+    *map(chr, range(0xD800, 0xE000)),  # halves of pairs, which are not characters
+)
 _ESCAPED = str.maketrans({each: f"\\u{ord(each):04x}" for each in _BREAKS_YAML})
 _OTHER_IN_YAML_1_1 = re.compile(  # texts for us, and other values for the readers of that version, which are many
     r"y|yes|n|no|on|off"
