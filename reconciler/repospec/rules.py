@@ -251,11 +251,9 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
     for path, name in named.items():
         message = f"the cron names the time zone {name!r}, but the charter's is {agreed!r}{where}"
         if not name and any(named.values()):
-            message = f"the cron names no time zone, but another one does{where}, and Temporal refuses the two together"
+            message = f"this cron has no time zone, but another one does{where}; Temporal rejects the combination"
             if cron.named_zone(_text_at(document, path))[0]:
-                message = (
-                    f"Temporal drops the time zone of an @every, and another cron names one{where}: it refuses the two"
-                )
+                message = f"Temporal ignores the time zone of @every, but another cron has one{where}; it rejects both"
         if (name or any(named.values())) and name != agreed:
             yield problems.Problem(place=document.places[path], message=message, hint="name it once, under timezone:")
 

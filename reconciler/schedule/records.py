@@ -347,5 +347,7 @@ def _interval_faults(entry: Mapping[str, Any]) -> Iterator[faults.Fault]:
         yield faults.Fault(path=("every",), message="the interval is shorter than a second", hint="use at least 1s")
     elif isinstance(offset, str) and offset and durations.parse(offset) >= length:
         yield faults.Fault(
-            path=("offset",), message="the offset is not below the interval", hint="use 0s up to the interval"
+            path=("offset",),
+            message="the offset is not below the interval",
+            hint="use at least 0s and less than the interval",
         )

@@ -134,7 +134,7 @@ def _without_zone(text: str) -> tuple[str, int, str]:
         return stripped, start, ""
     match = _ZONE.match(stripped)
     if match is None:
-        raise CronError("a time zone and nothing after it", offset=start, hint="add the five cron fields")
+        raise CronError("a time zone without a cron expression after it", offset=start, hint="add the five cron fields")
     return stripped[match.end() :], start + match.end(), match[1]
 
 
@@ -155,7 +155,9 @@ def _interval(body: str, offset: int) -> timings.Interval:
     if every < datetime.timedelta(seconds=1):
         raise CronError("the interval is shorter than a second", offset=offset, hint="use at least 1s")
     if not durations.ZERO <= phase < every:
-        raise CronError("the phase is not below the interval", offset=offset, hint="use 0s up to the interval")
+        raise CronError(
+            "the phase is not below the interval", offset=offset, hint="use at least 0s and less than the interval"
+        )
     return timings.Interval(every=every, offset=phase)
 
 
@@ -270,7 +272,7 @@ def _sundays(days: set[int], start: int, step: int) -> set[int]:
 def _step(text: str, field: Field, offset: int) -> int:
     if not _NUMBER.fullmatch(text) or int(text) < 1:
         raise CronError(
-            f"{text!r} is not a step for the {field.name}",
+            f"{text!r} is not a valid step for the {field.name}",
             offset=offset,
             hint="write one number of at least 1 after the slash, as in */15",
         )
@@ -293,9 +295,9 @@ def _value(text: str, field: Field, offset: int) -> int:
 
 def _hint_for(text: str, field: Field) -> str:
     if "?" in text:
-        return "Temporal has no '?': write *"
+        return "Temporal does not support '?': write *"
     if field in (DAY_OF_MONTH, DAY_OF_WEEK) and _LAST_OR_NEAREST.fullmatch(text):
-        return "Temporal has no 'L' or 'W': name the days themselves"
+        return "Temporal does not support 'L' or 'W': list the days instead"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fractions
+import functools
 import re
 
 ZERO = datetime.timedelta(0)
@@ -35,18 +36,14 @@ def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None
     body = text[1:] if text[:1] in ("+", "-") else text
     if body == "0":
         return ZERO
-    total = fractions.Fraction(0)
-    position = 0
-    while match := _PART.match(body, position):
-        total += fractions.Fraction(match[1]) * _UNITS_NS[match[2]]
-        position = match.end()
-    if position == 0 or position != len(body):
+    total = _nanoseconds(body)
+    if total is None:
         what = (
             f"a unit, for example {text}s"
             if _NUMBER.fullmatch(text)
             else "a number and a unit, as in 10s, 15m or 1h30m"
         )
-        raise ValueError(f"{text!r} is not a duration: write {what}")
+        raise ValueError(f"{text!r} is not a valid duration: write {what}")
     if 0 < total < 1_000:
         raise ValueError(f"{text!r} is shorter than 1us, the shortest duration here; write 0s for none")
     if longest is not None and total > longest // datetime.timedelta(microseconds=1) * 1_000:
@@ -54,6 +51,17 @@ def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None
     if bounded and total > _LONGEST_NS:
         raise ValueError(f"{text!r} is longer than the 292 years that Temporal can hold")
     return datetime.timedelta(microseconds=sign * (int(total) // 1_000))
+
+
+@functools.lru_cache(maxsize=1_000)  # most schedules have the same few
+def _nanoseconds(text: str) -> fractions.Fraction | None:
+    """Return the sum of a duration's parts, None if the text is not one."""
+    total = fractions.Fraction(0)
+    position = 0
+    while match := _PART.match(text, position):
+        total += fractions.Fraction(match[1]) * _UNITS_NS[match[2]]
+        position = match.end()
+    return total if position and position == len(text) else None
 
 
 def render(duration: datetime.timedelta) -> str:

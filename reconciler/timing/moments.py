@@ -14,8 +14,8 @@ def parse(text: str) -> datetime.datetime:
         if _MOMENT.fullmatch(text):
             return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
     except (ValueError, OverflowError):  # 30 February, or a year that is out of range in UTC
-        raise ValueError(f"{text!r} is not a time: there is no such day, hour or offset") from None
-    raise ValueError(f"{text!r} is not a time: write date, time and zone, as in 2027-01-01T09:00:00Z or …+02:00")
+        raise ValueError(f"{text!r} is not a valid time: this day, hour or offset does not exist") from None
+    raise ValueError(f"{text!r} is not a valid time: write date, time and zone, as in 2027-01-01T09:00:00Z or …+02:00")
 
 
 def with_offset(text: str) -> datetime.datetime:

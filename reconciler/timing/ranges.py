@@ -25,7 +25,7 @@ def parse(text: str) -> Range:
     """Return the range of a text that `str` returned; ValueError for other texts."""
     match = _TEXT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a range such as 0-59/15")
+        raise ValueError(f"{text!r} is not a valid range, such as 0-59/15")
     start = int(match[1])
     return Range(start, int(match[2] or start), int(match[3] or 1))
 

@@ -34,7 +34,7 @@ def check(name: str) -> None:
     if depends_on_machine(name):
         raise ValueError(f"{name!r} depends on the machine that reads it; {_AREA_AND_CITY}")
     if not is_known(name):
-        raise ValueError(f"{name!r} is not a time zone; {_zone_hint(name)}")
+        raise ValueError(f"{name!r} is not a valid time zone; {_zone_hint(name)}")
 
 
 def _zone_hint(name: str) -> str:

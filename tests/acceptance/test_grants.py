@@ -86,7 +86,7 @@ def test_an_expired_grant_is_listed_as_that(run: Any, database_url: str) -> None
         (("create", "alice", "--scope", ""), 64, "a grant needs a subject and workflows"),
         (("create", "alice", "--scope", "A", "--expires-in", "0s"), 64, "is too short: write 0.1s or more"),
         (("create", "alice", "--scope", "A", "--expires-in=-1d"), 64, "is too short: write 0.1s or more"),
-        (("create", "alice", "--scope", "A", "--expires-in", "soon"), 64, "is not a duration"),
+        (("create", "alice", "--scope", "A", "--expires-in", "soon"), 64, "is not a valid duration"),
         (("create", "a\nb", "--scope", "A"), 64, "control character"),
         (("revoke", "1"), 64, "is not a valid UUID"),
         (("revoke", "00000000-0000-4000-8000-000000000000"), 1, "there is no grant 00000000-"),

@@ -100,7 +100,7 @@ def test_quartz_syntax_is_refused_with_a_hint(text: str, messages: tuple[str, st
     name, symbol, offset = messages
     error = refused(text)
     assert f"does not fit the {name}" in error.message
-    assert error.hint.startswith("Temporal has no ")
+    assert error.hint.startswith("Temporal does not support ")
     assert symbol in error.hint
     assert error.offset == offset
 
@@ -143,9 +143,9 @@ def test_what_the_hints_suggest_means_the_intended_days(days: tuple[str, tuple[i
         ("0 0 1 1 * 1999", 10, "'1999' does not fit the year: use 2000 to 2100"),
         ("5,,7 * * * *", 2, "'' does not fit the minute: use 0 to 59"),
         ("5- * * * *", 2, "'' does not fit the minute: use 0 to 59"),
-        ("*/0 * * * *", 2, "'0' is not a step for the minute"),
-        ("0 */ * * *", 4, "'' is not a step for the hour"),
-        ("1-9/2/3 * * * *", 4, "'2/3' is not a step for the minute"),
+        ("*/0 * * * *", 2, "'0' is not a valid step for the minute"),
+        ("0 */ * * *", 4, "'' is not a valid step for the hour"),
+        ("1-9/2/3 * * * *", 4, "'2/3' is not a valid step for the minute"),
         ("٣ * * * *", 0, "'٣' does not fit the minute: use 0 to 59"),
     ],
 )

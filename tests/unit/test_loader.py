@@ -217,13 +217,13 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         """)
     assert found == [
         "spec.yaml:3:5: unknown key 'task_que' in governance.defaults; did you mean 'task_queue'?",
-        "spec.yaml:4:13: 'jitter': 'soon' is not a duration: write a number and a unit, as in 10s, 15m or 1h30m",
+        "spec.yaml:4:13: 'jitter': 'soon' is not a valid duration: write a number and a unit, as in 10s, 15m or 1h30m",
         "spec.yaml:5:3: unknown key 'schedule' in governance; did you mean 'schedules'?",
         "spec.yaml:8:16: '25' does not fit the hour: use 0 to 23",
         'spec.yaml:9:19: \'entrypoint\' "two words" must be one word, without spaces; for example "COMMUNITY"',
         "spec.yaml:10:16: charter 'Community' is declared twice (first on line 7; names are case-insensitive);"
         " rename or remove one of them",
-        "spec.yaml:12:17: 'timezone': 'Europe/Berln' is not a time zone; did you mean 'Europe/Berlin'?",
+        "spec.yaml:12:17: 'timezone': 'Europe/Berln' is not a valid time zone; did you mean 'Europe/Berlin'?",
         "spec.yaml:14:16: 'overlap' is \"skip\", not one of Skip, BufferOne, BufferAll, CancelOther, TerminateOther,"
         " AllowAll; did you mean 'Skip'?",
         "spec.yaml:18:7: unknown key 'jittr' in charter 3; did you mean 'jitter'?",
@@ -241,8 +241,8 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("task_queue: ''", "6:19: 'task_queue' is empty; for example"),
         (f"workflow: {'w' * 1001}", "6:17: 'workflow' is longer than 1000 characters; shorten it"),
         ("catchup_window: -5s", "6:23: 'catchup_window': '-5s' is negative; write 0s or more"),
-        ("timezone: ../../etc/passwd", "6:17: 'timezone': '../../etc/passwd' is not a time zone; write"),
-        ("timezone: Europe", "6:17: 'timezone': 'Europe' is not a time zone"),
+        ("timezone: ../../etc/passwd", "6:17: 'timezone': '../../etc/passwd' is not a valid time zone; write"),
+        ("timezone: Europe", "6:17: 'timezone': 'Europe' is not a valid time zone"),
         ("input: {n: .inf}", "6:18: .inf is not a JSON number; write a number, or quote it"),
         ("input: {n: 1e999}", "6:18: the number is too large; quote it to make it text"),
         ("input: {n: 18446744073709551616}", "6:18: the number is too large; quote it"),
@@ -266,14 +266,17 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("calendars: [{}]", "6:19: calendars[0] of charter 1 is empty; for example"),
         ("exclude: [{month: 13}]", "6:25: '13' does not fit the month: use 1 to 12"),
         ("intervals: [{every: 500ms}]", "6:27: the interval is shorter than a second; use at least 1s"),
-        ("intervals: [{every: 1h, offset: 1h}]", "6:39: the offset is not below the interval; use 0s up to the"),
+        (
+            "intervals: [{every: 1h, offset: 1h}]",
+            "6:39: the offset is not below the interval; use at least 0s and less than the",
+        ),
         (
             "intervals: [{offset: 1h}]",
             "6:19: intervals[0] of charter 1 has no 'every'; add every: the interval, at least 1s",
         ),
-        ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a time: write date, time and zone"),
-        ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a time"),
-        ("run_timeout: soon", "6:20: 'run_timeout': 'soon' is not a duration"),
+        ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a valid time: write date, time and zone"),
+        ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a valid time"),
+        ("run_timeout: soon", "6:20: 'run_timeout': 'soon' is not a valid duration"),
         ("retry_policy: {initial_interval: -1s}", "6:40: 'initial_interval': '-1s' is negative"),
         ("retry_policy: {backoff_coefficient: 0.5}", "6:43: 'backoff_coefficient' is 0.5, below 1; for example 2"),
         ("priority: {key: 9}", "6:23: 'key' is 9, above 5; for example 1"),
@@ -281,7 +284,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("memo: {reconciler.owner: me}", "6:14: 'memo' \"reconciler.owner\" has a name that begins with"),
         ("search_attributes: {A: {type: Int, value: x}}", "6:49: 'A': the value is not a valid Int"),
         ("search_attributes: {A: {type: Int, value: true}}", "6:49: 'A': the value is not a valid Int"),
-        ("search_attributes: {A: {type: Datetime, value: now}}", "6:54: 'A': 'now' is not a time"),
+        ("search_attributes: {A: {type: Datetime, value: now}}", "6:54: 'A': 'now' is not a valid time"),
         ("search_attributes: {A: {type: Date, value: x}}", "6:37: 'type' is \"Date\", not one of Text, Keyword"),
         (
             "search_attributes: {A: [1]}",
@@ -335,13 +338,16 @@ def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
     [
         ('"0 22-2 * * *"', "4:16: the hour range 22-2 ends before it starts; write 22-23,0-2 to wrap around"),
         ("0 99 * * *", "4:15: '99' does not fit the hour"),
-        ('["0 * * * *", "0 0 ? * *"]', "4:32: '?' does not fit the day of month: use 1 to 31; Temporal has no '?'"),
+        (
+            '["0 * * * *", "0 0 ? * *"]',
+            "4:32: '?' does not fit the day of month: use 1 to 31; Temporal does not support '?'",
+        ),
         ('"\\u0030 99 * * *"', "4:21: '99' does not fit the hour"),
         ("[]", "4:13: 'cron' is empty; for example"),
         ("5", "4:13: 'cron' must be text or a list, not the number 5; for example"),
         ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron names the time zone 'Asia/Tokyo', but"),
-        ('"TZ=Mars/Base 0 * * * *"', "4:17: 'Mars/Base' is not a time zone"),
-        ('"@every 1h/2h"', "4:14: the phase is not below the interval; use 0s up to the interval"),
+        ('"TZ=Mars/Base 0 * * * *"', "4:17: 'Mars/Base' is not a valid time zone"),
+        ('"@every 1h/2h"', "4:14: the phase is not below the interval; use at least 0s and less than the interval"),
     ],
 )
 def test_a_mistake_in_a_cron_is_located_within_the_text_where_that_is_known(cron: str, problem: str) -> None:
@@ -598,7 +604,7 @@ def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
         ("{charters: {c: {paused: true}}}", "7:26: environment 'staging' changes charter 'c', which is not declared"),
         ("{charters: {a: {cron: 0 99 * * *}}}", "7:38: '99' does not fit the hour"),
         ("{charters: {a: {charter: b}}}", "7:30: unknown key 'charter' in governance.environments.staging.charters.a"),
-        ("{defaults: {jitter: soon}}", "7:34: 'jitter': 'soon' is not a duration"),
+        ("{defaults: {jitter: soon}}", "7:34: 'jitter': 'soon' is not a valid duration"),
         ("{enable: false}", "7:15: unknown key 'enable' in governance.environments.staging; did you mean 'enabled'?"),
     ],
 )
@@ -749,7 +755,7 @@ def test_an_environments_keys_must_fit_the_inherited_ones(text: str, problem: st
 def test_crons_must_name_the_same_time_zone_or_none(crons: str) -> None:
     for zone in ("", ", timezone: Asia/Tokyo"):
         (found,) = problems(in_staging(f"cron: [{crons}]{zone}", "{}"))
-        assert "the cron names no time zone, but another one does" in found
+        assert "this cron has no time zone, but another one does" in found
 
 
 def test_an_environments_times_replace_all_inherited_ones() -> None:
@@ -969,7 +975,7 @@ def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str
         ("cron: '@reboot'", "Temporal does not support @reboot"),
         ("cron: '@every 90'", "write a unit, for example 90s"),
         ("catchup_window: '60'", "write a unit, for example 60s"),
-        ("start_at: 2027-02-30T00:00:00Z", "there is no such day, hour or offset"),
+        ("start_at: 2027-02-30T00:00:00Z", "this day, hour or offset does not exist"),
         ("start_at: '2027-01-01T10:00:00+0200'", "write date, time and zone"),
         ("tz: UTC", "did you mean 'timezone'?"),
         ("schedule: 0 9 * * *", "did you mean 'cron'?"),
@@ -1064,7 +1070,7 @@ def test_the_hint_for_a_wrong_type_depends_on_the_key(keys: str, hint: str) -> N
 def test_two_zones_of_which_an_every_names_one_are_refused_for_the_right_reason() -> None:
     crons = '["TZ=Asia/Tokyo 0 1 * * *", "TZ=Europe/Berlin @every 5m"]'
     (found,) = problems(f"governance: {{schedules: [{{charter: A, cron: {crons}, entrypoint: E}}]}}")
-    assert "Temporal drops the time zone of an @every" in found
+    assert "Temporal ignores the time zone of @every" in found
 
 
 def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refused() -> None:

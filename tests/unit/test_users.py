@@ -162,7 +162,7 @@ def test_a_row_that_is_no_longer_a_valid_schedule_is_named_and_left_alone() -> N
     found = users.declaration([broken, whole], OWNER)
     assert [each.schedule.id for each in found.declaration.charters] == [whole.temporal_schedule_id]
     assert list(found.unread) == [broken.temporal_schedule_id]
-    assert "'Atlantis/Old' is not a time zone" in found.unread[broken.temporal_schedule_id]
+    assert "'Atlantis/Old' is not a valid time zone" in found.unread[broken.temporal_schedule_id]
 
 
 def test_rows_and_temporal_are_brought_into_line_both_ways() -> None:
