@@ -14,7 +14,7 @@ import pytest
 from tests.support import fake_temporal, program, terminal
 
 COUNT = 120
-BAR = re.compile(r"\r\x1b\[2K(\w+ \w+)  \[[#-]+\] +(\d+)/(\d+)")
+BAR = re.compile(r"\r\x1b\[2K(\w+ \w+)  \[[#-]+\]  (\d+)/(\d+)")
 LINE = re.compile(r"(\w+) schedules: (\d+) of (\d+) \(\d+%\), about \d+ s left")
 
 
