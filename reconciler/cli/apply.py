@@ -8,17 +8,8 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import (
-    common,
-    console,
-    options,
-    plan_file,
-    progress,
-    reporter,
-    rollout,
-    rollout_review,
-    spec_file,
-)
+from reconciler.cli import common, console, plan_file, progress, reporter, rollout, rollout_review, spec_file
+from reconciler.cli.options import databases, flags, parameters, servers, specs
 from reconciler.documents import saved
 from reconciler.plan import guards, plans, staleness
 from reconciler.repospec import source
@@ -29,23 +20,23 @@ from reconciler.usecases.apply import Job, execute, why_off
 
 @click.command()
 @click.argument("plan_path", metavar="[PLAN_FILE]", type=click.Path(path_type=pathlib.Path), required=False)
-@options.spec
-@options.choice_in_several
-@options.only
-@options.refresh
-@options.connection
-@options.writing_or_lock_only
-@options.yes
-@click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
+@specs.spec
+@specs.choice_in_several
+@specs.only
+@specs.refresh
+@servers.connection
+@databases.writing_or_lock_only
+@flags.yes
+@click.option("--expect-digest", type=parameters.LINE, metavar="sha256:…", help="Apply only the plan with this digest.")
 @click.option("--allow-mass-pause", is_flag=True, help="Allow a plan that stops most or all running schedules.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Apply even if all managed schedules are gone.")
 @click.option(
     "--allow-prefix-change", is_flag=True, help="Allow creating schedules that also run under another prefix."
 )
 @click.option("--allow-plaintext", is_flag=True, help="Allow replacing encrypted payloads with plaintext.")
-@options.outcome_format
-@options.verbose
-@options.no_color
+@flags.outcome_format
+@flags.verbose
+@flags.no_color
 @click.pass_obj
 def apply(
     out: console.Console,

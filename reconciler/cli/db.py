@@ -7,7 +7,8 @@ import asyncio
 import click
 
 from reconciler import errors, settings, wiring
-from reconciler.cli import console, options
+from reconciler.cli import console
+from reconciler.cli.options import databases
 from reconciler.postgres import scripts
 
 
@@ -17,7 +18,7 @@ def db() -> None:
 
 
 @db.command()
-@options.database_or_kept
+@databases.database_or_kept
 @click.option(
     "--group",
     "groups",
@@ -41,7 +42,7 @@ def migrate(out: console.Console, database: settings.Database | None, groups: tu
 
 
 @db.command(name="status")
-@options.database_or_kept
+@databases.database_or_kept
 @click.pass_obj
 def db_status(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
     """Show the schema, and each migration's group and when it was applied."""
@@ -55,7 +56,7 @@ def db_status(out: console.Console, database: settings.Database | None) -> error
 
 
 @db.command()
-@options.database_or_kept
+@databases.database_or_kept
 @click.pass_obj
 def move(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
     """Move an earlier release's tables from the schema public to their own schema."""

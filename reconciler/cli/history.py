@@ -7,7 +7,8 @@ import asyncio
 import click
 
 from reconciler import errors, settings, wiring
-from reconciler.cli import console, options, reporter
+from reconciler.cli import console, reporter
+from reconciler.cli.options import databases, flags
 from reconciler.documents import records
 from reconciler.plan import ports
 from reconciler.report import history as history_report
@@ -16,11 +17,11 @@ Form = reporter.Form
 
 
 @click.command()
-@options.database_or_kept
+@databases.database_or_kept
 @click.option(
     "--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="The maximum number to list."
 )
-@options.outcome_format
+@flags.outcome_format
 @click.option("--verbose", is_flag=True, help="Also list the steps of each apply.")
 @click.pass_obj
 def history(

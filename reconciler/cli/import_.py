@@ -7,7 +7,8 @@ import pathlib
 import click
 
 from reconciler import errors, input_files, settings
-from reconciler.cli import console, options, progress
+from reconciler.cli import console, progress
+from reconciler.cli.options import parameters, servers, specs
 from reconciler.credentials import held
 from reconciler.repospec import importer, loader
 from reconciler.runtime import files, sessions
@@ -18,13 +19,13 @@ _WRITABLE = "create its folder if it is missing, make the file writable, or name
 
 
 @click.command(name="import")
-@options.spec
-@options.choice
-@options.connection
+@specs.spec
+@specs.choice
+@servers.connection
 @click.option(
     "--id",
     "ids",
-    type=options.TEXT,
+    type=parameters.TEXT,
     multiple=True,
     metavar="ID",
     help="Import this schedule, whatever its prefix; may be repeated.",

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from reconciler import errors, settings, wiring
-from reconciler.cli import common, console, options, spec_file
+from reconciler.cli import common, console, spec_file
+from reconciler.cli.options import databases, servers, specs
 from reconciler.plan import labels, ports
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations, ownership
@@ -23,10 +24,10 @@ def lock() -> None:
 
 
 @lock.command()
-@options.spec
-@options.choice
-@options.connection
-@options.writing
+@specs.spec
+@specs.choice
+@servers.connection
+@databases.writing
 @click.pass_obj
 def show(
     out: console.Console,
@@ -44,10 +45,10 @@ def show(
 
 
 @lock.command()
-@options.spec
-@options.choice
-@options.connection
-@options.writing
+@specs.spec
+@specs.choice
+@servers.connection
+@databases.writing
 @click.option("--yes", is_flag=True, help="Skip the confirmation; required without a terminal.")
 @click.pass_obj
 def release(

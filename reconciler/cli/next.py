@@ -8,7 +8,8 @@ import pathlib
 import click
 
 from reconciler import errors
-from reconciler.cli import console, options, spec_file
+from reconciler.cli import console, spec_file
+from reconciler.cli.options import parameters, specs
 from reconciler.report import forecast, phrases
 from reconciler.runtime import clock
 from reconciler.schedule import declarations
@@ -16,13 +17,15 @@ from reconciler.schedule import declarations
 
 @click.command(name="next")
 @click.argument("charter", required=False)
-@options.spec
-@options.choice
+@specs.spec
+@specs.choice
 @click.option(
     "--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="The maximum number to list."
 )
-@click.option("--from", "start", type=options.MOMENT, metavar="TIME", help="List only firings after this time.  [now]")
-@click.option("--until", type=options.MOMENT, metavar="TIME", help="List only firings up to this time.")
+@click.option(
+    "--from", "start", type=parameters.MOMENT, metavar="TIME", help="List only firings after this time.  [now]"
+)
+@click.option("--until", type=parameters.MOMENT, metavar="TIME", help="List only firings up to this time.")
 @click.pass_obj
 def next_times(
     out: console.Console,

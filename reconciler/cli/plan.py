@@ -9,7 +9,8 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, progress, rollout, spec_file
+from reconciler.cli import common, console, progress, rollout, spec_file
+from reconciler.cli.options import databases, flags, servers, specs
 from reconciler.documents import plan_json
 from reconciler.report import markdown
 from reconciler.runtime import clock
@@ -22,12 +23,12 @@ Format = Literal["text", "json", "markdown"]
 
 
 @click.command()
-@options.spec
-@options.choice_in_several
-@options.only
-@options.refresh
-@options.connection
-@options.database_for_refresh
+@specs.spec
+@specs.choice_in_several
+@specs.only
+@specs.refresh
+@servers.connection
+@databases.database_for_refresh
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option(
@@ -40,9 +41,9 @@ Format = Literal["text", "json", "markdown"]
 @click.option(
     "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
 )
-@options.expect_build
-@options.verbose
-@options.no_color
+@flags.expect_build
+@flags.verbose
+@flags.no_color
 @click.pass_obj
 def plan(
     out: console.Console,

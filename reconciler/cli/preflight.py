@@ -8,7 +8,8 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import console, options, spec_file
+from reconciler.cli import console, spec_file
+from reconciler.cli.options import flags, servers, specs
 from reconciler.documents import preflights
 from reconciler.report import workers
 from reconciler.runtime import clock, sessions
@@ -17,10 +18,10 @@ from reconciler.usecases.preflight import read_preflight
 
 
 @click.command()
-@options.spec
-@options.choice
-@options.connection
-@options.expect_build
+@specs.spec
+@specs.choice
+@servers.connection
+@flags.expect_build
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def preflight(

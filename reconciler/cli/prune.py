@@ -9,7 +9,8 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, progress, reporter, spec_file
+from reconciler.cli import common, console, progress, reporter, spec_file
+from reconciler.cli.options import databases, flags, parameters, servers, specs
 from reconciler.plan import guards, plans
 from reconciler.runtime import sessions
 from reconciler.schedule import declarations
@@ -18,20 +19,20 @@ from reconciler.usecases.prune import read_prune_plan
 
 
 @click.command()
-@options.spec
-@options.choice
-@options.connection
-@options.writing_or_lock_only
+@specs.spec
+@specs.choice
+@servers.connection
+@databases.writing_or_lock_only
 @click.option(
     "--older-than",
-    type=options.NOT_NEGATIVE,
+    type=parameters.NOT_NEGATIVE,
     default="0s",
     metavar="TIME",
     help="Delete only schedules paused for at least this long, such as 30d.  [0s]",
 )
-@options.yes
-@options.outcome_format
-@options.no_color
+@flags.yes
+@flags.outcome_format
+@flags.no_color
 @click.pass_obj
 def prune(
     out: console.Console,

@@ -9,7 +9,8 @@ from typing import Literal
 import click
 
 from reconciler import errors
-from reconciler.cli import common, console, options, rollout
+from reconciler.cli import common, console, rollout
+from reconciler.cli.options import flags
 from reconciler.documents import plan_json, saved_rollouts
 from reconciler.report import markdown
 from reconciler.runtime import clock, files
@@ -18,8 +19,8 @@ from reconciler.runtime import clock, files
 @click.command()
 @click.argument("plan_file", type=click.Path(path_type=pathlib.Path))
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
-@options.verbose
-@options.no_color
+@flags.verbose
+@flags.no_color
 @click.pass_obj
 def show(
     out: console.Console,

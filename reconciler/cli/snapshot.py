@@ -7,7 +7,8 @@ import pathlib
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import console, options, progress, spec_file
+from reconciler.cli import console, progress, spec_file
+from reconciler.cli.options import servers, specs
 from reconciler.documents import snapshots
 from reconciler.runtime import files
 from reconciler.schedule import declarations
@@ -15,9 +16,9 @@ from reconciler.usecases.snapshot import take_snapshot
 
 
 @click.command()
-@options.spec
-@options.choice
-@options.connection
+@specs.spec
+@specs.choice
+@servers.connection
 @click.option(
     "--out",
     "out_path",

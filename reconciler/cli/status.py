@@ -8,7 +8,8 @@ from typing import Literal
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, progress, spec_file
+from reconciler.cli import common, console, progress, spec_file
+from reconciler.cli.options import flags, servers, specs
 from reconciler.documents import statuses
 from reconciler.report import state
 from reconciler.runtime import clock, sessions
@@ -18,10 +19,10 @@ from reconciler.usecases.status import read_status
 
 
 @click.command()
-@options.spec
-@options.choice
-@options.connection
-@options.expect_build
+@specs.spec
+@specs.choice
+@servers.connection
+@flags.expect_build
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def status(

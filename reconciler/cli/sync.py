@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import errors, json_text, settings
-from reconciler.cli import console, options, reporter
+from reconciler.cli import console, reporter
+from reconciler.cli.options import flags, parameters
 from reconciler.credentials import held
 from reconciler.plan import staleness
 from reconciler.report import phrases, words
@@ -26,15 +27,17 @@ _VERBS = {verb.word: verb for verb in words.DONE}
 
 
 @click.command()
-@click.option("--via-service", "url", type=options.LINE, metavar="URL", required=True, help="The URL of the service.")
+@click.option(
+    "--via-service", "url", type=parameters.LINE, metavar="URL", required=True, help="The URL of the service."
+)
 @click.option(
     "--token",
-    type=options.LINE,
+    type=parameters.LINE,
     envvar="INTERNAL_OPS_TOKEN",
     metavar="TOKEN",
     help="The bearer token; prefer INTERNAL_OPS_TOKEN.",
 )
-@click.option("--timeout", type=options.POSITIVE, default="5m", metavar="TIME", help="How long to wait.  [5m]")
+@click.option("--timeout", type=parameters.POSITIVE, default="5m", metavar="TIME", help="How long to wait.  [5m]")
 @click.option("--dry-run", is_flag=True, help="Show what a sync would change, without changing anything.")
 @click.option("--allow-mass-pause", is_flag=True, help="Allow a plan that stops most or all running schedules.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Sync even if all managed schedules are gone.")
@@ -42,8 +45,8 @@ _VERBS = {verb.word: verb for verb in words.DONE}
     "--allow-prefix-change", is_flag=True, help="Allow creating schedules that also run under another prefix."
 )
 @click.option("--allow-plaintext", is_flag=True, help="Allow replacing encrypted payloads with plaintext.")
-@click.option("--expect-digest", type=options.LINE, metavar="sha256:…", help="Sync only the plan with this digest.")
-@options.outcome_format
+@click.option("--expect-digest", type=parameters.LINE, metavar="sha256:…", help="Sync only the plan with this digest.")
+@flags.outcome_format
 @click.pass_obj
 def sync(
     out: console.Console,

@@ -7,14 +7,15 @@ import pathlib
 import click
 
 from reconciler import errors
-from reconciler.cli import console, options, spec_file
+from reconciler.cli import console, spec_file
+from reconciler.cli.options import specs
 from reconciler.repospec import environments
 from reconciler.schedule import declarations
 
 
 @click.command()
-@options.spec
-@options.choice_to_read_several
+@specs.spec
+@specs.choice_to_read_several
 @click.pass_obj
 def validate(
     out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, selected: tuple[str, ...]

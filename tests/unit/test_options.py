@@ -9,7 +9,7 @@ import click
 import pytest
 
 from reconciler import settings
-from reconciler.cli import options
+from reconciler.cli.options import parameters, servers, specs
 from reconciler.platform.cli import worker
 from reconciler.schedule import declarations, ownership
 
@@ -23,7 +23,7 @@ from reconciler.schedule import declarations, ownership
     ],
 )
 def test_an_address_is_a_host_and_a_port(messages: str, read: tuple[str, int]) -> None:
-    assert options.ADDRESS.convert(messages, None, None) == read
+    assert parameters.ADDRESS.convert(messages, None, None) == read
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_an_address_is_a_host_and_a_port(messages: str, read: tuple[str, int]) -
 )
 def test_what_names_no_host_or_no_port_is_no_address(messages: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a valid address: write host:port"):
-        options.ADDRESS.convert(messages, None, None)
+        parameters.ADDRESS.convert(messages, None, None)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_is_not_a_rate_is_refused_with_what_to_write(texts: list[str], what
             _connection().main(["--rate", text], standalone_mode=False)
 
 
-@pytest.mark.parametrize("kind", [options.NOT_NEGATIVE, options.POSITIVE])
+@pytest.mark.parametrize("kind", [parameters.NOT_NEGATIVE, parameters.POSITIVE])
 def test_a_time_that_is_too_long_is_refused_for_its_own_limit(kind: click.ParamType[datetime.timedelta]) -> None:
     for text in ("36501d", "1000000d", "9" * 400 + "h"):
         with pytest.raises(click.UsageError, match="is too long: write 36500d or less"):
@@ -107,7 +107,7 @@ def test_a_time_that_is_too_long_is_refused_for_its_own_limit(kind: click.ParamT
 
 def _connection() -> click.Command:
     @click.command
-    @options.connection
+    @servers.connection
     def command(connection: settings.Connection) -> settings.Connection:
         return connection
 
@@ -125,7 +125,7 @@ def _connection() -> click.Command:
 )
 def test_a_prefix_may_be_repeated_and_may_be_empty(arguments: list[str], prefixes: tuple[str, ...] | None) -> None:
     @click.command
-    @options.choice
+    @specs.choice
     def command(choice: declarations.Choice) -> ownership.Prefixes | None:
         return choice.prefixes
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import console, options, reporter
+from reconciler.cli import console, reporter
+from reconciler.cli.options import databases, flags, parameters
 from reconciler.platform import documents as grants_document
 from reconciler.platform import executions, wiring
 from reconciler.platform import report as grants_report
@@ -29,21 +30,24 @@ def grant() -> None:
 
 
 @grant.command()
-@click.argument("subject", type=options.LINE)
+@click.argument("subject", type=parameters.LINE)
 @click.option(
     "--scope",
     "scopes",
-    type=options.LINE,
+    type=parameters.LINE,
     multiple=True,
     required=True,
     metavar="WORKFLOW",
     help="A workflow that may be run, or * for all; may be repeated.",
 )
 @click.option(
-    "--expires-in", type=options.POSITIVE, metavar="TIME", help="How long the grant is valid, such as 90d.  [no expiry]"
+    "--expires-in",
+    type=parameters.POSITIVE,
+    metavar="TIME",
+    help="How long the grant is valid, such as 90d.  [no expiry]",
 )
-@options.database_or_embedded
-@options.outcome_format
+@databases.database_or_embedded
+@flags.outcome_format
 @click.pass_obj
 def create(
     out: console.Console,
@@ -62,9 +66,9 @@ def create(
 
 
 @grant.command(name="list")
-@click.option("--subject", type=options.LINE, metavar="NAME", help="List only this subject's grants.")
-@options.database_or_embedded
-@options.outcome_format
+@click.option("--subject", type=parameters.LINE, metavar="NAME", help="List only this subject's grants.")
+@databases.database_or_embedded
+@flags.outcome_format
 @click.pass_obj
 def list_(out: console.Console, subject: str | None, database: settings.Database, form: Form) -> errors.ExitCode:
     """List all grants, newest first, including expired and revoked ones; tokens are never shown."""
@@ -75,8 +79,8 @@ def list_(out: console.Console, subject: str | None, database: settings.Database
 
 @grant.command()
 @click.argument("grant_id", type=click.UUID, metavar="ID")
-@options.database_or_embedded
-@options.outcome_format
+@databases.database_or_embedded
+@flags.outcome_format
 @click.pass_obj
 def revoke(out: console.Console, grant_id: uuid.UUID, database: settings.Database, form: Form) -> errors.ExitCode:
     """Revoke the grant with this ID immediately."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import click
 
 from reconciler import errors, settings
-from reconciler.cli import common, console, options, progress, reporter
+from reconciler.cli import common, console, progress, reporter
+from reconciler.cli.options import databases, flags, servers
 from reconciler.platform import repair_job, run_ends, users
 from reconciler.schedule import declarations
 
 
 @click.command()
-@options.connection
-@options.writing_or_embedded
+@servers.connection
+@databases.writing_or_embedded
 @click.option("--keep-manual-pauses", is_flag=True, help="Do not resume schedules that were paused by hand.")
 @click.option(
     "--allow-mass-pause", is_flag=True, help="Allow pausing most running schedules because their rows are missing."
@@ -22,10 +23,10 @@ from reconciler.schedule import declarations
     is_flag=True,
     help="Describe only schedules whose listing differs from their row, and leave those without a row alone.",
 )
-@options.yes
-@options.outcome_format
-@options.verbose
-@options.no_color
+@flags.yes
+@flags.outcome_format
+@flags.verbose
+@flags.no_color
 @click.pass_obj
 def repair(
     out: console.Console,

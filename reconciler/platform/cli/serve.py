@@ -15,7 +15,7 @@ import click
 from click import core
 
 from reconciler import errors, settings, wiring
-from reconciler.cli import options
+from reconciler.cli.options import databases, parameters, servers, specs
 from reconciler.repospec import loader
 from reconciler.schedule import declarations
 
@@ -55,34 +55,34 @@ class _Size(click.ParamType[int]):
 
 
 @click.command()
-@options.spec_file
-@options.choice_and_overrides
-@options.connection
-@options.writing_or_embedded
+@specs.spec_file
+@specs.choice_and_overrides
+@servers.connection
+@databases.writing_or_embedded
 @click.option(
     "--listen",
-    type=options.ADDRESS,
+    type=parameters.ADDRESS,
     default="127.0.0.1:8080",
     metavar="HOST:PORT",
     help="The address to listen on.  [127.0.0.1:8080]",
 )
 @click.option(
     "--repair-every",
-    type=options.NOT_NEGATIVE,
+    type=parameters.NOT_NEGATIVE,
     default="5m",
     metavar="TIME",
     help="How often to repair users' schedules; 0s for never.  [5m]",
 )
 @click.option(
     "--full-repair-every",
-    type=options.NOT_NEGATIVE,
+    type=parameters.NOT_NEGATIVE,
     default="1h",
     metavar="TIME",
     help="How often a repair describes every schedule, not only those whose listing differs.  [1h]",
 )
 @click.option(
     "--rate-limit",
-    type=options.LINE,
+    type=parameters.LINE,
     default="600/minute",
     metavar="CALLS/TIME",
     help="The maximum rate of calls per caller.  [600/minute]",
@@ -104,7 +104,7 @@ class _Size(click.ParamType[int]):
 )
 @click.option(
     "--min-interval",
-    type=options.NOT_NEGATIVE,
+    type=parameters.NOT_NEGATIVE,
     default="1m",
     metavar="TIME",
     help="The minimum interval between firings of a user's schedule; 0s for no limit.  [1m]",

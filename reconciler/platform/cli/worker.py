@@ -9,16 +9,17 @@ import logging
 import click
 
 from reconciler import errors, settings, version
-from reconciler.cli import console, logs, options
+from reconciler.cli import console, logs
+from reconciler.cli.options import databases, parameters, servers
 from reconciler.schedule import governed
 
 
 @click.command()
-@options.connection
-@options.database_or_embedded
+@servers.connection
+@databases.database_or_embedded
 @click.option(
     "--task-queue",
-    type=options.LINE,
+    type=parameters.LINE,
     default=governed.TASK_QUEUE,
     show_default=True,
     metavar="NAME",
@@ -26,56 +27,58 @@ from reconciler.schedule import governed
 )
 @click.option(
     "--build-id",
-    type=options.LINE,
+    type=parameters.LINE,
     metavar="ID",
     envvar="RECONCILER_BUILD_ID",
     help="The build ID to report, for preflight --expect-build.  [the version of reconciler]",
 )
 @click.option(
-    "--deployment-name", type=options.LINE, metavar="NAME", help="The Worker Deployment that the worker belongs to."
+    "--deployment-name", type=parameters.LINE, metavar="NAME", help="The Worker Deployment that the worker belongs to."
 )
 @click.option(
     "--versioning", is_flag=True, help="Receive runs only once the worker's version is its deployment's current one."
 )
 @click.option(
     "--executor-url",
-    type=options.LINE,
+    type=parameters.LINE,
     metavar="URL",
     envvar="RECONCILER_EXECUTOR_URL",
     help="The URL that starts executions; {workflow} is filled in.  [recorded in the database only]",
 )
 @click.option(
     "--executor-token",
-    type=options.LINE,
+    type=parameters.LINE,
     metavar="TOKEN",
     envvar="RECONCILER_EXECUTOR_TOKEN",
     help="The executor's bearer token; prefer RECONCILER_EXECUTOR_TOKEN.",
 )
 @click.option(
     "--executor-timeout",
-    type=options.POSITIVE,
+    type=parameters.POSITIVE,
     default="30s",
     metavar="TIME",
     help="How long to wait for one response of the executor.  [30s]",
 )
 @click.option(
     "--executor-patience",
-    type=options.POSITIVE,
+    type=parameters.POSITIVE,
     default="10m",
     metavar="TIME",
     help="How long to retry an execution before its run fails.  [10m]",
 )
 @click.option(
     "--drain-timeout",
-    type=options.NOT_NEGATIVE,
+    type=parameters.NOT_NEGATIVE,
     default="30s",
     metavar="TIME",
     help="How long running work may take to finish after SIGTERM; the next worker restarts the rest.  [30s]",
 )
 @click.option(
-    "--health", type=options.ADDRESS, metavar="HOST:PORT", help="The address to serve /healthz and /readyz on."
+    "--health", type=parameters.ADDRESS, metavar="HOST:PORT", help="The address to serve /healthz and /readyz on."
 )
-@click.option("--metrics", type=options.LINE, metavar="HOST:PORT", help="The address to serve Prometheus /metrics on.")
+@click.option(
+    "--metrics", type=parameters.LINE, metavar="HOST:PORT", help="The address to serve Prometheus /metrics on."
+)
 @click.pass_obj
 def worker(
     out: console.Console,

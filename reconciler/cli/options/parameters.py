@@ -1,0 +1,144 @@
+"""The types of the options' values: what is accepted, and the error for what is not."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from reconciler import input_files, settings
+from reconciler.timing import durations, moments
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+"""A command's function, which an option is added to."""
+
+
+class _Text(click.ParamType[str]):
+    """Text that can be written down: bytes that are not UTF-8 arrive as lone surrogates, which cannot.
+
+    A `line` also has no control or invisible characters.
+    """
+
+    name = "text"
+
+    def __init__(self, *, line: bool) -> None:
+        self._line = line
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        wrong = fault(value, line=self._line)
+        if wrong:
+            self.fail(f"it {wrong}.", param, ctx)
+        return str(value)
+
+
+def fault(value: str, *, line: bool) -> str:
+    """Return why a text is not accepted; empty if it is."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8 text"
+    return "contains a control character" if line and not value.isprintable() else ""
+
+
+class SpecPath(click.Path):
+    """The path of a spec, which goes into the notes of schedules; `-` is standard input where that is enough."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-" and self.allow_dash:
+            return input_files.STANDARD_INPUT
+        if value == "-":
+            self.fail("standard input can be read only once, and the repo-spec is read for each sync; name a file")
+        TEXT.convert(str(value), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Name(_Text):
+    """A name; an environment variable has one, whatever it contains."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv]
+
+
+class _Duration(click.ParamType[datetime.timedelta]):
+    """A length of time as a spec has them, within limits."""
+
+    name = "duration"
+
+    def __init__(self, *, least: datetime.timedelta) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
+        if isinstance(value, datetime.timedelta):
+            return value
+        try:
+            found = durations.parse(value, longest=settings.LONGEST)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        if found < self._least:
+            self.fail(f"{value!r} is too short: write {durations.render(self._least)} or more.", param, ctx)
+        return found
+
+
+class _Address(click.ParamType[tuple[str, int]]):
+    """Where to listen: `host:port`, an IPv6 address in brackets."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, _, port = value.rpartition(":")
+        if not (host and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65_536):
+            self.fail(f"{value!r} is not a valid address: write host:port, as in 127.0.0.1:8080.", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class _Schema(click.ParamType[str]):
+    """The name of a schema in PostgreSQL, as it is: case and odd characters are kept."""
+
+    name = "schema"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        fault = settings.schema_fault(LINE.convert(value or settings.DATABASE_SCHEMA, param, ctx))
+        if fault:
+            self.fail(f"{value!r} {fault}; name another schema.", param, ctx)
+        return value or settings.DATABASE_SCHEMA  # an absent variable arrives as an empty one
+
+
+class _Moment(click.ParamType[datetime.datetime]):
+    """A point in time, as the spec has them."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.datetime:
+        try:
+            return moments.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Rate(click.ParamType[float]):
+    """How many requests may be sent in a second."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return settings.rate(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not a valid rate: {error}.", param, ctx)
+
+
+LINE = _Text(line=True)
+TEXT = _Text(line=False)
+NAME = _Name(line=True)
+NOT_NEGATIVE = _Duration(least=durations.ZERO)
+POSITIVE = _Duration(least=datetime.timedelta(seconds=0.1))
+ADDRESS = _Address()
+SCHEMA = _Schema()
+MOMENT = _Moment()
+RATE = _Rate()

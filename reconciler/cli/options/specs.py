@@ -1,0 +1,239 @@
+"""Options that choose the repo-spec, and what of it a command is about."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+import click
+
+from reconciler import errors, settings
+from reconciler.cli.options import parameters
+from reconciler.repospec import environments, source
+from reconciler.schedule import declarations, ownership
+from reconciler.timing import durations
+
+
+def _variable(name: str) -> str:
+    """Return a variable of the environment, empty when unset; `errors.UsageError` when it cannot be written down."""
+    value = os.environ.get(name, "")
+    wrong = parameters.fault(value, line=True)
+    if wrong:
+        raise errors.UsageError(f"{name} {wrong}", hint="set it to another value, or unset it")
+    return value
+
+
+def _variables(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> tuple[declarations.Variable, ...]:
+    try:
+        return tuple(settings.variable(pair, "--var") for pair in pairs)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
+def _variables_of_environment() -> tuple[declarations.Variable, ...]:
+    """Return the variables that the environment sets; `errors.UsageError` for one that cannot be written down."""
+    found = settings.variables(os.environ)
+    for variable in found:
+        if wrong := parameters.fault(variable.text, line=False):
+            raise errors.UsageError(f"{variable.source} {wrong}", hint="set it to another value, or unset it")
+    return found
+
+
+def _spec(text: str, *, allow_dash: bool) -> Callable[[Any], Any]:
+    return click.option(
+        "--spec",
+        "spec_path",
+        type=parameters.SpecPath(path_type=pathlib.Path, allow_dash=allow_dash),
+        default=source.default,
+        metavar="PATH",
+        help=f"{text}  [{', else '.join(map(str, source.DEFAULTS))}]",
+    )
+
+
+spec = _spec("The repo-spec; - reads standard input.", allow_dash=True)
+spec_file = _spec("The repo-spec.", allow_dash=False)
+
+_CHOICE = (
+    click.option(
+        "--environment",
+        "selected",
+        type=parameters.NAME,
+        multiple=True,
+        metavar="NAME",
+        envvar="GOVERNANCE_ENVIRONMENT",
+        help="The environment of the repo-spec; plan, apply and validate accept several, or '*' for all.",
+    ),
+    click.option(
+        "--prefix",
+        "prefixes",
+        type=parameters.LINE,
+        multiple=True,
+        metavar="TEXT",
+        help="The prefix of managed schedule IDs; may be repeated.  [governance:]",
+    ),
+    click.option(
+        "--owner",
+        type=parameters.LINE,
+        metavar="TEXT",
+        envvar="GOVERNANCE_OWNER",
+        help="The owner of the schedules.  [the repository]",
+    ),
+    click.option(
+        "--var",
+        "variables",
+        type=parameters.TEXT,
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_variables,
+        help="Set a variable of the repo-spec; may be repeated. RECONCILER_VAR_NAME does the same.",
+    ),
+)
+_OVERRIDES = (
+    click.option("--keep-manual-pauses", is_flag=True, help="Do not resume schedules that were paused by hand."),
+    click.option(
+        "--adopt",
+        is_flag=True,
+        help="Take over declared schedules of another owner, and unmarked ones that would run something else.",
+    ),
+)
+
+
+def choice(command: parameters.Command) -> Callable[..., Any]:
+    """Give a command the options that choose what of the spec counts, gathered into `choice`."""
+    return _choosing(_in_one(command), _CHOICE)
+
+
+def choice_and_overrides(command: parameters.Command) -> Callable[..., Any]:
+    """Give a command these options and those that change what a plan does about other people's doings."""
+    return _choosing(_in_one(command), (*_CHOICE, *_OVERRIDES))
+
+
+def choice_in_several(command: parameters.Command) -> Callable[..., Any]:
+    """Give a command the same for one environment or several; the names of several, or `*`, are in `selected`."""
+    return _choosing(_in_several(command), (*_CHOICE, *_OVERRIDES))
+
+
+def choice_to_read_several(command: parameters.Command) -> Callable[..., Any]:
+    """Give a command the options of `choice` for one environment or several."""
+    return _choosing(_in_several(command), _CHOICE)
+
+
+def _in_several(command: parameters.Command) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def named(*, selected: tuple[str, ...], choice: declarations.Choice, **options: Any) -> Any:
+        names = _distinct(selected)
+        if environments.is_several(names):
+            return command(choice=choice, selected=names, **options)
+        return command(choice=_in_environment(choice, names), selected=(), **options)
+
+    return named
+
+
+def _in_one(command: parameters.Command) -> Callable[..., Any]:
+    """Return the command for at most one environment, which becomes a part of `choice`."""
+
+    @functools.wraps(command)
+    def named(*, selected: tuple[str, ...], choice: declarations.Choice, **options: Any) -> Any:
+        names = _distinct(selected)
+        if environments.is_several(names):
+            count = f"{len(names)} environments" if len(names) > 1 else "all environments"
+            raise errors.UsageError(
+                f"--environment selects {count}, and only plan, apply and validate accept several",
+                hint="name one of them",
+            )
+        return command(choice=_in_environment(choice, names), **options)
+
+    return named
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of environments, each once, without empty ones."""
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _in_environment(choice: declarations.Choice, names: tuple[str, ...]) -> declarations.Choice:
+    return dataclasses.replace(choice, environment=names[0] if names else None)
+
+
+def refresh(command: parameters.Command) -> Callable[..., Any]:
+    """Give a command the options that say how much of the server its plan reads, as a part of `choice`."""
+
+    @click.option(
+        "--refresh",
+        "amount",
+        type=click.Choice(["full", "list", "changed"]),
+        default="full",
+        show_default=True,
+        is_eager=True,  # what the database is for depends on it
+        help="full reads every schedule; list reads the listing, then only the schedules that it shows to differ; "
+        "changed also reads those whose charter changed since an apply recorded it.",
+    )
+    @click.option(
+        "--max-age",
+        type=parameters.NOT_NEGATIVE,
+        metavar="TIME",
+        help=f"With --refresh=changed: the maximum age of the record.  [{durations.render(declarations.MAX_AGE)}]",
+    )
+    @functools.wraps(command)
+    def reading(
+        *,
+        choice: declarations.Choice,
+        amount: Literal["full", "list", "changed"],
+        max_age: datetime.timedelta | None,
+        **options: Any,
+    ) -> Any:
+        if max_age is not None and amount != "changed":
+            raise errors.UsageError("--max-age is for --refresh=changed", hint="pass both, or neither of them")
+        found = None if amount == "full" else amount
+        return command(choice=dataclasses.replace(choice, refresh=found, max_age=max_age), **options)
+
+    return reading
+
+
+def only(command: parameters.Command) -> Callable[..., Any]:
+    """Give a command the option that limits its plan to some charters, as a part of `choice`."""
+
+    @click.option(
+        "--only",
+        "names",
+        type=parameters.LINE,
+        multiple=True,
+        metavar="NAME",
+        help="Plan only this charter and leave all other schedules alone; may be repeated.",
+    )
+    @functools.wraps(command)
+    def limited(*, choice: declarations.Choice, names: tuple[str, ...], **options: Any) -> Any:
+        return command(choice=dataclasses.replace(choice, only=tuple(sorted(set(names)))), **options)
+
+    return limited
+
+
+def _choosing(command: parameters.Command, declared: tuple[Callable[[Any], Any], ...]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def gathered(
+        *,
+        prefixes: tuple[str, ...],
+        owner: str | None,
+        variables: tuple[declarations.Variable, ...],
+        keep_manual_pauses: bool = False,
+        adopt: bool = False,
+        **options: Any,
+    ) -> Any:
+        chosen = declarations.Choice(
+            prefixes=ownership.prefixes(prefixes) if prefixes else None,
+            owner=owner or None,
+            repository=_variable("GITHUB_REPOSITORY") or None,
+            keep_manual_pauses=keep_manual_pauses,
+            adopt=adopt,
+            variables=(*_variables_of_environment(), *variables),
+        )
+        return command(choice=chosen, **options)
+
+    for option in reversed(declared):
+        gathered = option(gathered)
+    return gathered
