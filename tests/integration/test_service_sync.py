@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import json
 import threading
 from collections.abc import Iterator
@@ -50,6 +51,14 @@ def synced(served: service.Service, status: int = 200, **wanted: Any) -> dict[st
     assert (answer.headers["content-type"] == service.PROBLEM) is (status != 200)
     body: dict[str, Any] = answer.json()
     return body
+
+
+def asked(served: service.Service) -> http.client.HTTPConnection:
+    """Send the request of a sync, and return the connection on which it will be answered."""
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=service.TIMEOUT)
+    headers = {**service.bearer(service.OPS_TOKEN), "Content-Type": "application/json"}
+    connection.request("POST", service.SYNC, body="{}", headers=headers)
+    return connection
 
 
 def counts(body: dict[str, Any]) -> dict[str, int]:
@@ -158,10 +167,13 @@ def test_syncs_that_wait_hold_up_neither_the_repair_nor_the_end(reconciler: prog
         held.execute("SELECT pg_advisory_unlock_all()")
         assert sorted(str(counts(each.result())) for each in waiting) == ["{'created': 3}"] + ["{'skipped': 3}"] * 7
         held.execute("SELECT pg_advisory_lock(hashtext('governance_sync'))")
-        waiting = [pool.submit(synced, served, 409) for _ in range(3)]
+        sent = [asked(served) for _ in range(3)]
         assert synced(served, dry_run=True)["status"] == "planned"
         assert served.end()[0] == 0
-        assert {each.result()["type"] for each in waiting} == {"/problems/locked"}
+        answers = [each.getresponse() for each in sent]
+        assert {(answer.status, json.load(answer)["type"]) for answer in answers} == {(409, "/problems/locked")}
+        for each in sent:
+            each.close()
 
 
 @pytest.mark.parametrize(("every", "expected"), [("1h", [True, False, False]), ("0.1s", [True, True, True])])
