@@ -12,7 +12,7 @@ import click
 
 from reconciler import errors, settings, wiring
 from reconciler.cli import common, console, spec_file
-from reconciler.cli.options import databases, servers, specs
+from reconciler.cli.options import databases, flags, servers, specs
 from reconciler.plan import labels, ports
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations, ownership
@@ -49,7 +49,7 @@ def show(
 @specs.choice
 @servers.connection
 @databases.writing
-@click.option("--yes", is_flag=True, help="Skip the confirmation; required without a terminal.")
+@flags.yes
 @click.pass_obj
 def release(
     out: console.Console,

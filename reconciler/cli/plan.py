@@ -29,7 +29,7 @@ Format = Literal["text", "json", "markdown"]
 @specs.refresh
 @servers.connection
 @databases.database_for_refresh
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@flags.plan_format
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option(
     "--out",

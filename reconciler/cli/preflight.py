@@ -22,7 +22,7 @@ from reconciler.usecases.preflight import read_preflight
 @specs.choice
 @servers.connection
 @flags.expect_build
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@flags.outcome_format
 @click.pass_obj
 def preflight(
     out: console.Console,

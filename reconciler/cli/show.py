@@ -18,7 +18,7 @@ from reconciler.runtime import clock, files
 
 @click.command()
 @click.argument("plan_file", type=click.Path(path_type=pathlib.Path))
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@flags.plan_format
 @flags.verbose
 @flags.no_color
 @click.pass_obj

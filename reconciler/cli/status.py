@@ -23,7 +23,7 @@ from reconciler.usecases.status import read_status
 @specs.choice
 @servers.connection
 @flags.expect_build
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@flags.outcome_format
 @click.pass_obj
 def status(
     out: console.Console,

@@ -102,7 +102,9 @@ def add(
             drafts.append((schedule, _entry(schedule, wider, names)))
             names.add(drafts[-1][1]["charter"].lower())
     head = _head(wider, wider.declaration.prefixes)
-    read = round_trip.reader([entry for _, entry in drafts], wider.root, head, wider.dialect, wider.choice)
+    read = round_trip.reader(
+        [entry for _, entry in drafts if _has_times(entry)], wider.root, head, wider.dialect, wider.choice
+    )
     for schedule, draft in drafts:
         entry, charter, missing = _charter(schedule, draft, read)
         if charter is None:
@@ -261,6 +263,10 @@ def _entry(schedule: model.Schedule, file: _File, names: Container[str]) -> char
     return charter_keys.entry(schedule, inherited, name)
 
 
+def _has_times(entry: charter_keys.Entry) -> bool:
+    return not entry.keys().isdisjoint(fields.FIRINGS)
+
+
 def _charter(
     schedule: model.Schedule, entry: charter_keys.Entry, read: charter_keys.Read
 ) -> tuple[charter_keys.Entry, declarations.Charter | None, list[str]]:
@@ -268,7 +274,7 @@ def _charter(
 
     Values that it cannot express but can name are listed under `ignore`, so that the next plan keeps them.
     """
-    if entry.keys().isdisjoint(fields.FIRINGS):
+    if not _has_times(entry):
         return entry, None, [_inexpressible("it has no times")]
     try:
         entry, charter = charter_keys.accepted(entry, read)

@@ -125,6 +125,4 @@ def _writing(command: parameters.Command, database_option: Callable[[Any], Any])
         )
         return command(writing=chosen, **options)
 
-    for option in reversed((*_WRITING, database_option)):
-        gathered = option(gathered)
-    return gathered
+    return parameters.with_options(gathered, (*_WRITING, database_option))

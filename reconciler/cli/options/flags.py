@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from reconciler.cli.options import parameters
+
+
+def _format(*names: str) -> Callable[[Any], Any]:
+    return click.option("--format", "form", type=click.Choice(names), default="text", show_default=True)
+
 
 no_color = click.option("--no-color", is_flag=True, help="Disable colors; NO_COLOR does the same.")
 verbose = click.option("--verbose", is_flag=True, help="Also list what is unchanged.")
@@ -16,7 +24,6 @@ expect_build = click.option(
     callback=lambda _, __, given: given or None,
     help="The build that every worker must run.",
 )
-outcome_format = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+outcome_format = _format("text", "json")
+plan_format = _format("text", "json", "markdown")
 yes = click.option("--yes", is_flag=True, help="Skip the confirmation; required without a terminal.")

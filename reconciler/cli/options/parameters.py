@@ -1,9 +1,9 @@
-"""The types of the options' values: what is accepted, and the error for what is not."""
+"""What options are made of: the types of their values, and how a command gets them."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +13,13 @@ from reconciler.timing import durations, moments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 """A command's function, which an option is added to."""
+
+
+def with_options(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
+    """Return the command with these options, in the order in which `--help` lists them."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 class _Text(click.ParamType[str]):
@@ -101,9 +108,9 @@ class _Schema(click.ParamType[str]):
     name = "schema"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        fault = settings.schema_fault(LINE.convert(value or settings.DATABASE_SCHEMA, param, ctx))
-        if fault:
-            self.fail(f"{value!r} {fault}; name another schema.", param, ctx)
+        wrong = settings.schema_fault(LINE.convert(value or settings.DATABASE_SCHEMA, param, ctx))
+        if wrong:
+            self.fail(f"{value!r} {wrong}; name another schema.", param, ctx)
         return value or settings.DATABASE_SCHEMA  # an absent variable arrives as an empty one
 
 

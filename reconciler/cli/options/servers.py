@@ -26,6 +26,10 @@ def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     return tuple(found)
 
 
+def _header(name: str, text: str) -> Callable[[Any], Any]:
+    return click.option(name, type=parameters.LINE, multiple=True, metavar="KEY=VALUE", callback=_metadata, help=text)
+
+
 _CONNECTION = (
     click.option(
         "--address", type=parameters.LINE, metavar="HOST:PORT", help="The Temporal frontend.  [localhost:7233]"
@@ -41,14 +45,7 @@ _CONNECTION = (
         metavar="TEXT",
         help="Identity recorded in the server's history.  [reconciler:USER@HOST]",
     ),
-    click.option(
-        "--grpc-meta",
-        type=parameters.LINE,
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=_metadata,
-        help="A gRPC header; may be repeated.",
-    ),
+    _header("--grpc-meta", "A gRPC header; may be repeated."),
     click.option("--config-file", type=_FILE, metavar="PATH", help="The Temporal configuration file (TOML)."),
     click.option("--disable-config-file", is_flag=True, help="Do not read the Temporal configuration file."),
     click.option("--disable-config-env", is_flag=True, help="Do not read TEMPORAL_ environment variables."),
@@ -74,14 +71,7 @@ _CONNECTION = (
         metavar="TEXT",
         help="The codec server's Authorization header; prefer TEMPORAL_CODEC_AUTH.",
     ),
-    click.option(
-        "--codec-header",
-        type=parameters.LINE,
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=_metadata,
-        help="A header for the codec server; may be repeated.",
-    ),
+    _header("--codec-header", "A header for the codec server; may be repeated."),
     click.option(
         "--request-timeout",
         type=parameters.POSITIVE,
@@ -113,9 +103,7 @@ def connection(command: parameters.Command) -> Callable[..., Any]:
         )
         return command(connection=connection, **options)
 
-    for option in reversed(_CONNECTION):
-        gathered = option(gathered)
-    return gathered
+    return parameters.with_options(gathered, _CONNECTION)
 
 
 _TLS_NAMES = ("server_name", "ca_path", "cert_path", "key_path", "ca_data", "cert_data", "key_data")

@@ -234,6 +234,4 @@ def _choosing(command: parameters.Command, declared: tuple[Callable[[Any], Any],
         )
         return command(choice=chosen, **options)
 
-    for option in reversed(declared):
-        gathered = option(gathered)
-    return gathered
+    return parameters.with_options(gathered, declared)

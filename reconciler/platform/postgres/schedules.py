@@ -277,7 +277,7 @@ async def _check_quota(connection: database.Connection, owner: str, quota: int |
     row = await (await connection.execute(_COUNT, {"owner": owner, "quota": quota})).fetchone()
     if row is None or row["count"] > quota:
         raise errors.QuotaError(
-            f"you have {quota} schedules, which is the maximum", hint="delete one that is no longer needed"
+            f"you have {quota} schedules, the maximum allowed", hint="delete one that is no longer needed"
         )
 
 
