@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -57,7 +58,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def fresh_servers() -> Iterator[servers.Fresh]:
     """Temporal's dev servers, one at a time; where none can be had, the tests that need one fail."""
-    with servers.Fresh() as found:
+    with contextlib.closing(servers.Fresh()) as found:
         yield found
 
 
@@ -71,8 +72,7 @@ def dev_server(request: pytest.FixtureRequest, fresh_servers: servers.Fresh) -> 
 @pytest.fixture(scope="module")
 def namespaces(dev_server: devserver.DevServer, fresh_servers: servers.Fresh) -> Iterator[str]:
     """Namespaces that no test has used."""
-    assert fresh_servers.current is dev_server
-    return fresh_servers.namespaces
+    return fresh_servers.namespaces(dev_server)
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
-import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.support import postgres, program, remote, servers
+from tests.support import conditions, postgres, program, remote, servers
 from tools import devserver
 
 COUNT = 16
@@ -34,10 +33,7 @@ def applied(reconciler: program.Program) -> program.Program:
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait until the listing, which lags behind, shows what was written."""
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    conditions.until(holds, seconds=60, pause=0.2)
 
 
 def requests(run: program.Program, *arguments: str) -> tuple[str, collections.Counter[str]]:

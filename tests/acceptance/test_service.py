@@ -23,7 +23,7 @@ from reconciler import settings
 from reconciler.platform import executions
 from reconciler.platform.postgres import tables
 from reconciler.schedule import governed
-from tests.support import postgres, program, proxy, service, stored
+from tests.support import conditions, postgres, program, proxy, service, stored
 from tools import devserver
 
 SPEC = """\
@@ -140,9 +140,9 @@ def test_the_service_repairs_at_once_and_again_and_again(reconciler: program.Pro
     synced = "SELECT count(*) FROM schedules WHERE synced_revision = revision"
     postgres.execute(database_url, insert, "0 3 1 1 *")
     with service.running(reconciler, database_url, "--repair-every", "1s") as served, served.ops() as client:
-        _until(lambda: postgres.execute(database_url, synced) == [(1,)])
+        conditions.until(lambda: postgres.execute(database_url, synced) == [(1,)], seconds=program.TIMEOUT)
         postgres.execute(database_url, insert, "0 4 1 1 *")
-        _until(lambda: postgres.execute(database_url, synced) == [(2,)])
+        conditions.until(lambda: postgres.execute(database_url, synced) == [(2,)], seconds=program.TIMEOUT)
         assert client.get("/healthz").status_code == 200
 
 
@@ -163,17 +163,12 @@ async def test_the_service_closes_runs_that_ended_in_temporal_although_its_repai
 
     def serve() -> None:
         with service.running(reconciler, database_url, "--repair-every", "1s"):
-            _until(lambda: postgres.execute(database_url, "SELECT status, error FROM schedule_runs") == closed)
+            conditions.until(
+                lambda: postgres.execute(database_url, "SELECT status, error FROM schedule_runs") == closed,
+                seconds=program.TIMEOUT,
+            )
 
     await asyncio.to_thread(serve)
-
-
-def _until(holds: object) -> None:
-    """Wait for a condition."""
-    deadline = threading.Event()
-    threading.Timer(program.TIMEOUT, deadline.set).start()
-    while not holds():  # type: ignore[operator]
-        assert not deadline.wait(0.1)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 
@@ -20,7 +19,7 @@ import pytest
 import yaml
 
 from tests.support import act as workflows
-from tests.support import action, events
+from tests.support import action, conditions, events
 
 PATIENCE = 180.0  # seconds, for what happens at once on an idle machine
 PUSH = events.push(after="1" * 40)
@@ -103,10 +102,7 @@ def start(tmp_path: pathlib.Path, kept: pathlib.Path) -> Iterator[Callable[..., 
 
 def until(condition: Callable[[], object]) -> None:
     """Wait for a condition."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    conditions.until(condition, seconds=PATIENCE, pause=0.01)
 
 
 def building(kept: pathlib.Path) -> list[pathlib.Path]:

@@ -61,20 +61,17 @@ class Prepared:
         timeout: float,
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m MODULE` with these arguments to its end, as `subprocess.run` does."""
-        streams = [os.pipe(), os.pipe(), os.pipe()]
-        ours = [streams[0][1], streams[1][0], streams[2][0]]
-        theirs = [streams[0][0], streams[1][1], streams[2][1]]
-        started = self._started(module, arguments, folder, environment, theirs)
-        for descriptor in theirs:
-            os.close(descriptor)
+        source, sink = os.pipe()
+        started = self._start(module, arguments, folder, environment, source)
+        os.close(source)
+        started.stdin = open(sink, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # a descriptor
         watchdog = threading.Timer(timeout, _kill, (started.pid,))
         watchdog.start()
         try:
-            out, err = _exchanged(ours, piped)
-            code = started.wait()
+            out, err = started.communicate(piped or "")
         finally:
             watchdog.cancel()
-        return subprocess.CompletedProcess([module, *arguments], code, out, err)
+        return subprocess.CompletedProcess([module, *arguments], started.wait(), out, err)
 
     def start(
         self,
@@ -86,23 +83,17 @@ class Prepared:
         into: IO[bytes] | None = None,
     ) -> Started:
         """Start `python -m MODULE` with these arguments and no input, its output in pipes, or in one file."""
-        pipes = [] if into else [os.pipe(), os.pipe()]
-        outputs = [into.fileno()] * 2 if into else [end for _, end in pipes]
         with pathlib.Path(os.devnull).open("rb") as nothing:
-            started = self._started(module, arguments, folder, environment, [nothing.fileno(), *outputs])
-        for _, end in pipes:
-            os.close(end)
-        if pipes:
-            started.stdout, started.stderr = (open(end, encoding="utf-8") for end, _ in pipes)  # noqa: PTH123, SIM115
-        return started
+            return self._start(module, arguments, folder, environment, nothing.fileno(), into)
 
-    def _started(
+    def _start(
         self,
         module: str,
         arguments: Sequence[str],
         folder: pathlib.Path,
         environment: Mapping[str, str],
-        streams: Sequence[int],
+        source: int,
+        into: IO[bytes] | None = None,
     ) -> Started:
         request = {
             "module": module,
@@ -113,8 +104,15 @@ class Prepared:
         asking = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         asking.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SIZE)
         asking.connect(self._path)
-        socket.send_fds(asking, [json.dumps(request).encode()], streams)
-        return Started(module, asking)
+        pipes = [] if into else [os.pipe(), os.pipe()]
+        outputs = [into.fileno()] * 2 if into else [end for _, end in pipes]
+        socket.send_fds(asking, [json.dumps(request).encode()], [source, *outputs])
+        started = Started(module, asking)
+        for _, end in pipes:
+            os.close(end)
+        if pipes:
+            started.stdout, started.stderr = (open(end, encoding="utf-8") for end, _ in pipes)  # noqa: PTH123, SIM115
+        return started
 
 
 class Started:
@@ -123,6 +121,7 @@ class Started:
     def __init__(self, name: str, asking: socket.socket) -> None:
         self.pid = int(asking.recv(64))
         self.returncode: int | None = None
+        self.stdin: IO[str] | None = None
         self.stdout: IO[str] | None = None
         self.stderr: IO[str] | None = None
         self._name = name
@@ -151,16 +150,21 @@ class Started:
             self._asking.close()
         return self.returncode
 
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Return what it prints until its end, on both streams."""
+    def communicate(self, text: str = "", timeout: float | None = None) -> tuple[str, str]:
+        """Write its input, if it reads one, and return what it prints until its end, on both streams."""
         streams = [stream for stream in (self.stdout, self.stderr) if stream]
-        with futures.ThreadPoolExecutor(max_workers=2) as pool:
-            read = [pool.submit(stream.read) for stream in streams]
-            texts = [each.result(timeout) for each in read]
+        pool = futures.ThreadPoolExecutor(max_workers=2)
+        read = [pool.submit(stream.read) for stream in streams]
+        pool.shutdown(wait=False)
+        if self.stdin:
+            with contextlib.suppress(BrokenPipeError), self.stdin:
+                self.stdin.write(text)
+        if futures.wait(read, timeout).not_done:
+            raise subprocess.TimeoutExpired(self._name, timeout or 0)
         self.wait(timeout)
         for stream in streams:
             stream.close()
-        out, err = texts or ("", "")
+        out, err = [each.result() for each in read] or ("", "")
         return out, err
 
     def send_signal(self, number: int) -> None:
@@ -176,24 +180,6 @@ class Started:
     def kill(self) -> None:
         """End it at once."""
         self.send_signal(signal.SIGKILL)
-
-
-def _exchanged(ours: Sequence[int], piped: str | None) -> tuple[str, str]:
-    """Write the input, and read both outputs to their ends."""
-    read: dict[int, str] = {}
-
-    def reading(number: int) -> None:
-        with open(ours[number], encoding="utf-8") as stream:  # noqa: PTH123  # a descriptor
-            read[number] = stream.read()
-
-    readers = [threading.Thread(target=reading, args=(number,)) for number in (1, 2)]
-    for reader in readers:
-        reader.start()
-    with contextlib.suppress(BrokenPipeError), open(ours[0], "w", encoding="utf-8") as stream:  # noqa: PTH123
-        stream.write(piped or "")
-    for reader in readers:
-        reader.join()
-    return read[1], read[2]
 
 
 def _kill(pid: int) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import types
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Self, get_args
+from typing import get_args
 
 from tools import devserver
 
@@ -46,33 +45,32 @@ def running(
 
 
 class Fresh:
-    """Servers one after another, each replaced when its unused namespaces do not suffice; a context manager."""
+    """Servers one after another, each replaced when its unused namespaces do not suffice."""
 
     def __init__(self) -> None:
-        self.current: devserver.DevServer | None = None
-        self.namespaces: Iterator[str] = iter(())
-        self._left = 0
+        self._current: devserver.DevServer | None = None
+        self._unused: list[str] = []
+        self._added = itertools.count()
         self._running = contextlib.ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | types.TracebackType | None) -> None:
-        self._running.close()
 
     def with_namespaces(self, count: int) -> devserver.DevServer:
         """Return a server that has so many unused namespaces: the one before this, if that is enough."""
-        if self.current is None or self._left < count:
-            self._running.close()
-            self.current, self._left = None, max(count, _NAMESPACES)
-            server = self._running.enter_context(running(namespaces=[f"test-{each}" for each in range(self._left)]))
-            self.current, self.namespaces = server, self._unused(server)
-        return self.current
+        if self._current is None or len(self._unused) < count:
+            self.close()
+            names = [f"test-{number}" for number in range(max(count, _NAMESPACES))]
+            self._current = self._running.enter_context(running(namespaces=names))
+            self._unused = names
+        return self._current
 
-    def _unused(self, server: devserver.DevServer) -> Iterator[str]:
-        """Yield those that a server has from its start first, as adding one takes seconds."""
-        for namespace in server.namespaces:
-            self._left -= 1
-            yield namespace
-        for number in itertools.count():
-            yield server.add_namespace(f"added-{number}")
+    def namespaces(self, server: devserver.DevServer) -> Iterator[str]:
+        """Yield unused namespaces of the current server, those of its start first, as adding one takes seconds."""
+        assert server is self._current
+        while self._unused:
+            yield self._unused.pop()
+        while True:
+            yield server.add_namespace(f"added-{next(self._added)}")
+
+    def close(self) -> None:
+        """End the current server."""
+        self._current = None
+        self._running.close()
