@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import re
 from collections.abc import Callable, Mapping
 
-from reconciler.plan import renames
+from reconciler.plan import notes, renames
 from reconciler.schedule import declarations, model, observed
 
 IsManaged = Callable[[model.Schedule], bool]
@@ -45,47 +42,8 @@ def related(
     return {id_: each for id_, each in live.items() if id_ in ids or is_managed(each.schedule)}
 
 
-def note(new: str, path: str) -> str:
-    """Return the note of a schedule that was paused because its charter has another name now."""
-    return f"{renames.RENAMED}{new} in {path}"
-
-
-def carried_note(note: str | None, former: observed.Live) -> str:
-    """Return the note of a schedule that is created paused because a person had paused the one that it replaces.
-
-    It names that person and the time, if they are known, as the server's history of the new schedule names only us.
-    """
-    pause, id_ = former.pause or observed.Pause(), former.schedule.id
-    if note and _CARRIED.search(note):
-        return note
-    who = f" by {pause.by}" if pause.by else ""
-    when = f" on {pause.at.astimezone(datetime.UTC):{_TIME}} UTC" if pause.at else ""
-    if note is None:
-        return f"paused{who}{when}, as {id_}" if who or when else f"paused outside the spec, as {id_}"
-    return f"{note} (paused{who}{when}, as {id_})" if who or when else note
-
-
-def with_carried_pauses(live: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-    """Return the live schedules, each that a rename created paused with the pause that its note names."""
-    return {id_: _with_carried_pause(each) for id_, each in live.items()}
-
-
-def _with_carried_pause(live: observed.Live) -> observed.Live:
-    found = _CARRIED.search(live.schedule.note or "")
-    if not live.schedule.paused or found is None:
-        return live
-    at = found["at"] and datetime.datetime.strptime(found["at"], _TIME).replace(tzinfo=datetime.UTC)
-    return dataclasses.replace(live, pause=observed.Pause(by=found["by"] or "", at=at or None))
-
-
-_TIME = "%Y-%m-%d %H:%M:%S"
-_CARRIED = re.compile(
-    r"(?:^| \()paused(?: by (?P<by>.+?))?(?: on (?P<at>\d{4}(?:-\d\d){2} \d\d(?::\d\d){2}) UTC)?, as \S+$", re.ASCII
-)
-
-
 def _was_renamed(old: model.Schedule, new: str) -> bool:
-    return old.paused and (old.note or "").startswith(note(new, ""))
+    return old.paused and (old.note or "").startswith(notes.renamed(new, ""))
 
 
 def _is_ours(old: model.Schedule, new: model.Schedule, owner: str | None) -> bool:

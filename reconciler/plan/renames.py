@@ -6,11 +6,9 @@ import dataclasses
 import difflib
 from collections.abc import Iterable
 
-from reconciler.plan import diff, plans
-from reconciler.schedule import model, observed, ownership
+from reconciler.plan import diff, notes, plans
+from reconciler.schedule import model, observed
 
-REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # begins the note of a schedule whose charter was removed
-RENAMED = f"{ownership.PAUSED_BY_US}renamed to "  # begins the note of a schedule whose charter has another name now
 _LIKENESS = 0.6  # of the names, from which equal schedules are considered renamed
 
 
@@ -27,7 +25,7 @@ def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
 def _lost_charter(change: plans.Change) -> bool:
     """Return whether it may have lost its charter only now; a schedule that we paused as removed lost it earlier."""
     if change.reason is plans.Reason.ALREADY_PAUSED and change.live:
-        return not (change.live.schedule.note or "").startswith((REMOVED, RENAMED))
+        return not notes.is_removed(change.live.schedule.note)
     return change.reason is plans.Reason.REMOVED
 
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 
 from reconciler.plan import apply as plan_apply
-from reconciler.plan import build, plans
+from reconciler.plan import plans, repairs
 from reconciler.plan import ports as plan_ports
 from reconciler.platform import executions, ports, users
 from reconciler.schedule import observed
@@ -113,7 +113,7 @@ def _repair(
     live = {id_: each for id_, each in found.items() if id_ not in left}
     deleted = {row.temporal_schedule_id for row in rows if row.deleted_at is not None}
     return Repair(
-        plan=build.repair(dataclasses.replace(declared.declaration, salt=salt), deleted, live, target, held),
+        plan=repairs.repair(dataclasses.replace(declared.declaration, salt=salt), deleted, live, target, held),
         revisions={row.temporal_schedule_id: row.revision for row in rows},
         unread={id_: declared.unread[id_] for id_ in left},
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler import errors, json_values
-from reconciler.plan import build
+from reconciler.plan import notes
 from reconciler.platform import executions
 from reconciler.repospec import charters, locations, problems, rules, shape, values, variables
 from reconciler.schedule import declarations, fields, governed, model, observed, ownership
@@ -98,7 +98,7 @@ def is_shown(row: executions.Outline, listed: observed.Listed | None) -> bool:
 def _note(row: executions.UserSchedule | executions.Outline) -> str:
     """Return the note that carries a row's revision, written together with all else that the row asks for."""
     where = f"{PATH}, revision {row.revision}"
-    return build.managed_note(where) if row.enabled else build.declared_note(where)
+    return notes.managed(where) if row.enabled else notes.declared(where)
 
 
 @functools.lru_cache(maxsize=20_000)

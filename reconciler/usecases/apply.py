@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from reconciler import errors, settings
 from reconciler.documents import plan_json
 from reconciler.plan import apply as plan_apply
-from reconciler.plan import build, locks, plans, ports, progress, refresh
+from reconciler.plan import locks, plans, ports, progress, refresh, repeats
 from reconciler.plan.apply import Lost, OnOutcome
 from reconciler.runtime import clock, interrupts, salts, sessions
 from reconciler.schedule import declarations, observed
@@ -348,10 +348,10 @@ async def apply_plan(
     second = plans.Applied(outcomes=())
     try:
         first = await plan_apply.apply(plan, schedules, hold_or_report, lost=lost, progress=progress)
-        repeatable = build.repeatable(first.outcomes)
+        repeatable = repeats.repeatable(first.outcomes)
         if again is not None and repeatable and not first.interrupted:
             with contextlib.suppress(errors.ServerError):
-                same = build.same(await again(), repeatable)
+                same = repeats.same(await again(), repeatable)
                 second = await plan_apply.apply(same, schedules, on_outcome, lost=lost, progress=progress)
     finally:
         repeated = {outcome.change.id: outcome for outcome in second.outcomes}

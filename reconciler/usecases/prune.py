@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Awaitable, Callable
 
-from reconciler.plan import build, plans, ports
+from reconciler.plan import plans, ports, pruning
 from reconciler.schedule import declarations, observed
 from reconciler.usecases import live
 
@@ -22,4 +22,4 @@ async def read_prune_plan(
     The clock is read first, so that a schedule paused meanwhile is never too old.
     """
     before = await now() - older_than if older_than else None
-    return build.prune(declaration, await live.read(declaration, schedules, target), target, before)
+    return pruning.prune(declaration, await live.read(declaration, schedules, target), target, before)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import build, plans
+from reconciler.plan import digests, plans
 from reconciler.report import text
 from reconciler.schedule import encodings, model
 from tests.unit import builders
@@ -147,7 +147,7 @@ def test_a_new_schedule_gets_what_the_spec_has() -> None:
 def test_what_is_ignored_is_not_in_the_digest_and_is_listed_with_verbose() -> None:
     desired = dataclasses.replace(schedule(memo={"owner": "us"}), ignore=("memo.owner",))
     plan = builders.plan([desired], [schedule(memo={"owner": "them"})])
-    assert plan.digest == build.digest(builders.TARGET, ())
+    assert plan.digest == digests.digest(builders.TARGET, ())
     line = 'ignored: memo.owner stays "them"; the spec has "us"'
     assert line in text.Text(verbose=True).plan(plan)
     assert line not in text.Text().plan(plan)

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler import errors
 from reconciler.documents import statuses
-from reconciler.plan import build, guards, plans
+from reconciler.plan import build, guards, notes, plans
 from reconciler.report import forecast, state, words
 from reconciler.schedule import model, observed
 from tests.unit import builders
@@ -135,7 +135,7 @@ def test_a_pause_under_the_charters_own_note_is_a_persons_unless_we_are_known_to
 
 
 def test_our_own_pause_is_ended_anyway() -> None:
-    live = builders.schedule("a", paused=True, note=f"{build.REMOVED}spec.yaml", owner="acme/app")
+    live = builders.schedule("a", paused=True, note=f"{notes.REMOVED}spec.yaml", owner="acme/app")
     (change,) = plan([builders.schedule("a")], [live], keep_manual_pauses=True).changes
     assert (change.verb, change.reason) == (plans.Verb.RESUME, plans.Reason.RETURNED)
 
@@ -168,7 +168,7 @@ def test_a_rename_that_would_bypass_a_pause_is_reported(keep: bool) -> None:
 
 
 def test_what_was_paused_as_removed_long_ago_is_not_renamed_now() -> None:
-    live = builders.schedule("gov", owner="acme/app", paused=True, note=f"{build.REMOVED}spec.yaml")
+    live = builders.schedule("gov", owner="acme/app", paused=True, note=f"{notes.REMOVED}spec.yaml")
     assert plan([builders.schedule("govern")], [live]).changes[0].renamed_from is None
 
 

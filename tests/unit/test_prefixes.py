@@ -6,7 +6,7 @@ import datetime
 import pytest
 
 from reconciler import errors
-from reconciler.plan import build, guards, plans, prefixes, renames
+from reconciler.plan import build, guards, notes, plans, prefixes
 from reconciler.schedule import declarations, model
 from tests.unit import builders
 
@@ -26,7 +26,7 @@ def test_nothing_is_read_for_a_charter_that_has_its_schedule() -> None:
 
 def test_what_was_paused_as_removed_starts_again_when_its_charter_is_back() -> None:
     listed = ["governance:ops", "acme:ops"]
-    removed = builders.schedule("ops", paused=True, note=renames.REMOVED + "spec.yaml")
+    removed = builders.schedule("ops", paused=True, note=notes.REMOVED + "spec.yaml")
     assert namesakes(listed, removed) == {"governance:ops": ("acme:ops",)}
     assert namesakes(listed, builders.schedule("ops", paused=True, note="by a person")) == {}
 
@@ -88,7 +88,7 @@ def origin(old: model.Schedule) -> str | None:
 
 def test_only_a_pause_by_hand_is_pointed_out() -> None:
     assert origin(builders.schedule("ops", paused=True, note="incident")) == "acme:ops"
-    assert origin(builders.schedule("ops", paused=True, note=renames.REMOVED + "spec.yaml")) is None
+    assert origin(builders.schedule("ops", paused=True, note=notes.REMOVED + "spec.yaml")) is None
     assert origin(builders.schedule("ops")) is None
     assert origin(builders.schedule("ops", paused=True, owner="acme/other")) is None
 

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler import errors, published
 from reconciler.documents import marks, outcomes, plan_json, records, saved, snapshots, statuses
-from reconciler.plan import build, guards, plans, ports, prefixes, staleness
+from reconciler.plan import build, guards, notes, plans, ports, prefixes, pruning, staleness
 from reconciler.report import text, words
 from reconciler.schedule import declarations, model, observed, ownership
 from reconciler.usecases import live
@@ -74,9 +74,9 @@ def test_only_below_a_prefix_other_owners_schedules_are_counted_as_present(
 
 
 def test_prune_deletes_nothing_that_is_not_ours() -> None:
-    note = build.REMOVED + builders.PATH
+    note = notes.REMOVED + builders.PATH
     found = [of(id_, paused=True, note=note, owner=mark) for id_, mark in (("a", OWNER), ("b", None), ("c", "x"))]
-    planned = build.prune(declared(NONE), builders.live(*found), target(NONE))
+    planned = pruning.prune(declared(NONE), builders.live(*found), target(NONE))
     assert [change.id for change in planned.changes] == ["a"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler import json_values
-from reconciler.plan import build, plans
+from reconciler.plan import plans, repairs
 from reconciler.platform import executions, users
 from reconciler.repospec import loader, problems
 from reconciler.schedule import model, observed
@@ -51,7 +51,7 @@ def plan(
 ) -> plans.Plan:
     declared = users.declaration(rows, OWNER).declaration
     gone = {each.temporal_schedule_id for each in deleted}
-    return build.repair(declared, gone, {each.schedule.id: each for each in found}, TARGET)
+    return repairs.repair(declared, gone, {each.schedule.id: each for each in found}, TARGET)
 
 
 def steps(found: plans.Plan) -> list[tuple[plans.Verb, str, plans.Reason]]:
@@ -206,12 +206,12 @@ def test_an_orphan_that_is_paused_is_kept() -> None:
 def test_what_a_row_that_cannot_be_read_has_is_paused_where_the_row_is_not_enabled() -> None:
     found = users.charter(row(1)).schedule
     declared = users.declaration([row(1, timezone="Atlantis/Old", enabled=False)], OWNER).declaration
-    (step,) = build.repair(declared, (), {found.id: live(found)}, TARGET, held={found.id}).steps
+    (step,) = repairs.repair(declared, (), {found.id: live(found)}, TARGET, held={found.id}).steps
     assert (step.verb, step.reason) == (plans.Verb.PAUSE, plans.Reason.DECLARED_PAUSED)
     assert step.after == dataclasses.replace(
         found, owner=OWNER, paused=True, note="paused by reconciler: declared paused in the database"
     )
-    assert not build.repair(declared, (), {found.id: live(found, paused=True)}, TARGET, held={found.id}).steps
+    assert not repairs.repair(declared, (), {found.id: live(found, paused=True)}, TARGET, held={found.id}).steps
 
 
 def outline(found: executions.UserSchedule, **change: Any) -> executions.Outline:

@@ -13,7 +13,7 @@ import pytest
 from reconciler import errors
 from reconciler.documents import outcomes as outcome_document
 from reconciler.documents import plan_json, saved
-from reconciler.plan import apply, build, guards, plans, predecessors, prefixes, staleness, stops
+from reconciler.plan import apply, build, guards, plans, predecessors, prefixes, pruning, staleness, stops
 from reconciler.report import annotation, text
 from reconciler.repospec import loader, problems
 from reconciler.schedule import declarations, model, observed
@@ -247,7 +247,7 @@ def test_pruning_deletes_the_old_schedule_as_one_whose_charter_was_removed() -> 
     sealed = old(paused=True, note=RENAMED, seal="1/1")
     history = observed.History(updated_at=NOW)
     live = {sealed.id: observed.Live(schedule=sealed, token=(1).to_bytes(8, "big"), created_at=1, history=history)}
-    (change,) = build.prune(declaration(), live, builders.TARGET).changes
+    (change,) = pruning.prune(declaration(), live, builders.TARGET).changes
     assert (change.verb, change.reason) == (plans.Verb.DELETE, plans.Reason.PRUNED)
 
 
