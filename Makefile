@@ -85,7 +85,7 @@ load-test: $(INSTALLED) server ## Many callers of the service, and many appliers
 		--numprocesses $(WORKERS) --dist worksteal -rP
 
 action-test: $(INSTALLED) server act ## Install and run the Action in many ways: interrupted, twice at once, without an index, ...
-	$(BIN)/pytest tests/action -m "slow or not slow" --numprocesses $(WORKERS) --dist worksteal
+	ACTION_INSTALL=whole $(BIN)/pytest tests/action -m "slow or not slow" --numprocesses $(WORKERS) --dist worksteal
 
 bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service and the worker
 	@$(BIN)/python -m compileall -qq reconciler bench

@@ -1,7 +1,7 @@
-"""Install this action into an environment of its own, unless it is there, and become its program.
+"""Install this action into its own virtual environment, unless that already exists, and run its program.
 
-Run by `run.sh` in isolated mode, so that PYTHONPATH and the like of the job do not matter; pip reads the job's own
-configuration, so that a private index keeps working. It imports nothing but the standard library.
+Run by `run.sh` in isolated mode, so that the job's PYTHONPATH and similar settings have no effect; pip reads the job's
+own configuration, so that a private index keeps working. It imports only the standard library.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import types
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INSTALLED = ("pyproject.toml", "requirements-action.lock", "action", "reconciler")
 PIP_INSTALL = ("-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check")
-# The job's settings say where packages come from. Where they go, and which ones, is decided here.
+# The job's settings determine where packages come from. Which ones are installed, and where, is decided here.
 PIP_SETTINGS = {
     "PIP_USER": "0",
     "PIP_REQUIRE_HASHES": "0",
@@ -31,11 +31,11 @@ PIP_SETTINGS = {
 
 
 class InstallError(Exception):
-    """The program cannot be installed; the message says why and what to do."""
+    """The program cannot be installed; the message explains why and what to do."""
 
 
 def main() -> None:
-    """Install the program when needed and run it; on an error, write an annotation and end with 1."""
+    """Install the program when needed and run it; on an error, write an annotation and exit with 1."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback
     try:
         environment = installed()
@@ -46,24 +46,24 @@ def main() -> None:
 
 
 def installed() -> pathlib.Path:
-    """Return the environment with the program, which is made if it is not there."""
+    """Return the environment with the program, which is created if it does not exist."""
     kept = os.environ.get("RECONCILER_INSTALL_DIR") or os.environ.get("RUNNER_TEMP")
     if not kept:
-        raise InstallError("RUNNER_TEMP is not set: this script belongs to the action and runs in a workflow")
+        raise InstallError("RUNNER_TEMP is not set: this script is part of the action and must run in a workflow")
     environment = pathlib.Path(kept, f"reconciler-{environment_key(ROOT)}")
     if not _complete(environment):
         commands = Commands()
         try:
             _make(environment, commands)
         except OSError as error:
-            raise InstallError(f"the environment cannot be made at {environment}: {error.strerror}") from None
+            raise InstallError(f"the environment cannot be created at {environment}: {error.strerror}") from None
         finally:
             commands.close()
     return environment
 
 
 def environment_key(root: pathlib.Path) -> str:
-    """Return what an environment is named after: this Python, and everything in `root` that is installed."""
+    """Return a key for the environment's name: a hash of this Python and everything in `root` that is installed."""
     digest = hashlib.sha256("\0".join((sys.base_prefix, sys.version, sysconfig.get_platform())).encode())
     for path in sorted(path for name in INSTALLED for path in (root / name, *(root / name).rglob("*"))):
         if path.is_file() and path.parent.name != "__pycache__":
@@ -72,7 +72,7 @@ def environment_key(root: pathlib.Path) -> str:
 
 
 class Commands:
-    """Runs the commands of an install, one after another, until a signal cancels the job."""
+    """Runs the installation's commands, one after another, until a signal cancels the job."""
 
     def __init__(self) -> None:
         self._cancelled_by = 0
@@ -81,45 +81,48 @@ class Commands:
             signal.signal(number, self._cancel)
 
     def run(self, command: list[str], failure: str) -> None:
-        """Run a command without the inputs: some are secrets, and a package's build runs its own code.
+        """Run a command without the inputs, because some are secrets and a package's build runs its own code.
 
-        SystemExit when the job was cancelled, with 128 plus the signal's number; InstallError, which begins with
-        `failure`, when the command fails.
+        Raises SystemExit if the job was canceled, with 128 plus the signal's number, and InstallError, with a message
+        that begins with `failure`, if the command fails.
         """
         variables = {name: value for name, value in os.environ.items() if not name.startswith("INPUT_")}
         self._process = subprocess.Popen(
             command, env=variables | PIP_SETTINGS, stdin=subprocess.DEVNULL, process_group=0
         )
-        if self._cancelled_by:  # before there was a process to end
+        if self._cancelled_by:  # before there was a process to terminate
             self._terminate()
         status = self._process.wait()
         self._process = None
         if self._cancelled_by:
             sys.exit(128 + self._cancelled_by)
         if status:
-            raise InstallError(f"{failure}; the log above says why")
+            raise InstallError(f"{failure}; see the log above for the reason")
 
     def close(self) -> None:
-        """Let signals end the process again; SystemExit if the job was cancelled after the last command."""
+        """Restore the default signal handling; raise SystemExit if the job was canceled after the last command."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         if self._cancelled_by:
             sys.exit(128 + self._cancelled_by)
 
     def _cancel(self, number: int, _: types.FrameType | None) -> None:
-        """Note the signal and end the command that runs; nothing is interrupted halfway, the clean-up included."""
+        """Record the signal and terminate the running command; nothing else, such as the cleanup, is interrupted."""
         self._cancelled_by = self._cancelled_by or number
         self._terminate()
 
     def _terminate(self) -> None:
-        """End the command and the processes that it started."""
+        """Terminate the command and the processes that it started."""
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
+            with contextlib.suppress(ProcessLookupError):  # it has just exited
                 os.killpg(self._process.pid, signal.SIGTERM)
 
 
 def _make(environment: pathlib.Path, commands: Commands) -> None:
-    """Build aside and put into place in one step, so that it is complete after a kill and beside another builder."""
+    """Build in a temporary directory and move it into place atomically.
+
+    The environment is therefore always complete, even after a kill or with a concurrent build.
+    """
     made = environment.with_name(f"{environment.name}.{secrets.token_hex(4)}")
     pip = [str(made / "bin" / "python"), *PIP_INSTALL]
     locked = ["--require-hashes", "--requirement", str(ROOT / "requirements-action.lock")]
@@ -128,7 +131,7 @@ def _make(environment: pathlib.Path, commands: Commands) -> None:
     try:
         made.mkdir(mode=0o700, parents=True)
         commands.run(
-            [sys.executable, "-I", "-m", "venv", str(made)], f"{sys.executable} could not make a virtual environment"
+            [sys.executable, "-I", "-m", "venv", str(made)], f"{sys.executable} could not create a virtual environment"
         )
         commands.run([*pip, *locked], "the packages that reconciler needs could not be installed")
         commands.run([*pip, "--no-deps", "--no-build-isolation", str(ROOT)], "reconciler could not be installed")
@@ -140,9 +143,9 @@ def _make(environment: pathlib.Path, commands: Commands) -> None:
 
 
 def _put_in_place(made: pathlib.Path, environment: pathlib.Path) -> bool:
-    """Return whether ours is the environment; it is not when another builder was quicker."""
+    """Link the environment to our build; return False if another process has already put its own in place."""
     if not _complete(environment):
-        environment.unlink(missing_ok=True)  # it points to what is no longer there
+        environment.unlink(missing_ok=True)  # it points to a build that no longer exists
     try:
         environment.symlink_to(made.name)
     except FileExistsError:
@@ -157,7 +160,7 @@ def _complete(environment: pathlib.Path) -> bool:
 
 
 def _annotated(message: str) -> int:
-    """Write an error as GitHub shows it, and the output of a failed step; return the exit code."""
+    """Write an error as a GitHub annotation, and the output of a failed step; return the exit code."""
     for character, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         message = message.replace(character, escape)
     _print(f"::error title=reconciler::{message}")

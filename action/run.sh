@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Find a Python and run `install.py` with it. Written for bash 3.2, which is what macOS has.
+# Find a Python interpreter and run `install.py` with it. Written for bash 3.2, the version on macOS.
 #
-# The rest is Python because bash 5.2 can miss a signal, or fail on its own trap, while it reads a $(...).
+# The rest is in Python because bash 5.2 can miss a signal, or fail in its own trap, while it reads a $(...).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 python=
 
 main() {
-    trap 'exit 130' INT # otherwise bash forgets a signal that comes while a command runs and does not die of it
+    trap 'exit 130' INT # otherwise, bash ignores a signal that arrives during a command that survives it
     trap 'exit 143' TERM
     [ "${RUNNER_OS:-}" != Windows ] || fail 'reconciler runs on Linux and macOS runners; choose one with runs-on'
     find_python
-    # Replaced by Python, this process gives it the signals of a job that is cancelled.
+    # exec lets Python receive the signals that GitHub sends when the job is canceled.
     exec "$python" -I -S -u "$root/action/install.py" </dev/null
 }
 
 find_python() {
     local each
     if [ -n "${INPUT_PYTHON:-}" ]; then
-        suits "$INPUT_PYTHON" || fail "the input python names '$INPUT_PYTHON', which is not a Python 3.11 or newer that can \
-make virtual environments; leave the input empty to have one found"
+        suits "$INPUT_PYTHON" || fail "the input python names '$INPUT_PYTHON', which is not Python 3.11 or newer with support \
+for virtual environments; leave the input empty to find one automatically"
         python=$INPUT_PYTHON
         return
     fi
@@ -30,15 +30,15 @@ make virtual environments; leave the input empty to have one found"
             return
         fi
     done
-    fail 'no Python 3.11 or newer that can make virtual environments is on PATH; add a step with actions/setup-python, or \
-name one with the input python (on Debian, venv is a package by itself: python3-venv)'
+    fail 'there is no Python 3.11 or newer with support for virtual environments on PATH; add a step with \
+actions/setup-python, or specify one with the input python (on Debian, venv is a separate package: python3-venv)'
 }
 
 suits() {
     "$1" -I -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
-# Say in an annotation what is wrong and what to do, and end.
+# Report in an annotation what is wrong and what to do, and exit.
 fail() {
     local message
     message=${1//[%]/%25}

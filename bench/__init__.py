@@ -1,1 +1,1 @@
-"""Measurements, each beside a floor in the same run; nothing here is a test."""
+"""Measurements, each alongside a floor in the same run; nothing here is a test."""

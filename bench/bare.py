@@ -1,4 +1,4 @@
-"""The bare calls that a command cannot do without, sent by the same SDK, the responses thrown away.
+"""The bare calls that a command cannot do without, sent by the same SDK, with the responses thrown away.
 
 As a program, this sends the requests of a file (one per line, in base64) and ends: it is the floor of a command. It
 imports nothing of the reconciler.
@@ -48,7 +48,7 @@ class Bare:
                 return
 
     async def describe(self, schedule_id: str) -> None:
-        """Read one schedule; NOT_FOUND is an answer too. A lost call is sent again, as the program does it."""
+        """Read one schedule; NOT_FOUND is a response too. A lost call is sent again, as the program does."""
         request = rpc_pb2.DescribeScheduleRequest(namespace=self.namespace, schedule_id=schedule_id)
         for timeout in _DESCRIBE_TIMEOUTS:
             try:
@@ -79,7 +79,7 @@ class Bare:
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Call again while the server refuses for its limits, as anyone has to: the wait is a part of the floor."""
+    """Call again while the server rate-limits calls, as any client has to: the wait is part of the floor."""
     for wait in itertools.chain((0.1, 0.2, 0.5), itertools.repeat(1.0, 120)):
         try:
             return await call()

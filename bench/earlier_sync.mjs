@@ -1,4 +1,4 @@
-// The way of a hand-written sync with the TypeScript client: create, and describe those that exist, one after the other.
+// A hand-written sync with the TypeScript client: create schedules, and describe those that exist, one after another.
 // node earlier_sync.mjs ADDRESS NAMESPACE SPEC.json
 import { readFileSync } from 'node:fs';
 import { Client, Connection, ScheduleAlreadyRunning } from '@temporalio/client';

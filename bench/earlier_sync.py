@@ -1,4 +1,4 @@
-"""The way of a hand-written sync, in Python: create, and describe those that exist, one after the other; a program."""
+"""A hand-written sync in Python: create schedules, and describe those that exist, one after another; a program."""
 
 from __future__ import annotations
 

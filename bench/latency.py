@@ -1,7 +1,7 @@
-"""The service's latency next to a bare uvicorn application, both measured in turns within the same run.
+"""The service's latency compared with a bare uvicorn application, both measured in turns within the same run.
 
-Each caller keeps one connection and sends its next request once it has read the response. The bare application answers
-with a constant; what remains is the cost of routing, the access check and, for the list of schedules, the database.
+Each caller keeps one connection and sends its next request once it has read the response. The bare application responds
+with a constant; the difference is the cost of routing, the access check and, for the list of schedules, the database.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOKEN = "bench-0123456789-0123456789-0123456789"  # noqa: S105  # of a service t
 
 
 async def application(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
-    """Answer with a constant; an ASGI application."""
+    """Respond with a constant; an ASGI application."""
     if scope["type"] != "http":
         return
     await receive()
@@ -40,7 +40,7 @@ async def application(scope: Mapping[str, Any], receive: Any, send: Any) -> None
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is called."""
+    """A request, and who sends it."""
 
     name: str
     port: int
@@ -49,13 +49,13 @@ class Target:
 
     @property
     def request(self) -> bytes:
-        """Return the request as it is sent."""
+        """Return the bytes of the request."""
         authorization = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
         return f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}\r\n".encode()
 
 
 async def measure(target: Target, callers: int) -> list[float]:
-    """Return the sorted seconds of all requests, those that warm up left out."""
+    """Return the sorted seconds of all requests, without those that warm up."""
     times = await asyncio.gather(*(_call(target, REQUESTS // callers) for _ in range(callers)))
     return sorted(seconds for caller in times for seconds in caller)
 
@@ -78,7 +78,7 @@ async def _call(target: Target, count: int) -> list[float]:
 
 
 def rows(targets: Sequence[Target]) -> Iterator[str]:
-    """Measure and yield the lines of the table; the ratio of each p50 and p99 is to the bare application's."""
+    """Measure and yield the lines of the table; the ratios are to the bare application's p50 and p99."""
     for callers in CALLERS:
         floor = None
         for target in targets:
@@ -120,7 +120,7 @@ def process(command: Sequence[str], environment: Mapping[str, str], announced: s
 
 @contextlib.contextmanager
 def targets(address: str, folder: pathlib.Path) -> Iterator[tuple[Target, ...]]:
-    """Run the bare application and the service, with a database of its own."""
+    """Run the bare application and the service, with its own database."""
     environment = {
         **os.environ,
         "DATABASE_URL": f"embedded:{folder / 'postgres'}",

@@ -1,4 +1,4 @@
-"""Run a command and print what it took as JSON; a program that stays small.
+"""Run a command and print the resources that it used as JSON; a program that stays small.
 
 A process inherits the peak memory of the one that starts it, so a large one cannot measure it.
 """

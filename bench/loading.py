@@ -14,7 +14,7 @@ import yaml
 
 
 def main(paths: list[str]) -> None:
-    """Load the first file, check it with the schema if that is given."""
+    """Load the first file, and check it with the schema if there is one."""
     loaded = _loaded(pathlib.Path(paths[0]))
     for schema in paths[1:]:
         import jsonschema

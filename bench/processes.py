@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one process took, from its start to its end."""
+    """The resources that one process used, from its start to its end."""
 
     seconds: float
     cpu: float  # seconds of all its threads, user and system

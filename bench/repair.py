@@ -1,8 +1,8 @@
-"""Repairs of many users' schedules next to the bare calls of Temporal that they cannot do without, in the same run.
+"""Repairs of many users' schedules compared with the bare Temporal calls that they cannot do without, in the same run.
 
-The floor of a quick repair with nothing to do is the listing, that of a full one the listing and a Describe for each
-schedule, that of the first one, which creates all of them, those and a Create and a Describe for each. Reading the rows
-and comparing them is what remains. Rows are made by SQL, all crons differ.
+The floor of a quick repair with nothing to do is the listing, that of a full one is the listing and a Describe for each
+schedule, and that of the first one, which creates all of them, is those plus a Create and a Describe for each. The
+difference is reading the rows and comparing them. Rows are inserted with SQL, and all crons differ.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Rounds:
         self._seconds: dict[str, list[float]] = {}
 
     def add(self, name: str, seconds: float) -> None:
-        """Keep one measurement."""
+        """Record one measurement."""
         self._seconds.setdefault(name, []).append(seconds)
 
     def rows(self, count: int, names: Iterable[str]) -> Iterator[str]:
@@ -81,7 +81,7 @@ async def measure(address: str, url: str, namespaces: tuple[str, str], count: in
             return made.plan
 
         created = [requests.create(schedule, bare_namespace) for schedule in wanted]
-        await floor.create(created[0])  # the namespaces' own workers are up before the clock runs
+        await floor.create(created[0])  # the namespaces' own workers are up before the clock starts
         await ours.create(requests.create(wanted[0], namespace))
         await server.schedules.delete(wanted[0].id)
         seconds = await timed(floor.plan(schedule.id for schedule in wanted))

@@ -28,7 +28,7 @@ _RULE = "|---|--:|--:|--:|--:|--:|--:|--:|\n"
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Table:
-    """The rounds of one size: costs and requests by what was measured and by whom."""
+    """The rounds of one size: costs and requests, by what was measured and which program did it."""
 
     backend: str
     size: int
@@ -36,7 +36,7 @@ class Table:
     requests: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
 
     def add(self, name: str, who: str, cost: Cost) -> None:
-        """Keep one measurement."""
+        """Record one measurement."""
         self.costs.setdefault(name, {}).setdefault(who, []).append(cost)
 
     def text(self) -> str:
@@ -57,7 +57,7 @@ class Table:
                     yield f"| – {who} | {_seconds(costs[who])} | | {_ratios(costs[who], floor)} | | | | |\n"
 
     def save(self) -> pathlib.Path:
-        """Keep the measurements with the versions of what was measured; return the file."""
+        """Save the measurements with the versions of what was measured; return the file."""
         FOLDER.mkdir(exist_ok=True)
         path = FOLDER / f"{self.backend}-{self.size}.json"
         path.write_text(json.dumps(self._document(), indent=1) + "\n", encoding="utf-8")
@@ -84,7 +84,7 @@ class Table:
 
 
 def loaded(path: pathlib.Path) -> Table:
-    """Return a table that was kept."""
+    """Return a saved table."""
     document = json.loads(path.read_text(encoding="utf-8"))
     costs = {
         name: {who: [Cost(**cost) for cost in costs] for who, costs in each.items()}
@@ -102,7 +102,7 @@ def _seconds(costs: Sequence[Cost]) -> str:
 
 
 def _ratios(costs: Sequence[Cost], floor: Sequence[Cost]) -> str:
-    """Return the least, the median and the greatest ratio of the rounds."""
+    """Return the smallest, the median, and the largest ratio of the rounds."""
     ratios = sorted(each.seconds / bare.seconds for each, bare in zip(costs, floor, strict=True))
     return f"{ratios[0]:.2f} – {statistics.median(ratios):.2f} – {ratios[-1]:.2f}"
 
@@ -112,7 +112,7 @@ _BEGIN, _END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 
 
 def page(text: str) -> str:
-    """Return the page with the tables of all results that were kept."""
+    """Return the page with the tables of all saved results."""
     documents = sorted(FOLDER.glob("*.json"), key=_order)
     before, _, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2]

@@ -1,11 +1,12 @@
-"""The commands at four to ten thousand schedules next to their floors and peers, on both backends, in the same run.
+"""The commands at four to ten thousand schedules compared with their floors and peers, on both backends, in one run.
 
     python -m bench.schedules [--backend v1|v2]... [--size N]... [--save]
 
-Every command runs as a process, and so does its floor: for what reads the server one listing and one Describe for each
-charter, for what writes those and then a write and a Describe for each, for what reads files a load of them in C and,
-for the spec, the check with its schema. Each round has fresh namespaces and measures a command and its floor in turns.
-The milliseconds are the machine's; the ratios are what to look at. The requests are counted by the server.
+Every command runs as a process, and so does its floor: for commands that read the server, one listing and one Describe
+for each charter; for commands that write, those and then a write and a Describe for each; for commands that read files,
+loading them in C and, for the spec, checking it with its schema. Each round has fresh namespaces and measures a command
+and its floor in turns. The milliseconds depend on the machine; the ratios are what to look at. The requests are counted
+by the server.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _LISTED_WITHIN = 600.0  # seconds after the last write
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """What the commands of one size read."""
+    """The files that the commands of one size read."""
 
     folder: pathlib.Path
     count: int
@@ -70,11 +71,11 @@ class Files:
             }
 
     def spec(self, name: str) -> pathlib.Path:
-        """Return where a spec is."""
+        """Return the path of a spec."""
         return self.path(f"{name}.yaml")
 
     def path(self, name: str) -> pathlib.Path:
-        """Return where a file is."""
+        """Return the path of a file."""
         return self.folder / name
 
     def _lines(self, name: str, encoded: Iterator[bytes]) -> None:
@@ -94,7 +95,7 @@ class Bench:
     def round(self) -> None:
         """Measure every command once."""
         self.files.write(self.bare)
-        for namespace in (self.ours, self.bare, f"{self.bare}-sync"):  # its worker is up before the clock runs
+        for namespace in (self.ours, self.bare, f"{self.bare}-sync"):  # its worker is up before the clock starts
             self._warm_up(namespace)
         self._measure("create all", self._apply("before"), self._bare("create", f"create-{self.bare}"))
         self._peers("create all")
@@ -117,7 +118,7 @@ class Bench:
         self._measure("update all", self._apply("after"), self._bare("update", "update"))
 
     def _measure(self, name: str, command: tuple[str, ...], floor: tuple[str, ...]) -> None:
-        """Measure a command and its floor, and count the requests of both, once for all rounds: that takes seconds."""
+        """Measure a command and its floor; count the requests of both only once for all rounds: that takes seconds."""
         is_counted = name in self.found.requests
         before = {} if is_counted else self._requests()
         for who, each in ((results.OURS, command), (results.FLOOR, floor)):
@@ -131,7 +132,7 @@ class Bench:
         return {results.OURS: counts[self.ours].total(), results.FLOOR: counts[self.bare].total()}
 
     def _peers(self, name: str) -> None:
-        """Measure how others do the same."""
+        """Measure other ways to do the same."""
         namespace = f"{self.bare}-sync"
         created = str(self.files.path(f"create-{namespace}"))
         python = (sys.executable, "-m", "bench.earlier_sync", self.server.address, namespace, created)
@@ -175,12 +176,12 @@ class Bench:
         self.server.cli("schedule", "delete", "--namespace", namespace, "--schedule-id", schedule.id)
 
     def _listed(self) -> None:
-        """Wait until the listings of both namespaces are complete: they lag behind the writes."""
+        """Wait until the listings of both namespaces are complete, because they lag behind the writes."""
         deadline = time.monotonic() + _LISTED_WITHIN
         for namespace in (self.ours, self.bare):
             while self._count(namespace) < self.files.count:
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"the listing of {namespace} stays incomplete")
+                    raise TimeoutError(f"the listing of {namespace} is still incomplete")
                 time.sleep(0.2)
 
     def _count(self, namespace: str) -> int:
@@ -189,18 +190,18 @@ class Bench:
 
 
 def node_packages() -> None:
-    """Install the TypeScript client where node and the registry are available; without it, that peer is left out."""
+    """Install the TypeScript client if node and the registry are available; without it, that peer is omitted."""
     NODE_PACKAGES.mkdir(parents=True, exist_ok=True)
     shutil.copy("bench/earlier_sync.mjs", NODE_PACKAGES)
     if shutil.which("npm") is None or (NODE_PACKAGES / "node_modules").exists():
         return
     command = ("npm", "install", "--silent", "--no-save", "--ignore-scripts", "@temporalio/client@1.24.0")
     if subprocess.run(command, cwd=NODE_PACKAGES, check=False).returncode:
-        sys.stderr.write("the TypeScript client cannot be installed: that peer is left out\n")
+        sys.stderr.write("the TypeScript client cannot be installed; that peer is omitted\n")
 
 
 def measured(backend: devserver.Backend, size: int) -> results.Table:
-    """Measure one size on a server of its own."""
+    """Measure one size on its own server."""
     found = results.Table(backend=backend, size=size)
     names = [f"{kind}-{number}" for number in range(ROUNDS.get(size, 1)) for kind in ("ours", "bare")]
     also = [f"{name}-{kind}" for name in names if name.startswith("bare") for kind in ("sync", "node")]
@@ -215,11 +216,11 @@ def measured(backend: devserver.Backend, size: int) -> results.Table:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure what the arguments choose, and print a table for each size."""
+    """Measure what the arguments select, and print a table for each size."""
     parser = argparse.ArgumentParser(prog="bench.schedules")
     parser.add_argument("--backend", action="append", choices=("v1", "v2"))
     parser.add_argument("--size", action="append", type=int)
-    parser.add_argument("--save", action="store_true", help="keep the results in bench/results")
+    parser.add_argument("--save", action="store_true", help="save the results in bench/results")
     chosen = parser.parse_args(arguments)
     node_packages()
     for backend in chosen.backend or ("v1", "v2"):

@@ -1,4 +1,4 @@
-"""The processor time of a command that ends at once, next to an interpreter that imports what it cannot do without."""
+"""The processor time of a command that ends at once, compared with an interpreter that imports only what it needs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What other callers of the service notice while one row is locked and twelve clients try to change it.
 
-In turns within the same run: callers list their schedules with nothing else going on, and while another session of the
-database holds a row of another caller's, which twelve clients keep trying to change.
+In turns within the same run: callers list their schedules with nothing else in progress, and while another session of
+the database holds a row of another caller, which twelve clients keep trying to change.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def locked(url: str, base: str, token: str) -> AsyncIterator[None]:
             is_free = asyncio.Event()
 
             async def change() -> None:
-                """Ask for a change again and again, as a caller does whose request is refused."""
+                """Request a change again and again, like a caller whose requests are refused."""
                 while not is_free.is_set():
                     response = await client.patch(f"/api/v1/schedules/{row}", json={"cron": "0 10 1 1 *"})
                     if response.status_code == httpx.codes.OK and not is_free.is_set():

@@ -1,10 +1,10 @@
-"""The worker next to a bare worker of the same SDK, both measured in turns within the same run.
+"""The worker compared with a bare worker of the same SDK, both measured in turns within the same run.
 
-The bare worker runs a workflow with as many activities as the worker's, and none of them does anything: one for a
-charter's firing, four for a user's. What remains is the cost of the database and of what the steps decide. Neither uses
-the SDK's sandbox for workflows. Each number is the median of several rounds; the ratios are what to look at. The CPU
-time is that of this process, with the worker and its client but without the servers, and varies less than the rate on a
-busy machine.
+The bare worker runs a workflow with as many activities as the worker's, none of which does anything: one for a
+charter's firing, four for a user's. The difference is the cost of the database and of what the steps decide. Neither
+uses the SDK's sandbox for workflows. Each number is the median of several rounds; the ratios are what to look at. The
+CPU time is that of this process, which includes the worker and its client but not the servers; on a busy machine, it
+varies less than the rate.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ Start = Callable[[int], Awaitable[Any]]
 
 @temporalio.activity.defn
 async def nothing(value: dict[str, Any]) -> dict[str, Any]:
-    """Return what is given."""
+    """Return the argument."""
     return value
 
 
 @temporalio.workflow.defn
 class Bare:
-    """A workflow of `count` activities, one after the other."""
+    """A workflow of `count` activities, one after another."""
 
     @temporalio.workflow.run
     async def run(self, value: dict[str, Any], count: int) -> dict[str, Any]:
@@ -69,14 +69,14 @@ class Bare:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Round:
-    """What one round took."""
+    """The measurements of one round."""
 
-    rate: float  # firings a second
+    rate: float  # firings per second
     cpu: float  # milliseconds for each
 
 
 async def measured(start: Start) -> Round:
-    """Let a worker complete one round."""
+    """Run one round on a worker."""
     slots = asyncio.Semaphore(CONCURRENCY)
 
     async def fire(number: int) -> None:
@@ -90,7 +90,7 @@ async def measured(start: Start) -> Round:
 
 
 def bare(client: temporalio.client.Client, count: int) -> Start:
-    """Return what runs the bare workflow."""
+    """Return a function that runs the bare workflow."""
 
     async def start(_: int) -> None:
         id_ = str(uuid.uuid4())
@@ -100,7 +100,7 @@ def bare(client: temporalio.client.Client, count: int) -> Start:
 
 
 def ours(client: temporalio.client.Client, argument: dict[str, Any]) -> Start:
-    """Return what runs the worker's workflow, each time for another time at which it was due."""
+    """Return a function that runs the worker's workflow, each time with a different due time."""
     due = iter(range(10**9))
 
     async def start(_: int) -> None:
@@ -142,7 +142,7 @@ async def workers(client: temporalio.client.Client, store: tables.Store) -> Asyn
 
 
 async def user_schedule(store: tables.Store) -> dict[str, Any]:
-    """Make a user's schedule that may run, and return the argument of its workflow."""
+    """Create a user's schedule that may run, and return the argument of its workflow."""
     id_ = uuid.uuid4()
     await store.grants.create("bench", ["*"])
     await store.schedules.create(

@@ -1,1 +1,1 @@
-"""Keep Temporal Schedules equal to what a repository declares."""
+"""Keep Temporal Schedules in sync with what a repository declares."""

@@ -1,7 +1,7 @@
-"""The errors that reach a user: each has a message, a hint and an exit code.
+"""The errors that reach a user: each has a message, a hint, and an exit code.
 
 Adapters translate what their library raises into one of these; the entry point prints it. Nothing else is
-caught there, so that a defect still shows its traceback. Credentials of this process are taken out of both texts.
+caught there, so that a bug still shows its traceback. Credentials of this process are removed from both strings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reconciler.credentials import held
 
 
 class ExitCode(enum.IntEnum):
-    """What the process returns to its caller; a contract, listed in docs/commands.md."""
+    """The exit codes of the process; a contract, listed in docs/commands.md."""
 
     OK = 0
     ERROR = 1
@@ -28,7 +28,7 @@ class ExitCode(enum.IntEnum):
 
     @property
     def is_interrupted(self) -> bool:
-        """Return whether a signal ended the program."""
+        """Return whether the code means that a signal ended the program."""
         return self in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
@@ -36,7 +36,7 @@ INTERRUPTED = "interrupted"  # why it ended early
 
 
 class ReconcilerError(Exception):
-    """An expected failure: `message` is what happened and where, `hint` what to do about it."""
+    """An expected failure: `message` describes what happened and where, `hint` what to do about it."""
 
     exit_code: ExitCode = ExitCode.ERROR
 
@@ -47,12 +47,12 @@ class ReconcilerError(Exception):
 
     @property
     def sentence(self) -> str:
-        """Return message and hint in one."""
+        """Return the message and the hint as one string."""
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
 def reason(error: BaseException) -> str:
-    """Return why work was cut short: an expected failure, an interrupt or a defect, which is named by its type."""
+    """Return why work was cut short: an expected failure, an interrupt, or a bug, which is reported by its type."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     return error.message if isinstance(error, ReconcilerError) else f"a bug in reconciler: {type(error).__name__}"
@@ -65,19 +65,19 @@ class InvalidSpecError(ReconcilerError):
 
 
 class GuardError(ReconcilerError):
-    """A guard refuses to run a plan that may not be meant."""
+    """A guard refuses to run a plan that may be unintended."""
 
     exit_code = ExitCode.REFUSED
 
 
 class UsageError(ReconcilerError):
-    """The command line asks for something that cannot be done as asked."""
+    """The command line asks for something that cannot be done."""
 
     exit_code = ExitCode.USAGE
 
 
 class LockedError(ReconcilerError):
-    """Another session holds the lock: `who`, in which `run` and `since` when, as far as that is known."""
+    """Another session holds the lock: `who` holds it, in which `run`, and `since` when, as far as these are known."""
 
     exit_code = ExitCode.LOCKED
 
@@ -91,7 +91,7 @@ class LockedError(ReconcilerError):
 
 
 class StoreError(ReconcilerError):
-    """The database cannot be reached, or refused what was asked of it."""
+    """The database cannot be reached, or rejected a request."""
 
 
 class BusyError(StoreError):
@@ -99,31 +99,31 @@ class BusyError(StoreError):
 
 
 class DocumentError(ReconcilerError):
-    """A saved plan or snapshot cannot be used: it is none, it was cut or edited, or another version wrote it."""
+    """A saved plan or snapshot cannot be used: it is not one, was truncated or edited, or is from another version."""
 
     exit_code = ExitCode.STALE
 
 
 class StaleError(ReconcilerError):
-    """What was reviewed is not what would be applied now; nothing was written."""
+    """The reviewed plan is not what would be applied now; nothing was written."""
 
     exit_code = ExitCode.STALE
 
 
 class OutputError(ReconcilerError):
-    """What was to be shown or saved could not be written."""
+    """The output could not be printed or saved."""
 
 
 class ServerError(ReconcilerError):
-    """The Temporal server refused a call or answered with a failure."""
+    """The Temporal server rejected a call or responded with an error."""
 
 
 class UnreachableError(ServerError):
-    """The Temporal server gives no answer; a write that was under way may have been done or not."""
+    """The Temporal server does not respond; a write in progress may or may not have taken effect."""
 
 
 class RateLimitedError(ServerError):
-    """The Temporal server answers that its rate limit is exceeded, however often it is asked; nothing was written."""
+    """The Temporal server keeps reporting that its rate limit is exceeded; nothing was written."""
 
 
 class CodecError(ServerError):
@@ -131,19 +131,19 @@ class CodecError(ServerError):
 
 
 class ConflictError(ServerError):
-    """The server refused a write because the schedule is not what the plan saw."""
+    """The server rejected a write because the schedule is not what the plan saw."""
 
     exit_code = ExitCode.STALE
 
 
 class GitHubError(ReconcilerError):
-    """GitHub cannot be reached, refused a request, or answered with a failure."""
+    """GitHub cannot be reached, rejected a request, or responded with an error."""
 
 
 class ExecutorError(ReconcilerError):
     """An execution could not be started now.
 
-    The same request may be sent again, `retry_after` a while where that is known.
+    The same request may be sent again, after `retry_after` if that is known.
     """
 
     def __init__(self, message: str, *, hint: str = "", retry_after: datetime.timedelta | None = None) -> None:
@@ -152,23 +152,23 @@ class ExecutorError(ReconcilerError):
 
 
 class ExecutionRefusedError(ReconcilerError):
-    """An execution will not be started, however often it is asked for."""
+    """An execution will not be started, no matter how often it is requested."""
 
 
 class ArgumentError(ReconcilerError):
-    """A workflow's argument is not the one that a schedule of ours hands over."""
+    """A workflow's argument is not the one that our schedules pass."""
 
 
 class IdempotencyConflictError(ReconcilerError):
-    """An idempotency key was used before, for another request."""
+    """An idempotency key was already used for another request."""
 
 
 class QuotaError(ReconcilerError):
-    """An owner has as many schedules as are allowed; nothing was written."""
+    """An owner already has the maximum number of schedules; nothing was written."""
 
 
 class RevisionError(ReconcilerError):
-    """A row is not at the revision that a change was made from; nothing was written."""
+    """A row is not at the revision on which a change was based; nothing was written."""
 
     exit_code = ExitCode.STALE
 
@@ -178,4 +178,4 @@ class MissingError(ReconcilerError):
 
 
 class ServiceError(ReconcilerError):
-    """The HTTP service cannot be reached, or what answers is not it."""
+    """The HTTP service cannot be reached, or the response does not come from it."""

@@ -1,4 +1,4 @@
-"""Read the files that a user names: regular files only, so that nothing waits for a pipe and no device is touched."""
+"""Read files that a user specifies: only regular files, so that nothing waits for a pipe and no device is opened."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pathlib
 import stat
 import sys
 
-STANDARD_INPUT = pathlib.Path("<stdin>")  # this very object: another path of that name is a file
-_MOST = 32 * 1024 * 1024  # bytes of standard input, which may have no end
+STANDARD_INPUT = pathlib.Path("<stdin>")  # compared by identity: another path with this name is a file
+_MOST = 32 * 1024 * 1024  # bytes of standard input, which may be endless
 _KINDS = {
     stat.S_IFIFO: "a pipe (FIFO)",
     stat.S_IFSOCK: "a socket",
@@ -20,15 +20,15 @@ _KINDS = {
 
 
 def read(path: pathlib.Path, limit: int) -> bytes:
-    """Return the file's bytes, one more than the limit at most.
+    """Return the file's bytes, at most one more than the limit.
 
-    Raises `OSError`, whose `strerror` is for the user. The null device reads as an empty file. Standard input is read
-    once, and has the same bytes every time.
+    Raises `OSError`, whose `strerror` is for the user. The null device is read as an empty file. Standard input is
+    read only once; later calls return the same bytes.
     """
     if path is STANDARD_INPUT:
         return _standard_input()[: limit + 1]
     check(path)
-    # without O_NONBLOCK, a pipe that takes the file's place in between would block
+    # without O_NONBLOCK, a pipe that replaces the file in the meantime would block
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         _check(os.fstat(descriptor), path)
@@ -36,7 +36,7 @@ def read(path: pathlib.Path, limit: int) -> bytes:
 
 
 def exists(path: pathlib.Path) -> bool:
-    """Return whether there is something at the path, or it is standard input."""
+    """Return whether the path exists or is standard input."""
     return path is STANDARD_INPUT or path.exists()
 
 
@@ -48,7 +48,7 @@ def _standard_input() -> bytes:
 
 
 def check(path: pathlib.Path) -> None:
-    """Raise `OSError` as `read` does when the path does not lead to a regular file; nothing is opened."""
+    """Raise `OSError` as `read` does if the path is not that of a regular file; nothing is opened."""
     _check(path.stat(), path)
 
 

@@ -1,7 +1,7 @@
-"""Compile a JSON Schema to a function that returns whether a value is valid, which is many times as fast as jsonschema.
+"""Compile a JSON Schema to a function that returns whether a value is valid, many times as fast as jsonschema.
 
-It supports the keywords that the published schemas use, with the meaning of jsonschema's Draft 2020-12, and refuses any
-other. `published` asks jsonschema for the violations of a value that is not valid.
+It supports the keywords that the published schemas use, with the same meaning as jsonschema's Draft 2020-12, and
+rejects any other. `published` uses jsonschema to list the violations of an invalid value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ANNOTATIONS = {"$defs", "$schema", "default", "description", "examples", "forma
 
 
 def compiled(schema: Schema) -> Check:
-    """Return the check of a schema whose references lead to its own `$defs`; values are what `json` reads.
+    """Return the check of a schema whose references point into its own `$defs`; values are those that `json` returns.
 
     Raises ValueError for a keyword, or a use of one, that is not supported.
     """
@@ -42,13 +42,13 @@ def _accepted(value: Any) -> bool:
 
 @dataclasses.dataclass(slots=True)
 class _Compiler:
-    """Compiles schemas; each definition once, as definitions may refer to themselves."""
+    """Compiles schemas; each definition once, because definitions may refer to themselves."""
 
     definitions: Mapping[str, Schema]
     known: dict[str, Check] = dataclasses.field(default_factory=dict)
 
     def check(self, schema: Any) -> Check:
-        """Return the check of a schema: for each type of a value, the keywords that are about this type."""
+        """Return the check of a schema: for each type of value, the keywords that apply to it."""
         if isinstance(schema, bool):
             return _accepted if schema else lambda _: False
         applied = [check for keyword, wanted in schema.items() for check in self._combined(keyword, wanted)]
@@ -91,7 +91,7 @@ class _Compiler:
         return check
 
     def _combined(self, keyword: str, wanted: Any) -> Iterable[Check]:
-        """Yield the check of a keyword that applies schemas to the value itself, if it is one."""
+        """Yield the check of a keyword if it is one that applies schemas to the value itself."""
         if keyword == "$ref":
             yield self._referred(wanted.removeprefix("#/$defs/"))
         elif keyword == "not":
@@ -134,9 +134,9 @@ def _all(checks: list[Check]) -> Check:
 
 
 def _in(words: Iterable[Any]) -> Check:
-    """Return the check of an enumeration, of texts, true, false and null only: numbers compare in several ways."""
+    """Return the check of an enumeration of strings, true, false, and null; numbers compare in several ways."""
     if not all(isinstance(each, str | bool | None) for each in words):
-        raise ValueError("an enum with numbers, lists or objects is not supported")
+        raise ValueError("an enum with numbers, lists, or objects is not supported")
     wanted = [(type(each), each) for each in words]
     return lambda value: (type(value), value) in wanted
 

@@ -1,4 +1,4 @@
-"""JSON for people and terminals: readable as it is, and without a raw character that is invisible or reorders text."""
+"""JSON for people and terminals: readable, and without raw characters that are invisible or reorder text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _SUSPECTS = re.compile(r"[^\n\x20-\x7e]")
 
 
 def document(value: Any) -> str:
-    """Return an indented document with a newline at its end."""
+    """Return the value as an indented JSON document that ends with a newline."""
     return f"{escaped(json.dumps(value, indent=2, ensure_ascii=False))}\n"
 
 
 def escaped(text: str) -> str:
-    r"""Return the JSON text with its control, bidirectional and invisible characters and half surrogates as \uXXXX."""
+    r"""Return the JSON text with control, bidirectional, and invisible characters and lone surrogates as \uXXXX."""
     return _SUSPECTS.sub(_escape, text)
 
 

@@ -1,4 +1,4 @@
-"""JSON values in the one form in which they are compared."""
+"""JSON values in the canonical form in which they are compared."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 _WHOLE_LIMIT = 2**63
-_DEPTH_LIMIT = 120  # levels of a value that is compared; a spec has fewer
+_DEPTH_LIMIT = 120  # nesting levels of a compared value; a spec has fewer
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
 def number(value: int | float) -> int | float:
-    """Return the number in the one form that is compared: JSON has a single kind, in which 2.0 and 2 are the same.
+    """Return the number in canonical form: JSON has a single number type, in which 2.0 and 2 are the same.
 
-    A whole number below 2**63 is an int, and a larger one a float where that loses nothing. A float becomes an int by
-    its shortest digits, as PostgreSQL and JavaScript write it, so that either spelling reads back as this form.
+    An integer below 2**63 is an int, and a larger one is a float if that loses nothing. A float becomes an int by its
+    shortest digits, as PostgreSQL and JavaScript write it, so that both spellings are read back in this form.
     """
     if isinstance(value, float):
         return _digits(value) if value.is_integer() and abs(value) < _WHOLE_LIMIT else value
@@ -26,7 +26,7 @@ def number(value: int | float) -> int | float:
         return value
     try:
         near = float(value)
-    except OverflowError:  # no float is as large
+    except OverflowError:  # too large for a float
         return value
     return near if _digits(near) == value else value
 
@@ -36,9 +36,9 @@ def _digits(whole: float) -> int:
 
 
 def canonical(value: Json) -> Json:
-    """Return the value with its numbers in one form, whichever way an SDK wrote them.
+    """Return the value with its numbers in canonical form, however an SDK wrote them.
 
-    Raises ValueError for what JSON cannot contain (NaN, infinity) and for nesting deeper than is compared.
+    Raises ValueError for what JSON cannot contain (NaN, infinity) and for a value that is nested too deeply.
     """
     return _canonical(value, 0)
 
@@ -65,7 +65,7 @@ def short_float(number: float) -> float:
 
 
 def size(value: Json) -> int:
-    """Return how many bytes a value takes on the server."""
+    """Return how many bytes a value occupies on the server."""
     return len(_COMPACT.encode(value).encode(errors="surrogatepass"))
 
 

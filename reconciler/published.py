@@ -1,4 +1,4 @@
-"""The published JSON Schemas: their text, and the violations of a value. The only home of jsonschema."""
+"""The published JSON Schemas: their text, and the violations in a value. The only module that uses jsonschema."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Name = Literal[
     "repo-spec", "included", "plan", "plans", "snapshot", "status", "outcome", "outcomes", "history", "preflight"
 ]
 NAMES: tuple[str, ...] = get_args(Name)
-REFERENCE = {"$ref": "#/$defs/reference"}  # accepted in place of a value of another type than text
+REFERENCE = {"$ref": "#/$defs/reference"}  # accepted in place of a value that is not a string
 
 
 def text(name: Name) -> str:
-    """Return the schema as it is published."""
+    """Return the text of the published schema."""
     return (pathlib.Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
 
 
@@ -39,13 +39,13 @@ def _check(name: Name, part: str) -> json_schema.Check:
 
 @functools.cache
 def _validator(name: Name, part: str) -> jsonschema.protocols.Validator:
-    import jsonschema  # here, because only values that are not valid need it
+    import jsonschema  # here, because only invalid values need it
 
     return jsonschema.Draft202012Validator(_schema(name, part))
 
 
 def strict(schema: Any) -> Any:
-    """Return a schema without the references that it accepts in place of values: values are checked once expanded."""
+    """Return a schema that does not accept references in place of values: values are checked after expansion."""
     match schema:
         case {"anyOf": [first, {**wanted}], **others} if first == REFERENCE:
             return strict({**others, **wanted})
@@ -59,7 +59,7 @@ def strict(schema: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """One way in which a value breaks a schema: `keyword` of `schema` wants `wanted`, the value at `path` is `got`."""
+    """One violation of a schema: its `keyword` requires `wanted`, but the value at `path` is `got`."""
 
     path: tuple[str | int, ...]
     keyword: str
@@ -69,7 +69,7 @@ class Violation:
 
 
 def violations(name: Name, value: Any, part: str = "") -> Iterator[Violation]:
-    """Yield every way in which the value breaks the schema, or the `part` of it that its $defs name."""
+    """Yield every violation of the schema by the value, or of the schema's definition `part` if that is specified."""
     if _check(name, part)(value):
         return
     for error in _validator(name, part).iter_errors(value):
@@ -92,7 +92,7 @@ def resolved(name: Name, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def known_keys(name: Name, *path: str) -> list[str]:
-    """Return the property names that the schema gives to the object found along `path` of its own keys."""
+    """Return the property names of the object schema at `path`, a sequence of the schema's own keys."""
     found: Any = _schema(name)
     for key in path:
         found = found[key]

@@ -1,4 +1,4 @@
-"""What a user can set, as frozen data; nothing here reads an environment by itself."""
+"""What a user can set, as frozen data; nothing here reads the environment on its own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from reconciler import errors
 from reconciler.credentials import held
 from reconciler.schedule import declarations
 
-EMBEDDED = "embedded:"  # how the URL of a database begins that runs as long as the program does
-HEADER_NAME = re.compile("[A-Za-z0-9_.-]+")  # of HTTP and gRPC
+EMBEDDED = "embedded:"  # the beginning of the URL of a database that runs only as long as the program
+HEADER_NAME = re.compile("[A-Za-z0-9_.-]+")  # valid in HTTP and gRPC
 VARIABLE_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # of the service
 
@@ -53,8 +53,8 @@ class Codec:
 class Connection:
     """How to reach Temporal; None leaves a value to the environment, the profile, then the default.
 
-    `request_timeout` is how long one request may take while the server answers others, `rate` how many requests may be
-    sent in a second; None for as many as the server sustains.
+    `request_timeout` is how long one request may take while the server responds to others, and `rate` the maximum
+    number of requests per second; None for as many as the server sustains.
     """
 
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
@@ -80,12 +80,12 @@ class Connection:
         held.hold(self.api_key, self.codec_auth, *(value for _, value in pairs))
 
 
-LEAST_RATE, MOST_RATE = 0.1, 1_000_000  # requests a second
-LONGEST = datetime.timedelta(days=36_500)  # of an option's time; the longest timeout that Temporal keeps as it is
+LEAST_RATE, MOST_RATE = 0.1, 1_000_000  # requests per second
+LONGEST = datetime.timedelta(days=36_500)  # of an option; the longest timeout that Temporal stores unchanged
 
 
 def rate(text: str) -> float:
-    """Return how many requests may be sent in a second; ValueError, without the text, for anything else."""
+    """Return the number of requests per second; ValueError, without the text, for anything else."""
     if not re.fullmatch("[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)", text, re.ASCII):
         raise ValueError("write requests per second as a plain number, as in 10 or 2.5")
     if not LEAST_RATE <= float(text) <= MOST_RATE:
@@ -94,12 +94,12 @@ def rate(text: str) -> float:
 
 
 DATABASE_SCHEMA = "reconciler"
-_NAME_BYTES = 63  # of PostgreSQL, which would cut a longer one
+_NAME_BYTES = 63  # the limit of PostgreSQL, which truncates longer names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """A PostgreSQL database, and the schema in it for our tables."""
+    """A PostgreSQL database, and the schema for our tables in it."""
 
     url: str = dataclasses.field(repr=False)
     schema: str = DATABASE_SCHEMA
@@ -115,13 +115,13 @@ def schema_fault(name: str) -> str:
     if not name.strip():
         return "is blank"
     if len(name.encode()) > _NAME_BYTES:
-        return f"is longer than {_NAME_BYTES} bytes, the most that PostgreSQL keeps"
+        return f"is longer than {_NAME_BYTES} bytes, the maximum in PostgreSQL"
     if name.startswith("pg_") or name == "information_schema":
         return "is reserved by PostgreSQL"
     return "means the role's own name in PostgreSQL" if name == "$user" else ""
 
 
-LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is kept free of writes
+LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is never used for writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
 GOVERNANCE_LOCK = "governance_sync"  # the key that an earlier sync program takes as well
 REPAIR_LOCK = "schedules_repair"
@@ -129,10 +129,10 @@ REPAIR_LOCK = "schedules_repair"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """How writers are kept apart, and where it is recorded what they did.
+    """How concurrent writers are excluded, and where their changes are recorded.
 
-    `auto` is PostgreSQL where there is a database, else Temporal. `lock_key` is what PostgreSQL locks, and `lock_lease`
-    how long a lease in Temporal lasts. Without `audit`, a database is used only for the lock.
+    `auto` is PostgreSQL if there is a database, otherwise Temporal. `lock_key` is the key that PostgreSQL locks, and
+    `lock_lease` is how long a lease in Temporal lasts. Without `audit`, a database is used only for the lock.
     """
 
     lock: LockKind = "auto"
@@ -144,15 +144,15 @@ class Writing:
 
     @property
     def record(self) -> Database | None:
-        """Return the database of the audit; None without an audit."""
+        """Return the database of the audit; None if there is no audit."""
         return self.database if self.audit else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """Where executions are started: at `url`, in which `{workflow}` is filled in; None keeps them in the database.
+    """Where executions are started: at `url`, in which `{workflow}` is replaced; with None, in the database.
 
-    `timeout` is for one request, `patience` for all attempts of one execution together.
+    `timeout` applies to one request, `patience` to all attempts of one execution together.
     """
 
     url: str | None = None
@@ -167,10 +167,10 @@ class Executor:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """How a worker presents itself and ends; `health` and `metrics` are where it answers, None for nowhere.
+    """How a worker identifies itself and shuts down; `health` and `metrics` are its endpoints, None if disabled.
 
-    Its build is reported whether it is `versioned` or not; a versioned one needs a deployment, and gets runs once its
-    version is made the current one.
+    Its build is reported whether or not it is `versioned`; a versioned worker needs a deployment, and receives runs
+    once its version is made current.
     """
 
     task_queue: str
@@ -184,7 +184,7 @@ class Worker:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who runs this: a person on a machine, or a job with its run and commit."""
+    """Who runs this: a person on a machine, or a CI job with its run and commit."""
 
     who: str
     run: str = ""
@@ -192,7 +192,7 @@ class Origin:
 
 
 def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
-    """Return who runs this, as GitHub Actions or the machine has it; bytes that are not text become question marks."""
+    """Return who runs this, as GitHub Actions or the machine reports it; undecodable bytes become question marks."""
     if not environ.get("GITHUB_RUN_ID"):
         return Origin(who=_text(f"{user}@{host}"))
     run = f"{environ.get('GITHUB_RUN_ID')}/{environ.get('GITHUB_RUN_ATTEMPT') or 1}"
@@ -205,7 +205,7 @@ def _text(value: str) -> str:
 
 
 def variables(environ: Mapping[str, str]) -> tuple[declarations.Variable, ...]:
-    """Return the values of the repo-spec's variables in an environment; an empty one is as if it were not set."""
+    """Return the values of the repo-spec's variables in an environment; an empty one is treated as unset."""
     found = []
     for name, text in sorted(environ.items()):
         if name.startswith(held.VARIABLE) and text:
@@ -218,30 +218,30 @@ def variables(environ: Mapping[str, str]) -> tuple[declarations.Variable, ...]:
 def variable(pair: str, source: str) -> declarations.Variable:
     """Return the variable that `NAME=VALUE` sets; ValueError, without the value, for anything else.
 
-    `source` is what the variable's name completes in messages: `--var`.
+    `source` is what messages put before the variable's name: `--var`.
     """
     name, equals, text = pair.partition("=")
     if not equals or not VARIABLE_NAME.fullmatch(name):
-        raise ValueError("a variable is written NAME=VALUE, NAME in letters, digits and '_'")
+        raise ValueError("a variable must have the form NAME=VALUE, where NAME consists of letters, digits, and '_'")
     held.hold_variable(name, text)
     return declarations.Variable(name=name, text=text, source=f"{source} {name}")
 
 
 def without_empty(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that have a value: an absent secret arrives in a GitHub Action as an empty one."""
+    """Return the variables that have a value: GitHub Actions passes a missing secret as an empty string."""
     return {name: value for name, value in environ.items() if value}
 
 
 def schedules_enabled(environ: Mapping[str, str]) -> bool:
     """Return whether applying is enabled; GOVERNANCE_SCHEDULES_ENABLED=false disables it in preview environments.
 
-    Raises `errors.UsageError` for a word that is neither yes nor no: a mistyped no must not apply.
+    Raises `errors.UsageError` for an unrecognized value: a mistyped false must not enable applying.
     """
     value = environ.get("GOVERNANCE_SCHEDULES_ENABLED", "")
     word = value.strip().lower()
     if word not in _YES | _NO:
         raise errors.UsageError(
-            f"GOVERNANCE_SCHEDULES_ENABLED={value} is neither true nor false", hint="write one of them"
+            f"GOVERNANCE_SCHEDULES_ENABLED={value} must be true or false", hint="set it to true or false"
         )
     return word in _YES
 

@@ -1,4 +1,4 @@
-"""The word that was probably meant."""
+"""The word that was probably intended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
-    """Return the known name that was probably meant, None when nothing is near; a likeness of 1 is equal."""
+    """Return the known name that was probably intended, None if none is similar; a likeness of 1 means equal."""
     by_lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[found[0]] if found else None

@@ -1,3 +1,3 @@
-"""The version of this release, which `pyproject.toml` has as well: reading it from there would cost every start."""
+"""The version of this release, also in `pyproject.toml`: reading it from there would slow down every start."""
 
 VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""Builds the parts from settings; decides nothing."""
+"""Builds the components from settings; makes no decisions."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 async def server(connection: settings.Connection, progress: ports.Progress = progress.SILENT) -> Server:
-    """Return the connected server; raises `errors.ReconcilerError` when there is none to talk to."""
-    from reconciler.temporal import connect  # a third of a second, which commands without a server do not need
+    """Return the connected server; raises `errors.ReconcilerError` if it cannot be reached."""
+    from reconciler.temporal import connect  # takes a third of a second, which commands without a server avoid
 
     return await connect.connect(connection, progress)
 
 
 def place(connection: settings.Connection) -> tuple[str | None, str]:
-    """Return the address and the namespace, without connecting; raises as `server` does for a bad setting."""
+    """Return the address and the namespace without connecting; raises as `server` does for an invalid setting."""
     from reconciler.temporal import client_config
 
     return client_config.place(connection)
 
 
 def offline_lock(writing: settings.Writing) -> ports.Lock | None:
-    """Return the lock that needs no Temporal, where such a one is chosen.
+    """Return the chosen lock if it does not need Temporal.
 
-    Raises `errors.UsageError` for one that needs a database and has none.
+    Raises `errors.UsageError` if it needs a database and there is none.
     """
     match writing.lock:
         case "none":
@@ -53,9 +53,9 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
 
 
 def lock(writing: settings.Writing, server: Server, prefixes: ownership.Prefixes) -> ports.Lock:
-    """Return the lock of the managed schedules: in Temporal a lease of each prefix.
+    """Return the lock on the managed schedules: in Temporal, a lease for each prefix.
 
-    Raises as `offline_lock` does, and `errors.UsageError` for a lease in which nothing could be written.
+    Raises as `offline_lock` does, and `errors.UsageError` for a lease that is too short for any write.
     """
     found = offline_lock(writing)
     if found is not None:
@@ -73,13 +73,13 @@ def lock(writing: settings.Writing, server: Server, prefixes: ownership.Prefixes
 
 
 def needs_database(what: str) -> errors.UsageError:
-    """Return the error for something that only a database can do."""
+    """Return the error for a feature that requires a database."""
     return errors.UsageError(f"{what} needs a database", hint="pass --database-url or set DATABASE_URL")
 
 
 @contextlib.contextmanager
 def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
-    """Run the embedded database of a URL for a while, and return where to connect to."""
+    """Run the embedded database of a URL inside the `with` block, and yield the URL to connect to."""
     from reconciler.postgres import embedded
 
     with embedded.running(url, environ) as found:
@@ -87,7 +87,7 @@ def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def has_embedded(environ: Mapping[str, str]) -> bool:
-    """Return whether there is an embedded database in its usual folder."""
+    """Return whether there is an embedded database in its default directory."""
     from reconciler.postgres import embedded
 
     return embedded.exists(environ)
@@ -95,7 +95,7 @@ def has_embedded(environ: Mapping[str, str]) -> bool:
 
 @contextlib.asynccontextmanager
 async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
-    """Open the audit for a while; None without a database, or where it is turned off."""
+    """Open the audit inside the `with` block; None without a database, or if it is disabled."""
     if writing.record is None:
         yield None
         return
@@ -106,14 +106,14 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
 
 
 async def readings(database: settings.Database, target: observed.Target) -> Mapping[str, ports.Reading]:
-    """Return the recorded readings of a server's schedules, by id; the tables are left as they are."""
+    """Return the recorded readings of a server's schedules, by id; the tables are left unchanged."""
     from reconciler.postgres import audit as store_audit
 
     return await store_audit.readings(database, target)
 
 
 async def migrate(database: settings.Database, groups: Sequence[str] = ()) -> Migrated:
-    """Bring the tables of these groups, of all without one, to this version; return what was applied and where."""
+    """Migrate the tables of these groups (by default, of all) to this version; return what was applied and where."""
     from reconciler.postgres import migrator, scripts
 
     return await migrator.migrate(database, groups or scripts.GROUPS)

@@ -1,1 +1,1 @@
-"""Tools of development: the embedded Temporal server, and the demo that runs on it."""
+"""Development tools: the embedded Temporal server, and the demo that runs on it."""

@@ -1,7 +1,7 @@
-"""Check workflows with actionlint, which checks their shell with the shellcheck of this environment.
+"""Check workflows with actionlint, which checks their shell code with the shellcheck of this environment.
 
-A machine without actionlint, and without Go or a network to build it, leaves it out and says so in one line, unless it
-is continuous integration.
+On a machine without actionlint, and without Go or a network to build it, the check is skipped with a one-line message,
+except in continuous integration.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _main(workflows: list[str]) -> None:
     except programs.MissingProgramError as error:
         if os.environ.get("CI") == "true":
             sys.exit(f"actionlint: {error}")
-        sys.stderr.write(f"actionlint was left out: {error}\n")
+        sys.stderr.write(f"actionlint was skipped: {error}\n")
         return
     shellcheck = pathlib.Path(sys.executable).parent / "shellcheck"
     sys.exit(subprocess.run([actionlint, "-shellcheck", shellcheck, *workflows], check=False).returncode)

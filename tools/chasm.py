@@ -11,7 +11,7 @@ import yaml
 ENVIRONMENT = "development"
 _SERVICES = ("frontend", "history", "matching", "worker")
 _DYNAMIC = {
-    "frontend.rps.namespaceReplicationInducingAPIs": 1000,  # creating namespaces is one
+    "frontend.rps.namespaceReplicationInducingAPIs": 1000,  # creating namespaces is one of them
     "history.enableChasm": True,
     "history.enableTransitionHistory": True,
     "history.enableCHASMSchedulerCreation": True,
@@ -32,10 +32,11 @@ def write(
 ) -> None:
     """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`.
 
-    `more` is dynamic configuration besides what V2 needs.
+    `more` is dynamic configuration in addition to what V2 needs.
 
-    Where search attributes are registered, each use reads them from the database: the services' caches lag by a minute.
-    Without them that is left off, as in production: a listing would read once for each entry, over the server's limit.
+    If search attributes are registered, each use reads them from the database, because the services' caches lag by a
+    minute. Without them this is disabled, as in production, because a listing would read them once for each entry,
+    which exceeds the server's limit.
     """
     config = folder / "config"
     config.mkdir(exist_ok=True)

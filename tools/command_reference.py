@@ -1,4 +1,4 @@
-"""The reference of all commands and options, from the command line itself: a part of docs/commands.md."""
+"""The reference of all commands and options, generated from the command line itself: a part of docs/commands.md."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def lines() -> list[str]:
 
 
 def _commands() -> Iterator[tuple[str, click.Context]]:
-    """Yield every command that does something by its name, such as `db migrate`, in alphabetical order."""
+    """Yield every command that does something, by name, such as `db migrate`, in alphabetical order."""
     waiting = [click.Context(commands.app, info_name=NAME)]
     while waiting:
         context = waiting.pop()
@@ -83,7 +83,7 @@ def _options(context: click.Context) -> Iterator[Option]:
 
 
 def _heading(option: Option, options: Mapping[Option, Sequence[str]]) -> str:
-    """Return the group of an option; empty for one that only a single command words like this."""
+    """Return the group of an option; empty if only a single command describes it this way."""
     group = next((heading for heading, names in GROUPS.items() if option.name in names), "")
     return group if len(options[option]) > 1 else ""
 

@@ -1,4 +1,4 @@
-"""The main job, walked on an embedded Temporal dev server with this repository's own charters.
+"""A walkthrough of the main job on an embedded Temporal dev server with this repository's own charters.
 
 Everything shown is what the program itself prints. DEMO_UI=1 keeps the server and its web UI running at the end.
 """
@@ -24,7 +24,7 @@ PATIENCE = 240.0  # seconds for a part to be ready, or for a run to end
 
 
 class Demo:
-    """The steps of the walk: each says what it shows, runs a command and checks how it ended."""
+    """The steps of the walkthrough: each one announces what it shows, runs a command, and checks its exit code."""
 
     def __init__(self, server: devserver.DevServer, folder: pathlib.Path) -> None:
         self._server = server
@@ -35,7 +35,7 @@ class Demo:
         self._print(f"\n── {text} {'─' * (90 - len(text))}\n")
 
     def reconciler(self, *arguments: str, expect: int = 0) -> None:
-        """Run the program as a user would, and see that it ends with the exit code it promises."""
+        """Run the program as a user would, and check that it ends with the documented exit code."""
         self._print(f"$ reconciler {' '.join(arguments)}\n")
         done = subprocess.run(self._command(*arguments), cwd=self._folder, env=self._environment(), check=False)
         self._print(f"exit code {done.returncode}\n")
@@ -57,7 +57,7 @@ class Demo:
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[None]:
-        """Run a worker with a database of its own for a while, and see that it drains."""
+        """Run a worker with its own database for a while, and check that it drains."""
         arguments = ("worker", "--database-url", f"embedded:{self._folder}/postgres")
         self._print(f"$ reconciler {' '.join(arguments)} &\n")
         with subprocess.Popen(self._command(*arguments), cwd=self._folder, env=self._environment()) as process:
@@ -69,7 +69,7 @@ class Demo:
             sys.exit(f"demo: the worker ended with {process.returncode}")
 
     def until(self, words: str, *arguments: str) -> None:
-        """Wait until a command says these words."""
+        """Wait until a command prints these words."""
         deadline = time.monotonic() + PATIENCE
         while True:
             messages = subprocess.run(
@@ -83,16 +83,16 @@ class Demo:
             if words in messages:
                 return
             if time.monotonic() > deadline:
-                sys.exit(f"demo: no {words!r} within {PATIENCE:.0f} s; the last answer: {messages}")
+                sys.exit(f"demo: no {words!r} within {PATIENCE:.0f} s; the last output: {messages}")
             time.sleep(0.2)
 
     def temporal(self, *arguments: str) -> None:
-        """Change something behind the program's back, with Temporal's own command line."""
+        """Change something outside of the program, with Temporal's own command line."""
         quoted = " ".join(f"'{each}'" if re.search(r"[^\w:.=/-]", each) else each for each in arguments)
         self._print(f"$ temporal {quoted}\n{self._server.cli(*arguments)}")
 
     def remove_charter(self, name: str) -> None:
-        """Take one charter out of the folder's spec."""
+        """Remove one charter from the directory's spec."""
         path = self._folder / SPEC
         kept = re.sub(rf"    - charter: {name}\n(?:      .*\n)*", "", path.read_text(encoding="utf-8"))
         path.write_text(kept, encoding="utf-8")
@@ -103,8 +103,8 @@ class Demo:
 
 
 def walk(demo: Demo) -> None:
-    """Plan, apply, plan nothing; run what fires; mend a drift; pause what was removed."""
-    demo.title("a worker takes what fires")
+    """Plan, apply, plan nothing; run what fires; fix a drift; pause what was removed."""
+    demo.title("a worker runs what fires")
     with demo.worker():
         demo.until('"identity"', "preflight", "--format", "json")
         _walk(demo)
@@ -123,7 +123,7 @@ def _walk(demo: Demo) -> None:
     demo.temporal("schedule", "trigger", "--schedule-id", "governance:community")
     demo.until("completed", "status")
     demo.reconciler("status")
-    demo.title("somebody changes schedules by hand")
+    demo.title("someone changes schedules manually")
     demo.temporal(
         *("schedule", "update", "--schedule-id", "governance:engineering"),
         *("--cron", "*/5 * * * *", "--overlap-policy", "AllowAll"),
@@ -136,7 +136,7 @@ def _walk(demo: Demo) -> None:
     )
     demo.title("the plan shows the drift")
     demo.reconciler("plan", "--detailed-exitcode", expect=2)
-    demo.title("apply mends it")
+    demo.title("apply fixes it")
     demo.reconciler("apply", "--yes")
     demo.title("a charter is removed: its schedule is paused, not deleted")
     demo.remove_charter("GOVERN")

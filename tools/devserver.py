@@ -1,7 +1,7 @@
-"""Temporal's real server for the tests, the demo and the bench, with either of its two schedule backends.
+"""Temporal's real server for the tests, the demo, and the bench, with either of its two schedule backends.
 
 V1, a workflow for each schedule, is what the command line's dev server has; V2 ("CHASM") comes with the server itself.
-Run as a program, this provides the server and prints where it is.
+Run as a program, this provides the server and prints its path.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STARTS = 5  # of a server that ends at once
 _COUNT = re.compile(
     r'^service_requests{namespace="([^"]+)",operation="(\w*Schedules?)",service_name="frontend"} (\d+)', re.MULTILINE
 )
-_FILES_IN_MEMORY = pathlib.Path("/dev/shm")  # noqa: S108  # in a folder of its own
+_FILES_IN_MEMORY = pathlib.Path("/dev/shm")  # noqa: S108  # in its own directory
 _ROOM = 1 << 29  # bytes
 _REPORTED_EVERY = 1.2  # seconds, a little more than the server takes between two reports of its metrics
 
@@ -37,25 +37,25 @@ Backend = Literal["v1", "v2"]
 
 
 class _EndedError(programs.MissingProgramError):
-    """The server's process ended before the server answered."""
+    """The server's process ended before the server responded."""
 
 
 @dataclasses.dataclass(slots=True)
 class DevServer:
-    """A running server; with a database file its schedules outlive it."""
+    """A running server; with a database file, its schedules outlive it."""
 
     command_line: pathlib.Path
     port: int
     metrics_port: int = 0  # known once it was started
     ui_port: int | None = None
     database: pathlib.Path | None = None
-    namespaces: tuple[str, ...] = ()  # beside `default`
+    namespaces: tuple[str, ...] = ()  # in addition to `default`
     search_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # name to type, in `default`
     dynamic: Mapping[str, float] = dataclasses.field(default_factory=dict)  # dynamic configuration
     root: pathlib.Path | None = None  # of a V2 server's configuration
     process: subprocess.Popen[bytes] | None = None
     _errors: IO[bytes] | None = None
-    _is_known: bool = False  # to clients, so that a restart must keep the address
+    _is_known: bool = False  # to clients, so a restart must keep the address
 
     @property
     def backend(self) -> Backend:
@@ -68,10 +68,10 @@ class DevServer:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start and wait until the namespaces answer.
+        """Start and wait until the namespaces respond.
 
-        A server that ends during its start is started again, on other ports until its address is known: others on this
-        machine may have taken one of those that it chooses by itself.
+        A server that ends during its start is started again, on other ports until its address is known, because another
+        process on this machine may have taken one of the ports that it chooses itself.
         """
         for remaining in reversed(range(_STARTS)):
             try:
@@ -105,7 +105,7 @@ class DevServer:
         options += ["--headless"] if self.ui_port is None else ["--ui-port", str(self.ui_port)]
         if self.database is not None:
             options += ["--db-filename", str(self.database)]
-        if self.namespaces:  # each starts a worker of its own for its schedules, ten a second unless told otherwise
+        if self.namespaces:  # each starts its own worker for its schedules, ten per second by default
             options += ["--dynamic-config-value", "worker.perNamespaceWorkerStartRate=1000"]
         for name, value in self.dynamic.items():
             options += ["--dynamic-config-value", f"{name}={value}"]
@@ -128,7 +128,7 @@ class DevServer:
         return [str(programs.server()), "--root", str(root), "--env", chasm.ENVIRONMENT, "start"]
 
     def _register(self) -> None:
-        """Create what the dev server has by itself or makes of its options."""
+        """Create what the dev server has by default or creates from its options."""
         with futures.ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(self._create_namespace, ("default", *self.namespaces)))
         for name, kind in self.search_attributes.items():
@@ -138,7 +138,7 @@ class DevServer:
         self.cli("operator", "namespace", "create", "--namespace", name, "--retention", "1d")
 
     def add_namespace(self, name: str) -> str:
-        """Create a namespace, wait until its schedules answer, and return its name."""
+        """Create a namespace, wait until its schedules can be listed, and return its name."""
         self._create_namespace(name)
         self._wait(time.monotonic() + START_TIMEOUT, "schedule", "list", "--namespace", name)
         return name
@@ -149,7 +149,7 @@ class DevServer:
                 raise _EndedError(f"the dev server ended during its start: {self._printed()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise programs.MissingProgramError(f"the dev server does not answer within {START_TIMEOUT:.0f} s")
+                raise programs.MissingProgramError(f"the dev server did not respond within {START_TIMEOUT:.0f} s")
             time.sleep(0.05)
 
     def _printed(self) -> str:
@@ -169,7 +169,7 @@ class DevServer:
         )
 
     def cli(self, *arguments: str) -> str:
-        """Run Temporal's own command line on this server and return what it prints."""
+        """Run Temporal's own command line on this server and return its output."""
         done = self._cli(*arguments, timeout="30s")  # a Describe that is lost takes the server 5 s
         if done.returncode:
             raise RuntimeError(f"temporal {' '.join(arguments)}: {done.stderr.partition(chr(10))[0]}")
@@ -197,7 +197,7 @@ class DevServer:
         return found
 
     def kill(self) -> None:
-        """End the server at once, as a power cut would."""
+        """Kill the server at once, as a power cut would."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -237,7 +237,7 @@ def running(
 
 
 def _has_room() -> bool:
-    """Return whether a file in memory can have the database.
+    """Return whether a file in memory can hold the database.
 
     The server's own memory loses it, with all namespaces, when its only connection breaks, as on a busy machine.
     """

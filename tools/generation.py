@@ -1,4 +1,4 @@
-"""What is generated from the program: a JSON Schema, parts of two others, and the references in the documentation.
+"""What is generated from the program: a JSON Schema, parts of two others, and reference sections of the documentation.
 
 `python -m tools.generation` writes them; a test compares them.
 """
@@ -26,11 +26,11 @@ COMMANDS = ROOT / "docs/commands.md"
 GITHUB = ROOT / "docs/github.md"
 ACTION = ROOT / "action.yml"
 _ROWS = fields.ROWS
-_DEFAULT_PREFIX = "; by default 'governance:'"
+_DEFAULT_PREFIX = "; 'governance:' by default"
 
 
 def repo_spec(text: str) -> str:
-    """Return the repo-spec's schema with the definition of every key, in charters, overrides and defaults."""
+    """Return the repo-spec's schema with the definition of every key, in charters, overrides, and defaults."""
     schema = published.strict(json.loads(text))
     definitions = schema["$defs"]
     for row in _ROWS:
@@ -46,7 +46,7 @@ def repo_spec(text: str) -> str:
 
 
 _WHOLE = {"charter", "charters", "defaults", "environment", "environments", "include", "override", "reference"}
-_WHOLE |= {"named", "schedules", "vars"}  # no reference can stand for these
+_WHOLE |= {"named", "schedules", "vars"}  # these cannot be replaced by a reference
 
 
 def _open_to_references(schema: kinds.Schema) -> kinds.Schema:
@@ -69,7 +69,7 @@ def _opened_inside(schema: kinds.Schema) -> kinds.Schema:
 
 
 def _opened(schema: kinds.Schema) -> kinds.Schema:
-    """Return a value's schema with a reference accepted in its place, and in that of each value in it."""
+    """Return a value's schema with a reference accepted in its place, and in place of each value in it."""
     if "$ref" in schema:
         return schema
     inside = dict(schema)
@@ -85,7 +85,7 @@ def _opened(schema: kinds.Schema) -> kinds.Schema:
     return {**before, "anyOf": [published.REFERENCE, inside], **after}
 
 
-_ABOUT = (("description",), ("default", "examples"))  # keys that stay, before and after the alternatives
+_ABOUT = (("description",), ("default", "examples"))  # keys that are kept, before and after the alternatives
 
 
 def _renamed(charter: kinds.Schema) -> kinds.Schema:
@@ -102,14 +102,14 @@ def _neutral(section: kinds.Schema) -> kinds.Schema:
     schedules = {**properties[dialects.LIST], "items": {"$ref": "#/$defs/named"}}
     return {
         **section,
-        "description": f"The neutral spelling of {dialects.GOVERNANCE.section}, for files of any name.",
+        "description": "The same section under a tool-neutral name, for files with any name.",
         "properties": {**properties, "prefix": prefix, dialects.LIST: schedules},
         "required": ["prefix"],
     }
 
 
 def included(text: str) -> str:
-    """Return the schema of a file that a repo-spec includes: the section with charters and nothing else."""
+    """Return the schema of a file that a repo-spec includes: the section with only charters."""
     del text  # all of it is generated
     schema = json.loads(repo_spec(REPO_SPEC.read_text(encoding="utf-8")))
     definitions = {key: each for key, each in schema["$defs"].items() if key not in _OF_SECTIONS}
@@ -147,7 +147,7 @@ def _references(table: Iterable[rows.Row]) -> kinds.Schema:
 
 
 def _nullable(schema: kinds.Schema) -> kinds.Schema:
-    """Return the schema of a key that a null takes back."""
+    """Return the schema of a key that a null resets."""
     if "enum" in schema:
         return {**schema, "enum": [*schema["enum"], None]}
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
@@ -155,7 +155,7 @@ def _nullable(schema: kinds.Schema) -> kinds.Schema:
 
 
 def snapshot(text: str) -> str:
-    """Return the snapshot's schema with every value of a schedule. An older document may lack what came later."""
+    """Return the snapshot's schema with every value of a schedule. An older document may lack later additions."""
     schema = json.loads(text)
     whole = schema["$defs"]["schedule"]["properties"]
     for row in _ROWS:
@@ -233,7 +233,7 @@ def _written(schema: kinds.Schema) -> str:
 
 
 def _pretty(value: Any, indent: str, before: int) -> str:
-    """Return JSON in which a list or an object has one line, where that is not too long after `before` characters."""
+    """Return JSON in which a list or an object is on one line, if that is not too long after `before` characters."""
     line = _line(value)
     if len(indent) + before + len(line) < _WIDTH or not isinstance(value, dict | list):
         return line
@@ -267,7 +267,7 @@ GENERATED = {
     COMMANDS: commands,
     GITHUB: action,
 }
-"""The files, each with what makes its new text of the one that it has."""
+"""The files, each with the function that returns its new text from its current one."""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Ports of the loopback interface that no other process on this machine is given.
+"""Ports of the loopback interface that no other process on this machine gets.
 
-A port that the system hands out is free only at that moment: before the program that is to listen there has started,
-an outgoing connection or another server may have it. So ports are chosen below the system's own range, and each is
+A port that the system hands out is free only at that moment: before the program that is to listen there has started, an
+outgoing connection or another server may take it. So ports are chosen below the system's own range, and each is
 reserved by a locked file for as long as this process runs.
 """
 

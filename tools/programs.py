@@ -1,6 +1,6 @@
-"""Where programs that PyPI has not are: on PATH, in the user's cache, downloaded by the SDK, or built by Go.
+"""Finds programs that are not on PyPI: on PATH, in the user's cache, downloaded by the SDK, or built by Go.
 
-They are Temporal's two, and the two that run and check workflows of GitHub Actions.
+They are two of Temporal's, and two that run and check GitHub Actions workflows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import temporalio.testing
 
 
 class MissingProgramError(Exception):
-    """There is no such program to run, and no way to get one."""
+    """The program is not available, and cannot be obtained."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,8 @@ class Program:
     name: str  # of the executable
     package: str  # what Go builds
     version: str
-    home: str  # where to read how else to install it
-    title: str  # of its folder in the cache
+    home: str  # where other ways to install it are documented
+    title: str  # of its directory in the cache
 
     @property
     def module(self) -> str:
@@ -41,7 +41,7 @@ class Program:
 
     @property
     def place(self) -> pathlib.Path:
-        """Return its path in the cache, whether it is there or not."""
+        """Return its path in the cache, whether it exists or not."""
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
         return cache / "reconciler" / f"{self.title}-{self.version}" / self.name
 
@@ -71,12 +71,12 @@ ACTIONLINT = Program(
 
 
 def command_line() -> pathlib.Path:
-    """Return the path of a `temporal` that can run the dev server, fetching it when need be."""
+    """Return the path of a `temporal` that can run the dev server, fetching it if needed."""
     return find(CLI) or _download() or _build(CLI)
 
 
 def server() -> pathlib.Path:
-    """Return the path of the server by itself, which no release of the dev server has in this version yet."""
+    """Return the path of the standalone server; no release of the dev server includes this version yet."""
     return _cached(SERVER) or _build(SERVER)
 
 
@@ -91,7 +91,7 @@ def actionlint() -> pathlib.Path:
 
 
 def find(program: Program) -> pathlib.Path | None:
-    """Return a program that is already here."""
+    """Return a program that is already on this machine."""
     on_path = shutil.which(program.name)
     return pathlib.Path(on_path) if on_path else _cached(program)
 
@@ -128,20 +128,20 @@ def _build(program: Program) -> pathlib.Path:
             f"install it ({program.home}), or Go to build {program.module} from source"
         )
     with _alone(program), tempfile.TemporaryDirectory(dir=program.place.parent) as folder:
-        if program.place.is_file():  # another process built it meanwhile
+        if program.place.is_file():  # another process has built it in the meantime
             return program.place
         _tell(f"building {program.module} from source with Go; once, up to 5 minutes")
         built = subprocess.run(
             [go, "install", "-ldflags=-s -w", program.module], env={**os.environ, "GOBIN": folder}, check=False
         )
         if built.returncode:
-            raise MissingProgramError(f"go install {program.module} failed; its output stands above")
+            raise MissingProgramError(f"go install {program.module} failed; see its output above")
         return _keep(pathlib.Path(folder) / program.name, program.place)
 
 
 @contextlib.contextmanager
 def _alone(program: Program) -> Iterator[None]:
-    """Keep processes apart that want the same program."""
+    """Prevent processes from fetching the same program at the same time."""
     program.place.parent.mkdir(parents=True, exist_ok=True)
     with (program.place.parent / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -160,7 +160,7 @@ def _tell(text: str) -> None:
 
 
 def _main() -> None:
-    """Provide act ahead of the tests, which are skipped without it."""
+    """Provide act before the tests, some of which are skipped without it."""
     try:
         sys.stdout.write(f"{act()}\n")
     except MissingProgramError as error:

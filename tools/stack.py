@@ -1,7 +1,7 @@
-"""The whole system on this machine, without containers: Temporal, PostgreSQL, the service and a worker, live.
+"""The whole system on this machine, without containers: Temporal, PostgreSQL, the service, and a worker.
 
-Walks through what they do together, with what the programs themselves answer, and then leaves them running until
-Ctrl-C. With --once it ends after the walk.
+Walks through what they do together, showing what the programs themselves print, and then leaves them running until
+Ctrl-C. With --once, it ends after the walkthrough.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WIDTH = 92
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The running parts: where they are, and the environment that leads a command to them."""
+    """The running parts: their addresses, and the environment with which a command uses them."""
 
     server: devserver.DevServer
     database_url: str
@@ -60,7 +60,7 @@ class Stack:
         return done.stdout
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return what the database has."""
+        """Return the rows of a query."""
         with psycopg.connect(self.database_url, options=f"-csearch_path={settings.DATABASE_SCHEMA}") as connection:
             return connection.execute(query.encode(), values).fetchall()
 
@@ -72,7 +72,7 @@ def say(text: str) -> None:
 
 
 def without_password(url: str) -> str:
-    """Return a database's URL as it may be shown: the programs read the whole one from their environment."""
+    """Return a database's URL in a form that may be shown; programs read the whole URL from their environment."""
     known = psycopg.conninfo.conninfo_to_dict(url)
     return " ".join(f"{name}={known[name]}" for name in ("host", "port", "dbname", "user") if known.get(name))
 
@@ -83,19 +83,19 @@ def title(text: str) -> None:
 
 
 def until(what: str, found: Callable[[], Any]) -> Any:
-    """Return what is found as soon as there is something; end the stack where nothing comes."""
+    """Return what is found as soon as there is something; end the stack if nothing appears in time."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         answer = found()
         if answer:
             return answer
         time.sleep(0.1)
-    sys.exit(f"stack: {what} did not come within {PATIENCE:.0f} s")
+    sys.exit(f"stack: {what} did not appear within {PATIENCE:.0f} s")
 
 
 @contextlib.contextmanager
 def running() -> Iterator[Stack]:
-    """Run all parts for a while; at the end each is told to drain, and has to end in order."""
+    """Run all parts for a while; at the end, each one is asked to drain, and has to end cleanly."""
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconciler-stack-")))
         server = stack.enter_context(devserver.running(ui=True))
@@ -119,7 +119,7 @@ def running() -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def _database(folder: pathlib.Path) -> Iterator[str]:
-    """Run PostgreSQL, unless DATABASE_URL names one."""
+    """Run PostgreSQL, unless DATABASE_URL specifies a database."""
     given = os.environ.get("DATABASE_URL")
     if given:
         yield given
@@ -145,7 +145,7 @@ def _environment(server: devserver.DevServer, database_url: str) -> dict[str, st
 
 @contextlib.contextmanager
 def _part(environment: Mapping[str, str], *arguments: str) -> Iterator[None]:
-    """Run a part of the program, and see that it ends in order when it is told to."""
+    """Run a part of the program, and check that it ends cleanly when asked to."""
     command = [sys.executable, "-m", "reconciler", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=dict(environment), start_new_session=True) as process:
         try:
@@ -169,12 +169,12 @@ def _is_ready(url: str) -> bool:
 
 
 def walk(stack: Stack) -> None:
-    """Sync, let a charter fire, and do the same with a user's schedule."""
+    """Sync, fire a charter, and do the same with a user's schedule."""
     title("a deploy: the service syncs the charters")
     stack.reconciler("sync", "--via-service", stack.service)
     stack.reconciler("preflight")
 
-    title("a charter fires: the worker has it executed, once; there is no row of a run")
+    title("a charter fires: the worker has it executed once; there is no row for a run")
     _trigger(stack, "governance:community")
     for request in until("the execution", lambda: _requests(stack, "governance:community:%")):
         say(f"execution_requests: {request}\n")
@@ -226,12 +226,12 @@ def _call(api: httpx.Client, method: str, path: str, body: Any) -> Any:
 
 
 def main() -> None:
-    """Run the stack; with --once only for the walk."""
+    """Run the stack; with --once, only for the walkthrough."""
     once = "--once" in sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with running() as stack:
         walk(stack)
-        title("all of it runs")
+        title("everything is running")
         say(
             f"Temporal    {stack.server.address}  "
             f"http://127.0.0.1:{stack.server.ui_port}/namespaces/default/schedules\n"

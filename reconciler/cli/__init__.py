@@ -1,1 +1,1 @@
-"""The command line: options in, one use case, one rendering, exit code out. The only home of click."""
+"""The command line: options in, one use case, one rendering, exit code out. The only package that uses click."""

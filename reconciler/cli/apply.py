@@ -1,4 +1,4 @@
-"""`reconciler apply`: show the plan, ask, and apply it."""
+"""`reconciler apply`: show the plan, ask for confirmation, and apply it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def apply(
 ) -> errors.ExitCode:
     """Show the plan, ask for confirmation, and apply it.
 
-    With PLAN_FILE, from plan --out, apply exactly that plan or nothing.
+    With PLAN_FILE, as saved by plan --out, apply exactly that plan, or make no changes.
     """
     named_by = click.get_current_context().get_parameter_source("spec_path")
     spec_given = named_by is click.core.ParameterSource.COMMANDLINE
@@ -116,12 +116,12 @@ class _Apply(Job):
 
 
 def _plan(file: plan_file.PlanFile | None) -> saved.Saved | None:
-    """Return the plan of a file; it was replaced if it now has those of several environments."""
+    """Return the plan in a file; raise `errors.StaleError` if the file now has the plans of several environments."""
     if file is None:
         return None
     if isinstance(file.saved, saved.Saved):
         return file.saved
-    raise errors.StaleError("the plan file was replaced while it was read", hint="review it, then apply again")
+    raise errors.StaleError("the plan file was replaced while it was being read", hint="review it, then apply again")
 
 
 class _Review:
@@ -135,15 +135,15 @@ class _Review:
 
     @property
     def salt(self) -> bytes | None:
-        """Return the salt of the saved plan, whose digests are compared; None where there is none."""
+        """Return the salt of the saved plan, whose digests are compared; None without a saved plan."""
         return self._saved.plan.salt if self._saved else None
 
     def subject(
         self, spec: pathlib.Path | None, choice: declarations.Choice
     ) -> tuple[pathlib.Path, declarations.Choice]:
-        """Return the spec and the choice to plan from: those of the saved plan, which must be as they were.
+        """Return the spec and the choice to plan from: those of the saved plan, which must not have changed.
 
-        `spec` is None when it is where the saved plan found it.
+        If `spec` is None, it is read from the path in the saved plan.
         """
         if self._file is None or self._saved is None:
             return spec or source.default(), choice
@@ -157,17 +157,17 @@ class _Review:
             staleness.check(self._saved.plan, planned, self._saved.planned_at)
 
     def check(self, planned: plans.Plan, left: int) -> None:
-        """Raise `errors.StaleError` unless it has the reviewed digest, `errors.GuardError` when it may not run."""
+        """Raise `errors.StaleError` if the digest was not reviewed, `errors.GuardError` if a guard refuses the plan."""
         if self._digest is not None:
             staleness.check_digest(self._digest, planned.digest)
         guards.check(planned, self._allowed, now=clock.now(), left=left)
 
     def use_up(self) -> None:
-        """Note in the file that its plan is being applied, so that it is not applied again."""
+        """Mark the plan in the file as applied, so that it is not applied again."""
         if self._file is not None:
             self._file.use_up()
 
     def keep(self) -> None:
-        """Delete the note: no step was started."""
+        """Remove the mark, because no step was started."""
         if self._file is not None:
             self._file.keep()

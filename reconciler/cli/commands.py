@@ -1,4 +1,4 @@
-"""The command line: all commands, each of which is imported when it is called."""
+"""The command line: all commands, each imported only when it is called."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import click.shell_completion
 from reconciler import version
 from reconciler.cli import logs
 
-COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in `reconciler`, and its line in the help
+COMMANDS: Mapping[str, tuple[str, str]] = {  # its location in `reconciler`, and its line in the help
     "apply": ("cli.apply.apply", "Show the plan, ask for confirmation, and apply it."),
     "db": ("cli.db.db", "Migrate the database, list its migrations, or move its tables."),
-    "grant": ("platform.cli.grant.grant", "Create, list or revoke grants of the service."),
+    "grant": ("platform.cli.grant.grant", "Create, list, or revoke service grants."),
     "history": ("cli.history.history", "List the latest applies and their outcomes."),
     "import": ("cli.import_.import_", "Write charters for live schedules into the repo-spec."),
     "lock": ("cli.lock.lock", "Show or release the lock on the schedules."),
@@ -28,15 +28,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # where each is in `reconciler`, an
     "serve": ("platform.cli.serve.serve", "Serve the HTTP API until SIGTERM."),
     "show": ("cli.show.show", "Show a saved plan."),
     "snapshot": ("cli.snapshot.snapshot", "Save the live schedules, for plan --live."),
-    "status": ("cli.status.status", "Show the state, runs and drift of each schedule."),
+    "status": ("cli.status.status", "Show the state, runs, and drift of each schedule."),
     "sync": ("cli.sync.sync", "Sync the charters through a running service."),
     "validate": ("cli.validate.validate", "Check the repo-spec without a server."),
-    "worker": ("platform.cli.worker.worker", "Run fired schedules until SIGTERM."),
+    "worker": ("platform.cli.worker.worker", "Run the workflows that schedules start, until SIGTERM."),
 }
 
 
 class Commands(click.Group):
-    """A group whose commands are not imported for its help, nor to complete their names."""
+    """A group whose commands are not imported to show its help or to complete their names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -44,7 +44,7 @@ class Commands(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None for a name that none has."""
+        """Import a command; None if no command has this name."""
         del ctx
         return _command(cmd_name) if cmd_name in COMMANDS else None
 
@@ -69,7 +69,7 @@ def _command(name: str) -> click.Command:
 
 
 def _add_log_options(command: click.Command) -> None:
-    """Give the options of the log to a command and to those below it."""
+    """Add the log options to a command and its subcommands."""
     if isinstance(command, click.Group):
         for each in command.commands.values():
             _add_log_options(each)

@@ -15,7 +15,7 @@ from reconciler.runtime import clock
 
 
 def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.Text:
-    """Return the rendering for the terminal, in colour where one reads along that wants it."""
+    """Return the rendering for the terminal, in color if the output is a terminal that supports it."""
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=clock.now())
 
@@ -29,19 +29,19 @@ def warn_of_refusal(out: console.Console, plan: plans.Plan, where: str = "") -> 
 
 
 def warn_of_problems(out: console.Console, problems: Iterable[object]) -> None:
-    """Report problems with workers and search attributes, after what was asked for."""
+    """Report problems with workers and search attributes, after the command's own output."""
     for problem in problems:
         out.warn(f"Warning: {problem}.")
 
 
 def warn_of_overdue(out: console.Console, plan: plans.Plan) -> None:
-    """Report active schedules whose due times pass without a run."""
+    """Report active schedules that are due but start no runs."""
     for warning in filter(None, map(words.overdue_warning, plan.changes)):
         out.warn(f"Warning: {warning}.")
 
 
 def agreed(out: console.Console, question: str) -> bool:
-    """Ask a person, who has to type `yes`; `errors.UsageError` when stdin is not a terminal."""
+    """Ask the user to type `yes` and return whether they did; `errors.UsageError` if stdin is not a terminal."""
     if not (sys.stdin and sys.stdin.isatty()):
         raise errors.UsageError(
             "cannot ask for confirmation: stdin is not a terminal", hint="pass --yes to skip the confirmation"

@@ -1,4 +1,4 @@
-"""Standard output and standard error, in a way that no closed pipe and no full disk can disturb the work."""
+"""Standard output and standard error; a closed pipe or a full disk does not interrupt the work."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from reconciler import errors, json_text
 from reconciler.credentials import held
 from reconciler.report import phrases
 
-LONGEST_LINE = 2_000  # characters of one line on standard error; what is longer is cut in its middle
+LONGEST_LINE = 2_000  # characters of a line on standard error; longer lines are shortened in the middle
 
 _LOOK_EVERY = 0.2  # seconds
 _ERASE = "\x1b[2K"  # the whole line, on a terminal
 
 
 class Console:
-    """Where a command writes.
+    """A command's standard output and standard error.
 
-    A reader that went away (`| head`) is not an error: what it no longer reads is dropped. Any other failure to write,
-    to either stream, is kept until `close`, so that an apply ends properly before it is reported.
+    If the reader closes its end (`| head`), this is not an error: further output is dropped. Any other write error,
+    on either stream, is kept until `close`, so that an apply ends properly before the error is reported.
     """
 
     def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
         self._out = out
         self._err = err
-        self._failures: dict[str, OSError] = {}  # by the name of the stream
-        self.structured = False  # messages as lines of JSON
-        self.quiet = False  # no progress
+        self._failures: dict[str, OSError] = {}  # by stream name
+        self.structured = False  # whether messages are lines of JSON
+        self.quiet = False  # whether progress is hidden
         self._pinned = ""  # the last line of the terminal
         for stream in (out, err):
             if stream is not None and hasattr(stream, "reconfigure"):
@@ -42,7 +42,7 @@ class Console:
 
     @property
     def is_terminal(self) -> bool:
-        """Return whether a person sees the output as it comes."""
+        """Return whether standard output is a terminal."""
         return self._out is not None and self._out.isatty()
 
     @property
@@ -51,14 +51,14 @@ class Console:
         return self._err is not None and self._err.isatty() and os.environ.get("TERM") != "dumb"
 
     def pin(self, line: str) -> None:
-        """Keep a line as the last one of the terminal, below all other output; the empty text removes it."""
+        """Keep a line at the bottom of the terminal, below all other output; an empty string removes it."""
         pinned = line[: self.room]
         self._draw(pinned)
         self._pinned = pinned
 
     @property
     def room(self) -> int:
-        """Return how long a pinned line may be: a full one would wrap, and only its end would be removed."""
+        """Return the maximum length of a pinned line; a longer one would wrap and could not be removed completely."""
         columns = 0
         if self._err is not None:
             with contextlib.suppress(OSError, ValueError):  # not a terminal; closed
@@ -78,14 +78,14 @@ class Console:
                 self._draw(pinned)
 
     def _draw(self, line: str) -> None:
-        """Replace the terminal's last line; it only decorates, so a failure to write it is not kept."""
+        """Replace the terminal's last line; it is only decoration, so write errors are ignored."""
         if self._err is not None and (line or self._pinned):
             with contextlib.suppress(OSError):
                 self._err.write(f"\r{_ERASE}{line}")
                 self._err.flush()
 
     def say(self, text: str) -> None:
-        """Write to standard output; the text brings its own newline."""
+        """Write to standard output; the text includes its own newline."""
         if self._out is None:
             return
         with self._above_pinned():
@@ -96,12 +96,12 @@ class Console:
                 self.lost(error)
 
     def lost(self, error: OSError) -> None:
-        """Take note that standard output fails, and write no more to it."""
+        """Record that writing to standard output failed, and stop writing to it."""
         self._out = None
         self._note("standard output", error)
 
     def warn(self, text: str, level: str = "warning", **fields: Any) -> None:
-        """Write a message to standard error, where those go that are not the result; `fields` only in JSON."""
+        """Write a message to standard error, as everything but results; `fields` are written only in JSON."""
         if self._err is None:
             return
         if self.structured:
@@ -114,14 +114,14 @@ class Console:
             try:
                 self._err.write(f"{text}\n")
                 self._err.flush()
-            except OSError as error:  # only the exit code remains to report it
+            except OSError as error:  # only the exit code can still report it
                 self._err = None
                 self._note("standard error", error)
 
     def ask(self, question: str) -> str:
-        """Ask on standard error, so that a piped output stays clean, and return the line that was typed.
+        """Ask on standard error, to keep piped output clean, and return the line that was typed.
 
-        A question that cannot be shown is not answered: the empty text is returned.
+        If the question cannot be shown, it returns an empty string without waiting for input.
         """
         self.pin("")
         try:
@@ -132,7 +132,7 @@ class Console:
             self._err = None
             return ""
         while not select.select([sys.stdin], [], [], _LOOK_EVERY)[0]:
-            pass  # a Ctrl-C just before a read would not end it, only the one after this look
+            pass  # a Ctrl-C right before the read would not interrupt it, so check again here
         return sys.stdin.readline().strip()
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class Console:
 
 
 def _shown(text: str) -> str:
-    """Return lines that a terminal shows and does not obey, none of them endless."""
+    """Return the lines with control characters escaped and very long lines shortened."""
     return "\n".join(_cut(phrases.printable(line)) for line in text.split("\n"))
 
 

@@ -17,14 +17,15 @@ def db() -> None:
     """Manage the database tables."""
 
 
-@db.command()
+@db.command(short_help="Migrate the tables to this version.")
 @databases.database_or_kept
 @click.option(
     "--group",
     "groups",
     type=click.Choice(scripts.GROUPS),
     multiple=True,
-    help="Migrate only the tables of applies (audit) or of users' schedules; may be repeated.  [all]",
+    help="Migrate only the audit tables (audit) or the tables for users' schedules (schedules); may be repeated.  "
+    "[all]",
 )
 @click.pass_obj
 def migrate(out: console.Console, database: settings.Database | None, groups: tuple[str, ...]) -> errors.ExitCode:
@@ -41,11 +42,11 @@ def migrate(out: console.Console, database: settings.Database | None, groups: tu
     return errors.ExitCode.OK
 
 
-@db.command(name="status")
+@db.command(name="status", short_help="Show the schema and its migrations.")
 @databases.database_or_kept
 @click.pass_obj
 def db_status(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
-    """Show the schema, and each migration's group and when it was applied."""
+    """Show the schema, and each migration with its group and the time it was applied."""
     status = asyncio.run(wiring.migrations(_needed(database, "db status")))
     out.say(f"Schema {status.location.current}{'' if status.location.exists else ', which has no tables yet'}\n")
     for each in status.migrations:
@@ -55,11 +56,11 @@ def db_status(out: console.Console, database: settings.Database | None) -> error
     return errors.ExitCode.OK
 
 
-@db.command()
+@db.command(short_help="Move an earlier release's tables to their own schema.")
 @databases.database_or_kept
 @click.pass_obj
 def move(out: console.Console, database: settings.Database | None) -> errors.ExitCode:
-    """Move an earlier release's tables from the schema public to their own schema."""
+    """Move an earlier release's tables from the public schema to their own schema."""
     moved = asyncio.run(wiring.move(_needed(database, "db move")))
     schema = moved.location.schema
     if moved.names:
@@ -67,7 +68,7 @@ def move(out: console.Console, database: settings.Database | None) -> errors.Exi
     elif moved.location.exists:
         out.say(f"Nothing to move: the tables are in schema {schema}.\n")
     else:
-        out.say(f"Nothing to move: the database has no tables of reconciler; they will be created in {schema}.\n")
+        out.say(f"Nothing to move: the database has no reconciler tables; they will be created in {schema}.\n")
     return errors.ExitCode.OK
 
 
@@ -80,5 +81,5 @@ def _needed(database: settings.Database | None, what: str) -> settings.Database:
 def _note_earlier(out: console.Console, earlier: str | None) -> None:
     if earlier:
         out.warn(
-            f"Note: the tables are in schema {earlier}, as an earlier release created them; see reconciler db move."
+            f"Note: the tables are in schema {earlier}, where an earlier release created them; see reconciler db move."
         )

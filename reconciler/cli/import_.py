@@ -15,7 +15,7 @@ from reconciler.runtime import files, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import live
 
-_WRITABLE = "create its folder if it is missing, make the file writable, or name another with --spec"
+_WRITABLE = "create its directory if it is missing, make the file writable, or specify a different file with --spec"
 
 
 @click.command(name="import")
@@ -28,7 +28,7 @@ _WRITABLE = "create its folder if it is missing, make the file writable, or name
     type=parameters.TEXT,
     multiple=True,
     metavar="ID",
-    help="Import this schedule, whatever its prefix; may be repeated.",
+    help="Import this schedule, regardless of its prefix; may be repeated.",
 )
 @click.option("--write", is_flag=True, help="Write the repo-spec instead of printing it.")
 @click.pass_obj
@@ -49,7 +49,7 @@ def import_(
     if write and spec_path is input_files.STANDARD_INPUT:
         raise errors.UsageError(
             "--write has no file to write: the repo-spec comes from standard input",
-            hint="name the file with --spec, or redirect the output instead of --write",
+            hint="specify the file with --spec, or redirect the output instead of using --write",
         )
     text = loader.source_text(spec_path) if input_files.exists(spec_path) else None
     folder = None if spec_path is input_files.STANDARD_INPUT else spec_path.parent
@@ -75,8 +75,8 @@ def import_(
     if not write:
         if held.is_in(imported.text):
             raise errors.UsageError(
-                "the repo-spec would contain credentials of this process, which are never printed",
-                hint="write it to the file with --write, and replace them with references to variables",
+                "the repo-spec would contain credentials that this process uses, which are never printed",
+                hint="write it to the file with --write, then replace them with references to variables",
             )
         out.say(imported.text)
         return errors.ExitCode.OK

@@ -1,4 +1,4 @@
-"""`reconciler lock`: show or release the lock of the schedules."""
+"""`reconciler lock`: show or release the lock on the schedules."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def show(
     connection: settings.Connection,
     writing: settings.Writing,
 ) -> errors.ExitCode:
-    """Show who holds the lock, and since when."""
+    """Show who holds the lock and since when."""
     prefixes = _prefixes(out, spec_path, choice)
     with _opened(connection, writing, prefixes) as (found, run):
         holder = run(found.holder())
@@ -44,7 +44,7 @@ def show(
     return errors.ExitCode.OK
 
 
-@lock.command()
+@lock.command(short_help="Release the lock, no matter who holds it.")
 @specs.spec
 @specs.choice
 @servers.connection
@@ -59,7 +59,7 @@ def release(
     writing: settings.Writing,
     yes: bool,
 ) -> errors.ExitCode:
-    """Release the lock, whoever holds it; an apply that loses it stops writing."""
+    """Release the lock, no matter who holds it; an apply that loses it stops writing."""
     prefixes = _prefixes(out, spec_path, choice)
     with _opened(connection, writing, prefixes) as (found, run):
         holder = run(found.holder())
@@ -67,12 +67,12 @@ def release(
         if holder is None:
             return errors.ExitCode.OK
         if not yes and not common.agreed(
-            out, f"Release the lock of {ownership.shown(prefixes)}, held by {holder.who}?"
+            out, f"Release the lock on {ownership.shown(prefixes)}, held by {holder.who}?"
         ):
             out.warn("Cancelled; nothing was changed.")
             return errors.ExitCode.ERROR
         freed = run(found.free())
-    out.say(f"Released the lock of {freed.who}.\n" if freed else "It is no longer held.\n")
+    out.say(f"Released the lock held by {freed.who}.\n" if freed else "The lock is no longer held.\n")
     return errors.ExitCode.OK
 
 
@@ -82,15 +82,15 @@ def _prefixes(out: console.Console, spec_path: pathlib.Path, choice: declaration
 
 def _described(holder: ports.Holder | None, prefixes: ownership.Prefixes) -> str:
     if holder is None:
-        return f"No one holds the lock of {ownership.shown(prefixes)}."
-    return f"The lock of {ownership.shown(prefixes)} is held by {labels.holder(holder, clock.now())}."
+        return f"No one holds the lock on {ownership.shown(prefixes)}."
+    return f"The lock on {ownership.shown(prefixes)} is held by {labels.holder(holder, clock.now())}."
 
 
 @contextlib.contextmanager
 def _opened(
     connection: settings.Connection, writing: settings.Writing, prefixes: ownership.Prefixes
 ) -> Iterator[tuple[ports.Lock, Any]]:
-    """Return the chosen lock, and what waits for its answers; Temporal is asked only where the lock is there."""
+    """Yield the chosen lock and a function that runs its coroutines; connect to Temporal only if the lock is there."""
     found = wiring.offline_lock(writing)
     if found is not None:
         yield found, asyncio.run

@@ -1,4 +1,4 @@
-"""The log on standard error: text or lines of JSON, down to every call to the server."""
+"""The log on standard error, as text or lines of JSON; at level debug, it includes every call to the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 
 
 class _Handler(logging.Handler):
-    """Writes records where all other messages go; the record's `fields` are its data."""
+    """Writes log records to the same place as all other messages; the record's `fields` are its data."""
 
     def __init__(self, out: console.Console) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class _Handler(logging.Handler):
 
 
 def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Return whether messages should be lines of JSON, by the raw arguments, which may be invalid."""
+    """Return whether messages should be lines of JSON, based on the raw arguments, which may be invalid."""
     form = environ.get(VARIABLE, "")
     for option, value in itertools.pairwise([*arguments, ""]):
         if option == "--":
@@ -45,7 +45,7 @@ def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Set the log up; JSON has everything from `info` on, text only warnings, unless a level is named."""
+    """Set up the log; without an explicit level, JSON starts at `info` and text at `warning`."""
     out = ctx.find_object(console.Console)
     if out is None:
         return
@@ -69,7 +69,7 @@ def _quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def adopt(out: console.Console, name: str, level: int) -> None:
-    """Let a library's records from a level on go where all other messages go, and nowhere else."""
+    """Send a library's records at or above a level to the same place as all other messages, and nowhere else."""
     logger = logging.getLogger(name)
     logger.addHandler(_Handler(out))
     logger.setLevel(level)
@@ -77,7 +77,7 @@ def adopt(out: console.Console, name: str, level: int) -> None:
 
 
 def options() -> list[click.Option]:
-    """Return the options of every command that choose the log."""
+    """Return the log options, which every command has."""
     return [
         click.Option(
             [OPTION],
@@ -95,7 +95,7 @@ def options() -> list[click.Option]:
             expose_value=False,
             is_eager=True,
             callback=_chosen,
-            help="The lowest level to log.  [info in JSON, else warning]",
+            help="The minimum level to log.  [info with --log-format json, otherwise warning]",
         ),
         click.Option(
             ["--quiet"],

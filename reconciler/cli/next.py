@@ -36,7 +36,10 @@ def next_times(
     start: datetime.datetime | None,
     until: datetime.datetime | None,
 ) -> errors.ExitCode:
-    """List when the charters (or one of them) fire, and which of them do not; needs no server."""
+    """List the upcoming firings of all charters, or of CHARTER, and the charters that will not fire.
+
+    Does not need a server.
+    """
     declaration = spec_file.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
     if not declaration.enabled:
@@ -56,5 +59,5 @@ def _chosen(declaration: declarations.Declaration, name: str | None) -> tuple[de
     found = tuple(each for each in declaration.charters if each.name.lower() == name.lower())
     if not found:
         known = ", ".join(each.name for each in declaration.charters) or "none"
-        raise errors.UsageError(f"{declaration.path} has no charter {name!r}", hint=f"declared are {known}")
+        raise errors.UsageError(f"{declaration.path} has no charter {name!r}", hint=f"declared charters: {known}")
     return found

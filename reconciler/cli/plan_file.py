@@ -12,22 +12,22 @@ from reconciler.documents import saved, saved_rollouts
 from reconciler.repospec import includes
 from reconciler.runtime import clock, files
 
-_NAMED = 3  # files in a message
-_ELSEWHERE = "run where the plan was made, or name the repo-spec with --spec"
-_WRITABLE = "make the plan file and its folder writable: apply marks the plan as used"
+_NAMED = 3  # the maximum number of files named in a message
+_ELSEWHERE = "run this in the directory where the plan was created, or specify the repo-spec with --spec"
+_WRITABLE = "make the plan file and its directory writable, because apply marks the plan as used"
 
 
 class PlanFile:
-    """What a file has, as it was when this was created."""
+    """The contents of a plan file at the time this object was created."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self.saved = _read(path)
 
     def spec(self, path: pathlib.Path | None) -> pathlib.Path:
-        """Return the spec to plan from, which must be as it was; without a path, it is where the plan found it.
+        """Return the spec to plan from, which must be unchanged; without a path, use the one in the plan.
 
-        Raises `errors.StaleError` if it has changed, or if the plan was applied already.
+        Raises `errors.StaleError` if it has changed, or if the plan was already applied.
         """
         self._check_unused(self.saved)
         made = self.saved if isinstance(self.saved, saved.Saved) else self.saved.first
@@ -42,21 +42,21 @@ class PlanFile:
         return path
 
     def use_up(self) -> None:
-        """Note in the file that its plan is being applied, so that it is not applied again.
+        """Mark the plan in the file as applied, so that it is not applied again.
 
-        Raises `errors.StaleError` when another process has done so since this one read the file.
+        Raises `errors.StaleError` if another process has done so since this one read the file.
         """
         with files.locked(self._path):
             found = _read(self._path)
             self._check_unused(found)
             if found != self.saved:
                 raise errors.StaleError(
-                    f"{self._path} was replaced since it was read", hint="review it, then apply again"
+                    f"{self._path} was replaced after it was read", hint="review it, then apply again"
                 )
             self._mark(clock.now())
 
     def keep(self) -> None:
-        """Delete the note: no step was started."""
+        """Remove the mark, because no step was started."""
         self._mark(None)
 
     def _check_unused(self, found: saved.Saved | saved_rollouts.SavedRollout) -> None:
@@ -70,7 +70,7 @@ class PlanFile:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    """Return the first files, and how many more there are; empty without any."""
+    """Return the first few names and how many more there are; empty if there are none."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
@@ -78,14 +78,14 @@ def _listed(names: tuple[str, ...]) -> str:
 def _read(path: pathlib.Path) -> saved.Saved | saved_rollouts.SavedRollout:
     if path.exists() and not path.is_file():
         raise errors.UsageError(
-            f"{path}: is not a regular file, but apply has to mark the plan as used",
+            f"{path} is not a regular file; apply must be able to mark the plan as used",
             hint="save the plan to a file",
         )
     return saved_rollouts.loads(files.read(path), str(path))
 
 
 def is_of_several(path: pathlib.Path) -> bool:
-    """Return whether a file has the plans of several environments; a file that cannot be read has not."""
+    """Return whether a file has the plans of several environments; False if it cannot be read."""
     if not path.is_file():
         return False
     try:

@@ -1,4 +1,4 @@
-"""`reconciler preflight`: check that the workers will run what is declared."""
+"""`reconciler preflight`: check that the workers can run the declared schedules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program of the console script: run the command line, flush, and leave with the declared exit code."""
+"""The console script: run the command line, flush the output, and exit with the command's exit code."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from reconciler.runtime import interrupts
 
 
 def main() -> NoReturn:
-    """Run and leave by `os._exit`.
+    """Run the command line and exit with `os._exit`.
 
-    The Temporal SDK's threads outlive the interpreter and now and then crash it at exit, after all work is done
-    (temporalio/sdk-python#300); a process that skips the interpreter's end keeps its exit code.
+    The Temporal SDK's threads outlive the interpreter and sometimes crash it at exit, after all work is done
+    (temporalio/sdk-python#300); skipping the interpreter's shutdown preserves the exit code.
     """
     out = console.Console(sys.stdout, sys.stderr)
     out.structured = logs.wants_json(
@@ -31,15 +31,15 @@ def main() -> NoReturn:
     interrupts.listen()
     try:
         code = _closed(out, _run(out))
-    except KeyboardInterrupt:  # outside of a command
+    except KeyboardInterrupt:  # outside a command
         out.warn("Interrupted.")
         code = interrupts.code()
-    except Exception:  # noqa: BLE001  # a defect: shown whole, with an exit code that is ours and not a crash's
+    except Exception:  # noqa: BLE001  # a bug: shown in full, with our own exit code instead of a crash's
         text = f"{traceback.format_exc()}This is a bug in reconciler; please report it with the lines above."
         out.warn(text, "error", exit_code=int(errors.ExitCode.ERROR))
         code = errors.ExitCode.ERROR
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or absent: reported already
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full, or missing: already reported
             stream.flush()
     os._exit(code)
 
@@ -58,16 +58,16 @@ def _run(out: console.Console) -> int:
     except (KeyboardInterrupt, click.Abort):
         out.warn("Interrupted.")
         return interrupts.code()
-    except SystemExit:  # click's way when a reader of the help went away
+    except SystemExit:  # how click exits when the reader of its help output closes the pipe
         return errors.ExitCode.OK
-    except OSError as error:  # click prints its help by itself; every other output and file has its own handling
+    except OSError as error:  # raised while click prints its help; all other output and files have their own handling
         out.lost(error)
         return errors.ExitCode.OK
     return code
 
 
 def _closed(out: console.Console, code: int) -> int:
-    """Return the exit code: never a success where output is lost, and otherwise what the command ended with."""
+    """Return the command's exit code, or an error code if it succeeded but some output was lost."""
     try:
         out.close()
     except errors.OutputError as error:
@@ -80,9 +80,9 @@ def _report(out: console.Console, error: errors.ReconcilerError) -> int:
     if out.structured:
         hint = {"hint": error.hint} if error.hint else {}
         out.warn(error.message, "error", **hint, exit_code=int(error.exit_code))
-    elif isinstance(error, errors.InvalidSpecError):  # editors read lines that begin with their place
+    elif isinstance(error, errors.InvalidSpecError):  # editors parse lines that begin with a location
         out.warn(error.sentence)
-    else:  # one line each, also where a value from outside contains a newline and would look like a line of ours
+    else:  # one line each, even if an external value contains a newline, which could imitate a line of ours
         lines = [f"Error: {error.message}", *([phrases.sentence(error.hint)] if error.hint else [])]
         out.warn("\n".join(line.replace("\n", "\\n") for line in lines))
     return error.exit_code

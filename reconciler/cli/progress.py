@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, else lines; nothing where a program reads along."""
+"""Progress on standard error: a bar on a terminal, otherwise lines; nothing if the output is read by a program."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from reconciler.plan import ports, progress
 from reconciler.report import progress as wording
 from reconciler.runtime import progress as lines
 
-_SHORT = 1.0  # seconds; work that ends earlier has no bar
-_EVERY = 0.1  # seconds between two looks of the bar
-_LONGEST, _SHORTEST = 36, 5  # characters of the bar; a terminal without room for the shortest has none
+_SHORT = 1.0  # seconds; shorter operations have no bar
+_EVERY = 0.1  # seconds between updates of the bar
+_LONGEST, _SHORTEST = 36, 5  # characters of the bar; it is omitted if there is no room for the shortest
 
 
 def chosen(out: console.Console, connection: settings.Connection, form: str = "text") -> ports.Progress:
-    """Return how the progress of a command is shown, whose result has this form."""
+    """Return how to show the progress of a command whose result has this form."""
     if out.quiet or out.structured or form == "json":
         return progress.SILENT
     if out.can_pin:
@@ -31,7 +31,7 @@ def chosen(out: console.Console, connection: settings.Connection, form: str = "t
 
 
 class Bar:
-    """Keeps a bar as the last line of a terminal while work goes on; implements `ports.Progress`."""
+    """Shows a bar as the last line of a terminal while work is in progress; implements `ports.Progress`."""
 
     def __init__(
         self, out: console.Console, *, rate: float | None = None, clock: Callable[[], float] = time.monotonic
@@ -42,7 +42,7 @@ class Bar:
 
     @contextlib.contextmanager
     def work(self, verb: str, noun: str, total: int, *, calls: int) -> Iterator[Callable[[], None]]:
-        """Show the bar while the context lasts; it is gone at its end, however that comes."""
+        """Show the bar for the duration of the context, and always remove it at the end."""
         estimate = wording.estimate(verb, noun, total, calls=calls, rate=self._rate)
         if estimate:
             self._out.warn(estimate, level="info")
@@ -58,7 +58,7 @@ class Bar:
             fill_char="#",
             empty_char="-",
             bar_template=template if room >= 0 else "%(info)s",
-            width=max(width, 1),  # 0 is the whole terminal
+            width=max(width, 1),  # 0 means the full width of the terminal
             file=_LastLine(self._out),
         )
         drawn_at = self._clock() + _SHORT - _EVERY
@@ -79,7 +79,7 @@ class Bar:
 
 
 class _LastLine(io.StringIO):
-    """What click draws a bar on: the last line of the console."""
+    """The file that click draws the bar to: the last line of the console."""
 
     def __init__(self, out: console.Console) -> None:
         super().__init__()

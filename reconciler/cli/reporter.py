@@ -1,4 +1,4 @@
-"""Show a person, or a program that reads the output, what an apply or a prune does."""
+"""Show what an apply or a prune does, as text for people or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Form = Literal["text", "json"]
 
 @contextlib.contextmanager
 def errors_reported(write: Callable[[errors.ExitCode, errors.ReconcilerError | None], None]) -> Iterator[None]:
-    """Write the outcome of a command that raises within the block; the error is raised again."""
+    """Write the outcome of a command that raises within the block, then raise the error again."""
     try:
         yield
     except errors.ReconcilerError as error:
@@ -41,7 +41,7 @@ def errors_reported(write: Callable[[errors.ExitCode, errors.ReconcilerError | N
 
 
 def agreed(out: console.Console, form: Form, question: str, *, yes: bool) -> bool:
-    """Ask for confirmation, unless it was given already; `errors.UsageError` where no one can be asked."""
+    """Ask for confirmation, unless it was already given; `errors.UsageError` if prompting is not possible."""
     if yes:
         return True
     if form == "json":
@@ -52,9 +52,9 @@ def agreed(out: console.Console, form: Form, question: str, *, yes: bool) -> boo
 
 
 class Reporter:
-    """Shows what happens: text as it comes, or one JSON document at the end, however it ends.
+    """Shows what happens: text as it happens, or one JSON document at the end, regardless of how it ends.
 
-    `show` renders a plan where it is not that of an apply. Implements `Audience`.
+    `show` renders the plan of a command other than apply. Implements `Audience`.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Reporter:
         self._skipped = ""
 
     def errors_reported(self) -> contextlib.AbstractContextManager[None]:
-        """Write the outcome of a command that raises within the block; the error is raised again."""
+        """Write the outcome of a command that raises within the block, then raise the error again."""
         return errors_reported(self._write_outcome)
 
     def finish(self, code: errors.ExitCode) -> errors.ExitCode:
@@ -90,14 +90,14 @@ class Reporter:
         return code
 
     def about(self, connection: settings.Connection, spec: str, choice: declarations.Choice) -> None:
-        """Keep what was asked for, before it is known whether it can be done."""
+        """Record what was requested, before it is known whether it can be done."""
         self._connection = connection
         self._known = outcomes.Subject(
             spec=spec, environment=choice.environment, prefixes=choice.prefixes, owner=choice.owner
         )
 
     def declared(self, declaration: declarations.Declaration) -> None:
-        """Keep what the spec declares."""
+        """Record what the spec declares."""
         self._known = dataclasses.replace(self._known, prefixes=declaration.prefixes, owner=declaration.owner or None)
 
     def skipped(self, reason: str) -> errors.ExitCode:
@@ -107,8 +107,8 @@ class Reporter:
         return errors.ExitCode.OK
 
     def agreed(self) -> bool:
-        """Ask for confirmation, unless it was given already; `errors.UsageError` where no one can be asked."""
-        question = words.question(self._plan) if self._plan else "Do it?"
+        """Ask for confirmation, unless it was already given; `errors.UsageError` if prompting is not possible."""
+        question = words.question(self._plan) if self._plan else "Continue?"
         return agreed(self._out, self._form, question, yes=self._yes)
 
     def plan(self, plan: plans.Plan) -> None:
@@ -152,7 +152,7 @@ class Reporter:
             )
 
     def _located(self) -> outcomes.Subject:
-        """Return what it is about, with the server that was or would have been asked, where the settings name one."""
+        """Return the subject with the server that was or would have been used, if the settings specify one."""
         if self._connection is None or self._plan is not None:
             return self._known
         with contextlib.suppress(errors.ReconcilerError):

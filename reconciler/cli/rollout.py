@@ -1,4 +1,4 @@
-"""`plan` and `apply` where several environments are selected."""
+"""`plan` and `apply` for several environments."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def plan(
 
 
 def rendered(rollout: rollouts.Rollout, rendering: text_report.Text, form: str) -> str:
-    """Return the plans of several environments in the form that was asked for."""
+    """Return the plans of several environments in the requested format."""
     renderings: dict[str, Callable[[], str]] = {
         "text": lambda: rendering.rollout(rollout),
         "json": lambda: rollout_json.dumps(rollout, clock.now()),
@@ -73,7 +73,7 @@ def apply(
 
 
 class Reporter:
-    """Shows an apply to several environments: text as it comes, or one JSON document. Implements `usecase.Audience`."""
+    """Shows an apply to several environments, as text or as one JSON document. Implements `usecase.Audience`."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Reporter:
         self._skipped = ""
 
     def progress(self, connection: settings.Connection) -> ports.Progress:
-        """Return how the progress of long work is shown."""
+        """Return how to show the progress of long-running operations."""
         return progress.chosen(self._out, connection, self._form)
 
     def skipped(self, reason: str) -> errors.ExitCode:
@@ -110,7 +110,7 @@ class Reporter:
         self._text(self._rendering.rollout(rollout))
 
     def agreed(self) -> bool:
-        """Ask for confirmation, unless it was given already; `errors.UsageError` where no one can be asked."""
+        """Ask for confirmation, unless it was already given; `errors.UsageError` if prompting is not possible."""
         question = words.rollout_question(self._rollout) if self._rollout else "Apply?"
         return reporter.agreed(self._out, self._form, question, yes=self._yes)
 
@@ -132,7 +132,7 @@ class Reporter:
             self._out.warn("Interrupted.")
 
     def ended(self, ended: rollouts.Ended) -> None:
-        """Keep how an environment ended."""
+        """Record how an environment ended."""
         self._ended.append(ended)
 
     def warn(self, text: str) -> None:
@@ -140,7 +140,7 @@ class Reporter:
         self._out.warn(text)
 
     def finish(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:
-        """Show which environments were applied, failed or not started, or write the document."""
+        """Show which environments were applied, failed, or not started, or write the document."""
         if self._rollout and self._ended and self._rollout.steps:
             self._text(f"\n{self._rendering.progress(rollouts.results(self._rollout, self._ended))}")
         if self._form == "json":

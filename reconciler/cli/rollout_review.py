@@ -1,4 +1,4 @@
-"""What was reviewed of several environments and may be applied: a file, a digest, or, with neither, any plans."""
+"""The reviewed plans of several environments that may be applied: a file, a digest, or, with neither, any plans."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Review:
         self._digest = digest
         self._file = plan_file.PlanFile(path) if path is not None else None
         self._saved = _plans(self._file, path)
-        self._used = 0  # environments whose apply began
+        self._used = 0  # environments whose apply has started
 
     @property
     def salt(self) -> bytes | None:
-        """Return the salt of the saved plans, whose digests are compared; None where there are none."""
+        """Return the salt of the saved plans, whose digests are compared; None without saved plans."""
         return self._saved.first.plan.salt if self._saved else None
 
     def subject(
         self, spec: pathlib.Path, is_given: bool, choice: declarations.Choice, selected: Sequence[str]
     ) -> tuple[pathlib.Path, declarations.Choice, Sequence[str]]:
-        """Return the spec, the choice and the environments to plan: those of the saved plans, if there are any.
+        """Return the spec, the choice, and the environments to plan: those of the saved plans, if there are any.
 
-        Raises `errors.StaleError` if they are not as they were.
+        Raises `errors.StaleError` if they have changed.
         """
         if self._file is None or self._saved is None:
             return spec, choice, selected
@@ -41,7 +41,7 @@ class Review:
         names = self._saved.names
         if choice.environment or (selected and tuple(selected) != names):
             raise errors.StaleError(
-                f"--environment is given, but the plans were made for {', '.join(names)}", hint="leave it out"
+                f"--environment is given, but the plans were made for {', '.join(names)}", hint="omit it"
             )
         staleness.check_given(self._saved.first.plan, choice)
         made = dataclasses.replace(self._saved.first.choice, environment=None)
@@ -59,13 +59,13 @@ class Review:
             staleness.check_digest(self._digest, rollout.digest)
 
     def use_up(self) -> None:
-        """Note in the file, before the first write to any environment, that its plans are being applied."""
+        """Mark the plans in the file as applied, before the first write to any environment."""
         self._used += 1
         if self._file is not None and self._used == 1:
             self._file.use_up()
 
     def keep(self) -> None:
-        """Delete the note if no step was started in any environment."""
+        """Remove the mark if no step was started in any environment."""
         if self._file is not None and self._used == 1:
             self._used = 0
             self._file.keep()
@@ -83,15 +83,15 @@ def _plans(file: plan_file.PlanFile | None, path: pathlib.Path | None) -> saved_
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Turn(usecase.Turn):
-    """The apply of one environment, which uses up what was reviewed."""
+    """The apply of one environment, which uses up the reviewed plans."""
 
     reviewed: Review
 
     def before_first_write(self, last_commit: str) -> None:
-        """Note that the plans are being applied."""
+        """Mark the plans as applied."""
         del last_commit
         self.reviewed.use_up()
 
     def nothing_written(self) -> None:
-        """Delete the note, unless another environment was written."""
+        """Remove the mark, unless another environment was written."""
         self.reviewed.keep()

@@ -1,4 +1,4 @@
-"""`reconciler snapshot`: save the live schedules, to plan from them without a server."""
+"""`reconciler snapshot`: save the live schedules, so that plan does not need a server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def snapshot(
     connection: settings.Connection,
     out_path: pathlib.Path | None,
 ) -> errors.ExitCode:
-    """Save what plan reads from the server, so that plan --live FILE needs no server."""
+    """Save what plan reads from the server, so that plan --live FILE does not need a server."""
     declaration = spec_file.load(out, spec_path, choice)
     if not declaration.enabled:
         out.warn(f"Warning: {declaration.disabled}; the snapshot contains the live schedules anyway.")

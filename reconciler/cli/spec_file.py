@@ -1,4 +1,4 @@
-"""Read the repo-spec that a command was given, and print the advice about it."""
+"""Read a command's repo-spec, and print advice about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.schedule import declarations
 def load(
     out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, *, salt: bytes | None = None
 ) -> declarations.Declaration:
-    """Read the spec and print advice about it; `salt` is that of a saved plan to compare with."""
+    """Read the spec and print advice about it; `salt` is the salt of the saved plan to compare with."""
     declaration = loader.load(spec_path, choice, salt=salts.new() if salt is None else salt)
     _advise(out, [declaration])
     return declaration

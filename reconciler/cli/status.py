@@ -1,4 +1,4 @@
-"""`reconciler status`: show the state, the runs and the drift of each schedule."""
+"""`reconciler status`: show the state, the runs, and the drift of each schedule."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def status(
     expect_build: str | None,
     form: Literal["text", "json"],
 ) -> errors.ExitCode:
-    """Show the state, the runs and the drift of each schedule."""
+    """Show the state, the runs, and the drift of each schedule."""
     declaration = spec_file.load(out, spec_path, choice)
     with sessions.opened(connection, progress.chosen(out, connection, form)) as session:
         planned = session.run(read_status(declaration, session.schedules, session.target(declaration)))

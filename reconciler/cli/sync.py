@@ -1,4 +1,4 @@
-"""Sync by asking the service, as a deploy does."""
+"""`reconciler sync`: sync the charters through the service, as a deployment does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ _VERBS = {verb.word: verb for verb in words.DONE}
     metavar="TOKEN",
     help="The bearer token; prefer INTERNAL_OPS_TOKEN.",
 )
-@click.option("--timeout", type=parameters.POSITIVE, default="5m", metavar="TIME", help="How long to wait.  [5m]")
+@click.option(
+    "--timeout",
+    type=parameters.POSITIVE,
+    default="5m",
+    metavar="TIME",
+    help="How long to wait for the sync to finish.  [5m]",
+)
 @click.option("--dry-run", is_flag=True, help="Show what a sync would change, without changing anything.")
 @click.option("--allow-mass-pause", is_flag=True, help="Allow a plan that stops most or all running schedules.")
 @click.option("--allow-empty-namespace", is_flag=True, help="Sync even if all managed schedules are gone.")
@@ -68,8 +74,8 @@ def sync(
     place = _place(url)
     if expect_digest is not None and not re.fullmatch(staleness.DIGEST, expect_digest):
         raise errors.StaleError(
-            f"no plan has the digest {expect_digest!r}",
-            hint="pass the one that a plan shows: sha256: and 64 hexadecimal digits",
+            f"{expect_digest!r} is not a valid plan digest",
+            hint="pass the digest that a plan shows: sha256: followed by 64 hexadecimal digits",
         )
     wanted = {
         "dry_run": dry_run,
@@ -90,13 +96,13 @@ def sync(
 
 
 def _place(url: str) -> str:
-    """Return what may be printed of the service's URL, and register its password."""
+    """Return the printable part of the service's URL, and register its password as a credential."""
     held.hold_url(url)
     place = held.web_address(url)
     if place is None:
         raise errors.UsageError(
             "--via-service is not a valid http or https URL",
-            hint="pass it as http://host:8080; percent-encode special characters, as %40 for @",
+            hint="pass it in the form http://host:8080; percent-encode special characters, such as %40 for @",
         )
     return place
 
@@ -104,8 +110,8 @@ def _place(url: str) -> str:
 def _asked(
     url: str, place: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta
 ) -> tuple[int, dict[str, Any]]:
-    """Return the status and the JSON that the service answers with; `errors.ServiceError` when it does not."""
-    import httpx  # which no other command needs
+    """Return the status and JSON body of the service's response; `errors.ServiceError` if there is no valid one."""
+    import httpx  # no other command needs it
 
     try:
         answer = httpx.post(
@@ -117,7 +123,7 @@ def _asked(
         body = answer.json()
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError):
         raise errors.UsageError(
-            "--via-service or the token cannot be sent", hint="pass a URL as http://host:8080, and a token in ASCII"
+            "--via-service or the token cannot be sent", hint="pass a URL such as http://host:8080, and an ASCII token"
         ) from None
     except httpx.TimeoutException:
         raise errors.ServiceError(
@@ -126,7 +132,7 @@ def _asked(
         ) from None
     except httpx.HTTPError as error:
         raise errors.ServiceError(
-            f"cannot reach the service at {place} ({error})", hint="check that it is running there"
+            f"cannot reach the service at {place} ({error})", hint="check that it is running at this address"
         ) from None
     except (ValueError, RecursionError):
         body = None
@@ -151,7 +157,7 @@ def _is_outcome(body: dict[str, Any]) -> bool:
 
 
 def _is_problem(answer: httpx.Response, body: dict[str, Any]) -> bool:
-    """Return whether a response is one of the service's problems, including that of a sync with its outcomes."""
+    """Return whether a response is a problem document of the service, which for a sync may include its outcomes."""
     return (
         answer.headers.get("Content-Type", "").startswith("application/problem+json")
         and body.get("status") == answer.status_code
@@ -169,13 +175,13 @@ def _is_step(each: dict[str, Any]) -> bool:
 
 
 def _objects(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the objects of a list; where there is none or something else in it, one that has nothing in it."""
+    """Return the objects in a list; if it is not a list of objects, return a single empty object."""
     found = body.get(name, [])
     return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else [{}]
 
 
 def _refused(out: console.Console, place: str, status: int, body: dict[str, Any]) -> int:
-    """Report why it failed, or succeeded only in part."""
+    """Report why the sync failed, or why it succeeded only in part."""
     if body.get("steps"):
         _tell(out, place, body)
     for each in body.get("problems", []):

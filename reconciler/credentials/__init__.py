@@ -1,1 +1,1 @@
-"""Credentials in texts: those that this process holds, and what looks like one."""
+"""Credentials in text: those that this process holds, and strings that look like one."""

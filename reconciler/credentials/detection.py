@@ -1,7 +1,7 @@
-"""Find credentials in a text by what they look like, whatever the field that holds it.
+"""Find credentials in a string by their form, whatever field contains it.
 
-The forms are those of detect-secrets' plugins, restated: its keyword plugin expects lines of source code, its entropy
-plugins take a commit's hash for a secret, and it brings an HTTP client that the core must not depend on.
+The forms are those of detect-secrets' plugins, reimplemented: its keyword plugin expects lines of source code, its
+entropy plugins mistake a commit hash for a secret, and it depends on an HTTP client, which the core must not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import re
 
 _SECRET_WORD = re.compile("auth|dsn|jwt|keys?|keytab|kubeconfig|pin|psk|pswd|pw|pwd|sas|signature|t?otp")
-_LAST = ("pass", "pat")  # ordinary words before another: `passRate`
+_LAST = ("pass", "pat")  # ordinary words at the start of a name: `passRate`
 _SECRET_PART = re.compile(
     "authorization|bearer|connectionstring|cookie|cred(s$|ential)|database_?url|kennwort|motdepasse|pass(code|key|phrase|wd|wor[dt])|secret(?!ar)"
     "|sessionid|token(?!s|i[sz])|^tokens$|webhook|(access|api|auth|encryption|master|private|signing|ssh)keys?"
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _FORMS = (
     r"(?i:://[^\s/:@?\#]*:(?!\d{1,5}[/?\#])(?:(?!://)[^\s@])+@)",  # a URL's password, which may contain a slash
-    r"://[A-Za-z0-9_-]{20,}@",  # a token instead of a user
+    r"://[A-Za-z0-9_-]{20,}@",  # a token instead of a user name
     r"(?i:\bbearer\s+\S{6,})",
     r"(?i:\bauthorization\W{1,4}\S+\s+\S{4,})",
     r"(?i:\bbasic)\s+(?=[A-Za-z0-9+/]*[A-Z0-9])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{8,}={0,2}(?!\w)",
@@ -38,7 +38,7 @@ _FORMS = (
     r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}|\bsq0[a-z]{3}-[\w-]{16,}|\bGOCSPX-[\w-]{16,}|\bPMAK-[\w-]{16,}",
     r"\b(?:lin_api|ntn|sntrys|sbp|rubygems|dckr_pat|nfp)_(?=\w*\d)[\w-]{16,}|\bdp\.[a-z]{2,5}\.\w{16,}",
     r"\bATATT3[\w-]{16,}|\bNRAK-\w{16,}|\bkey-[0-9a-f]{32}|\.atlasv1\.[\w-]{16,}|AGE-SECRET-KEY-1\w{16,}",
-    r"\b\d{8,10}:AA[\w-]{33}",  # a Telegram bot's
+    r"\b\d{8,10}:AA[\w-]{33}",  # a Telegram bot token
     r"(?i:hooks\.slack\.com/\w+/\S{8,}|discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S{8,})",
     r"(?i:\.webhook\.office\.com/\S{8,}|outlook\.office\.com/webhook/\S{8,}|hooks\.zapier\.com/hooks/\S{8,})",
     r"(?i:/hooks/(?=\w*\d)\w{16,}|/with/key/\S{8,})",
@@ -59,29 +59,29 @@ _STRONG = re.compile(
     r"(pass(code|phrase|wd|word)s?|pwd|pw|secret|token|credentials?|signature|cookie|dsn|jwt|connectionstring"
     r"|(access|account|api|auth|encryption|master|private|secret|shared|signing|ssh)_?key)$"
 )
-_WEAK = re.compile("auth|keys?|otp|pass|pat|pin")  # ordinary words too: only the end of a longer name, or of `PIN=…`
+_WEAK = re.compile("auth|keys?|otp|pass|pat|pin")  # also words: only at the end of a longer name, or in `PIN=…`
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.:-]*")
-_WORDS = re.compile(r"[A-Za-z]+([ _.-][A-Za-z]+)*\d{0,3}")  # of such a form are names and sentences
-_LEAST_DIGITS = 4  # of a PIN
-_SHORTEST = 20  # characters, of the shortest form that consists of letters and digits
+_WORDS = re.compile(r"[A-Za-z]+([ _.-][A-Za-z]+)*\d{0,3}")  # names and sentences have this form
+_LEAST_DIGITS = 4  # in a PIN
+_SHORTEST = 20  # characters in the shortest form that consists of letters and digits
 _LONGEST_CACHED = 200  # characters
-_REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # names a secret's place, or hides it
+_REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # refers to a secret, or hides it
 
 
 def in_text(text: str) -> bool:
-    """Return whether a text contains a credential: one of a known form, or a value next to a secret's name."""
+    """Return whether a string contains a credential: one in a known form, or a value after a secret's name."""
     if len(text) > _LONGEST_CACHED:
         return _in_text.__wrapped__(text)
     return not _is_word(text) and _in_text(text)
 
 
 def _is_word(text: str) -> bool:
-    """Return whether a text is too plain to match any pattern: without other characters, the shortest has 20."""
+    """Return whether a string is too simple to match any pattern: one of letters and digits needs 20 characters."""
     return len(text) < _SHORTEST and text.isalnum()
 
 
-@functools.lru_cache(maxsize=10_000)  # the same texts occur again and again: on both sides, in every schedule
+@functools.lru_cache(maxsize=10_000)  # the same strings occur repeatedly: on both sides, in every schedule
 def _in_text(text: str) -> bool:
     return (
         bool(_forms().search(text))
@@ -100,7 +100,7 @@ def _forms() -> re.Pattern[str]:
 
 @functools.lru_cache(maxsize=10_000)
 def is_secret(name: str) -> bool:
-    """Return whether a name sounds like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
+    """Return whether a name looks like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
     words = [word.lower() for word in _WORD.findall(name)]
     joined = "".join(words)
     if _ORDINARY_KEY.fullmatch(joined):
@@ -112,13 +112,13 @@ def is_secret(name: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def stem(name: str) -> tuple[str, str]:
-    """Return what a name's last word is about, and that word: `parameter` and `value` of `ParameterValue`."""
+    """Return the words before a name's last word, and that word: `parameter` and `value` of `ParameterValue`."""
     words = [word.lower() for word in _WORD.findall(name)]
     return " ".join(words[:-1]), words[-1] if words else ""
 
 
 def is_option(text: str) -> bool:
-    """Return whether a text is an option whose value is a secret: `--password`."""
+    """Return whether a string is an option whose value is a secret: `--password`."""
     name = text.lstrip("-")
     return text.startswith("-") and (is_strong(name) or name in ("otp", "pass", "pin"))
 
@@ -126,7 +126,7 @@ def is_option(text: str) -> bool:
 def names_next(name: object, value: object) -> bool:
     """Return whether a list's item is the name of a secret and the next one its value: `DB_PASSWORD`, `x`.
 
-    Another name is not treated as a value: lists of names are ordinary.
+    Another name is not treated as a value: lists of names are common.
     """
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or value is None or isinstance(value, bool):
         return False
@@ -136,21 +136,21 @@ def names_next(name: object, value: object) -> bool:
 
 
 def is_pair(name: object, value: object) -> bool:
-    """Return whether the first of two items in a list of pairs names the second as a secret; not so in a header."""
+    """Return whether the first item of a pair in a list marks the second as a secret; it does not in a header."""
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
         return False
     return is_strong(name) or (is_secret(name) and not (isinstance(value, str) and is_words(value)))
 
 
 def is_exact(name: str) -> bool:
-    """Return whether a name is that of a secret, also where it may be the name of anything: not `rotate-keys`."""
+    """Return whether a name is that of a secret even in a place where any name can occur: `rotate-keys` is not."""
     return (
         is_strong(name) or name.lower() in ("otp", "pass", "pin") or bool(_VARIABLE.fullmatch(name) and is_secret(name))
     )
 
 
 def _is_value(found: re.Match[str]) -> bool:
-    """Return whether the text after a name is its value: after a colon, an ordinary word may belong to a sentence."""
+    """Return whether the text after a name is its value: after a colon, an ordinary word may be part of a sentence."""
     name, sign, value = found.groups()
     if _REFERENCE.match(value) or not (is_strong(name) or _is_assigned(name, sign, value)):
         return False
@@ -158,24 +158,24 @@ def _is_value(found: re.Match[str]) -> bool:
 
 
 def _is_line(found: re.Match[str]) -> bool:
-    """Return whether a line consists of a secret's name and its value, which may be an ordinary word then."""
+    """Return whether a line consists only of a secret's name and its value, which may then be an ordinary word."""
     name, value = found.groups()
     return is_strong(name) and not _REFERENCE.match(value)
 
 
 def _is_exported(found: re.Match[str]) -> bool:
-    """Return whether a variable's name is followed by its value, which no sentence would contain."""
+    """Return whether a variable's name is followed by its value, in a form that does not occur in sentences."""
     name, value = found.groups()
     return is_strong(name) and bool(re.search(r"[A-Za-z]", value) and re.search(r"\d", value)) and not is_words(value)
 
 
 def is_words(value: str) -> bool:
-    """Return whether a text has the form of a name or a sentence."""
+    """Return whether a string has the form of a name or a sentence."""
     return bool(_WORDS.fullmatch(value.rstrip(".,;:!?")))
 
 
 def _is_assigned(name: str, sign: str, value: str) -> bool:
-    """Return whether a name that ends in an ordinary word is a secret's, by its form: `SMTP_PASS=…`, `STRIPE_KEY=…`."""
+    """Return whether a name that ends in an ordinary word looks like a secret's name: `SMTP_PASS=…`, `STRIPE_KEY=…`."""
     last = (_WORD.findall(name) or [""])[-1].lower()
     if not _WEAK.fullmatch(last) or not is_secret(name):
         return False
@@ -193,6 +193,6 @@ def _is_option_value(found: re.Match[str]) -> bool:
 
 
 def is_strong(name: str) -> bool:
-    """Return whether a name is a secret's own, also within prose, where `key` and `auth` are ordinary words."""
+    """Return whether a name is a secret's even in prose, in which `key` and `auth` are ordinary words."""
     joined = "".join(word.lower() for word in _WORD.findall(name))
     return bool(_STRONG.search(joined))

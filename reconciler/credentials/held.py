@@ -1,7 +1,7 @@
-"""The credentials that this process holds, and how they are taken out of texts that come from outside.
+"""The credentials that this process holds, and their removal from text that comes from outside.
 
-A server, proxy or driver may echo what it was sent. Settings register each credential when it is read; errors are
-scrubbed where they are made, and every output once more where it is written.
+A server, proxy, or driver may echo what it was sent. Settings register each credential when it is read; errors are
+scrubbed when they are created, and every output is scrubbed again when it is written.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from reconciler.credentials import detection
 
-MARK = "(credential)"  # replaces one
-VARIABLE = "RECONCILER_VAR_"  # how an environment variable begins that sets a variable of the repo-spec
-_LEAST = 4  # characters; anything shorter occurs in ordinary text
-_LONG = 12  # characters; a shorter credential is replaced only where it is not part of a longer word
+MARK = "(credential)"  # replaces a credential
+VARIABLE = "RECONCILER_VAR_"  # the prefix of environment variables that set variables of the repo-spec
+_LEAST = 4  # characters; shorter strings occur in ordinary text
+_LONG = 12  # characters; a shorter credential is replaced only if it is not part of a longer word
 _NAMES = re.compile(
     "TEMPORAL_API_KEY|TEMPORAL_TLS_CLIENT_KEY_DATA|TEMPORAL_CODEC_AUTH|INTERNAL_OPS_TOKEN|RECONCILER_EXECUTOR_TOKEN"
     "|(GITHUB|GH|ACTIONS_RUNTIME|ACTIONS_ID_TOKEN_REQUEST)_TOKEN|PGPASSWORD"
@@ -27,7 +27,7 @@ _NAMES = re.compile(
     "|INPUT_(API_KEY|TLS_KEY_DATA|CODEC_AUTH|GITHUB_TOKEN|MARKER_KEY)"
 )
 _URLS = re.compile("(INPUT_)?(DATABASE_URL|CODEC_ENDPOINT)|TEMPORAL_CODEC_ENDPOINT|RECONCILER_EXECUTOR_URL")
-_LITERALS = {"true", "false", "null"}  # too ordinary to be replaced
+_LITERALS = {"true", "false", "null"}  # too common to be replaced
 _LAST_PORT = 65_535
 _WEB = re.compile(
     r"(?P<scheme>https?://)([^/?#@\s]*@)?(?P<host>[^/?#@:\[\]\s]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5})?)?"
@@ -36,7 +36,7 @@ _WEB = re.compile(
 )
 
 _held: set[str] = set()
-_written: list[str] = []  # every form of what is held, the longest first
+_written: list[str] = []  # every form of the credentials, the longest first
 _patterns: list[re.Pattern[str]] = []
 
 
@@ -63,9 +63,9 @@ def hold_url(url: str | None) -> None:
 
 
 def web_address(url: str) -> str | None:
-    """Return what may be printed of an http or https URL: scheme, host, port and path.
+    """Return the parts of an http or https URL that can be printed: scheme, host, port, and path.
 
-    None for anything else: where a URL is malformed, every part of it may be a piece of a password.
+    None for anything else: in a malformed URL, any part may belong to a password.
     """
     found = _WEB.fullmatch(url)
     if found is None or int(found["port"] or 0) > _LAST_PORT:
@@ -75,13 +75,13 @@ def web_address(url: str) -> str | None:
 
 
 def hold_variable(name: str, text: str) -> None:
-    """Register the value of a repo-spec's variable that has the name of a secret, and what is in it if it is JSON."""
+    """Register the value of a repo-spec's variable with a secret's name, and the values in it if it is JSON."""
     if detection.is_secret(name) and text not in _LITERALS:
         hold(text, *_texts(text))
 
 
 def _texts(text: str) -> Iterator[str]:
-    """Yield the texts and the numbers in a JSON value, as they are written; none for other text."""
+    """Yield the strings and the numbers in JSON text, as written; nothing for other text."""
     try:
         rest = [json.loads(text, parse_int=str, parse_float=str)]
     except (ValueError, RecursionError):
@@ -112,20 +112,20 @@ def forget() -> None:
 
 
 def scrub(text: str) -> str:
-    """Return the text with every credential replaced: as it is, escaped (JSON, HTML, URL), in base64, base32 or hex."""
-    if any(form in text for form in _written):  # far faster than the pattern, and mostly false
+    """Return the text with all credentials replaced: literal, escaped (JSON, HTML, URL), in base64, base32, or hex."""
+    if any(form in text for form in _written):  # far faster than the pattern, and usually false
         for pattern in _patterns:
             text = pattern.sub(MARK, text)
     return text
 
 
 def is_in(text: str) -> bool:
-    """Return whether a text contains a credential, written in any of these ways."""
+    """Return whether a text contains a credential in any of these forms."""
     return scrub(text) != text
 
 
 def _compile() -> None:
-    """Build the patterns, the longest form first: one credential may be part of another."""
+    """Build the patterns, the longest form first, because one credential may be part of another."""
     forms = {form for value in _held for form in _forms(value) if len(form) >= _LEAST}
     _written[:] = sorted(forms, key=lambda form: (-len(form), form))
     _patterns[:] = [re.compile("|".join(map(_pattern, _written)))] if _written else []
@@ -137,7 +137,7 @@ def _pattern(form: str) -> str:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield how a credential may be written in a text."""
+    """Yield the forms in which a credential may occur in text."""
     yield from _escaped(value)
     for line in value.splitlines():  # a key's text may be quoted line by line
         if len(line) >= _LONG and not line.startswith("-----"):
@@ -152,7 +152,7 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _escaped(value: str) -> Iterator[str]:
-    """Yield a credential as it is and as text formats escape it: JSON, also within JSON, HTML and URLs."""
+    """Yield a credential literally and as text formats escape it: JSON, JSON within JSON, HTML, and URLs."""
     yield value
     for ascii_only in (True, False):
         text = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
@@ -167,7 +167,7 @@ def _escaped(value: str) -> Iterator[str]:
 
 
 def _in_digits(value: bytes, encode: Callable[[bytes], bytes], *, bits: int) -> Iterator[str]:
-    """Yield the digits of so many bits each that depend on the value alone, wherever it begins in what is encoded."""
+    """Yield the digits, of `bits` bits each, that depend only on the value, for each offset in the encoded data."""
     for before in range(bits * 8 // math.gcd(bits, 8) // 8):
         digits = encode(b"\0" * before + value).decode()
         start, end = -(-before * 8 // bits), (before + len(value)) * 8 // bits

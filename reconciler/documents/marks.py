@@ -1,6 +1,6 @@
-"""The hidden mark in our comments and issues: what they are about, and which plan they showed.
+"""The hidden mark in our comments and issues: their subject, and the plan that they show.
 
-It is an HTML comment on a line of its own. Anyone can write one, and all workflows of a repository write as the same
+It is an HTML comment on a separate line. Anyone can write one, and all workflows of a repository write as the same
 author, so only a mark that is signed with a key proves who wrote it.
 """
 
@@ -25,12 +25,12 @@ _VERSION = 1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A mark; `scope` identifies environment and spec, `key` namespace and prefixes.
+    """A mark; `scope` identifies the environment and the spec, `key` the namespace and the prefixes.
 
-    `digest` is that of the plan that is shown, empty if it must not be applied. `run` is the number of the workflow run
-    that wrote the mark, 0 if unknown, `commit` the planned commit, `since` when a drift was first seen, `pull` the
-    number of the pull request, 0 for an issue. `is_signed` means that it has a signature, which was verified if there
-    is a key.
+    `digest` is that of the plan shown, empty if it must not be applied. `run` is the number of the workflow run that
+    wrote the mark, 0 if unknown, `commit` the planned commit, `since` when drift was first seen, and `pull` the number
+    of the pull request, 0 for an issue. `is_signed` means that it has a signature, which was verified if there is a
+    key.
     """
 
     kind: Kind
@@ -45,12 +45,12 @@ class Mark:
 
 
 def scope_of_several(environments: Sequence[str], spec_path: str) -> str:
-    """Return an identifier of the environments that were selected, by name or as `*`, and spec."""
+    """Return an identifier of the selected environments (by name or as `*`) and the spec."""
     return _hashed("environments", *environments, spec_path)
 
 
 def scope(environment: str | None, spec_path: str) -> str:
-    """Return an identifier of an environment and spec, in characters that are harmless in a comment."""
+    """Return an identifier of an environment and a spec, in characters that are safe in a comment."""
     return _hashed(environment or "", spec_path)
 
 
@@ -60,12 +60,12 @@ def key(target: observed.Target) -> str:
 
 
 def key_of_several(namespace: str) -> str:
-    """Return an identifier of the target of several environments, which have a prefix each."""
+    """Return an identifier of the target of several environments, each with its own prefixes."""
     return f"{_hashed(namespace)}-several"
 
 
 def is_of(mark: Mark, namespace: str) -> bool:
-    """Return whether a mark is about this namespace."""
+    """Return whether a mark belongs to this namespace."""
     return mark.key.partition("-")[0] == _hashed(namespace)
 
 
@@ -74,7 +74,7 @@ def _hashed(*parts: str) -> str:
 
 
 def key_for(repository: str, secret: str) -> str:
-    """Return a repository's own key, so that others with the same secret cannot sign for it; empty without a secret."""
+    """Return this repository's own key, so others with the same secret cannot sign for it; empty without a secret."""
     return hmac.new(secret.encode(), repository.lower().encode(), hashlib.sha256).hexdigest() if secret else ""
 
 
@@ -90,7 +90,7 @@ def dumps(mark: Mark, key: str = "") -> str:
 
 
 def find(body: str, key: str = "") -> Mark | None:
-    """Return the mark in the first line of a body; if there is a key, only a mark that was signed with it."""
+    """Return the mark in the first line of a body; if there is a key, only a mark signed with it."""
     match = _MARK.match(body.replace("\r\n", "\n"))
     if match is None:
         return None
@@ -119,7 +119,7 @@ def _mac(mark: Mark, key: str) -> str:
 
 
 def _values(mark: Mark) -> dict[str, Any]:
-    """Return the values of a mark that are written."""
+    """Return the values of a mark as they are written."""
     values = {**dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
     del values["is_signed"]
     return values

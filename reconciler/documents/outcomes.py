@@ -10,12 +10,12 @@ from reconciler.documents import plan_json
 from reconciler.plan import plans
 from reconciler.schedule import ownership
 
-FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.2"  # a minor version adds, a major version breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What an outcome is about; None is unknown, or not chosen."""
+    """The subject of an outcome; None means unknown or not specified."""
 
     address: str | None = None
     namespace: str | None = None
@@ -26,7 +26,7 @@ class Subject:
 
 
 def subject(plan: plans.Plan) -> Subject:
-    """Return what the outcome of a plan is about."""
+    """Return the subject of the outcome of a plan."""
     where = plan.target
     return Subject(
         address=where.address,
@@ -48,7 +48,7 @@ def dumps(
     error: errors.ReconcilerError | None = None,
     skipped: str = "",
 ) -> str:
-    """Return the document's text, with a newline at its end; see `encode`."""
+    """Return the document's text, ending with a newline; see `encode`."""
     return json_text.document(
         encode(command, plan, applied, exit_code=exit_code, known=known, error=error, skipped=skipped)
     )
@@ -66,8 +66,8 @@ def encode(
 ) -> dict[str, Any]:
     """Return the document.
 
-    `plan` is None if there was none, and `known` is used instead; `applied` is None if nothing was started; `skipped`
-    is why there was nothing to do.
+    If `plan` is None, there was none, and `known` is used instead; `applied` is None if nothing was started; `skipped`
+    is the reason if there was nothing to do.
     """
     about = subject(plan) if plan else known
     return {
@@ -98,7 +98,7 @@ def failure(error: errors.ReconcilerError | None) -> dict[str, Any] | None:
 
 
 def _counts(applied: plans.Applied | None) -> dict[str, int]:
-    """Return how many steps ended with each status, and how many of the done ones had each verb."""
+    """Return the number of steps with each status, and of completed steps with each verb."""
     ended = applied.outcomes if applied else ()
     done = [each.change.verb for each in ended if each.status is plans.Status.DONE]
     shown = (verb for verb in plans.Verb if verb is not plans.Verb.KEEP)

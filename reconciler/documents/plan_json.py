@@ -13,20 +13,20 @@ from reconciler.plan import plans, takeovers
 from reconciler.schedule import declarations, fields, model, observed, ownership, prospects
 from reconciler.timing import rates
 
-FORMAT_VERSION = "1.5"  # a minor step adds, a major step breaks
-_NEXT = 2  # times
+FORMAT_VERSION = "1.5"  # a minor version adds, a major version breaks
+_NEXT = 2  # the number of next times
 _RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only if a plan has them
 
 
 def dumps(plan: plans.Plan, now: datetime.datetime | None = None) -> str:
-    """Return the document's text, with a newline at its end; `now` adds the next times and the rates."""
+    """Return the document's text, ending with a newline; `now` adds the next times and the rates."""
     return json_text.document(encode(plan, now))
 
 
 def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, Any]:
     """Return the document, without conflict tokens and secrets; `now` adds next times and rates.
 
-    The digest is that of the plan, and does not cover these.
+    The digest is that of the plan and does not cover these.
     """
     document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -54,7 +54,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
 
 
 def _forecast(change: plans.Change, now: datetime.datetime) -> dict[str, Any]:
-    """Return when the schedule fires next and how often, before and after; null where it does not exist."""
+    """Return when the schedule fires next and how often, before and after; null if it does not exist."""
     sides = {"before": change.before.schedule if change.before else None, "after": change.after}
     if change.verb is plans.Verb.DELETE:
         sides["after"] = None
@@ -133,6 +133,6 @@ def _place(place: declarations.Place) -> dict[str, Any]:
 
 
 def _field(field: plans.FieldChange) -> dict[str, Any]:
-    """Return the document of a field's change, without a key for a side that lacks the field."""
+    """Return the document of a field's change, without a key for a side that does not have the field."""
     sides = {"old": field.old, "new": field.new}
     return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, plans.Absent)}

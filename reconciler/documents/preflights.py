@@ -8,11 +8,11 @@ from typing import Any
 from reconciler import json_text
 from reconciler.plan import pollers, preflight
 
-FORMAT_VERSION = "1.0"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.0"  # a minor version adds, a major version breaks
 
 
 def dumps(result: preflight.Preflight, now: datetime.datetime) -> str:
-    """Return the document's text, with a newline at its end."""
+    """Return the document's text, ending with a newline."""
     document = {
         "format_version": FORMAT_VERSION,
         "taken_at": now.isoformat(),

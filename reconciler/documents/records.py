@@ -10,11 +10,11 @@ from reconciler import json_text
 from reconciler.documents import plan_json
 from reconciler.plan import ports
 
-FORMAT_VERSION = "1.1"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.1"  # a minor version adds, a major version breaks
 
 
 def dumps(records: Iterable[ports.Record]) -> str:
-    """Return the document's text, with a newline at its end."""
+    """Return the document's text, ending with a newline."""
     document = {"format_version": FORMAT_VERSION, "records": list(map(_record, records))}
     return json_text.document(document)
 

@@ -13,12 +13,12 @@ from reconciler import errors, json_text
 from reconciler.documents import outcomes, plan_json
 from reconciler.plan import plans, rollouts
 
-PLANS_VERSION = "1.0"  # a minor step adds, a major step breaks
+PLANS_VERSION = "1.0"  # a minor version adds, a major version breaks
 OUTCOMES_VERSION = "1.0"
 
 
 def dumps(rollout: rollouts.Rollout, now: datetime.datetime | None = None) -> str:
-    """Return the text of the plans, with a newline at its end; `now` adds the next times and the rates."""
+    """Return the text of the plans, ending with a newline; `now` adds the next times and the rates."""
     return json_text.document(encode(rollout, lambda plan: plan_json.encode(plan, now)))
 
 
@@ -54,9 +54,9 @@ def dumps_outcomes(
     error: errors.ReconcilerError | None = None,
     skipped: str = "",
 ) -> str:
-    """Return the text of the outcomes, with a newline at its end.
+    """Return the text of the outcomes, ending with a newline.
 
-    `rollout` is None if there are no plans; `skipped` is why there was nothing to do.
+    `rollout` is None if there are no plans; `skipped` is the reason if there was nothing to do.
     """
     results = rollouts.results(rollout, ended) if rollout else ()
     document = {

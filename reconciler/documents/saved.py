@@ -1,8 +1,7 @@
 """A plan in a file, to be applied later exactly as it was reviewed.
 
-It is the plan document with what an apply needs in addition: each schedule before and after, conflict tokens, the
-spec's checksum and the options; and a checksum over all of that. Secrets and the values of encrypted payloads are
-digests.
+It is the plan document plus what an apply needs: each schedule before and after, conflict tokens, the spec's checksum,
+and the options, with a checksum over all of that. Secrets and the values of encrypted payloads are digests.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from reconciler.timing import durations
 class Saved:
     """A saved plan; `applied_at` is set once an apply of it has started.
 
-    `spec_sha256` covers the spec's bytes and those of the files that it includes, `files` has the checksum of each, by
-    its path from the spec's folder; it is empty for a spec that includes none.
+    `spec_sha256` covers the spec's bytes and those of the files that it includes. `files` has the checksum of each, by
+    its path from the spec's directory; it is empty for a spec that includes none.
     """
 
     plan: plans.Plan
@@ -39,7 +38,7 @@ class Saved:
 
 
 def dumps(saved: Saved) -> str:
-    """Return the document's text, with a newline at its end."""
+    """Return the document's text, ending with a newline."""
     return json_text.document(encode(saved))
 
 
@@ -62,20 +61,20 @@ def encode(saved: Saved) -> dict[str, Any]:
 
 
 def loads(text: str, path: str) -> Saved:
-    """Return the plan of a document's text; `errors.DocumentError`, which names `path`, if it is not valid."""
+    """Return the plan from a document's text; `errors.DocumentError`, which mentions `path`, if it is not valid."""
     return read(parsed(text, path), path)
 
 
 def read(document: Mapping[str, Any], path: str) -> Saved:
-    """Return the plan of a document; raises as `loads` does."""
+    """Return the plan from a document; raises as `loads` does."""
     version = document.get("format_version")
     newer = versions.newer(version, plan_json.FORMAT_VERSION)
     if newer:
         raise errors.DocumentError(
-            f"{path} is a plan {newer}", hint="apply it with the release that made it, or plan again"
+            f"{path} is a plan {newer}", hint="apply it with the release that created it, or plan again"
         )
     if not isinstance(version, str) or version.partition(".")[0] != plan_json.FORMAT_VERSION.partition(".")[0]:
-        raise refused(path, f"its format version is {version!r}, and this version supports {plan_json.FORMAT_VERSION}")
+        raise refused(path, f"its format version is {version!r}, but this version supports {plan_json.FORMAT_VERSION}")
     if document.get("checksum") != checksum(document):
         raise refused(path, "its checksum does not match: it was truncated or edited")
     broken = next(published.violations("plan", document), None)
@@ -92,7 +91,7 @@ def read(document: Mapping[str, Any], path: str) -> Saved:
 
 
 def _choice(choice: declarations.Choice) -> dict[str, Any]:
-    """Return the options' document, without the values of variables: of these, the plan has digests."""
+    """Return the options' document without the values of variables, of which the plan has digests."""
     names = (field.name for field in dataclasses.fields(choice) if field.name not in ("variables", "prefixes"))
     options = {name: getattr(choice, name) for name in names}
     if choice.refresh is None:
@@ -112,7 +111,7 @@ def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def parsed(text: str, path: str) -> dict[str, Any]:
-    """Return the JSON object of a file; `errors.DocumentError`, which names `path`, if it has none."""
+    """Return the JSON object in a file; `errors.DocumentError`, which mentions `path`, if there is none."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -123,12 +122,12 @@ def parsed(text: str, path: str) -> dict[str, Any]:
 
 
 def refused(path: str, what: str) -> errors.DocumentError:
-    """Return the error about a file that cannot be used, with the reason."""
+    """Return the error for a file that cannot be used, with the reason."""
     return errors.DocumentError(f"{path} is not a usable plan: {what}", hint="plan again with --out")
 
 
 def checksum(document: Mapping[str, Any]) -> str:
-    """Return the checksum over everything but itself."""
+    """Return the checksum over everything except itself."""
     covered = {key: value for key, value in document.items() if key != "checksum"}
     text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,6 +1,6 @@
 """The plans of several environments in one file, to be applied later exactly as they were reviewed.
 
-It is the document of the plans, in which each is a saved plan, with a checksum over all.
+It is the document of the plans, in which each plan is a saved plan, plus a checksum over all of them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from reconciler.plan import plans, rollouts
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One environment: its saved plan, or why it has none (`disabled`).
+    """One environment: its saved plan, or the reason why it has none (`disabled`).
 
-    If all are disabled, each has the saved plan without changes that an environment alone would have.
+    If all are disabled, each has a saved plan without changes, as if it had been planned alone.
     """
 
     environment: str
@@ -34,7 +34,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRollout:
-    """The environments in their order, of which at least one has a saved plan; `applied_at` is as in `saved.Saved`."""
+    """The environments in order, at least one with a saved plan; `applied_at` is as in `saved.Saved`."""
 
     parts: tuple[Part, ...]
     applied_at: datetime.datetime | None = None
@@ -46,7 +46,7 @@ class SavedRollout:
 
     @property
     def first(self) -> saved.Saved:
-        """Return the first plan: all of them were made from the same spec, at one time, with the same options."""
+        """Return the first plan: all were created from the same spec, at the same time, with the same options."""
         return next(part.saved for part in self.parts if part.saved is not None)
 
     @property
@@ -59,7 +59,7 @@ class SavedRollout:
 
 
 def dumps(document: saved.Saved | SavedRollout) -> str:
-    """Return the text of a saved plan, or of several, with a newline at its end."""
+    """Return the text of a saved plan, or of several, ending with a newline."""
     return saved.dumps(document) if isinstance(document, saved.Saved) else json_text.document(_encode(document))
 
 
@@ -73,7 +73,7 @@ def _encode(several: SavedRollout) -> dict[str, Any]:
 
 
 def loads(text: str, path: str) -> saved.Saved | SavedRollout:
-    """Return the plan or plans of a file; `errors.DocumentError`, which names `path`, if they are not valid."""
+    """Return the plan or plans in a file; `errors.DocumentError`, which mentions `path`, if they are not valid."""
     document = saved.parsed(text, path)
     return _read(document, path) if "environments" in document else saved.read(document, path)
 
@@ -83,7 +83,7 @@ def _read(document: Mapping[str, Any], path: str) -> SavedRollout:
     newer = versions.newer(version, rollout_json.PLANS_VERSION)
     if newer:
         raise errors.DocumentError(
-            f"{path} has plans {newer}", hint="apply them with the release that made them, or plan again"
+            f"{path} has plans {newer}", hint="apply them with the release that created them, or plan again"
         )
     if document.get("checksum") != saved.checksum(document):
         raise saved.refused(path, "its checksum does not match: it was truncated or edited")

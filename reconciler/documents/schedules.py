@@ -1,4 +1,4 @@
-"""A schedule as a part of JSON documents: everything that is compared, secrets as digests."""
+"""A schedule as part of JSON documents: everything that is compared, with secrets as digests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.timing import moments
 
 
 def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
-    """Return the schedule's document; if a codec made its payloads (`coded`), these are digests."""
+    """Return the schedule's document; if a codec made its payloads (`coded`), they are digests."""
     schedule = fields.redacted(schedule, coded=coded)
     document: dict[str, Any] = {"id": schedule.id}
     for row in fields.ROWS:
@@ -21,7 +21,7 @@ def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
 
 
 def decode(document: Mapping[str, Any]) -> model.Schedule:
-    """Return the schedule of a document; ValueError, KeyError or TypeError if it is not valid."""
+    """Return the schedule from a document; ValueError, KeyError or TypeError if it is not valid."""
     draft = places.Draft(document["id"])
     draft.values["owner",] = document.get("owner")
     stored = dict(_places(document, ()))
@@ -47,7 +47,7 @@ def _places(document: Mapping[str, Any], at: places.Path) -> Iterator[tuple[plac
 
 
 def moment(text: str) -> datetime.datetime:
-    """Return the moment of a text; ValueError if it has no offset from UTC, or is out of range in some time zone."""
+    """Return the moment from a string; ValueError if it has no UTC offset, or is out of range in some time zone."""
     parsed = moments.with_offset(text)
     if not datetime.MINYEAR < parsed.year < datetime.MAXYEAR:
         raise ValueError(f"{text} is out of range")

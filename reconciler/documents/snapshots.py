@@ -1,8 +1,7 @@
-"""The live schedules as a JSON document, to plan from later without a server and credentials.
+"""The live schedules as a JSON document, to plan from later without a server or credentials.
 
-Secrets are digests, which can still be compared, and so are all payloads that a codec made: a snapshot of an encrypted
-namespace reveals nothing that only the codec can read. `schemas/snapshot.schema.json`
-describes it.
+Secrets are digests, which can still be compared, and so are all payloads that a codec made, so a snapshot of an
+encrypted namespace reveals nothing that only the codec can read. `schemas/snapshot.schema.json` describes it.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from reconciler import errors, json_text, published
 from reconciler.documents import plan_json, schedules, versions
 from reconciler.schedule import observed, ownership
 
-FORMAT_VERSION = "1.4"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.4"  # a minor version adds, a major version breaks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The schedules of a target at a moment, by id; without conflict tokens, so nothing can be written to them."""
+    """The schedules of a target at a moment, by id; without conflict tokens, so they cannot be changed."""
 
     target: observed.Target
     taken_at: datetime.datetime
@@ -31,7 +30,7 @@ class Snapshot:
 
 
 def dumps(snapshot: Snapshot) -> str:
-    """Return the document's text, with a newline at its end."""
+    """Return the document's text, ending with a newline."""
     document = {
         "format_version": FORMAT_VERSION,
         "taken_at": snapshot.taken_at.isoformat(),
@@ -52,11 +51,11 @@ def _schedule(live: observed.Live) -> dict[str, Any]:
 
 
 def loads(text: str, path: str) -> Snapshot:
-    """Return the snapshot of a document's text; `errors.DocumentError`, which names `path`, if it is not valid."""
+    """Return the snapshot from a document's text; `errors.DocumentError`, which mentions `path`, if it is not valid."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _refused(path, f"not JSON ({error})") from None
+        raise _refused(path, f"it is not valid JSON ({error})") from None
     newer = versions.newer(document.get("format_version") if isinstance(document, dict) else None, FORMAT_VERSION)
     if newer:
         raise errors.DocumentError(
@@ -75,7 +74,7 @@ def loads(text: str, path: str) -> Snapshot:
             live={each["id"]: _live(each, salt) for each in document["schedules"]},
         )
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise _refused(path, f"a value that cannot be read ({error})") from None
+        raise _refused(path, f"a value cannot be read ({error})") from None
 
 
 def _live(document: Mapping[str, Any], salt: bytes) -> observed.Live:
@@ -90,12 +89,12 @@ def _live(document: Mapping[str, Any], salt: bytes) -> observed.Live:
 
 def _refused(path: str, what: str) -> errors.DocumentError:
     return errors.DocumentError(
-        f"{path} is not a usable snapshot: {what}", hint="make one with reconciler snapshot --out FILE"
+        f"{path} is not a usable snapshot: {what}", hint="create one with reconciler snapshot --out FILE"
     )
 
 
 def read_target(document: Mapping[str, Any]) -> observed.Target:
-    """Return the target of a document."""
+    """Return the target from a document."""
     return observed.Target(
         address=document["address"],
         namespace=document["namespace"],

@@ -10,11 +10,11 @@ from reconciler.documents import plan_json
 from reconciler.plan import plans
 from reconciler.schedule import fields, observed, redaction
 
-FORMAT_VERSION = "1.2"  # a minor step adds, a major step breaks
+FORMAT_VERSION = "1.2"  # a minor version adds, a major version breaks
 
 
 def dumps(plan: plans.Plan, now: datetime.datetime) -> str:
-    """Return the document's text, with a newline at its end."""
+    """Return the document's text, ending with a newline."""
     document = {
         "format_version": FORMAT_VERSION,
         "taken_at": now.isoformat(),

@@ -1,4 +1,4 @@
-"""The versions of formats: MAJOR.MINOR, a minor step adds, a major step breaks."""
+"""The versions of formats: MAJOR.MINOR, a minor version adds, a major version breaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _VERSION = re.compile(r"([0-9]{1,6})(\.[0-9]{1,6})?", re.ASCII)
 
 
 def newer(version: object, known: str) -> str:
-    """Return a phrase about a document of a later major version than the known one; empty for other versions."""
+    """Return a phrase about a document whose major version is later than the known one; empty for other versions."""
     match = _VERSION.fullmatch(str(version))
     if match is None or int(match[1]) <= int(known.partition(".")[0]):
         return ""

@@ -8,7 +8,7 @@ from reconciler.runtime import garbage, interrupts
 
 
 def main() -> NoReturn:
-    """Run the program; a signal ends it with the declared exit code from here on, also while it is imported."""
+    """Run the program; from here on, a signal ends it with the declared exit code, even while it is being imported."""
     interrupts.prepare()
     garbage.prepare()
     from reconciler.github import program

@@ -1,4 +1,4 @@
-"""Which events `apply` accepts: what is on the default branch, and what the input `apply-on` adds."""
+"""Which events `apply` accepts: those of the default branch, and those that the input `apply-on` adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVENTS = ("push", "pull_request", "workflow_dispatch", "repository_dispatch", "s
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An event and a pattern of branches: `*` is anything but a slash, `**` anything; empty, the default branch."""
+    """An event and a branch pattern: `*` is anything but a slash, `**` anything; if empty, the default branch."""
 
     event: str
     branches: str = ""

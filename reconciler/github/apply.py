@@ -58,7 +58,7 @@ class _Apply(Job):
         guards.check(plan, self.invocation.inputs.allowed, now=clock.now(), left=present)
 
     def before_first_write(self, last_commit: str) -> None:
-        """Raise when this run's commit is older than its branch, or than the commit that was applied last."""
+        """Raise if this run's commit is older than its branch, or than the commit that was applied last."""
         freshness.require(self.invocation, self.declaration, last_commit)
 
 
@@ -77,7 +77,7 @@ class _Audience:
         self._invocation.show_plan(plan)
 
     def agreed(self) -> bool:
-        """Return true: whoever merged has agreed."""
+        """Return True, because merging the pull request was the approval."""
         return True
 
     def outcome(self, outcome: plans.Outcome) -> None:
@@ -86,7 +86,7 @@ class _Audience:
         self._invocation.log.write(text.Text().outcome(outcome))
 
     def applied(self, applied: plans.Applied) -> None:
-        """Show how all of them ended."""
+        """Show how all steps ended."""
         self.ended = applied
         self._invocation.log.write(text.Text().outcomes(applied.outcomes))
 

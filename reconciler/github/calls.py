@@ -1,6 +1,6 @@
-"""Calls to GitHub: retries where they are safe, waits for rate limits, and errors as GitHubError.
+"""Calls to GitHub: with retries if these are safe, waits for rate limits, and errors as GitHubError.
 
-PyGithub's own retries are off: they would repeat a POST that may have taken effect, and wait for as long as the
+PyGithub's own retries are disabled: they would repeat a POST that may have taken effect, and wait for as long as the
 response asks.
 """
 
@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 TIMEOUT = 10  # seconds, after which GitHub itself ends a request
 _ATTEMPTS = 4
 _LONGEST_WAIT = (
-    65.0  # seconds in total, for all pauses of one run: the minute that GitHub recommends if it gives no time
+    65.0  # seconds in total, for all pauses of one run: the minute that GitHub recommends when it gives no time
 )
 _UNNAMED_WAIT = 60.0
 _LONGEST_REASON = 300  # characters
@@ -81,8 +81,8 @@ class Calls:
     ) -> Answer:
         """Send a request, and again after a server error or a lost connection.
 
-        A request that must not take effect twice passes `find_created`, which looks for what an attempt without a
-        response may have created; the request is sent again only if there is nothing. Raises GitHubError.
+        For a request that must not take effect twice, `find_created` looks for what an attempt without a response may
+        have created; the request is sent again only if it finds nothing. Raises GitHubError.
         """
         failures = 0
         while True:
@@ -99,7 +99,7 @@ class Calls:
                     raise
 
     def _admitted(self, call: Call, request: Callable[[], Answer]) -> Answer:
-        """Send a request, and again while a rate limit refuses it."""
+        """Send a request, and send it again while it is rate-limited."""
         while True:
             start = time.monotonic()
             try:
@@ -120,7 +120,7 @@ class Calls:
                 return response
 
     def _paused(self, seconds: float) -> bool:
-        """Sleep, unless all pauses together would be too long; return whether it slept."""
+        """Sleep, unless the total of all pauses would be too long; return whether it slept."""
         if seconds > self._patience:
             return False
         self._patience -= seconds
@@ -138,7 +138,7 @@ class Calls:
             )
 
     def _refusal(self, call: Call, error: github.GithubException) -> errors.GitHubError:
-        """Return the error for a refused request."""
+        """Return the error for a rejected request."""
         reason = _reason(error.data).replace(self._token, "***")[:_LONGEST_REASON]
         cannot = f"cannot {call.doing}"
         match error.status:
@@ -167,7 +167,7 @@ class Calls:
             case 422:
                 return errors.GitHubError(
                     f"{cannot}: GitHub rejected the request ({reason})",
-                    hint="correct what the reason names; a text may have up to 65,536 characters",
+                    hint="fix the problem that GitHub reports; text can be at most 65,536 characters long",
                 )
             case status if status >= 500:
                 return OutageError(
@@ -181,7 +181,7 @@ class Calls:
         if isinstance(error, requests.exceptions.SSLError):
             return errors.GitHubError(
                 f"{cannot} has a certificate that is not trusted ({_root(error)})",
-                hint="set REQUESTS_CA_BUNDLE to the file of the CA that signed it",
+                hint="set REQUESTS_CA_BUNDLE to the certificate file of the CA that signed it",
             )
         if isinstance(error, requests.Timeout):
             return OutageError(f"{cannot} did not respond within {self._timeout} s", hint="wait, then run again")
@@ -228,9 +228,9 @@ def _reason(data: object) -> str:
 
 
 def _root(error: BaseException) -> str:
-    """Return the innermost cause, which is short, while three libraries wrap it in long messages.
+    """Return the innermost cause, which is short, whereas three libraries wrap it in long messages.
 
-    One of our own errors, which was being handled when this call was made, is not a cause of it.
+    An error of ours that was being handled when this call was made is not a cause of it.
     """
     while error.__context__ is not None and not isinstance(error.__context__, errors.ReconcilerError):
         error = error.__context__

@@ -1,4 +1,4 @@
-"""The client of GitHub's REST API: comments, issues, commits, pull requests and workflow runs."""
+"""The client of GitHub's REST API: comments, issues, commits, pull requests, and workflow runs."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _WRITE_ISSUES = "issues: write"
 
 
 class Repository:
-    """One repository, as one token sees it; close it after use.
+    """One repository, as seen with one token; close it after use.
 
-    Every method may raise GitHubError, of which NotFoundError and ForbiddenError are worth distinguishing.
+    Every method may raise GitHubError; callers may want to distinguish NotFoundError and ForbiddenError.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Repository:
     def login(self) -> str:
         """Return the login under which the token writes; it is requested once.
 
-        An installation's token may not read /user. Its app is the viewer of a GraphQL query; if that is refused too,
+        An installation's token may not read /user. Its app is the viewer of a GraphQL query; if that is rejected too,
         the token is assumed to be the one that Actions gives to each job.
         """
         if not self._login:
@@ -108,7 +108,7 @@ class Repository:
         return self._calls.send(call, lambda: responses.comment(issue.create_comment(body)), find_created=find_created)
 
     def edit_comment(self, comment_id: int, body: str) -> None:
-        """Replace a comment's text; GitHub silently drops one that is too long, so read it back."""
+        """Replace a comment's text, and read it back, because GitHub silently drops one that is too long."""
         call = calls.Call(doing=f"edit comment {comment_id} in {self.name}", permission=_WRITE_COMMENTS)
 
         def edit() -> None:
@@ -119,7 +119,7 @@ class Repository:
         self._calls.send(call, edit)
 
     def delete_comment(self, comment_id: int) -> None:
-        """Delete a comment, unless it is gone already."""
+        """Delete a comment, unless it no longer exists."""
         call = calls.Call(doing=f"delete comment {comment_id} in {self.name}", permission=_WRITE_COMMENTS)
         try:
             self._calls.send(call, self._lazy_comment(comment_id).delete)
@@ -127,7 +127,7 @@ class Repository:
             return
 
     def pull_requests_of(self, sha: str) -> tuple[responses.PullRequest, ...]:
-        """Return the pull request that merged a commit into the default branch, else all that contain it."""
+        """Return the pull request that merged a commit into the default branch, or else all that contain it."""
         call = calls.Call(doing=f"find the pull request of {sha} in {self.name}", permission=_READ_COMMENTS)
         pulls = self._repository.get_commit(sha).get_pulls()
         return self._calls.send(call, lambda: tuple(map(responses.pull_request, pulls)))
@@ -157,7 +157,7 @@ class Repository:
             return None
 
     def tree(self, commit: str) -> dict[str, str] | None:
-        """Return Git's hash of each file in a commit, by its path; None when it has too many for one answer."""
+        """Return Git's hash of each file in a commit, by path; None when it has too many for one response."""
         call = calls.Call(doing=f"list the files of {commit[:12]} in {self.name}", permission=_READ_CONTENTS)
 
         def read() -> dict[str, str] | None:
@@ -181,7 +181,7 @@ class Repository:
         return self._calls.send(call, read)
 
     def commits_of(self, number: int) -> frozenset[str]:
-        """Return the commits of a pull request (GitHub lists up to 250), its head, and once merged its merge commit."""
+        """Return the commits of a pull request (GitHub lists up to 250), its head, and any merge commit."""
         call = calls.Call(doing=f"read the commits of {self.name}#{number}", permission=_READ_COMMENTS)
 
         def read() -> frozenset[str]:
@@ -192,7 +192,7 @@ class Repository:
         return self._calls.send(call, read)
 
     def issues(self, creator: str) -> tuple[responses.Issue, ...]:
-        """Return all issues of a creator, closed ones too, newest first."""
+        """Return all issues of a creator, including closed ones, newest first."""
         call = calls.Call(doing=f"read the issues of {self.name}", permission=_READ_ISSUES)
         issues = github.PaginatedList.PaginatedList(
             github.Issue.Issue,
@@ -224,7 +224,7 @@ class Repository:
         )
 
     def edit_issue(self, number: int, *, title: str, body: str, is_open: bool) -> responses.Issue:
-        """Replace an issue's title, text and state, and return it as GitHub has it; too long a text is dropped."""
+        """Replace an issue's title, text, and state, and return the stored issue; text that is too long is dropped."""
         call = calls.Call(doing=f"edit issue {self.name}#{number}", permission=_WRITE_ISSUES)
 
         def edit() -> responses.Issue:
@@ -256,7 +256,7 @@ class Repository:
 
 
 def _check(api_url: str, repository: str, token: str) -> None:
-    """Raise GitHubError for what no request can be made with; the token is never quoted."""
+    """Raise GitHubError for settings from which no request can be made; the token is never quoted."""
     if not _is_address(api_url):  # not quoted, because it may contain a password
         raise errors.GitHubError(
             "the address of GitHub's API is not a valid URL",
@@ -268,7 +268,7 @@ def _check(api_url: str, repository: str, token: str) -> None:
         )
     if not re.fullmatch(r"[!-~]+", token):
         problem = (
-            "contains a space, a line break or another character that is not valid in a token" if token else "is empty"
+            "contains a space, a line break, or another character that is not valid in a token" if token else "is empty"
         )
         raise errors.GitHubError(f"the GitHub token {problem}", hint="use the job's own token, `github.token`")
 

@@ -1,4 +1,4 @@
-"""The comments of an invocation: in which pull request they are, and how outdated ones are marked."""
+"""The comments of an invocation: which pull request they are on, and how outdated ones are marked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.report import comment
 
 
 def of_event(invocation: Invocation) -> conversation.Thread | None:
-    """Return the conversation of the event's pull request; None if there is none, or no comment is wanted."""
+    """Return the conversation of the event's pull request; None if there is none, or if comments are disabled."""
     number = invocation.event.pull_request
     if number is None or not invocation.inputs.comment or invocation.event.is_untrusted:
         return None
@@ -52,7 +52,7 @@ def show_outcome(
     try:
         shown = thread.show(body, mark, create=create)
     except errors.ReconcilerError as error:  # the apply has ended, whether or not it can be commented on
-        invocation.warn(f"applied, but not shown in the comment: {error.sentence}")
+        invocation.warn(f"applied, but the comment could not be updated: {error.sentence}")
         return ""
     return shown.url if shown else ""
 
@@ -68,7 +68,7 @@ def invalidate(
     """Replace the plans in our existing comments with a title and a reason; a failure to do so is only a warning.
 
     `thread` is by default that of the event. With `keep_digest` the reviewed plan may still be applied, and a comment
-    that proves no review is left alone: a digest in a mark of this run would be such a proof.
+    that proves no review is not changed, because a digest in a mark of this run would be such a proof.
     """
     if invocation.repository is None or not invocation.inputs.comment:
         return

@@ -1,4 +1,4 @@
-"""Our one comment in a pull request: found by its mark and author, edited, never posted twice."""
+"""Our single comment on a pull request: found by its mark and author, edited, never posted twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.documents import marks
 from reconciler.github import client, responses
 
 _LARGEST_RUN = 2**63 - 1
-_TRIES = 3  # to write a comment that other runs write to as well
+_TRIES = 3  # to write a comment that other runs also write to
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Thread:
         """Replace our comment's text, unless a newer run wrote it; return None if there is none and `create` is off.
 
         Two runs that create one at the same time keep the older comment and delete the other. Raises
-        `errors.GitHubError` when GitHub accepted the text but does not show it: it drops some updates silently.
+        `errors.GitHubError` when GitHub accepted the text but does not show it, because it silently drops some updates.
         """
         body = held.scrub(body)
         comments = self._about(mark)
@@ -84,7 +84,7 @@ class Thread:
             if is_same_text(comment.body, body) or (shown is not None and self._is_newer(shown, mark)):
                 return comment
         raise errors.GitHubError(
-            f"the comment in pull request {self.number} does not contain what was written",
+            f"the comment on pull request {self.number} does not contain what was written",
             hint="run it again; if that does not help, set comment: false and read the step summary",
         )
 

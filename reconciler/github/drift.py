@@ -18,7 +18,7 @@ _NEXT = "**Next:** apply the spec, or declare what is on the server. This issue 
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Open, update or close the issue about the drift of this environment."""
+    """Open, update, or close the issue about the drift of this environment."""
     declaration = invocation.load_spec()
     repository = invocation.required_repository()
     connection = invocation.inputs.connection

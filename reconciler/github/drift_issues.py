@@ -1,4 +1,4 @@
-"""Our one issue about a drift: found by its mark and author, edited, closed and reopened, never opened twice."""
+"""Our single issue about a drift: found by its mark and author, edited, closed, and reopened, never opened twice."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def track(
     is_open: bool,
     key: str = "",
 ) -> responses.Issue | None:
-    """Open, update, reopen or close our issue about a drift; return None if there is none and none is needed.
+    """Open, update, reopen, or close our issue about a drift; return None if there is none and none is needed.
 
-    `write` returns the title and the text. It is called with the time when the open issue first saw the drift, or None
-    if no issue is open, as the drift is new then.
+    `write` returns the title and the text. It is called with the time when the open issue first saw the drift, or with
+    None if no issue is open, because the drift is new then.
     """
     issues = _about(repository.issues(author), author, mark, key)
     latest = next((pair for pair in issues if pair[0].is_open), issues[-1] if issues else None)
@@ -64,7 +64,7 @@ def close_all(repository: client.Repository, author: str, scope: str, body: str,
 def _about(
     issues: Iterable[responses.Issue], author: str, mark: marks.Mark, key: str
 ) -> list[tuple[responses.Issue, marks.Mark]]:
-    """Return our issues with the same kind, scope and target as the mark, oldest first."""
+    """Return our issues with the same kind, scope, and target as the mark, oldest first."""
     ours = (issue for issue in issues if conversation.is_same_login(issue.author, author))
     pairs = ((issue, marks.find(issue.body, key)) for issue in ours)
     wanted = (mark.kind, mark.scope, mark.key)

@@ -13,7 +13,7 @@ from reconciler import errors, input_files
 
 _RUN = re.compile(r"[0-9]{1,18}")
 _LIMIT = 64 * 1024 * 1024  # bytes; GitHub sends 25 MiB at most
-DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as a fork's do
+DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as those of forks do
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Event:
     `commit` is the commit that people know: the head of a pull request rather than GitHub's test merge, or the merge
     commit once it is merged. `pull_request` is its number, None for other events. `is_untrusted` means that the token
     is read-only and that secrets are not available. `branch` is the branch that the commit was pushed to, or the base
-    of the pull request; it is None for a tag. `default_branch` is empty if the event does not name it. `workflow` is
+    of the pull request; it is None for a tag. `default_branch` is empty if the event does not include it. `workflow` is
     the path of the workflow's file in the repository. Outside a workflow, `workflow` is empty and `run` is 0.
     """
 

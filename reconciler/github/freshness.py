@@ -36,7 +36,7 @@ def require(invocation: Invocation, declaration: declarations.Declaration, appli
 def check(repository: client.Repository | None, event: events.Event, applied: str, spec: Spec) -> None:
     """Raise unless the event's commit is the head of its branch and includes `applied`, the last applied commit.
 
-    An older commit is accepted if the newer one has the same spec and the same workflow, and so would do the same.
+    An older commit is accepted if the newer one has the same spec and the same workflow, because both do the same.
     Raises `errors.StaleError` if it is older, and GitHubError (UsageError without a token) if that cannot be
     determined: when in doubt, nothing is applied.
     """
@@ -49,7 +49,7 @@ def check(repository: client.Repository | None, event: events.Event, applied: st
         _check_branch(repository, event, spec)
         _check_applied(repository, event, applied, spec)
     except errors.GitHubError as error:
-        raise type(error)(f"nothing is applied: {error.message}", hint=f"{error.hint}; {_OVERRIDE}") from error
+        raise type(error)(f"nothing was applied: {error.message}", hint=f"{error.hint}; {_OVERRIDE}") from error
 
 
 def _check_branch(repository: client.Repository, event: events.Event, spec: Spec) -> None:
@@ -69,7 +69,7 @@ def _check_branch(repository: client.Repository, event: events.Event, spec: Spec
             return
         raise errors.StaleError(
             f"commit {event.commit} is older than {head}, the head of branch {event.branch}, and the spec or "
-            "the workflow may have changed between them: applying it could undo what was merged since",
+            "the workflow may have changed between them: applying it could undo what was merged since then",
             hint=f"the run of the newer commit applies both; {_OVERRIDE}",
         )
     raise errors.StaleError(
@@ -91,7 +91,7 @@ def _check_applied(repository: client.Repository, event: events.Event, applied: 
 
 
 def _relation(repository: client.Repository, base: str, head: str) -> responses.Relation:
-    """Return how two commits relate; a commit that the repository no longer has has diverged."""
+    """Return how two commits relate; a commit that is no longer in the repository has diverged."""
     try:
         return repository.relation(base, head)
     except client.NotFoundError:
@@ -117,7 +117,7 @@ def _is_same_at(commit: str, repository: client.Repository, event: events.Event,
 
 
 def _has_same_includes(commit: str, repository: client.Repository, spec: Spec, folder: str) -> bool:
-    """Return whether a commit has exactly the files that the spec includes, and no others that match its patterns."""
+    """Return whether a commit has exactly the files that the spec includes and no others that match its patterns."""
     tree = repository.tree(commit)
     if tree is None:
         return False

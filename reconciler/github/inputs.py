@@ -1,6 +1,6 @@
 """The Action's inputs, from the `INPUT_…` variables that `action.yml` sets.
 
-A missing secret arrives as an empty input, and GitHub does not enforce `required` for composite actions: so an empty
+A missing secret arrives as an empty input, and GitHub does not enforce `required` for composite actions, so an empty
 input is treated as absent, and all inputs are checked here, at once.
 """
 
@@ -36,7 +36,7 @@ _SEPARATORS = re.compile(r"[\s,]+")
 class Inputs:
     """All inputs; `live` is the snapshot to plan from or to write, `plan_file` is where the plan is saved.
 
-    `selected` has the names of several environments, or `*`; a single one is in `choice`.
+    `selected` has the names of several environments, or `*`; a single environment is in `choice`.
     """
 
     command: Command
@@ -91,14 +91,14 @@ def read(environ: Mapping[str, str]) -> Inputs:
         token=reader.text("github-token") or "",
     )
     if inputs.command == "snapshot" and inputs.live is None:
-        reader.problems.append("input 'live' is empty; it must name the file to write the snapshot to")
+        reader.problems.append("input 'live' is empty; set it to the file to write the snapshot to")
     if inputs.command not in ("plan", "snapshot") and inputs.live is not None:
         reader.problems.append(f"input 'live' is for plan and snapshot, not for {inputs.command}")
     if inputs.selected and (inputs.command not in ("plan", "apply", "validate") or inputs.live is not None):
         command = inputs.command if inputs.live is None else "a snapshot (live)"
-        reader.problems.append(f"input 'environment' names several environments, but {command} accepts only one")
+        reader.problems.append(f"input 'environment' specifies several environments, but {command} accepts only one")
     if reader.problems:
-        raise errors.UsageError("; ".join(reader.problems), hint="see the inputs in the action.yml of reconciler")
+        raise errors.UsageError("; ".join(reader.problems), hint="see the inputs in reconciler's action.yml")
     return inputs
 
 
@@ -146,7 +146,7 @@ def _writing(reader: _Reader) -> settings.Writing:
 
 
 def check_server(connection: settings.Connection) -> None:
-    """Raise `errors.UsageError` when no address is set: in a job, the local default is never intended."""
+    """Raise `errors.UsageError` when no address is set, because in a job the local default is never intended."""
     variables = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
     if not (connection.address or any(connection.environ.get(name) for name in variables)):
         raise errors.UsageError(
@@ -182,12 +182,12 @@ class _Reader:
         return self._environ.get(_PREFIX + name.replace("-", "_").upper(), "").strip() or None
 
     def lines(self, name: str) -> tuple[str, ...] | None:
-        """Return the lines of an input, without blank and repeated ones; None when it is empty."""
+        """Return the lines of an input, without blank or repeated ones; None when it is empty."""
         lines = (line.strip() for line in (self.text(name) or "").splitlines())
         return tuple(dict.fromkeys(filter(None, lines))) or None
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Return the words of an input, which commas or white space separate, each once."""
+        """Return the words of an input, separated by commas or white space, each only once."""
         return tuple(dict.fromkeys(filter(None, _SEPARATORS.split(self.text(name) or ""))))
 
     def path(self, name: str) -> pathlib.Path | None:
@@ -228,13 +228,13 @@ class _Reader:
         return () if value is None else self._parsed(name, value, admission.parse, ())
 
     def variables(self, name: str) -> tuple[declarations.Variable, ...]:
-        """Return the variables that an input sets, one a line; a line without a value sets none."""
+        """Return the variables that an input sets, one per line; a line without a value sets none."""
         found = []
         for line in (self.text(name) or "").splitlines():
             try:
                 variable = settings.variable(line.strip(), f"input {name!r}:") if line.strip() else None
             except ValueError as error:
-                return self._refused(name, f"is invalid: {error}, one a line", ())
+                return self._refused(name, f"is invalid: {error}; put each variable on its own line", ())
             found += [variable] if variable and variable.text else []
         return tuple(found)
 
@@ -245,6 +245,6 @@ class _Reader:
             return self._refused(name, f"is invalid: {error}", default)
 
     def _refused(self, name: str, why: str, default: T) -> T:
-        """Add a problem, without the value, which might be a misplaced secret."""
+        """Add a problem, omitting the value, which might be a misplaced secret."""
         self.problems.append(f"input {name!r} {why}")
         return default

@@ -1,4 +1,4 @@
-"""One invocation of the Action: its inputs, the event, the runner's log and the repository on GitHub."""
+"""One invocation of the Action: its inputs, the event, the runner's log, and the repository on GitHub."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Invocation:
 
     @property
     def progress(self) -> ports.Progress:
-        """Return what shows in the log how far long work is."""
+        """Return the object that shows the progress of long work in the log."""
         return progress.Lines(self.log.write_line, rate=self.inputs.connection.rate)
 
     def load_spec(self) -> declarations.Declaration:
@@ -50,7 +50,7 @@ class Invocation:
         return declaration
 
     def load_several(self, *, is_one_server: bool = True) -> tuple[declarations.Declaration, ...]:
-        """Read the repo-spec for the environments that are selected; annotate it with advice, each once."""
+        """Read the repo-spec for the selected environments; annotate it with each piece of advice only once."""
         inputs = self.inputs
         declared = environments.load(
             inputs.spec_path, inputs.choice, inputs.selected, salt=salts.new(), is_one_server=is_one_server
@@ -69,7 +69,7 @@ class Invocation:
         self.plan_file = str(self.inputs.plan_file)
 
     def show_plan(self, plan: plans.Plan) -> None:
-        """Show a plan in the log and next to the lines of the spec, and save it to the plan file."""
+        """Show a plan in the log and on the lines of the spec, and save it to the plan file."""
         self.plan = plan
         self.log.write(text.Text(now=clock.now()).plan(plan))
         self.log.annotate(itertools.chain(annotation.plan(plan), annotation.overdue(plan)))
@@ -107,5 +107,5 @@ class Invocation:
         return self.repository
 
     def author(self, repository: client.Repository) -> str:
-        """Return the login that comments and opens issues."""
+        """Return the login that writes comments and opens issues."""
         return self.inputs.comment_author or repository.login()

@@ -1,4 +1,4 @@
-"""The frame of everything that is written to GitHub: the hidden mark, the commit, the run and the next step."""
+"""The frame of everything that is written to GitHub: the hidden mark, the commit, the run, and the next step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Page:
 
     @property
     def in_summary(self) -> comment.About:
-        """Return the same without a mark, as no later run searches summaries, and with more space."""
+        """Return the same without a mark, because no later run searches summaries, and with more space."""
         return dataclasses.replace(self.about, mark="", limit=runner_log.SUMMARY_LIMIT)
 
 
@@ -55,12 +55,12 @@ def mark(invocation: Invocation, kind: marks.Kind) -> marks.Mark:
 
 
 def plan_mark(invocation: Invocation, kind: marks.Kind, plan: plans.Plan, digest: str = "") -> marks.Mark:
-    """Return the mark of a plan; with a digest, the plan may be applied by it."""
+    """Return the mark of a plan; with a digest, it allows the plan to be applied."""
     scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
     return dataclasses.replace(mark(invocation, kind), scope=scope, key=key, digest=digest)
 
 
 def rollout_mark(invocation: Invocation, rollout: rollouts.Rollout, digest: str = "") -> marks.Mark:
-    """Return the mark of the plans of several environments; with a digest, they may be applied by it."""
+    """Return the mark of the plans of several environments; with a digest, it allows them to be applied."""
     key = marks.key_of_several(rollout.planned[0].target.namespace)
     return dataclasses.replace(mark(invocation, "plan"), key=key, digest=digest)

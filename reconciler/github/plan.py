@@ -1,4 +1,4 @@
-"""The Action's `plan`: show what an apply would change, in the log, the step summary and a comment."""
+"""The Action's `plan`: show what an apply would change, in the log, the step summary, and a comment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from reconciler.usecases.plan import propose
 
 REVIEW_NEXT = "**Next:** review, then merge; apply verifies that the plan is unchanged."
 _UNTRUSTED = (
-    "this pull request comes without secrets, so no server can be read and the repo-spec is only validated; "
-    "for a plan, pass a snapshot as live"
+    "this pull request has no access to secrets, so the server cannot be read and the repo-spec is only validated; "
+    "to get a plan, set the input live to a snapshot"
 )
 
 
@@ -27,7 +27,7 @@ def run(invocation: Invocation) -> results.Result:
 
 
 def reported(invocation: Invocation, attempt: Callable[[Invocation], results.Result | str]) -> results.Result:
-    """Return the result of an attempt to plan, which returns why there is nothing to plan if so.
+    """Call `attempt`, which may return why there is nothing to plan instead of a result, and return the result.
 
     Without a plan, report why in the comment that shows an earlier one.
     """
@@ -41,7 +41,7 @@ def reported(invocation: Invocation, attempt: Callable[[Invocation], results.Res
     if isinstance(result, results.Result):
         return result
     with contextlib.suppress(OSError):  # a file that cannot be removed could not be written either
-        invocation.inputs.plan_file.unlink(missing_ok=True)  # an earlier plan, which is not that of this run
+        invocation.inputs.plan_file.unlink(missing_ok=True)  # an earlier plan, not this run's
     ended = endings.nothing_to_do(invocation, result)
     comments.invalidate(invocation, "Nothing to do", result)
     return ended
@@ -80,12 +80,13 @@ def _plan(invocation: Invocation, declaration: declarations.Declaration) -> resu
 
 
 def refusals(invocation: Invocation, plan: plans.Plan, where: str = "") -> tuple[str, ...]:
-    """Return, and warn, why a guard will refuse to apply the plan (of `where`); nothing if none will."""
+    """Return why a guard will refuse to apply the plan (of `where`), after a warning; empty if none will."""
     try:
         guards.check(plan, invocation.inputs.allowed, now=clock.now())
     except errors.GuardError as refusal:
         message = (
-            f"apply will refuse this: {where}{refusal.message}; {refusal.hint} (the Action has an input of that name)"
+            f"apply will refuse this: {where}{refusal.message}; {refusal.hint} "
+            "(use the Action input with the same name)"
         )
         invocation.warn(message)
         return (message,)

@@ -1,4 +1,4 @@
-"""The program of the Action: run a command, write the outputs, and exit with the declared code."""
+"""The program of the Action: run a command, write the outputs, and exit with the declared exit code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main() -> NoReturn:
 
 
 def _finish(result: results.Result, log: runner_log.RunnerLog) -> errors.ExitCode:
-    """Write the outputs and the rest of the report; return the exit code, which is not 0 if part of it is lost."""
+    """Write the outputs and the rest of the report; return the exit code, which is not 0 if part of these was lost."""
     for name, value in result.outputs().items():
         log.set_output(name, value)
     log.close()

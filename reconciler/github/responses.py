@@ -97,7 +97,7 @@ def relation(status: str) -> Relation:
 
 
 def _author(user: github.NamedUser.NamedUser | github.Organization.Organization | None) -> str:
-    """Return a login; that of a deleted account is ghost, as on GitHub's pages."""
+    """Return a login, which for a deleted account is ghost, as on GitHub's pages."""
     return user.login if user else "ghost"
 
 

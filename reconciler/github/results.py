@@ -1,4 +1,4 @@
-"""What an invocation of the Action results in: the outputs of its step and the exit code."""
+"""The result of an invocation of the Action: the outputs of its step and the exit code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ _COUNTED = (plans.Verb.CREATE, plans.Verb.RENAME, plans.Verb.UPDATE, plans.Verb.
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The exit code and what the outputs are made of; `plan` is the last one that was shown, or those
-    of several environments."""
+    """The exit code and the data for the outputs; `plan` is the last one that was shown, or those
+    of several environments.
+    """
 
     code: errors.ExitCode = errors.ExitCode.OK
     summary: str = ""

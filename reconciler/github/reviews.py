@@ -22,9 +22,9 @@ class Reviewed:
 def require(
     invocation: Invocation, thread: conversation.Thread | None, mark: marks.Mark, digest: str, *, is_empty: bool
 ) -> None:
-    """Raise `errors.StaleError` unless the plan with this mark and digest was reviewed, as far as the inputs demand it.
+    """Raise `errors.StaleError` unless the plan with this mark and digest was reviewed, if the inputs require that.
 
-    A plan that is empty needs no review.
+    An empty plan needs no review.
     """
     inputs = invocation.inputs
     if inputs.expect_digest is not None:
@@ -33,7 +33,7 @@ def require(
     if is_empty or inputs.require_reviewed_plan == "false":
         return
     invocation.required_repository()
-    # An error of GitHub's passes through here: that a review is unknown does not mean that there is none.
+    # GitHub errors propagate: if it is unknown whether there was a review, do not assume that there was none.
     reviewed = find(thread, mark, invocation.event.commit)
     try:
         check(reviewed, digest)
@@ -44,35 +44,35 @@ def require(
 
 
 def find(thread: conversation.Thread | None, mark: marks.Mark, commit: str) -> Reviewed:
-    """Return what our comment in the pull request of `commit` showed for the same scope and key as a mark."""
+    """Return what our comment on the pull request of `commit` showed for the same scope and key as a mark."""
     if thread is None:
         return Reviewed(why_not=f"no merged pull request contains commit {commit[:12]}")
     return shown(thread, mark.scope, mark.key)
 
 
 def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
-    """Return what our comment in a pull request showed for a scope and a target, if its mark proves that it is ours."""
+    """Return what our comment on a pull request showed for a scope and a target, if its mark proves that it is ours."""
     marked = [mark for _, mark in thread.ours() if (mark.scope, mark.key) == (scope, key)]
     if not marked:
         return Reviewed(why_not=f"pull request {thread.number} has no reconciler comment with a plan for this target")
     if not thread.key and any(mark.is_signed for mark in marked):
         return Reviewed(
-            why_not=f"the comment in pull request {thread.number} is signed with a marker-key, but this run has none "
-            "(plan and apply need the same)"
+            why_not=f"the comment on pull request {thread.number} is signed with a marker-key, but this run has none "
+            "(plan and apply need the same key)"
         )
     proven = [mark for mark in marked if thread.is_proven(mark)]
     if not proven:
         return Reviewed(
-            why_not=f"the comment in pull request {thread.number} was not written by a run of "
+            why_not=f"the comment on pull request {thread.number} was not written by a run of "
             f"{' or '.join(sorted(thread.workflows)) or 'a known workflow'} for one of its commits "
-            "(plan-workflow names the workflow that plans)"
+            "(set plan-workflow to the workflow that plans)"
         )
     latest = max(mark.run for mark in proven)
     digests = {mark.digest for mark in proven if mark.run == latest}
     if len(digests) > 1:
-        return Reviewed(why_not=f"comments in pull request {thread.number} contradict each other about run {latest}")
+        return Reviewed(why_not=f"comments on pull request {thread.number} contradict each other about run {latest}")
     if not all(digests):
-        return Reviewed(why_not=f"the plan in pull request {thread.number} was already applied, or had no changes")
+        return Reviewed(why_not=f"the plan on pull request {thread.number} was already applied, or had no changes")
     return Reviewed(digest=digests.pop())
 
 

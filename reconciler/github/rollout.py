@@ -1,4 +1,4 @@
-"""The Action's `plan` and `apply` of several environments: one comment, and one environment after the other."""
+"""The Action's `plan` and `apply` of several environments: one comment, and one environment after another."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _planned(invocation: Invocation) -> results.Result | str:
 
 
 def _together(reasons: Sequence[str]) -> str:
-    """Return why nothing is done in any environment; empty if there is something to do in one."""
+    """Return why nothing is done in any environment; empty if there is something to do in at least one."""
     return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
 
 
@@ -82,7 +82,7 @@ class _Turn(usecase.Turn):
     invocation: Invocation
 
     def before_first_write(self, last_commit: str) -> None:
-        """Raise when this run's commit is older than its branch, or than the commit that was applied last."""
+        """Raise if this run's commit is older than its branch, or than the commit that was applied last."""
         freshness.require(self.invocation, self.declaration, last_commit)
 
 
@@ -133,7 +133,7 @@ class _Audience:
         self._invocation.show_rollout(rollout)
 
     def agreed(self) -> bool:
-        """Return true: whoever merged has agreed."""
+        """Return True, because merging the pull request was the approval."""
         return True
 
     def started(self, part: rollouts.Part) -> None:
@@ -150,7 +150,7 @@ class _Audience:
         self._invocation.log.write(text.Text().outcomes(applied.outcomes))
 
     def ended(self, ended: rollouts.Ended) -> None:
-        """Keep how an environment ended."""
+        """Record how an environment ended."""
         self.ends.append(ended)
 
     def warn(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What the runner reads: the log with its workflow commands on standard output, outputs and the step summary in files.
+"""What the runner reads: the log with workflow commands on standard output, and outputs and the step summary in files.
 
 Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are the runner's and the page's own.
 """
@@ -20,12 +20,12 @@ SUMMARY_LIMIT = 1_000_000  # bytes; GitHub rejects a step summary over 1 MiB
 
 
 class RunnerLog:
-    """Writes the log, the outputs and the summary of a step; outside a runner there is only the log.
+    """Writes the log, the outputs, and the summary of a step; outside a runner there is only the log.
 
-    The three are independent: one that cannot be written is noted in `lost`, and in the others at `close`, without
-    affecting the work or the rest of the report.
+    The three are independent: if one cannot be written, this is recorded in `lost`, and in the others at `close`,
+    without affecting the work or the rest of the report.
 
-    `new_token` returns an unguessable text, which ends an output's value or turns workflow commands back on.
+    `new_token` returns an unguessable string, which ends an output's value or turns workflow commands back on.
     """
 
     def __init__(self, out: TextIO, environ: Mapping[str, str], new_token: Callable[[], str]) -> None:
@@ -41,18 +41,18 @@ class RunnerLog:
         self._write(f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n")
 
     def write_line(self, text: str) -> None:
-        """Write a line of our own words to the log."""
+        """Write one of our own messages to the log."""
         self._write(f"{text}\n")
 
     def annotate(self, annotations: Iterable[annotation.Annotation]) -> None:
-        """Keep annotations until `close`, when it is known which of them GitHub would drop."""
+        """Hold annotations until `close`, when it is known which of them GitHub would drop."""
         self._annotations += annotations
 
     def close(self) -> None:
-        """Write the annotations, up to GitHub's limit for each level; the last one then gives the number of the others.
+        """Write the annotations, up to GitHub's limit for each level; the last one then counts the omitted ones.
 
-        Those about the run itself come first, then those about lines. What could not be written is an error among
-        them, and is also written to the summary and to standard error.
+        Those about the run itself come first, then those about lines. What could not be written is an error among them,
+        and is also written to the summary and to standard error.
         """
         for message in self.lost:
             self._annotations.append(annotation.Annotation(level="error", title="reconciler", message=message))

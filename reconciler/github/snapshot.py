@@ -1,4 +1,4 @@
-"""The Action's `snapshot`: save the live schedules to the file that the input `live` names."""
+"""The Action's `snapshot`: save the live schedules to the file specified by the input `live`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run(invocation: Invocation) -> results.Result:
     """Read the live schedules and save them."""
     declaration, path = invocation.load_spec(), invocation.inputs.live
     if path is None:
-        raise errors.UsageError("the snapshot needs an output file", hint="name it with the input live")
+        raise errors.UsageError("the snapshot needs an output file", hint="set the input live to its path")
     inputs.check_server(invocation.inputs.connection)
     snapshot = take_snapshot(declaration, invocation.inputs.connection, invocation.progress)
     files.save(path, snapshots.dumps(snapshot))

@@ -16,23 +16,23 @@ from reconciler.timing import cron, dst, durations, ranges, times, timings
 
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
-_SQL_WORKFLOW_ID = 255 - len("-2009-11-10T23:00:00Z")  # the column's width, less the time that is appended to each run
+_SQL_WORKFLOW_ID = 255 - len("-2009-11-10T23:00:00Z")  # the column's width, minus the time that is appended to each run
 _ORDINAL = re.compile(r"(?:\s|^)(\S*[A-Za-z0-9])#([1-5])(?:\s|$)")
 
 
 class Kind(enum.Enum):
     """What a piece of advice is about; the value completes "12 charters …"."""
 
-    ORDINAL = "have a '#' that begins a comment"
+    ORDINAL = "have a '#' that starts a comment"
     BOTH_DAYS = "fire only on days that match both day of month and day of week"
     NEVER = "never fire"
-    CLOCKS = "fire at an hour when clocks change"
-    SHARED_ID = "have a workflow id that another charter has at the same time"
+    CLOCKS = "fire during an hour when clocks change"
+    SHARED_ID = "share a workflow ID with another charter at the same time"
     SAME_WORK = "start the same work as another charter at the same times"
     UNEVEN = "have a step that does not divide its range"
-    NO_SUNDAY = "have a range of weekdays that ends with 7 and leaves out Sunday"
+    NO_SUNDAY = "have a range of weekdays that ends with 7 and omits Sunday"
     ZONED_INTERVAL = "have intervals of whole days and a time zone"
-    LONG_ID = "have a workflow id that is too long for SQL databases"
+    LONG_ID = "have a workflow ID that is too long for SQL databases"
     UNMATCHED = "are expected in files that do not exist"
     BRIEF = "have a timeout that no run can meet"
     UNUSED = "are not used"  # of variables
@@ -81,7 +81,7 @@ def _unmatched(inclusions: Iterable[declarations.Inclusion]) -> Iterator[Advice]
 
 def _unused(variable: tuple[str, declarations.Place]) -> Advice:
     name, place = variable
-    message = f"nothing refers to variable {name!r}; remove it, or write ${{{name}}} where its value belongs"
+    message = f"nothing refers to variable {name!r}; remove it, or write ${{{name}}} where its value should appear"
     return Advice(place=place, message=message, kind=Kind.UNUSED)
 
 
@@ -90,16 +90,16 @@ def _collisions(
 ) -> Iterator[tuple[declarations.Charter, Advice]]:
     for charter, other, at in collisions.shared_ids(charters, now):
         message = (
-            f"charter {other.name} ({other.place}) has the same workflow id, and both are due at "
+            f"charter {other.name} ({other.place}) has the same workflow ID, and both are due at "
             f"{at:%Y-%m-%d %H:%M:%S} UTC: Temporal does not start the second run while the first is running, and "
-            "reports nothing; give each its own workflow_id"
+            "does not report this; give each its own workflow_id"
         )
         place = charter.places.get("workflow_id", charter.place)
         yield charter, Advice(place=place, message=message, kind=Kind.SHARED_ID)
     for charter, other in collisions.same_work(charters, now):
         message = (
             f"charter {other.name} ({other.place}) starts the same work at the same times on task queue "
-            f"{charter.schedule.action.task_queue}: each time it runs twice; remove one, or change its input"
+            f"{charter.schedule.action.task_queue}, so it runs twice each time; remove one, or change its input"
         )
         yield charter, Advice(place=charter.place, message=message, kind=Kind.SAME_WORK)
 
@@ -111,7 +111,7 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
     length = len(charter.schedule.action.workflow_id)
     if length > _SQL_WORKFLOW_ID:
         message = (
-            f"the workflow id has {length} characters: with the time that Temporal adds, a server on PostgreSQL or "
+            f"the workflow ID has {length} characters; with the time that Temporal appends, a server on PostgreSQL or "
             f"MySQL cannot store it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
         )
         yield Advice(place=charter.places.get("workflow_id", charter.place), message=message, kind=Kind.LONG_ID)
@@ -147,13 +147,13 @@ def _summary(alike: Sequence[Advice]) -> str:
     )
     what = "variables" if alike[0].kind is Kind.UNUSED else "charters"
     return (
-        f"{alike[0].place}: warning: {len(alike)} {what} {alike[0].kind.value}, this one and those at {others} and "
-        f"{len(alike) - _NAMED} more; of this one: {alike[0].message}"
+        f"{alike[0].place}: warning: {len(alike)} {what} {alike[0].kind.value}: this one, those at {others}, and "
+        f"{len(alike) - _NAMED} more; for this one: {alike[0].message}"
     )
 
 
 def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
-    """Yield advice about a cron's text: steps that do not divide their range, and `1-7`."""
+    """Yield advice about how a cron is written: steps that do not divide their range, and `1-7`."""
     if "/" not in calendar.comment and "7" not in calendar.comment:
         return
     spans = cron.spans(calendar.comment)
@@ -167,12 +167,13 @@ def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
                 yield (
                     Kind.UNEVEN,
                     f"{calendar.comment!r} matches {matched}, then starts over: {only.step} does not divide "
-                    f"{field.highest + 1}; for even gaps write intervals, such as every: {only.step}{field.name[0]}",
+                    f"{field.highest + 1}; for even spacing, use intervals, such as every: {only.step}{field.name[0]}",
                 )
     if 0 not in calendar.day_of_week and any(map(_loses_sunday, spans.get(cron.DAY_OF_WEEK, ()))):
         yield (
             Kind.NO_SUNDAY,
-            f"{calendar.comment!r} leaves out Sunday: Temporal reads 1-7 as Monday to Saturday; for every day write *",
+            f"{calendar.comment!r} omits Sunday, because Temporal reads 1-7 as Monday to Saturday; for every day, "
+            "use *",
         )
 
 
@@ -197,8 +198,8 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
     if whole_days and not _is_utc(timing.timezone, now):
         yield (
             Kind.ZONED_INTERVAL,
-            f"intervals ignore the time zone {timing.timezone}: they count from 1970-01-01 00:00 UTC; "
-            "for a time of day write a cron",
+            f"intervals ignore the time zone {timing.timezone}, because they count from 1970-01-01 00:00 UTC; "
+            "to fire at a time of day, use a cron",
         )
     for calendar in timing.calendars:
         yield from _of_cron(calendar)
@@ -207,15 +208,15 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
         if ordinal:
             yield (
                 Kind.ORDINAL,
-                f"{shown} fires on every {ordinal[1]}: for Temporal '#{ordinal[2]}' begins a comment; "
-                "for the second Monday write days 8-14 and MON",
+                f"{shown} fires on every {ordinal[1]}, because '#{ordinal[2]}' starts a comment in Temporal; "
+                "for the second Monday, use days 8-14 and MON",
             )
         restricted = calendar.day_of_month != _EVERY_DAY and calendar.day_of_week != _EVERY_WEEKDAY
         if restricted and not _is_one_week(calendar.day_of_month):
             yield (
                 Kind.BOTH_DAYS,
                 f"{shown} fires only on days that match both day of month and day of week; "
-                "for either of them, as in crontab, write two crons",
+                "to match either one, as in crontab, use two crons",
             )
     yield from _of_times(timing, now)
 
@@ -225,7 +226,7 @@ def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kin
     """Return advice about the next times."""
     first = next(times.upcoming(timing, now), None)
     if first is None:
-        return ((Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions and end"),)
+        return ((Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions, and end"),)
     skipped, repeated = dst.skipped_or_repeated(timing, now, first)
     clocks = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
     clocks += [f"{repeated:%Y-%m-%d %H:%M} occurs twice in {timing.timezone}"] if repeated else []
@@ -235,7 +236,7 @@ def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kin
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:
-    """Return whether the days are seven in a row, which is intended next to a weekday: `8-14` and MON."""
+    """Return whether the days are seven in a row, which is intended in combination with a weekday: `8-14` and MON."""
     return len(days) == 7 and days[-1] - days[0] == 6
 
 

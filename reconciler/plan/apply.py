@@ -18,7 +18,7 @@ Lost = Callable[[], Awaitable[str]]
 
 
 async def never() -> str:
-    """Return that no lock is lost, for an apply without one."""
+    """Always report that the lock is not lost, for an apply without a lock."""
     return ""
 
 
@@ -30,14 +30,15 @@ async def apply(
     lost: Lost = never,
     progress: ports.Progress = progress.SILENT,
 ) -> plans.Applied:
-    """Write the plan's steps and return an outcome for every one, in the plan's order.
+    """Write the plan's steps and return an outcome for each of them, in the plan's order.
 
     `on_outcome` is called with each outcome as it happens. Pauses come last, and only if everything else succeeded, so
     that an incomplete apply never leaves fewer schedules running than before. One failure does not stop the other
     steps, but the apply ends when the server does not respond to several steps in a row, or when the lock is lost
     (`lost` returns why; empty while it is held): steps that were not started are SKIPPED. `lost` is called before a
-    step is started, and again just before each write is sent, however long that waited for its turn. When the task is
-    cancelled, steps in progress are finished first; when it is cancelled again, they are reported as they are.
+    step is started, and again just before each write is sent, no matter how long that write waited for its turn. When
+    the task is cancelled, steps in progress are finished first; when it is cancelled again, they are reported as they
+    are.
     """
     with progress.work("applying", "changes", len(plan.steps), calls=sum(map(_calls, plan.steps))) as advance:
 
@@ -111,7 +112,7 @@ class _Walk:
         self._stopped = self._stopped or reason
 
     def abandon(self, changes: Iterable[plans.Change]) -> None:
-        """Report every step that has not ended, as far as its state is known."""
+        """Report every step that has not ended, with what is known of its state."""
         for change in changes:
             if change.id in self._ended:
                 continue
@@ -145,7 +146,7 @@ class _Walk:
                 raise
 
     async def _renaming(self, change: plans.Change, origin: plans.Change) -> tuple[plans.Status, str]:
-        """Create the schedule, then pause the one that it replaces: at no time does neither of them run."""
+        """Create the schedule, then pause the one that it replaces, so that at least one of them is always active."""
         if origin.live is not None and not await self._is_unchanged(origin.live):
             return plans.Status.STALE, f"{origin.id} changed since it was planned; plan again"
         status, detail = await self._step(change)
@@ -154,7 +155,7 @@ class _Walk:
         status, why = await self._step(origin)
         if status is plans.Status.DONE:
             return status, detail
-        return status, f"created, but {origin.id}, which it replaces, is not paused: {why}"
+        return status, f"created, but {origin.id}, which it replaces, was not paused: {why}"
 
     async def _step(self, change: plans.Change) -> tuple[plans.Status, str]:
         """Write, then read back: only that distinguishes a lost response from a dropped write."""
@@ -188,7 +189,7 @@ class _Walk:
             await self._schedules.update(change.live, change.after)
 
     async def _permit(self) -> None:
-        """Return if a write may be sent now; raise `errors.ServerError` if the lock is lost."""
+        """Return only if a write may be sent now; raise `errors.ServerError` if the lock is lost."""
         lost = await self._lost()
         if lost:
             raise errors.ServerError(f"not written: {lost}")
@@ -198,12 +199,12 @@ class _Walk:
         return now is not None and (now.token, now.created_at) == (live.token, live.created_at)
 
     async def _remaining(self, change: plans.Change) -> str:
-        """Return what the change still lacks on the server, in words; empty when it took effect."""
+        """Return, in words, what the server still lacks of the change; empty if it took effect."""
         live = await self._schedules.describe(change.id)
         if change.verb is plans.Verb.DELETE:
-            return "it is still there" if live else ""
+            return "it still exists" if live else ""
         if live is None:
-            return "it is gone"
+            return "it no longer exists"
         return ", ".join(field.path for field in diff.diff(live.schedule, change.after))
 
 

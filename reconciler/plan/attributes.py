@@ -1,4 +1,4 @@
-"""Find the search attributes that a plan sets and the namespace does not define, as the server then refuses a write."""
+"""Find the search attributes that a plan sets but the namespace does not define; the server rejects such writes."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ def plan(
     """Return the plan that makes `live` equal to the declaration.
 
     `live` holds each declared id that exists, every managed id that is not declared, and those that charters replace; a
-    plan that is limited to some charters leaves out what none of them declares or replaces. Changes are in order of
-    execution (creates, renames, updates, resumes, pauses) and by id within a verb, whatever the order of the inputs.
+    plan that is limited to some charters omits what none of them declares or replaces. Changes are in order of
+    execution (creates, renames, updates, resumes, pauses) and by id within a verb, regardless of the order of the
+    inputs.
     """
     declaration, live = marked(declaration), notes.with_carried_pauses(exempted(live, declaration))
     former = predecessors.former(declaration, live, lambda each: managed(each, target))
@@ -59,7 +60,7 @@ def _charted(
 def _is_returned_while_paused(
     charter: declarations.Charter, own: observed.Live, former: observed.Live, declaration: declarations.Declaration
 ) -> bool:
-    """Return whether a charter gets its earlier name back, and a pause by hand of the present schedule is kept."""
+    """Return whether a charter gets its earlier name back, and a manual pause of its current schedule is kept."""
     keeps = declaration.keep_manual_pauses or charter.schedule.manual_pauses == decisions.KEEP
     is_ours = not decisions.is_foreign(own.schedule, declaration) or declaration.adopt
     is_resting = own.schedule.paused and notes.is_removed(own.schedule.note)
@@ -67,7 +68,7 @@ def _is_returned_while_paused(
 
 
 def _paused_like(charter: declarations.Charter, own: observed.Live, former: observed.Live) -> plans.Change:
-    """Return the change of a schedule that stays paused, now because the one that it replaces was paused by hand."""
+    """Return the change of a schedule that stays paused, now because the one that it replaces was paused manually."""
     pausing = dataclasses.replace(charter.schedule, paused=True, note=former.schedule.note)
     note = _carried_note(charter, pausing, former)
     paused = dataclasses.replace(ignored.kept(pausing, own.schedule), note=note)
@@ -97,7 +98,7 @@ def _uncharted(
 def _renamed(
     charter: declarations.Charter, former: observed.Live, declaration: declarations.Declaration
 ) -> plans.Change:
-    """Return the change that replaces a schedule by one with the charter's id, as if only its id changed."""
+    """Return the change that replaces a schedule with one that has the charter's id, as if only its id changed."""
     new = charter.schedule.id
     renamed = dataclasses.replace(former.schedule, id=new)
     alike = dataclasses.replace(former, schedule=renamed, memo_is_fixed=False)  # as it is created again
@@ -118,7 +119,7 @@ def _renamed(
 
 
 def _carried_note(charter: declarations.Charter, after: model.Schedule, former: observed.Live) -> str | None:
-    """Return the note of a renamed schedule; that of a manual pause which is kept must not look like our own."""
+    """Return the note of a renamed schedule; the note of a manual pause that is kept must not look like our own."""
     path, declared = charter.place.path, charter.schedule
     if after.paused and not declared.paused:
         return notes.carried(None if after.note == declared.note else after.note, former)
@@ -126,7 +127,7 @@ def _carried_note(charter: declarations.Charter, after: model.Schedule, former: 
 
 
 def _origin(former: observed.Live, new: str, path: str) -> plans.Change:
-    """Return the change of the schedule that a rename replaces; one that is paused gets the note about that."""
+    """Return the change of the schedule that a rename replaces; if it is paused, only its note changes."""
     change = _replaced(former, new, path)
     if change.verb is plans.Verb.PAUSE or notes.is_removed(former.schedule.note):
         return change
@@ -135,7 +136,7 @@ def _origin(former: observed.Live, new: str, path: str) -> plans.Change:
 
 
 def _replaced(former: observed.Live, new: str, path: str) -> plans.Change:
-    """Return the change of a schedule whose work another one does now."""
+    """Return the change of a schedule that another one has replaced."""
     change = decisions.for_undeclared(former, path)
     if change.verb is plans.Verb.KEEP:
         return change
@@ -144,11 +145,11 @@ def _replaced(former: observed.Live, new: str, path: str) -> plans.Change:
 
 
 def check_owner(declaration: declarations.Declaration) -> None:
-    """Raise `errors.UsageError` for an empty prefix without an owner, as no mark would be ours."""
+    """Raise `errors.UsageError` for an empty prefix without an owner, because no mark would be ours."""
     if "" in declaration.prefixes and not declaration.owner:
         raise errors.UsageError(
-            f"{declaration.path} has an empty prefix, so the owner's mark decides whose a schedule is, and no owner is "
-            "named",
+            f"{declaration.path} has an empty prefix, so schedules are identified by their owner's mark, but no owner "
+            "is specified",
             hint="add an owner to the section, or pass --owner",
         )
 
@@ -239,7 +240,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
 
 
 def disabled(declaration: declarations.Declaration, target: observed.Target) -> plans.Plan:
-    """Return the plan of a disabled environment without the server: it has no changes."""
+    """Return the plan of a disabled environment, made without the server: it has no changes."""
     return dataclasses.replace(assembled(declaration, {}, target, ()), disabled=declaration.disabled, variables={})
 
 
@@ -249,14 +250,14 @@ def plan_from_snapshot(
     target: observed.Target,
     taken_at: datetime.datetime,
 ) -> plans.Plan:
-    """Return the plan against a snapshot: its secrets are redacted, so the declaration is redacted alike to compare.
+    """Return the plan against a snapshot; its secrets are redacted, so the declaration is redacted the same way.
 
     A declaration without an owner gets the snapshot's. Raises `errors.UsageError` if the snapshot has other prefixes.
     """
     if target.prefixes != declaration.prefixes:
         there, here = map(ownership.shown, (target.prefixes, declaration.prefixes))
         raise errors.UsageError(
-            f"the snapshot is of schedules {there}, the spec declares {here}",
+            f"the snapshot contains schedules {there}, but the spec declares {here}",
             hint="take a new snapshot, or pass the snapshot's --prefix",
         )
     declaration = dataclasses.replace(declaration, owner=declaration.owner or target.owner)

@@ -26,7 +26,7 @@ def shared_ids(
 
     The server appends a run's due time, to the second and before jitter, to the workflow id, even if
     `keep_original_workflow_id` is set. So ids collide only at a time at which both are due: one of the two runs is then
-    not started while the other is running, and no counter shows it. Of hundreds of charters that share an id, only as
+    not started while the other is running, and no counter shows this. Of hundreds of charters that share an id, only as
     many pairs are compared as the budget allows.
     """
     budget = _BUDGET
@@ -47,7 +47,7 @@ def same_work(
 ) -> Iterator[tuple[declarations.Charter, declarations.Charter]]:
     """Yield each charter that starts the same work at the same times as an earlier one, and the earlier one.
 
-    Work is the same if only names differ: the workflow id, the schedule's ids and the charter's name.
+    Work is the same if only names differ: the workflow id, the schedule's ids, and the charter's name.
     """
     for alike in _groups(filter(_fires, charters), lambda charter: _work(charter.schedule.action)):
         for close in _groups(alike, lambda charter: _next(charter, now, 1)):
@@ -95,7 +95,7 @@ def _work(action: model.Action) -> str:
 
 
 def _values(value: Any) -> Any:
-    """Return what JSON has no word for: the fields of an object by name, of anything else its text."""
+    """Convert a value that JSON cannot represent: an object to its fields by name, anything else to a string."""
     if not dataclasses.is_dataclass(value):
         return repr(value)
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -115,7 +115,7 @@ def _verb(
 
 
 def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
-    """Return why a schedule is paused, from its note and, where that is the charter's own, from who paused it.
+    """Return why a schedule is paused, from its note and, if that is the charter's own, from who paused it.
 
     A pause by an update keeps the charter's note, as our declared pause does. So that note alone proves nothing: unless
     the server names us, a person paused it.
@@ -145,7 +145,7 @@ def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
 
 
 def for_undeclared(live: observed.Live, path: str) -> plans.Change:
-    """Return the change of a schedule without a charter: a pause, unless it is paused already."""
+    """Return the change of a schedule without a charter: a pause, unless it is already paused."""
     paused = dataclasses.replace(live.schedule, paused=True, note=None)
     if live.schedule.paused:
         verb, reason, after = plans.Verb.KEEP, plans.Reason.ALREADY_PAUSED, live.schedule

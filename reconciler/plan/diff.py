@@ -29,7 +29,7 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
     """Return what `diff` returns, for a desired schedule that `settled` returned."""
     if live == desired and same_json(_payloads(live), _payloads(desired)):
         return ()
-    import deepdiff  # here, because it takes longer to import than most commands run
+    import deepdiff  # imported here, because that takes longer than most commands run
 
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
     table, form = _differing(live, desired), _form(live, desired)
@@ -40,7 +40,7 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
         new,
         view="tree",
         ignore_private_variables=False,  # else keys that start with two underscores are skipped
-        zip_ordered_iterables=True,  # lists are compared place by place
+        zip_ordered_iterables=True,  # lists are compared position by position
         threshold_to_diff_deeper=0,  # else objects that share little are reported whole
     )
     absent = deepdiff.helper.notpresent
@@ -49,7 +49,7 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
 
 
 def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
-    """Return the rows that can differ: removing the secrets of all others would take most of the time."""
+    """Return the rows that can differ: removing secrets from all the others would take most of the time."""
 
     def is_same(path: places.Path) -> bool:
         left, right = places.value(live, path), places.value(desired, path)
@@ -59,9 +59,9 @@ def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
 
 
 def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return the schedule whose form both sides are shown in: desired, with live's arguments if those are built in.
+    """Return the schedule in whose form both sides are shown: desired, with live's arguments if those are built in.
 
-    So a change from the built-in object and the way back name the same fields.
+    So a change from the built-in object and the reverse change list the same fields.
     """
     if not governed.is_built_in(live.action.arguments):
         return desired
@@ -72,8 +72,8 @@ def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
 def everything(schedule: model.Schedule) -> tuple[plans.FieldChange, ...]:
     """Return every field that is not empty as an addition, for a schedule that does not exist yet.
 
-    Of the arguments, all are included, as the workflow gets a null too; only the identities among them are omitted:
-    they follow from the schedule's id.
+    All arguments are included, because the workflow receives a null too; only the identities among them are omitted,
+    because they follow from the schedule's id.
     """
     return tuple(
         plans.FieldChange(path=name, old=plans.ABSENT, new=value)
@@ -114,7 +114,7 @@ _PAYLOAD_PLACES = tuple(path for row in PAYLOADS for path in row.sources)
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return what should be on the server: `desired`, with the live countdown kept, and what is undeclared."""
+    """Return what should be on the server: `desired`, with the live countdown and undeclared values kept."""
     start = desired.remaining_actions if desired.counted_from is None else desired.counted_from
     remaining = live.remaining_actions
     counting = start is not None and remaining is not None and remaining <= start

@@ -16,7 +16,7 @@ _NAMED = 5  # schedules that a message names
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """What a person has confirmed to be intended."""
+    """What a person has confirmed as intended."""
 
     mass_pause: bool = False
     empty_namespace: bool = False
@@ -27,11 +27,11 @@ class Allowed:
 def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.datetime, left: int = 0) -> None:
     """Raise `errors.GuardError` when the plan should not be applied without explicit confirmation.
 
-    Refused are: stopping every running managed schedule, or more than half of two or more, by any kind of change (see
-    `stops`); a spec without our section while schedules are managed; a namespace without schedules although
-    the last apply `left` some; declaring an id that belongs to another owner; creating a schedule that already runs
-    under another prefix; taking over a schedule and changing what it runs, unless the plan adopts; and overwriting
-    encrypted payloads with plaintext.
+    The guards refuse: stopping every running managed schedule, or more than half of two or more, by any kind of change
+    (see `stops`); a spec without our section while schedules are managed; a namespace without schedules although the
+    last apply `left` some; declaring an id that belongs to another owner; creating a schedule that already runs under
+    another prefix; taking over a schedule and changing what it runs, unless the plan adopts; and overwriting encrypted
+    payloads with plaintext.
     """
     allowed = allowed or Allowed()
     if not allowed.empty_namespace:
@@ -47,7 +47,7 @@ def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.dat
 
 
 def check_prune(plan: plans.Plan) -> None:
-    """Raise `errors.GuardError` when the plan deletes schedules although the spec has no section of ours."""
+    """Raise `errors.GuardError` when the plan deletes schedules although the spec does not have our section."""
     if plan.steps and not plan.governed:
         count = len(plan.steps)
         raise errors.GuardError(
@@ -81,9 +81,9 @@ def _check_emptiness(plan: plans.Plan, left: int) -> None:
     if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
-            f"none of {ownership.shown(target.prefixes)} exist in namespace {target.namespace} on "
+            f"no schedules matching {ownership.shown(target.prefixes)} exist in namespace {target.namespace} on "
             f"{target.address} anymore; the last apply left {left}",
-            hint="check the server and the namespace; if they were deleted, pass --allow-empty-namespace",
+            hint="check the server and the namespace; if the schedules were deleted, pass --allow-empty-namespace",
         )
 
 
@@ -124,8 +124,8 @@ def _check_owners(plan: plans.Plan) -> None:
         owner = labels.brief(change.after.owner or "")
         more = f" (and {len(owned) - 1} more)" if len(owned) > 1 else ""
         raise errors.GuardError(
-            f"{change.id} belongs to {owner}{more}, and {_whose(plan.target)}",
-            hint=f"rename the charter; if you are {owner}, pass --owner; to take it over for good, --adopt",
+            f"{change.id} belongs to {owner}{more}, but {_whose(plan.target)}",
+            hint=f"rename the charter, pass --owner if you are {owner}, or pass --adopt to take it over permanently",
         )
 
 
@@ -146,20 +146,20 @@ def _check_doubles(plan: plans.Plan) -> None:
         new, old = plan.doubled[0]
         more = f" (and {len(plan.doubled) - 1} more)" if len(plan.doubled) > 1 else ""
         raise errors.GuardError(
-            f"{labels.brief(old)} is still running under another prefix, and {labels.brief(new)} would run next to "
-            f"it{more}",
+            f"{labels.brief(old)} is still running under another prefix, and {labels.brief(new)} would run "
+            f"alongside it{more}",
             hint=f"to replace it, declare was: {labels.brief(old)}{_only_in(plan)}; if both should run, pass "
             "--allow-prefix-change",
         )
 
 
 def _only_in(plan: plans.Plan) -> str:
-    """Return where to declare what holds in the plan's environment alone; empty without an environment."""
+    """Return where to declare something for the plan's environment only; empty without an environment."""
     return f" in the charters of environment {plan.environment!r}" if plan.environment else ""
 
 
 def _whose(target: observed.Target) -> str:
-    return f"this spec is {target.owner}'s" if target.owner else "this spec names no owner"
+    return f"this spec's owner is {target.owner}" if target.owner else "this spec does not specify an owner"
 
 
 def _check_payloads(plan: plans.Plan) -> None:

@@ -1,4 +1,4 @@
-"""Wait for a lock, run without one, and know whether it is still held."""
+"""Wait for a lock, run without one, and check whether it is still held."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from reconciler.plan import ports
 _LOG = logging.getLogger(__name__)
 
 _AGAIN_AFTER = 1.0  # seconds
-LOOK_EVERY = 0.5  # seconds that one check of the lock waits for news of it, and at least between the starts of two
+LOOK_EVERY = 0.5  # seconds that one check of the lock waits for a change, and the least between the starts of two
 FRESH = 2.0  # seconds, from its start, for which a check is valid; nothing is written on an older one
 PATIENCE = 20.0  # seconds that a write waits for a newer check, until the lock is considered lost
 _QUIET = 5.0  # seconds of that before a warning is logged
 TAKEN = "the lock was released by another session"
 UNSURE = "whether the lock is still held is unknown"
-ENDING = "the lock's lease is about to end"
+ENDING = "the lock's lease is about to expire"
 
 
 async def take(
@@ -32,7 +32,7 @@ async def take(
     waiting: Callable[[str], None],
     ending: Callable[[], bool] = lambda: False,
 ) -> ports.Lease:
-    """Take the lock, waiting for up to `patience`, or until the program is `ending`.
+    """Take the lock, waiting for up to `patience` or until the program is `ending`.
 
     `waiting` is called once, with a message that names the holder. Raises `errors.LockedError` if the lock is still
     held then.
@@ -54,32 +54,32 @@ async def take(
 
 
 class Unlocked:
-    """No lock: conflict tokens alone keep two applies from overwriting each other's work."""
+    """No lock: conflict tokens alone prevent two applies from overwriting each other's work."""
 
     async def acquire(self, holder: ports.Holder) -> Unlocked:
-        """Take nothing."""
+        """Return this lock, which needs no acquiring."""
         del holder
         return self
 
     async def holder(self) -> None:
-        """Return that it is not held."""
+        """Return None: it is never held."""
 
     async def free(self) -> None:
-        """Return that it was not held."""
+        """Return None: it was not held."""
 
     async def lost(self) -> str:
-        """Return that nothing was lost."""
+        """Return an empty string: it cannot be lost."""
         return ""
 
     def doubt(self) -> None:
-        """Doubt nothing."""
+        """Do nothing."""
 
     async def release(self) -> None:
-        """Release nothing."""
+        """Do nothing."""
 
 
 class Several:
-    """Several locks as one: all or none are taken, in their order, which two programs must agree on."""
+    """Several locks as one: all or none are taken, in the given order, which must be the same in all programs."""
 
     def __init__(self, locks: Sequence[ports.Lock]) -> None:
         self._locks = locks
@@ -101,12 +101,12 @@ class Several:
         return next(filter(None, [await lock.holder() for lock in self._locks]), None)
 
     async def free(self) -> ports.Holder | None:
-        """Take all of them away, and return who held the first of those that were held."""
+        """Forcibly release all of them, and return the former holder of the first one that was held."""
         return next(filter(None, [await lock.free() for lock in self._locks]), None)
 
 
 class SeveralLeases:
-    """Several locks that are held; losing any of them is losing all."""
+    """Several locks that are held; losing any of them means losing all."""
 
     def __init__(self, leases: Sequence[ports.Lease]) -> None:
         self._leases = leases
@@ -116,12 +116,12 @@ class SeveralLeases:
         return next(filter(None, await asyncio.gather(*(lease.lost() for lease in self._leases))), "")
 
     def doubt(self) -> None:
-        """Discard what is known of each."""
+        """Discard what is known about each."""
         for lease in self._leases:
             lease.doubt()
 
     async def release(self) -> None:
-        """Release each of them, also after an error, and raise the first error."""
+        """Release each of them, even after an error, and raise the first error."""
         ends = await asyncio.gather(*(lease.release() for lease in self._leases), return_exceptions=True)
         for error in filter(None, ends):
             raise error
@@ -130,7 +130,7 @@ class SeveralLeases:
 class Watch:
     """Knows whether a lock is still held: it checks in the background, and a write waits if the last check is old.
 
-    `look` waits briefly for news of the lock and then checks it; it returns why the lock is lost, empty while it is
+    `look` waits briefly for the lock to change and then checks it; it returns why the lock is lost, empty while it is
     held, and raises `errors.ReconcilerError` when that is unknown. `until` is when the lock expires (monotonic clock).
     """
 
@@ -195,7 +195,7 @@ class Watch:
 
     async def _watch(self) -> None:
         while not self._gone:
-            started = time.monotonic()  # before the call: a blocked event loop may see the answer much later
+            started = time.monotonic()  # before the call: a blocked event loop may see the response much later
             try:
                 self._gone = await self._look()
             except errors.ReconcilerError:

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from reconciler.schedule import observed, ownership
 
 REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # begins the note of a schedule whose charter was removed
-RENAMED = f"{ownership.PAUSED_BY_US}renamed to "  # begins the note of a schedule whose charter has another name now
+RENAMED = f"{ownership.PAUSED_BY_US}renamed to "  # begins the note of a schedule whose charter was renamed
 DECLARED = f"{ownership.PAUSED_BY_US}declared paused in "  # begins the note of a schedule that is declared paused
 _TIME = "%Y-%m-%d %H:%M:%S"
 _CARRIED = re.compile(
-    r"(?:^| \()paused(?: by (?P<by>.+?))?(?: on (?P<at>\d{4}(?:-\d\d){2} \d\d(?::\d\d){2}) UTC)?, as \S+$", re.ASCII
+    r"(?:^| \()paused(?: by (?P<by>.+?))?(?: on (?P<at>\d{4}(?:-\d\d){2} \d\d(?::\d\d){2}) UTC)?"
+    r", (?:under its former ID|as) \S+$",  # earlier versions wrote `as`
+    re.ASCII,
 )
 
 
@@ -34,7 +36,7 @@ def removed(path: str) -> str:
 
 
 def renamed(new: str, path: str) -> str:
-    """Return the note of a schedule that was paused because its charter has another name now."""
+    """Return the note of a schedule that was paused because its charter was renamed."""
     return f"{RENAMED}{new} in {path}"
 
 
@@ -46,20 +48,21 @@ def is_removed(note: str | None) -> bool:
 def carried(note: str | None, former: observed.Live) -> str:
     """Return the note of a schedule that is created paused because a person had paused the one that it replaces.
 
-    It names that person and the time, if they are known, as the server's history of the new schedule names only us.
+    It names that person and the time, if known, because the server's history of the new schedule names only us.
     """
     pause, id_ = former.pause or observed.Pause(), former.schedule.id
     if note and _CARRIED.search(note):
         return note
     who = f" by {pause.by}" if pause.by else ""
     when = f" on {pause.at.astimezone(datetime.UTC):{_TIME}} UTC" if pause.at else ""
+    under = f"under its former ID {id_}"
     if note is None:
-        return f"paused{who}{when}, as {id_}" if who or when else f"paused outside the spec, as {id_}"
-    return f"{note} (paused{who}{when}, as {id_})" if who or when else note
+        return f"paused{who}{when}, {under}" if who or when else f"paused outside the spec, {under}"
+    return f"{note} (paused{who}{when}, {under})" if who or when else note
 
 
 def with_carried_pauses(live: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-    """Return the live schedules, each that a rename created paused with the pause that its note names."""
+    """Return the live schedules; each one that a rename created paused has the pause that its note describes."""
     return {id_: _with_carried_pause(each) for id_, each in live.items()}
 
 

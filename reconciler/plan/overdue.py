@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from reconciler.schedule import observed
 from reconciler.timing import times, zones
 
-_LEAST = 2  # due times: a single one may have just come
+_LEAST = 2  # due times: a single one may have only just passed
 _MOST = 1_000  # due times that are counted
 _SPAN = datetime.timedelta(seconds=3)  # a shorter delay only means that the server is busy
 
 
 def find(live: observed.Live, since: datetime.datetime | None = None) -> observed.Overdue | None:
-    """Return the due times that an active schedule did not run, None if every one is accounted for.
+    """Return the due times that an active schedule did not run; None if all of them are accounted for.
 
     Only times after the last write, run and `since`, and before the server's own next time, are considered. A running
-    or buffered run explains a gap, as do firings that the server counted as missed, skipped or dropped. If the time
-    zone is unknown here, or the jitter may exceed the gap, nothing is reported.
+    or buffered run explains a gap, as do firings that the server counted as missed, skipped, or dropped. If the time
+    zone is unknown on this machine, or the jitter may exceed the gap, nothing is reported.
     """
     schedule, history = live.schedule, live.history
     idle = not schedule.paused and schedule.remaining_actions != 0 and not history.running and not history.buffered
@@ -40,7 +40,7 @@ def find(live: observed.Live, since: datetime.datetime | None = None) -> observe
 
 
 def waits(live: observed.Live) -> bool:
-    """Return whether due times pass while a run is in progress, as the server believes."""
+    """Return whether due times are passing while, according to the server, a run is in progress."""
     return bool(live.history.running) and find(without_runs(live)) is not None
 
 

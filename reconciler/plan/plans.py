@@ -34,9 +34,9 @@ class Verb(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Why a change is planned; the value completes a line about the schedule."""
+    """Why a change is planned, or why a schedule is kept; the value follows what will happen, in parentheses."""
 
-    NEW = "will be created"
+    NEW = "new"
     RENAMED = "charter was renamed"
     DIFFERENT = "differs from the spec"
     RETURNED = "charter is back in the spec"
@@ -47,8 +47,8 @@ class Reason(enum.Enum):
     REMOVED = "charter is not in the spec"
     ALREADY_PAUSED = "charter is not in the spec; already paused"
     SAME = "matches the spec"
-    LISTED = "matches the spec as far as the listing shows"
-    PRUNED = "paused since its charter was removed"
+    LISTED = "matches the spec (compared by listing only)"
+    PRUNED = "paused because its charter was removed"
     STAYS = "kept: not paused because of a removed charter"
     UNPROVEN = "kept: no record of its pause, so it may have changed since then"
     CHANGED = "kept: changed since it was paused"
@@ -91,11 +91,11 @@ class FieldChange:
 class Change:
     """One schedule's step: `live` is the schedule that was planned from (None if it did not exist), `after` the result.
 
-    `ignored` are differences at `ignore` paths, which are kept, `unchangeable` those that the server cannot change.
-    `overrides` is where an environment replaces keys.
-    `renamed_from` is the id of a schedule that differs only in name and that the same plan leaves paused;
-    `origin_pause` is who had already paused that one, None if no one had. A rename creates the schedule with the state
-    of another one, and then pauses that one: `origin` is the change of the other.
+    `ignored` are differences at `ignore` paths, which are kept; `unchangeable` are those that the server cannot change.
+    `overrides` is where an environment replaces keys. `renamed_from` is the id of a schedule that differs only in name
+    and that the same plan leaves paused; `origin_pause` is who had already paused that one, None if no one had. A
+    rename creates the schedule with the state of another one, and then pauses that one: `origin` is the change of the
+    other.
     """
 
     verb: Verb
@@ -142,13 +142,13 @@ class Plan:
     """Every change in order of execution, and the digest of what they mean (`sha256:…`).
 
     `as_of` is when the server was read, if that was earlier; `found` counts the schedules that it had then. `unpolled`
-    are the task queues without workers to which the plan moves schedules from one with workers, `unregistered` the
+    are the task queues without workers to which the plan moves schedules from one with workers; `unregistered` are the
     pairs of task queue and workflow to which it moves schedules although no worker there registers the workflow.
     `doubled` pairs each id that the plan starts with the id of a running schedule under another prefix that already
     does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
-    what they run. `only` names the charters that it is limited to, if it is. `refresh` is how much of the server was
-    read, None for all. `salt` is the key of the digests, also of those in `variables`, of values from outside the spec.
-    `disabled` is why there are no changes although the server was not read.
+    what they run. `only` names the charters that it is limited to, if any. `refresh` is how much of the server was
+    read, None for all. `salt` is the key of the digests, including those in `variables`, which are of values from
+    outside the spec. `disabled` is why there are no changes although the server was not read.
     """
 
     target: observed.Target
@@ -176,7 +176,7 @@ class Plan:
 
     @property
     def schedules(self) -> tuple[Change, ...]:
-        """Return the change of every schedule, those with a former name included."""
+        """Return the change of every schedule, including those with a former name."""
         return tuple(each for change in self.changes for each in (change, change.origin) if each is not None)
 
     @property
@@ -219,14 +219,14 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The outcomes of a plan, one for every step; `interrupted` when it was asked to end early."""
+    """The outcomes of a plan, one for each step; `interrupted` if it was asked to end early."""
 
     outcomes: tuple[Outcome, ...]
     interrupted: bool = False
 
 
 def interrupted(plan: Plan) -> Applied:
-    """Return how a plan ended that was interrupted before its first step."""
+    """Return the outcomes of a plan that was interrupted before its first step."""
     detail = f"not started: {errors.INTERRUPTED}"
     outcomes = (Outcome(change=change, status=Status.SKIPPED, detail=detail) for change in plan.steps)
     return Applied(outcomes=tuple(outcomes), interrupted=True)

@@ -74,12 +74,12 @@ class Reading:
 class Schedules(Protocol):
     """The schedules of one namespace.
 
-    Every method raises `errors.UnreachableError` when the server does not respond, `errors.ServerError` when it reports
-    a failure.
+    Every method raises `errors.UnreachableError` when the server does not respond, and `errors.ServerError` when it
+    reports a failure.
     """
 
     async def ids(self) -> frozenset[str]:
-        """Return the id of every schedule in the namespace; eventually consistent, may name deleted ones."""
+        """Return the id of every schedule in the namespace; eventually consistent, may include deleted ones."""
         ...
 
     async def listed(self, is_wanted: Callable[[str], bool]) -> Mapping[str, observed.Listed]:
@@ -107,9 +107,9 @@ class Schedules(Protocol):
         ...
 
     def guarded(self, permit: Callable[[], Awaitable[None]]) -> Schedules:
-        """Return the same schedules, to which each write awaits `permit` right before it is sent, or sent again.
+        """Return the same schedules; each write to them awaits `permit` right before it is sent, or sent again.
 
-        What `permit` raises prevents the write, and is raised by it.
+        An exception from `permit` prevents the write, and is raised by it.
         """
         ...
 
@@ -129,7 +129,7 @@ class Schedules(Protocol):
         ...
 
     async def delete(self, schedule_id: str) -> None:
-        """Delete a schedule; one that is gone already is not an error."""
+        """Delete a schedule; it is not an error if it no longer exists."""
         ...
 
 
@@ -137,23 +137,23 @@ class Pollers(Protocol):
     """The workers of a namespace, as the server sees them."""
 
     async def of(self, task_queue: str, patience: datetime.timedelta | None = None) -> pollers.Queue:
-        """Return who polls a queue for workflow tasks, or did in the last minutes; raises as `Schedules` does.
+        """Return who polls a queue for workflow tasks, or did in the last few minutes; raises as `Schedules` does.
 
-        A response is waited for `patience`, which does not include waiting for the cap on the rate.
+        Waits up to `patience` for a response, not counting time spent waiting for the rate limit.
         """
         ...
 
 
 class Progress(Protocol):
-    """Shows how far long work is, one piece of work after the other."""
+    """Shows the progress of long work, one piece of work after another."""
 
     def work(
         self, verb: str, noun: str, total: int, *, calls: int
     ) -> contextlib.AbstractContextManager[Callable[[], None]]:
         """Show work for as long as the context lasts; its value is called whenever one of the `total` is done.
 
-        `verb` and `noun` are words such as `reading` and `schedules`. The work takes about so many `calls` to the
-        server; 0 if that is not known.
+        `verb` and `noun` are words such as `reading` and `schedules`. The work takes about `calls` calls to the server;
+        0 if that is not known.
         """
         ...
 
@@ -178,7 +178,7 @@ class Lease(Protocol):
 
 
 class Lock(Protocol):
-    """Keeps two applies to the same schedules apart."""
+    """Prevents concurrent applies to the same schedules."""
 
     async def acquire(self, holder: Holder) -> Lease:
         """Take the lock without waiting; `errors.LockedError` names its holder."""
@@ -189,7 +189,7 @@ class Lock(Protocol):
         ...
 
     async def free(self) -> Holder | None:
-        """Take the lock away from its holder, and return who that was; None if it was free."""
+        """Forcibly release the lock, and return its former holder; None if it was free."""
         ...
 
 
@@ -201,8 +201,8 @@ class Audit(Protocol):
     ) -> int:
         """Record the start of an attempt, before anything is written; return its number.
 
-        The readings of `doubtful` schedules are dropped, and those of the attempt's owner and prefixes that are not
-        `declared`; None where the attempt is not about all charters.
+        The readings of `doubtful` schedules are dropped, as are those under the attempt's owner and prefixes that are
+        not `declared`, which is None if the attempt does not cover all charters.
         """
         ...
 
@@ -215,7 +215,7 @@ class Audit(Protocol):
         error: str = "",
         readings: Mapping[str, Reading] = MappingProxyType({}),
     ) -> None:
-        """Record how an attempt ended, and by their ids which schedules it found or left as declared.
+        """Record how an attempt ended, and a reading, by id, of each schedule that it found or left as declared.
 
         `left` is None if it was refused, and `error` is why.
         """
@@ -226,10 +226,11 @@ class Audit(Protocol):
         ...
 
     async def present(self, target: observed.Target) -> int:
-        """Return how many schedules the last apply or prune with any of the prefixes left; 0 when there was none.
+        """Return how many schedules the last apply or prune with any of the prefixes left; 0 if there was none.
 
-        It is 0 as well if that one had a prefix more. The address is ignored, as a namespace may be reached by several,
-        and so is the owner, as several may share a prefix; only with an empty prefix each owner has its own schedules.
+        It is also 0 if that one had an additional prefix. The address is ignored, because a namespace may have several,
+        and so is the owner, because several owners may share a prefix; only with an empty prefix does each owner have
+        its own schedules.
         """
         ...
 

@@ -13,7 +13,7 @@ IsManaged = Callable[[model.Schedule], bool]
 def former(
     declaration: declarations.Declaration, live: Mapping[str, observed.Live], is_managed: IsManaged
 ) -> dict[str, observed.Live]:
-    """Return, by a charter's id, the live schedule that it had under its former name, if that exists.
+    """Return, by charter id, the live schedule that the charter had under its former name, if there is one.
 
     One whose rename was already applied is left out if the charter's own schedule is gone: its state is outdated. Once
     the charter's own schedule exists, an id that no prefix covers could have been reused by someone else.
@@ -36,7 +36,7 @@ def former(
 def related(
     declaration: declarations.Declaration, live: Mapping[str, observed.Live], is_managed: IsManaged
 ) -> dict[str, observed.Live]:
-    """Return the live schedules without those that only have the name that a charter had."""
+    """Return the live schedules without those that merely have a charter's former name."""
     ids = {charter.schedule.id for charter in declaration.charters}
     ids |= {old.schedule.id for old in former(declaration, live, is_managed).values()}
     return {id_: each for id_, each in live.items() if id_ in ids or is_managed(each.schedule)}

@@ -1,4 +1,4 @@
-"""Find schedules under a previous prefix, which keep firing next to those that the new prefix creates."""
+"""Find schedules under a previous prefix, which keep firing alongside those created under the new prefix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.schedule import model, observed, ownership
 
 
 def namesakes(listed: Collection[str], plan: plans.Plan) -> Mapping[str, tuple[str, ...]]:
-    """Return, for each schedule that the plan starts, the listed ids that are its name under another prefix."""
+    """Return, for each schedule that the plan starts, the listed ids that have its name under another prefix."""
     starting = [change.id for change in plan.changes if _starts(change)]
     others = _others(listed, plan) if starting else []
     alike = {id_: _ending(_name(id_, plan), others) for id_ in starting}
@@ -50,7 +50,7 @@ def doubled(
 def pointed_out(
     plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> plans.Plan:
-    """Return the plan with, for each new schedule, its predecessor under another prefix if a person paused that."""
+    """Return the plan, in which a new schedule has its predecessor under another prefix if a person paused that."""
     paused = {new: old for new, old in _predecessors(plan, alike, live) if _is_paused_by_hand(old.schedule)}
     changes = (_with_origin(change, paused.get(change.id)) for change in plan.changes)
     return dataclasses.replace(plan, changes=tuple(changes))

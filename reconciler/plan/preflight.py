@@ -111,7 +111,7 @@ def _findings(
         return
     served = [poller for poller in queue.pollers if poller.is_served]
     if not served:
-        hint = "set it with temporal worker deployment set-current-version"
+        hint = "set the current version with temporal worker deployment set-current-version"
         message = f"no version that polls {on} is the current one, so the runs of {names} wait"
         yield _finding(Kind.UNSERVED, queue, message, hint)
     others = [poller for poller in queue.pollers if expected is not None and poller.build_id != expected]
@@ -121,7 +121,7 @@ def _findings(
 
 
 def _start(queue: pollers.Queue, charters: Sequence[declarations.Charter]) -> str:
-    """Return how to get a worker: ours, or one that registers other workflows."""
+    """Return how to start a worker: ours, or one that registers other workflows."""
     workflows = sorted({charter.schedule.action.workflow for charter in charters})
     if workflows == [governed.WORKFLOW]:
         return f"start a worker there: reconciler worker --task-queue {queue.name}"
@@ -134,7 +134,8 @@ def _other_build(queue: pollers.Queue, others: Sequence[pollers.Poller], expecte
     return _finding(
         Kind.OTHER_BUILD,
         queue,
-        f"on task queue {queue.name!r} {len(others)} of {len(queue.pollers)} run build {builds}, not {expected}: {who}",
+        f"{len(others)} of the {len(queue.pollers)} workers on task queue {queue.name!r} "
+        f"run{'s'[: len(others) == 1]} build {builds}, not {expected}: {who}",
         f"deploy {expected} there; a stopped worker stays visible for another {pollers.ALIVE.seconds} s",
     )
 
@@ -159,10 +160,12 @@ def _unknown(
             )
     silent = [poller.identity for poller in workers if poller.workflow_types is None]
     if silent:
-        message = (
-            f"{_listed(silent, 'worker')} on task queue {queue.name!r} does not report which workflows it registers"
-        )
-        yield _finding(Kind.UNREPORTED, queue, message, f"check that {', '.join(wanted)} is among them")
+        whose = "does not report which workflows it registers"
+        if len(silent) > 1:
+            whose = "do not report which workflows they register"
+        message = f"{_listed(silent, 'worker')} on task queue {queue.name!r} {whose}"
+        are = "is" if len(wanted) == 1 else "are"
+        yield _finding(Kind.UNREPORTED, queue, message, f"check that {', '.join(wanted)} {are} among them")
 
 
 def _finding(kind: Kind, queue: pollers.Queue, message: str, hint: str) -> Finding:

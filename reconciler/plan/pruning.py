@@ -36,8 +36,8 @@ def _pruned(live: observed.Live, before: datetime.datetime | None, *, wanted: bo
 def _why_prunable(live: observed.Live, before: datetime.datetime | None) -> plans.Reason:
     """Return why an undeclared schedule may or may not be deleted: only if provably nothing happened since our pause.
 
-    The seal proves that no one edited, resumed or paused it since. A trigger or a backfill does not change V1's token,
-    but it starts or buffers a run after the pause, which is the last update.
+    The seal proves that no one edited, resumed, or paused it since then. A trigger or a backfill does not change V1's
+    token, but it starts or buffers a run after the pause, which is the last update.
     """
     if not live.schedule.paused or not notes.is_removed(live.schedule.note):
         return plans.Reason.STAYS

@@ -21,11 +21,11 @@ def assumed(
     listed: Mapping[str, observed.Listed],
     confirmed: Collection[str] | None = None,
 ) -> dict[str, observed.Live]:
-    """Return the declared schedules that the listing shows as declared, each as if it was what the spec declares.
+    """Return the declared schedules that match the spec as far as the listing shows, each as the spec declares it.
 
-    A listing has the times, the workflow type, the note and whether it is paused; the arguments, the task queue, the
-    policies and the owner are taken for granted, or only for the ids that are `confirmed`, if there is such a set. A
-    charter that replaces another one is never among them.
+    A listing has the times, the workflow type, the note, and whether the schedule is paused; the arguments, the task
+    queue, the policies, and the owner are assumed to match, but only for the ids in `confirmed` if that is set. A
+    charter that replaces another one is never included.
     """
     found = {}
     for charter in declaration.charters:
@@ -50,9 +50,9 @@ def _is_shown(desired: model.Schedule, listed: observed.Listed) -> bool:
 def confirmed(
     declaration: declarations.Declaration, readings: Mapping[str, ports.Reading], now: datetime.datetime
 ) -> frozenset[str]:
-    """Return the ids whose charter is the one with which an apply read the schedule, within the declaration's max age.
+    """Return the ids whose charter has not changed since an apply read the schedule, within the declaration's max age.
 
-    A reading in the future, of a clock that is ahead, confirms nothing.
+    A reading in the future, from a clock that is ahead, confirms nothing.
     """
     limit = declarations.MAX_AGE if declaration.max_age is None else declaration.max_age
     found = set()
@@ -66,7 +66,7 @@ def confirmed(
 
 
 def doubtful(plan: plans.Plan) -> frozenset[str]:
-    """Return the ids of the plan's schedules that do not match the spec, whatever an earlier apply recorded."""
+    """Return the ids of the plan's schedules that do not match the spec, even if an earlier apply recorded a match."""
     return frozenset(change.id for change in plan.schedules if not _is_matching(change))
 
 
@@ -78,9 +78,9 @@ def readings(
     salt: bytes,
     read_at: datetime.datetime,
 ) -> dict[str, ports.Reading]:
-    """Return the reading of each declared schedule that was described, and that was or has become as declared.
+    """Return a reading of each declared schedule that was described and matched the spec, or does now.
 
-    `salt` is the key of the charters' digests, and `read_at` is when the plan began to read.
+    `salt` is the key of the charters' digests, and `read_at` is when the plan began to read the server.
     """
     kept = {change.id for change in plan.changes if _is_matching(change)} - {change.id for change in plan.assumed}
     done = (outcome.change for outcome in outcomes if outcome.status is plans.Status.DONE)
@@ -99,7 +99,7 @@ def _is_matching(change: plans.Change) -> bool:
 
 
 def digest(desired: model.Schedule, owner: str, salt: bytes) -> str:
-    """Return the HMAC-SHA256, in hexadecimal, of everything that a charter declares, secrets included.
+    """Return the HMAC-SHA256, in hexadecimal, of everything that a charter declares, including secrets.
 
     Its key is the salt, so that equal charters have different digests.
     """

@@ -59,7 +59,7 @@ def _input(schedule: model.Schedule) -> model.AnyArgument:
 
 
 def _likeness(old: str, new: str) -> float:
-    """Return how similar two ids are after their prefix, 0 to 1; 1 if one of them begins with the other."""
+    """Return how similar two ids are after their prefix, from 0 to 1; 1 if one of them begins with the other."""
     left, right = old.rpartition(":")[2], new.rpartition(":")[2]
     if left.startswith(right) or right.startswith(left):
         return 1.0

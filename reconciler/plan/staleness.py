@@ -38,7 +38,7 @@ def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> 
             option = f"--{option}" + ("" if now is True else f" {_written(now)}")
             raise errors.StaleError(
                 f"{option} is given, but the plan was made {'without it' if not was else f'with {_written(was)}'}",
-                hint="leave it out, or plan again with it",
+                hint="omit it, or plan again with it",
             )
     repository = current.repository or reviewed.repository
     return dataclasses.replace(reviewed, repository=repository, variables=current.variables)
@@ -61,7 +61,7 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
     if reviewed.target != now.target or reviewed.environment != now.environment:
         raise errors.StaleError(
             f"the plan is for {_named(reviewed)}, but this is {_named(now)}",
-            hint="name the same server, namespace, environment, prefix and owner, or plan again",
+            hint="use the same server, namespace, environment, prefix, and owner, or plan again",
         )
     if reviewed.disabled:
         raise enabled_since(reviewed.environment)
@@ -142,13 +142,15 @@ def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: d
     differing = diff.diff(earlier, current)
     names = ", ".join(each.path for each in differing)
     when = _when(planned_at, new.history.updated_at, new.pause.at if new.pause else None)
-    return f"changed {when}: {names or 'nothing that a charter can express'}"
+    return f"changed {when}: {names or 'only in ways that a charter cannot express'}"
 
 
 def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_at: datetime.datetime) -> str:
     if old is None and new is not None:
-        return f"was created since, {_when(planned_at, _created(new))}"
-    return f"is gone {_when(planned_at)}" if old is not None else ""
+        return f"was created {_when(planned_at, _created(new))}"
+    return (
+        f"no longer exists; it was deleted after the plan was made on {_moment(planned_at)}" if old is not None else ""
+    )
 
 
 def _means_other(before: plans.Change | None, now: plans.Change | None) -> str:
@@ -168,7 +170,7 @@ def _created(live: observed.Live) -> datetime.datetime:
 def _when(planned_at: datetime.datetime, *known: datetime.datetime | None) -> str:
     """Return the latest known time after the plan; some changes record none, so only the plan's time is known."""
     at = max((each for each in known if each and each >= planned_at), default=None)
-    return f"on {_moment(at)}" if at else f"since the plan of {_moment(planned_at)}"
+    return f"on {_moment(at)}" if at else f"since the plan was made on {_moment(planned_at)}"
 
 
 def _moment(at: datetime.datetime) -> str:

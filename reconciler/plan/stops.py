@@ -1,5 +1,6 @@
-"""Find the running schedules that a plan stops, whatever the verb: by a pause, by times that never come, by timeouts
-that no run can meet, or by moving them where no worker runs them."""
+"""Find the running schedules that a plan stops, by any verb: by a pause, by times that never come, by timeouts that no
+run can meet, or by moving them to where no worker runs them.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from reconciler.plan import plans
 from reconciler.schedule import model, prospects
 from reconciler.timing import rates, times, zones
 
-PERIODS = 10  # usual periods without a firing after which a schedule is considered stopped,
+PERIODS = 10  # usual periods without a firing, after which a schedule is considered stopped,
 LEAST = datetime.timedelta(days=7)  # but never sooner than this
 _YEAR = datetime.timedelta(days=366)
-_FIRINGS = 20  # that determine the usual period: enough to include a weekend
+_FIRINGS = 20  # number of firings that determine the usual period: enough to include a weekend
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def _work(schedule: model.Schedule) -> Work:
 
 
 def _fires(schedule: model.Schedule, now: datetime.datetime) -> bool:
-    """Return whether it will fire; a schedule in a time zone that is unknown here is assumed to."""
+    """Return whether it will fire; a schedule in a time zone that is unknown on this machine is assumed to fire."""
     if schedule.paused or schedule.remaining_actions == 0:
         return False
     return not zones.is_known(schedule.timing.timezone) or next(prospects.upcoming(schedule, now), None) is not None
@@ -109,7 +110,7 @@ def _why_silent(before: model.Schedule, after: model.Schedule, now: datetime.dat
     if first is None:
         return "never fires again"
     if first <= now + LEAST and after.remaining_actions is None and rates.is_endless(after.timing):
-        return ""  # without a look at the usual periods, which takes milliseconds
+        return ""  # skips computing the usual periods, which takes milliseconds
     horizon = now + max(LEAST, PERIODS * _usual_period(before, now))
     if first > horizon:
         period = _longest_gap(prospects.upcoming(after, now))

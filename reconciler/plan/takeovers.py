@@ -1,4 +1,4 @@
-"""Find schedules without our mark that a plan would take over and make run something else."""
+"""Find schedules without our mark that a plan would take over and change to run something else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.schedule import model, observed, ownership
 
 
 def takeovers(plan: plans.Plan) -> tuple[plans.Change, ...]:
-    """Return the steps that take over a schedule and change its workflow type, task queue or all of its arguments."""
+    """Return the steps that take over a schedule and change its workflow type, task queue, or all of its arguments."""
     return tuple(change for change in plan.steps if _takes_over(change, plan.target))
 
 
@@ -34,7 +34,7 @@ def changes(change: plans.Change) -> str:
 def _takes_over(change: plans.Change, target: observed.Target) -> bool:
     """Return whether a step needs a schedule that is not provably ours and changes what it runs.
 
-    Without an owner, every schedule with the prefix is ours; the former id of a rename may be without both.
+    Without an owner, every schedule with the prefix is ours; the former id of a rename may have neither.
     """
     if change.before is None:
         return False

@@ -1,1 +1,1 @@
-"""Users' schedules: their rows, the service, the worker and the repair."""
+"""Users' schedules: their rows, the service, the worker, and the repair."""

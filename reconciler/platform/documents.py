@@ -1,4 +1,4 @@
-"""Grants as JSON, without what a token could be had from."""
+"""Grants as JSON, without anything from which a token could be recovered."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from reconciler.platform import executions
 
 
 def dumps(grants: Iterable[executions.Grant]) -> str:
-    """Return the grants as a JSON array, with a newline at its end."""
+    """Return the grants as a JSON array with a trailing newline."""
     return _text([_grant(each) for each in grants])
 
 
 def created(grant: executions.Grant, token: str) -> str:
-    """Return a grant that was just made as a JSON object, with its token and a newline at its end."""
+    """Return a new grant as a JSON object, including its token, with a trailing newline."""
     return _text({**_grant(grant), "token": token})
 
 
 def one(grant: executions.Grant) -> str:
-    """Return a grant as a JSON object, with a newline at its end."""
+    """Return a grant as a JSON object with a trailing newline."""
     return _text(_grant(grant))
 
 

@@ -1,4 +1,4 @@
-"""How the workflow runs of firings ended, by what the server has of them; implements `ports.Endings`."""
+"""How the workflow runs of firings ended, according to the server; implements `ports.Endings`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.platform import executions
 from reconciler.platform.executions import RunState
 from reconciler.temporal import calls, runs, schedule_info
 
-LONGEST = 1000  # characters of a reason
+LONGEST = 1000  # characters in a reason
 _GONE = executions.Ending(
     state=RunState.GONE, error="Temporal no longer has this run (deleted, or past its retention); its result is unknown"
 )
@@ -41,10 +41,10 @@ class Endings:
         self._runs = runs.Runs(service, calls_)
 
     async def of(self, run: executions.WorkflowRun) -> executions.Ending | None:
-        """Return how a run ended; None while it, or another run of its workflow id, is running.
+        """Return how a run ended; None while it, or another run with its workflow ID, is running.
 
-        Where Temporal retried the workflow, the last run of the chain decides. One that Temporal does not have is
-        `RunState.GONE`. Raises `errors.ServerError` when that cannot be read.
+        If Temporal retried the workflow, the last run of the chain determines the ending. The state is `RunState.GONE`
+        if Temporal does not have the run. Raises `errors.ServerError` if it cannot be read.
         """
         own = await self._runs.described(run.workflow_id, run.run_id)
         if own is not None and own.status not in runs.CLOSED:
@@ -68,7 +68,7 @@ class Endings:
         return executions.Ending(state=RunState.FAILED, ended_at=ended_at, error=error)
 
     async def _last_event(self, execution: common_pb2.WorkflowExecution) -> history_pb2.HistoryEvent:
-        """Return the event that closed a run; an empty one where the server has it no longer."""
+        """Return the event that closed a run; an empty event if the server no longer has it."""
         request = rpc_pb2.GetWorkflowExecutionHistoryRequest(
             namespace=self._calls.namespace,
             execution=execution,
@@ -81,7 +81,7 @@ class Endings:
         return answer.history.events[-1] if answer.history.events else history_pb2.HistoryEvent()
 
     async def _refusal(self, event: history_pb2.HistoryEvent) -> str | None:
-        """Return why a run that completed executed nothing; None where it did execute."""
+        """Return why a completed run did not execute anything; None if it did."""
         results = event.workflow_execution_completed_event_attributes.result.payloads
         values: list[Any] = await self._converter.decode(list(results)) if results else []
         result = values[0] if values else None
@@ -91,7 +91,7 @@ class Endings:
 
 
 def _failure(event: history_pb2.HistoryEvent) -> str:
-    """Return why a run failed or was terminated; empty where the event has no reason."""
+    """Return why a run failed or was terminated; empty if the event has no reason."""
     failed = event.workflow_execution_failed_event_attributes.failure.message
     terminated = event.workflow_execution_terminated_event_attributes.reason
     text = failed or (terminated and f"terminated in Temporal: {terminated}")

@@ -1,7 +1,7 @@
-"""What fires and what it starts, as frozen data: users' schedules, their runs, execution requests and grants.
+"""Users' schedules, their runs, execution requests, and grants, as frozen data.
 
-A governance schedule has no row in the database; a user's schedule has one, whose UUID is also its id in Temporal.
-Either hands its workflow one argument with both identities, and so a firing knows whether there is a run to record.
+A governance schedule has no row in the database; a user's schedule has one, whose UUID is also its ID in Temporal. Both
+kinds pass their workflow one argument with both IDs, so that a firing knows whether there is a run to record.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _PLAIN = "".join(chr(each) for each in range(0x20, 0x7F) if chr(each) != "%")
 class UserSchedule:
     """A row of `schedules`: what a user wants to run, and when.
 
-    `workflow` names what is executed, as a charter's entrypoint does. `revision` counts the row's changes from 1, and
-    `synced_revision` is the last one that Temporal is known to have, 0 for none. A deleted row stays, so that its runs
-    do.
+    `workflow` is the workflow to execute, like a charter's entrypoint. `revision` counts the row's changes, starting at
+    1, and `synced_revision` is the last one that Temporal is known to have, 0 for none. Deleted rows are kept for their
+    runs.
     """
 
     id: uuid.UUID
@@ -48,13 +48,13 @@ class UserSchedule:
 
     @property
     def temporal_schedule_id(self) -> str:
-        """Return its id in Temporal."""
+        """Return its ID in Temporal."""
         return str(self.id)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """The columns of a row that can be compared with what a listing shows of its schedule."""
+    """The columns of a row that can be compared with its schedule's list entry."""
 
     id: uuid.UUID
     cron: str
@@ -66,7 +66,7 @@ class Outline:
 
     @property
     def temporal_schedule_id(self) -> str:
-        """Return its id in Temporal."""
+        """Return its ID in Temporal."""
         return str(self.id)
 
 
@@ -76,7 +76,7 @@ class RunState(enum.Enum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    REFUSED = "refused"  # no grant allows it any longer: nothing was executed
+    REFUSED = "refused"  # no grant allows it anymore; nothing was executed
     GONE = "gone"  # Temporal no longer has it, so its result is unknown
 
 
@@ -90,7 +90,7 @@ class WorkflowRun:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a run ended; `ended_at` is None where only the fact is known, not the time."""
+    """How a run ended; `ended_at` is None if the time is unknown."""
 
     state: RunState
     ended_at: datetime.datetime | None = None
@@ -99,9 +99,9 @@ class Ending:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRun:
-    """A row of `schedule_runs`: one firing of a user's schedule; `attempt` counts from 1.
+    """A row of `schedule_runs`: one firing of a user's schedule; `attempt` starts at 1.
 
-    `workflow` is None in rows of workers that did not record it yet.
+    `workflow` is None in rows written by older workers, which did not record it.
     """
 
     schedule_id: uuid.UUID
@@ -124,7 +124,7 @@ class RequestState(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionRequest:
-    """A row of `execution_requests`: one execution, however often it was asked for under its key."""
+    """A row of `execution_requests`: one execution, no matter how often it was requested under its key."""
 
     idempotency_key: str
     request_hash: str
@@ -140,7 +140,7 @@ class ExecutionRequest:
 class Grant:
     """A row of `execution_grants`: who may run what, until when. `scopes` are workflows, or `*` for all.
 
-    `read_at` is when it was read, by the database's clock, which set the other times.
+    `read_at` is when it was read, according to the database's clock, which set the other times as well.
     """
 
     id: uuid.UUID
@@ -153,7 +153,7 @@ class Grant:
 
     @property
     def is_expired(self) -> bool:
-        """Return whether its end had come when it was read."""
+        """Return whether it had expired when it was read."""
         return self.expires_at is not None and self.expires_at <= self.read_at
 
     @property
@@ -171,7 +171,7 @@ class Grant:
         return None if EVERYTHING in self.scopes else self.scopes
 
     def covers(self, workflow: str) -> bool:
-        """Return whether one of its scopes is the workflow, or all."""
+        """Return whether it covers the workflow."""
         return EVERYTHING in self.scopes or workflow in self.scopes
 
 
@@ -188,12 +188,12 @@ class Execution:
 
     @property
     def idempotency_key(self) -> str:
-        """Return what is the same for every delivery of this firing, and of no other: `id:2026-11-25T09:00:00Z`."""
+        """Return the key that only deliveries of this firing share, such as `id:2026-11-25T09:00:00Z`."""
         return f"{self.temporal_schedule_id}:{moment(self.scheduled_for)}"
 
     @property
     def request(self) -> dict[str, Any]:
-        """Return the JSON that an executor is sent."""
+        """Return the JSON request that is sent to an executor."""
         return {
             **governed.argument(
                 self.temporal_schedule_id,
@@ -207,16 +207,16 @@ class Execution:
 
 
 def execution(given: object, scheduled_for: datetime.datetime) -> Execution:
-    """Return the firing that a workflow's argument describes; `errors.ArgumentError` for an invalid one.
+    """Return the firing that a workflow's argument describes; raises `errors.ArgumentError` if it is not valid.
 
-    Keys that are not known are passed over, so that an older worker takes a newer schedule.
+    Unknown keys are ignored, so that an older worker accepts a newer schedule.
     """
     if not isinstance(given, Mapping):
         raise errors.ArgumentError("the workflow's argument is not an object")
     texts = {key: _text(given, key) for key in ("temporalScheduleId", "entrypoint")}
     charter, db_schedule_id, input_ = given.get("charter"), given.get("dbScheduleId"), given.get("input")
     if not isinstance(charter, str | None):
-        raise errors.ArgumentError("charter is neither text nor null")
+        raise errors.ArgumentError("charter is neither a string nor null")
     if not isinstance(input_, Mapping | None):
         raise errors.ArgumentError("input is not an object")
     return Execution(
@@ -232,7 +232,7 @@ def execution(given: object, scheduled_for: datetime.datetime) -> Execution:
 def _text(given: Mapping[str, Any], key: str) -> str:
     value = given.get(key)
     if not isinstance(value, str) or not value:
-        raise errors.ArgumentError(f"{key} is missing or not text")
+        raise errors.ArgumentError(f"{key} is missing or not a string")
     return value
 
 
@@ -244,7 +244,7 @@ def _uuid(value: object) -> uuid.UUID:
 
 
 def is_user_schedule(temporal_schedule_id: str) -> bool:
-    """Return whether an id in Temporal is one that a user's schedule may have: a UUID in its usual form."""
+    """Return whether an ID in Temporal has the form of a user's schedule ID: a UUID in its canonical form."""
     try:
         return str(uuid.UUID(temporal_schedule_id)) == temporal_schedule_id
     except ValueError:
@@ -252,23 +252,23 @@ def is_user_schedule(temporal_schedule_id: str) -> bool:
 
 
 def moment(when: datetime.datetime) -> str:
-    """Return a moment as keys and documents have it: UTC, with no more digits than it needs."""
+    """Return a time in the form used in keys and documents: UTC, with no unnecessary digits."""
     return when.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
 
 
 def token_sha256(token: str) -> bytes:
-    """Return what is kept of a token and compared: of one length, whatever the token's is."""
+    """Return the digest of a token, which is stored and compared; its length does not depend on the token's."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def request_hash(request: object) -> str:
-    """Return `sha256:…` of a JSON value, the same whatever the order of its keys."""
+    """Return the `sha256:…` digest of a JSON value, which does not depend on the order of its keys."""
     text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def header(key: str) -> str:
-    """Return a key as a header can carry it: a charter may have letters that are not ASCII."""
+    """Return a key encoded for a header, because a charter may contain non-ASCII letters."""
     quoted = urllib.parse.quote(key, safe=_PLAIN, errors="surrogatepass")
     plain = quoted.lstrip(" ")
     return "%20" * (len(quoted) - len(plain)) + plain

@@ -1,7 +1,7 @@
-"""Executions that a service of one's own starts, by HTTP; implements `ports.Executor`.
+"""Executions that the user's own service starts, over HTTP; implements `ports.Executor`.
 
-One POST for each attempt, always with the same Idempotency-Key, so that the service starts it once. Neither the token
-nor what the service answers is ever in a message.
+Each attempt is one POST, always with the same Idempotency-Key, so that the service starts the execution once. Messages
+contain neither the token nor the service's response.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from reconciler import errors, settings
 from reconciler.credentials import held
 from reconciler.platform import executions
 
-ANSWER_LIMIT = 65_536  # bytes of an answer that are read
+ANSWER_LIMIT = 65_536  # bytes of a response that are read
 _ID = "runId"
-_LONGEST_WAIT = 3600  # seconds of a Retry-After that are taken seriously
-_PASSES = (  # as a 5xx does; of a key that was sent before, 409 and 425 mean that its request is still in progress
+_LONGEST_WAIT = 3600  # the longest Retry-After that is honored, in seconds
+_PASSES = (  # retryable, like a 5xx; 409 and 425 mean that an earlier request with the key is still in progress
     httpx.codes.REQUEST_TIMEOUT,
     httpx.codes.CONFLICT,
     httpx.codes.TOO_EARLY,
@@ -37,7 +37,7 @@ Clock = Callable[[], datetime.datetime]
 
 
 class Executor:
-    """Sends executions to one endpoint; `{workflow}` in its address is filled in with the entrypoint."""
+    """Sends executions to one endpoint; `{workflow}` in its URL is replaced with the entrypoint."""
 
     def __init__(self, client: httpx.AsyncClient, url: str, timeout: datetime.timedelta, now: Clock) -> None:
         self._client = client
@@ -47,7 +47,7 @@ class Executor:
         self._now = now
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
-        """Send it once, and return what the service made of it; a success is one, whatever its body is."""
+        """Send it once, and return the service's result; any 2xx is a success, regardless of the body."""
         started = self._now()
         request = execution.request
         key, workflow = execution.idempotency_key, execution.entrypoint
@@ -68,7 +68,7 @@ class Executor:
         accepted = False
         try:
             async with (
-                asyncio.timeout(self._timeout),  # that of httpx is for each part of an answer
+                asyncio.timeout(self._timeout),  # httpx's own timeout applies to each part of a response
                 self._client.stream("POST", url, content=content, headers=headers) as response,
             ):
                 self._check(response)
@@ -81,12 +81,12 @@ class Executor:
                 )
                 return {}
             raise errors.ExecutorError(
-                f"the executor at {self._shown} does not respond ({type(error).__name__})",
+                f"the executor at {self._shown} did not respond ({type(error).__name__})",
                 hint="check that it is running there and responds within --executor-timeout",
             ) from None
 
     def _filled_in(self, workflow: str) -> httpx.URL:
-        """Return where to send it; `errors.ExecutionRefusedError` where a name such as `..` leads elsewhere."""
+        """Return the URL to send it to; raises `errors.ExecutionRefusedError` if a name like `..` changes the path."""
         usual, url = (self._url.replace("{workflow}", urllib.parse.quote(each, safe="")) for each in ("x", workflow))
         try:
             found = httpx.URL(url)
@@ -94,12 +94,12 @@ class Executor:
             found = None
         if found is None or found.raw_path.count(b"/") != httpx.URL(usual).raw_path.count(b"/"):
             raise errors.ExecutionRefusedError(
-                f"the executor at {self._shown} has no address for this entrypoint", hint="name another entrypoint"
+                f"the executor at {self._shown} has no URL for this entrypoint", hint="use another entrypoint"
             )
         return found
 
     def _check(self, response: httpx.Response) -> None:
-        """Raise for every unsuccessful response, redirects included, as the token is for this address only."""
+        """Raise for every unsuccessful response, including redirects, because the token is for this URL only."""
         code = response.status_code
         message = f"the executor at {self._shown} returned {code}"
         if response.is_success:
@@ -109,13 +109,13 @@ class Executor:
         if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise errors.ExecutionRefusedError(message, hint="check RECONCILER_EXECUTOR_TOKEN and its permissions")
         if response.is_redirect:
-            raise errors.ExecutionRefusedError(message, hint="set --executor-url to the address that it redirects to")
-        raise errors.ExecutionRefusedError(message, hint="see its log, and whether --executor-url is right")
+            raise errors.ExecutionRefusedError(message, hint="set --executor-url to the URL that it redirects to")
+        raise errors.ExecutionRefusedError(message, hint="see its log, and check that --executor-url is correct")
 
 
 @contextlib.asynccontextmanager
 async def opened(executor: settings.Executor, url: str, now: Clock) -> AsyncIterator[Executor]:
-    """Open connections to an endpoint for a while; `errors.UsageError` when the settings cannot be used."""
+    """Provide connections to an endpoint; raises `errors.UsageError` for settings that cannot be used."""
     _check_url(url)
     token = executor.token or ""
     if not (token.isascii() and token.isprintable()):
@@ -138,7 +138,7 @@ def _check_url(url: str) -> None:
 
 
 async def _read(response: httpx.Response) -> dict[str, Any]:
-    """Return the answer's JSON object; an empty one for any other answer, and for one that is too long."""
+    """Return the JSON object in the response; empty for any other body, and for one that is too long."""
     body = b""
     async for part in response.aiter_raw():
         body += part

@@ -1,4 +1,4 @@
-"""Plan and apply what makes users' schedules equal to their rows: one of them, or all."""
+"""Plan and apply the changes that make users' schedules match their rows: one schedule, or all."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from reconciler.schedule import observed
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """A plan for users' schedules, the revision of each row that it was made from, and the rows that are unreadable.
+    """A plan for users' schedules, the revisions of the rows that it was made from, and the unreadable rows.
 
-    `undescribed` counts the rows whose schedules the listing shows as wanted, which are not in the plan.
+    `undescribed` counts the rows whose schedules match according to their list entries; these are not in the plan.
     """
 
     plan: plans.Plan
@@ -27,7 +27,7 @@ class Repair:
     undescribed: int = 0
 
     def synced(self, outcomes: Iterable[plans.Outcome] = ()) -> Mapping[uuid.UUID, int]:
-        """Return the revision that Temporal has of each row, the plan's steps having ended so."""
+        """Return the revision of each row that Temporal has, given the outcomes of the plan's steps."""
         failed = {change.id for change in self.plan.steps}
         failed -= {outcome.change.id for outcome in outcomes if outcome.status is plans.Status.DONE}
         behind = failed | self.unread.keys()
@@ -43,13 +43,13 @@ async def repair(
     salt: bytes = b"",
     full: bool = True,
 ) -> Repair:
-    """Read users' schedules and their rows, and return what makes the first equal to the second.
+    """Read users' schedules and their rows, and return the repair that makes the schedules match the rows.
 
-    `salt` is the key of the digests that replace secrets in the plan. One that is not `full` describes only what the
-    listing does not show at its row's revision, and leaves schedules without a row to a full one.
+    `salt` is the key of the digests that replace secrets in the plan. A repair that is not `full` describes only
+    schedules whose list entry is not at their row's revision, and leaves schedules without a row to a full repair.
 
-    The rows are read after the schedules: a row that is newer than what was read of its schedule is written under a
-    token that a newer write has made stale, and a row that was older would undo that write.
+    The rows are read after the schedules. If a row has changed since its schedule was read, the newer write has made
+    the conflict token stale, so this write fails; an older row would undo the newer write.
     """
     listed = await schedules.listed(executions.is_user_schedule)
     outlines = await rows.outlines()
@@ -73,14 +73,14 @@ async def repair_one(
     *,
     keep_manual_pauses: bool,
 ) -> int:
-    """Make one user's schedule equal to its row, again while someone else writes it too.
+    """Make one user's schedule match its row, retrying while someone else writes it too.
 
-    Return the revision of the row that Temporal has then, 0 where it is not known to have the row as it was read.
+    Return the revision of the row that Temporal then has; 0 if it is not known to have the row that was read.
     """
     for _ in range(_ATTEMPTS):
         live = await schedules.describe(str(schedule_id))
         row = await rows.find(schedule_id)
-        planned = await asyncio.to_thread(  # an input may be large, and other requests wait meanwhile
+        planned = await asyncio.to_thread(  # an input may be large, and other requests would wait
             _repair,
             [row] if row else [],
             {str(schedule_id): live} if live else {},

@@ -1,4 +1,4 @@
-"""Users' schedules brought into line with their rows: the engine of an apply, another plan."""
+"""Make users' schedules match their rows, with the same engine as apply but a different plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.usecases.apply import Audience, Job, execute
 class Wish:
     """How a repair treats manual changes, and what it may do.
 
-    One that is not `full` describes only schedules that the listing does not show as their rows ask for.
+    One that is not `full` describes only schedules whose list entry differs from their row.
     """
 
     keep_manual_pauses: bool = False
@@ -34,12 +34,12 @@ def run(
     on_undescribed: Callable[[int], None] = lambda _: None,
     progress: plan_ports.Progress = progress.SILENT,
 ) -> errors.ExitCode:
-    """Make Temporal equal to the rows and return the exit code.
+    """Make Temporal match the rows and return the exit code.
 
-    `on_undescribed` is called with the number of schedules that the listing shows to match, if any.
+    `on_undescribed` is called with the number of schedules that match according to their list entries, if any.
 
-    The lock is another than that of an apply, so that neither waits for the other. Rows that cannot be read as
-    schedules are reported as warnings, and left alone in Temporal.
+    The lock is not the one that apply uses, so that neither waits for the other. Rows that cannot be read as schedules
+    are reported as warnings, and their schedules in Temporal are left unchanged.
     """
     writing = dataclasses.replace(writing, lock_key=settings.REPAIR_LOCK)
     with sessions.opened(connection, progress) as session, wiring.store_of(session, writing) as store:
@@ -72,8 +72,8 @@ class _Repair(Job):
     on_undescribed: Callable[[int], None]
     ending: Callable[[], bool]
     salt: bytes = dataclasses.field(default_factory=salts.new)
-    read_first: list[repair.Repair] = dataclasses.field(default_factory=list)  # what a retry reads is not kept
-    records_idle = False  # there is one every few minutes
+    read_first: list[repair.Repair] = dataclasses.field(default_factory=list)  # excludes those of retries
+    records_idle = False  # repairs run every few minutes
 
     def is_ending(self) -> bool:
         return self.ending()
@@ -95,7 +95,7 @@ class _Repair(Job):
         del plan
         (found,) = self.read_first
         for id_, reason in sorted(found.unread.items()):
-            self.warn(f"Warning: the row {id_} cannot be read and was left unchanged: {reason}")
+            self.warn(f"Warning: row {id_} cannot be read; its schedule was left unchanged: {reason}")
         if found.undescribed:
             self.on_undescribed(found.undescribed)
 
@@ -104,6 +104,6 @@ class _Repair(Job):
         guards.check_repair(plan, guards.Allowed(mass_pause=self.wish.mass_pause))
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
-        """Record which revisions Temporal has: of the rows as they were planned from, as they may be newer now."""
+        """Record which revisions Temporal has, from the rows that were planned, because they may be newer now."""
         (found,) = self.read_first
         self.session.run(self.rows.synced(found.synced(outcomes)))

@@ -1,7 +1,7 @@
-"""Close the runs of users' schedules that ended in Temporal although no worker recorded their end.
+"""Close the runs of users' schedules that ended in Temporal without a worker having recorded it.
 
-A worker records the end of a run as the workflow's last step. A run that is terminated, that times out, or that is lost
-with Temporal's data never gets there.
+A worker records the end of a run as the workflow's last step. A run that is terminated, times out, or is lost with
+Temporal's data never reaches that step.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from reconciler import settings
 from reconciler.platform import executions, ports, wiring
 from reconciler.runtime import sessions
 
-PATIENCE = datetime.timedelta(minutes=5)  # from a run's start; one that just started is not looked up
-PAGE = 200  # runs that are looked up at a time
+PATIENCE = datetime.timedelta(minutes=5)  # from a run's start; younger runs are not checked
+PAGE = 200  # runs that are read at a time
 _LOG = logging.getLogger(__name__)
 
 
 def close(connection: settings.Connection, writing: settings.Writing) -> int:
-    """Close what ended, and return how many runs were closed; needs no lock, as the first recorded end counts."""
+    """Close ended runs and return their number; no lock is needed, because the first recorded end is kept."""
     with sessions.opened(connection) as session, wiring.store_of(session, writing) as store:
         return session.run(close_ended(store.runs, wiring.endings(session.server)))
 
@@ -29,9 +29,9 @@ def close(connection: settings.Connection, writing: settings.Writing) -> int:
 async def close_ended(
     runs: ports.Runs, endings: ports.Endings, *, patience: datetime.timedelta = PATIENCE, page: int = PAGE
 ) -> int:
-    """Look up every run that has been open for longer than the patience, and record the ends that Temporal reports.
+    """Check every run that has been open for longer than `patience`, and record the ends that Temporal reports.
 
-    One that cannot be looked up or recorded does not keep the others open: the first error is raised at the end.
+    A failure for one run does not keep the others open: the first error is raised at the end.
     """
     closed, failed = 0, list[BaseException]()
     after: executions.ScheduleRun | None = None

@@ -1,4 +1,4 @@
-"""Users' schedules, the database's rows, checked and read by the same rules as charters."""
+"""Users' schedules, which are rows in the database, validated and read by the same rules as charters."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from reconciler.repospec import charters, locations, problems, rules, shape, val
 from reconciler.schedule import declarations, fields, governed, model, observed, ownership
 from reconciler.timing import cron, timings
 
-PREFIXES: ownership.Prefixes = ("",)  # of the rows' schedules: their ids are UUIDs
-PATH = "the database"  # where the rows are declared, in notes and plans
-_KEYS = {"entrypoint": "workflow"}  # a charter's key, and what it is called in a row
-_MOST_VALUES = 10_000  # of an input, keys' own and those within: more would hold up everybody else while they are read
-_MOST_CHARACTERS = 2_000  # of a cron, a zone or a workflow
+PREFIXES: ownership.Prefixes = ("",)  # of users' schedules, whose IDs are UUIDs
+PATH = "the database"  # the source of the declarations, in notes and plans
+_KEYS = {"entrypoint": "workflow"}  # a charter's key, and the name of its column
+_MOST_VALUES = 10_000  # in an input, including nested ones; reading more would delay other requests
+_MOST_CHARACTERS = 2_000  # in a cron, time zone, or workflow
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _AT: values.Path = (*rules.SCHEDULES, 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What rows declare; `unread` are rows that cannot be read as schedules (any more), each with the reason."""
+    """What rows declare; `unread` contains rows that cannot be read as schedules, each with the reason."""
 
     declaration: declarations.Declaration
     unread: Mapping[str, str]
 
 
 def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_manual_pauses: bool = False) -> Declared:
-    """Return what the rows that are not deleted declare, under an owner's mark."""
+    """Return the schedules that rows declare, except deleted rows, with the owner's mark."""
     declared: list[declarations.Charter] = []
     unread: dict[str, str] = {}
     for row in rows:
@@ -57,17 +57,15 @@ def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_man
 
 
 def charter(row: executions.UserSchedule) -> declarations.Charter:
-    """Return the schedule that a row asks for.
+    """Return the schedule that a row declares.
 
-    Raises `problems.InvalidSpecError` with all for which Temporal would not take it; a problem's `place.path` is the
-    key: `cron`, `timezone`, `workflow`, `input`.
+    Raises `problems.InvalidSpecError` with every reason for which Temporal would reject it; a problem's `place.path` is
+    the key: `cron`, `timezone`, `workflow`, or `input`.
     """
     found = _schedule(row)
     id_ = row.temporal_schedule_id
     argument = governed.argument(id_, row.id, charter=None, entrypoint=row.workflow, input_=row.input)
-    canonical = json_values.canonical(
-        argument
-    )  # as a charter's values and the server's are, whatever the row's spelling
+    canonical = json_values.canonical(argument)  # like the values of charters and of the server
     schedule = dataclasses.replace(
         found,
         id=id_,
@@ -81,9 +79,9 @@ def charter(row: executions.UserSchedule) -> declarations.Charter:
 
 
 def is_shown(row: executions.Outline, listed: observed.Listed | None) -> bool:
-    """Return whether a listing shows the schedule that a row asks for, at the row's revision.
+    """Return whether a list entry shows the schedule that a row declares, at the row's revision.
 
-    A listing has neither arguments, task queue nor policies: a change of those that kept the note is not seen.
+    A list entry has no arguments, task queue, or policies, so a change to these that keeps the note goes unnoticed.
     """
     return (
         listed is not None
@@ -96,14 +94,14 @@ def is_shown(row: executions.Outline, listed: observed.Listed | None) -> bool:
 
 
 def _note(row: executions.UserSchedule | executions.Outline) -> str:
-    """Return the note that carries a row's revision, written together with all else that the row asks for."""
+    """Return the note that contains a row's revision; it is written together with the rest of the schedule."""
     where = f"{PATH}, revision {row.revision}"
     return notes.managed(where) if row.enabled else notes.declared(where)
 
 
 @functools.lru_cache(maxsize=20_000)
 def _timing(text: str, timezone: str) -> timings.Timing | None:
-    """Return the times of a row; None for times that are not accepted any more."""
+    """Return the times of a row; None if they are no longer accepted."""
     try:
         return fields.read({"cron": text, "timezone": timezone, "charter": "", "entrypoint": ""}, "").timing
     except cron.CronError:
@@ -111,7 +109,7 @@ def _timing(text: str, timezone: str) -> timings.Timing | None:
 
 
 def _schedule(row: executions.UserSchedule) -> model.Schedule:
-    """Return the schedule of a charter that declares the same."""
+    """Return the schedule of an equivalent charter."""
     charter: dict[str, Any] = {
         "charter": "USER",
         "cron": row.cron,
@@ -134,7 +132,7 @@ def _schedule(row: executions.UserSchedule) -> model.Schedule:
 
 
 def _unfit(charter: Mapping[str, Any]) -> Iterator[problems.Problem]:
-    """Find what no database keeps: NUL, halves of surrogate pairs, numbers that JSON has not, and bottomless values."""
+    """Find values that cannot be stored: NUL, unpaired surrogates, non-JSON numbers, and values nested too deeply."""
     for key, value in charter.items():
         wrong, hint = _wrong(value)
         if wrong:
@@ -142,22 +140,22 @@ def _unfit(charter: Mapping[str, Any]) -> Iterator[problems.Problem]:
 
 
 def _wrong(value: Any) -> tuple[str, str]:
-    """Return what is wrong with a value and what to do about it; nothing is, where the first is empty."""
+    """Return what is wrong with a value and what to do about it; if the first is empty, the value is valid."""
     if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
         return f"is over {_MOST_CHARACTERS:,} characters", "shorten it"
     if _is_vast(value):
         return f"has more than {_MOST_VALUES:,} values", "store it elsewhere and send a reference to it"
-    return _unkept(value), "send other text" if isinstance(value, str) else "send plain JSON"
+    return _unkept(value), "send different text" if isinstance(value, str) else "send plain JSON"
 
 
 def _unkept(value: Any) -> str:
-    """Return why no database keeps a value; empty where one does."""
+    """Return why a value cannot be stored; empty if it can."""
     try:
-        inside = json_values.canonical([value])  # one level down, as in the workflow's argument
+        inside = json_values.canonical([value])  # nested one level, as in the workflow's argument
         text = json.dumps(inside, ensure_ascii=False)
     except ValueError as error:
-        return f"cannot be kept: {error}"
-    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # the text of an escape is none
+        return f"cannot be stored: {error}"
+    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # an escaped backslash
     if holds_nul or _SURROGATE.search(text):
         return "contains a NUL or an unpaired surrogate"
     return f"is over {variables.TEXT_LIMIT} characters" if len(text) > variables.TEXT_LIMIT else ""
@@ -177,7 +175,7 @@ def _is_vast(value: Any) -> bool:
 
 
 def _document(value: Any) -> values.Document:
-    """Return a document that was never text: the places are its keys."""
+    """Return a document that was not parsed from text; its places are its keys."""
     document = values.Document(
         value=value,
         places=locations.Locations(),

@@ -1,4 +1,4 @@
-"""Builds the platform's parts from settings; decides nothing."""
+"""Builds the platform's parts from settings; makes no decisions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from reconciler.platform.postgres.tables import Store
     from reconciler.temporal.connect import Client, Server
 
-_SESSIONS = 2  # with the database, of one command
+_SESSIONS = 2  # database sessions of one command
 
 
 async def worker_client(connection: settings.Connection, identity: str, metrics: str | None) -> Client:
-    """Return a client for a worker, whose payloads pass through the codec where there is one; raises as `server`."""
+    """Return a client for a worker, which uses the codec if one is configured; errors as for `server`."""
     from reconciler.temporal import connect
 
     client, _ = await connect.client(connection, identity, connect.metered(metrics) if metrics else connect.quiet())
@@ -30,7 +30,7 @@ async def worker_client(connection: settings.Connection, identity: str, metrics:
 async def executor(
     chosen: settings.Executor, kept: ports.Executor, now: Callable[[], datetime.datetime]
 ) -> AsyncIterator[ports.Executor]:
-    """Open the executor for a while: the endpoint that is chosen, else the one that keeps requests in the database."""
+    """Provide the executor: the configured endpoint, or else the one that records requests in the database."""
     if chosen.url is None:
         yield kept
         return
@@ -42,9 +42,9 @@ async def executor(
 
 @contextlib.asynccontextmanager
 async def store(database: settings.Database, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
-    """Open users' schedules, their runs, execution requests and grants, over so many sessions at most.
+    """Open users' schedules, their runs, execution requests, and grants, with at most `size` sessions.
 
-    Those `for_tokens` come on top, and nothing but a look-up of a grant uses them.
+    The `for_tokens` sessions are additional, and only lookups of grants use them.
     """
     from reconciler.platform.postgres import tables
 
@@ -54,7 +54,7 @@ async def store(database: settings.Database, *, size: int = 10, for_tokens: int 
 
 @contextlib.contextmanager
 def store_of(session: sessions.Session, writing: settings.Writing) -> Iterator[Store]:
-    """Open the same for one command, within its session; `errors.UsageError` without a database."""
+    """Open the same for one command, in its session; raises `errors.UsageError` without a database."""
     if writing.database is None:
         raise wiring.needs_database("a repair")
     with session.within(store(writing.database, size=_SESSIONS)) as found:
@@ -62,7 +62,7 @@ def store_of(session: sessions.Session, writing: settings.Writing) -> Iterator[S
 
 
 def endings(server: Server) -> ports.Endings:
-    """Return what reads how workflow runs ended."""
+    """Return the reader of how workflow runs ended."""
     from reconciler.platform import endings as adapter
     from reconciler.temporal import codec
 

@@ -1,4 +1,5 @@
 """PostgreSQL: migrations, the audit of applies, and an advisory lock.
 
-The only home of psycopg and of SQL. Nothing here decides what is applied or when; the core's data goes in and out.
+Only this package and `platform.postgres` use psycopg and SQL. Nothing here decides what is applied or when; it only
+stores and returns the core's data.
 """

@@ -1,4 +1,4 @@
-"""The audit of applies in PostgreSQL: an attempt before anything is written, its outcomes once it has ended."""
+"""The audit of applies in PostgreSQL: records an attempt before anything is written, and its outcomes at the end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed
     error = %(error)s
 WHERE number = %(number)s AND ended_at IS NULL
 """
-# an end that is there already although its answer was lost: no other has this very moment
+# the end was already recorded but the response was lost: no other attempt has exactly this time
 _ENDED_SO = "SELECT 1 FROM applies WHERE number = %(number)s AND ended_at = greatest(%(now)s, started_at)"
 _STEP = "INSERT INTO apply_steps (apply, position, schedule_id, verb, status, detail) VALUES (%s, %s, %s, %s, %s, %s)"
 _READ = """
@@ -47,7 +47,7 @@ WHERE number = %(number)s
 ORDER BY id
 ON CONFLICT (address, namespace, schedule_id) DO UPDATE
     SET apply = excluded.apply, salt = excluded.salt, charter = excluded.charter, read_at = excluded.read_at
-"""  # in order, so that two at once do not block each other
+"""  # in order, so that concurrent statements do not deadlock
 _READINGS = """
 SELECT schedule_id, salt, charter, read_at FROM readings WHERE address = %(address)s AND namespace = %(namespace)s
 """
@@ -65,7 +65,7 @@ FROM applies
 WHERE namespace = %(namespace)s AND regexp_split_to_array(prefix, E'\\n') && %(prefixes)s::text[]
     AND present IS NOT NULL AND (owner = %(owner)s OR '' <> ALL (%(prefixes)s::text[]))
 ORDER BY number DESC LIMIT 1
-"""  # by number: of two clocks one is wrong
+"""  # by number, because one machine's clock may be wrong
 _COMMIT = """
 SELECT commit FROM applies
 WHERE namespace = %(namespace)s AND regexp_split_to_array(prefix, E'\\n') && %(prefixes)s::text[]
@@ -76,15 +76,15 @@ ORDER BY number DESC LIMIT 1
 
 @contextlib.asynccontextmanager
 async def opened(chosen: settings.Database) -> AsyncIterator[Audit]:
-    """Bring the audit's tables up to date and return it; `errors.StoreError` when that fails."""
+    """Bring the audit's tables up to date and return the audit; raises `errors.StoreError` on failure."""
     migrated = await migrator.migrate(chosen, (scripts.AUDIT,))
     yield Audit(chosen.url, migrated.location.path)
 
 
 async def readings(chosen: settings.Database, target: observed.Target) -> Mapping[str, ports.Reading]:
-    """Return the readings of a server's schedules, by id, without touching the tables; none before their migration.
+    """Return the readings of a server's schedules, by ID, without migrating the tables; none before their migration.
 
-    Raises `errors.StoreError` if the database does not answer, or is newer than this release.
+    Raises `errors.StoreError` if the database does not respond, or is newer than this release.
     """
     status = await migrator.status(chosen)
     if any(each.applied_at is None for each in status.migrations if each.group == scripts.AUDIT):
@@ -101,9 +101,9 @@ async def readings(chosen: settings.Database, target: observed.Target) -> Mappin
 
 
 class Audit:
-    """Keeps who applied what; implements `ports.Audit`.
+    """Records who applied what; implements `ports.Audit`.
 
-    Each call has a session of its own, so that one which was lost during a long apply does not lose its end.
+    Each call has its own session, so that the end of a long apply can be recorded even if an earlier session was lost.
     """
 
     def __init__(self, url: str, path: Sequence[str]) -> None:
@@ -113,11 +113,11 @@ class Audit:
     async def begin(
         self, attempt: ports.Attempt, *, doubtful: Collection[str] = (), declared: Collection[str] | None = None
     ) -> int:
-        """Record that an attempt begins, and drop the readings that no longer hold; see `ports.Audit`."""
+        """Record the start of an attempt, and delete the readings that are no longer valid; see `ports.Audit`."""
         ids = {"doubtful": _texts(doubtful), "declared": None if declared is None else _texts(declared)}
         async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_BEGIN, {**_columns(attempt), **ids})).fetchone()
-        assert row is not None  # noqa: S101  # RETURNING gives one row
+        assert row is not None  # noqa: S101  # RETURNING returns one row
         return int(row["number"])
 
     async def end(
@@ -129,9 +129,9 @@ class Audit:
         error: str = "",
         readings: Mapping[str, ports.Reading] = MappingProxyType({}),
     ) -> None:
-        """Record how it ended, all of it or nothing; where that fails, once more on a new connection.
+        """Record how it ended, atomically; on failure, try once more on a new connection.
 
-        Raises `errors.StoreError` when it never began or has ended, and when the database does not answer either time.
+        Raises `errors.StoreError` if it was never started or has already ended, and if both attempts fail.
         """
         ending = {
             "number": number,
@@ -144,7 +144,7 @@ class Audit:
         rows = [_step(number, *each) for each in enumerate(steps, start=1)]
         try:
             await self._end(ending, rows)
-        except errors.StoreError:  # a lost session does not mean that the next one fails
+        except errors.StoreError:  # a new session may work even if the first one was lost
             await self._end(ending, rows)
 
     async def _end(self, ending: Mapping[str, Any], steps: Sequence[tuple[int | str, ...]]) -> None:
@@ -165,20 +165,20 @@ class Audit:
                 )
 
     async def latest(self, count: int) -> tuple[ports.Record, ...]:
-        """Return the latest attempts, the newest first."""
+        """Return the latest attempts, newest first."""
         async with database.opened(self._url, path=self._path) as connection:
             found = await (await connection.execute(_LATEST, (max(count, 0),))).fetchall()
         return tuple(map(_record, found))
 
     async def present(self, target: observed.Target) -> int:
-        """Return how many schedules the last apply or prune with any of the prefixes left, see `ports.Audit`."""
+        """Return how many schedules the last apply or prune with any of the prefixes left; see `ports.Audit`."""
         where = {"namespace": target.namespace, "prefixes": list(target.prefixes), "owner": target.owner}
         async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_PRESENT, where)).fetchone()
         return int(row["present"]) if row else 0
 
     async def commit(self, target: observed.Target) -> str:
-        """Return the commit of the owner's last apply that was not refused; empty when none is recorded."""
+        """Return the commit of the owner's last apply that was not refused; empty if none is recorded."""
         where = {"namespace": target.namespace, "prefixes": list(target.prefixes), "owner": target.owner}
         async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_COMMIT, where)).fetchone()
@@ -209,7 +209,7 @@ def _texts(values: Iterable[str]) -> list[str]:
 
 
 def _readings(readings: Mapping[str, ports.Reading]) -> dict[str, list[Any]]:
-    """Return the columns of readings, without those of ids that the database cannot keep as they are."""
+    """Return the columns of readings, except readings whose IDs the database cannot store unchanged."""
     kept = {id_: reading for id_, reading in readings.items() if database.text(id_) == id_}
     return {
         "ids": list(kept),

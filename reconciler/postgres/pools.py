@@ -1,4 +1,4 @@
-"""Sessions of one database that are shared by what goes on at once, and replaced once they are lost."""
+"""Sessions of one database that concurrent tasks share; lost sessions are replaced."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from reconciler import errors
 from reconciler.postgres import database, shares
 
 SIZE = 10  # sessions at most
-GIVE_UP = 10  # seconds without a session that works
+GIVE_UP = 10  # seconds to wait for a working session
 _LIMITS = """
 SET lock_timeout = '2s';
 SET statement_timeout = '15s';
 SET idle_in_transaction_session_timeout = '30s'
-"""  # whatever another session locks, and for however long, each of ours is free again soon
-_ASK_AFTER = 5.0  # seconds without use after which a session is asked whether it works before it is lent
-_RECONNECT = 3  # seconds of trying while no one waits; a later request tries again, and at once
+"""  # each of our sessions is soon free again, no matter what other sessions lock and for how long
+_ASK_AFTER = 5.0  # seconds without use after which a session is pinged before it is provided
+_RECONNECT = 3  # seconds of attempts while no one waits; a later request tries again immediately
 
-# Each call reports what went wrong; without a log set up, Python would print the driver's words as well.
+# Each call reports its own errors; without logging configured, Python would also print the driver's messages.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @contextlib.asynccontextmanager
 async def opened(url: str, path: Iterable[str], *, size: int = SIZE, give_up: float = GIVE_UP) -> AsyncIterator[Pool]:
-    """Share up to so many sessions of a database that is up to date; `path` is their search path to its tables."""
+    """Share up to `size` sessions of a database that is up to date; `path` is the search path to its tables."""
     setup = sql.SQL("{}; {}").format(sql.SQL(_LIMITS), database.search_path(path))
 
     async def configure(connection: database.Connection) -> None:
@@ -51,10 +51,10 @@ async def opened(url: str, path: Iterable[str], *, size: int = SIZE, give_up: fl
 
 
 class Pool:
-    """The sessions of a database; what fails in one is an `errors.StoreError`, with neither URL nor password.
+    """The sessions of a database; every failure is an `errors.StoreError`, without URL or password.
 
-    One caller holds at most half of the sessions and one row at most one, so that neither a caller who asks for much
-    nor a row that another session locks keeps the others waiting.
+    A caller holds at most half of the sessions, and a row at most one, so that neither a busy caller nor a row that
+    another session has locked keeps the others waiting.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Pool:
     async def session(
         self, *, caller: Hashable | None = None, row: Hashable | None = None, patience: float | None = None
     ) -> AsyncIterator[database.Connection]:
-        """Lend a session, in autocommit, for less than `patience` seconds (None: `database.PATIENCE`).
+        """Provide a session, in autocommit mode, for less than `patience` seconds (None: `database.PATIENCE`).
 
-        `caller` is on whose behalf it is, and `row` what it writes; `errors.BusyError` where those have theirs in use.
+        `caller` uses the session, and `row` is written. Raises `errors.BusyError` if all sessions of either are in use.
         """
         async with database.answering(self.where, patience), contextlib.AsyncExitStack() as held:
             try:
@@ -104,20 +104,20 @@ class Pool:
     async def transaction(
         self, *, caller: Hashable | None = None, row: Hashable | None = None
     ) -> AsyncIterator[database.Connection]:
-        """Lend a session in which all of what is done is kept, or nothing."""
+        """Provide a session in a transaction."""
         async with self.session(caller=caller, row=row) as connection, connection.transaction():
             yield connection
 
     async def ping(self) -> None:
-        """Do nothing but ask the database; `errors.StoreError` when it does not answer."""
+        """Ping the database; raises `errors.StoreError` if it does not respond."""
         async with self.session() as connection:
             await connection.execute("")
 
     async def _working(self, until: float) -> database.Connection:
         """Take sessions until one works; the pool replaces those that do not.
 
-        One is asked, which costs a round trip, where there is a sign that it may have ended, or none for a while that
-        it has not. What it is asked sets its limits and its search path again, in case a pooler reset them.
+        A session is pinged, which costs a round trip, only if there is a sign that it has ended or if it has been idle
+        for a while. The ping also sets its limits and search path again, in case a pooler reset them.
         """
         clock = asyncio.get_running_loop().time
         while True:
@@ -140,7 +140,7 @@ class Pool:
 
 
 def _has_news(connection: database.Connection) -> bool:
-    """Return whether the server has sent something between two calls: usually that the session has ended."""
+    """Return whether the server has sent something between calls, usually that the session has ended."""
     socket = select.poll()
     socket.register(connection.fileno(), select.POLLIN)
     return bool(socket.poll(0))

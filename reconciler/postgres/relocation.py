@@ -1,4 +1,4 @@
-"""Move the tables of an earlier release into the schema of their own."""
+"""Move the tables of an earlier release into their own schema."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAY_CREATE = """
 SELECT pg_catalog.has_schema_privilege(%(schema)s, 'CREATE') AND pg_catalog.has_schema_privilege(%(schema)s, 'USAGE')
     AS may
 """
-# whoever may read our tables keeps that right only with the right to use their schema
+# roles that may read our tables need the right to use the schema as well
 _READERS = """
 SELECT DISTINCT role.rolname AS name
 FROM pg_catalog.pg_class AS class, pg_catalog.aclexplode(class.relacl) AS entry
@@ -40,7 +40,7 @@ _TAKEN = (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject, psycopg
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What was moved and from where; both are empty when the tables were where they belong, or do not exist yet."""
+    """What was moved and from where; both are empty if the tables are already in place or do not exist yet."""
 
     location: schemas.Location
     source: str = ""
@@ -48,11 +48,11 @@ class Moved:
 
 
 async def move(chosen: settings.Database, folder: Traversable = scripts.FOLDER) -> Moved:
-    """Move what our recorded migrations created, all of it or nothing; without effect once that is done.
+    """Move everything that our recorded migrations created, atomically; has no effect once that is done.
 
-    Programs that run meanwhile go on with the moved tables. Roles that may read them get the right to use the schema.
-    Raises `errors.StoreError` when both schemas have our tables, when the schema has something else of their names, and
-    for a role that does not own them or may not create in the schema.
+    Running programs continue with the moved tables. Roles that may read the tables are granted the right to use the
+    schema. Raises `errors.StoreError` if both schemas have our tables, if the schema contains other objects with the
+    same names, and if the role does not own the tables or may not create objects in the schema.
     """
     where = database.place(chosen.url)
     async with database.opened(chosen.url) as connection:
@@ -95,7 +95,8 @@ async def _check_right(connection: database.Connection, schema: str, where: str)
     if row is None or not row["may"]:
         grant = f'GRANT CREATE, USAGE ON SCHEMA {sql.Identifier(schema).as_string()} TO "{connection.info.user}"'
         raise errors.StoreError(
-            f"{where} does not let this role create in the schema {schema}", hint=f"let the schema's owner run {grant}"
+            f"{where} does not allow this role to create objects in the schema {schema}",
+            hint=f"have the schema's owner run {grant}",
         )
 
 
@@ -109,8 +110,9 @@ async def _move(
             await connection.execute(sql.SQL("ALTER {} {} SET SCHEMA {}").format(sql.SQL(kind), relation, schema))
         except _TAKEN:
             raise errors.StoreError(
-                f"schema {location.schema} of {where} has a {name} already, which is not the one of {location.current}",
-                hint="rename or drop it, or name another schema with --database-schema, here and from now on",
+                f"schema {location.schema} of {where} already has a {name}, "
+                f"which is not the one from {location.current}",
+                hint="rename or drop it, or choose another schema with --database-schema, now and in future commands",
             ) from None
     await connection.execute(migrator.marking(location.schema))
     records = schemas.name(location.schema, schemas.RECORDS).as_string()
@@ -126,6 +128,6 @@ async def _move(
 def _ambiguous(where: str, places: tuple[schemas.Location, ...]) -> errors.StoreError:
     names = " and ".join(each.current for each in places)
     return errors.StoreError(
-        f"{where} has tables of reconciler in several schemas: {names}; those in {places[0].current} are used",
+        f"{where} has tables of reconciler in several schemas ({names}); those in {places[0].current} are used",
         hint="drop or rename the others once you no longer need them",
     )

@@ -1,7 +1,7 @@
-"""In which schema of a database our tables are: one of their own, or where an earlier release created them.
+"""The schema that contains our tables: their own, or the one in which an earlier release created them.
 
 Earlier releases created them in the first schema of the role's search path, usually `public`. Those tables are used
-there until `reconciler db move` has moved them.
+there until `reconciler db move` moves them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from psycopg import sql
 
 from reconciler.postgres import database
 
-RECORDS = "reconciler_migrations"  # the table by which our tables are found
-MARK = "Records of reconciler, whose tables have a schema of their own."  # an earlier release's records lack it
+RECORDS = "reconciler_migrations"  # the table that identifies our tables
+MARK = "Records of reconciler, whose tables have a schema of their own."  # missing in an earlier release's records
 _COLUMNS = ("number", "name", "sha256", "applied_at")
 _FIND = """
 SELECT namespace.nspname AS name
@@ -22,7 +22,7 @@ WHERE class.relname = %(records)s AND class.relkind = 'r' AND (
     namespace.nspname = %(schema)s OR (
         namespace.nspname = ANY(pg_catalog.current_schemas(false))
         AND pg_catalog.obj_description(class.oid, 'pg_class') IS DISTINCT FROM %(mark)s
-        AND 4 = (  -- another application may have a table of this name
+        AND 4 = (  -- another application may have a table with this name
             SELECT count(*) FROM pg_catalog.pg_attribute AS attribute
             WHERE attribute.attrelid = class.oid AND attribute.attname = ANY(%(columns)s) AND NOT attribute.attisdropped
         )
@@ -48,12 +48,12 @@ class Location:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Return the search path of a session; one that began before the tables were moved finds them afterwards."""
+        """Return the search path of a session, with which it finds the tables even if they are moved later."""
         return (self.earlier, self.schema) if self.earlier else (self.schema,)
 
 
 async def find(connection: database.Connection, schema: str) -> tuple[Location, ...]:
-    """Return every place that has our tables, the one in use first, or else where they will be.
+    """Return every location of our tables, the one in use first, or else the one where they will be created.
 
     The session must have the role's own search path.
     """

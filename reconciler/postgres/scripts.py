@@ -1,6 +1,6 @@
-"""The migrations of this release: numbered SQL files, in one folder for each group of tables.
+"""The migrations of this release: numbered SQL files, in one directory for each group of tables.
 
-The audit's tables and those of users' schedules are created by whatever needs them, each without the other. Numbers are
+The audit's tables and those of users' schedules are created independently, when they are first needed. Numbers are
 unique across the groups, so that one table records all of them.
 """
 
@@ -21,7 +21,7 @@ _CREATED = re.compile(rb"^CREATE (TABLE|TYPE|DOMAIN|SEQUENCE|VIEW|FUNCTION) (\w+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """A migration: `0001_audit.sql` in the folder `audit` has number 1, name 0001_audit and group audit."""
+    """A migration: `0001_audit.sql` in the directory `audit` has number 1, name 0001_audit, and group audit."""
 
     number: int
     name: str
@@ -30,17 +30,17 @@ class Script:
 
     @property
     def sha256(self) -> str:
-        """Return the digest by which a changed file is noticed."""
+        """Return the digest that reveals a changed file."""
         return hashlib.sha256(self.sql).hexdigest()
 
     @property
     def created(self) -> tuple[tuple[str, str], ...]:
-        """Return what it creates in the schema: the kind and the name of each; indexes belong to their tables."""
+        """Return the kind and name of each object that it creates, except indexes, which belong to their tables."""
         return tuple((kind.decode(), name.decode()) for kind, name in _CREATED.findall(self.sql))
 
 
 def read(folder: Traversable = FOLDER) -> tuple[Script, ...]:
-    """Return the migrations, by number."""
+    """Return the migrations in order of their numbers."""
     found = [
         _script(file.name.removesuffix(".sql"), group.name, file.read_bytes())
         for group in folder.iterdir()

@@ -1,4 +1,4 @@
-"""How many of the shared sessions one caller or one row may hold at once, so that none of them starves the others."""
+"""Limits on how many shared sessions one caller or one row may hold, so that none starves the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Hashable
 
 
 class Shares:
-    """At most `most` holders of each key at the same time; the others wait without a session."""
+    """At most `most` concurrent holders of each key; the others wait without a session."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -17,7 +17,7 @@ class Shares:
 
     @contextlib.asynccontextmanager
     async def held(self, key: Hashable | None, until: float) -> AsyncIterator[None]:
-        """Hold a share of a key; `TimeoutError` when none is free by `until`, in the loop's time. None is unlimited."""
+        """Hold a share of a key; raises `TimeoutError` if none is free by `until` in loop time. None is unlimited."""
         if key is None:
             yield
             return

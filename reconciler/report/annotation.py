@@ -1,4 +1,4 @@
-"""GitHub annotations on lines of the repo-spec: changes, overdue schedules, problems and advice."""
+"""GitHub annotations on lines of the repo-spec: changes, overdue schedules, problems, and advice."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def advice(advice: plan_advice.Advice) -> Annotation:
 
 
 def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
-    """Yield the problems of an invalid spec, each at its place; any other error once, without a place."""
+    """Yield the problems of an invalid spec, each at its place, or any other error once, without a place."""
     if isinstance(error, problems.InvalidSpecError):
         for problem in error.problems:
             message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message

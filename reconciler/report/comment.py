@@ -27,14 +27,14 @@ _FOREIGN = (plans.Reason.OWNED,)
 _LISTS = (
     ("No longer declared:", _REMOVED),
     ("Renamed:", _RENAMED),
-    ("Paused, but not by the spec:", _BY_HAND),
-    ("Owned by another owner:", _FOREIGN),
+    ("Paused outside the spec:", _BY_HAND),
+    ("Belongs to another owner:", _FOREIGN),
 )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What surrounds the plan in a comment: the mark (on its own line), commit, run, next step and remarks.
+    """What surrounds the plan in a comment: the mark (on its own line), commit, run, next step, and remarks.
 
     `next_step` is trusted markdown; `remarks` are messages, which are escaped here. `limit` is in bytes.
     """
@@ -73,13 +73,13 @@ def applied(plan: plans.Plan, applied: plans.Applied, about: About) -> str:
 
 
 def totals(applied: plans.Applied) -> str:
-    """Return how many steps ended in which way."""
+    """Return how many steps ended with each status."""
     ended = collections.Counter(outcome.status for outcome in applied.outcomes)
     return ", ".join(f"{ended[status]} {status.value}" for status in plans.Status if ended[status]) or "nothing to do"
 
 
 def missing(applied: plans.Applied, about: About) -> tuple[str, ...]:
-    """Return the list of the steps that were not done; nothing if all were."""
+    """Return the list of the steps that were not done; empty if all were."""
     lines = listed(
         "Not done:",
         [
@@ -112,7 +112,7 @@ def _titled(word: str, plan: plans.Plan, counts: str) -> str:
 def counts(plan: plans.Plan | rollouts.Rollout) -> str:
     """Return how many changes there are of each kind."""
     unchanged = f"{plan.count(plans.Verb.KEEP)} unchanged"
-    held = [f"{len(plan.blocked)} of another owner"] if plan.blocked else []
+    held = [f"{len(plan.blocked)} owned by another owner"] if plan.blocked else []
     if not plan.differs:
         return f"no changes, {unchanged}"
     verbs = (verb for verb in plans.Verb if verb is not plans.Verb.KEEP and plan.count(verb))
@@ -120,8 +120,8 @@ def counts(plan: plans.Plan | rollouts.Rollout) -> str:
 
 
 def page(title: str, plan: plans.Plan, about: About, lead: tuple[str, ...]) -> str:
-    """Return the title, lead and lists, then as many folds as fit."""
-    blocks = [title, f"{markdown.code(words.target(plan))}, by {markdown.code(plan.spec_path)}", *lead]
+    """Return the title, lead, and lists, then as many folds as fit."""
+    blocks = [title, f"{markdown.code(words.target(plan))}, declared in {markdown.code(plan.spec_path)}", *lead]
     blocks += [words.as_of(plan, about.now)] if plan.as_of else []
     blocks += [forecast.total(plan, about.now)] if plan.steps else []
     for heading, reasons in _LISTS:
@@ -171,7 +171,7 @@ def _name(change: plans.Change) -> str:
 
 
 def _named(change: plans.Change, now: datetime.datetime) -> str:
-    """Return the name of a schedule, the reason of its change, and remarks."""
+    """Return the name of a schedule, the reason for its change, and remarks."""
     remarks = "".join(f"; {remark}" for remark in words.remarks(change, now, markdown.code))
     return f"{_name(change)}: {words.reason(change, markdown.code)}{remarks}"
 

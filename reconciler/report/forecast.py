@@ -16,7 +16,7 @@ _SHOWN = 2  # next times
 
 
 def lines(change: plans.Change, now: datetime.datetime, mark: Callable[[str], str] = str) -> Iterator[tuple[str, str]]:
-    """Yield labels and texts about when the schedule fires, if the change affects that.
+    """Yield labels and descriptions of when the schedule fires, if the change affects that.
 
     `mark` wraps text that comes from the server.
     """
@@ -38,7 +38,7 @@ def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[s
     """Return the next times and the rate: `Mon 24 Nov 2026 09:00 CET (in 22 h), then …; 1/day`."""
     timezone = schedule.timing.timezone
     if not zones.is_known(timezone):
-        return f"unknown, as {mark(phrases.printable(timezone))} is not a time zone here"
+        return f"unknown: {mark(phrases.printable(timezone))} is not a valid time zone on this machine"
     moments = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
     if not moments:
         return "never, no actions remain" if schedule.remaining_actions == 0 else "never"
@@ -48,10 +48,10 @@ def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[s
 
 
 def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
-    """Return the rate of endless times, and the number of limited ones: `24/day`, `3 left until …`."""
+    """Return the rate of endless times, and the number of limited ones: `24/day`, `3 firings left until …`."""
     pace = prospects.pace(schedule, now)
     parts = [words.rate(pace.a_year)] if pace.a_year else []
-    parts += [f"{pace.left} left"] if pace.left is not None else []
+    parts += [f"{pace.left} firing{'s'[: pace.left != 1]} left"] if pace.left is not None else []
     end = schedule.timing.end_at
     until = f" until {words.moment(end, schedule.timing.timezone)}" if end and end.year <= times.LAST_YEAR else ""
     return ", ".join(parts) + until
@@ -67,13 +67,13 @@ def total(plan: plans.Plan, now: datetime.datetime) -> str:
 
 def _words(pace: rates.Pace) -> str:
     rate = words.rate(pace.a_year)
-    return f"{rate} and {pace.left} more times" if pace.left else rate
+    return f"{rate}, plus {pace.left} remaining firing{'s'[: pace.left != 1]}" if pace.left else rate
 
 
 def table(
     charters: Iterable[declarations.Charter], start: datetime.datetime, until: datetime.datetime | None, count: int
 ) -> Iterator[str]:
-    """Yield a line for each of the first `count` firings after `start`: time, distance and charter."""
+    """Yield a line for each of the first `count` firings after `start`: time, distance, and charter."""
     firings = heapq.merge(*(_firings(charter, start) for charter in charters))
     for moment, name, timezone in itertools.islice(firings, count):
         if until is not None and moment > until:
@@ -96,9 +96,9 @@ def silent(charters: Iterable[declarations.Charter], start: datetime.datetime) -
         elif schedule.remaining_actions == 0:
             yield f"{charter.name} does not fire: no actions remain"
         elif next(prospects.upcoming(schedule, start), None) is None:
-            yield f"{charter.name} never fires: no time matches; check its days, years, exclusions and end"
+            yield f"{charter.name} never fires: no time matches; check its days, years, exclusions, and end"
 
 
 def known_zone(timezone: str) -> str:
-    """Return the time zone to show times in: the schedule's own, or UTC if that is unknown here."""
+    """Return the time zone to show times in: the schedule's own, or UTC if that is unknown on this machine."""
     return timezone if zones.is_known(timezone) else "UTC"

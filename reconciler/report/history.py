@@ -43,7 +43,7 @@ def _result(record: ports.Record) -> str:
         return "not finished: still running, killed, or unable to record its result"
     done = collections.Counter(step.verb for step in record.steps if step.status == plans.Status.DONE.value)
     others = collections.Counter(step.status for step in record.steps if step.status != plans.Status.DONE.value)
-    counts = [f"{count} to {verb} done" for verb, count in done.items()] + [
+    counts = [f"{count} {words.DONE[plans.Verb[verb.upper()]]}" for verb, count in done.items()] + [
         f"{n} {status}" for status, n in others.items()
     ]
     totals = ", ".join(counts) or ("" if record.error else "nothing to do")

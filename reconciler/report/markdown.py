@@ -14,7 +14,7 @@ def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | No
     """Return the summary, a line for each change, and its fields; `now` adds the next times."""
     if plan.disabled:
         return _idle(plan.disabled)
-    lines = [f"### {_summary(plan)}", "", f"{code(words.target(plan))}, by {code(plan.spec_path)}", ""]
+    lines = [f"### {_summary(plan)}", "", f"{code(words.target(plan))}, declared in {code(plan.spec_path)}", ""]
     lines += [words.as_of(plan, now), ""] if plan.as_of else []
     for change in plan.changes:
         if verbose or words.is_notable(change):
@@ -49,8 +49,8 @@ def _summary(plan: plans.Plan) -> str:
 
 
 def _title(change: plans.Change) -> str:
-    place = f" ({code(str(change.place))})" if change.place else ""
-    return f"- {change.verb.value} **{change.verb.word}** {code(change.id)}: {words.reason(change, code)}{place}"
+    place = f", {code(str(change.place))}" if change.place else ""
+    return f"- {change.verb.value} {code(change.id)}: {words.reason(change, code)}{place}"
 
 
 def details(change: plans.Change, now: datetime.datetime | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Long work in words: how long it will take, and how far it is."""
+"""The progress of long work in words: how long it will take, and how much of it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def estimate(verb: str, noun: str, total: int, *, calls: int, rate: float | None
 
 
 def line(verb: str, noun: str, done: int, total: int, elapsed: float) -> str:
-    """Return how far work is after `elapsed` seconds."""
+    """Return how much of the work is done after `elapsed` seconds."""
     remaining = f", about {duration(elapsed / done * (total - done))} left" if done else ""
     return f"{verb} {noun}: {done:,} of {total:,} ({done * 100 // total}%){remaining}"
 

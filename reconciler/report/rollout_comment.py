@@ -9,7 +9,7 @@ from reconciler.plan import plans, rollouts
 from reconciler.report import comment, markdown
 
 _TABLE_SHARE = 4  # the table takes at most one fourth of the whole
-_LEAST_SHARE = 2_000  # bytes that a section may take although there are many
+_LEAST_SHARE = 2_000  # bytes that a section may take no matter how many there are
 _LEAST_SECTION = 300  # bytes; none is shorter
 _LONGEST_NAME = 200  # characters of an environment's name
 _SHORT = len("sha256:") + 12  # characters of a digest in the table
@@ -77,10 +77,15 @@ def _page(
     about: comment.About,
     sections: Sequence[Section],
 ) -> str:
-    """Return the title, the table and what to do, then the sections that fit, each with its share of the space."""
+    """Return the title, the table, and what to do, then the sections that fit, each with its share of the space."""
     target = rollout.planned[0].target
     where = markdown.code(f"Namespace {target.namespace} on {target.address}")
-    blocks = [about.mark, f"### {title}", f"{where}, by {markdown.code(rollout.spec_path)}", _table(rows, about.limit)]
+    blocks = [
+        about.mark,
+        f"### {title}",
+        f"{where}, declared in {markdown.code(rollout.spec_path)}",
+        _table(rows, about.limit),
+    ]
     if about.remarks:
         remarks = [markdown.code(comment.cut(remark)) for remark in about.remarks]
         blocks.append("\n".join(comment.listed("Notes:", remarks, about.limit)))

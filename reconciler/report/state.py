@@ -1,4 +1,4 @@
-"""The state, runs and drift of each schedule, for a terminal."""
+"""The state, runs, and drift of each schedule, for a terminal."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def _rows(change: plans.Change, now: datetime.datetime) -> Iterator[tuple[str, s
     yield "state", _state(change, now)
     if live is None:
         off = change.reason is plans.Reason.SWITCHED_OFF
-        planned = f"yes: {words.reason(change)}" if change.origin else "yes: it will be created"
-        yield "drift", _drift(change) if off else planned
+        yield "drift", _drift(change) if off else f"yes: it {words.reason(change)}"
         return
     zone = forecast.known_zone(live.schedule.timing.timezone)
     if live.schedule.remaining_actions is not None:
@@ -84,7 +83,7 @@ def _next(history: observed.History, zone: str, now: datetime.datetime) -> str:
 
 
 def _recent(history: observed.History) -> str:
-    """Return the results of recent runs, oldest first, equal neighbors counted: `2 completed, then 1 failed`."""
+    """Return the results of recent runs, oldest first, with equal neighbors counted: `2 completed, then 1 failed`."""
     groups: list[list[observed.RunStatus]] = []
     for run in history.recent:
         if groups and groups[-1][0] is run.status:
@@ -107,9 +106,10 @@ def _lost(history: observed.History) -> str:
 def _drift(change: plans.Change) -> str:
     if change.is_blocked and change.live:
         return f"blocked: it belongs to {phrases.printable(change.live.schedule.owner or '')}, but the spec declares it"
+    is_kept = change.verb is plans.Verb.KEEP
     if change.charter is None or change.reason is plans.Reason.SWITCHED_OFF:
-        return f"{'no' if change.verb is plans.Verb.KEEP else 'yes'}: {change.reason.value}"
-    if change.verb is plans.Verb.KEEP:
+        return f"no: {change.reason.value}" if is_kept else f"yes: it {words.reason(change)}"
+    if is_kept:
         return "no"
     return f"yes: {', '.join(phrases.printable(field.path) for field in change.fields)}"
 

@@ -1,4 +1,4 @@
-"""Plans and outcomes for a terminal, optionally in colour."""
+"""Plans and outcomes for a terminal, optionally in color."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ class Text:
         if plans.Verb.RENAME not in done:
             shown.pop(plans.Verb.RENAME, None)
         counts = ", ".join(f"{done.count(verb)} {word}" for verb, word in shown.items())
-        command, verb, at = ("prune", "Pruned", "from") if deletes else ("apply", "Applied", "to")
+        command, verb, at = ("prune", "Pruned", "") if deletes else ("apply", "Applied", " to")
         if repairs:
-            command, verb, at = "repair", "Repaired", "in"
-        where = f" {at} {phrases.printable(words.where(plan))}" if plan else ""
+            command, verb, at = "repair", "Repaired", " in"
+        where = f"{at} {phrases.printable(words.where(plan))}" if plan else ""
         if len(done) == len(ended):
             return self._paint(f"{verb}{where}: {counts}.", _BOLD) + "\n"
         statuses = [outcome.status for outcome in ended]
@@ -110,7 +110,7 @@ class Text:
             f"{statuses.count(status)} {status.value}" for status in plans.Status if status is not plans.Status.DONE
         )
         line = f"{verb} in part{where}: {counts}; {missing}."
-        return self._paint(line, _BOLD) + f" Run {command} again for the rest.\n"
+        return self._paint(line, _BOLD) + f" Run {command} again to apply the rest.\n"
 
     def _change(self, change: plans.Change) -> Iterator[str]:
         symbol = self._paint(change.verb.value, _COLOURS[change.verb])

@@ -37,11 +37,12 @@ def summary(plan: plans.Plan) -> str:
         side = "listing" if plan.assumed else "server"
         return f"No changes. The {side} matches {matched} ({_counted(plan, plans.Verb.KEEP)})."
     if not plan.steps:
-        return f"Nothing can be applied: {blocked(plan)}, {_counted(plan, plans.Verb.KEEP)}."
+        return f"Nothing can be applied: {blocked(plan)} ({_counted(plan, plans.Verb.KEEP)})."
     shown = (verb for verb in plans.Verb if verb not in RARE or plan.count(verb))
     counts = ", ".join(_counted(plan, verb) for verb in shown)
     kind = "Partial plan" if plan.only else "Plan"
-    return f"{kind}: {counts}; nothing can be applied, as {blocked(plan)}." if plan.blocked else f"{kind}: {counts}."
+    held = f"; nothing can be applied because {blocked(plan)}" if plan.blocked else ""
+    return f"{kind}: {counts}{held}."
 
 
 def rollout_summary(rollout: rollouts.Rollout) -> str:
@@ -54,10 +55,10 @@ def rollout_summary(rollout: rollouts.Rollout) -> str:
         return f"No changes{charters} in {where} ({_counted(rollout, plans.Verb.KEEP)})."
     where += f", only {partial(rollout)}" if rollout.only else ""
     if not rollout.steps:
-        return f"Nothing can be applied to {where}: {blocked(rollout)}, {_counted(rollout, plans.Verb.KEEP)}."
+        return f"Nothing can be applied to {where}: {blocked(rollout)} ({_counted(rollout, plans.Verb.KEEP)})."
     shown = (verb for verb in plans.Verb if verb not in RARE or rollout.count(verb))
     counts = ", ".join(_counted(rollout, verb) for verb in shown)
-    held = f"; nothing can be applied, as {blocked(rollout)}" if rollout.blocked else ""
+    held = f"; nothing can be applied because {blocked(rollout)}" if rollout.blocked else ""
     return f"{'Partial plan' if rollout.only else 'Plan'} for {where}: {counts}{held}."
 
 
@@ -149,7 +150,7 @@ def which(target: observed.Target) -> str:
 def question(plan: plans.Plan) -> str:
     """Return the confirmation question: how many of each verb, and on which server."""
     if plan.count(plans.Verb.DELETE) and not plan.target.of_users:
-        return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} of {where(plan)}?"
+        return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} from {where(plan)}?"
     return f"Apply {_steps(plan)} to {where(plan)}?"
 
 
@@ -173,15 +174,15 @@ def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
     young = sum(change.reason is plans.Reason.ALREADY_PAUSED for change in plan.changes)
     touched = sum(change.reason in KEPT for change in plan.changes)
     if not young and not touched:
-        return "Nothing to prune: no schedule is paused because its charter was removed."
+        return "Nothing to prune: no schedule was paused because its charter was removed."
     one = young + touched == 1
     which = (
-        *([f"{young} for less than {durations.render(older_than)}"] if young else []),
-        *([f"{touched} possibly changed since"] if touched else []),
+        *([f"{young} less than {durations.render(older_than)} ago"] if young else []),
+        *([f"{touched} possibly changed since then"] if touched else []),
     )
     return (
-        f"Nothing to prune: {_schedules(young + touched)} {'is' if one else 'are'} paused because "
-        f"{'its charter was' if one else 'their charters were'} removed, "
+        f"Nothing to prune: {_schedules(young + touched)} {'was' if one else 'were'} paused because "
+        f"{'its charter was removed, but ' if one else 'their charters were removed: '}"
         f"{' and '.join(which).removeprefix('1 ') if one else ' and '.join(which)}."
     )
 
@@ -197,7 +198,7 @@ def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:
     age = f", {ago(plan.as_of, now)}" if now else ""
     if now and plan.as_of > now:
         age = ", which is in the future; check both machines' clocks"
-    return f"From a snapshot of {moment(plan.as_of, 'UTC')}{age}."
+    return f"From a snapshot taken on {moment(plan.as_of, 'UTC')}{age}."
 
 
 def override(change: plans.Change, field: plans.FieldChange) -> str:
@@ -239,43 +240,49 @@ def remarks(change: plans.Change, now: datetime.datetime | None, mark: Callable[
         return
     owner = change.live.schedule.owner
     if change.reason is plans.Reason.OWNED or (owner and owner != change.after.owner):
-        takeover = "" if change.reason is plans.Reason.OWNED else ", and is taken over"
-        yield f"it belongs to {mark(phrases.printable(labels.brief(owner or '')))}{takeover}"
+        takeover = "" if change.reason is plans.Reason.OWNED else " (will be taken over)"
+        yield f"owner: {mark(phrases.printable(labels.brief(owner or '')))}{takeover}"
     explained = (plans.Reason.MANUAL_PAUSE, *KEPT)
     if change.verb not in (plans.Verb.RESUME, plans.Verb.PAUSE) and change.reason not in explained:
         return
     if now and change.live.pause:
         by = paused_by(change.live.pause, "UTC", now)
         if by:
-            yield f"it was paused {mark(by)}{_missed(change, change.live.pause, now)}"
+            yield f"paused {mark(by)}{_missed(change, change.live.pause, now)}"
     if change.live.schedule.note:
-        yield f"its note says: {mark(value(fields.note(change.live.schedule)))}"
+        yield f"note: {mark(value(fields.note(change.live.schedule)))}"
 
 
 def _renaming(
     origin: plans.Change, stays_paused: bool, now: datetime.datetime | None, mark: Callable[[str], str]
 ) -> Iterator[str]:
-    """Yield what becomes of the schedule with the former name, and of the pause that it already has."""
+    """Yield what happens to the schedule with the former name, and to its existing pause."""
     name, live = mark(phrases.printable(labels.brief(origin.id))), origin.live
     if live is None or not live.schedule.paused:
         yield f"{name} will be paused"
         return
     by = paused_by(live.pause, "UTC", now) if now and live.pause else ""
-    now_too = "this one stays paused" if stays_paused else "this one will run"
-    yield f"{name} {f'was paused {mark(by)}' if by else 'is paused already'}; {now_too}"
+    new = "the new schedule stays paused" if stays_paused else "the new schedule will run"
+    yield f"{name} {f'was paused {mark(by)}' if by else 'is already paused'}; {new}"
     if live.schedule.note:
-        yield f"its note says: {mark(value(fields.note(live.schedule)))}"
+        yield f"note: {mark(value(fields.note(live.schedule)))}"
 
 
 def reason(change: plans.Change, mark: Callable[[str], str] = str) -> str:
-    """Return the reason of a change; that of a rename names the schedule with the former name."""
-    if change.origin is None:
+    """Return what will happen to a schedule, with the reason in parentheses; only the reason if nothing will.
+
+    A rename names the schedule with the former name in place of a reason.
+    """
+    if change.verb is plans.Verb.KEEP:
         return change.reason.value
-    return f"renamed from {mark(phrases.printable(labels.brief(change.origin.id)))}"
+    happens = f"will be {DONE[change.verb]}"
+    if change.origin:
+        return f"{happens} from {mark(phrases.printable(labels.brief(change.origin.id)))}"
+    return happens if change.reason is plans.Reason.NEW else f"{happens} ({change.reason.value})"
 
 
 def _missed(change: plans.Change, pause: observed.Pause, now: datetime.datetime) -> str:
-    """Return how many firings a schedule paused by hand has missed since then; empty where that is unknown."""
+    """Return how many firings a manually paused schedule has missed since then; empty if that is unknown."""
     by_hand = (plans.Reason.MANUAL_PAUSE, plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE)
     if change.live is None or pause.at is None or change.reason not in by_hand:
         return ""
@@ -284,7 +291,7 @@ def _missed(change: plans.Change, pause: observed.Pause, now: datetime.datetime)
     if not count:
         return ""
     shown = f"more than {_MOST_MISSED:,}" if count > _MOST_MISSED else str(count)
-    return f", and has missed {shown} firing{'s'[: count != 1]} since"
+    return f", missing {shown} firing{'s'[: count != 1]} since"
 
 
 _MOST_MISSED = 1_000
@@ -293,12 +300,12 @@ _MOST_MISSED = 1_000
 def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
     """Return which schedule was probably renamed to this one; its pause is not carried over."""
     name = mark(phrases.printable(change.renamed_from or ""))
-    text, advice = f"it looks like {name} renamed, which ", f"; to rename it, declare was: {name}"
+    text, advice = f"looks like a rename of {name}, which ", f"; to make it a rename, declare was: {name}"
     if change.origin_pause is None:
         return f"{text}will be paused{advice}"
     known = paused_by(change.origin_pause, "UTC", now) if now else ""
-    text += f"was paused {mark(known)}" if known else "is paused already"
-    runs = "" if change.after.paused else "; this one will run: declare paused: true to keep it paused"
+    text += f"was paused {mark(known)}" if known else "is already paused"
+    runs = "" if change.after.paused else "; the new schedule will run unless you declare paused: true"
     return text + runs + advice
 
 
@@ -314,24 +321,24 @@ def notes(plan: plans.Plan, mark: Callable[[str], str] = str) -> tuple[str, ...]
 
 
 def _assumed(plan: plans.Plan) -> str:
-    """Return that some schedules were compared with the listing alone; empty if all of them were read."""
+    """Return a note that some schedules were compared only with the listing; empty if all of them were read."""
     count = len(plan.assumed)
     if not count:
         return ""
     verb, charters = ("was", "Its charter") if count == 1 else ("were", "Their charters")
     compared = (
-        f"Note: {count} of {_schedules(len(plan.changes))} {verb} compared by listing only: workflow type, times, note"
+        f"Note: {count} of {_schedules(len(plan.changes))} {verb} compared by listing only: workflow type, times, note,"
     )
     if plan.refresh == "changed":
         return (
             f"{compared} and pause. {charters} did not change since an apply read the rest: arguments, task queue, "
-            "policies and owner. To read these again, use --refresh=full."
+            "policies, and owner. To read these again, use --refresh=full."
         )
-    return f"{compared} and pause. To compare arguments, task queue, policies and owner as well, use --refresh=full."
+    return f"{compared} and pause. To compare arguments, task queue, policies, and owner as well, use --refresh=full."
 
 
 def _fixed_memos(plan: plans.Plan, mark: Callable[[str], str]) -> str:
-    """Return that the server cannot change the own memo of some schedules; empty if the plan wants no such change."""
+    """Return a note that the server cannot change some schedules' own memos; empty if the plan makes no such change."""
     ids = [mark(phrases.printable(labels.brief(change.id))) for change in plan.changes if change.unchangeable]
     if not ids:
         return ""
@@ -342,7 +349,7 @@ def _fixed_memos(plan: plans.Plan, mark: Callable[[str], str]) -> str:
     )
 
 
-TAKEOVERS = "Takes over and changes what it runs:"
+TAKEOVERS = "Schedules that will be taken over and will run something different:"
 
 
 def ago(when: datetime.datetime, now: datetime.datetime) -> str:
@@ -371,7 +378,9 @@ def overdue_warning(change: plans.Change) -> str:
 
 
 def rate(a_year: float) -> str:
-    """Return the firings of 365 days as a rate in a readable unit: `24/day`."""
+    """Return the firings of 365 days as a rate in a readable unit, `24/day`; `none` without any."""
+    if not a_year:
+        return "none"
     for unit, size in (("hour", 365 * 24), ("day", 365), ("month", 12)):
         if a_year >= size * (48 if unit == "hour" else 0.99):  # once a month is 11.99 times in 365 days
             return f"{_short(a_year / size)}/{unit}"

@@ -27,7 +27,7 @@ _NEEDED = (  # without any of these, it would be another schedule
 )
 _NOT_A_KEY = {*governed.IDENTITIES, "charter", "owner"}
 _MAY_BE_EMPTY = {"year", "comment"}
-_NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # what resets an inherited value
+_NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # the values that reset inherited ones
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
@@ -49,7 +49,7 @@ def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Ent
 
 
 def _is_built_in(schedule: model.Schedule, name: str) -> bool:
-    """Return whether the arguments are exactly those that a charter of this name would get."""
+    """Return whether the arguments are exactly those that a charter with this name would get."""
     live = schedule.action.arguments
     if not governed.is_built_in(live):
         return False
@@ -74,9 +74,9 @@ def words(schedule: model.Schedule) -> rows.Words:
 def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
     """Return a name for the charter that is not among `taken` (in lower case).
 
-    It is the name in the workflow's argument, if that results in this id, else the id without invalid characters.
+    This is the name in the workflow's argument if it results in this id, else the id without invalid characters.
     """
-    rest = schedule.id.removeprefix(prefix) or schedule.id  # a prefix that is the whole id leaves no name
+    rest = schedule.id.removeprefix(prefix) or schedule.id  # if the prefix is the whole id, no name remains
     named = fields.words(schedule).get("charter")
     if isinstance(named, str) and named.lower() == rest.lower() and named.lower() not in taken:
         return named
@@ -91,7 +91,7 @@ _LONGEST_NAME = 190  # characters; the schema allows 200, and a number may follo
 
 
 def accepted(wanted: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
-    """Return as much of an entry as a spec can express, and the charter that it is read as.
+    """Return as much of an entry as a spec can express, and the resulting charter.
 
     Raises `errors.InvalidSpecError` if not even its times can be expressed.
     """
@@ -110,7 +110,7 @@ def accepted(wanted: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
 
 
 def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
-    """Yield each argument of an entry, null in place of one that no spec can express."""
+    """Yield each argument of an entry, null in place of any that no spec can express."""
     for argument in kept.get(fields.ARGUMENTS, ()):
         try:
             read({**kept, fields.ARGUMENTS: [argument]})
@@ -123,7 +123,7 @@ def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
 def _with(
     kept: Entry, charter: declarations.Charter, key: str, value: Any, read: Read
 ) -> tuple[Entry, declarations.Charter]:
-    """Return the entry with one more key, or with those of its parts that can be expressed, or without it."""
+    """Return the entry with one more key, or with the parts of it that can be expressed, or without it."""
     for each in _reductions(value):
         with contextlib.suppress(errors.InvalidSpecError):
             charter = read({**kept, key: each})
@@ -145,7 +145,7 @@ def _reductions(value: Any) -> Iterator[Any]:
 
 
 def expressible(schedule: model.Schedule) -> model.Schedule:
-    """Return the schedule without calendars that match nothing, unreadable payloads, and notes of this tool."""
+    """Return the schedule without calendars that match nothing, unreadable payloads, and this tool's notes."""
     timing = dataclasses.replace(
         schedule.timing,
         calendars=tuple(filter(_matches_something, schedule.timing.calendars)),
@@ -189,12 +189,12 @@ def _matches_something(calendar: timings.Calendar) -> bool:
 
 def differences(schedule: model.Schedule, charter: declarations.Charter) -> list[str]:
     """Return the paths of the values that a plan would change to make the schedule match the charter."""
-    declared = dataclasses.replace(charter.schedule, owner=schedule.owner)  # a key of the spec, not of a charter
+    declared = dataclasses.replace(charter.schedule, owner=schedule.owner)  # a property of the spec, not of a charter
     return [each.path for each in diff.diff(schedule, declared)]
 
 
 def ignoring(entry: Entry, path: str) -> Entry:
-    """Return the entry with a path under `ignore`, and null as its value if a charter must have one."""
+    """Return the entry with a path added to `ignore`, and null as its value if a charter must have one."""
     root, *inside = paths.parse(path)
     more: Entry = {}
     if root in ("memo", "schedule_memo") and len(inside) == 1:
@@ -203,12 +203,12 @@ def ignoring(entry: Entry, path: str) -> Entry:
 
 
 def kept(entry: Entry) -> Iterator[str]:
-    """Yield a remark on each value that the entry only keeps from the live schedule, because no spec can express it."""
+    """Yield a remark on each value that the entry can only preserve, because no spec can express it."""
     for path in entry.get("ignore", ()):
-        instead = "passes null instead" if paths.parse(path)[0] == fields.ARGUMENTS else "is without it"
+        instead = "passes null instead" if paths.parse(path)[0] == fields.ARGUMENTS else "does not have it"
         yield (
-            f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which keeps the live "
-            f"value, and a schedule that is created again {instead}"
+            f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which preserves the "
+            f"live value; a schedule that is recreated {instead}"
         )
 
 

@@ -13,18 +13,18 @@ from reconciler.repospec import problems, rules, values
 from reconciler.schedule import declarations, fields, model, ownership
 from reconciler.timing import exclusions, timings
 
-PAUSES = "manual_pauses"  # a key of the section too, for the charters that have none
+PAUSES = "manual_pauses"  # also a key of the section, for charters without it
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
-    """Return an environment's object, empty if none is named; UsageError if the file does not have it."""
+    """Return an environment's object, empty if none is specified; UsageError if the file does not have it."""
     if name is None:
         return {}
     known: Any = rules.value_at(document, rules.ENVIRONMENTS) or {}
     if name not in known:
         declared = ", ".join(known) or "none"
         several = [each for each in re.split(r"[\s,]+", name) if each]
-        hint = f"declared are {declared}"
+        hint = f"declared environments: {declared}"
         if len(several) > 1 and all(each in known for each in several):
             hint = f"to select several, repeat the option: {' '.join(f'--environment {each}' for each in several)}"
         raise errors.UsageError(f"{path} has no environment {name!r}", hint=hint)
@@ -38,7 +38,7 @@ def read(
     """Return the declared charters in the file's order; the document must have passed the schema and the rules.
 
     A key comes from the environment's charter, else the charter, else the environment's defaults, else the defaults,
-    else the built-in defaults, which a null resets it to; cron, calendars and intervals are inherited together.
+    else the built-in defaults, to which a null resets it; cron, calendars, and intervals are inherited together.
     """
     return tuple(_charter(each, prefix) for each in _sources(document, environment))
 
@@ -58,7 +58,7 @@ def ids(document: values.Document, environment: str | None, prefix: str) -> froz
 def inherited(
     document: values.Document | None, environment: str | None, schedule_id: str, identity: values.Identity
 ) -> model.Schedule:
-    """Return the schedule of a charter without keys of its own: only what a charter of that name and id inherits."""
+    """Return the schedule of a charter without its own keys: only what a charter with that name and id inherits."""
     keys: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
         document = values.inherited_by(document, identity)
@@ -67,14 +67,14 @@ def inherited(
 
 
 def _values(defined: rules.Keys) -> dict[str, Any]:
-    """Return the values by key, without those that a null resets."""
+    """Return the values by key, without those that are reset by a null."""
     return {key: each.value for key, each in defined.items() if each.value is not None}
 
 
 class _Source:
     """All keys of one charter, including inherited and overridden ones, and where they are defined.
 
-    `over` is where an environment is, `names` the names of the charters that it changes, by those in lower case.
+    `over` is the path of an environment, `names` maps lower-case names to those of the charters that it changes.
     """
 
     def __init__(self, document: values.Document, index: int, over: values.Path, names: Mapping[str, str]) -> None:
@@ -112,17 +112,17 @@ def endless(charter: declarations.Charter) -> problems.Problem | None:
         return None
     return problems.Problem(
         place=charter.places.get("exclude", charter.place),
-        message=f"charter {charter.name!r} excludes more than {count:,} times in a row, and Temporal goes through them "
-        "one by one, over and over, until it no longer answers",
-        hint="exclude less, fire less often, or list the remaining times in the calendars themselves",
+        message=f"charter {charter.name!r} excludes more than {count:,} consecutive times; Temporal searches them "
+        "one by one, repeatedly, until it stops responding",
+        hint="exclude fewer times, fire less often, or list only the remaining times in the calendars",
     )
 
 
-_EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # when this was written: no server's clock is earlier
+_EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # before any server's clock
 
 
 def _former_ids(name: str, prefix: str) -> tuple[str, ...]:
-    """Return the ids that a former name stands for: a charter's name, or else an id that a charter declared."""
+    """Return the ids that a former name can mean: a charter's name, or else an id that a charter declared."""
     if not name or name.startswith(prefix):
         return (name,) if name else ()
     return ownership.default_id(prefix, name), name

@@ -1,6 +1,6 @@
 """The two spellings of our section: `governance` in a repo-spec, and `temporal` in any other file.
 
-Documents have the names of `GOVERNANCE`, whatever the file's spelling; messages have those of the file.
+Documents use the names of `GOVERNANCE`, whatever the file's spelling; messages use those of the file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LIST = "schedules"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How a file spells the section and the key with a charter's name; `file` is where it is found without --spec."""
+    """How a file spells the section and the key with a charter's name; `file` is the default path of the spec."""
 
     section: str
     name: str
@@ -43,7 +43,7 @@ class Dialect:
         return {self.section: section}
 
     def path(self, written: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """Return the document's path of a part of `written`."""
+        """Return the path in the document of a part of `written`."""
         match written:
             case (self.section, str(key), int(index), self.name, *inside) if key == LIST:
                 return (GOVERNANCE.section, LIST, index, GOVERNANCE.name, *inside)
@@ -60,7 +60,7 @@ SECTIONS = tuple(dialect.section for dialect in ALL)
 
 
 def of(root: nodes.Node | None, path: str) -> Dialect:
-    """Return the spelling of a file; for one without our section, that which suits its path."""
+    """Return the spelling of a file; for a file without our section, the one that matches its path."""
     for key, _ in root.pairs if isinstance(root, nodes.Mapping) else ():
         for dialect in ALL:
             if isinstance(key, nodes.Scalar) and key.text == dialect.section:

@@ -28,8 +28,8 @@ def load(
 ) -> tuple[declarations.Declaration, ...]:
     """Return what the file declares for each environment, in the order of the names or, with `*`, of the file.
 
-    Raises as `loader.load` does, with the problems of all environments, and an error that names two environments if
-    some schedule could belong to both. Unless they are on one server, environments may share a prefix.
+    Raises as `loader.load` does, with the problems of all environments, and an error about two environments if a
+    schedule could belong to both. Environments may share a prefix unless they are on the same server.
     """
     root = nodes.compose(source.read(path), str(path))
     folder = loader.folder_of(path)
@@ -53,7 +53,7 @@ def load(
 
 
 def valid(declared: Sequence[declarations.Declaration]) -> str:
-    """Return that a spec is valid, for which environments if several were loaded, and how many charters it has."""
+    """Return the message that a spec is valid, with its environments (if several) and its number of charters."""
     first, *others = declared
     count = len(first.charters)
     where = (
@@ -65,18 +65,18 @@ def valid(declared: Sequence[declarations.Declaration]) -> str:
 def _chosen(
     root: nodes.Node | None, path: str, choice: declarations.Choice, names: Sequence[str], folder: pathlib.Path | None
 ) -> tuple[str, ...]:
-    """Return the names without repetitions; those that the file declares in place of `*`."""
+    """Return the names without repetitions; `*` is replaced by those that the file declares."""
     chosen = tuple(dict.fromkeys(names))
     if ALL not in chosen:
         return chosen
     if len(chosen) > 1:
         raise errors.UsageError(
-            f"environment '{ALL}' selects all environments, and {chosen[chosen[0] == ALL]!r} is named as well",
-            hint="leave out one of the two",
+            f"environment '{ALL}' selects all environments, but {chosen[chosen[0] == ALL]!r} is also specified",
+            hint="remove one of the two",
         )
     declared = _declared(root)
     if not declared:
-        loader.declared(root, path, dataclasses.replace(choice, only=()), folder)  # reports a file that is invalid
+        loader.declared(root, path, dataclasses.replace(choice, only=()), folder)  # reports an invalid file
         raise errors.UsageError(
             f"{path} declares no environments, so '{ALL}' selects none",
             hint="declare environments in the section, or select none",
@@ -99,8 +99,8 @@ def _declared(root: nodes.Node | None) -> tuple[str, ...]:
 def check_apart(found: Sequence[declarations.Declaration], *, is_one_server: bool = True) -> None:
     """Raise if a schedule could belong to two environments that are enabled: each would pause or overwrite it.
 
-    Those that share a prefix are accepted unless they are on one server. This is `errors.InvalidSpecError` where the
-    file is at fault, and `errors.UsageError` where an option is.
+    Those that share a prefix are accepted unless they are on the same server. The error is `errors.InvalidSpecError` if
+    the file is at fault, and `errors.UsageError` if an option is.
     """
     enabled = [each for each in found if each.enabled]
     faults: list[problems.Problem] = []
@@ -120,7 +120,7 @@ def check_apart(found: Sequence[declarations.Declaration], *, is_one_server: boo
         raise problems.InvalidSpecError(faults)
 
 
-_APART = 'let the section declare a prefix for each, such as prefix: "${environment}:"'
+_APART = 'declare a separate prefix for each environment in the section, such as prefix: "${environment}:"'
 
 
 def _shared(first: declarations.Declaration, second: declarations.Declaration) -> tuple[str, str] | None:
@@ -145,12 +145,12 @@ def _declared_twice(first: declarations.Declaration, second: declarations.Declar
                 place=charter.places.get("id", charter.place),
                 message=f"environments {first.environment!r} and {second.environment!r} both declare schedule "
                 f"{charter.schedule.id!r}",
-                hint='let the id differ, such as id: "${environment}:…"',
+                hint='use a different ID in each, such as id: "${environment}:…"',
             )
 
 
 def _renamed_twice(first: declarations.Declaration, second: declarations.Declaration) -> Iterator[problems.Problem]:
-    """Yield a problem for each former id that is in both; a charter's former name stands for another id in each."""
+    """Yield a problem for each former id that is in both; a charter's former name means a different id in each."""
     ids = {id_ for charter in first.charters for id_ in _former_ids(charter)}
     for charter in second.charters:
         taken = next((id_ for id_ in _former_ids(charter) if id_ in ids), None)
@@ -163,5 +163,5 @@ def _renamed_twice(first: declarations.Declaration, second: declarations.Declara
 
 
 def _former_ids(charter: declarations.Charter) -> tuple[str, ...]:
-    """Return the ids without one that may only be a charter's name."""
+    """Return the ids without any that can only be a charter's name."""
     return tuple(id_ for id_ in charter.was if id_ == charter.was[0] or not identities.is_name(id_))

@@ -1,4 +1,4 @@
-"""Check the paths under `not_secret` and `ignore`: each must lead to a value of a charter that it applies to."""
+"""Check the paths under `not_secret` and `ignore`: each must match a value in a charter to which it applies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ATTRIBUTES = "search_attributes"
 _UNORDERED = ("retry_policy", "non_retryable_errors")  # sorted before it is compared
 _EXAMPLE = "write it as plans do, for example input.scopeKey"
 _ROOTS = {root for row in fields.TABLE for root in row.roots} | {*fields.ORDER}
-_COMPARED = 1_000  # paths that are searched for a similar one
+_COMPARED = 1_000  # the maximum number of paths searched for a similar one
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class _Layer:
 def check(document: values.Document, environments: Mapping[str | None, values.Document]) -> Iterator[problems.Problem]:
     """Yield a problem for each malformed path and each without a match; the document must have passed all other rules.
 
-    It suffices if a charter's own path matches in one environment, and a path in defaults matches one charter. The
-    `environments` are the document as they see it; a path that only one that is missing there can match is accepted.
+    It is enough if a charter's own path matches in one environment, and a path in defaults matches one charter. The
+    `environments` are the document as each sees it; a path that could match only in a missing one is accepted.
     """
     names: list[str | None] = [None, *_keys(document, rules.ENVIRONMENTS)]
     layers = [
@@ -55,7 +55,7 @@ def check(document: values.Document, environments: Mapping[str | None, values.Do
 
 
 def malformed(document: values.Document) -> Iterator[problems.Problem]:
-    """Yield a problem for each path that is wrong whatever the values are; the document need not be valid."""
+    """Yield a problem for each path that is wrong regardless of the values; the document need not be valid."""
     for key in KEYS:
         for layer, seen in _seen(document, dict.fromkeys(_keys(document, rules.ENVIRONMENTS), document)):
             yield from _layer(seen, layer, key, ())
@@ -64,7 +64,7 @@ def malformed(document: values.Document) -> Iterator[problems.Problem]:
 def _seen(
     document: values.Document, environments: Mapping[str | None, values.Document]
 ) -> Iterator[tuple[_Layer, values.Document]]:
-    """Yield each layer with the document in which its values are."""
+    """Yield each layer with the document that contains its values."""
     yield _Layer(at=rules.DEFAULTS, environment=None, charter=None), document
     for index in range(rules.count(document)):
         at: values.Path = (*rules.SCHEDULES, index)
@@ -89,7 +89,7 @@ def _fields(document: values.Document, environment: str | None) -> dict[str, row
 
 
 def _words(schedule: model.Schedule) -> rows.Words:
-    """Return a schedule's fields; those of the built-in object are also parts of its first argument."""
+    """Return a schedule's fields; those of the built-in object are also part of its first argument."""
     return {**fields.words(schedule), fields.ARGUMENTS: encodings.listed(schedule.action.arguments)}
 
 
@@ -98,7 +98,7 @@ def _layer(
 ) -> Iterator[problems.Problem]:
     texts = rules.value_at(document, (*layer.at, key))
     for index, text in enumerate(texts if isinstance(texts, list) else []):
-        is_template = (*layer.at, key, index) in document.templates  # each charter has a path of its own
+        is_template = (*layer.at, key, index) in document.templates  # each charter has its own path
         if is_template or not isinstance(text, str) or not text:  # the schema reports the latter two
             continue
         fault = _fault(text, key, candidates, _where(layer))
@@ -116,23 +116,23 @@ def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) ->
     root, *inside = path
     if root in fields.TIMES and inside:
         return faults.Fault(
-            message=f"{text!r} is a part of the times, which are shown as a whole", hint=f"write {root!r}"
+            message=f"{text!r} is part of the schedule's times, which are shown as a whole", hint=f"write {root!r}"
         )
     if key == "ignore":
         if len(path) == 1 and root in ignored.REQUIRED:
-            hint = "name a part of it, for example args[0]" if root == fields.ARGUMENTS else "remove this path"
+            hint = "specify a part of it, for example args[0]" if root == fields.ARGUMENTS else "remove this path"
             return faults.Fault(message=f"{text!r} is a key that a charter must declare", hint=hint)
         if root == ATTRIBUTES and len(inside) > 1:
-            message = f"{text!r} is a part of a search attribute, which is kept as a whole"
+            message = f"{text!r} is part of a search attribute, which is kept as a whole"
             return faults.Fault(message=message, hint=f"write {paths.render(path[:2])!r}")
         if path[:2] == _UNORDERED and len(path) > 2:
-            message = f"{text!r} is a part of a list without an order, which is kept as a whole"
+            message = f"{text!r} is part of an unordered list, which is kept as a whole"
             return faults.Fault(message=message, hint=f"write {paths.render(_UNORDERED)!r}")
         if len(path) == 1 and root in fields.ORDER:
             return None
     if root not in _ROOTS or (candidates and not any(_leads(words, path) for words in candidates)):
-        more = "; declare what a new schedule gets there" if key == "ignore" else ""
-        return faults.Fault(message=f"{text!r} matches no value of {where}", hint=_hint(text, candidates) + more)
+        more = "; declare the value that a new schedule should get there" if key == "ignore" else ""
+        return faults.Fault(message=f"{text!r} matches no value in {where}", hint=_hint(text, candidates) + more)
     return None
 
 

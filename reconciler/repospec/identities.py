@@ -1,4 +1,4 @@
-"""Check that each charter has an id and former names of its own, and an id that a prefix covers."""
+"""Check that each charter has a unique id and unique former names, and an id that a prefix covers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from reconciler.schedule import declarations, fields, ownership
 
 
 def check(declared: Sequence[declarations.Charter], prefixes: ownership.Prefixes) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id or former name is not its own, or is covered by no prefix."""
+    """Yield a problem for each charter whose id or former name is not unique, or whose id no prefix covers."""
     yield from _same_ids(declared)
     yield from _former_names(declared)
     yield from _uncovered(declared, prefixes)
 
 
 def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id an earlier one has; equal names are reported by the rules."""
+    """Yield a problem for each charter whose id an earlier one has; the rules report duplicate names."""
     first: dict[str, declarations.Charter] = {}
     for charter in declared:
         other = first.setdefault(charter.schedule.id, charter)
@@ -26,13 +26,13 @@ def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Pro
             place = charter.places.get(fields.IDENTITY.key, charter.place)
             names = f"charters {other.name!r} and {charter.name!r}"
             message = (
-                f"{names} have the same id, {charter.schedule.id!r} (first {problems.seen_from(place, other.place)})"
+                f"{names} have the same ID, {charter.schedule.id!r} (first {problems.seen_from(place, other.place)})"
             )
             yield problems.Problem(place=place, message=message, hint="change one of them")
 
 
 def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
-    """Yield a problem for each former name that is the charter's own, is still declared, or is another one's too."""
+    """Yield a problem for each former name that is the charter's current name, is still declared, or is used twice."""
     charters_ = tuple(declared)
     first: dict[str, declarations.Charter] = {}
     for charter in (each for each in charters_ if each.was):
@@ -68,12 +68,12 @@ def check_others(
                 place=charter.places.get(fields.FORMER.key, charter.place),
                 message=f"charter {charter.name!r}{here} cannot replace {taken!r}, which environment {others[taken]!r} "
                 "declares: each apply would undo the other's",
-                hint=f"name the id that it had in its own environment, or remove {fields.FORMER.key!r}",
+                hint=f"specify the ID that it had in its own environment, or remove {fields.FORMER.key!r}",
             )
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text could be the name of a charter, as the schema has it."""
+    """Return whether a string is a valid charter name according to the schema."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -85,13 +85,14 @@ def _is_called(declared: declarations.Charter, renamed: declarations.Charter) ->
 
 
 def _uncovered(declared: Iterable[declarations.Charter], prefixes: ownership.Prefixes) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id no prefix covers: without its charter, no plan would show it."""
+    """Yield a problem for each charter whose id no prefix covers: without it, no plan would show the schedule."""
     for charter in declared:
         id_ = charter.schedule.id
         if not ownership.covers(prefixes, id_):
             wanted = json.dumps([*prefixes, ownership.prefix_for(id_)], ensure_ascii=False)
             yield problems.Problem(
                 place=charter.places.get(fields.IDENTITY.key, charter.place),
-                message=f"no prefix covers the id {id_!r}: without its charter, no plan would show the schedule",
+                message=f"no prefix covers the ID {id_!r}: if the charter were removed, no plan would show the "
+                "schedule",
                 hint=f"add one to the section, for example prefix: {wanted}",
             )

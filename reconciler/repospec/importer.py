@@ -1,4 +1,4 @@
-"""Import live schedules as charters into a repo-spec, without changing a character of its existing text."""
+"""Import live schedules as charters into a repo-spec without changing any of its existing text."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ from reconciler.schedule import declarations, encodings, fields, model, ownershi
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """The new text of the spec, the names of the added charters, and remarks, a sentence each.
+    """The new text of the spec, the names of the added charters, and remarks, one sentence each.
 
-    `left_out` is what the next plan would change or pause, `refused` which of the schedules that were asked for by id
-    cannot have a charter, `skipped` which schedules are not for this spec, and `warnings` what else a person should
-    know.
+    `left_out` lists what the next plan would change or pause, `refused` the schedules requested by id that cannot have
+    a charter, `skipped` the schedules that are not for this spec, and `warnings` whatever else a person should know.
     """
 
     text: str
@@ -72,9 +71,9 @@ def add(
     """Return the spec with a charter for each schedule that it does not declare yet.
 
     Without a `text`, a new spec is written. `folder` has the files that the spec may include. A section keeps its
-    prefixes, and gets those that an imported id needs. `listed` are the ids of all schedules, most of which these must
-    not cover. Schedules of other owners are skipped, except for the ids in `named`. `unexpressed` are sentences, by id,
-    about parts of a schedule that `model.Schedule` does not have.
+    prefixes, and gets any that an imported id needs. `listed` are the ids of all schedules; a new prefix must not cover
+    any that remain undeclared. Schedules of other owners are skipped, except for the ids in `named`. `unexpressed` has
+    sentences, by id, about parts of a schedule that `model.Schedule` does not have.
 
     Raises `errors.InvalidSpecError` if the existing spec is not valid, `errors.UsageError` if charters cannot be added
     to it.
@@ -121,7 +120,8 @@ def add(
         refused[each.id] = f"{each.id}: {reason}; {_fate(each, final.declaration)}"
     warnings += [_of_whole_id(each) for each in final.declaration.prefixes if each in expected and each not in own]
     if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in ordered):
-        warnings.append(f"{unmarked} without an owner's mark: the next apply marks them as {file.declaration.owner}'s")
+        have, them = ("1 schedule has", "it") if unmarked == 1 else (f"{unmarked} schedules have", "them")
+        warnings.append(f"{have} no owner's mark: the next apply will mark {them} as {file.declaration.owner}'s")
     if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.payloads):
         warnings.append("there are encrypted payloads, which only a codec can read: pass --codec-endpoint")
     return Imported(
@@ -137,7 +137,7 @@ def add(
 def prefixes(
     text: str | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
 ) -> ownership.Prefixes:
-    """Return the prefixes of the ids that are imported: the chosen ones, else the spec's; raises as `add` does."""
+    """Return the prefixes of the imported ids: the chosen ones, else the spec's; raises as `add` does."""
     file = _opened(text or "", path, choice, folder)
     return choice.prefixes or file.declaration.prefixes
 
@@ -145,11 +145,12 @@ def prefixes(
 def _widened(
     file: _File, schedules: Iterable[model.Schedule], others: Collection[str], chosen: Collection[str]
 ) -> _File:
-    """Return the file with a prefix more for each schedule that none covers, where a prefix can be added.
+    """Return the file with a new prefix for each schedule that no prefix covers, if a prefix can be added.
 
-    The best is a chosen one, then the part of the id up to its last colon, then the id itself, unless that covers ids
-    that stay undeclared: these would be paused. Where none fits, the empty prefix replaces all of these, if there is an
-    owner: it covers only what has the owner's mark. A new section gets the default prefix only if an id needs it.
+    The first choice is a chosen prefix, then the part of the id up to its last colon, then the id itself, unless it
+    covers ids that stay undeclared, which would be paused. If none fits and there is an owner, the empty prefix
+    replaces them all: it covers only what has the owner's mark. A new section gets the default prefix only if an id
+    needs it.
     """
     imported = [each.id for each in schedules if each.id.isprintable()]  # as a prefix must be
     own = file.declaration.prefixes
@@ -171,7 +172,7 @@ def _widened(
 
 
 def _prefixes_for(schedule_id: str) -> tuple[str, str]:
-    """Return the prefix that people would expect of an id, and the longest possible one."""
+    """Return the prefix that people would expect for an id, and the longest possible one."""
     length = ownership.LONGEST_PREFIX
     return ownership.prefix_for(schedule_id)[:length], schedule_id[:length]
 
@@ -206,7 +207,9 @@ def _opened(text: str, path: str, choice: declarations.Choice, folder: pathlib.P
         section = _section(root, path, choice, folder)
     if section is None:
         if choice.environment:
-            raise errors.UsageError(f"{path} has no environment {choice.environment!r}", hint="declared are none")
+            raise errors.UsageError(
+                f"{path} has no environment {choice.environment!r}", hint="the file declares no environments"
+            )
         prefixes, owner = choice.prefixes or ownership.DEFAULT_PREFIXES, choice.owner or choice.repository or ""
         declaration = declarations.Declaration(path=path, charters=(), prefixes=prefixes, owner=owner)
     else:
@@ -238,24 +241,25 @@ def _unfitting(schedule: model.Schedule, declaration: declarations.Declaration) 
     if ownership.covers(declaration.prefixes, schedule.id):
         return ""
     if not schedule.id.isprintable():
-        reason = _inexpressible("its id contains an invisible character")
+        reason = _inexpressible("its ID contains an invisible character")
         return f"{reason}; {_fate(schedule, declaration)}"
     return (
-        "no prefix covers it, and one that does would cover other schedules too, which the next apply would pause: "
-        "import these as well, or name an --owner, so that the empty prefix can be added"
+        "no prefix covers it, and any prefix that did would also cover other schedules, which the next apply would "
+        "pause; import those schedules as well, or specify --owner so that the empty prefix can be added"
     )
 
 
 def _of_whole_id(prefix: str) -> str:
     """Return the remark on an added prefix that is an imported id."""
     return (
-        f"the prefix {prefix!r} is the whole id of a schedule, and covers every id that begins with it: the next apply "
-        "pauses those that no charter declares, also later ones; once the schedule is gone, remove the prefix"
+        f"the prefix {prefix!r} is the whole ID of a schedule, so it also covers every other ID that begins with it: "
+        "the next apply pauses any that no charter declares, including schedules created later; once the schedule is "
+        "gone, remove the prefix"
     )
 
 
 def _entry(schedule: model.Schedule, file: _File, names: Container[str]) -> charter_keys.Entry:
-    """Return the schedule's charter as written, without what the file's defaults have already."""
+    """Return the schedule's charter as written, without what the file's defaults already contain."""
     prefix = file.declaration.prefixes[0]
     name = charter_keys.name(schedule, prefix, names)
     identity = {values.Own.CHARTER: name, values.Own.ID: schedule.id}
@@ -270,9 +274,9 @@ def _has_times(entry: charter_keys.Entry) -> bool:
 def _charter(
     schedule: model.Schedule, entry: charter_keys.Entry, read: charter_keys.Read
 ) -> tuple[charter_keys.Entry, declarations.Charter | None, list[str]]:
-    """Return the charter as written and as read, None if there can be none, and what it cannot express.
+    """Return the charter as written and as read (None if that is impossible), and what it cannot express.
 
-    Values that it cannot express but can name are listed under `ignore`, so that the next plan keeps them.
+    Values that it cannot express but that have a path are listed under `ignore`, so that the next plan preserves them.
     """
     if not _has_times(entry):
         return entry, None, [_inexpressible("it has no times")]
@@ -280,8 +284,8 @@ def _charter(
         entry, charter = charter_keys.accepted(entry, read)
     except problems.InvalidSpecError as error:
         return entry, None, [_inexpressible(error.problems[0].message)]
-    if charter.schedule.id != schedule.id:  # the charter would create another schedule next to this one
-        return entry, None, [_inexpressible(f"its id would be {charter.schedule.id}")]
+    if charter.schedule.id != schedule.id:  # the charter would create a second schedule
+        return entry, None, [_inexpressible(f"its ID would be {charter.schedule.id}")]
     remaining = []
     for path in charter_keys.differences(schedule, charter):
         ignoring = charter_keys.ignoring(entry, path)
@@ -300,29 +304,29 @@ def _fate(schedule: model.Schedule, declaration: declarations.Declaration) -> st
     """Return what the next apply does with a schedule that no charter declares."""
     if ownership.is_ours(declaration.prefixes, declaration.owner, schedule.id, schedule.owner):
         return "the next apply pauses this one"
-    return "this one stays as it is"
+    return "this one is left unchanged"
 
 
 def _remarks(
     schedule: model.Schedule, entry: charter_keys.Entry, declaration: declarations.Declaration
 ) -> Iterator[str]:
-    """Yield what a person should know about a charter and no plan will show."""
+    """Yield what a person should know about a charter but no plan will show."""
     if skipped.is_foreign(schedule, declaration):
-        yield f"belongs to {schedule.owner}: apply refuses this charter unless --adopt takes the schedule over"
+        yield f"belongs to {schedule.owner}: apply refuses this charter unless you pass --adopt to take it over"
     for comment in charter_keys.comments(schedule.timing):
         shown = redaction.text(comment)
-        yield f"the comment {shown!r} of a calendar cannot be expressed, and is lost when the times change"
+        yield f"the comment {shown!r} of a calendar cannot be expressed and is lost when the times change"
     written, redacted = (
         {**charter_keys.words(each), fields.ARGUMENTS: list(map(_readable, each.action.arguments))}
         for each in (schedule, fields.redacted(schedule))
     )
     for key in (key for key in entry if key in written):
         for path in redaction.differences(written[key], redacted[key], key):
-            yield f"{path} is written in plain text: take it out of the spec if it is a secret"
+            yield f"{path} is written in plain text: remove it from the spec if it is a secret"
 
 
 def _readable(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument as a charter writes it; None if it is not JSON, as no secret can be recognized in it."""
+    """Return an argument as a charter writes it; None if it is not JSON, because secrets cannot be recognized in it."""
     return None if isinstance(argument, model.Opaque) else encodings.words(argument)
 
 
@@ -332,7 +336,7 @@ def _written(
     entries: Sequence[charter_keys.Entry],
     expected: Mapping[str, model.Schedule],
 ) -> str:
-    """Return the file's text with the entries and the prefixes; it is read again to verify what they declare."""
+    """Return the file's text with the entries and the prefixes; it is parsed again to verify what it declares."""
     head = _head(file, prefixes)
     if not entries:
         return file.text or "\n".join([*yaml_text.block({file.dialect.section: {**head, dialects.LIST: []}}, 0), ""])
@@ -347,7 +351,8 @@ def _written(
     text = mark + insertion.insert(text, root, entries, head, file.dialect)
     if len(text.encode()) > source.SIZE_LIMIT:
         raise errors.UsageError(
-            f"{file.path}: would be over 16 MiB with {len(entries)} charters more", hint="import some, each by --id"
+            f"{file.path}: would exceed 16 MiB with {len(entries)} more charters",
+            hint="import only some of them, with --id",
         )
     wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
     try:
@@ -362,7 +367,7 @@ def _written(
 
 
 def _head(file: _File, prefixes: ownership.Prefixes) -> dict[str, str | list[str]]:
-    """Return the keys with which a new section begins: an owner if the empty prefix needs one, and the prefixes.
+    """Return the first keys of a new section: an owner if the empty prefix needs one, and the prefixes.
 
     The neutral spelling has no default prefix.
     """
@@ -377,5 +382,5 @@ def _head(file: _File, prefixes: ownership.Prefixes) -> dict[str, str | list[str
 def _unfit(file: _File) -> errors.UsageError:
     return errors.UsageError(
         f"{file.path}: charters cannot be inserted into the file as it is written",
-        hint=f"write {file.dialect.section} and schedules as plain objects and lists with a key or an entry to a line",
+        hint=f"write {file.dialect.section} and schedules as plain objects and lists with one key or entry per line",
     )

@@ -15,15 +15,15 @@ from reconciler.schedule import declarations
 KEY = "include"
 AT: values.Path = (*rules.SECTION, KEY)
 FILE_LIMIT = 1_000
-SIZE_LIMIT = source.SIZE_LIMIT  # bytes of all included files
-SEARCH_LIMIT = 100_000  # entries of folders that are compared with the patterns
+SIZE_LIMIT = source.SIZE_LIMIT  # total bytes of all included files
+SEARCH_LIMIT = 100_000  # directory entries that are compared with the patterns
 
 
 def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bool:
-    """Add the charters behind the spec's own, with their places, and all problems to the document's `problems`.
+    """Append the charters to the spec's own, with their places, and all problems to the document's `problems`.
 
-    Return whether all files could be read. `folder` is the spec's, None for a spec that is not a file, which raises
-    `errors.UsageError` if it includes any. Messages name the files next to `path`.
+    Return whether all files could be read. `folder` is the spec's directory; None if the spec is not a file, which
+    raises `errors.UsageError` if it includes any. Messages show the files' paths in the directory of `path`.
     """
     before, size = len(document.problems), 0
     document.inclusions = tuple(_inclusions(document, path, folder))
@@ -32,7 +32,7 @@ def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bo
         text = source.read_included(pathlib.Path(folder or ".") / name, shown)
         size += len(text.encode())
         if size > SIZE_LIMIT:
-            message = f"include: the included files are over {SIZE_LIMIT // 1024**2} MiB together"
+            message = f"include: the included files exceed {SIZE_LIMIT // 1024**2} MiB in total"
             raise _refused(place, message, "include fewer or smaller files")
         try:
             _append(document, _read(nodes.compose(text, shown), shown, document))
@@ -42,7 +42,7 @@ def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bo
 
 
 def files(path: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Return the files that a spec includes, by their path from its folder; empty for an invalid spec."""
+    """Return the files that a spec includes, by their path from its directory; empty for an invalid spec."""
     with contextlib.suppress(errors.InvalidSpecError):
         text = source.read(path)
         root = nodes.compose(text, str(path)) if KEY in text or "\\" in text else None
@@ -67,8 +67,8 @@ def _inclusions(document: values.Document, path: str, folder: pathlib.Path | Non
     entries = listed if isinstance(listed, list) else []
     if entries and folder is None:
         raise errors.UsageError(
-            f"{document.keys[AT]}: include needs a spec in a file, whose folder has the other files",
-            hint="name the file with --spec",
+            f"{document.keys[AT]}: include requires the spec to be a file, because paths are relative to its directory",
+            hint="specify the file with --spec",
         )
     search = _Search(pathlib.Path(folder or "."))
     for index, pattern in enumerate(entries):
@@ -90,16 +90,16 @@ def _inclusions(document: values.Document, path: str, folder: pathlib.Path | Non
 def _others(
     names: Iterable[str], pattern: str, place: declarations.Place, path: str, folder: pathlib.Path | None
 ) -> tuple[str, ...]:
-    """Return the matches other than the spec; `problems.InvalidSpecError` for a path that names the spec itself."""
+    """Return the matches other than the spec; `problems.InvalidSpecError` for the path of the spec itself."""
     spec = pathlib.Path(folder or ".", pathlib.PurePath(path).name).resolve()
     found = tuple(name for name in names if pathlib.Path(folder or ".", name).resolve() != spec)
     if not found and patterns.is_plain(pattern):
-        raise _refused(place, f"include: {pattern!r} is the spec itself", "remove it, or name another file")
+        raise _refused(place, f"include: {pattern!r} is the spec itself", "remove it, or specify another file")
     return found
 
 
 class _Search:
-    """Finds the files in a folder that match patterns, up to limits for all of them together."""
+    """Finds the files in a directory that match patterns, up to limits that apply to all patterns together."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
@@ -107,19 +107,19 @@ class _Search:
         self._matched = 0
 
     def matches(self, pattern: str, place: declarations.Place) -> list[str]:
-        """Return the paths from the folder, sorted; `problems.InvalidSpecError` for one that cannot be included."""
+        """Return the sorted paths, relative to the directory; `problems.InvalidSpecError` for an invalid one."""
         try:
             found = sorted(self._walk(self._folder, "", patterns.start(pattern), place))
             is_folder = not found and self._folder.joinpath(*patterns.parts(pattern)).is_dir()
-        except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
+        except (OSError, RuntimeError) as error:  # a symlink loop is a RuntimeError before Python 3.13
             reason = error.strerror if isinstance(error, OSError) else error
             raise _refused(place, f"include: {pattern!r} cannot be read: {reason}", "make it readable") from error
         if not found and patterns.is_plain(pattern):
             if is_folder:
-                hint = f"name the files in it: {'/'.join(patterns.parts(pattern))}/*.yaml"
-                raise _refused(place, f"include: {pattern!r} is a folder", hint)
+                hint = f"specify the files in it: {'/'.join(patterns.parts(pattern))}/*.yaml"
+                raise _refused(place, f"include: {pattern!r} is a directory", hint)
             raise _refused(
-                place, f"include: {pattern!r}: no such file", f"the path is relative to the folder {self._folder}"
+                place, f"include: {pattern!r}: no such file", f"the path is relative to the directory {self._folder}"
             )
         return found
 
@@ -130,7 +130,8 @@ class _Search:
             found = sorted(entries, key=lambda entry: entry.name)
         self._visited += len(found)
         if self._visited > SEARCH_LIMIT:
-            raise _refused(place, f"include: more than {SEARCH_LIMIT:,} files to search", "name folders with fewer")
+            message = f"include: more than {SEARCH_LIMIT:,} files to search"
+            raise _refused(place, message, "use directories with fewer files")
         for entry in found:
             is_folder = _is_folder(entry)
             is_link = is_folder and entry.is_symlink()
@@ -149,28 +150,28 @@ class _Search:
                 yield name
 
     def _check(self, path: pathlib.Path, name: str, place: declarations.Place) -> None:
-        """Raise unless a path can be shown, exists and is in the folder."""
+        """Raise unless a path can be displayed, exists, and is in the directory."""
         self._matched += 1
         if self._matched > FILE_LIMIT:
             raise _refused(place, f"include: more than {FILE_LIMIT:,} files", "include fewer, with more charters each")
         if not name.isprintable():
             raise _refused(place, "include: a file's name contains a control or invisible character", "rename the file")
         if not path.resolve(strict=True).is_relative_to(self._folder.resolve()):
-            message = f"include: {name!r} is a link that points outside the spec's folder"
-            raise _refused(place, message, "include only files in that folder and below it")
+            message = f"include: {name!r} is a symlink that points outside the spec's directory"
+            raise _refused(place, message, "include only files in or below that directory")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link in a loop of links; an error only if a pattern matches it
+    except OSError:  # part of a symlink loop; an error only if a pattern matches it
         return False
 
 
 def _once(
     inclusions: Iterable[declarations.Inclusion], path: str, folder: pathlib.Path | None
 ) -> Mapping[str, declarations.Place]:
-    """Return each file once, in order, with the place of a pattern that it matches; links to one file are one file."""
+    """Return each file once, in order, with the place of a pattern that matches it; symlinks are resolved."""
     places = {name: inclusion.place for inclusion in inclusions for name in inclusion.files}
     seen = {pathlib.Path(folder or ".", pathlib.PurePath(path).name).resolve()}
     found: dict[str, declarations.Place] = {}
@@ -183,7 +184,7 @@ def _once(
 
 
 def _read(root: nodes.Node | None, path: str, document: values.Document) -> values.Document:
-    """Return the document of an included file; `problems.InvalidSpecError` with all that it may not contain."""
+    """Return the document of an included file; `problems.InvalidSpecError` with everything that it must not contain."""
     section = document.dialect.section
     only = f"an included file contains only {section}.{dialects.LIST}"
     found: list[problems.Problem] = []
@@ -195,10 +196,11 @@ def _read(root: nodes.Node | None, path: str, document: values.Document) -> valu
     keys = value if isinstance(value, dict) else {}
     for key in keys.keys() - {dialects.LIST}:
         place = included.keys[*rules.SECTION, key]
-        found.append(problems.Problem(place=place, message=f"{section}.{key} in an included file", hint=only))
+        message = f"{section}.{key} is not allowed in an included file"
+        found.append(problems.Problem(place=place, message=message, hint=only))
     if not isinstance(keys.get(dialects.LIST), list):
         place = included.places.get(rules.SCHEDULES) or included.places[rules.SECTION]
-        found.append(problems.Problem(place=place, message=f"{section} without a list of {dialects.LIST}", hint=only))
+        found.append(problems.Problem(place=place, message=f"{section} has no list of {dialects.LIST}", hint=only))
     if found or included.problems:
         raise problems.InvalidSpecError([*found, *included.problems])
     return included
@@ -207,7 +209,7 @@ def _read(root: nodes.Node | None, path: str, document: values.Document) -> valu
 def _section(
     root: nodes.Node | None, path: str, document: values.Document, found: list[problems.Problem]
 ) -> nodes.Node | None:
-    """Return the section of an included file, None if it is missing; all else in the file is a problem."""
+    """Return the section of an included file, None if it is missing; anything else in the file is a problem."""
     dialect = document.dialect
     only = f"an included file contains only {dialect.section}.{dialects.LIST}"
     whole = declarations.Place(path=path, line=1, column=1)
@@ -221,7 +223,7 @@ def _section(
             own = value
         elif name == dialect.other.section:
             hint = f"write {dialect.section!r}, as {document.places[rules.SECTION].path} does"
-            found.append(problems.Problem(place=key.place, message=f"another spelling, {name!r}", hint=hint))
+            found.append(problems.Problem(place=key.place, message=f"the section is spelled {name!r} here", hint=hint))
         else:
             found.append(problems.Problem(place=key.place, message=f"unknown key {name!r}", hint=only))
     if own is None and not found:
@@ -236,7 +238,7 @@ def _append(document: values.Document, included: values.Document) -> None:
     if not isinstance(section, dict) or not isinstance(more, list):
         return
     listed = section.setdefault(dialects.LIST, [])
-    if not isinstance(listed, list):  # reported by the schema
+    if not isinstance(listed, list):  # the schema reports it
         return
     document.firsts.append(len(listed))
     listed.extend(more)
@@ -246,10 +248,11 @@ def _append(document: values.Document, included: values.Document) -> None:
         document.tree.extend(dialects.LIST, included.tree)
     place = included.places[rules.SECTION]
     if document.count > values.VALUE_LIMIT:
-        raise _refused(place, f"more than {values.VALUE_LIMIT} values with those of the files before", "declare less")
+        message = f"more than {values.VALUE_LIMIT} values, including those in the preceding files"
+        raise _refused(place, message, "declare fewer values")
     if document.characters > values.TEXT_LIMIT:
-        message = f"more than {values.TEXT_LIMIT} characters with those of the files before"
-        raise _refused(place, message, "declare less")
+        message = f"more than {values.TEXT_LIMIT} characters, including those in the preceding files"
+        raise _refused(place, message, "shorten the values, or declare fewer")
 
 
 def _refused(place: declarations.Place, message: str, hint: str) -> problems.InvalidSpecError:

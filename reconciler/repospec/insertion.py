@@ -1,4 +1,4 @@
-"""Insert charters into the text of a spec without changing a character around them."""
+"""Insert charters into the text of a spec without changing any of the surrounding text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def insert(
 ) -> str:
     """Return the text with the charters at the end of its list; `root` is the root node of the text.
 
-    A missing section (which then begins with `head`) or list is added in the file's own style. Raises
+    A missing section (which then begins with `head`) or list is added in the file's style. Raises
     `errors.UsageError` if an alias would repeat the charters elsewhere.
     """
     line_break = _BREAK.search(text)
@@ -52,7 +52,7 @@ def insert(
 def with_prefixes(
     text: str, root: nodes.Node | None, own: Sequence[str], added: Sequence[str], dialect: dialects.Dialect
 ) -> str:
-    """Return the text with added prefixes in its section, which has its `own`; raises as `insert` does."""
+    """Return the text with prefixes added to its section, which already has its `own`; raises as `insert` does."""
     line_break = _BREAK.search(text)
     file = _File(text=text, newline=line_break.group() if line_break else "\n")
     found_section = _pair(root, dialect.section) if isinstance(root, nodes.Mapping) else None
@@ -76,7 +76,7 @@ def with_prefixes(
         dash = file.dash(old)
         return file.after(old.end, yaml_text.block(list(added), dash), dash)
     if isinstance(old, nodes.Scalar):
-        written = yaml_text.flow([old.text, *added])  # its text may refer to variables
+        written = yaml_text.flow([old.text, *added])  # its text may contain references to variables
     return text[: old.start] + written + text[old.end :]
 
 
@@ -106,17 +106,17 @@ class _File:
     newline: str
 
     def append(self, value: Mapping[str, Any], column: int) -> str:
-        """Put a value at the end of the document."""
+        """Add a value at the end of the document."""
         end = _END_OF_DOCUMENT.search(self.text)
         return self._lines(end.start() if end else len(self.text), yaml_text.block(value, column))
 
     def before(self, node: nodes.Node, line: str) -> str:
-        """Put a line above the one on which a key in block style starts, with the same indentation."""
+        """Insert a line above the line on which a key in block style starts, with the same indentation."""
         at = node.start - (node.place.column - 1)
         return self._lines(at, [" " * (node.place.column - 1) + line])
 
     def after(self, end: int, lines: Sequence[str], column: int) -> str:
-        """Put lines below the node that ends at `end`, and below comments that start at `column` or further right."""
+        """Insert lines below the node that ends at `end`, and below comments at or to the right of `column`."""
         at = self._next_line(end)
         while (found := _COMMENT.match(self.text, at)) and len(found.group(1)) >= column:
             at = found.end()
@@ -133,7 +133,7 @@ class _File:
         return rest._lines(rest._next_line(len(before)), lines)
 
     def into_flow(self, container: _Container, *values: str) -> str:
-        """Put values after the last one in brackets or braces."""
+        """Insert values after the last one in brackets or braces."""
         margin = _margin(container)
         between = ", " if margin is None else "," + self.newline + " " * margin
         if _inside(container):
@@ -157,7 +157,7 @@ class _File:
         return len(dash.group(1)) if dash else listed.place.column - 1
 
     def _next_line(self, end: int) -> int:
-        """Return where the next line begins: at `end` itself if that follows a line break."""
+        """Return the offset of the next line: `end` itself if it follows a line break."""
         if self.text[end - 1 : end] in ("\n", "\r"):
             return end
         line_break = _BREAK.search(self.text, end)
@@ -170,11 +170,11 @@ class _File:
 
 
 def _refuse_shared(node: nodes.Node, after: int, name: str) -> None:
-    """Refuse the target of an alias: charters added there would be repeated elsewhere."""
+    """Reject the target of an alias: charters added there would be repeated elsewhere."""
     if node.start < after or (not isinstance(node, nodes.Scalar) and node.shared):
         raise errors.UsageError(
             f"{node.place}: {name} is repeated by an alias, so charters added there would be repeated too",
-            hint="write it out in both places, then import",
+            hint="write it out in both places, then import again",
         )
 
 
@@ -189,7 +189,7 @@ def _column(node: nodes.Mapping) -> int:
 
 
 def _step(parent: nodes.Mapping) -> int:
-    """Return by how many columns the file indents the contents of an object."""
+    """Return the number of columns by which the file indents the contents of an object."""
     outer = _column(parent)
     for _, value in parent.pairs:
         if isinstance(value, nodes.Mapping) and not value.flow and value.pairs and _column(value) > outer:
@@ -202,7 +202,7 @@ def _inside(container: _Container) -> list[nodes.Node]:
 
 
 def _margin(container: _Container) -> int | None:
-    """Return the column of items in brackets or braces that are on lines of their own, None if they are not."""
+    """Return the column of items in brackets or braces that are on separate lines, None if they are not."""
     inside = _inside(container)
     if not inside or inside[-1].place.line == container.place.line:
         return None

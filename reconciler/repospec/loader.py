@@ -25,7 +25,7 @@ from reconciler.repospec import (
 )
 from reconciler.schedule import declarations, ownership
 
-SURE = 0.88  # similarity from which a key that may be another tool's is considered a misspelled key of ours
+SURE = 0.88  # similarity at which a key that may be another tool's is considered a misspelled key of ours
 
 
 def load(
@@ -34,13 +34,13 @@ def load(
     """Return what the file declares, with the options of this run and the salt for digests of secrets.
 
     Other tools' sections are ignored. Raises `errors.InvalidSpecError` with every problem and its position, and
-    `errors.UsageError` for an environment or a charter of `choice.only` that the file does not have.
+    `errors.UsageError` for an environment, or a charter in `choice.only`, that the file does not have.
     """
     return dataclasses.replace(parse(source.read(path), str(path), choice, folder_of(path)), salt=salt)
 
 
 def folder_of(path: pathlib.Path) -> pathlib.Path | None:
-    """Return the folder with the files that a spec may include; None for standard input, which cannot."""
+    """Return the directory with the files that a spec may include; None for standard input."""
     return None if path is input_files.STANDARD_INPUT else path.parent
 
 
@@ -97,7 +97,7 @@ def declared(
 
 
 def _elsewhere(documents: Mapping[str | None, values.Document], environment: str | None) -> tuple[str, ...]:
-    """Return the prefixes that are declared for other environments, or without one."""
+    """Return the prefixes that are declared for other environments, or outside of environments."""
     declared = (
         ownership.declared(rules.value_at(document, (*rules.SECTION, "prefix")))
         for name, document in documents.items()
@@ -114,7 +114,8 @@ def _check_others(
 ) -> Iterator[problems.Problem]:
     """Yield a problem for each former name that is the id of a schedule in another environment.
 
-    Environments that share a prefix are not compared: they cannot be on one server, where the id would be of this one.
+    Environments that share a prefix are not compared: they cannot be on the same server, where the id
+    would belong to this environment.
     """
     renamed = [charter for charter in declared if charter.was]
     if not renamed:
@@ -134,23 +135,23 @@ def _check_others(
 
 
 def _check_names(names: Iterable[str], declared: Collection[str], path: str) -> None:
-    """Raise `errors.UsageError` for a name that no charter has; upper and lower case are the same."""
+    """Raise `errors.UsageError` for a name that no charter has; names are case-insensitive."""
     known = {name.lower(): name for name in declared}
     for name in names:
         if name.lower() not in known:
             nearest = spelling.nearest(name.lower(), known)
             raise errors.UsageError(
                 f"{path} does not declare charter {name!r}",
-                hint=f"did you mean {known[nearest]!r}?" if nearest else "name a charter of the file",
+                hint=f"did you mean {known[nearest]!r}?" if nearest else "specify a charter that the file declares",
             )
 
 
 def section(
     root: nodes.Node | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
 ) -> views.Views | None:
-    """Return our section with what it includes, and with its references expanded; None if it is missing or empty.
+    """Return our section with its includes and references expanded; None if it is missing or empty.
 
-    Raises `errors.InvalidSpecError` with every problem in it, and `errors.UsageError` for an include without a folder.
+    Raises `errors.InvalidSpecError` with all its problems, and `errors.UsageError` for an include without a directory.
     """
     start = declarations.Place(path=path, line=1, column=1)
     usual = dialects.of(root, path).section
@@ -158,7 +159,7 @@ def section(
         raise _invalid(start, "the file is empty", f"add a {usual} section with schedules")
     if not isinstance(root, nodes.Mapping):
         raise _invalid(root.place, "the repo-spec is not an object", f"begin with '{usual}:'")
-    others: list[problems.Problem] = []  # of other tools' keys, which we ignore
+    others: list[problems.Problem] = []  # in other tools' keys, which we ignore
     pairs = {name: (key, value) for name, key, value in values.pairs(root, others)}
     names = dialects.SECTIONS
     ours = {key.place for key, _ in root.pairs if isinstance(key, nodes.Scalar) and key.text in names}
@@ -209,7 +210,7 @@ def _declaration(
 
 
 def _misspelt(document: values.Document) -> list[problems.Problem]:
-    """Find keys of the section that are similar to ours; others may be another tool's."""
+    """Find keys in the section that are similar to ours; others may be another tool's."""
     section = rules.value_at(document, rules.SECTION)
     if not isinstance(section, dict):
         return []

@@ -1,4 +1,4 @@
-"""Find where the parts of a document are defined: positions are computed when they are asked for."""
+"""Find the positions at which the parts of a document are defined; they are computed on demand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.repospec import nodes
 T = TypeVar("T")
 
 Path: TypeAlias = tuple[str | int, ...]
-Pair: TypeAlias = tuple[nodes.Node, nodes.Node]  # of a key and its value; a list's part is both
+Pair: TypeAlias = tuple[nodes.Node, nodes.Node]  # a key and its value; for an item of a list, both are the item
 Children: TypeAlias = Callable[[Path, nodes.Mapping], dict[str, Pair]]
 
 
@@ -21,7 +21,7 @@ def _nothing(path: Path) -> None:
 
 @dataclasses.dataclass(slots=True)
 class Locations(Generic[T]):
-    """A value for each path: the noted one, or else the one that `find` returns; None stands for a missing one."""
+    """A value for each path: the recorded one, or else the one that `find` returns; None if it is missing."""
 
     find: Callable[[Path], T | None] = _nothing
     noted: dict[Path, T | None] = dataclasses.field(default_factory=dict)
@@ -40,7 +40,7 @@ class Locations(Generic[T]):
         return self.noted[path] if path in self.noted else self.find(path)
 
     def copy(self) -> Locations[T]:
-        """Return locations that can be noted separately."""
+        """Return a copy in which locations can be recorded separately."""
         return Locations(self.find, dict(self.noted))
 
 
@@ -66,12 +66,12 @@ class Tree:
         return None if pair is None or not isinstance(path[-1], str) else pair[0]
 
     def name(self, children: Children) -> None:
-        """Give the keys of objects other names."""
+        """Rename the keys of objects."""
         self._children = children
         self._parents.clear()
 
     def extend(self, name: str, other: Tree) -> None:
-        """Append the list under a key of another tree's root to that of this one; the nodes stay as they are."""
+        """Append the list under a key of another tree's root to this tree's list; the nodes are not changed."""
         more = other._pair((*other._at, name))
         if more is None or not isinstance(more[1], nodes.Sequence) or not isinstance(self._root, nodes.Mapping):
             return
@@ -96,7 +96,7 @@ class Tree:
         return None
 
     def _inside(self, path: Path) -> dict[str, Pair] | list[nodes.Node]:
-        """Return the parts of an object by key, or those of a list; the latest ones are kept."""
+        """Return the parts of an object by key, or those of a list; the most recent ones are cached."""
         if path not in self._parents:
             node = self.value(path)
             if len(self._parents) >= _KEPT:

@@ -14,10 +14,10 @@ from reconciler.repospec import positions, problems
 from reconciler.schedule import declarations
 
 DEPTH_LIMIT = 100
-NODE_LIMIT = 1_000_000  # keys and values of a file, about 250 MB
+NODE_LIMIT = 1_000_000  # keys and values in a file, about 250 MB
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LINE_LIMIT = 1_000  # characters; longer lines are not searched for an unquoted value, which is not linear
+_LINE_LIMIT = 1_000  # characters; longer lines are not searched for an unquoted value, because the search is not linear
 _RESERVED = re.compile(r"(?:^|[:,-]\s|[\[{])\s*([*@%`][^\]}]*?)(?=\s+#|,?\s*$|,\s|[\]}])")
 _REFERENCE = re.compile(r"(?:[:,-]\s+|[\[{]\s*)[^\"',\[\]{}]*\$\{")
 _CRON = re.compile(r"\*\S*(?:\s+\S+){4,6}|@(?:every\s+\S+|yearly|annually|monthly|weekly|daily|midnight|hourly)")
@@ -25,7 +25,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, if available
 
 
 class File:
-    """A text and its path, and the places of its characters; lines are counted when one is asked for."""
+    """A text and its path, and the places of its characters; lines are counted on demand."""
 
     __slots__ = ("_lines", "path", "text")
 
@@ -43,7 +43,7 @@ class File:
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """A single value: its text and how it is written; `plain` means without quotes.
+    """A single value: its text and its style; `plain` means without quotes.
 
     `start` and `end` are character offsets in the file, here and below.
     """
@@ -62,7 +62,7 @@ class Scalar:
 
     @property
     def written(self) -> str:
-        """Return the text as it is in the file, without an anchor and a tag."""
+        """Return the text exactly as in the file, without an anchor and a tag."""
         return self.file.text[self._begin : self.end]
 
     @property
@@ -92,13 +92,13 @@ class Sequence:
 
     @property
     def place(self) -> declarations.Place:
-        """Return where it starts."""
+        """Return the offset of its start."""
         return self.file.place(self.start)
 
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
-    """Keys and values in the file's order, duplicates included; `flow` if in braces, the rest as for a list."""
+    """Keys and values in the file's order, including duplicates; `flow` if in braces, the rest as for a list."""
 
     file: File
     start: int
@@ -111,7 +111,7 @@ class Mapping:
 
     @property
     def place(self) -> declarations.Place:
-        """Return where it starts."""
+        """Return the offset of its start."""
         return self.file.place(self.start)
 
 
@@ -135,7 +135,7 @@ def compose(text: str, path: str) -> Node | None:
             : max(text.find(chr(error.character)), 0)
         ]  # its position is in bytes or in characters, depending on the build
         place = declarations.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
-        raise _refused(place, "a character that YAML does not allow", "remove control characters") from error
+        raise _refused(place, "YAML does not allow this character", "remove control characters") from error
 
 
 class _Composer:
@@ -149,7 +149,7 @@ class _Composer:
         self._root: Node | None = None
         self._documents = 0
         self._count = 0
-        self._end_of_content = 0  # where the last node ended, before comments and blank lines
+        self._end_of_content = 0  # the end of the last node, before comments and blank lines
 
     def compose(self) -> Node | None:
         handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
@@ -161,7 +161,7 @@ class _Composer:
             yaml.SequenceEndEvent: self._close,
             yaml.MappingEndEvent: self._close,
         }
-        # libyaml refuses escaped surrogate pairs, which JSON has for many characters
+        # libyaml rejects escaped surrogate pairs, which JSON uses for many characters
         loader = yaml.SafeLoader if _SURROGATE.search(self._text) else _LOADER
         for event in yaml.parse(self._text, Loader=loader):
             handle = handlers.get(type(event))
@@ -172,7 +172,7 @@ class _Composer:
     def _document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise _refused(self._place(event), "a second document", "keep one document in the file")
+            raise _refused(self._place(event), "the file contains a second document", "keep only one")
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         end = self._end_of_content = _end(event).index
@@ -199,8 +199,8 @@ class _Composer:
         except UnicodeDecodeError:
             raise _refused(
                 self._place(event),
-                "an unpaired surrogate, which is not a character",
-                "write both halves, or neither",
+                "an unpaired surrogate is not a character",
+                "write both halves of the pair, or neither",
             ) from None
 
     def _anchored(self, event: yaml.AliasEvent) -> Node:
@@ -209,10 +209,10 @@ class _Composer:
             hint = _unquoted(self._text, self._place(event))
             is_cron = " " in hint.partition(": ")[2]
             raise _refused(
-                self._place(event), "an alias with no anchor before it", hint if is_cron else "define it first"
+                self._place(event), "the alias has no anchor before it", hint if is_cron else "define it first"
             )
         if any(node is container for container, _ in self._open):
-            raise _refused(self._place(event), "an alias that contains itself", "write the value out")
+            raise _refused(self._place(event), "the alias contains itself", "write the value out")
         if not isinstance(node, Scalar):
             node.shared = True
         return node
@@ -240,7 +240,7 @@ class _Composer:
     def _add(self, node: Node, anchor: str | None) -> None:
         self._count += 1
         if self._count > NODE_LIMIT:
-            raise _refused(node.place, f"more than {NODE_LIMIT} keys and values", "declare less in one file")
+            raise _refused(node.place, f"more than {NODE_LIMIT} keys and values", "declare fewer values in one file")
         if anchor:
             self._anchors[anchor] = node
         if self._open:
@@ -252,7 +252,7 @@ class _Composer:
 def _unquoted(text: str, place: declarations.Place) -> str:
     """Return what to do about an unquoted value that begins with a reserved character, as crons do; empty for others.
 
-    The parser stops within that value, because `*` begins an alias.
+    The parser stops inside that value, because `*` begins an alias.
     """
     line = (*text.split("\n")[place.line - 1 :], "")[0]
     if len(line) > _LINE_LIMIT:
@@ -267,7 +267,7 @@ def _unquoted(text: str, place: declarations.Place) -> str:
 
 
 def _start(event: yaml.Event) -> yaml.Mark:
-    return cast("yaml.Mark", event.start_mark)  # None only for events that no parser made
+    return cast("yaml.Mark", event.start_mark)  # None only for events that were not created by a parser
 
 
 def _end(event: yaml.Event) -> yaml.Mark:

@@ -1,4 +1,4 @@
-"""The patterns under `include`: paths with `*`, `?`, `[…]` within a name, and `**` for any number of folders."""
+"""The patterns under `include`: paths with `*`, `?`, `[…]` within a name, and `**` for any number of directories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.schedule import faults
 
 Parts: TypeAlias = tuple[str, ...]
 States: TypeAlias = frozenset[Parts]
-"""What may follow: the remaining parts of a pattern, in each way in which it matches so far."""
+"""The possible continuations: the remaining parts of a pattern for each way in which it matches so far."""
 
 END: Parts = ()
 ANY_DEPTH = "**"
@@ -24,26 +24,26 @@ def fault(pattern: str) -> faults.Fault | None:
     if not pattern.isprintable():
         return faults.Fault(message="include: a path contains a control or invisible character", hint="remove it")
     if "\\" in pattern:
-        return faults.Fault(message=f"include: {pattern!r} contains a backslash", hint="write / between folders")
+        return faults.Fault(message=f"include: {pattern!r} contains a backslash", hint="separate directories with /")
     if pattern.startswith("/") or _DRIVE.match(pattern):
         return faults.Fault(
-            message=f"include: {pattern!r} is an absolute path", hint="write it relative to the spec's folder"
+            message=f"include: {pattern!r} is an absolute path", hint="write a path relative to the spec's directory"
         )
     if ".." in pattern.split("/"):
         shorter = posixpath.normpath(pattern)
         if shorter.startswith(".."):
             return faults.Fault(
-                message=f"include: {pattern!r} points outside the spec's folder",
-                hint="include only files in that folder and below it",
+                message=f"include: {pattern!r} points outside the spec's directory",
+                hint="include only files in or below that directory",
             )
         return faults.Fault(message=f"include: {pattern!r} contains '..'", hint=f"write {shorter!r}")
     if not parts(pattern):
-        return faults.Fault(message=f"include: {pattern!r} names no file", hint="for example schedules/*.yaml")
+        return faults.Fault(message=f"include: {pattern!r} is not a file path", hint="for example schedules/*.yaml")
     return None
 
 
 def parts(pattern: str) -> Parts:
-    """Return the parts of a pattern between slashes."""
+    """Return the parts of a pattern, which are separated by slashes."""
     return tuple(part for part in pattern.split("/") if part not in ("", "."))
 
 
@@ -58,7 +58,7 @@ def start(pattern: str) -> States:
 
 
 def step(states: States, name: str) -> States:
-    """Return the states after one more name of a path; empty if the pattern does not match any path with it.
+    """Return the states after one more name in a path; empty if the pattern cannot match any such path.
 
     As in a shell, wildcards do not match a dot at the beginning of a name.
     """
@@ -77,12 +77,12 @@ def step(states: States, name: str) -> States:
 
 
 def named(states: States) -> States:
-    """Return the states in which a name or a wildcard comes next: `**` does not follow links, which may form a loop."""
+    """Return the states in which a name or a wildcard comes next: `**` does not follow symlinks, because of loops."""
     return frozenset(state for state in states if state[:1] != (ANY_DEPTH,))
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Return whether a path relative to the spec's folder matches."""
+    """Return whether a path relative to the spec's directory matches."""
     states = start(pattern)
     for name in path.split("/"):
         states = step(states, name)
@@ -90,7 +90,7 @@ def matches(pattern: str, path: str) -> bool:
 
 
 def _closed(state: Parts) -> States:
-    """Return the state and those in which `**` matches no folder."""
+    """Return the state, and the states in which `**` matches no directory."""
     states = {state}
     while state and state[0] == ANY_DEPTH:
         state = state[1:]

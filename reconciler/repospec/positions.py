@@ -1,4 +1,4 @@
-"""Find a character of a value in its YAML text, which may be quoted, escaped, folded or in a block."""
+"""Find a character of a value in its YAML text, which may be quoted, escaped, folded, or in a block."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _CONTINUED = re.compile("\\\\(?:\r\n|[\n\r])")  # an escaped line break
 
 
 def begin(written: str) -> int:
-    """Return where the value begins, after its anchor and its tag."""
+    """Return the index at which the value begins, after its anchor and its tag."""
     match = _PROPERTIES.match(written)
     return match.end() if match else 0
 
 
 def line_ends(text: str) -> Iterator[int]:
-    """Yield where each line of a text ends, after its line break."""
+    """Yield the end of each line in a text, after its line break."""
     return (match.end() for match in _BREAK.finditer(text))
 
 

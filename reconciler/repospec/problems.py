@@ -10,13 +10,13 @@ from reconciler import errors
 from reconciler.schedule import declarations, redaction
 
 _LONGEST = 1_000  # characters
-_NAMED = 3  # environments in a message
+_NAMED = 3  # environments listed in a message
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One mistake at one place."""
+    """One error at one place."""
 
     place: declarations.Place
     message: str
@@ -34,7 +34,7 @@ class Problem:
         return f"{self.place}: {text}"
 
     def within(self, environments: Sequence[str]) -> Problem:
-        """Return the problem with the names of the environments that have it, where its message has none of them."""
+        """Return the problem with the names of the environments that have it, unless its message contains one."""
         if any(text in self.message for name in environments for text in (repr(name), f"environments.{name}.")):
             return self
         more = f" and {len(environments) - _NAMED} more" if len(environments) > _NAMED else ""
@@ -44,9 +44,9 @@ class Problem:
 
 
 def of_environments(found: Sequence[tuple[str | None, Iterable[Problem]]]) -> list[Problem]:
-    """Return the problems of each environment once; one that only some of them have names these.
+    """Return the problems of all environments without duplicates; one that only some of them have lists these.
 
-    The problems of a section without an environment are those of all.
+    The problems of a section outside of environments apply to all of them.
     """
     names: dict[Problem, list[str | None]] = {}
     for environment, problems in found:
@@ -67,17 +67,17 @@ def _shown(quoted: re.Match[str]) -> str:
 
 
 def seen_from(place: declarations.Place, other: declarations.Place) -> str:
-    """Return where something else is, with its file only if that is another one."""
+    """Return the position of something else, with its file only if it is in another file."""
     return f"on line {other.line}" if place.path == other.path else f"at {other}"
 
 
 def _order(place: declarations.Place) -> tuple[str, int, int]:
-    """Return what places are sorted by; those without a line keep their order."""
+    """Return the sort key of a place; places without a line keep their order."""
     return place.path if place.line else "", place.line, place.column
 
 
 class InvalidSpecError(errors.InvalidSpecError):
-    """A spec with problems; its message has a line for each, by file and in the file's order.
+    """A spec with problems; its message has one line for each, grouped by file and in the file's order.
 
     A problem that an alias or several environments repeat is reported once.
     """

@@ -1,4 +1,4 @@
-"""The grammar of references: `${name}` stands for a variable, `$${` for the text `${`."""
+"""The grammar of references: `${name}` stands for a variable, `$${` for a literal `${`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SPECIAL = re.compile(rf"\$\$\{{|\$\{{(?:({NAME})\}})?", re.ASCII)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference in a text; `offset` is where it begins."""
+    """A reference in a string; `offset` is its start."""
 
     name: str
     offset: int
@@ -27,7 +27,7 @@ Part: TypeAlias = str | Reference
 
 
 class MalformedError(ValueError):
-    """A `${` that begins no reference; `offset` is where it is."""
+    """A `${` that does not begin a reference; `offset` is its position."""
 
     def __init__(self, offset: int) -> None:
         super().__init__("a '${' that does not begin a reference")
@@ -35,9 +35,9 @@ class MalformedError(ValueError):
 
 
 def parse(text: str) -> tuple[Part, ...]:
-    """Return the parts of a text, in order, with its escapes resolved; no two texts in a row, and no empty text.
+    """Return the parts of a string, in order, with escapes resolved; no two strings in a row, and no empty string.
 
-    Raises `MalformedError` for a `${` without a name and `}` behind it.
+    Raises `MalformedError` for a `${` that is not followed by a name and `}`.
     """
     parts: list[Part] = []
     literal, end = "", 0
@@ -57,7 +57,7 @@ def parse(text: str) -> tuple[Part, ...]:
 
 
 def escaped(value: Any) -> Any:
-    """Return a value with its texts written so that they are read as they are; the keys of objects are not expanded."""
+    """Return a value with its strings escaped, so that they are read literally; object keys are never expanded."""
     match value:
         case str():
             return value.replace(MARK, _ESCAPE)
@@ -70,7 +70,7 @@ def escaped(value: Any) -> Any:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Yield the texts in a value that have a reference or an escape in them."""
+    """Yield the strings in a value that contain a reference or an escape."""
     match value:
         case str():
             if MARK in value:
@@ -84,7 +84,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def names(value: Any) -> Iterator[str]:
-    """Yield the name of each reference in a value; a malformed text has none."""
+    """Yield the name of each reference in a value; a malformed string has none."""
     for text in texts(value):
         try:
             parts = parse(text)

@@ -1,4 +1,4 @@
-"""Read new charters as a spec would have them: among its defaults, and before any of them is written to it."""
+"""Read new charters as part of a spec, with its defaults, before any of them is written to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def reader(
     dialect: dialects.Dialect,
     choice: declarations.Choice,
 ) -> charter_keys.Read:
-    """Return what reads a charter's entry among the keys of the file's section and those of `head`.
+    """Return a function that reads a charter's entry with the keys of the file's section and those of `head`.
 
-    The `entries` are read in advance, together and in flow style, as that takes a fraction of the time; only what is
-    not valid that way, and variants of the entries, are written and read in block style, one by one. What it returns
+    The `entries` are read in advance, together and in flow style, which takes a fraction of the time; only entries that
+    are not valid that way, and variants of the entries, are written and read in block style, one by one. The function
     raises `errors.InvalidSpecError` for an entry that a spec cannot express.
     """
     whole = nodes.File(_PATH, "")
@@ -37,7 +37,7 @@ def reader(
         return loader.declared(root, _PATH, choice).charters
 
     def valid(some: Sequence[charter_keys.Entry]) -> dict[str, declarations.Charter]:
-        """Return the charters of the valid entries by name; halves show which ones are not."""
+        """Return the charters of the valid entries by name; bisects the entries to find the invalid ones."""
         try:
             return {charter.name: charter for charter in read(some, yaml_text.flow)} if some else {}
         except problems.InvalidSpecError:
@@ -58,7 +58,7 @@ def reader(
 
 
 def _inherited(root: nodes.Node | None, dialect: dialects.Dialect) -> Iterator[tuple[nodes.Node, nodes.Node]]:
-    """Yield the pairs of the file's section, without its charters, overrides of single ones, and other files."""
+    """Yield the pairs of the file's section, without its charters, overrides of single charters, and other files."""
     for key, value in root.pairs if isinstance(root, nodes.Mapping) else ():
         if isinstance(key, nodes.Scalar) and key.text == dialect.section and isinstance(value, nodes.Mapping):
             for name, inner in _without(value, dialects.LIST, includes.KEY):
@@ -76,7 +76,7 @@ def _block(entries: Sequence[charter_keys.Entry]) -> str:
 
 
 def _without_charters(environments: nodes.Node) -> nodes.Node:
-    """Return the environments without overrides of single charters, none of which applies to a new charter."""
+    """Return the environments without overrides of single charters, because none of those applies to a new charter."""
     if not isinstance(environments, nodes.Mapping):
         return environments
     bare: list[tuple[nodes.Node, nodes.Node]] = [

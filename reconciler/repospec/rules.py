@@ -18,7 +18,7 @@ VARIABLES = "vars"  # a key of the section and of an environment
 
 
 def check(document: values.Document) -> Iterator[problems.Problem]:
-    """Yield a problem for every violation; values of wrong types are reported by the schema."""
+    """Yield a problem for every violation; the schema reports values of wrong types."""
     for key in ("owner", "prefix"):
         for path, text in texts(document, (*SECTION, key)):
             for fault in faults.of_invisible(key, text):
@@ -47,7 +47,7 @@ def _prefixes(document: values.Document, at: values.Path) -> Iterator[problems.P
 
 
 def count(document: values.Document) -> int:
-    """Return how many charters are listed."""
+    """Return the number of listed charters."""
     schedules = value_at(document, SCHEDULES)
     return len(schedules) if isinstance(schedules, list) else 0
 
@@ -67,7 +67,7 @@ _INHERITED = tuple(row for row in fields.ROWS if row.is_inherited)
 
 
 def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
-    """Check each key of a charter, an override or defaults with its row of the table."""
+    """Check each key of a charter, an override, or defaults with its row in the table."""
     entry = value_at(document, at)
     keys = entry if isinstance(entry, dict) else {}
     for row in (row for row in table if row.key in keys):
@@ -80,7 +80,7 @@ def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row])
 def _together(
     document: values.Document, at: values.Path, layers: tuple[values.Path, ...], environment: str = ""
 ) -> Iterator[problems.Problem]:
-    """Check combinations of keys that may come from different layers; only those with a key of `at` are reported."""
+    """Check combinations of keys that may come from different layers; only those with a key in `at` are reported."""
     defined = merged(document, *layers)
     where = f" in environment {environment!r}" if environment else ""
     yield from _ends(document, defined, at, where)
@@ -108,8 +108,8 @@ def _is_own(key: Defined, at: values.Path) -> bool:
 def merged(document: values.Document, *layers: values.Path) -> Keys:
     """Return the effective keys; later layers take precedence.
 
-    A layer that has any of cron, calendars and intervals replaces all three. Likewise, args replace an inherited
-    entrypoint and input. A null is a value as well: it resets what earlier layers define.
+    A layer that has any of cron, calendars, and intervals replaces all three. Likewise, args replace an inherited
+    entrypoint and input. A null is also a value: it resets what earlier layers define.
     """
     found: Keys = {}
     for layer in layers:
@@ -139,7 +139,7 @@ def _environment(
             yield problems.Problem(place=document.keys[path], message=message, hint="merge the two")
         if name.lower() not in named:
             near = spelling.nearest(name, named)
-            hint = f"did you mean {near!r}?" if near else "name one of the charters under schedules"
+            hint = f"did you mean {near!r}?" if near else "use the name of a charter under schedules"
             message = f"environment {at[-1]!r} changes charter {name!r}, which is not declared"
             yield problems.Problem(place=document.keys[path], message=message, hint=hint)
     for index in range(count(document)):
@@ -174,7 +174,7 @@ def _name(
     if earlier == at:
         return
     place, first = (document.places[(*each, "charter")] for each in (at, earlier))
-    if first != place:  # an alias repeats a charter at its place
+    if first != place:  # an alias repeats a charter with the same place
         where = problems.seen_from(place, first)
         yield problems.Problem(
             place=place,
@@ -184,7 +184,7 @@ def _name(
 
 
 def _ends(document: values.Document, defined: Keys, at: values.Path, where: str = "") -> Iterator[problems.Problem]:
-    """Check that the end is not before the start, whichever of them is inherited."""
+    """Check that the end is not before the start, whether or not they are inherited."""
     if "start_at" not in defined or "end_at" not in defined:
         return
     own = [defined[key].path for key in ("end_at", "start_at") if _is_own(defined[key], at)]
@@ -193,7 +193,7 @@ def _ends(document: values.Document, defined: Keys, at: values.Path, where: str 
         return
     try:
         ordered = moments.parse(start) <= moments.parse(end)
-    except ValueError:  # reported at its own place
+    except ValueError:  # reported separately
         return
     if not ordered:
         message = f"the end {end} is before the start {start}{where}"
@@ -213,7 +213,7 @@ def _arguments(document: values.Document, defined: Keys, at: values.Path, where:
 
 
 def _size(document: values.Document, defined: Keys, at: values.Path, where: str = "") -> Iterator[problems.Problem]:
-    """Check the total size of a schedule's values; reported only if the keys of `at` exceed the limit."""
+    """Check the total size of a schedule's values; reported only if the keys in `at` exceed the limit."""
     if json_values.size([each.value for each in defined.values()]) <= limits.SCHEDULE_SIZE:
         return
     sizes = {each.path: json_values.size(each.value) for each in defined.values()}
@@ -221,16 +221,16 @@ def _size(document: values.Document, defined: Keys, at: values.Path, where: str 
     own = sum(size for path, size in sizes.items() if path[: len(at)] == at)
     if total > limits.SCHEDULE_SIZE >= total - own:
         largest = max(sizes, key=lambda path: sizes[path])
-        message = f"a schedule of {total:,} bytes{where}, but Temporal accepts at most {limits.SCHEDULE_SIZE:,}"
+        message = f"the schedule has {total:,} bytes{where}, but Temporal accepts at most {limits.SCHEDULE_SIZE:,}"
         hint = "keep large data elsewhere and pass a reference to it"
         yield problems.Problem(place=document.places[largest], message=message, hint=hint)
 
 
 def texts(document: values.Document, at: values.Path) -> list[tuple[values.Path, str]]:
-    """Return the texts that are not empty of a value that is one text or a list, and where each is."""
+    """Return the nonempty strings in a value that is one string or a list, each with its path."""
     declared = value_at(document, at)
     if isinstance(declared, str):
-        return [(at, declared)] if declared else []  # an empty one is reported by the schema
+        return [(at, declared)] if declared else []  # the schema reports an empty one
     entries = declared if isinstance(declared, list) else []
     return [((*at, index), text) for index, text in enumerate(entries) if isinstance(text, str) and text]
 
@@ -240,22 +240,23 @@ def _text_at(document: values.Document, path: values.Path) -> str:
 
 
 def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
-    """Check that all crons name the same time zone: the server refuses one with a zone next to one without."""
+    """Check that all crons have the same time zone: the server rejects a mix of crons with and without one."""
     named: dict[values.Path, str] = {}
     for path, text in texts(document, at):
         try:
             named[path] = cron.parse(text).timezone
-        except cron.CronError:  # reported at its own place
+        except cron.CronError:  # reported separately
             return
     agreed = zone if isinstance(zone, str) and zone else next(filter(None, named.values()), "")
     for path, name in named.items():
-        message = f"the cron names the time zone {name!r}, but the charter's is {agreed!r}{where}"
+        message = f"the cron has the time zone {name!r}, but the charter's is {agreed!r}{where}"
         if not name and any(named.values()):
             message = f"this cron has no time zone, but another one does{where}; Temporal rejects the combination"
             if cron.named_zone(_text_at(document, path))[0]:
                 message = f"Temporal ignores the time zone of @every, but another cron has one{where}; it rejects both"
         if (name or any(named.values())) and name != agreed:
-            yield problems.Problem(place=document.places[path], message=message, hint="name it once, under timezone:")
+            hint = "specify it once, under timezone:"
+            yield problems.Problem(place=document.places[path], message=message, hint=hint)
 
 
 def inside(document: values.Document, path: values.Path, offset: int) -> declarations.Place:

@@ -1,4 +1,4 @@
-"""Find our section in a file, and evaluate it to a document with one set of names, whatever the file's spelling."""
+"""Find our section in a file, and convert it to a document with one set of names, regardless of the file's spelling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Pairs: TypeAlias = Mapping[str, tuple[nodes.Node, nodes.Node]]
 def find(pairs: Pairs) -> dialects.Dialect | None:
     """Return the spelling of the section among a file's top-level keys; None if it is missing.
 
-    Raises `problems.InvalidSpecError` if it is there in both spellings.
+    Raises `problems.InvalidSpecError` if the file has both spellings.
     """
     present = [dialect for dialect in dialects.ALL if dialect.section in pairs]
     if len(present) < len(dialects.ALL):
@@ -22,9 +22,9 @@ def find(pairs: Pairs) -> dialects.Dialect | None:
     first, second = sorted(present, key=lambda dialect: pairs[dialect.section][0].place.line)
     problem = problems.Problem(
         place=pairs[second.section][0].place,
-        message=f"a {second.section} section next to a {first.section} section "
+        message=f"a {second.section} section in addition to a {first.section} section "
         f"(line {pairs[first.section][0].place.line})",
-        hint="they are two spellings of one section: move everything into one of them",
+        hint="they are two spellings of the same section: move everything into one of them",
     )
     raise problems.InvalidSpecError([problem])
 
@@ -42,7 +42,7 @@ def evaluate(node: nodes.Node, dialect: dialects.Dialect) -> values.Document:
 
 
 def _named(document: values.Document, dialect: dialects.Dialect) -> Iterator[problems.Problem]:
-    """Give each charter's name its key in a document; yield a problem for each key of the other spelling."""
+    """Rename the key of each charter's name as in documents; yield a problem for each key in the other spelling."""
     section = document.value
     listed = section.get(dialects.LIST) if isinstance(section, dict) else None
     for index, charter in enumerate(listed if isinstance(listed, list) else ()):
@@ -62,7 +62,7 @@ def _named(document: values.Document, dialect: dialects.Dialect) -> Iterator[pro
 
 
 def _children(dialect: dialects.Dialect, at: values.Path, node: nodes.Mapping) -> dict[str, locations.Pair]:
-    """Return the keys of an object in a document: the name of a charter has the one of `GOVERNANCE`."""
+    """Return the keys of an object in a document: the name of a charter has the key of `GOVERNANCE`."""
     found = values.children(at, node)
     match at:
         case (str(), dialects.LIST, int()):
@@ -73,7 +73,7 @@ def _children(dialect: dialects.Dialect, at: values.Path, node: nodes.Mapping) -
 
 
 def _rename(charter: dict[str, values.Value], own: str) -> None:
-    """Give a charter's name its key in a document; `own` is the key that has it in the file."""
+    """Rename the key of a charter's name as in documents; `own` is its key in the file."""
     canonical = dialects.GOVERNANCE.name
     names = {dialect.name for dialect in dialects.ALL}
     renamed = {canonical if key == own else key: each for key, each in charter.items() if key not in names - {own}}

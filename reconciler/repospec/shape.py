@@ -1,4 +1,4 @@
-"""Report violations of the published schema as problems, with position and hint."""
+"""Report violations of the published schema as problems with a position and a hint."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from reconciler import published, spelling
 from reconciler.repospec import dialects, problems, values
 from reconciler.schedule import declarations, paths
 
-_KINDS = {  # without null, which is valid only to reset an inherited value
+_KINDS = {  # without null, which can only reset an inherited value
     "string": "text",
     "object": "an object",
     "array": "a list",
     "boolean": "true or false",
-    "integer": "a whole number",
+    "integer": "an integer",
     "number": "a number",
 }
 
 
 _DURATION = re.compile(r"\d+[smhd]")
-# examples that are times, time zones or crons: quoting a number does not make it one
+# examples that are times, time zones, or crons: quoting a number does not make it one
 _TIME = re.compile(r"\d{4}-|UTC|[A-Z][a-z]+/[A-Z]|[\d*/,-]+( \S+){4}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
@@ -40,7 +40,7 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
 
 
 def _inherited(document: values.Document) -> Iterator[Any]:
-    """Yield what each charter inherits, if that differs between charters, in place of the document's value."""
+    """Yield the value that each charter inherits, if these differ, instead of the document's value."""
     for index in document.identities:
         value: Any = values.of_charter(document, index).value
         (name, section), *_ = value.items()
@@ -68,13 +68,13 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
                     yield _missing(violation, key, key, _owner(at, document), place)
         case "anyOf":
             keys = [branch["required"][0] for branch in violation.wanted]
-            names = " or ".join([", ".join(keys[:-1]), keys[-1]])
+            names = f"{', '.join(keys[:-1])}{',' if len(keys) > 2 else ''} or {keys[-1]}"
             yield _missing(violation, keys[0], names, _owner(at, document), place)
         case _:
             name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at, document)
             message, hint = _sentence(violation, name)
             if isinstance(violation.got, str) and violation.keyword == "pattern":
-                key = document.keys.get(document.dialect.path((*at, violation.got)))  # of an object with such a key
+                key = document.keys.get(document.dialect.path((*at, violation.got)))  # if it is an object's key
                 place = key or place
             yield problems.Problem(place=place, message=message, hint=hint)
 
@@ -88,11 +88,11 @@ def _missing(
     return problems.Problem(place=place, message=f"{owner} has no {key!r}", hint=hint)
 
 
-_ALTERNATIVES = {  # to adding the keys
+_ALTERNATIVES = {  # to adding these keys
     "entrypoint or args": "; args: [] calls a workflow without arguments",
     "prefix": "; a file that a spec includes is validated with that spec",
 }
-_SYNONYMS = {  # names in other tools that are not similar to ours
+_SYNONYMS = {  # names from other tools that are not similar to ours
     "tz": "timezone",
     "schedule": "cron",
     "phase": "offset",
@@ -113,7 +113,7 @@ def unknown_key(key: str, place: declarations.Place, known: list[str], owner: st
     near = _SYNONYMS[key] if _SYNONYMS.get(key) in known else spelling.nearest(key, known)
     if key == "enabled" and "paused" in known:
         return problems.Problem(
-            place=place, message=f"unknown key {key!r} in {owner}", hint="use 'paused', its opposite"
+            place=place, message=f"unknown key {key!r} in {owner}", hint="use 'paused' instead, with the opposite value"
         )
     hint = f"did you mean {near!r}?" if near else f"valid keys: {', '.join(known)}"
     return problems.Problem(place=place, message=f"unknown key {key!r} in {owner}", hint=hint)
@@ -167,7 +167,7 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
 
 
 def _retyped(wanted: str | Sequence[str], got: object, schema: dict[str, Any]) -> str:
-    """Return how to write a value of the wrong type, from the key's examples."""
+    """Return a hint for a value of the wrong type, based on the key's examples."""
     example = next(iter(schema.get("examples", ())), None)
     match got:
         case bool() | int() | float() if "string" in wanted:

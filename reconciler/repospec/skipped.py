@@ -1,4 +1,4 @@
-"""Which live schedules an import skips, and sentences about them: one for each reason, however many there are."""
+"""Which live schedules an import skips, and sentences about them: one for each reason, regardless of their number."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator
 
 from reconciler.schedule import declarations, model
 
-_NAMED = 3  # ids in a sentence
+_NAMED = 3  # ids listed in a sentence
 
 
 def is_skipped(
     schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
 ) -> bool:
-    """Return whether a schedule gets no charter, whatever its fields are: it has one, or another owner has it."""
+    """Return whether a schedule gets no charter, regardless of its fields: it has one, or another owner has it."""
     return schedule.id in taken or (is_foreign(schedule, declaration) and schedule.id not in named)
 
 
@@ -22,7 +22,7 @@ def is_foreign(schedule: model.Schedule, declaration: declarations.Declaration) 
 
 
 def sentences(schedules: Iterable[model.Schedule], taken: Collection[str]) -> Iterator[str]:
-    """Yield a sentence about the skipped schedules that are declared already, then one for each other owner."""
+    """Yield a sentence about the skipped schedules that are already declared, then one for each other owner."""
     declared: list[str] = []
     owned: dict[str, list[str]] = {}
     for each in schedules:
@@ -30,19 +30,15 @@ def sentences(schedules: Iterable[model.Schedule], taken: Collection[str]) -> It
     if declared:
         yield f"{_names(declared)}: already declared"
     for owner, ids in sorted(owned.items()):
-        belong, one, it = (f"belongs to {owner}, and is", ids[0], "it") if len(ids) == 1 else _several(owner)
+        belong, one, it = ("it belongs", ids[0], "it") if len(ids) == 1 else ("they belong", "ID", "one")
         yield (
-            f"{_names(ids)}: {belong} left out: --owner {owner} if that is this repository, --id {one} to write a"
-            f" charter for {it} anyway"
+            f"{_names(ids)}: skipped, because {belong} to {owner}; pass --owner {owner} if that is this repository, "
+            f"or --id {one} to write a charter for {it} anyway"
         )
 
 
-def _several(owner: str) -> tuple[str, str, str]:
-    return f"belong to {owner}, and are", "ID", "one"
-
-
 def _names(ids: list[str]) -> str:
-    """Return the only id, or how many there are with the first of them."""
+    """Return the only id, or the number of ids and the first few."""
     if len(ids) == 1:
         return ids[0]
     more = ", …" if len(ids) > _NAMED else ""

@@ -8,7 +8,7 @@ import pathlib
 from reconciler import errors, input_files
 from reconciler.repospec import dialects
 
-SIZE_LIMIT = 16 * 1024 * 1024  # bytes; `nodes` and `values` limit the memory that they take
+SIZE_LIMIT = 16 * 1024 * 1024  # bytes; `nodes` and `values` limit their own memory
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -16,7 +16,7 @@ DEFAULTS = tuple(pathlib.Path(dialect.file) for dialect in dialects.ALL)
 
 
 def default() -> pathlib.Path:
-    """Return where the spec is that is not named: the first of the usual places with a file."""
+    """Return the default path of the spec: the first of the usual paths at which there is a file."""
     return next((path for path in DEFAULTS if path.exists()), DEFAULTS[0])
 
 
@@ -26,7 +26,7 @@ def read(path: pathlib.Path) -> str:
 
 
 def read_included(path: pathlib.Path, shown: str) -> str:
-    """Return the text of a file that a spec includes, which messages name as `shown`; raises as `read` does."""
+    """Return the text of a file that a spec includes, which messages show as `shown`; raises as `read` does."""
     hint = "correct the file, or the paths under include"
     return _text(path, shown, _Hints(missing=hint, folder=hint, unreadable=hint, large=hint)).removeprefix(
         BYTE_ORDER_MARK
@@ -40,19 +40,19 @@ def whole(path: pathlib.Path) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Hints:
-    """What to do about a file that cannot be read; by default, one that the command line names."""
+    """What to do about a file that cannot be read; by default, one specified on the command line."""
 
-    missing: str = "run in the repository's root, or name the file with --spec"
-    folder: str = "name the file itself with --spec"
-    unreadable: str = "name a readable file, or - to read standard input"
-    large: str = "name the right file, or declare less"
+    missing: str = "run from the repository root, or specify the file with --spec"
+    folder: str = "specify the file itself with --spec"
+    unreadable: str = "specify a readable file, or - to read standard input"
+    large: str = "check the path, or declare fewer values"
 
 
 def _text(path: pathlib.Path, shown: str, hints: _Hints) -> str:
     try:
         data = input_files.read(path, SIZE_LIMIT)
     except FileNotFoundError:
-        neither = f", nor {DEFAULTS[1]}" if path == DEFAULTS[0] and default() == path else ""
+        neither = f" ({DEFAULTS[1]} does not exist either)" if path == DEFAULTS[0] and default() == path else ""
         raise errors.InvalidSpecError(f"{shown}: no such file{neither}", hint=hints.missing) from None
     except IsADirectoryError:
         raise errors.InvalidSpecError(f"{shown}: is a directory", hint=hints.folder) from None
@@ -60,7 +60,7 @@ def _text(path: pathlib.Path, shown: str, hints: _Hints) -> str:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise errors.InvalidSpecError(f"{shown}: cannot be read: {why}", hint=hints.unreadable) from error
     if len(data) > SIZE_LIMIT:
-        raise errors.InvalidSpecError(f"{shown}: is over 16 MiB", hint=hints.large)
+        raise errors.InvalidSpecError(f"{shown}: exceeds 16 MiB", hint=hints.large)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -25,30 +25,30 @@ _INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_FIRST = {each[:1] for each in (*_NULL, *_BOOLEANS)} | set("+-.0123456789")  # of plain scalars that are not text
+_FIRST = {each[:1] for each in (*_NULL, *_BOOLEANS)} | set("+-.0123456789")  # of plain scalars that are not strings
 _TAG_PREFIX = "tag:yaml.org,2002:"
-LEAST_WHOLE, WHOLE_LIMIT = -(2**63), 2**64  # what 64 bits hold, with or without a sign
+LEAST_WHOLE, WHOLE_LIMIT = -(2**63), 2**64  # the 64-bit range, signed or unsigned
 
 
 class Own(enum.Enum):
-    """What each charter has of its own, by the name with which a text refers to it."""
+    """Values that differ for each charter, with the names by which strings refer to them."""
 
     CHARTER = "charter"
     ID = "id"
 
 
 Identity: TypeAlias = Mapping[Own, str]
-Template: TypeAlias = tuple[str | Own, ...]  # a text that differs between charters, in parts
+Template: TypeAlias = tuple[str | Own, ...]  # a string that differs between charters, in parts
 
 
 @dataclasses.dataclass(slots=True)
 class Document:
-    """A value, with the position of each of its parts and how scalars are written, by path.
+    """A value, with the position of each part and the style of its scalars, by path.
 
-    `templates` are inherited texts that differ between charters; in `value` they are those of the first charter.
-    `identities` are the charters that inherit them, by index. `dialect` is the spelling of the file that it is from.
-    `inclusions` are the files that it includes, and `firsts` the index of each one's first charter. `tree` is what it
-    was read from, None for a value that was never text, with a `count` of values and the `characters` in them.
+    `templates` are inherited strings that differ between charters; `value` has those of the first charter.
+    `identities` are the charters that inherit them, by index. `dialect` is the spelling in its file. `inclusions` are
+    the files that it includes, and `firsts` the index of each one's first charter. `tree` is its source, None for a
+    value that was not read from text; `count` is its number of values, and `characters` their total length.
     """
 
     value: Value
@@ -66,7 +66,7 @@ class Document:
     firsts: list[int] = dataclasses.field(default_factory=list)
 
     def ordinal(self, index: int) -> int:
-        """Return the position of a charter in its own file, from 1."""
+        """Return the position of a charter in its own file, starting at 1."""
         return index + 1 - max((first for first in self.firsts if first <= index), default=0)
 
 
@@ -77,7 +77,7 @@ def of_charter(document: Document, index: int) -> Document:
 
 
 def inherited_by(document: Document, identity: Identity) -> Document:
-    """Return the document as a charter of that name and id inherits it."""
+    """Return the document as a charter with that name and id inherits it."""
     if not document.templates:
         return document
     value = document.value
@@ -87,12 +87,12 @@ def inherited_by(document: Document, identity: Identity) -> Document:
 
 
 def text_for(template: Template, identity: Identity) -> str:
-    """Return the text that a charter of that name and id inherits."""
+    """Return the string that a charter with that name and id inherits."""
     return "".join(identity[part] if isinstance(part, Own) else part for part in template)
 
 
 def _with(value: Value, path: Path, text: str) -> Value:
-    """Return a value with a text at a path; everything else is shared."""
+    """Return a value with the string at a path replaced; everything else is shared."""
     match value, path:
         case _, ():
             return text
@@ -105,7 +105,7 @@ def _with(value: Value, path: Path, text: str) -> Value:
 
 
 def children(at: Path, node: nodes.Mapping) -> dict[str, locations.Pair]:
-    """Return the keys and values of an object by name, wherever it is."""
+    """Return the keys and values of an object by name, whatever its path."""
     del at
     return {name: (key, value) for name, key, value in pairs(node, [])}
 
@@ -136,7 +136,7 @@ def _place(node: nodes.Node | None) -> declarations.Place | None:
 
 
 def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[str, nodes.Node, nodes.Node]]:
-    """Yield each text key with its node and value; keys that are not text or are duplicates become problems."""
+    """Yield each string key with its node and value; keys that are not strings or are duplicates become problems."""
     first: dict[str, nodes.Node] = {}
     for key, value in node.pairs:
         name = _key(key, found)
@@ -158,14 +158,14 @@ def pairs(node: nodes.Mapping, found: list[problems.Problem]) -> Iterator[tuple[
 def _key(key: nodes.Node, found: list[problems.Problem]) -> str | None:
     if isinstance(key, nodes.Scalar):
         if key.plain and key.text == "<<":
-            hint = "YAML 1.2 has no merge keys: put what charters share under defaults"
-            found.append(problems.Problem(place=key.place, message="a merge key '<<'", hint=hint))
+            hint = "YAML 1.2 has no merge keys: put shared keys under defaults"
+            found.append(problems.Problem(place=key.place, message="merge key '<<' is not supported", hint=hint))
             return None
         value = _scalar(key, found)
         if isinstance(value, str):
             return value
     shown = key.text if isinstance(key, nodes.Scalar) else "a list or an object"
-    found.append(problems.Problem(place=key.place, message=f"a key that is not text: {shown}", hint="quote it"))
+    found.append(problems.Problem(place=key.place, message=f"key is not a string: {shown}", hint="quote it"))
     return None
 
 
@@ -189,7 +189,7 @@ class _Evaluator:
         return {name: self.value(value, depth + 1) for name, _, value in pairs(node, self.problems)}
 
     def _weigh(self, node: nodes.Node, depth: int) -> None:
-        """Refuse values that aliases multiply beyond the limits of count, size and depth."""
+        """Reject values that aliases multiply beyond the limits on count, size, and depth."""
         if self.count <= VALUE_LIMIT and self.characters <= TEXT_LIMIT and depth <= nodes.DEPTH_LIMIT:
             return
         what = f"nested deeper than {nodes.DEPTH_LIMIT} levels"
@@ -212,8 +212,8 @@ def _unknown_tag(place: declarations.Place) -> problems.Problem:
 
 
 def _scalar(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
-    """Return the value of a scalar: `no` and `on` are text, `true`, `1` and `null` are not."""
-    if node.tag is None and (not node.plain or node.text[:1] not in _FIRST):  # as most are
+    """Return the value of a scalar: `no` and `on` are strings, `true`, `1`, and `null` are not."""
+    if node.tag is None and (not node.plain or node.text[:1] not in _FIRST):  # as is usual
         return node.text
     kind = (node.tag or "").removeprefix(_TAG_PREFIX)
     if node.tag == "!" or kind == "str" or (not kind and not node.plain):

@@ -1,6 +1,6 @@
 """The values of variables in one environment, and the expansion of references to them.
 
-A variable's value is from `vars` of the section, of the environment, or from outside; later ones take precedence.
+A variable's value comes from `vars` in the section or the environment, or from outside; later ones take precedence.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ VALUE_LIMIT = 300_000  # values that references add in one environment
 TEXT_LIMIT = 4 * 1024 * 1024  # characters in them; no server accepts a larger schedule
 _LITERALS = {"null": None, "true": True, "false": False}
 
-Scope: TypeAlias = Mapping[values.Own, str | values.Own]  # of built-in names; one that is missing cannot be used
+Scope: TypeAlias = Mapping[values.Own, str | values.Own]  # by built-in name; a missing one cannot be used
 Expanded: TypeAlias = values.Value | values.Template
 
 
 class UnsetError(Exception):
-    """A text without a value; `missing` are the variables that have none, empty if a problem was recorded instead."""
+    """A string has no value; `missing` are the variables without one, empty if a problem was recorded instead."""
 
     def __init__(self, missing: frozenset[str] = frozenset()) -> None:
         super().__init__(*sorted(missing))
@@ -34,11 +34,11 @@ class UnsetError(Exception):
 
 
 class DuplicateKeyError(ValueError):
-    """A JSON object from outside has a key twice."""
+    """A JSON object from outside has a duplicate key."""
 
 
 class Budget:
-    """Counts what references add to a document, and refuses more than the limits of one."""
+    """Counts what references add to a document, and rejects anything over the limits."""
 
     def __init__(self) -> None:
         self._values = 0
@@ -55,7 +55,7 @@ class Budget:
             yield from self.add(each, (*at, key), place)
 
     def count(self, characters: int, place: declarations.Place) -> None:
-        """Count a value of so many characters; `problems.InvalidSpecError` for too many."""
+        """Count a value with this number of characters; `problems.InvalidSpecError` if there are too many."""
         self.check(characters, place)
         self._values += 1
         self._characters += characters
@@ -63,7 +63,7 @@ class Budget:
             raise _too_much(f"more than {VALUE_LIMIT} values", place)
 
     def check(self, characters: int, place: declarations.Place) -> None:
-        """Raise `problems.InvalidSpecError` if so many characters more are too many."""
+        """Raise `problems.InvalidSpecError` if this number of additional characters is too large."""
         if self._characters + characters > TEXT_LIMIT:
             raise _too_much(f"more than {TEXT_LIMIT} characters", place)
 
@@ -82,12 +82,12 @@ class Declared:
     elsewhere: Mapping[str, values.Path]  # those that only other environments declare
 
     def place(self, name: str) -> declarations.Place:
-        """Return where a variable is declared."""
+        """Return the position of a variable's declaration."""
         return self.document.keys[(*self.paths.get(name, ()), self.elsewhere.get(name, ()))[0]]
 
 
 def declared(document: values.Document, environment: str | None) -> Declared:
-    """Return the variables that a section declares, in one of its environments."""
+    """Return the variables that a section declares, as seen in one of its environments."""
     own: values.Path = (*rules.ENVIRONMENTS, environment or "", rules.VARIABLES)
     paths: dict[str, tuple[values.Path, ...]] = {}
     for layer in (own, (*rules.SECTION, rules.VARIABLES)):
@@ -111,9 +111,9 @@ _CHOOSE = "choose one with --environment, or all of them with --environment '*'"
 
 
 class Variables:
-    """Expands the texts of a section in one environment; what is wrong is in `problems`.
+    """Expands the strings of a section in one environment; errors are recorded in `problems`.
 
-    `outside` are values from outside, by name. Only where `strict`, a missing environment is a problem.
+    `outside` are values from outside, by name. A missing environment is a problem only if `strict`.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Variables:
                 try:
                     found[name] = json.dumps(self._value(name, 0), sort_keys=True)
                 except UnsetError:
-                    continue  # its problem is recorded
+                    continue  # its problem has been recorded
         return found
 
     def check(self) -> None:
@@ -151,7 +151,7 @@ class Variables:
             try:
                 self._value(name, 0)
             except UnsetError:
-                continue  # a missing value matters only where it is used
+                continue  # a missing value matters only if it is used
 
     def missing(self, name: str) -> problems.Problem:
         """Return the problem of a variable without a value."""
@@ -164,14 +164,14 @@ class Variables:
         )
 
     def expanded(self, text: str, at: values.Path, scope: Scope, depth: int = 0) -> Expanded:
-        """Return the value of a text: that of its only reference, or a text, or the parts of a charter's own text.
+        """Return the value of a string: that of its only reference, a string, or the parts of a charter's own string.
 
-        `depth` is that of the variables that led here. Raises `UnsetError` for a text that has no value.
+        `depth` is that of the variables that led here. Raises `UnsetError` for a string without a value.
         """
         try:
             parts = references.parse(text)
         except references.MalformedError as error:
-            hint = f"write '${{name}}', a name of letters, digits and _; {references.HINT}"
+            hint = f"write '${{name}}', where the name consists of letters, digits, and _; {references.HINT}"
             raise self._wrong(at, error.offset, str(error), hint) from None
         if len(parts) == 1 and isinstance(parts[0], references.Reference):
             found = self._found(parts[0], at, scope, depth)
@@ -183,13 +183,13 @@ class Variables:
         return "".join(each for each in inserted if isinstance(each, str))
 
     def _inserted(self, reference: references.Reference, at: values.Path, scope: Scope, depth: int) -> str | values.Own:
-        """Return the text of a reference that is a part of a text."""
+        """Return the text of a reference that is part of a string."""
         match self._found(reference, at, scope, depth):
             case str() | values.Own() as found:
                 return found
             case None | list() | dict() as found:
                 message = f"variable {reference.name!r} is {_kind(found)}, which cannot be part of a longer text"
-                raise self._wrong(at, reference.offset, message, "refer to it as the whole value")
+                raise self._wrong(at, reference.offset, message, "use the reference as the entire value")
             case found:
                 return json.dumps(found)
 
@@ -207,10 +207,10 @@ class Variables:
             raise self._wrong(at, reference.offset, f"unknown variable {name!r}", f"{hint} {references.HINT}")
         if name in self._open:
             circle = " → ".join([*self._open[self._open.index(name) :], name])
-            message = f"variables that refer to each other in a cycle: {circle}"
+            message = f"variables refer to each other in a cycle: {circle}"
             raise self._wrong(at, reference.offset, message, "give one of them a value without a reference")
         if depth + len(self._open) > nodes.DEPTH_LIMIT:
-            message = f"variables that refer to each other more than {nodes.DEPTH_LIMIT} levels deep"
+            message = f"variables refer to each other more than {nodes.DEPTH_LIMIT} levels deep"
             raise self._wrong(at, reference.offset, message, "use fewer levels of references")
         return self._value(name, depth)
 
@@ -220,7 +220,7 @@ class Variables:
             own = values.Own(reference.name)
             if own in scope:
                 return scope[own]
-            hint = "refer to it in the keys of charters and of defaults"
+            hint = "use it in the keys of charters and defaults"
             raise self._wrong(at, reference.offset, f"{shown} has no value here", hint)
         if self._environment:
             return self._environment
@@ -257,18 +257,18 @@ class Variables:
         except UnsetError:
             if given is None:
                 raise
-            value = None  # whose kind does not matter then
+            value = None  # its type does not matter then
         if given is None:
             return value
         try:
             return _read(given.text, value)
         except ValueError as error:
             place = self._known.document.keys[paths[-1]]
-            hint = "remove one" if isinstance(error, DuplicateKeyError) else "pass a value of the same kind"
+            hint = "remove one" if isinstance(error, DuplicateKeyError) else "pass a value of the same type"
             raise self._refused(problems.Problem(place=place, message=f"{given.source} {error}", hint=hint)) from None
 
     def _all(self, value: values.Value, at: values.Path, depth: int) -> values.Value:
-        """Expand every text of a variable's value."""
+        """Expand every string in a variable's value."""
         unset: list[UnsetError] = []
 
         def leaf(text: str, path: values.Path) -> values.Value:
@@ -298,7 +298,7 @@ class Variables:
 
 
 def walked(value: values.Value, at: values.Path, leaf: Callable[[str, values.Path], values.Value]) -> values.Value:
-    """Return a value with each of its texts that has a reference or an escape replaced; keys stay as they are."""
+    """Return a value with each string that contains a reference or an escape expanded; keys are unchanged."""
     match value:
         case str():
             return leaf(value, at) if references.MARK in value else value
@@ -311,10 +311,10 @@ def walked(value: values.Value, at: values.Path, leaf: Callable[[str, values.Pat
 
 
 def _read(text: str, declared: values.Value) -> values.Value:
-    """Return a value from outside: text if the declared one is text, else JSON.
+    """Return a value from outside: a string if the declared one is a string, else JSON.
 
-    Next to a variable without a declared value, what is not JSON is text, and so is a number that JSON writes in
-    another way, such as 1.10. Raises ValueError for a value of another kind than the declared one.
+    For a variable without a declared value, text that is not JSON is a string, and so is a number that JSON writes
+    differently, such as 1.10. Raises ValueError if the type differs from that of the declared value.
     """
     if isinstance(declared, str):
         return text
@@ -325,7 +325,7 @@ def _read(text: str, declared: values.Value) -> values.Value:
     except ValueError:
         if declared is None:
             return text
-        raise ValueError(f"is not {_kind(declared)} like the declared value") from None
+        raise ValueError(f"is not {_kind(declared)}, unlike the declared value") from None
     if declared is None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return text if is_number and json.dumps(value) != text else value

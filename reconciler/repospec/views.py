@@ -1,7 +1,7 @@
-"""A section as each environment sees it: with the references in its values expanded.
+"""A section as each environment sees it, with the references in its values expanded.
 
-References are expanded in the values of the section's own keys, of charters and of defaults; never in the names of
-keys, in other tools' keys, or in place of a list of charters, a charter, defaults or environments.
+References are expanded in the values of the section's own keys, of charters, and of defaults; never in the names of
+keys, in other tools' keys, or in place of a list of charters, a charter, defaults, or environments.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _INHERITED: variables.Scope = {_ID: _ID, _NAME: _NAME}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A section in one environment, or without one; it has no other environment.
+    """A section in one environment, or without one; it contains no other environments.
 
-    `unset` is where texts have no value: they are left as they are.
+    `unset` has the positions of strings without a value, which are left unchanged.
     """
 
     environment: str | None
@@ -32,15 +32,15 @@ class View:
     unset: frozenset[declarations.Place] = frozenset()
 
     def without_unset(self, found: Iterable[problems.Problem]) -> list[problems.Problem]:
-        """Return the problems that are not about texts without a value."""
+        """Return the problems that are not about strings without a value."""
         return [problem for problem in found if problem.place not in self.unset]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """A section in the environment of a run, `chosen`, and in `others`; a section without references has one view.
+    """A section in the environment of a run, `chosen`, and in `others`; a section without references has only one view.
 
-    `variables` are the values from outside, as JSON; `unused` is where variables are declared that nothing refers to.
+    `variables` are the values from outside, as JSON; `unused` has the positions of variables that are never used.
     """
 
     chosen: View
@@ -55,7 +55,7 @@ class Views:
         return (self.chosen, *self.others)
 
     def by_environment(self) -> dict[str | None, values.Document]:
-        """Return the documents by environment, without those in which a text has no value."""
+        """Return the documents by environment, without those in which a string has no value."""
         if not self.others:
             names = rules.value_at(self.chosen.document, rules.ENVIRONMENTS)
             return dict.fromkeys([None, *(names if isinstance(names, dict) else ())], self.chosen.document)
@@ -96,10 +96,11 @@ def refuse_unknown(choice: declarations.Choice, declared: Collection[str]) -> No
     for variable in choice.variables:
         if not variable.optional and variable.name not in declared:
             near = spelling.nearest(variable.name, declared)
-            known = f"declared are {', '.join(sorted(declared))}" if declared else f"declare it in {rules.VARIABLES}"
+            listed = f"declared variables: {', '.join(sorted(declared))}"
+            known = listed if declared else f"declare it in {rules.VARIABLES}"
             raise errors.UsageError(
                 f"{variable.source}: the repo-spec declares no variable {variable.name!r}",
-                hint=f"name a declared variable, such as {near!r}" if near else known,
+                hint=f"use a declared variable, such as {near!r}" if near else known,
             )
 
 
@@ -109,7 +110,7 @@ def _names(document: values.Document) -> list[str]:
 
 
 def _declared(document: values.Document, names: Iterable[str]) -> dict[str, declarations.Place]:
-    """Return where each variable is declared first."""
+    """Return the position of the first declaration of each variable."""
     layers: list[values.Path] = [rules.SECTION, *((*rules.ENVIRONMENTS, name) for name in names)]
     found: dict[str, declarations.Place] = {}
     for layer in layers:
@@ -125,7 +126,7 @@ def _built_in(declared: Mapping[str, declarations.Place]) -> tuple[problems.Prob
         problems.Problem(
             place=place,
             message=f"variable {name!r} is built in",
-            hint=f"choose another name than {', '.join(variables.BUILT_IN)}",
+            hint=f"choose a name other than {', '.join(variables.BUILT_IN)}",
         )
         for name, place in declared.items()
         if name in variables.BUILT_IN
@@ -139,7 +140,7 @@ def _unused(document: values.Document, names: Iterable[str]) -> dict[str, declar
 
 
 def _expandable(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of a section that are ours, of which some values are expanded."""
+    """Return our keys in a section, with some of their values expanded."""
     return {key: value for key, value in section.items() if key in (*_own_keys(), *_STRUCTURE) and key != "include"}
 
 
@@ -149,7 +150,7 @@ def _own_keys() -> frozenset[str]:
 
 
 class _Builder:
-    """Builds the view of one environment; only a `strict` one has a problem for each value that is missing."""
+    """Builds the view of one environment; only a `strict` one has a problem for each missing value."""
 
     def __init__(
         self, document: values.Document, environment: str | None, choice: declarations.Choice, *, strict: bool
@@ -174,7 +175,7 @@ class _Builder:
         self._identities: dict[int, values.Identity] = {}
 
     def problems(self) -> list[problems.Problem]:
-        """Return what is wrong with the references and the variables."""
+        """Return the problems with the references and the variables."""
         missing = map(self.variables.missing, sorted(self._missing)) if self._strict else ()
         return [*self.variables.problems, *missing]
 
@@ -215,9 +216,9 @@ class _Builder:
     def _charter(
         self, charter: Mapping[str, Any], index: int, prefix: str, overrides: Mapping[str, tuple[str, dict[str, Any]]]
     ) -> dict[str, Any]:
-        """Return a charter; note its name and id.
+        """Return a charter, and record its name and id.
 
-        `overrides` are the charters that the environment changes, by their names in lower case: the name and the keys.
+        `overrides` are the charters that the environment changes, by lower-case name: the name and the keys.
         """
         at: values.Path = (*rules.SCHEDULES, index)
         name = str(self._expanded(charter.get("charter"), (*at, "charter"), {}))
@@ -229,12 +230,12 @@ class _Builder:
         return self._keys(charter, at, identity)
 
     def _id(self, keys: Mapping[str, Any], at: values.Path, name: str) -> str:
-        """Return the declared id; empty without one."""
+        """Return the declared id; empty if there is none."""
         declared = self._expanded(keys.get(_ID.value), (*at, _ID.value), {_NAME: name})
         return declared if isinstance(declared, str) else ""
 
     def _keys(self, keys: Mapping[str, Any], at: values.Path, identity: values.Identity) -> dict[str, Any]:
-        """Expand the keys of a charter or an override, in which its name and id are known."""
+        """Expand the keys of a charter or an override, for which the name and id are known."""
         scopes: dict[str, variables.Scope] = {_NAME.value: {}, _ID.value: {_NAME: identity[_NAME]}}
         return {key: self._expanded(value, (*at, key), scopes.get(key, identity)) for key, value in keys.items()}
 
@@ -257,14 +258,14 @@ class _Builder:
         return self._with_defaults(built, at)
 
     def _with_defaults(self, keys: dict[str, Any], at: values.Path) -> dict[str, Any]:
-        """Expand the defaults among the keys, in which each charter's name and id are different."""
+        """Expand the defaults among the keys, for which each charter has a different name and id."""
         defaults = keys.get("defaults")
         if not isinstance(defaults, dict):
             return keys
         return {**keys, "defaults": self._expanded(defaults, (*at, "defaults"), _INHERITED)}
 
     def _expanded(self, value: values.Value, at: values.Path, scope: variables.Scope) -> Any:
-        """Return a value with its texts expanded; a text without a value stays as it is, and is noted as unset."""
+        """Return a value with its strings expanded; one without a value is left unchanged and recorded as unset."""
 
         def leaf(text: str, path: values.Path) -> values.Value:
             place = self._document.places[path]
@@ -283,7 +284,7 @@ class _Builder:
         return variables.walked(value, at, leaf)
 
     def _template(self, template: values.Template, at: values.Path, text: str) -> str:
-        """Note a text that differs between charters, and return the first charter's."""
+        """Record a string that differs between charters, and return the first charter's."""
         self._templates[at] = template
         place = self._document.places[at]
         shown = [values.text_for(template, identity) for identity in self._identities.values()]
@@ -296,7 +297,7 @@ class _Builder:
         return shown[0]
 
     def _note(self, value: values.Value, at: values.Path, place: declarations.Place) -> None:
-        """Note the place of an inserted value, and of every part of it: that of the reference."""
+        """Record the place of the reference as that of an inserted value and of every part of it."""
         self._document.scalars[at] = None
         for path in self._budget.add(value, at, place):
             self._document.places[path] = place

@@ -1,4 +1,4 @@
-"""Write charters as YAML text. The only home of ruamel.yaml."""
+"""Write charters as YAML text. The only module that uses ruamel.yaml."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScala
 _BREAKS_YAML = (
     *("\x7f", "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"),
     *map(chr, range(0x80, 0xA0)),
-    *map(chr, range(0xD800, 0xE000)),  # halves of pairs, which are not characters
+    *map(chr, range(0xD800, 0xE000)),  # unpaired surrogates, which are not characters
 )
 _ESCAPED = str.maketrans({each: f"\\u{ord(each):04x}" for each in _BREAKS_YAML})
-_OTHER_IN_YAML_1_1 = re.compile(  # texts for us, and other values for the readers of that version, which are many
+_OTHER_IN_YAML_1_1 = re.compile(  # strings in YAML 1.2, but other types to the many parsers that implement YAML 1.1
     r"y|yes|n|no|on|off"
-    r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"  # a number to the base 60
+    r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"  # a base-60 number
     r"|[-+]?0(o?[0-7_]+|b[01_]+|x[0-9a-f_]+)"
     r"|[-+]?\.?[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?",
     re.IGNORECASE | re.ASCII,
@@ -30,7 +30,7 @@ _OTHER_IN_YAML_1_1 = re.compile(  # texts for us, and other values for the reade
 def block(value: Mapping[str, Any] | Sequence[Any], indent: int) -> list[str]:
     """Return the lines of a value in block style, a list's dashes or an object's keys at column `indent`.
 
-    Strings that are not printable are quoted on one line, so a line's indentation is never part of a value.
+    Strings that are not printable are quoted on one line, so indentation is never part of a value.
     """
     written = io.StringIO()
     _yaml().dump(_formatted(value), written)
@@ -54,9 +54,9 @@ def _yaml() -> ruamel.yaml.YAML:
 
 
 def _formatted(value: Any, key: str = "") -> Any:
-    """Return the value with quotes around crons, as people write them, and around what readers could take for another.
+    """Return the value with quotes around crons, as people write them, and strings that other parsers could misread.
 
-    Those are strings that are not printable, or not text in YAML 1.1.
+    Those are strings that are not printable, or are not strings in YAML 1.1.
     """
     match value:
         case Mapping():

@@ -18,7 +18,7 @@ from reconciler import errors, input_files
 LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand schedules
 
 
-def save(path: pathlib.Path, text: str, *, hint: str = "name another --out") -> None:
+def save(path: pathlib.Path, text: str, *, hint: str = "choose a different path for --out") -> None:
     """Replace the file atomically, without translating line endings; an existing file keeps its mode and owner.
 
     Raises `errors.OutputError` with the hint if it cannot be written or is read-only.
@@ -71,7 +71,7 @@ def _write_through(path: pathlib.Path, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(path: pathlib.Path) -> Iterator[None]:
-    """Hold an exclusive lock of the file, even if it is replaced; a killed process releases it.
+    """Hold an exclusive lock on the file, even if it is replaced; a killed process releases it.
 
     Raises `errors.OutputError` if the file cannot be locked.
     """
@@ -88,7 +88,7 @@ def locked(path: pathlib.Path) -> Iterator[None]:
 
 
 def _locked(path: pathlib.Path) -> int:
-    """Return a descriptor that holds the lock of the file that currently has this name."""
+    """Return a descriptor that holds the lock on the file that currently has this name."""
     while True:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -109,15 +109,15 @@ def read(path: pathlib.Path) -> str:
     try:
         return _content(path).decode("utf-8")
     except OSError as error:
-        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="name another file") from error
+        raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="use another file") from error
     except UnicodeDecodeError as error:
-        raise errors.DocumentError(f"{path}: is not UTF-8 text", hint="name another file") from error
+        raise errors.DocumentError(f"{path}: is not UTF-8 text", hint="use another file") from error
 
 
 def sha256(
-    path: pathlib.Path, more: Mapping[str, pathlib.Path] | None = None, *, hint: str = "name another file"
+    path: pathlib.Path, more: Mapping[str, pathlib.Path] | None = None, *, hint: str = "use another file"
 ) -> str:
-    """Return the checksum of a file's bytes, in hex, or that of its bytes and those of more files, with their names.
+    """Return the checksum of a file's bytes, in hex, or of its bytes and those of more files, with their names.
 
     Raises `errors.UsageError` with the hint if it cannot be read, `errors.DocumentError` if it is too large.
     """
@@ -132,9 +132,9 @@ def sha256(
 
 
 def changed(path: pathlib.Path, more: Mapping[str, pathlib.Path], before: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the files whose checksums are not as `checksums` returned them.
+    """Return the files whose checksums differ from those in `before`, which `checksums` returned.
 
-    Those that came or went are included, unless the file at `path` itself changed, which may name other ones.
+    Added and removed ones are included, unless the file at `path` itself changed, as it may then list other ones.
     """
     now = _checksums({path.name: path, **more})
     names = {name for name in (*before, *now) if before.get(name) != now.get(name)}
@@ -144,7 +144,7 @@ def changed(path: pathlib.Path, more: Mapping[str, pathlib.Path], before: Mappin
 
 
 def checksums(path: pathlib.Path, more: Mapping[str, pathlib.Path]) -> dict[str, str]:
-    """Return the checksum of a file and of each of several more, by path from the first one's folder.
+    """Return the checksum of a file and of each of several more, by path relative to the first one's directory.
 
     Empty without more files. Raises as `sha256` does.
     """
@@ -159,7 +159,7 @@ def _content(path: pathlib.Path) -> bytes:
     """Return the file's bytes; a file over the limit is never read whole."""
     data = input_files.read(path, LIMIT)
     if len(data) > LIMIT:
-        raise errors.DocumentError(f"{path}: is over {LIMIT // 1024**2} MiB", hint="name another file")
+        raise errors.DocumentError(f"{path}: is over {LIMIT // 1024**2} MiB", hint="use another file")
     return data
 
 

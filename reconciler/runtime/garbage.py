@@ -1,4 +1,4 @@
-"""How often Python looks for circular garbage, of which this program makes little."""
+"""How often Python looks for circular garbage, of which this program creates little."""
 
 from __future__ import annotations
 

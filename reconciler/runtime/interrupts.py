@@ -15,8 +15,8 @@ _terminated = False
 def prepare() -> None:
     """Make the exit code and the standard streams reliable before the program is imported.
 
-    Nothing has been done yet, so a signal ends the process at once. A closed stream is replaced by one that cannot be
-    written: otherwise the next connection would get its number, and libraries would print into that.
+    Nothing has been done yet, so a signal ends the process at once. A closed stream is replaced with one that cannot be
+    written to: otherwise the next connection would get its number, and libraries would print to that connection.
     """
     signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
@@ -35,9 +35,9 @@ def _leave(number: int, _: object) -> None:
 
 
 def listen() -> None:
-    """Make SIGTERM end the program as Ctrl-C does, so that an apply still reports its outcomes.
+    """Make SIGTERM end the program like Ctrl-C, so that an apply still reports its outcomes.
 
-    A shell without job control starts background processes with SIGINT ignored, and SIGTERM is passed on as SIGINT: so
+    A shell without job control starts background processes with SIGINT ignored, and SIGTERM is passed on as SIGINT, so
     SIGINT is enabled again.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,9 +12,9 @@ EVERY = 5.0  # seconds between two lines
 
 
 class Lines:
-    """Writes a line every few seconds, and none about work that is done earlier; implements `ports.Progress`.
+    """Writes a line every few seconds, and none about work that ends sooner; implements `ports.Progress`.
 
-    `rate` is the cap of calls per second, if there is one: how long work will take is then written when it starts.
+    `rate` is the cap on calls per second, if any; if so, how long work will take is written when it starts.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Lines:
 
     @contextlib.contextmanager
     def work(self, verb: str, noun: str, total: int, *, calls: int) -> Iterator[Callable[[], None]]:
-        """Write how far the work is while the context lasts."""
+        """Write the progress of the work while the context lasts."""
         estimate = progress.estimate(verb, noun, total, calls=calls, rate=self._rate)
         if estimate:
             self._write(estimate)

@@ -20,7 +20,7 @@ _RECANCEL_EVERY = 0.1  # seconds
 
 
 class Session:
-    """A connected namespace, `run` to wait for its calls, and how the progress of long ones is shown."""
+    """A connected namespace, with `run` to wait for its calls, and how the progress of long ones is shown."""
 
     def __init__(self, runner: asyncio.Runner, server: connect.Server, progress: ports.Progress) -> None:
         self._runner = runner
@@ -75,10 +75,10 @@ class Session:
 
 
 async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]], results: list[T]) -> None:
-    """Put the task and its result into the lists.
+    """Add the task and its result to the lists.
 
-    A task that returned a large result would be slow: at the end of a run, Python formats the task with its result as
-    text, to look up the handler of SIGINT.
+    A task that returned a large result would be slow, because at the end of a run, Python formats the task with its
+    result as text to look up the handler of SIGINT.
     """
     task = asyncio.current_task()
     if task is not None:
@@ -87,7 +87,7 @@ async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]],
 
 
 async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks until they end: a task may take the first as a request to finish its calls in progress."""
+    """Cancel the tasks until they end: a task may treat the first one as a request to finish its calls in progress."""
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()

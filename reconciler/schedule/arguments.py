@@ -15,7 +15,7 @@ from reconciler.schedule import encodings, faults, governed, kinds, model, paths
 class Named:
     """A key of the built-in argument object; `roots` are the keys of the object that a plan shows for this row.
 
-    The first of these rows to read a charter makes the object. `refuse` raises ValueError for an invalid text.
+    The first of these rows to read a charter creates the object. `refuse` raises ValueError for an invalid string.
     """
 
     key: str
@@ -59,7 +59,7 @@ class Named:
             yield from faults.of_text(self.key, value, self.refuse)
 
     def accepts(self, text: str) -> bool:
-        """Return whether a text can be the value of the key."""
+        """Return whether a string is a valid value of the key."""
         fits = re.match(self.schema["pattern"], text) and 0 < len(text) <= self.schema["maxLength"]
         return bool(fits) and not any(self.check(text))
 
@@ -123,7 +123,7 @@ class Arguments:
 
 
 def place(path: paths.Path) -> paths.Path:
-    """Return the canonical path: a key of the built-in object is a field, although `args[0]` leads to it too."""
+    """Return the canonical path: a key of the built-in object is a field, even though `args[0]` also leads to it."""
     match path:
         case ("args", 0, str() as key, *inside) if key in governed.ARGUMENT_KEYS:
             return (key, *inside)
@@ -132,7 +132,7 @@ def place(path: paths.Path) -> paths.Path:
 
 
 def shown(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument in the spec's words, or a digest of one that no spec can express."""
+    """Return an argument as a spec writes it, or a digest if no spec can express it."""
     words = encodings.words(argument)
     return kinds.shown(argument) if words is None and isinstance(argument, model.Opaque) else words
 
@@ -140,7 +140,7 @@ def shown(argument: model.AnyArgument) -> json_values.Json:
 def _built_in(
     arguments: Sequence[model.AnyArgument], like: Sequence[model.AnyArgument]
 ) -> Mapping[str, json_values.Json]:
-    """Return the first argument if its keys are shown as fields: it has some of those that `like` has; else nothing."""
+    """Return the first argument if its keys are shown as fields: `like` and it are built-in objects; else nothing."""
     first = arguments[0] if arguments else None
     if not isinstance(first, Mapping) or not governed.is_built_in(like):
         return {}

@@ -1,4 +1,4 @@
-"""Check search attributes: values must fit their type, and names and sizes must be accepted by the server."""
+"""Check search attributes: values must fit their type, and the server must accept their names and sizes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "KeywordList": list,
 }
 _RESERVED = ("TemporalScheduledStartTime", "TemporalScheduledById", "TemporalNamespaceDivision")
-_VALUE_SIZE = 2 * 1024  # bytes of one value
-_TOTAL_SIZE = 38_000  # bytes of all; the server's limit is 40 KiB, including the two that it adds to each run
+_VALUE_SIZE = 2 * 1024  # the maximum bytes of one value
+_TOTAL_SIZE = 38_000  # bytes of all values; the server's limit is 40 KiB, including the two that it adds to each run
 _COUNT = 98  # the server's limit is 100, including those two
-_OVERHEAD = 64  # bytes of an attribute besides its name and value
+_OVERHEAD = 64  # bytes of an attribute in addition to its name and value
 
 
 def check(name: str, entry: Any) -> Iterator[faults.Fault]:
@@ -55,17 +55,17 @@ def _mismatch(type_name: str, value: Any) -> str:
 
 
 def _too_large(number: int) -> str:
-    """Return what is wrong with a number that is not an Int of the server; empty if it is one."""
+    """Return what is wrong with a number that is not a valid Int; empty if it is."""
     return "" if -(2**63) <= number < 2**63 else "the number is too large for an Int, a signed 64-bit integer"
 
 
 def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Yield what is too large among all attributes of a charter's runs or of defaults."""
+    """Yield a fault for each limit that the attributes of a charter's runs or of defaults exceed together."""
     yield from _sizes(attributes, "a run", "no run would start")
 
 
 def check_own_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Yield what is too large among all attributes of a schedule itself."""
+    """Yield a fault for each limit that the attributes of a schedule itself exceed together."""
     yield from _sizes(attributes, "a schedule", "it could not be created")
 
 
@@ -73,17 +73,17 @@ def _sizes(attributes: Mapping[str, Any], whose: str, effect: str) -> Iterator[f
     sizes = {name: json_values.size(_value(entry)) for name, entry in attributes.items()}
     for name, size in sizes.items():
         if size > _VALUE_SIZE:
-            message = f"{name!r} is {size} bytes long as JSON, and the server accepts {_VALUE_SIZE}"
+            message = f"{name!r} is {size} bytes long as JSON, but the server accepts at most {_VALUE_SIZE}"
             yield faults.Fault(path=(name,), message=message, hint="shorten it")
     total = sum(size + len(name.encode(errors="surrogatepass")) + _OVERHEAD for name, size in sizes.items())
     if len(sizes) > _COUNT or total > _TOTAL_SIZE:
         message = (
-            f"{len(sizes)} search attributes of about {total:,} bytes, and {whose} accepts {_COUNT} of "
-            f"{_TOTAL_SIZE:,}: {effect}"
+            f"{len(sizes)} search attributes with a total of about {total:,} bytes, but {whose} accepts at most "
+            f"{_COUNT} with a total of {_TOTAL_SIZE:,} bytes: {effect}"
         )
-        yield faults.Fault(message=message, hint="move what is not searched for to memo")
+        yield faults.Fault(message=message, hint="move attributes that you do not search by to memo")
 
 
 def _value(entry: Any) -> Any:
-    """Return the value of an attribute, which a spec may write with its type."""
+    """Return the value of an attribute; a spec may write it with its type."""
     return entry.get("value") if isinstance(entry, dict) else entry

@@ -12,7 +12,7 @@ from reconciler.schedule import model, ownership
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A position in a file; line and column count from 1, and are 0 for the file as a whole."""
+    """A position in a file; line and column start at 1, and are 0 for the file as a whole."""
 
     path: str
     line: int
@@ -24,10 +24,10 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
-    """One declared schedule: its name, where it is defined and what it declares.
+    """One declared schedule: its name, where it is defined, and what it declares.
 
-    `was` are the ids that the schedule may have had before its charter was renamed, the likeliest first. `places` is
-    where each of its own keys is defined, `overrides` where an environment replaces keys.
+    `was` are the ids that the schedule may have had before its charter was renamed, the likeliest first. `places` are
+    the positions of its own keys, `overrides` those of the keys that an environment replaces.
     """
 
     name: str
@@ -40,9 +40,9 @@ class Charter:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """The value of a variable from outside the spec, as text, and where it is from: `--var region`.
+    """The value of a variable from outside the spec, as text, and its source: `--var region`.
 
-    An `optional` one is ignored by a spec that does not declare the variable.
+    If it is `optional`, a spec that does not declare the variable ignores it.
     """
 
     name: str
@@ -52,16 +52,16 @@ class Variable:
 
 
 Refresh = Literal["list", "changed"]  # a plan that does not read everything
-MAX_AGE = datetime.timedelta(days=1)  # of what an earlier apply read, for a plan that relies on it
+MAX_AGE = datetime.timedelta(days=1)  # the maximum age of what an earlier apply read, for a plan that relies on it
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """The options of one run; None leaves the choice to the spec.
 
-    `repository` is the owner if neither the spec nor `owner` names one. `only` has the names of the charters that the
-    run is limited to, and `refresh` is how much of the server it reads. `max_age` is how old what an earlier apply read
-    may be; only `changed` relies on that. Of `variables`, later ones take precedence.
+    `repository` is the owner if neither the spec nor `owner` specifies one. `only` has the names of the charters to
+    which the run is limited, and `refresh` is how much of the server it reads. `max_age` is the maximum age of what an
+    earlier apply read; only `changed` relies on that. Later `variables` take precedence.
     """
 
     environment: str | None = None
@@ -78,7 +78,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Inclusion:
-    """A pattern under `include`, where it is, and the matching files, by their path from the spec's folder."""
+    """A pattern under `include`, its position, and the matching files, by their path from the spec's directory."""
 
     place: Place
     pattern: str
@@ -89,14 +89,15 @@ class Inclusion:
 class Declaration:
     """Everything that a spec declares, for one environment if one is chosen.
 
-    `governed` is false if the spec has no section of ours, `enabled` is false if the environment is disabled.
+    `governed` is false if the spec does not have our section, `enabled` is false if the environment is disabled.
     `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
-    the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them, and
+    the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them,
     `refresh` is how much of the server is read, None for everything, and `max_age` is that of the choice.
-    `prefix_place` is where the section declares its prefix, or else the section; None if an option or nothing does.
-    `elsewhere` are the prefixes that it declares for other environments, or without one.
-    `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` is where those
-    are declared to which nothing refers. `of_users` means that it declares users' schedules, not charters.
+    `prefix_place` is the position of the declared prefix, or else of the section; None if an option sets the prefix,
+    or nothing does. `elsewhere` are the prefixes that the section declares for other environments, or without one.
+    `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` has the
+    positions of declared variables that are never used. `of_users` means that it declares users' schedules, not
+    charters.
     """
 
     path: str
@@ -121,5 +122,5 @@ class Declaration:
 
     @property
     def disabled(self) -> str:
-        """Return that the spec disables its environment; empty if it does not."""
+        """Return the reason if the spec disables its environment; otherwise an empty string."""
         return "" if self.enabled else f"environment {self.environment!r} is disabled in {self.path}"

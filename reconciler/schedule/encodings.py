@@ -1,4 +1,4 @@
-"""Workflow arguments in a spec: plain JSON, or an object that names the encoding of another payload."""
+"""Workflow arguments in a spec: plain JSON, or an object that specifies the encoding of another payload."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NULL = "binary/null"
 BYTES = "binary/plain"
 PROTOBUF = "binary/protobuf"
 
-_KEYS: Mapping[str, frozenset[str]] = {  # next to `encoding`
+_KEYS: Mapping[str, frozenset[str]] = {  # in addition to `encoding`
     PLAIN: frozenset({"data"}),
     PROTOBUF_JSON: frozenset({"data", "message_type"}),
     NULL: frozenset(),
@@ -24,12 +24,12 @@ _KEYS: Mapping[str, frozenset[str]] = {  # next to `encoding`
     PROTOBUF: frozenset({"base64", "message_type"}),
 }
 _FORMS = [keys for keys in _KEYS.values() if keys]
-_UNTYPED = '; message_type: "" means a payload that names no type'
+_UNTYPED = '; message_type: "" means a payload without a type'
 _LITERAL = "to pass this object itself, write {encoding: json/plain, data: {…}}"
 
 
 def opaque(encoding: str, data: bytes, metadata: Mapping[str, bytes] | None = None) -> model.Opaque:
-    """Return a payload that is compared by its bytes: its data, encoding and `metadata`."""
+    """Return a payload that is compared by its bytes: its data, encoding, and `metadata`."""
     others = metadata or {}
     parts = [encoding.encode(), *(part for name in sorted(others) for part in (name.encode(), others[name])), data]
     digest = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
@@ -38,7 +38,7 @@ def opaque(encoding: str, data: bytes, metadata: Mapping[str, bytes] | None = No
 
 
 def parse(value: Any) -> model.AnyArgument:
-    """Return the argument that a spec's value means; the value must have passed `check`."""
+    """Return the argument that a spec's value represents; the value must have passed `check`."""
     encoding = _encoding(value)
     argument: model.AnyArgument = value
     if encoding == PLAIN:
@@ -53,7 +53,7 @@ def parse(value: Any) -> model.AnyArgument:
 
 
 def _typed(encoding: str, data: bytes, message_type: str) -> model.Opaque:
-    """Return an opaque payload with no other metadata than the name of a protobuf message, if any."""
+    """Return an opaque payload whose only metadata is the name of a protobuf message, if any."""
     return opaque(encoding, data, {"messageType": message_type.encode()} if message_type else None)
 
 
@@ -77,7 +77,7 @@ def _opaque_words(argument: model.Opaque) -> json_values.Json:
     if argument.data is None or argument.encoding not in {BYTES, PROTOBUF}:
         return None
     if _typed(argument.encoding, argument.data, argument.message_type) != argument:
-        return None  # metadata that a spec has no key for
+        return None  # metadata for which a spec has no key
     encoded = base64.b64encode(argument.data).decode()
     is_typed = argument.encoding == PROTOBUF or argument.message_type
     named = {"message_type": argument.message_type} if is_typed else {}
@@ -85,13 +85,14 @@ def _opaque_words(argument: model.Opaque) -> json_values.Json:
 
 
 def check(value: Any) -> Iterator[faults.Fault]:
-    """Yield what is wrong with an argument that names an encoding; any other JSON value is valid."""
+    """Yield what is wrong with an argument that specifies an encoding; any other JSON value is valid."""
     encoding = _encoding(value)
     if not encoding:
         return
     if encoding not in _KEYS:
         near = spelling.nearest(encoding, list(_KEYS))
-        hint = f"did you mean {near!r}? Otherwise, {_LITERAL}" if near else f"known: {', '.join(_KEYS)}; {_LITERAL}"
+        known = f"known encodings: {', '.join(_KEYS)}; {_LITERAL}"
+        hint = f"did you mean {near!r}? Otherwise, {_LITERAL}" if near else known
         yield faults.Fault(path=("encoding",), message=f"unknown encoding {encoding!r}", hint=hint)
         return
     required = _KEYS[encoding]
@@ -110,10 +111,10 @@ def check(value: Any) -> Iterator[faults.Fault]:
 
 
 def _encoding(value: object) -> str:
-    """Return the encoding that an object names; empty for every other value, which is an argument itself.
+    """Return the encoding that an object specifies; empty for any other value, which is an argument itself.
 
-    An object with exactly the keys of an encoded argument names one too, whatever its name is: a misspelled encoding
-    must not become a plain object unnoticed.
+    An object with exactly the keys of an encoded argument specifies one too, whatever the value of `encoding` is: a
+    misspelled encoding must not silently become a plain object.
     """
     encoding = value.get("encoding") if isinstance(value, Mapping) else None
     if not isinstance(value, Mapping) or not isinstance(encoding, str):

@@ -13,7 +13,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What is wrong with a value; `path` leads to it from the checked value, `offset` is a character of a text."""
+    """What is wrong with a value; `path` is relative to the checked value, `offset` is a character of a string."""
 
     message: str
     path: Path = ()
@@ -22,13 +22,13 @@ class Fault:
 
 
 def within(step: str | int, faults: Iterable[Fault]) -> Iterator[Fault]:
-    """Yield the faults of an entry with paths that begin at its container."""
+    """Yield the faults of an entry with paths relative to its container."""
     for fault in faults:
         yield dataclasses.replace(fault, path=(step, *fault.path))
 
 
 def of_text(name: str, text: object, check: Callable[[str], object]) -> Iterator[Fault]:
-    """Yield the fault of a text for which a check raises ValueError; the schema reports values that are not text."""
+    """Yield the fault of a string for which a check raises ValueError; the schema reports other types."""
     if isinstance(text, str) and text:
         try:
             check(text)
@@ -37,10 +37,10 @@ def of_text(name: str, text: object, check: Callable[[str], object]) -> Iterator
 
 
 def of_invisible(name: str, text: object) -> Iterator[Fault]:
-    """Yield the fault of a name with an invisible character: people cannot see it, and databases refuse NUL."""
+    """Yield the fault of a name with an invisible character: people cannot see it, and databases reject NUL."""
     if isinstance(text, str) and not text.isprintable():
         message = f"{name!r} is {text!r}, which contains an invisible character"
-        yield Fault(message=message, hint="write letters, digits and marks")
+        yield Fault(message=message, hint="use only visible characters")
 
 
 def of_cron(error: cron.CronError) -> Fault:

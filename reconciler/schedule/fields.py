@@ -1,7 +1,7 @@
-"""The table of fields: one row for everything that a charter can express.
+"""The table of fields: one row for each thing that a charter can express.
 
-To add a plain field: add it to `model.Schedule` (or to its timing, action or policies), and a row here. The spec and
-its JSON Schema, plans, import, snapshots, saved plans and their schema, conversion from and to the server, and the
+To add a plain field: add it to `model.Schedule` (or to its timing, action, or policies), and add a row here. The spec
+and its JSON Schema, plans, import, snapshots, saved plans and their schema, conversion from and to the server, and the
 reference in the documentation read this table. A row's place in the table is its place in plans.
 """
 
@@ -33,8 +33,8 @@ _ZERO = datetime.timedelta(0)
 
 
 def _refuse_entrypoint(name: str) -> None:
-    if name in {".", ".."}:  # a path segment of the executor's URL, which these would change
-        raise ValueError(f"{name!r} names nothing that can be executed; write a name")
+    if name in {".", ".."}:  # it is a path segment of the executor's URL, which these would change
+        raise ValueError(f"{name!r} is not a valid entrypoint; write a name")
 
 
 def _refuse_task_queue(name: str) -> None:
@@ -61,7 +61,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=records.Calendars(),
         crons="cron",
         proto="spec.structured_calendar",
-        description="When to fire, as calendars; combined with cron, at the times of both.",
+        description="When to fire, as calendars; if combined with cron, at the times of both.",
         examples=([{"hour": "9-17", "day_of_week": "mon-fri"}],),
     ),
     rows.Times(
@@ -69,7 +69,7 @@ TABLE: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.timing.intervals),
         kind=records.Intervals(),
         proto="spec.interval",
-        description="When to fire, as intervals counted from the beginning of 1970.",
+        description="When to fire, as intervals counted from the beginning of 1970 (UTC).",
         examples=([{"every": "6h", "offset": "15m"}],),
     ),
     rows.Field(
@@ -98,7 +98,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Moment(),
         default=None,
         proto="spec.start_time",
-        description="Nothing fires before this time (RFC 3339, with its zone).",
+        description="Nothing fires before this time (RFC 3339, with a UTC offset).",
         examples=("2027-01-01T00:00:00Z", "2027-01-01T09:00:00+01:00"),
     ),
     rows.Field(
@@ -107,7 +107,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.Moment(),
         default=None,
         proto="spec.end_time",
-        description="Nothing fires after this time (RFC 3339, with its zone).",
+        description="Nothing fires after this time (RFC 3339, with a UTC offset).",
         examples=("2027-12-31T23:59:59Z",),
     ),
     rows.Field(
@@ -117,7 +117,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=_ZERO,
         silent=_ZERO,
         proto="spec.jitter",
-        description="Each firing is delayed by a random time up to this long.",
+        description="Each firing is delayed by a random duration up to this value.",
         examples=("30s",),
     ),
     rows.Field(
@@ -156,7 +156,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=False,
         silent=False,
         proto="policies.keep_original_workflow_id",
-        description="Ask the server to start each run with exactly this workflow id, without appending the time. "
+        description="Ask the server to start each run with exactly this workflow ID, without appending the time. "
         "Servers up to 1.31 store this and ignore it.",
         examples=(True,),
     ),
@@ -185,7 +185,7 @@ TABLE: tuple[rows.Row, ...] = (
         default="",
         follows=("id",),
         proto="action.start_workflow.workflow_id",
-        description="The beginning of each run's workflow id; Temporal appends the time. By default, the schedule's "
+        description="The beginning of each run's workflow ID; Temporal appends the time. By default, the schedule's "
         "id.",
         examples=("governance:community",),
     ),
@@ -237,14 +237,15 @@ TABLE: tuple[rows.Row, ...] = (
                         "backoff_coefficient",
                         kinds.Number(1),
                         0.0,
-                        "The factor by which each wait is longer than the previous one.",
+                        "The factor by which each wait is longer than the previous wait.",
                         2,
                     ),
                     records.Part(
                         "maximum_interval",
                         kinds.Duration(longest=model.LONGEST_TIMEOUT),
                         _ZERO,
-                        "The longest wait; at least the first. The server's default is 100 times the first.",
+                        "The longest wait; must be at least the initial interval. The server's default is 100 times "
+                        "the initial interval.",
                         "10m",
                     ),
                     records.Part(
@@ -253,13 +254,13 @@ TABLE: tuple[rows.Row, ...] = (
                         0,
                         "The total number of attempts.",
                         5,
-                        stored="The total number of attempts; 0 is unlimited.",
+                        stored="The total number of attempts; 0 means unlimited.",
                     ),
                     records.Part(
                         "non_retryable_errors",
                         kinds.Texts({"type": "string", "minLength": 1}, {"minItems": 1}),
                         (),
-                        "Types of application failures that are not retried; a timeout is written as in "
+                        "Types of application failures that are not retried; timeouts are written as in "
                         "'TemporalTimeout:StartToClose'.",
                         ["InvalidInput"],
                         proto="non_retryable_error_types",
@@ -290,8 +291,8 @@ TABLE: tuple[rows.Row, ...] = (
         default={},
         silent={},
         proto="action.start_workflow.search_attributes.indexed_fields",
-        description="The search attributes of each run. Text is a Keyword, a whole number an Int, another number a "
-        "Double, a list a KeywordList; name any other type. The server must know the attribute.",
+        description="The search attributes of each run. Strings become Keyword, integers Int, other numbers Double, "
+        "and lists KeywordList; specify any other type explicitly. The attribute must be defined on the server.",
         examples=({"Team": "platform", "Since": {"type": "Datetime", "value": "2027-01-01T00:00:00Z"}},),
     ),
     rows.Field(
@@ -302,7 +303,7 @@ TABLE: tuple[rows.Row, ...] = (
         silent={},
         own="action.start_workflow.memo.fields",
         description="The memo of the schedule itself, in addition to that of its runs; any JSON values. If omitted, it "
-        "is left unchanged; {} removes it. Servers that keep schedules in V1 accept it only when the schedule is "
+        "is left unchanged; {} removes it. On the V1 schedule backend, it takes effect only when the schedule is "
         "created.",
         examples=({"team": "platform"},),
         stored_description="The memo of the schedule itself. Since 1.4.",
@@ -316,14 +317,14 @@ TABLE: tuple[rows.Row, ...] = (
                 records.Attribute().declared(),
                 rule=attributes.check_own_sizes,
                 reserved=ownership.SERVER_ATTRIBUTES,
-                whose="the server's",
+                whose="the server",
             )
         ),
         default=None,
         silent={},
         own="action.start_workflow.search_attributes.indexed_fields",
-        description="The search attributes of the schedule itself, for finding it in a list of schedules, with values "
-        "as in search_attributes. If omitted, they are left unchanged; {} removes them.",
+        description="The search attributes of the schedule itself, by which it can be found in a list of schedules; "
+        "values as in search_attributes. If omitted, they are left unchanged; {} removes them.",
         examples=({"Team": "platform"},),
         stored_description="The search attributes of the schedule itself. Since 1.4.",
     ),
@@ -371,7 +372,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=records.Versioning(),
         default=None,
         proto="action.start_workflow.versioning_override",
-        description="The version of a worker deployment that each run uses, overriding the workflow's own versioning "
+        description="The worker deployment version that each run uses, overriding the workflow's own versioning "
         "behavior: a pinned one, or always the current one with auto_upgrade.",
         examples=({"deployment": "reports", "build_id": "1.4.0"}, "auto_upgrade"),
     ),
@@ -411,7 +412,7 @@ TABLE: tuple[rows.Row, ...] = (
         key="input",
         roots=("input", *governed.IDENTITIES),
         is_inherited=True,
-        description="What the workflow receives as 'input'; any JSON object. Keep secrets out of it: the server stores "
+        description="What the workflow receives as 'input'; any JSON object. Do not include secrets: the server stores "
         "it in plain text.",
         schema={"type": "object", "default": {}, "examples": [{"model": "small"}]},
     ),
@@ -435,18 +436,18 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Countdown(
         key="remaining_actions",
-        description="How many times to fire in total. The count starts here: a lower count on the server is not a "
-        "difference. With 0 it never fires. Temporal deletes the schedule a week after its last run, and the next "
-        "apply creates it again with the full count: remove the charter before that.",
+        description="How many times to fire in total. The count starts here, so a lower count on the server is not a "
+        "difference. With 0, it never fires. Temporal deletes the schedule a week after its last run, and the next "
+        "apply creates it again with the full count unless the charter is removed first.",
         examples=(10,),
     ),
     rows.Field(
         key="note",
         at=places.at(lambda schedule: schedule.note),
-        kind=records.Optional(kinds.Text(longest=500_000)),  # V1 carries it three times in one message of at most 4 MiB
+        kind=records.Optional(kinds.Text(longest=500_000)),  # V1 sends it three times in one message of at most 4 MiB
         default=None,
         proto="state.notes",
-        description="The note next to the schedule's state. If omitted, it records who paused the schedule and why.",
+        description="The note shown with the schedule's state. If omitted, it records who paused the schedule and why.",
         examples=("owned by the platform team",),
     ),
 )
@@ -454,7 +455,7 @@ TABLE: tuple[rows.Row, ...] = (
 
 IDENTITY = rows.Identity(
     key="id",
-    description="The schedule's id. By default, the prefix and the charter's name in lower case.",
+    description="The schedule's ID. By default, the prefix followed by the charter's name in lower case.",
     examples=("nightly-report",),
 )
 """The row of the schedule's id."""
@@ -462,7 +463,7 @@ IDENTITY = rows.Identity(
 FORMER = rows.Identity(
     key="was",
     is_own=False,
-    description="The charter's name before it was renamed, or the schedule's id if the charter declared one.",
+    description="The charter's name before it was renamed, or the schedule's ID if the charter declared one.",
     examples=("COMMUNITY",),
 )
 """The row of the schedule that a charter replaces."""
@@ -473,7 +474,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.not_secret),
         kind=_paths("input.scopeKey"),
         default=(),
-        stored_description="The paths of values that the repo-spec declares not to be secret, and that are shown. "
+        stored_description="The paths of values that the repo-spec declares not to be secret, so they are shown. "
         "Since 1.2.",
         description="Paths of values that plans and snapshots show even though they look like secrets, each written as "
         "in a plan; values below a path are shown too.",
@@ -484,10 +485,10 @@ UNSHOWN: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.ignore),
         kind=_paths("args[0].executionGrantId"),
         default=(),
-        stored_description="The paths of values that belong to others, and that an update keeps. Since 1.3.",
+        stored_description="The paths of values that other programs manage and that an update preserves. Since 1.3.",
         description="Paths of values that another program manages, each written as in a plan: an update keeps the live "
-        "value, and a new schedule gets the spec's value, as does an entry that the live list lacks. A path must lead "
-        "to a value of the spec.",
+        "value, and a new schedule gets the spec's value, as does an entry that is missing from the live list. A path "
+        "must match a value in the spec.",
         examples=(["args[0].executionGrantId", "memo.owner"],),
     ),
     rows.Field(
@@ -495,19 +496,19 @@ UNSHOWN: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.manual_pauses),
         kind=kinds.Choice(("resume", "keep")),
         default="resume",
-        stored_description="What happens when someone paused it by hand. Since 1.3.",
-        description="Whether a schedule that was paused by hand, or by the server after a failed run, is resumed or "
-        "kept paused. A charter without the key follows the section's own `manual_pauses`.",
+        stored_description="What happens to a manual pause. Since 1.3.",
+        description="Whether a schedule that was paused manually, or by the server after a failed run, is resumed or "
+        "kept paused. Without this key, the section's own `manual_pauses` applies.",
         examples=("keep",),
     ),
 )
 """Rows of keys that configure this tool and are not part of the schedule on the server."""
 
 ORDER: tuple[str, ...] = (*(name for row in TABLE for name in row.roots), "owner")
-"""The names under which plans show a schedule's fields."""
+"""The names that plans use for a schedule's fields."""
 
 ROWS: tuple[rows.Row, ...] = (IDENTITY, *TABLE, *UNSHOWN, FORMER)
-"""The rows of every key that a charter can have."""
+"""The rows of all keys that a charter can have."""
 
 FIRINGS = tuple(row.key for row in TABLE if isinstance(row, rows.Crons | rows.Times))
 """The keys that define when a schedule fires; a charter that has one of them inherits none of them."""
@@ -516,7 +517,7 @@ ARGUMENTS = next(row.key for row in TABLE if isinstance(row, arguments.Arguments
 """The key of the list of arguments."""
 
 BUILT_IN = tuple(row.key for row in TABLE if isinstance(row, arguments.Named))
-"""The keys of the built-in argument object, which is passed if there are no `args`."""
+"""The keys of the built-in argument object, which is passed if there is no `args`."""
 
 TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_timed(row)}
 """The rows whose values are sets of times, by key; a plan shows each as a whole."""
@@ -533,7 +534,7 @@ def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
 
 @functools.cache
 def _defaults() -> Mapping[places.Path, Any]:
-    """Return the values, by place, of a charter without keys, except those that follow from others."""
+    """Return the values, by place, of a charter without keys, except values that are derived from others."""
     draft = places.Draft("")
     for row in ROWS:
         if row.key not in _FOLLOWING:
@@ -547,7 +548,7 @@ _FOLLOWING = {row.key for row in ROWS if isinstance(row, rows.Field) and row.fol
 def words(
     schedule: model.Schedule, like: model.Schedule | None = None, table: Iterable[rows.Row] | None = None
 ) -> rows.Words:
-    """Return the schedule's fields that are not empty, in the spec's words and order.
+    """Return the schedule's fields that are not empty, as a spec writes them, in the table's order.
 
     Calendars appear under `cron` or `calendars`, and arguments under `input` or `args`, as they do for `like` (by
     default the schedule itself).
@@ -559,9 +560,9 @@ def words(
 
 
 def keys(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.Words:
-    """Return the keys with which a charter declares the schedule: its words, but its arguments as one list.
+    """Return the keys with which a charter declares the schedule, with its arguments as one list.
 
-    An argument that no spec can express is null in that list.
+    Arguments that no spec can express are null in that list.
     """
     declared = words(schedule, like)
     if not governed.is_built_in(schedule.action.arguments):
@@ -576,7 +577,7 @@ def redacted(
     """Return the schedule with every secret in the rows' fields replaced by a digest, but not in its id and owner.
 
     Values at its `not_secret` paths are kept. If a codec made its payloads (`coded`), each argument, memo entry,
-    summary and details is replaced as a whole.
+    summary, and details value is replaced as a whole.
     """
     exempt = frozenset(map(arguments.place, map(paths.parse, schedule.not_secret)))
     within = redaction.Redaction(exempt=exempt, salt=schedule.salt, coded=coded)

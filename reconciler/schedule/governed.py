@@ -1,4 +1,4 @@
-"""The built-in workflow, which a charter starts if it names no other, and its one argument."""
+"""The built-in workflow, which a charter starts if it does not specify another, and its one argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep the live values at `ignore` paths, which belong to others."""
+"""Preserve the live values at `ignore` paths, which other programs manage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, cast
 from reconciler.schedule import arguments, encodings, fields, model, paths, places, rows
 
 REQUIRED = ("charter", "name", "id", *fields.FIRINGS, *fields.BUILT_IN[:1], fields.ARGUMENTS)
-"""The keys that `ignore` cannot name as a whole, because a charter must declare them."""
+"""The keys that `ignore` cannot list as a whole, because a charter must declare them."""
 
 
 class _Missing:
@@ -22,8 +22,9 @@ _MISSING = _Missing()
 def kept(desired: model.Schedule, live: model.Schedule) -> model.Schedule:
     """Return the desired schedule with the live values at its `ignore` paths.
 
-    A key that the live object lacks is removed. An entry that the live list lacks is as desired, because the entries
-    behind it would move, and so is a part of a value that is of another kind in the live schedule.
+    A key that is missing from the live object is removed. An entry that is missing from the live list has its desired
+    value, because removing it would shift later entries, and so does part of a value of another type in the live
+    schedule.
     """
     for path in map(paths.parse, desired.ignore):
         desired = places.replaced(desired, dict(_values(path, desired, live)))
@@ -61,11 +62,11 @@ def _arguments(
 
 
 def _argument(desired: model.AnyArgument, live: model.AnyArgument, path: paths.Path) -> model.AnyArgument:
-    """Return the desired argument with the live value at a path, which leads into the words of a spec."""
+    """Return the desired argument with the live value at a path, which is relative to the form that a spec writes."""
     if not path:
         return live
     words = encodings.words(desired)
-    if words is desired:  # plain JSON, which is its own words
+    if words is desired:  # plain JSON, which a spec writes unchanged
         return cast("model.AnyArgument", _spliced(desired, live, path))
     whole = _spliced(words, encodings.words(live), path)
     return desired if any(encodings.check(whole)) else encodings.parse(whole)
@@ -86,7 +87,7 @@ def _spliced(desired: Any, live: Any, path: paths.Path) -> Any:
             part = _spliced(desired[step], live[step], tuple(rest))
             return type(desired)([*desired[:step], part, *desired[step + 1 :]])
         case model.VersioningOverride() if not (isinstance(live, model.VersioningOverride) and live.deployment):
-            return desired  # no version consists of one part
+            return desired  # a version always has both parts
         case _ if dataclasses.is_dataclass(desired) and not isinstance(desired, type):
             other = getattr(live if type(live) is type(desired) else type(desired)(), str(step))
             return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Kinds of values: how each is written in a spec and in our JSON documents, and the JSON Schemas of both."""
+"""Kinds of values: how each is written in a spec and in our JSON documents, and the JSON Schemas for both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Kind(Protocol[V]):
     """The forms of a value.
 
     `parse` reads a spec's value that has passed the schema and the rules; `words` is its inverse, None for a value that
-    a spec omits. `encode` and `decode` are the pair for documents; `declared` and `stored` are the two schemas.
+    a spec omits. `encode` and `decode` do the same for documents; `declared` and `stored` return the two schemas.
     """
 
     def parse(self, value: Any) -> V:
@@ -38,10 +38,10 @@ class Kind(Protocol[V]):
         """Return the value that a document stores; ValueError, KeyError or TypeError if it is not valid."""
 
     def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
-        """Return the value at a path without secrets; `names` are the names that can mark it as a secret."""
+        """Return the value at a path with secrets removed; `names` are the names that can mark it as a secret."""
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        """Yield what is wrong with a spec's value that its schema cannot express; messages contain `name`."""
+        """Yield a fault for each violation that the schema cannot express; messages contain `name`."""
 
     def declared(self) -> Schema:
         """Return the JSON Schema of the value in a spec."""
@@ -66,7 +66,7 @@ class Flag:
         return bool(value)
 
     def redact(self, value: bool, within: redaction.Redaction, at: paths.Path, *names: str) -> bool:
-        del within, at, names  # contains no text
+        del within, at, names  # contains no strings
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
@@ -85,10 +85,10 @@ FLAG = Flag()
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A text of 1 to `longest` bytes, which the schema counts in characters.
+    """A string of 1 to `longest` bytes; the schema counts characters.
 
     A `name` is compared by people, so it must not contain invisible characters. `refuse` raises ValueError for other
-    invalid texts.
+    invalid strings.
     """
 
     longest: int | None = None
@@ -123,7 +123,7 @@ class Text:
     def _in_bytes(self, value: str) -> None:
         size = len(value.encode(errors="surrogatepass"))
         if self.longest is not None and len(value) <= self.longest < size:
-            raise ValueError(f"it is {size} bytes long, and the server takes {self.longest}; shorten it")
+            raise ValueError(f"it is {size} bytes long, but the server accepts at most {self.longest}; shorten it")
 
     def declared(self) -> Schema:
         longest = {} if self.longest is None else {"maxLength": self.longest}
@@ -153,7 +153,7 @@ class Whole:
         return int(value)
 
     def redact(self, value: int, within: redaction.Redaction, at: paths.Path, *names: str) -> int:
-        del within, at, names  # contains no text
+        del within, at, names  # contains no strings
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
@@ -188,7 +188,7 @@ class Number:
         return float(value)
 
     def redact(self, value: float, within: redaction.Redaction, at: paths.Path, *names: str) -> float:
-        del within, at, names  # contains no text
+        del within, at, names  # contains no strings
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
@@ -204,9 +204,9 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration such as 1h30m; one below `least` is read as `least`, one above `longest` is refused.
+    """A duration such as 1h30m; one below `least` is read as `least`, one above `longest` is rejected.
 
-    `unset` is how the server treats a missing one.
+    `unset` is the value that the server uses if none is set.
     """
 
     least: datetime.timedelta | None = None
@@ -229,7 +229,7 @@ class Duration:
     def redact(
         self, value: datetime.timedelta, within: redaction.Redaction, at: paths.Path, *names: str
     ) -> datetime.timedelta:
-        del within, at, names  # contains no text
+        del within, at, names  # contains no strings
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
@@ -241,7 +241,7 @@ class Duration:
             raise ValueError(f"{value!r} is negative; write 0s or more")
         if self.longest is not None and parsed > self.longest:
             longest = durations.render(self.longest)
-            raise ValueError(f"{value!r} is longer than {longest}, which Temporal makes of it; write {longest} or less")
+            raise ValueError(f"{value!r} is too long: Temporal would shorten it to {longest}; write {longest} or less")
 
     def declared(self) -> Schema:
         return {"type": "string", "minLength": 1}
@@ -251,7 +251,7 @@ class Duration:
 
 
 class Moment:
-    """A point in time, RFC 3339, or none."""
+    """An optional point in time, RFC 3339."""
 
     def parse(self, value: Any) -> datetime.datetime | None:
         return moments.parse(value)
@@ -268,7 +268,7 @@ class Moment:
     def redact(
         self, value: datetime.datetime | None, within: redaction.Redaction, at: paths.Path, *names: str
     ) -> datetime.datetime | None:
-        del within, at, names  # contains no text
+        del within, at, names  # contains no strings
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
@@ -283,7 +283,7 @@ class Moment:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some words."""
+    """One of a fixed set of words."""
 
     options: tuple[str, ...]
 
@@ -315,7 +315,7 @@ class Choice:
 
 
 class Overlap:
-    """An overlap policy, by its name in Temporal's command line."""
+    """An overlap policy, by its name in Temporal's CLI."""
 
     def parse(self, value: Any) -> model.Overlap:
         return model.Overlap(value)
@@ -330,7 +330,7 @@ class Overlap:
         return model.Overlap(value)
 
     def redact(self, value: model.Overlap, within: redaction.Redaction, at: paths.Path, *names: str) -> model.Overlap:
-        del within, at, names  # contains no text
+        del within, at, names  # contains no strings
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
@@ -346,9 +346,9 @@ class Overlap:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Texts:
-    """A list of texts, sorted unless `ordered`; `item` is the schema of one text.
+    """A list of strings, sorted unless `ordered`; `item` is the schema of one string.
 
-    `refuse` raises ValueError for a text that a document cannot have.
+    `refuse` raises ValueError for a string that is invalid in a document.
     """
 
     item: Mapping[str, Any]
@@ -387,7 +387,7 @@ class Texts:
 
 
 class OpaqueText(str):
-    """Stands for an opaque payload; a type of its own, so that it never equals a decoded text."""
+    """Stands for an opaque payload; its own type, so that it never equals a decoded string."""
 
     __slots__ = ()
 
@@ -400,7 +400,7 @@ def shown(argument: model.Argument) -> json_values.Json:
 
 
 class Payload:
-    """A value that the server stores as a payload; a spec declares it as a text."""
+    """A value that the server stores as a payload; a spec declares it as a string."""
 
     def parse(self, value: Any) -> model.Argument:
         parsed: model.Argument = value
@@ -440,17 +440,17 @@ PAYLOAD = Payload()
 class Named(Generic[V]):
     """Values by name, sorted; `of` is the kind of a value, `entry` its schema, `rule` checks all of them together.
 
-    Names that begin with `reserved` are not for charters: they are this tool's own, or `whose`.
+    Charters cannot use names that begin with `reserved`: these are reserved for `whose`.
     """
 
     of: Kind[V]
     entry: Schema | None = None
     rule: Rule | None = None
     reserved: str = ""
-    whose: str = "this tool's"
+    whose: str = "this tool"
 
     def is_reserved(self, name: str) -> bool:
-        """Return whether a name is reserved for this tool, or for whom it is."""
+        """Return whether a name is reserved."""
         return bool(self.reserved) and name.startswith(self.reserved)
 
     def parse(self, value: Any) -> Mapping[str, V]:
@@ -484,7 +484,8 @@ class Named(Generic[V]):
     def declared(self) -> Schema:
         names = {
             "pattern": rf"^(?!{re.escape(self.reserved)})",
-            "patternErrorMessage": f"has a name that begins with {self.reserved!r}, which are {self.whose} own",
+            "patternErrorMessage": f"has a name that begins with {self.reserved!r}; such names are reserved for "
+            f"{self.whose}",
         }
         return {
             "type": "object",

@@ -1,7 +1,7 @@
 """A schedule as frozen data.
 
 A `Schedule` is the same type for what the spec declares and for what the server has, in one canonical form: two
-schedules that mean the same are equal. Reading, comparing, rendering and writing them is the task of other modules.
+schedules that mean the same are equal. Other modules read, compare, render, and write them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from reconciler.timing import timings
 
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server uses no shorter catch-up window
 UNSET_CATCHUP = datetime.timedelta(days=365)  # what the server uses if none is set
-BRIEF = datetime.timedelta(seconds=1)  # a run with less time than this cannot finish
-LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # the server stores longer ones as this
+BRIEF = datetime.timedelta(seconds=1)  # a run with a shorter timeout cannot finish
+LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # the server shortens longer timeouts to this
 
 
 class Overlap(enum.Enum):
-    """What happens when a run is due while the one before it still runs; values as in Temporal's command line."""
+    """What happens when a run is due while the previous one is still running; values as in Temporal's CLI."""
 
     SKIP = "Skip"
     BUFFER_ONE = "BufferOne"
@@ -37,7 +37,7 @@ class Overlap(enum.Enum):
 class Opaque:
     """A payload that is not JSON (binary, protobuf, encrypted), compared by the digest of its bytes.
 
-    `data` is None where the bytes are not known, as in a document. `message_type` is the name of a protobuf message,
+    `data` is None if the bytes are unknown, as in a document. `message_type` is the name of a protobuf message,
     empty for other payloads.
     """
 
@@ -48,7 +48,7 @@ class Opaque:
 
     @property
     def is_coded(self) -> bool:
-        """Return whether a codec encrypted or compressed it: its encoding is not one of the SDKs' own."""
+        """Return whether a codec encrypted or compressed it, because its encoding is not one of the SDKs' own."""
         return self.encoding.startswith("binary/") and self.encoding not in {"binary/plain", "binary/protobuf"}
 
 
@@ -57,7 +57,7 @@ Argument: TypeAlias = json_values.Json | Opaque
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A workflow argument in protobuf's JSON encoding, which only the named message type can read."""
+    """A workflow argument in protobuf's JSON encoding, which can be read only with the named message type."""
 
     message_type: str
     value: json_values.Json
@@ -89,9 +89,9 @@ class Priority:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VersioningOverride:
-    """Which worker deployment version runs use, whatever the workflow's own behavior is: a pinned one, or the current.
+    """The worker deployment version that runs use, whatever the workflow's own behavior: pinned, or the current one.
 
-    Without a deployment and a build id, runs move to each new current version (auto-upgrade).
+    Without a deployment and a build ID, runs move to each new current version (auto-upgrade).
     """
 
     deployment: str = ""
@@ -99,7 +99,7 @@ class VersioningOverride:
 
 
 class AttributeType(enum.Enum):
-    """The type of a search attribute; values are the names in Temporal's command line."""
+    """The type of a search attribute; values are the names in Temporal's CLI."""
 
     TEXT = "Text"
     KEYWORD = "Keyword"
@@ -111,7 +111,7 @@ class AttributeType(enum.Enum):
 
 
 def attribute_type(value: json_values.Json | Opaque) -> AttributeType:
-    """Return the type that a search attribute has when only its value is given."""
+    """Return the type of a search attribute for which only a value is specified."""
     match value:
         case bool():
             return AttributeType.BOOL
@@ -135,9 +135,9 @@ class Attribute:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """The workflow that a firing starts; `arguments` are decoded values, in order, and a timeout of zero means none.
+    """The workflow that a firing starts; `arguments` are decoded values, in order; a timeout of zero means no timeout.
 
-    `memo` omits the names under `MEMO_PREFIX`, which are this tool's own.
+    `memo` omits the names under `MEMO_PREFIX`, which are reserved for this tool.
     """
 
     workflow: str
@@ -157,13 +157,13 @@ class Action:
 
     @property
     def payloads(self) -> tuple[AnyArgument, ...]:
-        """Return everything that a codec may have encrypted."""
+        """Return all payloads that a codec may have encrypted."""
         return (*self.arguments, *self.memo.values(), self.summary, self.details)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """How firings behave; a catch-up window below 10 s is stored as 10 s, the least that the server uses."""
+    """How firings behave; a catch-up window below 10 s is stored as 10 s, the minimum that the server uses."""
 
     overlap: Overlap = Overlap.SKIP
     catchup_window: datetime.timedelta = LEAST_CATCHUP
@@ -175,16 +175,16 @@ class Policies:
 class Schedule:
     """One Temporal schedule, desired or live.
 
-    `remaining_actions` is how often it may still fire, None without a limit. A desired value is where the count starts,
-    so a lower live value is not a difference while `counted_from`, the start that the server remembers, is the same.
-    `note` is what people see next to the state; None in a desired schedule leaves it to the plan, which writes what it
-    did and why. `owner` is the repository that declares it, by its owner mark. `seal` names the version of the schedule
-    that our own pause of a removed charter left; it is not a field of the spec.
+    `remaining_actions` is how often it may still fire, None without a limit. A desired value is the start of the count,
+    so a lower live value is not a difference while `counted_from`, the start that the server stores, is the same.
+    `note` is what people see with the state; with None in a desired schedule, the plan writes what it did and why.
+    `owner` is the repository that declares it, by its owner mark. `seal` identifies the version of the schedule that
+    our own pause of a removed charter produced; it is not a field of the spec.
     `memo` and `search_attributes` are the schedule's own, in addition to those of its runs, without what the server
-    adds; None in a desired schedule leaves them as they are.
-    `not_secret` are the paths of values that are shown although they look like secrets, `ignore` those of values that
-    belong to others, `manual_pauses` whether a pause by hand is undone (`resume`) or left (`keep`), and `salt` is the
-    key of the digests that replace secrets; none of them takes part in comparison.
+    adds; None in a desired schedule leaves them unchanged.
+    `not_secret` are the paths of values that are shown even though they look like secrets, and `ignore` those of values
+    that other programs manage. `manual_pauses` is whether a manual pause is undone (`resume`) or kept (`keep`), and
+    `salt` is the key of the digests that replace secrets. None of these four is compared.
     """
 
     id: str
@@ -206,5 +206,5 @@ class Schedule:
 
     @property
     def payloads(self) -> tuple[AnyArgument, ...]:
-        """Return everything that a codec may have encrypted."""
+        """Return all payloads that a codec may have encrypted."""
         return (*self.action.payloads, *(self.memo or {}).values())

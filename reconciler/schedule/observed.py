@@ -1,4 +1,4 @@
-"""The schedules of a server as described and listed, with their history, pauses and runs."""
+"""A server's schedules as described and listed, with their history, pauses, and runs."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Run:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What a schedule has done and will do, as far as the server remembers.
+    """What a schedule has done and will do, as far as the server has recorded it.
 
-    The counts cover the schedule's whole life: firings `taken`, `missed` (late by more than the catch-up window),
+    The counts cover the schedule's whole lifetime: firings `taken`, `missed` (late by more than the catch-up window),
     `skipped` (the previous run was still in progress) and `dropped` (the buffer was full); `buffered` ones are waiting
     now. `recent` runs are oldest first. `next_time` is set even while the schedule is paused.
     """
@@ -63,13 +63,13 @@ class Pause:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether this tool is known to have paused it; with another --identity that is unknown."""
+        """Return whether this tool is known to have paused it; with a different --identity, this is unknown."""
         return self.by.partition(":")[0] == ownership.IDENTITY
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
-    """How many due times passed without a run, since when, and why, if the server gives a reason."""
+    """How many due times passed without a run, since when, and why, if the server reports a reason."""
 
     count: int
     since: datetime.datetime
@@ -78,7 +78,7 @@ class Overdue:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A schedule as listed: eventually consistent, and without arguments, task queue and policies."""
+    """A schedule as listed: eventually consistent, and without arguments, task queue, and policies."""
 
     workflow: str
     timing: timings.Timing
@@ -92,11 +92,11 @@ class Live:
 
     `token` is the conflict token of that description. It starts at 1 again if a schedule is recreated, so `created_at`
     (nanoseconds since the epoch) distinguishes the two. `described` is the adapter's own record, opaque here, which an
-    update edits so that fields unknown to this model survive, and `own` that of the schedule's own memo and attributes;
-    `unexpressed` describes unknown fields in sentences. `pause` is
-    None if it was not read. `coded` means that some payloads were encrypted or compressed by a codec, which alone can
-    read them. `memo_is_fixed` means that the server does not change the schedule's own memo after its creation.
-    One that is `assumed` was listed, not described: what a listing does not show is taken from the spec.
+    update edits so that fields unknown to this model are preserved, and `own` is that of the schedule's own memo and
+    attributes; `unexpressed` has sentences that describe unknown fields. `pause` is None if it was not read. `coded`
+    means that some payloads were encrypted or compressed by a codec, and only the codec can read them.
+    `memo_is_fixed` means that the server does not change the schedule's own memo after its creation. If it is
+    `assumed`, it was listed, not described: what a listing does not contain is copied from the spec.
     """
 
     schedule: model.Schedule
@@ -114,7 +114,7 @@ class Live:
 
     @property
     def next_seal(self) -> str | None:
-        """Return the seal of the version after one write under this token; None if the token has another format."""
+        """Return the seal of the version after one write with this token; None if the token has another format."""
         return self._seal(1)
 
     @property
@@ -123,7 +123,7 @@ class Live:
         return self.schedule.seal is not None and self.schedule.seal == self._seal(0)
 
     def _seal(self, writes: int) -> str | None:
-        """Return the seal after that many writes: a token is a counter of 8 bytes that each write increments.
+        """Return the seal after that many writes: a token is an 8-byte counter that each write increments.
 
         V1 sends it big-endian, V2 little-endian; counts are small, so the smaller of the two values is the right one.
         """
@@ -143,9 +143,9 @@ def is_of_v1(token: bytes) -> bool:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which schedules on which server: address, namespace, the prefixes of the managed ids, and their owner.
+    """Which schedules on which server: address, namespace, the prefixes of the managed ids, and the owner.
 
-    `of_users` are users' schedules: no prefix covers their ids, and their mark alone shows whose they are.
+    `of_users` means users' schedules: no prefix covers their ids, and only their mark shows who owns them.
     """
 
     address: str
@@ -157,7 +157,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """How many schedules a server has: the managed ones, and all with the prefixes, whoever owns them."""
+    """How many schedules a server has: the managed ones, and all with the prefixes, regardless of their owner."""
 
     managed: int = 0
     present: int = 0

@@ -1,4 +1,4 @@
-"""The prefixes, marks, notes and identity by which this tool recognizes its own schedules."""
+"""The prefixes, marks, notes, and identity by which this tool recognizes its own schedules."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-Prefixes: TypeAlias = tuple[str, ...]  # at least one; "" is the empty prefix, with which the owner's mark decides alone
+Prefixes: TypeAlias = tuple[str, ...]  # at least one; "" is the empty prefix, with which only the owner's mark decides
 
 GOVERNANCE_PREFIX = "governance:"
 DEFAULT_PREFIXES: Prefixes = (GOVERNANCE_PREFIX,)
-MOST_PREFIXES = 20  # of a spec; an apply may hold a lease of each
+MOST_PREFIXES = 20  # in a spec; an apply may hold a lease for each
 LONGEST_PREFIX = 200  # characters
-_MOST_SHOWN = 4  # prefixes that a message names
+_MOST_SHOWN = 4  # prefixes that a message lists
 MEMO_PREFIX = "reconciler."  # of memo names that are reserved for this tool
 PAUSED_BY_US = "paused by reconciler: "
 PAUSED_ON_FAILURE = ("paused due to workflow ", "paused, workflow ")  # what V1 and V2 write after a failed run
-SERVER_ATTRIBUTES = "Temporal"  # begins the names of search attributes that the server sets
+SERVER_ATTRIBUTES = "Temporal"  # the beginning of the names of search attributes that the server sets
 IDENTITY = "reconciler"  # the beginning of our calls' identity, unless --identity is given
 MANAGED_BY_US = "managed by reconciler: "
 OWNER_MARK = f"{MEMO_PREFIX}owner"
@@ -24,12 +24,12 @@ SEAL_MARK = f"{MEMO_PREFIX}paused"
 
 
 def prefixes(values: Iterable[str]) -> Prefixes:
-    """Return prefixes without duplicates, in their order; none at all is the empty prefix."""
+    """Return prefixes without duplicates, in their order; if there are none, the empty prefix."""
     return tuple(dict.fromkeys(values)) or ("",)
 
 
 def declared(value: object) -> Prefixes:
-    """Return the prefixes that a spec declares, one text or a list; the default for None and for other values."""
+    """Return the prefixes that a spec declares, one string or a list; the default for None and for other values."""
     if isinstance(value, list):
         return prefixes(each for each in value if isinstance(each, str))
     return (value,) if isinstance(value, str) else DEFAULT_PREFIXES
@@ -41,15 +41,15 @@ def covers(prefixes: Prefixes, schedule_id: str) -> bool:
 
 
 def claims(prefixes: Prefixes, schedule_id: str) -> bool:
-    """Return whether an id starts with a prefix that is not empty: a schedule without a mark is ours then."""
+    """Return whether an id starts with a prefix that is not empty: then a schedule without a mark is ours."""
     return schedule_id.startswith(tuple(filter(None, prefixes)))
 
 
 def shared(first: Prefixes, second: Prefixes, *, is_one_owner: bool) -> tuple[str, str] | None:
-    """Return a prefix of each such that both could manage a schedule that has the two; None if there are none.
+    """Return a prefix of each such that both could manage a schedule with both prefixes; None if there are none.
 
-    The owner's mark keeps schedules of two owners apart. Schedules without a mark belong to whoever has their prefix,
-    unless that is empty.
+    The owner's mark keeps schedules of two owners apart. Schedules without a mark belong to the owner of their prefix,
+    unless it is empty.
     """
     for one, other in itertools.product(first, second):
         if (one.startswith(other) or other.startswith(one)) and (is_one_owner or (one and other)):
@@ -63,14 +63,14 @@ def is_ours(prefixes: Prefixes, owner: str, schedule_id: str, mark: str | None) 
 
 
 def default_id(prefix: str, name: str) -> str:
-    """Return the id of a charter that declares none: the first prefix, and its name in lower case."""
+    """Return the default id of a charter: the first prefix followed by the name in lower case."""
     return prefix + name.lower()
 
 
 def name(prefixes: Prefixes, schedule_id: str) -> str:
-    """Return the id without its prefix: the first one, which names charters, or else the longest that it starts with.
+    """Return the id without its prefix: the first one, which charters use, or else the longest with which it starts.
 
-    An id that is a prefix itself, or has none, is its own name.
+    If an id is itself a prefix, or has none, return it unchanged.
     """
     first, *others = prefixes
     for prefix in (first, *sorted(others, key=len, reverse=True)):
@@ -80,13 +80,13 @@ def name(prefixes: Prefixes, schedule_id: str) -> str:
 
 
 def prefix_for(schedule_id: str) -> str:
-    """Return the prefix that a person would expect of an id: up to its last colon, else all of it."""
+    """Return the prefix that a person would expect for an id: up to its last colon, else all of it."""
     before, colon, _ = schedule_id.rpartition(":")
     return before + colon if before else schedule_id
 
 
 def shown(prefixes: Sequence[str]) -> str:
-    """Return which schedules the prefixes mean: `governance:*`, `a:* and b:*`, `schedules with the owner's mark`."""
+    """Describe the schedules with the prefixes: `governance:*`, `a:* and b:*`, `schedules with the owner's mark`."""
     listed = [f"{prefix}*" for prefix in prefixes if prefix]
     if len(listed) > _MOST_SHOWN:
         listed = [*listed[:_MOST_SHOWN], f"{len(listed) - _MOST_SHOWN} more prefixes"]
@@ -96,10 +96,10 @@ def shown(prefixes: Sequence[str]) -> str:
 
 
 def key(prefixes: Prefixes) -> str:
-    """Return the prefixes as one text: a prefix contains no line break."""
+    """Return the prefixes as one string: a prefix contains no line breaks."""
     return "\n".join(prefixes)
 
 
 def from_key(text: str) -> Prefixes:
-    """Return the prefixes of their text."""
+    """Return the prefixes from the string that `key` returned."""
     return tuple(text.split("\n"))

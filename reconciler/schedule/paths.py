@@ -13,7 +13,7 @@ _STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
 def render(path: Iterable[str | int], *, within: str = "") -> str:
-    """Return the path as a text, `within` a field if one is named; a name that is not a word is quoted."""
+    """Return the path as a string, `within` a field if one is specified; a name that is not a word is quoted."""
     text = within
     for step in path:
         if isinstance(step, int):
@@ -26,7 +26,7 @@ def render(path: Iterable[str | int], *, within: str = "") -> str:
 
 
 def parse(text: str) -> Path:
-    """Return the path that a text denotes; ValueError for other texts."""
+    """Return the path that a string denotes; ValueError if it is not a path."""
     steps: list[str | int] = []
     end = 0
     for found in _STEP.finditer(text):

@@ -22,7 +22,7 @@ GROUPS: Mapping[str, Callable[..., Any]] = {
 
 
 class Draft:
-    """A schedule that is being built: values by their places, of which some may be known at the start."""
+    """A schedule that is being built: values by place, some of which may be set initially."""
 
     def __init__(self, schedule_id: str, known: Mapping[Path, Any] | None = None) -> None:
         self.values: dict[Path, Any] = {**(known or {}), ("id",): schedule_id}
@@ -34,7 +34,7 @@ class Draft:
 
 
 def replaced(schedule: model.Schedule, values: Mapping[Path, Any]) -> model.Schedule:
-    """Return the schedule with other values at these places."""
+    """Return the schedule with the values at these places replaced."""
     whole, groups = _grouped(values)
     parts = {name: dataclasses.replace(getattr(schedule, name), **inner) for name, inner in groups.items()}
     return dataclasses.replace(schedule, **whole, **parts)
@@ -71,12 +71,12 @@ class Lens(Generic[V]):
 
 
 def at(get: Callable[[model.Schedule], V]) -> Lens[V]:
-    """Return the lens of an attribute, which mypy can check: `at(lambda schedule: schedule.policies.overlap)`."""
+    """Return the place of an attribute, checked by mypy: `at(lambda schedule: schedule.policies.overlap)`."""
     return Lens(cast("_Attributes", get(cast("model.Schedule", _Attributes(())))).path, get)
 
 
 class _Attributes:
-    """Stands for a schedule, and records which attributes are accessed."""
+    """A stand-in for a schedule that records which attributes are accessed."""
 
     __slots__ = ("path",)
 

@@ -1,4 +1,4 @@
-"""Kinds of values that have parts: retry policy, priority, search attributes, calendars, intervals."""
+"""Kinds of values that have parts: retry policy, priority, search attributes, calendars, and intervals."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Part:
     silent: Any
     description: str
     example: Any
-    stored: str = ""  # its description in documents, if that differs
-    proto: str = ""  # its name in the server's message, if that differs
+    stored: str = ""  # its description in documents, if different
+    proto: str = ""  # its name in the server's message, if different
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record(Generic[R]):
-    """A value made of parts; `rule` checks them together."""
+    """A value with several parts; `rule` checks them together."""
 
     make: Callable[..., R]
     parts: tuple[Part, ...]
@@ -91,7 +91,7 @@ def _described(part: Part) -> kinds.Schema:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Optional(Generic[R]):
-    """A value that may be None in the model and in documents, and is then omitted in a spec."""
+    """A value that may be None in the model and in documents; a spec omits it then."""
 
     of: kinds.Kind[R]
 
@@ -125,7 +125,7 @@ AUTO_UPGRADE = "auto_upgrade"
 
 
 class Versioning:
-    """A versioning override, or none: the word `auto_upgrade`, or the version that runs are pinned to."""
+    """A versioning override, or none: the word `auto_upgrade`, or the version to which runs are pinned."""
 
     def parse(self, value: Any) -> model.VersioningOverride | None:
         if value == AUTO_UPGRADE:
@@ -166,7 +166,7 @@ class Versioning:
             "patternErrorMessage": f"is neither {AUTO_UPGRADE} nor a deployment with its build_id",
             "properties": {
                 "deployment": {"description": "The worker deployment's name.", **text, "examples": ["reports"]},
-                "build_id": {"description": "The build id of its version.", **text, "examples": ["1.4.0"]},
+                "build_id": {"description": "The build ID of the version.", **text, "examples": ["1.4.0"]},
             },
             "required": ["deployment", "build_id"],
             "additionalProperties": False,
@@ -178,7 +178,7 @@ class Versioning:
 
 
 class Attribute:
-    """A search attribute: a value, with its type where the value alone would imply another."""
+    """A search attribute: a value, with its type if the value alone would imply another type."""
 
     def parse(self, value: Any) -> model.Attribute:
         if isinstance(value, Mapping):
@@ -218,7 +218,7 @@ _SETS = tuple(calendars.FIELDS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Calendars:
-    """A set of calendars; `excludes` if they are times that do not fire."""
+    """A set of calendars; if `excludes`, these are times that do not fire."""
 
     excludes: bool = False
 
@@ -279,7 +279,7 @@ def _calendar_faults(key: str, value: Any) -> Iterator[faults.Fault]:
 
 
 def _redacted_calendar(calendar: timings.Calendar) -> timings.Calendar:
-    """Redact a calendar's comment, the text and the part after `#` separately, so that a cron remains one."""
+    """Redact a calendar's comment, the text and the part after `#` separately, so that a cron remains a cron."""
     cron, sign, comment = calendar.comment.partition("#")
     redacted = f"{redaction.text(cron)}{sign}{redaction.text(comment)}"
     return calendar if redacted == calendar.comment else dataclasses.replace(calendar, comment=redacted)
@@ -348,6 +348,6 @@ def _interval_faults(entry: Mapping[str, Any]) -> Iterator[faults.Fault]:
     elif isinstance(offset, str) and offset and durations.parse(offset) >= length:
         yield faults.Fault(
             path=("offset",),
-            message="the offset is not below the interval",
+            message="the offset must be less than the interval",
             hint="use at least 0s and less than the interval",
         )

@@ -13,9 +13,9 @@ from reconciler import json_values
 from reconciler.credentials import detection, held
 from reconciler.schedule import governed, model, paths
 
-HIDDEN = "(secret)"  # replaces a text that is not compared
+HIDDEN = "(secret)"  # replaces a string that is not compared
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
-# The last words of keys of an entry such as {name: DB_PASSWORD, value: …}; the _ANY ones also have many other uses.
+# The last words of the keys of an entry such as {name: DB_PASSWORD, value: …}; those in _ANY have many other uses.
 _NAME_KEYS = {"name", "key", "field", "header", "variable", "var", "env", "param", "parameter", "k"}
 _ANY_NAME_KEYS = {"id", "identifier", "label", "property", "setting", "option", "n"}
 _VALUE_KEYS = {"value", "val", "v"}
@@ -26,7 +26,7 @@ is_secret = detection.is_secret
 
 
 class Digest(str):
-    """Replaces a secret value; `stable` is the same under every salt, None where that is unknown."""
+    """Replaces a secret value; `stable` is the same for every salt, None if it is unknown."""
 
     stable: str | None = None
 
@@ -35,8 +35,8 @@ def redact(value: json_values.Json, *names: str) -> json_values.Json:
     """Return the value with every secret in it replaced by a digest.
 
     A value is secret if its name, or a name above it (`names`, outermost first), contains a word such as token, secret,
-    password or key. A text, even an object's key, is secret if it contains what looks like a credential; so is the
-    value under such a key. Equal secrets have equal digests, so changes are still visible.
+    password, or key. A string, even an object's key, is secret if it contains what looks like a credential; so is
+    the value under such a key. Equal secrets have equal digests, so changes are still visible.
     """
     return Redaction().value(value, (), *names)
 
@@ -46,7 +46,7 @@ class Redaction:
     """Removes secrets from values, except at the `exempt` paths and below them.
 
     `salt` is the key of the digests. If a codec made the payloads of a schedule (`coded`), each argument, memo entry,
-    summary and details is replaced as a whole.
+    summary, and details value is replaced as a whole.
     """
 
     exempt: frozenset[paths.Path] = frozenset()
@@ -54,7 +54,7 @@ class Redaction:
     coded: bool = False
 
     def value(self, value: json_values.Json, at: paths.Path, *names: str) -> json_values.Json:
-        """Return the value without secrets; `at` is its path, `names` are the names that can mark it as a secret."""
+        """Return the value with secrets removed; `at` is its path, `names` are those that can mark it as a secret."""
         if self.is_exempt(at):
             return value
         secret = any(is_secret(name) or _looks_secret(name) for name in names)
@@ -73,11 +73,11 @@ class Redaction:
                 return value
 
     def text(self, text: str, *at: str | int) -> str:
-        """Return a text, or a digest if it contains what looks like a credential."""
+        """Return the string, or a digest if it contains what looks like a credential."""
         return text if self.is_exempt(at) else _text(text, self.salt)
 
     def texts(self, texts: Sequence[str], *at: str | int) -> tuple[str, ...]:
-        """Return the texts of a list, redacted as `text` does."""
+        """Return the strings in a list, redacted as by `text`."""
         return tuple(self.text(each, *at, index) for index, each in enumerate(texts))
 
     def mapping(
@@ -105,7 +105,7 @@ class Redaction:
     def _item(
         self, items: Sequence[json_values.Json], index: int, at: paths.Path, names: Sequence[str]
     ) -> json_values.Json:
-        """Redact an item of a list, which may be the value of the option before it, or a pair of name and value."""
+        """Redact an item of a list, which may be the value of the option before it, or a pair of a name and a value."""
         item, path = items[index], (*at, index)
         before = items[index - 1] if index else None
         if self.is_exempt(path) or self._leads_to_exempt(path):
@@ -126,11 +126,11 @@ class Redaction:
         return digest(argument, self.salt, "encrypted") if self.coded else self.value(argument, at, *names)
 
     def searchable(self, value: model.Argument, at: paths.Path, *names: str) -> model.Argument:
-        """Redact the value of a search attribute; codecs do not encode these, as the server indexes them."""
+        """Redact the value of a search attribute; codecs do not encode these, because the server indexes them."""
         return value if isinstance(value, model.Opaque) else self.value(value, at, *names)
 
     def arguments(self, arguments: tuple[model.AnyArgument, ...]) -> tuple[model.AnyArgument, ...]:
-        """Redact a workflow's arguments; the keys of the built-in argument object are fields of their own."""
+        """Redact a workflow's arguments; the keys of the built-in argument object are separate fields."""
         match arguments:
             case [Mapping() as first, *others] if not self.coded and not self.is_exempt(("args", 0)):
                 more = (self._any_argument(each, ("args", index)) for index, each in enumerate(others, start=1))
@@ -155,7 +155,7 @@ class Redaction:
 
 
 def _named(value: Mapping[str, json_values.Json]) -> dict[str, str]:
-    """Return, for each key of a value, the key of that value's name.
+    """Return, for each key with a value, the key that holds that value's name.
 
     `{value: name}` for `{name: DB_PASSWORD, value: …}`, and `{dbValue: dbKey}` for `{dbKey: PASSWORD, dbValue: …}`.
     """
@@ -179,13 +179,13 @@ def _is_name(key: str, name: json_values.Json) -> bool:
 
 
 def _names_secret(key: str, name: str, value_key: str) -> bool:
-    """Return whether an entry's name is that of a secret; under less usual keys, the name must be unambiguous."""
+    """Return whether an entry's name is that of a secret; under less common keys, the name must be unambiguous."""
     usual = detection.stem(key)[1] in _NAME_KEYS and detection.stem(value_key)[1] in _VALUE_KEYS
     return is_secret(name) if usual else detection.is_exact(name)
 
 
 def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Json) -> bool:
-    """Return whether a pair in a list is a secret's name and value: a strong name, or all items are pairs."""
+    """Return whether a pair in a list is a secret's name and value: its name is unambiguous, or all items are pairs."""
     if detection.is_strong(name) and " " not in name:
         return True
     pairs = [each for each in items if isinstance(each, list | tuple) and len(each) == _PAIR]
@@ -193,7 +193,7 @@ def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Js
 
 
 def differences(value: json_values.Json, redacted: json_values.Json, path: str) -> Iterator[str]:
-    """Yield the paths of the secrets in a value, given its redacted form: `input.api_key`."""
+    """Yield the paths of the secrets in a value, from its redacted form: `input.api_key`."""
     match value, redacted:
         case Mapping(), Mapping():
             for (key, inner), (name, shown) in zip(value.items(), redacted.items(), strict=True):
@@ -209,7 +209,7 @@ def differences(value: json_values.Json, redacted: json_values.Json, path: str) 
 
 
 def text(text: str | None) -> str | None:
-    """Return a text that is not compared, or `HIDDEN` if it contains what looks like a credential."""
+    """Return a string that is not compared, or `HIDDEN` if it contains what looks like a credential."""
     return HIDDEN if text is not None and _looks_secret(text) else text
 
 
@@ -232,9 +232,9 @@ def _has_secret_json(text: str) -> bool:
 
 
 def digest(value: json_values.Json, salt: bytes, what: str = "secret") -> Digest:
-    """Return the digest that replaces a value; a digest from an earlier redaction is returned as it is.
+    """Return the digest that replaces a value; a digest from an earlier redaction is returned unchanged.
 
-    Without a salt, it has the format of releases that had no salts.
+    Without a salt, it has the format of releases before salts were added.
     """
     if isinstance(value, Digest):
         return value
@@ -249,7 +249,7 @@ def digest(value: json_values.Json, salt: bytes, what: str = "secret") -> Digest
 
 
 def stable(value: json_values.Json) -> json_values.Json:
-    """Return a redacted value in the form that is the same under every salt; unknown digests become `HIDDEN`."""
+    """Return a redacted value in the form that is the same for every salt; unknown digests become `HIDDEN`."""
     return _replaced(value, lambda digest: digest.stable or HIDDEN)
 
 

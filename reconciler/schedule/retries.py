@@ -1,7 +1,7 @@
-"""Check a retry policy as the server does only when a run is due.
+"""Check a retry policy as the server does, but before a run is due.
 
 From the server's source, 1.29 and 1.31: the checks of StartWorkflowExecution that CreateSchedule omits. A schedule that
-fails one of them looks active but never starts a run.
+fails one of them looks active, but never starts a run.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ def _non_retryable_errors(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
             near = spelling.nearest(kind, _TIMEOUT_TYPES)
             yield faults.Fault(
                 path=("non_retryable_errors", index),
-                message=f"{error!r} does not name a type of timeout: no run would start",
-                hint=f"did you mean '{_TIMEOUT_ERROR}{near}'?" if near else f"known are {', '.join(_TIMEOUT_TYPES)}",
+                message=f"{error!r} does not specify a valid timeout type: no run would start",
+                hint=f"did you mean '{_TIMEOUT_ERROR}{near}'?" if near else f"valid types: {', '.join(_TIMEOUT_TYPES)}",
             )
 
 
 def _duration(text: Any) -> datetime.timedelta | None:
     try:
         return durations.parse(text) if isinstance(text, str) else None
-    except ValueError:  # reported at its own place
+    except ValueError:  # reported with its own value
         return None

@@ -1,4 +1,4 @@
-"""The types of rows in the table of fields: one value at one place, or a few values that belong together."""
+"""The types of rows in the table of fields: a single value, or a few values that belong together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Row(Protocol):
 
     @property
     def description(self) -> str:
-        """Return its description in the schema and the reference."""
+        """Return its description for the schema and the reference."""
 
     @property
     def is_inherited(self) -> bool:
@@ -36,11 +36,11 @@ class Row(Protocol):
 
     @property
     def sources(self) -> tuple[places.Path, ...]:
-        """Return the places of a schedule on whose values its words depend."""
+        """Return the places in a schedule on whose values its words depend."""
 
     @property
     def proto(self) -> str:
-        """Return its field in the server's Schedule message, empty if it is not a single field."""
+        """Return its field in the server's Schedule message; empty if it is not a single field."""
 
     @property
     def neutral(self) -> json_values.Json:
@@ -50,7 +50,7 @@ class Row(Protocol):
         """Put the value of a charter's keys into a draft, or the default if the key is missing."""
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
-        """Return the value in the spec's words, in the form in which `like` is declared; empty if there is none."""
+        """Return the value as a spec writes it, in the form in which `like` declares it; empty if there is no value."""
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         """Return its values as a document stores them, by place."""
@@ -59,10 +59,10 @@ class Row(Protocol):
         """Put a document's values into a draft; ValueError, KeyError or TypeError if they are not valid."""
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
-        """Return its values without secrets, by place."""
+        """Return its values with secrets removed, by place."""
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
-        """Yield what is wrong with the value of a charter's key that its schema cannot express."""
+        """Yield a fault for each violation by the value of a charter's key that its schema cannot express."""
 
     def declared(self) -> kinds.Schema:
         """Return the JSON Schema of the key."""
@@ -75,8 +75,9 @@ class Row(Protocol):
 class Field(Generic[V]):
     """A field with one value at one place.
 
-    `default` is the value without the key, and `follows` a place whose value is used instead; `silent` is a value,
-    besides None, that is not written. `own` is its field in a message with what the server keeps next to the Schedule.
+    `default` is the value if the key is missing, and `follows` a place whose value is used instead; `silent` is a
+    value, in addition to None, that is not written. `own` is its field in a message with what the server stores
+    outside of the Schedule message.
     """
 
     key: str
@@ -149,12 +150,12 @@ class Field(Generic[V]):
 
 
 def declared_as_cron(calendar: timings.Calendar) -> bool:
-    """Return whether a calendar was declared as a cron, which leaves its text in the comment."""
+    """Return whether a calendar was declared as a cron, so its comment contains the text."""
     return cron.is_text_of(calendar.comment, calendar)
 
 
 def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.Calendar, bool]:
-    """Return which calendars are written as crons: calendars that `like` has too are written as it declares them.
+    """Return which calendars are written as crons: those that `like` also has are written as it declares them.
 
     Others are written like the calendars of `like` that they probably replace.
     """
@@ -201,7 +202,7 @@ class Crons:
         return {self.key: texts[0] if len(texts) == 1 else texts} if texts else {}
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
-        del schedule  # its calendars are stored with the other ones
+        del schedule  # its calendars are stored with the others
         return {}
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
@@ -212,7 +213,7 @@ class Crons:
         return {}
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
-        if isinstance(value, str) and value:  # an empty one is reported by the schema
+        if isinstance(value, str) and value:  # the schema reports an empty one
             yield from _cron_faults(value)
         for index, each in enumerate(value if isinstance(value, list) else ()):
             if isinstance(each, str) and each:
@@ -244,9 +245,9 @@ def _cron_faults(text: str) -> Iterator[faults.Fault]:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Times(Generic[V]):
-    """A set of times that charters declare next to crons.
+    """A set of times that charters declare in addition to crons.
 
-    `crons` is the key under which some of them are declared as crons, empty for a set without such a key.
+    `crons` is the key under which some of them are declared as crons; empty if there is no such key.
     """
 
     key: str
@@ -302,7 +303,7 @@ class Times(Generic[V]):
 class Identity:
     """The schedule's id; a draft starts with the built-in one, and documents store it elsewhere.
 
-    Not `is_own` is the name of the schedule that this one replaces, which belongs to the charter.
+    If `is_own` is false, this is the id of the schedule that this one replaces, which is a property of the charter.
     """
 
     key: str
@@ -324,7 +325,7 @@ class Identity:
             draft.values["id",] = str(keys[self.key])
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
-        del schedule, like  # a plan names each schedule by its id
+        del schedule, like  # a plan identifies each schedule by its id
         return {}
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
@@ -382,7 +383,7 @@ class Countdown:
             draft.values[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
-        del schedule, within  # contains no text
+        del schedule, within  # contains no strings
         return {}
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
@@ -396,8 +397,8 @@ class Countdown:
     def stored(self) -> Mapping[places.Path, kinds.Schema]:
         bounds = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}
         return {
-            places.REMAINING: {"description": "How often it may still fire; null without a limit.", **bounds},
-            places.COUNTED_FROM: {"description": "Where that count was declared to start.", **bounds},
+            places.REMAINING: {"description": "How often it may still fire; null if unlimited.", **bounds},
+            places.COUNTED_FROM: {"description": "The declared starting value of that count.", **bounds},
         }
 
 

@@ -1,8 +1,8 @@
 """Calls to the server: a timeout on each, started at a pace that the server sustains, errors translated into ours.
 
-A slow server is not treated as unreachable. While it answers any call at all, a call waits up to its `patience`; a
-server that answers nothing for `SILENCE` seconds is treated as unreachable. A call that is refused for its rate is sent
-again for as long as the server serves any call within the `patience`: so none is lost while the others make progress.
+A slow server is not treated as unreachable. While it responds to any call at all, a call waits up to its `patience`; a
+server that responds to nothing for `SILENCE` seconds is treated as unreachable. A rate-limited call is sent again for
+as long as the server serves any call within the `patience`, so that none is lost while others make progress.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from reconciler.temporal import pacing
 
 _LOG = logging.getLogger(__name__)
 
-PATIENCE = datetime.timedelta(seconds=60)  # for one call, while the server answers others
-SILENCE = 8.0  # seconds without any answer, after which the server is treated as unreachable
+PATIENCE = datetime.timedelta(seconds=60)  # for one call, while the server responds to others
+SILENCE = 8.0  # seconds without any response, after which the server is treated as unreachable
 # A Describe is a query to the schedule's own workflow. About one in 400 is lost (seen on 1.29.1), and the server waits
-# 5 s before it repeats the query, while a second Describe is answered at once: so send a second one early.
+# 5 s before it repeats the query, but responds to a second Describe at once: so send a second one early.
 READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5))  # per attempt; the last one repeats
 LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # listings are not lost: repeating one early would only add load
 _PROBE_EVERY = 1.0  # seconds
 _PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before a read that could not be served is repeated; the last one repeats
-_PASSES_WITHIN = 10.0  # seconds in which a failure that may pass is repeated; as the SDK, with these first pauses
+_PASSES_WITHIN = 10.0  # seconds in which a transient failure is retried; like the SDK, with these first pauses
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH, _PAUSE_JITTER = 0.1, 5.0, 1.5, 0.2
 
 # The SDK reports its own timeout as CANCELLED; FAILED_PRECONDITION means that the schedule's workflow has no worker.
@@ -69,7 +69,7 @@ class Rpc(Protocol[Request_contra, Response_co]):
 
 
 class _SilentError(RPCError):
-    """The server answers nothing at all, so another attempt is pointless."""
+    """The server does not respond at all, so another attempt is pointless."""
 
 
 class NotFoundError(errors.ServerError):
@@ -77,7 +77,7 @@ class NotFoundError(errors.ServerError):
 
 
 class Calls:
-    """Sends requests to one namespace; each may take up to `patience` while the server answers others."""
+    """Sends requests to one namespace; each may take up to `patience` while the server responds to others."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Calls:
         *,
         patience: datetime.timedelta | None = None,
     ) -> Response:
-        """Send a request that changes nothing, again whenever it is not answered within its timeout.
+        """Send a request that changes nothing, and send it again whenever there is no response within its timeout.
 
         It may take up to its own `patience`, if it has one; waiting in line or for the rate does not count. Raises
         NotFoundError, or an error of `errors` that names the server and what to do.
@@ -126,10 +126,10 @@ class Calls:
             raise translated from error
 
     async def write(self, rpc: Rpc[Request, Response], request: Request, permit: Permit | None = None) -> Response:
-        """Send a request that changes something; its request id keeps a repetition from doing it twice.
+        """Send a request that changes something; its request id keeps a retry from doing it twice.
 
-        `permit` is awaited when its turn has come, right before it is sent, and before each repetition; what it raises
-        ends the call. Raises as `read` does; after an UnreachableError it may or may not have been done.
+        `permit` is awaited when its turn has come, right before it is sent, and before each retry; an exception from it
+        ends the call. Raises as `read` does; after an UnreachableError, the change may or may not have been made.
         """
         send = functools.partial(self._once, rpc, request, self._patience, permit=permit)
         try:
@@ -138,9 +138,9 @@ class Calls:
             raise self._translated(error) from error
 
     async def _in_turn(self, send: Callable[[], Awaitable[Response]], patience: float) -> Response:
-        """Send in turn, and line up again whenever the server refuses it for its rate.
+        """Send in turn, and line up again whenever the server rate-limits the call.
 
-        Waiting in line does not use up the patience; it ends once the server has served no call at all for so long.
+        Waiting in line does not use up the patience; it ends once the server has served no call at all for that long.
         """
         since: float | None = None
         while True:
@@ -191,10 +191,10 @@ class Calls:
         since: float | None = None,
         permit: Permit | None = None,
     ) -> Response:
-        """Send a request that has so many seconds, and repeat it for a while if it fails in a way that may pass.
+        """Send a request with a timeout of `seconds`, and retry it for a while if the failure may be transient.
 
-        It is the first of several that began at `since`. The SDK would repeat it as well, but also if it was refused
-        for its rate, and hide the refusals.
+        It is the first of several that began at `since`. The SDK would retry it as well, but also if it was
+        rate-limited, and would hide that.
         """
         if permit:
             await permit()
@@ -231,12 +231,12 @@ class Calls:
             self._pace.on_success(started)
 
     async def _supervised(self, call: asyncio.Future[Response], since: float) -> Response:
-        """Wait for a call while the server answers others or the probes that are sent meanwhile."""
+        """Wait for a call while the server responds to others, or to the probes that are sent in the meantime."""
         try:
             while not (await asyncio.wait({call}, timeout=_PROBE_EVERY))[0]:
                 silent = time.monotonic() - max(self._answered, since)
                 if silent >= SILENCE:
-                    raise self._silence or _SilentError("no answer", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+                    raise self._silence or _SilentError("no response", RPCStatusCode.DEADLINE_EXCEEDED, b"")
                 self._send_probe()
                 if time.monotonic() - since >= SILENCE > 2 * silent:
                     self._warn()
@@ -268,7 +268,7 @@ class Calls:
         self._answered = time.monotonic()
 
     async def wait(self, rpc: Rpc[Request, Response], request: Request, patience: datetime.timedelta) -> Response:
-        """Send a long poll once; it waits neither in line nor for the rate. Raises as `read` does."""
+        """Send a long poll once, without waiting in line or for the rate. Raises as `read` does."""
         try:
             return await rpc(request, retry=False, timeout=patience)
         except RPCError as error:
@@ -291,7 +291,7 @@ class Calls:
             case RPCStatusCode.NOT_FOUND if _is_missing_namespace(error):
                 return errors.ServerError(
                     f"namespace {self.namespace!r} does not exist on {self.address}",
-                    hint="name an existing one with --namespace or TEMPORAL_NAMESPACE",
+                    hint="specify an existing one with --namespace or TEMPORAL_NAMESPACE",
                 )
             case RPCStatusCode.NOT_FOUND:
                 return NotFoundError(f"Temporal at {self.address} returned NOT_FOUND: {detail}")
@@ -302,7 +302,7 @@ class Calls:
             case RPCStatusCode.RESOURCE_EXHAUSTED if _TOO_LARGE in detail:
                 return errors.ServerError(
                     f"the request is larger than Temporal at {self.address} accepts ({detail})",
-                    hint="declare less input and memo",
+                    hint="reduce the size of the input and memo",
                 )
             case RPCStatusCode.RESOURCE_EXHAUSTED:
                 return errors.RateLimitedError(
@@ -319,7 +319,7 @@ def _is_early(sent: float, seconds: float) -> bool:
 
 
 def _of_connection(error: RPCError, *, is_early: bool) -> RPCError:
-    """Return the error, or UNAVAILABLE instead of an error that only means that the connection broke.
+    """Return the error, or UNAVAILABLE in place of an error that only means that the connection broke.
 
     The SDK reports that as an unknown error or, before the timeout of the call (`is_early`), as cancelled.
     """
@@ -337,9 +337,9 @@ def _log(request: google.protobuf.message.Message, status: str, started: float) 
 
 
 def refused(address: str, namespace: str, detail: str) -> errors.ServerError:
-    """Return the error for credentials that the server refused."""
+    """Return the error for credentials that the server rejected."""
     return errors.ServerError(
-        f"Temporal at {address} refused the credentials for namespace {namespace!r} ({detail})",
+        f"Temporal at {address} rejected the credentials for namespace {namespace!r} ({detail})",
         hint="check --api-key or TEMPORAL_API_KEY, the TLS certificate, and their permissions",
     )
 
@@ -353,9 +353,9 @@ def _is_limited(error: RPCError) -> bool:
 
 
 def _retry_after(error: RPCError) -> float | None:
-    """Return in how many seconds the server asked to send again; None if it did not.
+    """Return after how many seconds the server asked for a retry; None if it did not.
 
-    The SDK has no `google.rpc.RetryInfo`. Its only field is a duration with the number 1: so it is read as the message
+    The SDK has no `google.rpc.RetryInfo`. Its only field is a duration with the number 1, so it is read as a message
     that has bytes there.
     """
     for detail in error.grpc_status.details:

@@ -18,7 +18,7 @@ from reconciler.credentials import held
 
 DEFAULT_ADDRESS = "localhost:7233"
 DEFAULT_NAMESPACE = "default"
-_LIMIT = 1024 * 1024  # bytes of a profile, a certificate or a key
+_LIMIT = 1024 * 1024  # bytes of a profile, a certificate, or a key
 
 
 def client(connection: settings.Connection) -> dict[str, Any]:
@@ -50,14 +50,14 @@ def client(connection: settings.Connection) -> dict[str, Any]:
 
 
 def place(connection: settings.Connection) -> tuple[str | None, str]:
-    """Return the address and the namespace; None for an address that is malformed and may contain a password."""
+    """Return the address and the namespace; None for an address that is malformed and so may contain a password."""
     config = client(connection)
     address: str = config["target_host"]
     return address if is_address(address) else None, config["namespace"]
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text may be host:port, and so may be printed: a URL may contain a password or a token."""
+    """Return whether a string could be host:port, and so may be printed: a URL may contain a password or a token."""
     return re.search(r"[@/?#\s]", text) is None
 
 
@@ -65,12 +65,12 @@ def _bad_config(error: Exception) -> errors.UsageError:
     reason = str(error).partition("\n")[0]  # the rest quotes the file, including keys
     return errors.UsageError(
         f"the Temporal client configuration cannot be used: {reason}",
-        hint="check --profile, --config-file and the TEMPORAL_ variables",
+        hint="check --profile, --config-file, and the TEMPORAL_ variables",
     )
 
 
 def codec(connection: settings.Connection) -> settings.Codec | None:
-    """Return the codec's settings, with the same precedence; as in Temporal's tools, auth alone sets up no codec."""
+    """Return the codec's settings, with the same precedence; as in Temporal's tools, auth alone enables no codec."""
     profile = _codec_of_profile(connection)
     environ = {} if connection.disable_config_env else settings.without_empty(connection.environ)
     endpoint = connection.codec_endpoint or environ.get("TEMPORAL_CODEC_ENDPOINT") or profile.get("endpoint")
@@ -128,7 +128,7 @@ def _profile(connection: settings.Connection) -> temporalio.envconfig.ClientConf
 
 
 def _check_config_file(connection: settings.Connection) -> None:
-    """Raise `errors.UsageError` unless the configuration is a regular file: the SDK would block on a pipe."""
+    """Raise `errors.UsageError` unless the configuration is a regular file, because the SDK would block on a pipe."""
     path = _config_file(connection)
     if connection.disable_config_file or not path.exists():
         return
@@ -141,7 +141,7 @@ def _check_config_file(connection: settings.Connection) -> None:
 
 
 def _check_tls_files(profile: temporalio.envconfig.ClientConfigProfile) -> None:
-    """Raise `OSError` when a TLS file of the environment or the profile is not a regular file."""
+    """Raise `OSError` if a TLS file set in the environment or the profile is not a regular file."""
     tls = profile.tls
     for path in (tls.server_root_ca_cert, tls.client_cert, tls.client_private_key) if tls else ():
         if isinstance(path, pathlib.Path):
@@ -172,4 +172,6 @@ def _data(flag: str, path: pathlib.Path | None, data: str | None) -> bytes | Non
     try:
         return input_files.read(path, _LIMIT)
     except OSError as error:
-        raise errors.UsageError(f"{flag}-path {path}: {error.strerror}", hint="name a file that can be read") from error
+        raise errors.UsageError(
+            f"{flag}-path {path}: {error.strerror}", hint="choose a file that can be read"
+        ) from error

@@ -1,6 +1,6 @@
 """Encrypted payloads, through a remote codec server: the protocol of Temporal's own command line and web UI.
 
-The workflow's input, memo, summary and details pass through it. Search attributes do not, nor do our own marks in the
+The workflow's input, memo, summary, and details pass through it. Search attributes do not, nor do our own marks in the
 memo, which must be readable without it.
 """
 
@@ -39,7 +39,7 @@ class Codec(Protocol):
     ) -> schedule_pb2.Schedule:
         """Return the edited schedule with its payloads encoded.
 
-        A payload equal to that in `readable` is taken byte for byte from `stored`.
+        A payload equal to the one in `readable` is copied byte for byte from `stored`.
         """
         ...
 
@@ -77,7 +77,7 @@ class Remote:
                 "a header for the codec server has characters that a header cannot contain",
                 hint="check --codec-auth and --codec-header",
             )
-        import httpx  # here, because it takes as long to import as half of the program, and few have a codec server
+        import httpx  # imported here, because that takes as long as half of the program, and few have a codec server
 
         self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
 
@@ -113,7 +113,7 @@ class Remote:
         return copies
 
     async def _replace(self, step: Literal["decode", "encode"], targets: Sequence[common_pb2.Payload]) -> None:
-        """Replace each payload in place by the codec server's answer."""
+        """Replace each payload in place with the codec server's response."""
         for start in range(0, len(targets), BATCH):
             batch = targets[start : start + BATCH]
             answers = await self._ask(step, batch)
@@ -135,7 +135,7 @@ class Remote:
             ) from error
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise errors.CodecError(
-                f"the codec server at {self._shown} refused the credentials ({response.status_code})",
+                f"the codec server at {self._shown} rejected the credentials ({response.status_code})",
                 hint="check --codec-auth and --codec-header",
             )
         if response.status_code != httpx.codes.OK:
@@ -157,12 +157,12 @@ class Remote:
     def _wrong(self, what: str) -> errors.CodecError:
         return errors.CodecError(
             f"the codec server at {self._shown} returned {what}",
-            hint="check that --codec-endpoint is a codec server",
+            hint="check that --codec-endpoint is the URL of a codec server",
         )
 
 
 class OfWorkers(temporalio.converter.PayloadCodec):
-    """The same codec server for the payloads of a worker: arguments, results and failures."""
+    """The same codec server for the payloads of a worker: arguments, results, and failures."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote

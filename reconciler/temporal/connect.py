@@ -47,7 +47,7 @@ _NOT_PEM = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A connected namespace: where it is, and its schedules. All its calls but a lock's share the `rate`."""
+    """A connected namespace: where it is, and its schedules. All of its calls except a lock's share the `rate`."""
 
     address: str
     namespace: str
@@ -67,7 +67,7 @@ class Server:
     def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
         """Return the lock of the schedules with a prefix; `options` are those of `lease.TemporalLock`.
 
-        Its few calls do not wait for the rate: what it learns would be too old for any write.
+        Its few calls do not wait for the rate, because their results would be too old for any write.
         """
         calls_ = dataclasses.replace(self, rate=None).calls()
         return lease.TemporalLock(self.service, calls_, prefix=prefix, identity=self.identity, **options)
@@ -92,9 +92,9 @@ class Server:
 
 
 async def connect(connection: settings.Connection, progress: ports.Progress = progress.SILENT) -> Server:
-    """Connect and return the namespace, once the server has answered; long reads show their progress.
+    """Connect and return the namespace, once the server has responded; long reads show their progress.
 
-    Raises `errors.ReconcilerError` within 10 seconds for a bad setting, an unreachable server or refused credentials.
+    Raises `errors.ReconcilerError` within 10 seconds for a bad setting, an unreachable server, or rejected credentials.
     """
     connected, codec_ = await client(
         connection, connection.identity or f"{ownership.IDENTITY}:{_user()}@{socket.gethostname()}", quiet()
@@ -167,7 +167,7 @@ def metered(address: str) -> temporalio.runtime.Runtime:
         )
     except (RuntimeError, ValueError) as error:
         raise errors.UsageError(
-            f"metrics cannot be served at {address} ({_last_message(str(error))})", hint="name a free host:port"
+            f"metrics cannot be served at {address} ({_last_message(str(error))})", hint="choose an available host:port"
         ) from error
 
 
@@ -179,7 +179,7 @@ def _user() -> str:
 
 
 def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool) -> errors.ReconcilerError:
-    """Return the error for one of the SDK, which has a single type and only its text to go by.
+    """Return our error for one of the SDK's, which all have the same type and differ only in their text.
 
     In TLS 1.3 a server rejects a client certificate after the handshake; the broken connection has many wordings.
     """
@@ -218,7 +218,7 @@ def _not_an_address() -> errors.UsageError:
     """Return the error without the address: a malformed one may contain a password or a token."""
     return errors.UsageError(
         "the address of Temporal is not of the form host:port",
-        hint="check --address, TEMPORAL_ADDRESS and the profile; write it like localhost:7233",
+        hint="check --address, TEMPORAL_ADDRESS, and the profile; write it like localhost:7233",
     )
 
 

@@ -1,4 +1,4 @@
-"""Between the server's schedule protos and `model.Schedule`: reading, making, and editing in place."""
+"""Between the server's schedule protos and `model.Schedule`: reading, creating, and editing in place."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def _unset() -> Mapping[places.Path, Any]:
 
 
 _OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.own)
-"""The rows whose value is next to the Schedule in the server's messages."""
+"""The rows whose value is outside the Schedule in the server's messages."""
 
 
 def own(memo: common_pb2.Memo, attributes: common_pb2.SearchAttributes) -> schedule_pb2.Schedule:
-    """Return the schedule's own memo and search attributes, in a message that has them where those of its runs are."""
+    """Return the schedule's own memo and search attributes, in a message that has them in place of its runs'."""
     held = schedule_pb2.Schedule()
     held.action.start_workflow.memo.CopyFrom(memo)
     held.action.start_workflow.search_attributes.CopyFrom(attributes)
@@ -62,7 +62,7 @@ def own(memo: common_pb2.Memo, attributes: common_pb2.SearchAttributes) -> sched
 def read(
     schedule_id: str, proto: schedule_pb2.Schedule, attached: schedule_pb2.Schedule | None = None
 ) -> model.Schedule:
-    """Return a described schedule in canonical form, with what `own` returned for it if that is known."""
+    """Return a described schedule in canonical form, including what `own` returned for it, if known."""
     start = proto.action.start_workflow
     draft = places.Draft(schedule_id, _unset())
     draft.values.update(_set_values(proto, _TREE))
@@ -104,7 +104,7 @@ def make(schedule: model.Schedule) -> schedule_pb2.Schedule:
 def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     """Set the fields that we own to the values of `schedule`; every other field keeps its value.
 
-    Equivalent values are not touched, down to each calendar, duration and payload, so that unknown parts of them
+    Equivalent values are not touched, down to each calendar, duration, and payload, so that unknown parts of them
     (fields of newer servers, fractions of a microsecond) are kept.
     """
     live = read(schedule.id, proto)
@@ -177,7 +177,7 @@ def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
 
 
 def owner(proto: schedule_pb2.Schedule) -> str | None:
-    """Return the owner's mark, None without one; an unreadable one belongs to another owner, too."""
+    """Return the owner's mark, None without one; an unreadable one is treated as another owner's."""
     start = proto.action.start_workflow
     if ownership.OWNER_MARK not in start.memo.fields:
         return None

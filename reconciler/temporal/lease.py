@@ -26,7 +26,7 @@ from reconciler.temporal import calls, payloads
 WORKFLOW = "ReconcilerLock"
 TASK_QUEUE = "reconciler-lock"  # no worker polls it: the execution only waits to be ended
 DEFAULT_LENGTH = datetime.timedelta(minutes=10)
-_POLL = datetime.timedelta(seconds=locks.LOOK_EVERY + 1)  # the server answers a second before the call's timeout
+_POLL = datetime.timedelta(seconds=locks.LOOK_EVERY + 1)  # the server responds a second before the call's timeout
 MARGIN = datetime.timedelta(seconds=30)  # before the expiry, for writes in progress to end
 
 
@@ -84,7 +84,7 @@ class TemporalLock:
         raise error
 
     async def _started(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:
-        """Start the lease's run; if the caller is cancelled meanwhile, end it again, as no one else would."""
+        """Start the lease's run; if the caller is cancelled in the meantime, end the run, because no one else would."""
         starting = asyncio.ensure_future(self._calls.write(self._service.start_workflow_execution, request))
         try:
             return (await asyncio.shield(starting)).run_id
@@ -99,11 +99,11 @@ class TemporalLock:
         return running.holder if running else None
 
     async def free(self) -> ports.Holder | None:
-        """End the lease and return its holder; None if it was free."""
+        """End the lease and return its former holder; None if it was free."""
         running = await self._running()
         if running is None:
             return None
-        await self.end(running.run_id, "taken away by hand")
+        await self.end(running.run_id, "released manually")
         return running.holder
 
     async def end(self, run_id: str, reason: str) -> None:
@@ -118,9 +118,9 @@ class TemporalLock:
             await self._calls.write(self._service.terminate_workflow_execution, request)
 
     async def is_running(self, run_id: str) -> bool:
-        """Wait a little for this run to end, and return whether it is still running.
+        """Wait briefly for this run to end, and return whether it is still running.
 
-        The server answers as soon as it ends. If reading histories is not allowed, it is described after a while.
+        The server responds as soon as it ends. If reading histories is not allowed, it is described after a while.
         """
         request = rpc_pb2.GetWorkflowExecutionHistoryRequest(
             namespace=self._calls.namespace,
@@ -171,7 +171,7 @@ class TemporalLease:
         return await self._watch.lost()
 
     def doubt(self) -> None:
-        """Trust no earlier check that the lease is held."""
+        """Discard earlier checks that the lease is held."""
         self._watch.doubt()
 
     async def release(self) -> None:

@@ -1,4 +1,4 @@
-"""How fast calls may follow each other: a cap on their rate, and a window for those in progress that adapts.
+"""How fast calls may follow each other: a cap on their rate, and an adaptive window for those in progress.
 
 `Rate` and `Window` are arithmetic on a clock that is passed in; `Pace` waits for what they permit.
 """
@@ -13,16 +13,16 @@ from collections.abc import AsyncIterator, Callable
 
 WINDOW = 20  # calls in progress at first; more are not faster on a dev server
 WIDEST = 100
-_SLOWER = 1.3  # times the shortest latency so far: from there on, calls only queue in the server
+_SLOWER = 1.3  # times the shortest latency so far: beyond this, calls only queue in the server
 _BURST = 0.1  # seconds' worth of calls that may start at once
-_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds after a refusal without advice; the next one if none succeeded since
+_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds after a refusal that gives none; the next one if none succeeded
 _JITTER = 0.25  # of a pause, so that several programs do not return together
 
 Clock = Callable[[], float]
 
 
 class Rate:
-    """At most `per_second` calls a second, plus a tenth of that at once."""
+    """At most `per_second` calls per second, plus a tenth of that at once."""
 
     def __init__(self, per_second: float) -> None:
         self.per_second = per_second
@@ -54,7 +54,7 @@ class Window:
         self._shortest = float("inf")  # the mean latency of the fastest round
 
     def on_success(self, started: float, now: float, *, is_full: bool) -> None:
-        """Note that a call was served."""
+        """Record that a call was served."""
         if started >= self._narrowed_at:
             self._refusals = 0
         if not is_full:
@@ -68,9 +68,9 @@ class Window:
                 self.size = min(self.size + 1, WIDEST)
 
     def on_refusal(self, started: float, now: float, retry_after: float | None = None) -> None:
-        """Note that the server refused a call for its rate, and when it asked to send again, in seconds.
+        """Record that the server rate-limited a call, and after how many seconds it asked to send it again.
 
-        Calls that started before the last refusal bring no new information: the window is halved once for all.
+        Calls that started before the last refusal bring no new information: the window is halved once for all of them.
         """
         if retry_after is not None:
             self.opens_at = max(self.opens_at, now + retry_after * (1 + self._jitter() * _JITTER))
@@ -86,9 +86,9 @@ class Window:
 
 
 class Pace:
-    """Lets calls start one after the other, as the window and the rate permit.
+    """Starts calls one after another, as the window and the rate permit.
 
-    Only the first in line waits for the rate: so callers that share a rate, each with a line of its own, take turns.
+    Only the first in line waits for the rate, so that callers that share a rate, each with its own line, take turns.
     """
 
     def __init__(self, rate: Rate | None = None, *, clock: Clock = time.monotonic) -> None:
@@ -101,7 +101,7 @@ class Pace:
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[float]:
-        """Wait for a turn, which lasts as long as the context; yield when it began."""
+        """Wait for a turn, which lasts as long as the context; yield the time at which it began."""
         async with self._line:
             await self._open()
             self._in_progress += 1
@@ -112,18 +112,18 @@ class Pace:
             self._ended.set()
 
     async def repeat(self) -> float:
-        """Wait until the rate permits a call outside of the line, and return for how many seconds that was."""
+        """Wait until the rate permits a call that bypasses the line, and return how many seconds that took."""
         delay = self._rate.delay(self._clock()) if self._rate else 0.0
         if delay:
             await asyncio.sleep(delay)
         return delay
 
     def on_success(self, started: float) -> None:
-        """Note that a call that started then was served."""
+        """Record that a call that started then was served."""
         self._window.on_success(started, self._clock(), is_full=self._in_progress >= self._window.size)
 
     def on_refusal(self, started: float, retry_after: float | None) -> None:
-        """Note that a call that started then was refused for its rate; see `Window.on_refusal`."""
+        """Record that a call that started then was rate-limited; see `Window.on_refusal`."""
         self._window.on_refusal(started, self._clock(), retry_after)
 
     async def _open(self) -> None:

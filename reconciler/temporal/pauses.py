@@ -20,7 +20,7 @@ from reconciler.schedule import observed, ownership
 from reconciler.temporal import calls
 
 _WORKFLOW = "temporal-sys-scheduler:"
-_PAGE_SIZE = 200  # events, the newest first; few follow a pause, as a paused schedule does little
+_PAGE_SIZE = 200  # events, newest first; few follow a pause, because a paused schedule does little
 
 
 class Pauses:
@@ -33,8 +33,8 @@ class Pauses:
     async def read(self, live: observed.Live) -> observed.Pause:
         """Return who paused the schedule and when, as far as known.
 
-        V2 has no such history, but its last update is the pause. Nothing is known if the history may not be read or
-        no longer reaches back far enough.
+        V2 has no such history, but its last update is the pause. Nothing is known if we may not read the history, or if
+        it no longer reaches back far enough.
         """
         ours = (live.schedule.note or "").startswith(ownership.PAUSED_BY_US)
         if ours and (live.schedule.seal is None or live.is_sealed):  # else someone else paused it and kept our note
@@ -45,7 +45,7 @@ class Pauses:
             return observed.Pause(at=live.history.updated_at)
         except errors.UnreachableError:
             raise
-        except errors.ServerError:  # a key that may read schedules but no histories
+        except errors.ServerError:  # the key may read schedules but not histories
             return observed.Pause()
         return _latest(events)
 
@@ -53,7 +53,7 @@ class Pauses:
         """Return which due times after `since` passed without a run, and V1's reason; None if that is not certain.
 
         V1's Describe does not show that a patch resumed a schedule, so only times after the last call in its history
-        count. V2's does, but keeps no reason.
+        count. V2's does, but it does not keep the reason.
         """
         try:
             events = await self._events(live)
@@ -61,7 +61,7 @@ class Pauses:
             return overdue.find(live, since)
         except errors.UnreachableError:
             raise
-        except errors.ServerError:  # a key that may read schedules but no histories
+        except errors.ServerError:  # the key may read schedules but not histories
             return None
         passed = overdue.find(live, max(filter(None, (since, _last_call(events))), default=None))
         return dataclasses.replace(passed, reason=_failure(events)) if passed else None

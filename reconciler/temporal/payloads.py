@@ -1,4 +1,4 @@
-"""Between payloads and decoded values: JSON as values, whichever SDK wrote it; everything else as opaque bytes."""
+"""Between payloads and decoded values: JSON as values, regardless of which SDK wrote it; all else as opaque bytes."""
 
 from __future__ import annotations
 

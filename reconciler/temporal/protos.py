@@ -170,7 +170,7 @@ def _is_message(message: Message, name: str) -> bool:
 
 
 def _read_optional(kind: records.Optional[Any], message: Message, name: str) -> Any:
-    """Return a value that may be missing; a text is missing if it is empty."""
+    """Return a value that may be missing; a string is missing if it is empty."""
     is_set = message.HasField(name) if _is_message(message, name) else getattr(message, name)
     return read(kind.of, message, name) if is_set else None
 

@@ -69,7 +69,7 @@ class Results:
         self._runs = runs.Runs(service, calls_)
 
     async def read(self, history: observed.History) -> observed.History:
-        """Return the history with the current results of its runs; a run that is retried is still running."""
+        """Return the history with the current results of its runs; a run that is being retried is still running."""
         recent = tuple(await asyncio.gather(*map(self._settled, history.recent)))
         ended = {run.workflow_id for run in recent if run.status not in _OPEN}
         running = [workflow_id for workflow_id in history.running if workflow_id not in ended]
@@ -79,7 +79,7 @@ class Results:
     async def ended_at(self, history: observed.History) -> datetime.datetime | None:
         """Return when the last run that the schedule still counts as running ended; None while one really runs.
 
-        A run that the server no longer has ended at an unknown time, for which the earliest possible one is used.
+        If the server no longer has a run, its end is unknown, so the earliest possible time is used.
         """
         first_runs = {run.workflow_id: run.run_id for run in history.recent}
         last = await asyncio.gather(*(self._runs.last(id_, first_runs.get(id_, "")) for id_ in history.running))

@@ -24,7 +24,7 @@ from reconciler.temporal import calls, codec, convert, pauses, schedule_info, un
 T = TypeVar("T")
 R = TypeVar("R")
 PAGE_SIZE = 1000  # the server's maximum
-_ATTRIBUTE_WAITS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4)  # seconds between two looks at attributes just written
+_ATTRIBUTE_WAITS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4)  # seconds between two reads of attributes just written
 _NOTICE = datetime.timedelta(seconds=10)  # within which even a busy server notices that a run ended
 
 
@@ -56,7 +56,7 @@ class Schedules:
         self._permit: calls.Permit | None = None
 
     def guarded(self, permit: calls.Permit) -> Schedules:
-        """Return the same schedules, to which each write awaits `permit` right before it is sent."""
+        """Return the same schedules; each write to them awaits `permit` right before it is sent."""
         guarded = copy.copy(self)
         guarded._permit = permit
         return guarded
@@ -97,7 +97,7 @@ class Schedules:
         return (await self._read({schedule_id: answer}))[schedule_id] if answer else None
 
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
-        """Describe schedules concurrently; the result leaves out ids that do not exist."""
+        """Describe schedules concurrently; ids that do not exist are omitted."""
         return await self._read(await self._answers(schedule_ids))
 
     async def describe_marked(self, schedule_ids: Iterable[str], owner: str) -> dict[str, observed.Live]:
@@ -150,7 +150,7 @@ class Schedules:
         except calls.NotFoundError:
             return None
         except errors.UnreachableError as error:
-            raise errors.UnreachableError(f"{error.message}, asked about {schedule_id}", hint=error.hint) from error
+            raise errors.UnreachableError(f"{error.message} (while reading {schedule_id})", hint=error.hint) from error
 
     async def explained(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
         """Return the same schedules: paused ones with who paused them, active ones with their overdue times."""
@@ -185,7 +185,7 @@ class Schedules:
             return await self._results.ended_at(live.history)
         except errors.UnreachableError:
             raise
-        except errors.ServerError:  # a key that may read schedules but no runs
+        except errors.ServerError:  # the key may read schedules but not runs
             return None
 
     async def followed(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
@@ -215,7 +215,8 @@ class Schedules:
     async def update(self, live: observed.Live, after: model.Schedule) -> None:
         """Edit the described proto and send it back with its conflict token, everything in one write.
 
-        The schedule's own memo and search attributes are sent only if they change: each replaces all that there are.
+        The schedule's own memo and search attributes are sent only if they change, because each replaces all existing
+        ones.
         """
         stored = schedule_pb2.Schedule.FromString(live.described)
         readable, proto = await self._codec.decode([stored, stored])
@@ -236,7 +237,7 @@ class Schedules:
         try:
             await self._calls.write(self._service.update_schedule, request, self._permit)
         except calls.NotFoundError as error:
-            raise errors.ConflictError(f"schedule {after.id} is gone") from error
+            raise errors.ConflictError(f"schedule {after.id} no longer exists") from error
         if has_attributes:
             await self._wait_for_attributes(live, after)
 
@@ -275,7 +276,7 @@ class Schedules:
         return await self._results.scheduled_for(run)
 
     async def delete(self, schedule_id: str) -> None:
-        """Delete a schedule, unless it is gone already."""
+        """Delete a schedule, unless it no longer exists."""
         request = rpc_pb2.DeleteScheduleRequest(
             namespace=self._calls.namespace, schedule_id=schedule_id, identity=self._identity
         )

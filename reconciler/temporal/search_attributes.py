@@ -18,9 +18,9 @@ class SearchAttributes:
         self._calls = calls_
 
     async def names(self, patience: datetime.timedelta | None = None) -> frozenset[str]:
-        """Return the names, the server's own included; `errors.ServerError` if a key may not read them.
+        """Return the names, including the server's own; raise `errors.ServerError` if the key may not read them.
 
-        A response is waited for `patience`, which does not include waiting for the cap on the rate.
+        Waits up to `patience` for a response, not counting time spent waiting for the rate limit.
         """
         request = rpc_pb2.ListSearchAttributesRequest(namespace=self._calls.namespace)
         answer = await self._calls.read(self._service.list_search_attributes, request, patience=patience)

@@ -43,7 +43,7 @@ def _parts(row: rows.Row) -> dict[str, str]:
     match kind.of if isinstance(kind, records.Optional) else kind:
         case records.Record(parts=parts):
             return {part.proto or part.name: part.name for part in parts}
-        case records.Versioning():  # the last two are what older servers have instead
+        case records.Versioning():  # older servers have the last two instead
             return dict.fromkeys(("auto_upgrade", "pinned", "behavior", "pinned_version"), row.key)
         case records.Calendars():
             return dict.fromkeys((*calendars.FIELDS, "comment"), row.key)
@@ -66,7 +66,7 @@ class _Inside(enum.Enum):
 
 
 def _insides() -> Iterator[tuple[str, dict[str, _Inside]]]:
-    """Yield each message with what the fields hold that the table covers."""
+    """Yield each message with what its fields that the table covers hold."""
     rest = [schedule_pb2.Schedule.DESCRIPTOR]
     while rest:
         at = rest.pop()
@@ -113,7 +113,7 @@ def _is_empty(value: object) -> bool:
 def _inexact(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> Iterator[str]:
     """Yield the parts of a time that microseconds and the years 1 to 9999 cannot express."""
     if value.nanos % 1000:
-        yield f"the nanoseconds of {word} cannot be expressed, and are lost when a change is written to it"
+        yield f"the nanoseconds of {word} cannot be expressed, and are lost when this value is changed"
     if isinstance(value, timestamp_pb2.Timestamp):
         try:
             value.ToDatetime(tzinfo=datetime.UTC)

@@ -1,7 +1,7 @@
-"""Convert calendars of a spec, `{hour: 9-17, day_of_week: mon-fri}`, to `Calendar` and back.
+"""Convert calendars in a spec, `{hour: 9-17, day_of_week: mon-fri}`, to `Calendar` and back.
 
-Each field accepts the same text as in a cron. The defaults of a firing calendar are Temporal's: 0 for second, minute
-and hour, and `*` for the rest. In an excluding calendar every default is `*`, so that
+Each field accepts the same text as in a cron. The defaults of a firing calendar are Temporal's: 0 for second, minute,
+and hour, and `*` for the rest. In an excluding calendar, every default is `*`, so
 `{month: 12, day_of_month: 24-26}` excludes whole days.
 """
 

@@ -1,4 +1,4 @@
-"""The canonical form of calendars and intervals, in which those that fire at the same times are equal."""
+"""The canonical form of calendars and intervals, in which values that fire at the same times are equal."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def calendar_of(
     *,
     comment: str = "",
 ) -> timings.Calendar:
-    """Return the calendar of the fields' ranges; a missing field is empty."""
+    """Return the calendar with the fields' ranges; a missing field is empty."""
     sets = {name: ranges.expand(fields.get(name, ())) for name in _SETS}
     return timings.Calendar(**sets, comment=comment)
 
 
 def distinct(items: Iterable[T]) -> tuple[T, ...]:
-    """Return the items sorted and without duplicates, so that order and duplicates are not a difference."""
+    """Return the items sorted and without duplicates, so that differences in order and duplicates are ignored."""
     unique = tuple(dict.fromkeys(items))
     return unique if len(unique) < 2 else tuple(sorted(unique, key=_order))
 

@@ -22,7 +22,7 @@ def moment(second: int) -> datetime.datetime:
 
 
 def wall(second: int, zone: zoneinfo.ZoneInfo) -> datetime.datetime:
-    """Return the clock time in the zone at a second since the epoch."""
+    """Return the zone's clock time at a second since the epoch."""
     return moment(second).astimezone(zone)
 
 
@@ -39,7 +39,7 @@ def instant(day: datetime.date, hour: int, minute: int, second: int, zone: zonei
 
 
 def change(begin: int, end: int, zone: zoneinfo.ZoneInfo) -> int:
-    """Return the first second from `begin` on with another offset than at `begin`; `end` if there is none before."""
+    """Return the first second after `begin` with a different offset; `end` if there is none before it."""
     was = offset(begin, zone)
     if offset(end - 1, zone) == was:
         return end

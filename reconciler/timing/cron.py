@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from reconciler.timing import durations, ranges, timings
 
-COMMENT_LIMIT = 200  # bytes; the server refuses a longer comment in a calendar
+COMMENT_LIMIT = 200  # bytes; the server rejects a longer comment in a calendar
 
 _PREDEFINED = {
     "@yearly": "0 0 1 1 *",
@@ -37,7 +37,7 @@ _ZONE = re.compile(r"(?:CRON_)?TZ=([^ ]*) ")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Field:
-    """One field: name, bounds, and names of numbers with the least length of an abbreviation."""
+    """One field: its name, its bounds, and the names of its numbers with the minimum length of an abbreviation."""
 
     name: str
     lowest: int
@@ -73,7 +73,7 @@ _LAYOUTS: Mapping[int, tuple[Field, ...]] = {5: _FIVE, 6: (*_FIVE, YEAR), 7: (SE
 
 
 class CronError(Exception):
-    """A cron text that Temporal does not accept; `offset` is the position in the text, in characters from 0.
+    """A cron text that Temporal does not accept; `offset` is the position in the text, in characters, starting at 0.
 
     `others` are the errors in later fields.
     """
@@ -88,7 +88,7 @@ class CronError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parsed:
-    """The meaning of a cron text: times, and the time zone that it names, if any."""
+    """The meaning of a cron text: its times, and its time zone if it has one."""
 
     times: timings.Calendar | timings.Interval
     timezone: str = ""
@@ -98,7 +98,7 @@ class Parsed:
 def parse(text: str) -> Parsed:
     """Return a cron text as Temporal understands it; the calendar's comment is the text itself.
 
-    Raises CronError if the server would refuse the text.
+    Raises CronError if the server would reject the text.
     """
     body, offset, timezone = _without_zone(text)
     body = body.partition("#")[0]
@@ -112,7 +112,7 @@ def parse(text: str) -> Parsed:
 
 
 def problems(text: str) -> tuple[CronError, ...]:
-    """Return everything that the server would refuse in a cron text, one error for each field."""
+    """Return the errors that the server would report for a cron text, one for each field."""
     try:
         parse(text)
     except CronError as error:
@@ -121,7 +121,7 @@ def problems(text: str) -> tuple[CronError, ...]:
 
 
 def named_zone(text: str) -> tuple[str, int]:
-    """Return the time zone that a cron text names, and its offset; empty if none. The rest need not be valid."""
+    """Return the time zone in a cron text, and its offset; empty if there is none. The rest need not be valid."""
     match = _ZONE.match(trimmed(text))
     return (match[1], _indent(text) + match.start(1)) if match else ("", 0)
 
@@ -139,7 +139,7 @@ def _without_zone(text: str) -> tuple[str, int, str]:
 
 
 def _indent(text: str) -> int:
-    """Return how many characters are before the first word; not str.lstrip, which knows other spaces than Go."""
+    """Return how many characters are before the first word; not str.lstrip, whose white space differs from Go's."""
     word = _WORD.search(text)
     return word.start() if word else len(text)
 
@@ -156,19 +156,19 @@ def _interval(body: str, offset: int) -> timings.Interval:
         raise CronError("the interval is shorter than a second", offset=offset, hint="use at least 1s")
     if not durations.ZERO <= phase < every:
         raise CronError(
-            "the phase is not below the interval", offset=offset, hint="use at least 0s and less than the interval"
+            "the phase must be less than the interval", offset=offset, hint="use at least 0s and less than the interval"
         )
     return timings.Interval(every=every, offset=phase)
 
 
 def _hint_for_word(body: str) -> str:
-    """Return a hint for a predefined word without its `@` or in another case; empty for other texts."""
+    """Return a hint for a predefined word without its `@` or in another case; empty for other text."""
     word = "@" + body.lower().removeprefix("@")
     if word in _PREDEFINED:
         return f"write {word}"
     if word.startswith("@every "):
         return "write @every with a duration, such as @every 5m, or @daily"
-    return "Temporal does not support @reboot: write the times" if word == "@reboot" else ""
+    return "Temporal does not support @reboot; write the times instead" if word == "@reboot" else ""
 
 
 def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
@@ -180,7 +180,8 @@ def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
             f"{len(words)} fields, but Temporal accepts 5 to 7",
             offset=offset or 0,
             hint=_hint_for_word(body)
-            or "write minute, hour, day of month, month, day of week; a year last, seconds first",
+            or "write minute, hour, day of month, month, and day of week, optionally followed by a year and preceded "
+            "by seconds",
         )
     sets: dict[Field, tuple[int, ...]] = {SECOND: (0,), YEAR: ()}
     wrong: list[CronError] = []
@@ -210,12 +211,12 @@ def trimmed(text: str) -> str:
 
 
 def comment(text: str) -> str:
-    """Return the text shortened to what the server accepts as a calendar's comment."""
+    """Return the text truncated to what the server accepts as a calendar's comment."""
     return text.strip().encode()[:COMMENT_LIMIT].decode(errors="ignore")
 
 
 def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
-    """Return the numbers that one field's text matches; empty for every year. `offset` is added to those of errors."""
+    """Return the numbers that one field's text matches; empty for every year. `offset` is added to that of errors."""
     if word == "*" and field is YEAR:
         return ()
     matched: set[int] = set()
@@ -228,7 +229,7 @@ def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
 def spans(text: str) -> Mapping[Field, tuple[ranges.Range, ...]]:
     """Return the ranges of each field as written: `*/45` is one range with a step, `0,45` is two ranges.
 
-    Empty for a name such as `@daily`, an interval, and a text that the server refuses.
+    Empty for a name such as `@daily`, an interval, and text that the server rejects.
     """
     if problems(text):
         return {}
@@ -274,7 +275,7 @@ def _step(text: str, field: Field, offset: int) -> int:
         raise CronError(
             f"{text!r} is not a valid step for the {field.name}",
             offset=offset,
-            hint="write one number of at least 1 after the slash, as in */15",
+            hint="write a number of at least 1 after the slash, as in */15",
         )
     return int(text)
 
@@ -295,9 +296,9 @@ def _value(text: str, field: Field, offset: int) -> int:
 
 def _hint_for(text: str, field: Field) -> str:
     if "?" in text:
-        return "Temporal does not support '?': write *"
+        return "Temporal does not support '?'; write *"
     if field in (DAY_OF_MONTH, DAY_OF_WEEK) and _LAST_OR_NEAREST.fullmatch(text):
-        return "Temporal does not support 'L' or 'W': list the days instead"
+        return "Temporal does not support 'L' or 'W'; list the days instead"
     return ""
 
 
@@ -309,19 +310,19 @@ def _end_before_start(low: str, high: str, field: Field, offset: int) -> CronErr
 
 
 def _weekday_hint(low: str, high: str) -> str:
-    """Return how to write a range across the end of the week: Sunday is 0, and 7 at the end of a range."""
+    """Return how to write a range across the end of the week: Sunday is 0, or 7 at the end of a range."""
     start, end = _value(low, DAY_OF_WEEK, 0), _value(high, DAY_OF_WEEK, 0)
     if start == 7:
-        return f"Sunday at the start of a range is 0: write 0-{high}"
+        return f"Sunday at the start of a range is 0; write 0-{high}"
     if end == 0:
-        return "for every day write *" if start == 1 else f"Sunday at the end of a range is 7: write {low}-7"
+        return "for every day, write *" if start == 1 else f"Sunday at the end of a range is 7; write {low}-7"
     return f"write {low}-6,0-{high} to wrap around"
 
 
 def render(times: timings.Calendar | timings.Interval) -> str:
-    """Return a cron text for these times: the calendar's own comment if that means the same.
+    """Return a cron text for these times: the calendar's own comment if it has the same meaning.
 
-    An empty field, with which a calendar matches nothing, is written as `(none)`, which no parser accepts.
+    An empty field, with which a calendar matches nothing, is written as `(none)`, which is not a valid cron.
     """
     if isinstance(times, timings.Interval):
         every = f"@every {durations.render(times.every)}"
@@ -363,7 +364,7 @@ def field_text(numbers: tuple[int, ...], field: Field) -> str:
     parts = ranges.compress(numbers)
     if len(parts) == 1 and parts[0].start == field.lowest and parts[0].end + parts[0].step > highest:
         step = parts[0].step
-        if step == 1 and field is YEAR:  # every year that can be written, while * is every year
+        if step == 1 and field is YEAR:  # all years that can be written, whereas * is every year
             return str(parts[0])
         return "*" if step == 1 and len(numbers) > 1 else f"*/{step}" if step > 1 else str(parts[0])
     return ",".join(map(str, parts))

@@ -26,10 +26,10 @@ _LONGEST_NS = 2**63 - 1
 
 
 def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None = None) -> datetime.timedelta:
-    """Return the duration of a text, truncated to whole microseconds.
+    """Return the duration that a text represents, truncated to whole microseconds.
 
-    The grammar is that of Go's time.ParseDuration, with the unit `d` for 24 hours, as in the Temporal server. With
-    `bounded` False, durations above Go's maximum are accepted: some fields of live schedules have them. `longest` is
+    The grammar is that of Go's time.ParseDuration, with the unit `d` for 24 hours, as in the Temporal server. If
+    `bounded` is False, durations above Go's maximum are accepted: some fields of live schedules have them. `longest` is
     the limit of a duration that is not for Temporal. Raises ValueError with a message for people.
     """
     sign = -1 if text.startswith("-") else 1
@@ -41,11 +41,11 @@ def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None
         what = (
             f"a unit, for example {text}s"
             if _NUMBER.fullmatch(text)
-            else "a number and a unit, as in 10s, 15m or 1h30m"
+            else "a number and a unit, as in 10s, 15m, or 1h30m"
         )
         raise ValueError(f"{text!r} is not a valid duration: write {what}")
     if 0 < total < 1_000:
-        raise ValueError(f"{text!r} is shorter than 1us, the shortest duration here; write 0s for none")
+        raise ValueError(f"{text!r} is shorter than 1us, the minimum duration; write 0s for none")
     if longest is not None and total > longest // datetime.timedelta(microseconds=1) * 1_000:
         raise ValueError(f"{text!r} is too long: write {render(longest)} or less")
     if bounded and total > _LONGEST_NS:
@@ -55,7 +55,7 @@ def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None
 
 @functools.lru_cache(maxsize=1_000)  # most schedules have the same few
 def _nanoseconds(text: str) -> fractions.Fraction | None:
-    """Return the sum of a duration's parts, None if the text is not one."""
+    """Return the sum of a duration's parts, None if the text is not a duration."""
     total = fractions.Fraction(0)
     position = 0
     while match := _PART.match(text, position):
@@ -65,7 +65,7 @@ def _nanoseconds(text: str) -> fractions.Fraction | None:
 
 
 def render(duration: datetime.timedelta) -> str:
-    """Return the shortest text in days, hours, minutes and seconds that `parse` reads as `duration`."""
+    """Return the shortest text in days, hours, minutes, and seconds that `parse` reads as `duration`."""
     if duration < ZERO:
         return "-" + render(-duration)
     micros = duration // datetime.timedelta(microseconds=1)

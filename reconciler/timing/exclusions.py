@@ -15,7 +15,7 @@ def too_many(timing: timings.Timing, after: datetime.datetime) -> int:
     """Return how many consecutive times are excluded after a moment, up to the server's limit; 0 if below that.
 
     The limit is `SEARCHED`, or less if each step costs more. Whole days are counted, and a time counts once for each
-    calendar that has it.
+    calendar that contains it.
     """
     begin = max(clocks.seconds(after), 0 if timing.start_at is None else clocks.seconds(timing.start_at), 0)
     end = times.NEVER if timing.end_at is None else min(clocks.seconds(timing.end_at) + 1, times.NEVER)
@@ -37,7 +37,7 @@ def too_many(timing: timings.Timing, after: datetime.datetime) -> int:
 
 
 def _cost(timing: timings.Timing) -> int:
-    """Return the cost of a step: each searches all calendars, and one such as Friday the 13th searches many months."""
+    """Return the cost of a step: it searches all calendars, and one such as Friday the 13th searches many months."""
     return 1 + 5 * sum(len(each.day_of_month) < 31 and len(each.day_of_week) < 7 for each in timing.calendars)
 
 

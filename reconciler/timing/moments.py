@@ -1,4 +1,4 @@
-"""Points in time as a spec writes them: RFC 3339, with a zone."""
+"""Points in time as a spec writes them: RFC 3339, with a UTC offset."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ def parse(text: str) -> datetime.datetime:
         if _MOMENT.fullmatch(text):
             return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
     except (ValueError, OverflowError):  # 30 February, or a year that is out of range in UTC
-        raise ValueError(f"{text!r} is not a valid time: this day, hour or offset does not exist") from None
-    raise ValueError(f"{text!r} is not a valid time: write date, time and zone, as in 2027-01-01T09:00:00Z or …+02:00")
+        raise ValueError(f"{text!r} is not a valid time: this day, hour, or offset does not exist") from None
+    raise ValueError(
+        f"{text!r} is not a valid time: write a date, a time, and a UTC offset, as in 2027-01-01T09:00:00Z or …+02:00"
+    )
 
 
 def with_offset(text: str) -> datetime.datetime:
-    """Return the moment of an ISO 8601 text; ValueError if the text is not valid or has no offset from UTC."""
+    """Return the moment of an ISO 8601 string; ValueError if it is not valid or has no offset from UTC."""
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no offset from UTC")

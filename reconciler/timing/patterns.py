@@ -1,8 +1,8 @@
 """Count firings by day: which calendars match which dates, and which seconds of a day remain after exclusions.
 
-The firings of a day are a set of seconds, stored as the bits of one integer: calendars and intervals are united and
-exclusions subtracted by arithmetic, because a schedule may fire every second, 31 million times a year. Daylight saving
-time is ignored.
+The firings of a day are a set of seconds, stored as the bits of one integer: calendars and intervals are combined and
+exclusions subtracted with bit operations, because a schedule may fire every second, 31 million times a year. Daylight
+saving time is ignored.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import TypeAlias
 
 from reconciler.timing import clocks, times, timings
 
-YEARS = 28  # after which the same dates are on the same weekdays again
+YEARS = 28  # after which the same dates fall on the same weekdays again
 _CYCLE = range(2030, 2030 + YEARS)
 _WHOLE_DAY = (1 << clocks.DAY) - 1
 
 _Date: TypeAlias = tuple[int, int, int]  # month, day of the month, day of the week
 Matches: TypeAlias = tuple[bool, ...]  # which calendars of a timing match a date, then which exclusions
 _Set: TypeAlias = int  # of the seconds of a day: bit n is set for second n
-_Fields: TypeAlias = tuple[tuple[tuple[int, ...], ...], ...]  # months, days of the month and of the week of each
+_Fields: TypeAlias = tuple[tuple[tuple[int, ...], ...], ...]  # months, days of the month, and days of the week of each
 
 
 def calendars(timing: timings.Timing) -> tuple[timings.Calendar, ...]:
@@ -36,15 +36,15 @@ def calendars(timing: timings.Timing) -> tuple[timings.Calendar, ...]:
 
 
 def weights(timing: timings.Timing) -> Mapping[Matches, float]:
-    """Return on how many days of an average year each combination of calendars matches.
+    """Return the number of days in an average year on which each combination of calendars matches.
 
-    The average is over 28 years: no single year is right for 29 February or Friday the 13th.
+    The average is over 28 years: no single year is representative for February 29 or Friday the 13th.
     """
     return _weights(_fields(timing))
 
 
 def days(timing: timings.Timing, begin: int, end: int) -> Iterator[Matches]:
-    """Yield which calendars match each day from one second to before another, considering their years."""
+    """Yield which calendars match each day from one second until before another, considering their years."""
     zone = zoneinfo.ZoneInfo(timing.timezone)
     first, last = (clocks.wall(second, zone).date() for second in (begin, end - 1))
     dates = _matches(_fields(timing))
@@ -76,7 +76,7 @@ def firings(timing: timings.Timing, on: Matches, offset: int) -> float:
 
 
 def taken(timing: timings.Timing, on: Matches) -> int:
-    """Return how often it would fire on such a day without exclusions; common times of two calendars count twice."""
+    """Return how often it would fire on such a day without exclusions; times that two calendars share count twice."""
     calendars = sum(times_of_day(each) for each, is_on in zip(timing.calendars, on, strict=False) if is_on)
     return calendars + sum(clocks.DAY // times.in_seconds(each)[0] for each in timing.intervals)
 
@@ -96,7 +96,7 @@ def _united(these: Sequence[timings.Calendar], on: Iterable[bool]) -> _Set:
 
 @functools.lru_cache(maxsize=256)
 def _clock(hour: tuple[int, ...], minute: tuple[int, ...], second: tuple[int, ...]) -> _Set:
-    """Return the seconds of a day at which hour, minute and second match."""
+    """Return the seconds of a day at which the hour, minute, and second match."""
     found = 1
     for numbers, unit in ((second, 1), (minute, 60), (hour, clocks.HOUR)):
         found = functools.reduce(operator.or_, (found << number * unit for number in numbers), 0)

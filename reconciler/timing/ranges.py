@@ -1,4 +1,4 @@
-"""Sets of numbers as ranges with a step, as the server stores a calendar's fields."""
+"""Sets of numbers as ranges with a step, which is how the server stores a calendar's fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Range:
-    """The numbers from `start` to `end`, both included, `step` apart."""
+    """The numbers from `start` to `end`, inclusive, in steps of `step`."""
 
     start: int
     end: int
@@ -22,7 +22,7 @@ class Range:
 
 
 def parse(text: str) -> Range:
-    """Return the range of a text that `str` returned; ValueError for other texts."""
+    """Return the range from a string that `str` returned; ValueError for other strings."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a valid range, such as 0-59/15")
@@ -36,8 +36,8 @@ _TEXT = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4})(?:/([0-9]{1,4}))?)?", re.ASCII
 def expand(parts: Iterable[Range]) -> tuple[int, ...]:
     """Return the numbers of all ranges, sorted and without duplicates.
 
-    An end before the start is treated as the start and a step below 1 as 1, as the server does
-    (CleanSpec in its scheduler).
+    An end before the start is treated as the start, and a step below 1 as 1, as in the server (CleanSpec in its
+    scheduler).
     """
     each = [range(part.start, max(part.start, part.end) + 1, max(part.step, 1)) for part in parts]
     return tuple(each[0]) if len(each) == 1 else tuple(sorted(set().union(*each)))

@@ -1,4 +1,4 @@
-"""How often a timing fires, without computing all of its times, which take tens of microseconds each."""
+"""How often a timing fires, without computing all of its times, each of which takes tens of microseconds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Mapping
 
 from reconciler.timing import clocks, patterns, times, timings
 
-YEAR = 365 * clocks.DAY  # the year of a rate
+YEAR = 365 * clocks.DAY  # the length of a year for rates
 CAP = 1_000  # firings that are counted one by one
-_WALKED = 100  # firings that determine the rate of a timing that names years
+_WALKED = 100  # firings that determine the rate of a timing with years
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often a schedule fires: `a_year` on average, `left` times in all, None if unlimited or unknown.
+    """How often a schedule fires: `a_year` on average, `left` times in total, None if unlimited or unknown.
 
     `a_year` is 0 if it ends within a year after at most `CAP` firings, or fires only once more; only `left` is
     meaningful then.
@@ -31,7 +31,7 @@ class Pace:
 
 @functools.lru_cache(maxsize=4096)
 def pace(timing: timings.Timing, remaining: int | None, after: datetime.datetime) -> Pace:
-    """Return how often a schedule with `remaining` actions fires after `after`, or from its start on."""
+    """Return how often a schedule with `remaining` actions fires after `after`, or after its start if that is later."""
     begin = _begin(timing, after)
     end = begin + YEAR
     a_year = _average(timing, begin)
@@ -67,14 +67,14 @@ def _walk(timing: timings.Timing, begin: int, most: int) -> list[datetime.dateti
 
 
 def _is_over(timing: timings.Timing, end: int, a_year: float) -> bool:
-    """Return whether nothing fires from a second on."""
+    """Return whether nothing fires at or after a second."""
     if a_year and is_endless(timing):
         return False
     return end >= times.NEVER or not _walk(timing, end, 1)
 
 
 def is_endless(timing: timings.Timing) -> bool:
-    """Return whether a timing that fires at all fires forever: one without years and without an end repeats itself."""
+    """Return whether a timing that fires at all fires forever: without years and without an end, it repeats."""
     return timing.end_at is None and not _names_years(timing)
 
 
@@ -85,8 +85,8 @@ def _names_years(timing: timings.Timing) -> bool:
 def _average(timing: timings.Timing, begin: int) -> float:
     """Return the firings of an average year, 0 for a timing that fires only once more.
 
-    A timing without years repeats every 28 years, so the average over these is exact. Otherwise it is computed from the
-    next firings, or from the dates of one year if they are frequent.
+    A timing without years repeats every 28 years, so the average over these is exact. Otherwise, it is computed from
+    the next firings, or from the dates of one year if they are frequent.
     """
     zone = zoneinfo.ZoneInfo(timing.timezone)
     if not _names_years(timing):

@@ -1,9 +1,9 @@
 """The times at which a timing fires, exactly as the server computes them.
 
-Clock times are literal: a time that daylight saving skips does not fire. For an hour that is repeated, the server has
-its own behavior (1.29.1, next in its compiled calendar): west of Greenwich each time of that hour fires twice, east of
-it some fire once, depending on the previous time. So every time is computed from the previous one, as there. Intervals
-count whole seconds from the Unix epoch. Jitter is ignored: these are the nominal times.
+Clock times are literal: a time that daylight saving skips does not fire. For a repeated hour, the server behaves
+as follows (1.29.1, `next` of its compiled calendar): west of Greenwich, each time in that hour fires twice; east of it,
+some fire once, depending on the previous time. So every time is computed from the previous one, as in the server.
+Intervals count whole seconds from the Unix epoch. Jitter is ignored: these are the nominal times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.timing import clocks, timings
 
-LAST_YEAR = 2100  # the server does not search beyond it
+LAST_YEAR = 2100  # the server does not search beyond this year
 NEVER = clocks.seconds(datetime.datetime(LAST_YEAR + 1, 1, 1, tzinfo=datetime.UTC))
 
 _DAY = datetime.timedelta(days=1)
@@ -26,7 +26,7 @@ _STEPS = 1_000  # consecutive excluded times that are skipped one by one, as the
 
 
 def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datetime.datetime]:
-    """Yield the times after `after`, ascending, in UTC; none if the timing never fires again."""
+    """Yield the times after `after` in ascending order, in UTC; none if the timing never fires again."""
     zone = zoneinfo.ZoneInfo(timing.timezone)
     last = max(clocks.seconds(after), -1)  # nothing fires before 1970
     if timing.start_at is not None:
@@ -54,18 +54,18 @@ def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datet
 
 
 def _end_of(excluding: timings.Calendar, local: datetime.datetime, last: int) -> int:
-    """Return a second up to which everything after `last` is excluded: hours, days, months and years at once."""
+    """Return a second up to which everything after `last` is excluded: skips hours, days, months, and years at once."""
     if len(excluding.minute) < 60 or len(excluding.second) < 60:
         return last
     end_of_hour = last + clocks.HOUR - 1 - local.minute * 60 - local.second
     if len(excluding.hour) < 24:
         return end_of_hour
-    hours = max(22 - local.hour, 0)  # stop before the end of the day, in case clocks change
+    hours = max(22 - local.hour, 0)  # stop before the end of the day, in case the clocks change
     return end_of_hour + max(hours * clocks.HOUR, _excluded_days(excluding, local.date()) * clocks.DAY)
 
 
 def _excluded_days(excluding: timings.Calendar, day: datetime.date) -> int:
-    """Return how many days from `day` on are excluded, of a month or of years, two less in case clocks change."""
+    """Return the number of excluded days from `day`, in a month or in years, minus two in case the clocks change."""
     if len(excluding.day_of_month) < 31 or len(excluding.day_of_week) < 7:
         return 0
     if len(excluding.month) < 12:
@@ -88,9 +88,9 @@ def in_seconds(interval: timings.Interval) -> tuple[int, int]:
 
 
 def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int) -> int:
-    """Return the next time after `last`, by advancing a wall clock field by field.
+    """Return the next time after `last`, by advancing the wall clock one field at a time.
 
-    At the end of an hour after which clocks are set back, that hour is searched once more, shifted.
+    At the end of an hour after which the clocks are set back, that hour is searched once more, shifted.
     """
     local = clocks.wall(last, zone)
     day, hour, minute, second = local.date(), local.hour, local.minute, local.second + 1
@@ -119,7 +119,7 @@ def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int)
 
 
 def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int]:
-    """Return the next match within the day; a field without one is at its end: 24 or 60."""
+    """Return the next match within the day; a field without a match is at its end: 24 or 60."""
     if hour not in calendar.hour:
         hour, minute, second = _next(calendar.hour, hour, 24), 0, 0
     if hour < 24 and minute not in calendar.minute:
@@ -130,7 +130,7 @@ def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) ->
 
 
 def _lasts_longer(day: datetime.date, hour: int, zone: zoneinfo.ZoneInfo) -> bool:
-    """Return whether clocks are set back between this hour and the next."""
+    """Return whether the clocks are set back between this hour and the next."""
     return clocks.instant(day, hour + 1, 0, 0, zone) - clocks.instant(day, hour, 0, 0, zone) > clocks.HOUR
 
 
@@ -159,7 +159,7 @@ def _weekday(day: datetime.date, hour: int, minute: int, second: int, zone: zone
 
 
 def _next_month_day(calendar: timings.Calendar, first: datetime.date) -> datetime.date | None:
-    """Return the next day that year, month and day of month match, None if there is none."""
+    """Return the next day that matches year, month, and day of month, None if there is none."""
     for year in range(first.year, LAST_YEAR + 1):
         if not _has_year(calendar, year):
             continue

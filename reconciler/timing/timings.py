@@ -8,10 +8,10 @@ import datetime
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """The times whose fields are all in these sets; the server's structured calendar.
+    """The times whose fields are all in these sets, as in the server's structured calendar.
 
     Each set is a sorted tuple without duplicates. An empty set matches nothing, except for `year`, where it matches
-    every year. Days of the week count from Sunday, 0. `comment` is text for people, which is not compared.
+    every year. Days of the week start with Sunday, 0. `comment` is text for people and is not compared.
     """
 
     second: tuple[int, ...]
@@ -26,7 +26,7 @@ class Calendar:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Every `every` from the Unix epoch, shifted by `offset` (the server's phase, below `every`)."""
+    """Every multiple of `every` since the Unix epoch, shifted by `offset` (the server's phase, less than `every`)."""
 
     every: datetime.timedelta
     offset: datetime.timedelta = datetime.timedelta(0)

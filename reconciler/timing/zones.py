@@ -1,4 +1,4 @@
-"""Check time zones: only names that mean the same on every machine are accepted."""
+"""Check time zones: only names with the same meaning on every machine are accepted."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from reconciler import spelling
 _OF_MACHINE = frozenset({"Local", "localtime", "posixrules", "Factory"})
 _COPIES = ("posix/", "right/")  # copies of the time zone database that only some machines have
 _AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-_TYPO = 0.85  # similarity from which a name is considered misspelled; `Europe/` alone is similar to every city there
-_AREA_AND_CITY = "write an IANA name with area and city, such as Europe/Berlin, or UTC"
+_TYPO = 0.85  # similarity above which a name is considered misspelled; `Europe/` alone is similar to every city there
+_AREA_AND_CITY = "write an IANA name with an area and a city, such as Europe/Berlin, or UTC"
 
 
 def depends_on_machine(name: str) -> bool:
-    """Return whether the zone of this name is a file or a setting of the server's own machine."""
+    """Return whether the zone with this name is a file or a setting of the server's own machine."""
     return name in _OF_MACHINE or name.startswith(_COPIES)
 
 
 def is_known(name: str) -> bool:
-    """Return whether the name is that of a time zone, here and on the server."""
+    """Return whether the name is a valid time zone, both here and on the server."""
     if depends_on_machine(name):
         return False
     try:
@@ -30,15 +30,15 @@ def is_known(name: str) -> bool:
 
 
 def check(name: str) -> None:
-    """Raise ValueError with a hint unless the name is the same time zone everywhere."""
+    """Raise ValueError with a hint unless the name means the same time zone everywhere."""
     if depends_on_machine(name):
-        raise ValueError(f"{name!r} depends on the machine that reads it; {_AREA_AND_CITY}")
+        raise ValueError(f"{name!r} depends on the machine that resolves it; {_AREA_AND_CITY}")
     if not is_known(name):
         raise ValueError(f"{name!r} is not a valid time zone; {_zone_hint(name)}")
 
 
 def _zone_hint(name: str) -> str:
-    """Return what to write instead: a similar Area/City, but no guess for an abbreviation or an offset."""
+    """Return a hint for an invalid name: a similar Area/City, but no guess for an abbreviation or an offset."""
     if name.strip().upper() in ("Z", "ZULU", "UTC"):
         return "write UTC"
     if "/" not in name:
@@ -51,4 +51,4 @@ def _zone_hint(name: str) -> str:
 
 
 def _is_area_and_city(zone: str) -> bool:
-    return "/" in zone and not zone.startswith("Etc/")  # Etc/ zones have signs that people read the wrong way around
+    return "/" in zone and not zone.startswith("Etc/")  # Etc/ zones have inverted signs, which people misread

@@ -23,11 +23,11 @@ from reconciler.usecases import readings
 from reconciler.usecases.plan import session_plan
 
 _LOG = logging.getLogger(__name__)
-_PROMPT = 0.1  # seconds; an answer that took longer came from a person, and the lock was not watched meanwhile
+_PROMPT = 0.1  # seconds; a reply that took longer came from a person, and the lock was not watched in the meantime
 
 _LOST_HINTS = {
     locks.ENDING: "apply again, with a longer --lock-lease",
-    locks.UNSURE: "check that what keeps the lock is healthy, then apply again",
+    locks.UNSURE: "check that the server that holds the lock (PostgreSQL or Temporal) is healthy, then apply again",
 }
 
 Command = Literal["apply", "prune", "repair"]
@@ -46,7 +46,7 @@ class Audience(Protocol):
         ...
 
     def outcome(self, outcome: plans.Outcome) -> None:
-        """Show how a step ended, as it ends."""
+        """Show how a step ended, as soon as it has ended."""
         ...
 
     def applied(self, applied: plans.Applied) -> None:
@@ -60,7 +60,7 @@ class Audience(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-    """A command that writes: what it reads, checks and does around the writes. Methods are called in this order.
+    """A command that writes: what it reads, checks, and does around the writes. Methods are called in this order.
 
     With `records_idle`, an attempt without steps is recorded; with `retries_stale`, stale steps are planned again.
     """
@@ -88,7 +88,7 @@ class Job:
         raise NotImplementedError
 
     def before_first_write(self, last_commit: str) -> None:
-        """Run before the first write, which raising prevents; `last_commit` was applied last (empty if unknown)."""
+        """Run before the first write; an exception prevents it. `last_commit` was applied last (empty if unknown)."""
 
     def write(
         self, plan: plans.Plan, session: sessions.Session, on_outcome: OnOutcome, lost: Lost
@@ -105,7 +105,7 @@ class Job:
 
 
 def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
-    """Lock, read, review, show, guard, ask, record, write and report; return the exit code."""
+    """Lock, read, review, show, guard, ask, record, write, and report; return the exit code."""
     has_database = job.writing.database is not None
     readings.check(job.declaration, job.writing.record, is_unaudited=has_database)
     with _locked(session, job, audience) as lease:
@@ -146,7 +146,7 @@ def why_off(declaration: declarations.Declaration, connection: settings.Connecti
 
 
 def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -> bool:
-    """Ask; `errors.LockedError` if the lock was lost meanwhile, as it is not watched while a person decides."""
+    """Ask; raise `errors.LockedError` if the lock was lost, because it is not watched while a person decides."""
     asked = time.monotonic()
     if not audience.agreed():
         audience.warn("Cancelled; nothing was changed.")
@@ -155,13 +155,13 @@ def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -
         lease.doubt()
     lost = session.run(lease.lost())
     if lost:
-        raise errors.LockedError(f"nothing is applied: {lost}", hint=_LOST_HINTS.get(lost, "apply again"))
+        raise errors.LockedError(f"nothing was applied: {lost}", hint=_LOST_HINTS.get(lost, "apply again"))
     return True
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Record:
-    """What the audit records at the end; `started` once something may have been written.
+    """What the audit records at the end; `started` is true once something may have been written.
 
     `read_at` is when the plan began to read the server.
     """
@@ -173,13 +173,13 @@ class _Record:
     error: str = ""
 
     def on_outcome(self, outcome: plans.Outcome) -> None:
-        """Keep, show and log how a step ended."""
+        """Record, show, and log how a step ended."""
         self.outcomes = (*self.outcomes, outcome)
         self.audience.outcome(outcome)
         _log_outcome(outcome)
 
     def on_applied(self, applied: plans.Applied) -> None:
-        """Keep how all of them ended."""
+        """Record how all steps ended."""
         self.outcomes = applied.outcomes
         self.error = errors.INTERRUPTED if applied.interrupted else ""
 
@@ -221,7 +221,7 @@ def record_refusal(session: sessions.Session, job: Job, plan: plans.Plan, error:
 
 
 async def _start(audit: ports.Audit, job: Job, plan: plans.Plan) -> int:
-    """Record the start of an attempt, after which no reading is left of what its plan changes; return its number."""
+    """Record the start of an attempt, drop the readings of schedules that its plan changes, and return its number."""
     is_whole = job.command == "apply" and not plan.only
     declared = [charter.schedule.id for charter in job.declaration.charters] if is_whole else None
     return await audit.begin(_attempt(job, plan), doubtful=refresh.doubtful(plan), declared=declared)
@@ -265,7 +265,7 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
 
 
 def holder_of(connection: settings.Connection) -> ports.Holder:
-    """Return the identity of this program, which is shown to those that wait for its lock."""
+    """Return the identity of this program, which is shown to anyone who waits for its lock."""
     origin = _origin(connection)
     return ports.Holder(who=origin.who, run=origin.run, since=clock.now())
 
@@ -299,7 +299,7 @@ def _step(outcome: plans.Outcome) -> ports.Step:
 
 
 def _left(plan: plans.Plan, outcomes: Iterable[plans.Outcome]) -> observed.Left:
-    """Return how many schedules exist now: those that were found, plus the created, minus the deleted."""
+    """Return how many schedules exist now: those that were found, plus those created, minus those deleted."""
     done = [outcome.change.verb for outcome in outcomes if outcome.status is plans.Status.DONE]
     growth = done.count(plans.Verb.CREATE) + done.count(plans.Verb.RENAME) - done.count(plans.Verb.DELETE)
     return observed.Left(managed=plan.found.managed + growth, present=plan.found.present + growth)
@@ -336,8 +336,7 @@ async def apply_plan(
 ) -> plans.Applied:
     """Make the server match the plan; see `plan_apply.apply`.
 
-    A step that is stale is planned `again`, once, and done when it is still the same step. When that fails, it stays
-    stale.
+    A stale step is planned `again`, once, and applied if it is still the same step. If that fails, it stays stale.
     """
     held: list[plans.Outcome] = []
 

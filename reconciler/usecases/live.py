@@ -30,9 +30,9 @@ async def chosen(
 async def read(
     declaration: declarations.Declaration, schedules: ports.Schedules, target: observed.Target
 ) -> Mapping[str, observed.Live]:
-    """Read what a plan needs: existing schedules that are declared, and managed ones that are not.
+    """Read what a plan needs: existing schedules that are declared, and managed schedules that are not.
 
-    The listing is not concurrent with the Describes: next to so many, V2 throttles it for seconds.
+    The listing is not concurrent with the Describes: alongside so many, V2 throttles it for seconds.
     """
     return await described(await schedules.ids(), declaration, schedules, target)
 
@@ -44,7 +44,7 @@ async def described(
     target: observed.Target,
     assumed: Mapping[str, observed.Live] = MappingProxyType({}),
 ) -> Mapping[str, observed.Live]:
-    """Read what a plan needs, with a listing that was read already; the `assumed` schedules need no Describe.
+    """Read what a plan needs, with a listing that was already read; the `assumed` schedules need no Describe.
 
     With an empty prefix, that takes a Describe of every schedule: a listing does not show the owner's mark.
     """

@@ -1,4 +1,4 @@
-"""Plan: read the server, compare it with what is declared, and save the plan to a file if asked."""
+"""Plan: read the server, compare it with what is declared, and save the plan to a file if requested."""
 
 from __future__ import annotations
 
@@ -42,17 +42,18 @@ def propose(
 ) -> Proposal:
     """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
 
-    In a disabled environment, it is without changes, and nothing is read. `record` is where applies are recorded.
-    Raises `errors.UsageError` for a declaration that limits what is read of the server, with a snapshot or without the
-    record that it needs.
+    In a disabled environment, it has no changes, and nothing is read. `record` is where applies are recorded. Raises
+    `errors.UsageError` for a declaration that limits what is read from the server, if there is a snapshot or the record
+    that it needs is missing.
     """
     if not declaration.enabled:
         return Proposal(plan=disabled_plan(declaration, connection))
     if snapshot_path is not None:
         if declaration.refresh is not None:
             raise errors.UsageError(
-                f"--refresh={declaration.refresh} reads less of the server, and a plan with --live reads nothing of it",
-                hint="leave out one of the two",
+                f"--refresh={declaration.refresh} limits what is read from the server, but a plan with --live does not "
+                "read the server",
+                hint="omit one of the two",
             )
         taken = snapshots.loads(files.read(snapshot_path), str(snapshot_path))
         return Proposal(plan=build.plan_from_snapshot(declaration, taken.live, taken.target, taken.taken_at))
@@ -62,7 +63,7 @@ def propose(
 
 
 def disabled_plan(declaration: declarations.Declaration, connection: settings.Connection) -> plans.Plan:
-    """Return the plan of a disabled environment; a server that no setting names has an empty address."""
+    """Return the plan of a disabled environment; a server that no setting specifies has an empty address."""
     address, namespace = None, ""
     with contextlib.suppress(errors.ReconcilerError):
         address, namespace = wiring.place(connection)
@@ -87,7 +88,7 @@ def proposed(
 async def _undefined(
     plan: plans.Plan, session: sessions.Session
 ) -> tuple[attributes.Undefined | plan_preflight.Unchecked, ...]:
-    """Return the undefined search attributes that the plan sets, or that the server does not report which it has."""
+    """Return the undefined search attributes that the plan sets, or a note that the server does not report them."""
     if not attributes.unproven(plan):
         return ()
     try:
@@ -116,12 +117,12 @@ async def read_plan(
 
     Every declared id is described (strongly consistent); the listing, which lags behind, only serves to find schedules
     that are not declared. A listing that fails is an error, never an empty one. Workers are read only if the plan moves
-    a schedule to another task queue or workflow. Where not everything is read, only `confirmed` schedules need no
-    Describe, or all if it is None.
+    a schedule to another task queue or workflow. If not everything is read, only `confirmed` schedules need no
+    Describe, or all of them if it is None.
     """
     listed, assumed = await _listed(declaration, schedules, confirmed)
     plan = build.plan(declaration, await live.described(listed, declaration, schedules, target, assumed), target)
-    if plan.only:  # what it leaves alone was listed but not described
+    if plan.only:  # the schedules that it does not touch were listed but not described
         ids = {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
         ids |= {change.id for change in plan.changes if change.live is not None}
         plan = dataclasses.replace(plan, found=observed.Left(managed=len(ids), present=len(ids)))
@@ -133,7 +134,7 @@ async def read_plan(
 async def _listed(
     declaration: declarations.Declaration, schedules: ports.Schedules, confirmed: Collection[str] | None
 ) -> tuple[Collection[str], Mapping[str, observed.Live]]:
-    """Return the listed ids, and the schedules that need no Describe; there are none where everything is read."""
+    """Return the listed ids, and the schedules that need no Describe; there are none if everything is read."""
     if declaration.refresh is None:
         return await schedules.ids(), {}
     listed = await schedules.listed(lambda _: True)
@@ -154,7 +155,7 @@ async def _with_namesakes(plan: plans.Plan, listed: Collection[str], schedules: 
 async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
     """Return the plan with the task queues and workflows that workers would no longer run.
 
-    This takes one call per queue. If the server does not answer, the plan stays as it is, and a warning is logged.
+    This takes one call per queue. If the server does not respond, the plan stays as it is, and a warning is logged.
     """
     moved = stops.moved(plan)
     names = {queue for pair in moved for queue, _ in pair}

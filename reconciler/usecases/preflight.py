@@ -43,7 +43,7 @@ async def read_queues(
 def worker_problems(
     declaration: declarations.Declaration, session: sessions.Session, expected_build: str | None
 ) -> tuple[plan_preflight.Finding | plan_preflight.Unchecked, ...]:
-    """Return problems with the workers, or that they were not checked because the server does not report them."""
+    """Return problems with the workers, or a note that they were not checked, as the server does not report them."""
     try:
         found = session.run(read_preflight(declaration, session.pollers, clock.now(), expected_build, PATIENCE))
     except errors.ServerError as error:

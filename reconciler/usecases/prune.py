@@ -19,7 +19,7 @@ async def read_prune_plan(
 ) -> plans.Plan:
     """Return the plan that deletes schedules paused as removed for at least `older_than`; `now` is the server's clock.
 
-    The clock is read first, so that a schedule paused meanwhile is never too old.
+    The clock is read first, so that a schedule paused in the meantime is never old enough.
     """
     before = await now() - older_than if older_than else None
     return pruning.prune(declaration, await live.read(declaration, schedules, target), target, before)

@@ -1,4 +1,4 @@
-"""What earlier applies recorded of declared schedules, for a plan that describes only what changed since then."""
+"""What earlier applies recorded about declared schedules, for a plan that describes only what changed since then."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from reconciler.schedule import declarations, observed
 def check(
     declaration: declarations.Declaration, record: settings.Database | None, *, is_unaudited: bool = False
 ) -> None:
-    """Raise `errors.UsageError` for a plan that relies on the record of applies where there is none.
+    """Raise `errors.UsageError` for a plan that relies on the record of applies if there is none.
 
-    `is_unaudited` is whether there is a database, which is not used for the record.
+    `is_unaudited` is whether there is a database that is not used for the record.
     """
     if declaration.refresh == "changed" and record is None:
-        use = "leave out --no-audit" if is_unaudited else "pass --database-url or set DATABASE_URL"
+        use = "omit --no-audit" if is_unaudited else "pass --database-url or set DATABASE_URL"
         raise errors.UsageError(
             "--refresh=changed needs the database in which apply records what it has read",
-            hint=f"{use}; or use --refresh=list",
+            hint=f"{use}, or use --refresh=list",
         )
 
 
 async def confirmed(
     declaration: declarations.Declaration, target: observed.Target, record: settings.Database | None
 ) -> frozenset[str] | None:
-    """Return the ids of the schedules that need no Describe if they are listed as declared; None: all of them."""
+    """Return the ids of schedules that need no Describe if their listing matches the spec; None means all of them."""
     check(declaration, record)
     if declaration.refresh != "changed" or record is None:
         return None

@@ -1,4 +1,4 @@
-"""Rollout: plan several environments, show all plans, guard all, ask once, then apply one after the other."""
+"""Rollout: plan several environments, show all plans, guard all, ask once, then apply one after another."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Audience(Protocol):
         ...
 
     def outcome(self, outcome: plans.Outcome) -> None:
-        """Show how a step ended, as it ends."""
+        """Show how a step ended, as soon as it has ended."""
         ...
 
     def applied(self, applied: plans.Applied) -> None:
@@ -50,7 +50,7 @@ class Audience(Protocol):
         ...
 
     def ended(self, ended: rollouts.Ended) -> None:
-        """Keep how an environment ended; those after a failed one are not started."""
+        """Record how an environment ended; those after a failed one are not started."""
         ...
 
     def warn(self, text: str) -> None:
@@ -62,7 +62,7 @@ class Audience(Protocol):
 class Turn(apply.Job):
     """The apply of one environment: of the plan that was shown (`planned`, None until it is made), or of none.
 
-    `planned_at` is when the server began to be read for that plan.
+    `planned_at` is when that plan began to read the server.
     """
 
     allowed: guards.Allowed
@@ -110,7 +110,7 @@ def save(
 ) -> None:
     """Save the plans for a later apply; `errors.OutputError` if that fails.
 
-    `idle` are the plans without changes of all environments, if all are disabled.
+    `idle` has the plans of all environments, which have no changes, if all are disabled.
     """
     found = {plan.environment: plan for plan in (*idle, *rollout.planned)}
     first = to_save(next(iter(found.values())), spec_path, choice, clock.now())
@@ -132,7 +132,7 @@ def execute(
     audience: Audience,
     check: Callable[[rollouts.Rollout], None],
 ) -> errors.ExitCode:
-    """Plan all, show, check, guard, ask, and apply one environment after the other until one fails.
+    """Plan all, show, check, guard, ask, and apply one environment after another until one fails.
 
     There is a turn for each environment that is enabled. `check` raises unless these are the plans that were reviewed.
     Returns the exit code of the environment that failed.
@@ -213,7 +213,7 @@ def _taken(session: sessions.Session, turn: Turn, part: rollouts.Part, audience:
 
 
 def broken_off(part: rollouts.Part, applied: plans.Applied | None, error: BaseException) -> rollouts.Ended:
-    """Return how an environment ended whose apply raised; `applied` is None if no step had ended."""
+    """Return how an environment ended if its apply raised; `applied` is None if no step had ended."""
     if isinstance(error, KeyboardInterrupt):
         reason, code = errors.ReconcilerError(errors.INTERRUPTED), interrupts.code()
         applied = applied or (plans.interrupted(part.plan) if part.plan else None)
@@ -237,17 +237,17 @@ class _Shown:
         self._audience.started(self._part)
 
     def agreed(self) -> bool:
-        """Return true: all plans were agreed to at once."""
+        """Return True, because all plans were agreed to at once."""
         return True
 
     def outcome(self, outcome: plans.Outcome) -> None:
-        """Keep and show how a step ended."""
+        """Record and show how a step ended."""
         ended = self.result.outcomes if self.result else ()
         self.result = plans.Applied(outcomes=(*ended, outcome))
         self._audience.outcome(outcome)
 
     def applied(self, applied: plans.Applied) -> None:
-        """Keep and show how all of them ended."""
+        """Record and show how all steps ended."""
         self.result = applied
         self._audience.applied(applied)
 

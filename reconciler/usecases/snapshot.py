@@ -1,4 +1,4 @@
-"""Snapshot: save what a plan reads, to plan from it without a server."""
+"""Snapshot: save what a plan reads, so that later plans can be made from it without a server."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_a_codec_that_cannot_be_used_is_an_error_that_says_why(
 def test_a_codec_that_answers_wrongly_is_an_error_that_says_why(
     applied: program.Program, codec: codec_server.CodecServer
 ) -> None:
-    assert "refused the credentials (401)" in applied.run("plan", "--codec-endpoint", codec.endpoint).stderr
+    assert "rejected the credentials (401)" in applied.run("plan", "--codec-endpoint", codec.endpoint).stderr
     codec.answer = '{"payloads": []}'
     assert "returned 0 payloads for 3" in applied.run("plan", *options(codec)).stderr
     codec.answer = "<html>"

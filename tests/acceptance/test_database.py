@@ -62,9 +62,9 @@ def test_the_history_reads_well_newest_first(declared: program.Program, database
     shown = declared.run("history", "--verbose", "--database-url", database_url).stdout
     second, first = shown.split("\n\n")
     assert re.match(r"#2  \w{3} \d\d \w{3} \d{4} \d\d:\d\d(:\d\d)? UTC  apply by \S+@\S+\n", second)
-    assert "    1 to update done\n      ~ governance:beta done" in second
+    assert "    1 updated\n      ~ governance:beta done" in second
     assert "apply by octocat, run 777/2, commit 0123456789ab\n" in first
-    assert "    3 to create done\n" in first
+    assert "    3 created\n" in first
     assert declared.run("history", "--count", "1", "--database-url", database_url).stdout.startswith("#2")
 
 
@@ -176,7 +176,7 @@ def test_the_database_is_the_lock_where_there_is_one(declared: program.Program, 
         assert (shown.returncode, "is held by" in shown.stdout) == (0, True)
         assert declared.run("apply", "--yes", "--lock", "temporal", DATABASE_URL=database_url).returncode == 0
         freed = declared.run("lock", "release", "--yes", DATABASE_URL=database_url)
-        assert (freed.returncode, "Released the lock of " in freed.stdout) == (0, True)
+        assert (freed.returncode, "Released the lock held by " in freed.stdout) == (0, True)
     assert declared.run("apply", "--yes", DATABASE_URL=database_url).returncode == 0
 
 
@@ -186,7 +186,7 @@ def test_a_database_that_is_away_is_an_error_before_anything_is_written(declared
         done = declared.run("apply", "--yes", *options, DATABASE_URL=url)
         assert (done.returncode, "127.0.0.1:1" in done.stderr, "hunter2" in done.stderr) == (1, True, False)
     assert declared.run("plan", "--detailed-exitcode").returncode == 2
-    assert declared.run("lock", "show").stdout == "No one holds the lock of governance:*.\n"
+    assert declared.run("lock", "show").stdout == "No one holds the lock on governance:*.\n"
 
 
 def test_the_tables_are_made_when_they_are_needed_or_by_hand(declared: program.Program, database_url: str) -> None:

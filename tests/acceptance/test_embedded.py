@@ -114,4 +114,4 @@ def test_a_folder_that_cannot_be_one_is_told(alone: program.Program) -> None:
     (alone.folder / "file").write_text("")
     done = alone.run("db", "status", "--database-url", f"embedded:{alone.folder}/file/pg")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: the embedded database in {alone.folder}/file/pg does not start: ")
+    assert done.stderr.startswith(f"Error: the embedded database in {alone.folder}/file/pg failed to start: ")

@@ -177,7 +177,7 @@ def test_a_refused_key_is_said_and_never_shown(away: program.Program, method: st
         fake.before[method] = [refuse] * 9
         done = timed(away, "plan", "--no-tls", "--address", fake.address, TEMPORAL_API_KEY="sk-hunter2")
     assert done.returncode == 1
-    assert "refused the credentials for namespace 'default' (Request unauthorized)" in done.stderr
+    assert "rejected the credentials for namespace 'default' (Request unauthorized)" in done.stderr
     assert "TEMPORAL_API_KEY" in done.stderr
     assert "sk-hunter2" not in done.stderr + done.stdout
 

@@ -82,7 +82,7 @@ def test_a_pull_request_gets_comment_annotations_outputs_and_summary(
         (
             "notice",
             "file=.cogni/repo-spec.yaml,line=3,col=7,title=update governance%3Ac0",
-            'differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"',
+            'will be updated (differs from the spec)\ncron: "0 1 * * *" → "30 1 * * *"',
         ),
     ]
 
@@ -180,7 +180,7 @@ def test_marks_that_contradict_each_other_stay_no_review(work: job.Job, github: 
     for _ in range(2):
         step = work.step("apply")
         assert (step.code, left(work, github)) == (5, 2)
-        assert "comments in pull request 1 contradict each other" in step.messages("error")[0]
+        assert "comments on pull request 1 contradict each other" in step.messages("error")[0]
 
 
 def test_without_the_key_of_a_signed_plan_there_is_no_review(work: job.Job, github: github_server.GitHub) -> None:
@@ -354,7 +354,7 @@ def test_an_apply_that_cannot_be_told_in_the_comment_is_an_apply_all_the_same(
     step = work.step("apply", require_reviewed_plan="true")
     assert (step.code, step.outputs["exit-code"], step.messages("error")) == (0, "0", [])
     assert step.outputs["summary"] == "Applied: 0 created, 1 updated, 0 resumed, 0 paused."
-    assert step.messages("warning")[0].startswith("applied, but not shown in the comment: ")
+    assert step.messages("warning")[0].startswith("applied, but the comment could not be updated: ")
     assert ("### Applied: 1 done" in step.summary, "failed" in step.summary) == (True, False)
 
 
@@ -473,8 +473,8 @@ def test_a_fork_plans_from_a_snapshot_and_writes_no_comment(work: job.Job, githu
     work.pull_request(1, sha=HEAD, repository="eve/schedules")
     step = work.step("plan", live="live.json", address="127.0.0.1:1")
     assert (step.code, step.outputs["updates"], bodies(github)) == (0, "1", [])
-    assert "From a snapshot of" in step.summary
-    assert step.messages("notice") == ['differs from the spec\ncron: "0 1 * * *" → "30 1 * * *"']
+    assert "From a snapshot taken on" in step.summary
+    assert step.messages("notice") == ['will be updated (differs from the spec)\ncron: "0 1 * * *" → "30 1 * * *"']
     assert github.asked() == []
 
 
@@ -483,7 +483,7 @@ def test_a_fork_without_a_snapshot_is_validated_and_told_why(work: job.Job, gith
     work.pull_request(1, sha=HEAD, repository="eve/schedules")
     step = work.step("plan", address="127.0.0.1:1")
     assert (step.code, step.outputs["changes"]) == (0, "")
-    assert "pass a snapshot as live" in step.messages("notice")[0]
+    assert "set the input live to a snapshot" in step.messages("notice")[0]
     assert github.asked() == []
 
 
@@ -667,7 +667,7 @@ def test_what_github_cannot_answer_is_not_applied(
     github.inject("GET", path, github_server.exhausted(seconds=3600), times=9)
     step = work.step("apply", require_reviewed_plan=review, expect_digest=work.step("plan").outputs["digest"])
     assert (step.code, left(work, github)) == (1, 2)
-    assert "nothing is applied: " in step.messages("error")[0]
+    assert "nothing was applied: " in step.messages("error")[0]
     assert "allow-older-commit" in step.log
 
 

@@ -162,7 +162,7 @@ def test_all_environments_are_validated(work: job.Job) -> None:
 
 def test_other_commands_accept_one_environment(work: job.Job) -> None:
     step = work.step("drift", environment="staging production")
-    assert (step.code, "input 'environment' names several environments" in step.messages("error")[0]) == (64, True)
+    assert (step.code, "input 'environment' specifies several environments" in step.messages("error")[0]) == (64, True)
 
 
 def test_where_all_are_disabled_there_is_nothing_to_do(work: job.Job, github: github_server.GitHub) -> None:

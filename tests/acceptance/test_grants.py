@@ -38,13 +38,13 @@ def test_a_grant_shows_its_token_once_and_is_listed_until_it_is_revoked(run: Any
     assert run("grant", "list") == "There are no grants.\n"
     messages = run("grant", "create", "alice", "--scope", "REPORT", "--scope", "OTHER", "--expires-in", "90d")
     shown = re.fullmatch(
-        rf"Grant ({ID}) lets alice run REPORT, OTHER until {WHEN}\. Its token:\n({TOKEN.pattern})\n"
+        rf"Grant ({ID}) allows alice to run REPORT, OTHER until {WHEN}\. Its token:\n({TOKEN.pattern})\n"
         r"Store it securely; it will not be shown again\.\n",
         messages,
     )
     assert shown
     assert re.match(
-        rf"Grant {ID} lets bob run every workflow until it is", run("grant", "create", "bob", "--scope", "*")
+        rf"Grant {ID} allows bob to run every workflow until it is", run("grant", "create", "bob", "--scope", "*")
     )
     listed = run("grant", "list")
     assert re.fullmatch(
@@ -82,10 +82,10 @@ def test_an_expired_grant_is_listed_as_that(run: Any, database_url: str) -> None
     ("arguments", "code", "messages"),
     [
         (("create", "alice"), 64, "Missing option '--scope'"),
-        (("create", "", "--scope", "A"), 64, "a grant needs a subject and workflows"),
-        (("create", "alice", "--scope", ""), 64, "a grant needs a subject and workflows"),
-        (("create", "alice", "--scope", "A", "--expires-in", "0s"), 64, "is too short: write 0.1s or more"),
-        (("create", "alice", "--scope", "A", "--expires-in=-1d"), 64, "is too short: write 0.1s or more"),
+        (("create", "", "--scope", "A"), 64, "a grant requires a subject and a workflow"),
+        (("create", "alice", "--scope", ""), 64, "a grant requires a subject and a workflow"),
+        (("create", "alice", "--scope", "A", "--expires-in", "0s"), 64, "is too short; use 0.1s or more"),
+        (("create", "alice", "--scope", "A", "--expires-in=-1d"), 64, "is too short; use 0.1s or more"),
         (("create", "alice", "--scope", "A", "--expires-in", "soon"), 64, "is not a valid duration"),
         (("create", "a\nb", "--scope", "A"), 64, "control character"),
         (("revoke", "1"), 64, "is not a valid UUID"),

@@ -92,10 +92,10 @@ def test_mistakes_and_warnings_name_their_files(several: program.Program) -> Non
     assert "temporal-schedules.yaml:3:13: warning: include: 'nothing/*.yaml' matches no file" in done.stderr
     done = several.run("validate", "--spec", "-", piped=MAIN)
     assert done.returncode == 64
-    assert "<stdin>:3:3: include needs a spec in a file" in done.stderr
+    assert "<stdin>:3:3: include requires the spec to be a file" in done.stderr
 
 
 def test_without_any_file_both_places_are_named(tmp_path: pathlib.Path) -> None:
     done = program.Program(folder=tmp_path, address="127.0.0.1:1").run("validate")
     assert done.returncode == 3
-    assert ".cogni/repo-spec.yaml: no such file, nor temporal-schedules.yaml" in done.stderr
+    assert ".cogni/repo-spec.yaml: no such file (temporal-schedules.yaml does not exist either)" in done.stderr

@@ -90,7 +90,7 @@ def test_when_the_server_is_killed_every_schedule_has_an_outcome_and_a_later_app
         assert words["FAILED:"] > 0
         assert words["SKIPPED:"] > 0
         assert "\nApplied in part to governance:* in namespace default on " in out
-        assert "Run apply again for the rest." in out
+        assert "Run apply again to apply the rest." in out
 
         server.start()
         missing = to_create(run)

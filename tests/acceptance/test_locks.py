@@ -74,16 +74,16 @@ async def test_without_a_lock_nobody_is_asked(declared: program.Program) -> None
 
 
 async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program) -> None:
-    assert declared.run("lock", "show").stdout == "No one holds the lock of governance:*.\n"
-    assert declared.run("lock", "release", "--yes").stdout == "No one holds the lock of governance:*.\n"
+    assert declared.run("lock", "show").stdout == "No one holds the lock on governance:*.\n"
+    assert declared.run("lock", "release", "--yes").stdout == "No one holds the lock on governance:*.\n"
     server = await remote.connected(declared.address, declared.namespace)
     lease = await server.lock("governance:").acquire(ports.Holder(who="alice@laptop", run="9/1"))
     shown = await asyncio.to_thread(declared.run, "lock", "show")
-    assert re.fullmatch(r"The lock of governance:\* is held by alice@laptop, run 9/1, for \d+ s\.\n", shown.stdout)
+    assert re.fullmatch(r"The lock on governance:\* is held by alice@laptop, run 9/1, for \d+ s\.\n", shown.stdout)
     asked = await asyncio.to_thread(declared.run, "lock", "release")
     assert (asked.returncode, "pass --yes" in asked.stderr.lower()) == (64, True)
     freed = await asyncio.to_thread(declared.run, "lock", "release", "--yes", "--prefix", "governance:")
-    assert (freed.returncode, freed.stdout.splitlines()[-1]) == (0, "Released the lock of alice@laptop.")
+    assert (freed.returncode, freed.stdout.splitlines()[-1]) == (0, "Released the lock held by alice@laptop.")
     await remote.until(lambda: lost(lease.lost))
     await lease.release()
     assert declared.run("apply", "--yes").returncode == 0
@@ -120,7 +120,7 @@ def test_an_apply_that_is_interrupted_lets_the_lock_go(declared: program.Program
     process.send_signal(sent)
     _, err = program.rest(process)
     assert (process.returncode, err) == (128 + sent, "Interrupted.\n")
-    assert declared.run("lock", "show").stdout == "No one holds the lock of governance:*.\n"
+    assert declared.run("lock", "show").stdout == "No one holds the lock on governance:*.\n"
 
 
 @pytest.mark.parametrize("length", ["1s", "30s", "59s"])

@@ -184,6 +184,6 @@ async def test_who_answers_after_the_lock_is_lost_is_told_so_and_nothing_is_appl
         assert freed.returncode == 0
         shown.type("yes")
         assert await asyncio.to_thread(shown.end) == 6
-        assert "nothing is applied: the lock was released by another session" in shown.seen
+        assert "nothing was applied: the lock was released by another session" in shown.seen
         assert "SKIPPED" not in shown.seen
     assert declared.run("plan", "--detailed-exitcode").returncode == 2

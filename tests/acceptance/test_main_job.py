@@ -189,7 +189,7 @@ def test_a_schedule_of_the_older_sync_is_brought_into_line_field_by_field(reconc
     shown = reconciler.run("plan").stdout
     assert (
         """\
-  ~ governance:community  differs from the spec  .cogni/repo-spec.yaml:6:7
+  ~ governance:community  will be updated (differs from the spec)  .cogni/repo-spec.yaml:6:7
       catchup_window      "365d" → "10s"
       input               (none) → {}
       temporalScheduleId  (none) → "governance:community"
@@ -232,8 +232,8 @@ def test_a_pause_by_a_person_is_shown_with_its_note_before_it_is_undone(applied:
 
     change_behind_our_back(applied, IDS[0], pause)
     shown = applied.run("plan").stdout
-    assert "▶ governance:community  paused outside the spec" in shown
-    assert 'its note says: "too noisy during the incident"' in shown
+    assert "▶ governance:community  will be resumed (paused outside the spec)" in shown
+    assert 'note: "too noisy during the incident"' in shown
 
 
 def test_what_is_not_ours_is_never_touched(reconciler: program.Program) -> None:
@@ -410,7 +410,7 @@ def test_an_import_of_nothing_writes_no_file_and_one_without_a_folder_says_what_
     assert not path.exists()
     lost = applied.run("import", "--write", "--spec", "absent/spec.yaml")
     assert lost.returncode == 1
-    assert "Create its folder if it is missing" in lost.stderr
+    assert "Create its directory if it is missing" in lost.stderr
 
 
 def test_an_import_tells_of_other_owners_and_of_what_no_charter_can_say(applied: program.Program) -> None:
@@ -420,7 +420,7 @@ def test_an_import_tells_of_other_owners_and_of_what_no_charter_can_say(applied:
     (applied.folder / program.SPEC).unlink()
     left = applied.run("import", "--prefix", "governance:theirs", "--owner", "acme/app")
     assert "THEIRS" not in left.stdout
-    assert "Warning: governance:theirs: belongs to acme/other, and is left out" in left.stderr
+    assert "Warning: governance:theirs: skipped, because it belongs to acme/other" in left.stderr
     named = applied.run("import", "--id", "governance:theirs", "--owner", "acme/app")
     assert "- charter: THEIRS\n" in named.stdout
     assert "Warning: governance:theirs: belongs to acme/other: apply refuses this charter" in named.stderr
@@ -441,7 +441,7 @@ def test_a_plan_from_a_snapshot_is_the_plan_without_a_server(applied: program.Pr
     assert offline.run("plan", "--live", "live.json", "--detailed-exitcode").returncode == 0
     applied.declare(secret.replace("hunter2", "hunter3").replace("45 6 1 * *", "50 6 1 * *"))
     shown = offline.run("plan", "--live", "live.json")
-    assert "From a snapshot of " in shown.stdout
+    assert "From a snapshot taken on " in shown.stdout
     assert "hunter" not in shown.stdout
     document = json.loads(offline.run("plan", "--live", "live.json", "--format", "json").stdout)
     assert document.pop("as_of")

@@ -75,7 +75,7 @@ def test_a_partial_apply_records_all_schedules_that_it_leaves(reconciler: progra
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("OPPS", "Did you mean 'OPS'?"), ("FINANCE", "Name a charter of the file.")]
+    ("name", "hint"), [("OPPS", "Did you mean 'OPS'?"), ("FINANCE", "Specify a charter that the file declares.")]
 )
 def test_a_name_that_is_not_declared_is_an_error(reconciler: program.Program, name: str, hint: str) -> None:
     reconciler.declare(SPEC)

@@ -27,7 +27,7 @@ async def test_a_changed_prefix_is_refused_until_the_old_schedules_are_paused(
     done = reconciler.run("apply", "--yes", "--prefix", "acme:")
     assert done.returncode == 4
     assert "governance:community is still running under another prefix" in done.stderr
-    assert "and acme:community would run next to it (and 1 more)" in done.stderr
+    assert "and acme:community would run alongside it (and 1 more)" in done.stderr
     server = await remote.connected(reconciler.address, reconciler.namespace)
     assert await server.schedules.describe("acme:community") is None
 
@@ -46,7 +46,7 @@ def test_no_form_of_a_prefix_lets_its_schedules_run_twice(
     reconciler.declare(SPEC.replace("OWNER", owner))
     assert reconciler.run("apply", "--yes", "--prefix", old).returncode == 0
     done = reconciler.run("apply", "--yes", "--prefix", new)
-    assert (done.returncode, f"and {new}community would run next to it (and 1 more)" in done.stderr) == (4, True)
+    assert (done.returncode, f"and {new}community would run alongside it (and 1 more)" in done.stderr) == (4, True)
 
 
 @pytest.mark.parametrize("owner", [OWNER, "manual_pauses: keep"])
@@ -83,7 +83,10 @@ async def test_a_prefix_that_changes_back_does_not_resume_what_would_run_twice(r
         reconciler.declare(text)
         assert reconciler.run("apply", "--yes", *options).returncode == 0
     done = reconciler.run("apply", "--yes")
-    assert (done.returncode, "▶ governance:community  charter is back in the spec" in done.stdout) == (4, True)
+    assert (
+        done.returncode,
+        "▶ governance:community  will be resumed (charter is back in the spec)" in done.stdout,
+    ) == (4, True)
     assert "acme:community is still running under another prefix" in done.stderr
     server = await remote.connected(reconciler.address, reconciler.namespace)
     live = await server.schedules.describe("governance:community")
@@ -109,8 +112,8 @@ async def test_a_pause_by_hand_under_the_old_prefix_is_named_in_the_plan(reconci
     for name in ("community", "ops"):
         await person.get_schedule_handle(f"governance:{name}").pause(note="incident 7")
     planned = reconciler.run("plan", "--prefix", "acme:")
-    assert planned.stdout.count("; this one will run: declare paused: true to keep it paused") == 2
-    assert "it looks like governance:ops renamed, which was paused" in planned.stdout
+    assert planned.stdout.count("; the new schedule will run unless you declare paused: true") == 2
+    assert "looks like a rename of governance:ops, which was paused" in planned.stdout
 
 
 def test_another_owner_may_have_the_same_names_under_its_own_prefix(reconciler: program.Program) -> None:
@@ -141,7 +144,7 @@ async def test_a_charter_of_any_prefix_is_applied_and_paused_when_it_is_removed(
     reconciler.declare(SEVERAL.replace('["governance:", "billing:"]', "'governance:'"))
     invalid = reconciler.run("plan")
     assert invalid.returncode == 3
-    assert "repo-spec.yaml:6:31: no prefix covers the id 'billing:invoices'" in invalid.stderr
+    assert "repo-spec.yaml:6:31: no prefix covers the ID 'billing:invoices'" in invalid.stderr
     assert 'prefix: ["governance:", "billing:"]' in invalid.stderr
 
 
@@ -172,7 +175,7 @@ async def test_an_empty_prefix_touches_only_what_is_declared_or_has_the_mark(rec
     reconciler.declare(text)
     ownerless = reconciler.run("plan")
     assert ownerless.returncode == 64
-    assert "has an empty prefix, so the owner's mark decides" in ownerless.stderr
+    assert "has an empty prefix, so schedules are identified by" in ownerless.stderr
     assert reconciler.run("validate").returncode == 0
     environment = {"GOVERNANCE_OWNER": "acme/work"}
     done = reconciler.run("apply", "--yes", **environment)
@@ -217,7 +220,7 @@ async def test_after_an_import_by_id_the_next_plan_only_marks_and_the_schedules_
     reconciler.declare("schema_version: '1'\n")
     ids = ("--id", "nightly", "--id", "billing:invoices")
     ownerless = reconciler.run("import", *ids)
-    assert "nightly: no prefix covers it, and one that does would cover other schedules too" in ownerless.stderr
+    assert "nightly: no prefix covers it, and any prefix that did would also cover other schedules" in ownerless.stderr
     assert (ownerless.returncode, ownerless.stdout) == (1, "")
     ownerless = reconciler.run("import", *ids[2:])
     assert "  prefix: billing:invoices\n  schedules:\n    - charter: billing-invoices\n" in ownerless.stdout
@@ -246,8 +249,8 @@ async def test_appliers_with_a_common_prefix_exclude_each_other(reconciler: prog
     assert (refused.returncode, "the schedules are locked by alice@laptop" in refused.stderr) == (6, True)
     assert await server.lock("governance:").holder() is None
     shown = reconciler.run("lock", "show")
-    assert shown.stdout.startswith("The lock of governance:* and billing:* is held by alice@laptop")
+    assert shown.stdout.startswith("The lock on governance:* and billing:* is held by alice@laptop")
     await held.release()
     assert reconciler.run("apply", "--yes").returncode == 0
     free = reconciler.run("lock", "release", "--yes")
-    assert free.stdout == "No one holds the lock of governance:* and billing:*.\n"
+    assert free.stdout == "No one holds the lock on governance:* and billing:*.\n"

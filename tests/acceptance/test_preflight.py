@@ -71,9 +71,9 @@ def test_a_worker_that_goes_on_running_old_code_is_found(declared: program.Progr
         code, document = preflight_of_a_worker(declared, "--expect-build", "commit-2")
         assert (code, kinds(document)) == (1, ["other_build"])
         assert poller["identity"] in document["findings"][0]["message"]
-        assert "run build commit-1, not commit-2" in document["findings"][0]["message"]
+        assert "runs build commit-1, not commit-2" in document["findings"][0]["message"]
         for command in ("plan", "status"):
-            assert "run build commit-1, not commit-2" in declared.run(command, "--expect-build", "commit-2").stderr
+            assert "runs build commit-1, not commit-2" in declared.run(command, "--expect-build", "commit-2").stderr
             assert declared.run(command, RECONCILER_EXPECT_BUILD="commit-1").stderr == ""
         assert old.end(signal.SIGTERM) == 0
 

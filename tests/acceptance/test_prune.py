@@ -47,16 +47,16 @@ async def ids(run: program.Program) -> list[str]:
 async def test_what_was_removed_is_listed_and_deleted_after_a_yes(removed: program.Program) -> None:
     asked = removed.run("prune")
     assert (asked.returncode, "pass --yes" in asked.stderr.lower()) == (64, True)
-    assert "- governance:sustain  paused since its charter was removed" in asked.stdout
+    assert "- governance:sustain  will be deleted (paused because its charter was removed)" in asked.stdout
     assert asked.stdout.endswith("Plan: 1 to delete, 3 to keep.\n")
     assert "governance:govern" not in asked.stdout  # paused, but declared so
     done = removed.run("prune", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert "- governance:sustain deleted" in done.stdout
     assert await ids(removed) == ["governance:community", "governance:engineering", "governance:govern"]
-    assert f"\nPruned from governance:* in namespace {removed.namespace} on " in done.stdout
+    assert f"\nPruned governance:* in namespace {removed.namespace} on " in done.stdout
     assert done.stdout.endswith(", owner acme/work: 1 deleted.\n")
-    nothing = "Nothing to prune: no schedule is paused because its charter was removed.\n"
+    nothing = "Nothing to prune: no schedule was paused because its charter was removed.\n"
     assert removed.run("prune", "--yes").stdout.endswith(nothing)
 
 
@@ -96,7 +96,7 @@ async def test_another_owners_schedule_is_not_deleted(removed: program.Program) 
 async def test_only_what_has_been_paused_for_long_enough(removed: program.Program) -> None:
     kept = removed.run("prune", "--yes", "--older-than", "30d")
     assert (kept.returncode, "sustain" in kept.stdout) == (0, False)
-    young = "1 schedule is paused because its charter was removed, for less than 30d."
+    young = "1 schedule was paused because its charter was removed, but less than 30d ago."
     assert kept.stdout.endswith(f"Nothing to prune: {young}\n")
     assert "governance:sustain" in await ids(removed)
     wrong = removed.run("prune", "--yes", "--older-than", "soon")
@@ -210,11 +210,11 @@ async def test_what_a_person_touched_since_our_pause_is_kept_and_the_plan_explai
     done = removed.run("prune", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert any(f"= governance:sustain  {each}\n" in done.stdout for each in why), done.stdout
-    assert "its note says" in done.stdout
+    assert "note: " in done.stdout
     if servers.backend() == "v1" and touch is _resume_then_pause_by_update:  # V2 does not report who paused
-        assert "it was paused by alice on " in done.stdout
+        assert "paused by alice on " in done.stdout
     assert done.stdout.endswith(
-        "Nothing to prune: 1 schedule is paused because its charter was removed, possibly changed since.\n"
+        "Nothing to prune: 1 schedule was paused because its charter was removed, but possibly changed since then.\n"
     )
     assert "governance:sustain" in await ids(removed)
 
@@ -261,7 +261,7 @@ async def test_the_age_of_a_pause_is_counted_by_the_servers_clock(removed: progr
     done = await asyncio.to_thread(
         subprocess.run, arguments, cwd=removed.folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, "for less than 30d" in done.stdout) == (0, True), done
+    assert (done.returncode, "but less than 30d ago" in done.stdout) == (0, True), done
     assert "governance:sustain" in await ids(removed)
 
 

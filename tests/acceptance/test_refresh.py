@@ -65,7 +65,7 @@ def test_a_plan_without_changes_is_one_request(applied: program.Program) -> None
     shown, sent = requests(applied, "plan", *LISTED)
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (16 unchanged)." in shown
-    assert "Note: 16 of 16 schedules were compared by listing only: workflow type, times, note and pause." in shown
+    assert "Note: 16 of 16 schedules were compared by listing only: workflow type, times, note, and pause." in shown
     _, full = requests(applied, "plan")
     assert full["DescribeSchedule"] >= COUNT  # one that is lost is sent again
 
@@ -115,7 +115,7 @@ def test_a_snapshot_has_nothing_to_leave_out(applied: program.Program) -> None:
     assert applied.run("snapshot", "--out", "live.json").returncode == 0
     refused = applied.run("plan", "--live", "live.json", *LISTED)
     assert (refused.returncode, refused.stdout) == (64, "")
-    assert "--refresh=list reads less of the server" in refused.stderr
+    assert "--refresh=list limits what is read from the server" in refused.stderr
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_what_did_not_change_since_an_apply_is_not_described(recorded: program.P
     assert sent == {"ListSchedules": 1}
     assert "No changes. The listing matches .cogni/repo-spec.yaml (16 unchanged)." in shown
     assert (
-        "Note: 16 of 16 schedules were compared by listing only: workflow type, times, note and pause. Their charters"
+        "Note: 16 of 16 schedules were compared by listing only: workflow type, times, note, and pause. Their charters"
         in shown
     )
     shown, sent = requests(recorded, "apply", "--yes", *CHANGED)
@@ -206,7 +206,7 @@ def test_a_saved_plan_needs_the_record_as_well(recorded: program.Program) -> Non
     assert (other.returncode, "--max-age 3h is given, but the plan was made with 2h" in other.stderr) == (5, True)
     refused = recorded.run("apply", "--yes", "plan.json", "--no-audit")
     assert (refused.returncode, "--refresh=changed needs the database" in refused.stderr) == (64, True)
-    assert "Leave out --no-audit; or use" in refused.stderr
+    assert "Omit --no-audit, or use" in refused.stderr
     done = recorded.run("apply", "--yes", "plan.json")
     assert (done.returncode, "1 to update" in done.stdout) == (0, True)
 
@@ -217,14 +217,14 @@ def test_without_a_database_it_is_an_error(reconciler: program.Program, command:
     refused = reconciler.run(*command, *CHANGED, "--log-level", "debug")
     assert (refused.returncode, refused.stdout) == (64, "")
     assert "--refresh=changed needs the database in which apply records what it has read" in refused.stderr
-    assert "Pass --database-url or set DATABASE_URL; or use" in refused.stderr
+    assert "Pass --database-url or set DATABASE_URL, or use" in refused.stderr
     assert "Schedules" not in refused.stderr  # no request
 
 
 def test_a_max_age_without_changed_is_an_error(reconciler: program.Program) -> None:
     reconciler.declare(SPEC)
     refused = reconciler.run("plan", "--max-age", "1h")
-    assert (refused.returncode, "--max-age is for --refresh=changed" in refused.stderr) == (64, True)
+    assert (refused.returncode, "--max-age requires --refresh=changed" in refused.stderr) == (64, True)
 
 
 def test_no_other_plan_reads_the_database(reconciler: program.Program) -> None:

@@ -86,8 +86,8 @@ async def test_everything_comes_into_line_and_then_there_is_nothing_to_do(
     await until_listed(server, {str(id_) for id_ in ids} - {missing})
     messages = await asyncio.to_thread(repair, "--keep-manual-pauses")
     assert "1 created, 1 updated, 0 resumed, 2 paused, 1 deleted." in messages
-    assert f"‖ {orphan}  has no row in the database" in messages
-    assert f"- {deleted}  deleted by its owner" in messages
+    assert f"‖ {orphan}  will be paused (has no row in the database)" in messages
+    assert f"- {deleted}  will be deleted (deleted by its owner)" in messages
     found = await server.schedules.describe_all(map(str, ids))
     assert found.keys() == {missing, changed, orphan, by_hand, off, *kept}
     assert {id_ for id_, live in found.items() if live.schedule.paused} == {orphan, by_hand, off}
@@ -145,7 +145,7 @@ async def test_a_quick_repair_describes_only_what_the_listing_shows_to_differ(
         assert await planned(full=True) == (set(map(str, ids)), differing | {hidden}, 0)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", "--quick", DATABASE_URL=database_url)
     assert (done.returncode, "1 created, 3 updated, 1 resumed, 0 paused, 1 deleted." in done.stdout) == (0, True)
-    assert "2 schedules match their rows as far as the listing shows" in done.stderr
+    assert "2 schedules match their rows according to the list of schedules" in done.stderr
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 updated" in done.stdout) == (0, True)
 
@@ -191,7 +191,7 @@ async def test_a_row_that_cannot_be_read_is_told_and_hinders_no_other(
     postgres.execute(database_url, "UPDATE schedules SET timezone = 'Gone/Town' WHERE id = %s", bad)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)
-    assert f"Warning: the row {bad} cannot be read and was left unchanged: " in done.stderr
+    assert f"Warning: row {bad} cannot be read; its schedule was left unchanged: " in done.stderr
     rows = postgres.execute(database_url, "SELECT id, synced_revision FROM schedules ORDER BY synced_revision")
     assert rows == [(bad, 0), (good, 1)]
 
@@ -206,7 +206,7 @@ async def test_a_run_that_ended_in_temporal_is_closed(reconciler: program.Progra
         await store.runs.begin(stored.run(id_, workflow=workflow), None)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)
-    assert done.stderr == "Note: runs closed that had ended in Temporal without a record: 1.\n"
+    assert done.stderr == "Note: closed 1 run that had ended in Temporal without being recorded.\n"
     rows = postgres.execute(database_url, "SELECT status, error FROM schedule_runs")
     assert rows == [("failed", "terminated in Temporal: by hand")]
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)

@@ -117,7 +117,7 @@ def test_a_plan_is_applied_once(planned: program.Program) -> None:
 def since(run: program.Program) -> tuple[str, datetime.datetime, datetime.datetime]:
     """Apply, see that it is refused, and return what moved, when that was, and when the plan was made."""
     done = run.run("apply", "plan.json", "--yes")
-    found = re.search(r"stale: (\S+ .*?) (on|since the plan of) (\S+ \S+) UTC", done.stderr)
+    found = re.search(r"stale: (\S+ .*?) (on|since the plan was made on) (\S+ \S+) UTC", done.stderr)
     assert done.returncode == 5
     assert found, done.stderr
     made = datetime.datetime.fromisoformat(document(run)["saved"]["planned_at"])
@@ -130,7 +130,7 @@ async def test_a_stale_plan_is_never_said_to_be_stale_since_before_it_was_made(p
     for change, moved in (
         (handle.pause, "governance:engineering changed"),
         (handle.unpause, "governance:engineering changed"),
-        (handle.delete, "governance:engineering is gone"),
+        (handle.delete, "governance:engineering no longer exists; it was deleted after the plan was made"),
     ):
         assert planned.run("plan", "--out", "plan.json").returncode == 0
         await change()
@@ -334,7 +334,7 @@ def test_from_another_folder_the_hint_names_spec(planned: program.Program, tmp_p
     elsewhere = program.Program(folder=tmp_path / "other", address=planned.address, namespace=planned.namespace)
     elsewhere.folder.mkdir()
     done = elsewhere.run("apply", str(planned.folder / "plan.json"), "--yes")
-    assert (done.returncode, "name the repo-spec with --spec" in done.stderr) == (64, True)
+    assert (done.returncode, "specify the repo-spec with --spec" in done.stderr) == (64, True)
 
 
 def test_another_repository_is_refused(planned: program.Program) -> None:

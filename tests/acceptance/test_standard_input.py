@@ -44,7 +44,7 @@ def test_a_plan_of_standard_input_is_applied_with_the_same_input_and_no_other(re
     assert reconciler.run("apply", "plan.json", "--yes", "--spec", "-", piped=LATER).returncode == 5
     without = reconciler.run("apply", "plan.json", "--yes", piped=SPEC)
     assert without.returncode == 64
-    assert "name the repo-spec with --spec" in without.stderr
+    assert "specify the repo-spec with --spec" in without.stderr
     applied = reconciler.run("apply", "plan.json", "--yes", "--spec", "-", piped=SPEC)
     assert applied.returncode == 0, applied.stderr
 
@@ -54,7 +54,7 @@ def test_a_plan_of_standard_input_is_applied_with_the_same_input_and_no_other(re
     [
         ("governance:\n  schedules:\n    - charter: A\n      cron: @daily\n", "<stdin>:4:13: not valid YAML"),
         ("governance:\n  schedules: [{charter: A, cron: '0 25 * * *', entrypoint: E}]\n", "<stdin>:2:37: '25' does"),
-        ("# " + "x" * 16 * 1024 * 1024, "<stdin>: is over 16 MiB"),
+        ("# " + "x" * 16 * 1024 * 1024, "<stdin>: exceeds 16 MiB"),
     ],
 )
 def test_what_is_wrong_with_it_is_located_in_standard_input(local: program.Program, piped: str, problem: str) -> None:

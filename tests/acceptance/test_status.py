@@ -101,7 +101,7 @@ async def test_a_pause_is_told_with_who_and_when_as_far_as_the_server_knows(
     assert found["ALPHA"]["note"] == "too noisy"
     assert found["ALPHA"]["fields"] == ["paused"]
     shown = applied.run("plan").stdout
-    assert "it was paused " + ("on " if dev_server.backend == "v2" else "by alice@laptop on ") in shown
+    assert "paused " + ("on " if dev_server.backend == "v2" else "by alice@laptop on ") in shown
 
 
 def test_our_own_pause_is_told_as_ours(applied: program.Program) -> None:

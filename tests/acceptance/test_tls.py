@@ -143,6 +143,6 @@ def test_a_wrong_key_or_none_is_refused_and_never_shown(
     options = [f"--tls-ca-path={files}/ca.pem", "--tls-server-name=temporal.example", "--address", keyed.address]
     done = declared.run("apply", "--yes", "--log-level", "debug", *options, TEMPORAL_API_KEY=key)
     assert done.returncode == 1
-    assert "refused the credentials for namespace 'default' (Request unauthorized)" in done.stderr
+    assert "rejected the credentials for namespace 'default' (Request unauthorized)" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
     assert keyed.schedules == {}

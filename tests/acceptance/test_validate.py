@@ -81,7 +81,7 @@ def laughs() -> str:
         (b"governance: {}\n---\ngovernance: {}\n", "a second document"),
         (b"governance:\n  schedules: []\n  schedules: []\n", "schedules"),
         (b"governance: \xff\xfe\n", "UTF-8"),
-        (b"governance: \x00\n", "a character that YAML does not allow"),
+        (b"governance: \x00\n", "YAML does not allow this character"),
         (b"#" * (16 * 1024 * 1024 + 1), "16 MiB"),
         (laughs().encode(), "repo-spec.yaml:"),
         (b"governance: " + b"[" * 50_000, "nested deeper than 100 levels"),
@@ -164,7 +164,7 @@ def test_next_says_what_does_not_fire_and_names_the_environment(local: program.P
     assert done.stdout.splitlines() == [
         ".cogni/repo-spec.yaml, environment staging",
         "A does not fire: it is declared paused",
-        "B never fires: no time matches; check its days, years, exclusions and end",
+        "B never fires: no time matches; check its days, years, exclusions, and end",
     ]
 
 

@@ -66,10 +66,10 @@ def test_wrong_variables_are_refused_without_their_values(reconciler: program.Pr
         (
             ["--var", "regoin=zebra"],
             64,
-            "--var regoin: the repo-spec declares no variable 'regoin'\nName a declared variable, such as 'region'.",
+            "--var regoin: the repo-spec declares no variable 'regoin'\nUse a declared variable, such as 'region'.",
         ),
-        (["--var", "zebra"], 64, "a variable is written NAME=VALUE"),
-        (["--var", "attempts=zebra"], 3, ":2:22: --var attempts is not a number like the declared value"),
+        (["--var", "zebra"], 64, "a variable must have the form NAME=VALUE"),
+        (["--var", "attempts=zebra"], 3, ":2:22: --var attempts is not a number, unlike the declared value"),
         (["--var", "attempts=0"], 3, ":10:40: 'maximum_attempts' is 0, below 1"),
     ):
         ended = reconciler.run("validate", *GIVEN, *arguments)
@@ -143,6 +143,6 @@ def test_an_import_does_not_print_a_file_with_credentials_but_writes_it(reconcil
     reconciler.declare("governance:\n  vars: {db_password: null}\n  schedules: []\n")
     printed = reconciler.run("import", "--var", "db_password=swordfish-7")
     assert (printed.returncode, printed.stdout) == (64, "")
-    assert "would contain credentials of this process, which are never printed" in printed.stderr
+    assert "would contain credentials that this process uses, which are never printed" in printed.stderr
     assert reconciler.run("import", "--write", "--var", "db_password=swordfish-7").returncode == 0
     assert "at swordfish-7 now" in (reconciler.folder / ".cogni/repo-spec.yaml").read_text(encoding="utf-8")

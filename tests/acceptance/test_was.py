@@ -52,7 +52,7 @@ async def test_a_rename_is_one_step_after_which_the_plan_is_empty_and_the_old_sc
     applied.declare(RENAMED)
     done = applied.run("apply", "--yes")
     assert done.returncode == 0, done.stderr
-    assert "→ governance:new  renamed from governance:old" in done.stdout
+    assert "→ governance:new  will be renamed from governance:old" in done.stdout
     assert "→ governance:new renamed\n" in done.stdout
     assert done.stdout.endswith(": 0 created, 1 renamed, 0 updated, 0 resumed, 0 paused.\n")
     server = await remote.connected(applied.address, applied.namespace)
@@ -78,7 +78,7 @@ async def test_a_kept_pause_moves_with_the_name(applied: program.Program) -> Non
     found = await schedules(server)
     assert found["governance:new"].paused
     paused = "paused by alice@laptop on" if servers.backend() == "v1" else "paused on"  # V2 keeps no author
-    pattern = rf"too noisy \({paused} {TIME}, as governance:old\)"
+    pattern = rf"too noisy \({paused} {TIME}, under its former ID governance:old\)"
     assert re.fullmatch(pattern, found["governance:new"].note or ""), found["governance:new"].note
     states = [line for line in applied.run("status").stdout.splitlines() if line.startswith("      state ")]
     assert sum(f" {paused} " in state for state in states) == 1
@@ -91,8 +91,8 @@ async def test_a_kept_pause_moves_with_the_name(applied: program.Program) -> Non
 @pytest.mark.parametrize(
     ("note", "kept"),
     [
-        ("incident", rf"incident \(paused on {TIME}, as governance:new\)"),
-        ("", rf"paused on {TIME}, as governance:new"),
+        ("incident", rf"incident \(paused on {TIME}, under its former ID governance:new\)"),
+        ("", rf"paused on {TIME}, under its former ID governance:new"),
     ],
 )
 async def test_a_kept_pause_moves_back_with_a_name_that_returns(applied: program.Program, note: str, kept: str) -> None:
@@ -102,7 +102,7 @@ async def test_a_kept_pause_moves_back_with_a_name_that_returns(applied: program
     applied.declare(KEPT.replace("charter: NEW, was: OLD", "charter: OLD, was: NEW"))
     done = applied.run("apply", "--yes")
     assert done.returncode == 0, done.stderr
-    assert "~ governance:old  paused outside the spec; left paused" in done.stdout
+    assert "~ governance:old  will be updated (paused outside the spec; left paused)" in done.stdout
     found = await schedules(await remote.connected(applied.address, applied.namespace))
     old, new = found["governance:old"], found["governance:new"]
     assert (old.paused, new.paused, new.note) == (True, True, note or None)
@@ -114,7 +114,7 @@ async def test_a_kept_pause_moves_back_with_a_name_that_returns(applied: program
 async def test_a_saved_rename_is_applied_once_and_not_if_the_old_schedule_changed(applied: program.Program) -> None:
     applied.declare(RENAMED)
     assert applied.run("plan", "--out", "plan.json").returncode == 0
-    assert "→ governance:new  renamed from governance:old" in applied.run("show", "plan.json").stdout
+    assert "→ governance:new  will be renamed from governance:old" in applied.run("show", "plan.json").stdout
     await change(applied, notes="changed since")
     stale = applied.run("apply", "plan.json", "--yes")
     assert stale.returncode == 5
@@ -128,6 +128,6 @@ async def test_a_saved_rename_is_applied_once_and_not_if_the_old_schedule_change
 async def test_status_shows_the_rename_and_both_schedules(applied: program.Program) -> None:
     applied.declare(RENAMED)
     shown = applied.run("status")
-    assert "drift    yes: renamed from governance:old" in shown.stdout
-    assert "drift    yes: charter was renamed" in shown.stdout
+    assert "drift    yes: it will be renamed from governance:old" in shown.stdout
+    assert "drift    yes: it will be paused (charter was renamed)" in shown.stdout
     assert "2 schedules: 1 active, 1 missing; 1 differs from the spec." in shown.stdout

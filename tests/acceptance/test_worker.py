@@ -144,7 +144,7 @@ async def test_it_says_which_part_is_away_and_serves_its_metrics(
             assert await asyncio.to_thread(worker.until, 200) == {"status": "ready", "polling": "ok", "database": "ok"}
             await wire.cut()
             messages = await asyncio.to_thread(worker.until, 503)
-            assert (messages["polling"], messages["database"]) == ("ok", "no answer in time")
+            assert (messages["polling"], messages["database"]) == ("ok", "did not respond in time")
             wire.mend()
             await asyncio.to_thread(worker.until, 200)
             async with httpx.AsyncClient(trust_env=False) as client:

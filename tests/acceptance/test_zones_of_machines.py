@@ -32,7 +32,7 @@ async def test_zones_of_the_servers_machine_are_planned_away_and_not_imported(re
     assert imported.stdout == SPEC
     for name, zone in (("gamma", "posixrules"), ("delta", "Factory")):
         assert f"governance:{name}" in imported.stderr
-        assert f"'{zone}' depends on the machine that reads it" in imported.stderr
+        assert f"'{zone}' depends on the machine that resolves it" in imported.stderr
 
     applied = reconciler.run("apply", "--yes", "--allow-mass-pause")
     assert applied.returncode == 0, applied.stderr

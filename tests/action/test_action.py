@@ -156,7 +156,7 @@ def test_without_a_python_that_suits_the_error_says_what_to_do(
     step = start(tree, PATH=str(tools), GITHUB_OUTPUT=str(tmp_path / "output"))
     printed, _ = step.communicate(timeout=PATIENCE)
     assert step.returncode == 1
-    assert printed.startswith("::error title=reconciler::no Python 3.11 or newer")
+    assert printed.startswith("::error title=reconciler::there is no Python 3.11 or newer")
     assert "actions/setup-python" in printed
     assert printed.count("\n") == 1
     assert (tmp_path / "output").read_text(encoding="utf-8") == "exit-code=1\n"

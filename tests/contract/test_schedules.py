@@ -140,7 +140,7 @@ async def test_an_update_of_what_is_gone_is_a_conflict(raw: remote.Raw, live: ad
     await live.create(remote.schedule())
     before = await found(live)
     await raw.delete(ID)
-    with pytest.raises(errors.ConflictError, match="is gone"):
+    with pytest.raises(errors.ConflictError, match="no longer exists"):
         await live.update(before, remote.schedule(cron="20 * * * *"))
 
 

@@ -97,8 +97,8 @@ def _refused(kind: cases.Kind, path: pathlib.Path, choice: declarations.Choice) 
 def _see_that_it_tells(error: errors.ReconcilerError, code: errors.ExitCode, choice: declarations.Choice) -> None:
     reported = f"{error.message}\n{error.hint}"
     if error.exit_code is errors.ExitCode.USAGE:  # of what stands on the command line
-        assert "has no environment" in reported or "the snapshot is of schedules" in reported
-        assert choice.environment is not None or "the snapshot is of schedules" in reported
+        assert "has no environment" in reported or "the snapshot contains schedules" in reported
+        assert choice.environment is not None or "the snapshot contains schedules" in reported
     else:
         assert error.exit_code is code
     assert error.message.strip()

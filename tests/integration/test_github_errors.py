@@ -117,7 +117,7 @@ def test_a_text_that_is_too_long(repository: client.Repository) -> None:
     assert reported(lambda: repository.create_comment(1, "x" * 65_537)) == (
         "cannot comment on acme/schedules#1: GitHub rejected the request "
         "(Validation Failed; Body is too long (maximum is 65536 characters))",
-        "correct what the reason names; a text may have up to 65,536 characters",
+        "fix the problem that GitHub reports; text can be at most 65,536 characters long",
     )
 
 
@@ -195,11 +195,11 @@ def test_settings_that_cannot_be_used(api_url: str, repository: str, expected: s
         ("", "the GitHub token is empty"),
         (
             f"{github_hub.JOB}\n",
-            "the GitHub token contains a space, a line break or another character that is not valid in a token",
+            "the GitHub token contains a space, a line break, or another character that is not valid in a token",
         ),
         (
             f"{github_hub.JOB}é",
-            "the GitHub token contains a space, a line break or another character that is not valid in a token",
+            "the GitHub token contains a space, a line break, or another character that is not valid in a token",
         ),
     ],
     ids=["empty", "line break", "letter"],

@@ -59,7 +59,9 @@ async def test_after_an_import_a_plan_marks_and_an_apply_changes_nothing_else(
     choice = declarations.Choice(owner="acme/app")
     imported = importer.add(None, "spec.yaml", live, choice)
     assert imported.left_out == ()
-    assert f"{len(made)} without an owner's mark: the next apply marks them as acme/app's" in imported.warnings
+    assert (
+        f"{len(made)} schedules have no owner's mark: the next apply will mark them as acme/app's" in imported.warnings
+    )
 
     declaration = loader.parse(imported.text, "spec.yaml", choice)
     target = temporal.target(declaration.prefixes, declaration.owner)

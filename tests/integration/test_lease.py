@@ -69,7 +69,7 @@ async def test_a_holder_that_is_gone_frees_it_when_its_lease_ends(server: connec
 
 async def test_a_holder_whose_lease_nears_its_end_has_lost_it(server: connect.Server) -> None:
     held = await server.lock("governance:", length=lease.MARGIN).acquire(ALICE)
-    assert await held.lost() == "the lock's lease is about to end"
+    assert await held.lost() == "the lock's lease is about to expire"
     await held.release()
 
 

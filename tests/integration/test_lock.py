@@ -215,7 +215,7 @@ async def test_who_may_not_end_the_holders_session_is_told_what_to_do(database_u
         found = await lock.holder()  # what a stranger may not see of the session is in its name
         assert found is not None
         assert (found.who, found.run, found.since is None) == ("alice@laptop", "42", False)
-        with pytest.raises(errors.StoreError, match="does not let this role end the session of alice@laptop") as caught:
+        with pytest.raises(errors.StoreError, match="to terminate the session of alice@laptop") as caught:
             await lock.free()
         assert "or grant this role pg_signal_backend" in caught.value.hint
         assert await held.lost() == ""

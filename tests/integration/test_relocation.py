@@ -116,9 +116,9 @@ async def test_a_move_that_cannot_be_completed_changes_nothing_and_succeeds_late
     earlier.migrate(database_url)
     before = content(database_url, OBJECTS, "public")
     postgres.execute(database_url, "CREATE SCHEMA reconciler; CREATE TABLE reconciler.schedule_runs ()")
-    with pytest.raises(errors.StoreError, match=r"schema reconciler of .* has a schedule_runs already") as caught:
+    with pytest.raises(errors.StoreError, match=r"schema reconciler of .* already has a schedule_runs") as caught:
         await relocation.move(chosen(database_url))
-    assert caught.value.hint.startswith("rename or drop it, or name another schema with --database-schema")
+    assert caught.value.hint.startswith("rename or drop it, or choose another schema with --database-schema")
     assert content(database_url, OBJECTS, "public") == before
     assert (await migrator.status(chosen(database_url))).location.current == "public"
     postgres.execute(database_url, "DROP TABLE reconciler.schedule_runs")
@@ -207,9 +207,9 @@ async def test_the_owner_of_the_tables_needs_the_right_to_create_in_the_schema(d
         with pytest.raises(errors.StoreError, match=r"table installation of .* belongs to the role "):
             await relocation.move(chosen(url))
         postgres.execute(database_url, sql.SQL("ALTER TABLE installation OWNER TO {}").format(name))
-        with pytest.raises(errors.StoreError, match="does not let this role create in the schema") as caught:
+        with pytest.raises(errors.StoreError, match="does not allow this role to create objects in") as caught:
             await relocation.move(chosen(url))
-        grant = caught.value.hint.removeprefix("let the schema's owner run ")
+        grant = caught.value.hint.removeprefix("have the schema's owner run ")
         assert grant == f'GRANT CREATE, USAGE ON SCHEMA "reconciler" TO "{role}"'
         postgres.execute(database_url, sql.SQL(grant))  # type: ignore[arg-type]
         assert set((await relocation.move(chosen(url))).names) == CREATED
@@ -218,7 +218,7 @@ async def test_the_owner_of_the_tables_needs_the_right_to_create_in_the_schema(d
 async def test_two_sets_of_tables_are_not_mixed(database_url: str) -> None:
     await migrator.migrate(chosen(database_url))
     earlier.migrate(database_url)
-    with pytest.raises(errors.StoreError, match="in several schemas: reconciler and public; those in reconciler are"):
+    with pytest.raises(errors.StoreError, match=r"several schemas \(reconciler and public\); those in reconciler are"):
         await relocation.move(chosen(database_url))
     assert (await migrator.status(chosen(database_url))).location.current == "reconciler"
 

@@ -94,7 +94,7 @@ def test_a_caller_has_a_quota_of_schedules_and_a_shortest_interval(
         assert service.problem(often, 422)["errors"] == [
             {
                 "pointer": "#/cron",
-                "detail": "fires twice within 30m; the shortest interval here is 1h",
+                "detail": "fires twice within 30m; the minimum interval is 1h",
                 "hint": "choose times that are farther apart",
             }
         ]

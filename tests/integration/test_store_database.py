@@ -82,7 +82,7 @@ async def test_a_wrong_password_is_told_and_not_shown(database_url: str) -> None
     with postgres.role(database_url, "LOGIN PASSWORD 'another'") as role:
         error = await refused(postgres.altered(database_url, user=role, password=SECRET))
     assert f'(password authentication failed for user "{role}")' in error.message
-    assert error.hint == "check user and password in the database URL; percent-encode special characters"
+    assert error.hint == "check the user and password in the database URL; percent-encode special characters"
 
 
 async def test_a_role_that_may_not_log_in_is_told(database_url: str) -> None:
@@ -140,7 +140,7 @@ async def test_a_role_that_may_not_make_tables_is_told_what_it_lacks(database_ur
         with pytest.raises(errors.StoreError, match="failed: permission denied for schema public") as caught:
             await migrator.migrate(settings.Database(url=url, schema="public"))
         assert caught.value.message.startswith("migration 0001_audit of database test_")
-        assert caught.value.hint == "grant the role what it lacks, or connect as the tables' owner"
+        assert caught.value.hint == "grant the role the missing privilege, or connect as the tables' owner"
 
 
 async def test_a_role_that_may_only_write_the_audit_can_keep_it_once_the_tables_are_there(database_url: str) -> None:

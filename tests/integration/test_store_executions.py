@@ -66,9 +66,9 @@ async def test_twenty_deliveries_at_once_are_one_request_with_one_outcome(
 
 async def test_another_request_under_the_same_key_is_refused_and_changes_nothing(store: tables.Store) -> None:
     first = await store.executor.execute(stored.execution())
-    with pytest.raises(errors.ExecutionRefusedError, match=f"the idempotency key {KEY} was used before"):
+    with pytest.raises(errors.ExecutionRefusedError, match=f"the idempotency key {KEY} was already used"):
         await store.executor.execute(stored.execution(input={"model": "large"}))
-    with pytest.raises(errors.ExecutionRefusedError, match="was used before"):
+    with pytest.raises(errors.ExecutionRefusedError, match="was already used"):
         await store.executor.begin(KEY, OTHER_HASH, "REPORT", {})
     assert await store.executor.find(KEY) == first
 
@@ -80,14 +80,15 @@ async def test_another_request_under_the_same_key_is_refused_and_changes_nothing
         ({"input": {"text": "\ud800"}}, "invalid input syntax for type json"),
         ({"input": {"number": float("nan")}}, "invalid input syntax for type json"),
         ({"temporal_schedule_id": "a\0"}, "cannot contain NUL"),
-        ({"entrypoint": "\ud800"}, "an unpaired surrogate is not text"),
+        ({"entrypoint": "\ud800"}, "an unpaired surrogate is not valid text"),
         ({"temporal_schedule_id": "".join(map(chr, range(256, 9000)))}, "index row"),
     ],
 )
 async def test_a_request_that_no_database_keeps_is_refused_and_not_tried_again(
     store: tables.Store, database_url: str, changes: dict[str, Any], messages: str
 ) -> None:
-    with pytest.raises(errors.ExecutionRefusedError, match=rf"^the request .* cannot be kept: .*{messages}") as caught:
+    expected = rf"^the request .* cannot be stored: .*{messages}"
+    with pytest.raises(errors.ExecutionRefusedError, match=expected) as caught:
         await store.executor.execute(stored.execution(**changes))
     assert caught.value.__cause__ is None
     assert caught.value.message.isprintable()

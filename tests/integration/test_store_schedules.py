@@ -95,7 +95,7 @@ async def test_the_same_request_under_the_same_key_makes_one_row(store: tables.S
 
 async def test_another_request_under_the_same_key_is_refused(store: tables.Store) -> None:
     await made(store, idempotency_key="k", request_hash=stored.HASH)
-    with pytest.raises(errors.IdempotencyConflictError, match="used before") as caught:
+    with pytest.raises(errors.IdempotencyConflictError, match="already used") as caught:
         await made(store, cron="1 * * * *", idempotency_key="k", request_hash=executions.request_hash("other"))
     assert caught.value.hint == "send a new key for a new request"
     assert len(await stored.rows(store.pool)) == 1
@@ -246,7 +246,7 @@ async def test_a_change_from_another_revision_is_refused_and_writes_nothing(stor
     changed = await store.schedules.update("alice", row.id, schedules.Changes(cron="1 * * * *"))
     with pytest.raises(errors.RevisionError, match=f"schedule {row.id} is at revision 2, not 1") as caught:
         await store.schedules.update("alice", row.id, schedules.Changes(cron="2 * * * *"), expected_revision=1)
-    assert (caught.value.exit_code, caught.value.hint) == (errors.ExitCode.STALE, "read it again, and try again")
+    assert (caught.value.exit_code, caught.value.hint) == (errors.ExitCode.STALE, "read it again, then retry")
     with pytest.raises(errors.RevisionError):
         await store.schedules.delete("alice", row.id, expected_revision=1)
     assert await store.schedules.get("alice", row.id) == changed
@@ -307,7 +307,7 @@ async def test_every_database_has_a_mark_of_its_own_that_stays(store: tables.Sto
 async def test_an_owner_has_as_many_schedules_as_the_quota_and_deleted_ones_do_not_count(store: tables.Store) -> None:
     first, _ = await store.schedules.create(stored.new(idempotency_key="k", request_hash=stored.HASH), quota=2)
     await store.schedules.create(stored.new(), quota=2)
-    with pytest.raises(errors.QuotaError, match="you have 2 schedules"):
+    with pytest.raises(errors.QuotaError, match="you already have 2 schedules"):
         await store.schedules.create(stored.new(), quota=2)
     again = stored.new(idempotency_key="k", request_hash=stored.HASH)
     assert await store.schedules.create(again, quota=2) == (first, False)

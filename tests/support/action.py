@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -42,23 +43,41 @@ def command(action: pathlib.Path) -> list[str]:
 
 
 def install(action: pathlib.Path, kept: pathlib.Path) -> None:
-    """Let the action install itself into `kept`; AssertionError when it does not.
+    """Put the action into `kept`, once for all workers of a test run: what an install leaves there.
 
-    Of the workers of one test run the first does it, and the others wait for that.
+    Its packages are those of the tests. With ACTION_INSTALL=whole the action installs itself; AssertionError when it
+    does not.
     """
     kept.mkdir(parents=True, exist_ok=True)
     with _alone(kept / ".lock"):
-        done = subprocess.run(
-            command(action),
-            cwd=kept,
-            env=environment(kept / "home") | {"RUNNER_TEMP": str(kept), "INPUT_COMMAND": "validate"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT,
-        )
-        assert environments(kept), done.stdout + done.stderr
+        if environments(kept):
+            return
+        if os.environ.get("ACTION_INSTALL") == "whole":
+            _installed(action, kept)
+        else:
+            _linked(action, kept / key(action))
+
+
+def _installed(action: pathlib.Path, kept: pathlib.Path) -> None:
+    done = subprocess.run(
+        command(action),
+        cwd=kept,
+        env=environment(kept / "home") | {"RUNNER_TEMP": str(kept), "INPUT_COMMAND": "validate"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+    )
+    assert environments(kept), done.stdout + done.stderr
+
+
+def _linked(action: pathlib.Path, place: pathlib.Path) -> None:
+    made = place.with_name(f"{place.name}.linked")
+    subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", str(made)], check=True)
+    (packages,) = made.glob("lib/python*/site-packages")
+    packages.joinpath("linked.pth").write_text(f"{action}\n{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    place.symlink_to(made.name)
 
 
 def key(action: pathlib.Path) -> str:

@@ -239,6 +239,18 @@ def _import_everything() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     importlib.import_module("deepdiff")
+    _fill_caches()
+
+
+def _fill_caches() -> None:
+    """Do once what every run does the same: build the commands, and compile the schema of the spec."""
+    import click
+
+    from reconciler.cli import commands
+    from reconciler.repospec import loader
+
+    commands.app.to_info_dict(click.Context(commands.app))
+    loader.load(_ROOT / ".cogni" / "repo-spec.yaml")
 
 
 def _become(request: Mapping[str, object], descriptors: Sequence[int]) -> NoReturn:

@@ -104,7 +104,9 @@ def test_variables_are_one_a_line_and_those_without_a_value_are_absent() -> None
         ("x", "a=b", "input 'vars': x", False),
     ]
     assert given.plan_file.name != inputs.read({}).plan_file.name
-    with pytest.raises(errors.UsageError, match="input 'vars' is invalid: a variable is written NAME=VALUE") as raised:
+    with pytest.raises(
+        errors.UsageError, match="input 'vars' is invalid: a variable must have the form NAME=VALUE"
+    ) as raised:
         inputs.read({"INPUT_VARS": "region=eu\nhunter2"})
     assert "hunter2" not in str(raised.value)
 

@@ -26,7 +26,7 @@ def advice(keys: str) -> list[str]:
         ("cron: 0 0 1 1 * 2020", "5:13: warning: no time matches, so this never fires"),
         (
             'cron: "0 9 * * MON#2"',
-            "5:13: warning: '0 9 * * MON#2' fires on every MON: for Temporal '#2' begins a comment",
+            "5:13: warning: '0 9 * * MON#2' fires on every MON, because '#2' starts a comment in Temporal",
         ),
         (
             "calendars: [{day_of_month: 13, day_of_week: fri}]",
@@ -34,7 +34,7 @@ def advice(keys: str) -> list[str]:
         ),
         (
             f"cron: '@daily'\n      workflow_id: {'w' * 235}",
-            "6:20: warning: the workflow id has 235 characters: with the time that Temporal adds, a server on "
+            "6:20: warning: the workflow ID has 235 characters; with the time that Temporal appends, a server on "
             "PostgreSQL or MySQL cannot store it and never starts a run; shorten it to 234",
         ),
     ],
@@ -65,8 +65,8 @@ def test_more_of_a_kind_are_summarized_with_the_first_places() -> None:
     never, clocks = plan_advice.lines(plan_advice.advise(loader.parse(many(30), "spec.yaml"), NOW))
     assert never.startswith("spec.yaml:3:26: warning: no time matches")
     assert clocks.startswith(
-        "spec.yaml:4:27: warning: 30 charters fire at an hour when clocks change, this one and those at 5:27, "
-        "6:27 and 27 more; of this one: 2027-03-28 02:00 does not exist in Europe/Berlin"
+        "spec.yaml:4:27: warning: 30 charters fire during an hour when clocks change: this one, those at 5:27, "
+        "6:27, and 27 more; for this one: 2027-03-28 02:00 does not exist in Europe/Berlin"
     )
 
 
@@ -149,8 +149,8 @@ def test_two_charters_with_one_workflow_id_that_are_due_at_once_are_warned_of(fi
     (found,) = together(f"charter: A, {SHARED}, {first}", f"charter: B, {SHARED}, input: {{b: 1}}, {second}")
     assert found.startswith("spec.yaml:4:")
     assert (
-        f"charter A (spec.yaml:3:7) has the same workflow id, and both are due at {at} UTC: Temporal does not start "
-        "the second run while the first is running, and reports nothing; give each its own workflow_id"
+        f"charter A (spec.yaml:3:7) has the same workflow ID, and both are due at {at} UTC: Temporal does not start "
+        "the second run while the first is running, and does not report this; give each its own workflow_id"
     ) in found
 
 
@@ -183,7 +183,7 @@ def test_the_same_work_at_the_same_times_is_warned_of() -> None:
     )
     assert found == (
         "spec.yaml:4:7: warning: charter A (spec.yaml:3:7) starts the same work at the same times on task queue "
-        "scheduler-tasks: each time it runs twice; remove one, or change its input"
+        "scheduler-tasks, so it runs twice each time; remove one, or change its input"
     )
 
 
@@ -228,9 +228,9 @@ def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_lim
         ('cron: "5/45 * * * *"', "matches the minutes 5, 50, then starts over: 45 does not divide 60"),
         ('cron: "TZ=Asia/Tokyo */45 * * * *"', "matches the minutes 0, 45, then starts over: 45 does not divide 60"),
         ('cron: "0 */5 * * *"', "matches the hours 0, 5, 10, 15, 20, then starts over: 5 does not divide 24"),
-        ('cron: "*/7 0 0 * * * *"', "for even gaps write intervals, such as every: 7s"),
-        ('cron: "0 3 * * 1-7"', "leaves out Sunday: Temporal reads 1-7 as Monday to Saturday"),
-        ('cron: "0 3 * * MON-7"', "leaves out Sunday: Temporal reads 1-7 as Monday to Saturday"),
+        ('cron: "*/7 0 0 * * * *"', "for even spacing, use intervals, such as every: 7s"),
+        ('cron: "0 3 * * 1-7"', "omits Sunday, because Temporal reads 1-7 as Monday to Saturday"),
+        ('cron: "0 3 * * MON-7"', "omits Sunday, because Temporal reads 1-7 as Monday to Saturday"),
         ('cron: "@every 24h", timezone: Europe/Berlin', "intervals ignore the time zone Europe/Berlin"),
         ("intervals: [{every: 48h}], timezone: Europe/Berlin", "intervals ignore the time zone Europe/Berlin"),
     ],

@@ -164,13 +164,16 @@ class Lost(locks.Unlocked):
     ("reason", "hint"),
     [
         (locks.ENDING, "apply again, with a longer --lock-lease"),
-        (locks.UNSURE, "check that what keeps the lock is healthy, then apply again"),
+        (
+            locks.UNSURE,
+            "check that the server that holds the lock (PostgreSQL or Temporal) is healthy, then apply again",
+        ),
         (locks.TAKEN, "apply again"),
     ],
 )
 def test_what_to_do_about_a_lost_lock_depends_on_the_reason(reason: str, hint: str) -> None:
     reported = Reported()
     reported.locked = Lost(reason)
-    with pytest.raises(errors.LockedError, match=f"nothing is applied: {reason}") as caught:
+    with pytest.raises(errors.LockedError, match=f"nothing was applied: {reason}") as caught:
         executed(reported)
     assert caught.value.hint == hint

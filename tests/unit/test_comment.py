@@ -47,8 +47,8 @@ def test_without_unfolding_one_sees_counts_removals_pauses_by_hand_commit_digest
         "<!-- mark -->",
         "### Plan: 1 to create, 1 to update, 1 to resume, 1 to pause, 1 unchanged",
         "Total firing rate: 72/day → 96/day.",
-        "- ‖ `governance:gone`: charter is not in the spec",
-        '- ▶ `governance:held`: paused outside the spec; its note says: `"too noisy"`',
+        "- ‖ `governance:gone`: will be paused (charter is not in the spec)",
+        '- ▶ `governance:held`: will be resumed (paused outside the spec); note: `"too noisy"`',
         "**Next:** merge.",
         f"Digest `{plan.digest}`, commit `0123456789ab`, [run](https://github.example/acme/app/actions/runs/7)",
     ]

@@ -141,7 +141,7 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: pathlib.Path) -> Non
     error = refusal(tls=settings.Tls(cert_path=path))
     assert (error.message, error.hint) == (
         f"--tls-cert-path {path}: No such file or directory",
-        "name a file that can be read",
+        "choose a file that can be read",
     )
 
 
@@ -159,7 +159,7 @@ def test_a_profile_or_file_that_cannot_be_used_is_a_usage_error(profiles: pathli
         refusal(environ),
     ):
         assert error.message.startswith("the Temporal client configuration cannot be used: ")
-        assert error.hint == "check --profile, --config-file and the TEMPORAL_ variables"
+        assert error.hint == "check --profile, --config-file, and the TEMPORAL_ variables"
 
 
 CODEC_PROFILES = """\

@@ -111,10 +111,10 @@ def test_quartz_syntax_is_refused_with_a_hint(text: str, messages: tuple[str, st
         ("0 22-2 * * *", 2, "write 22-23,0-2 to wrap around"),
         ("45-15 * * * *", 0, "write 45-59,0-15 to wrap around"),
         ("0 0 * NOV-FEB *", 6, "write NOV-12,1-FEB to wrap around"),
-        ("0 0 * * SAT-SUN", 8, "Sunday at the end of a range is 7: write SAT-7"),
+        ("0 0 * * SAT-SUN", 8, "Sunday at the end of a range is 7; write SAT-7"),
         ("0 0 * * FRI-MON", 8, "write FRI-6,0-MON to wrap around"),
-        ("0 0 * * MON-SUN", 8, "for every day write *"),
-        ("0 0 * * 7-2", 8, "Sunday at the start of a range is 0: write 0-2"),
+        ("0 0 * * MON-SUN", 8, "for every day, write *"),
+        ("0 0 * * 7-2", 8, "Sunday at the start of a range is 0; write 0-2"),
         ("0 0 1,20-3 * *", 6, "write 20-31,1-3 to wrap around"),
     ],
 )

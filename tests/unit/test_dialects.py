@@ -64,8 +64,8 @@ def test_both_spellings_declare_the_same(environment: str | None) -> None:
     [
         (
             "temporal: {schedules: []}\n",
-            "s.yaml:1:11: temporal has no 'prefix'; add prefix: what the ids of managed schedules start with, one or a "
-            "list; a file that a spec includes is validated with that spec",
+            "s.yaml:1:11: temporal has no 'prefix'; add prefix: the prefix of managed schedule IDs, or a "
+            "list of prefixes; a file that a spec includes is validated with that spec",
         ),
         (
             "temporal: {prefix: a, schedules: [{cron: '@daily', entrypoint: A}]}\n",
@@ -89,7 +89,8 @@ def test_both_spellings_declare_the_same(environment: str | None) -> None:
         ),
         (
             "a: 1\ntemporal: {prefix: a}\ngovernance: {}\n",
-            "s.yaml:3:1: a governance section next to a temporal section (line 2); they are two spellings of one "
+            "s.yaml:3:1: a governance section in addition to a temporal section (line 2); "
+            "they are two spellings of the same "
             "section: move everything into one of them",
         ),
         (
@@ -174,7 +175,7 @@ def test_without_a_name_the_first_of_the_usual_files_is_read(
     first, second = source.DEFAULTS
     with pytest.raises(errors.InvalidSpecError) as caught:
         loader.load(source.default())
-    assert caught.value.message == f"{first}: no such file, nor {second}"
+    assert caught.value.message == f"{first}: no such file ({second} does not exist either)"
     second.write_text(neutral(EVERYTHING), encoding="utf-8")
     assert source.default() == second
     with pytest.raises(errors.InvalidSpecError) as caught:

@@ -42,7 +42,7 @@ def test_a_number_without_a_unit_is_refused_with_the_number_and_a_unit(text: str
 
 @pytest.mark.parametrize("text", ["", "10 s", "s", "1h30", "1w", "1H", "PT1H", "--1s", "1e3s", "٣s", "10s\n"])
 def test_an_invalid_duration_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="write a number and a unit, as in 10s, 15m or 1h30m"):
+    with pytest.raises(ValueError, match="write a number and a unit, as in 10s, 15m, or 1h30m"):
         durations.parse(text)
 
 

@@ -62,7 +62,8 @@ def test_one_prefix_for_two_environments_is_refused_where_it_is_declared(tmp_pat
         tmp_path, SPEC.replace('"${environment}:"', '"staging:"').replace("${environment}:b", "staging:b")
     ) == (
         "spec.yaml:2:11: environments 'staging' and 'production' both manage staging:*: each would pause or overwrite "
-        'the other\'s schedules; let the section declare a prefix for each, such as prefix: "${environment}:"'
+        "the other's schedules; declare a separate prefix for each environment in the section, "
+        'such as prefix: "${environment}:"'
     )
 
 
@@ -100,10 +101,11 @@ def test_an_id_of_two_environments_is_refused_at_each_declaration(tmp_path: path
     )
     text = text.replace("production: {}", "production: {vars: {name: same}}")
     assert problem(tmp_path, text).splitlines() == [
-        "spec.yaml:6:7: environments 'staging' and 'production' both declare schedule 'a'; let the id differ, such as "
-        'id: "${environment}:…"',
-        "spec.yaml:7:24: environments 'staging' and 'production' both declare schedule 'same'; let the id differ, such "
-        'as id: "${environment}:…"',
+        "spec.yaml:6:7: environments 'staging' and 'production' both declare schedule 'a'; use a different ID in each, "
+        'such as id: "${environment}:…"',
+        "spec.yaml:7:24: environments 'staging' and 'production' both declare schedule 'same'; "
+        "use a different ID in each, "
+        'such as id: "${environment}:…"',
     ]
 
 
@@ -151,7 +153,7 @@ governance:
 """
 STOLEN = (
     "spec.yaml:9:34: charter 'beta' of environment 'two' cannot replace 'one:alpha', which environment 'one' declares: "
-    "each apply would undo the other's; name the id that it had in its own environment, or remove 'was'"
+    "each apply would undo the other's; specify the ID that it had in its own environment, or remove 'was'"
 )
 
 

@@ -67,11 +67,11 @@ def test_a_newer_schedules_keys_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("change", "messages"),
     [
-        ({"temporalScheduleId": None}, "temporalScheduleId is missing or not text"),
-        ({"temporalScheduleId": ""}, "temporalScheduleId is missing or not text"),
-        ({"entrypoint": 3}, "entrypoint is missing or not text"),
+        ({"temporalScheduleId": None}, "temporalScheduleId is missing or not a string"),
+        ({"temporalScheduleId": ""}, "temporalScheduleId is missing or not a string"),
+        ({"entrypoint": 3}, "entrypoint is missing or not a string"),
         ({"dbScheduleId": "x"}, "dbScheduleId is neither a UUID nor null"),
-        ({"charter": 1}, "charter is neither text nor null"),
+        ({"charter": 1}, "charter is neither a string nor null"),
         ({"input": []}, "input is not an object"),
     ],
 )

@@ -72,16 +72,16 @@ def test_a_path_in_defaults_has_to_match_in_one_charter(path: str) -> None:
 
 def test_a_path_that_matches_nothing_is_an_error_at_its_place_that_names_the_nearest() -> None:
     assert problems(spec(alpha="[input.scopeKey, input.scopekey]")) == [
-        "spec.yaml:11:36: not_secret: 'input.scopekey' matches no value of charter 'Alpha'; "
+        "spec.yaml:11:36: not_secret: 'input.scopekey' matches no value in charter 'Alpha'; "
         "did you mean 'input.scopeKey'?"
     ]
     assert problems(spec(defaults="[memo.zzz]")) == [
-        "spec.yaml:4:18: not_secret: 'memo.zzz' matches no value of any charter; did you mean 'memo'?"
+        "spec.yaml:4:18: not_secret: 'memo.zzz' matches no value in any charter; did you mean 'memo'?"
     ]
     assert problems(spec(staging="[memo.teamkey]", override="[input.scopeKey]")) == [
-        "spec.yaml:19:31: not_secret: 'memo.teamkey' matches no value of any charter in environment 'staging'; "
+        "spec.yaml:19:31: not_secret: 'memo.teamkey' matches no value in any charter in environment 'staging'; "
         "did you mean 'memo.team_key'?",
-        "spec.yaml:20:61: not_secret: 'input.scopeKey' matches no value of charter 'ALPHA' in environment 'staging'; "
+        "spec.yaml:20:61: not_secret: 'input.scopeKey' matches no value in charter 'ALPHA' in environment 'staging'; "
         "did you mean 'input.stageKey'?",
     ]
 
@@ -90,10 +90,10 @@ def test_a_path_that_matches_nothing_is_an_error_at_its_place_that_names_the_nea
     ("value", "says"),
     [
         ("[input..x]", "not_secret: 'input..x' is not the path of a field; write it as plans do"),
-        ("[input.rows[9]]", "matches no value of charter 'Alpha'"),
-        ("[input.rows.key]", "matches no value of charter 'Alpha'"),
-        ("[not_secret]", "matches no value of charter 'Alpha'"),
-        ('["cron[0]"]', "is a part of the times, which are shown as a whole; write 'cron'"),
+        ("[input.rows[9]]", "matches no value in charter 'Alpha'"),
+        ("[input.rows.key]", "matches no value in charter 'Alpha'"),
+        ("[not_secret]", "matches no value in charter 'Alpha'"),
+        ('["cron[0]"]', "is part of the schedule's times, which are shown as a whole; write 'cron'"),
         ("input.scopeKey", "'not_secret' must be a list, not text"),
         ("[1]", "must be text, not the number 1"),
         ('[""]', "is empty"),
@@ -109,10 +109,10 @@ def test_malformed_and_unknown_paths_are_reported_next_to_other_problems() -> No
     lists = {"defaults": "[nowhere.x]", "alpha": "[input..x, input.y]", "staging": "[cron.x]", "override": "[memo..x]"}
     found = problems(spec(**lists).replace("charter: Alpha\n", "charter: Alpha\n      crn: 1\n"))
     assert [line.partition(": ")[2].partition(";")[0] for line in found] == [
-        "not_secret: 'nowhere.x' matches no value of any charter",
+        "not_secret: 'nowhere.x' matches no value in any charter",
         "unknown key 'crn' in charter 1",
         "not_secret: 'input..x' is not the path of a field",
-        "not_secret: 'cron.x' is a part of the times, which are shown as a whole",
+        "not_secret: 'cron.x' is part of the schedule's times, which are shown as a whole",
         "not_secret: 'memo..x' is not the path of a field",
     ]
 

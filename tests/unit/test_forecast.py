@@ -23,12 +23,12 @@ def hourly(name: str = "community", **changes: object) -> model.Schedule:
     [
         (hourly(), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day"),
         (hourly(remaining_actions=0), "never, no actions remain"),
-        (hourly(remaining_actions=1), f"{NEXT}; 1 left"),
-        (hourly(remaining_actions=9), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 9 left"),
-        (hourly(remaining_actions=9999), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day, 9999 left"),
+        (hourly(remaining_actions=1), f"{NEXT}; 1 firing left"),
+        (hourly(remaining_actions=9), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 9 firings left"),
+        (hourly(remaining_actions=9999), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day, 9999 firings left"),
         (
             hourly(end_at=TOMORROW),
-            f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 left until Tue 24 Nov 2026 20:00 UTC",
+            f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24 firings left until Tue 24 Nov 2026 20:00 UTC",
         ),
         (
             hourly(end_at=FAR),
@@ -53,10 +53,10 @@ def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedul
     ("found", "desired", "messages"),
     [
         ([hourly()], [hourly()], "24/day"),
-        ([], [hourly()], "0/year → 24/day"),
+        ([], [hourly()], "none → 24/day"),
         ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=0)], "24/day"),
-        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=7)], "24/day → 24/day and 7 more times"),
-        ([hourly("a", end_at=TOMORROW)], [hourly("a")], "0/year and 24 more times → 24/day"),
+        ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=7)], "24/day → 24/day, plus 7 remaining firings"),
+        ([hourly("a", end_at=TOMORROW)], [hourly("a")], "none, plus 24 remaining firings → 24/day"),
     ],
 )
 def test_the_total_distinguishes_schedules_that_continue_from_those_that_end(
@@ -77,7 +77,7 @@ def test_charters_that_do_not_fire_are_listed_with_the_reason() -> None:
     assert list(forecast.silent(map(builders.charter, given), NOW)) == [
         "B does not fire: it is declared paused",
         "C does not fire: no actions remain",
-        "D never fires: no time matches; check its days, years, exclusions and end",
+        "D never fires: no time matches; check its days, years, exclusions, and end",
         "E does not fire: it is declared paused",
     ]
 

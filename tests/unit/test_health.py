@@ -69,8 +69,8 @@ async def test_what_is_no_request_harms_nobody(address: tuple[str, int], sent: b
 async def test_what_goes_away_is_told_once_and_that_it_is_back_at_most_every_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    away = {"polling": "the server answers UNAVAILABLE", "database": ""}
-    slow, both = {**away, "polling": "no answer in time"}, {**away, "database": "no answer"}
+    away = {"polling": "the server returned UNAVAILABLE", "database": ""}
+    slow, both = {**away, "polling": "did not respond in time"}, {**away, "database": "no response"}
     states = iter([await ready(), away, slow, both, await ready(), await ready()])
     passed = 0.0
     reported: list[tuple[float, str, Mapping[str, str]]] = []
@@ -88,8 +88,8 @@ async def test_what_goes_away_is_told_once_and_that_it_is_back_at_most_every_min
         await lifecycle.watch(now, pause)
     lost = "the worker is not ready"
     assert reported == [
-        (10, lost, {"polling": "the server answers UNAVAILABLE"}),
-        (75, lost, {"polling": "the server answers UNAVAILABLE", "database": "no answer"}),
+        (10, lost, {"polling": "the server returned UNAVAILABLE"}),
+        (75, lost, {"polling": "the server returned UNAVAILABLE", "database": "no response"}),
         (135, "the worker is ready again", {}),
     ]
 
@@ -113,7 +113,7 @@ async def test_what_never_answers_is_reported_in_time_and_asked_once(address: tu
     async with health.served(address, state):
         found = await asyncio.gather(*(asked(address, "/readyz") for _ in range(3)))
         assert {each.status_code for each in found} == {503}
-        assert found[0].json() == {"status": "not ready", "database": "no answer in time"}
+        assert found[0].json() == {"status": "not ready", "database": "did not respond in time"}
         assert questions == 1
         is_back.set()
         await remote.until(lambda: _is_ready(address))
@@ -129,11 +129,11 @@ async def test_an_answer_that_came_too_late_is_not_given_to_a_later_request() ->
             raise errors.StoreError(wrong, hint="")
 
     probe = probes.Probe(ask, patience=0.01)
-    assert await probe.answer() == "no answer in time"
+    assert await probe.answer() == "did not respond in time"
     is_back.set()
     await remote.until(lambda: _has_ended(probe))
     wrong = "the database is away"
-    assert await probe.answer() == "no answer"
+    assert await probe.answer() == "no response"
 
 
 async def _has_ended(probe: probes.Probe) -> bool:

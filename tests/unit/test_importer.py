@@ -132,8 +132,9 @@ def test_what_only_a_codec_can_read_is_kept_and_never_written_as_text() -> None:
 
 def without(path: str) -> str:
     return (
-        f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which keeps the live value, "
-        f"and a schedule that is created again {'passes null instead' if path.startswith('args') else 'is without it'}"
+        f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which preserves the live "
+        f"value; a schedule that is recreated "
+        f"{'passes null instead' if path.startswith('args') else 'does not have it'}"
     )
 
 
@@ -318,13 +319,13 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     imported = importer.add(None, builders.PATH, [theirs], choice)
     assert imported.added == ()
     assert imported.skipped == (
-        "governance:a: belongs to acme/other, and is left out: --owner acme/other if that is this repository,"
-        " --id governance:a to write a charter for it anyway",
+        "governance:a: skipped, because it belongs to acme/other; pass --owner acme/other if that is this repository, "
+        "or --id governance:a to write a charter for it anyway",
     )
     taken = importer.add(None, builders.PATH, [theirs], choice, named=["governance:a"])
     assert taken.added == ("A",)
     assert taken.warnings == (
-        "governance:a: belongs to acme/other: apply refuses this charter unless --adopt takes the schedule over",
+        "governance:a: belongs to acme/other: apply refuses this charter unless you pass --adopt to take it over",
     )
 
 
@@ -337,10 +338,11 @@ def test_what_is_skipped_is_reported_by_its_owner_however_many_schedules_there_a
     assert (imported.left_out, imported.warnings, imported.added) == ((), (), ())
     assert imported.skipped == (
         "3 schedules (governance:b1, governance:b2, governance:community): already declared",
-        "20,000 schedules (governance:t00000, governance:t00001, governance:t00002, …): belong to acme/other, and are "
-        "left out: --owner acme/other if that is this repository, --id ID to write a charter for one anyway",
-        "governance:x: belongs to acme/third, and is left out: --owner acme/third if that is this repository,"
-        " --id governance:x to write a charter for it anyway",
+        "20,000 schedules (governance:t00000, governance:t00001, governance:t00002, …): "
+        "skipped, because they belong to "
+        "acme/other; pass --owner acme/other if that is this repository, or --id ID to write a charter for one anyway",
+        "governance:x: skipped, because it belongs to acme/third; pass --owner acme/third if that is this repository, "
+        "or --id governance:x to write a charter for it anyway",
     )
 
 
@@ -355,7 +357,7 @@ def test_a_schedule_without_a_mark_is_imported_with_a_warning_that_it_gets_one()
     imported = importer.add(None, builders.PATH, [named("a"), named("b")], declarations.Choice(owner="acme/app"))
     assert (imported.left_out, imported.warnings) == (
         (),
-        ("2 without an owner's mark: the next apply marks them as acme/app's",),
+        ("2 schedules have no owner's mark: the next apply will mark them as acme/app's",),
     )
 
 
@@ -365,8 +367,8 @@ def test_what_the_model_cannot_hold_is_reported() -> None:
     imported = importer.add(None, builders.PATH, [live], unexpressed={"governance:a": ["header cannot be said"]})
     assert imported.left_out == ()
     assert imported.warnings == (
-        "governance:a: the comment 'standup' of a calendar cannot be expressed, and is lost when the times change",
-        "governance:a: the comment 'x' of a calendar cannot be expressed, and is lost when the times change",
+        "governance:a: the comment 'standup' of a calendar cannot be expressed and is lost when the times change",
+        "governance:a: the comment 'x' of a calendar cannot be expressed and is lost when the times change",
         "governance:a: header cannot be said",
     )
 
@@ -492,8 +494,9 @@ def test_a_new_section_with_the_empty_prefix_names_its_owner() -> None:
 def test_without_an_owner_an_id_that_only_an_empty_prefix_fits_is_left_out() -> None:
     imported = imported_as("", "nightly", "acme:b", listed=("nightly", "nightly-2", "acme:b"))
     assert imported.refused == (
-        "nightly: no prefix covers it, and one that does would cover other schedules too, which the next apply would "
-        "pause: import these as well, or name an --owner, so that the empty prefix can be added",
+        "nightly: no prefix covers it, and any prefix that did would also cover other schedules, "
+        "which the next apply would "
+        "pause; import those schedules as well, or specify --owner so that the empty prefix can be added",
     )
     assert prefix_line(imported) == ['  prefix: ["governance:", "acme:"]']
 
@@ -503,7 +506,9 @@ def test_a_prefix_that_is_a_whole_id_is_pointed_out_unless_it_was_chosen() -> No
     imported = importer.add(None, "spec.yaml", [live])
     assert "prefix: nightly" in imported.text
     (warning,) = imported.warnings
-    assert warning.startswith("the prefix 'nightly' is the whole id of a schedule, and covers every id that begins ")
+    assert warning.startswith(
+        "the prefix 'nightly' is the whole ID of a schedule, so it also covers every other ID that begins "
+    )
     assert importer.add(imported.text, "spec.yaml", [live]).warnings == ()
     assert importer.add(None, "spec.yaml", [live], declarations.Choice(prefixes=("nightly",))).warnings == ()
 
@@ -516,7 +521,7 @@ def test_a_chosen_prefix_is_added_whatever_else_it_covers() -> None:
 
 def test_an_import_of_everything_needs_an_owner() -> None:
     choice = declarations.Choice(prefixes=("",))
-    with pytest.raises(errors.UsageError, match="has an empty prefix, so the owner's mark decides"):
+    with pytest.raises(errors.UsageError, match="has an empty prefix, so schedules are identified by"):
         importer.add(None, "spec.yaml", [named("a")], choice)
     owned = dataclasses.replace(choice, owner="acme/app")
     text = importer.add(None, "spec.yaml", [named("a"), builders.schedule("b")], owned).text
@@ -531,7 +536,7 @@ def test_an_id_with_an_invisible_character_neither_adds_a_prefix_nor_keeps_other
     imported = importer.add(None, ".cogni/repo-spec.yaml", found, OWNED)
     assert (len(imported.added), prefix_line(imported)) == (1, [])
     assert imported.left_out == (
-        f"acme:\x1f: {CANNOT}: its id contains an invisible character; this one stays as it is",
+        f"acme:\x1f: {CANNOT}: its ID contains an invisible character; this one is left unchanged",
     )
 
 
@@ -540,5 +545,5 @@ def test_what_no_charter_can_express_adds_no_prefix() -> None:
     imported = importer.add(SPEC, "spec.yaml", [live], OWNED)
     assert (imported.text, imported.left_out) == (
         SPEC,
-        (f"acme:a: {CANNOT}: it has no times; this one stays as it is",),
+        (f"acme:a: {CANNOT}: it has no times; this one is left unchanged",),
     )

@@ -112,7 +112,7 @@ def test_the_neutral_spelling_includes_files_of_that_spelling() -> None:
     write(main='temporal: {prefix: "x:", include: [a.yaml]}\n', a=listing("A", section="temporal", key="name"))
     assert [charter.schedule.id for charter in load().charters] == ["x:a"]
     write(a=listing("A"))
-    assert problems() == ["a.yaml:1:1: another spelling, 'governance'; write 'temporal', as main.yaml does"]
+    assert problems() == ["a.yaml:1:1: the section is spelled 'governance' here; write 'temporal', as main.yaml does"]
 
 
 @pytest.mark.parametrize(
@@ -127,28 +127,29 @@ def test_the_neutral_spelling_includes_files_of_that_spelling() -> None:
         ),
         (
             "governance:\n  schedules: []\n  include: [b.yaml]\n",
-            "3:3: governance.include in an included file; an included file contains only governance.schedules",
+            "3:3: governance.include is not allowed in an included file; "
+            "an included file contains only governance.schedules",
         ),
         (
             "governance: {schedules: 5}\n",
-            "1:25: governance without a list of schedules; an included file contains only governance.schedules",
+            "1:25: governance has no list of schedules; an included file contains only governance.schedules",
         ),
         (
             "governance:\n",
-            "1:12: governance without a list of schedules; an included file contains only governance.schedules",
+            "1:12: governance has no list of schedules; an included file contains only governance.schedules",
         ),
         ("governance: {schedules: [}\n", "1:26: not valid YAML"),
         (
             listing("A", "B").replace("cron: ", "crn: ", 2).replace("crn: ", "cron: ", 1),
             "4:7: charter 2 has no 'cron'",
         ),
-        (listing("two words"), "3:17: 'charter' \"two words\" may hold letters"),
+        (listing("two words"), "3:17: 'charter' \"two words\" is not valid: use only letters"),
         (listing("A", key="name"), "3:8: unknown key 'name' in charter 1; write 'charter'"),
         (listing("M"), "3:17: charter 'M' is declared twice (first at main.yaml:4:17; names are case-insensitive)"),
         (listing("A", "a"), "4:17: charter 'a' is declared twice (first on line 3; names are case-insensitive)"),
         (
             listing("A").replace("{charter", "{id: 'governance:m', charter"),
-            "3:12: charters 'M' and 'A' have the same id, 'governance:m' (first at main.yaml:4:7)",
+            "3:12: charters 'M' and 'A' have the same ID, 'governance:m' (first at main.yaml:4:7)",
         ),
     ],
 )
@@ -171,20 +172,23 @@ LONG = "a" * 300  # file systems allow 255 bytes
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        ("/etc/*.yaml", "'/etc/*.yaml' is an absolute path; write it relative to the spec's folder"),
-        ("C:/x.yaml", "'C:/x.yaml' is an absolute path; write it relative to the spec's folder"),
-        ("a/../../b.yaml", "'a/../../b.yaml' points outside the spec's folder; include only files in that folder"),
+        ("/etc/*.yaml", "'/etc/*.yaml' is an absolute path; write a path relative to the spec's directory"),
+        ("C:/x.yaml", "'C:/x.yaml' is an absolute path; write a path relative to the spec's directory"),
+        (
+            "a/../../b.yaml",
+            "'a/../../b.yaml' points outside the spec's directory; include only files in or below that directory",
+        ),
         ("a/b/../c.yaml", "'a/b/../c.yaml' contains '..'; write 'a/c.yaml'"),
-        ("./main.yaml", "'./main.yaml' is the spec itself; remove it, or name another file"),
+        ("./main.yaml", "'./main.yaml' is the spec itself; remove it, or specify another file"),
         ("itself.yaml", "'itself.yaml' is the spec itself"),
-        ("a\\\\b.yaml", "'a\\\\b.yaml' contains a backslash; write / between folders"),
+        ("a\\\\b.yaml", "'a\\\\b.yaml' contains a backslash; separate directories with /"),
         ("a\\tb.yaml", "a path contains a control or invisible character; remove it"),
-        ("./", "'./' names no file; for example schedules/*.yaml"),
-        ("missing.yaml", "'missing.yaml': no such file; the path is relative to the folder ."),
+        ("./", "'./' is not a file path; for example schedules/*.yaml"),
+        ("missing.yaml", "'missing.yaml': no such file; the path is relative to the directory ."),
         (LONG, f"'{LONG}' cannot be read: File name too long; make it readable"),
-        ("schedules", "'schedules' is a folder; name the files in it: schedules/*.yaml"),
-        ("outside.yaml", "'outside.yaml' is a link that points outside the spec's folder"),
-        ("out/*.yaml", "'out' is a link that points outside the spec's folder"),
+        ("schedules", "'schedules' is a directory; specify the files in it: schedules/*.yaml"),
+        ("outside.yaml", "'outside.yaml' is a symlink that points outside the spec's directory"),
+        ("out/*.yaml", "'out' is a symlink that points outside the spec's directory"),
         ("dangling.yaml", "'dangling.yaml' cannot be read: No such file or directory"),
         ("loop.yaml", "'loop.yaml' cannot be read: "),
         ("odd/*", "a file's name contains a control or invisible character; rename the file"),
@@ -232,7 +236,7 @@ def test_any_number_of_folders_is_searched_next_to_links_that_lead_out(
     ("make", "expected"),
     [
         (os.mkfifo, "d/x.yaml: cannot be read: it is a pipe (FIFO), not a regular file"),
-        (lambda path: path.write_bytes(b" " * (source.SIZE_LIMIT + 1)), "d/x.yaml: is over 16 MiB"),
+        (lambda path: path.write_bytes(b" " * (source.SIZE_LIMIT + 1)), "d/x.yaml: exceeds 16 MiB"),
     ],
 )
 def test_the_hint_about_an_unreadable_file_is_what_can_be_done_where_it_is_included(
@@ -272,8 +276,8 @@ def test_advice_is_sorted_by_file_and_a_summary_names_other_files() -> None:
     more = listing(*(f"C{number}" for number in range(10))).replace("@daily", "0 0 30 2 *")
     write(main=MAIN, schedules__a=some, schedules__b=more)
     (line,) = advice.lines(each for each in advice.advise(load(), NOW) if each.kind is advice.Kind.NEVER)
-    assert line.startswith("schedules/a.yaml:3:26: warning: 12 charters never fire, this one and those at 4:26, sched")
-    assert "those at 4:26, schedules/b.yaml:3:27 and 9 more; of this one: " in line
+    assert line.startswith("schedules/a.yaml:3:26: warning: 12 charters never fire: this one, those at 4:26, sched")
+    assert "those at 4:26, schedules/b.yaml:3:27, and 9 more; for this one: " in line
     write(schedules__b=listing("C", "D", "E").replace("@daily", "0 0 31 2 *"))
     lines = advice.lines(each for each in advice.advise(load(), NOW) if each.kind is advice.Kind.NEVER)
     assert [each.partition(": ")[0] for each in lines] == [
@@ -295,7 +299,7 @@ def test_limits_apply_to_all_included_files_together(monkeypatch: pytest.MonkeyP
 
 def test_a_single_included_file_has_the_limit_of_a_spec() -> None:
     write(main=MAIN, schedules__a=listing("A") + "#" * source.SIZE_LIMIT)
-    with pytest.raises(errors.InvalidSpecError, match=r"schedules/a\.yaml: is over 16 MiB"):
+    with pytest.raises(errors.InvalidSpecError, match=r"schedules/a\.yaml: exceeds 16 MiB"):
         load()
 
 
@@ -305,13 +309,16 @@ def test_values_are_counted_over_all_files(monkeypatch: pytest.MonkeyPatch, limi
     monkeypatch.setattr(values, limit, {"VALUE_LIMIT": 12, "TEXT_LIMIT": 40}[limit])  # more than any file has
     (found,) = problems()[:1]
     assert found.startswith("schedules/")
-    assert "with those of the files before" in found
+    assert "including those in the preceding files" in found
 
 
 def test_a_spec_that_is_not_a_file_includes_none() -> None:
     with pytest.raises(errors.UsageError) as caught:
         loader.parse(MAIN, "<stdin>")
-    assert caught.value.message == "<stdin>:2:3: include needs a spec in a file, whose folder has the other files"
+    assert (
+        caught.value.message
+        == "<stdin>:2:3: include requires the spec to be a file, because paths are relative to its directory"
+    )
     assert loader.parse("governance: {include: []}\n", "<stdin>").inclusions == ()
 
 

@@ -217,7 +217,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         """)
     assert found == [
         "spec.yaml:3:5: unknown key 'task_que' in governance.defaults; did you mean 'task_queue'?",
-        "spec.yaml:4:13: 'jitter': 'soon' is not a valid duration: write a number and a unit, as in 10s, 15m or 1h30m",
+        "spec.yaml:4:13: 'jitter': 'soon' is not a valid duration: write a number and a unit, as in 10s, 15m, or 1h30m",
         "spec.yaml:5:3: unknown key 'schedule' in governance; did you mean 'schedules'?",
         "spec.yaml:8:16: '25' does not fit the hour: use 0 to 23",
         'spec.yaml:9:19: \'entrypoint\' "two words" must be one word, without spaces; for example "COMMUNITY"',
@@ -251,11 +251,11 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         (f"input: {{n: 1{'0' * 40}}}", "6:18: the number is too large; quote it"),
         (f"input: {{n: 0x{'F' * 40}}}", "6:18: the number is too large; quote it"),
         ("input: !secret {a: 1}", "6:14: YAML tags are not supported here; write a plain value"),
-        ("input: {1: a}", "6:15: a key that is not text: 1; quote it"),
-        ("input: {[a]: b}", "6:15: a key that is not text: a list or an object; quote it"),
+        ("input: {1: a}", "6:15: key is not a string: 1; quote it"),
+        ("input: {[a]: b}", "6:15: key is not a string: a list or an object; quote it"),
         (
             "input: {<<: {a: 1}}",
-            "6:15: a merge key '<<'; YAML 1.2 has no merge keys: put what charters share under defaults",
+            "6:15: merge key '<<' is not supported; YAML 1.2 has no merge keys: put shared keys under defaults",
         ),
         ("calendars: [{hour: 9-25}]", "6:28: '25' does not fit the hour: use 0 to 23"),
         (
@@ -268,13 +268,16 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("intervals: [{every: 500ms}]", "6:27: the interval is shorter than a second; use at least 1s"),
         (
             "intervals: [{every: 1h, offset: 1h}]",
-            "6:39: the offset is not below the interval; use at least 0s and less than the",
+            "6:39: the offset must be less than the interval; use at least 0s and less than the",
         ),
         (
             "intervals: [{offset: 1h}]",
             "6:19: intervals[0] of charter 1 has no 'every'; add every: the interval, at least 1s",
         ),
-        ("start_at: 2027-01-01", "6:17: 'start_at': '2027-01-01' is not a valid time: write date, time and zone"),
+        (
+            "start_at: 2027-01-01",
+            "6:17: 'start_at': '2027-01-01' is not a valid time: write a date, a time, and a UTC offset",
+        ),
         ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a valid time"),
         ("run_timeout: soon", "6:20: 'run_timeout': 'soon' is not a valid duration"),
         ("retry_policy: {initial_interval: -1s}", "6:40: 'initial_interval': '-1s' is negative"),
@@ -291,8 +294,8 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
             "6:31: search_attributes.A[0] of charter 1 must be text, not the number 1; quote it",
         ),
         ("entrypoint: AGAIN", "6:7: duplicate key 'entrypoint' (first defined on line 5); remove one of them"),
-        ("input: *nowhere", "6:14: an alias with no anchor before it; define it first"),
-        ("input: &me {a: *me}", "6:22: an alias that contains itself; write the value out"),
+        ("input: *nowhere", "6:14: the alias has no anchor before it; define it first"),
+        ("input: &me {a: *me}", "6:22: the alias contains itself; write the value out"),
     ],
 )
 def test_a_mistake_in_a_charter_is_located_with_what_to_do(line: str, problem: str) -> None:
@@ -308,7 +311,7 @@ governance:
   environments:
     preview: {charters: {A: {entrypoint: ..}}}
 """) == [
-        f"spec.yaml:{place}: 'entrypoint': '{name}' names nothing that can be executed; write a name"
+        f"spec.yaml:{place}: 'entrypoint': '{name}' is not a valid entrypoint; write a name"
         for place, name in (("3:48", "."), ("5:42", ".."))
     ]
 
@@ -326,7 +329,7 @@ def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
     assert problems("governance: {schedules: [{}]}") == [
         "spec.yaml:1:26: charter 1 has no 'charter'; add charter: the charter's name",
         "spec.yaml:1:26: charter 1 has no 'cron';"
-        " add cron, calendars or intervals: when to fire, in Temporal's cron grammar",
+        " add cron, calendars, or intervals: when to fire, in Temporal's cron grammar",
         "spec.yaml:1:26: charter 1 has no 'entrypoint';"
         " add entrypoint or args: the name of what the workflow runs; a single word;"
         " args: [] calls a workflow without arguments",
@@ -345,9 +348,12 @@ def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
         ('"\\u0030 99 * * *"', "4:21: '99' does not fit the hour"),
         ("[]", "4:13: 'cron' is empty; for example"),
         ("5", "4:13: 'cron' must be text or a list, not the number 5; for example"),
-        ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron names the time zone 'Asia/Tokyo', but"),
+        ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron has the time zone 'Asia/Tokyo', but"),
         ('"TZ=Mars/Base 0 * * * *"', "4:17: 'Mars/Base' is not a valid time zone"),
-        ('"@every 1h/2h"', "4:14: the phase is not below the interval; use at least 0s and less than the interval"),
+        (
+            '"@every 1h/2h"',
+            "4:14: the phase must be less than the interval; use at least 0s and less than the interval",
+        ),
     ],
 )
 def test_a_mistake_in_a_cron_is_located_within_the_text_where_that_is_known(cron: str, problem: str) -> None:
@@ -472,10 +478,10 @@ def test_other_keys_next_to_ours_within_governance_are_ignored() -> None:
         ("governance: {schedules: {}}\n", "1:25: 'schedules' must be a list, not an object"),
         ("governance: {schedules: [5]}\n", "1:26: charter 1 must be an object, not the number 5"),
         ("governance: {}\ngovernance: {}\n", "2:1: duplicate key 'governance' (first defined on line 1)"),
-        ("a: 1\n---\nb: 2\n", "2:1: a second document; keep one document in the file"),
+        ("a: 1\n---\nb: 2\n", "2:1: the file contains a second document; keep only one"),
         ("a: [1,\nb: 2\n", "3:1: not valid YAML: "),
         ("a:\n\t- 1\n", "2:1: not valid YAML: found character that cannot start any token; fix the syntax here"),
-        ("é: ü\na: '\x07'\n", "2:5: a character that YAML does not allow; remove control characters"),
+        ("é: ü\na: '\x07'\n", "2:5: YAML does not allow this character; remove control characters"),
     ],
 )
 def test_a_file_that_is_not_a_repo_spec_is_refused_with_its_position(text: str, problem: str) -> None:
@@ -511,12 +517,12 @@ def test_a_missing_file_is_reported_with_a_hint(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "spec.yaml"
     assert refusal(path) == (
         f"{path}: no such file",
-        "run in the repository's root, or name the file with --spec",
+        "run from the repository root, or specify the file with --spec",
     )
 
 
 def test_a_directory_is_reported_as_one(tmp_path: pathlib.Path) -> None:
-    assert refusal(tmp_path) == (f"{tmp_path}: is a directory", "name the file itself with --spec")
+    assert refusal(tmp_path) == (f"{tmp_path}: is a directory", "specify the file itself with --spec")
 
 
 def test_a_file_under_a_file_cannot_be_read(tmp_path: pathlib.Path) -> None:
@@ -524,7 +530,7 @@ def test_a_file_under_a_file_cannot_be_read(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "file" / "spec.yaml"
     assert refusal(path) == (
         f"{path}: cannot be read: Not a directory",
-        "name a readable file, or - to read standard input",
+        "specify a readable file, or - to read standard input",
     )
 
 
@@ -540,13 +546,13 @@ def test_a_file_of_16_mebibytes_is_read_and_one_byte_more_is_not(tmp_path: pathl
     path.write_text(filled, encoding="utf-8")
     assert len(loader.load(path).charters) == 1
     path.write_text(filled + "#", encoding="utf-8")
-    assert refusal(path) == (f"{path}: is over 16 MiB", "name the right file, or declare less")
+    assert refusal(path) == (f"{path}: exceeds 16 MiB", "check the path, or declare fewer values")
 
 
 def test_a_file_with_too_many_keys_and_values_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "NODE_LIMIT", 6)
     with pytest.raises(
-        errors.InvalidSpecError, match=r"^s\.yaml:1:20: more than 6 keys and values; declare less in one"
+        errors.InvalidSpecError, match=r"^s\.yaml:1:20: more than 6 keys and values; declare fewer values in one"
     ):
         loader.parse("a: [1, 2, 3, 4, 5, 6]", "s.yaml")
 
@@ -595,7 +601,7 @@ def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
     assert not loader.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="preview")).enabled
     with pytest.raises(errors.UsageError, match="no environment 'prod'") as caught:
         loader.parse(ENVIRONMENTS, "spec.yaml", declarations.Choice(environment="prod"))
-    assert caught.value.hint == "declared are staging, preview"
+    assert caught.value.hint == "declared environments: staging, preview"
 
 
 @pytest.mark.parametrize(
@@ -641,25 +647,25 @@ LARGE = "x" * 450_000
         ),
         (
             'retry_policy: {non_retryable_errors: [A, "TemporalTimeout:StartToClsoe"]}',
-            "6:48: 'TemporalTimeout:StartToClsoe' does not name a type of timeout: no run would start; "
+            "6:48: 'TemporalTimeout:StartToClsoe' does not specify a valid timeout type: no run would start; "
             "did you mean 'TemporalTimeout:StartToClose'?",
         ),
         (
             f"priority: {{fairness_key: {'ü' * 33}}}",
-            "6:32: 'fairness_key': it is 66 bytes long, and the server takes 64; shorten it",
+            "6:32: 'fairness_key': it is 66 bytes long, but the server accepts at most 64; shorten it",
         ),
         (
             f"note: {'ü' * 250_001}",
-            "6:13: 'note': it is 500002 bytes long, and the server takes 500000; shorten it",
+            "6:13: 'note': it is 500002 bytes long, but the server accepts at most 500000; shorten it",
         ),
         (
             "execution_timeout: 36501d",
-            "6:26: 'execution_timeout': '36501d' is longer than 36500d, which Temporal makes of it; "
+            "6:26: 'execution_timeout': '36501d' is too long: Temporal would shorten it to 36500d; "
             "write 36500d or less",
         ),
         (
             "run_timeout: 999ns",
-            "6:20: 'run_timeout': '999ns' is shorter than 1us, the shortest duration here; write 0s for none",
+            "6:20: 'run_timeout': '999ns' is shorter than 1us, the minimum duration; write 0s for none",
         ),
         (
             "task_queue: /_sys/mine",
@@ -668,12 +674,13 @@ LARGE = "x" * 450_000
         ('workflow_id: "a\\0b"', "6:20: 'workflow_id' is 'a\\x00b', which contains an invisible character; "),
         (
             f"search_attributes: {{A: b, Team: {'x' * 2047}}}",
-            "6:39: 'Team' is 2049 bytes long as JSON, and the server accepts 2048; shorten it",
+            "6:39: 'Team' is 2049 bytes long as JSON, but the server accepts at most 2048; shorten it",
         ),
         (
             f"search_attributes: {{{', '.join(f'A{number}: b' for number in range(99))}}}",
-            "6:26: 99 search attributes of about 6,920 bytes, and a run accepts 98 of 38,000: no run would start; "
-            "move what is not searched for to memo",
+            "6:26: 99 search attributes with a total of about 6,920 bytes, but a run accepts "
+            "at most 98 with a total of 38,000 bytes: no run would start; "
+            "move attributes that you do not search by to memo",
         ),
         (
             "search_attributes: {TemporalScheduledById: x}",
@@ -681,7 +688,7 @@ LARGE = "x" * 450_000
         ),
         (
             f"memo: {{a: &a {LARGE}, b: *a, c: *a, d: *a}}",
-            "6:13: a schedule of 1,800,062 bytes, but Temporal accepts at most 1,800,000; "
+            "6:13: the schedule has 1,800,062 bytes, but Temporal accepts at most 1,800,000; "
             "keep large data elsewhere and pass a reference to it",
         ),
     ],
@@ -702,9 +709,9 @@ def test_charter_defaults_and_environment_together_must_fit_into_one_schedule() 
     own, more = "input: {a: *a}", "{defaults: {static_details: *a}}"
     assert declared(in_staging(f"{CRON}, {own}", "{}", defaults)).charters
     (found,) = problems(in_staging(f"{CRON}, {own}", more, defaults))
-    assert "a schedule of 1,800,039 bytes in environment 'staging'" in found
+    assert "the schedule has 1,800,039 bytes in environment 'staging'" in found
     (alone,) = problems(in_staging(CRON, "{}", defaults.replace("b: *a", "b: *a, c: *a, d: *a")))
-    assert alone.startswith("spec.yaml:2:20: a schedule of 1,800,029 bytes")
+    assert alone.startswith("spec.yaml:2:20: the schedule has 1,800,029 bytes")
 
 
 CRON = 'cron: "@daily"'
@@ -728,11 +735,11 @@ def in_staging(charter: str, staging: str, defaults: str = "{}") -> str:
     [
         (
             in_staging('cron: "TZ=Asia/Tokyo 0 6 * * *"', "{defaults: {timezone: Europe/Berlin}}"),
-            "names the time zone 'Asia/Tokyo', but the charter's is 'Europe/Berlin' in environment 'staging'",
+            "has the time zone 'Asia/Tokyo', but the charter's is 'Europe/Berlin' in environment 'staging'",
         ),
         (
             in_staging('cron: "0 6 * * *"', '{charters: {A: {cron: "TZ=Asia/Tokyo 0 6 * * *"}}}', "{timezone: UTC}"),
-            "names the time zone 'Asia/Tokyo', but the charter's is 'UTC' in environment 'staging'",
+            "has the time zone 'Asia/Tokyo', but the charter's is 'UTC' in environment 'staging'",
         ),
         (
             in_staging(
@@ -831,7 +838,7 @@ def test_a_name_is_as_long_as_the_server_takes_it_in_bytes(key: str, limit: int)
     """Measured on the server: a run's id ends in its time, 21 bytes of the 1000 that any name may have."""
     assert declared(with_line(f"{key}: {'é' * (limit // 2)}")).charters
     (found,) = problems(with_line(f"{key}: {'é' * (limit // 2)}ab"))
-    assert found.endswith(f"bytes long, and the server takes {limit}; shorten it")
+    assert found.endswith(f"bytes long, but the server accepts at most {limit}; shorten it")
 
 
 def test_texts_for_people_may_be_as_long_as_the_server_takes_them() -> None:
@@ -862,7 +869,7 @@ def test_a_prefix_and_an_owner_contain_no_invisible_characters(key: str, value: 
 )
 def test_exclusions_that_a_server_would_search_through_for_long_are_refused_paused_or_not(messages: str) -> None:
     (found,) = problems(in_staging(messages, "{}"))
-    assert re.search(r"charter 'A' excludes more than [0-9,]{6,} times in a row, and Temporal", found)
+    assert re.search(r"charter 'A' excludes more than [0-9,]{6,} consecutive times; Temporal", found)
     assert "paused" not in found
 
 
@@ -938,7 +945,7 @@ def test_an_empty_cron_is_reported_once(cron: str) -> None:
 @pytest.mark.parametrize("name", ["CEST", "BST", "PST", "EST5", "+02:00", "GMT+2", "UTC+1", "Etc/UTC+1", "Europe/"])
 def test_no_time_zone_is_guessed_for_an_abbreviation_or_an_offset(name: str) -> None:
     (found,) = problems(with_line(f'timezone: "{name}"'))
-    assert "write an IANA name with area and city, such as Europe/Berlin, or UTC" in found
+    assert "write an IANA name with an area and a city, such as Europe/Berlin, or UTC" in found
 
 
 @pytest.mark.parametrize(
@@ -953,12 +960,12 @@ def test_no_time_zone_is_guessed_for_an_abbreviation_or_an_offset(name: str) -> 
         ("europe/berlin", "did you mean 'Europe/Berlin'?"),
         ("America/New York", "did you mean 'America/New_York'?"),
         ("US/Pacfic", "did you mean 'US/Pacific'?"),
-        ("Local", "'Local' depends on the machine that reads it"),
-        ("localtime", "'localtime' depends on the machine that reads it"),
-        ("posixrules", "'posixrules' depends on the machine that reads it"),
-        ("Factory", "'Factory' depends on the machine that reads it"),
-        ("posix/Europe/Berlin", "'posix/Europe/Berlin' depends on the machine that reads it"),
-        ("right/Europe/Berlin", "'right/Europe/Berlin' depends on the machine that reads it"),
+        ("Local", "'Local' depends on the machine that resolves it"),
+        ("localtime", "'localtime' depends on the machine that resolves it"),
+        ("posixrules", "'posixrules' depends on the machine that resolves it"),
+        ("Factory", "'Factory' depends on the machine that resolves it"),
+        ("posix/Europe/Berlin", "'posix/Europe/Berlin' depends on the machine that resolves it"),
+        ("right/Europe/Berlin", "'right/Europe/Berlin' depends on the machine that resolves it"),
     ],
 )
 def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str, hint: str) -> None:
@@ -975,12 +982,12 @@ def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str
         ("cron: '@reboot'", "Temporal does not support @reboot"),
         ("cron: '@every 90'", "write a unit, for example 90s"),
         ("catchup_window: '60'", "write a unit, for example 60s"),
-        ("start_at: 2027-02-30T00:00:00Z", "this day, hour or offset does not exist"),
-        ("start_at: '2027-01-01T10:00:00+0200'", "write date, time and zone"),
+        ("start_at: 2027-02-30T00:00:00Z", "this day, hour, or offset does not exist"),
+        ("start_at: '2027-01-01T10:00:00+0200'", "write a date, a time, and a UTC offset"),
         ("tz: UTC", "did you mean 'timezone'?"),
         ("schedule: 0 9 * * *", "did you mean 'cron'?"),
         ("suspend: true", "did you mean 'paused'?"),
-        ("enabled: false", "use 'paused', its opposite"),
+        ("enabled: false", "use 'paused' instead, with the opposite value"),
         ("intervals: [{every: 1h, phase: 5m}]", "did you mean 'offset'?"),
         ("retry_policy: {max_attempts: 3}", "did you mean 'maximum_attempts'?"),
     ],
@@ -1096,22 +1103,30 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
         ("args: [{encoding: binary/plain, base64: A}]", "A}", "'base64' is not valid base64"),
         ("args: [{encoding: json/protobuf, message_type: a, data: {}, type: a}]", "a}", "unknown key 'type' of an arg"),
         ("args: [{encoding: json/protobuf, data: {}}]", "{enc", "an argument in json/protobuf has no 'message_type'"),
-        ("args: [{encoding: foo/5, data: {}}]", "foo", "unknown encoding 'foo/5'; known: json/plain, json/protobuf, "),
-        ("args: [{encoding: gzip, base64: AA==}]", "gzip", "unknown encoding 'gzip'; known: json/plain, json/protob"),
+        (
+            "args: [{encoding: foo/5, data: {}}]",
+            "foo",
+            "unknown encoding 'foo/5'; known encodings: json/plain, json/protobuf, ",
+        ),
+        (
+            "args: [{encoding: gzip, base64: AA==}]",
+            "gzip",
+            "unknown encoding 'gzip'; known encodings: json/plain, json/protob",
+        ),
         (
             "args: [{encoding: json-plain, data: 1}]",
             "json-",
             "unknown encoding 'json-plain'; did you mean 'json/plain'",
         ),
-        ("args: [1], ignore: [args]", "args]", "ignore: 'args' is a key that a charter must declare; name a part"),
+        ("args: [1], ignore: [args]", "args]", "ignore: 'args' is a key that a charter must declare; specify a part"),
         ("args: [1], ignore: [cron]", "cron]", "ignore: 'cron' is a key that a charter must declare"),
-        ("args: [{a: 1}], ignore: ['args[0].b']", "'args[", "ignore: 'args[0].b' matches no value of charter 'A'"),
-        ("args: [1], ignore: [colour]", "colour", "ignore: 'colour' matches no value of charter 'A'"),
-        ("args: [1], ignore: [memo.team]", "memo", "ignore: 'memo.team' matches no value of charter 'A'"),
+        ("args: [{a: 1}], ignore: ['args[0].b']", "'args[", "ignore: 'args[0].b' matches no value in charter 'A'"),
+        ("args: [1], ignore: [colour]", "colour", "ignore: 'colour' matches no value in charter 'A'"),
+        ("args: [1], ignore: [memo.team]", "memo", "ignore: 'memo.team' matches no value in charter 'A'"),
         (
             "args: [], retry_policy: {non_retryable_errors: [B]}, ignore: ['retry_policy.non_retryable_errors[0]']",
             "'retry",
-            "ignore: 'retry_policy.non_retryable_errors[0]' is a part of a list without an order, which is",
+            "ignore: 'retry_policy.non_retryable_errors[0]' is part of an unordered list, which is",
         ),
         ("args: [1], ignore: ['args[0]', '']", "'']", "ignore[1] of charter 1 is empty"),
         ("args: [1], id: ''", "''", "'id' is empty"),
@@ -1147,7 +1162,7 @@ def test_two_charters_with_one_id_are_refused() -> None:
         "    - {charter: B, id: governance:a, cron: '@daily', args: []}\n"
     )
     assert problems(text) == [
-        "spec.yaml:4:24: charters 'A' and 'B' have the same id, 'governance:a' (first on line 3); change one of them"
+        "spec.yaml:4:24: charters 'A' and 'B' have the same ID, 'governance:a' (first on line 3); change one of them"
     ]
 
 
@@ -1179,7 +1194,8 @@ def test_a_prefix_is_a_text_or_a_list_whose_first_names_charters(written: str, p
 def test_an_id_that_no_prefix_covers_is_an_error_that_names_one_which_does(prefix: str, id_: str, hint: str) -> None:
     text = COMMUNITY.replace("governance:\n", f"governance:\n  prefix: {prefix}\n")
     assert problems(f"{text}      id: {id_}\n") == [
-        f"spec.yaml:7:11: no prefix covers the id '{id_}': without its charter, no plan would show the schedule; "
+        f"spec.yaml:7:11: no prefix covers the ID '{id_}': if the charter were removed, "
+        f"no plan would show the schedule; "
         f"add one to the section, for example prefix: {hint}"
     ]
 
@@ -1193,7 +1209,7 @@ def test_an_id_that_any_prefix_covers_is_accepted(prefix: str) -> None:
 
 def test_a_chosen_prefix_must_cover_the_ids_as_well() -> None:
     text = COMMUNITY + "      id: governance:other\n"
-    with pytest.raises(errors.InvalidSpecError, match="no prefix covers the id 'governance:other'"):
+    with pytest.raises(errors.InvalidSpecError, match="no prefix covers the ID 'governance:other'"):
         loader.parse(text, "spec.yaml", declarations.Choice(prefixes=("acme:",)))
 
 
@@ -1209,7 +1225,10 @@ def test_repeated_prefixes_count_once() -> None:
         ("7", "spec.yaml:2:11: 'prefix' must be text or a list, not the number 7; quote it"),
         ("{a: b}", "spec.yaml:2:11: 'prefix' must be text or a list, not an object; for example \"governance:\""),
         ("[a, 7]", "spec.yaml:2:15: governance.prefix[1] must be text, not the number 7; quote it"),
-        ('[a, "b\\0"]', "spec.yaml:2:15: 'prefix' is 'b\\x00', which contains an invisible character; write letters"),
+        (
+            '[a, "b\\0"]',
+            "spec.yaml:2:15: 'prefix' is 'b\\x00', which contains an invisible character; use only visible",
+        ),
         (str(list("abcdefghijklmnopqrstu") * 2), "spec.yaml:2:11: 'prefix' has more than 20 entries; remove some"),
     ],
 )

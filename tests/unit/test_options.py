@@ -30,16 +30,16 @@ def test_an_address_is_a_host_and_a_port(messages: str, read: tuple[str, int]) -
     "messages", ["", ":8081", "8081", "host", "host:", "host:99999", "host:8080x", "h:" + "1" * 9000]
 )
 def test_what_names_no_host_or_no_port_is_no_address(messages: str) -> None:
-    with pytest.raises(click.BadParameter, match="is not a valid address: write host:port"):
+    with pytest.raises(click.BadParameter, match="is not a valid address; use host:port"):
         parameters.ADDRESS.convert(messages, None, None)
 
 
 @pytest.mark.parametrize(
     ("option", "value", "messages"),
     [
-        ("executor_timeout", "0s", "'0s' is too short: write 0.1s or more"),
-        ("executor_patience", "0s", "'0s' is too short: write 0.1s or more"),
-        ("drain_timeout", "-1s", "'-1s' is too short: write 0s or more"),
+        ("executor_timeout", "0s", "'0s' is too short; use 0.1s or more"),
+        ("executor_patience", "0s", "'0s' is too short; use 0.1s or more"),
+        ("drain_timeout", "-1s", "'-1s' is too short; use 0s or more"),
         ("health", ":8081", "':8081' is not a valid address"),
     ],
 )

@@ -135,14 +135,14 @@ def test_import_writes_them_and_ignores_what_only_a_codec_can_read() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("schedule_memo: {reconciler.owner: x}", "begins with 'reconciler.', which are this tool's own"),
+        ("schedule_memo: {reconciler.owner: x}", "begins with 'reconciler.'; such names are reserved for this tool"),
         (
             "schedule_search_attributes: {TemporalSchedulePaused: true}",
-            "begins with 'Temporal', which are the server's own",
+            "begins with 'Temporal'; such names are reserved for the server",
         ),
         (
             "schedule_search_attributes: {TemporalScheduledById: {type: Int, value: x}}",
-            "begins with 'Temporal', which are the server's own",
+            "begins with 'Temporal'; such names are reserved for the server",
         ),
         ("schedule_search_attributes: {Since: {type: Datetime, value: noon}}", "'Since': 'noon' is not"),
     ],

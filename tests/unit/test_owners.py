@@ -58,7 +58,7 @@ def test_a_blocked_change_is_not_a_success_and_is_not_counted() -> None:
     found = plan([builders.schedule("a"), builders.schedule("b")], [others, ours])
     assert (found.steps, found.differs, [each.id for each in found.blocked]) == ((), True, ["governance:a"])
     assert (found.count(plans.Verb.KEEP), found.found) == (1, observed.Left(managed=1, present=2))
-    messages = "Nothing can be applied: 1 declared schedule belongs to another owner, 1 unchanged."
+    messages = "Nothing can be applied: 1 declared schedule belongs to another owner (1 unchanged)."
     assert words.summary(found) == messages
     assert forecast.total(found, NOW) == "Total firing rate: 24/day."
     assert "drift    blocked: it belongs to acme/other, but the spec declares it" in state.text(found, NOW)
@@ -73,7 +73,7 @@ def test_next_to_steps_the_summary_names_what_is_blocked() -> None:
     found = plan([builders.schedule("a"), builders.schedule("c")], [builders.schedule("a", owner="acme/other")])
     assert words.summary(found) == (
         "Plan: 1 to create, 0 to update, 0 to resume, 0 to pause, 0 unchanged; "
-        "nothing can be applied, as 1 declared schedule belongs to another owner."
+        "nothing can be applied because 1 declared schedule belongs to another owner."
     )
 
 
@@ -162,8 +162,8 @@ def test_a_rename_that_would_bypass_a_pause_is_reported(keep: bool) -> None:
     created = build.plan(declared, found, builders.TARGET).changes[0]
     assert (created.verb, created.after.paused) == (plans.Verb.CREATE, False)
     assert list(words.remarks(created, NOW)) == [
-        "it looks like governance:gov renamed, which was paused by alice@laptop on Mon 23 Nov 2026 17:00 UTC (3 h ago)"
-        "; this one will run: declare paused: true to keep it paused; to rename it, declare was: governance:gov"
+        "looks like a rename of governance:gov, which was paused by alice@laptop on Mon 23 Nov 2026 17:00 UTC (3 h ago)"
+        "; the new schedule will run unless you declare paused: true; to make it a rename, declare was: governance:gov"
     ]
 
 

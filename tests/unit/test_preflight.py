@@ -77,7 +77,8 @@ def test_an_unexpected_build_is_reported_with_its_workers() -> None:
     found = looked(poller("old:1@host[GovernanceScheduledRunWorkflow]", "1"), poller(), expected="2")
     assert kinds(found) == [(QUEUE, preflight.Kind.OTHER_BUILD)]
     assert found.findings[0].message == (
-        "on task queue 'scheduler-tasks' 1 of 2 run build 1, not 2: worker old:1@host[GovernanceScheduledRunWorkflow]"
+        "1 of the 2 workers on task queue 'scheduler-tasks' runs build 1, not 2: "
+        "worker old:1@host[GovernanceScheduledRunWorkflow]"
     )
 
 
@@ -122,7 +123,7 @@ def test_the_text_names_queues_workers_and_findings() -> None:
         "    old\\x1b:1@host[Other]  build 1  seen 60 s ago\n"
         f"    {OURS}  build 2  seen 60 s ago  not the current version\n"
         "\n"
-        "! on task queue 'scheduler-tasks' 1 of 2 run build 1, not 2: worker old\\x1b:1@host[Other]; "
+        "! 1 of the 2 workers on task queue 'scheduler-tasks' runs build 1, not 2: worker old\\x1b:1@host[Other]; "
         "deploy 2 there; a stopped worker stays visible for another 90 s.\n"
         "1 problem.\n"
     )

@@ -48,7 +48,7 @@ def test_one_that_is_listed_as_declared_is_kept_unread() -> None:
     assert plan.assumed == (change,)
     assert (plan.refresh, plan.found) == ("list", observed.Left(managed=1, present=1))
     assert words.notes(plan)[0].startswith(
-        "Note: 1 of 1 schedule was compared by listing only: workflow type, times, note and"
+        "Note: 1 of 1 schedule was compared by listing only: workflow type, times, note, and"
     )
     assert words.summary(plan).startswith("No changes. The listing matches ")
 

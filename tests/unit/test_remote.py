@@ -83,7 +83,7 @@ async def test_a_success_whose_body_cannot_be_read_is_one(served: endpoint.Endpo
 async def test_an_entrypoint_that_leads_elsewhere_is_not_sent(served: endpoint.Endpoint) -> None:
     async with opened(served.url) as executor:
         for name in (".", "..", "x" * 70_000):
-            with pytest.raises(errors.ExecutionRefusedError, match="no address for this entrypoint"):
+            with pytest.raises(errors.ExecutionRefusedError, match="no URL for this entrypoint"):
                 await executor.execute(dataclasses.replace(EXECUTION, entrypoint=name))
         await executor.execute(dataclasses.replace(EXECUTION, entrypoint="../..%2F"))
     assert served.paths == ["/graphs/..%2F..%252F/runs"]
@@ -128,13 +128,13 @@ async def test_of_a_retry_after_a_number_counts_up_to_an_hour(
 async def test_a_service_that_does_not_answer_in_time_may_be_tried_again(served: endpoint.Endpoint) -> None:
     served.hold()
     async with opened(served.url, patience=0.2) as executor:
-        with pytest.raises(errors.ExecutorError, match="does not respond"):
+        with pytest.raises(errors.ExecutorError, match="did not respond"):
             await executor.execute(EXECUTION)
 
 
 async def test_a_service_that_is_away_may_be_tried_again() -> None:
     async with opened("http://me:sk-hunter2@127.0.0.1:9/{workflow}?key=sk-hunter2") as executor:
-        with pytest.raises(errors.ExecutorError, match="does not respond") as caught:
+        with pytest.raises(errors.ExecutorError, match="did not respond") as caught:
             await executor.execute(EXECUTION)
     assert "hunter2" not in caught.value.sentence
 

@@ -83,10 +83,10 @@ def test_a_command_for_one_environment_refuses_all_of_them(command: tuple[str, .
     error = refused(*command, *ALL)
     assert (error.exit_code, error.message) == (
         64,
-        "--environment selects all environments, and only plan, apply and validate accept several",
+        "--environment selects all environments, but only plan, apply, and validate accept more than one",
     )
     two = refused(*command, "--environment", "staging", "--environment", "production")
-    assert two.message.startswith("--environment selects 2 environments, and only ")
+    assert two.message.startswith("--environment selects 2 environments, but only ")
 
 
 @pytest.mark.parametrize("names", ["staging,production", "staging production", "staging, production"])
@@ -97,4 +97,6 @@ def test_several_names_in_one_option_or_variable_are_refused_with_how_to_name_th
     assert refused("plan", "--environment", names).hint == expected
     monkeypatch.setenv("GOVERNANCE_ENVIRONMENT", names)
     assert refused("plan").hint == expected
-    assert refused("plan", "--environment", "staging,europe").hint == "declared are staging, preview, production"
+    assert (
+        refused("plan", "--environment", "staging,europe").hint == "declared environments: staging, preview, production"
+    )

@@ -94,7 +94,7 @@ def test_with_an_empty_prefix_what_is_neither_declared_nor_marked_is_read_once_a
 @pytest.mark.parametrize("given", [NONE, BOTH])
 def test_an_empty_prefix_needs_an_owner(given: ownership.Prefixes) -> None:
     ownerless = dataclasses.replace(declared(given), owner="")
-    with pytest.raises(errors.UsageError, match="has an empty prefix, so the owner's mark decides") as caught:
+    with pytest.raises(errors.UsageError, match="has an empty prefix, so schedules are identified by") as caught:
         build.check_owner(ownerless)
     assert caught.value.hint == "add an owner to the section, or pass --owner"
     build.check_owner(dataclasses.replace(ownerless, prefixes=TWO))
@@ -206,7 +206,7 @@ def test_documents_have_one_prefix_as_text_and_several_as_a_list(
 
 def test_a_snapshot_of_other_prefixes_is_refused() -> None:
     with pytest.raises(
-        errors.UsageError, match=r"is of schedules governance:\* and acme:\*, the spec declares acme:\*"
+        errors.UsageError, match=r"contains schedules governance:\* and acme:\*, but the spec declares acme:\*"
     ):
         build.plan_from_snapshot(declared(("acme:",)), {}, target(TWO), NOW)
 

@@ -58,7 +58,7 @@ def test_an_unpause_that_leaves_the_update_time_as_it_was_is_since_the_plan() ->
     resumed = live(builders.schedule(), updated_at=BEFORE, pause=None)
     paused = dataclasses.replace(OLD, schedule=builders.schedule(paused=True, note="x"))
     messages = refusal(plan(resumed), plan(paused))
-    assert messages == "changed since the plan of 2026-11-24 12:00:00 UTC: paused"
+    assert messages == "changed since the plan was made on 2026-11-24 12:00:00 UTC: paused"
 
 
 def test_the_time_of_a_change_is_that_of_the_later_of_pause_and_edit() -> None:
@@ -70,11 +70,11 @@ def test_the_time_of_a_change_is_that_of_the_later_of_pause_and_edit() -> None:
 
 def test_a_pause_from_before_the_plan_is_not_the_time_of_a_change() -> None:
     found = live(builders.schedule(paused=True), updated_at=None, pause=observed.Pause(by="alice", at=BEFORE))
-    assert refusal(plan(found)).startswith("changed since the plan of 2026-11-24 12:00:00 UTC: ")
+    assert refusal(plan(found)).startswith("changed since the plan was made on 2026-11-24 12:00:00 UTC: ")
 
 
 def test_what_is_gone_is_gone_since_the_plan() -> None:
-    assert refusal(plan(None)) == "is gone since the plan of 2026-11-24 12:00:00 UTC"
+    assert refusal(plan(None)) == "no longer exists; it was deleted after the plan was made on 2026-11-24 12:00:00 UTC"
 
 
 @pytest.mark.parametrize("reviewed", [plan(OLD), plan(None)], ids=["made anew", "made"])
@@ -83,7 +83,7 @@ def test_a_schedule_created_since_is_reported_with_its_time(reviewed: plans.Plan
     messages = refusal(plan(created), reviewed)
     assert messages in (
         "was deleted and created again on 2026-11-24 13:00:00 UTC",
-        "was created since, on 2026-11-24 13:00:00 UTC",
+        "was created on 2026-11-24 13:00:00 UTC",
     )
 
 

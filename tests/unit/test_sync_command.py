@@ -116,5 +116,5 @@ def test_what_the_service_cannot_take_is_told_by_its_keys(server: Server) -> Non
 def test_what_is_no_digest_is_stale_before_anybody_is_asked(server: Server) -> None:
     server.answer = (200, "text/html", b"")
     for digest in ("", "abc", "sha256:" + "0" * 63):
-        with pytest.raises(errors.StaleError, match="no plan has the digest"):
+        with pytest.raises(errors.StaleError, match="is not a valid plan digest"):
             sync(server, "--expect-digest", digest)

@@ -66,7 +66,7 @@ def test_colour_only_paints_and_changes_no_word() -> None:
 
 
 def test_a_resume_shows_the_note_that_a_person_left() -> None:
-    assert 'its note says: "maintenance until Monday"' in text.Text().plan(resume("maintenance until Monday"))
+    assert 'note: "maintenance until Monday"' in text.Text().plan(resume("maintenance until Monday"))
     assert "note says" not in text.Text().plan(resume(""))
 
 
@@ -88,7 +88,7 @@ def outcomes(*statuses: plans.Status) -> list[plans.Outcome]:
         (
             [plans.Status.DONE, plans.Status.STALE, plans.Status.FAILED, plans.Status.SKIPPED, plans.Status.SKIPPED],
             "Applied in part: 1 created, 0 updated, 0 resumed, 0 paused; 1 failed, 1 stale, 2 skipped."
-            " Run apply again for the rest.\n",
+            " Run apply again to apply the rest.\n",
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_prune_that_fails_in_part_says_which_command_to_run() -> None:
     deleted = [
         dataclasses.replace(each, change=dataclasses.replace(each.change, verb=plans.Verb.DELETE)) for each in created
     ]
-    line = "Pruned in part: 1 deleted; 1 failed, 0 stale, 0 skipped. Run prune again for the rest.\n"
+    line = "Pruned in part: 1 deleted; 1 failed, 0 stale, 0 skipped. Run prune again to apply the rest.\n"
     assert text.Text().outcomes(deleted) == line
 
 

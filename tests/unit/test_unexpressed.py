@@ -13,7 +13,7 @@ from tests.unit import builders
 
 NO_KEY = "has no charter key; it is kept on this schedule, but lost if the schedule is recreated"
 ONE = deployment_pb2.WorkerDeploymentVersion(build_id="1")
-LOST = "cannot be expressed, and are lost when a change is written to it"
+LOST = "cannot be expressed, and are lost when this value is changed"
 
 
 def full() -> schedule_pb2.Schedule:

@@ -160,22 +160,22 @@ def test_a_value_from_outside_has_the_kind_of_the_declared_one(declared: str, te
 @pytest.mark.parametrize(
     ("declared", "text", "problem"),
     [
-        ("1", "much", "2:10: --var x is not a number like the declared value; pass a value of the same kind"),
+        ("1", "much", "2:10: --var x is not a number, unlike the declared value; pass a value of the same type"),
         ("{}", '{"much": 1, "much": 2}', "2:10: --var x has an object with a duplicate key; remove one"),
         ("null", '[{"much": 1, "much": 2}]', "2:10: --var x has an object with a duplicate key; remove one"),
         (
             "1",
             "true",
-            "2:10: --var x is true or false, but the declared value is a number; pass a value of the same kind",
+            "2:10: --var x is true or false, but the declared value is a number; pass a value of the same type",
         ),
         (
             "true",
             "1",
-            "2:10: --var x is a number, but the declared value is true or false; pass a value of the same kind",
+            "2:10: --var x is a number, but the declared value is true or false; pass a value of the same type",
         ),
-        ("[]", "{}", "2:10: --var x is an object, but the declared value is a list; pass a value of the same kind"),
-        ("{}", "null", "2:10: --var x is null, but the declared value is an object; pass a value of the same kind"),
-        ("{}", "", "2:10: --var x is not an object like the declared value; pass a value of the same kind"),
+        ("[]", "{}", "2:10: --var x is an object, but the declared value is a list; pass a value of the same type"),
+        ("{}", "null", "2:10: --var x is null, but the declared value is an object; pass a value of the same type"),
+        ("{}", "", "2:10: --var x is not an object, unlike the declared value; pass a value of the same type"),
     ],
 )
 def test_a_value_from_outside_of_another_kind_is_refused_and_not_shown(declared: str, text: str, problem: str) -> None:
@@ -199,7 +199,7 @@ def test_a_variable_that_the_spec_does_not_declare_is_refused_unless_it_is_optio
         load(SPEC % 1, regoin="x")
     assert (caught.value.message, caught.value.hint) == (
         "--var regoin: the repo-spec declares no variable 'regoin'",
-        "name a declared variable, such as 'region'",
+        "use a declared variable, such as 'region'",
     )
     for text in ("governance: {schedules: []}", "other: 1"):
         with pytest.raises(errors.UsageError, match="declares no variable 'x'"):
@@ -242,15 +242,27 @@ def test_a_variable_of_another_environment_has_no_value() -> None:
         ("{}", "'a ${b}'", "4:49: unknown variable 'b'; declare it in vars; for a literal '${' write '$${'"),
         ("{region: 1}", "'${regoin}'", "4:47: unknown variable 'regoin'; did you mean 'region'? for a literal"),
         ("{}", "'${Id}'", "4:47: unknown variable 'Id'; did you mean 'id'?"),
-        ("{}", "'${a:-b}'", "4:47: a '${' that does not begin a reference; write '${name}', a name of letters"),
-        ("{a: '${b}', b: '${a}'}", "'${a}'", "2:25: variables that refer to each other in a cycle: a → b → a"),
-        ("{a: '${a}'}", "1", "2:14: variables that refer to each other in a cycle: a → a; give one of them"),
-        ("{a: [1]}", "'x ${a}'", "4:49: variable 'a' is a list, which cannot be part of a longer text; refer to it as"),
+        (
+            "{}",
+            "'${a:-b}'",
+            "4:47: a '${' that does not begin a reference; write '${name}', where the name consists of letters",
+        ),
+        ("{a: '${b}', b: '${a}'}", "'${a}'", "2:25: variables refer to each other in a cycle: a → b → a"),
+        ("{a: '${a}'}", "1", "2:14: variables refer to each other in a cycle: a → a; give one of them"),
+        (
+            "{a: [1]}",
+            "'x ${a}'",
+            "4:49: variable 'a' is a list, which cannot be part of a longer text; use the reference as",
+        ),
         ("{a: {b: 1}}", "'x ${a}'", "4:49: variable 'a' is an object, which cannot be part of a longer text"),
-        ("{a: '${id}'}", "'${a}'", "2:14: '${id}' has no value here; refer to it in the keys of charters"),
+        ("{a: '${id}'}", "'${a}'", "2:14: '${id}' has no value here; use it in the keys of charters"),
         ("{a: '${charter}'}", "1", "2:14: '${charter}' has no value here"),
-        ("{id: 1}", "1", "2:10: variable 'id' is built in; choose another name than charter, id, environment"),
-        ("{a-b: 1}", "1", "2:10: 'vars' \"a-b\" is not a name of letters, digits and _ that begins with no digit"),
+        ("{id: 1}", "1", "2:10: variable 'id' is built in; choose a name other than charter, id, environment"),
+        (
+            "{a-b: 1}",
+            "1",
+            "2:10: 'vars' \"a-b\" must consist of letters, digits, and _, and must not begin with a digit",
+        ),
         ("[a]", "1", "2:9: 'vars' must be an object, not a list"),
         ("{}", "'${environment}'", "4:47: '${environment}' has no value without an environment; choose one with"),
         ("{a: '${no}'}", "1", "2:14: unknown variable 'no'; declare it in vars"),
@@ -265,7 +277,7 @@ def test_a_mistake_in_a_reference_is_located_within_the_text(variables: str, val
 
 def test_null_from_outside_is_not_a_part_of_a_text() -> None:
     assert problems(EMPTY % ("{a: null}", "'x ${a}'"), a="null") == [
-        "4:49: variable 'a' is null, which cannot be part of a longer text; refer to it as the whole value"
+        "4:49: variable 'a' is null, which cannot be part of a longer text; use the reference as the entire value"
     ]
     assert first_argument(EMPTY % ("{a: null}", "['${a}']"), a="null") == [None]
 
@@ -286,7 +298,7 @@ governance:
         "3:54: a '${' that does not begin a reference",
         "5:19: '${id}' has no value here",
         "5:34: unknown variable 'no'",
-        "5:76: 'remaining_actions' must be a whole number, not text",
+        "5:76: 'remaining_actions' must be an integer, not text",
         "6:25: '${id}' has no value here",
         "6:42: '25' does not fit the hour: use 0 to 23",
         "8:25: '${id}' has no value here",
@@ -356,7 +368,7 @@ def test_a_large_value_is_counted_each_time_that_it_is_referred_to() -> None:
 def test_a_long_chain_of_variables_ends_at_a_depth() -> None:
     steps = [f"    v{n}: '${{v{n + 1}}}'\n" for n in range(1000)]
     text = f"governance:\n  vars:\n{''.join(steps)}    v1000: 1\n  schedules: []\n"
-    assert "variables that refer to each other more than 100 levels deep" in problems(text)[0]
+    assert "variables refer to each other more than 100 levels deep" in problems(text)[0]
 
 
 def test_other_tools_keys_and_structure_are_not_expanded() -> None:
@@ -373,7 +385,7 @@ def test_unused_variables_are_pointed_out() -> None:
     lines = advice.lines(each for each in advice.advise(declaration, now) if each.kind is advice.Kind.UNUSED)
     assert lines == tuple(
         f"spec.yaml:{line}:5: warning: nothing refers to variable '{name}'; remove it, or write ${{{name}}} where its "
-        "value belongs"
+        "value should appear"
         for line, name in ((5, "half"), (6, "flag"), (8, "nested"))
     )
 

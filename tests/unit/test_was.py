@@ -72,8 +72,8 @@ def test_a_renamed_schedule_keeps_the_count_of_its_remaining_actions() -> None:
     ("declared_note", "live_note", "kept"),
     [
         (None, "too noisy", "too noisy"),
-        (None, None, "paused outside the spec, as governance:old"),
-        ("ours", "ours", "paused outside the spec, as governance:old"),
+        (None, None, "paused outside the spec, under its former ID governance:old"),
+        ("ours", "ours", "paused outside the spec, under its former ID governance:old"),
         ("ours", "too noisy", "too noisy"),
     ],
 )
@@ -100,10 +100,14 @@ def test_a_pause_by_hand_that_is_kept_moves_to_the_new_schedule(
         (
             "noisy",
             observed.Pause(by="ann", at=NOW),
-            "noisy (paused by ann on 2026-11-23 20:00:00 UTC, as governance:old)",
+            "noisy (paused by ann on 2026-11-23 20:00:00 UTC, under its former ID governance:old)",
         ),
-        ("noisy", observed.Pause(at=NOW), "noisy (paused on 2026-11-23 20:00:00 UTC, as governance:old)"),
-        (None, observed.Pause(by="7@host, as x"), "paused by 7@host, as x, as governance:old"),
+        (
+            "noisy",
+            observed.Pause(at=NOW),
+            "noisy (paused on 2026-11-23 20:00:00 UTC, under its former ID governance:old)",
+        ),
+        (None, observed.Pause(by="7@host, as x"), "paused by 7@host, as x, under its former ID governance:old"),
         (
             "x (paused by bo, as governance:older)",
             observed.Pause(by="reconciler:1"),
@@ -139,8 +143,8 @@ def test_a_pause_by_hand_that_is_not_kept_ends_and_the_plan_names_it() -> None:
         ("paused", True, False)
     ]
     shown = text.Text(now=NOW).plan(planned)
-    assert "governance:old is paused already; this one will run" in shown
-    assert 'its note says: "too noisy"' in shown
+    assert "governance:old is already paused; the new schedule will run" in shown
+    assert 'note: "too noisy"' in shown
 
 
 def test_a_schedule_that_was_paused_as_removed_is_renamed_without_another_write_to_it() -> None:
@@ -275,12 +279,12 @@ def test_a_disabled_environment_keeps_both_schedules() -> None:
 def test_every_rendering_shows_one_rename() -> None:
     planned = plan(declaration(), old())
     shown = text.Text(now=NOW).plan(planned)
-    assert "→ governance:new  renamed from governance:old" in shown
+    assert "→ governance:new  will be renamed from governance:old" in shown
     assert "Plan: 0 to create, 1 to rename, 0 to update, 0 to resume, 0 to pause, 0 unchanged." in shown
     assert "Total firing rate: 24/day." in shown
     (notice,) = annotation.plan(planned)
     assert (notice.level, notice.title) == ("notice", "rename governance:new")
-    assert notice.message.startswith("renamed from governance:old\n")
+    assert notice.message.startswith("will be renamed from governance:old\n")
     outcome = plans.Outcome(change=planned.changes[0], status=plans.Status.DONE)
     assert text.Text().outcomes([outcome]) == "Applied: 0 created, 1 renamed, 0 updated, 0 resumed, 0 paused.\n"
     document = outcome_document.dumps(
@@ -364,7 +368,7 @@ def test_a_pause_that_fails_is_reported_and_the_next_run_makes_it_up() -> None:
     server.refused = "governance:old"
     outcome = applied(server, read(server))
     assert outcome.status is plans.Status.FAILED
-    assert outcome.detail == "created, but governance:old, which it replaces, is not paused: no room"
+    assert outcome.detail == "created, but governance:old, which it replaces, was not paused: no room"
     server.refused = ""
     again = read(server)
     assert [(step.verb, step.id) for step in again.steps] == [(plans.Verb.PAUSE, "governance:old")]

@@ -1,1 +1,1 @@
-"""Own the options that commands share, grouped by what they are about."""
+"""The options that commands share, grouped by topic."""

@@ -1,4 +1,4 @@
-"""Options of the database, the lock and the audit."""
+"""Options for the database, the lock, and the audit trail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WRITING = (
         "--lock",
         type=click.Choice(["auto", "postgres", "temporal", "none"]),
         default="auto",
-        help="The lock that prevents concurrent writes.  [postgres with a database, else temporal]",
+        help="The lock that prevents concurrent writes.  [postgres with a database, otherwise temporal]",
     ),
     click.option(
         "--lock-timeout",
@@ -38,8 +38,8 @@ _WRITING = (
 
 
 def _database(ctx: click.Context, _: click.Parameter, given: str | None) -> str | None:
-    """Return the URL to connect to; an embedded database runs until the command ends."""
-    if not given:  # an absent secret arrives as an empty one
+    """Return the URL to connect to; start an embedded database and keep it running until the command ends."""
+    if not given:  # a missing secret arrives as an empty string
         return None
     return ctx.with_resource(wiring.database(given, os.environ)) if given.startswith(settings.EMBEDDED) else given
 
@@ -49,12 +49,12 @@ def _embedded(ctx: click.Context, param: click.Parameter, given: str | None) -> 
 
 
 def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
-    """Return the URL as `_database` does; without one, that of the embedded database where there is one already."""
+    """Return the URL as `_database` does; without one, that of the embedded database, if it already exists."""
     return _database(ctx, param, given or (settings.EMBEDDED if wiring.has_embedded(os.environ) else None))
 
 
 def _read(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
-    """Return the URL as `_database` does for --refresh=changed; no other plan reads a database."""
+    """Return the URL as `_database` does with --refresh=changed; other plans do not read a database."""
     return _database(ctx, param, given) if ctx.params.get("amount") == "changed" else None
 
 
@@ -69,7 +69,7 @@ _database_schema = click.option(
 
 
 def _database_options(callback: Callable[..., str | None], text: str) -> Callable[[Any], Any]:
-    """Return what gives a command the options about the database, gathered into `database`; None without one."""
+    """Return a decorator that adds the database options and passes them as `database`, which is None without a URL."""
     url = click.option(
         "--database-url", type=parameters.LINE, metavar="URL", envvar="DATABASE_URL", callback=callback, help=text
     )
@@ -85,27 +85,30 @@ def _database_options(callback: Callable[..., str | None], text: str) -> Callabl
     return give
 
 
-database = _database_options(_database, "The PostgreSQL database for the lock and the audit.")
-database_for_refresh = _database_options(_read, "The PostgreSQL database with the record that --refresh=changed reads.")
-database_or_kept = _database_options(_kept, "The PostgreSQL database.  [embedded: if it exists]")
+database = _database_options(_database, "The PostgreSQL database for the lock and the audit trail.")
+database_for_refresh = _database_options(
+    _read, "The PostgreSQL database with the record of earlier reads that --refresh=changed uses."
+)
+database_or_kept = _database_options(_kept, "The PostgreSQL database.  [the embedded database, if there is one]")
 database_or_embedded = _database_options(
-    _embedded, "The PostgreSQL database; embedded:/path runs one with its data in that folder.  [embedded:]"
+    _embedded,
+    "The PostgreSQL database; embedded:/path runs an embedded server with its data in that directory.  [embedded:]",
 )
 no_audit = click.option("--no-audit", is_flag=True, help="Use the database only for the lock, which needs no tables.")
 
 
 def writing(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command the options about the lock and the audit, gathered into `writing`."""
+    """Add the lock and audit options to a command, and pass them as `writing`."""
     return _writing(command, database)
 
 
 def writing_or_lock_only(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command these options; its audit can be turned off."""
+    """Add the options of `writing` and --no-audit to a command."""
     return writing(no_audit(command))
 
 
 def writing_or_embedded(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command these options; without a database, one of its own runs for as long as the command does."""
+    """Add the options of `writing`; without a database, an embedded one runs for as long as the command does."""
     return _writing(command, database_or_embedded)
 
 

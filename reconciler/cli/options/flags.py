@@ -1,4 +1,4 @@
-"""Single options that several commands have."""
+"""Individual options that several commands share."""
 
 from __future__ import annotations
 

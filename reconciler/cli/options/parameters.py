@@ -1,4 +1,4 @@
-"""What options are made of: the types of their values, and how a command gets them."""
+"""The types of option values, and a helper that adds options to a command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler import input_files, settings
 from reconciler.timing import durations, moments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-"""A command's function, which an option is added to."""
+"""A command's function, to which options are added."""
 
 
 def with_options(command: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> Callable[..., Any]:
@@ -23,7 +23,7 @@ def with_options(command: Callable[..., Any], options: Sequence[Callable[[Any], 
 
 
 class _Text(click.ParamType[str]):
-    """Text that can be written down: bytes that are not UTF-8 arrive as lone surrogates, which cannot.
+    """Text that can be encoded: bytes that are not UTF-8 arrive as lone surrogates, which cannot.
 
     A `line` also has no control or invisible characters.
     """
@@ -41,7 +41,7 @@ class _Text(click.ParamType[str]):
 
 
 def fault(value: str, *, line: bool) -> str:
-    """Return why a text is not accepted; empty if it is."""
+    """Return why a string is not accepted; empty if it is."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -50,26 +50,26 @@ def fault(value: str, *, line: bool) -> str:
 
 
 class SpecPath(click.Path):
-    """The path of a spec, which goes into the notes of schedules; `-` is standard input where that is enough."""
+    """The path of a spec, which appears in the notes of schedules; `-` means standard input where that is supported."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "-" and self.allow_dash:
             return input_files.STANDARD_INPUT
         if value == "-":
-            self.fail("standard input can be read only once, and the repo-spec is read for each sync; name a file")
+            self.fail("standard input can be read only once, but the repo-spec is read for each sync; specify a file")
         TEXT.convert(str(value), param, ctx)
         return super().convert(value, param, ctx)
 
 
 class _Name(_Text):
-    """A name; an environment variable has one, whatever it contains."""
+    """A name; an environment variable contains a single one, even if it contains spaces."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
         return [rv]
 
 
 class _Duration(click.ParamType[datetime.timedelta]):
-    """A length of time as a spec has them, within limits."""
+    """A duration as written in a spec, within limits."""
 
     name = "duration"
 
@@ -84,12 +84,12 @@ class _Duration(click.ParamType[datetime.timedelta]):
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
         if found < self._least:
-            self.fail(f"{value!r} is too short: write {durations.render(self._least)} or more.", param, ctx)
+            self.fail(f"{value!r} is too short; use {durations.render(self._least)} or more.", param, ctx)
         return found
 
 
 class _Address(click.ParamType[tuple[str, int]]):
-    """Where to listen: `host:port`, an IPv6 address in brackets."""
+    """The address to listen on: `host:port`, with an IPv6 address in brackets."""
 
     name = "address"
 
@@ -98,24 +98,24 @@ class _Address(click.ParamType[tuple[str, int]]):
             return value
         host, _, port = value.rpartition(":")
         if not (host and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65_536):
-            self.fail(f"{value!r} is not a valid address: write host:port, as in 127.0.0.1:8080.", param, ctx)
+            self.fail(f"{value!r} is not a valid address; use host:port, such as 127.0.0.1:8080.", param, ctx)
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class _Schema(click.ParamType[str]):
-    """The name of a schema in PostgreSQL, as it is: case and odd characters are kept."""
+    """The name of a PostgreSQL schema, used verbatim: case and special characters are preserved."""
 
     name = "schema"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         wrong = settings.schema_fault(LINE.convert(value or settings.DATABASE_SCHEMA, param, ctx))
         if wrong:
-            self.fail(f"{value!r} {wrong}; name another schema.", param, ctx)
-        return value or settings.DATABASE_SCHEMA  # an absent variable arrives as an empty one
+            self.fail(f"{value!r} {wrong}; choose a different schema name.", param, ctx)
+        return value or settings.DATABASE_SCHEMA  # an unset variable arrives as an empty string
 
 
 class _Moment(click.ParamType[datetime.datetime]):
-    """A point in time, as the spec has them."""
+    """A point in time as written in a spec."""
 
     name = "time"
 
@@ -127,7 +127,7 @@ class _Moment(click.ParamType[datetime.datetime]):
 
 
 class _Rate(click.ParamType[float]):
-    """How many requests may be sent in a second."""
+    """The maximum number of requests per second."""
 
     name = "rate"
 

@@ -1,4 +1,4 @@
-"""Options of the connection to Temporal, as its own command line has them."""
+"""Options for the connection to Temporal, the same as those of its own command line."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     found = []
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not equals or not settings.HEADER_NAME.fullmatch(key):  # not quoted: `Authorization: Bearer …=` has a key
-            raise click.BadParameter("a header is written KEY=VALUE, KEY in letters, digits, '-', '_' and '.'.")
+        if not equals or not settings.HEADER_NAME.fullmatch(
+            key
+        ):  # not repeated in the error: `Authorization: Bearer …=` contains a key
+            raise click.BadParameter(
+                "a header must have the form KEY=VALUE, where KEY consists of letters, digits, '-', '_', and '.'."
+            )
         found.append((key, value))
     return tuple(found)
 
@@ -49,12 +53,12 @@ _CONNECTION = (
     click.option("--config-file", type=_FILE, metavar="PATH", help="The Temporal configuration file (TOML)."),
     click.option("--disable-config-file", is_flag=True, help="Do not read the Temporal configuration file."),
     click.option("--disable-config-env", is_flag=True, help="Do not read TEMPORAL_ environment variables."),
-    click.option("--tls/--no-tls", default=None, help="Use TLS or not, overriding the configuration."),
+    click.option("--tls/--no-tls", default=None, help="Enable or disable TLS, overriding the configuration."),
     click.option(
         "--tls-server-name",
         type=parameters.LINE,
         metavar="NAME",
-        help="The name in the server's certificate, if it is not the address.",
+        help="The server name to expect in the certificate, if it differs from the address.",
     ),
     click.option("--tls-ca-path", type=_FILE, metavar="PATH", help="The path of the CA certificate."),
     click.option("--tls-cert-path", type=_FILE, metavar="PATH", help="The path of the client certificate."),
@@ -85,13 +89,13 @@ _CONNECTION = (
         metavar="NUMBER",
         envvar="RECONCILER_RATE",
         help=f"The maximum number of requests to the server per second, from {settings.LEAST_RATE} to "
-        f"{settings.MOST_RATE}.  [as many as it sustains]",
+        f"{settings.MOST_RATE}.  [as many as the server sustains]",
     ),
 )
 
 
 def connection(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command the connection options of Temporal's own command line, gathered into `connection`."""
+    """Add the connection options of Temporal's own command line to a command, and pass them as `connection`."""
 
     @functools.wraps(command)
     def gathered(**options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Options that choose the repo-spec, and what of it a command is about."""
+"""Options that choose the repo-spec and the parts of it that a command applies to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.timing import durations
 
 
 def _variable(name: str) -> str:
-    """Return a variable of the environment, empty when unset; `errors.UsageError` when it cannot be written down."""
+    """Return an environment variable, empty if unset; `errors.UsageError` if it is not valid text."""
     value = os.environ.get(name, "")
     wrong = parameters.fault(value, line=True)
     if wrong:
@@ -36,7 +36,7 @@ def _variables(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) ->
 
 
 def _variables_of_environment() -> tuple[declarations.Variable, ...]:
-    """Return the variables that the environment sets; `errors.UsageError` for one that cannot be written down."""
+    """Return the spec variables set in the environment; `errors.UsageError` if one is not valid text."""
     found = settings.variables(os.environ)
     for variable in found:
         if wrong := parameters.fault(variable.text, line=False):
@@ -51,7 +51,7 @@ def _spec(text: str, *, allow_dash: bool) -> Callable[[Any], Any]:
         type=parameters.SpecPath(path_type=pathlib.Path, allow_dash=allow_dash),
         default=source.default,
         metavar="PATH",
-        help=f"{text}  [{', else '.join(map(str, source.DEFAULTS))}]",
+        help=f"{text}  [{', or else '.join(map(str, source.DEFAULTS))}]",
     )
 
 
@@ -66,7 +66,7 @@ _CHOICE = (
         multiple=True,
         metavar="NAME",
         envvar="GOVERNANCE_ENVIRONMENT",
-        help="The environment of the repo-spec; plan, apply and validate accept several, or '*' for all.",
+        help="The environment of the repo-spec; plan, apply, and validate accept several, or '*' for all.",
     ),
     click.option(
         "--prefix",
@@ -90,36 +90,37 @@ _CHOICE = (
         multiple=True,
         metavar="NAME=VALUE",
         callback=_variables,
-        help="Set a variable of the repo-spec; may be repeated. RECONCILER_VAR_NAME does the same.",
+        help="Set a repo-spec variable; may be repeated. The environment variable RECONCILER_VAR_NAME does the same.",
     ),
 )
 _OVERRIDES = (
-    click.option("--keep-manual-pauses", is_flag=True, help="Do not resume schedules that were paused by hand."),
+    click.option("--keep-manual-pauses", is_flag=True, help="Do not resume manually paused schedules."),
     click.option(
         "--adopt",
         is_flag=True,
-        help="Take over declared schedules of another owner, and unmarked ones that would run something else.",
+        help="Take over declared schedules that belong to another owner, and schedules without an owner's mark whose "
+        "workflow type, task queue, or arguments would change.",
     ),
 )
 
 
 def choice(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command the options that choose what of the spec counts, gathered into `choice`."""
+    """Add the options that select the relevant part of the spec to a command, and pass them as `choice`."""
     return _choosing(_in_one(command), _CHOICE)
 
 
 def choice_and_overrides(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command these options and those that change what a plan does about other people's doings."""
+    """Add the options of `choice` and those that control how a plan treats other people's changes."""
     return _choosing(_in_one(command), (*_CHOICE, *_OVERRIDES))
 
 
 def choice_in_several(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command the same for one environment or several; the names of several, or `*`, are in `selected`."""
+    """Add the same options for one or several environments; several names, or `*`, are passed as `selected`."""
     return _choosing(_in_several(command), (*_CHOICE, *_OVERRIDES))
 
 
 def choice_to_read_several(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command the options of `choice` for one environment or several."""
+    """Add the options of `choice` for one or several environments."""
     return _choosing(_in_several(command), _CHOICE)
 
 
@@ -135,7 +136,7 @@ def _in_several(command: parameters.Command) -> Callable[..., Any]:
 
 
 def _in_one(command: parameters.Command) -> Callable[..., Any]:
-    """Return the command for at most one environment, which becomes a part of `choice`."""
+    """Return the command limited to at most one environment, which becomes part of `choice`."""
 
     @functools.wraps(command)
     def named(*, selected: tuple[str, ...], choice: declarations.Choice, **options: Any) -> Any:
@@ -143,8 +144,8 @@ def _in_one(command: parameters.Command) -> Callable[..., Any]:
         if environments.is_several(names):
             count = f"{len(names)} environments" if len(names) > 1 else "all environments"
             raise errors.UsageError(
-                f"--environment selects {count}, and only plan, apply and validate accept several",
-                hint="name one of them",
+                f"--environment selects {count}, but only plan, apply, and validate accept more than one",
+                hint="select only one environment",
             )
         return command(choice=_in_environment(choice, names), **options)
 
@@ -152,7 +153,7 @@ def _in_one(command: parameters.Command) -> Callable[..., Any]:
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of environments, each once, without empty ones."""
+    """Return the names of environments without duplicates and empty strings."""
     return tuple(dict.fromkeys(filter(None, names)))
 
 
@@ -161,7 +162,7 @@ def _in_environment(choice: declarations.Choice, names: tuple[str, ...]) -> decl
 
 
 def refresh(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command the options that say how much of the server its plan reads, as a part of `choice`."""
+    """Add the options for how much of the server a plan reads, as part of `choice`."""
 
     @click.option(
         "--refresh",
@@ -169,15 +170,16 @@ def refresh(command: parameters.Command) -> Callable[..., Any]:
         type=click.Choice(["full", "list", "changed"]),
         default="full",
         show_default=True,
-        is_eager=True,  # what the database is for depends on it
-        help="full reads every schedule; list reads the listing, then only the schedules that it shows to differ; "
-        "changed also reads those whose charter changed since an apply recorded it.",
+        is_eager=True,  # the database options depend on it
+        help="full reads every schedule; list lists the schedules and reads only those whose list entry differs from "
+        "the spec; changed also reads those whose charter changed since an apply last recorded it.",
     )
     @click.option(
         "--max-age",
         type=parameters.NOT_NEGATIVE,
         metavar="TIME",
-        help=f"With --refresh=changed: the maximum age of the record.  [{durations.render(declarations.MAX_AGE)}]",
+        help="With --refresh=changed, also read schedules that were last read longer ago than this.  "
+        f"[{durations.render(declarations.MAX_AGE)}]",
     )
     @functools.wraps(command)
     def reading(
@@ -188,7 +190,7 @@ def refresh(command: parameters.Command) -> Callable[..., Any]:
         **options: Any,
     ) -> Any:
         if max_age is not None and amount != "changed":
-            raise errors.UsageError("--max-age is for --refresh=changed", hint="pass both, or neither of them")
+            raise errors.UsageError("--max-age requires --refresh=changed", hint="pass both or neither")
         found = None if amount == "full" else amount
         return command(choice=dataclasses.replace(choice, refresh=found, max_age=max_age), **options)
 
@@ -196,7 +198,7 @@ def refresh(command: parameters.Command) -> Callable[..., Any]:
 
 
 def only(command: parameters.Command) -> Callable[..., Any]:
-    """Give a command the option that limits its plan to some charters, as a part of `choice`."""
+    """Add the option that limits a plan to some charters, as part of `choice`."""
 
     @click.option(
         "--only",

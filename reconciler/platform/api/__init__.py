@@ -1,5 +1,5 @@
-"""The HTTP service: the sync of charters for those who operate, users' schedules for those who have a grant.
+"""The HTTP service: charter syncs for operators, and users' schedules for callers that have a grant.
 
-Owns the routes, what they take and answer, who may call them and how often. What it does is done by the use cases that
-the command line has too. FastAPI and what comes with it are the extra `service`.
+Owns the routes, their requests and responses, and who may call them and how often. The work itself is done by the use
+cases that the command line also uses. FastAPI and its dependencies are the extra `service`.
 """

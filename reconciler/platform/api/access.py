@@ -1,4 +1,4 @@
-"""Who may call: the bearer tokens of those who operate, and of those who have a grant."""
+"""Who may call: the bearer tokens of operators, workers, and callers that have a grant."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from reconciler.platform.api import bodies, limits, parts, problems
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
 
-_SHORTEST = 32  # characters of a token that is chosen by whoever runs the service
+_SHORTEST = 32  # characters of a token that the service's operator chooses
 _LIKE = "the output of openssl rand -hex 32"
 
 _OPS = security.HTTPBearer(scheme_name="ops", auto_error=False, description="INTERNAL_OPS_TOKEN.")
 _EXECUTOR = security.HTTPBearer(
     scheme_name="executor", auto_error=False, description="RECONCILER_EXECUTOR_TOKEN, or INTERNAL_OPS_TOKEN without it."
 )
-_GRANT = security.HTTPBearer(scheme_name="grant", auto_error=False, description="The token of a grant.")
+_GRANT = security.HTTPBearer(scheme_name="grant", auto_error=False, description="A grant's token.")
 _Given = security.HTTPAuthorizationCredentials | None
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Return the digests of the ops token and the executor's; `errors.UsageError` for one that can be guessed."""
+    """Return the digests of the ops and executor tokens; raises `errors.UsageError` for one that is easy to guess."""
     ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
     if not ops:
         raise errors.UsageError("serve requires an operators' token", hint=f"set INTERNAL_OPS_TOKEN to {_LIKE}")
@@ -44,24 +44,24 @@ def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
 
 
 async def _operator(request: fastapi.Request) -> None:
-    """Let only those in who have the ops token."""
+    """Admit only callers that have the ops token."""
     await _only(request, await _OPS(request), parts.of(request).ops_token)
     await parts.of(request).rate.count("ops")
 
 
 async def _executor(request: fastapi.Request) -> None:
-    """Let only those in who have the executor's token; as many of their calls as fire."""
+    """Admit only callers that have the executor's token; their calls are not rate-limited."""
     await _only(request, await _EXECUTOR(request), parts.of(request).executor_token)
 
 
 async def _granted(request: fastapi.Request) -> executions.Grant:
-    """Return the grant whose token is given, while it counts."""
+    """Return the grant that the token belongs to, if it is valid."""
     given = await _GRANT(request)
     found = parts.of(request)
     token = given.credentials if given else ""
     digest = executions.token_sha256(token)
     known_as = found.known.subject(digest)
-    await found.rate.count(_address(request) if known_as is None else _subject(known_as))  # before it costs a look-up
+    await found.rate.count(_address(request) if known_as is None else _subject(known_as))  # before the lookup
     grant = await found.store.grants.by_token(token) if token else None
     if grant is None or grant.why_void:
         found.known.forget(digest)
@@ -73,7 +73,10 @@ async def _granted(request: fastapi.Request) -> executions.Grant:
 
 
 def _known(role: str, check: Callable[[fastapi.Request], Awaitable[executions.Grant | None]]) -> type[routing.APIRoute]:
-    """Return routes that know who calls, and have counted it, before they read a body: dependencies come after it."""
+    """Return a route class that identifies the caller and counts the call before reading the body.
+
+    FastAPI runs dependencies only after it has read the body.
+    """
 
     class Known(routing.APIRoute):
         def get_route_handler(self) -> Callable[[fastapi.Request], Coroutine[Any, Any, fastapi.Response]]:
@@ -95,7 +98,7 @@ GrantsRoute = _known("grant", _granted)
 
 
 def _caller(request: fastapi.Request) -> executions.Grant | None:
-    """Return who calls, as the route found out: on a route that did not, this is a defect and no way in."""
+    """Return the caller that the route identified; a route that did not is a bug, and must not grant access."""
     return cast("executions.Grant | None", request.state.caller)
 
 
@@ -117,18 +120,18 @@ Grant = Annotated[executions.Grant, fastapi.Depends(_has_grant)]
 
 
 def check_scope(grant: executions.Grant, workflow: str) -> None:
-    """Answer 403 for a workflow that none of the grant's scopes covers."""
+    """Raise a 403 for a workflow that none of the grant's scopes covers."""
     if not grant.covers(workflow):
         raise problems.Problem(
             403,
             "scope",
             f"this grant does not cover the workflow {json.dumps(workflow)}",
-            hint="ask for a grant whose scopes name it",
+            hint="request a grant whose scopes include it",
         )
 
 
 async def _only(request: fastapi.Request, given: _Given, wanted: bytes) -> None:
-    """Compare digests in a time that reveals nothing of the token: neither its length nor how much of it was right."""
+    """Admit the one token; the comparison time reveals neither its length nor how much of a guess was right."""
     token = given.credentials if given else ""
     if not hmac.compare_digest(executions.token_sha256(token), wanted):
         await parts.of(request).rate.count(_address(request))
@@ -140,12 +143,12 @@ def _subject(name: str) -> str:
 
 
 def _address(request: fastapi.Request) -> str:
-    """Return what an unknown caller is counted as: whoever tries many tokens is slowed down."""
+    """Return the key under which an unknown caller is counted, so that guessing tokens is rate-limited."""
     return f"unknown at {limits.network(request.client.host) if request.client else ''}"
 
 
 def _unknown() -> problems.Problem:
-    """Return the one answer for every token that does not count."""
+    """Return the same response for every invalid token."""
     return problems.Problem(
         401, "", "a valid bearer token is required", hint="send Authorization: Bearer …", headers=_CHALLENGE
     )

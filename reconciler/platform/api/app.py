@@ -1,4 +1,4 @@
-"""The application: its routes, what surrounds them, and the repair in the background."""
+"""The application: its routes, its middleware, and the repairs in the background."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from reconciler.platform.api import (
     triggers,
 )
 
-_SESSIONS = 10  # with the database
-_FOR_TOKENS = 2  # more of them, for nothing but finding out who calls
-DRAIN = 10.0  # seconds for background work, once there are no requests
+_SESSIONS = 10  # database sessions
+_FOR_TOKENS = 2  # additional sessions that are used only to authenticate callers
+DRAIN = 10.0  # seconds that background work may take after the last request
 _LOG = logging.getLogger(__name__)
-# Their routes are the application's own: an included router is searched three times for each request. What is called
-# most often comes first.
+# Their routes are added to the application itself: an included router is searched three times per request. The routes
+# that are called most often come first.
 _ROUTERS = (health.router, schedules.router, triggers.router, execution_requests.router, ops.router)
 _TAGS = (  # in the order of the page
-    ("schedules", "The caller's schedules; the token is a grant's."),
-    ("operations", "Deployments: the schedules of the repo-spec."),
-    ("executor", "What a worker calls for each firing."),
+    ("schedules", "The caller's schedules. Requires a grant's token."),
+    ("operations", "Operations on the repo-spec's schedules, for deployments."),
+    ("executor", "Called by a worker for each firing."),
     ("health", "For supervisors and monitoring."),
 )
 
 
 def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
-    """Return the application; `errors.UsageError` for invalid options.
+    """Return the application; raises `errors.UsageError` for invalid options.
 
-    Once it is `ending`, nothing waits for a lock any longer.
+    Once `ending` returns True, nothing waits for a lock.
     """
     ops_token, executor_token = access.tokens(options.connection.environ)
     rate = limits.rate(options.rate)
@@ -63,7 +63,7 @@ def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
     app = _application(lifespan, options.most_bytes, has_docs=options.has_docs)
     if options.has_docs:
         app.router.routes.extend(pages.router().routes)
-    # around what answers a defect too, which the framework's own middleware is not
+    # also wraps the handler of unexpected exceptions, which the framework's own middleware does not
     return envelope.Envelope(health.Alive(app))
 
 
@@ -76,7 +76,7 @@ def _application(lifespan: Any, most_bytes: int, *, has_docs: bool = True) -> fa
     app = fastapi.FastAPI(
         title="reconciler",
         version=version.VERSION,
-        description="Keeps Temporal schedules in sync with what a repository and its users declare.",
+        description="Keeps Temporal schedules in sync with the schedules that a repository and its users declare.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -92,7 +92,7 @@ def _application(lifespan: Any, most_bytes: int, *, has_docs: bool = True) -> fa
 
 
 def _with_problems(app: fastapi.FastAPI) -> None:
-    """Let the document describe problems, which no route returns."""
+    """Add the problem schema to the document; no route declares it as its return type."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _with_problems(app: fastapi.FastAPI) -> None:
 
 
 def _describe_refusal(responses: dict[str, Any]) -> None:
-    """Replace the framework's own form of a 422, which is never sent."""
+    """Replace the framework's own 422 response, which is never sent."""
     if "422" in responses and "application/json" in responses["422"].get("content", {}):
         responses["422"] = {"description": "Unprocessable Content", **shapes.problems(422)[422]}
 
@@ -137,7 +137,7 @@ async def _opened(
             owner=await store.schedules.owner(),
             ending=ending,
         )
-        repairs = asyncio.create_task(_repair_for_ever(found))
+        repairs = asyncio.create_task(_repair_periodically(found))
         try:
             yield found
         finally:
@@ -148,10 +148,10 @@ async def _opened(
             await temporal.close()
 
 
-async def _repair_for_ever(found: parts.Parts) -> None:
-    """Repair at once, and again and again: what a crash or another client left behind comes into line.
+async def _repair_periodically(found: parts.Parts) -> None:
+    """Repair immediately and then periodically, to fix whatever a crash or another client left behind.
 
-    The first repair is full; after that, one is when the last full one that succeeded is old enough.
+    The first repair is full; a later one is full if the last successful full repair is old enough.
     """
     full_at = time.monotonic()
     while found.options.repair_every:
@@ -164,7 +164,7 @@ async def _repair_for_ever(found: parts.Parts) -> None:
 
 
 def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -> bool:
-    """Repair, log the result, and return whether it succeeded; no failure of it ends the service."""
+    """Repair, log the result, and return whether it succeeded; a failed repair never stops the service."""
     started = time.monotonic()
     listener = sync_job.Listener()
     wish = repair_job.Wish(keep_manual_pauses=True, full=full)
@@ -176,7 +176,7 @@ def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -
     except errors.ReconcilerError as error:
         _LOG.warning("the repair did not finish", extra={"fields": {"error": error.sentence}})
         return False
-    except Exception as defect:  # noqa: BLE001  # a defect of one repair is not one of the service; the next may find another state
+    except Exception as defect:  # noqa: BLE001  # the service must continue; the next repair may succeed
         _LOG.error("a bug in the repair", extra={"fields": {"error": type(defect).__name__}})
         return False
     steps = len(listener.ended.outcomes) if listener.ended else 0
@@ -187,7 +187,7 @@ def _repair(options: parts.Options, ending: Callable[[], bool], *, full: bool) -
 
 
 def _close_runs(options: parts.Options) -> None:
-    """Close the runs that ended in Temporal; no failure of it ends the service, and the next repair tries again."""
+    """Close runs that ended in Temporal; a failure never stops the service, and the next repair tries again."""
     try:
         run_ends.close(options.connection, options.writing)
     except errors.ReconcilerError as error:

@@ -1,4 +1,4 @@
-"""The JSON of a request's body, without what two readers of it could understand differently."""
+"""The JSON of a request body; anything that two parsers could interpret differently is rejected."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _SHOWN = 100  # characters of a key in a message
 
 
 class RefusedError(fastapi.HTTPException):
-    """A body that is JSON and still ambiguous or too large; an HTTPException, which the framework passes on."""
+    """A body that is valid JSON but ambiguous or too large; an HTTPException, because the framework passes that on."""
 
 
 class Request(fastapi.Request):
-    """A request whose body has no duplicate keys (RFC 8259, section 4) and no number that is too long to read."""
+    """A request that rejects duplicate keys in its body (RFC 8259, section 4) and numbers with too many digits."""
 
     async def json(self) -> Any:
-        """Return the value of the body; `json.JSONDecodeError` where it is not JSON."""
+        """Return the value of the body; raises `json.JSONDecodeError` if it is not valid JSON."""
         if not hasattr(self, "_json"):
             try:
                 self._json = json.loads(await self.body(), object_pairs_hook=_unique)
             except (json.JSONDecodeError, UnicodeDecodeError):
                 raise
-            except ValueError:  # Python's own limit of digits
+            except ValueError:  # Python's own limit on digits
                 raise RefusedError(400, "a number in the body has too many digits") from None
         return self._json
 

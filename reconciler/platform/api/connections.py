@@ -1,4 +1,4 @@
-"""How long a client may take over a connection: to send a request that it has started, and to read its response."""
+"""Time limits for a client on a connection: to finish sending a request, and to read its response."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from collections.abc import Callable
 import h11
 from uvicorn.protocols.http import h11_impl
 
-TO_SEND = 10.0  # seconds for the head of a request, or for the rest of one that is answered already
-TO_READ = 30.0  # seconds for a part of a response, once what is sent is not read
+TO_SEND = 10.0  # seconds for a request's head, or for the rest of a request that already has its response
+TO_READ = 30.0  # seconds that a client may stop reading a response
 
 
 class _Timer:
-    """One call to come, unless it is stopped before."""
+    """A timer for one call, which can be canceled."""
 
     def __init__(self) -> None:
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self, seconds: float, call: Callable[[], None]) -> None:
-        """Let the time run, if it does not run already."""
+        """Start the timer unless it is already running."""
         if self._handle is None:
             self._handle = asyncio.get_running_loop().call_later(seconds, call)
 
     def stop(self) -> None:
-        """Forget the call."""
+        """Cancel the call."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
 
 class Connection(h11_impl.H11Protocol):
-    """A connection of uvicorn, whose own limit is for one that is idle between two requests.
+    """A uvicorn connection with time limits; uvicorn's own limit applies only between two requests.
 
-    How long a body may take before it is answered is up to `limits.BodyLimit`.
+    `limits.BodyLimit` limits how long a body may take before the response.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         self._to_send, self._to_read = _Timer(), _Timer()
         super().connection_made(transport)
         self._watch()
@@ -63,7 +63,7 @@ class Connection(h11_impl.H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """Let the time run while the client owes something; however little it sends meanwhile, it is not extended."""
+        """Run the timer while the client has something left to send; sending a little does not extend it."""
         state = self.conn.their_state
         owes = state is h11.IDLE or (state is h11.SEND_BODY and self.cycle.response_complete)
         if owes and not self.transport.is_closing():

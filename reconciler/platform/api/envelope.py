@@ -1,6 +1,6 @@
-"""What surrounds every request, also one that ends in a defect: its ids, the headers of its response, and its log line.
+"""What every request gets, even one that raises an unexpected exception: its IDs, response headers, and log line.
 
-One layer does all of it, since each layer costs every request a call for each message that passes it.
+A single layer does all of this, because each layer costs every request one call per message.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette import types
 
 from reconciler.platform.api import problems, request_ids
 
-_ALWAYS = (  # keeps a response out of caches, and a browser from making more of it than it is
+_ALWAYS = (  # prevents caching, and prevents browsers from guessing the content type
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -23,16 +23,16 @@ _LOG = logging.getLogger(__name__)
 
 
 class Envelope:
-    """Completes the headers of each response, and logs each request: no query, no body.
+    """Completes the headers of each response, and logs each request without its query and body.
 
-    HEAD is answered wherever GET is: the same status and headers, no body (RFC 9110, 9.3.2).
+    Every route that supports GET also supports HEAD: the same status and headers, no body (RFC 9110, 9.3.2).
     """
 
     def __init__(self, app: types.ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        """Pass the request on, as GET where it is HEAD."""
+        """Pass the request on, a HEAD request as GET."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -63,7 +63,7 @@ class Envelope:
 
 
 def _in_origin_form(scope: types.Scope) -> types.Scope:
-    """Return a request in absolute form, `GET http://host/path`, as the same one in origin form (RFC 9112, 3.2.2)."""
+    """Convert a request from absolute form, `GET http://host/path`, to origin form (RFC 9112, 3.2.2)."""
     scheme, _, rest = scope["path"].partition("://")
     if scheme.lower() not in {"http", "https"}:
         return scope
@@ -72,7 +72,7 @@ def _in_origin_form(scope: types.Scope) -> types.Scope:
 
 
 def _completed(headers: list[tuple[bytes, bytes]], ids: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return the headers with those that are missing; one that the response has already stays as it is."""
+    """Return the headers and those that are missing; headers that the response already has are unchanged."""
     names = {name for name, _ in headers}
     completed = [*headers, *(header for header in _ALWAYS if header[0] not in names)]
     for name, value in ids.items():

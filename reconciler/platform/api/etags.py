@@ -1,4 +1,4 @@
-"""Revisions as entity tags, and the condition that a write may name."""
+"""Revisions as entity tags, and the If-Match condition of a write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
 def of(row: executions.UserSchedule) -> str:
-    """Return the entity tag of a row: its revision, which identifies what was written, not what Temporal has."""
+    """Return the entity tag of a row: its revision, which identifies the row's contents, not Temporal's state."""
     return tag(row.revision)
 
 
@@ -23,15 +23,15 @@ def tag(revision: int) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Condition:
-    """A request's If-Match, None without one."""
+    """A request's If-Match header; None if it has none."""
 
     given: str | None
     required: bool = dataclasses.field(default=False, kw_only=True)
 
     def revision(self, row: executions.UserSchedule) -> int | None:
-        """Return the revision that is wanted to be changed, None for any.
+        """Return the revision that the request expects; None for any.
 
-        It is 428 where one is required and there is none, and 412 where it is another than the row's.
+        Raises a 428 if one is required but missing, and a 412 if it is not the row's revision.
         """
         if self.given is None:
             if self.required:
@@ -39,7 +39,7 @@ class Condition:
                     428,
                     "",
                     "If-Match is required",
-                    hint="send the ETag of the schedule as it was read",
+                    hint="send the ETag from the last read of the schedule",
                     revision=row.revision,
                 )
             return None
@@ -50,7 +50,7 @@ class Condition:
                 412,
                 "revision",
                 f"the schedule is at revision {row.revision}",
-                hint="read it again, and try again",
+                hint="read the schedule again, then retry with its new ETag",
                 revision=row.revision,
             )
         return row.revision

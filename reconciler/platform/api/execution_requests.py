@@ -1,4 +1,4 @@
-"""The default executor's route: what a firing asks for is written down, once."""
+"""The default executor's route: records each firing's request once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ router = fastapi.APIRouter(prefix="/api/internal/graphs", route_class=access.Exe
 
 
 @router.post(
-    "/{graph_id:path}/runs", dependencies=[access.Executor], responses=shapes.problems(401, 408, 413, 422, 429, 503)
+    "/{graph_id:path}/runs",
+    summary="Execute firing",
+    dependencies=[access.Executor],
+    responses=shapes.problems(401, 408, 413, 422, 429, 503),
 )
 async def run(
     request: fastapi.Request,
@@ -24,16 +27,19 @@ async def run(
     wanted: shapes.ExecutionWanted,
     key: Annotated[str, fastapi.Header(alias="Idempotency-Key", min_length=1)],
 ) -> shapes.Executed:
-    """Execute what a firing asks for; asked for again under the same key, return the recorded outcome."""
+    """Execute a firing's request.
+
+    A repeated request with the same Idempotency-Key returns the recorded outcome.
+    """
     execution = _execution(wanted)
     if execution.entrypoint != graph_id:
-        raise _mismatch("#/entrypoint", f"the path names another entrypoint: {graph_id}")
+        raise _mismatch("#/entrypoint", f"the path contains a different entrypoint: {graph_id}")
     if executions.header(execution.idempotency_key) != key:
         raise problems.Problem(
             422,
             "idempotency-key",
             "the Idempotency-Key does not match this firing",
-            hint="send temporalScheduleId:scheduledFor, percent-encoded where it is not plain ASCII",
+            hint="send temporalScheduleId:scheduledFor; percent-encode characters that are not ASCII",
         )
     return shapes.executed(await parts.of(request).store.executor.execute(execution))
 
@@ -53,5 +59,5 @@ def _moment(text: str) -> datetime.datetime:
 
 
 def _mismatch(pointer: str, detail: str) -> problems.Problem:
-    hint = "send the firing's argument and its time"
+    hint = "send the firing's argument and its scheduled time"
     return problems.unfit([{"pointer": pointer, "detail": detail}], hint)

@@ -1,4 +1,4 @@
-"""Whether the process is alive, whether what it needs answers, and how many rows are not in Temporal yet."""
+"""Whether the process is alive, whether its dependencies respond, and how many rows are not in Temporal yet."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from reconciler import errors
 from reconciler.platform.api import parts, problems, shapes
 
 T = TypeVar("T")
-PATIENCE = 3.0  # seconds for each part
-_NOWHERE = "reconciler-readiness"  # an id that no schedule has: the answer is that there is none
+PATIENCE = 3.0  # seconds for each dependency
+_NOWHERE = "reconciler-readiness"  # an ID that no schedule has: the response is "not found"
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 router = fastapi.APIRouter(tags=["health"])
 
 
 class Health(pydantic.BaseModel):
-    """The process answers."""
+    """The process is responding."""
 
     status: Literal["ok"] = "ok"
 
 
 class Readiness(Health):
-    """The database and Temporal answer."""
+    """The database and Temporal are responding."""
 
     unsynced: int = pydantic.Field(description="Rows whose latest revision may not be in Temporal yet.")
 
@@ -35,14 +35,14 @@ class Readiness(Health):
 _ALIVE = fastapi.Response(Health().model_dump_json(), media_type="application/json")  # a constant
 
 
-@router.get("/healthz", response_model=Health)
+@router.get("/healthz", summary="Check liveness", response_model=Health)
 async def alive() -> fastapi.Response:
-    """Report that the process answers."""
+    """Report that the process is responding."""
     return _ALIVE
 
 
 class Alive:
-    """Answers `GET /healthz` before the framework sees it: supervisors ask often, and the answer is a constant."""
+    """Responds to `GET /healthz` before the framework: supervisors call it often, and the response is constant."""
 
     def __init__(self, app: types.ASGIApp) -> None:
         self._app = app
@@ -55,16 +55,16 @@ class Alive:
             await self._app(scope, receive, send)
 
 
-@router.get("/readyz", responses=shapes.problems(503))
+@router.get("/readyz", summary="Check readiness", responses=shapes.problems(503))
 async def ready(request: fastapi.Request) -> Readiness:
-    """Report whether the database and Temporal answer, and how many rows are not synced."""
+    """Report whether the database and Temporal are responding, and how many rows are not synced."""
     condition = await _condition(parts.of(request))
     if condition.away or condition.unsynced is None:
         raise problems.Problem(
             503,
             "not-ready",
-            f"no answer from: {', '.join(condition.away)}",
-            hint="check that it is running, and that this service can reach it",
+            f"no response from: {', '.join(condition.away)}",
+            hint="check that each is running, and that this service can reach it",
             headers=problems.AWAY,
             away=list(condition.away),
             unsynced=condition.unsynced,
@@ -72,9 +72,12 @@ async def ready(request: fastapi.Request) -> Readiness:
     return Readiness(unsynced=condition.unsynced)
 
 
-@router.get("/metrics", response_class=fastapi.responses.PlainTextResponse)
+@router.get("/metrics", summary="Get metrics", response_class=fastapi.responses.PlainTextResponse)
 async def metrics(request: fastapi.Request) -> fastapi.Response:
-    """Report the same in Prometheus' text format; rows that are not synced are left out while the database is away."""
+    """Report readiness and the count of unsynced rows in the Prometheus text format.
+
+    The count is omitted while the database is unavailable.
+    """
     condition = await _condition(parts.of(request))
     lines = ["# TYPE reconciler_up gauge"]
     lines += [f'reconciler_up{{part="{name}"}} {int(name not in condition.away)}' for name in ("database", "temporal")]
@@ -95,7 +98,7 @@ async def _asked(found: parts.Parts) -> parts.Condition:
 
 
 async def _answer(question: Coroutine[Any, Any, T]) -> T | None:
-    """Return a part's answer; None where it does not answer."""
+    """Return a dependency's result; None if it does not respond."""
     try:
         return await question
     except (errors.ReconcilerError, TimeoutError):

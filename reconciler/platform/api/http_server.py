@@ -1,4 +1,4 @@
-"""The process: a socket, uvicorn and its end. With `connections` the only home of uvicorn."""
+"""The process: a socket, uvicorn, and shutdown. Only this module and `connections` import uvicorn."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from reconciler import errors
 from reconciler.platform.api import app, connections, parts
 from reconciler.runtime import systemd
 
-MOST_CONNECTIONS = 2_000  # at once; requests on more of them are answered with 503
-_HEAD = 32 * 1024  # bytes of a request's head that arrives in parts
-_FILES = MOST_CONNECTIONS + 200  # that are open at once, with the sessions of the database and the files of Python
-DRAIN = 30  # seconds for requests in progress once it is asked to end
+MOST_CONNECTIONS = 2_000  # at once; requests on additional connections receive a 503
+_HEAD = 32 * 1024  # bytes of a request's head while it is incomplete
+_FILES = MOST_CONNECTIONS + 200  # open at once, including database sessions and Python's own files
+DRAIN = 30  # seconds for requests in progress after it is asked to stop
 
 
 def serve(options: parts.Options, listen: tuple[str, int], on_ready: Callable[[str], None]) -> errors.ExitCode:
-    """Serve until SIGTERM or Ctrl-C, and end what is in progress; `told` is called with the address once requests are
-    answered.
+    """Serve until SIGTERM or Ctrl-C, then finish the requests in progress.
 
-    Raises `errors.ReconcilerError` when it cannot begin.
+    `on_ready` is called with the address once requests are served. Raises `errors.ReconcilerError` if it cannot start.
     """
     built = app.build(options, lambda: server.should_exit)
     _allow_files(_FILES)
@@ -48,15 +47,15 @@ def serve(options: parts.Options, listen: tuple[str, int], on_ready: Callable[[s
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         server = _Server(config, lambda: on_ready(url), options.connection.environ)
         logging.getLogger("uvicorn").parent = logging.getLogger("reconciler")
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has drained by then, and raises the signal once more
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has already drained, and raises the signal again
             server.run(sockets=[listening])
     if not server.started:
-        raise errors.StoreError("the service could not start", hint="see the lines above")
+        raise errors.StoreError("the service could not start", hint="see the log lines above")
     return errors.ExitCode.OK
 
 
 def _allow_files(wanted: int) -> None:
-    """Raise the process's own limit of open files where the system lets it: often it is 1,024."""
+    """Raise the process's limit on open files, often 1,024, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(
@@ -65,7 +64,7 @@ def _allow_files(wanted: int) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which reports when it has started, and to systemd also when it stops."""
+    """A uvicorn server that reports when it has started, and notifies systemd of its start and stop."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], environ: Mapping[str, str]) -> None:
         super().__init__(config)
@@ -84,13 +83,13 @@ class _Server(uvicorn.Server):
 
 
 def bound(listen: tuple[str, int]) -> socket.socket:
-    """Return a listening socket that names its protocol: asyncio sets TCP_NODELAY only on those that do."""
+    """Return a listening socket with an explicit protocol, without which asyncio does not set TCP_NODELAY."""
     family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
     try:
         unnamed = socket.create_server(listen, family=family)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise errors.UsageError(
-            f"cannot listen on {listen[0]}:{listen[1]} ({reason})", hint="name another --listen"
+            f"cannot listen on {listen[0]}:{listen[1]} ({reason})", hint="choose a different address with --listen"
         ) from None
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=unnamed.detach())

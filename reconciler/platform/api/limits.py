@@ -1,4 +1,4 @@
-"""How large and how slow a request may be, and how often one caller may call. The only home of `limits`."""
+"""How large and how slow a request may be, and how often one caller may call. Only this module imports `limits`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from starlette import types
 from reconciler import errors
 from reconciler.platform.api import problems
 
-TO_BEGIN = 10.0  # seconds that a body may take, besides those that its bytes may
-_PACE = 50 * 1024  # bytes a second that a client has to send
+TO_BEGIN = 10.0  # seconds that a body may take in addition to the time allowed for its bytes
+_PACE = 50 * 1024  # bytes per second that a client must send
 
 
 class BodyLimit:
-    """Answers a request whose body is larger than allowed with 413, and one that is too slow with 408.
+    """Responds with 413 to a body that is too large, and with 408 to one that arrives too slowly.
 
-    The size is counted as it is read, also where it is not announced.
+    The size is counted while the body is read, whether or not Content-Length announces it.
     """
 
     def __init__(self, app: types.ASGIApp, *, most: int) -> None:
@@ -31,7 +31,7 @@ class BodyLimit:
         self._most = most
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        """Pass the request on, counting what is read of it."""
+        """Pass the request on, counting the bytes that are read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -43,7 +43,7 @@ class BodyLimit:
 
         async def counted() -> types.Message:
             nonlocal read, is_complete
-            if is_complete:  # what comes now is that the client goes away, whenever that is
+            if is_complete:  # the only message that can follow is the client's disconnect
                 return await receive()
             try:
                 async with asyncio.timeout_at(started + TO_BEGIN + read / _PACE):
@@ -65,18 +65,18 @@ class BodyLimit:
         return int(length) if length.isdigit() else 0
 
     def _problem(self) -> problems.Problem:
-        return problems.Problem(413, "", f"the body is larger than {self._most} bytes", hint="send less")
+        return problems.Problem(413, "", f"the body is larger than {self._most} bytes", hint="send a smaller body")
 
 
 class Rate:
-    """How often each caller may call; counted in this process."""
+    """Limits how often each caller may call; calls are counted in this process."""
 
     def __init__(self, rate: limits.RateLimitItem) -> None:
         self._rate = rate
         self._strategy = strategies.MovingWindowRateLimiter(storage.MemoryStorage())
 
     async def count(self, caller: str) -> None:
-        """Count one call; 429 when that is one too many, with when the next may come."""
+        """Count one call; raises a 429 with a Retry-After if it exceeds the limit."""
         if await self._strategy.hit(self._rate, caller):
             return
         window = await self._strategy.get_window_stats(self._rate, caller)
@@ -85,15 +85,15 @@ class Rate:
             429,
             "",
             f"more than {self._rate.amount} calls in {self._rate.get_expiry()} s",
-            hint="wait for the seconds in Retry-After",
+            hint="wait for the number of seconds in Retry-After",
             headers={"Retry-After": str(wait)},
         )
 
 
 class Known:
-    """The subjects of the tokens that were valid when they were last used, by the tokens' digests.
+    """The subjects of tokens that were valid when they were last used, by token digest.
 
-    Whoever sends one of these is limited as a subject; everyone else as an address, before the token is looked up.
+    A caller that sends one of these is limited by subject; any other caller by address, before its token is looked up.
     """
 
     def __init__(self, most: int = 10_000) -> None:
@@ -101,26 +101,23 @@ class Known:
         self._subjects: collections.OrderedDict[bytes, str] = collections.OrderedDict()
 
     def subject(self, token_sha256: bytes) -> str | None:
-        """Return whose token it was when it was last used; None for one that was not valid, or not used for long."""
+        """Return the token's subject; None if it was not valid when last used, or has not been used for a long time."""
         return self._subjects.get(token_sha256)
 
     def learn(self, token_sha256: bytes, subject: str) -> None:
-        """Remember a valid token, and forget the one that has not been used for the longest time if there are many."""
+        """Remember a valid token; if there are too many, forget the least recently used one."""
         self._subjects[token_sha256] = subject
         self._subjects.move_to_end(token_sha256)
         if len(self._subjects) > self._most:
             self._subjects.popitem(last=False)
 
     def forget(self, token_sha256: bytes) -> None:
-        """Forget a token that is not valid, or no longer."""
+        """Forget a token that is not valid, or is no longer valid."""
         self._subjects.pop(token_sha256, None)
 
 
 def network(host: str) -> str:
-    """Return what is treated as one client.
-
-    An address of IPv4, or the 64 bits that one client of IPv6 has to itself.
-    """
+    """Return the network that is treated as one client: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -133,13 +130,11 @@ def network(host: str) -> str:
 
 
 def rate(text: str) -> Rate:
-    """Return the limit that a text names, as in `600/minute`; `errors.UsageError` for another text."""
+    """Parse a rate limit such as `600/minute`; raises `errors.UsageError` if it is not valid."""
     try:
         found = limits.parse(text)
     except ValueError:
         found = None
     if found is None or found.amount < 1 or found.get_expiry() < 1:
-        raise errors.UsageError(
-            f"--rate-limit {text!r} is not a valid rate", hint="write calls and time, as in 600/minute"
-        )
+        raise errors.UsageError(f"--rate-limit {text!r} is not a valid rate", hint="write calls/time, as in 600/minute")
     return Rate(found)

@@ -1,4 +1,4 @@
-"""The route of those who operate: sync the charters."""
+"""The operators' route: sync the charters."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"
 
 @router.post(
     settings.SYNC_PATH,
+    summary="Sync charters",
     dependencies=[access.Operator],
     responses={
         204: {
-            "description": "Schedules are disabled by GOVERNANCE_SCHEDULES_ENABLED, and return=minimal is preferred."
+            "description": "GOVERNANCE_SCHEDULES_ENABLED disables schedules, and the request prefers return=minimal."
         },
         **shapes.problems(401, 408, 409, 413, 422, 429, 502, 503),
     },
@@ -32,9 +33,9 @@ router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"
 async def sync(
     request: fastapi.Request,
     wish: Annotated[shapes.Sync | None, fastapi.Body()] = None,
-    prefer: Annotated[list[str] | None, fastapi.Header(description="return=minimal, as in RFC 7240.")] = None,
+    prefer: Annotated[list[str] | None, fastapi.Header(description="return=minimal (RFC 7240).")] = None,
 ) -> Any:
-    """Make Temporal what the repo-spec declares, as `reconciler apply` does, under the same lock."""
+    """Make Temporal match the repo-spec, as `reconciler apply` does, under the same lock."""
     wanted = wish or shapes.Sync()
     asked = sync_job.Wish(
         allowed=guards.Allowed(
@@ -60,7 +61,7 @@ def _is_off(request: fastapi.Request) -> bool:
 
 
 def _is_minimal(headers: Iterable[str]) -> bool:
-    """Return whether the caller prefers a minimal response; of several preferences for the same, the first counts."""
+    """Return whether the caller prefers a minimal response; the first `return` preference counts."""
     for preference in ",".join(headers).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "return":
@@ -69,17 +70,17 @@ def _is_minimal(headers: Iterable[str]) -> bool:
 
 
 def _failed(report: sync_job.Report, response: shapes.Synced) -> problems.Problem:
-    """Return the problem of a sync some of whose steps did not succeed, with all that it came to."""
+    """Return the problem for a sync in which some steps did not succeed, with all of its outcomes."""
     members: dict[str, Any] = response.model_dump(mode="json", exclude={"status"})
     if report.exit_code is errors.ExitCode.STALE:
-        kind, status, detail = "stale", http.HTTPStatus.CONFLICT, "schedules changed while they were synced"
+        kind, status, detail = "stale", http.HTTPStatus.CONFLICT, "schedules changed during the sync"
     else:
         kind, status, detail = "steps-failed", http.HTTPStatus.BAD_GATEWAY, "not every step succeeded"
-    return problems.Problem(int(status), kind, detail, hint="sync again for the rest", **members)
+    return problems.Problem(int(status), kind, detail, hint="sync again to apply the remaining steps", **members)
 
 
 def _response(report: sync_job.Report) -> shapes.Synced:
-    """Return the answer; where nothing was to be applied, the counts are those of the plan."""
+    """Return the response; if the sync only planned, the counts are those of the plan."""
     ended = report.applied.outcomes if report.applied else ()
     statuses = collections.Counter(each.status for each in ended)
     done = [each.change.verb for each in ended if each.status is plans.Status.DONE]

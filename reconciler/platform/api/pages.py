@@ -1,6 +1,6 @@
-"""The page that shows the API: all of it comes from this service, nothing from another host.
+"""The API documentation page, which loads nothing from another host.
 
-Swagger UI's files are those of the package `fastapi_offline`, of which nothing else is used.
+Swagger UI's files come from the package `fastapi_offline`; nothing else in it is used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROOT = "/docs"
 _PACKAGE = "fastapi_offline"
 _LOG = logging.getLogger(__name__)
 _FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
-# links are relative, so that the page works behind a proxy that adds a path
+# links are relative, so that the page also works behind a proxy that adds a path prefix
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -42,20 +42,20 @@ SwaggerUIBundle({
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)  # Swagger UI sets styles of single elements
+)  # Swagger UI sets inline styles
 
 
 def router() -> fastapi.APIRouter:
-    """Return the routes of the page and its files; none where the package is missing, which is logged."""
+    """Return the routes of the page and its files; logs a warning and returns no routes if the package is missing."""
     pages = fastapi.APIRouter(prefix=ROOT, include_in_schema=False)
     if importlib.util.find_spec(_PACKAGE) is None:
         _LOG.warning("/docs is not served: install reconciler[service], or pass --no-docs")
         return pages
     _serve(pages, "", _PAGE.encode(), "text/html; charset=utf-8")
     _serve(pages, "/start.js", _START.encode(), "text/javascript")
-    folder = resources.files(_PACKAGE) / "static"
+    directory = resources.files(_PACKAGE) / "static"
     for name, media_type in _FILES.items():
-        _serve(pages, f"/{name}", (folder / name).read_bytes(), media_type)
+        _serve(pages, f"/{name}", (directory / name).read_bytes(), media_type)
     return pages
 
 

@@ -1,4 +1,4 @@
-"""What the service is made of, and the connection to Temporal that its requests share."""
+"""The service's components, including the Temporal connection that its requests share."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from reconciler.platform.postgres import tables
     from reconciler.temporal import connect
 
-_PLANNERS = 2  # syncs that only plan, side by side
-_READY_FOR = 1.0  # seconds that the answer of a readiness check is repeated
-_CHECKERS = 2  # schedules that are checked side by side, each on a thread
-_AT_ONCE = 10  # rows that are brought into line side by side: the first of many are done soon, not all of them late
+_PLANNERS = 2  # concurrent dry runs of a sync
+_READY_FOR = 1.0  # seconds for which the result of a readiness check is reused
+_CHECKERS = 2  # schedules that are validated concurrently, each on its own thread
+_AT_ONCE = 10  # rows that are propagated concurrently, so that the first of many finish early
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options with which the service is started."""
+    """The service's options."""
 
     spec_path: pathlib.Path
     choice: declarations.Choice
@@ -42,18 +42,18 @@ class Options:
     most_schedules: int
     least_interval: datetime.timedelta
     has_docs: bool = True
-    proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
+    proxies: tuple[str, ...] = ()  # proxies whose X-Forwarded-For is trusted
 
     @property
     def database(self) -> settings.Database:
-        """Return the database; `errors.UsageError` without one."""
+        """Return the database; raises `errors.UsageError` if none is configured."""
         if self.writing.database is None:
             raise wiring.needs_database("serve")
         return self.writing.database
 
 
 class Temporal:
-    """A connection that is made when it is first needed, and kept: the client mends it by itself."""
+    """A connection that is opened on first use and kept; the client reconnects automatically."""
 
     def __init__(self, connection: settings.Connection) -> None:
         self._connection = connection
@@ -61,21 +61,21 @@ class Temporal:
         self._making = asyncio.Lock()
 
     async def server(self) -> connect.Server:
-        """Return the connected namespace; `errors.UnreachableError` while it is away."""
+        """Return the connected namespace; raises `errors.UnreachableError` while it cannot be reached."""
         async with self._making:
             if self._server is None:
                 self._server = await wiring.server(self._connection)
             return self._server
 
     async def close(self) -> None:
-        """Let go of it."""
+        """Close the connection."""
         if self._server is not None:
             await self._server.close()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Which parts do not answer, and how many rows Temporal is not known to have; None while the database is away."""
+    """Which dependencies do not respond, and how many rows Temporal may not have; None without the database."""
 
     away: tuple[str, ...]
     unsynced: int | None
@@ -83,7 +83,7 @@ class Condition:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What requests work with; tokens are only there as digests."""
+    """What request handlers use; tokens are present only as digests."""
 
     options: Options
     store: tables.Store
@@ -108,10 +108,10 @@ class Parts:
     slots: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), repr=False)
 
     def alone(self, schedule_id: uuid.UUID) -> asyncio.Lock:
-        """Return what keeps writes to one schedule apart: of two at once, Temporal may lose one."""
+        """Return the lock that serializes writes to one schedule; Temporal may lose one of two concurrent writes."""
         return self.writers.setdefault(schedule_id, asyncio.Lock())
 
 
 def of(request: fastapi.Request) -> Parts:
-    """Return the parts of the service that got a request."""
+    """Return the parts of the service that received the request."""
     return cast("Parts", request.app.state.parts)

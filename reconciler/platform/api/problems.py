@@ -1,4 +1,4 @@
-"""Every error as a problem of RFC 9457, and which status an error of ours has."""
+"""Every error as RFC 9457 problem details, and the status of each of our errors."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _NOWHERE = declarations.Place(path="", line=0, column=0)
 _HINTS = {
     404: "see the service's OpenAPI document",
     405: "see the service's OpenAPI document",
-    408: "send it again",
-    413: "send less",
+    408: "send the request again",
+    413: "send a smaller body",
 }
-_CORRECT = "correct the fields listed in errors, and send it again"
+_CORRECT = "correct the fields listed in errors, then send the request again"
 AWAY = {"Retry-After": "5"}  # seconds
-_SEE_LOG = "try again; the service's log has the reason"
-_IN_THE_LOG = {  # what the response has instead of an error's own message, which names hosts, ports and databases
-    "busy": ("another request or session holds what this one needs", "try again"),
+_SEE_LOG = "try again; the reason is in the service's log"
+_IN_THE_LOG = {  # replaces an error's own message, which contains hosts, ports, and databases
+    "busy": ("another request or session is holding a resource that this one needs", "try again"),
     "database-away": ("the database is currently unavailable", _SEE_LOG),
     "temporal-away": ("Temporal is currently unreachable", _SEE_LOG),
-    "temporal-failed": ("Temporal refused a call or returned an error", _SEE_LOG),
+    "temporal-failed": ("Temporal rejected a call or returned an error", _SEE_LOG),
 }
-_KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the first that fits
+_KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the first match applies
     (spec_problems.InvalidSpecError, 422, "invalid-spec"),
-    (errors.InvalidSpecError, 500, "spec-missing"),  # no file to read: the server is not set up
+    (errors.InvalidSpecError, 500, "spec-missing"),  # the file cannot be read: the service is not set up
     (errors.LockedError, 409, "locked"),
     (errors.GuardError, 409, "refused"),
     (errors.StaleError, 409, "stale"),
@@ -56,8 +56,8 @@ _KINDS: tuple[tuple[type[errors.ReconcilerError], int, str], ...] = (  # the fir
 )
 
 
-class Problem(Exception):  # noqa: N818  # what is raised is the answer, in RFC 9457's own word
-    """An unsuccessful response: its status, its kind and what RFC 9457 calls extension members."""
+class Problem(Exception):  # noqa: N818  # it is the response, and named as in RFC 9457
+    """An unsuccessful response: its status, its problem type, and its extension members (RFC 9457)."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Problem(Exception):  # noqa: N818  # what is raised is the answer, in RFC 
 
 
 def response(problem: Problem) -> fastapi.Response:
-    """Return the response, in ASCII: what was sent, and is quoted, may contain what UTF-8 cannot."""
+    """Return the response, in ASCII: quoted request data may contain characters that UTF-8 cannot encode."""
     phrase = http.HTTPStatus(problem.status).phrase
     body = {
         "type": f"/problems/{problem.kind}" if problem.kind else "about:blank",
@@ -92,13 +92,13 @@ def response(problem: Problem) -> fastapi.Response:
 
 
 def of(error: errors.ReconcilerError) -> Problem:
-    """Return the problem that an expected error is, without the addresses of what is behind the service."""
+    """Return the problem for an expected error, without the addresses of the service's dependencies."""
     status, kind = next(((status, kind) for known, status, kind in _KINDS if isinstance(error, known)), (500, "error"))
     members: dict[str, Any] = {"exit_code": int(error.exit_code)}
     match error:
         case spec_problems.InvalidSpecError():
             members["problems"] = list(map(_located, error.problems))
-        case errors.InvalidSpecError():  # of the file as a whole
+        case errors.InvalidSpecError():  # applies to the whole file
             members["problems"] = [_located(spec_problems.Problem(place=_NOWHERE, message=error.message))]
         case errors.LockedError():
             since = error.since.isoformat() if error.since else None
@@ -110,7 +110,7 @@ def of(error: errors.ReconcilerError) -> Problem:
 
 
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:
-    """Return the problem of a user's schedule, whose places are the keys of what was sent."""
+    """Return the problem for an invalid user's schedule; its errors point to keys of the request."""
     return Problem(
         422,
         "invalid-schedule",
@@ -126,12 +126,12 @@ def _unfit_key(problem: spec_problems.Problem) -> dict[str, str]:
 
 
 def shown(path: str) -> str:
-    """Return a request's path as the log has it: no path of ours is longer."""
+    """Return a request's path for the log, truncated to a length that none of our paths exceeds."""
     return path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}… ({len(path)} characters)"
 
 
 def install(app: fastapi.FastAPI) -> None:
-    """Let every error be answered as a problem, defects too."""
+    """Make the response to every error a problem, including unexpected exceptions."""
     app.add_exception_handler(Problem, _answer)
     app.add_exception_handler(errors.ReconcilerError, _answer)
     app.add_exception_handler(HTTPException, _answer)
@@ -156,8 +156,8 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
         case exceptions.RequestValidationError():
             return _unfit(error)
         case bodies.RefusedError():
-            return Problem(400, "", str(error.detail), hint="correct the body, then send it again")
-        case HTTPException(status_code=400):  # the framework's answer to a body that is not UTF-8 or nested too deeply
+            return Problem(400, "", str(error.detail), hint="correct the body, then send the request again")
+        case HTTPException(status_code=400):  # from the framework: the body is not UTF-8 or is nested too deeply
             return _not_json()
         case HTTPException(status_code=405):
             allow = ", ".join(_methods(request))
@@ -175,7 +175,7 @@ def _problem(request: fastapi.Request, error: Exception) -> Problem:
                 "request_id": _id(request),
             }
             _LOG.error("a bug in reconciler", extra={"fields": fields})
-            return Problem(500, "", "a bug in reconciler", hint="report it with the lines of the service's log")
+            return Problem(500, "", "a bug in reconciler", hint="report it with the lines from the service's log")
 
 
 def _id(request: fastapi.Request) -> str:
@@ -187,7 +187,7 @@ def _not_json() -> Problem:
 
 
 def _methods(request: fastapi.Request) -> list[str]:
-    """Return every method that the path answers; the framework names only those of the first route that fits."""
+    """Return every method that the path supports; the framework lists only those of the first matching route."""
     asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers") if name in request.scope}
     found = [
         method
@@ -200,7 +200,7 @@ def _methods(request: fastapi.Request) -> list[str]:
 
 
 def _unfit(error: exceptions.RequestValidationError) -> Problem:
-    """Say what is wrong and where, and nothing of what was sent: it may hold a secret."""
+    """Return what is wrong and where, but none of the request's data, which may contain a secret."""
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return _not_json()
@@ -208,7 +208,7 @@ def _unfit(error: exceptions.RequestValidationError) -> Problem:
 
 
 def unfit(mistakes: Sequence[Mapping[str, str]], hint: str = _CORRECT) -> Problem:
-    """Return the problem of a request that cannot be taken, with each mistake in it."""
+    """Return the problem for an invalid request, with every error in it."""
     return Problem(422, "invalid-request", "the request is invalid", hint=hint, errors=list(mistakes))
 
 
@@ -221,7 +221,7 @@ def _mistake(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _escaped(key: str) -> str:
-    """Return a key as a JSON pointer has it."""
+    """Return a key escaped for a JSON Pointer."""
     return key.replace("~", "~0").replace("/", "~1")
 
 

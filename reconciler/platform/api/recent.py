@@ -1,4 +1,4 @@
-"""One answer for many who ask the same at once: however often it is asked, the work is done once at a time."""
+"""Share one result among concurrent callers: the work runs at most once at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """The latest answer of one question; a good one is repeated for `seconds`, another only to those who waited."""
+    """The latest result of a check; a good one is reused for `seconds`, a bad one only for callers already waiting."""
 
     def __init__(self, is_good: Callable[[T], bool], seconds: float) -> None:
         self._is_good = is_good
@@ -19,7 +19,7 @@ class Recent(Generic[T]):
         self._good_until = 0.0
 
     async def answer(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return the recent answer, that of the question in progress, or ask."""
+        """Return the recent result, wait for the check in progress, or start a new one."""
         now = asyncio.get_running_loop().time()
         if self._asking is None or (self._asking.done() and now >= self._good_until):
             self._good_until = 0.0

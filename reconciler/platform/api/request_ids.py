@@ -1,4 +1,4 @@
-"""The ids by which a caller finds its request in the log: X-Request-Id, and the traceparent of W3C Trace Context."""
+"""The IDs that identify a request in the log: X-Request-Id, and traceparent from W3C Trace Context."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 
 def of(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the response's headers: a valid `X-Request-Id` or a new one, and a valid `traceparent` if there is one.
+    """Return the response's headers: the request's `X-Request-Id` if valid, else a new one, and a valid `traceparent`.
 
-    Names are in lower case, as ASGI has them.
+    The request's header names must be in lowercase, as in ASGI.
     """
     request_id = trace = ""
     for name, value in headers:

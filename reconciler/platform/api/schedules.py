@@ -1,4 +1,4 @@
-"""The routes of users' schedules: the row first, then Temporal."""
+"""The routes of users' schedules, which write the row first, then Temporal."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Key = Annotated[
 
 
 def _no_key(request: fastapi.Request) -> None:
-    """Refuse a key that would have no effect, so that no caller relies on it."""
+    """Reject a key that would have no effect, so that no caller relies on it."""
     if "Idempotency-Key" in request.headers:
         mistake = {"parameter": "Idempotency-Key", "detail": "not supported by this route"}
-        raise problems.unfit([mistake], "leave it out; If-Match makes this request safe to repeat")
+        raise problems.unfit([mistake], "omit it; If-Match makes this request safe to repeat")
 
 
 KEYLESS = fastapi.Depends(_no_key)
@@ -43,7 +43,7 @@ Limit = Annotated[int, fastapi.Query(ge=1, le=200)]
 Found = parts.Parts
 
 
-@router.get("", responses=shapes.problems(401, 422, 429, 503))
+@router.get("", summary="List schedules", responses=shapes.problems(401, 422, 429, 503))
 async def listing(
     request: fastapi.Request,
     grant: access.Grant,
@@ -51,7 +51,7 @@ async def listing(
     cursor: str | None = None,
     enabled: bool | None = None,
 ) -> shapes.Page:
-    """List the caller's schedules that the grant covers, the newest first."""
+    """List the caller's schedules that the grant covers, newest first."""
     store = parts.of(request).store
     found, after = await store.schedules.page(
         grant.subject, limit=limit, after=_after(cursor), enabled=enabled, workflows=grant.workflows
@@ -59,7 +59,12 @@ async def listing(
     return shapes.Page(items=list(map(shapes.schedule, found)), next=after.text if after else None)
 
 
-@router.post("", status_code=201, responses=shapes.problems(401, 403, 408, 410, 413, 422, 429, 503))
+@router.post(
+    "",
+    status_code=201,
+    summary="Create schedule",
+    responses=shapes.problems(401, 403, 408, 410, 413, 422, 429, 503),
+)
 async def create(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -67,7 +72,10 @@ async def create(
     wanted: shapes.NewSchedule,
     key: Key = None,
 ) -> shapes.Schedule:
-    """Create a schedule; the same request under the same key creates it once, and gets the same answer again."""
+    """Create a schedule.
+
+    Repeating the request with the same Idempotency-Key does not create another one and returns the original response.
+    """
     found = parts.of(request)
     access.check_scope(grant, wanted.workflow)
     now = clock.now()
@@ -96,10 +104,13 @@ async def create(
         answer = await found.store.schedules.answer(made.id)
         if answer is not None:
             return _as_answered(response, answer)
-    access.check_scope(grant, made.workflow)  # which may have changed since a first request that got no answer
+    access.check_scope(grant, made.workflow)  # the workflow may have changed since a first request that got no response
     if made.deleted_at is not None:
         raise problems.Problem(
-            410, "deleted", f"schedule {made.id} of this key was deleted", hint="send a new key for a new schedule"
+            410,
+            "deleted",
+            f"schedule {made.id}, which was created with this key, was deleted",
+            hint="send a new key for a new schedule",
         )
     schedule = await _brought(found, response, made)
     if key is None:
@@ -108,17 +119,20 @@ async def create(
 
 
 def _as_answered(response: fastapi.Response, answer: Mapping[str, Any]) -> shapes.Schedule:
-    """Return the answer that the first request under a key got."""
+    """Return the response that the first request with this key got."""
     schedule = shapes.Schedule.model_validate(answer)
     response.headers["ETag"] = etags.tag(schedule.revision)
     return schedule
 
 
-@router.get("/{schedule_id}", responses=shapes.problems(401, 404, 422, 429, 503))
+@router.get("/{schedule_id}", summary="Get schedule", responses=shapes.problems(401, 404, 422, 429, 503))
 async def read(
     request: fastapi.Request, response: fastapi.Response, grant: access.Grant, schedule_id: uuid.UUID
 ) -> shapes.Schedule:
-    """Return a schedule; its ETag is the revision; what Temporal reports of it may be newer under the same one."""
+    """Return a schedule.
+
+    Its ETag is its revision; the state that Temporal reports may be newer under the same ETag.
+    """
     row = await own(parts.of(request), grant, schedule_id)
     response.headers["ETag"] = etags.of(row)
     return shapes.schedule(row)
@@ -126,6 +140,7 @@ async def read(
 
 @router.patch(
     "/{schedule_id}",
+    summary="Update schedule",
     dependencies=[KEYLESS],
     responses=shapes.problems(401, 403, 404, 408, 412, 413, 422, 428, 429, 503),
 )
@@ -137,7 +152,7 @@ async def change(
     wanted: shapes.SchedulePatch,
     if_match: IfMatch = None,
 ) -> shapes.Schedule:
-    """Change what is sent of a schedule; If-Match must name what it was."""
+    """Update the given fields of a schedule; If-Match must contain its current ETag."""
     changes = wanted.changes()
     condition = etags.Condition(if_match, required=True)
     return await _changed(parts.of(request), response, grant, schedule_id, condition, lambda _: changes)
@@ -145,6 +160,7 @@ async def change(
 
 @router.delete(
     "/{schedule_id}",
+    summary="Delete schedule",
     status_code=204,
     dependencies=[KEYLESS],
     responses={**shapes.problems(401, 404, 412, 422, 429, 503), 202: {"model": shapes.Removed}},
@@ -152,7 +168,7 @@ async def change(
 async def delete(
     request: fastapi.Request, grant: access.Grant, schedule_id: uuid.UUID, if_match: IfMatch = None
 ) -> fastapi.Response:
-    """Delete a schedule; its runs are kept. 202 where Temporal could not be updated yet."""
+    """Delete a schedule; its runs are kept. Returns 202 if Temporal could not be updated yet."""
     found = parts.of(request)
     gone = await _deleted(found, grant, schedule_id, etags.Condition(if_match))
     if await propagation.into_line(found, gone):
@@ -160,7 +176,12 @@ async def delete(
     return fastapi.responses.JSONResponse(shapes.Removed(id=gone.id).model_dump(mode="json"), 202)
 
 
-@router.post("/{schedule_id}/pause", dependencies=[KEYLESS], responses=shapes.problems(401, 404, 412, 422, 429, 503))
+@router.post(
+    "/{schedule_id}/pause",
+    summary="Pause schedule",
+    dependencies=[KEYLESS],
+    responses=shapes.problems(401, 404, 412, 422, 429, 503),
+)
 async def pause(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -168,13 +189,16 @@ async def pause(
     schedule_id: uuid.UUID,
     if_match: IfMatch = None,
 ) -> shapes.Schedule:
-    """Let a schedule fire no more, until it is resumed."""
+    """Pause a schedule: it does not fire until it is resumed."""
     condition = etags.Condition(if_match)
     return await _changed(parts.of(request), response, grant, schedule_id, condition, _switched(enabled=False))
 
 
 @router.post(
-    "/{schedule_id}/resume", dependencies=[KEYLESS], responses=shapes.problems(401, 403, 404, 412, 422, 429, 503)
+    "/{schedule_id}/resume",
+    summary="Resume schedule",
+    dependencies=[KEYLESS],
+    responses=shapes.problems(401, 403, 404, 412, 422, 429, 503),
 )
 async def resume(
     request: fastapi.Request,
@@ -183,7 +207,7 @@ async def resume(
     schedule_id: uuid.UUID,
     if_match: IfMatch = None,
 ) -> shapes.Schedule:
-    """Let a schedule fire again, also one that someone paused in Temporal itself."""
+    """Resume a schedule, even if it was paused directly in Temporal."""
     condition = etags.Condition(if_match)
     return await _changed(
         parts.of(request),
@@ -196,7 +220,7 @@ async def resume(
     )
 
 
-@router.get("/{schedule_id}/runs", responses=shapes.problems(401, 404, 422, 429, 503))
+@router.get("/{schedule_id}/runs", summary="List runs", responses=shapes.problems(401, 404, 422, 429, 503))
 async def runs(
     request: fastapi.Request,
     grant: access.Grant,
@@ -204,7 +228,7 @@ async def runs(
     limit: Limit = 50,
     cursor: str | None = None,
 ) -> shapes.Runs:
-    """List the firings of a schedule, the newest first."""
+    """List the runs of a schedule, newest first."""
     found = parts.of(request)
     await own(found, grant, schedule_id)
     ended, after = await found.store.runs.page(schedule_id, limit=limit, after=_after(cursor))
@@ -218,7 +242,7 @@ def _switched(*, enabled: bool) -> Callable[[executions.UserSchedule], Mapping[s
 async def _deleted(
     found: Found, grant: executions.Grant, schedule_id: uuid.UUID, condition: etags.Condition
 ) -> executions.UserSchedule:
-    """Mark the row as deleted at the revision whose workflow the grant was found to cover, and return it."""
+    """Mark the row as deleted at the revision whose workflow the grant covers, and return it."""
     while True:
         row = await own(found, grant, schedule_id)
         expected = condition.revision(row)
@@ -230,10 +254,12 @@ async def _deleted(
 
 
 async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> executions.UserSchedule:
-    """Return the caller's schedule; 404 if none exists, if it is someone else's, or if the grant does not cover it."""
+    """Return the caller's schedule; raises a 404 if it does not exist, is someone else's, or is not covered."""
     row = await found.store.schedules.get(grant.subject, schedule_id)
     if row is None or not grant.covers(row.workflow):
-        raise problems.Problem(404, "not-found", f"there is no schedule {schedule_id}", hint=f"GET {ROOT} lists yours")
+        raise problems.Problem(
+            404, "not-found", f"there is no schedule {schedule_id}", hint=f"GET {ROOT} lists your schedules"
+        )
     return row
 
 
@@ -247,9 +273,9 @@ async def _changed(
     *,
     keep_manual_pauses: bool = True,
 ) -> shapes.Schedule:
-    """Write the changes of a row, and bring Temporal into line.
+    """Write the changes to a row, then make Temporal match it.
 
-    Where someone else writes it meanwhile, it is read again, unless the caller named the revision it must have.
+    If someone else writes the row in the meantime, it is read again, unless the caller specified a revision.
     """
     while True:
         row = await own(found, grant, schedule_id)
@@ -275,16 +301,16 @@ async def _changed(
 async def _brought(
     found: Found, response: fastapi.Response, row: executions.UserSchedule, *, keep_manual_pauses: bool = True
 ) -> shapes.Schedule:
-    """Bring Temporal into line with a row that is committed, and return it with whether it is."""
+    """Make Temporal match a committed row, and return the schedule and whether Temporal has it."""
     response.headers["ETag"] = etags.of(row)
     synced = await propagation.into_line(found, row, keep_manual_pauses=keep_manual_pauses)
     return shapes.schedule(row, synced=synced)
 
 
 async def _next_run(found: Found, row: executions.UserSchedule, *, is_new: bool) -> datetime.datetime | None:
-    """Return when it fires next; 422 when it is not a schedule, with everything that is wrong.
+    """Return when it fires next; raises a 422 with every error if it is not a valid schedule.
 
-    A large input takes a while to check, which is why others are answered meanwhile. `is_new` is whether its times are.
+    Checking a large input takes time, so other requests are served meanwhile. `is_new` means that its times are new.
     """
     least = found.options.least_interval if is_new else durations.ZERO
     async with found.checkers:
@@ -307,7 +333,7 @@ def _checked(
 def _too_often(gap: datetime.timedelta, least: datetime.timedelta) -> problems.Problem:
     found = spec_problems.Problem(
         place=declarations.Place(path="cron", line=0, column=0),
-        message=f"fires twice within {durations.render(gap)}; the shortest interval here is {durations.render(least)}",
+        message=f"fires twice within {durations.render(gap)}; the minimum interval is {durations.render(least)}",
         hint="choose times that are farther apart",
     )
     return problems.invalid(spec_problems.InvalidSpecError([found]))

@@ -1,4 +1,4 @@
-"""What the routes take and answer, as JSON; keys that are not known are refused."""
+"""The routes' request and response bodies, as JSON; unknown keys are rejected."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ LONGEST_KEY = 255  # characters of an idempotency key
 
 
 class _Given(pydantic.BaseModel):
-    """What a caller sends."""
+    """A request body."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Problem(pydantic.BaseModel):
-    """A problem of RFC 9457; some kinds have more members than these."""
+    """Problem details (RFC 9457); some problem types have additional members."""
 
     model_config = pydantic.ConfigDict(extra="allow")
 
-    type: str = pydantic.Field(description="The kind of problem.", examples=["/problems/locked"])
+    type: str = pydantic.Field(description="The problem type.", examples=["/problems/locked"])
     title: str
     status: int
-    detail: str = pydantic.Field(description="What is wrong here.")
-    hint: str | None = pydantic.Field(default=None, description="What to do about it.")
+    detail: str = pydantic.Field(description="What went wrong.")
+    hint: str | None = pydantic.Field(default=None, description="How to fix it.")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how the responses with these statuses are described."""
+    """Return the OpenAPI descriptions of the responses with these statuses."""
     reference = {"$ref": "#/components/schemas/Problem"}
     return {status: {"content": {"application/problem+json": {"schema": reference}}} for status in statuses}
 
 
 class Sync(_Given):
-    """What a sync may do; all of it may be left out."""
+    """Options of a sync; all are optional."""
 
     allow_mass_pause: bool = pydantic.Field(
         default=False, description="Allow a plan that stops most or all running schedules."
@@ -61,16 +61,16 @@ class Sync(_Given):
 
 
 class Step(pydantic.BaseModel):
-    """The outcome of one schedule."""
+    """The outcome of one step, which changes one schedule."""
 
     id: str
     verb: str
-    status: str = pydantic.Field(description="done, failed, stale, skipped (not started) or planned.")
+    status: str = pydantic.Field(description="done, failed, stale, skipped (not started), or planned.")
     detail: str | None
 
 
 class Synced(pydantic.BaseModel):
-    """The outcome of a sync; `skipped` schedules are kept as they are, `not_begun` steps were not started."""
+    """The outcome of a sync; `skipped` counts schedules left unchanged, `not_begun` steps that were not started."""
 
     status: Literal["applied", "planned", "skipped"]
     created: int
@@ -83,7 +83,7 @@ class Synced(pydantic.BaseModel):
     stale: int
     not_begun: int
     digest: str | None
-    exit_code: int = pydantic.Field(description="The exit code that `reconciler apply` would have had.")
+    exit_code: int = pydantic.Field(description="The exit code that `reconciler apply` would have returned.")
     reason: str | None = pydantic.Field(description="Why the sync was skipped.")
     steps: list[Step]
     warnings: list[str]
@@ -102,7 +102,7 @@ class NewSchedule(_Given):
 
 
 class SchedulePatch(_Given):
-    """The changes; what is left out stays."""
+    """The changes; omitted fields are left unchanged."""
 
     cron: str | None = None
     timezone: str | None = None
@@ -111,7 +111,7 @@ class SchedulePatch(_Given):
     enabled: bool | None = None
 
     def changes(self) -> dict[str, Any]:
-        """Return what was sent, by key; null is refused before."""
+        """Return the fields that were sent, by key; null has already been rejected."""
         return self.model_dump(exclude_unset=True)
 
     @pydantic.model_validator(mode="before")
@@ -119,12 +119,12 @@ class SchedulePatch(_Given):
     def _no_nulls(cls, given: Any) -> Any:
         nulls = [key for key, value in given.items() if value is None] if isinstance(given, dict) else []
         if nulls:
-            raise ValueError(f"{nulls[0]} cannot be null; leave it out to keep it")
+            raise ValueError(f"{nulls[0]} cannot be null; omit it to keep the current value")
         return given
 
 
 class Schedule(pydantic.BaseModel):
-    """A user's schedule. While it is not `synced`, Temporal has an earlier revision of it, or none."""
+    """A user's schedule. Until it is `synced`, Temporal may have an earlier revision of it, or none."""
 
     id: uuid.UUID
     temporal_schedule_id: str
@@ -142,7 +142,7 @@ class Schedule(pydantic.BaseModel):
 
 
 class Page(pydantic.BaseModel):
-    """Some of the caller's schedules, the newest first; `next` is the cursor of those that follow."""
+    """A page of the caller's schedules, newest first; `next` is the cursor of the next page."""
 
     items: list[Schedule]
     next: str | None
@@ -160,7 +160,7 @@ class Run(pydantic.BaseModel):
 
 
 class Runs(pydantic.BaseModel):
-    """Some of a schedule's runs, the newest first; `next` is the cursor of those that follow."""
+    """A page of a schedule's runs, newest first; `next` is the cursor of the next page."""
 
     items: list[Run]
     next: str | None
@@ -174,7 +174,7 @@ class Removed(pydantic.BaseModel):
 
 
 class Triggered(pydantic.BaseModel):
-    """A run that was asked for; `scheduled_for` is that of the run among the schedule's runs, where it is known."""
+    """A requested run; `scheduled_for` identifies it among the schedule's runs, if known."""
 
     schedule_id: uuid.UUID
     run_id: uuid.UUID
@@ -183,9 +183,9 @@ class Triggered(pydantic.BaseModel):
 
 
 class ExecutionWanted(_Given):
-    """What a firing asks an executor for."""
+    """The request that a firing sends to the executor."""
 
-    temporalScheduleId: str  # noqa: N815  # the workflow's argument has it so
+    temporalScheduleId: str  # noqa: N815  # as in the workflow's argument
     dbScheduleId: str | None  # noqa: N815
     charter: str | None
     entrypoint: str
@@ -194,7 +194,7 @@ class ExecutionWanted(_Given):
 
 
 class Executed(pydantic.BaseModel):
-    """An execution, however often it was asked for; `runId` is the name that the worker reads."""
+    """An execution; repeated requests return the same one. The worker reads `runId` under this name."""
 
     runId: uuid.UUID  # noqa: N815
     run_id: uuid.UUID
@@ -209,7 +209,7 @@ class Executed(pydantic.BaseModel):
 def schedule(row: executions.UserSchedule, *, synced: bool | None = None) -> Schedule:
     """Return a row as its owner sees it.
 
-    Whether Temporal has it is as the row records, unless something newer is known.
+    `synced` overrides whether the row records that Temporal has it.
     """
     return Schedule(
         id=row.id,

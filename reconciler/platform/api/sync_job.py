@@ -1,4 +1,4 @@
-"""The sync of charters: the use case of `reconciler apply`, with its outcomes as data."""
+"""The charter sync: the use case of `reconciler apply`, with its outcomes as data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the caller of a sync asks for."""
+    """The options of a sync."""
 
     allowed: guards.Allowed
     digest: str | None = None
@@ -29,9 +29,9 @@ class Wish:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The outcome of a sync: `skipped` is why there was nothing to do; `applied` is None where nothing was started.
+    """The outcome of a sync: `skipped` is why there was nothing to do; `applied` is None if nothing was started.
 
-    One that is `proposed` was only to be seen.
+    A `proposed` one was only planned, not applied.
     """
 
     exit_code: errors.ExitCode
@@ -43,7 +43,7 @@ class Report:
 
 
 class Listener:
-    """Keeps what it is called with; implements `Audience`."""
+    """Records the results that it is called with; implements `Audience`."""
 
     def __init__(self) -> None:
         self.planned: plans.Plan | None = None
@@ -55,11 +55,11 @@ class Listener:
         self.planned = plan
 
     def agreed(self) -> bool:
-        """Agree: the caller has confirmed it."""
+        """Return True: the caller has already confirmed the plan."""
         return True
 
     def outcome(self, outcome: plans.Outcome) -> None:
-        """Ignore the outcome of a step, which is in the whole as well."""
+        """Ignore the outcome of a step, because `applied` contains it too."""
 
     def applied(self, applied: plans.Applied) -> None:
         """Keep the outcomes of all steps."""
@@ -72,10 +72,10 @@ class Listener:
 
 
 async def sync(found: parts.Parts, wish: Wish) -> Report:
-    """Make the server what the spec declares, under the lock; `errors.ReconcilerError` where it does not come to it.
+    """Make the server match the spec, under the lock; raises `errors.ReconcilerError` if the sync cannot start.
 
     The syncs of one service take turns, and only one waits for the lock: the others wait for their turn, as long as
-    they would for the lock. What only plans waits only for others of its kind.
+    they would for the lock. Dry runs wait only for other dry runs.
     """
     if wish.dry_run:
         async with found.planners:
@@ -88,7 +88,7 @@ async def sync(found: parts.Parts, wish: Wish) -> Report:
 
 
 def _sync(options: parts.Options, wish: Wish, ending: Callable[[], bool]) -> Report:
-    """Sync with an event loop of its own."""
+    """Sync in its own event loop."""
     declaration = loader.load(options.spec_path, options.choice, salt=salts.new())
     off = why_off(declaration, options.connection)
     if off:
@@ -129,7 +129,7 @@ def _proposed(declaration: declarations.Declaration, options: parts.Options, wis
 
 
 def _check(plan: plans.Plan, wish: Wish, left: int) -> None:
-    """Raise `errors.StaleError` for another plan than was reviewed, `errors.GuardError` for one that may not run."""
+    """Raise `errors.StaleError` if the plan differs from the reviewed one, `errors.GuardError` if it is refused."""
     if wish.digest is not None:
         staleness.check_digest(wish.digest, plan.digest)
     guards.check(plan, wish.allowed, now=clock.now(), left=left)

@@ -1,4 +1,4 @@
-"""Work with an event loop of its own, on threads that need not be waited for at the end."""
+"""Jobs with their own event loops, on threads that do not delay the end of the process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Runs each work on a thread of its own, so that one that waits holds up no other, nor the end of the process."""
+    """Runs each job on its own thread, so that a waiting job delays neither the others nor the end of the process."""
 
     def __init__(self) -> None:
         self._working: set[futures.Future[Any]] = set()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Return what the work returns, or raise what it raises; it goes on when whoever waits for it does not."""
+        """Return what the job returns, or raise what it raises; the job continues even if the caller stops waiting."""
         done: futures.Future[T] = futures.Future()
         done.set_running_or_notify_cancel()
         self._working.add(done)
@@ -27,14 +27,14 @@ class Threads:
         def working() -> None:
             try:
                 done.set_result(work())
-            except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+            except BaseException as error:  # noqa: BLE001  # it is raised in the caller that awaits it
                 done.set_exception(error)
 
         threading.Thread(target=working, daemon=True).start()
         return await asyncio.wrap_future(done)
 
     async def settle(self, seconds: float) -> None:
-        """Wait for what goes on; what takes too long ends with the process, as if it were killed."""
+        """Wait for jobs in progress; those that take too long end with the process, as if they were killed."""
         going_on = [asyncio.wrap_future(each) for each in tuple(self._working)]
         if going_on:
             await asyncio.wait(going_on, timeout=seconds)

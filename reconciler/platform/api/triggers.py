@@ -1,4 +1,4 @@
-"""The route that lets a schedule run now."""
+"""The route that runs a schedule immediately."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.timing import moments
 if TYPE_CHECKING:
     from reconciler.temporal import schedules as schedules_
 
-_PATIENCE = 10.0  # seconds for a run to come of it
+_PATIENCE = 10.0  # seconds to wait for the run to start
 _TURN = 20.0  # seconds to wait for other requests for the same schedule
 _LOOK_EVERY = 0.1  # seconds
 _NOT_SYNCED = "not-synced"
@@ -28,7 +28,12 @@ _SECOND = datetime.timedelta(seconds=1)
 router = fastapi.APIRouter(prefix=schedules.ROOT, route_class=access.GrantsRoute, tags=["schedules"])
 
 
-@router.post("/{schedule_id}/run", status_code=202, responses=shapes.problems(401, 403, 404, 409, 422, 429, 503))
+@router.post(
+    "/{schedule_id}/run",
+    status_code=202,
+    summary="Run schedule",
+    responses=shapes.problems(401, 403, 404, 409, 422, 429, 503),
+)
 async def run(
     request: fastapi.Request,
     response: fastapi.Response,
@@ -36,7 +41,10 @@ async def run(
     schedule_id: uuid.UUID,
     key: schedules.Key = None,
 ) -> shapes.Triggered:
-    """Let a schedule fire now, also a paused one; the same key lets it fire once. 409 while another run goes on."""
+    """Run a schedule now, even if it is paused.
+
+    Requests with the same Idempotency-Key run it once. Returns 409 while another run is in progress.
+    """
     found = parts.of(request)
     row = await schedules.own(found, grant, schedule_id)
     access.check_scope(grant, row.workflow)
@@ -49,19 +57,19 @@ async def run(
             await _check_in_line(found, row)
             asked = await _fired(found, row, name)
         except (errors.ReconcilerError, problems.Problem) as error:
-            if key is None:  # no one can ask for it again
-                with contextlib.suppress(errors.ReconcilerError):  # the first error is the one that is reported
+            if key is None:  # the caller cannot repeat the request
+                with contextlib.suppress(errors.ReconcilerError):  # report the original error
                     await found.store.executor.end(name, executions.RequestState.FAILED, {"triggered": False})
             if isinstance(error, problems.Problem) and error.kind == _NOT_SYNCED:
-                await schedules.own(found, grant, schedule_id)  # 404 if it was deleted since
+                await schedules.own(found, grant, schedule_id)  # raises a 404 if it was deleted in the meantime
             raise
     replayed = {"Idempotency-Replayed": "true"} if is_replayed else {}
     if asked.state is executions.RequestState.FAILED:
         raise problems.Problem(
             409,
             "skipped",
-            "no run was started: another one was running, or was started in the same second",
-            hint="try again with a new key once it has ended",
+            "no run was started: another run was in progress, or started in the same second",
+            hint="try again with a new key after that run has ended",
             headers=replayed,
         )
     response.headers.update(replayed)
@@ -90,9 +98,9 @@ def _not_synced() -> problems.Problem:
 
 
 async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) -> executions.ExecutionRequest:
-    """Record that a run was asked for, let it fire unless that was done before, and record what came of it.
+    """Record that a run was requested, trigger it unless that was already done, and record the result.
 
-    A service that was killed between the two may have let it fire: a run that came since then is the one.
+    A service that was killed in between may already have triggered it; then the run that started since is the one.
     """
     server = await found.temporal.server()
     async with held(found.alone(row.id)):
@@ -115,7 +123,7 @@ async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) ->
 
 @contextlib.asynccontextmanager
 async def held(lock: asyncio.Lock) -> AsyncIterator[None]:
-    """Hold the lock of a schedule; `errors.BusyError` if other requests for the schedule do not release it in time."""
+    """Hold a schedule's lock; raises `errors.BusyError` if other requests do not release it in time."""
     try:
         async with asyncio.timeout(_TURN):
             await lock.acquire()
@@ -128,7 +136,7 @@ async def held(lock: asyncio.Lock) -> AsyncIterator[None]:
 
 
 def _is_by_hand(run: observed.Run, asked: executions.ExecutionRequest) -> bool:
-    """Return whether a run was triggered since it was requested; one that is merely due is so at a whole second."""
+    """Return whether a run was triggered since it was requested; scheduled runs are due at a whole second."""
     return run.due_at is not None and run.due_at.microsecond > 0 and run.due_at >= asked.created_at
 
 
@@ -138,7 +146,7 @@ async def _triggered(
     asked: executions.ExecutionRequest,
     before: observed.History,
 ) -> observed.Run | None:
-    """Let it fire and return the run; None when it was skipped or lost."""
+    """Trigger the schedule and return the run; None if it was skipped or lost."""
     await _next_second(before, asked.created_at)
     known = {each.workflow_id for each in before.recent}
     try:
@@ -164,9 +172,9 @@ async def _history(live: schedules_.Schedules, row: executions.UserSchedule) -> 
 
 
 async def _next_second(before: observed.History, asked_at: datetime.datetime) -> None:
-    """Wait for a second in which no run was due: Temporal and our records distinguish runs by the whole second.
+    """Wait for a second in which no run was due, because Temporal and our records identify runs by the whole second.
 
-    `asked_at` is by the database's clock and at most now, so that this machine's clock does not matter.
+    `asked_at` was set by the database's clock and is not in the future, so this machine's clock does not matter.
     """
     last = max((_second(each.due_at) for each in before.recent if each.due_at), default=None)
     if last is not None and not before.running:

@@ -1,4 +1,4 @@
-"""One sync at a time in this process: the others wait for their turn without a thread, and know whose it is."""
+"""One sync at a time in this process; the others wait without a thread, and can report whose turn it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.runtime import clock
 
 
 class Turn:
-    """Whose turn it is."""
+    """The turn to sync, and who has it."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -22,9 +22,9 @@ class Turn:
 
     @contextlib.asynccontextmanager
     async def taken(self, holder: ports.Holder, patience: datetime.timedelta) -> AsyncIterator[datetime.timedelta]:
-        """Wait for the turn, up to `patience`, and yield what is left of it; `errors.LockedError` when it is not time.
+        """Wait up to `patience` for the turn, and yield the time that remains; raises `errors.LockedError` on timeout.
 
-        `holder` is whoever takes it, as it is named to those who wait.
+        `holder` identifies the new holder to others that wait.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + patience.total_seconds()
@@ -43,7 +43,7 @@ class Turn:
 def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
         f"the schedules are being synced by {labels.holder(holder, clock.now())}",
-        hint="sync again once that has ended; a service with --lock-timeout waits for it",
+        hint="sync again after that sync has ended; a service with --lock-timeout waits for it",
         who=holder.who,
         run=holder.run,
         since=holder.since,

@@ -1,4 +1,4 @@
-"""Grants: who may call the service, and run what by users' schedules."""
+"""Grants: who may call the service, and which workflows users' schedules may run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def grant() -> None:
     multiple=True,
     required=True,
     metavar="WORKFLOW",
-    help="A workflow that may be run, or * for all; may be repeated.",
+    help="A workflow that the subject can run, or * for all; may be repeated.",
 )
 @click.option(
     "--expires-in",
@@ -59,7 +59,9 @@ def create(
 ) -> errors.ExitCode:
     """Allow SUBJECT, an owner of schedules, to run workflows; print the token, which is shown only once."""
     if not subject or "" in scopes:
-        raise errors.UsageError("a grant needs a subject and workflows", hint="name both, or * for every workflow")
+        raise errors.UsageError(
+            "a grant requires a subject and a workflow", hint="specify both; use * for every workflow"
+        )
     found, token = _asked(database, lambda store: store.grants.create(subject, scopes, expires_in))
     out.say(grants_document.created(found, token) if form == "json" else grants_report.created(found, token))
     return errors.ExitCode.OK
@@ -90,7 +92,7 @@ def revoke(out: console.Console, grant_id: uuid.UUID, database: settings.Databas
 
 
 def _asked(database: settings.Database, ask: Callable[[tables.Store], Coroutine[Any, Any, Answer]]) -> Answer:
-    """Ask the store one thing, and return its answer."""
+    """Run a single query against the store and return its result."""
 
     async def answer() -> Answer:
         async with wiring.store(database, size=1) as store:

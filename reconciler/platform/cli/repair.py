@@ -14,14 +14,16 @@ from reconciler.schedule import declarations
 @click.command()
 @servers.connection
 @databases.writing_or_embedded
-@click.option("--keep-manual-pauses", is_flag=True, help="Do not resume schedules that were paused by hand.")
+@click.option("--keep-manual-pauses", is_flag=True, help="Do not resume manually paused schedules.")
 @click.option(
-    "--allow-mass-pause", is_flag=True, help="Allow pausing most running schedules because their rows are missing."
+    "--allow-mass-pause",
+    is_flag=True,
+    help="Allow a repair that pauses most running schedules, which have no row in the database.",
 )
 @click.option(
     "--quick",
     is_flag=True,
-    help="Describe only schedules whose listing differs from their row, and leave those without a row alone.",
+    help="Read only schedules whose list entry differs from their row, and leave those without a row alone.",
 )
 @flags.yes
 @flags.outcome_format
@@ -42,8 +44,8 @@ def repair(
 ) -> errors.ExitCode:
     """Make users' schedules in Temporal match their rows in the database.
 
-    Creates missing schedules, updates those that differ, deletes those that were deleted, and pauses those without a
-    row. Closes runs that have ended in Temporal but are still recorded as running.
+    Creates missing schedules, updates those that differ, deletes those whose rows were deleted, and pauses those
+    without a row. Closes runs that have ended in Temporal but are still recorded as running.
     """
     wish = repair_job.Wish(keep_manual_pauses=keep_manual_pauses, mass_pause=allow_mass_pause, full=not quick)
     reported = reporter.Reporter(out, common.text(out, no_color=no_color, verbose=verbose), "repair", form, yes=yes)
@@ -51,14 +53,16 @@ def repair(
     shown = progress.chosen(out, connection, form)
 
     def note(undescribed: int) -> None:
+        matching = "schedule matches its row" if undescribed == 1 else "schedules match their rows"
         reported.warn(
-            f"Note: {undescribed} schedules match their rows as far as the listing shows; "
+            f"Note: {undescribed} {matching} according to the list of schedules; "
             "without --quick, everything is compared."
         )
 
     def note_closed(closed: int) -> None:
         if closed:
-            reported.warn(f"Note: runs closed that had ended in Temporal without a record: {closed}.")
+            runs = "run" if closed == 1 else "runs"
+            reported.warn(f"Note: closed {closed} {runs} that had ended in Temporal without being recorded.")
 
     with reported.errors_reported():
         reported.about(connection, users.PATH, declarations.Choice())

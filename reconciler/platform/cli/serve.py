@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
-REQUEST_TIMEOUT = datetime.timedelta(seconds=20)  # of Temporal: who calls the service does not wait for long
+REQUEST_TIMEOUT = datetime.timedelta(seconds=20)  # to Temporal; callers of the service do not wait for long
 _NEEDED = ("fastapi", "limits", "uvicorn")
 
 
 class _Network(click.ParamType[str]):
-    """An address, or a network of them."""
+    """An IP address or network."""
 
     name = "network"
 
@@ -37,7 +37,7 @@ class _Network(click.ParamType[str]):
         try:
             return str(ipaddress.ip_network(value))
         except ValueError:
-            self.fail(f"{value!r} is not a valid address: write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
+            self.fail(f"{value!r} is not a valid address; write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
 
 
 class _Size(click.ParamType[int]):
@@ -50,7 +50,7 @@ class _Size(click.ParamType[int]):
             return value
         found = _SIZE.fullmatch(value.strip())
         if found is None:
-            self.fail(f"{value!r} is not a valid size: write it as 512KiB or 1MiB.", param, ctx)
+            self.fail(f"{value!r} is not a valid size; write it as 512KiB or 1MiB.", param, ctx)
         return int(found[1]) * _UNITS[found[2]]
 
 
@@ -71,14 +71,14 @@ class _Size(click.ParamType[int]):
     type=parameters.NOT_NEGATIVE,
     default="5m",
     metavar="TIME",
-    help="How often to repair users' schedules; 0s for never.  [5m]",
+    help="How often to repair users' schedules; 0s disables repairs.  [5m]",
 )
 @click.option(
     "--full-repair-every",
     type=parameters.NOT_NEGATIVE,
     default="1h",
     metavar="TIME",
-    help="How often a repair describes every schedule, not only those whose listing differs.  [1h]",
+    help="How often a repair reads every schedule, not only those whose list entry differs.  [1h]",
 )
 @click.option(
     "--rate-limit",
@@ -154,11 +154,11 @@ def serve(
         proxies=proxies,
     )
     _check_spec(chosen, is_named=context.get_parameter_source("spec_path") is not core.ParameterSource.DEFAULT)
-    asyncio.run(wiring.migrate(chosen.database))  # failures are reported before the address is
+    asyncio.run(wiring.migrate(chosen.database))  # reports a failure before the service starts listening
     return http_server.serve(chosen, listen, lambda url: context.obj.say(f"Listening on {url}\n"))
 
 
 def _check_spec(chosen: parts.Options, *, is_named: bool) -> None:
-    """Raise `errors.InvalidSpecError` for a repo-spec that no sync could use; only a default path may not exist."""
+    """Raise `errors.InvalidSpecError` for a repo-spec that no sync could use; only the default path may be missing."""
     if is_named or chosen.spec_path.exists():
         loader.load(chosen.spec_path, chosen.choice)

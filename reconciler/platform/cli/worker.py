@@ -1,4 +1,4 @@
-"""The worker, as a command that runs until it is asked to end."""
+"""Run the worker until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -36,14 +36,17 @@ from reconciler.schedule import governed
     "--deployment-name", type=parameters.LINE, metavar="NAME", help="The Worker Deployment that the worker belongs to."
 )
 @click.option(
-    "--versioning", is_flag=True, help="Receive runs only once the worker's version is its deployment's current one."
+    "--versioning",
+    is_flag=True,
+    help="Receive runs only while the worker's version is the deployment's current version.",
 )
 @click.option(
     "--executor-url",
     type=parameters.LINE,
     metavar="URL",
     envvar="RECONCILER_EXECUTOR_URL",
-    help="The URL that starts executions; {workflow} is filled in.  [recorded in the database only]",
+    help="The URL that starts executions; {workflow} is replaced with the entrypoint.  "
+    "[none: executions are only recorded in the database]",
 )
 @click.option(
     "--executor-token",
@@ -57,7 +60,7 @@ from reconciler.schedule import governed
     type=parameters.POSITIVE,
     default="30s",
     metavar="TIME",
-    help="How long to wait for one response of the executor.  [30s]",
+    help="How long to wait for one response from the executor.  [30s]",
 )
 @click.option(
     "--executor-patience",
@@ -71,7 +74,7 @@ from reconciler.schedule import governed
     type=parameters.NOT_NEGATIVE,
     default="30s",
     metavar="TIME",
-    help="How long running work may take to finish after SIGTERM; the next worker restarts the rest.  [30s]",
+    help="How long work in progress may take to finish after SIGTERM; the next worker restarts the rest.  [30s]",
 )
 @click.option(
     "--health", type=parameters.ADDRESS, metavar="HOST:PORT", help="The address to serve /healthz and /readyz on."
@@ -98,7 +101,7 @@ def worker(
 ) -> errors.ExitCode:
     """Run fired schedules until SIGTERM."""
     if versioning and not deployment_name:
-        raise errors.UsageError("--versioning needs a deployment", hint="name it with --deployment-name")
+        raise errors.UsageError("--versioning needs a deployment", hint="specify it with --deployment-name")
     executor = settings.Executor(
         url=executor_url or None,
         token=executor_token or None,
@@ -116,7 +119,7 @@ def worker(
     )
     logs.adopt(out, "temporalio", logging.ERROR)
     from reconciler.platform.worker import (
-        assembly,  # the SDK's worker takes half a second, which no other command needs
+        assembly,  # importing the SDK's worker takes half a second, and no other command needs it
     )
 
     asyncio.run(assembly.run(chosen, connection, executor, database))

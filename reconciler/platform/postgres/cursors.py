@@ -1,4 +1,4 @@
-"""Where a page of rows ends, as a text that a caller hands back for the next one."""
+"""Where a page of rows ends, as a string that a caller passes back to get the next page."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _PARTS = struct.Struct(">q16s")  # 24 bytes, 32 characters
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """The last row of a page, by what its listing is sorted by: `at`, and where that is equal `id`."""
+    """The last row of a page, identified by the sort key: `at`, then `id`."""
 
     at: datetime.datetime
     id: uuid.UUID
 
     @property
     def text(self) -> str:
-        """Return it as a caller has it, URL-safe."""
+        """Return it as a URL-safe string."""
         return base64.urlsafe_b64encode(_PARTS.pack((self.at - _EPOCH) // _MICROSECOND, self.id.bytes)).decode("ascii")
 
 
 def cursor(text: str) -> Cursor:
-    """Return the cursor that a text is; `errors.UsageError` when it is none."""
+    """Parse a cursor from a string; raises `errors.UsageError` if it is not valid."""
     try:
         micros, id_ = _PARTS.unpack(base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True))
         return Cursor(at=_EPOCH + micros * _MICROSECOND, id=uuid.UUID(bytes=id_))

@@ -1,4 +1,4 @@
-"""Execution requests: one for each idempotency key, however often it is asked for, with its outcome."""
+"""Execution requests and their outcomes: one for each idempotency key, no matter how often it is requested."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ RETURNING *
 
 
 class Executor:
-    """Executes by writing down that it was asked to; implements `ports.Executor`.
+    """Executes by recording the request; implements `ports.Executor`.
 
-    The request of what runs elsewhere is started and ended here by whoever runs it.
+    For an execution that runs elsewhere, the caller records the start and the end of the request here.
     """
 
     def __init__(self, pool: pools.Pool) -> None:
         self._pool = pool
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
-        """Write the request and mark it as done, both or neither; of a key that is there, return the recorded outcome.
+        """Write the request and mark it as done, atomically; if the key already exists, return the recorded outcome.
 
-        Raises `errors.ExecutionRefusedError` for a key that is taken by another request and for a request that no
-        database can hold, and `errors.StoreError` for what may be tried again.
+        Raises `errors.ExecutionRefusedError` for a key that another request used and for a request that cannot be
+        stored, and `errors.StoreError` if it may be retried.
         """
         key, request = execution.idempotency_key, execution.request
         async with self._pool.session(row=key) as connection:
@@ -60,7 +60,7 @@ class Executor:
     async def begin(
         self, key: str, request_hash: str, workflow: str, request: Mapping[str, json_values.Json]
     ) -> tuple[executions.ExecutionRequest, bool]:
-        """Write a request that is pending and return it and whether it is new; of a key that is there, as it is now.
+        """Write a pending request, and return it and whether it is new; if the key exists, return the current request.
 
         Errors as for `execute`.
         """
@@ -70,12 +70,15 @@ class Executor:
     async def end(
         self, key: str, state: executions.RequestState, response: Mapping[str, json_values.Json]
     ) -> executions.ExecutionRequest:
-        """Record the outcome of a request and return it; the first one stays. `errors.MissingError` without one."""
+        """Record the outcome of a request, unless it already has one, and return the request.
+
+        Raises `errors.MissingError` for an unknown key.
+        """
         async with self._pool.session(row=key) as connection:
             return await self._end(connection, key, state, response)
 
     async def find(self, key: str) -> executions.ExecutionRequest | None:
-        """Return the request of a key; None when there is none."""
+        """Return the request with a key; None if there is none."""
         async with self._pool.session() as connection:
             row = await (await connection.execute(_FIND, {"key": key})).fetchone()
         return _request(row) if row else None
@@ -104,9 +107,9 @@ async def _begin(
     *,
     is_done: bool = False,
 ) -> tuple[executions.ExecutionRequest, bool]:
-    """Write a request, or read the one that exists; one that another session is writing is waited for.
+    """Write a request, or read the existing one; waits for another session that is writing it.
 
-    One that `is_done` has its outcome from the start: one statement keeps both or neither.
+    If it `is_done`, one statement writes both the request and its outcome.
     """
     run_id = uuid.uuid4()
     given = {
@@ -125,13 +128,13 @@ async def _begin(
         if not unfit:
             raise
         raise errors.ExecutionRefusedError(
-            f"the request {_short(key)} cannot be kept: {unfit}",
+            f"the request {_short(key)} cannot be stored: {unfit}",
             hint="send plain JSON without NUL, under a shorter key",
         ) from None
     row = made or await (await connection.execute(_FIND, given)).fetchone()
     if row is None or row["request_hash"] != request_hash:
         raise errors.ExecutionRefusedError(
-            f"the idempotency key {_short(key)} was used before, for another request",
+            f"the idempotency key {_short(key)} was already used for another request",
             hint="send a new key for a new request",
         )
     return _request(row), made is not None
@@ -142,7 +145,7 @@ def _done(run_id: uuid.UUID) -> dict[str, json_values.Json]:
 
 
 def _short(key: str) -> str:
-    """Return a key that may be anything as a message can have it."""
+    """Return an arbitrary key in a form that is safe for messages."""
     return ascii(key)[1:-1][:_SHOWN]
 
 

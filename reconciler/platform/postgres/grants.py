@@ -1,7 +1,7 @@
-"""Who may run what, and call the service: of a grant's token only the SHA-256 is kept.
+"""Grants: who may run which workflows and call the service. Only the SHA-256 of a grant's token is stored.
 
-All times are by the database's clock: a machine whose own clock is wrong neither accepts an expired grant nor refuses a
-valid one.
+All times are set by the database's clock, so a machine whose clock is wrong neither accepts an expired grant nor
+rejects a valid one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reconciler import errors
 from reconciler.platform import executions
 from reconciler.postgres import database, pools
 
-PREFIX = "rcn_"  # by which scanners for secrets can know a token
+PREFIX = "rcn_"  # lets secret scanners recognize a token
 _CREATE = """
 INSERT INTO execution_grants (subject, scopes, token_sha256, created_at, expires_at)
 VALUES (%(subject)s, %(scopes)s, %(token_sha256)s, now(), now() + %(expires_in)s::interval)
@@ -41,7 +41,7 @@ class Grants:
     async def create(
         self, subject: str, scopes: Iterable[str], expires_in: datetime.timedelta | None = None
     ) -> tuple[executions.Grant, str]:
-        """Make a grant and return it and its token, which cannot be read again."""
+        """Create a grant, and return it and its token, which cannot be read again."""
         token = PREFIX + secrets.token_urlsafe(32)
         given = {
             "subject": subject,
@@ -51,22 +51,25 @@ class Grants:
         }
         async with self._pool.session() as connection:
             row = await (await connection.execute(_CREATE, given)).fetchone()
-        assert row is not None  # noqa: S101  # RETURNING gives one row
+        assert row is not None  # noqa: S101  # RETURNING returns one row
         return grant(row), token
 
     async def by_token(self, token: str) -> executions.Grant | None:
-        """Return the grant that a token is of, void or not; None when it is of none."""
+        """Return the grant that a token belongs to, valid or not; None if there is none."""
         async with self._pool.session() as connection:
             row = await (await connection.execute(_FIND, (executions.token_sha256(token),))).fetchone()
         return grant(row) if row else None
 
     async def list(self, subject: str | None = None) -> tuple[executions.Grant, ...]:
-        """Return the grants, of one subject or of all, void ones too, the newest first."""
+        """Return the grants of one subject or of all, including invalid ones, newest first."""
         async with self._pool.session() as connection:
             return await of(connection, subject)
 
     async def revoke(self, grant_id: uuid.UUID) -> executions.Grant:
-        """Let a grant count no longer, and return it; the first time counts. `errors.MissingError` without one."""
+        """Revoke a grant and return it; if it was already revoked, the original time is kept.
+
+        Raises `errors.MissingError` for an unknown grant.
+        """
         async with self._pool.session() as connection:
             row = await (await connection.execute(_REVOKE, {"id": grant_id})).fetchone()
         if row is None:
@@ -80,7 +83,7 @@ async def of(connection: database.Connection, subject: str | None) -> tuple[exec
 
 
 def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) -> str:
-    """Return why none of a subject's grants lets it run a workflow, by the newest that did; empty if one does."""
+    """Return why none of a subject's grants allows a workflow, from the newest that covers it; empty if one does."""
     reasons = [each.why_void for each in found if each.covers(workflow)]
     if not reasons:
         return f"no grant of {subject} covers workflow {workflow!r}"
@@ -88,7 +91,7 @@ def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) 
 
 
 def grant(row: database.Row) -> executions.Grant:
-    """Return the grant of a row that also has `read_at`."""
+    """Return the grant in a row, which must also have `read_at`."""
     created_at = row["created_at"].astimezone(datetime.UTC)
     return executions.Grant(
         id=row["id"],

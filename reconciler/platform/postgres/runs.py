@@ -1,4 +1,4 @@
-"""The runs of users' schedules: a row for each firing, however often it is delivered."""
+"""The runs of users' schedules: one row for each firing, no matter how often it is delivered."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _END = """
 UPDATE schedule_runs SET ended_at = greatest(%(ended_at)s, started_at), status = %(status)s, error = %(error)s
 WHERE schedule_id = %(schedule_id)s AND scheduled_for = %(scheduled_for)s AND (ended_at IS NULL OR status = 'gone')
 """
-# a row that is locked is being recorded right now
+# a locked row is being recorded by another session
 _CLOSE = """
 WITH open AS (
     SELECT schedule_id, scheduled_for FROM schedule_runs
@@ -80,9 +80,9 @@ class Runs:
         self._pool = pool
 
     async def why_refused(self, schedule_id: uuid.UUID, workflow: str) -> str:
-        """Return why the schedule's owner may not run the workflow now; empty when a grant covers it.
+        """Return why the schedule's owner may not run the workflow now; empty if a grant covers it.
 
-        Now is by the database's clock.
+        The current time is the database's.
         """
         async with self._pool.session() as connection:
             rows = await (await connection.execute(_GRANTS, (schedule_id,))).fetchall()
@@ -95,10 +95,10 @@ class Runs:
         return grants.why_refused(found, owner, workflow)
 
     async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:
-        """Record a firing; one that is there already, for the same schedule and time, takes the higher attempt.
+        """Record a firing; if one already exists for the same schedule and time, it keeps the higher attempt.
 
-        One that has ended is left as it is. A row for an unknown schedule is none: `errors.StoreError`. When the next
-        firing is, is kept where the schedule is enabled, and no later firing has started.
+        A run that has ended is left unchanged. Raises `errors.StoreError` for an unknown schedule. The time of the next
+        firing is stored if the schedule is enabled and no later firing has started.
         """
         given = {
             "schedule_id": run.schedule_id,
@@ -123,9 +123,9 @@ class Runs:
         ended_at: datetime.datetime,
         error: str = "",
     ) -> None:
-        """Record how it ended; the first end counts, unless that was only that Temporal no longer had the run.
+        """Record how it ended; the first end is kept, unless its state is `RunState.GONE`.
 
-        `errors.StoreError` for one that never began.
+        Raises `errors.StoreError` for a run that was never recorded.
         """
         given = {
             "schedule_id": schedule_id,
@@ -145,9 +145,9 @@ class Runs:
     async def open(
         self, age: datetime.timedelta, *, limit: int, after: executions.ScheduleRun | None = None
     ) -> tuple[executions.ScheduleRun, ...]:
-        """Return runs that started at least so long ago and have no end, the oldest first, from `after` on.
+        """Return the runs without an end that started at least `age` ago, oldest first, starting after `after`.
 
-        Those whose workflow is unknown are left out.
+        Runs whose workflow is unknown are omitted.
         """
         values = {
             "age": age,
@@ -162,7 +162,7 @@ class Runs:
     async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
         """Record the end of a run without one, and return whether it was recorded.
 
-        It is not recorded if the run has ended meanwhile, another attempt has started, or its row is locked.
+        It is not recorded if the run has since ended, another attempt has started, or its row is locked.
         """
         values = {
             "schedule_id": run.schedule_id,
@@ -176,7 +176,7 @@ class Runs:
             return bool((await connection.execute(_CLOSE, values)).rowcount)
 
     async def find(self, schedule_id: uuid.UUID, scheduled_for: datetime.datetime) -> executions.ScheduleRun | None:
-        """Return a firing's run; None when it has not started."""
+        """Return a firing's run; None if it has not started."""
         given = {"schedule_id": schedule_id, "scheduled_for": scheduled_for}
         async with self._pool.session() as connection:
             row = await (await connection.execute(_FIND, given)).fetchone()
@@ -185,7 +185,7 @@ class Runs:
     async def page(
         self, schedule_id: uuid.UUID, *, limit: int, after: cursors.Cursor | None = None
     ) -> tuple[tuple[executions.ScheduleRun, ...], cursors.Cursor | None]:
-        """Return a schedule's runs, the newest first, and where the next page begins; None when this is the last."""
+        """Return a page of a schedule's runs, newest first, and the next page's cursor; None if this is the last."""
         given = {"schedule_id": schedule_id, "at": after.at if after else None, "limit": limit + 1}
         async with self._pool.session() as connection:
             found = tuple(map(_run, await (await connection.execute(_PAGE, given)).fetchall()))
@@ -195,7 +195,7 @@ class Runs:
 
 
 def _error(state: executions.RunState, error: str) -> str:
-    """Return the reason that a bad end must have."""
+    """Return the reason, which every unsuccessful end must have."""
     return database.text(error) or (_NO_REASON if state in _BAD else "")
 
 

@@ -1,4 +1,4 @@
-"""Users' schedules: a row for each, which declares what Temporal should have; deleted ones stay for their runs."""
+"""Users' schedules: one row each, which declares the schedule for Temporal; deleted rows are kept for their runs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WHERE deleted_at IS NULL OR synced_revision < revision
 """
 _SOME = "SELECT * FROM schedules WHERE id = ANY(%s) ORDER BY created_at, id"
 _UNSYNCED = "SELECT count(*) AS rows FROM schedules WHERE synced_revision < revision"
-_AT_ONCE = 1000  # rows that one statement reads whole: an input may be large
+_AT_ONCE = 1000  # complete rows that one statement reads; an input may be large
 _FIND = "SELECT * FROM schedules WHERE id = %s"
-# locked in the order of their ids, so that two at once do not wait for each other
+# locked in the order of their IDs, so that concurrent statements do not deadlock
 _SYNCED = """
 UPDATE schedules SET synced_revision = greatest(synced_revision, least(given.revision, schedules.revision))
 FROM (
@@ -43,7 +43,7 @@ VALUES (%(id)s, %(owner)s, %(cron)s, %(timezone)s, %(workflow)s, %(input)s, %(en
 ON CONFLICT (owner, idempotency_key) DO NOTHING
 RETURNING *
 """
-# one after the other for each owner, so that two at once do not exceed the quota together
+# serialized for each owner, so that two concurrent requests cannot exceed the quota together
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock('schedules'::regclass::oid::integer, hashtext(%(owner)s))"
 _COUNT = """
 SELECT count(*) FROM (
@@ -97,7 +97,7 @@ UPDATE schedules SET
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class New:
-    """A row to be; with a key, what is asked for again under it is made once. `request_hash` is that of the request."""
+    """A row to create; with an idempotency key, repeated requests create it only once."""
 
     id: uuid.UUID
     owner: str
@@ -113,10 +113,10 @@ class New:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What becomes of a row; None leaves a column as it is.
+    """The changes to a row; None leaves a column unchanged.
 
-    `next_run_at` None is left as it is only where nothing changes that it depends on: cron, timezone, enabled. It is
-    not kept for a row that is not enabled.
+    For `next_run_at`, None leaves it unchanged only if cron, timezone, and enabled, which it depends on, do not change.
+    It is not stored for a row that is not enabled.
     """
 
     cron: str | None = None
@@ -128,29 +128,29 @@ class Changes:
 
 
 class Schedules:
-    """The rows of users' schedules; implements `ports.Rows`, and what a service offers its callers."""
+    """The rows of users' schedules; implements `ports.Rows` and the operations that the service offers."""
 
     def __init__(self, pool: pools.Pool) -> None:
         self._pool = pool
 
     async def owner(self) -> str:
-        """Return the mark of this database's schedules, which no other database has."""
+        """Return the owner mark of this database's schedules, which is unique to the database."""
         async with self._pool.session() as connection:
             row = await (await connection.execute(_OWNER)).fetchone()
         if row is None:
             raise errors.StoreError(
-                f"{self._pool.where} has lost its installation id", hint="restore the table installation"
+                f"{self._pool.where} has lost its installation ID", hint="restore the table named installation"
             )
         return f"database:{row['id']}"
 
     async def outlines(self) -> tuple[executions.Outline, ...]:
-        """Return an outline of every row that is not deleted, or whose latest revision Temporal may not have."""
+        """Return an outline of every row that is not deleted or whose latest revision Temporal may not have."""
         async with self._pool.session() as connection:
             rows = await (await connection.execute(_OUTLINES)).fetchall()
         return tuple(executions.Outline(**row) for row in rows)
 
     async def some(self, ids: Iterable[uuid.UUID]) -> tuple[executions.UserSchedule, ...]:
-        """Return the rows with these ids as they are now, deleted ones too, the oldest first of each thousand."""
+        """Return the current rows with these IDs, including deleted ones, oldest first within each thousand."""
         wanted = list(ids)
         rows: list[executions.UserSchedule] = []
         for start in range(0, len(wanted), _AT_ONCE):
@@ -160,29 +160,29 @@ class Schedules:
         return tuple(rows)
 
     async def find(self, schedule_id: uuid.UUID) -> executions.UserSchedule | None:
-        """Return a row as it is now, deleted or not; None when there is none."""
+        """Return the current row, deleted or not; None if there is none."""
         async with self._pool.session() as connection:
             row = await (await connection.execute(_FIND, (schedule_id,))).fetchone()
         return _schedule(row) if row else None
 
     async def synced(self, revisions: Mapping[uuid.UUID, int]) -> None:
-        """Note up to which revision Temporal has a row; never less than what was noted before."""
+        """Record the revision of each row that Temporal has; a recorded revision never decreases."""
         given = {"ids": list(revisions.keys()), "revisions": list(revisions.values())}
         only = next(iter(revisions)) if len(revisions) == 1 else None
         async with self._pool.session(row=only) as connection:
             await connection.execute(_SYNCED, given)
 
     async def unsynced(self, *, patience: float | None = None) -> int:
-        """Return how many rows have a revision that Temporal is not known to have."""
+        """Return the number of rows with a revision that Temporal is not known to have."""
         async with self._pool.session(patience=patience) as connection:
             row = await (await connection.execute(_UNSYNCED)).fetchone()
         return int(row["rows"]) if row else 0
 
     async def create(self, new: New, *, quota: int | None = None) -> tuple[executions.UserSchedule, bool]:
-        """Make a row and return it and whether it was made now; of a key that was used before, the row of then.
+        """Create a row, and return it and whether it is new; if the key was used before, return the row created then.
 
-        That row is as it is now, which may be deleted. Raises `errors.IdempotencyConflictError` for a key that was
-        used for another request, and `errors.QuotaError` for a new row that is one more than the owner's `quota`.
+        That row is in its current state, which may be deleted. Raises `errors.IdempotencyConflictError` for a key that
+        was used for another request, and `errors.QuotaError` for a new row that exceeds the owner's `quota`.
         """
         given = {name: getattr(new, name) for name in _COLUMNS} | {"input": json.Jsonb(new.input)}
         async with self._pool.transaction(caller=new.owner) as connection:
@@ -195,25 +195,25 @@ class Schedules:
             known = await (await connection.execute(_BY_KEY, given)).fetchone()
         if known is None or known["request_hash"] != new.request_hash:
             raise errors.IdempotencyConflictError(
-                "the idempotency key was used before, for another schedule", hint="send a new key for a new request"
+                "the idempotency key was already used for another schedule", hint="send a new key for a new request"
             )
         return _schedule(known), False
 
     async def answered(self, schedule_id: uuid.UUID, response: Mapping[str, json_values.Json]) -> dict[str, Any]:
-        """Record what the create of a row with a key is answered, and return it; the first answer counts."""
+        """Record the response to a create request with a key, and return it; the first response is kept."""
         given = {"id": schedule_id, "response": json.Jsonb(response)}
         async with self._pool.session(row=schedule_id) as connection:
             row = await (await connection.execute(_ANSWERED, given)).fetchone()
         return dict(row["create_response"]) if row else dict(response)
 
     async def answer(self, schedule_id: uuid.UUID) -> dict[str, Any] | None:
-        """Return what the create of a row was answered; None where that is not recorded."""
+        """Return the recorded response to the request that created a row; None if there is none."""
         async with self._pool.session() as connection:
             row = await (await connection.execute(_ANSWER, {"id": schedule_id})).fetchone()
         return dict(row["create_response"]) if row and row["create_response"] is not None else None
 
     async def get(self, owner: str, schedule_id: uuid.UUID) -> executions.UserSchedule | None:
-        """Return an owner's row; None when it does not exist, is deleted, or belongs to someone else."""
+        """Return an owner's row; None if it does not exist, is deleted, or belongs to someone else."""
         async with self._pool.session(caller=owner) as connection:
             row = await (await connection.execute(_GET, {"owner": owner, "id": schedule_id})).fetchone()
         return _schedule(row) if row else None
@@ -227,9 +227,9 @@ class Schedules:
         enabled: bool | None = None,
         workflows: Sequence[str] | None = None,
     ) -> tuple[tuple[executions.UserSchedule, ...], cursors.Cursor | None]:
-        """Return an owner's rows, the newest first, and where the next page starts; None when this is the last.
+        """Return a page of an owner's rows, newest first, and the cursor of the next page; None if this is the last.
 
-        `enabled` and `workflows` restrict them, None does not.
+        `enabled` and `workflows` filter the rows unless they are None.
         """
         at, id_ = (after.at, after.id) if after else (None, None)
         only = None if workflows is None else list(workflows)
@@ -243,10 +243,10 @@ class Schedules:
     async def update(
         self, owner: str, schedule_id: uuid.UUID, changes: Changes, *, expected_revision: int | None = None
     ) -> executions.UserSchedule:
-        """Change a row, whose revision goes up by one, and return it.
+        """Change a row, increment its revision, and return it.
 
-        Raises `errors.RevisionError` when it is not at the expected revision, and `errors.MissingError` where `get`
-        finds none.
+        Raises `errors.RevisionError` if it is not at the expected revision, and `errors.MissingError` if `get` would
+        return None.
         """
         given = {each.name: getattr(changes, each.name) for each in dataclasses.fields(changes)}
         given["input"] = None if changes.input is None else json.Jsonb(changes.input)
@@ -256,7 +256,7 @@ class Schedules:
     async def delete(
         self, owner: str, schedule_id: uuid.UUID, *, expected_revision: int | None = None
     ) -> executions.UserSchedule:
-        """Mark a row as deleted, whose revision goes up by one, and return it; errors as for `update`."""
+        """Mark a row as deleted, increment its revision, and return it; errors as for `update`."""
         return await self._write(_DELETE, owner, schedule_id, expected_revision, {})
 
     async def _write(
@@ -271,22 +271,22 @@ class Schedules:
 
 
 async def _check_quota(connection: database.Connection, owner: str, quota: int | None) -> None:
-    """Undo, by an error, the row that is one too many."""
+    """Raise an error, which rolls back the row, if it exceeds the quota."""
     if quota is None:
         return
     row = await (await connection.execute(_COUNT, {"owner": owner, "quota": quota})).fetchone()
     if row is None or row["count"] > quota:
         raise errors.QuotaError(
-            f"you have {quota} schedules, the maximum allowed", hint="delete one that is no longer needed"
+            f"you already have {quota} schedules, the maximum", hint="delete one that is no longer needed"
         )
 
 
 def _unwritten(row: database.Row | None, schedule_id: uuid.UUID, expected: int | None) -> errors.ReconcilerError:
     """Return why a row was not written."""
     if row is None:
-        return errors.MissingError(f"there is no schedule {schedule_id}", hint="list the schedules there are")
+        return errors.MissingError(f"there is no schedule {schedule_id}", hint="list the existing schedules")
     return errors.RevisionError(
-        f"schedule {schedule_id} is at revision {row['revision']}, not {expected}", hint="read it again, and try again"
+        f"schedule {schedule_id} is at revision {row['revision']}, not {expected}", hint="read it again, then retry"
     )
 
 

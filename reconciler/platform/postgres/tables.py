@@ -1,4 +1,4 @@
-"""The tables of users' schedules together, over one pool of sessions."""
+"""All tables of users' schedules, which share one pool of sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.postgres import migrator, pools, scripts
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """What is kept of users' schedules."""
+    """The stored data about users' schedules."""
 
     schedules: schedules.Schedules
     runs: runs.Runs
@@ -24,9 +24,10 @@ class Store:
 
 @contextlib.asynccontextmanager
 async def opened(chosen: settings.Database, *, size: int = pools.SIZE, for_tokens: int = 0) -> AsyncIterator[Store]:
-    """Bring the tables of users' schedules up to date and open them; `errors.StoreError` when that fails.
+    """Bring the tables of users' schedules up to date and open them; raises `errors.StoreError` on failure.
 
-    With sessions `for_tokens`, grants have these to themselves: who calls is known however busy the others are.
+    Sessions `for_tokens` are reserved for grants, so that callers can be authenticated no matter how busy the others
+    are.
     """
     path = (await migrator.migrate(chosen, (scripts.SCHEDULES,))).location.path
     async with contextlib.AsyncExitStack() as stack:

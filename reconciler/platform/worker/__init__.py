@@ -1,4 +1,4 @@
-"""The worker: what a firing starts, as a workflow and its steps, and the process that runs them.
+"""The worker: the workflow that a firing starts, its steps, and the process that runs them.
 
-Only what assembles it knows adapters: the steps get their ports handed in.
+Only `assembly` knows the adapters; the steps receive their ports.
 """

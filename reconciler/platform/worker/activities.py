@@ -1,4 +1,4 @@
-"""The steps of a firing, on the ports: whatever they do may be done again, and then changes nothing."""
+"""The steps of a firing, built on the ports. Every step is idempotent."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _FINAL = (errors.ExecutionRefusedError, errors.ArgumentError)
 
 
 class Activities:
-    """The steps, with what they work on; `patience` is for all attempts of one execution together.
+    """The steps and their ports; `patience` covers all attempts of one execution together.
 
-    What they record and decide is by the clocks of Temporal and the database, which all workers share.
+    Recorded times and decisions use the clocks of Temporal and the database, which all workers share.
     """
 
     def __init__(
@@ -47,25 +47,25 @@ class Activities:
 
     @property
     def all(self) -> tuple[Callable[..., Any], ...]:
-        """Return what a worker registers."""
+        """Return the activities that a worker registers."""
         return (self.validate_grant, self.begin_run, self.execute, self.end_run)
 
     @temporalio.activity.defn(name=steps.VALIDATE_GRANT)
     async def validate_grant(self, request: dict[str, Any]) -> str:
-        """Return why the schedule's owner may not run this; empty when they may."""
+        """Return why the schedule's owner may not run this; empty if they may."""
         execution = _execution(request)
         with _reported(execution):
             return await self._runs.why_refused(_row_id(execution), execution.entrypoint)
 
     @temporalio.activity.defn(name=steps.BEGIN_RUN)
     async def begin_run(self, request: dict[str, Any], attempt: int) -> None:
-        """Record that a firing runs, and when the next one is due."""
+        """Record that a firing is running, and when the next one is due."""
         execution = _execution(request)
         with _reported(execution):
             row = await self._rows.find(_row_id(execution))
             if row is None:
                 raise temporalio.exceptions.ApplicationError(
-                    f"there is no row of schedule {execution.db_schedule_id} to record a run of",
+                    f"schedule {execution.db_schedule_id} has no row for which to record a run",
                     type="NoRow",
                     non_retryable=True,
                 )
@@ -82,7 +82,7 @@ class Activities:
 
     @temporalio.activity.defn(name=steps.EXECUTE)
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Have it executed, once however often this is tried, and return its outcome."""
+        """Execute it, only once no matter how many attempts there are, and return its outcome."""
         execution = _execution(request)
         left = self._left()
         with _reported(execution, left):
@@ -95,7 +95,7 @@ class Activities:
                     raise errors.ExecutionRefusedError(f"execution {done.run_id} has failed", hint="see its response")
             except TimeoutError:
                 raise temporalio.exceptions.ApplicationError(
-                    f"the execution did not end within {self._patience}", type="Patience", non_retryable=True
+                    f"the execution did not finish within {self._patience}", type="Patience", non_retryable=True
                 ) from None
             except asyncio.CancelledError:
                 raise _why_cancelled(left()) from None
@@ -103,7 +103,7 @@ class Activities:
         return {"status": done.state.value, "runId": str(done.run_id), "idempotencyKey": done.idempotency_key}
 
     async def _check_grant_again(self, execution: executions.Execution) -> None:
-        """Refuse a retry that no grant covers any more; before the first attempt, a step of its own has checked it."""
+        """Refuse a retry that no grant covers anymore; a separate step checks before the first attempt."""
         if execution.db_schedule_id is None or temporalio.activity.info().attempt == 1:
             return
         refused = await self._runs.why_refused(execution.db_schedule_id, execution.entrypoint)
@@ -111,10 +111,10 @@ class Activities:
             raise errors.ExecutionRefusedError(f"not retried: {refused}")
 
     def _left(self) -> Callable[[], datetime.timedelta]:
-        """Return what returns how much of the patience is left, over all attempts; negative once there is none.
+        """Return a function that returns the remaining patience across all attempts; negative once it is used up.
 
-        Temporal's clock dates the first attempt and this one, and what has passed since is measured: this machine's own
-        time of day may be wrong.
+        The first attempt and this one are dated by Temporal's clock, and only the time since then is measured here,
+        because this machine's clock may be wrong.
         """
         info, started = temporalio.activity.info(), self._monotonic()
         at_first = self._patience - (info.started_time - info.scheduled_time)
@@ -154,25 +154,25 @@ def _next_run(row: executions.UserSchedule, after: datetime.datetime) -> datetim
         return None
     try:
         return next(times.upcoming(users.charter(row).schedule.timing, after), None)
-    except errors.InvalidSpecError:  # of a version that took more; the firing itself is none the worse
+    except errors.InvalidSpecError:  # written by a version that accepted more; the firing itself is not affected
         return None
 
 
-def _for_ever() -> datetime.timedelta:
+def _unlimited() -> datetime.timedelta:
     return datetime.timedelta.max
 
 
 @contextlib.contextmanager
-def _reported(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _for_ever) -> Iterator[None]:
-    """Turn an error into one that Temporal knows whether and when to repeat: not once no time is `left`.
+def _reported(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _unlimited) -> Iterator[None]:
+    """Convert an error to one that Temporal retries or not, and when; never retried once no time is `left`.
 
-    It is logged as well, where someone may look for why a run waits; of a defect, only its type is logged.
+    The error is also logged, so that users can find out why a run is waiting; for a bug, only its type is logged.
     """
     try:
         yield
-    except temporalio.exceptions.FailureError:  # in Temporal's words already
+    except temporalio.exceptions.FailureError:  # already an error of Temporal
         raise
-    except Exception as error:  # noqa: BLE001  # even a defect must not be retried forever
+    except Exception as error:  # noqa: BLE001  # even a bug must not be retried forever
         defect = f"a bug in the worker ({type(error).__name__})"
         message = error.sentence if isinstance(error, errors.ReconcilerError) else defect
         rest = left()
@@ -190,7 +190,7 @@ def _reported(execution: executions.Execution, left: Callable[[], datetime.timed
 
 
 def _delay(left: datetime.timedelta, wanted: datetime.timedelta | None = None) -> datetime.timedelta | None:
-    """Return when to try again, never later than time is `left`; None leaves it to the step's retry policy."""
+    """Return the delay before the next attempt, at most the time `left`; None means the step's retry policy."""
     if left == datetime.timedelta.max:
         return wanted
     usual = steps.FIRST_RETRY * 2 ** min(temporalio.activity.info().attempt - 1, 16)
@@ -198,18 +198,18 @@ def _delay(left: datetime.timedelta, wanted: datetime.timedelta | None = None) -
 
 
 def _why_cancelled(left: datetime.timedelta) -> BaseException:
-    """Return what ends an attempt that is cancelled: the run's own end, or only that of this worker."""
+    """Return the error for a canceled attempt, depending on whether the run or only this worker is ending."""
     details = temporalio.activity.cancellation_details()
     if temporalio.activity.is_worker_shutdown() and not (details and details.cancel_requested):
         return temporalio.exceptions.ApplicationError(
-            "the worker ended before the execution did", type="WorkerEnded", next_retry_delay=_delay(left)
+            "the worker stopped before the execution finished", type="WorkerEnded", next_retry_delay=_delay(left)
         )
     return asyncio.CancelledError()
 
 
 @contextlib.asynccontextmanager
 async def _beating() -> AsyncIterator[None]:
-    """Let the server know meanwhile that this worker is alive; what ends before the first beat costs it no call."""
+    """Send heartbeats to the server meanwhile; work that ends before the first heartbeat sends none."""
 
     async def beat() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""From settings to a worker that runs."""
+"""Build a worker from settings and run it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.runtime import clock, systemd
 async def run(
     options: settings.Worker, connection: settings.Connection, executor: settings.Executor, database: settings.Database
 ) -> None:
-    """Connect to everything and work until asked to end; raises `errors.ReconcilerError` for what cannot be reached."""
+    """Connect and work until asked to stop; raises `errors.ReconcilerError` if a service cannot be reached."""
     identity = lifecycle.identity(connection.identity)
     async with (
         wiring.store(database) as store,

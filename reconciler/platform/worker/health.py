@@ -1,4 +1,4 @@
-"""Liveness and readiness over HTTP: `/healthz` while the process answers at all, `/readyz` while it takes work."""
+"""Liveness and readiness over HTTP: `/healthz` if the process responds at all, `/readyz` if it accepts work."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Ready = Callable[[], Awaitable[Mapping[str, str]]]
 
 @contextlib.asynccontextmanager
 async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
-    """Answer at a host and port for a while; `errors.UsageError` for an address that cannot be used.
+    """Serve on a host and port while the context lasts; raises `errors.UsageError` if the address cannot be used.
 
-    `ready` returns within seconds what is needed, each with what is wrong with it, empty where nothing is.
+    `ready` returns within seconds each dependency with what is wrong with it, empty if it is ready.
     """
     host, port = address
 
@@ -38,7 +38,7 @@ async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
         server = await asyncio.start_server(accept, host, port, limit=_LIMIT)
     except OSError as error:
         raise errors.UsageError(
-            f"--health {host}:{port}: cannot listen there ({error.strerror})", hint="name a free host:port"
+            f"--health {host}:{port}: cannot listen on this address ({error.strerror})", hint="choose a free host:port"
         ) from error
     try:
         yield
@@ -49,7 +49,7 @@ async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
 async def _answer(head: bytes, ready: Ready) -> bytes:
     method, path = [*head.split(b"\r\n", 1)[0].decode("latin-1").split(" "), "", ""][:2]
     if method not in ("GET", "HEAD"):
-        return _response(http.HTTPStatus.METHOD_NOT_ALLOWED, {"error": "GET it"}, method)
+        return _response(http.HTTPStatus.METHOD_NOT_ALLOWED, {"error": "use GET"}, method)
     match path.partition("?")[0]:
         case "/healthz":
             return _response(http.HTTPStatus.OK, {"status": "alive"}, method)

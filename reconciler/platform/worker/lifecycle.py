@@ -1,4 +1,4 @@
-"""The worker's life: it polls until it is asked to end, finishes what it has started, and reports its health."""
+"""The worker's lifecycle: it polls until it is asked to stop, finishes its work, and reports its health."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from reconciler.runtime import interrupts, systemd
 from reconciler.schedule import governed
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE = datetime.timedelta(seconds=2)  # for what readiness depends on
-_LOOK_EVERY = 5.0  # seconds between looks at what the worker needs
-_QUIET = 60.0  # seconds from one warning to the next
+_PATIENCE = datetime.timedelta(seconds=2)  # for each dependency of readiness
+_LOOK_EVERY = 5.0  # seconds between checks of the worker's dependencies
+_QUIET = 60.0  # seconds between warnings
 _WORKFLOWS = (workflows.GovernanceScheduledRunWorkflow,)
 
 Probe = Callable[[], Awaitable[None]]
@@ -33,9 +33,9 @@ Probe = Callable[[], Awaitable[None]]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a worker is built from; `database` raises `errors.ReconcilerError` when it does not answer.
+    """The parts of a worker; `database` raises `errors.ReconcilerError` if the database does not respond.
 
-    `notify` is called with each state that systemd is to know.
+    `notify` is called with each state to report to systemd.
     """
 
     client: temporalio.client.Client
@@ -45,15 +45,15 @@ class Parts:
 
 
 def identity(given: str | None) -> str:
-    """Return the identity of this process, which names what it registers; preflight reads it."""
+    """Return the identity of this process, including the workflows it registers, which preflight reads."""
     who = given or f"reconciler-worker:{os.getpid()}@{socket.gethostname()}"
     return pollers.identity(who, (governed.WORKFLOW,))
 
 
 async def run(options: settings.Worker, parts: Parts) -> None:
-    """Work until SIGTERM or SIGINT, then drain: what runs may end within the drain timeout, nothing new is started.
+    """Work until SIGTERM or SIGINT, then let work in progress finish within the drain timeout without starting more.
 
-    A second signal ends the process at once. Raises as `work` does.
+    A second signal ends the process immediately. Errors as for `work`.
     """
     stopping = asyncio.Event()
     with _listening(stopping):
@@ -61,7 +61,7 @@ async def run(options: settings.Worker, parts: Parts) -> None:
 
 
 async def work(options: settings.Worker, parts: Parts, stopping: asyncio.Event) -> None:
-    """Work until asked to end; raises `errors.ServerError` when the server no longer lets it poll."""
+    """Work until asked to stop; raises `errors.ServerError` if the server no longer allows polling."""
     worker = _worker(options, parts)
     state = _State(worker, parts, stopping)
     async with health.served(options.health, state.ready) if options.health else contextlib.nullcontext():
@@ -70,7 +70,7 @@ async def work(options: settings.Worker, parts: Parts, stopping: asyncio.Event) 
         _log("worker started", task_queue=options.task_queue, build_id=options.build_id)
         parts.notify(systemd.READY)
         await asyncio.wait({polls, waits}, return_when=asyncio.FIRST_COMPLETED)
-        _log("worker drains", within=str(options.drain_timeout))
+        _log("worker draining", within=str(options.drain_timeout))
         parts.notify(systemd.STOPPING)
         waits.cancel()
         watches.cancel()
@@ -82,11 +82,11 @@ async def work(options: settings.Worker, parts: Parts, stopping: asyncio.Event) 
                 f"the worker cannot continue: {error}", hint="check the namespace and the credentials"
             ) from error
     state.close()
-    _log("worker ended")
+    _log("worker stopped")
 
 
 async def watch(ready: health.Ready, pause: Callable[[float], Awaitable[None]]) -> None:
-    """Warn when something that is needed goes away or comes back, at most once a minute; ends when it is cancelled."""
+    """Warn when a dependency becomes unavailable or available again, at most once a minute; runs until canceled."""
     known: Mapping[str, str] = {}
     while True:
         await pause(_LOOK_EVERY)
@@ -103,7 +103,7 @@ def _worker(options: settings.Worker, parts: Parts) -> temporalio.worker.Worker:
         deployment = temporalio.worker.WorkerDeploymentConfig(
             version=temporalio.common.WorkerDeploymentVersion(options.deployment, options.build_id),
             use_worker_versioning=options.versioned,
-            # without a behaviour of its own a versioned workflow is refused; runs are short, and replay is tested
+            # a versioned workflow needs a versioning behavior; runs are short, and replay is tested
             default_versioning_behavior=temporalio.common.VersioningBehavior.AUTO_UPGRADE
             if options.versioned
             else temporalio.common.VersioningBehavior.UNSPECIFIED,
@@ -113,7 +113,7 @@ def _worker(options: settings.Worker, parts: Parts) -> temporalio.worker.Worker:
         task_queue=options.task_queue,
         workflows=_WORKFLOWS,
         activities=parts.activities.all,
-        workflow_runner=temporalio.worker.UnsandboxedWorkflowRunner(),  # a sandbox takes a quarter of the firings
+        workflow_runner=temporalio.worker.UnsandboxedWorkflowRunner(),  # the sandbox costs 25% of the throughput
         build_id=None if deployment else options.build_id,
         deployment_config=deployment,
         graceful_shutdown_timeout=options.drain_timeout,
@@ -121,7 +121,7 @@ def _worker(options: settings.Worker, parts: Parts) -> temporalio.worker.Worker:
 
 
 class _State:
-    """How the worker is, asked by whoever wants to know."""
+    """The worker's health, checked on demand."""
 
     def __init__(self, worker: temporalio.worker.Worker, parts: Parts, stopping: asyncio.Event) -> None:
         self._worker = worker
@@ -132,12 +132,12 @@ class _State:
         self._server = probes.Probe(self._served, patience)
 
     def close(self) -> None:
-        """Give up what is still being asked."""
+        """Cancel the probes in progress."""
         self._database.close()
         self._server.close()
 
     async def ready(self) -> Mapping[str, str]:
-        """Return each thing that it needs, with what is wrong with it; empty where nothing is."""
+        """Return each dependency with what is wrong with it; empty if it is ready."""
         database, server = await asyncio.gather(self._database.answer(), self._server.answer())
         polling_ = "draining" if self._stopping.is_set() else "" if self._worker.is_running else "not polling"
         return {"polling": polling_ or server, "database": database}
@@ -148,7 +148,7 @@ class _State:
 
 @contextlib.contextmanager
 def _listening(stopping: asyncio.Event) -> Iterator[None]:
-    """Set `told` at the first signal; the next one ends the process as any other command."""
+    """Set `stopping` at the first signal; the next signal ends the process, as in any other command."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
 

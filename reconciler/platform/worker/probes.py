@@ -1,4 +1,4 @@
-"""Probes of what a worker needs, each answered in time even when what it asks never answers."""
+"""Probes of a worker's dependencies, which return in time even if the dependency never responds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler import errors
 
 
 class Probe:
-    """One question to a server, asked once at a time: a frozen server holds a cancelled one for long as well."""
+    """A probe of one server, at most one at a time: on a frozen server, even a canceled probe can hang for long."""
 
     def __init__(self, ask: Callable[[], Awaitable[None]], patience: float) -> None:
         self._ask = ask
@@ -19,19 +19,19 @@ class Probe:
         self._open: asyncio.Task[str] | None = None
 
     async def answer(self) -> str:
-        """Return what is wrong, without details of the server; empty where nothing is."""
-        if self._open is None or self._open.done():  # the result of an earlier question may be out of date
+        """Return what is wrong, without details of the server; empty if nothing is."""
+        if self._open is None or self._open.done():  # the result of an earlier probe may be out of date
             self._open = asyncio.create_task(_wrong(self._ask()))
         asked = self._open
         await asyncio.wait({asked}, timeout=self._patience)
         if not asked.done():
-            return "no answer in time"
+            return "did not respond in time"
         if self._open is asked:
             self._open = None
         return asked.result()
 
     def close(self) -> None:
-        """Give up an open question."""
+        """Cancel a probe in progress."""
         if self._open is not None:
             self._open.cancel()
 
@@ -40,7 +40,7 @@ async def _wrong(question: Awaitable[None]) -> str:
     try:
         await question
     except errors.ReconcilerError:
-        return "no answer"
+        return "no response"
     except temporalio.service.RPCError as error:
-        return f"the server answers {error.status.name}"
+        return f"the server returned {error.status.name}"
     return ""

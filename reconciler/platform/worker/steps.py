@@ -1,4 +1,4 @@
-"""What workflow and activities agree on: the names of the steps, which recorded histories hold."""
+"""Constants shared by the workflow and its activities; recorded histories contain the names of the steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ BEGIN_RUN = "begin_run"
 EXECUTE = "execute"
 END_RUN = "end_run"
 
-HEARTBEAT_TIMEOUT = datetime.timedelta(seconds=10)  # after which the execution of a dead worker is taken over
+HEARTBEAT_TIMEOUT = datetime.timedelta(seconds=10)  # after which another worker takes over a dead worker's execution
 FIRST_RETRY = datetime.timedelta(seconds=1)  # of an execution, doubled each time
 LONGEST_RETRY = datetime.timedelta(seconds=30)

@@ -1,6 +1,6 @@
-"""What a firing runs, deterministic: all that it does is in its steps, the activities.
+"""The workflow that a firing runs; it is deterministic, and all work is done in its steps, the activities.
 
-A user's schedule has a row, hence a run to record and a grant to look at; a governance schedule has neither.
+A user's schedule has a row, and therefore a run to record and a grant to check; a governance schedule has neither.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from reconciler.schedule import governed
 
 _SCHEDULED = temporalio.common.SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
-# A database that is away is waited for without end.
+# Waits indefinitely for a database that is unavailable.
 _RECORDING: dict[str, Any] = {
     "start_to_close_timeout": datetime.timedelta(seconds=30),
     "retry_policy": temporalio.common.RetryPolicy(
         initial_interval=datetime.timedelta(milliseconds=500), maximum_interval=datetime.timedelta(seconds=10)
     ),
 }
-# The step decides how long an execution is tried: it knows the worker's options, and a replay must not.
+# The step decides how long to retry an execution: it knows the worker's options, which a replay must not depend on.
 _EXECUTING: dict[str, Any] = {
     "start_to_close_timeout": datetime.timedelta(hours=1),
     "heartbeat_timeout": steps.HEARTBEAT_TIMEOUT,
@@ -40,11 +40,11 @@ _EXECUTING: dict[str, Any] = {
 
 @workflow.defn(name=governed.WORKFLOW)
 class GovernanceScheduledRunWorkflow:
-    """One firing of a schedule, a charter's or a user's."""
+    """One firing of a charter's or a user's schedule."""
 
     @workflow.run
     async def run(self, given: Any = None) -> dict[str, Any]:
-        """Execute what the argument names and return its status; fail when it could not be done."""
+        """Execute the request in the argument and return its status; fails if that is not possible."""
         execution = firing(given)
         request = execution.request
         if execution.db_schedule_id is None:
@@ -66,9 +66,9 @@ class GovernanceScheduledRunWorkflow:
 
 
 def firing(given: Any) -> executions.Execution:
-    """Return what the argument asks for, at the time that its schedule fired.
+    """Return the execution that the argument requests, at the time at which its schedule fired.
 
-    Fail the run for good when it is invalid.
+    An invalid argument fails the run without retries.
     """
     scheduled_for = workflow.info().typed_search_attributes.get(_SCHEDULED) or workflow.info().start_time
     try:
@@ -80,7 +80,7 @@ def firing(given: Any) -> executions.Execution:
 
 
 async def executed(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the outcome of the execution; if it cannot be repeated, nor can the workflow."""
+    """Return the outcome of the execution; if it is not retryable, neither is the workflow."""
     try:
         done: dict[str, Any] = await workflow.execute_activity(
             steps.EXECUTE, request, result_type=dict[str, Any], **_EXECUTING
@@ -100,7 +100,7 @@ async def _begin(request: dict[str, Any]) -> None:
 
 
 async def _failed(request: dict[str, Any], error: str, *, started: bool) -> None:
-    """Record a failure; a start that was cancelled may or may not be recorded, so it is repeated."""
+    """Record a failure; a canceled start may or may not have been recorded, so it is repeated."""
     if not started:
         await _begin(request)
     await _end(request, executions.RunState.FAILED, error)
@@ -111,7 +111,7 @@ async def _end(request: dict[str, Any], state: executions.RunState, error: str =
 
 
 async def _surely(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work to its end although the run is cancelled meanwhile."""
+    """Finish the work even if the run is canceled in the meantime."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
