@@ -87,7 +87,7 @@ LONGEST = datetime.timedelta(days=36_500)  # of an option; the longest timeout t
 def rate(text: str) -> float:
     """Return the number of requests per second; ValueError, without the text, for anything else."""
     if not re.fullmatch("[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)", text, re.ASCII):
-        raise ValueError("write requests per second as a plain number, as in 10 or 2.5")
+        raise ValueError("write requests per second as a plain number, such as 10 or 2.5")
     if not LEAST_RATE <= float(text) <= MOST_RATE:
         raise ValueError(f"write at least {LEAST_RATE} and at most {MOST_RATE} requests per second")
     return float(text)

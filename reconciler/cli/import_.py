@@ -48,7 +48,7 @@ def import_(
         raise errors.UsageError("--prefix and --id cannot be combined", hint="pass only one of them")
     if write and spec_path is input_files.STANDARD_INPUT:
         raise errors.UsageError(
-            "--write has no file to write: the repo-spec comes from standard input",
+            "--write has no file to write to: the repo-spec comes from standard input",
             hint="specify the file with --spec, or redirect the output instead of using --write",
         )
     text = loader.source_text(spec_path) if input_files.exists(spec_path) else None

@@ -129,7 +129,7 @@ class Reporter:
             self._out.warn("Interrupted.")
 
     def warn(self, text: str) -> None:
-        """Warn of something other than an outcome."""
+        """Warn about something other than an outcome."""
         self._out.warn(text)
 
     def _write_outcome(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:

@@ -123,7 +123,8 @@ def _asked(
         body = answer.json()
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError):
         raise errors.UsageError(
-            "--via-service or the token cannot be sent", hint="pass a URL such as http://host:8080, and an ASCII token"
+            "cannot send a request with this --via-service URL or token",
+            hint="pass a URL such as http://host:8080, and an ASCII token",
         ) from None
     except httpx.TimeoutException:
         raise errors.ServiceError(

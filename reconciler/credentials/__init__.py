@@ -1,1 +1,1 @@
-"""Credentials in text: those that this process holds, and strings that look like one."""
+"""Credentials in text: those that this process holds, and strings that look like credentials."""

@@ -1,4 +1,4 @@
-"""Which events `apply` accepts: those of the default branch, and those that the input `apply-on` adds."""
+"""Which events `apply` accepts: those of the default branch, and those that the `apply-on` input adds."""
 
 from __future__ import annotations
 

@@ -256,7 +256,7 @@ class Repository:
 
 
 def _check(api_url: str, repository: str, token: str) -> None:
-    """Raise GitHubError for settings from which no request can be made; the token is never quoted."""
+    """Raise GitHubError for settings that cannot be used to make requests; the token is never quoted."""
     if not _is_address(api_url):  # not quoted, because it may contain a password
         raise errors.GitHubError(
             "the address of GitHub's API is not a valid URL",

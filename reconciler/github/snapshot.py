@@ -1,4 +1,4 @@
-"""The Action's `snapshot`: save the live schedules to the file specified by the input `live`."""
+"""The Action's `snapshot`: save the live schedules to the file specified by the `live` input."""
 
 from __future__ import annotations
 

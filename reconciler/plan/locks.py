@@ -57,7 +57,7 @@ class Unlocked:
     """No lock: conflict tokens alone prevent two applies from overwriting each other's work."""
 
     async def acquire(self, holder: ports.Holder) -> Unlocked:
-        """Return this lock, which needs no acquiring."""
+        """Return this lock, which does not need to be acquired."""
         del holder
         return self
 

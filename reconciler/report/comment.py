@@ -112,7 +112,7 @@ def _titled(word: str, plan: plans.Plan, counts: str) -> str:
 def counts(plan: plans.Plan | rollouts.Rollout) -> str:
     """Return how many changes there are of each kind."""
     unchanged = f"{plan.count(plans.Verb.KEEP)} unchanged"
-    held = [f"{len(plan.blocked)} owned by another owner"] if plan.blocked else []
+    held = [f"{len(plan.blocked)} belonging to another owner"] if plan.blocked else []
     if not plan.differs:
         return f"no changes, {unchanged}"
     verbs = (verb for verb in plans.Verb if verb is not plans.Verb.KEEP and plan.count(verb))

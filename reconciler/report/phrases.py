@@ -1,4 +1,4 @@
-"""Make text safe to print, and sentences of hints. Imports nothing, because every command needs it."""
+"""Make text safe to print, and turn hints into sentences. Imports nothing, because every command needs it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def line(verb: str, noun: str, done: int, total: int, elapsed: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in its largest unit of which there are at least two."""
+    """Return a duration in the largest unit that gives a count of at least two."""
     if seconds < 120:
         return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

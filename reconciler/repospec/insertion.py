@@ -100,7 +100,7 @@ def _into_section(file: _File, section: nodes.Mapping, entries: Entries) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A text and its line ending; methods return the new text unless documented otherwise."""
+    """A file's text and its line ending; methods return the new text unless documented otherwise."""
 
     text: str
     newline: str

@@ -19,7 +19,7 @@ def begin(written: str) -> int:
 
 
 def line_ends(text: str) -> Iterator[int]:
-    """Yield the end of each line in a text, after its line break."""
+    """Yield the end of each line of the text, after its line break."""
     return (match.end() for match in _BREAK.finditer(text))
 
 

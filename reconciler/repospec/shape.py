@@ -109,7 +109,7 @@ _SYNONYMS = {  # names from other tools that are not similar to ours
 
 
 def unknown_key(key: str, place: declarations.Place, known: list[str], owner: str) -> problems.Problem:
-    """Return the problem of an unknown key, with the most similar known one."""
+    """Return the problem for an unknown key, with the most similar known one."""
     near = _SYNONYMS[key] if _SYNONYMS.get(key) in known else spelling.nearest(key, known)
     if key == "enabled" and "paused" in known:
         return problems.Problem(

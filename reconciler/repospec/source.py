@@ -16,7 +16,7 @@ DEFAULTS = tuple(pathlib.Path(dialect.file) for dialect in dialects.ALL)
 
 
 def default() -> pathlib.Path:
-    """Return the default path of the spec: the first of the usual paths at which there is a file."""
+    """Return the default path of the spec: the first of the usual paths where a file exists."""
     return next((path for path in DEFAULTS if path.exists()), DEFAULTS[0])
 
 

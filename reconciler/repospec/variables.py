@@ -154,7 +154,7 @@ class Variables:
                 continue  # a missing value matters only if it is used
 
     def missing(self, name: str) -> problems.Problem:
-        """Return the problem of a variable without a value."""
+        """Return the problem for a variable without a value."""
         where = f" in environment {self._environment!r}" if self._environment else ""
         hint = f"pass --var {name}=VALUE, set RECONCILER_VAR_{name}, or declare a value"
         if name in self._known.elsewhere and not where:

@@ -10,5 +10,5 @@ _CREATED = (
 
 
 def prepare() -> None:
-    """Search for it rarely."""
+    """Collect garbage rarely."""
     gc.set_threshold(_CREATED, *gc.get_threshold()[1:])

@@ -92,7 +92,7 @@ def shown(prefixes: Sequence[str]) -> str:
         listed = [*listed[:_MOST_SHOWN], f"{len(listed) - _MOST_SHOWN} more prefixes"]
     if "" in prefixes:
         listed.append("others with the owner's mark" if listed else "schedules with the owner's mark")
-    return " and ".join(filter(None, (", ".join(listed[:-1]), listed[-1])))
+    return " and ".join(listed) if len(listed) < 3 else f"{', '.join(listed[:-1])}, and {listed[-1]}"
 
 
 def key(prefixes: Prefixes) -> str:

@@ -109,8 +109,8 @@ class Calls:
     ) -> Response:
         """Send a request that changes nothing, and send it again whenever there is no response within its timeout.
 
-        It may take up to its own `patience`, if it has one; waiting in line or for the rate does not count. Raises
-        NotFoundError, or an error of `errors` that names the server and what to do.
+        It may take up to its own `patience`, if it has one; time spent queued or waiting for the rate limit does not
+        count. Raises NotFoundError, or an error of `errors` that names the server and what to do.
         """
         seconds = self._patience if patience is None else min(patience.total_seconds(), self._patience)
         send = functools.partial(self._repeated, rpc, request, timeouts or READ_TIMEOUTS, seconds)
@@ -268,7 +268,7 @@ class Calls:
         self._answered = time.monotonic()
 
     async def wait(self, rpc: Rpc[Request, Response], request: Request, patience: datetime.timedelta) -> Response:
-        """Send a long poll once, without waiting in line or for the rate. Raises as `read` does."""
+        """Send a long poll once, bypassing the queue and the rate limit. Raises as `read` does."""
         try:
             return await rpc(request, retry=False, timeout=patience)
         except RPCError as error:

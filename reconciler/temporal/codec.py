@@ -1,4 +1,4 @@
-"""Encrypted payloads, through a remote codec server: the protocol of Temporal's own command line and web UI.
+"""Encrypted payloads, through a remote codec server: the protocol of the Temporal CLI and the web UI.
 
 The workflow's input, memo, summary, and details pass through it. Search attributes do not, nor do our own marks in the
 memo, which must be readable without it.
@@ -223,6 +223,6 @@ def _shown(endpoint: str) -> str:
     if shown is None:
         raise errors.UsageError(
             "--codec-endpoint is not a valid http or https URL",
-            hint="write http://host:port or https://host/path; percent-encode special characters, as %40 for @",
+            hint="write http://host:port or https://host/path; percent-encode special characters, such as %40 for @",
         )
     return shown

@@ -218,7 +218,7 @@ def _not_an_address() -> errors.UsageError:
     """Return the error without the address: a malformed one may contain a password or a token."""
     return errors.UsageError(
         "the address of Temporal is not of the form host:port",
-        hint="check --address, TEMPORAL_ADDRESS, and the profile; write it like localhost:7233",
+        hint="check --address, TEMPORAL_ADDRESS, and the profile; use the form localhost:7233",
     )
 
 

@@ -216,7 +216,7 @@ def comment(text: str) -> str:
 
 
 def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
-    """Return the numbers that one field's text matches; empty for every year. `offset` is added to that of errors."""
+    """Return the numbers that one field's text matches; empty for every year. Errors add `offset` to their offsets."""
     if word == "*" and field is YEAR:
         return ()
     matched: set[int] = set()
@@ -331,7 +331,7 @@ def render(times: timings.Calendar | timings.Interval) -> str:
 
 
 def is_text_of(text: str, calendar: timings.Calendar) -> bool:
-    """Return whether a text is a cron that means this calendar."""
+    """Return whether a string is a cron expression for this calendar."""
     if not text:
         return False
     try:

@@ -60,7 +60,7 @@ class Audience(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Turn(apply.Job):
-    """The apply of one environment: of the plan that was shown (`planned`, None until it is made), or of none.
+    """An apply to one environment, of the plan that was shown (`planned`, None until it is made), or of none.
 
     `planned_at` is when that plan began to read the server.
     """

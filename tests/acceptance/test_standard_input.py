@@ -77,7 +77,7 @@ def test_a_file_with_that_name_is_still_read_as_a_file(local: program.Program) -
 
 
 def test_what_cannot_use_standard_input_says_so(local: program.Program) -> None:
-    for command, why in ((("import", "--write"), "--write has no file to write"), (("serve",), "only once")):
+    for command, why in ((("import", "--write"), "--write has no file to write to"), (("serve",), "only once")):
         done = local.run(*command, "--spec", "-", piped=SPEC)
         assert done.returncode == 64
         assert why in done.stderr

@@ -83,7 +83,7 @@ def test_a_rate_is_given_as_an_option_or_a_variable(
     [
         (
             ["", ".", "inf", "nan", "1e3", "1e9", "10/s", "١٠", " 10"],
-            "requests per second as a plain number, as in 10 or",
+            "requests per second as a plain number, such as 10 or",
         ),
         (
             ["0", "0.09", "-1", "1000000.1", "9999999", "9" * 400],

@@ -145,8 +145,8 @@ def test_an_empty_prefix_may_not_double_an_unmarked_schedule_of_the_same_name() 
     [
         (("governance:",), "governance:*"),
         (TWO, "governance:* and acme:*"),
-        (("a", "b", "c"), "a*, b* and c*"),
-        (tuple("abcdef"), "a*, b*, c*, d* and 2 more prefixes"),
+        (("a", "b", "c"), "a*, b*, and c*"),
+        (tuple("abcdef"), "a*, b*, c*, d*, and 2 more prefixes"),
         (NONE, "schedules with the owner's mark"),
         (BOTH, "governance:* and others with the owner's mark"),
     ],

@@ -95,7 +95,7 @@ _CONNECTION = (
 
 
 def connection(command: parameters.Command) -> Callable[..., Any]:
-    """Add the connection options of Temporal's own command line to a command, and pass them as `connection`."""
+    """Add the Temporal CLI's connection options to a command, and pass them as `connection`."""
 
     @functools.wraps(command)
     def gathered(**options: Any) -> Any:

@@ -11,7 +11,7 @@ from reconciler import errors
 
 
 class Probe:
-    """A probe of one server, at most one at a time: on a frozen server, even a canceled probe can hang for long."""
+    """A probe of one server, at most one at a time: even a canceled probe of a frozen server can take long."""
 
     def __init__(self, ask: Callable[[], Awaitable[None]], patience: float) -> None:
         self._ask = ask
