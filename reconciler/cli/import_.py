@@ -10,6 +10,7 @@ from reconciler import errors, input_files, settings
 from reconciler.cli import console, progress
 from reconciler.cli.options import parameters, servers, specs
 from reconciler.credentials import held
+from reconciler.report import phrases
 from reconciler.repospec import importer, loader
 from reconciler.runtime import files, sessions
 from reconciler.schedule import declarations
@@ -82,5 +83,5 @@ def import_(
         return errors.ExitCode.OK
     if imported.added:
         files.save(spec_path, imported.text, hint=_WRITABLE)
-    out.say(f"{spec_path}: {len(imported.added)} charter{'s'[: len(imported.added) != 1]} added\n")
+    out.say(f"{spec_path}: {phrases.counted(len(imported.added), 'charter')} added\n")
     return errors.ExitCode.OK

@@ -72,7 +72,7 @@ def release(
             out.warn("Cancelled; nothing was changed.")
             return errors.ExitCode.ERROR
         freed = run(found.free())
-    out.say(f"Released the lock held by {freed.who}.\n" if freed else "The lock is no longer held.\n")
+    out.say(f"Released the lock held by {freed.who}.\n" if freed else "The lock was released in the meantime.\n")
     return errors.ExitCode.OK
 
 

@@ -18,7 +18,7 @@ from reconciler.runtime import progress as lines
 
 _SHORT = 1.0  # seconds; shorter operations have no bar
 _EVERY = 0.1  # seconds between updates of the bar
-_LONGEST, _SHORTEST = 36, 5  # characters of the bar; it is omitted if there is no room for the shortest
+_LONGEST, _SHORTEST = 36, 5  # characters of the bar; omitted if the terminal is too narrow for the shortest
 
 
 def chosen(out: console.Console, connection: settings.Connection, form: str = "text") -> ports.Progress:

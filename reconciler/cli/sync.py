@@ -110,7 +110,7 @@ def _place(url: str) -> str:
 def _asked(
     url: str, place: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta
 ) -> tuple[int, dict[str, Any]]:
-    """Return the status and JSON body of the service's response; `errors.ServiceError` if there is no valid one."""
+    """Return the status and JSON body of the service's response; `errors.ServiceError` for an invalid response."""
     import httpx  # no other command needs it
 
     try:

@@ -91,7 +91,7 @@ def _check_applied(repository: client.Repository, event: events.Event, applied: 
 
 
 def _relation(repository: client.Repository, base: str, head: str) -> responses.Relation:
-    """Return how two commits relate; a commit that is no longer in the repository has diverged."""
+    """Return how two commits relate; a commit that was removed from the repository has diverged."""
     try:
         return repository.relation(base, head)
     except client.NotFoundError:

@@ -61,10 +61,9 @@ def _is_returned_while_paused(
     charter: declarations.Charter, own: observed.Live, former: observed.Live, declaration: declarations.Declaration
 ) -> bool:
     """Return whether a charter gets its earlier name back, and a manual pause of its current schedule is kept."""
-    keeps = declaration.keep_manual_pauses or charter.schedule.manual_pauses == decisions.KEEP
     is_ours = not decisions.is_foreign(own.schedule, declaration) or declaration.adopt
     is_resting = own.schedule.paused and notes.is_removed(own.schedule.note)
-    return keeps and is_ours and is_resting and decisions.is_paused_by_hand(former, charter.schedule)
+    return is_ours and is_resting and decisions.keeps_manual_pause(charter.schedule, former, declaration)
 
 
 def _paused_like(charter: declarations.Charter, own: observed.Live, former: observed.Live) -> plans.Change:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from reconciler.plan import diff, notes, plans
 from reconciler.schedule import declarations, ignored, model, observed, ownership
 
-KEEP = "keep"  # of `manual_pauses`
+_KEEP = "keep"  # of `manual_pauses`
 
 
 def for_charter(
@@ -44,8 +44,7 @@ def _possible(desired: model.Schedule, live: observed.Live) -> tuple[model.Sched
 def _difference(
     charter: declarations.Charter, desired: model.Schedule, live: observed.Live, declaration: declarations.Declaration
 ) -> plans.Change:
-    keeps = declaration.keep_manual_pauses or desired.manual_pauses == KEEP
-    if keeps and is_paused_by_hand(live, desired):
+    if keeps_manual_pause(desired, live, declaration):
         return _left_paused(charter, desired, live)
     after = diff.settled(live.schedule, desired)
     fields = diff.from_settled(live.schedule, after)
@@ -63,9 +62,10 @@ def _creation(charter: declarations.Charter, desired: model.Schedule) -> plans.C
     return new(charter, plans.Verb.CREATE, plans.Reason.NEW, after, None, diff.everything(desired))
 
 
-def is_paused_by_hand(live: observed.Live, desired: model.Schedule) -> bool:
-    """Return whether a person or a failed run paused a schedule that is declared as running."""
-    if desired.paused or not live.schedule.paused:
+def keeps_manual_pause(desired: model.Schedule, live: observed.Live, declaration: declarations.Declaration) -> bool:
+    """Return whether a schedule stays paused because a person or a failed run paused it, although it should run."""
+    keeps = declaration.keep_manual_pauses or desired.manual_pauses == _KEEP
+    if not keeps or desired.paused or not live.schedule.paused:
         return False
     reason = _why_paused(live, desired.note)
     return reason in (plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE)
@@ -124,7 +124,7 @@ def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
     if notes.is_removed(note):
         return plans.Reason.RETURNED
     ours = note == declared_note and live.pause is not None and live.pause.is_ours
-    if note.startswith(notes.DECLARED) or ours:
+    if notes.is_declared(note) or ours:
         return plans.Reason.UNDECLARED_PAUSED
     if note.startswith(ownership.PAUSED_ON_FAILURE):
         return plans.Reason.PAUSED_ON_FAILURE
@@ -160,13 +160,6 @@ def for_undeclared(live: observed.Live, path: str) -> plans.Change:
         charter=None,
         place=None,
         fields=diff.diff(live.schedule, paused),
-    )
-
-
-def deletion(live: observed.Live) -> plans.Change:
-    """Return the change that deletes a user's schedule whose row was deleted."""
-    return plans.Change(
-        verb=plans.Verb.DELETE, reason=plans.Reason.DELETED, after=live.schedule, live=live, charter=None, place=None
     )
 
 

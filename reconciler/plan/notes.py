@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from reconciler.schedule import observed, ownership
 
 REMOVED = f"{ownership.PAUSED_BY_US}charter is not in "  # begins the note of a schedule whose charter was removed
-RENAMED = f"{ownership.PAUSED_BY_US}renamed to "  # begins the note of a schedule whose charter was renamed
-DECLARED = f"{ownership.PAUSED_BY_US}declared paused in "  # begins the note of a schedule that is declared paused
+_RENAMED = f"{ownership.PAUSED_BY_US}renamed to "  # begins the note of a schedule whose charter was renamed
+_DECLARED = f"{ownership.PAUSED_BY_US}declared paused in "  # begins the note of a schedule that is declared paused
 _TIME = "%Y-%m-%d %H:%M:%S"
 _CARRIED = re.compile(
     r"(?:^| \()paused(?: by (?P<by>.+?))?(?: on (?P<at>\d{4}(?:-\d\d){2} \d\d(?::\d\d){2}) UTC)?"
@@ -27,7 +27,7 @@ def managed(path: str) -> str:
 
 def declared(path: str) -> str:
     """Return the note of a schedule that this spec declares paused."""
-    return DECLARED + path
+    return _DECLARED + path
 
 
 def removed(path: str) -> str:
@@ -37,12 +37,17 @@ def removed(path: str) -> str:
 
 def renamed(new: str, path: str) -> str:
     """Return the note of a schedule that was paused because its charter was renamed."""
-    return f"{RENAMED}{new} in {path}"
+    return f"{_RENAMED}{new} in {path}"
+
+
+def is_declared(note: str) -> bool:
+    """Return whether we paused the schedule because a spec declared it paused."""
+    return note.startswith(_DECLARED)
 
 
 def is_removed(note: str | None) -> bool:
     """Return whether we paused the schedule because its charter was removed or renamed."""
-    return (note or "").startswith((REMOVED, RENAMED))
+    return (note or "").startswith((REMOVED, _RENAMED))
 
 
 def carried(note: str | None, former: observed.Live) -> str:

@@ -36,10 +36,16 @@ def repair(
 
 def _undeclared(live: observed.Live, deleted: Collection[str], held: Collection[str], path: str) -> plans.Change:
     if live.schedule.id in deleted:
-        return decisions.deletion(live)
+        return _deletion(live)
     if live.schedule.id not in held:
         return dataclasses.replace(decisions.for_undeclared(live, path), reason=plans.Reason.ORPHANED)
     change = dataclasses.replace(decisions.for_undeclared(live, path), reason=plans.Reason.DECLARED_PAUSED)
     if change.verb is plans.Verb.KEEP:
         return change
     return dataclasses.replace(change, after=dataclasses.replace(change.after, note=notes.declared(path)))
+
+
+def _deletion(live: observed.Live) -> plans.Change:
+    return plans.Change(
+        verb=plans.Verb.DELETE, reason=plans.Reason.DELETED, after=live.schedule, live=live, charter=None, place=None
+    )

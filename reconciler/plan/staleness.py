@@ -148,9 +148,9 @@ def _reason(before: plans.Change | None, now: plans.Change | None, planned_at: d
 def _came_or_went(old: observed.Live | None, new: observed.Live | None, planned_at: datetime.datetime) -> str:
     if old is None and new is not None:
         return f"was created {_when(planned_at, _created(new))}"
-    return (
-        f"no longer exists; it was deleted after the plan was made on {_moment(planned_at)}" if old is not None else ""
-    )
+    if old is None:
+        return ""
+    return f"no longer exists; it was deleted after the plan was made on {_moment(planned_at)}"
 
 
 def _means_other(before: plans.Change | None, now: plans.Change | None) -> str:

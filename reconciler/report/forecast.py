@@ -51,7 +51,7 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
     """Return the rate of endless times, and the number of limited ones: `24/day`, `3 firings left until …`."""
     pace = prospects.pace(schedule, now)
     parts = [words.rate(pace.a_year)] if pace.a_year else []
-    parts += [f"{pace.left} firing{'s'[: pace.left != 1]} left"] if pace.left is not None else []
+    parts += [f"{phrases.counted(pace.left, 'firing')} left"] if pace.left is not None else []
     end = schedule.timing.end_at
     until = f" until {words.moment(end, schedule.timing.timezone)}" if end and end.year <= times.LAST_YEAR else ""
     return ", ".join(parts) + until
@@ -67,7 +67,7 @@ def total(plan: plans.Plan, now: datetime.datetime) -> str:
 
 def _words(pace: rates.Pace) -> str:
     rate = words.rate(pace.a_year)
-    return f"{rate}, plus {pace.left} remaining firing{'s'[: pace.left != 1]}" if pace.left else rate
+    return f"{rate}, plus {phrases.counted(pace.left, 'remaining firing')}" if pace.left else rate
 
 
 def table(

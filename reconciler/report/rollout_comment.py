@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from reconciler.plan import plans, rollouts
-from reconciler.report import comment, markdown
+from reconciler.report import comment, markdown, phrases
 
 _TABLE_SHARE = 4  # the table takes at most one fourth of the whole
 _LEAST_SHARE = 2_000  # bytes that a section may take no matter how many there are
@@ -45,7 +45,7 @@ _UNFINISHED = (rollouts.Progress.FAILED, rollouts.Progress.NOT_STARTED)
 
 def _environments(rollout: rollouts.Rollout) -> str:
     count = len(rollout.planned)
-    return f"{count} environment{'s'[: count != 1]}"
+    return phrases.counted(count, "environment")
 
 
 def _progress(ended: rollouts.Ended) -> str:

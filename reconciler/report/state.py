@@ -117,7 +117,7 @@ def _drift(change: plans.Change) -> str:
 def _counts(plan: plans.Plan) -> str:
     ours = [change for change in plan.schedules if not change.is_blocked]
     states = collections.Counter(change.state for change in ours)
-    total = f"{len(ours)} schedule{'s'[: len(ours) != 1]}"
+    total = phrases.counted(len(ours), "schedule")
     counts = ", ".join(f"{states[state]} {state.value}" for state in plans.State if states[state])
     drifting = "1 differs" if len(plan.steps) == 1 else f"{len(plan.steps)} differ"
     held = f"; {words.blocked(plan)}" if plan.blocked else ""

@@ -81,7 +81,7 @@ def progress(results: Sequence[rollouts.Ended], mark: Callable[[str], str] = phr
 
 
 def _environments(count: int) -> str:
-    return f"{count} environment{'s'[: count != 1]}"
+    return phrases.counted(count, "environment")
 
 
 def partial(plan: plans.Plan | rollouts.Rollout) -> str:
@@ -164,7 +164,7 @@ def rollout_question(rollout: rollouts.Rollout) -> str:
 
 def _steps(plan: plans.Plan | rollouts.Rollout) -> str:
     steps = {verb: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
-    return ", ".join(f"{count} {verb.word}{'s'[: count != 1]}" for verb, count in steps.items() if count)
+    return ", ".join(phrases.counted(count, verb.word) for verb, count in steps.items() if count)
 
 
 def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
@@ -188,7 +188,7 @@ def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
 
 
 def _schedules(count: int) -> str:
-    return f"{count} schedule{'s'[: count != 1]}"
+    return phrases.counted(count, "schedule")
 
 
 def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:

@@ -101,7 +101,7 @@ def test_a_caller_has_a_quota_of_schedules_and_a_shortest_interval(
         first = user.post(service.SCHEDULES, json=service.wanted(cron="0 * * * *"))
         assert (first.status_code, user.post(service.SCHEDULES, json=service.wanted()).status_code) == (201, 201)
         problem = service.problem(user.post(service.SCHEDULES, json=service.wanted()), 403)
-        assert (problem["type"], problem["hint"]) == ("/problems/quota", "delete one that is no longer needed")
+        assert (problem["type"], problem["hint"]) == ("/problems/quota", "delete one that you do not need")
         where, any_revision = first.headers["Location"], {"If-Match": "*"}
         often = user.patch(where, json={"cron": "@every 59m"}, headers=any_revision)
         assert service.problem(often, 422)["errors"][0]["pointer"] == "#/cron"

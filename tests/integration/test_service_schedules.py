@@ -211,7 +211,7 @@ def test_another_users_schedule_is_one_that_does_not_exist(served: service.Servi
             ]
             for answer in answers:
                 body = service.problem(answer, 404)
-                assert body["detail"] == f"there is no schedule {schedule['id']}"
+                assert body["detail"] == f"schedule {schedule['id']} does not exist"
         assert other.get(service.SCHEDULES).json() == {"items": [], "next": None}
     assert user.get(path(made)).json()["revision"] == 1
 
@@ -223,7 +223,7 @@ def test_a_grant_reaches_as_far_as_its_scopes(served: service.Service) -> None:
         assert body["detail"] == 'this grant does not cover the workflow "OTHER"'
         made = created(user)
         service.problem(user.patch(path(made), json={"workflow": "OTHER"}, headers={"If-Match": '"1"'}), 403)
-        missing = {"detail": f"there is no schedule {made['id']}"}  # it is the same subject's, by another grant
+        missing = {"detail": f"schedule {made['id']} does not exist"}  # it is the same subject's, by another grant
         for action in ("/run", "/pause", "/resume"):
             assert missing.items() <= service.problem(narrow.post(path(made, action)), 404).items()
         for answer in (narrow.get(path(made)), narrow.get(path(made, "/runs")), narrow.delete(path(made))):

@@ -75,7 +75,7 @@ async def test_a_row_of_somebody_else_or_of_nobody_is_not_there(store: tables.St
     row = await made(store)
     for owner, id_ in (("bob", row.id), ("alice", uuid.uuid4())):
         assert await store.schedules.get(owner, id_) is None
-        with pytest.raises(errors.MissingError, match=f"there is no schedule {id_}"):
+        with pytest.raises(errors.MissingError, match=f"schedule {id_} does not exist"):
             await store.schedules.update(owner, id_, schedules.Changes(cron="1 * * * *"), expected_revision=1)
         with pytest.raises(errors.MissingError):
             await store.schedules.delete(owner, id_)

@@ -112,7 +112,7 @@ class Known:
             self._subjects.popitem(last=False)
 
     def forget(self, token_sha256: bytes) -> None:
-        """Forget a token that is not valid, or is no longer valid."""
+        """Forget a token that is not valid or has expired."""
         self._subjects.pop(token_sha256, None)
 
 

@@ -258,7 +258,7 @@ async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> 
     row = await found.store.schedules.get(grant.subject, schedule_id)
     if row is None or not grant.covers(row.workflow):
         raise problems.Problem(
-            404, "not-found", f"there is no schedule {schedule_id}", hint=f"GET {ROOT} lists your schedules"
+            404, "not-found", f"schedule {schedule_id} does not exist", hint=f"GET {ROOT} lists your schedules"
         )
     return row
 

@@ -8,6 +8,7 @@ from reconciler import errors, settings
 from reconciler.cli import common, console, progress, reporter
 from reconciler.cli.options import databases, flags, servers
 from reconciler.platform import repair_job, run_ends, users
+from reconciler.report import phrases
 from reconciler.schedule import declarations
 
 
@@ -61,8 +62,8 @@ def repair(
 
     def note_closed(closed: int) -> None:
         if closed:
-            runs = "run" if closed == 1 else "runs"
-            reported.warn(f"Note: closed {closed} {runs} that had ended in Temporal without being recorded.")
+            runs = phrases.counted(closed, "run")
+            reported.warn(f"Note: closed {runs} that had ended in Temporal without being recorded.")
 
     with reported.errors_reported():
         reported.about(connection, users.PATH, declarations.Choice())

@@ -277,14 +277,14 @@ async def _check_quota(connection: database.Connection, owner: str, quota: int |
     row = await (await connection.execute(_COUNT, {"owner": owner, "quota": quota})).fetchone()
     if row is None or row["count"] > quota:
         raise errors.QuotaError(
-            f"you already have {quota} schedules, the maximum", hint="delete one that is no longer needed"
+            f"you already have {quota} schedules, the maximum", hint="delete one that you do not need"
         )
 
 
 def _unwritten(row: database.Row | None, schedule_id: uuid.UUID, expected: int | None) -> errors.ReconcilerError:
     """Return why a row was not written."""
     if row is None:
-        return errors.MissingError(f"there is no schedule {schedule_id}", hint="list the existing schedules")
+        return errors.MissingError(f"schedule {schedule_id} does not exist", hint="list the existing schedules")
     return errors.RevisionError(
         f"schedule {schedule_id} is at revision {row['revision']}, not {expected}", hint="read it again, then retry"
     )
