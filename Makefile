@@ -1,4 +1,4 @@
-# Everything runs in .venv, which is created from the lock file. Requirements: Python 3.11 or newer, make, git.
+# Everything runs in .venv, which is created from the lock file. Requirements: Python 3.11 or newer, make, and git.
 
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
@@ -8,10 +8,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-strip-extras --python-version 3.11 $(UPGRADE) \
 	--custom-compile-command "make lock"
 UPGRADE ?= --upgrade
-# twice as many as there are processors: many tests mostly wait for a server
+# twice the number of processors, because many tests mostly wait for a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 README_WORKFLOW := build/readme.yml
-unexport PYTHONDONTWRITEBYTECODE # or each of a thousand commands would compile the package again
+unexport PYTHONDONTWRITEBYTECODE # otherwise, each of a thousand commands would recompile the package
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml) $(README_WORKFLOW)
 
 .PHONY: help demo stack unit test test-v2 test-backends check types lint format golden oracle fuzz crash-test load-test action-test bench \
@@ -23,7 +23,7 @@ help: ## List the targets
 demo: $(INSTALLED) ## Demonstrate plan and apply on a local Temporal dev server (DEMO_UI=1 keeps it running)
 	@$(BIN)/python -m tools.demo
 
-stack: $(INSTALLED) server ## Run Temporal, PostgreSQL, the service and a worker together, until Ctrl-C
+stack: $(INSTALLED) server ## Run Temporal, PostgreSQL, the service, and a worker together until Ctrl-C
 	@$(BIN)/python -m tools.stack
 
 unit: $(INSTALLED) ## Run the tests that need no server
@@ -32,14 +32,14 @@ unit: $(INSTALLED) ## Run the tests that need no server
 test: check server act ## Check everything and run all tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
-test-backends: test test-v2 ## Run all tests on V1, and those that need a server on V2 as well
+test-backends: test test-v2 ## Run all tests on V1, and those that need a server also on V2
 
 test-v2: $(INSTALLED) ## Run the tests that need a server on the V2 schedule backend (needs Go the first time)
 	@$(BIN)/python -m tools.devserver v2
 	SCHEDULE_BACKEND=v2 $(BIN)/pytest tests/contract tests/integration tests/acceptance tests/oracle \
 		--numprocesses $(WORKERS) --dist worksteal
 
-check: $(INSTALLED) $(README_WORKFLOW) ## Format, lint, types, layers, schemas, workflows
+check: $(INSTALLED) $(README_WORKFLOW) ## Check formatting, lint, types, layers, schemas, and workflows
 	@$(MAKE) --no-print-directory --jobs 2 types lint
 
 types: $(INSTALLED)
@@ -58,36 +58,36 @@ lint: $(INSTALLED) $(README_WORKFLOW)
 	$(BIN)/zizmor --quiet --pedantic --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
 	$(BIN)/python -m tools.actionlint $(WORKFLOWS)
 
-format: $(INSTALLED) ## Format, and apply the linter's fixes
+format: $(INSTALLED) ## Format the code and apply the linter's fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(INSTALLED) server ## Regenerate the golden plans, the OpenAPI document and the documents' consoles; review them before you commit
+golden: $(INSTALLED) server ## Regenerate the golden plans, the OpenAPI document, and the docs' console examples; review them before you commit
 	$(BIN)/pytest tests/golden tests/architecture/test_published.py tests/acceptance/test_consoles.py --update-golden
 
-oracle: $(INSTALLED) server ## Compare N random cron expressions, timings and actions with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
+oracle: $(INSTALLED) server ## Compare N random cron expressions, timings, and actions with the server (N=50000 SEED=... SCHEDULE_BACKEND=v2)
 	ORACLE_CASES=$(or $(N),50000) RANDOM_SCHEDULES=1000 ORACLE_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/oracle tests/integration/test_random_schedules.py --numprocesses $(WORKERS) --dist worksteal -rP
 
-fuzz: $(INSTALLED) ## Fuzz specs, saved plans and snapshots, and look longer for exceptions to every law (N=100000 SEED=...)
+fuzz: $(INSTALLED) ## Fuzz specs, saved plans, and snapshots, and run the property tests with more examples (N=100000 SEED=...)
 	FUZZ_CASES=$(or $(N),100000) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) PROPERTY_EXAMPLES=$(shell expr $(or $(N),100000) / 200) \
 		$(BIN)/pytest tests/fuzz tests/property --numprocesses $(WORKERS) --dist worksteal
 
-crash-test: $(INSTALLED) server ## Kill an apply at N boundaries between calls to the server, and let every call fail (N=1000 SEED=...)
+crash-test: $(INSTALLED) server ## Kill an apply at N points between calls to the server, and make every call fail (N=1000 SEED=...)
 	CRASH_POINTS=$(or $(N),1000) CRASH_SEED=$(or $(SEED),$(shell date +%s)) EXIT_RUNS=100 \
 		$(BIN)/pytest tests/acceptance/test_crash.py tests/acceptance/test_exit_codes.py tests/integration/test_fault_table.py \
 		-m "slow or not slow" --numprocesses $(WORKERS) --dist worksteal -rP
 
-load-test: $(INSTALLED) server ## Many callers of the service, and many appliers at once (N=1000 SEED=...)
+load-test: $(INSTALLED) server ## Send many requests to the service, and run many applies at once (N=1000 SEED=...)
 	LOAD_CALLS=$(or $(N),1000) RACES=$(shell expr $(or $(N),1000) / 50) \
 		PAIRS=$(shell expr $(or $(N),1000) / 10) PAIRS_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/pytest tests/integration/test_service_load.py tests/integration/test_service_races.py tests/integration/test_concurrency.py \
 		--numprocesses $(WORKERS) --dist worksteal -rP
 
-action-test: $(INSTALLED) server act ## Install and run the Action in many ways: interrupted, twice at once, without an index, ...
+action-test: $(INSTALLED) server act ## Install and run the Action in many ways: interrupted, twice at once, without an index, and so on
 	ACTION_INSTALL=whole $(BIN)/pytest tests/action -m "slow or not slow" --numprocesses $(WORKERS) --dist worksteal
 
-bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service and the worker
+bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service, and the worker
 	@$(BIN)/python -m compileall -qq reconciler bench
 	@$(BIN)/python -m bench.startup
 	@$(BIN)/python -m bench.schedules
@@ -99,10 +99,10 @@ bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the servic
 server: $(INSTALLED) ## Find or download Temporal's dev server
 	@$(BIN)/python -m tools.devserver
 
-act: $(INSTALLED) ## Find or build the program that runs the workflows in the tests
+act: $(INSTALLED) ## Find or build the program that runs workflows in the tests
 	@$(BIN)/python -m tools.programs
 
-lock: $(INSTALLED) ## Resolve the dependencies again
+lock: $(INSTALLED) ## Update the lock files
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --output-file requirements-dev.lock --extra github --extra service --extra embedded --group dev
 	$(COMPILE) --output-file requirements-action.lock --extra github --group build
@@ -113,7 +113,7 @@ $(README_WORKFLOW): README.md # its workflow is checked like the others
 	@sed -n '/^```yml$$/,/^```$$/{/^```/!p;}' README.md >$@
 
 $(INSTALLED): requirements-dev.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is required: install it, or specify it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .

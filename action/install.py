@@ -35,7 +35,7 @@ class InstallError(Exception):
 
 
 def main() -> None:
-    """Install the program when needed and run it; on an error, write an annotation and exit with 1."""
+    """Install the program if needed and run it; on an error, write an annotation and exit with code 1."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback
     try:
         environment = installed()
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def installed() -> pathlib.Path:
-    """Return the environment with the program, which is created if it does not exist."""
+    """Return the environment that contains the program, creating it if it does not exist."""
     kept = os.environ.get("RECONCILER_INSTALL_DIR") or os.environ.get("RUNNER_TEMP")
     if not kept:
         raise InstallError("RUNNER_TEMP is not set: this script is part of the action and must run in a workflow")
@@ -75,27 +75,27 @@ class Commands:
     """Runs the installation's commands, one after another, until a signal cancels the job."""
 
     def __init__(self) -> None:
-        self._cancelled_by = 0
+        self._canceled_by = 0
         self._process: subprocess.Popen[bytes] | None = None
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._cancel)
 
     def run(self, command: list[str], failure: str) -> None:
-        """Run a command without the inputs, because some are secrets and a package's build runs its own code.
+        """Run a command without the inputs, because some are secrets and a package's build runs arbitrary code.
 
-        Raises SystemExit if the job was canceled, with 128 plus the signal's number, and InstallError, with a message
-        that begins with `failure`, if the command fails.
+        Raises SystemExit with 128 plus the signal's number if the job was canceled, and InstallError with a message
+        that begins with `failure` if the command fails.
         """
         variables = {name: value for name, value in os.environ.items() if not name.startswith("INPUT_")}
         self._process = subprocess.Popen(
             command, env=variables | PIP_SETTINGS, stdin=subprocess.DEVNULL, process_group=0
         )
-        if self._cancelled_by:  # before there was a process to terminate
+        if self._canceled_by:  # before there was a process to terminate
             self._terminate()
         status = self._process.wait()
         self._process = None
-        if self._cancelled_by:
-            sys.exit(128 + self._cancelled_by)
+        if self._canceled_by:
+            sys.exit(128 + self._canceled_by)
         if status:
             raise InstallError(f"{failure}; see the log above for the reason")
 
@@ -103,12 +103,12 @@ class Commands:
         """Restore the default signal handling; raise SystemExit if the job was canceled after the last command."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        if self._cancelled_by:
-            sys.exit(128 + self._cancelled_by)
+        if self._canceled_by:
+            sys.exit(128 + self._canceled_by)
 
     def _cancel(self, number: int, _: types.FrameType | None) -> None:
         """Record the signal and terminate the running command; nothing else, such as the cleanup, is interrupted."""
-        self._cancelled_by = self._cancelled_by or number
+        self._canceled_by = self._canceled_by or number
         self._terminate()
 
     def _terminate(self) -> None:
@@ -121,7 +121,7 @@ class Commands:
 def _make(environment: pathlib.Path, commands: Commands) -> None:
     """Build in a temporary directory and move it into place atomically.
 
-    The environment is therefore always complete, even after a kill or with a concurrent build.
+    The environment is therefore always complete, even if a build is killed or another one runs concurrently.
     """
     made = environment.with_name(f"{environment.name}.{secrets.token_hex(4)}")
     pip = [str(made / "bin" / "python"), *PIP_INSTALL]
@@ -133,7 +133,7 @@ def _make(environment: pathlib.Path, commands: Commands) -> None:
         commands.run(
             [sys.executable, "-I", "-m", "venv", str(made)], f"{sys.executable} could not create a virtual environment"
         )
-        commands.run([*pip, *locked], "the packages that reconciler needs could not be installed")
+        commands.run([*pip, *locked], "reconciler's dependencies could not be installed")
         commands.run([*pip, "--no-deps", "--no-build-isolation", str(ROOT)], "reconciler could not be installed")
         in_place = _put_in_place(made, environment)
     finally:
@@ -160,7 +160,7 @@ def _complete(environment: pathlib.Path) -> bool:
 
 
 def _annotated(message: str) -> int:
-    """Write an error as a GitHub annotation, and the output of a failed step; return the exit code."""
+    """Write an error as a GitHub annotation, set the `exit-code` output, and return the exit code."""
     for character, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         message = message.replace(character, escape)
     _print(f"::error title=reconciler::{message}")

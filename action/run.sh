@@ -19,7 +19,7 @@ main() {
 find_python() {
     local each
     if [ -n "${INPUT_PYTHON:-}" ]; then
-        suits "$INPUT_PYTHON" || fail "the input python names '$INPUT_PYTHON', which is not Python 3.11 or newer with support \
+        suits "$INPUT_PYTHON" || fail "the python input is '$INPUT_PYTHON', which is not Python 3.11 or newer with support \
 for virtual environments; leave the input empty to find one automatically"
         python=$INPUT_PYTHON
         return
@@ -31,14 +31,14 @@ for virtual environments; leave the input empty to find one automatically"
         fi
     done
     fail 'there is no Python 3.11 or newer with support for virtual environments on PATH; add a step with \
-actions/setup-python, or specify one with the input python (on Debian, venv is a separate package: python3-venv)'
+actions/setup-python, or specify one with the python input (on Debian, venv is a separate package: python3-venv)'
 }
 
 suits() {
     "$1" -I -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
-# Report in an annotation what is wrong and what to do, and exit.
+# Report in an annotation what is wrong and how to fix it, and exit.
 fail() {
     local message
     message=${1//[%]/%25}

@@ -1,7 +1,7 @@
-"""The bare calls that a command cannot do without, sent by the same SDK, with the responses thrown away.
+"""The bare calls that a command cannot do without, sent with the same SDK; the responses are discarded.
 
-As a program, this sends the requests of a file (one per line, in base64) and ends: it is the floor of a command. It
-imports nothing of the reconciler.
+When run as a program, it sends the requests in a file (one per line, base64-encoded) and exits: the floor of a command.
+It imports nothing from `reconciler`.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Bare:
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Call again while the server rate-limits calls, as any client has to: the wait is part of the floor."""
+    """Call again while the server rate-limits calls, as any client must; the wait is part of the floor."""
     for wait in itertools.chain((0.1, 0.2, 0.5), itertools.repeat(1.0, 120)):
         try:
             return await call()
@@ -102,7 +102,7 @@ async def each(work: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None
 
 
 async def connected(address: str, namespace: str) -> Bare:
-    """Return the bare calls of a namespace."""
+    """Return the bare calls to a namespace."""
     client = await temporalio.client.Client.connect(address, namespace=namespace)
     return Bare(client.workflow_service, namespace)
 
@@ -138,4 +138,4 @@ async def _sent(address: str, namespace: str, operation: str, requests: Sequence
 
 if __name__ == "__main__":
     asyncio.run(_sent(sys.argv[1], sys.argv[2], sys.argv[3], read(pathlib.Path(sys.argv[4]))))
-    os._exit(0)  # the threads of the SDK may crash while the interpreter ends
+    os._exit(0)  # the SDK's threads may crash while the interpreter exits

@@ -30,4 +30,4 @@ async def _synced(address: str, namespace: str, requests: Iterable[bytes]) -> No
 
 if __name__ == "__main__":
     asyncio.run(_synced(sys.argv[1], sys.argv[2], bare.read(pathlib.Path(sys.argv[3]))))
-    os._exit(0)  # the threads of the SDK may crash while the interpreter ends
+    os._exit(0)  # the SDK's threads may crash while the interpreter exits

@@ -1,7 +1,7 @@
-"""The service's latency compared with a bare uvicorn application, both measured in turns within the same run.
+"""The service's latency compared with a bare uvicorn application, measured alternately in the same run.
 
 Each caller keeps one connection and sends its next request once it has read the response. The bare application responds
-with a constant; the difference is the cost of routing, the access check and, for the list of schedules, the database.
+with a constant; the difference is the cost of routing, the access check, and, for the list of schedules, the database.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Any
 from tools import devserver
 
 CALLERS = (1, 10, 50)
-REQUESTS = 1000  # of one measurement, shared by its callers
+REQUESTS = 1000  # per measurement, shared by its callers
 BARE = "bare uvicorn"
 PROGRAM = (sys.executable, "-m", "reconciler")
-TOKEN = "bench-0123456789-0123456789-0123456789"  # noqa: S105  # of a service that lives for this run
+TOKEN = "bench-0123456789-0123456789-0123456789"  # noqa: S105  # for a service that exists only for this run
 
 
 async def application(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
@@ -55,7 +55,7 @@ class Target:
 
 
 async def measure(target: Target, callers: int) -> list[float]:
-    """Return the sorted seconds of all requests, without those that warm up."""
+    """Return the durations of all requests in seconds, sorted, without the warm-up requests."""
     times = await asyncio.gather(*(_call(target, REQUESTS // callers) for _ in range(callers)))
     return sorted(seconds for caller in times for seconds in caller)
 
@@ -78,7 +78,7 @@ async def _call(target: Target, count: int) -> list[float]:
 
 
 def rows(targets: Sequence[Target]) -> Iterator[str]:
-    """Measure and yield the lines of the table; the ratios are to the bare application's p50 and p99."""
+    """Measure and yield the lines of the table; the ratios are relative to the bare application's p50 and p99."""
     for callers in CALLERS:
         floor = None
         for target in targets:

@@ -1,6 +1,6 @@
-"""Run a command and print the resources that it used as JSON; a program that stays small.
+"""Run a command and write the resources that it used to a file, as JSON; a program that stays small.
 
-A process inherits the peak memory of the one that starts it, so a large one cannot measure it.
+A process inherits its parent's peak memory, so a large parent cannot measure a small child.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""The floor of validating a file: load its YAML in C and check it with the published schema; a program.
+"""The floor for validating a file: load its YAML with the C loader and check it with the published schema; a program.
 
-Without a schema it loads the file alone: YAML, or a snapshot's JSON.
+Without a schema, it only loads the file: YAML, or a snapshot's JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a command costs as a process: wall time, processor time, memory."""
+"""What a command costs as a process: wall time, CPU time, and memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Cost:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
-    """Run a command to its end; RuntimeError with what it printed if it fails."""
+    """Run a command to completion; raise RuntimeError with its error output if it fails."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "cost.json")
         launched = (sys.executable, "-I", "-S", str(_LAUNCHER), str(path), *command)

@@ -1,8 +1,8 @@
 """Repairs of many users' schedules compared with the bare Temporal calls that they cannot do without, in the same run.
 
-The floor of a quick repair with nothing to do is the listing, that of a full one is the listing and a Describe for each
-schedule, and that of the first one, which creates all of them, is those plus a Create and a Describe for each. The
-difference is reading the rows and comparing them. Rows are inserted with SQL, and all crons differ.
+The floor of a quick repair with nothing to do is the listing; of a full repair, the listing and a Describe for each
+schedule; and of the first repair, which creates all of them, those plus a Create and a Describe for each. The
+difference is reading the rows and comparing them. Rows are inserted with SQL, and all cron expressions differ.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FROM generate_series(0, %s - 1) AS i
 
 
 class Rounds:
-    """The times of one size, by what was measured."""
+    """The times for one size, by what was measured."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = {}
@@ -59,7 +59,7 @@ async def timed(work: Awaitable[object]) -> float:
 
 
 async def measure(address: str, url: str, namespaces: tuple[str, str], count: int) -> Iterator[str]:
-    """Return the lines of one size."""
+    """Return the lines of the table for one size."""
     bare_namespace, namespace = namespaces
     floor, ours = await bare.connected(address, bare_namespace), await bare.connected(address, namespace)
     server = await connect.connect(

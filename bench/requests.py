@@ -1,4 +1,4 @@
-"""Specs of many charters, and the requests that create and update their schedules."""
+"""Specs with many charters, and the requests that create and update their schedules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.temporal import convert
 
 
 def spec(count: int, minute: int = 0, changed: int = 0) -> str:
-    """Return a spec of `count` charters; another `minute` changes all of them, `changed` the first ones."""
+    """Return a spec with `count` charters; a different `minute` changes all of them, and `changed` only that many."""
     charters = "".join(
         f"    - {{charter: C{number:05}, cron: '{30 if number < changed else minute} {number % 24} * * MON-FRI', "
         f"timezone: Europe/Berlin, entrypoint: C{number:05}, input: {{model: small, number: {number}}}}}\n"

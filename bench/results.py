@@ -20,7 +20,7 @@ OURS = "reconciler"
 FLOOR = "floor"
 FOLDER = pathlib.Path("bench/results")
 _HEAD = (
-    "| {backend}, {size:,} schedules | seconds | floor | ratio (min – median – max) | CPU, ms for each | memory "
+    "| {backend}, {size:,} schedules | seconds | floor | ratio (min – median – max) | CPU (ms per schedule) | memory "
     "| requests | floor |\n"
 )
 _RULE = "|---|--:|--:|--:|--:|--:|--:|--:|\n"
@@ -28,7 +28,7 @@ _RULE = "|---|--:|--:|--:|--:|--:|--:|--:|\n"
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Table:
-    """The rounds of one size: costs and requests, by what was measured and which program did it."""
+    """The rounds for one size: costs and requests, by what was measured and which program did it."""
 
     backend: str
     size: int
@@ -72,7 +72,7 @@ class Table:
                 "temporalio": importlib.metadata.version("temporalio"),
             },
             "processors": os.cpu_count(),
-            "load": round(os.getloadavg()[2], 1),  # of the last 15 minutes
+            "load": round(os.getloadavg()[2], 1),  # over the last 15 minutes
             "backend": self.backend,
             "size": self.size,
             "requests": self.requests,

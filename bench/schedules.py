@@ -1,12 +1,12 @@
-"""The commands at four to ten thousand schedules compared with their floors and peers, on both backends, in one run.
+"""The commands with 4 to 10,000 schedules compared with their floors and peers, on both backends, in one run.
 
     python -m bench.schedules [--backend v1|v2]... [--size N]... [--save]
 
 Every command runs as a process, and so does its floor: for commands that read the server, one listing and one Describe
 for each charter; for commands that write, those and then a write and a Describe for each; for commands that read files,
-loading them in C and, for the spec, checking it with its schema. Each round has fresh namespaces and measures a command
-and its floor in turns. The milliseconds depend on the machine; the ratios are what to look at. The requests are counted
-by the server.
+loading them with the C loader and, for the spec, checking it with its schema. Each round uses fresh namespaces and
+measures each command and then its floor. The milliseconds depend on the machine; the ratios are what to look at. The
+server counts the requests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tools import devserver, programs
 
 SIZES = (4, 100, 1_000, 10_000)
 ROUNDS = {4: 5, 100: 3, 1_000: 2, 10_000: 1}
-LARGEST_SHELL_LOOP = 100  # schedules; a process for each takes minutes for more
+LARGEST_SHELL_LOOP = 100  # schedules; with more, a process for each takes minutes
 PROGRAM = (sys.executable, "-m", "reconciler")
 SCHEMA = pathlib.Path("schemas/repo-spec.schema.json")
 NODE_PACKAGES = pathlib.Path("build/node")
@@ -40,13 +40,13 @@ _LISTED_WITHIN = 600.0  # seconds after the last write
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The files that the commands of one size read."""
+    """The files that the commands read, for one size."""
 
     folder: pathlib.Path
     count: int
 
     def write(self, bare_namespace: str) -> None:
-        """Write the specs, the requests of the floors, and the input of the TypeScript client."""
+        """Write the specs, the floors' requests, and the input for the TypeScript client."""
         count = self.count
         for name, minute, changed in (("before", 0, 0), ("one", 0, 1), ("after", 30, 0)):
             self.spec(name).write_text(requests.spec(count, minute, changed), encoding="utf-8")
@@ -84,7 +84,7 @@ class Files:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One server and the files of one size; measures in a pair of namespaces."""
+    """One server and the files for one size; measures in a pair of namespaces."""
 
     server: devserver.DevServer
     files: Files
@@ -118,7 +118,7 @@ class Bench:
         self._measure("update all", self._apply("after"), self._bare("update", "update"))
 
     def _measure(self, name: str, command: tuple[str, ...], floor: tuple[str, ...]) -> None:
-        """Measure a command and its floor; count the requests of both only once for all rounds: that takes seconds."""
+        """Measure a command and its floor; count the requests of both in the first round only (it takes seconds)."""
         is_counted = name in self.found.requests
         before = {} if is_counted else self._requests()
         for who, each in ((results.OURS, command), (results.FLOOR, floor)):
@@ -127,12 +127,12 @@ class Bench:
             self.found.requests[name] = {who: count - before[who] for who, count in self._requests().items()}
 
     def _requests(self) -> dict[str, int]:
-        """Return how many requests there have been so far in the namespaces of the command and of its floor."""
+        """Return how many requests the namespaces of the command and of its floor have received so far."""
         counts = self.server.requests(self.ours, self.bare)
         return {results.OURS: counts[self.ours].total(), results.FLOOR: counts[self.bare].total()}
 
     def _peers(self, name: str) -> None:
-        """Measure other ways to do the same."""
+        """Measure other ways to do the same thing."""
         namespace = f"{self.bare}-sync"
         created = str(self.files.path(f"create-{namespace}"))
         python = (sys.executable, "-m", "bench.earlier_sync", self.server.address, namespace, created)
@@ -220,7 +220,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench.schedules")
     parser.add_argument("--backend", action="append", choices=("v1", "v2"))
     parser.add_argument("--size", action="append", type=int)
-    parser.add_argument("--save", action="store_true", help="save the results in bench/results")
+    parser.add_argument("--save", action="store_true", help="save the results to bench/results")
     chosen = parser.parse_args(arguments)
     node_packages()
     for backend in chosen.backend or ("v1", "v2"):

@@ -1,4 +1,4 @@
-"""The processor time of a command that ends at once, compared with an interpreter that imports only what it needs."""
+"""The CPU time of a command that exits immediately, compared with an interpreter that imports only what it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-RUNS = 15  # of each, in turns
+RUNS = 15  # of each, alternating
 SPEC = "governance:\n  schedules:\n    - {charter: NIGHTLY, cron: '0 3 * * *', entrypoint: NIGHTLY}\n"
 PROGRAM = (sys.executable, "-m", "reconciler")
 CLICK = (sys.executable, "-c", "import click")
@@ -39,7 +39,7 @@ def main() -> None:
             Case(name="completion", command=PROGRAM, floor=CLICK, completes="reconciler pl"),
             Case(name="validate", command=(*PROGRAM, "validate", "--spec", str(spec)), floor=LIBRARIES),
         )
-        print("startup, processor time of a process (median)", "floor", "ratio", sep="\t")
+        print("startup, CPU time per process (median)", "floor", "ratio", sep="\t")
         for case in cases:
             both = [(_seconds(case.command, case.completes), _seconds(case.floor)) for _ in range(RUNS)]
             ours, floor = (statistics.median(each) for each in zip(*both, strict=True))
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _seconds(command: tuple[str, ...], completes: str = "") -> float:
-    """Run a command and return its processor time; CalledProcessError when it fails."""
+    """Run a command and return its CPU time in seconds; raise CalledProcessError if it fails."""
     environment = dict(os.environ)
     if completes:
         words = {"COMP_WORDS": completes, "COMP_CWORD": "1", "_RECONCILER_COMPLETE": "bash_complete"}

@@ -1,7 +1,7 @@
 """What other callers of the service notice while one row is locked and twelve clients try to change it.
 
-In turns within the same run: callers list their schedules with nothing else in progress, and while another session of
-the database holds a row of another caller, which twelve clients keep trying to change.
+Within the same run, callers list their schedules alternately with nothing else in progress and while another database
+session holds another caller's row, which twelve clients keep trying to change.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROUNDS = 3
 
 @contextlib.asynccontextmanager
 async def locked(url: str, base: str, token: str) -> AsyncIterator[None]:
-    """Hold a row while requests to change it wait; they end once it is free."""
+    """Hold a row while requests to change it wait; they finish once it is free."""
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=60) as client:
         made = await client.post("/api/v1/schedules", json={"cron": "0 9 1 1 *", "workflow": f"w-{uuid.uuid4()}"})
@@ -54,7 +54,7 @@ async def locked(url: str, base: str, token: str) -> AsyncIterator[None]:
 
 
 async def measure(url: str, port: int, mine: str, other: str) -> tuple[list[float], list[float]]:
-    """Return the sorted seconds of the requests of all rounds, without and with the lock."""
+    """Return the durations of all rounds' requests in seconds, sorted, without and with the lock."""
     target = latency.Target(name="GET /api/v1/schedules", port=port, path="/api/v1/schedules", token=mine)
     free: list[float] = []
     held: list[float] = []

@@ -1,4 +1,4 @@
-"""The worker compared with a bare worker of the same SDK, both measured in turns within the same run.
+"""The worker compared with a bare worker that uses the same SDK, measured alternately in the same run.
 
 The bare worker runs a workflow with as many activities as the worker's, none of which does anything: one for a
 charter's firing, four for a user's. The difference is the cost of the database and of what the steps decide. Neither
@@ -36,7 +36,7 @@ from reconciler.schedule import governed
 from reconciler.temporal import connect
 from tools import devserver
 
-FIRINGS = 100  # of one round
+FIRINGS = 100  # per round
 ROUNDS = 3
 CONCURRENCY = 20  # firings that are in progress at a time
 BARE_QUEUE = "bare"
@@ -55,7 +55,7 @@ async def nothing(value: dict[str, Any]) -> dict[str, Any]:
 
 @temporalio.workflow.defn
 class Bare:
-    """A workflow of `count` activities, one after another."""
+    """A workflow with `count` activities, one after another."""
 
     @temporalio.workflow.run
     async def run(self, value: dict[str, Any], count: int) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Round:
     """The measurements of one round."""
 
     rate: float  # firings per second
-    cpu: float  # milliseconds for each
+    cpu: float  # milliseconds per firing
 
 
 async def measured(start: Start) -> Round:
@@ -177,7 +177,7 @@ async def measure(address: str, database_url: str) -> None:
 
 def main() -> None:
     """Start the servers and measure."""
-    sys.stdout.write("| | firings a second | ratio | CPU of one | ratio |\n|---|---|---|---|---|\n")
+    sys.stdout.write("| | firings per second | ratio | CPU per firing | ratio |\n|---|---|---|---|---|\n")
     with (
         devserver.running() as server,
         tempfile.TemporaryDirectory() as folder,

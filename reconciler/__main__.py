@@ -8,7 +8,7 @@ from reconciler.runtime import garbage, interrupts
 
 
 def main() -> NoReturn:
-    """Run the program; from here on, even during imports, a signal ends it with the declared exit code."""
+    """Run the program. From here on, even during imports, a signal ends it with the documented exit code."""
     interrupts.prepare()
     garbage.prepare()
     from reconciler.cli import program

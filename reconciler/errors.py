@@ -1,7 +1,7 @@
 """The errors that reach a user: each has a message, a hint, and an exit code.
 
 Adapters translate what their library raises into one of these; the entry point prints it. Nothing else is
-caught there, so that a bug still shows its traceback. Credentials of this process are removed from both strings.
+caught there, so a bug still shows its traceback. This process's credentials are removed from messages and hints.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ExitCode(enum.IntEnum):
         return self in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
-INTERRUPTED = "interrupted"  # why it ended early
+INTERRUPTED = "interrupted"  # the reason reported for an interrupt
 
 
 class ReconcilerError(Exception):
@@ -52,14 +52,14 @@ class ReconcilerError(Exception):
 
 
 def reason(error: BaseException) -> str:
-    """Return why work was cut short: an expected failure, an interrupt, or a bug, which is reported by its type."""
+    """Return why work was cut short: an expected failure, an interrupt, or a bug, reported by its exception type."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     return error.message if isinstance(error, ReconcilerError) else f"a bug in reconciler: {type(error).__name__}"
 
 
 class InvalidSpecError(ReconcilerError):
-    """The spec cannot be used; the message holds one located line for each problem."""
+    """The spec cannot be used; the message has one line for each problem, with its location."""
 
     exit_code = ExitCode.INVALID_SPEC
 
@@ -77,7 +77,7 @@ class UsageError(ReconcilerError):
 
 
 class LockedError(ReconcilerError):
-    """Another session holds the lock: `who` holds it, in which `run`, and `since` when, as far as these are known."""
+    """Another session holds the lock: `who` holds it, in which `run`, and `since` when, if known."""
 
     exit_code = ExitCode.LOCKED
 
@@ -95,11 +95,11 @@ class StoreError(ReconcilerError):
 
 
 class BusyError(StoreError):
-    """Another session holds what a statement needs, or a caller has too much in progress; nothing was written."""
+    """Another session holds a lock that is needed, or a caller has too much in progress; nothing was written."""
 
 
 class DocumentError(ReconcilerError):
-    """A saved plan or snapshot cannot be used: it is not one, was truncated or edited, or is from another version."""
+    """A saved plan or snapshot cannot be used: it is not one, was truncated or edited, or has another version."""
 
     exit_code = ExitCode.STALE
 
@@ -131,7 +131,7 @@ class CodecError(ServerError):
 
 
 class ConflictError(ServerError):
-    """The server rejected a write because the schedule is not what the plan saw."""
+    """The server rejected a write because the schedule changed after it was planned."""
 
     exit_code = ExitCode.STALE
 
@@ -141,7 +141,7 @@ class GitHubError(ReconcilerError):
 
 
 class ExecutorError(ReconcilerError):
-    """An execution could not be started now.
+    """An execution could not be started at this time.
 
     The same request may be sent again, after `retry_after` if that is known.
     """
@@ -156,11 +156,11 @@ class ExecutionRefusedError(ReconcilerError):
 
 
 class ArgumentError(ReconcilerError):
-    """A workflow's argument is not the one that our schedules pass."""
+    """A workflow's argument is not one that our schedules would pass."""
 
 
 class IdempotencyConflictError(ReconcilerError):
-    """An idempotency key was already used for another request."""
+    """An idempotency key was already used for a different request."""
 
 
 class QuotaError(ReconcilerError):
@@ -168,7 +168,7 @@ class QuotaError(ReconcilerError):
 
 
 class RevisionError(ReconcilerError):
-    """A row is not at the revision on which a change was based; nothing was written."""
+    """A row's revision is not the one that a change was based on; nothing was written."""
 
     exit_code = ExitCode.STALE
 
@@ -178,4 +178,4 @@ class MissingError(ReconcilerError):
 
 
 class ServiceError(ReconcilerError):
-    """The HTTP service cannot be reached, or the response does not come from it."""
+    """The HTTP service cannot be reached, or something else responded."""

@@ -1,4 +1,4 @@
-"""Read files that a user specifies: only regular files, so that nothing waits for a pipe and no device is opened."""
+"""Read user-specified files: only regular ones, so that no read blocks on a pipe and no device is opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import stat
 import sys
 
 STANDARD_INPUT = pathlib.Path("<stdin>")  # compared by identity: another path with this name is a file
-_MOST = 32 * 1024 * 1024  # bytes of standard input, which may be endless
+_MOST = 32 * 1024 * 1024  # bytes read from standard input, which may be endless
 _KINDS = {
     stat.S_IFIFO: "a pipe (FIFO)",
     stat.S_IFSOCK: "a socket",
@@ -20,15 +20,15 @@ _KINDS = {
 
 
 def read(path: pathlib.Path, limit: int) -> bytes:
-    """Return the file's bytes, at most one more than the limit.
+    """Return the file's bytes, up to one byte past the limit.
 
-    Raises `OSError`, whose `strerror` is for the user. The null device is read as an empty file. Standard input is
-    read only once; later calls return the same bytes.
+    Raises `OSError` with a `strerror` that can be shown to the user. The null device is read as an empty file.
+    Standard input is read only once; later calls return the same bytes.
     """
     if path is STANDARD_INPUT:
         return _standard_input()[: limit + 1]
     check(path)
-    # without O_NONBLOCK, a pipe that replaces the file in the meantime would block
+    # without O_NONBLOCK, opening a pipe that had just replaced the file would block
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         _check(os.fstat(descriptor), path)
@@ -48,7 +48,7 @@ def _standard_input() -> bytes:
 
 
 def check(path: pathlib.Path) -> None:
-    """Raise `OSError` as `read` does if the path is not that of a regular file; nothing is opened."""
+    """Raise `OSError` as `read` does unless the path points to a regular file; nothing is opened."""
     _check(path.stat(), path)
 
 
@@ -57,7 +57,7 @@ def _check(found: os.stat_result, path: pathlib.Path) -> None:
         return
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a special file")
     raise OSError(errno.EINVAL, f"it is {kind}, not a regular file", str(path))
 
 

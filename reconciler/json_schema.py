@@ -1,7 +1,7 @@
-"""Compile a JSON Schema to a function that returns whether a value is valid, many times as fast as jsonschema.
+"""Compile a JSON Schema to a function that returns whether a value is valid, many times faster than jsonschema.
 
 It supports the keywords that the published schemas use, with the same meaning as jsonschema's Draft 2020-12, and
-rejects any other. `published` uses jsonschema to list the violations of an invalid value.
+rejects all others. `published` uses jsonschema to list the violations of an invalid value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ANNOTATIONS = {"$defs", "$schema", "default", "description", "examples", "forma
 
 
 def compiled(schema: Schema) -> Check:
-    """Return the check of a schema whose references point into its own `$defs`; values are those that `json` returns.
+    """Return the check for a schema whose references point into its own `$defs`, for values that `json` returns.
 
     Raises ValueError for a keyword, or a use of one, that is not supported.
     """
@@ -42,13 +42,13 @@ def _accepted(value: Any) -> bool:
 
 @dataclasses.dataclass(slots=True)
 class _Compiler:
-    """Compiles schemas; each definition once, because definitions may refer to themselves."""
+    """Compiles schemas, and each definition only once, because a definition may refer to itself."""
 
     definitions: Mapping[str, Schema]
     known: dict[str, Check] = dataclasses.field(default_factory=dict)
 
     def check(self, schema: Any) -> Check:
-        """Return the check of a schema: for each type of value, the keywords that apply to it."""
+        """Return the check for a schema: for each type of value, the keywords that apply to it."""
         if isinstance(schema, bool):
             return _accepted if schema else lambda _: False
         applied = [check for keyword, wanted in schema.items() for check in self._combined(keyword, wanted)]
@@ -91,7 +91,7 @@ class _Compiler:
         return check
 
     def _combined(self, keyword: str, wanted: Any) -> Iterable[Check]:
-        """Yield the check of a keyword if it is one that applies schemas to the value itself."""
+        """Yield the checks for a keyword that applies schemas to the value itself."""
         if keyword == "$ref":
             yield self._referred(wanted.removeprefix("#/$defs/"))
         elif keyword == "not":
@@ -106,11 +106,11 @@ class _Compiler:
             single = tuple(map(self.check, wanted))
             yield lambda value: sum(check(value) for check in single) == 1
         elif keyword not in _ANNOTATIONS | _OF_TYPES:
-            raise ValueError(f"the keyword {keyword!r} is not supported")
+            raise ValueError(f"the {keyword!r} keyword is not supported")
 
     def _referred(self, name: str) -> Check:
         if name not in self.known:
-            self.known[name] = lambda value: self.known[name](value)  # until it is compiled, if it refers to itself
+            self.known[name] = lambda value: self.known[name](value)  # for references to itself
             self.known[name] = self.check(self.definitions[name])
         return self.known[name]
 
@@ -134,7 +134,7 @@ def _all(checks: list[Check]) -> Check:
 
 
 def _in(words: Iterable[Any]) -> Check:
-    """Return the check of an enumeration of strings, true, false, and null; numbers compare in several ways."""
+    """Return the check for an enum of strings, true, false, and null; numbers have several equal forms."""
     if not all(isinstance(each, str | bool | None) for each in words):
         raise ValueError("an enum with numbers, lists, or objects is not supported")
     wanted = [(type(each), each) for each in words]

@@ -15,7 +15,7 @@ def document(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return the JSON text with control, bidirectional, and invisible characters and lone surrogates as \uXXXX."""
+    r"""Escape control, bidirectional, and invisible characters and lone surrogates in JSON text as \uXXXX."""
     return _SUSPECTS.sub(_escape, text)
 
 

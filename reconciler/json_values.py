@@ -1,4 +1,4 @@
-"""JSON values in the canonical form in which they are compared."""
+"""JSON values in canonical form, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 _WHOLE_LIMIT = 2**63
-_DEPTH_LIMIT = 120  # nesting levels of a compared value; a spec has fewer
+_DEPTH_LIMIT = 120  # nesting levels in a compared value; specs have fewer
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -17,8 +17,8 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 def number(value: int | float) -> int | float:
     """Return the number in canonical form: JSON has a single number type, in which 2.0 and 2 are the same.
 
-    An integer below 2**63 is an int, and a larger one is a float if that loses nothing. A float becomes an int by its
-    shortest digits, as PostgreSQL and JavaScript write it, so that both spellings are read back in this form.
+    Integers below 2**63 become ints, and larger ones become floats if that is lossless. A float becomes an int through
+    its shortest digits, as PostgreSQL and JavaScript write it, so that both spellings have the same canonical form.
     """
     if isinstance(value, float):
         return _digits(value) if value.is_integer() and abs(value) < _WHOLE_LIMIT else value
@@ -36,9 +36,9 @@ def _digits(whole: float) -> int:
 
 
 def canonical(value: Json) -> Json:
-    """Return the value with its numbers in canonical form, however an SDK wrote them.
+    """Return the value with its numbers in canonical form, no matter how an SDK wrote them.
 
-    Raises ValueError for what JSON cannot contain (NaN, infinity) and for a value that is nested too deeply.
+    Raises ValueError for values that JSON cannot contain (NaN, infinity) or that are nested too deeply.
     """
     return _canonical(value, 0)
 
@@ -60,7 +60,7 @@ def _canonical(value: Json, depth: int) -> Json:
 
 
 def short_float(number: float) -> float:
-    """Return the number with the six digits that survive the server's single precision."""
+    """Return the number rounded to the six digits that survive the server's single precision."""
     return float(f"{number:.6g}")
 
 

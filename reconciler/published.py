@@ -1,4 +1,4 @@
-"""The published JSON Schemas: their text, and the violations in a value. The only module that uses jsonschema."""
+"""The published JSON Schemas: their text, and how values violate them. The only module that uses jsonschema."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _check(name: Name, part: str) -> json_schema.Check:
 
 @functools.cache
 def _validator(name: Name, part: str) -> jsonschema.protocols.Validator:
-    import jsonschema  # here, because only invalid values need it
+    import jsonschema  # imported here because only invalid values need it
 
     return jsonschema.Draft202012Validator(_schema(name, part))
 
 
 def strict(schema: Any) -> Any:
-    """Return a schema that does not accept references in place of values: values are checked after expansion."""
+    """Return a schema that rejects references in place of values, because values are checked after expansion."""
     match schema:
         case {"anyOf": [first, {**wanted}], **others} if first == REFERENCE:
             return strict({**others, **wanted})
@@ -69,7 +69,7 @@ class Violation:
 
 
 def violations(name: Name, value: Any, part: str = "") -> Iterator[Violation]:
-    """Yield every violation of the schema by the value, or of the schema's definition `part` if that is specified."""
+    """Yield the value's violations of the schema, or of the schema's `part` definition if that is specified."""
     if _check(name, part)(value):
         return
     for error in _validator(name, part).iter_errors(value):

@@ -13,15 +13,15 @@ from reconciler import errors
 from reconciler.credentials import held
 from reconciler.schedule import declarations
 
-EMBEDDED = "embedded:"  # the beginning of the URL of a database that runs only as long as the program
+EMBEDDED = "embedded:"  # the URL prefix for a database that runs only as long as the program does
 HEADER_NAME = re.compile("[A-Za-z0-9_.-]+")  # valid in HTTP and gRPC
 VARIABLE_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # of the service
+SYNC_PATH = "/api/internal/ops/governance/schedules/sync"  # on the service
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """The TLS options; `enabled` None leaves the choice to the other options and the profile."""
+    """The TLS options; if `enabled` is None, the other options and the profile decide."""
 
     enabled: bool | None = None
     server_name: str | None = None
@@ -51,10 +51,10 @@ class Codec:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """How to reach Temporal; None leaves a value to the environment, the profile, then the default.
+    """How to reach Temporal; None means the value from the environment, the profile, or else the default.
 
-    `request_timeout` is how long one request may take while the server responds to others, and `rate` the maximum
-    number of requests per second; None for as many as the server sustains.
+    `request_timeout` is how long one request may take while the server responds to others, and `rate` is the maximum
+    number of requests per second, or None for as many as the server sustains.
     """
 
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
@@ -81,25 +81,25 @@ class Connection:
 
 
 LEAST_RATE, MOST_RATE = 0.1, 1_000_000  # requests per second
-LONGEST = datetime.timedelta(days=36_500)  # of an option; the longest timeout that Temporal stores unchanged
+LONGEST = datetime.timedelta(days=36_500)  # for an option: the longest timeout that Temporal stores unchanged
 
 
 def rate(text: str) -> float:
-    """Return the number of requests per second; ValueError, without the text, for anything else."""
+    """Parse a number of requests per second; raises ValueError, without quoting the text, for anything else."""
     if not re.fullmatch("[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)", text, re.ASCII):
-        raise ValueError("write requests per second as a plain number, such as 10 or 2.5")
+        raise ValueError("specify requests per second as a plain number, such as 10 or 2.5")
     if not LEAST_RATE <= float(text) <= MOST_RATE:
-        raise ValueError(f"write at least {LEAST_RATE} and at most {MOST_RATE} requests per second")
+        raise ValueError(f"specify at least {LEAST_RATE} and at most {MOST_RATE} requests per second")
     return float(text)
 
 
 DATABASE_SCHEMA = "reconciler"
-_NAME_BYTES = 63  # the limit of PostgreSQL, which truncates longer names
+_NAME_BYTES = 63  # PostgreSQL's limit; it truncates longer names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """A PostgreSQL database, and the schema for our tables in it."""
+    """A PostgreSQL database and the schema that contains our tables."""
 
     url: str = dataclasses.field(repr=False)
     schema: str = DATABASE_SCHEMA
@@ -109,7 +109,7 @@ class Database:
 
 
 def schema_fault(name: str) -> str:
-    """Return why a schema cannot have this name; empty if it can."""
+    """Return why a schema cannot have this name, or an empty string if it can."""
     if not name.isprintable():
         return "contains an invisible character"
     if not name.strip():
@@ -123,13 +123,13 @@ def schema_fault(name: str) -> str:
 
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is never used for writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
-GOVERNANCE_LOCK = "governance_sync"  # the key that an earlier sync program takes as well
+GOVERNANCE_LOCK = "governance_sync"  # a key that an earlier sync program also locks
 REPAIR_LOCK = "schedules_repair"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """How concurrent writers are excluded, and where their changes are recorded.
+    """How concurrent writes are prevented, and where changes are recorded.
 
     `auto` is PostgreSQL if there is a database, otherwise Temporal. `lock_key` is the key that PostgreSQL locks, and
     `lock_lease` is how long a lease in Temporal lasts. Without `audit`, a database is used only for the lock.
@@ -144,15 +144,15 @@ class Writing:
 
     @property
     def record(self) -> Database | None:
-        """Return the database of the audit; None if there is no audit."""
+        """Return the audit's database, or None if the audit is disabled."""
         return self.database if self.audit else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """Where executions are started: at `url`, in which `{workflow}` is replaced; with None, in the database.
+    """Where executions are started: at `url`, with `{workflow}` replaced, or in the database if it is None.
 
-    `timeout` applies to one request, `patience` to all attempts of one execution together.
+    `timeout` limits each request, and `patience` limits all attempts to start one execution.
     """
 
     url: str | None = None
@@ -170,7 +170,7 @@ class Worker:
     """How a worker identifies itself and shuts down; `health` and `metrics` are its endpoints, None if disabled.
 
     Its build is reported whether or not it is `versioned`; a versioned worker needs a deployment, and receives runs
-    once its version is made current.
+    once its version becomes current.
     """
 
     task_queue: str
@@ -192,7 +192,7 @@ class Origin:
 
 
 def origin(environ: Mapping[str, str], user: str, host: str) -> Origin:
-    """Return who runs this, as GitHub Actions or the machine reports it; undecodable bytes become question marks."""
+    """Return who runs this, as reported by GitHub Actions or the machine; undecodable bytes become question marks."""
     if not environ.get("GITHUB_RUN_ID"):
         return Origin(who=_text(f"{user}@{host}"))
     run = f"{environ.get('GITHUB_RUN_ID')}/{environ.get('GITHUB_RUN_ATTEMPT') or 1}"
@@ -205,7 +205,7 @@ def _text(value: str) -> str:
 
 
 def variables(environ: Mapping[str, str]) -> tuple[declarations.Variable, ...]:
-    """Return the values of the repo-spec's variables in an environment; an empty one is treated as unset."""
+    """Return the repo-spec variables set in an environment; an empty value is treated as unset."""
     found = []
     for name, text in sorted(environ.items()):
         if name.startswith(held.VARIABLE) and text:
@@ -216,9 +216,9 @@ def variables(environ: Mapping[str, str]) -> tuple[declarations.Variable, ...]:
 
 
 def variable(pair: str, source: str) -> declarations.Variable:
-    """Return the variable that `NAME=VALUE` sets; ValueError, without the value, for anything else.
+    """Return the variable that `NAME=VALUE` sets; raises ValueError, without quoting the value, for anything else.
 
-    `source` is what messages put before the variable's name: `--var`.
+    `source` precedes the variable's name in messages: `--var`.
     """
     name, equals, text = pair.partition("=")
     if not equals or not VARIABLE_NAME.fullmatch(name):
@@ -228,7 +228,7 @@ def variable(pair: str, source: str) -> declarations.Variable:
 
 
 def without_empty(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that have a value: GitHub Actions passes a missing secret as an empty string."""
+    """Return the variables that have a value; GitHub Actions passes a missing secret as an empty string."""
     return {name: value for name, value in environ.items() if value}
 
 
@@ -240,9 +240,7 @@ def schedules_enabled(environ: Mapping[str, str]) -> bool:
     value = environ.get("GOVERNANCE_SCHEDULES_ENABLED", "")
     word = value.strip().lower()
     if word not in _YES | _NO:
-        raise errors.UsageError(
-            f"GOVERNANCE_SCHEDULES_ENABLED={value} must be true or false", hint="set it to true or false"
-        )
+        raise errors.UsageError(f"GOVERNANCE_SCHEDULES_ENABLED={value} is not valid", hint="set it to true or false")
     return word in _YES
 
 

@@ -1,4 +1,4 @@
-"""The word that was probably intended."""
+"""Find the word that was probably intended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
-    """Return the known name that was probably intended, None if none is similar; a likeness of 1 means equal."""
+    """Return the known name that was probably intended, or None if none is similar; a `likeness` of 1 means equal."""
     by_lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[found[0]] if found else None

@@ -1,3 +1,3 @@
-"""The version of this release, also in `pyproject.toml`: reading it from there would slow down every start."""
+"""This release's version, repeated from `pyproject.toml` because reading that file would slow down every start."""
 
 VERSION = "0.1.0"

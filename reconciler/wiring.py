@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 async def server(connection: settings.Connection, progress: ports.Progress = progress.SILENT) -> Server:
     """Return the connected server; raises `errors.ReconcilerError` if it cannot be reached."""
-    from reconciler.temporal import connect  # takes a third of a second, which commands without a server avoid
+    from reconciler.temporal import connect  # takes a third of a second, so only commands with a server do it
 
     return await connect.connect(connection, progress)
 
@@ -35,7 +35,7 @@ def place(connection: settings.Connection) -> tuple[str | None, str]:
 def offline_lock(writing: settings.Writing) -> ports.Lock | None:
     """Return the chosen lock if it does not need Temporal.
 
-    Raises `errors.UsageError` if it needs a database and there is none.
+    Raises `errors.UsageError` if it needs a database and none is configured.
     """
     match writing.lock:
         case "none":
@@ -55,7 +55,7 @@ def offline_lock(writing: settings.Writing) -> ports.Lock | None:
 def lock(writing: settings.Writing, server: Server, prefixes: ownership.Prefixes) -> ports.Lock:
     """Return the lock on the managed schedules: in Temporal, a lease for each prefix.
 
-    Raises as `offline_lock` does, and `errors.UsageError` for a lease that is too short for any write.
+    Raises as `offline_lock` does, or `errors.UsageError` if the lease is too short for any write.
     """
     found = offline_lock(writing)
     if found is not None:
@@ -79,7 +79,7 @@ def needs_database(what: str) -> errors.UsageError:
 
 @contextlib.contextmanager
 def database(url: str, environ: Mapping[str, str]) -> Iterator[str]:
-    """Run the embedded database of a URL inside the `with` block, and yield the URL to connect to."""
+    """Run the embedded database that a URL specifies while in the `with` block; yield the URL to connect to."""
     from reconciler.postgres import embedded
 
     with embedded.running(url, environ) as found:
@@ -95,7 +95,7 @@ def has_embedded(environ: Mapping[str, str]) -> bool:
 
 @contextlib.asynccontextmanager
 async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
-    """Open the audit inside the `with` block; None without a database, or if it is disabled."""
+    """Open the audit for the `with` block; yields None without a database or if the audit is disabled."""
     if writing.record is None:
         yield None
         return
@@ -106,21 +106,21 @@ async def audit(writing: settings.Writing) -> AsyncIterator[ports.Audit | None]:
 
 
 async def readings(database: settings.Database, target: observed.Target) -> Mapping[str, ports.Reading]:
-    """Return the recorded readings of a server's schedules, by id; the tables are left unchanged."""
+    """Return the recorded readings of a server's schedules, by id, without changing the tables."""
     from reconciler.postgres import audit as store_audit
 
     return await store_audit.readings(database, target)
 
 
 async def migrate(database: settings.Database, groups: Sequence[str] = ()) -> Migrated:
-    """Migrate the tables of these groups (by default, of all) to this version; return what was applied and where."""
+    """Migrate the tables of these groups (by default, all) to this version; return what was applied and where."""
     from reconciler.postgres import migrator, scripts
 
     return await migrator.migrate(database, groups or scripts.GROUPS)
 
 
 async def migrations(database: settings.Database) -> Status:
-    """Return where the tables are and the known migrations, each with when it was applied."""
+    """Return the tables' location and the known migrations, each with the time it was applied."""
     from reconciler.postgres import migrator
 
     return await migrator.status(database)

@@ -1,4 +1,4 @@
-"""Check workflows with actionlint, which checks their shell code with the shellcheck of this environment.
+"""Check workflows with actionlint, which checks their shell code with the shellcheck in this environment.
 
 On a machine without actionlint, and without Go or a network to build it, the check is skipped with a one-line message,
 except in continuous integration.

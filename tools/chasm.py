@@ -30,12 +30,12 @@ def write(
     has_search_attributes: bool,
     more: Mapping[str, float],
 ) -> None:
-    """Write the configuration of a server in memory whose frontend has this port; `folder` is its `--root`.
+    """Write the configuration for an in-memory server whose frontend uses this port; `folder` is its `--root`.
 
     `more` is dynamic configuration in addition to what V2 needs.
 
     If search attributes are registered, each use reads them from the database, because the services' caches lag by a
-    minute. Without them this is disabled, as in production, because a listing would read them once for each entry,
+    minute. Without them, this is disabled, as in production, because a listing would read them once for each entry,
     which exceeds the server's limit.
     """
     config = folder / "config"

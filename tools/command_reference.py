@@ -1,4 +1,4 @@
-"""The reference of all commands and options, generated from the command line itself: a part of docs/commands.md."""
+"""The reference of all commands and options, generated from the command line itself; part of docs/commands.md."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Option:
 
 
 def lines() -> list[str]:
-    """Return the reference, in markdown."""
+    """Return the reference in Markdown."""
     found = dict(_commands())
     options: dict[Option, list[str]] = {}
     for name, context in found.items():

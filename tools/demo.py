@@ -1,4 +1,4 @@
-"""A walkthrough of the main job on an embedded Temporal dev server with this repository's own charters.
+"""A walkthrough of the main commands on an embedded Temporal dev server, with this repository's own charters.
 
 Everything shown is what the program itself prints. DEMO_UI=1 keeps the server and its web UI running at the end.
 """
@@ -35,7 +35,7 @@ class Demo:
         self._print(f"\n── {text} {'─' * (90 - len(text))}\n")
 
     def reconciler(self, *arguments: str, expect: int = 0) -> None:
-        """Run the program as a user would, and check that it ends with the documented exit code."""
+        """Run the program as a user would, and check that it returns the expected exit code."""
         self._print(f"$ reconciler {' '.join(arguments)}\n")
         done = subprocess.run(self._command(*arguments), cwd=self._folder, env=self._environment(), check=False)
         self._print(f"exit code {done.returncode}\n")
@@ -66,7 +66,7 @@ class Demo:
             finally:
                 process.send_signal(signal.SIGTERM)
         if process.returncode:
-            sys.exit(f"demo: the worker ended with {process.returncode}")
+            sys.exit(f"demo: the worker exited with {process.returncode}")
 
     def until(self, words: str, *arguments: str) -> None:
         """Wait until a command prints these words."""
@@ -87,7 +87,7 @@ class Demo:
             time.sleep(0.2)
 
     def temporal(self, *arguments: str) -> None:
-        """Change something outside of the program, with Temporal's own command line."""
+        """Change something outside of the program, with the Temporal CLI."""
         quoted = " ".join(f"'{each}'" if re.search(r"[^\w:.=/-]", each) else each for each in arguments)
         self._print(f"$ temporal {quoted}\n{self._server.cli(*arguments)}")
 
@@ -103,7 +103,7 @@ class Demo:
 
 
 def walk(demo: Demo) -> None:
-    """Plan, apply, plan nothing; run what fires; fix a drift; pause what was removed."""
+    """Plan, apply, and plan again without changes; run what fires; fix drift; pause what was removed."""
     demo.title("a worker runs what fires")
     with demo.worker():
         demo.until('"identity"', "preflight", "--format", "json")
@@ -156,7 +156,7 @@ def main() -> None:
         if ui:
             sys.stdout.write(
                 f"\nTemporal's UI: http://127.0.0.1:{server.ui_port}/namespaces/default/schedules\n"
-                f"Its address for reconciler: {server.address}\nPress Enter to end. "
+                f"Its address for reconciler: {server.address}\nPress Enter to stop. "
             )
             sys.stdout.flush()
             sys.stdin.readline()

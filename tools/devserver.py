@@ -1,7 +1,7 @@
-"""Temporal's real server for the tests, the demo, and the bench, with either of its two schedule backends.
+"""A real Temporal server for the tests, the demo, and the benchmarks, with either of its two schedule backends.
 
-V1, a workflow for each schedule, is what the command line's dev server has; V2 ("CHASM") comes with the server itself.
-Run as a program, this provides the server and prints its path.
+The Temporal CLI's dev server uses V1, a workflow for each schedule; V2 ("CHASM") requires the standalone server. When
+run as a program, this provides the server and prints its path.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import IO, Literal
 
 from tools import chasm, ports, programs
 
-START_TIMEOUT = 240.0  # seconds; on a busy machine a start takes many times as long
-_STARTS = 5  # of a server that ends at once
+START_TIMEOUT = 240.0  # seconds; on a busy machine, a start takes many times longer than usual
+_STARTS = 5  # attempts, if the server exits immediately
 _COUNT = re.compile(
     r'^service_requests{namespace="([^"]+)",operation="(\w*Schedules?)",service_name="frontend"} (\d+)', re.MULTILINE
 )
@@ -42,11 +42,11 @@ class _EndedError(programs.MissingProgramError):
 
 @dataclasses.dataclass(slots=True)
 class DevServer:
-    """A running server; with a database file, its schedules outlive it."""
+    """A running server; with a database file, its schedules survive a restart."""
 
     command_line: pathlib.Path
     port: int
-    metrics_port: int = 0  # known once it was started
+    metrics_port: int = 0  # known once it has been started
     ui_port: int | None = None
     database: pathlib.Path | None = None
     namespaces: tuple[str, ...] = ()  # in addition to `default`
@@ -64,14 +64,14 @@ class DevServer:
 
     @property
     def address(self) -> str:
-        """Return host:port of the frontend."""
+        """Return the frontend's host:port."""
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start and wait until the namespaces respond.
 
-        A server that ends during its start is started again, on other ports until its address is known, because another
-        process on this machine may have taken one of the ports that it chooses itself.
+        A server that exits during startup is started again, on different ports until its address is known, because
+        another process on this machine may have taken one of the ports that it chooses itself.
         """
         for remaining in reversed(range(_STARTS)):
             try:
@@ -146,7 +146,7 @@ class DevServer:
     def _wait(self, deadline: float, *question: str) -> None:
         while self._cli(*question).returncode:
             if self.process is None or self.process.poll() is not None:
-                raise _EndedError(f"the dev server ended during its start: {self._printed()}")
+                raise _EndedError(f"the dev server exited during startup: {self._printed()}")
             if time.monotonic() > deadline:
                 self.kill()
                 raise programs.MissingProgramError(f"the dev server did not respond within {START_TIMEOUT:.0f} s")
@@ -169,16 +169,16 @@ class DevServer:
         )
 
     def cli(self, *arguments: str) -> str:
-        """Run Temporal's own command line on this server and return its output."""
-        done = self._cli(*arguments, timeout="30s")  # a Describe that is lost takes the server 5 s
+        """Run the Temporal CLI against this server and return its output."""
+        done = self._cli(*arguments, timeout="30s")  # a lost Describe takes the server 5 s
         if done.returncode:
             raise RuntimeError(f"temporal {' '.join(arguments)}: {done.stderr.partition(chr(10))[0]}")
         return done.stdout
 
     def requests(self, *namespaces: str) -> dict[str, collections.Counter[str]]:
-        """Return how many requests for schedules the frontend has had in each namespace, by operation.
+        """Return how many schedule requests the frontend has received in each namespace, by operation.
 
-        The server reports them every second: this waits until two reports agree.
+        The server reports them every second; this waits until two reports agree.
         """
         found, before = self._reported(namespaces), None
         while found != before:
@@ -197,7 +197,7 @@ class DevServer:
         return found
 
     def kill(self) -> None:
-        """Kill the server at once, as a power cut would."""
+        """Kill the server immediately, as a power outage would."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -216,7 +216,7 @@ def running(
     search_attributes: Mapping[str, str] | None = None,
     dynamic: Mapping[str, float] | None = None,
 ) -> Iterator[DevServer]:
-    """Run a server in memory on free ports of the loopback interface."""
+    """Run an in-memory server on free ports of the loopback interface."""
     with contextlib.ExitStack() as stack:
         root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) if backend == "v2" else None
         has_file = backend == "v1" and _has_room()
@@ -239,7 +239,8 @@ def running(
 def _has_room() -> bool:
     """Return whether a file in memory can hold the database.
 
-    The server's own memory loses it, with all namespaces, when its only connection breaks, as on a busy machine.
+    A database in the server's own memory is lost, with all namespaces, if its only connection breaks, as happens on a
+    busy machine.
     """
     return _FILES_IN_MEMORY.is_dir() and shutil.disk_usage(_FILES_IN_MEMORY).free >= _ROOM
 

@@ -200,7 +200,7 @@ def _cell(text: str) -> str:
 
 
 def _filled(text: str, source: str, lines: Sequence[str]) -> str:
-    """Return the document with new lines in the part that is generated from `source`."""
+    """Return the document with new lines in the part generated from `source`."""
     begin, end = f"<!-- generated from {source} -->\n", "<!-- end -->\n"
     before, found, rest = text.partition(begin)
     if not found:
@@ -233,7 +233,7 @@ def _written(schema: kinds.Schema) -> str:
 
 
 def _pretty(value: Any, indent: str, before: int) -> str:
-    """Return JSON in which a list or an object is on one line, if that is not too long after `before` characters."""
+    """Return JSON in which a list or an object is on one line if it fits after `before` characters."""
     line = _line(value)
     if len(indent) + before + len(line) < _WIDTH or not isinstance(value, dict | list):
         return line

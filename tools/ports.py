@@ -1,6 +1,6 @@
 """Ports of the loopback interface that no other process on this machine gets.
 
-A port that the system hands out is free only at that moment: before the program that is to listen there has started, an
+A port that the system assigns is free only at that moment: before the program that will listen on it has started, an
 outgoing connection or another server may take it. So ports are chosen below the system's own range, and each is
 reserved by a locked file for as long as this process runs.
 """
@@ -14,12 +14,12 @@ import random
 import socket
 import tempfile
 
-_RANGE = range(20_000, 32_768)  # Linux connects from 32768 on, macOS from 49152
+_RANGE = range(20_000, 32_768)  # outgoing connections use 32768 and up on Linux, 49152 and up on macOS
 _reserved: list[int] = []  # open files, whose locks end with this process
 
 
 def reserve() -> int:
-    """Return a port that nothing listens on and that no other process gets from here; OSError when there is none."""
+    """Return a port that nothing listens on and that no other caller gets; raise OSError if none is free."""
     folder = pathlib.Path(tempfile.gettempdir()) / f"reconciler-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     for port in random.sample(_RANGE, len(_RANGE)):

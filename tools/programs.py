@@ -1,6 +1,6 @@
-"""Finds programs that are not on PyPI: on PATH, in the user's cache, downloaded by the SDK, or built by Go.
+"""Find programs that are not on PyPI: on PATH, in the user's cache, downloaded by the SDK, or built with Go.
 
-They are two of Temporal's, and two that run and check GitHub Actions workflows.
+Two of them are Temporal's; the other two run and check GitHub Actions workflows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class MissingProgramError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A program of one version, and where it comes from."""
+    """A specific version of a program, and where it comes from."""
 
     name: str  # of the executable
     package: str  # what Go builds
@@ -36,12 +36,12 @@ class Program:
 
     @property
     def module(self) -> str:
-        """Return what `go install` takes."""
+        """Return the argument for `go install`."""
         return f"{self.package}@{self.version}"
 
     @property
     def place(self) -> pathlib.Path:
-        """Return its path in the cache, whether it exists or not."""
+        """Return its path in the cache, whether or not it exists."""
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
         return cache / "reconciler" / f"{self.title}-{self.version}" / self.name
 
@@ -49,7 +49,7 @@ class Program:
 CLI = Program(
     name="temporal",
     package="github.com/temporalio/cli/cmd/temporal",
-    version="v1.5.1",  # the server in it is 1.29.1
+    version="v1.5.1",  # includes server 1.29.1
     home="https://docs.temporal.io/cli",
     title="temporal-cli",
 )
@@ -102,7 +102,7 @@ def _cached(program: Program) -> pathlib.Path | None:
 
 def _download() -> pathlib.Path | None:
     place = CLI.place
-    _tell(f"no temporal on PATH or in {place.parent}: downloading {CLI.version}")
+    _tell(f"temporal is not on PATH or in {place.parent}: downloading {CLI.version}")
 
     async def fetch(folder: str) -> None:
         environment = await temporalio.testing.WorkflowEnvironment.start_local(
@@ -125,12 +125,12 @@ def _build(program: Program) -> pathlib.Path:
     if go is None:
         raise MissingProgramError(
             f"{program.name} is neither on PATH nor in the cache, and could not be downloaded; "
-            f"install it ({program.home}), or Go to build {program.module} from source"
+            f"install it ({program.home}), or install Go to build {program.module} from source"
         )
     with _alone(program), tempfile.TemporaryDirectory(dir=program.place.parent) as folder:
         if program.place.is_file():  # another process has built it in the meantime
             return program.place
-        _tell(f"building {program.module} from source with Go; once, up to 5 minutes")
+        _tell(f"building {program.module} from source with Go; this happens once and takes up to 5 minutes")
         built = subprocess.run(
             [go, "install", "-ldflags=-s -w", program.module], env={**os.environ, "GOBIN": folder}, check=False
         )

@@ -1,7 +1,7 @@
 """The whole system on this machine, without containers: Temporal, PostgreSQL, the service, and a worker.
 
 Walks through what they do together, showing what the programs themselves print, and then leaves them running until
-Ctrl-C. With --once, it ends after the walkthrough.
+Ctrl-C. With --once, it exits after the walkthrough.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WIDTH = 92
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The running parts: their addresses, and the environment with which a command uses them."""
+    """The running parts: their addresses, and the environment in which a command uses them."""
 
     server: devserver.DevServer
     database_url: str
@@ -66,7 +66,7 @@ class Stack:
 
 
 def say(text: str) -> None:
-    """Print at once."""
+    """Print immediately."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
@@ -83,7 +83,7 @@ def title(text: str) -> None:
 
 
 def until(what: str, found: Callable[[], Any]) -> Any:
-    """Return what is found as soon as there is something; end the stack if nothing appears in time."""
+    """Return the first true result of `found`; exit if it does not appear in time."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         answer = found()
@@ -95,7 +95,7 @@ def until(what: str, found: Callable[[], Any]) -> Any:
 
 @contextlib.contextmanager
 def running() -> Iterator[Stack]:
-    """Run all parts for a while; at the end, each one is asked to drain, and has to end cleanly."""
+    """Run all parts for a while; at the end, each one is asked to drain, and must exit cleanly."""
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconciler-stack-")))
         server = stack.enter_context(devserver.running(ui=True))
@@ -145,7 +145,7 @@ def _environment(server: devserver.DevServer, database_url: str) -> dict[str, st
 
 @contextlib.contextmanager
 def _part(environment: Mapping[str, str], *arguments: str) -> Iterator[None]:
-    """Run a part of the program, and check that it ends cleanly when asked to."""
+    """Run a part of the program, and check that it exits cleanly when asked to."""
     command = [sys.executable, "-m", "reconciler", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=dict(environment), start_new_session=True) as process:
         try:
@@ -158,7 +158,7 @@ def _part(environment: Mapping[str, str], *arguments: str) -> Iterator[None]:
                 process.kill()
                 raise
     if code:
-        sys.exit(f"stack: {arguments[0]} ended with {code}")
+        sys.exit(f"stack: {arguments[0]} exited with {code}")
 
 
 def _is_ready(url: str) -> bool:
@@ -174,7 +174,7 @@ def walk(stack: Stack) -> None:
     stack.reconciler("sync", "--via-service", stack.service)
     stack.reconciler("preflight")
 
-    title("a charter fires: the worker has it executed once; there is no row for a run")
+    title("a charter fires: the worker has it executed once, without a row for the run")
     _trigger(stack, "governance:community")
     for request in until("the execution", lambda: _requests(stack, "governance:community:%")):
         say(f"execution_requests: {request}\n")
@@ -221,7 +221,7 @@ def _call(api: httpx.Client, method: str, path: str, body: Any) -> Any:
     shown = "" if body is None else f" {json.dumps(body)}"
     say(f"{method} {path}{shown}\n→ {answer.status_code} {json.dumps(answer.json(), indent=2)}\n\n")
     if answer.is_error:
-        sys.exit("stack: the service refused")
+        sys.exit("stack: the service refused the request")
     return answer.json()
 
 
@@ -240,10 +240,10 @@ def main() -> None:
             f"worker      {stack.worker}/readyz  {stack.metrics}\n"
         )
         if not once:
-            say("\nCtrl-C ends it.\n")
+            say("\nPress Ctrl-C to stop it.\n")
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
-    say("\nThe stack has ended.\n")
+    say("\nThe stack has stopped.\n")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ class _Apply(Job):
 
 
 def _plan(file: plan_file.PlanFile | None) -> saved.Saved | None:
-    """Return the plan in a file; raise `errors.StaleError` if the file now has the plans of several environments."""
+    """Return the plan in a file; raise `errors.StaleError` if the file now has plans for several environments."""
     if file is None:
         return None
     if isinstance(file.saved, saved.Saved):
@@ -125,7 +125,7 @@ def _plan(file: plan_file.PlanFile | None) -> saved.Saved | None:
 
 
 class _Review:
-    """What was reviewed and may be applied: a plan in a file, a digest, or, with neither, any plan."""
+    """The reviewed plan that may be applied: the one in a file, the one with a digest, or any if neither is given."""
 
     def __init__(self, *, path: pathlib.Path | None, digest: str | None, allowed: guards.Allowed) -> None:
         self._digest = digest
@@ -135,13 +135,13 @@ class _Review:
 
     @property
     def salt(self) -> bytes | None:
-        """Return the salt of the saved plan, whose digests are compared; None without a saved plan."""
+        """Return the saved plan's salt, so that digests can be compared, or None without a saved plan."""
         return self._saved.plan.salt if self._saved else None
 
     def subject(
         self, spec: pathlib.Path | None, choice: declarations.Choice
     ) -> tuple[pathlib.Path, declarations.Choice]:
-        """Return the spec and the choice to plan from: those of the saved plan, which must not have changed.
+        """Return the spec and the choice to plan from: the saved plan's, if there is one, which must not have changed.
 
         If `spec` is None, it is read from the path in the saved plan.
         """
@@ -157,7 +157,7 @@ class _Review:
             staleness.check(self._saved.plan, planned, self._saved.planned_at)
 
     def check(self, planned: plans.Plan, left: int) -> None:
-        """Raise `errors.StaleError` if the digest was not reviewed, `errors.GuardError` if a guard refuses the plan."""
+        """Raise `errors.StaleError` if the digest was not reviewed, or `errors.GuardError` if a guard refuses."""
         if self._digest is not None:
             staleness.check_digest(self._digest, planned.digest)
         guards.check(planned, self._allowed, now=clock.now(), left=left)

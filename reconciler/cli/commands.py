@@ -12,7 +12,7 @@ import click.shell_completion
 from reconciler import version
 from reconciler.cli import logs
 
-COMMANDS: Mapping[str, tuple[str, str]] = {  # its location in `reconciler`, and its line in the help
+COMMANDS: Mapping[str, tuple[str, str]] = {  # location in `reconciler`, and line in the help
     "apply": ("cli.apply.apply", "Show the plan, ask for confirmation, and apply it."),
     "db": ("cli.db.db", "Migrate the database, list its migrations, or move its tables."),
     "grant": ("platform.cli.grant.grant", "Create, list, or revoke service grants."),
@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # its location in `reconciler`, and
     "next": ("cli.next.next_times", "List when the charters fire."),
     "plan": ("cli.plan.plan", "Show what apply would change."),
     "preflight": ("cli.preflight.preflight", "Check that the workers can run the declared schedules."),
-    "prune": ("cli.prune.prune", "Delete schedules that were paused because their charter was removed."),
+    "prune": ("cli.prune.prune", "Delete schedules that were paused because their charters were removed."),
     "repair": ("platform.cli.repair.repair", "Make users' schedules in Temporal match the database."),
     "schema": ("cli.schema.schema", "Print a published JSON Schema."),
     "serve": ("platform.cli.serve.serve", "Serve the HTTP API until SIGTERM."),
@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # its location in `reconciler`, and
 
 
 class Commands(click.Group):
-    """A group whose commands are not imported to show its help or to complete their names."""
+    """A group that shows its help and completes command names without importing the commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -44,7 +44,7 @@ class Commands(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if no command has this name."""
+        """Import and return a command, or return None if no command has this name."""
         del ctx
         return _command(cmd_name) if cmd_name in COMMANDS else None
 

@@ -1,4 +1,4 @@
-"""What commands share: rendering, warnings, confirmation."""
+"""What commands share: rendering, warnings, and confirmation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from reconciler.runtime import clock
 
 
 def text(out: console.Console, *, no_color: bool, verbose: bool) -> text_report.Text:
-    """Return the rendering for the terminal, in color if the output is a terminal that supports it."""
+    """Return the text renderer, in color if the output is a terminal that supports it."""
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return text_report.Text(colour=out.is_terminal and not plain, verbose=verbose, now=clock.now())
+    return text_report.Text(color=out.is_terminal and not plain, verbose=verbose, now=clock.now())
 
 
 def warn_of_refusal(out: console.Console, plan: plans.Plan, where: str = "") -> None:
@@ -35,13 +35,13 @@ def warn_of_problems(out: console.Console, problems: Iterable[object]) -> None:
 
 
 def warn_of_overdue(out: console.Console, plan: plans.Plan) -> None:
-    """Report active schedules that are due but start no runs."""
+    """Report active schedules that are due but are not starting runs."""
     for warning in filter(None, map(words.overdue_warning, plan.changes)):
         out.warn(f"Warning: {warning}.")
 
 
 def agreed(out: console.Console, question: str) -> bool:
-    """Ask the user to type `yes` and return whether they did; `errors.UsageError` if stdin is not a terminal."""
+    """Ask the user to type `yes` and return whether they did; raises `errors.UsageError` without a terminal."""
     if not (sys.stdin and sys.stdin.isatty()):
         raise errors.UsageError(
             "cannot ask for confirmation: stdin is not a terminal", hint="pass --yes to skip the confirmation"

@@ -16,7 +16,7 @@ from reconciler import errors, json_text
 from reconciler.credentials import held
 from reconciler.report import phrases
 
-LONGEST_LINE = 2_000  # characters of a line on standard error; longer lines are shortened in the middle
+LONGEST_LINE = 2_000  # characters per line on standard error; longer lines are shortened in the middle
 
 _LOOK_EVERY = 0.2  # seconds
 _ERASE = "\x1b[2K"  # the whole line, on a terminal
@@ -25,7 +25,7 @@ _ERASE = "\x1b[2K"  # the whole line, on a terminal
 class Console:
     """A command's standard output and standard error.
 
-    If the reader closes its end (`| head`), this is not an error: further output is dropped. Any other write error,
+    It is not an error if the reader closes its end (`| head`); further output is dropped. Any other write error,
     on either stream, is kept until `close`, so that an apply ends properly before the error is reported.
     """
 
@@ -33,12 +33,12 @@ class Console:
         self._out = out
         self._err = err
         self._failures: dict[str, OSError] = {}  # by stream name
-        self.structured = False  # whether messages are lines of JSON
+        self.structured = False  # whether messages are written as JSON lines
         self.quiet = False  # whether progress is hidden
-        self._pinned = ""  # the last line of the terminal
+        self._pinned = ""  # the line at the bottom of the terminal
         for stream in (out, err):
             if stream is not None and hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")  # do not fail because the locale lacks a symbol
+                stream.reconfigure(errors="backslashreplace")  # do not fail if the locale lacks a symbol
 
     @property
     def is_terminal(self) -> bool:
@@ -101,7 +101,7 @@ class Console:
         self._note("standard output", error)
 
     def warn(self, text: str, level: str = "warning", **fields: Any) -> None:
-        """Write a message to standard error, as everything but results; `fields` are written only in JSON."""
+        """Write a message to standard error, which gets everything except results; `fields` appear only in JSON."""
         if self._err is None:
             return
         if self.structured:
@@ -121,7 +121,7 @@ class Console:
     def ask(self, question: str) -> str:
         """Ask on standard error, to keep piped output clean, and return the line that was typed.
 
-        If the question cannot be shown, it returns an empty string without waiting for input.
+        If the question cannot be shown, return an empty string without waiting for input.
         """
         self.pin("")
         try:
@@ -136,7 +136,7 @@ class Console:
         return sys.stdin.readline().strip()
 
     def close(self) -> None:
-        """Raise `errors.OutputError` if some of the output is lost."""
+        """Raise `errors.OutputError` if some of the output was lost."""
         failures, self._failures = self._failures, {}
         if failures:
             reasons = [f"{stream} could not be written: {error.strerror}" for stream, error in failures.items()]

@@ -34,7 +34,7 @@ def migrate(out: console.Console, database: settings.Database | None, groups: tu
     for name in migrated.names:
         out.say(f"{name} applied in schema {migrated.location.current}\n")
     if not migrated.names:
-        what = f"The tables of {' and '.join(groups)} are" if groups else "The database is"
+        what = f"The {' and '.join(groups)} tables are" if groups else "The database is"
         out.say(f"{what} up to date, in schema {migrated.location.current}.\n")
     if migrated.pending:
         out.say(f"Pending in the other group: {', '.join(migrated.pending)}.\n")

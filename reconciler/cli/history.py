@@ -19,7 +19,11 @@ Form = reporter.Form
 @click.command()
 @databases.database_or_kept
 @click.option(
-    "--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="The maximum number to list."
+    "--count",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="The maximum number of applies to list.",
 )
 @flags.outcome_format
 @click.option("--verbose", is_flag=True, help="Also list the steps of each apply.")
@@ -27,7 +31,7 @@ Form = reporter.Form
 def history(
     out: console.Console, database: settings.Database | None, count: int, form: Form, verbose: bool
 ) -> errors.ExitCode:
-    """List the latest applies: who, when, which commit, and the outcomes."""
+    """List the latest applies, with who ran each one, when, from which commit, and the outcomes."""
     if database is None:
         raise wiring.needs_database("history")
     found = asyncio.run(_latest(database, count))

@@ -1,4 +1,4 @@
-"""The log on standard error, as text or lines of JSON; at level debug, it includes every call to the server."""
+"""The log on standard error, as text or JSON lines; at the debug level, it includes every call to the server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Handler(logging.Handler):
 
 
 def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Return whether messages should be lines of JSON, based on the raw arguments, which may be invalid."""
+    """Return whether messages should be written as JSON lines, based on the raw arguments, which may be invalid."""
     form = environ.get(VARIABLE, "")
     for option, value in itertools.pairwise([*arguments, ""]):
         if option == "--":
@@ -45,7 +45,7 @@ def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Set up the log; without an explicit level, JSON starts at `info` and text at `warning`."""
+    """Set up the log; the level defaults to `info` for JSON and to `warning` for text."""
     out = ctx.find_object(console.Console)
     if out is None:
         return

@@ -20,7 +20,11 @@ from reconciler.schedule import declarations
 @specs.spec
 @specs.choice
 @click.option(
-    "--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="The maximum number to list."
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=10,
+    show_default=True,
+    help="The maximum number of firings to list.",
 )
 @click.option(
     "--from", "start", type=parameters.MOMENT, metavar="TIME", help="List only firings after this time.  [now]"

@@ -30,13 +30,13 @@ Format = Literal["text", "json", "markdown"]
 @servers.connection
 @databases.database_for_refresh
 @flags.plan_format
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with code 2 if there are changes.")
 @click.option(
     "--out",
     "out_path",
     type=click.Path(path_type=pathlib.Path),
     metavar="FILE",
-    help="Save the plan to FILE, for apply FILE.",
+    help="Save the plan to FILE, for use with apply FILE.",
 )
 @click.option(
     "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."

@@ -1,4 +1,4 @@
-"""The file of a saved plan, or of the plans of several environments: unchanged since the review, and applied once."""
+"""A plan file, for one or several environments: unchanged since the review, and applied only once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class PlanFile:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    """Return the first few names and how many more there are; empty if there are none."""
+    """Return the first few names and how many more there are, or an empty string if there are none."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
@@ -85,7 +85,7 @@ def _read(path: pathlib.Path) -> saved.Saved | saved_rollouts.SavedRollout:
 
 
 def is_of_several(path: pathlib.Path) -> bool:
-    """Return whether a file has the plans of several environments; False if it cannot be read."""
+    """Return whether a file contains plans for several environments; False if it cannot be read."""
     if not path.is_file():
         return False
     try:

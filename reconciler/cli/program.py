@@ -26,7 +26,7 @@ def main() -> NoReturn:
     out = console.Console(sys.stdout, sys.stderr)
     out.structured = logs.wants_json(
         sys.argv[1:], os.environ
-    )  # known before the first error in the arguments is reported
+    )  # set before the first error in the arguments is reported
     held.hold_environment(os.environ)
     interrupts.listen()
     try:
@@ -82,7 +82,7 @@ def _report(out: console.Console, error: errors.ReconcilerError) -> int:
         out.warn(error.message, "error", **hint, exit_code=int(error.exit_code))
     elif isinstance(error, errors.InvalidSpecError):  # editors parse lines that begin with a location
         out.warn(error.sentence)
-    else:  # one line each, even if an external value contains a newline, which could imitate a line of ours
+    else:  # one line each, even if an external value contains a newline, which could fake one of our lines
         lines = [f"Error: {error.message}", *([phrases.sentence(error.hint)] if error.hint else [])]
         out.warn("\n".join(line.replace("\n", "\\n") for line in lines))
     return error.exit_code

@@ -18,11 +18,11 @@ from reconciler.runtime import progress as lines
 
 _SHORT = 1.0  # seconds; shorter operations have no bar
 _EVERY = 0.1  # seconds between updates of the bar
-_LONGEST, _SHORTEST = 36, 5  # characters of the bar; omitted if the terminal is too narrow for the shortest
+_LONGEST, _SHORTEST = 36, 5  # characters in the bar, which is omitted if not even the shortest fits
 
 
 def chosen(out: console.Console, connection: settings.Connection, form: str = "text") -> ports.Progress:
-    """Return how to show the progress of a command whose result has this form."""
+    """Return how to show the progress of a command whose result has this format."""
     if out.quiet or out.structured or form == "json":
         return progress.SILENT
     if out.can_pin:

@@ -45,7 +45,7 @@ def prune(
     form: reporter.Form,
     no_color: bool,
 ) -> errors.ExitCode:
-    """After confirmation, delete the schedules that apply paused because their charter was removed."""
+    """After confirmation, delete the schedules that apply paused because their charters were removed."""
     rendering = common.text(out, no_color=no_color, verbose=False)
     reported = reporter.Reporter(
         out, rendering, "prune", form, yes=yes, show=lambda plan: rendering.prune(plan, older_than)

@@ -25,7 +25,7 @@ Form = Literal["text", "json"]
 
 @contextlib.contextmanager
 def errors_reported(write: Callable[[errors.ExitCode, errors.ReconcilerError | None], None]) -> Iterator[None]:
-    """Write the outcome of a command that raises within the block, then raise the error again."""
+    """Write the outcome if a command raises within the block, then re-raise the error."""
     try:
         yield
     except errors.ReconcilerError as error:
@@ -41,7 +41,7 @@ def errors_reported(write: Callable[[errors.ExitCode, errors.ReconcilerError | N
 
 
 def agreed(out: console.Console, form: Form, question: str, *, yes: bool) -> bool:
-    """Ask for confirmation, unless it was already given; `errors.UsageError` if prompting is not possible."""
+    """Ask for confirmation unless it was already given; raises `errors.UsageError` if prompting is not possible."""
     if yes:
         return True
     if form == "json":
@@ -52,7 +52,7 @@ def agreed(out: console.Console, form: Form, question: str, *, yes: bool) -> boo
 
 
 class Reporter:
-    """Shows what happens: text as it happens, or one JSON document at the end, regardless of how it ends.
+    """Shows what happens: as text while it happens, or as one JSON document at the end, even after a failure.
 
     `show` renders the plan of a command other than apply. Implements `Audience`.
     """
@@ -81,7 +81,7 @@ class Reporter:
         self._skipped = ""
 
     def errors_reported(self) -> contextlib.AbstractContextManager[None]:
-        """Write the outcome of a command that raises within the block, then raise the error again."""
+        """Write the outcome if a command raises within the block, then re-raise the error."""
         return errors_reported(self._write_outcome)
 
     def finish(self, code: errors.ExitCode) -> errors.ExitCode:
@@ -107,7 +107,7 @@ class Reporter:
         return errors.ExitCode.OK
 
     def agreed(self) -> bool:
-        """Ask for confirmation, unless it was already given; `errors.UsageError` if prompting is not possible."""
+        """Ask for confirmation unless it was already given; raises `errors.UsageError` if prompting is impossible."""
         question = words.question(self._plan) if self._plan else "Continue?"
         return agreed(self._out, self._form, question, yes=self._yes)
 

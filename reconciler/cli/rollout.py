@@ -23,7 +23,7 @@ def plan(
     rendering: text_report.Text,
     form: str,
 ) -> rollouts.Rollout:
-    """Show the plans of several environments and warnings about them; return the plans."""
+    """Show the plans for several environments and warnings about them; return the plans."""
     rollout = proposal.rollout
     out.say(rendered(rollout, rendering, form))
     for planned in rollout.planned:
@@ -35,7 +35,7 @@ def plan(
 
 
 def rendered(rollout: rollouts.Rollout, rendering: text_report.Text, form: str) -> str:
-    """Return the plans of several environments in the requested format."""
+    """Return the plans for several environments in the requested format."""
     renderings: dict[str, Callable[[], str]] = {
         "text": lambda: rendering.rollout(rollout),
         "json": lambda: rollout_json.dumps(rollout, clock.now()),
@@ -52,7 +52,7 @@ def apply(
     review: rollout_review.Review,
     reported: Reporter,
 ) -> errors.ExitCode:
-    """Apply to the environments that are enabled, one after the other."""
+    """Apply to the enabled environments, one after another."""
     disabled = [why_off(declaration, connection) for declaration in declared]
     if all(disabled):
         return reported.skipped("; ".join(dict.fromkeys(disabled)))
@@ -91,7 +91,7 @@ class Reporter:
         self._yes = yes
         self._rollout: rollouts.Rollout | None = None
         self._ended: list[rollouts.Ended] = []
-        self._is_first = True  # outcome of an environment
+        self._is_first = True  # whether the next outcome is the environment's first
         self._skipped = ""
 
     def progress(self, connection: settings.Connection) -> ports.Progress:
@@ -110,7 +110,7 @@ class Reporter:
         self._text(self._rendering.rollout(rollout))
 
     def agreed(self) -> bool:
-        """Ask for confirmation, unless it was already given; `errors.UsageError` if prompting is not possible."""
+        """Ask for confirmation unless it was already given; raises `errors.UsageError` if prompting is impossible."""
         question = words.rollout_question(self._rollout) if self._rollout else "Apply?"
         return reporter.agreed(self._out, self._form, question, yes=self._yes)
 
@@ -136,11 +136,11 @@ class Reporter:
         self._ended.append(ended)
 
     def warn(self, text: str) -> None:
-        """Warn of something other than an outcome."""
+        """Warn about something other than an outcome."""
         self._out.warn(text)
 
     def finish(self, code: errors.ExitCode, error: errors.ReconcilerError | None = None) -> None:
-        """Show which environments were applied, failed, or not started, or write the document."""
+        """Show which environments were applied, failed, or were not started, or write the JSON document."""
         if self._rollout and self._ended and self._rollout.steps:
             self._text(f"\n{self._rendering.progress(rollouts.results(self._rollout, self._ended))}")
         if self._form == "json":

@@ -1,4 +1,4 @@
-"""The reviewed plans of several environments that may be applied: a file, a digest, or, with neither, any plans."""
+"""The reviewed plans for several environments that may be applied: those in a file, those with a digest, or any."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Review:
 
     @property
     def salt(self) -> bytes | None:
-        """Return the salt of the saved plans, whose digests are compared; None without saved plans."""
+        """Return the saved plans' salt, so that digests can be compared, or None without saved plans."""
         return self._saved.first.plan.salt if self._saved else None
 
     def subject(
         self, spec: pathlib.Path, is_given: bool, choice: declarations.Choice, selected: Sequence[str]
     ) -> tuple[pathlib.Path, declarations.Choice, Sequence[str]]:
-        """Return the spec, the choice, and the environments to plan: those of the saved plans, if there are any.
+        """Return the spec, the choice, and the environments to plan: the saved plans' own, if there are any.
 
         Raises `errors.StaleError` if they have changed.
         """
@@ -41,7 +41,7 @@ class Review:
         names = self._saved.names
         if choice.environment or (selected and tuple(selected) != names):
             raise errors.StaleError(
-                f"--environment is given, but the plans were made for {', '.join(names)}", hint="omit it"
+                f"--environment was passed, but the plans were made for {', '.join(names)}", hint="omit it"
             )
         staleness.check_given(self._saved.first.plan, choice)
         made = dataclasses.replace(self._saved.first.choice, environment=None)
@@ -76,14 +76,14 @@ def _plans(file: plan_file.PlanFile | None, path: pathlib.Path | None) -> saved_
         return None
     if isinstance(file.saved, saved.Saved):
         raise errors.UsageError(
-            f"{path} is the plan of one environment, but several are selected", hint="omit --environment"
+            f"{path} is a plan for one environment, but several are selected", hint="omit --environment"
         )
     return file.saved
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Turn(usecase.Turn):
-    """The apply of one environment, which uses up the reviewed plans."""
+    """An apply to one environment, which uses up the reviewed plans."""
 
     reviewed: Review
 
@@ -93,5 +93,5 @@ class Turn(usecase.Turn):
         self.reviewed.use_up()
 
     def nothing_written(self) -> None:
-        """Remove the mark, unless another environment was written."""
+        """Remove the mark, unless something was written in another environment."""
         self.reviewed.keep()

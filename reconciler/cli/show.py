@@ -29,7 +29,7 @@ def show(
     verbose: bool,
     no_color: bool,
 ) -> errors.ExitCode:
-    """Show a plan saved by plan --out, or the plans of several environments."""
+    """Show a plan saved by plan --out, for one or several environments."""
     found = saved_rollouts.loads(files.read(plan_file), str(plan_file))
     rendering = common.text(out, no_color=no_color, verbose=verbose)
     if isinstance(found, saved_rollouts.SavedRollout):

@@ -15,7 +15,7 @@ from reconciler.schedule import declarations
 def load(
     out: console.Console, spec_path: pathlib.Path, choice: declarations.Choice, *, salt: bytes | None = None
 ) -> declarations.Declaration:
-    """Read the spec and print advice about it; `salt` is the salt of the saved plan to compare with."""
+    """Read the spec and print advice about it; `salt` comes from the saved plan to compare with."""
     declaration = loader.load(spec_path, choice, salt=salts.new() if salt is None else salt)
     _advise(out, [declaration])
     return declaration

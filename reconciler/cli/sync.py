@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
 _COUNTS = ("created", "updated", "resumed", "paused")
-_RARE = ("renamed",)  # shown only if there are any; a service of an earlier release does not report it
+_RARE = ("renamed",)  # shown only if there are any; earlier releases of the service do not report it
 _LEFT = ("failed", "stale", "not_begun")
 _EXIT_CODES = [int(each) for each in errors.ExitCode]
 _VERBS = {verb.word: verb for verb in words.DONE}
@@ -75,7 +75,7 @@ def sync(
     if expect_digest is not None and not re.fullmatch(staleness.DIGEST, expect_digest):
         raise errors.StaleError(
             f"{expect_digest!r} is not a valid plan digest",
-            hint="pass the digest that a plan shows: sha256: followed by 64 hexadecimal digits",
+            hint="pass the digest that a plan shows, which is sha256: followed by 64 hexadecimal digits",
         )
     wanted = {
         "dry_run": dry_run,
@@ -110,7 +110,7 @@ def _place(url: str) -> str:
 def _asked(
     url: str, place: str, token: str, wanted: dict[str, Any], timeout: datetime.timedelta
 ) -> tuple[int, dict[str, Any]]:
-    """Return the status and JSON body of the service's response; `errors.ServiceError` for an invalid response."""
+    """Return the status and JSON body of the service's response; raises `errors.ServiceError` if it is invalid."""
     import httpx  # no other command needs it
 
     try:
@@ -138,7 +138,7 @@ def _asked(
     except (ValueError, RecursionError):
         body = None
     if not (isinstance(body, dict) and (_is_outcome(body) if answer.is_success else _is_problem(answer, body))):
-        hint = "check the URL" + (", and any proxy in front of the service" if answer.is_server_error else "")
+        hint = "check the URL" + (" and any proxy in front of the service" if answer.is_server_error else "")
         raise errors.ServiceError(
             f"{place} did not respond like the reconciler service (HTTP {answer.status_code})", hint=hint
         )
@@ -158,7 +158,7 @@ def _is_outcome(body: dict[str, Any]) -> bool:
 
 
 def _is_problem(answer: httpx.Response, body: dict[str, Any]) -> bool:
-    """Return whether a response is a problem document of the service, which for a sync may include its outcomes."""
+    """Return whether a response is a problem document from the service; for a sync, it may include outcomes."""
     return (
         answer.headers.get("Content-Type", "").startswith("application/problem+json")
         and body.get("status") == answer.status_code

@@ -1,7 +1,7 @@
-"""Find credentials in a string by their form, whatever field contains it.
+"""Find credentials in a string by their form, regardless of the field that contains it.
 
-The forms are those of detect-secrets' plugins, reimplemented: its keyword plugin expects lines of source code, its
-entropy plugins mistake a commit hash for a secret, and it depends on an HTTP client, which the core must not.
+The forms are those of detect-secrets' plugins, reimplemented because its keyword plugin expects source code, its
+entropy plugins mistake commit hashes for secrets, and it depends on an HTTP client, as the core must not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _FORMS = (
     r"\bsshpass\s+-p\s*[\"']?[^\s$\"']|\bredis-cli\b[^\n]{0,200}?\s-a\s+[\"']?[^\s$\"']",
 )
 _NAMED = re.compile(r"""(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*)\\?["']?\s*([=:])\s*\\?["']?(?=([^\s"',;&\\]{1,1000}))""")
-_LINE = re.compile(  # of YAML
+_LINE = re.compile(  # a line of YAML
     r"""(?m)^[ \t]{0,60}(?:- +)?["']?([A-Za-z_][\w.-]{0,100})["']? ?:[ \t]{1,8}["']?([^\s"']{1,1000})["']?[ \t]{0,8}$"""
 )
 _EXPORTED = re.compile(r"(?<![\w=$-])([A-Z][A-Z0-9_]*)\s+(?=([^\s$<{]{6,}))")  # as in a Dockerfile
@@ -59,14 +59,15 @@ _STRONG = re.compile(
     r"(pass(code|phrase|wd|word)s?|pwd|pw|secret|token|credentials?|signature|cookie|dsn|jwt|connectionstring"
     r"|(access|account|api|auth|encryption|master|private|secret|shared|signing|ssh)_?key)$"
 )
-_WEAK = re.compile("auth|keys?|otp|pass|pat|pin")  # also words: only at the end of a longer name, or in `PIN=…`
+# also ordinary words: secrets only at the end of a longer name, or in `PIN=…`
+_WEAK = re.compile("auth|keys?|otp|pass|pat|pin")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.:-]*")
 _WORDS = re.compile(r"[A-Za-z]+([ _.-][A-Za-z]+)*\d{0,3}")  # names and sentences have this form
 _LEAST_DIGITS = 4  # in a PIN
 _SHORTEST = 20  # characters in the shortest form that consists of letters and digits
 _LONGEST_CACHED = 200  # characters
-_REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # refers to a secret, or hides it
+_REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # refers to a secret, or masks it
 
 
 def in_text(text: str) -> bool:
@@ -77,7 +78,7 @@ def in_text(text: str) -> bool:
 
 
 def _is_word(text: str) -> bool:
-    """Return whether a string is too simple to match any pattern: one of letters and digits needs 20 characters."""
+    """Return whether a string is too simple to match any pattern: an alphanumeric match has 20 characters or more."""
     return len(text) < _SHORTEST and text.isalnum()
 
 
@@ -100,7 +101,7 @@ def _forms() -> re.Pattern[str]:
 
 @functools.lru_cache(maxsize=10_000)
 def is_secret(name: str) -> bool:
-    """Return whether a name looks like that of a secret: `api_key` and `accessToken` do, `max_tokens` does not."""
+    """Return whether a name looks like a secret's: `api_key` and `accessToken` do, but `max_tokens` does not."""
     words = [word.lower() for word in _WORD.findall(name)]
     joined = "".join(words)
     if _ORDINARY_KEY.fullmatch(joined):
@@ -112,7 +113,7 @@ def is_secret(name: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def stem(name: str) -> tuple[str, str]:
-    """Return the words before a name's last word, and that word: `parameter` and `value` of `ParameterValue`."""
+    """Return the words before a name's last word, and that word: `parameter` and `value` for `ParameterValue`."""
     words = [word.lower() for word in _WORD.findall(name)]
     return " ".join(words[:-1]), words[-1] if words else ""
 
@@ -124,9 +125,9 @@ def is_option(text: str) -> bool:
 
 
 def names_next(name: object, value: object) -> bool:
-    """Return whether a list's item is the name of a secret and the next one its value: `DB_PASSWORD`, `x`.
+    """Return whether a list item is a secret's name and the next item is its value: `DB_PASSWORD`, `x`.
 
-    Another name is not treated as a value: lists of names are common.
+    Another name is not treated as a value, because lists of names are common.
     """
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or value is None or isinstance(value, bool):
         return False
@@ -136,21 +137,21 @@ def names_next(name: object, value: object) -> bool:
 
 
 def is_pair(name: object, value: object) -> bool:
-    """Return whether the first item of a pair in a list marks the second as a secret; it does not in a header."""
+    """Return whether the first item of a pair marks the second as a secret; it does not if they are column headers."""
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
         return False
     return is_strong(name) or (is_secret(name) and not (isinstance(value, str) and is_words(value)))
 
 
 def is_exact(name: str) -> bool:
-    """Return whether a name is that of a secret even in a place where any name can occur: `rotate-keys` is not."""
+    """Return whether a name is a secret's even where any name can occur; `rotate-keys` is not."""
     return (
         is_strong(name) or name.lower() in ("otp", "pass", "pin") or bool(_VARIABLE.fullmatch(name) and is_secret(name))
     )
 
 
 def _is_value(found: re.Match[str]) -> bool:
-    """Return whether the text after a name is its value: after a colon, an ordinary word may be part of a sentence."""
+    """Return whether the text after a name is its value; after a colon, an ordinary word may be part of a sentence."""
     name, sign, value = found.groups()
     if _REFERENCE.match(value) or not (is_strong(name) or _is_assigned(name, sign, value)):
         return False
@@ -193,6 +194,6 @@ def _is_option_value(found: re.Match[str]) -> bool:
 
 
 def is_strong(name: str) -> bool:
-    """Return whether a name is a secret's even in prose, in which `key` and `auth` are ordinary words."""
+    """Return whether a name is a secret's even in prose, where `key` and `auth` are ordinary words."""
     joined = "".join(word.lower() for word in _WORD.findall(name))
     return bool(_STRONG.search(joined))

@@ -1,7 +1,7 @@
-"""The credentials that this process holds, and their removal from text that comes from outside.
+"""The credentials that this process holds, and how they are removed from external text.
 
 A server, proxy, or driver may echo what it was sent. Settings register each credential when it is read; errors are
-scrubbed when they are created, and every output is scrubbed again when it is written.
+scrubbed when they are created, and all output is scrubbed again when it is written.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WEB = re.compile(
 )
 
 _held: set[str] = set()
-_written: list[str] = []  # every form of the credentials, the longest first
+_written: list[str] = []  # every form of the credentials, longest first
 _patterns: list[re.Pattern[str]] = []
 
 
@@ -54,7 +54,7 @@ def hold(*values: str | None) -> None:
 
 
 def hold_url(url: str | None) -> None:
-    """Register the password of a URL, as written and percent-decoded; one that equals its user name is not a secret."""
+    """Register a URL's password, as written and percent-decoded; one that equals the user name is not a secret."""
     found = re.match(r"[^:/]+://([^:@/]*):(.+)@", url or "")
     if found and found[1] != found[2]:
         hold(found[2], urllib.parse.unquote(found[2]))
@@ -65,7 +65,7 @@ def hold_url(url: str | None) -> None:
 def web_address(url: str) -> str | None:
     """Return the parts of an http or https URL that can be printed: scheme, host, port, and path.
 
-    None for anything else: in a malformed URL, any part may belong to a password.
+    Return None for anything else: in a malformed URL, any part may belong to a password.
     """
     found = _WEB.fullmatch(url)
     if found is None or int(found["port"] or 0) > _LAST_PORT:
@@ -75,7 +75,7 @@ def web_address(url: str) -> str | None:
 
 
 def hold_variable(name: str, text: str) -> None:
-    """Register the value of a repo-spec's variable with a secret's name, and the values in it if it is JSON."""
+    """Register a repo-spec variable's value if its name is a secret's, and the values inside it if it is JSON."""
     if detection.is_secret(name) and text not in _LITERALS:
         hold(text, *_texts(text))
 
@@ -95,7 +95,7 @@ def _texts(text: str) -> Iterator[str]:
 
 
 def hold_environment(environ: Mapping[str, str]) -> None:
-    """Register the credentials among the variables that this program reads."""
+    """Register the credentials in the environment variables that this program reads."""
     for name, value in environ.items():
         if _NAMES.fullmatch(name):
             hold(value)
@@ -112,7 +112,7 @@ def forget() -> None:
 
 
 def scrub(text: str) -> str:
-    """Return the text with all credentials replaced: literal, escaped (JSON, HTML, URL), in base64, base32, or hex."""
+    """Replace all credentials in a text, whether literal, escaped (JSON, HTML, URL), or in base64, base32, or hex."""
     if any(form in text for form in _written):  # far faster than the pattern, and usually false
         for pattern in _patterns:
             text = pattern.sub(MARK, text)
@@ -120,12 +120,12 @@ def scrub(text: str) -> str:
 
 
 def is_in(text: str) -> bool:
-    """Return whether a text contains a credential in any of these forms."""
+    """Return whether a string contains a credential in any of these forms."""
     return scrub(text) != text
 
 
 def _compile() -> None:
-    """Build the patterns, the longest form first, because one credential may be part of another."""
+    """Build the patterns, longest form first, because one credential may be part of another."""
     forms = {form for value in _held for form in _forms(value) if len(form) >= _LEAST}
     _written[:] = sorted(forms, key=lambda form: (-len(form), form))
     _patterns[:] = [re.compile("|".join(map(_pattern, _written)))] if _written else []

@@ -1,6 +1,6 @@
-"""The hidden mark in our comments and issues: their subject, and the plan that they show.
+"""The hidden mark in our comments and issues, which identifies their subject and the plan that they show.
 
-It is an HTML comment on a separate line. Anyone can write one, and all workflows of a repository write as the same
+It is an HTML comment on a separate line. Anyone can write one, and all workflows in a repository write as the same
 author, so only a mark that is signed with a key proves who wrote it.
 """
 
@@ -25,12 +25,12 @@ _VERSION = 1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A mark; `scope` identifies the environment and the spec, `key` the namespace and the prefixes.
+    """A mark; `scope` identifies the environment and the spec, and `key` the namespace and the prefixes.
 
-    `digest` is that of the plan shown, empty if it must not be applied. `run` is the number of the workflow run that
-    wrote the mark, 0 if unknown, `commit` the planned commit, `since` when drift was first seen, and `pull` the number
-    of the pull request, 0 for an issue. `is_signed` means that it has a signature, which was verified if there is a
-    key.
+    `digest` is the shown plan's, empty if the plan must not be applied. `run` is the number of the workflow run that
+    wrote the mark (0 if unknown), `commit` is the planned commit, `since` is when drift was first seen, and `pull` is
+    the pull request's number (0 for an issue). `is_signed` means that the mark has a signature, which was verified if
+    there is a key.
     """
 
     kind: Kind
@@ -45,22 +45,22 @@ class Mark:
 
 
 def scope_of_several(environments: Sequence[str], spec_path: str) -> str:
-    """Return an identifier of the selected environments (by name or as `*`) and the spec."""
+    """Return an identifier for the selected environments (by name or as `*`) and the spec."""
     return _hashed("environments", *environments, spec_path)
 
 
 def scope(environment: str | None, spec_path: str) -> str:
-    """Return an identifier of an environment and a spec, in characters that are safe in a comment."""
+    """Return an identifier for an environment and a spec, in characters that are safe in a comment."""
     return _hashed(environment or "", spec_path)
 
 
 def key(target: observed.Target) -> str:
-    """Return an identifier of a target: a part for the namespace, see `is_of`, and one for the prefixes."""
+    """Return an identifier for a target: one part for the namespace (see `is_of`), and one for the prefixes."""
     return f"{_hashed(target.namespace)}-{_hashed(*target.prefixes)}"
 
 
 def key_of_several(namespace: str) -> str:
-    """Return an identifier of the target of several environments, each with its own prefixes."""
+    """Return an identifier for the target of several environments, each with its own prefixes."""
     return f"{_hashed(namespace)}-several"
 
 
@@ -119,7 +119,7 @@ def _mac(mark: Mark, key: str) -> str:
 
 
 def _values(mark: Mark) -> dict[str, Any]:
-    """Return the values of a mark as they are written."""
+    """Return a mark's values as they are written."""
     values = {**dataclasses.asdict(mark), "since": mark.since.isoformat() if mark.since else None}
     del values["is_signed"]
     return values

@@ -10,7 +10,7 @@ from reconciler.documents import plan_json
 from reconciler.plan import plans
 from reconciler.schedule import ownership
 
-FORMAT_VERSION = "1.2"  # a minor version adds, a major version breaks
+FORMAT_VERSION = "1.2"  # minor versions are additive; major versions are breaking
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Subject:
 
 
 def subject(plan: plans.Plan) -> Subject:
-    """Return the subject of the outcome of a plan."""
+    """Return the subject of a plan's outcome."""
     where = plan.target
     return Subject(
         address=where.address,
@@ -66,7 +66,7 @@ def encode(
 ) -> dict[str, Any]:
     """Return the document.
 
-    If `plan` is None, there was none, and `known` is used instead; `applied` is None if nothing was started; `skipped`
+    `known` is used if `plan` is None because nothing was planned; `applied` is None if nothing was started; `skipped`
     is the reason if there was nothing to do.
     """
     about = subject(plan) if plan else known
@@ -93,7 +93,7 @@ def encode(
 
 
 def failure(error: errors.ReconcilerError | None) -> dict[str, Any] | None:
-    """Return the document of an error."""
+    """Return the document for an error."""
     return {"message": error.message, "hint": error.hint or None} if error else None
 
 

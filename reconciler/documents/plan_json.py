@@ -13,8 +13,8 @@ from reconciler.plan import plans, takeovers
 from reconciler.schedule import declarations, fields, model, observed, ownership, prospects
 from reconciler.timing import rates
 
-FORMAT_VERSION = "1.5"  # a minor version adds, a major version breaks
-_NEXT = 2  # the number of next times
+FORMAT_VERSION = "1.5"  # minor versions are additive; major versions are breaking
+_NEXT = 2  # how many upcoming times to include
 _RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only if a plan has them
 
 
@@ -24,9 +24,9 @@ def dumps(plan: plans.Plan, now: datetime.datetime | None = None) -> str:
 
 
 def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, Any]:
-    """Return the document, without conflict tokens and secrets; `now` adds next times and rates.
+    """Return the document, without conflict tokens or secrets; `now` adds the next times and the rates.
 
-    The digest is that of the plan and does not cover these.
+    The digest is the plan's, so it does not cover the next times and the rates.
     """
     document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -54,7 +54,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
 
 
 def _forecast(change: plans.Change, now: datetime.datetime) -> dict[str, Any]:
-    """Return when the schedule fires next and how often, before and after; null if it does not exist."""
+    """Return the schedule's next times and rate before and after the change; null if it does not exist then."""
     sides = {"before": change.before.schedule if change.before else None, "after": change.after}
     if change.verb is plans.Verb.DELETE:
         sides["after"] = None
@@ -89,7 +89,7 @@ def prefixes(values: ownership.Prefixes | None) -> dict[str, Any]:
 
 
 def read_prefixes(document: Mapping[str, Any]) -> ownership.Prefixes | None:
-    """Return the prefixes of a document; None for null."""
+    """Return the prefixes in a document; None for null."""
     if "prefixes" in document:
         return ownership.prefixes(document["prefixes"])
     return None if document["prefix"] is None else (document["prefix"],)
@@ -117,12 +117,12 @@ def _change(change: plans.Change) -> dict[str, Any]:
 
 
 def pause(pause: observed.Pause) -> dict[str, Any]:
-    """Return the document of a pause."""
+    """Return the document for a pause."""
     return {"by": pause.by or None, "at": pause.at.isoformat() if pause.at else None}
 
 
 def read_pause(document: Mapping[str, Any] | None) -> observed.Pause | None:
-    """Return the pause of a document; ValueError, KeyError or TypeError if it is not valid."""
+    """Return the pause in a document; raises ValueError, KeyError, or TypeError if it is not valid."""
     if document is None:
         return None
     return observed.Pause(by=document["by"] or "", at=schedules.moment(document["at"]) if document["at"] else None)
@@ -133,6 +133,6 @@ def _place(place: declarations.Place) -> dict[str, Any]:
 
 
 def _field(field: plans.FieldChange) -> dict[str, Any]:
-    """Return the document of a field's change, without a key for a side that does not have the field."""
+    """Return the document for a field change, without a key for a side that does not have the field."""
     sides = {"old": field.old, "new": field.new}
     return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, plans.Absent)}

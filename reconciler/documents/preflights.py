@@ -8,7 +8,7 @@ from typing import Any
 from reconciler import json_text
 from reconciler.plan import pollers, preflight
 
-FORMAT_VERSION = "1.0"  # a minor version adds, a major version breaks
+FORMAT_VERSION = "1.0"  # minor versions are additive; major versions are breaking
 
 
 def dumps(result: preflight.Preflight, now: datetime.datetime) -> str:

@@ -10,7 +10,7 @@ from reconciler import json_text
 from reconciler.documents import plan_json
 from reconciler.plan import ports
 
-FORMAT_VERSION = "1.1"  # a minor version adds, a major version breaks
+FORMAT_VERSION = "1.1"  # minor versions are additive; major versions are breaking
 
 
 def dumps(records: Iterable[ports.Record]) -> str:

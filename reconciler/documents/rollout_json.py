@@ -1,4 +1,4 @@
-"""The plans of several environments, and the outcomes of applying them, as one JSON document each.
+"""The plans for several environments, and the outcomes of applying them, as one JSON document each.
 
 `schemas/plans.schema.json` and `schemas/outcomes.schema.json` describe them.
 """
@@ -13,17 +13,17 @@ from reconciler import errors, json_text
 from reconciler.documents import outcomes, plan_json
 from reconciler.plan import plans, rollouts
 
-PLANS_VERSION = "1.0"  # a minor version adds, a major version breaks
+PLANS_VERSION = "1.0"  # minor versions are additive; major versions are breaking
 OUTCOMES_VERSION = "1.0"
 
 
 def dumps(rollout: rollouts.Rollout, now: datetime.datetime | None = None) -> str:
-    """Return the text of the plans, ending with a newline; `now` adds the next times and the rates."""
+    """Return the plans document's text, ending with a newline; `now` adds the next times and the rates."""
     return json_text.document(encode(rollout, lambda plan: plan_json.encode(plan, now)))
 
 
 def encode(rollout: rollouts.Rollout, plan: Callable[[plans.Plan], Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the document of the plans; `plan` returns that of each."""
+    """Return the plans document; `plan` returns the document for each plan."""
     return {
         "format_version": PLANS_VERSION,
         "spec": rollout.spec_path,
@@ -54,7 +54,7 @@ def dumps_outcomes(
     error: errors.ReconcilerError | None = None,
     skipped: str = "",
 ) -> str:
-    """Return the text of the outcomes, ending with a newline.
+    """Return the outcomes document's text, ending with a newline.
 
     `rollout` is None if there are no plans; `skipped` is the reason if there was nothing to do.
     """

@@ -1,7 +1,7 @@
 """A plan in a file, to be applied later exactly as it was reviewed.
 
 It is the plan document plus what an apply needs: each schedule before and after, conflict tokens, the spec's checksum,
-and the options, with a checksum over all of that. Secrets and the values of encrypted payloads are digests.
+and the options, with a checksum of everything. Secrets and the values of encrypted payloads are replaced by digests.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from reconciler.timing import durations
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """A saved plan; `applied_at` is set once an apply of it has started.
+    """A saved plan; `applied_at` is set once the plan has started to be applied.
 
     `spec_sha256` covers the spec's bytes and those of the files that it includes. `files` has the checksum of each, by
-    its path from the spec's directory; it is empty for a spec that includes none.
+    its path relative to the spec's directory; it is empty for a spec that does not include any files.
     """
 
     plan: plans.Plan
@@ -61,12 +61,12 @@ def encode(saved: Saved) -> dict[str, Any]:
 
 
 def loads(text: str, path: str) -> Saved:
-    """Return the plan from a document's text; `errors.DocumentError`, which mentions `path`, if it is not valid."""
+    """Return the plan in a document's text; raises `errors.DocumentError`, which mentions `path`, if it is invalid."""
     return read(parsed(text, path), path)
 
 
 def read(document: Mapping[str, Any], path: str) -> Saved:
-    """Return the plan from a document; raises as `loads` does."""
+    """Return the plan in a document; raises as `loads` does."""
     version = document.get("format_version")
     newer = versions.newer(version, plan_json.FORMAT_VERSION)
     if newer:
@@ -91,7 +91,7 @@ def read(document: Mapping[str, Any], path: str) -> Saved:
 
 
 def _choice(choice: declarations.Choice) -> dict[str, Any]:
-    """Return the options' document without the values of variables, of which the plan has digests."""
+    """Return the document for the options, without the values of variables, which the plan stores as digests."""
     names = (field.name for field in dataclasses.fields(choice) if field.name not in ("variables", "prefixes"))
     options = {name: getattr(choice, name) for name in names}
     if choice.refresh is None:
@@ -111,7 +111,7 @@ def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def parsed(text: str, path: str) -> dict[str, Any]:
-    """Return the JSON object in a file; `errors.DocumentError`, which mentions `path`, if there is none."""
+    """Return the JSON object in a document's text; raises `errors.DocumentError`, which mentions `path`, otherwise."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -127,7 +127,7 @@ def refused(path: str, what: str) -> errors.DocumentError:
 
 
 def checksum(document: Mapping[str, Any]) -> str:
-    """Return the checksum over everything except itself."""
+    """Return the checksum of everything in the document except itself."""
     covered = {key: value for key, value in document.items() if key != "checksum"}
     text = json.dumps(covered, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,6 +1,6 @@
-"""The plans of several environments in one file, to be applied later exactly as they were reviewed.
+"""The plans for several environments in one file, to be applied later exactly as they were reviewed.
 
-It is the document of the plans, in which each plan is a saved plan, plus a checksum over all of them.
+It is the plans document, in which each plan is a saved plan, plus a checksum of everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconciler.plan import plans, rollouts
 class Part:
     """One environment: its saved plan, or the reason why it has none (`disabled`).
 
-    If all are disabled, each has a saved plan without changes, as if it had been planned alone.
+    If all environments are disabled, each has a saved plan without changes, as if it had been planned alone.
     """
 
     environment: str
@@ -28,7 +28,7 @@ class Part:
 
     @property
     def plan(self) -> plans.Plan | None:
-        """Return the plan of an environment that was enabled."""
+        """Return the plan, if the environment was enabled."""
         return self.saved.plan if self.saved and not self.saved.plan.disabled else None
 
 
@@ -73,7 +73,7 @@ def _encode(several: SavedRollout) -> dict[str, Any]:
 
 
 def loads(text: str, path: str) -> saved.Saved | SavedRollout:
-    """Return the plan or plans in a file; `errors.DocumentError`, which mentions `path`, if they are not valid."""
+    """Return the plan or plans in a document's text; raises as `saved.loads` does if they are invalid."""
     document = saved.parsed(text, path)
     return _read(document, path) if "environments" in document else saved.read(document, path)
 

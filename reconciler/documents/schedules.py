@@ -11,7 +11,7 @@ from reconciler.timing import moments
 
 
 def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
-    """Return the schedule's document; if a codec made its payloads (`coded`), they are digests."""
+    """Return the schedule's document; if a codec encoded its payloads (`coded`), they are replaced by digests."""
     schedule = fields.redacted(schedule, coded=coded)
     document: dict[str, Any] = {"id": schedule.id}
     for row in fields.ROWS:
@@ -21,7 +21,7 @@ def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
 
 
 def decode(document: Mapping[str, Any]) -> model.Schedule:
-    """Return the schedule from a document; ValueError, KeyError or TypeError if it is not valid."""
+    """Return the schedule in a document; raises ValueError, KeyError, or TypeError if it is not valid."""
     draft = places.Draft(document["id"])
     draft.values["owner",] = document.get("owner")
     stored = dict(_places(document, ()))
@@ -47,7 +47,7 @@ def _places(document: Mapping[str, Any], at: places.Path) -> Iterator[tuple[plac
 
 
 def moment(text: str) -> datetime.datetime:
-    """Return the moment from a string; ValueError if it has no UTC offset, or is out of range in some time zone."""
+    """Parse a moment; raises ValueError if it has no UTC offset, or is out of range in some time zone."""
     parsed = moments.with_offset(text)
     if not datetime.MINYEAR < parsed.year < datetime.MAXYEAR:
         raise ValueError(f"{text} is out of range")

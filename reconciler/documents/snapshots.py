@@ -1,7 +1,7 @@
 """The live schedules as a JSON document, to plan from later without a server or credentials.
 
-Secrets are digests, which can still be compared, and so are all payloads that a codec made, so a snapshot of an
-encrypted namespace reveals nothing that only the codec can read. `schemas/snapshot.schema.json` describes it.
+Secrets are replaced by digests, which can still be compared. So are all payloads that a codec encoded, so a snapshot
+of an encrypted namespace does not reveal what they contain. `schemas/snapshot.schema.json` describes it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from reconciler import errors, json_text, published
 from reconciler.documents import plan_json, schedules, versions
 from reconciler.schedule import observed, ownership
 
-FORMAT_VERSION = "1.4"  # a minor version adds, a major version breaks
+FORMAT_VERSION = "1.4"  # minor versions are additive; major versions are breaking
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The schedules of a target at a moment, by id; without conflict tokens, so they cannot be changed."""
+    """A target's schedules at one moment, by id, without the conflict tokens that changing them would require."""
 
     target: observed.Target
     taken_at: datetime.datetime
@@ -51,7 +51,7 @@ def _schedule(live: observed.Live) -> dict[str, Any]:
 
 
 def loads(text: str, path: str) -> Snapshot:
-    """Return the snapshot from a document's text; `errors.DocumentError`, which mentions `path`, if it is not valid."""
+    """Return the snapshot in a document's text; raises `errors.DocumentError`, with `path`, if it is not valid."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -94,7 +94,7 @@ def _refused(path: str, what: str) -> errors.DocumentError:
 
 
 def read_target(document: Mapping[str, Any]) -> observed.Target:
-    """Return the target from a document."""
+    """Return the target in a document."""
     return observed.Target(
         address=document["address"],
         namespace=document["namespace"],

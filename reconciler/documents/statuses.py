@@ -10,7 +10,7 @@ from reconciler.documents import plan_json
 from reconciler.plan import plans
 from reconciler.schedule import fields, observed, redaction
 
-FORMAT_VERSION = "1.2"  # a minor version adds, a major version breaks
+FORMAT_VERSION = "1.2"  # minor versions are additive; major versions are breaking
 
 
 def dumps(plan: plans.Plan, now: datetime.datetime) -> str:

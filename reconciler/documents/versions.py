@@ -1,4 +1,4 @@
-"""The versions of formats: MAJOR.MINOR, a minor version adds, a major version breaks."""
+"""Format versions, MAJOR.MINOR: a minor version is additive, and a major version is a breaking change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entry point of the Action."""
+"""The Action's entry point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconciler.runtime import garbage, interrupts
 
 
 def main() -> NoReturn:
-    """Run the program; from here on, a signal ends it with the declared exit code, even while it is being imported."""
+    """Run the program; from here on, a signal ends it with the documented exit code, even during imports."""
     interrupts.prepare()
     garbage.prepare()
     from reconciler.github import program

@@ -1,4 +1,4 @@
-"""Which events `apply` accepts: those of the default branch, and those that the `apply-on` input adds."""
+"""Which events `apply` accepts: those on the default branch, and those that the `apply-on` input adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVENTS = ("push", "pull_request", "workflow_dispatch", "repository_dispatch", "s
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An event and a branch pattern: `*` is anything but a slash, `**` anything; if empty, the default branch."""
+    """An event and a branch pattern: `*` is anything but a slash, `**` is anything, and empty is the default branch."""
 
     event: str
     branches: str = ""
@@ -23,7 +23,7 @@ ALWAYS = (Rule(event="push"), Rule(event="pull_request"))
 
 
 def parse(text: str) -> tuple[Rule, ...]:
-    """Return the rules of `EVENT` or `EVENT:BRANCHES`, separated by commas or spaces; ValueError for an invalid one."""
+    """Parse rules like `EVENT` or `EVENT:BRANCHES`, separated by commas or spaces; raise ValueError if invalid."""
     rules = []
     for word in re.split(r"[\s,]+", text.strip(" \t\r\n,")):
         event, colon, branches = word.partition(":")
@@ -36,7 +36,7 @@ def parse(text: str) -> tuple[Rule, ...]:
 
 
 def check(event: events.Event, added: tuple[Rule, ...]) -> None:
-    """Raise `errors.UsageError` unless the event is one to apply on."""
+    """Raise `errors.UsageError` unless `apply` accepts the event."""
     if event.name == "pull_request" and (event.is_untrusted or not event.is_merged):
         why = "comes from a fork or from Dependabot" if event.is_merged else "is not merged"
         raise errors.UsageError(
@@ -47,7 +47,7 @@ def check(event: events.Event, added: tuple[Rule, ...]) -> None:
         where = f"branch {event.branch!r}" if event.branch else "a ref that is not a branch"
         default = f"the default branch ({event.default_branch})" if event.default_branch else "the default branch"
         raise errors.UsageError(
-            f"apply does not run on event {event.name!r} for {where}: without apply-on, it accepts only pushes to "
+            f"apply does not run on the {event.name!r} event for {where}: without apply-on, it accepts only pushes to "
             f"{default} and pull requests merged into it",
             hint=_hint(event),
         )
@@ -58,7 +58,7 @@ def _accepts(rule: Rule, event: events.Event) -> bool:
         return False
     if rule.branches:
         return event.branch is not None and _pattern(rule.branches).fullmatch(event.branch) is not None
-    if event.name == "schedule":  # GitHub runs it on the default branch only, and does not always name that
+    if event.name == "schedule":  # GitHub runs it only on the default branch, and does not always name that branch
         return event.default_branch in ("", event.branch)
     return event.branch is not None and event.branch == event.default_branch
 

@@ -58,12 +58,12 @@ class _Apply(Job):
         guards.check(plan, self.invocation.inputs.allowed, now=clock.now(), left=present)
 
     def before_first_write(self, last_commit: str) -> None:
-        """Raise if this run's commit is older than its branch, or than the commit that was applied last."""
+        """Raise if this run's commit is older than its branch, or than the last applied commit."""
         freshness.require(self.invocation, self.declaration, last_commit)
 
 
 class _Audience:
-    """Writes an apply to the log, and keeps what the report needs; implements `Audience`."""
+    """Logs an apply, and keeps what the report needs; implements `Audience`."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation

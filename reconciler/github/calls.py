@@ -1,7 +1,7 @@
-"""Calls to GitHub: with retries if these are safe, waits for rate limits, and errors as GitHubError.
+"""Calls to GitHub: retried if that is safe, delayed by rate limits, and with errors raised as GitHubError.
 
 PyGithub's own retries are disabled: they would repeat a POST that may have taken effect, and wait for as long as the
-response asks.
+response specifies.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _LOG = logging.getLogger(__name__)
 TIMEOUT = 10  # seconds, after which GitHub itself ends a request
 _ATTEMPTS = 4
 _LONGEST_WAIT = (
-    65.0  # seconds in total, for all pauses of one run: the minute that GitHub recommends when it gives no time
+    65.0  # seconds in total, for all pauses in one run: the minute that GitHub recommends if it does not specify a time
 )
 _UNNAMED_WAIT = 60.0
 _LONGEST_REASON = 300  # characters
 
 _LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-# What PyGithub raises when a response is not GitHub's: a proxy's page, a redirect to another host.
+# What PyGithub raises for a response that is not from GitHub, such as a proxy's page or a redirect to another host.
 _UNEXPECTED = (
     github.BadAttributeException,
     github.IncompletableObject,
@@ -47,11 +47,11 @@ Answer = TypeVar("Answer")
 
 
 class NotFoundError(errors.GitHubError):
-    """GitHub has no such object, or the token may not see it."""
+    """GitHub has no such object, or the token cannot access it."""
 
 
 class ForbiddenError(errors.GitHubError):
-    """The token may not do this; that of a pull request from a fork, for example, is read-only."""
+    """The token is not allowed to do this; the one for a pull request from a fork, for example, is read-only."""
 
 
 class OutageError(errors.GitHubError):
@@ -79,7 +79,7 @@ class Calls:
     def send(
         self, call: Call, request: Callable[[], Answer], *, find_created: Callable[[], Answer | None] | None = None
     ) -> Answer:
-        """Send a request, and again after a server error or a lost connection.
+        """Send a request, and retry it after a server error or a lost connection.
 
         For a request that must not take effect twice, `find_created` looks for what an attempt without a response may
         have created; the request is sent again only if it finds nothing. Raises GitHubError.
@@ -99,7 +99,7 @@ class Calls:
                     raise
 
     def _admitted(self, call: Call, request: Callable[[], Answer]) -> Answer:
-        """Send a request, and send it again while it is rate-limited."""
+        """Send a request, and retry it while it is rate-limited."""
         while True:
             start = time.monotonic()
             try:
@@ -148,12 +148,12 @@ class Calls:
                     hint="use the job's own token, `github.token`, or one that has not expired",
                 )
             case 403 if "by integration" in reason:
-                hint = f"set `{call.permission}` under `permissions:` of the job" if call.permission else ""
-                fork = "; the token of a pull request from a fork is read-only" if "write" in hint else ""
+                hint = f"set `{call.permission}` under the job's `permissions:`" if call.permission else ""
+                fork = "; the token for a pull request from a fork is read-only" if "write" in hint else ""
                 return ForbiddenError(f"{cannot}: the token does not have permission ({reason})", hint=hint + fork)
             case 403:
-                hint = f"give the token the permission `{call.permission}`" if call.permission else ""
-                return ForbiddenError(f"{cannot}: GitHub refused it ({reason})", hint=hint)
+                hint = f"give the token the `{call.permission}` permission" if call.permission else ""
+                return ForbiddenError(f"{cannot}: GitHub refused the request ({reason})", hint=hint)
             case 404:
                 return NotFoundError(
                     f"{cannot}: GitHub did not find it, or the token has no access to it ({reason})",
@@ -187,7 +187,7 @@ class Calls:
             return OutageError(f"{cannot} did not respond within {self._timeout} s", hint="wait, then run again")
         return OutageError(
             f"{cannot} cannot be reached ({_root(error)})",
-            hint="check GITHUB_API_URL and that this machine may connect to it, then run again",
+            hint="check GITHUB_API_URL and that this machine can connect to it, then run again",
         )
 
     def _unexpected(self, call: Call) -> errors.GitHubError:
@@ -228,9 +228,9 @@ def _reason(data: object) -> str:
 
 
 def _root(error: BaseException) -> str:
-    """Return the innermost cause, which is short, whereas three libraries wrap it in long messages.
+    """Return the innermost cause, which is short; three libraries wrap it in long messages.
 
-    An error of ours that was being handled when this call was made is not a cause of it.
+    One of our own errors that was being handled when this call was made is not a cause.
     """
     while error.__context__ is not None and not isinstance(error.__context__, errors.ReconcilerError):
         error = error.__context__

@@ -32,7 +32,7 @@ _WRITE_ISSUES = "issues: write"
 
 
 class Repository:
-    """One repository, as seen with one token; close it after use.
+    """A repository that is accessed with one token; close it after use.
 
     Every method may raise GitHubError; callers may want to distinguish NotFoundError and ForbiddenError.
     """
@@ -47,7 +47,7 @@ class Repository:
         timeout: int = calls.TIMEOUT,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Send nothing yet; `repository` is `owner/name`, `timeout` is in seconds for each request."""
+        """Send nothing yet. `repository` is `owner/name`; `timeout` is in seconds, per request."""
         held.hold(token)
         _check(api_url, repository, token)
         self.name = repository
@@ -72,10 +72,10 @@ class Repository:
         self._client.close()
 
     def login(self) -> str:
-        """Return the login under which the token writes; it is requested once.
+        """Return the login that the token writes as; it is requested only once.
 
-        An installation's token may not read /user. Its app is the viewer of a GraphQL query; if that is rejected too,
-        the token is assumed to be the one that Actions gives to each job.
+        An installation token cannot read /user. For such a token, the viewer in a GraphQL query is its app; if that is
+        rejected too, the token is assumed to be the one that GitHub Actions gives to each job.
         """
         if not self._login:
             call = calls.Call(doing="identify the owner of the token")
@@ -87,7 +87,7 @@ class Repository:
 
     def comments(self, number: int) -> tuple[responses.Comment, ...]:
         """Return the comments in the conversation of a pull request, oldest first."""
-        call = calls.Call(doing=f"read the comments of {self.name}#{number}", permission=_READ_COMMENTS)
+        call = calls.Call(doing=f"read the comments on {self.name}#{number}", permission=_READ_COMMENTS)
         comments = self._repository.get_issue(number).get_comments()
         return self._calls.send(call, lambda: tuple(map(responses.comment, comments)))
 
@@ -108,7 +108,7 @@ class Repository:
         return self._calls.send(call, lambda: responses.comment(issue.create_comment(body)), find_created=find_created)
 
     def edit_comment(self, comment_id: int, body: str) -> None:
-        """Replace a comment's text, and read it back, because GitHub silently drops one that is too long."""
+        """Replace a comment's text, and read it back, because GitHub silently drops text that is too long."""
         call = calls.Call(doing=f"edit comment {comment_id} in {self.name}", permission=_WRITE_COMMENTS)
 
         def edit() -> None:
@@ -128,24 +128,24 @@ class Repository:
 
     def pull_requests_of(self, sha: str) -> tuple[responses.PullRequest, ...]:
         """Return the pull request that merged a commit into the default branch, or else all that contain it."""
-        call = calls.Call(doing=f"find the pull request of {sha} in {self.name}", permission=_READ_COMMENTS)
+        call = calls.Call(doing=f"find the pull request for commit {sha} in {self.name}", permission=_READ_COMMENTS)
         pulls = self._repository.get_commit(sha).get_pulls()
         return self._calls.send(call, lambda: tuple(map(responses.pull_request, pulls)))
 
     def head_of(self, branch: str) -> str:
-        """Return the commit that a branch points to; NotFoundError when the branch does not exist."""
+        """Return the commit that a branch points to; raise NotFoundError if the branch does not exist."""
         call = calls.Call(doing=f"read the head of branch {branch} in {self.name}", permission=_READ_CONTENTS)
         return self._calls.send(call, lambda: self._repository.get_git_ref(f"heads/{branch}").object.sha)
 
     def relation(self, base: str, head: str) -> responses.Relation:
-        """Return how `head` relates to `base`; NotFoundError when the repository no longer has one of them."""
+        """Return how `head` relates to `base`; raise NotFoundError if the repository no longer has one of them."""
         call = calls.Call(doing=f"compare {base[:12]} with {head[:12]} in {self.name}", permission=_READ_CONTENTS)
         comparison = self._repository.compare(base, head, comparison_commits_per_page=1)
         return self._calls.send(call, lambda: responses.relation(comparison.status))
 
     def blob(self, path: str, commit: str) -> str | None:
-        """Return Git's hash of a file in a commit, following symbolic links; None when the commit has no such file."""
-        call = calls.Call(doing=f"read {path} of {commit[:12]} in {self.name}", permission=_READ_CONTENTS)
+        """Return the Git hash of a file in a commit, following symbolic links; None if the commit has no such file."""
+        call = calls.Call(doing=f"read {path} at commit {commit[:12]} in {self.name}", permission=_READ_CONTENTS)
 
         def read() -> str | None:
             content = self._repository.get_contents(path, ref=commit)
@@ -157,8 +157,8 @@ class Repository:
             return None
 
     def tree(self, commit: str) -> dict[str, str] | None:
-        """Return Git's hash of each file in a commit, by path; None when it has too many for one response."""
-        call = calls.Call(doing=f"list the files of {commit[:12]} in {self.name}", permission=_READ_CONTENTS)
+        """Return the Git hash of each file in a commit, by path, or None if there are too many for one response."""
+        call = calls.Call(doing=f"list the files at commit {commit[:12]} in {self.name}", permission=_READ_CONTENTS)
 
         def read() -> dict[str, str] | None:
             tree = self._repository.get_git_tree(commit, recursive=True)
@@ -171,7 +171,7 @@ class Repository:
             return None
 
     def action_run(self, number: int) -> responses.ActionRun:
-        """Return a workflow run by its id; NotFoundError when this repository does not have it."""
+        """Return a workflow run by its id; raise NotFoundError if this repository does not have it."""
         call = calls.Call(doing=f"read workflow run {number} in {self.name}", permission="actions: read")
 
         def read() -> responses.ActionRun:
@@ -182,7 +182,7 @@ class Repository:
 
     def commits_of(self, number: int) -> frozenset[str]:
         """Return the commits of a pull request (GitHub lists up to 250), its head, and any merge commit."""
-        call = calls.Call(doing=f"read the commits of {self.name}#{number}", permission=_READ_COMMENTS)
+        call = calls.Call(doing=f"read the commits in {self.name}#{number}", permission=_READ_COMMENTS)
 
         def read() -> frozenset[str]:
             pull = self._repository.get_pull(number)
@@ -192,8 +192,8 @@ class Repository:
         return self._calls.send(call, read)
 
     def issues(self, creator: str) -> tuple[responses.Issue, ...]:
-        """Return all issues of a creator, including closed ones, newest first."""
-        call = calls.Call(doing=f"read the issues of {self.name}", permission=_READ_ISSUES)
+        """Return all issues that `creator` opened, including closed ones, newest first."""
+        call = calls.Call(doing=f"read the issues in {self.name}", permission=_READ_ISSUES)
         issues = github.PaginatedList.PaginatedList(
             github.Issue.Issue,
             self._client.requester,

@@ -1,4 +1,4 @@
-"""The commands of the Action, each in the module that has its name."""
+"""The Action's commands, each in the module named after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.runtime import interrupts
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Run the command that the inputs name; an error is reported and is in the result."""
+    """Run the command that the inputs specify; an error is reported and reflected in the result."""
     try:
         return _run(invocation)
     except errors.ReconcilerError as error:

@@ -1,4 +1,4 @@
-"""The comments of an invocation: which pull request they are on, and how outdated ones are marked."""
+"""An invocation's comments: which pull request they are on, and how outdated ones are marked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.report import comment
 
 
 def of_event(invocation: Invocation) -> conversation.Thread | None:
-    """Return the conversation of the event's pull request; None if there is none, or if comments are disabled."""
+    """Return the conversation on the event's pull request, or None without one or if comments are disabled."""
     number = invocation.event.pull_request
     if number is None or not invocation.inputs.comment or invocation.event.is_untrusted:
         return None
@@ -21,9 +21,9 @@ def of_event(invocation: Invocation) -> conversation.Thread | None:
 
 
 def of_commit(invocation: Invocation) -> conversation.Thread | None:
-    """Return the conversation of the pull request that brought the event's commit; None if it is not needed.
+    """Return the conversation on the pull request that introduced the event's commit, or None if it is not needed.
 
-    When GitHub cannot report it, this is an error if a reviewed plan is required, and otherwise a warning.
+    An error from GitHub is raised if a reviewed plan is required; otherwise, it is only a warning.
     """
     repository, inputs = invocation.repository, invocation.inputs
     requires_review = inputs.require_reviewed_plan != "false"
@@ -46,7 +46,7 @@ def of_commit(invocation: Invocation) -> conversation.Thread | None:
 def show_outcome(
     invocation: Invocation, thread: conversation.Thread | None, body: str, mark: marks.Mark, *, create: bool
 ) -> str:
-    """Show the outcome in our comment and return its URL; empty if there is none, with a warning if that failed."""
+    """Show the outcome in our comment and return its URL; empty without a comment. A failure is only a warning."""
     if thread is None or not invocation.inputs.comment:
         return ""
     try:
@@ -67,8 +67,8 @@ def invalidate(
 ) -> None:
     """Replace the plans in our existing comments with a title and a reason; a failure to do so is only a warning.
 
-    `thread` is by default that of the event. With `keep_digest` the reviewed plan may still be applied, and a comment
-    that proves no review is not changed, because a digest in a mark of this run would be such a proof.
+    `thread` defaults to the event's. With `keep_digest`, the reviewed plan can still be applied, and a comment that
+    does not prove a review is left unchanged, because a digest in this run's mark would be such proof.
     """
     if invocation.repository is None or not invocation.inputs.comment:
         return

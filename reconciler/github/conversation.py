@@ -1,4 +1,4 @@
-"""Our single comment on a pull request: found by its mark and author, edited, never posted twice."""
+"""Our single comment on a pull request: found by its mark and author, and edited rather than posted twice."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from reconciler.documents import marks
 from reconciler.github import client, responses
 
 _LARGEST_RUN = 2**63 - 1
-_TRIES = 3  # to write a comment that other runs also write to
+_TRIES = 3  # at writing a comment that other runs also write to
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """The conversation of a pull request, in which the author's comments are ours; with a key, those signed with it.
+    """The conversation on a pull request. The author's comments are ours; with a key, only those signed with it.
 
-    Without a key, every workflow of the repository can write as the author. A digest in a mark is then trusted only if
-    the mark is proven: written by a run of one of the `workflows`, for a commit of this pull request.
+    Without a key, any workflow in the repository can write as the author. A digest in a mark is then trusted only if
+    the mark is proven: written by a run of one of the `workflows`, for a commit in this pull request.
     """
 
     repository: client.Repository
@@ -28,7 +28,7 @@ class Thread:
     workflows: frozenset[str] = frozenset()
 
     def is_proven(self, mark: marks.Mark) -> bool:
-        """Return whether one of our runs wrote the mark; raise GitHubError when that cannot be determined."""
+        """Return whether one of our runs wrote the mark; raise GitHubError if that cannot be determined."""
         if self.key:
             return True
         if not 0 < mark.run <= _LARGEST_RUN:
@@ -53,10 +53,10 @@ class Thread:
         return sorted(ours, key=lambda pair: pair[0].id)
 
     def show(self, body: str, mark: marks.Mark, *, create: bool) -> responses.Comment | None:
-        """Replace our comment's text, unless a newer run wrote it; return None if there is none and `create` is off.
+        """Replace our comment's text, unless a newer run wrote it; return None if none exists and `create` is False.
 
-        Two runs that create one at the same time keep the older comment and delete the other. Raises
-        `errors.GitHubError` when GitHub accepted the text but does not show it, because it silently drops some updates.
+        If two runs create one at the same time, the older comment is kept and the other deleted. Raises
+        `errors.GitHubError` if GitHub accepted the text but does not show it, because it silently drops some updates.
         """
         body = held.scrub(body)
         comments = self._about(mark)
@@ -75,7 +75,7 @@ class Thread:
             return self.show(body, mark, create=create)
 
     def _written(self, comment: responses.Comment, body: str, mark: marks.Mark) -> responses.Comment:
-        """Edit a comment and read it back; again if an older run overwrote it in between."""
+        """Edit a comment and read it back; repeat this if an older run overwrote it in between."""
         for _ in range(_TRIES):
             if not is_same_text(comment.body, body):
                 self.repository.edit_comment(comment.id, body)
@@ -104,7 +104,7 @@ class Thread:
 
 
 def is_same_login(login: str, other: str) -> bool:
-    """Return whether two logins are equal; they are case-insensitive."""
+    """Return whether two logins are equal, ignoring case."""
     return login.lower() == other.lower()
 
 

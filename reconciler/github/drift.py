@@ -18,7 +18,7 @@ _NEXT = "**Next:** apply the spec, or declare what is on the server. This issue 
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Open, update, or close the issue about the drift of this environment."""
+    """Open, update, or close this environment's drift issue."""
     declaration = invocation.load_spec()
     repository = invocation.required_repository()
     connection = invocation.inputs.connection
@@ -62,7 +62,7 @@ def _body(
     since: datetime.datetime | None,
     now: datetime.datetime,
 ) -> str:
-    """Return the text of the issue; `since` is when the open issue first saw the drift, None if there is none."""
+    """Return the issue's text; `since` is when the drift was first seen, or None if no issue is open."""
     dated = dataclasses.replace(mark, since=since or now)
     page = pages.page(invocation, dated, next_step=_NEXT if plan.differs else "")
     if plan.differs:

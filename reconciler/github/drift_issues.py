@@ -1,4 +1,4 @@
-"""Our single issue about a drift: found by its mark and author, edited, closed, and reopened, never opened twice."""
+"""Our single drift issue: found by its mark and author; edited, closed, and reopened, but never opened twice."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def track(
     is_open: bool,
     key: str = "",
 ) -> responses.Issue | None:
-    """Open, update, reopen, or close our issue about a drift; return None if there is none and none is needed.
+    """Open, update, reopen, or close our drift issue; return None if none exists and none is needed.
 
-    `write` returns the title and the text. It is called with the time when the open issue first saw the drift, or with
-    None if no issue is open, because the drift is new then.
+    `write` returns the title and the text. It is called with the time when the drift was first seen, as recorded in
+    the open issue, or with None if no issue is open, because the drift is then new.
     """
     issues = _about(repository.issues(author), author, mark, key)
     latest = next((pair for pair in issues if pair[0].is_open), issues[-1] if issues else None)
@@ -46,13 +46,13 @@ def track(
     edited = repository.edit_issue(issue.number, title=title, body=body, is_open=is_open)
     if not conversation.is_same_text(edited.body, body):
         raise errors.GitHubError(
-            f"issue {issue.number} does not contain what was written", hint="run it again, and look at the step summary"
+            f"issue {issue.number} does not contain what was written", hint="run it again, and check the step summary"
         )
     return edited
 
 
 def close_all(repository: client.Repository, author: str, scope: str, body: str, *, key: str = "") -> None:
-    """Replace the text of our open drift issues of an environment, and close them."""
+    """Replace the text of our open drift issues for an environment, and close them."""
     for issue in repository.issues(author):
         is_ours = issue.is_open and conversation.is_same_login(issue.author, author)
         mark = marks.find(issue.body, key) if is_ours else None

@@ -21,7 +21,7 @@ def nothing_to_do(invocation: Invocation, reason: str) -> results.Result:
 
 
 def failed(invocation: Invocation, error: errors.ReconcilerError) -> results.Result:
-    """Report an error in the log, on the lines of the spec that it is about, and in the step summary."""
+    """Report an error in the log, on the lines of the spec that it concerns, and in the step summary."""
     invocation.log.write(f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else ""))
     invocation.log.annotate(annotation.error(error))
     page = pages.page(invocation, pages.mark(invocation, "plan"))
@@ -36,9 +36,9 @@ def broken_off(
     error: BaseException,
     report: Callable[[str], object] | None,
 ) -> None:
-    """Report why an apply ended early, with `report`, which is None if nothing was written.
+    """Report why an apply ended early, with `report`, or in our comment if it is None because nothing was written.
 
-    The reviewed plan may still be applied in that case.
+    In the second case, the reviewed plan can still be applied.
     """
     reason = error.sentence if isinstance(error, errors.ReconcilerError) else errors.reason(error)
     if report is not None:

@@ -13,18 +13,19 @@ from reconciler import errors, input_files
 
 _RUN = re.compile(r"[0-9]{1,18}")
 _LIMIT = 64 * 1024 * 1024  # bytes; GitHub sends 25 MiB at most
-DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as those of forks do
+DEPENDABOT = "dependabot[bot]"  # its pull requests get a read-only token, as do those from forks
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """An event and the workflow run that it started.
 
-    `commit` is the commit that people know: the head of a pull request rather than GitHub's test merge, or the merge
-    commit once it is merged. `pull_request` is its number, None for other events. `is_untrusted` means that the token
-    is read-only and that secrets are not available. `branch` is the branch that the commit was pushed to, or the base
-    of the pull request; it is None for a tag. `default_branch` is empty if the event does not include it. `workflow` is
-    the path of the workflow's file in the repository. Outside a workflow, `workflow` is empty and `run` is 0.
+    `commit` is the commit that users recognize: the head of a pull request rather than GitHub's test merge, or the
+    merge commit once it is merged. `pull_request` is the pull request's number, or None for other events.
+    `is_untrusted` means that the token is read-only and that secrets are not available. `branch` is the branch that the
+    commit was pushed to, or the base of the pull request; it is None for a tag. `default_branch` is empty if the event
+    does not include it. `workflow` is the path of the workflow file in the repository. Outside a workflow, `workflow`
+    is empty and `run` is 0.
     """
 
     name: str
@@ -87,11 +88,11 @@ def _number(pull: Mapping[str, Any] | None) -> int | None:
 
 
 def _branch(ref: object) -> str | None:
-    """Return the branch of a ref; None for a tag or anything else."""
+    """Return a ref's branch, or None for a tag or anything else."""
     return ref.removeprefix("refs/heads/") if isinstance(ref, str) and ref.startswith("refs/heads/") else None
 
 
 def _is_untrusted(pull: Mapping[str, Any], repository: str) -> bool:
-    """Return whether a fork or Dependabot opened the pull request; a deleted fork has no repository."""
+    """Return whether the pull request is from a fork or from Dependabot; a deleted fork has no repository."""
     origin, author = _at(pull, "head", "repo", "full_name"), _at(pull, "user", "login")
     return bool(origin != repository or author == DEPENDABOT)

@@ -1,4 +1,4 @@
-"""Whether the commit that a run applies is still the newest: a run of an older one would undo newer changes."""
+"""Check that the commit that a run applies is still the newest: applying an older one would undo newer changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Spec:
 
 
 def require(invocation: Invocation, declaration: declarations.Declaration, applied: str) -> None:
-    """Check the commit of an invocation and what it declares, unless the inputs allow an older commit."""
+    """Check an invocation's commit and what it declares, unless the inputs allow an older commit."""
     inputs = invocation.inputs
     if not inputs.allow_older_commit:
         spec = Spec(path=inputs.spec_path, inclusions=declaration.inclusions)
@@ -36,9 +36,9 @@ def require(invocation: Invocation, declaration: declarations.Declaration, appli
 def check(repository: client.Repository | None, event: events.Event, applied: str, spec: Spec) -> None:
     """Raise unless the event's commit is the head of its branch and includes `applied`, the last applied commit.
 
-    An older commit is accepted if the newer one has the same spec and the same workflow, because both do the same.
-    Raises `errors.StaleError` if it is older, and GitHubError (UsageError without a token) if that cannot be
-    determined: when in doubt, nothing is applied.
+    An older commit is accepted if the newer one has the same spec and the same workflow, because both then have the
+    same effect. Raises `errors.StaleError` if it is older, and GitHubError (UsageError without a token) if that cannot
+    be determined: when in doubt, nothing is applied.
     """
     if repository is None:
         raise errors.UsageError(
@@ -70,10 +70,11 @@ def _check_branch(repository: client.Repository, event: events.Event, spec: Spec
         raise errors.StaleError(
             f"commit {event.commit} is older than {head}, the head of branch {event.branch}, and the spec or "
             "the workflow may have changed between them: applying it could undo what was merged since then",
-            hint=f"the run of the newer commit applies both; {_OVERRIDE}",
+            hint=f"the run for the newer commit applies both; {_OVERRIDE}",
         )
     raise errors.StaleError(
-        f"commit {event.commit} is no longer part of branch {event.branch}, whose head is {head}: it was force-pushed",
+        f"commit {event.commit} is no longer part of branch {event.branch}, whose head is {head}: "
+        "the branch was force-pushed",
         hint=f"run the workflow for the head; {_OVERRIDE}",
     )
 
@@ -91,7 +92,7 @@ def _check_applied(repository: client.Repository, event: events.Event, applied: 
 
 
 def _relation(repository: client.Repository, base: str, head: str) -> responses.Relation:
-    """Return how two commits relate; a commit that was removed from the repository has diverged."""
+    """Return how two commits relate; a commit that was removed from the repository is treated as diverged."""
     try:
         return repository.relation(base, head)
     except client.NotFoundError:
@@ -99,10 +100,10 @@ def _relation(repository: client.Repository, base: str, head: str) -> responses.
 
 
 def _is_same_at(commit: str, repository: client.Repository, event: events.Event, spec: Spec) -> bool:
-    """Return whether a commit has exactly this spec, and the same file of this run's workflow as the event's commit.
+    """Return whether a commit has exactly this spec, and the same workflow file as the event's commit.
 
-    What the spec includes must be the same too.
-    A spec that is not in the repository, such as a generated one, is never the same.
+    The files that the spec includes must be the same too.
+    A spec that is not in the repository, such as a generated one, is never treated as the same.
     """
     path = posixpath.normpath(spec.path.as_posix())
     if not event.workflow or path.startswith(("/", "..")):
@@ -134,7 +135,7 @@ def _has_same_includes(commit: str, repository: client.Repository, spec: Spec, f
 
 
 def _is_content(path: pathlib.Path, committed: str) -> bool:
-    """Return whether a file has the content with Git's hash."""
+    """Return whether a file's content matches the Git hash of the committed file."""
     try:
         content = input_files.read(path, _LIMIT)
     except OSError:  # removed since it was loaded
@@ -143,6 +144,6 @@ def _is_content(path: pathlib.Path, committed: str) -> bool:
 
 
 def _git_hash(content: bytes, like: str) -> str:
-    """Return Git's hash of a file's content, with the algorithm of another hash."""
+    """Return the Git hash of a file's content, using the same algorithm as another hash."""
     algorithm = "sha256" if len(like) == hashlib.sha256().digest_size * 2 else "sha1"
     return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

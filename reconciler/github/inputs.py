@@ -1,7 +1,7 @@
 """The Action's inputs, from the `INPUT_…` variables that `action.yml` sets.
 
-A missing secret arrives as an empty input, and GitHub does not enforce `required` for composite actions, so an empty
-input is treated as absent, and all inputs are checked here, at once.
+An empty input is treated as absent, because a missing secret arrives as one. All inputs are checked here, at once,
+because GitHub does not enforce `required` for composite actions.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _SEPARATORS = re.compile(r"[\s,]+")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """All inputs; `live` is the snapshot to plan from or to write, `plan_file` is where the plan is saved.
+    """All inputs. `live` is the snapshot to plan from or to write; `plan_file` is where the plan is saved.
 
-    `selected` has the names of several environments, or `*`; a single environment is in `choice`.
+    `selected` contains the names of several environments, or `*`; a single environment is in `choice`.
     """
 
     command: Command
@@ -61,7 +61,7 @@ class Inputs:
 
 
 def read(environ: Mapping[str, str]) -> Inputs:
-    """Return the inputs; `errors.UsageError` names all that are invalid."""
+    """Return the inputs; raise an `errors.UsageError` that lists all invalid ones."""
     reader = _Reader(environ)
     names = reader.words("environment")
     inputs = Inputs(
@@ -151,7 +151,7 @@ def check_server(connection: settings.Connection) -> None:
     if not (connection.address or any(connection.environ.get(name) for name in variables)):
         raise errors.UsageError(
             "input 'address' is empty, and TEMPORAL_ADDRESS is not set",
-            hint="a variable or secret that does not exist is passed as empty: check that the job has it",
+            hint="a missing variable or secret is passed as an empty string; check that it is available to the job",
         )
 
 
@@ -178,16 +178,16 @@ class _Reader:
         self.problems: list[str] = []
 
     def text(self, name: str) -> str | None:
-        """Return an input; None when it is empty."""
+        """Return an input, or None if it is empty."""
         return self._environ.get(_PREFIX + name.replace("-", "_").upper(), "").strip() or None
 
     def lines(self, name: str) -> tuple[str, ...] | None:
-        """Return the lines of an input, without blank or repeated ones; None when it is empty."""
+        """Return the lines of an input without blank or repeated ones, or None if it is empty."""
         lines = (line.strip() for line in (self.text(name) or "").splitlines())
         return tuple(dict.fromkeys(filter(None, lines))) or None
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Return the words of an input, separated by commas or white space, each only once."""
+        """Return the words in an input, separated by commas or whitespace, without duplicates."""
         return tuple(dict.fromkeys(filter(None, _SEPARATORS.split(self.text(name) or ""))))
 
     def path(self, name: str) -> pathlib.Path | None:
@@ -203,7 +203,7 @@ class _Reader:
         return default if value is None else self._refused(name, f"is not one of {', '.join(map(str, known))}", default)
 
     def flag(self, name: str) -> bool | None:
-        """Return a boolean; None when the input is empty."""
+        """Return a boolean, or None if the input is empty."""
         words: dict[str | None, bool | None] = {None: None, "true": True, "false": False}
         value = self.text(name)
         return words[value] if value in words else self._refused(name, "is neither true nor false", None)

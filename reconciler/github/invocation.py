@@ -21,7 +21,7 @@ from reconciler.usecases.plan import save_plan
 class Invocation:
     """What the commands share; `repository` is None without a token.
 
-    `plan` is set once a plan is shown, or those of several environments, `plan_file` once it is saved, and
+    `plan` is set once the plan of one or several environments is shown, `plan_file` once it is saved, and
     `pull_request` once a conversation is opened.
     """
 
@@ -35,12 +35,12 @@ class Invocation:
 
     @property
     def marker_key(self) -> str:
-        """Return the key that signs the marks of this repository; empty without one."""
+        """Return the key that signs this repository's marks; empty if none is set."""
         return marks.key_for(self.event.repository, self.inputs.marker_key)
 
     @property
     def progress(self) -> ports.Progress:
-        """Return the object that shows the progress of long work in the log."""
+        """Return an object that logs the progress of long operations."""
         return progress.Lines(self.log.write_line, rate=self.inputs.connection.rate)
 
     def load_spec(self) -> declarations.Declaration:
@@ -99,7 +99,7 @@ class Invocation:
         )
 
     def required_repository(self) -> client.Repository:
-        """Return the repository; `errors.UsageError` without a token."""
+        """Return the repository; raise `errors.UsageError` without a token."""
         if self.repository is None:
             raise errors.UsageError(
                 "the GitHub token is missing", hint="leave github-token at its default, or set comment: false"

@@ -1,4 +1,4 @@
-"""The frame of everything that is written to GitHub: the hidden mark, the commit, the run, and the next step."""
+"""What surrounds everything written to GitHub: the hidden mark, the commit, the run, and the next step."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Page:
 
     @property
     def in_summary(self) -> comment.About:
-        """Return the same without a mark, because no later run searches summaries, and with more space."""
+        """Return `about` with more space and without a mark, because later runs do not search summaries."""
         return dataclasses.replace(self.about, mark="", limit=runner_log.SUMMARY_LIMIT)
 
 
 def page(invocation: Invocation, mark: marks.Mark, *, remarks: tuple[str, ...] = (), next_step: str = "") -> Page:
-    """Return the page with a mark."""
+    """Return the page for a mark."""
     about = comment.About(
         mark=marks.dumps(mark, invocation.marker_key),
         commit=invocation.event.commit,
@@ -39,7 +39,7 @@ def page(invocation: Invocation, mark: marks.Mark, *, remarks: tuple[str, ...] =
 
 
 def mark(invocation: Invocation, kind: marks.Kind) -> marks.Mark:
-    """Return the mark of a run that has no plan."""
+    """Return the mark for a run without a plan."""
     inputs, event = invocation.inputs, invocation.event
     if inputs.selected:
         scope = marks.scope_of_several(inputs.selected, str(inputs.spec_path))
@@ -55,12 +55,12 @@ def mark(invocation: Invocation, kind: marks.Kind) -> marks.Mark:
 
 
 def plan_mark(invocation: Invocation, kind: marks.Kind, plan: plans.Plan, digest: str = "") -> marks.Mark:
-    """Return the mark of a plan; with a digest, it allows the plan to be applied."""
+    """Return the mark for a plan; with a digest, it allows the plan to be applied."""
     scope, key = marks.scope(plan.environment, plan.spec_path), marks.key(plan.target)
     return dataclasses.replace(mark(invocation, kind), scope=scope, key=key, digest=digest)
 
 
 def rollout_mark(invocation: Invocation, rollout: rollouts.Rollout, digest: str = "") -> marks.Mark:
-    """Return the mark of the plans of several environments; with a digest, it allows them to be applied."""
+    """Return the mark for the plans of several environments; with a digest, it allows them to be applied."""
     key = marks.key_of_several(rollout.planned[0].target.namespace)
     return dataclasses.replace(mark(invocation, "plan"), key=key, digest=digest)

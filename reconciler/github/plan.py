@@ -17,12 +17,12 @@ from reconciler.usecases.plan import propose
 REVIEW_NEXT = "**Next:** review, then merge; apply verifies that the plan is unchanged."
 _UNTRUSTED = (
     "this pull request has no access to secrets, so the server cannot be read and the repo-spec is only validated; "
-    "to get a plan, set the input live to a snapshot"
+    "to get a plan, set the live input to a snapshot"
 )
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Plan one environment, or none."""
+    """Plan the spec, for one environment or without one."""
     return reported(invocation, _single)
 
 
@@ -53,7 +53,7 @@ def _single(invocation: Invocation) -> results.Result | str:
 
 
 def why_not(invocation: Invocation, disabled: str) -> str:
-    """Return why there is nothing to plan, such as that it is `disabled`; empty if there is."""
+    """Return why there is nothing to plan, such as the reason in `disabled`; empty if there is something to plan."""
     if disabled or invocation.inputs.live is not None:
         return disabled
     return _UNTRUSTED if invocation.event.is_untrusted else ""
@@ -80,7 +80,7 @@ def _plan(invocation: Invocation, declaration: declarations.Declaration) -> resu
 
 
 def refusals(invocation: Invocation, plan: plans.Plan, where: str = "") -> tuple[str, ...]:
-    """Return why a guard will refuse to apply the plan (of `where`), after a warning; empty if none will."""
+    """Warn if a guard will refuse to apply the plan, and return why, prefixed with `where`; empty if none will."""
     try:
         guards.check(plan, invocation.inputs.allowed, now=clock.now())
     except errors.GuardError as refusal:

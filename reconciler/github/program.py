@@ -1,4 +1,4 @@
-"""The program of the Action: run a command, write the outputs, and exit with the declared exit code."""
+"""The Action's program: run a command, write the outputs, and exit with the documented exit code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.runtime import interrupts, logs
 
 
 def main() -> NoReturn:
-    """Run and exit through `os._exit`, like the console script and for the same reason."""
+    """Run, and exit through `os._exit`, as the console script does and for the same reason."""
     held.hold_environment(os.environ)
     interrupts.listen()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
@@ -30,7 +30,7 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         log.write("Interrupted.")
         result = results.Result(code=interrupts.code(), summary=errors.INTERRUPTED)
-    except Exception:  # noqa: BLE001  # a defect: show the traceback, and exit with our code instead of a crash's
+    except Exception:  # noqa: BLE001  # a bug: show the traceback, and exit with our own code, not that of a crash
         log.write(f"{traceback.format_exc()}This is a bug in reconciler; please report it with the lines above.")
         log.annotate([annotation.defect()])
         result = results.Result(code=errors.ExitCode.ERROR, summary="a bug in reconciler")
@@ -38,7 +38,7 @@ def main() -> NoReturn:
 
 
 def _finish(result: results.Result, log: runner_log.RunnerLog) -> errors.ExitCode:
-    """Write the outputs and the rest of the report; return the exit code, which is not 0 if part of these was lost."""
+    """Write the outputs and the rest of the report; return the exit code, which is not 0 if any of this was lost."""
     for name, value in result.outputs().items():
         log.set_output(name, value)
     log.close()
@@ -51,7 +51,7 @@ def _finish(result: results.Result, log: runner_log.RunnerLog) -> errors.ExitCod
 def _run(environ: Mapping[str, str], log: runner_log.RunnerLog) -> results.Result:
     try:
         event = events.read(environ)
-        values = inputs.read({**environ, "GITHUB_SHA": event.commit})  # what the audit records as applied
+        values = inputs.read({**environ, "GITHUB_SHA": event.commit})  # the commit that the audit records as applied
         repository = _repository(values, event)
     except errors.ReconcilerError as error:
         log.annotate(annotation.error(error))
@@ -63,14 +63,14 @@ def _run(environ: Mapping[str, str], log: runner_log.RunnerLog) -> results.Resul
 
 
 def _repository(values: inputs.Inputs, event: events.Event) -> client.Repository | None:
-    """Return the repository on GitHub; None without a token or a repository."""
+    """Return the repository on GitHub, or None without a token or a repository."""
     if not (values.token and event.repository):
         return None
     return client.Repository(api_url=event.api_url, repository=event.repository, token=values.token)
 
 
 def _redirect_logs(level: inputs.Level, log: runner_log.RunnerLog) -> None:
-    """Write log records of a level and above to the runner's log."""
+    """Write log records at or above a level to the runner's log."""
     handler = logging.Handler()
     handler.emit = lambda record: log.write(logs.line(record))  # type: ignore[method-assign]
     logger = logging.getLogger("reconciler")

@@ -1,4 +1,4 @@
-"""The objects of GitHub that the Action uses, as frozen data, and how PyGithub's objects become them."""
+"""The GitHub objects that the Action uses, as frozen data, and their conversion from PyGithub's objects."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PullRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRun:
-    """A workflow run of GitHub Actions: its workflow's file, and the commit that it ran for."""
+    """A GitHub Actions workflow run: its workflow file, and the commit that it ran for."""
 
     workflow: str
     head_sha: str
@@ -89,7 +89,7 @@ def pull_request(response: github.PullRequest.PullRequest) -> PullRequest:
 
 
 def relation(status: str) -> Relation:
-    """Return the status of a comparison; ValueError when it is unknown."""
+    """Return the status of a comparison; raise ValueError if it is unknown."""
     for known in get_args(Relation):
         if status == known:
             return known  # type: ignore[no-any-return]
@@ -97,12 +97,12 @@ def relation(status: str) -> Relation:
 
 
 def _author(user: github.NamedUser.NamedUser | github.Organization.Organization | None) -> str:
-    """Return a login, which for a deleted account is ghost, as on GitHub's pages."""
+    """Return a login; for a deleted account, it is `ghost`, as on GitHub's website."""
     return user.login if user else "ghost"
 
 
 def _required(url: str | None) -> str:
-    """Return a URL that every object of GitHub has; ValueError when it is missing."""
+    """Return a URL that every GitHub object has; raise ValueError if it is missing."""
     if not url:
         raise ValueError("the response is not GitHub's")
     return url

@@ -1,4 +1,4 @@
-"""The result of an invocation of the Action: the outputs of its step and the exit code."""
+"""The result of an invocation of the Action: the step's outputs and the exit code."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ _COUNTED = (plans.Verb.CREATE, plans.Verb.RENAME, plans.Verb.UPDATE, plans.Verb.
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The exit code and the data for the outputs; `plan` is the last one that was shown, or those
-    of several environments.
-    """
+    """The exit code and the data for the outputs; `plan` is the last one shown, or those of several environments."""
 
     code: errors.ExitCode = errors.ExitCode.OK
     summary: str = ""

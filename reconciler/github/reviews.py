@@ -1,4 +1,4 @@
-"""The plan that was reviewed: the one that our comment showed in the pull request of a commit."""
+"""The reviewed plan: the one that our comment showed on the pull request for a commit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def require(
 
 
 def find(thread: conversation.Thread | None, mark: marks.Mark, commit: str) -> Reviewed:
-    """Return what our comment on the pull request of `commit` showed for the same scope and key as a mark."""
+    """Return what our comment on the pull request for `commit` showed for a mark's scope and key."""
     if thread is None:
         return Reviewed(why_not=f"no merged pull request contains commit {commit[:12]}")
     return shown(thread, mark.scope, mark.key)
@@ -64,7 +64,7 @@ def shown(thread: conversation.Thread, scope: str, key: str) -> Reviewed:
     if not proven:
         return Reviewed(
             why_not=f"the comment on pull request {thread.number} was not written by a run of "
-            f"{' or '.join(sorted(thread.workflows)) or 'a known workflow'} for one of its commits "
+            f"{' or '.join(sorted(thread.workflows)) or 'a known workflow'} for a commit in that pull request "
             "(set plan-workflow to the workflow that plans)"
         )
     latest = max(mark.run for mark in proven)

@@ -1,4 +1,4 @@
-"""The Action's `plan` and `apply` of several environments: one comment, and one environment after another."""
+"""The Action's `plan` and `apply` for several environments: one comment, and one environment after another."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class _Turn(usecase.Turn):
     invocation: Invocation
 
     def before_first_write(self, last_commit: str) -> None:
-        """Raise if this run's commit is older than its branch, or than the commit that was applied last."""
+        """Raise if this run's commit is older than its branch, or than the last applied commit."""
         freshness.require(self.invocation, self.declaration, last_commit)
 
 
@@ -115,7 +115,7 @@ def _execute(
 
 
 class _Audience:
-    """Writes an apply to the log, and keeps what the report needs; implements `usecase.Audience`."""
+    """Logs an apply, and keeps what the report needs; implements `usecase.Audience`."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -146,7 +146,7 @@ class _Audience:
         self._invocation.log.write(text.Text().outcome(outcome))
 
     def applied(self, applied: plans.Applied) -> None:
-        """Show how all steps of an environment ended."""
+        """Show how all steps in an environment ended."""
         self._invocation.log.write(text.Text().outcomes(applied.outcomes))
 
     def ended(self, ended: rollouts.Ended) -> None:
@@ -165,7 +165,7 @@ def _report(
     code: errors.ExitCode,
     remarks: tuple[str, ...] = (),
 ) -> results.Result:
-    """Report how each environment ended in the step summary, in annotations, and where the plans were reviewed."""
+    """Report each environment's outcome in the step summary, in annotations, and where the plans were reviewed."""
     rollout = audience.planned
     if rollout is None:
         return invocation.result(code=code)

@@ -1,6 +1,6 @@
-"""What the runner reads: the log with workflow commands on standard output, and outputs and the step summary in files.
+"""What the runner reads: the log and workflow commands on standard output, and outputs and the step summary in files.
 
-Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are the runner's and the page's own.
+Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are those of the runner and the page.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import TextIO
 from reconciler.credentials import held
 from reconciler.report import annotation
 
-PER_LEVEL = 10  # annotations that GitHub keeps of each level in a step
+PER_LEVEL = 10  # annotations of each level that GitHub keeps for a step
 SUMMARY_LIMIT = 1_000_000  # bytes; GitHub rejects a step summary over 1 MiB
 
 
 class RunnerLog:
-    """Writes the log, the outputs, and the summary of a step; outside a runner there is only the log.
+    """Writes the log, the outputs, and the summary of a step; outside a runner, only the log.
 
-    The three are independent: if one cannot be written, this is recorded in `lost`, and in the others at `close`,
-    without affecting the work or the rest of the report.
+    The three are independent: if one cannot be written, the failure is recorded in `lost`, and in the others at
+    `close`, without affecting the work or the rest of the report.
 
     `new_token` returns an unguessable string, which ends an output's value or turns workflow commands back on.
     """
@@ -49,10 +49,10 @@ class RunnerLog:
         self._annotations += annotations
 
     def close(self) -> None:
-        """Write the annotations, up to GitHub's limit for each level; the last one then counts the omitted ones.
+        """Write the annotations, up to GitHub's limit for each level; if some are omitted, the last one counts them.
 
-        Those about the run itself come first, then those about lines. What could not be written is an error among them,
-        and is also written to the summary and to standard error.
+        Those about the run itself come first, then those about lines. Anything that could not be written is an error
+        among them, and is also reported in the summary and on standard error.
         """
         for message in self.lost:
             self._annotations.append(annotation.Annotation(level="error", title="reconciler", message=message))
@@ -72,7 +72,7 @@ class RunnerLog:
             self._note_elsewhere()
 
     def set_output(self, name: str, value: str) -> None:
-        """Set an output of the step."""
+        """Set a step output."""
         token = self._new_token()
         self._append("GITHUB_OUTPUT", f"{name}<<{token}\n{value}\n{token}\n")
 
@@ -102,7 +102,7 @@ class RunnerLog:
                 self.lost.append(message)
 
     def _note_elsewhere(self) -> None:
-        """Report what was lost in the summary and on standard error, because the log cannot show it."""
+        """Report in the summary and on standard error what was lost, because the log cannot show it."""
         self.add_summary("".join(f"\n- {message}\n" for message in self.lost))
         for message in self.lost:
             with contextlib.suppress(OSError):
@@ -110,7 +110,7 @@ class RunnerLog:
 
 
 def _append_whole(path: str, data: bytes) -> None:
-    """Append all of the data or nothing: with half an output, the runner would reject the others."""
+    """Append all of the data or none of it: after half an output, the runner would reject the others."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     with os.fdopen(descriptor, "ab", buffering=0) as file:
         size = os.fstat(descriptor).st_size

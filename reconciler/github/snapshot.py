@@ -15,7 +15,7 @@ def run(invocation: Invocation) -> results.Result:
     """Read the live schedules and save them."""
     declaration, path = invocation.load_spec(), invocation.inputs.live
     if path is None:
-        raise errors.UsageError("the snapshot needs an output file", hint="set the input live to its path")
+        raise errors.UsageError("the snapshot needs an output file", hint="set the live input to its path")
     inputs.check_server(invocation.inputs.connection)
     snapshot = take_snapshot(declaration, invocation.inputs.connection, invocation.progress)
     files.save(path, snapshots.dumps(snapshot))

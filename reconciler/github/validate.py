@@ -8,7 +8,7 @@ from reconciler.repospec import environments
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Load the spec; its errors are located."""
+    """Load the spec; its errors include their locations."""
     is_several = bool(invocation.inputs.selected)
     declared = invocation.load_several(is_one_server=False) if is_several else (invocation.load_spec(),)
     summary = environments.valid(declared)

@@ -43,7 +43,7 @@ _DAY = datetime.timedelta(days=1)
 _NONE = datetime.timedelta(0)
 _MONTH = datetime.timedelta(days=30)
 _KEYS = {Kind.ZONED_INTERVAL: ("intervals", "cron")}  # the first of these that the charter has
-_LISTED = 10  # advice of one kind; more of it is summarized
+_LISTED = 10  # pieces of advice of one kind; if there are more, they are summarized
 _NAMED = 3  # places that a summary names
 
 
@@ -60,7 +60,7 @@ class Advice:
 
 
 def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tuple[Advice, ...]:
-    """Return advice in the order of the files; next times are counted from `now`."""
+    """Return advice in file order; upcoming times are those after `now`."""
     colliding: dict[str, list[Advice]] = {}
     for charter, advice in _collisions(declaration.charters, now):
         colliding.setdefault(charter.name, []).append(advice)
@@ -99,7 +99,7 @@ def _collisions(
     for charter, other in collisions.same_work(charters, now):
         message = (
             f"charter {other.name} ({other.place}) starts the same work at the same times on task queue "
-            f"{charter.schedule.action.task_queue}, so it runs twice each time; remove one, or change its input"
+            f"{charter.schedule.action.task_queue}, so the work runs twice each time; remove one, or change its input"
         )
         yield charter, Advice(place=charter.place, message=message, kind=Kind.SAME_WORK)
 
@@ -111,8 +111,8 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
     length = len(charter.schedule.action.workflow_id)
     if length > _SQL_WORKFLOW_ID:
         message = (
-            f"the workflow ID has {length} characters; with the time that Temporal appends, a server on PostgreSQL or "
-            f"MySQL cannot store it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
+            f"the workflow ID has {length} characters; with the timestamp that Temporal appends, a server on "
+            f"PostgreSQL or MySQL cannot store it and never starts a run; shorten it to {_SQL_WORKFLOW_ID}"
         )
         yield Advice(place=charter.places.get("workflow_id", charter.place), message=message, kind=Kind.LONG_ID)
     for key in _TIMEOUTS:
@@ -161,9 +161,7 @@ def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
         match spans.get(field):
             case [only] if _is_uneven(only, field):
                 values = [str(each) for each in range(only.start, only.end + 1, only.step)]
-                matched = (
-                    f"the {field.name}s {', '.join(values)}" if len(values) > 1 else f"only {field.name} {values[0]}"
-                )
+                matched = f"{field.name}s {', '.join(values)}" if len(values) > 1 else f"only {field.name} {values[0]}"
                 yield (
                     Kind.UNEVEN,
                     f"{calendar.comment!r} matches {matched}, then starts over: {only.step} does not divide "
@@ -172,7 +170,7 @@ def _of_cron(calendar: timings.Calendar) -> Iterator[tuple[Kind, str]]:
     if 0 not in calendar.day_of_week and any(map(_loses_sunday, spans.get(cron.DAY_OF_WEEK, ()))):
         yield (
             Kind.NO_SUNDAY,
-            f"{calendar.comment!r} omits Sunday, because Temporal reads 1-7 as Monday to Saturday; for every day, "
+            f"{calendar.comment!r} omits Sunday, because Temporal reads 1-7 as Monday through Saturday; for every day, "
             "use *",
         )
 
@@ -198,8 +196,8 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
     if whole_days and not _is_utc(timing.timezone, now):
         yield (
             Kind.ZONED_INTERVAL,
-            f"intervals ignore the time zone {timing.timezone}, because they count from 1970-01-01 00:00 UTC; "
-            "to fire at a time of day, use a cron",
+            f"intervals ignore the {timing.timezone} time zone, because they are counted from 1970-01-01 00:00 UTC; "
+            "to fire at a specific time of day, use a cron",
         )
     for calendar in timing.calendars:
         yield from _of_cron(calendar)
@@ -221,9 +219,9 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
     yield from _of_times(timing, now)
 
 
-@functools.lru_cache(maxsize=4096)  # many charters fire alike, with comments or without
+@functools.lru_cache(maxsize=4096)  # many charters fire at the same times, with or without comments
 def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kind, str], ...]:
-    """Return advice about the next times."""
+    """Return advice about upcoming times."""
     first = next(times.upcoming(timing, now), None)
     if first is None:
         return ((Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions, and end"),)
@@ -236,7 +234,7 @@ def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kin
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:
-    """Return whether the days are seven in a row, which is intended in combination with a weekday: `8-14` and MON."""
+    """Return whether the days are seven in a row, which is deliberate in combination with a weekday: `8-14` and MON."""
     return len(days) == 7 and days[-1] - days[0] == 6
 
 

@@ -1,4 +1,4 @@
-"""Apply a plan: write each step once, read it back, and report its outcome as it ends."""
+"""Apply a plan: write each step once, read it back, and report its outcome as soon as it ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler import errors
 from reconciler.plan import diff, plans, ports, progress
 from reconciler.schedule import observed
 
-CONCURRENCY = 20  # concurrent writes; more are not faster on a dev server, and inconsiderate on a shared one
+CONCURRENCY = 20  # concurrent writes; more would not be faster on a dev server, and would overload a shared one
 
 _PATIENCE = 3  # consecutive steps without a response, after which the server is considered unavailable
 
@@ -37,8 +37,8 @@ async def apply(
     steps, but the apply ends when the server does not respond to several steps in a row, or when the lock is lost
     (`lost` returns why; empty while it is held): steps that were not started are SKIPPED. `lost` is called before a
     step is started, and again just before each write is sent, no matter how long that write waited for its turn. When
-    the task is cancelled, steps in progress are finished first; when it is cancelled again, they are reported as they
-    are.
+    the task is canceled, steps in progress are finished first; if it is canceled again, they are reported in their
+    current state.
     """
     with progress.work("applying", "changes", len(plan.steps), calls=sum(map(_calls, plan.steps))) as advance:
 
@@ -58,7 +58,7 @@ async def apply(
 
 
 def _calls(change: plans.Change) -> int:
-    """Return how many calls a step takes: a write between two reads, of which a create needs only the second."""
+    """Return how many calls a step takes: a write between two reads; a create needs only the second read."""
     if change.origin is None:
         return 2 if change.live is None else 3
     return 3 if change.origin.verb is plans.Verb.KEEP else 6
@@ -74,7 +74,7 @@ async def _interrupted(walk: _Walk, work: asyncio.Future[tuple[plans.Outcome, ..
         raise
     task = asyncio.current_task()
     if task is not None:
-        task.uncancel()  # the interruption is handled: later awaits must not be cancelled
+        task.uncancel()  # the interruption is handled: later awaits must not be canceled
     return plans.Applied(outcomes=outcomes, interrupted=True)
 
 
@@ -112,7 +112,7 @@ class _Walk:
         self._stopped = self._stopped or reason
 
     def abandon(self, changes: Iterable[plans.Change]) -> None:
-        """Report every step that has not ended, with what is known of its state."""
+        """Report every step that has not ended, with what is known about its state."""
         for change in changes:
             if change.id in self._ended:
                 continue
@@ -158,7 +158,7 @@ class _Walk:
         return status, f"created, but {origin.id}, which it replaces, was not paused: {why}"
 
     async def _step(self, change: plans.Change) -> tuple[plans.Status, str]:
-        """Write, then read back: only that distinguishes a lost response from a dropped write."""
+        """Write, then read back, because only that distinguishes a lost response from a dropped write."""
         refusal: errors.ServerError | None = None
         try:
             await self._write(change)
@@ -199,7 +199,7 @@ class _Walk:
         return now is not None and (now.token, now.created_at) == (live.token, live.created_at)
 
     async def _remaining(self, change: plans.Change) -> str:
-        """Return, in words, what the server still lacks of the change; empty if it took effect."""
+        """Return, in words, which parts of the change are not on the server; empty if it took effect."""
         live = await self._schedules.describe(change.id)
         if change.verb is plans.Verb.DELETE:
             return "it still exists" if live else ""

@@ -22,8 +22,8 @@ class Undefined:
     def __str__(self) -> str:
         given = shlex.join(("--namespace", self.namespace, "--name", self.name, "--type", self.type.value))
         return (
-            f"namespace {self.namespace} does not define the search attribute {self.name!r}, so the apply of "
-            f"{self.schedule_id} will fail; define it: temporal operator search-attribute create {given}"
+            f"namespace {self.namespace} does not define the search attribute {self.name!r}, so applying "
+            f"{self.schedule_id} will fail; define it with temporal operator search-attribute create {given}"
         )
 
 
@@ -41,7 +41,7 @@ def unproven(plan: plans.Plan) -> tuple[Undefined, ...]:
 
 
 def undefined(plan: plans.Plan, defined: Container[str]) -> tuple[Undefined, ...]:
-    """Return the search attributes that the plan sets and that are not among the defined ones."""
+    """Return the search attributes that the plan sets but that are not among the defined ones."""
     return tuple(each for each in unproven(plan) if each.name not in defined)
 
 

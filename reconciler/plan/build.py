@@ -14,7 +14,7 @@ _ORDER = tuple(plans.Verb)
 
 
 def managed(schedule: model.Schedule, target: observed.Target) -> bool:
-    """Return whether a schedule is below one of our prefixes or, with an empty one, carries our mark."""
+    """Return whether a schedule's id has one of our prefixes or, if one is empty, the schedule carries our mark."""
     if ownership.claims(target.prefixes, schedule.id):
         return True
     return "" in target.prefixes and schedule.owner is not None and schedule.owner == target.owner
@@ -26,7 +26,7 @@ def plan(
     """Return the plan that makes `live` equal to the declaration.
 
     `live` holds each declared id that exists, every managed id that is not declared, and those that charters replace; a
-    plan that is limited to some charters omits what none of them declares or replaces. Changes are in order of
+    plan that is limited to some charters omits ids that none of them declares or replaces. Changes are in order of
     execution (creates, renames, updates, resumes, pauses) and by id within a verb, regardless of the order of the
     inputs.
     """
@@ -60,14 +60,14 @@ def _charted(
 def _is_returned_while_paused(
     charter: declarations.Charter, own: observed.Live, former: observed.Live, declaration: declarations.Declaration
 ) -> bool:
-    """Return whether a charter gets its earlier name back, and a manual pause of its current schedule is kept."""
+    """Return whether a charter gets its earlier name back, and a manual pause on its current schedule is kept."""
     is_ours = not decisions.is_foreign(own.schedule, declaration) or declaration.adopt
     is_resting = own.schedule.paused and notes.is_removed(own.schedule.note)
     return is_ours and is_resting and decisions.keeps_manual_pause(charter.schedule, former, declaration)
 
 
 def _paused_like(charter: declarations.Charter, own: observed.Live, former: observed.Live) -> plans.Change:
-    """Return the change of a schedule that stays paused, now because the one that it replaces was paused manually."""
+    """Return the change to a schedule that stays paused, now because the one that it replaces was paused manually."""
     pausing = dataclasses.replace(charter.schedule, paused=True, note=former.schedule.note)
     note = _carried_note(charter, pausing, former)
     paused = dataclasses.replace(ignored.kept(pausing, own.schedule), note=note)
@@ -82,7 +82,7 @@ def _uncharted(
     former: Mapping[str, observed.Live],
     declaration: declarations.Declaration,
 ) -> Iterator[plans.Change]:
-    """Yield the changes of schedules that no charter declares, without those that are part of a rename."""
+    """Yield the changes to schedules that no charter declares, except those that are part of a rename."""
     successors = {old.schedule.id: new for new, old in former.items()}
     for id_, each in uncharted.items():
         new = successors.get(id_)
@@ -100,7 +100,7 @@ def _renamed(
     """Return the change that replaces a schedule with one that has the charter's id, as if only its id changed."""
     new = charter.schedule.id
     renamed = dataclasses.replace(former.schedule, id=new)
-    alike = dataclasses.replace(former, schedule=renamed, memo_is_fixed=False)  # as it is created again
+    alike = dataclasses.replace(former, schedule=renamed, memo_is_fixed=False)  # because it is created again
     change = decisions.for_charter(charter, alike, declaration)
     if change.is_blocked:
         return dataclasses.replace(change, after=former.schedule, live=former)
@@ -118,7 +118,7 @@ def _renamed(
 
 
 def _carried_note(charter: declarations.Charter, after: model.Schedule, former: observed.Live) -> str | None:
-    """Return the note of a renamed schedule; the note of a manual pause that is kept must not look like our own."""
+    """Return the note of a renamed schedule; the note of a manual pause that is kept must not look like ours."""
     path, declared = charter.place.path, charter.schedule
     if after.paused and not declared.paused:
         return notes.carried(None if after.note == declared.note else after.note, former)
@@ -126,7 +126,7 @@ def _carried_note(charter: declarations.Charter, after: model.Schedule, former: 
 
 
 def _origin(former: observed.Live, new: str, path: str) -> plans.Change:
-    """Return the change of the schedule that a rename replaces; if it is paused, only its note changes."""
+    """Return the change to the schedule that a rename replaces; if it is paused, only its note changes."""
     change = _replaced(former, new, path)
     if change.verb is plans.Verb.PAUSE or notes.is_removed(former.schedule.note):
         return change
@@ -135,7 +135,7 @@ def _origin(former: observed.Live, new: str, path: str) -> plans.Change:
 
 
 def _replaced(former: observed.Live, new: str, path: str) -> plans.Change:
-    """Return the change of a schedule that another one has replaced."""
+    """Return the change to a schedule that another one has replaced."""
     change = decisions.for_undeclared(former, path)
     if change.verb is plans.Verb.KEEP:
         return change
@@ -144,7 +144,7 @@ def _replaced(former: observed.Live, new: str, path: str) -> plans.Change:
 
 
 def check_owner(declaration: declarations.Declaration) -> None:
-    """Raise `errors.UsageError` for an empty prefix without an owner, because no mark would be ours."""
+    """Raise `errors.UsageError` for an empty prefix without an owner: no schedule could be identified as ours."""
     if "" in declaration.prefixes and not declaration.owner:
         raise errors.UsageError(
             f"{declaration.path} has an empty prefix, so schedules are identified by their owner's mark, but no owner "
@@ -154,7 +154,7 @@ def check_owner(declaration: declarations.Declaration) -> None:
 
 
 def exempted(live: Mapping[str, observed.Live], declaration: declarations.Declaration) -> dict[str, observed.Live]:
-    """Return the live schedules with the salt, and each with its charter's `not_secret` paths."""
+    """Return the live schedules, each with the salt and its charter's `not_secret` paths."""
     paths = {id_: charter.schedule.not_secret for charter in declaration.charters for id_ in charter.was}
     paths |= {charter.schedule.id: charter.schedule.not_secret for charter in declaration.charters}
     return {
@@ -187,7 +187,7 @@ def assembled(
     target: observed.Target,
     changes: Sequence[plans.Change],
 ) -> plans.Plan:
-    """Return the plan of these changes, with its digest and the number of schedules that exist."""
+    """Return the plan with these changes, its digest, and the number of schedules that exist."""
     return plans.Plan(
         target=target,
         spec_path=declaration.path,
@@ -219,7 +219,7 @@ def _counts(live: Mapping[str, observed.Live], declaration: declarations.Declara
 
 
 def at_rest(plan: plans.Plan) -> plans.Plan:
-    """Return the plan of a disabled environment: every schedule is kept as it is."""
+    """Return the plan for a disabled environment: every schedule is kept as it is."""
     changes = (
         dataclasses.replace(
             change,
@@ -239,7 +239,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
 
 
 def disabled(declaration: declarations.Declaration, target: observed.Target) -> plans.Plan:
-    """Return the plan of a disabled environment, made without the server: it has no changes."""
+    """Return the plan for a disabled environment, made without the server: it has no changes."""
     return dataclasses.replace(assembled(declaration, {}, target, ()), disabled=declaration.disabled, variables={})
 
 
@@ -251,7 +251,7 @@ def plan_from_snapshot(
 ) -> plans.Plan:
     """Return the plan against a snapshot; its secrets are redacted, so the declaration is redacted the same way.
 
-    A declaration without an owner gets the snapshot's. Raises `errors.UsageError` if the snapshot has other prefixes.
+    A declaration without an owner gets the snapshot's. Raises `errors.UsageError` if the snapshot's prefixes differ.
     """
     if target.prefixes != declaration.prefixes:
         there, here = map(ownership.shown, (target.prefixes, declaration.prefixes))

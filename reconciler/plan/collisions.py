@@ -13,9 +13,9 @@ from reconciler.schedule import declarations, governed, model
 from reconciler.timing import times, timings
 
 _SECOND = datetime.timedelta(seconds=1)
-_STEPS = 400  # times of two charters that are compared before they are considered disjoint
+_STEPS = 400  # times that are compared before two charters are considered disjoint
 _BUDGET = 4_000  # comparisons for all pairs together, about half a second
-_ALIKE = 20  # next times that must be equal for two charters to fire at the same times
+_ALIKE = 20  # upcoming times that must be equal before two charters are considered to fire at the same times
 _NAMES = (*governed.IDENTITIES, "charter")
 
 
@@ -25,8 +25,8 @@ def shared_ids(
     """Yield each charter whose runs collide with an earlier charter's, the earlier one, and the first common time.
 
     The server appends a run's due time, to the second and before jitter, to the workflow id, even if
-    `keep_original_workflow_id` is set. So ids collide only at a time at which both are due: one of the two runs is then
-    not started while the other is running, and no counter shows this. Of hundreds of charters that share an id, only as
+    `keep_original_workflow_id` is set. So ids collide only at a time when both are due: one of the two runs is then
+    not started while the other is running, and no counter shows this. If hundreds of charters share an id, only as
     many pairs are compared as the budget allows.
     """
     budget = _BUDGET
@@ -58,7 +58,7 @@ def same_work(
 def _groups(
     charters: Iterable[declarations.Charter], key: Callable[[declarations.Charter], Hashable]
 ) -> list[list[declarations.Charter]]:
-    """Return the groups of two or more charters that share a key, in their order."""
+    """Return the groups of two or more charters that share a key, in their original order."""
     groups: dict[Hashable, list[declarations.Charter]] = {}
     for charter in charters:
         groups.setdefault(key(charter), []).append(charter)
@@ -72,7 +72,7 @@ def _next(charter: declarations.Charter, now: datetime.datetime, count: int) -> 
 def _first_common(
     left: timings.Timing, right: timings.Timing, now: datetime.datetime
 ) -> tuple[datetime.datetime | None, int]:
-    """Return the first time at which both are due, None if none was found, and the number of steps that it took."""
+    """Return the first time when both are due (None if none was found), and the number of steps that it took."""
     after = now
     for step in range(_STEPS):
         first = next(times.upcoming(left, after), None)

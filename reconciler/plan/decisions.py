@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from reconciler.plan import diff, notes, plans
 from reconciler.schedule import declarations, ignored, model, observed, ownership
 
-_KEEP = "keep"  # of `manual_pauses`
+_KEEP = "keep"  # a value of `manual_pauses`
 
 
 def for_charter(
     charter: declarations.Charter, live: observed.Live | None, declaration: declarations.Declaration
 ) -> plans.Change:
-    """Return the change that makes a schedule equal to its charter."""
+    """Return the change that makes a schedule match its charter."""
     desired = charter.schedule
     if live is None:
         return _creation(charter, desired)
@@ -33,7 +33,7 @@ def for_charter(
 
 
 def _possible(desired: model.Schedule, live: observed.Live) -> tuple[model.Schedule, tuple[plans.FieldChange, ...]]:
-    """Return the desired schedule as far as the server can change the live one, and what it cannot change."""
+    """Return the desired schedule, limited to what the server can change in the live one, and what it cannot change."""
     if not live.memo_is_fixed or desired.memo is None:
         return desired, ()
     alike = dataclasses.replace(live.schedule, not_secret=desired.not_secret, salt=desired.salt)
@@ -89,7 +89,7 @@ def new(
     live: observed.Live | None,
     fields: tuple[plans.FieldChange, ...] = (),
 ) -> plans.Change:
-    """Return a change of the charter's schedule."""
+    """Return a change to the charter's schedule."""
     return plans.Change(
         verb=verb,
         reason=reason,
@@ -115,10 +115,10 @@ def _verb(
 
 
 def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
-    """Return why a schedule is paused, from its note and, if that is the charter's own, from who paused it.
+    """Return why a schedule is paused, based on its note and, if that is the charter's own, on who paused it.
 
-    A pause by an update keeps the charter's note, as our declared pause does. So that note alone proves nothing: unless
-    the server names us, a person paused it.
+    Pausing with an update keeps the charter's note, as our declared pause does, so that note alone proves nothing:
+    unless the server names us, a person paused it.
     """
     note = live.schedule.note or ""
     if notes.is_removed(note):
@@ -145,7 +145,7 @@ def _note(verb: plans.Verb, live_note: str | None, path: str) -> str | None:
 
 
 def for_undeclared(live: observed.Live, path: str) -> plans.Change:
-    """Return the change of a schedule without a charter: a pause, unless it is already paused."""
+    """Return the change to a schedule without a charter: a pause, unless it is already paused."""
     paused = dataclasses.replace(live.schedule, paused=True, note=None)
     if live.schedule.paused:
         verb, reason, after = plans.Verb.KEEP, plans.Reason.ALREADY_PAUSED, live.schedule

@@ -29,7 +29,7 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
     """Return what `diff` returns, for a desired schedule that `settled` returned."""
     if live == desired and same_json(_payloads(live), _payloads(desired)):
         return ()
-    import deepdiff  # imported here, because that takes longer than most commands run
+    import deepdiff  # imported here because the import takes longer than most commands
 
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
     table, form = _differing(live, desired), _form(live, desired)
@@ -39,9 +39,9 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
         old,
         new,
         view="tree",
-        ignore_private_variables=False,  # else keys that start with two underscores are skipped
+        ignore_private_variables=False,  # otherwise, keys that start with two underscores are skipped
         zip_ordered_iterables=True,  # lists are compared position by position
-        threshold_to_diff_deeper=0,  # else objects that share little are reported whole
+        threshold_to_diff_deeper=0,  # otherwise, objects that share little are reported as a whole
     )
     absent = deepdiff.helper.notpresent
     changes = [*times, *(_change(level, absent) for levels in tree.values() for level in levels)]
@@ -49,7 +49,7 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
 
 
 def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
-    """Return the rows that can differ: removing secrets from all the others would take most of the time."""
+    """Return the rows that can differ: redacting secrets in all the others would take most of the time."""
 
     def is_same(path: places.Path) -> bool:
         left, right = places.value(live, path), places.value(desired, path)
@@ -61,7 +61,7 @@ def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
 def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
     """Return the schedule in whose form both sides are shown: desired, with live's arguments if those are built in.
 
-    So a change from the built-in object and the reverse change list the same fields.
+    This way, a change from the built-in object and the reverse change list the same fields.
     """
     if not governed.is_built_in(live.action.arguments):
         return desired
@@ -70,10 +70,10 @@ def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
 
 
 def everything(schedule: model.Schedule) -> tuple[plans.FieldChange, ...]:
-    """Return every field that is not empty as an addition, for a schedule that does not exist yet.
+    """Return every non-empty field as an addition, for a schedule that does not exist yet.
 
-    All arguments are included, because the workflow receives a null too; only the identities among them are omitted,
-    because they follow from the schedule's id.
+    All arguments are included, because the workflow receives nulls too; only the identities among them are omitted,
+    because they are derived from the schedule's id.
     """
     return tuple(
         plans.FieldChange(path=name, old=plans.ABSENT, new=value)

@@ -17,10 +17,10 @@ def digest(
     only: Sequence[str] = (),
     refresh: declarations.Refresh | None = None,
 ) -> str:
-    """Return `sha256:…` over what the plan means: namespace, prefixes, and each step's verb, id, and fields.
+    """Return the digest (`sha256:…`) of what the plan means: namespace, prefixes, and each step's verb, id, and fields.
 
-    If the plan is limited to some charters, it also covers their names; if not everything was read, it covers how much
-    was.
+    If the plan is limited to some charters, it also covers their names; if not everything was read, it also covers
+    how much was.
 
     It covers a secret's new value but not the old one, which anyone who sees the digest could otherwise guess. It
     contains no times, tokens, addresses, or places, so the same plan has the same digest on any machine, at any time.

@@ -50,8 +50,9 @@ def check_prune(plan: plans.Plan) -> None:
     """Raise `errors.GuardError` when the plan deletes schedules although the spec does not have our section."""
     if plan.steps and not plan.governed:
         count = len(plan.steps)
+        schedules = f"{count} managed schedule{'s'[: count != 1]} ({ownership.shown(plan.target.prefixes)})"
         raise errors.GuardError(
-            f"{plan.spec_path} {_UNGOVERNED}, and {count} of {ownership.shown(plan.target.prefixes)} would be deleted",
+            f"{plan.spec_path} {_UNGOVERNED}, and {schedules} would be deleted",
             hint="check that this is the right file; to declare no schedules, write 'schedules: []' in the section",
         )
 
@@ -59,7 +60,7 @@ def check_prune(plan: plans.Plan) -> None:
 def check_repair(plan: plans.Plan, allowed: Allowed) -> None:
     """Raise `errors.GuardError` when a repair pauses most running schedules because their rows are missing.
 
-    That happens after a database was lost. A pause that a row declares is never refused: its owner asked for it.
+    This happens after a database is lost. A pause that a row declares is never refused: its owner asked for it.
     """
     if not allowed.mass_pause:
         _check_orphans(plan)
@@ -72,7 +73,7 @@ def _check_orphans(plan: plans.Plan) -> None:
     orphans = sum(change.verb is plans.Verb.PAUSE and change.reason is plans.Reason.ORPHANED for change in plan.changes)
     if orphans and (orphans == len(running) or orphans * 2 > len(running)):
         raise errors.GuardError(
-            f"the plan pauses {orphans} of {len(running)} running schedules, which have no row in the database",
+            f"the plan pauses {orphans} of {len(running)} running schedules because they have no row in the database",
             hint="check that this is the right database; if this is intended, pass --allow-mass-pause",
         )
 
@@ -81,8 +82,8 @@ def _check_emptiness(plan: plans.Plan, left: int) -> None:
     if left and plan.steps and not plan.found.present:
         target = plan.target
         raise errors.GuardError(
-            f"no schedules matching {ownership.shown(target.prefixes)} exist in namespace {target.namespace} on "
-            f"{target.address} anymore; the last apply left {left}",
+            f"namespace {target.namespace} on {target.address} has no managed schedules "
+            f"({ownership.shown(target.prefixes)}), but the last apply left {left}",
             hint="check the server and the namespace; if the schedules were deleted, pass --allow-empty-namespace",
         )
 
@@ -137,7 +138,7 @@ def _check_takeovers(plan: plans.Plan) -> None:
         raise errors.GuardError(
             f"{name} has no owner's mark, and the plan would take it over and change its "
             f"{takeovers.changes(taken[0])}{more}",
-            hint="if another program created it, use another id; if this is intended, pass --adopt",
+            hint="if another program created it, use another ID; if this is intended, pass --adopt",
         )
 
 

@@ -16,12 +16,12 @@ from reconciler.plan import ports
 _LOG = logging.getLogger(__name__)
 
 _AGAIN_AFTER = 1.0  # seconds
-LOOK_EVERY = 0.5  # seconds that one check of the lock waits for a change, and the least between the starts of two
-FRESH = 2.0  # seconds, from its start, for which a check is valid; nothing is written on an older one
-PATIENCE = 20.0  # seconds that a write waits for a newer check, until the lock is considered lost
-_QUIET = 5.0  # seconds of that before a warning is logged
+LOOK_EVERY = 0.5  # seconds that a check of the lock waits for a change, and the least time between the starts of two
+FRESH = 2.0  # seconds from its start for which a check is valid; nothing is written based on an older one
+PATIENCE = 20.0  # seconds that a write waits for a newer check before the lock is considered lost
+_QUIET = 5.0  # seconds of that wait before a warning is logged
 TAKEN = "the lock was released by another session"
-UNSURE = "whether the lock is still held is unknown"
+UNSURE = "it is unknown whether the lock is still held"
 ENDING = "the lock's lease is about to expire"
 
 
@@ -170,7 +170,7 @@ class Watch:
         return not self._gone and self._seen >= max(self._doubted, time.monotonic() - self._fresh)
 
     async def _wait_for_news(self) -> None:
-        """Wait for a fresh check; without one in time, the lock is considered lost."""
+        """Wait for a fresh check; if none completes in time, the lock is considered lost."""
         for seconds in (min(_QUIET, self._patience), self._patience - _QUIET):
             try:
                 async with asyncio.timeout(seconds):

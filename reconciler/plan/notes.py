@@ -1,4 +1,4 @@
-"""Write the notes of schedules, and read what they mean."""
+"""Write schedules' notes, and interpret them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find active schedules whose due times pass without a run, for example because the server cannot start it."""
+"""Find active schedules whose due times pass without a run, for example because the server cannot start one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SPAN = datetime.timedelta(seconds=3)  # a shorter delay only means that the ser
 
 
 def find(live: observed.Live, since: datetime.datetime | None = None) -> observed.Overdue | None:
-    """Return the due times that an active schedule did not run; None if all of them are accounted for.
+    """Return the due times at which an active schedule did not run; None if all of them are accounted for.
 
-    Only times after the last write, run and `since`, and before the server's own next time, are considered. A running
+    Only times after the last write, last run, and `since`, and before the server's next time, are considered. A running
     or buffered run explains a gap, as do firings that the server counted as missed, skipped, or dropped. If the time
     zone is unknown on this machine, or the jitter may exceed the gap, nothing is reported.
     """

@@ -34,7 +34,7 @@ class Verb(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Why a change is planned, or why a schedule is kept; the value follows what will happen, in parentheses."""
+    """Why a change is planned, or why a schedule is kept; the value is shown in parentheses after what will happen."""
 
     NEW = "new"
     RENAMED = "charter was renamed"
@@ -89,12 +89,12 @@ class FieldChange:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One schedule's step: `live` is the schedule that was planned from (None if it did not exist), `after` the result.
+    """One schedule's step: `live` is the schedule before it (None if it did not exist), and `after` is the result.
 
     `ignored` are differences at `ignore` paths, which are kept; `unchangeable` are those that the server cannot change.
-    `overrides` is where an environment replaces keys. `renamed_from` is the id of a schedule that differs only in name
+    `overrides` is where an environment overrides keys. `renamed_from` is the id of a schedule that differs only in name
     and that the same plan leaves paused; `origin_pause` is who had already paused that one, None if no one had. A
-    rename creates the schedule with the state of another one, and then pauses that one: `origin` is the change of the
+    rename creates the schedule with the state of another one, and then pauses the other: `origin` is the change to the
     other.
     """
 
@@ -142,12 +142,12 @@ class Plan:
     """Every change in order of execution, and the digest of what they mean (`sha256:…`).
 
     `as_of` is when the server was read, if that was earlier; `found` counts the schedules that it had then. `unpolled`
-    are the task queues without workers to which the plan moves schedules from one with workers; `unregistered` are the
+    are the queues without workers to which the plan moves schedules from queues with workers; `unregistered` are the
     pairs of task queue and workflow to which it moves schedules although no worker there registers the workflow.
     `doubled` pairs each id that the plan starts with the id of a running schedule under another prefix that already
     does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
     what they run. `only` names the charters that it is limited to, if any. `refresh` is how much of the server was
-    read, None for all. `salt` is the key of the digests, including those in `variables`, which are of values from
+    read, None for all. `salt` is the key for the digests, including those in `variables`, which cover values from
     outside the spec. `disabled` is why there are no changes although the server was not read.
     """
 
@@ -176,7 +176,7 @@ class Plan:
 
     @property
     def schedules(self) -> tuple[Change, ...]:
-        """Return the change of every schedule, including those with a former name."""
+        """Return the change for every schedule, including those with a former name."""
         return tuple(each for change in self.changes for each in (change, change.origin) if each is not None)
 
     @property
@@ -186,7 +186,7 @@ class Plan:
 
     @property
     def assumed(self) -> tuple[Change, ...]:
-        """Return the changes of schedules that were listed but not described."""
+        """Return the changes to schedules that were listed but not described."""
         return tuple(change for change in self.changes if change.live is not None and change.live.assumed)
 
     @property
@@ -195,7 +195,7 @@ class Plan:
         return bool(self.steps or self.blocked)
 
     def count(self, verb: Verb) -> int:
-        """Return how many changes have this verb, without the blocked ones."""
+        """Return how many changes have this verb, not counting blocked ones."""
         return sum(change.verb is verb and not change.is_blocked for change in self.changes)
 
 

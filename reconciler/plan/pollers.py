@@ -31,7 +31,7 @@ class Poller:
         return frozenset(filter(None, reported[1].split(","))) if reported else None
 
     def is_alive(self, now: datetime.datetime) -> bool:
-        """Return whether it was seen recently enough to be still running; the server remembers workers for minutes."""
+        """Return whether it was seen recently enough to still be running; the server remembers workers for minutes."""
         return now - self.last_seen <= ALIVE
 
 

@@ -39,7 +39,7 @@ class Attempt:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What the audit records of an outcome; no values of fields."""
+    """What the audit records about an outcome; it contains no field values."""
 
     id: str
     verb: str
@@ -49,7 +49,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """An attempt as recorded in the audit; `ended_at` is None while it runs, and if it was killed.
+    """An attempt as recorded in the audit; `ended_at` is None while it is running or if it was killed.
 
     `managed` is how many managed schedules it left on the server, None if it was refused.
     """
@@ -64,7 +64,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """When an apply read a schedule and found it as its charter declares it; `charter` is its digest under `salt`."""
+    """When an apply read a schedule that matched its charter; `charter` is the charter's digest, keyed with `salt`."""
 
     charter: str
     salt: bytes
@@ -83,7 +83,7 @@ class Schedules(Protocol):
         ...
 
     async def listed(self, is_wanted: Callable[[str], bool]) -> Mapping[str, observed.Listed]:
-        """Return the listing's view of every schedule whose id is wanted; eventually consistent, as `ids` is."""
+        """Return the listing's view of every schedule whose id is wanted; eventually consistent, like `ids`."""
         ...
 
     async def describe(self, schedule_id: str) -> observed.Live | None:
@@ -99,7 +99,7 @@ class Schedules(Protocol):
         ...
 
     async def explained(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
-        """Return the same schedules: paused ones with who paused them, active ones with due times that had no run."""
+        """Return the same schedules: paused ones with who paused them, and active ones with due times without a run."""
         ...
 
     async def followed(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
@@ -107,16 +107,16 @@ class Schedules(Protocol):
         ...
 
     def guarded(self, permit: Callable[[], Awaitable[None]]) -> Schedules:
-        """Return the same schedules; each write to them awaits `permit` right before it is sent, or sent again.
+        """Return the same schedules; each write to them awaits `permit` right before it is sent or resent.
 
-        An exception from `permit` prevents the write, and is raised by it.
+        An exception from `permit` prevents the write and is raised to its caller.
         """
         ...
 
     async def create(self, schedule: model.Schedule) -> None:
         """Create a schedule; retries of the call do not create it twice.
 
-        Raises `errors.ConflictError` if the id is already used.
+        Raises `errors.ConflictError` if the id is already in use.
         """
         ...
 
@@ -137,7 +137,7 @@ class Pollers(Protocol):
     """The workers of a namespace, as the server sees them."""
 
     async def of(self, task_queue: str, patience: datetime.timedelta | None = None) -> pollers.Queue:
-        """Return who polls a queue for workflow tasks, or did in the last few minutes; raises as `Schedules` does.
+        """Return who polls a queue for workflow tasks, or did in the last few minutes; raises what `Schedules` raises.
 
         Waits up to `patience` for a response, not counting time spent waiting for the rate limit.
         """
@@ -150,7 +150,7 @@ class Progress(Protocol):
     def work(
         self, verb: str, noun: str, total: int, *, calls: int
     ) -> contextlib.AbstractContextManager[Callable[[], None]]:
-        """Show work for as long as the context lasts; its value is called whenever one of the `total` is done.
+        """Show work while the context lasts; the function that it yields is called for each of the `total` items done.
 
         `verb` and `noun` are words such as `reading` and `schedules`. The work takes about `calls` calls to the server;
         0 if that is not known.
@@ -173,7 +173,7 @@ class Lease(Protocol):
         ...
 
     async def release(self) -> None:
-        """Release the lock; without effect once it is lost."""
+        """Release the lock; has no effect once it is lost."""
         ...
 
 
@@ -215,14 +215,14 @@ class Audit(Protocol):
         error: str = "",
         readings: Mapping[str, Reading] = MappingProxyType({}),
     ) -> None:
-        """Record how an attempt ended, and a reading, by id, of each schedule that it found or left as declared.
+        """Record how an attempt ended, and a reading, by id, of each schedule that matched the spec before or after it.
 
         `left` is None if it was refused, and `error` is why.
         """
         ...
 
     async def latest(self, count: int) -> tuple[Record, ...]:
-        """Return the latest attempts, the newest first."""
+        """Return the latest attempts, newest first."""
         ...
 
     async def present(self, target: observed.Target) -> int:
@@ -235,5 +235,5 @@ class Audit(Protocol):
         ...
 
     async def commit(self, target: observed.Target) -> str:
-        """Return the commit of the owner's last apply with any of the prefixes that may have written; empty if none."""
+        """Return the commit of the owner's last apply that may have written to any of the prefixes; empty if none."""
         ...

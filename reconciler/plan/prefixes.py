@@ -50,7 +50,7 @@ def doubled(
 def pointed_out(
     plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> plans.Plan:
-    """Return the plan, in which a new schedule has its predecessor under another prefix if a person paused that."""
+    """Return the plan; a new schedule in it names its predecessor under another prefix if a person paused that one."""
     paused = {new: old for new, old in _predecessors(plan, alike, live) if _is_paused_by_hand(old.schedule)}
     changes = (_with_origin(change, paused.get(change.id)) for change in plan.changes)
     return dataclasses.replace(plan, changes=tuple(changes))

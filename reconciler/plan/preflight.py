@@ -1,4 +1,4 @@
-"""Check that workers will run the declared schedules: no poller, another build, an unknown workflow."""
+"""Check that workers will run the declared schedules: pollers exist, run the right build, and register the workflow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A finding about a task queue; `message` includes its consequence, `hint` is what to do."""
+    """A finding about a task queue; `message` includes its consequence, and `hint` is what to do."""
 
     kind: Kind
     task_queue: str
@@ -55,7 +55,7 @@ class Unchecked:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """The queues that were checked with their current pollers, the names of the charters on each, and the findings."""
+    """The checked queues (with their current pollers), the names of the charters on each, and the findings."""
 
     expected_build: str | None
     queues: tuple[pollers.Queue, ...]
@@ -106,13 +106,13 @@ def _findings(
     on, names = f"task queue {queue.name!r}", _listed([charter.name for charter in charters], "charter")
     if not queue.pollers:
         yield _finding(
-            Kind.UNPOLLED, queue, f"no worker polls {on}, so the runs of {names} wait", _start(queue, charters)
+            Kind.UNPOLLED, queue, f"no worker polls {on}, so runs of {names} will wait", _start(queue, charters)
         )
         return
     served = [poller for poller in queue.pollers if poller.is_served]
     if not served:
         hint = "set the current version with temporal worker deployment set-current-version"
-        message = f"no version that polls {on} is the current one, so the runs of {names} wait"
+        message = f"no version that polls {on} is the current one, so runs of {names} will wait"
         yield _finding(Kind.UNSERVED, queue, message, hint)
     others = [poller for poller in queue.pollers if expected is not None and poller.build_id != expected]
     if others:
@@ -143,7 +143,7 @@ def _other_build(queue: pollers.Queue, others: Sequence[pollers.Poller], expecte
 def _unknown(
     queue: pollers.Queue, charters: Sequence[declarations.Charter], workers: Sequence[pollers.Poller]
 ) -> Iterator[Finding]:
-    """Find the workflow types that are not registered by a worker that may get their runs."""
+    """Find the workflow types that are not registered by some worker that may receive their runs."""
     wanted = sorted({charter.schedule.action.workflow for charter in charters})
     for workflow in wanted:
         lacking = [each for each in workers if each.workflow_types is not None and workflow not in each.workflow_types]
@@ -155,8 +155,8 @@ def _unknown(
                 Kind.UNKNOWN_WORKFLOW,
                 queue,
                 f"build {builds} on task queue {queue.name!r} does not register workflow {workflow}, so runs of "
-                f"{names} fail there: {who}",
-                "deploy a build that does, or correct workflow or task_queue",
+                f"{names} will fail there: {who}",
+                "deploy a build that does, or correct the charter's workflow or task_queue",
             )
     silent = [poller.identity for poller in workers if poller.workflow_types is None]
     if silent:

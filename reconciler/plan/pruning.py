@@ -15,7 +15,7 @@ def prune(
     target: observed.Target,
     before: datetime.datetime | None = None,
 ) -> plans.Plan:
-    """Return the plan that deletes the schedules that this tool paused before a time because their charter was removed.
+    """Return the plan that deletes schedules paused by this tool before a given time because their charter was removed.
 
     Schedules paused later, those that anyone has changed since, and all other managed ones are kept.
     """
@@ -34,9 +34,9 @@ def _pruned(live: observed.Live, before: datetime.datetime | None, *, wanted: bo
 
 
 def _why_prunable(live: observed.Live, before: datetime.datetime | None) -> plans.Reason:
-    """Return why an undeclared schedule may or may not be deleted: only if provably nothing happened since our pause.
+    """Return why an undeclared schedule may or may not be deleted: it may only if provably nothing happened since.
 
-    The seal proves that no one edited, resumed, or paused it since then. A trigger or a backfill does not change V1's
+    The seal proves that no one has edited, resumed, or paused it since. A trigger or a backfill does not change V1's
     token, but it starts or buffers a run after the pause, which is the last update.
     """
     if not live.schedule.paused or not notes.is_removed(live.schedule.note):

@@ -1,4 +1,4 @@
-"""Decide which declared schedules need no Describe, for a plan that reads less, and what a later plan may rely on."""
+"""Decide which declared schedules need no Describe in a partial read, and what a later plan may rely on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def assumed(
 ) -> dict[str, observed.Live]:
     """Return the declared schedules that match the spec as far as the listing shows, each as the spec declares it.
 
-    A listing has the times, the workflow type, the note, and whether the schedule is paused; the arguments, the task
+    A listing shows the times, the workflow type, the note, and whether the schedule is paused; the arguments, the task
     queue, the policies, and the owner are assumed to match, but only for the ids in `confirmed` if that is set. A
     charter that replaces another one is never included.
     """
@@ -101,7 +101,7 @@ def _is_matching(change: plans.Change) -> bool:
 def digest(desired: model.Schedule, owner: str, salt: bytes) -> str:
     """Return the HMAC-SHA256, in hexadecimal, of everything that a charter declares, including secrets.
 
-    Its key is the salt, so that equal charters have different digests.
+    The salt is its key, so that equal charters have different digests in different applies.
     """
     declared: dict[str, object] = {"id": desired.id, "owner": owner}
     for row in fields.ROWS:

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from reconciler.plan import diff, notes, plans
 from reconciler.schedule import model, observed
 
-_LIKENESS = 0.6  # of the names, from which equal schedules are considered renamed
+_LIKENESS = 0.6  # similarity of the names from which equal schedules are considered renamed
 
 
 def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
     """Return the changes, with the old id in each create that looks like a schedule that lost its charter.
 
-    A schedule that someone had paused is considered too, unless we paused it as removed: the rename drops its pause.
+    A schedule that someone had paused is also considered, unless we paused it as removed: the rename drops its pause.
     """
     all_ = list(changes)
     uncharted = [change for change in all_ if _lost_charter(change)]
@@ -40,7 +40,7 @@ def _with_origin(created: plans.Change, uncharted: Iterable[plans.Change]) -> pl
 
 
 def is_renamed(old: model.Schedule, new: model.Schedule) -> bool:
-    """Return whether two schedules do the same work and their names are alike."""
+    """Return whether two schedules do the same work and have similar names."""
     return is_same_work(old, new) and _likeness(old.id, new.id) >= _LIKENESS
 
 

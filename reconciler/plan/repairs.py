@@ -16,7 +16,7 @@ def repair(
     target: observed.Target,
     held: Collection[str] = (),
 ) -> plans.Plan:
-    """Return the plan that makes the schedules of users equal to the rows that declare them.
+    """Return the plan that makes users' schedules match the rows that declare them.
 
     A live schedule is deleted if its row is `deleted`, and paused if it has no row or is `held`, which means that the
     row is not enabled but otherwise cannot be read. Only schedules with our own mark are touched; others may have

@@ -22,7 +22,7 @@ def repeatable(outcomes: Iterable[plans.Outcome]) -> tuple[plans.Change, ...]:
 def same(plan: plans.Plan, wanted: Sequence[plans.Change]) -> plans.Plan:
     """Return the plan with only those steps that mean the same as one of the wanted changes.
 
-    If a wanted change that must precede pauses and deletes is missing, none of these is kept.
+    If a wanted change that must precede pauses and deletes is missing, no pause or delete is kept.
     """
     meanings = {change.id: _meaning(change) for change in wanted}
     kept = [change for change in plan.steps if meanings.get(change.id) == _meaning(change)]

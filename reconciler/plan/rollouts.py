@@ -1,4 +1,4 @@
-"""The plans of several environments of one spec: reviewed together, applied one environment after the other."""
+"""The plans of several environments of one spec: reviewed together, applied one environment after another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.plan import plans
 
 
 class Progress(enum.Enum):
-    """How far the apply of an environment got; FAILED includes one that was applied in part."""
+    """How far an apply to an environment got; FAILED includes partial applies."""
 
     APPLIED = "applied"
     UNCHANGED = "unchanged"
@@ -45,7 +45,7 @@ class Rollout:
 
     @property
     def digest(self) -> str:
-        """Return the digest (`sha256:…`) over the name and the plan's digest of each environment, in order."""
+        """Return the digest (`sha256:…`) of each environment's name and plan digest, in order."""
         pairs = [(part.environment, part.plan.digest) for part in self.parts if part.plan is not None]
         return f"sha256:{hashlib.sha256(json.dumps(pairs).encode()).hexdigest()}"
 
@@ -70,13 +70,13 @@ class Rollout:
         return any(plan.differs for plan in self.planned)
 
     def count(self, verb: plans.Verb) -> int:
-        """Return how many changes of all environments have this verb, without the blocked ones."""
+        """Return how many changes in all environments have this verb, not counting blocked ones."""
         return sum(plan.count(verb) for plan in self.planned)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How the apply of an environment ended.
+    """How an apply to an environment ended.
 
     `applied` is None if no step was started. `error` is what ended it early, if anything did.
     """

@@ -20,7 +20,7 @@ def check_digest(expected: str, digest: str) -> None:
     if expected != digest:
         was = expected or "no digest"
         raise errors.StaleError(
-            f"the plan is not the one that was reviewed: expected {was}, but it is {digest}",
+            f"the plan is not the one that was reviewed: expected {was}, got {digest}",
             hint="review the plan above, and apply that one",
         )
 
@@ -28,8 +28,8 @@ def check_digest(expected: str, digest: str) -> None:
 def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> declarations.Choice:
     """Return the reviewed plan's options; raise `errors.StaleError` if a current option differs.
 
-    The repository is the current one, so that a plan for another repository's schedules is detected; so are the values
-    of variables, which are compared with the plan.
+    The repository is the current one, so that a plan for another repository's schedules is detected. The values of
+    variables are also the current ones; they are compared with the plan.
     """
     for field in dataclasses.fields(declarations.Choice):
         was, now = getattr(reviewed, field.name), getattr(current, field.name)
@@ -37,7 +37,7 @@ def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> 
             option = "prefix" if field.name == "prefixes" else field.name.replace("_", "-")
             option = f"--{option}" + ("" if now is True else f" {_written(now)}")
             raise errors.StaleError(
-                f"{option} is given, but the plan was made {'without it' if not was else f'with {_written(was)}'}",
+                f"{option} was passed, but the plan was made {'without it' if not was else f'with {_written(was)}'}",
                 hint="omit it, or plan again with it",
             )
     repository = current.repository or reviewed.repository
@@ -54,7 +54,7 @@ def _written(value: str | tuple[str, ...] | datetime.timedelta) -> str:
 def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) -> None:
     """Raise `errors.StaleError` unless the current plan equals the reviewed one and its schedules are unchanged.
 
-    `planned_at` is when the reviewed plan was made; a schedule that differs changed after that.
+    `planned_at` is when the reviewed plan was made; a schedule that differs has changed since then.
     """
     if reviewed.as_of is not None:
         raise errors.StaleError("a plan made from a snapshot cannot be applied", hint="plan from the server")
@@ -80,7 +80,7 @@ def enabled_since(environment: str | None, *, is_enabled: bool = True) -> errors
     """Return the error about an environment that was disabled when it was planned, or the reverse."""
     was, now = ("disabled", "enabled") if is_enabled else ("enabled", "disabled")
     return errors.StaleError(
-        f"environment {environment!r} was {was} when the plans were made, and is now {now}",
+        f"environment {environment!r} was {was} when the plans were made, but is now {now}",
         hint="plan again, and review the changes",
     )
 
@@ -98,7 +98,7 @@ def check_given(reviewed: plans.Plan, current: declarations.Choice) -> None:
 
 
 def _check_variables(reviewed: plans.Plan, now: plans.Plan) -> None:
-    """Raise `errors.StaleError` if a variable has another value from outside the spec than the reviewed plan."""
+    """Raise `errors.StaleError` if a variable's value from outside the spec differs from the reviewed plan's."""
     names = sorted(reviewed.variables.keys() | now.variables.keys())
     changed = [name for name in names if reviewed.variables.get(name) != now.variables.get(name)]
     if changed:

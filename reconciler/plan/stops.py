@@ -1,5 +1,5 @@
 """Find the running schedules that a plan stops, by any verb: by a pause, by times that never come, by timeouts that no
-run can meet, or by moving them to where no worker runs them.
+run can meet, or by moving them to a task queue where no worker runs them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Stop:
 
 
 def running(plan: plans.Plan, now: datetime.datetime) -> int:
-    """Return how many managed schedules are firing before the plan."""
+    """Return how many managed schedules are firing before the plan is applied."""
     return sum(_is_running(change, now) for change in plan.changes)
 
 
@@ -136,7 +136,7 @@ def _longest_gap(moments: Iterator[datetime.datetime]) -> datetime.timedelta:
 
 
 def _is_over(schedule: model.Schedule, now: datetime.datetime, horizon: datetime.datetime) -> bool:
-    """Return whether the last firing comes before a moment."""
+    """Return whether the last firing comes before the horizon."""
     if not zones.is_known(schedule.timing.timezone):
         return False
     remaining = schedule.remaining_actions

@@ -19,7 +19,7 @@ def taken(change: plans.Change) -> str:
 
 
 def changes(change: plans.Change) -> str:
-    """Return the parts of its work that a takeover changes, `workflow type, task queue`; empty if none."""
+    """Return the parts of its work that a takeover changes, such as `workflow type, task queue`; empty if none."""
     if change.before is None:
         return ""
     live, after = change.before.schedule.action, change.after.action
@@ -32,7 +32,7 @@ def changes(change: plans.Change) -> str:
 
 
 def _takes_over(change: plans.Change, target: observed.Target) -> bool:
-    """Return whether a step needs a schedule that is not provably ours and changes what it runs.
+    """Return whether a step takes over a schedule that is not provably ours and changes what it runs.
 
     Without an owner, every schedule with the prefix is ours; the former id of a rename may have neither.
     """

@@ -30,7 +30,7 @@ _FAILURES = {
 
 
 class Endings:
-    """Reads the ends of workflow runs; `converter` decodes their results."""
+    """Reads how workflow runs ended; `converter` decodes their results."""
 
     def __init__(
         self, service: WorkflowService, calls_: calls.Calls, converter: temporalio.converter.DataConverter
@@ -43,8 +43,8 @@ class Endings:
     async def of(self, run: executions.WorkflowRun) -> executions.Ending | None:
         """Return how a run ended; None while it, or another run with its workflow ID, is running.
 
-        If Temporal retried the workflow, the last run of the chain determines the ending. The state is `RunState.GONE`
-        if Temporal does not have the run. Raises `errors.ServerError` if it cannot be read.
+        If Temporal retried the workflow, the last run in the chain determines the ending. The state is `RunState.GONE`
+        if Temporal does not have the run. Raises `errors.ServerError` if the run cannot be read.
         """
         own = await self._runs.described(run.workflow_id, run.run_id)
         if own is not None and own.status not in runs.CLOSED:
@@ -64,7 +64,7 @@ class Endings:
             refusal = await self._refusal(last)
             state = RunState.DONE if refusal is None else RunState.REFUSED
             return executions.Ending(state=state, ended_at=ended_at, error=refusal or "")
-        error = _failure(last) or _FAILURES.get(info.status, "continued as a new run, which Temporal does not have")
+        error = _failure(last) or _FAILURES.get(info.status, "continued as a new run that Temporal does not have")
         return executions.Ending(state=RunState.FAILED, ended_at=ended_at, error=error)
 
     async def _last_event(self, execution: common_pb2.WorkflowExecution) -> history_pb2.HistoryEvent:

@@ -28,7 +28,7 @@ class UserSchedule:
     """A row of `schedules`: what a user wants to run, and when.
 
     `workflow` is the workflow to execute, like a charter's entrypoint. `revision` counts the row's changes, starting at
-    1, and `synced_revision` is the last one that Temporal is known to have, 0 for none. Deleted rows are kept for their
+    1, and `synced_revision` is the last one that Temporal is known to have, or 0. Deleted rows are kept for their
     runs.
     """
 
@@ -138,7 +138,7 @@ class ExecutionRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A row of `execution_grants`: who may run what, until when. `scopes` are workflows, or `*` for all.
+    """A row of `execution_grants`: who may run what, and until when. `scopes` are workflows, or `*` for all.
 
     `read_at` is when it was read, according to the database's clock, which set the other times as well.
     """
@@ -257,7 +257,7 @@ def moment(when: datetime.datetime) -> str:
 
 
 def token_sha256(token: str) -> bytes:
-    """Return the digest of a token, which is stored and compared; its length does not depend on the token's."""
+    """Return the digest of a token, which is stored and compared in its place and always has the same length."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 

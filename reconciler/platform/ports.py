@@ -33,7 +33,7 @@ class Rows(Protocol):
         ...
 
     async def synced(self, revisions: Mapping[uuid.UUID, int]) -> None:
-        """Record the revision of each row that Temporal has; a recorded revision never decreases."""
+        """Record the row revisions that Temporal has; a recorded revision never decreases."""
         ...
 
 
@@ -43,12 +43,12 @@ class Runs(Protocol):
     async def why_refused(self, schedule_id: uuid.UUID, workflow: str) -> str:
         """Return why the schedule's owner may not run the workflow now; empty if a grant covers it.
 
-        The current time is that of the clock that set the grants' times.
+        The current time is read from the clock that set the grants' times.
         """
         ...
 
     async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:
-        """Record a firing; if one already exists for the same schedule and time, it keeps the higher attempt.
+        """Record a firing; if one already exists for the same schedule and time, it keeps the higher attempt number.
 
         A run that has ended is left unchanged. Raises `errors.StoreError` for an unknown schedule.
         """
@@ -62,20 +62,20 @@ class Runs(Protocol):
         ended_at: datetime.datetime,
         error: str = "",
     ) -> None:
-        """Record how it ended; the first end is kept, unless its state is `RunState.GONE`."""
+        """Record how a run ended; the first recorded end is kept, unless its state is `RunState.GONE`."""
         ...
 
     async def open(
         self, age: datetime.timedelta, *, limit: int, after: executions.ScheduleRun | None = None
     ) -> tuple[executions.ScheduleRun, ...]:
-        """Return the runs without an end that started at least `age` ago, oldest first, starting after `after`.
+        """Return the open runs that started at least `age` ago, oldest first, continuing after `after`.
 
         Runs whose workflow is unknown are omitted.
         """
         ...
 
     async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
-        """Record the end of a run without one, and return whether it was recorded.
+        """Record how an open run ended, and return whether its end was recorded.
 
         It is not recorded if the run has since ended, another attempt has started, or its row is locked.
         """
@@ -88,8 +88,8 @@ class Endings(Protocol):
     async def of(self, run: executions.WorkflowRun) -> executions.Ending | None:
         """Return how a run ended; None while it, or another run with its workflow ID, is running.
 
-        The state is `RunState.GONE` if Temporal does not have the run. Raises `errors.ServerError` if it cannot be
-        read.
+        The state is `RunState.GONE` if Temporal does not have the run. Raises `errors.ServerError` if the run
+        cannot be read.
         """
         ...
 
@@ -100,7 +100,7 @@ class Executor(Protocol):
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
         """Start it and return its outcome, or the recorded outcome if it was requested before.
 
-        Raises `errors.ExecutionRefusedError` if a retry cannot succeed (also for a key that another request used), and
+        Raises `errors.ExecutionRefusedError` if a retry cannot succeed (including a key that another request used), and
         `errors.ExecutorError` if it may be retried.
         """
         ...

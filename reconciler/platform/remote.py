@@ -22,7 +22,7 @@ from reconciler import errors, settings
 from reconciler.credentials import held
 from reconciler.platform import executions
 
-ANSWER_LIMIT = 65_536  # bytes of a response that are read
+ANSWER_LIMIT = 65_536  # the maximum number of bytes read from a response
 _ID = "runId"
 _LONGEST_WAIT = 3600  # the longest Retry-After that is honored, in seconds
 _PASSES = (  # retryable, like a 5xx; 409 and 425 mean that an earlier request with the key is still in progress
@@ -86,7 +86,7 @@ class Executor:
             ) from None
 
     def _filled_in(self, workflow: str) -> httpx.URL:
-        """Return the URL to send it to; raises `errors.ExecutionRefusedError` if a name like `..` changes the path."""
+        """Return the target URL; raises `errors.ExecutionRefusedError` if a name like `..` would change the path."""
         usual, url = (self._url.replace("{workflow}", urllib.parse.quote(each, safe="")) for each in ("x", workflow))
         try:
             found = httpx.URL(url)
@@ -99,7 +99,7 @@ class Executor:
         return found
 
     def _check(self, response: httpx.Response) -> None:
-        """Raise for every unsuccessful response, including redirects, because the token is for this URL only."""
+        """Raise an error for any unsuccessful response, including redirects, because the token is for this URL only."""
         code = response.status_code
         message = f"the executor at {self._shown} returned {code}"
         if response.is_success:
@@ -133,12 +133,12 @@ def _check_url(url: str) -> None:
     if held.web_address(url) is None:
         raise errors.UsageError(
             "--executor-url is not a valid http or https URL",
-            hint="write https://host/path/{workflow}/runs; percent-encode special characters, as %40 for @",
+            hint="write https://host/path/{workflow}/runs; percent-encode special characters, such as %40 for @",
         )
 
 
 async def _read(response: httpx.Response) -> dict[str, Any]:
-    """Return the JSON object in the response; empty for any other body, and for one that is too long."""
+    """Return the JSON object in the response; an empty object for any other body or one that is too long."""
     body = b""
     async for part in response.aiter_raw():
         body += part

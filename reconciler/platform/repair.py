@@ -27,7 +27,7 @@ class Repair:
     undescribed: int = 0
 
     def synced(self, outcomes: Iterable[plans.Outcome] = ()) -> Mapping[uuid.UUID, int]:
-        """Return the revision of each row that Temporal has, given the outcomes of the plan's steps."""
+        """Return the row revisions that Temporal has, by row ID, given the outcomes of the plan's steps."""
         failed = {change.id for change in self.plan.steps}
         failed -= {outcome.change.id for outcome in outcomes if outcome.status is plans.Status.DONE}
         behind = failed | self.unread.keys()
@@ -45,11 +45,11 @@ async def repair(
 ) -> Repair:
     """Read users' schedules and their rows, and return the repair that makes the schedules match the rows.
 
-    `salt` is the key of the digests that replace secrets in the plan. A repair that is not `full` describes only
+    `salt` is the key for the digests that replace secrets in the plan. A repair that is not `full` describes only
     schedules whose list entry is not at their row's revision, and leaves schedules without a row to a full repair.
 
     The rows are read after the schedules. If a row has changed since its schedule was read, the newer write has made
-    the conflict token stale, so this write fails; an older row would undo the newer write.
+    the conflict token stale, so this write fails; reading the rows first could let an older row undo the newer write.
     """
     listed = await schedules.listed(executions.is_user_schedule)
     outlines = await rows.outlines()
@@ -73,14 +73,14 @@ async def repair_one(
     *,
     keep_manual_pauses: bool,
 ) -> int:
-    """Make one user's schedule match its row, retrying while someone else writes it too.
+    """Make a user's schedule match its row, retrying while someone else is also writing it.
 
-    Return the revision of the row that Temporal then has; 0 if it is not known to have the row that was read.
+    Return the row revision that Temporal then has; 0 if it is not known to have the row that was read.
     """
     for _ in range(_ATTEMPTS):
         live = await schedules.describe(str(schedule_id))
         row = await rows.find(schedule_id)
-        planned = await asyncio.to_thread(  # an input may be large, and other requests would wait
+        planned = await asyncio.to_thread(  # an input may be large and would delay other requests
             _repair,
             [row] if row else [],
             {str(schedule_id): live} if live else {},

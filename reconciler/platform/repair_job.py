@@ -1,4 +1,4 @@
-"""Make users' schedules match their rows, with the same engine as apply but a different plan."""
+"""Make users' schedules match their rows, using the same engine as apply but a different plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.usecases.apply import Audience, Job, execute
 class Wish:
     """How a repair treats manual changes, and what it may do.
 
-    One that is not `full` describes only schedules whose list entry differs from their row.
+    A repair that is not `full` describes only schedules whose list entry differs from their row.
     """
 
     keep_manual_pauses: bool = False
@@ -38,8 +38,8 @@ def run(
 
     `on_undescribed` is called with the number of schedules that match according to their list entries, if any.
 
-    The lock is not the one that apply uses, so that neither waits for the other. Rows that cannot be read as schedules
-    are reported as warnings, and their schedules in Temporal are left unchanged.
+    Repairs use a different lock from apply's, so that neither waits for the other. Rows that cannot be read as
+    schedules are reported as warnings, and their schedules in Temporal are left unchanged.
     """
     writing = dataclasses.replace(writing, lock_key=settings.REPAIR_LOCK)
     with sessions.opened(connection, progress) as session, wiring.store_of(session, writing) as store:
@@ -72,7 +72,7 @@ class _Repair(Job):
     on_undescribed: Callable[[int], None]
     ending: Callable[[], bool]
     salt: bytes = dataclasses.field(default_factory=salts.new)
-    read_first: list[repair.Repair] = dataclasses.field(default_factory=list)  # excludes those of retries
+    read_first: list[repair.Repair] = dataclasses.field(default_factory=list)  # from the first attempt, not a retry
     records_idle = False  # repairs run every few minutes
 
     def is_ending(self) -> bool:
@@ -104,6 +104,6 @@ class _Repair(Job):
         guards.check_repair(plan, guards.Allowed(mass_pause=self.wish.mass_pause))
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
-        """Record which revisions Temporal has, from the rows that were planned, because they may be newer now."""
+        """Record which revisions Temporal has, from the rows as they were planned, because they may be newer now."""
         (found,) = self.read_first
         self.session.run(self.rows.synced(found.synced(outcomes)))

@@ -24,7 +24,7 @@ def created(grant: executions.Grant, token: str) -> str:
 def revoked(grant: executions.Grant) -> str:
     """Return the message about a revoked grant."""
     when = words.moment(grant.revoked_at, "UTC") if grant.revoked_at else "an unknown time"
-    return phrases.printable(f"Grant {grant.id} of {grant.subject} was revoked at {when}.") + "\n"
+    return phrases.printable(f"Grant {grant.id} for {grant.subject} was revoked at {when}.") + "\n"
 
 
 def _scopes(grant: executions.Grant) -> str:

@@ -1,4 +1,4 @@
-"""Close the runs of users' schedules that ended in Temporal without a worker having recorded it.
+"""Close runs of users' schedules that ended in Temporal but whose end no worker recorded.
 
 A worker records the end of a run as the workflow's last step. A run that is terminated, times out, or is lost with
 Temporal's data never reaches that step.
@@ -15,13 +15,13 @@ from reconciler import settings
 from reconciler.platform import executions, ports, wiring
 from reconciler.runtime import sessions
 
-PATIENCE = datetime.timedelta(minutes=5)  # from a run's start; younger runs are not checked
-PAGE = 200  # runs that are read at a time
+PATIENCE = datetime.timedelta(minutes=5)  # since a run's start; newer runs are not checked
+PAGE = 200  # runs read at a time
 _LOG = logging.getLogger(__name__)
 
 
 def close(connection: settings.Connection, writing: settings.Writing) -> int:
-    """Close ended runs and return their number; no lock is needed, because the first recorded end is kept."""
+    """Close ended runs and return how many were closed; no lock is needed, because the first recorded end is kept."""
     with sessions.opened(connection) as session, wiring.store_of(session, writing) as store:
         return session.run(close_ended(store.runs, wiring.endings(session.server)))
 
@@ -31,7 +31,7 @@ async def close_ended(
 ) -> int:
     """Check every run that has been open for longer than `patience`, and record the ends that Temporal reports.
 
-    A failure for one run does not keep the others open: the first error is raised at the end.
+    A failure for one run does not keep the others open; the first error is raised at the end.
     """
     closed, failed = 0, list[BaseException]()
     after: executions.ScheduleRun | None = None

@@ -16,25 +16,25 @@ from reconciler.repospec import charters, locations, problems, rules, shape, val
 from reconciler.schedule import declarations, fields, governed, model, observed, ownership
 from reconciler.timing import cron, timings
 
-PREFIXES: ownership.Prefixes = ("",)  # of users' schedules, whose IDs are UUIDs
+PREFIXES: ownership.Prefixes = ("",)  # for users' schedules, whose IDs are UUIDs
 PATH = "the database"  # the source of the declarations, in notes and plans
-_KEYS = {"entrypoint": "workflow"}  # a charter's key, and the name of its column
+_KEYS = {"entrypoint": "workflow"}  # the column name for a charter's key
 _MOST_VALUES = 10_000  # in an input, including nested ones; reading more would delay other requests
-_MOST_CHARACTERS = 2_000  # in a cron, time zone, or workflow
+_MOST_CHARACTERS = 2_000  # in a cron expression, time zone, or workflow
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _AT: values.Path = (*rules.SCHEDULES, 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What rows declare; `unread` contains rows that cannot be read as schedules, each with the reason."""
+    """What rows declare; `unread` maps the ID of each row that cannot be read as a schedule to the reason."""
 
     declaration: declarations.Declaration
     unread: Mapping[str, str]
 
 
 def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_manual_pauses: bool = False) -> Declared:
-    """Return the schedules that rows declare, except deleted rows, with the owner's mark."""
+    """Return the schedules declared by the rows that are not deleted, with the owner's mark."""
     declared: list[declarations.Charter] = []
     unread: dict[str, str] = {}
     for row in rows:
@@ -59,13 +59,13 @@ def declaration(rows: Iterable[executions.UserSchedule], owner: str, *, keep_man
 def charter(row: executions.UserSchedule) -> declarations.Charter:
     """Return the schedule that a row declares.
 
-    Raises `problems.InvalidSpecError` with every reason for which Temporal would reject it; a problem's `place.path` is
-    the key: `cron`, `timezone`, `workflow`, or `input`.
+    Raises `problems.InvalidSpecError` with every reason why Temporal would reject it; a problem's `place.path` is the
+    key: `cron`, `timezone`, `workflow`, or `input`.
     """
     found = _schedule(row)
     id_ = row.temporal_schedule_id
     argument = governed.argument(id_, row.id, charter=None, entrypoint=row.workflow, input_=row.input)
-    canonical = json_values.canonical(argument)  # like the values of charters and of the server
+    canonical = json_values.canonical(argument)  # like values from charters and from the server
     schedule = dataclasses.replace(
         found,
         id=id_,
@@ -101,7 +101,7 @@ def _note(row: executions.UserSchedule | executions.Outline) -> str:
 
 @functools.lru_cache(maxsize=20_000)
 def _timing(text: str, timezone: str) -> timings.Timing | None:
-    """Return the times of a row; None if they are no longer accepted."""
+    """Return a row's times; None if they are no longer accepted."""
     try:
         return fields.read({"cron": text, "timezone": timezone, "charter": "", "entrypoint": ""}, "").timing
     except cron.CronError:
@@ -109,7 +109,7 @@ def _timing(text: str, timezone: str) -> timings.Timing | None:
 
 
 def _schedule(row: executions.UserSchedule) -> model.Schedule:
-    """Return the schedule of an equivalent charter."""
+    """Return the schedule that an equivalent charter declares."""
     charter: dict[str, Any] = {
         "charter": "USER",
         "cron": row.cron,
@@ -142,7 +142,7 @@ def _unfit(charter: Mapping[str, Any]) -> Iterator[problems.Problem]:
 def _wrong(value: Any) -> tuple[str, str]:
     """Return what is wrong with a value and what to do about it; if the first is empty, the value is valid."""
     if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
-        return f"is over {_MOST_CHARACTERS:,} characters", "shorten it"
+        return f"is longer than {_MOST_CHARACTERS:,} characters", "shorten it"
     if _is_vast(value):
         return f"has more than {_MOST_VALUES:,} values", "store it elsewhere and send a reference to it"
     return _unkept(value), "send different text" if isinstance(value, str) else "send plain JSON"
@@ -155,10 +155,10 @@ def _unkept(value: Any) -> str:
         text = json.dumps(inside, ensure_ascii=False)
     except ValueError as error:
         return f"cannot be stored: {error}"
-    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # an escaped backslash
+    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # not after an escaped backslash
     if holds_nul or _SURROGATE.search(text):
         return "contains a NUL or an unpaired surrogate"
-    return f"is over {variables.TEXT_LIMIT} characters" if len(text) > variables.TEXT_LIMIT else ""
+    return f"is longer than {variables.TEXT_LIMIT} characters" if len(text) > variables.TEXT_LIMIT else ""
 
 
 def _is_vast(value: Any) -> bool:
@@ -175,7 +175,7 @@ def _is_vast(value: Any) -> bool:
 
 
 def _document(value: Any) -> values.Document:
-    """Return a document that was not parsed from text; its places are its keys."""
+    """Return a document that was not parsed from text; its places are keys instead of lines."""
     document = values.Document(
         value=value,
         places=locations.Locations(),

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from reconciler.platform.postgres.tables import Store
     from reconciler.temporal.connect import Client, Server
 
-_SESSIONS = 2  # database sessions of one command
+_SESSIONS = 2  # database sessions per command
 
 
 async def worker_client(connection: settings.Connection, identity: str, metrics: str | None) -> Client:
-    """Return a client for a worker, which uses the codec if one is configured; errors as for `server`."""
+    """Return a worker's client, with the codec if one is configured; raises the same errors as `wiring.server`."""
     from reconciler.temporal import connect
 
     client, _ = await connect.client(connection, identity, connect.metered(metrics) if metrics else connect.quiet())
@@ -44,7 +44,7 @@ async def executor(
 async def store(database: settings.Database, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
     """Open users' schedules, their runs, execution requests, and grants, with at most `size` sessions.
 
-    The `for_tokens` sessions are additional, and only lookups of grants use them.
+    The `for_tokens` sessions are additional, and are used only to look up grants.
     """
     from reconciler.platform.postgres import tables
 
@@ -54,7 +54,7 @@ async def store(database: settings.Database, *, size: int = 10, for_tokens: int 
 
 @contextlib.contextmanager
 def store_of(session: sessions.Session, writing: settings.Writing) -> Iterator[Store]:
-    """Open the same for one command, in its session; raises `errors.UsageError` without a database."""
+    """Open the store for one command, in its session; raises `errors.UsageError` if no database is configured."""
     if writing.database is None:
         raise wiring.needs_database("a repair")
     with session.within(store(writing.database, size=_SESSIONS)) as found:
@@ -62,7 +62,7 @@ def store_of(session: sessions.Session, writing: settings.Writing) -> Iterator[S
 
 
 def endings(server: Server) -> ports.Endings:
-    """Return the reader of how workflow runs ended."""
+    """Return an adapter that reads how workflow runs ended."""
     from reconciler.platform import endings as adapter
     from reconciler.temporal import codec
 

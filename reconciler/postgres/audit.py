@@ -82,7 +82,7 @@ async def opened(chosen: settings.Database) -> AsyncIterator[Audit]:
 
 
 async def readings(chosen: settings.Database, target: observed.Target) -> Mapping[str, ports.Reading]:
-    """Return the readings of a server's schedules, by ID, without migrating the tables; none before their migration.
+    """Return the readings of a server's schedules, by ID, without migrating the tables; empty before their migration.
 
     Raises `errors.StoreError` if the database does not respond, or is newer than this release.
     """
@@ -131,7 +131,7 @@ class Audit:
     ) -> None:
         """Record how it ended, atomically; on failure, try once more on a new connection.
 
-        Raises `errors.StoreError` if it was never started or has already ended, and if both attempts fail.
+        Raises `errors.StoreError` if it was never started or has already ended, or if both attempts fail.
         """
         ending = {
             "number": number,
@@ -161,7 +161,7 @@ class Audit:
             elif not await (await connection.execute(_ENDED_SO, ending)).fetchone():
                 raise errors.StoreError(
                     f"{where} has no apply {ending['number']} in progress",
-                    hint="check that nothing else writes to the table applies",
+                    hint="check that nothing else writes to the applies table",
                 )
 
     async def latest(self, count: int) -> tuple[ports.Record, ...]:
@@ -209,7 +209,7 @@ def _texts(values: Iterable[str]) -> list[str]:
 
 
 def _readings(readings: Mapping[str, ports.Reading]) -> dict[str, list[Any]]:
-    """Return the columns of readings, except readings whose IDs the database cannot store unchanged."""
+    """Return the readings as columns, except those whose IDs the database cannot store unchanged."""
     kept = {id_: reading for id_, reading in readings.items() if database.text(id_) == id_}
     return {
         "ids": list(kept),

@@ -60,7 +60,7 @@ _TOO_LONG = "54000"  # for an index
 _LOCKED = "55P03"
 _STATES = {  # an SQLSTATE or its class, and a hint
     "42501": "grant the role the missing privilege, or connect as the tables' owner",
-    "25006": "point the database URL to a server that accepts writes",
+    "25006": "point the database URL at a server that accepts writes",
     _LOCKED: "another session holds a lock: try again",
     "40P01": "another session holds a lock: try again",
     "42P07": "the schema contains another application's table with the same name: see reconciler db status, "
@@ -68,7 +68,7 @@ _STATES = {  # an SQLSTATE or its class, and a hint
     "57014": "another session holds a lock, or the server is overloaded: try again",
     "57P": AWAY,
     "08": AWAY,
-    "22": "send plain text and plain JSON, without NUL, and shorter keys",
+    "22": "send plain text and plain JSON, without NUL characters, and use shorter keys",
     "53": "check that the server has enough resources, then try again",
 }
 
@@ -88,7 +88,7 @@ class _Moments(TimestamptzLoader):
 async def connect(url: str, *, name: str = PROGRAM) -> Connection:
     """Connect and return the session, in autocommit mode; `name` is its application_name.
 
-    Raises `errors.StoreError` for an invalid URL, and if the server cannot be reached or refuses the connection.
+    Raises `errors.StoreError` for an invalid URL, or if the server cannot be reached or refuses the connection.
     """
     where = place(url)
     try:
@@ -171,7 +171,7 @@ def _interrupt(task: asyncio.Task[object] | None) -> None:
 
 @contextlib.contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Convert the errors of psycopg to `errors.StoreError`, with a message that starts with `what`."""
+    """Convert psycopg's errors to `errors.StoreError`, with a message that starts with `what`."""
     try:
         yield
     except (psycopg.Error, UnicodeEncodeError) as error:
@@ -201,12 +201,12 @@ def _message(error: psycopg.Error | UnicodeEncodeError) -> tuple[str, str]:
 
 
 def place(url: str) -> str:
-    """Return the parts of a URL that may be shown: `database app at localhost:5432`."""
+    """Return the parts of a URL that may be shown, such as `database app at localhost:5432`."""
     return _place(_parsed(url), url)
 
 
 def text(value: str) -> str:
-    """Return a string that the database can store, without NUL, undecodable file name bytes, and our credentials."""
+    """Return a string that the database can store, without NUL, undecodable file name bytes, or our credentials."""
     return held.scrub(value).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -221,7 +221,7 @@ def _place(given: dict[str, Any], url: str) -> str:
     if not host:
         return f"{database} at the default host"
     if _may_be_a_password(str(host), url):
-        return f"{database} at the host of the database URL"
+        return f"{database} at the host in the database URL"
     return f"{database} at {host}" + (f":{given['port']}" if given.get("port") else "")
 
 
@@ -233,7 +233,7 @@ def _may_be_a_password(host: str, url: str) -> bool:
 def _parsed(url: str) -> dict[str, Any]:
     """Return the parameters in a URL or a libpq `key=value` string, and register the passwords among them.
 
-    An unescaped `@`, `/`, or `:` in a password moves a part of it into the host, port, or database, so such a URL is
+    An unescaped `@`, `/`, or `:` in a password moves part of it into the host, port, or database, so such a URL is
     rejected before any part of it is shown.
     """
     try:
@@ -243,8 +243,9 @@ def _parsed(url: str) -> dict[str, Any]:
     moved = "@" in str(given.get("host", ""))[1:] or any(each in str(given.get("dbname", "")) for each in "@:/")
     if not given or moved or not _PORTS.fullmatch(str(given.get("port", ""))):
         raise errors.StoreError(
-            "the database URL cannot be read",
-            hint="write postgresql://user:password@host:5432/database; percent-encode special characters, as %40 for @",
+            "the database URL cannot be parsed",
+            hint="use the form postgresql://user:password@host:5432/database; percent-encode special characters, "
+            "such as %40 for @",
         )
     if given.get("password") != given.get("user"):
         held.hold(given.get("password"))

@@ -1,7 +1,7 @@
-"""An embedded PostgreSQL: the server comes from a package on PyPI, and its data is in a directory.
+"""An embedded PostgreSQL: the server comes from a package on PyPI, and its data is stored in a directory.
 
-Programs that use the same directory share the server. Each of them restarts it if it stops early, and the last one to
-exit stops it.
+Programs that use the same directory share the server. Each of them restarts it if it stops unexpectedly, and the
+last one to exit stops it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _start(server: PostgresServer) -> None:
 
 
 def exists(environ: Mapping[str, str]) -> bool:
-    """Return whether there is a database in the default directory of `embedded:`."""
+    """Return whether there is a database in the default `embedded:` directory."""
     return (_usual(environ) / "PG_VERSION").is_file()
 
 
@@ -109,7 +109,7 @@ def _watch(server: PostgresServer, directory: pathlib.Path, left: threading.Even
         try:
             with _alone(directory):
                 server.ensure_postgres_running()
-        except _FAILURES as error:  # leftovers of the stopped server may briefly block the new one
+        except _FAILURES as error:  # leftovers from the stopped server may briefly block the new one
             if not failed:
                 _tell("the embedded database stopped and could not be restarted", directory, error=type(error).__name__)
             failed = True

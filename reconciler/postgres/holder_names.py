@@ -26,7 +26,7 @@ def encoded(holder: ports.Holder, since: datetime.datetime) -> str:
 
 
 def decoded(name: str, role: str, started_at: datetime.datetime | None) -> ports.Holder:
-    """Return the holder encoded in a session's name; another program's from its name, role, and start time."""
+    """Return the holder encoded in a session's name, or one made from another program's name, role, and start time."""
     ours = _OURS.fullmatch(name)
     if ours is None:
         who = f"{name} (database role {role})" if name else f"a session of database role {role}"
@@ -40,7 +40,7 @@ def decoded(name: str, role: str, started_at: datetime.datetime | None) -> ports
 
 
 def _fitting(text: str, room: int) -> str:
-    """Return the encoded text, truncated to whole characters that fit in the room."""
+    """Return the encoded text, truncated to whole characters that fit in the available space."""
     fitting = ""
     for character in text:
         more = urllib.parse.quote(character, safe=_PLAIN, errors="replace")

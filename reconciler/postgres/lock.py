@@ -20,7 +20,7 @@ from reconciler.postgres import database, holder_names
 
 _TAKE = "SELECT pg_try_advisory_lock(hashtext(%s)) AS taken"
 _GIVE = "SELECT pg_advisory_unlock(hashtext(%s))"
-# pg_locks splits the key, an int4 widened to an int8, in two halves; shifting the upper one out keeps the sign
+# pg_locks splits the key, an int4 widened to an int8, into two halves; shifting the upper one out keeps the sign
 _HOLDERS = """
 SELECT session.pid, session.application_name, session.usename, session.backend_start
 FROM pg_locks AS lock JOIN pg_stat_activity AS session USING (pid)
@@ -75,7 +75,7 @@ class PostgresLock:
         return PostgresLease(connection, key=self._key, fresh=self._fresh, patience=self._patience)
 
     async def holder(self) -> ports.Holder | None:
-        """Return who has the lock; None if it is free."""
+        """Return who holds the lock; None if it is free."""
         async with database.opened(self._url) as connection:
             found = await self._session(connection)
         return found.holder if found else None
@@ -98,7 +98,7 @@ class PostgresLock:
         except psycopg.errors.InsufficientPrivilege:
             raise errors.StoreError(
                 f"{database.place(self._url)} does not allow this role to terminate the session of {held.holder.who}",
-                hint=f"connect as the role {held.role} or as a superuser, or grant this role pg_signal_backend",
+                hint=f"connect as role {held.role} or as a superuser, or grant this role pg_signal_backend",
             ) from None
         left = await self._session(connection)
         if left is not None and left.pid == held.pid:

@@ -48,7 +48,7 @@ class Status:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Migrated:
-    """Where the tables are, the names of the migrations that were just applied, and of those still pending.
+    """Where the tables are, the names of the migrations that were just applied, and the names of those still pending.
 
     Migrations are only pending if they belong to other groups.
     """
@@ -91,7 +91,7 @@ async def migrate(
 
 
 async def status(chosen: settings.Database, folder: Traversable = scripts.FOLDER) -> Status:
-    """Return where the tables are and when each migration of this release was applied; errors as for `migrate`."""
+    """Return where the tables are and when each migration of this release was applied; raises what `migrate` raises."""
     known = scripts.read(folder)
     async with database.opened(chosen.url) as connection:
         location, *_ = await schemas.find(connection, chosen.schema)
@@ -114,7 +114,7 @@ async def _apply(
     known: Iterable[scripts.Script],
     where: str,
 ) -> tuple[schemas.Location, bool]:
-    """Apply and record one migration, atomically; return where, and False if another process has just applied it."""
+    """Apply and record one migration, atomically; return the location, and False if another process just applied it."""
     with database.translated(f"migration {script.name} of {where}"):
         async with connection.transaction():
             await lock(connection)
@@ -133,7 +133,7 @@ async def _apply(
 
 
 async def lock(connection: database.Connection) -> None:
-    """Wait, in a transaction, until no other process is migrating or moving the tables of this database."""
+    """Wait, in a transaction, until no other process is migrating or moving the tables in this database."""
     await connection.execute(_LOCK_TIMEOUT)
     await connection.execute(_LOCK)
 
@@ -149,7 +149,7 @@ async def create_schema(connection: database.Connection, schema: str, where: str
     except psycopg.errors.InsufficientPrivilege:
         owner = f'CREATE SCHEMA {quoted.as_string()} AUTHORIZATION "{connection.info.user}"'
         raise errors.StoreError(
-            f"{where} does not allow this role to create the schema {schema}",
+            f"{where} does not allow this role to create schema {schema}",
             hint=f"have the database's owner run {owner}, or grant the role CREATE on the database; "
             "with --no-audit, apply and prune use only the lock",
         ) from None

@@ -1,4 +1,4 @@
-"""Sessions of one database that concurrent tasks share; lost sessions are replaced."""
+"""Database sessions that concurrent tasks share; lost sessions are replaced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SET lock_timeout = '2s';
 SET statement_timeout = '15s';
 SET idle_in_transaction_session_timeout = '30s'
 """  # each of our sessions is soon free again, no matter what other sessions lock and for how long
-_ASK_AFTER = 5.0  # seconds without use after which a session is pinged before it is provided
+_ASK_AFTER = 5.0  # seconds of idle time after which a session is pinged before it is provided
 _RECONNECT = 3  # seconds of attempts while no one waits; a later request tries again immediately
 
 # Each call reports its own errors; without logging configured, Python would also print the driver's messages.
@@ -51,7 +51,7 @@ async def opened(url: str, path: Iterable[str], *, size: int = SIZE, give_up: fl
 
 
 class Pool:
-    """The sessions of a database; every failure is an `errors.StoreError`, without URL or password.
+    """The sessions of a database; every failure is an `errors.StoreError`, without a URL or password.
 
     A caller holds at most half of the sessions, and a row at most one, so that neither a busy caller nor a row that
     another session has locked keeps the others waiting.
@@ -89,7 +89,7 @@ class Pool:
                 await held.enter_async_context(self._callers.held(caller, until))
             except TimeoutError:
                 raise errors.BusyError(
-                    f"{self.where}: other requests of this caller, or for this row, are still in progress",
+                    f"{self.where}: other requests from this caller, or for this row, are still in progress",
                     hint="try again",
                 ) from None
             with database.translated(self.where):

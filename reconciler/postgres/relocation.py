@@ -52,11 +52,11 @@ async def move(chosen: settings.Database, folder: Traversable = scripts.FOLDER) 
 
     Running programs continue with the moved tables. Roles that may read the tables are granted the right to use the
     schema. Raises `errors.StoreError` if both schemas have our tables, if the schema contains other objects with the
-    same names, and if the role does not own the tables or may not create objects in the schema.
+    same names, or if the role does not own the tables or may not create objects in the schema.
     """
     where = database.place(chosen.url)
     async with database.opened(chosen.url) as connection:
-        with database.translated(f"moving the tables of {where}"):
+        with database.translated(f"moving the tables in {where}"):
             async with connection.transaction():
                 await migrator.lock(connection)
                 location, *others = await schemas.find(connection, chosen.schema)
@@ -85,7 +85,7 @@ async def _check_owner(
     row = await (await connection.execute(_FOREIGN, given)).fetchone()
     if row is not None:
         raise errors.StoreError(
-            f"table {row['name']} of {where} belongs to the role {row['owner']}, and only its owner can move it",
+            f"table {row['name']} in {where} belongs to role {row['owner']}, and only its owner can move it",
             hint=f"run reconciler db move as {row['owner']}, or as a member of that role",
         )
 
@@ -95,7 +95,7 @@ async def _check_right(connection: database.Connection, schema: str, where: str)
     if row is None or not row["may"]:
         grant = f'GRANT CREATE, USAGE ON SCHEMA {sql.Identifier(schema).as_string()} TO "{connection.info.user}"'
         raise errors.StoreError(
-            f"{where} does not allow this role to create objects in the schema {schema}",
+            f"{where} does not allow this role to create objects in schema {schema}",
             hint=f"have the schema's owner run {grant}",
         )
 
@@ -110,7 +110,7 @@ async def _move(
             await connection.execute(sql.SQL("ALTER {} {} SET SCHEMA {}").format(sql.SQL(kind), relation, schema))
         except _TAKEN:
             raise errors.StoreError(
-                f"schema {location.schema} of {where} already has a {name}, "
+                f"schema {location.schema} in {where} already contains {name}, "
                 f"which is not the one from {location.current}",
                 hint="rename or drop it, or choose another schema with --database-schema, now and in future commands",
             ) from None
@@ -128,6 +128,6 @@ async def _move(
 def _ambiguous(where: str, places: tuple[schemas.Location, ...]) -> errors.StoreError:
     names = " and ".join(each.current for each in places)
     return errors.StoreError(
-        f"{where} has tables of reconciler in several schemas ({names}); those in {places[0].current} are used",
+        f"{where} has reconciler tables in several schemas ({names}); those in {places[0].current} are used",
         hint="drop or rename the others once you no longer need them",
     )

@@ -13,7 +13,7 @@ from psycopg import sql
 from reconciler.postgres import database
 
 RECORDS = "reconciler_migrations"  # the table that identifies our tables
-MARK = "Records of reconciler, whose tables have a schema of their own."  # missing in an earlier release's records
+MARK = "Records of reconciler, whose tables have a schema of their own."  # missing from an earlier release's records
 _COLUMNS = ("number", "name", "sha256", "applied_at")
 _FIND = """
 SELECT namespace.nspname AS name
@@ -48,7 +48,7 @@ class Location:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Return the search path of a session, with which it finds the tables even if they are moved later."""
+        """Return the search path with which a session finds the tables even if they are moved later."""
         return (self.earlier, self.schema) if self.earlier else (self.schema,)
 
 

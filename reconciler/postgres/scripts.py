@@ -21,7 +21,7 @@ _CREATED = re.compile(rb"^CREATE (TABLE|TYPE|DOMAIN|SEQUENCE|VIEW|FUNCTION) (\w+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """A migration: `0001_audit.sql` in the directory `audit` has number 1, name 0001_audit, and group audit."""
+    """A migration: `0001_audit.sql` in the `audit` directory has number 1, name 0001_audit, and group audit."""
 
     number: int
     name: str
@@ -40,7 +40,7 @@ class Script:
 
 
 def read(folder: Traversable = FOLDER) -> tuple[Script, ...]:
-    """Return the migrations in order of their numbers."""
+    """Return the migrations, ordered by number."""
     found = [
         _script(file.name.removesuffix(".sql"), group.name, file.read_bytes())
         for group in folder.iterdir()

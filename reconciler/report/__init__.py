@@ -1,1 +1,1 @@
-"""Plans and outcomes for people: text for a terminal, markdown for a pull request. Renders, never decides."""
+"""Plans and outcomes for people: text for a terminal, Markdown for a pull request. Renders, never decides."""

@@ -14,7 +14,7 @@ from reconciler.repospec import problems
 from reconciler.schedule import declarations
 
 Level = Literal["notice", "warning", "error"]
-_FIELDS = 12  # shown of one change
+_FIELDS = 12  # shown for one change
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def _fields(change: plans.Change) -> Iterator[str]:
 
 
 def advice(advice: plan_advice.Advice) -> Annotation:
-    """Return a warning that carries a piece of advice."""
+    """Return a warning with a piece of advice."""
     return Annotation(
         level="warning", title="reconciler", message=phrases.printable(advice.message), place=advice.place
     )
@@ -76,7 +76,7 @@ def error(error: errors.ReconcilerError) -> Iterator[Annotation]:
 
 
 def outcome(outcome: plans.Outcome) -> Annotation:
-    """Return an error for a step that was not done."""
+    """Return an error for a step that was not completed."""
     title = phrases.printable(f"{outcome.change.verb.word} {outcome.change.id} {outcome.status.value}")
     return Annotation(level="error", title=title, message=phrases.printable(outcome.detail), place=outcome.change.place)
 

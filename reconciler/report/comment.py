@@ -1,4 +1,4 @@
-"""A plan and its outcome for GitHub: a comment, an issue, a step summary. What matters comes before any fold.
+"""A plan and its outcome for GitHub: a comment, an issue, or a step summary. What matters comes before any fold.
 
 All text from a spec or a server is put in code spans or escaped as HTML, so that it cannot act as markup.
 """
@@ -36,7 +36,7 @@ _LISTS = (
 class About:
     """What surrounds the plan in a comment: the mark (on its own line), commit, run, next step, and remarks.
 
-    `next_step` is trusted markdown; `remarks` are messages, which are escaped here. `limit` is in bytes.
+    `next_step` is trusted Markdown; `remarks` are messages, which are escaped here. `limit` is in bytes.
     """
 
     mark: str = ""
@@ -67,7 +67,7 @@ def settled(plan: plans.Plan, about: About, since: datetime.datetime | None) -> 
 
 
 def applied(plan: plans.Plan, applied: plans.Applied, about: About) -> str:
-    """Return the outcome of an apply: failed steps in a list, then a fold for each planned change."""
+    """Return the outcome of an apply: a list of failed steps, then a fold for each planned change."""
     word = "Applied in part" if any(map(_is_missing, applied.outcomes)) else "Applied"
     return page(_titled(word, plan, totals(applied)), plan, about, missing(applied, about))
 
@@ -79,7 +79,7 @@ def totals(applied: plans.Applied) -> str:
 
 
 def missing(applied: plans.Applied, about: About) -> tuple[str, ...]:
-    """Return the list of the steps that were not done; empty if all were."""
+    """Return a list of the steps that were not completed; empty if all were."""
     lines = listed(
         "Not done:",
         [
@@ -149,7 +149,7 @@ def origin(about: About, digest: str = "", name: str = "Digest") -> str:
 
 
 def listed(heading: str, items: list[str], limit: int) -> list[str]:
-    """Return the heading, the first items that fit, and the number of the others."""
+    """Return the heading, the first items that fit, and the number of remaining items."""
     shown: list[str] = []
     room = limit // _LIST_SHARE
     for item in items[:_LISTED]:
@@ -162,7 +162,7 @@ def listed(heading: str, items: list[str], limit: int) -> list[str]:
 
 
 def cut(text: str) -> str:
-    """Return the beginning of a message that is too long."""
+    """Return a message, truncated if it is too long."""
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
 
 
@@ -177,7 +177,7 @@ def _named(change: plans.Change, now: datetime.datetime) -> str:
 
 
 def _folds(changes: Iterable[plans.Change], about: About, used: int) -> str:
-    """Return as many whole folds as fit; a last line counts the others and links to them."""
+    """Return as many whole folds as fit; a final line counts the others and links to them."""
     folds = [_fold(change, about.now) for change in changes]
     room = about.limit - used - len(_missing(len(folds), about).encode())
     kept: list[str] = []
@@ -191,11 +191,11 @@ def _folds(changes: Iterable[plans.Change], about: About, used: int) -> str:
 
 def _missing(count: int, about: About) -> str:
     where = f" of [the run]({about.run_url})" if about.run_url else ""
-    return f"\n{count} more changes do not fit here: see the step summary and the plan file{where}.\n"
+    return f"\n{phrases.counted(count, 'more change')} omitted here; see the step summary and the plan file{where}.\n"
 
 
 def _fold(change: plans.Change, now: datetime.datetime) -> str:
-    """Return a fold. Its title is HTML, in which GitHub does not interpret markdown; its content is markdown."""
+    """Return a fold. Its title is HTML, in which GitHub does not interpret Markdown; its content is Markdown."""
     shown = phrases.printable(change.id)
     title = shown if len(shown) <= _LONGEST_TITLE else f"{shown[:_LONGEST_TITLE]}…"
     summary = f"{change.verb.value} <code>{html.escape(title)}</code> {html.escape(words.reason(change))}"

@@ -41,14 +41,14 @@ def upcoming(schedule: model.Schedule, now: datetime.datetime, mark: Callable[[s
         return f"unknown: {mark(phrases.printable(timezone))} is not a valid time zone on this machine"
     moments = list(itertools.islice(prospects.upcoming(schedule, now), _SHOWN))
     if not moments:
-        return "never, no actions remain" if schedule.remaining_actions == 0 else "never"
+        return "never: no actions remain" if schedule.remaining_actions == 0 else "never"
     first = f"{words.moment(moments[0], timezone)} ({words.distance(moments[0], now)})"
     rest = "".join(f", then {words.moment(moment, timezone)}" for moment in moments[1:])
     return f"{first}{rest}; {_pace(schedule, now)}"
 
 
 def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
-    """Return the rate of endless times, and the number of limited ones: `24/day`, `3 firings left until …`."""
+    """Return the rate of unlimited firings, and the number of limited ones: `24/day`, `3 firings left until …`."""
     pace = prospects.pace(schedule, now)
     parts = [words.rate(pace.a_year)] if pace.a_year else []
     parts += [f"{phrases.counted(pace.left, 'firing')} left"] if pace.left is not None else []
@@ -82,13 +82,13 @@ def table(
 
 
 def _firings(charter: declarations.Charter, start: datetime.datetime) -> Iterator[tuple[datetime.datetime, str, str]]:
-    """Yield each time at which a charter fires, with its name and time zone."""
+    """Yield each time at which a charter fires, with the charter's name and time zone."""
     for moment in prospects.upcoming(charter.schedule, start):
         yield moment, charter.name, charter.schedule.timing.timezone
 
 
 def silent(charters: Iterable[declarations.Charter], start: datetime.datetime) -> Iterator[str]:
-    """Yield, for each charter that never fires after `start`, the reason."""
+    """Yield the reason for each charter that never fires after `start`."""
     for charter in charters:
         schedule = charter.schedule
         if schedule.paused:

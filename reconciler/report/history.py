@@ -10,7 +10,7 @@ from reconciler.report import phrases, words
 
 
 def text(records: Iterable[ports.Record], *, verbose: bool) -> str:
-    """Return a paragraph for each apply in the given order; `verbose` adds its steps."""
+    """Return a paragraph for each apply, in the given order; `verbose` adds its steps."""
     paragraphs = ["\n".join(_lines(record, verbose=verbose)) for record in records]
     return "\n\n".join(paragraphs or ["Nothing has been applied yet."]) + "\n"
 
@@ -38,7 +38,7 @@ def _who(attempt: ports.Attempt) -> str:
 
 
 def _result(record: ports.Record) -> str:
-    """Return the number of steps done by verb, of others by status, and the error."""
+    """Return the number of completed steps by verb, the number of other steps by status, and the error."""
     if record.ended_at is None:
         return "not finished: still running, killed, or unable to record its result"
     done = collections.Counter(step.verb for step in record.steps if step.status == plans.Status.DONE.value)

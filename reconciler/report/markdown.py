@@ -1,4 +1,4 @@
-"""A plan as GitHub's markdown. All text from a spec or a server is put in code spans, so that it cannot be markup."""
+"""A plan as GitHub Markdown. All text from a spec or a server is put in code spans, so that it cannot act as markup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.report import forecast, phrases, words
 
 
 def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
-    """Return the summary, a line for each change, and its fields; `now` adds the next times."""
+    """Return the summary, then a line and the fields for each change; `now` adds the next times."""
     if plan.disabled:
         return _idle(plan.disabled)
     lines = [f"### {_summary(plan)}", "", f"{code(words.target(plan))}, declared in {code(plan.spec_path)}", ""]
@@ -30,7 +30,7 @@ def plan(plan: plans.Plan, *, verbose: bool = False, now: datetime.datetime | No
 
 
 def rollout(rollout: rollouts.Rollout, *, verbose: bool = False, now: datetime.datetime | None = None) -> str:
-    """Return the summary of several environments, then the plan of each below a heading."""
+    """Return the summary for several environments, then each one's plan under a heading."""
     summary = words.rollout_summary(rollout).rstrip(".")
     lines = [f"# {summary}", "", f"Digest of all environments {code(rollout.digest)}"]
     for part in rollout.parts:
@@ -44,7 +44,7 @@ def _idle(reason: str) -> str:
 
 
 def _summary(plan: plans.Plan) -> str:
-    """Return the summary; that of an empty plan leaves out the path, which could contain markup."""
+    """Return the summary, for an empty plan without the path, because the path could contain markup."""
     return words.summary(plan).rstrip(".") if plan.differs else f"No changes, {plan.count(plans.Verb.KEEP)} unchanged"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-WORTH_SAYING = 5.0  # seconds; work that ends earlier needs no estimate
+WORTH_SAYING = 5.0  # seconds; shorter work does not need an estimate
 
 
 def estimate(verb: str, noun: str, total: int, *, calls: int, rate: float | None) -> str:
-    """Return how long work will take under a cap of calls per second; empty without a cap, or if it is short."""
+    """Return how long work will take at a limited rate of calls per second; empty if unlimited or short."""
     if rate is None or calls / rate < WORTH_SAYING:
         return ""
     counted = f"{total:,} {noun.removesuffix('s') if total == 1 else noun}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from reconciler.plan import plans, rollouts
 from reconciler.report import comment, markdown, phrases
 
-_TABLE_SHARE = 4  # the table takes at most one fourth of the whole
+_TABLE_SHARE = 4  # the table takes at most one-fourth of the whole
 _LEAST_SHARE = 2_000  # bytes that a section may take no matter how many there are
 _LEAST_SECTION = 300  # bytes; none is shorter
 _LONGEST_NAME = 200  # characters of an environment's name
@@ -28,7 +28,7 @@ def plan(rollout: rollouts.Rollout, about: comment.About) -> str:
 
 
 def applied(rollout: rollouts.Rollout, results: Sequence[rollouts.Ended], about: comment.About) -> str:
-    """Return how the apply of each environment ended."""
+    """Return the outcome of the apply to each environment."""
     rows = [(ended.part, _progress(ended)) for ended in results]
     sections = [
         _applied(ended, ended.part.plan, ended.applied)
@@ -77,7 +77,7 @@ def _page(
     about: comment.About,
     sections: Sequence[Section],
 ) -> str:
-    """Return the title, the table, and what to do, then the sections that fit, each with its share of the space."""
+    """Return the title, the table, and the next step, then the sections that fit, each with its share of the space."""
     target = rollout.planned[0].target
     where = markdown.code(f"Namespace {target.namespace} on {target.address}")
     blocks = [
@@ -95,7 +95,7 @@ def _page(
 
 
 def _table(rows: Sequence[tuple[rollouts.Part, str]], limit: int) -> str:
-    """Return a row for each environment; a last line counts those that do not fit."""
+    """Return a row for each environment; a final line counts those that do not fit."""
     lines = ["| environment | changes | digest |", "|---|---|---|"]
     room = limit // _TABLE_SHARE
     for index, (part, text) in enumerate(rows):
@@ -109,12 +109,12 @@ def _table(rows: Sequence[tuple[rollouts.Part, str]], limit: int) -> str:
 
 
 def _short(plan: plans.Plan | None) -> str:
-    """Return the beginning of a plan's digest; the section has all of it."""
+    """Return the beginning of a plan's digest; its section shows all of it."""
     return f"{markdown.code(plan.digest[:_SHORT])}…" if plan else ""
 
 
 def _sections(sections: Sequence[Section], about: comment.About, used: int) -> str:
-    """Return the sections that fit; a last line counts the others and links to them."""
+    """Return the sections that fit; a final line counts the others and links to them."""
     inner = dataclasses.replace(about, mark="", commit="", next_step="", remarks=())
     room = about.limit - used - len(_missing(len(sections), about).encode())
     kept: list[str] = []
@@ -133,4 +133,5 @@ def _sections(sections: Sequence[Section], about: comment.About, used: int) -> s
 
 def _missing(count: int, about: comment.About) -> str:
     where = f" of [the run]({about.run_url})" if about.run_url else ""
-    return f"\n{count} more environments do not fit here: see the step summary and the plan file{where}.\n"
+    omitted = phrases.counted(count, "more environment")
+    return f"\n{omitted} omitted here; see the step summary and the plan file{where}.\n"

@@ -63,7 +63,7 @@ def _state(change: plans.Change, now: datetime.datetime) -> str:
 
 
 def _remaining(remaining: int, start: int | None) -> str:
-    """Return how many actions remain, and of how many once some were used."""
+    """Return how many actions remain, and out of how many if some have been used."""
     of = f" of {start}" if start not in (None, remaining) else ""
     return f"{remaining}{of} action{'s'[: (start if of else remaining) != 1]}"
 
@@ -83,7 +83,7 @@ def _next(history: observed.History, zone: str, now: datetime.datetime) -> str:
 
 
 def _recent(history: observed.History) -> str:
-    """Return the results of recent runs, oldest first, with equal neighbors counted: `2 completed, then 1 failed`."""
+    """Return the results of recent runs, oldest first, grouping equal neighbors: `2 completed, then 1 failed`."""
     groups: list[list[observed.RunStatus]] = []
     for run in history.recent:
         if groups and groups[-1][0] is run.status:
@@ -94,7 +94,7 @@ def _recent(history: observed.History) -> str:
 
 
 def _lost(history: observed.History) -> str:
-    """Return how many firings started no run, and why."""
+    """Return how many firings did not start a run, and why."""
     counts = (
         (history.missed, "missed: late by more than the catch-up window"),
         (history.skipped, "skipped: the previous run was still running"),

@@ -13,7 +13,7 @@ _RESET = "\x1b[0m"
 _BOLD = "\x1b[1m"
 _FAINT = "\x1b[2m"
 _RED = "\x1b[31m"
-_COLOURS = {
+_COLORS = {
     plans.Verb.CREATE: "\x1b[32m",
     plans.Verb.RENAME: "\x1b[34m",
     plans.Verb.UPDATE: "\x1b[33m",
@@ -26,9 +26,9 @@ _COLOURS = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Renders text that ends with a newline; `verbose` adds what is kept or ignored, `now` the next times."""
+    """Renders text that ends with a newline; `verbose` adds what is kept or ignored, and `now` adds the next times."""
 
-    colour: bool = False
+    color: bool = False
     verbose: bool = False
     now: datetime.datetime | None = None
 
@@ -44,7 +44,7 @@ class Text:
         return self._document(plan, end)
 
     def rollout(self, rollout: rollouts.Rollout) -> str:
-        """Return the plan of each environment below a heading, the summary line of all, and their digest."""
+        """Return each environment's plan under a heading, then the summary line for all of them, and their digest."""
         sections = [f"{self.turn(part, rollout)}\n{self._part(part)}" for part in rollout.parts]
         end = self._paint(words.rollout_summary(rollout), _BOLD)
         if rollout.steps:
@@ -62,7 +62,7 @@ class Text:
         return f"Nothing to do: {phrases.printable(reason)}.\n"
 
     def progress(self, results: Sequence[rollouts.Ended]) -> str:
-        """Return which environments were applied, failed or not started."""
+        """Return which environments were applied, failed, or were not started."""
         return self._paint(words.progress(results), _BOLD) + "\n"
 
     def prune(self, plan: plans.Plan, older_than: datetime.timedelta) -> str:
@@ -81,7 +81,7 @@ class Text:
     def outcome(self, outcome: plans.Outcome) -> str:
         """Return a line for a step that has ended."""
         change = outcome.change
-        symbol = self._paint(change.verb.value, _COLOURS[change.verb])
+        symbol = self._paint(change.verb.value, _COLORS[change.verb])
         name = phrases.printable(change.id)
         if outcome.status is plans.Status.DONE:
             detail = f" ({phrases.printable(outcome.detail)})" if outcome.detail else ""
@@ -113,7 +113,7 @@ class Text:
         return self._paint(line, _BOLD) + f" Run {command} again to apply the rest.\n"
 
     def _change(self, change: plans.Change) -> Iterator[str]:
-        symbol = self._paint(change.verb.value, _COLOURS[change.verb])
+        symbol = self._paint(change.verb.value, _COLORS[change.verb])
         place = f"  {self._paint(phrases.printable(str(change.place)), _FAINT)}" if change.place else ""
         name = self._paint(phrases.printable(change.id), _BOLD)
         yield f"  {symbol} {name}  {words.reason(change)}{place}"
@@ -134,4 +134,4 @@ class Text:
         return words.sides(field, change.verb) + place
 
     def _paint(self, text: str, code: str) -> str:
-        return f"{code}{text}{_RESET}" if self.colour else text
+        return f"{code}{text}{_RESET}" if self.color else text

@@ -25,9 +25,9 @@ DONE = {
     plans.Verb.PAUSE: "paused",
     plans.Verb.DELETE: "deleted",
 }
-_NAMED = 10  # charters or schedules that a heading or a note names
-RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only where there are any
-KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as removed, but not pruned
+_NAMED = 10  # charters or schedules named in a heading or a note
+RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only if there are any
+KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as no longer declared, but not pruned
 
 
 def summary(plan: plans.Plan) -> str:
@@ -68,7 +68,7 @@ def turn(part: rollouts.Part, rollout: rollouts.Rollout) -> str:
 
 
 def progress(results: Sequence[rollouts.Ended], mark: Callable[[str], str] = phrases.printable) -> str:
-    """Return which environments were applied, failed, interrupted or not started; `mark` wraps each name."""
+    """Return which environments were applied, failed, were interrupted, or were not started; `mark` wraps each name."""
     names = {
         progress: ", ".join(
             mark(each.part.environment) + (f" ({errors.INTERRUPTED})" if each.code.is_interrupted else "")
@@ -85,7 +85,7 @@ def _environments(count: int) -> str:
 
 
 def partial(plan: plans.Plan | rollouts.Rollout) -> str:
-    """Return the charters that the plan is limited to; empty for a plan of all of them."""
+    """Return the charters that the plan is limited to; empty if it covers all of them."""
     shown = [phrases.printable(name) for name in plan.only[:_NAMED]]
     more = f" and {len(plan.only) - _NAMED} more" if len(plan.only) > _NAMED else ""
     return ", ".join(shown) + more
@@ -127,7 +127,7 @@ def ignored(field: plans.FieldChange, mark: Callable[[str], str] = str) -> str:
 
 
 def target(plan: plans.Plan) -> str:
-    """Return the heading of a plan: which schedules, server and environment it is about."""
+    """Return the heading of a plan: which schedules, server, and environment it is about."""
     place = where(plan)
     is_named = any(plan.target.prefixes) and not plan.target.of_users
     return f"Schedules {place}" if is_named else phrases.capitalized(place)
@@ -148,14 +148,14 @@ def which(target: observed.Target) -> str:
 
 
 def question(plan: plans.Plan) -> str:
-    """Return the confirmation question: how many of each verb, and on which server."""
+    """Return the confirmation question: how many steps of each kind, and on which server."""
     if plan.count(plans.Verb.DELETE) and not plan.target.of_users:
         return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} from {where(plan)}?"
     return f"Apply {_steps(plan)} to {where(plan)}?"
 
 
 def rollout_question(rollout: rollouts.Rollout) -> str:
-    """Return the confirmation question about several environments, with the server."""
+    """Return the confirmation question for several environments, including the server."""
     names = ", ".join(phrases.printable(plan.environment or "") for plan in rollout.planned if plan.steps)
     target = rollout.planned[0].target
     only = f", only {partial(rollout)}" if rollout.only else ""
@@ -168,7 +168,7 @@ def _steps(plan: plans.Plan | rollouts.Rollout) -> str:
 
 
 def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
-    """Return the summary line of a prune, or why there is nothing to prune."""
+    """Return the summary line for a prune, or why there is nothing to prune."""
     if plan.steps:
         return f"Plan: {_counted(plan, plans.Verb.DELETE)}, {plan.count(plans.Verb.KEEP)} to keep."
     young = sum(change.reason is plans.Reason.ALREADY_PAUSED for change in plan.changes)
@@ -192,7 +192,7 @@ def _schedules(count: int) -> str:
 
 
 def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:
-    """Return the time and age of the plan's snapshot; empty for a plan made from the server."""
+    """Return the time and age of the plan's snapshot; empty for a plan made against the server."""
     if plan.as_of is None:
         return ""
     age = f", {ago(plan.as_of, now)}" if now else ""
@@ -215,7 +215,7 @@ def moment(when: datetime.datetime, timezone: str) -> str:
 
 
 def distance(when: datetime.datetime, now: datetime.datetime) -> str:
-    """Return the distance to a future time in its largest whole unit: `in 22 h`."""
+    """Return the time until a future moment, in the largest unit that gives at least two: `in 22 h`."""
     seconds = int((when - now).total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
@@ -269,9 +269,9 @@ def _renaming(
 
 
 def reason(change: plans.Change, mark: Callable[[str], str] = str) -> str:
-    """Return what will happen to a schedule, with the reason in parentheses; only the reason if nothing will.
+    """Return what will happen to a schedule, with the reason in parentheses, or only the reason if nothing will.
 
-    A rename names the schedule with the former name in place of a reason.
+    For a rename, the former name takes the place of the reason.
     """
     if change.verb is plans.Verb.KEEP:
         return change.reason.value
@@ -282,7 +282,7 @@ def reason(change: plans.Change, mark: Callable[[str], str] = str) -> str:
 
 
 def _missed(change: plans.Change, pause: observed.Pause, now: datetime.datetime) -> str:
-    """Return how many firings a manually paused schedule has missed since then; empty if that is unknown."""
+    """Return how many firings a manually paused schedule has missed since it was paused; empty if that is unknown."""
     by_hand = (plans.Reason.MANUAL_PAUSE, plans.Reason.PAUSED_OUTSIDE, plans.Reason.PAUSED_ON_FAILURE)
     if change.live is None or pause.at is None or change.reason not in by_hand:
         return ""
@@ -291,7 +291,7 @@ def _missed(change: plans.Change, pause: observed.Pause, now: datetime.datetime)
     if not count:
         return ""
     shown = f"more than {_MOST_MISSED:,}" if count > _MOST_MISSED else str(count)
-    return f", missing {shown} firing{'s'[: count != 1]} since"
+    return f"; {shown} firing{'s'[: count != 1]} missed since then"
 
 
 _MOST_MISSED = 1_000
@@ -321,17 +321,17 @@ def notes(plan: plans.Plan, mark: Callable[[str], str] = str) -> tuple[str, ...]
 
 
 def _assumed(plan: plans.Plan) -> str:
-    """Return a note that some schedules were compared only with the listing; empty if all of them were read."""
+    """Return a note that some schedules were compared only by listing; empty if all of them were read."""
     count = len(plan.assumed)
     if not count:
         return ""
-    verb, charters = ("was", "Its charter") if count == 1 else ("were", "Their charters")
+    verb, charters = ("was", "Its charter has") if count == 1 else ("were", "Their charters have")
     compared = (
         f"Note: {count} of {_schedules(len(plan.changes))} {verb} compared by listing only: workflow type, times, note,"
     )
     if plan.refresh == "changed":
         return (
-            f"{compared} and pause. {charters} did not change since an apply read the rest: arguments, task queue, "
+            f"{compared} and pause. {charters} not changed since an apply read the rest: arguments, task queue, "
             "policies, and owner. To read these again, use --refresh=full."
         )
     return f"{compared} and pause. To compare arguments, task queue, policies, and owner as well, use --refresh=full."
@@ -353,7 +353,7 @@ TAKEOVERS = "Schedules that will be taken over and will run something different:
 
 
 def ago(when: datetime.datetime, now: datetime.datetime) -> str:
-    """Return the age of a past time in its largest whole unit: `22 h ago`."""
+    """Return the age of a past time in the largest unit that gives at least two: `22 h ago`."""
     return f"{distance(now, when).removeprefix('in ')} ago"
 
 
@@ -378,7 +378,7 @@ def overdue_warning(change: plans.Change) -> str:
 
 
 def rate(a_year: float) -> str:
-    """Return the firings of 365 days as a rate in a readable unit, `24/day`; `none` without any."""
+    """Return a number of firings in 365 days as a rate in a readable unit: `24/day`, or `none` for zero."""
     if not a_year:
         return "none"
     for unit, size in (("hour", 365 * 24), ("day", 365), ("month", 12)):
@@ -388,7 +388,7 @@ def rate(a_year: float) -> str:
 
 
 def _short(number: float) -> str:
-    """Return a number with its significant digits: `24`, `4.3`, `0.25`, `0.003`."""
+    """Return a number rounded to its significant digits: `24`, `4.3`, `0.25`, `0.003`."""
     if 0 < number < 0.01:
         return f"{number:.1g}"
     if number < 1:

@@ -1,4 +1,4 @@
-"""The workers of the charters' task queues, for the terminal."""
+"""The workers on the charters' task queues, for a terminal."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from reconciler.timing import cron, timings
 Entry: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Entry], declarations.Charter]
 
-_NEEDED = (  # without any of these, it would be another schedule
+_NEEDED = (  # without any of these, it would be a different schedule
     "charter",
     "id",
     *fields.TIMES,
@@ -31,7 +31,7 @@ _NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # the values that res
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
-    """Return the keys of a charter that declares the schedule; `inherited` is a charter without keys."""
+    """Return the keys of a charter that declares the schedule; `inherited` is that of a charter without keys."""
     live, before = (words(each) for each in (expressible(schedule), inherited))
     if not _is_built_in(schedule, name):
         live = {key: value for key, value in live.items() if key not in fields.BUILT_IN}
@@ -74,7 +74,7 @@ def words(schedule: model.Schedule) -> rows.Words:
 def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
     """Return a name for the charter that is not among `taken` (in lower case).
 
-    This is the name in the workflow's argument if it results in this id, else the id without invalid characters.
+    This is the name in the workflow's argument if that results in this id, or else the id without invalid characters.
     """
     rest = schedule.id.removeprefix(prefix) or schedule.id  # if the prefix is the whole id, no name remains
     named = fields.words(schedule).get("charter")
@@ -87,7 +87,7 @@ def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
 
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._/-]+")
-_LONGEST_NAME = 190  # characters; the schema allows 200, and a number may follow
+_LONGEST_NAME = 190  # characters; the schema allows 200, and a number may be appended
 
 
 def accepted(wanted: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
@@ -110,7 +110,7 @@ def accepted(wanted: Entry, read: Read) -> tuple[Entry, declarations.Charter]:
 
 
 def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
-    """Yield each argument of an entry, null in place of any that no spec can express."""
+    """Yield each argument of an entry, with null in place of any that no spec can express."""
     for argument in kept.get(fields.ARGUMENTS, ()):
         try:
             read({**kept, fields.ARGUMENTS: [argument]})
@@ -123,7 +123,7 @@ def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
 def _with(
     kept: Entry, charter: declarations.Charter, key: str, value: Any, read: Read
 ) -> tuple[Entry, declarations.Charter]:
-    """Return the entry with one more key, or with the parts of it that can be expressed, or without it."""
+    """Return the entry with one more key, with the expressible parts of its value, or without it if there are none."""
     for each in _reductions(value):
         with contextlib.suppress(errors.InvalidSpecError):
             charter = read({**kept, key: each})
@@ -194,7 +194,7 @@ def differences(schedule: model.Schedule, charter: declarations.Charter) -> list
 
 
 def ignoring(entry: Entry, path: str) -> Entry:
-    """Return the entry with a path added to `ignore`, and null as its value if a charter must have one."""
+    """Return the entry with a path added to `ignore`, and with null as its value if a charter must have one."""
     root, *inside = paths.parse(path)
     more: Entry = {}
     if root in ("memo", "schedule_memo") and len(inside) == 1:
@@ -205,15 +205,15 @@ def ignoring(entry: Entry, path: str) -> Entry:
 def kept(entry: Entry) -> Iterator[str]:
     """Yield a remark on each value that the entry can only preserve, because no spec can express it."""
     for path in entry.get("ignore", ()):
-        instead = "passes null instead" if paths.parse(path)[0] == fields.ARGUMENTS else "does not have it"
+        instead = "passes null instead" if paths.parse(path)[0] == fields.ARGUMENTS else "lacks it"
         yield (
-            f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which preserves the "
-            f"live value; a schedule that is recreated {instead}"
+            f"a repo-spec cannot express the value of {path}, so the path is listed under ignore, which preserves the "
+            f"live value; a recreated schedule {instead}"
         )
 
 
 def comments(timing: timings.Timing) -> Iterator[str]:
-    """Yield the comments of calendars that are not crons; charters have no key for them."""
+    """Yield the calendars' comments, except crons; charters have no key for comments."""
     for calendar in timing.calendars:
         if calendar.comment and not cron.is_text_of(calendar.comment, calendar):
             yield calendar.comment

@@ -37,8 +37,9 @@ def read(
 ) -> tuple[declarations.Charter, ...]:
     """Return the declared charters in the file's order; the document must have passed the schema and the rules.
 
-    A key comes from the environment's charter, else the charter, else the environment's defaults, else the defaults,
-    else the built-in defaults, to which a null resets it; cron, calendars, and intervals are inherited together.
+    A key comes from the first of these that has it: the environment's charter, the charter, the environment's defaults,
+    the defaults, and the built-in defaults, to which a null resets it. Cron, calendars, and intervals are inherited
+    together.
     """
     return tuple(_charter(each, prefix) for each in _sources(document, environment))
 
@@ -58,7 +59,7 @@ def ids(document: values.Document, environment: str | None, prefix: str) -> froz
 def inherited(
     document: values.Document | None, environment: str | None, schedule_id: str, identity: values.Identity
 ) -> model.Schedule:
-    """Return the schedule of a charter without its own keys: only what a charter with that name and id inherits."""
+    """Return the schedule of a charter without keys of its own: only what one with that name and id inherits."""
     keys: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
         document = values.inherited_by(document, identity)
@@ -74,7 +75,7 @@ def _values(defined: rules.Keys) -> dict[str, Any]:
 class _Source:
     """All keys of one charter, including inherited and overridden ones, and where they are defined.
 
-    `over` is the path of an environment, `names` maps lower-case names to those of the charters that it changes.
+    `over` is the path of an environment; `names` maps lower-case names to the names of the charters that it changes.
     """
 
     def __init__(self, document: values.Document, index: int, over: values.Path, names: Mapping[str, str]) -> None:
@@ -96,14 +97,14 @@ class _Source:
         return str(self.keys.get(fields.IDENTITY.key) or ownership.default_id(prefix, self.keys["charter"]))
 
 
-@functools.lru_cache(maxsize=1024)  # an import reads a schedule's times many times
+@functools.lru_cache(maxsize=1024)  # an import reads each schedule's times repeatedly
 def _excluded_in_a_row(timing: timings.Timing) -> int:
     """Return how many consecutive excluded times a server would have to skip; 0 if it can do so quickly."""
     return exclusions.too_many(timing, _EPOCH)
 
 
 def endless(charter: declarations.Charter) -> problems.Problem | None:
-    """Return the problem of a charter whose exclusions overload the server, even while paused (seen on 1.29.1).
+    """Return the problem with a charter whose exclusions overload the server, even while paused (seen on 1.29.1).
 
     Each search for the next time takes seconds.
     """
@@ -112,7 +113,7 @@ def endless(charter: declarations.Charter) -> problems.Problem | None:
         return None
     return problems.Problem(
         place=charter.places.get("exclude", charter.place),
-        message=f"charter {charter.name!r} excludes more than {count:,} consecutive times; Temporal searches them "
+        message=f"charter {charter.name!r} excludes more than {count:,} consecutive times; Temporal checks them "
         "one by one, repeatedly, until it stops responding",
         hint="exclude fewer times, fire less often, or list only the remaining times in the calendars",
     )
@@ -122,7 +123,7 @@ _EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # before any serve
 
 
 def _former_ids(name: str, prefix: str) -> tuple[str, ...]:
-    """Return the ids that a former name can mean: a charter's name, or else an id that a charter declared."""
+    """Return the ids that a former name can refer to: a charter's default id, or else an id that a charter declared."""
     if not name or name.startswith(prefix):
         return (name,) if name else ()
     return ownership.default_id(prefix, name), name

@@ -1,6 +1,6 @@
 """The two spellings of our section: `governance` in a repo-spec, and `temporal` in any other file.
 
-Documents use the names of `GOVERNANCE`, whatever the file's spelling; messages use those of the file.
+Documents use the `GOVERNANCE` names, whatever the file's spelling; messages use the file's names.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Dialect:
         return {self.section: section}
 
     def path(self, written: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """Return the path in the document of a part of `written`."""
+        """Convert the path of a part of `written` to its path in the document."""
         match written:
             case (self.section, str(key), int(index), self.name, *inside) if key == LIST:
                 return (GOVERNANCE.section, LIST, index, GOVERNANCE.name, *inside)

@@ -28,8 +28,8 @@ def load(
 ) -> tuple[declarations.Declaration, ...]:
     """Return what the file declares for each environment, in the order of the names or, with `*`, of the file.
 
-    Raises as `loader.load` does, with the problems of all environments, and an error about two environments if a
-    schedule could belong to both. Environments may share a prefix unless they are on the same server.
+    Raises what `loader.load` raises, with the problems of all environments, and also an error if a schedule could
+    belong to two environments. Environments may share a prefix unless they are on the same server.
     """
     root = nodes.compose(source.read(path), str(path))
     folder = loader.folder_of(path)
@@ -53,7 +53,7 @@ def load(
 
 
 def valid(declared: Sequence[declarations.Declaration]) -> str:
-    """Return the message that a spec is valid, with its environments (if several) and its number of charters."""
+    """Return the message for a valid spec, with its environments (if several) and its number of charters."""
     first, *others = declared
     count = len(first.charters)
     where = (
@@ -65,7 +65,7 @@ def valid(declared: Sequence[declarations.Declaration]) -> str:
 def _chosen(
     root: nodes.Node | None, path: str, choice: declarations.Choice, names: Sequence[str], folder: pathlib.Path | None
 ) -> tuple[str, ...]:
-    """Return the names without repetitions; `*` is replaced by those that the file declares."""
+    """Return the names without repetitions; `*` is replaced by all that the file declares."""
     chosen = tuple(dict.fromkeys(names))
     if ALL not in chosen:
         return chosen
@@ -97,7 +97,7 @@ def _declared(root: nodes.Node | None) -> tuple[str, ...]:
 
 
 def check_apart(found: Sequence[declarations.Declaration], *, is_one_server: bool = True) -> None:
-    """Raise if a schedule could belong to two environments that are enabled: each would pause or overwrite it.
+    """Raise if a schedule could belong to two enabled environments: each would pause or overwrite it.
 
     Those that share a prefix are accepted unless they are on the same server. The error is `errors.InvalidSpecError` if
     the file is at fault, and `errors.UsageError` if an option is.
@@ -124,7 +124,7 @@ _APART = 'declare a separate prefix for each environment in the section, such as
 
 
 def _shared(first: declarations.Declaration, second: declarations.Declaration) -> tuple[str, str] | None:
-    """Return a prefix of each such that a schedule with both could be managed in both environments."""
+    """Return a prefix of each if a schedule that both prefixes cover could be managed in both environments."""
     return ownership.shared(first.prefixes, second.prefixes, is_one_owner=first.owner == second.owner)
 
 
@@ -150,7 +150,7 @@ def _declared_twice(first: declarations.Declaration, second: declarations.Declar
 
 
 def _renamed_twice(first: declarations.Declaration, second: declarations.Declaration) -> Iterator[problems.Problem]:
-    """Yield a problem for each former id that is in both; a charter's former name means a different id in each."""
+    """Yield a problem for each former id that appears in both; a former charter name means a different id in each."""
     ids = {id_ for charter in first.charters for id_ in _former_ids(charter)}
     for charter in second.charters:
         taken = next((id_ for id_ in _former_ids(charter) if id_ in ids), None)
@@ -158,7 +158,7 @@ def _renamed_twice(first: declarations.Declaration, second: declarations.Declara
             yield problems.Problem(
                 place=charter.places.get(fields.FORMER.key, charter.place),
                 message=f"environments {first.environment!r} and {second.environment!r} cannot both replace {taken!r}",
-                hint=f"declare {fields.FORMER.key!r} in the charters of one environment, or write the charter's name",
+                hint=f"declare {fields.FORMER.key!r} in only one environment, or specify a charter's name instead",
             )
 
 

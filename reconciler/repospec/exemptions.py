@@ -28,10 +28,10 @@ class _Layer:
 
 
 def check(document: values.Document, environments: Mapping[str | None, values.Document]) -> Iterator[problems.Problem]:
-    """Yield a problem for each malformed path and each without a match; the document must have passed all other rules.
+    """Yield a problem for each path that is malformed or has no match; the document must have passed all other rules.
 
-    It is enough if a charter's own path matches in one environment, and a path in defaults matches one charter. The
-    `environments` are the document as each sees it; a path that could match only in a missing one is accepted.
+    A charter's own path must match in at least one environment, and a path in defaults must match at least one charter.
+    `environments` has the document as each of them sees it; a path that could match only in a missing one is accepted.
     """
     names: list[str | None] = [None, *_keys(document, rules.ENVIRONMENTS)]
     layers = [

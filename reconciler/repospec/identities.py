@@ -18,7 +18,7 @@ def check(declared: Sequence[declarations.Charter], prefixes: ownership.Prefixes
 
 
 def _same_ids(declared: Iterable[declarations.Charter]) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id an earlier one has; the rules report duplicate names."""
+    """Yield a problem for each charter with the same id as an earlier one; the rules report duplicate names."""
     first: dict[str, declarations.Charter] = {}
     for charter in declared:
         other = first.setdefault(charter.schedule.id, charter)
@@ -45,7 +45,7 @@ def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems
         elif holder is not None:
             where = problems.seen_from(charter.place, holder.place)
             message = f"charter {charter.name!r} cannot replace {was!r}, which is still declared {where}"
-            hint = f"remove the charter {holder.name!r}, or remove {key!r}"
+            hint = f"remove charter {holder.name!r}, or remove {key!r}"
         elif other is not None:
             message = f"charters {other.name!r} and {charter.name!r} cannot both replace {was!r}"
         else:
@@ -58,7 +58,7 @@ def check_others(
 ) -> Iterator[problems.Problem]:
     """Yield a problem for each former name that another environment declares: each would pause or resume the schedule.
 
-    `others` has the environment of each id.
+    `others` maps ids to environments.
     """
     for charter in declared:
         taken = next((id_ for id_ in charter.was if id_ in others), None)
@@ -85,7 +85,7 @@ def _is_called(declared: declarations.Charter, renamed: declarations.Charter) ->
 
 
 def _uncovered(declared: Iterable[declarations.Charter], prefixes: ownership.Prefixes) -> Iterator[problems.Problem]:
-    """Yield a problem for each charter whose id no prefix covers: without it, no plan would show the schedule."""
+    """Yield a problem for each charter whose id no prefix covers: no plan would show its removal."""
     for charter in declared:
         id_ = charter.schedule.id
         if not ownership.covers(prefixes, id_):

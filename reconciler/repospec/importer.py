@@ -70,13 +70,13 @@ def add(
 ) -> Imported:
     """Return the spec with a charter for each schedule that it does not declare yet.
 
-    Without a `text`, a new spec is written. `folder` has the files that the spec may include. A section keeps its
-    prefixes, and gets any that an imported id needs. `listed` are the ids of all schedules; a new prefix must not cover
-    any that remain undeclared. Schedules of other owners are skipped, except for the ids in `named`. `unexpressed` has
-    sentences, by id, about parts of a schedule that `model.Schedule` does not have.
+    If `text` is None, a new spec is created. `folder` contains the files that the spec may include. A section keeps its
+    prefixes, and gets any that an imported id needs. `listed` has the ids of all schedules; a new prefix must not cover
+    any that remain undeclared. Other owners' schedules are skipped, except for the ids in `named`. `unexpressed` maps
+    ids to sentences about parts of the schedule that `model.Schedule` cannot represent.
 
-    Raises `errors.InvalidSpecError` if the existing spec is not valid, `errors.UsageError` if charters cannot be added
-    to it.
+    Raises `errors.InvalidSpecError` if the existing spec is not valid, and `errors.UsageError` if charters cannot be
+    added to it.
     """
     choice = choice or declarations.Choice()
     file = _opened(text or "", path, choice, folder)
@@ -123,7 +123,7 @@ def add(
         have, them = ("1 schedule has", "it") if unmarked == 1 else (f"{unmarked} schedules have", "them")
         warnings.append(f"{have} no owner's mark: the next apply will mark {them} as {file.declaration.owner}'s")
     if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.payloads):
-        warnings.append("there are encrypted payloads, which only a codec can read: pass --codec-endpoint")
+        warnings.append("some payloads are encrypted, and only a codec can read them: pass --codec-endpoint")
     return Imported(
         text=_written(file, final.declaration.prefixes, entries, expected),
         added=tuple(entry["charter"] for entry in entries),
@@ -137,7 +137,7 @@ def add(
 def prefixes(
     text: str | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
 ) -> ownership.Prefixes:
-    """Return the prefixes of the imported ids: the chosen ones, else the spec's; raises as `add` does."""
+    """Return the prefixes for imported ids: the chosen ones, or else the spec's; raises the same errors as `add`."""
     file = _opened(text or "", path, choice, folder)
     return choice.prefixes or file.declaration.prefixes
 
@@ -147,10 +147,10 @@ def _widened(
 ) -> _File:
     """Return the file with a new prefix for each schedule that no prefix covers, if a prefix can be added.
 
-    The first choice is a chosen prefix, then the part of the id up to its last colon, then the id itself, unless it
-    covers ids that stay undeclared, which would be paused. If none fits and there is an owner, the empty prefix
-    replaces them all: it covers only what has the owner's mark. A new section gets the default prefix only if an id
-    needs it.
+    The first choice is a chosen prefix, then the part of the id up to its last colon, then the id itself. The last two
+    are not used if they cover ids that remain undeclared, because those would be paused. If none fits and there is an
+    owner, the empty prefix replaces all new ones: it covers only what has the owner's mark. A new section gets the
+    default prefix only if an id needs it.
     """
     imported = [each.id for each in schedules if each.id.isprintable()]  # as a prefix must be
     own = file.declaration.prefixes
@@ -250,7 +250,7 @@ def _unfitting(schedule: model.Schedule, declaration: declarations.Declaration) 
 
 
 def _of_whole_id(prefix: str) -> str:
-    """Return the remark on an added prefix that is an imported id."""
+    """Return the remark on an added prefix that is identical to an imported id."""
     return (
         f"the prefix {prefix!r} is the whole ID of a schedule, so it also covers every other ID that begins with it: "
         "the next apply pauses any that no charter declares, including schedules created later; once the schedule is "
@@ -274,7 +274,7 @@ def _has_times(entry: charter_keys.Entry) -> bool:
 def _charter(
     schedule: model.Schedule, entry: charter_keys.Entry, read: charter_keys.Read
 ) -> tuple[charter_keys.Entry, declarations.Charter | None, list[str]]:
-    """Return the charter as written and as read (None if that is impossible), and what it cannot express.
+    """Return the charter as written, the charter as read (None if that is impossible), and what it cannot express.
 
     Values that it cannot express but that have a path are listed under `ignore`, so that the next plan preserves them.
     """
@@ -301,21 +301,21 @@ def _inexpressible(reason: str) -> str:
 
 
 def _fate(schedule: model.Schedule, declaration: declarations.Declaration) -> str:
-    """Return what the next apply does with a schedule that no charter declares."""
+    """Return what the next apply does to a schedule that no charter declares."""
     if ownership.is_ours(declaration.prefixes, declaration.owner, schedule.id, schedule.owner):
-        return "the next apply pauses this one"
-    return "this one is left unchanged"
+        return "the next apply will pause it"
+    return "it is left unchanged"
 
 
 def _remarks(
     schedule: model.Schedule, entry: charter_keys.Entry, declaration: declarations.Declaration
 ) -> Iterator[str]:
-    """Yield what a person should know about a charter but no plan will show."""
+    """Yield what a person should know about a charter but will not see in any plan."""
     if skipped.is_foreign(schedule, declaration):
         yield f"belongs to {schedule.owner}: apply refuses this charter unless you pass --adopt to take it over"
     for comment in charter_keys.comments(schedule.timing):
         shown = redaction.text(comment)
-        yield f"the comment {shown!r} of a calendar cannot be expressed and is lost when the times change"
+        yield f"the calendar comment {shown!r} cannot be expressed and will be lost when the times change"
     written, redacted = (
         {**charter_keys.words(each), fields.ARGUMENTS: list(map(_readable, each.action.arguments))}
         for each in (schedule, fields.redacted(schedule))
@@ -326,7 +326,7 @@ def _remarks(
 
 
 def _readable(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument as a charter writes it; None if it is not JSON, because secrets cannot be recognized in it."""
+    """Return an argument as a charter writes it; None if it is not JSON, because secrets in it cannot be recognized."""
     return None if isinstance(argument, model.Opaque) else encodings.words(argument)
 
 
@@ -369,7 +369,7 @@ def _written(
 def _head(file: _File, prefixes: ownership.Prefixes) -> dict[str, str | list[str]]:
     """Return the first keys of a new section: an owner if the empty prefix needs one, and the prefixes.
 
-    The neutral spelling has no default prefix.
+    The `temporal` spelling has no default prefix.
     """
     usual = file.dialect is dialects.GOVERNANCE and prefixes == ownership.DEFAULT_PREFIXES
     if file.section is not None or usual:

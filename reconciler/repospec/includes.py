@@ -22,8 +22,8 @@ SEARCH_LIMIT = 100_000  # directory entries that are compared with the patterns
 def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bool:
     """Append the charters to the spec's own, with their places, and all problems to the document's `problems`.
 
-    Return whether all files could be read. `folder` is the spec's directory; None if the spec is not a file, which
-    raises `errors.UsageError` if it includes any. Messages show the files' paths in the directory of `path`.
+    Return whether all files could be read. `folder` is the spec's directory, or None if the spec is not a file; then
+    `errors.UsageError` is raised if it includes any files. Messages show the files' paths in the directory of `path`.
     """
     before, size = len(document.problems), 0
     document.inclusions = tuple(_inclusions(document, path, folder))
@@ -42,7 +42,7 @@ def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bo
 
 
 def files(path: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Return the files that a spec includes, by their path from its directory; empty for an invalid spec."""
+    """Return the files that a spec includes, by path relative to its directory; empty for an invalid spec."""
     with contextlib.suppress(errors.InvalidSpecError):
         text = source.read(path)
         root = nodes.compose(text, str(path)) if KEY in text or "\\" in text else None
@@ -118,9 +118,8 @@ class _Search:
             if is_folder:
                 hint = f"specify the files in it: {'/'.join(patterns.parts(pattern))}/*.yaml"
                 raise _refused(place, f"include: {pattern!r} is a directory", hint)
-            raise _refused(
-                place, f"include: {pattern!r}: no such file", f"the path is relative to the directory {self._folder}"
-            )
+            hint = f"the path is relative to the spec's directory ({self._folder})"
+            raise _refused(place, f"include: {pattern!r}: no such file", hint)
         return found
 
     def _walk(
@@ -153,9 +152,10 @@ class _Search:
         """Raise unless a path can be displayed, exists, and is in the directory."""
         self._matched += 1
         if self._matched > FILE_LIMIT:
-            raise _refused(place, f"include: more than {FILE_LIMIT:,} files", "include fewer, with more charters each")
+            hint = "include fewer files, with more charters in each"
+            raise _refused(place, f"include: more than {FILE_LIMIT:,} files", hint)
         if not name.isprintable():
-            raise _refused(place, "include: a file's name contains a control or invisible character", "rename the file")
+            raise _refused(place, "include: a file name contains a control or invisible character", "rename the file")
         if not path.resolve(strict=True).is_relative_to(self._folder.resolve()):
             message = f"include: {name!r} is a symlink that points outside the spec's directory"
             raise _refused(place, message, "include only files in or below that directory")
@@ -186,7 +186,7 @@ def _once(
 def _read(root: nodes.Node | None, path: str, document: values.Document) -> values.Document:
     """Return the document of an included file; `problems.InvalidSpecError` with everything that it must not contain."""
     section = document.dialect.section
-    only = f"an included file contains only {section}.{dialects.LIST}"
+    only = f"an included file can contain only {section}.{dialects.LIST}"
     found: list[problems.Problem] = []
     node = _section(root, path, document, found)
     if node is None:
@@ -211,7 +211,7 @@ def _section(
 ) -> nodes.Node | None:
     """Return the section of an included file, None if it is missing; anything else in the file is a problem."""
     dialect = document.dialect
-    only = f"an included file contains only {dialect.section}.{dialects.LIST}"
+    only = f"an included file can contain only {dialect.section}.{dialects.LIST}"
     whole = declarations.Place(path=path, line=1, column=1)
     if not isinstance(root, nodes.Mapping):
         place = whole if root is None else root.place

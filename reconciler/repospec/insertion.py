@@ -16,7 +16,7 @@ _BREAK = re.compile(r"\r\n|\n|\r")
 _END_OF_DOCUMENT = re.compile(r"^\.\.\.(?=\s|\Z)", re.MULTILINE)
 _COMMENT = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*( *)#[^\r\n]*(?:\r\n|\n|\r|\Z)")
 _DASH = re.compile(r"^( *)-(?=\s)", re.MULTILINE)
-_STEP = 2  # columns of indentation, if the file has none
+_STEP = 2  # columns of indentation for a file that has none
 
 Entries: TypeAlias = Sequence[Mapping[str, Any]]
 _Container: TypeAlias = nodes.Sequence | nodes.Mapping
@@ -52,7 +52,7 @@ def insert(
 def with_prefixes(
     text: str, root: nodes.Node | None, own: Sequence[str], added: Sequence[str], dialect: dialects.Dialect
 ) -> str:
-    """Return the text with prefixes added to its section, which already has its `own`; raises as `insert` does."""
+    """Return the text with prefixes added to the section's `own` ones; raises the same errors as `insert`."""
     line_break = _BREAK.search(text)
     file = _File(text=text, newline=line_break.group() if line_break else "\n")
     found_section = _pair(root, dialect.section) if isinstance(root, nodes.Mapping) else None
@@ -151,7 +151,7 @@ class _File:
         return bool(re.fullmatch(r"\[[ \t\r\n]*\]", self.text[listed.start : listed.end]))
 
     def dash(self, listed: nodes.Sequence) -> int:
-        """Return the column of the dashes of a list in block style; its anchor may be on the line above."""
+        """Return the column of the dashes in a block-style list; its anchor may be on the line above."""
         line = max(self.text.rfind("\n", 0, listed.start), self.text.rfind("\r", 0, listed.start)) + 1
         dash = _DASH.search(self.text.replace("\r", "\n"), line)
         return len(dash.group(1)) if dash else listed.place.column - 1
@@ -184,12 +184,12 @@ def _pair(node: nodes.Mapping, name: str) -> tuple[nodes.Node, nodes.Node] | Non
 
 
 def _column(node: nodes.Mapping) -> int:
-    """Return the column of the keys of an object in block style."""
+    """Return the column of a block-style object's keys."""
     return node.pairs[0][0].place.column - 1
 
 
 def _step(parent: nodes.Mapping) -> int:
-    """Return the number of columns by which the file indents the contents of an object."""
+    """Return the number of columns by which the file indents an object's contents."""
     outer = _column(parent)
     for _, value in parent.pairs:
         if isinstance(value, nodes.Mapping) and not value.flow and value.pairs and _column(value) > outer:
@@ -202,7 +202,7 @@ def _inside(container: _Container) -> list[nodes.Node]:
 
 
 def _margin(container: _Container) -> int | None:
-    """Return the column of items in brackets or braces that are on separate lines, None if they are not."""
+    """Return the column of the items in brackets or braces if they are on separate lines, else None."""
     inside = _inside(container)
     if not inside or inside[-1].place.line == container.place.line:
         return None

@@ -31,7 +31,7 @@ SURE = 0.88  # similarity at which a key that may be another tool's is considere
 def load(
     path: pathlib.Path, choice: declarations.Choice | None = None, *, salt: bytes = b""
 ) -> declarations.Declaration:
-    """Return what the file declares, with the options of this run and the salt for digests of secrets.
+    """Return what the file declares, with this run's options and the salt for digests of secrets.
 
     Other tools' sections are ignored. Raises `errors.InvalidSpecError` with every problem and its position, and
     `errors.UsageError` for an environment, or a charter in `choice.only`, that the file does not have.
@@ -40,7 +40,7 @@ def load(
 
 
 def folder_of(path: pathlib.Path) -> pathlib.Path | None:
-    """Return the directory with the files that a spec may include; None for standard input."""
+    """Return the directory of the files that a spec may include; None for standard input."""
     return None if path is input_files.STANDARD_INPUT else path.parent
 
 
@@ -52,7 +52,7 @@ def source_text(path: pathlib.Path) -> str:
 def parse(
     text: str, path: str, choice: declarations.Choice | None = None, folder: pathlib.Path | None = None
 ) -> declarations.Declaration:
-    """Return what the text declares; `path` is for messages, `folder` has the files that it may include."""
+    """Return what the text declares; `path` is for messages, and `folder` contains the files that it may include."""
     return declared(nodes.compose(text, path), path, choice or declarations.Choice(), folder)
 
 

@@ -25,7 +25,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, if available
 
 
 class File:
-    """A text and its path, and the places of its characters; lines are counted on demand."""
+    """A file's text and path, and the places of its characters; lines are counted on demand."""
 
     __slots__ = ("_lines", "path", "text")
 
@@ -62,7 +62,7 @@ class Scalar:
 
     @property
     def written(self) -> str:
-        """Return the text exactly as in the file, without an anchor and a tag."""
+        """Return the text exactly as in the file, without its anchor and tag."""
         return self.file.text[self._begin : self.end]
 
     @property
@@ -92,7 +92,7 @@ class Sequence:
 
     @property
     def place(self) -> declarations.Place:
-        """Return the offset of its start."""
+        """Return the position of its start."""
         return self.file.place(self.start)
 
 
@@ -111,7 +111,7 @@ class Mapping:
 
     @property
     def place(self) -> declarations.Place:
-        """Return the offset of its start."""
+        """Return the position of its start."""
         return self.file.place(self.start)
 
 

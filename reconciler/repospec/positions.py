@@ -13,7 +13,7 @@ _CONTINUED = re.compile("\\\\(?:\r\n|[\n\r])")  # an escaped line break
 
 
 def begin(written: str) -> int:
-    """Return the index at which the value begins, after its anchor and its tag."""
+    """Return the index at which the value begins, after its anchor and tag."""
     match = _PROPERTIES.match(written)
     return match.end() if match else 0
 
@@ -24,7 +24,7 @@ def line_ends(text: str) -> Iterator[int]:
 
 
 def index(written: str, value: str, offset: int) -> int | None:
-    """Return the index in `written` of the value's character `offset`; None if that is unknown.
+    """Return the index in `written` of the value's character at `offset`; None if that is unknown.
 
     The two differ only in white space and escapes, so all other characters can be matched one by one.
     """

@@ -44,9 +44,9 @@ class Problem:
 
 
 def of_environments(found: Sequence[tuple[str | None, Iterable[Problem]]]) -> list[Problem]:
-    """Return the problems of all environments without duplicates; one that only some of them have lists these.
+    """Return the problems of all environments without duplicates; one found in only some of them lists those.
 
-    The problems of a section outside of environments apply to all of them.
+    Problems outside the environments apply to all of them.
     """
     names: dict[Problem, list[str | None]] = {}
     for environment, problems in found:
@@ -67,7 +67,7 @@ def _shown(quoted: re.Match[str]) -> str:
 
 
 def seen_from(place: declarations.Place, other: declarations.Place) -> str:
-    """Return the position of something else, with its file only if it is in another file."""
+    """Return the other position, with its file only if that differs."""
     return f"on line {other.line}" if place.path == other.path else f"at {other}"
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 MARK = "${"
 NAME = "[A-Za-z_][A-Za-z0-9_]*"
-HINT = "for a literal '${' write '$${'"
+HINT = "for a literal '${', write '$${'"
 
 _ESCAPE = "$${"
 _SPECIAL = re.compile(rf"\$\$\{{|\$\{{(?:({NAME})\}})?", re.ASCII)
@@ -35,7 +35,7 @@ class MalformedError(ValueError):
 
 
 def parse(text: str) -> tuple[Part, ...]:
-    """Return the parts of a string, in order, with escapes resolved; no two strings in a row, and no empty string.
+    """Return the parts of a string, in order, with escapes resolved; never two strings in a row or an empty string.
 
     Raises `MalformedError` for a `${` that is not followed by a name and `}`.
     """

@@ -67,7 +67,7 @@ _INHERITED = tuple(row for row in fields.ROWS if row.is_inherited)
 
 
 def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
-    """Check each key of a charter, an override, or defaults with its row in the table."""
+    """Check each key of a charter, an override, or defaults against its row in the table."""
     entry = value_at(document, at)
     keys = entry if isinstance(entry, dict) else {}
     for row in (row for row in table if row.key in keys):
@@ -166,7 +166,7 @@ def value_at(document: values.Document, at: values.Path) -> values.Value:
 def _name(
     document: values.Document, at: values.Path, charter: dict[str, values.Value], named: dict[str, values.Path]
 ) -> Iterator[problems.Problem]:
-    """Check that names are unique; names that differ only in case would be one schedule."""
+    """Check that names are unique; names that differ only in case would be the same schedule."""
     name = charter.get("charter")
     if not isinstance(name, str):
         return
@@ -174,7 +174,7 @@ def _name(
     if earlier == at:
         return
     place, first = (document.places[(*each, "charter")] for each in (at, earlier))
-    if first != place:  # an alias repeats a charter with the same place
+    if first != place:  # a charter that an alias repeats has the same place
         where = problems.seen_from(place, first)
         yield problems.Problem(
             place=place,
@@ -184,7 +184,7 @@ def _name(
 
 
 def _ends(document: values.Document, defined: Keys, at: values.Path, where: str = "") -> Iterator[problems.Problem]:
-    """Check that the end is not before the start, whether or not they are inherited."""
+    """Check that the end is not before the start, even if either is inherited."""
     if "start_at" not in defined or "end_at" not in defined:
         return
     own = [defined[key].path for key in ("end_at", "start_at") if _is_own(defined[key], at)]
@@ -196,7 +196,7 @@ def _ends(document: values.Document, defined: Keys, at: values.Path, where: str 
     except ValueError:  # reported separately
         return
     if not ordered:
-        message = f"the end {end} is before the start {start}{where}"
+        message = f"end_at {end} is before start_at {start}{where}"
         yield problems.Problem(place=document.places[own[0]], message=message, hint="swap them")
 
 
@@ -213,7 +213,7 @@ def _arguments(document: values.Document, defined: Keys, at: values.Path, where:
 
 
 def _size(document: values.Document, defined: Keys, at: values.Path, where: str = "") -> Iterator[problems.Problem]:
-    """Check the total size of a schedule's values; reported only if the keys in `at` exceed the limit."""
+    """Check the total size of a schedule's values; an excess is reported only if the keys in `at` cause it."""
     if json_values.size([each.value for each in defined.values()]) <= limits.SCHEDULE_SIZE:
         return
     sizes = {each.path: json_values.size(each.value) for each in defined.values()}
@@ -221,7 +221,7 @@ def _size(document: values.Document, defined: Keys, at: values.Path, where: str 
     own = sum(size for path, size in sizes.items() if path[: len(at)] == at)
     if total > limits.SCHEDULE_SIZE >= total - own:
         largest = max(sizes, key=lambda path: sizes[path])
-        message = f"the schedule has {total:,} bytes{where}, but Temporal accepts at most {limits.SCHEDULE_SIZE:,}"
+        message = f"the schedule is {total:,} bytes{where}, but Temporal accepts at most {limits.SCHEDULE_SIZE:,}"
         hint = "keep large data elsewhere and pass a reference to it"
         yield problems.Problem(place=document.places[largest], message=message, hint=hint)
 
@@ -253,7 +253,10 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
         if not name and any(named.values()):
             message = f"this cron has no time zone, but another one does{where}; Temporal rejects the combination"
             if cron.named_zone(_text_at(document, path))[0]:
-                message = f"Temporal ignores the time zone of @every, but another cron has one{where}; it rejects both"
+                message = (
+                    f"Temporal ignores the time zone of @every, so only another cron has one{where}; Temporal rejects "
+                    "the combination"
+                )
         if (name or any(named.values())) and name != agreed:
             hint = "specify it once, under timezone:"
             yield problems.Problem(place=document.places[path], message=message, hint=hint)

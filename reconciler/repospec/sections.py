@@ -22,7 +22,7 @@ def find(pairs: Pairs) -> dialects.Dialect | None:
     first, second = sorted(present, key=lambda dialect: pairs[dialect.section][0].place.line)
     problem = problems.Problem(
         place=pairs[second.section][0].place,
-        message=f"a {second.section} section in addition to a {first.section} section "
+        message=f"the file has a {second.section} section in addition to a {first.section} section "
         f"(line {pairs[first.section][0].place.line})",
         hint="they are two spellings of the same section: move everything into one of them",
     )
@@ -42,7 +42,7 @@ def evaluate(node: nodes.Node, dialect: dialects.Dialect) -> values.Document:
 
 
 def _named(document: values.Document, dialect: dialects.Dialect) -> Iterator[problems.Problem]:
-    """Rename the key of each charter's name as in documents; yield a problem for each key in the other spelling."""
+    """Give the key for each charter's name the documents' spelling; yield a problem for each key in the other one."""
     section = document.value
     listed = section.get(dialects.LIST) if isinstance(section, dict) else None
     for index, charter in enumerate(listed if isinstance(listed, list) else ()):
@@ -62,7 +62,7 @@ def _named(document: values.Document, dialect: dialects.Dialect) -> Iterator[pro
 
 
 def _children(dialect: dialects.Dialect, at: values.Path, node: nodes.Mapping) -> dict[str, locations.Pair]:
-    """Return the keys of an object in a document: the name of a charter has the key of `GOVERNANCE`."""
+    """Return the keys of an object in a document: the key for a charter's name is spelled as in `GOVERNANCE`."""
     found = values.children(at, node)
     match at:
         case (str(), dialects.LIST, int()):
@@ -73,7 +73,7 @@ def _children(dialect: dialects.Dialect, at: values.Path, node: nodes.Mapping) -
 
 
 def _rename(charter: dict[str, values.Value], own: str) -> None:
-    """Rename the key of a charter's name as in documents; `own` is its key in the file."""
+    """Give the key for a charter's name the documents' spelling; `own` is its spelling in the file."""
     canonical = dialects.GOVERNANCE.name
     names = {dialect.name for dialect in dialects.ALL}
     renamed = {canonical if key == own else key: each for key, each in charter.items() if key not in names - {own}}

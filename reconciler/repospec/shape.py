@@ -40,7 +40,7 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
 
 
 def _inherited(document: values.Document) -> Iterator[Any]:
-    """Yield the value that each charter inherits, if these differ, instead of the document's value."""
+    """Yield the document's value as each charter inherits it, if the charters inherit different strings."""
     for index in document.identities:
         value: Any = values.of_charter(document, index).value
         (name, section), *_ = value.items()
@@ -173,7 +173,7 @@ def _retyped(wanted: str | Sequence[str], got: object, schema: dict[str, Any]) -
         case bool() | int() | float() if "string" in wanted:
             text = example if isinstance(example, str) else ""
             if _DURATION.fullmatch(text) and not isinstance(got, bool) and got >= 0:
-                return f"write a unit, for example {got}s"
+                return f"add a unit, for example {got}s"
             return _example(schema) if _DURATION.fullmatch(text) or _TIME.match(text) else "quote it"
         case str() if "boolean" in wanted and got.lower() in _FLAGS:
             return f"write {_FLAGS[got.lower()]}, without quotes"

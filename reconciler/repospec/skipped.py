@@ -1,4 +1,4 @@
-"""Which live schedules an import skips, and sentences about them: one for each reason, regardless of their number."""
+"""The live schedules that an import skips, and sentences about them: one per reason, not one per schedule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED = 3  # ids listed in a sentence
 def is_skipped(
     schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
 ) -> bool:
-    """Return whether a schedule gets no charter, regardless of its fields: it has one, or another owner has it."""
+    """Return whether a schedule gets no charter, regardless of its fields: it has one or belongs to another owner."""
     return schedule.id in taken or (is_foreign(schedule, declaration) and schedule.id not in named)
 
 

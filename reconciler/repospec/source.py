@@ -26,7 +26,7 @@ def read(path: pathlib.Path) -> str:
 
 
 def read_included(path: pathlib.Path, shown: str) -> str:
-    """Return the text of a file that a spec includes, which messages show as `shown`; raises as `read` does."""
+    """Return the text of an included file, which messages show as `shown`; raises the same errors as `read`."""
     hint = "correct the file, or the paths under include"
     return _text(path, shown, _Hints(missing=hint, folder=hint, unreadable=hint, large=hint)).removeprefix(
         BYTE_ORDER_MARK
@@ -34,7 +34,7 @@ def read_included(path: pathlib.Path, shown: str) -> str:
 
 
 def whole(path: pathlib.Path) -> str:
-    """Return the file's text, including a byte order mark; raises as `read` does."""
+    """Return the file's text, including a byte order mark; raises the same errors as `read`."""
     return _text(path, str(path), _Hints())
 
 

@@ -1,4 +1,4 @@
-"""Convert nodes to JSON values by YAML 1.2's core schema, with the position of every key and value."""
+"""Convert nodes to JSON values according to YAML 1.2's core schema, with the position of every key and value."""
 
 from __future__ import annotations
 
@@ -212,8 +212,8 @@ def _unknown_tag(place: declarations.Place) -> problems.Problem:
 
 
 def _scalar(node: nodes.Scalar, found: list[problems.Problem]) -> Value:
-    """Return the value of a scalar: `no` and `on` are strings, `true`, `1`, and `null` are not."""
-    if node.tag is None and (not node.plain or node.text[:1] not in _FIRST):  # as is usual
+    """Return the value of a scalar: `no` and `on` are strings; `true`, `1`, and `null` are not."""
+    if node.tag is None and (not node.plain or node.text[:1] not in _FIRST):  # the usual case
         return node.text
     kind = (node.tag or "").removeprefix(_TAG_PREFIX)
     if node.tag == "!" or kind == "str" or (not kind and not node.plain):

@@ -113,7 +113,7 @@ _CHOOSE = "choose one with --environment, or all of them with --environment '*'"
 class Variables:
     """Expands the strings of a section in one environment; errors are recorded in `problems`.
 
-    `outside` are values from outside, by name. A missing environment is a problem only if `strict`.
+    `outside` has the values from outside, by name. A missing environment is a problem only if `strict`.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Variables:
         self._open: list[str] = []
 
     def outside(self) -> dict[str, str]:
-        """Return the values from outside of the declared variables, as JSON."""
+        """Return the values from outside for declared variables, as JSON."""
         found: dict[str, str] = {}
         for name in self._outside:
             if name in self._known.paths:
@@ -146,7 +146,7 @@ class Variables:
         return found
 
     def check(self) -> None:
-        """Record the problems of all variables, used or not."""
+        """Record the problems with all variables, used or not."""
         for name in self._known.paths:
             try:
                 self._value(name, 0)
@@ -164,9 +164,9 @@ class Variables:
         )
 
     def expanded(self, text: str, at: values.Path, scope: Scope, depth: int = 0) -> Expanded:
-        """Return the value of a string: that of its only reference, a string, or the parts of a charter's own string.
+        """Return the value of a string: its only reference's, a string, or the parts of one that differs by charter.
 
-        `depth` is that of the variables that led here. Raises `UnsetError` for a string without a value.
+        `depth` is the nesting depth of the variables that led here. Raises `UnsetError` for a string without a value.
         """
         try:
             parts = references.parse(text)
@@ -188,7 +188,7 @@ class Variables:
             case str() | values.Own() as found:
                 return found
             case None | list() | dict() as found:
-                message = f"variable {reference.name!r} is {_kind(found)}, which cannot be part of a longer text"
+                message = f"variable {reference.name!r} is {_kind(found)}, which cannot be part of a longer string"
                 raise self._wrong(at, reference.offset, message, "use the reference as the entire value")
             case found:
                 return json.dumps(found)
@@ -257,7 +257,7 @@ class Variables:
         except UnsetError:
             if given is None:
                 raise
-            value = None  # its type does not matter then
+            value = None  # then its type does not matter
         if given is None:
             return value
         try:
@@ -335,7 +335,7 @@ def _read(text: str, declared: values.Value) -> values.Value:
 
 
 def _json(text: str) -> values.Value:
-    """Return the value of a JSON text; ValueError if it is not JSON, or more than a spec can have."""
+    """Return the value of a JSON text; ValueError if it is not JSON, or more than a spec can contain."""
 
     def refused(name: str) -> None:
         raise ValueError(f"{name} is not JSON")
@@ -343,7 +343,7 @@ def _json(text: str) -> values.Value:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise DuplicateKeyError("has an object with a duplicate key")
+            raise DuplicateKeyError("contains an object with a duplicate key")
         return found
 
     if len(text) > TEXT_LIMIT:

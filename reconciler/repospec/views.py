@@ -140,7 +140,7 @@ def _unused(document: values.Document, names: Iterable[str]) -> dict[str, declar
 
 
 def _expandable(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return our keys in a section, with some of their values expanded."""
+    """Return those of our keys in a section whose values can contain references."""
     return {key: value for key, value in section.items() if key in (*_own_keys(), *_STRUCTURE) and key != "include"}
 
 
@@ -150,7 +150,7 @@ def _own_keys() -> frozenset[str]:
 
 
 class _Builder:
-    """Builds the view of one environment; only a `strict` one has a problem for each missing value."""
+    """Builds the view of one environment; only a `strict` one reports a problem for each missing value."""
 
     def __init__(
         self, document: values.Document, environment: str | None, choice: declarations.Choice, *, strict: bool
@@ -218,7 +218,7 @@ class _Builder:
     ) -> dict[str, Any]:
         """Return a charter, and record its name and id.
 
-        `overrides` are the charters that the environment changes, by lower-case name: the name and the keys.
+        `overrides` has the name and keys of each charter that the environment changes, by lower-case name.
         """
         at: values.Path = (*rules.SCHEDULES, index)
         name = str(self._expanded(charter.get("charter"), (*at, "charter"), {}))
@@ -297,7 +297,7 @@ class _Builder:
         return shown[0]
 
     def _note(self, value: values.Value, at: values.Path, place: declarations.Place) -> None:
-        """Record the place of the reference as that of an inserted value and of every part of it."""
+        """Record the place of the reference as the place of an inserted value and of each of its parts."""
         self._document.scalars[at] = None
         for path in self._budget.add(value, at, place):
             self._document.places[path] = place

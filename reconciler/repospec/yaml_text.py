@@ -28,7 +28,7 @@ _OTHER_IN_YAML_1_1 = re.compile(  # strings in YAML 1.2, but other types to the 
 
 
 def block(value: Mapping[str, Any] | Sequence[Any], indent: int) -> list[str]:
-    """Return the lines of a value in block style, a list's dashes or an object's keys at column `indent`.
+    """Return the lines of a value in block style, with a list's dashes or an object's keys at column `indent`.
 
     Strings that are not printable are quoted on one line, so indentation is never part of a value.
     """
@@ -54,9 +54,9 @@ def _yaml() -> ruamel.yaml.YAML:
 
 
 def _formatted(value: Any, key: str = "") -> Any:
-    """Return the value with quotes around crons, as people write them, and strings that other parsers could misread.
+    """Return the value with quotes around crons, as people write them, and around strings that parsers could misread.
 
-    Those are strings that are not printable, or are not strings in YAML 1.1.
+    The latter are strings that are not printable, or that YAML 1.1 does not read as strings.
     """
     match value:
         case Mapping():

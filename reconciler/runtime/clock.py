@@ -1,4 +1,4 @@
-"""The only clock. Code that depends on the time gets it as an argument."""
+"""The only clock. Code that depends on the time takes it as an argument."""
 
 from __future__ import annotations
 

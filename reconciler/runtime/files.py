@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler import errors, input_files
 
-LIMIT = 64 * 1024 * 1024  # bytes of a plan or a snapshot: some ten thousand schedules
+LIMIT = 64 * 1024 * 1024  # bytes in a plan or a snapshot; enough for about ten thousand schedules
 
 
 def save(path: pathlib.Path, text: str, *, hint: str = "choose a different path for --out") -> None:
@@ -28,7 +28,7 @@ def save(path: pathlib.Path, text: str, *, hint: str = "choose a different path 
         if path.exists() and not path.is_file():  # a pipe or /dev/stdout cannot be replaced
             _write_through(path, text)
             return
-        path = path.resolve()  # follow a link, so that it is kept
+        path = path.resolve()  # follow a symlink, so that the link itself is kept
         before = path.stat() if path.exists() else None
         if before and not before.st_mode & _WRITABLE:
             raise PermissionError(errno.EACCES, "it is read-only")
@@ -48,7 +48,7 @@ def save(path: pathlib.Path, text: str, *, hint: str = "choose a different path 
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
             raise
-    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError before Python 3.13
+    except (OSError, RuntimeError) as error:  # a symlink loop is a RuntimeError before Python 3.13
         reason = error.strerror if isinstance(error, OSError) else error
         raise errors.OutputError(f"{shown}: cannot be written: {reason}", hint=hint) from error
 
@@ -102,9 +102,9 @@ def _locked(path: pathlib.Path) -> int:
 
 
 def read(path: pathlib.Path) -> str:
-    """Return a text file's content.
+    """Return a text file's contents.
 
-    Raises `errors.UsageError` if it cannot be read, `errors.DocumentError` if it is not text or too large.
+    Raises `errors.UsageError` if it cannot be read, or `errors.DocumentError` if it is not text or is too large.
     """
     try:
         return _content(path).decode("utf-8")
@@ -117,9 +117,9 @@ def read(path: pathlib.Path) -> str:
 def sha256(
     path: pathlib.Path, more: Mapping[str, pathlib.Path] | None = None, *, hint: str = "use another file"
 ) -> str:
-    """Return the checksum of a file's bytes, in hex, or of its bytes and those of more files, with their names.
+    """Return the hex checksum of a file's bytes, or of its bytes and those of more files, with their names.
 
-    Raises `errors.UsageError` with the hint if it cannot be read, `errors.DocumentError` if it is too large.
+    Raises `errors.UsageError` with the hint if a file cannot be read, or `errors.DocumentError` if it is too large.
     """
     try:
         checksum = hashlib.sha256(_content(path)).hexdigest()
@@ -134,7 +134,7 @@ def sha256(
 def changed(path: pathlib.Path, more: Mapping[str, pathlib.Path], before: Mapping[str, str]) -> tuple[str, ...]:
     """Return the files whose checksums differ from those in `before`, which `checksums` returned.
 
-    Added and removed ones are included, unless the file at `path` itself changed, as it may then list other ones.
+    Added and removed files are included, unless the file at `path` itself changed and may now include other files.
     """
     now = _checksums({path.name: path, **more})
     names = {name for name in (*before, *now) if before.get(name) != now.get(name)}
@@ -144,9 +144,9 @@ def changed(path: pathlib.Path, more: Mapping[str, pathlib.Path], before: Mappin
 
 
 def checksums(path: pathlib.Path, more: Mapping[str, pathlib.Path]) -> dict[str, str]:
-    """Return the checksum of a file and of each of several more, by path relative to the first one's directory.
+    """Return the checksums of a file and of more files, by path relative to the first file's directory.
 
-    Empty without more files. Raises as `sha256` does.
+    Return an empty dict without more files. Raises as `sha256` does.
     """
     return _checksums({path.name: path, **more}) if more else {}
 
@@ -156,7 +156,7 @@ def _checksums(paths: Mapping[str, pathlib.Path]) -> dict[str, str]:
 
 
 def _content(path: pathlib.Path) -> bytes:
-    """Return the file's bytes; a file over the limit is never read whole."""
+    """Return the file's bytes; a file over the limit is never read in full."""
     data = input_files.read(path, LIMIT)
     if len(data) > LIMIT:
         raise errors.DocumentError(f"{path}: is over {LIMIT // 1024**2} MiB", hint="use another file")

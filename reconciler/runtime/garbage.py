@@ -1,12 +1,11 @@
-"""How often Python looks for circular garbage, of which this program creates little."""
+"""How often Python collects cyclic garbage; this program creates little of it."""
 
 from __future__ import annotations
 
 import gc
 
-_CREATED = (
-    100_000  # objects between two searches; with Python's 700, searching takes a quarter of reading a large repo-spec
-)
+# objects between collections; with Python's 700, they take a quarter of the time to read a large spec
+_CREATED = 100_000
 
 
 def prepare() -> None:

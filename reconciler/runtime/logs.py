@@ -1,4 +1,4 @@
-"""Log records as lines; their `fields` are the data."""
+"""Log records as lines; a record's `fields` are its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress as lines of a log."""
+"""Progress as log lines."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 from reconciler.report import progress
 
-EVERY = 5.0  # seconds between two lines
+EVERY = 5.0  # seconds between lines
 
 
 class Lines:
-    """Writes a line every few seconds, and none about work that ends sooner; implements `ports.Progress`.
+    """Writes a line every few seconds, and none for work that ends sooner; implements `ports.Progress`.
 
-    `rate` is the cap on calls per second, if any; if so, how long work will take is written when it starts.
+    `rate` is the maximum number of calls per second, if any; if set, an estimate is written when work starts.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Lines:
 
     @contextlib.contextmanager
     def work(self, verb: str, noun: str, total: int, *, calls: int) -> Iterator[Callable[[], None]]:
-        """Write the progress of the work while the context lasts."""
+        """Write the progress of the work for the duration of the context."""
         estimate = progress.estimate(verb, noun, total, calls=calls, rate=self._rate)
         if estimate:
             self._write(estimate)

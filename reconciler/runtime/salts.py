@@ -1,4 +1,4 @@
-"""Random salts: the keys of the digests that replace secrets in plans and snapshots."""
+"""Random salts: the keys for the digests that replace secrets in plans and snapshots."""
 
 from __future__ import annotations
 

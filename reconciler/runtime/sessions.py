@@ -1,4 +1,4 @@
-"""One connection and its event loop, which is paused while a person is asked."""
+"""One connection and its event loop, which is paused while the user is prompted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RECANCEL_EVERY = 0.1  # seconds
 
 
 class Session:
-    """A connected namespace, with `run` to wait for its calls, and how the progress of long ones is shown."""
+    """A connected namespace, with `run` to wait for calls, and `progress` to show how far long ones have gotten."""
 
     def __init__(self, runner: asyncio.Runner, server: connect.Server, progress: ports.Progress) -> None:
         self._runner = runner
@@ -31,19 +31,19 @@ class Session:
         self.attributes = server.attributes
 
     def target(self, declaration: declarations.Declaration) -> observed.Target:
-        """Return the schedules that a spec is about; `errors.UsageError` for an empty prefix without an owner."""
+        """Return the schedules that a spec covers; raises `errors.UsageError` for an empty prefix without an owner."""
         build.check_owner(declaration)
         return self.server.target(declaration.prefixes, declaration.owner, of_users=declaration.of_users)
 
     def lock(self, writing: settings.Writing, prefixes: ownership.Prefixes) -> ports.Lock:
-        """Return the lock of the schedules with these prefixes."""
+        """Return the lock on the schedules with these prefixes."""
         return wiring.lock(writing, self.server, prefixes)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return the result of a coroutine.
 
-        A second interrupt leaves the event loop at once, with the task pending. The task is ended before the interrupt
-        propagates, so that its effects are known when they are recorded and reported.
+        A second interrupt exits the event loop at once and leaves the task pending. The task is ended before the
+        interrupt propagates, so that its effects are known when they are recorded and reported.
         """
         tasks: list[asyncio.Task[Any]] = []
         results: list[T] = []
@@ -55,12 +55,12 @@ class Session:
         return results[0]
 
     async def server_time(self) -> datetime.datetime:
-        """Return the server's time, by which it timestamps schedules."""
+        """Return the time on the server's clock, which also timestamps schedules."""
         return await self.server.now()
 
     @contextlib.contextmanager
     def audit(self, writing: settings.Writing) -> Iterator[ports.Audit | None]:
-        """Open the audit; None without a database."""
+        """Open the audit; yields None without a database."""
         with self.within(wiring.audit(writing)) as audit:
             yield audit
 
@@ -77,8 +77,8 @@ class Session:
 async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]], results: list[T]) -> None:
     """Add the task and its result to the lists.
 
-    A task that returned a large result would be slow, because at the end of a run, Python formats the task with its
-    result as text to look up the handler of SIGINT.
+    A task that returned a large result would be slow, because Python formats the task, including its result, as text
+    when it looks up the SIGINT handler at the end of a run.
     """
     task = asyncio.current_task()
     if task is not None:
@@ -87,7 +87,7 @@ async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]],
 
 
 async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks until they end: a task may treat the first one as a request to finish its calls in progress."""
+    """Cancel the tasks until they end; a task may treat the first cancellation as a request to finish its calls."""
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 READY = "READY=1"
 STOPPING = "STOPPING=1"
-_PATIENCE = 1.0  # seconds for a datagram
+_PATIENCE = 1.0  # seconds to send a datagram
 _LOG = logging.getLogger(__name__)
 
 
 def notify(state: str, environ: Mapping[str, str]) -> None:
     """Send a state to the socket in NOTIFY_SOCKET, if systemd set it.
 
-    A failure is logged: systemd ends a service that does not report in time, and the log then shows why.
+    A failure is logged, because systemd ends a service that does not report in time, and the log then shows why.
     """
     address = environ.get("NOTIFY_SOCKET", "")
     if not address:

@@ -1,4 +1,4 @@
-"""The rows of a workflow's arguments: keys of the built-in argument object, or a list of arguments."""
+"""The rows for a workflow's arguments: keys of the built-in argument object, or a list of arguments."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Named:
         return {name: first[name] for name in governed.ARGUMENT_KEYS if name in first and name in self.roots}
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
-        del schedule  # the row of all arguments stores them
+        del schedule  # the row for all arguments stores them
         return {}
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         pass
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
-        del schedule, within  # the row of all arguments redacts them
+        del schedule, within  # the row for all arguments redacts them
         return {}
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
@@ -140,7 +140,7 @@ def shown(argument: model.AnyArgument) -> json_values.Json:
 def _built_in(
     arguments: Sequence[model.AnyArgument], like: Sequence[model.AnyArgument]
 ) -> Mapping[str, json_values.Json]:
-    """Return the first argument if its keys are shown as fields: `like` and it are built-in objects; else nothing."""
+    """Return the first argument if its keys are shown as fields, because it and `like` are built-in; else nothing."""
     first = arguments[0] if arguments else None
     if not isinstance(first, Mapping) or not governed.is_built_in(like):
         return {}

@@ -19,10 +19,10 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "KeywordList": list,
 }
 _RESERVED = ("TemporalScheduledStartTime", "TemporalScheduledById", "TemporalNamespaceDivision")
-_VALUE_SIZE = 2 * 1024  # the maximum bytes of one value
-_TOTAL_SIZE = 38_000  # bytes of all values; the server's limit is 40 KiB, including the two that it adds to each run
+_VALUE_SIZE = 2 * 1024  # the maximum size of one value, in bytes
+_TOTAL_SIZE = 38_000  # bytes for all values; the server's limit is 40 KiB, including the two that it adds to each run
 _COUNT = 98  # the server's limit is 100, including those two
-_OVERHEAD = 64  # bytes of an attribute in addition to its name and value
+_OVERHEAD = 64  # bytes per attribute, in addition to its name and value
 
 
 def check(name: str, entry: Any) -> Iterator[faults.Fault]:
@@ -60,12 +60,12 @@ def _too_large(number: int) -> str:
 
 
 def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Yield a fault for each limit that the attributes of a charter's runs or of defaults exceed together."""
+    """Yield a fault for each limit that the attributes of a charter's runs, or those in defaults, exceed in total."""
     yield from _sizes(attributes, "a run", "no run would start")
 
 
 def check_own_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
-    """Yield a fault for each limit that the attributes of a schedule itself exceed together."""
+    """Yield a fault for each limit that a schedule's own attributes exceed in total."""
     yield from _sizes(attributes, "a schedule", "it could not be created")
 
 
@@ -78,10 +78,10 @@ def _sizes(attributes: Mapping[str, Any], whose: str, effect: str) -> Iterator[f
     total = sum(size + len(name.encode(errors="surrogatepass")) + _OVERHEAD for name, size in sizes.items())
     if len(sizes) > _COUNT or total > _TOTAL_SIZE:
         message = (
-            f"{len(sizes)} search attributes with a total of about {total:,} bytes, but {whose} accepts at most "
+            f"{len(sizes)} search attributes with a total of about {total:,} bytes, but {whose} can have at most "
             f"{_COUNT} with a total of {_TOTAL_SIZE:,} bytes: {effect}"
         )
-        yield faults.Fault(message=message, hint="move attributes that you do not search by to memo")
+        yield faults.Fault(message=message, hint="move attributes that you do not search by to the memo")
 
 
 def _value(entry: Any) -> Any:

@@ -26,8 +26,8 @@ class Place:
 class Charter:
     """One declared schedule: its name, where it is defined, and what it declares.
 
-    `was` are the ids that the schedule may have had before its charter was renamed, the likeliest first. `places` are
-    the positions of its own keys, `overrides` those of the keys that an environment replaces.
+    `was` lists the ids that the schedule may have had before its charter was renamed, likeliest first. `places` has the
+    positions of its own keys, and `overrides` has those of the keys that an environment replaces.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Charter:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """The value of a variable from outside the spec, as text, and its source: `--var region`.
+    """The value of a variable from outside the spec, as text, and its source, such as `--var region`.
 
     If it is `optional`, a spec that does not declare the variable ignores it.
     """
@@ -59,9 +59,9 @@ MAX_AGE = datetime.timedelta(days=1)  # the maximum age of what an earlier apply
 class Choice:
     """The options of one run; None leaves the choice to the spec.
 
-    `repository` is the owner if neither the spec nor `owner` specifies one. `only` has the names of the charters to
-    which the run is limited, and `refresh` is how much of the server it reads. `max_age` is the maximum age of what an
-    earlier apply read; only `changed` relies on that. Later `variables` take precedence.
+    `repository` is the owner if neither the spec nor `owner` specifies one. `only` has the names of the charters
+    that the run is limited to, and `refresh` determines how much of the server it reads. `max_age` is the maximum age
+    of what an earlier apply read; only `changed` relies on that. Later `variables` take precedence.
     """
 
     environment: str | None = None
@@ -78,7 +78,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Inclusion:
-    """A pattern under `include`, its position, and the matching files, by their path from the spec's directory."""
+    """A pattern under `include`, its position, and the matching files, with paths relative to the spec's directory."""
 
     place: Place
     pattern: str
@@ -89,15 +89,15 @@ class Inclusion:
 class Declaration:
     """Everything that a spec declares, for one environment if one is chosen.
 
-    `governed` is false if the spec does not have our section, `enabled` is false if the environment is disabled.
-    `keep_manual_pauses` leaves manual pauses alone, `adopt` takes over schedules of other owners. `salt` is the key of
-    the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them,
-    `refresh` is how much of the server is read, None for everything, and `max_age` is that of the choice.
+    `governed` is false if the spec does not have our section, and `enabled` is false if the environment is disabled.
+    `keep_manual_pauses` leaves manual pauses alone, and `adopt` takes over other owners' schedules. `salt` is the key
+    for the digests that replace secrets in plans. `only` has the names of `charters` if the run is limited to them,
+    `refresh` is how much of the server is read (None means everything), and `max_age` is the one from the choice.
     `prefix_place` is the position of the declared prefix, or else of the section; None if an option sets the prefix,
-    or nothing does. `elsewhere` are the prefixes that the section declares for other environments, or without one.
-    `variables` are the values from outside, as JSON, of the variables that the spec declares; `unused` has the
-    positions of declared variables that are never used. `of_users` means that it declares users' schedules, not
-    charters.
+    or if nothing does. `elsewhere` has the prefixes that the section declares for other environments, or for none.
+    `variables` has the values, as JSON, that were passed from outside for the variables that the spec declares;
+    `unused` has the positions of declared variables that are never used. `of_users` means that it declares users'
+    schedules, not charters.
     """
 
     path: str

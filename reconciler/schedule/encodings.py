@@ -1,4 +1,4 @@
-"""Workflow arguments in a spec: plain JSON, or an object that specifies the encoding of another payload."""
+"""Workflow arguments in a spec: plain JSON, or an object that describes a payload in another encoding."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def words(argument: model.AnyArgument) -> json_values.Json:
 
 
 def listed(arguments: Iterable[model.AnyArgument]) -> list[json_values.Json]:
-    """Return all arguments as a spec writes them, null for one that no spec can express."""
+    """Return all arguments as a spec writes them, with null for any that a spec cannot express."""
     return list(map(words, arguments))
 
 
@@ -98,12 +98,14 @@ def check(value: Any) -> Iterator[faults.Fault]:
     required = _KEYS[encoding]
     for key in sorted(required - value.keys()):
         more = _UNTYPED if key == "message_type" else ""
-        yield faults.Fault(message=f"an argument in {encoding} has no {key!r}", hint=f"add {key}, or {_LITERAL}{more}")
+        yield faults.Fault(message=f"a {encoding} argument requires {key!r}", hint=f"add {key}, or {_LITERAL}{more}")
     for key in value:
         if key not in required | {"encoding"}:
-            yield faults.Fault(path=(key,), message=f"unknown key {key!r} of an argument in {encoding}", hint=_LITERAL)
+            yield faults.Fault(path=(key,), message=f"unknown key {key!r} in a {encoding} argument", hint=_LITERAL)
     if not isinstance(value.get("message_type", ""), str):
-        yield faults.Fault(path=("message_type",), message="'message_type' must be text", hint="for example acme.Order")
+        yield faults.Fault(
+            path=("message_type",), message="'message_type' must be text", hint="for example, acme.Order"
+        )
     if "base64" in required and "base64" in value and not _is_base64(value["base64"]):
         yield faults.Fault(
             path=("base64",), message="'base64' is not valid base64", hint="encode the bytes with: base64 --wrap=0 FILE"
@@ -111,10 +113,10 @@ def check(value: Any) -> Iterator[faults.Fault]:
 
 
 def _encoding(value: object) -> str:
-    """Return the encoding that an object specifies; empty for any other value, which is an argument itself.
+    """Return the encoding that an object specifies; empty for any other value, which is itself the argument.
 
-    An object with exactly the keys of an encoded argument specifies one too, whatever the value of `encoding` is: a
-    misspelled encoding must not silently become a plain object.
+    An object with exactly the keys of an encoded argument also specifies one, whatever the value of `encoding` is, so
+    that a misspelled encoding does not silently become a plain object.
     """
     encoding = value.get("encoding") if isinstance(value, Mapping) else None
     if not isinstance(value, Mapping) or not isinstance(encoding, str):

@@ -1,4 +1,4 @@
-"""What is wrong with a value of a spec, without its position in the file."""
+"""What is wrong with a value in a spec, without its position in the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What is wrong with a value; `path` is relative to the checked value, `offset` is a character of a string."""
+    """What is wrong with a value; `path` is relative to the checked value, and `offset` is a position in a string."""
 
     message: str
     path: Path = ()
@@ -28,7 +28,7 @@ def within(step: str | int, faults: Iterable[Fault]) -> Iterator[Fault]:
 
 
 def of_text(name: str, text: object, check: Callable[[str], object]) -> Iterator[Fault]:
-    """Yield the fault of a string for which a check raises ValueError; the schema reports other types."""
+    """Yield a fault if a check raises ValueError for a string; the schema reports other types."""
     if isinstance(text, str) and text:
         try:
             check(text)
@@ -37,12 +37,12 @@ def of_text(name: str, text: object, check: Callable[[str], object]) -> Iterator
 
 
 def of_invisible(name: str, text: object) -> Iterator[Fault]:
-    """Yield the fault of a name with an invisible character: people cannot see it, and databases reject NUL."""
+    """Yield a fault if a name contains an invisible character: people cannot see it, and databases reject NUL."""
     if isinstance(text, str) and not text.isprintable():
         message = f"{name!r} is {text!r}, which contains an invisible character"
         yield Fault(message=message, hint="use only visible characters")
 
 
 def of_cron(error: cron.CronError) -> Fault:
-    """Return the fault of a cron error."""
+    """Return the fault for a cron error."""
     return Fault(message=error.message, hint=error.hint, offset=error.offset)

@@ -1,7 +1,7 @@
 """The table of fields: one row for each thing that a charter can express.
 
 To add a plain field: add it to `model.Schedule` (or to its timing, action, or policies), and add a row here. The spec
-and its JSON Schema, plans, import, snapshots, saved plans and their schema, conversion from and to the server, and the
+and its JSON Schema, plans, import, snapshots, saved plans and their schema, conversion to and from the server, and the
 reference in the documentation read this table. A row's place in the table is its place in plans.
 """
 
@@ -34,7 +34,7 @@ _ZERO = datetime.timedelta(0)
 
 def _refuse_entrypoint(name: str) -> None:
     if name in {".", ".."}:  # it is a path segment of the executor's URL, which these would change
-        raise ValueError(f"{name!r} is not a valid entrypoint; write a name")
+        raise ValueError(f"{name!r} is not a valid entrypoint; choose another name")
 
 
 def _refuse_task_queue(name: str) -> None:
@@ -43,7 +43,7 @@ def _refuse_task_queue(name: str) -> None:
 
 
 def _paths(example: str) -> kinds.Texts:
-    """Return the kind of a list of paths as plans write them."""
+    """Return the kind for a list of paths as plans write them."""
     item = {"type": "string", "minLength": 1, "maxLength": 1000, "examples": [example]}
     return kinds.Texts(item, {"maxItems": 100}, ordered=True, refuse=paths.parse)
 
@@ -87,8 +87,8 @@ TABLE: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.timing.timezone),
         kind=kinds.Text(refuse=zones.check),
         default="UTC",
-        description="The IANA time zone of the cron. Daylight saving time applies: a skipped local time does not fire, "
-        "and a repeated one fires twice.",
+        description="The IANA time zone of the cron. Daylight saving time applies: the schedule does not fire at a "
+        "skipped local time, and fires twice at a repeated one.",
         examples=("Europe/Berlin", "UTC"),
         stored_description="The IANA time zone.",
     ),
@@ -157,7 +157,7 @@ TABLE: tuple[rows.Row, ...] = (
         silent=False,
         proto="policies.keep_original_workflow_id",
         description="Ask the server to start each run with exactly this workflow ID, without appending the time. "
-        "Servers up to 1.31 store this and ignore it.",
+        "Servers up to 1.31 store this setting but ignore it.",
         examples=(True,),
     ),
     rows.Field(
@@ -186,7 +186,7 @@ TABLE: tuple[rows.Row, ...] = (
         follows=("id",),
         proto="action.start_workflow.workflow_id",
         description="The beginning of each run's workflow ID; Temporal appends the time. By default, the schedule's "
-        "id.",
+        "ID.",
         examples=("governance:community",),
     ),
     rows.Field(
@@ -237,7 +237,7 @@ TABLE: tuple[rows.Row, ...] = (
                         "backoff_coefficient",
                         kinds.Number(1),
                         0.0,
-                        "The factor by which each wait is longer than the previous wait.",
+                        "The factor by which the wait grows after each retry.",
                         2,
                     ),
                     records.Part(
@@ -260,7 +260,7 @@ TABLE: tuple[rows.Row, ...] = (
                         "non_retryable_errors",
                         kinds.Texts({"type": "string", "minLength": 1}, {"minItems": 1}),
                         (),
-                        "Types of application failures that are not retried; timeouts are written as in "
+                        "Types of application failures that are not retried; timeouts have the form "
                         "'TemporalTimeout:StartToClose'.",
                         ["InvalidInput"],
                         proto="non_retryable_error_types",
@@ -323,8 +323,8 @@ TABLE: tuple[rows.Row, ...] = (
         default=None,
         silent={},
         own="action.start_workflow.search_attributes.indexed_fields",
-        description="The search attributes of the schedule itself, by which it can be found in a list of schedules; "
-        "values as in search_attributes. If omitted, they are left unchanged; {} removes them.",
+        description="The search attributes of the schedule itself, which a list of schedules can be filtered by; "
+        "values are written as in search_attributes. If omitted, they are left unchanged; {} removes them.",
         examples=({"Team": "platform"},),
         stored_description="The search attributes of the schedule itself. Since 1.4.",
     ),
@@ -373,7 +373,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=None,
         proto="action.start_workflow.versioning_override",
         description="The worker deployment version that each run uses, overriding the workflow's own versioning "
-        "behavior: a pinned one, or always the current one with auto_upgrade.",
+        "behavior: either a pinned version or, with auto_upgrade, always the current one.",
         examples=({"deployment": "reports", "build_id": "1.4.0"}, "auto_upgrade"),
     ),
     rows.Field(
@@ -382,7 +382,7 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.PAYLOAD,
         default=None,
         proto="action.start_workflow.user_metadata.summary",
-        description="A one-line summary of each run for Temporal's UI; Markdown.",
+        description="A one-line summary of each run for Temporal's UI, in Markdown.",
         examples=("Nightly review",),
     ),
     rows.Field(
@@ -391,14 +391,14 @@ TABLE: tuple[rows.Row, ...] = (
         kind=kinds.PAYLOAD,
         default=None,
         proto="action.start_workflow.user_metadata.details",
-        description="Details of each run for Temporal's UI; Markdown.",
+        description="Details of each run for Temporal's UI, in Markdown.",
         examples=("Owned by the **platform** team.",),
     ),
     arguments.Named(
         key="entrypoint",
         roots=("charter", "entrypoint"),
         refuse=_refuse_entrypoint,
-        description="The name of what the workflow runs; a single word. Required without `args`.",
+        description="The name of what the workflow runs; a single word. Required unless `args` is set.",
         schema={
             "type": "string",
             "minLength": 1,
@@ -419,9 +419,9 @@ TABLE: tuple[rows.Row, ...] = (
     arguments.Arguments(
         key="args",
         description="The arguments that the workflow is called with, in order, instead of the object with entrypoint "
-        "and input. Any JSON values; null is passed as binary/null. An object with an `encoding` stands for a payload "
-        "in that encoding: json/protobuf with `message_type` and `data`, binary/protobuf with `message_type` and "
-        "`base64`, binary/plain with `base64`, and json/plain with `data` for an object that has such a key itself.",
+        "and input. Any JSON values; null is passed as binary/null. An object with an `encoding` key represents a "
+        "payload in that encoding: json/protobuf with `message_type` and `data`, binary/protobuf with `message_type` "
+        "and `base64`, binary/plain with `base64`, or json/plain with `data` for an object that itself has that key.",
         examples=(["daily", {"limit": 100}], [{"encoding": "json/protobuf", "message_type": "acme.Order", "data": {}}]),
     ),
     rows.Field(
@@ -437,7 +437,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Countdown(
         key="remaining_actions",
         description="How many times to fire in total. The count starts here, so a lower count on the server is not a "
-        "difference. With 0, it never fires. Temporal deletes the schedule a week after its last run, and the next "
+        "difference. With 0, the schedule never fires. Temporal deletes it a week after its last run, and the next "
         "apply creates it again with the full count unless the charter is removed first.",
         examples=(10,),
     ),
@@ -458,7 +458,7 @@ IDENTITY = rows.Identity(
     description="The schedule's ID. By default, the prefix followed by the charter's name in lower case.",
     examples=("nightly-report",),
 )
-"""The row of the schedule's id."""
+"""The row for the schedule's id."""
 
 FORMER = rows.Identity(
     key="was",
@@ -466,7 +466,7 @@ FORMER = rows.Identity(
     description="The charter's name before it was renamed, or the schedule's ID if the charter declared one.",
     examples=("COMMUNITY",),
 )
-"""The row of the schedule that a charter replaces."""
+"""The row for the schedule that a charter replaces."""
 
 UNSHOWN: tuple[rows.Row, ...] = (
     rows.Field(
@@ -486,7 +486,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
         kind=_paths("args[0].executionGrantId"),
         default=(),
         stored_description="The paths of values that other programs manage and that an update preserves. Since 1.3.",
-        description="Paths of values that another program manages, each written as in a plan: an update keeps the live "
+        description="Paths of values that another program manages, each written as in a plan. An update keeps the live "
         "value, and a new schedule gets the spec's value, as does an entry that is missing from the live list. A path "
         "must match a value in the spec.",
         examples=(["args[0].executionGrantId", "memo.owner"],),
@@ -502,29 +502,29 @@ UNSHOWN: tuple[rows.Row, ...] = (
         examples=("keep",),
     ),
 )
-"""Rows of keys that configure this tool and are not part of the schedule on the server."""
+"""Rows for keys that configure this tool and are not part of the schedule on the server."""
 
 ORDER: tuple[str, ...] = (*(name for row in TABLE for name in row.roots), "owner")
 """The names that plans use for a schedule's fields."""
 
 ROWS: tuple[rows.Row, ...] = (IDENTITY, *TABLE, *UNSHOWN, FORMER)
-"""The rows of all keys that a charter can have."""
+"""The rows for all keys that a charter can have."""
 
 FIRINGS = tuple(row.key for row in TABLE if isinstance(row, rows.Crons | rows.Times))
 """The keys that define when a schedule fires; a charter that has one of them inherits none of them."""
 
 ARGUMENTS = next(row.key for row in TABLE if isinstance(row, arguments.Arguments))
-"""The key of the list of arguments."""
+"""The key for the list of arguments."""
 
 BUILT_IN = tuple(row.key for row in TABLE if isinstance(row, arguments.Named))
-"""The keys of the built-in argument object, which is passed if there is no `args`."""
+"""The keys of the built-in argument object, which is passed if `args` is not set."""
 
 TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_timed(row)}
 """The rows whose values are sets of times, by key; a plan shows each as a whole."""
 
 
 def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
-    """Return the schedule that a charter's keys declare, inherited ones included; they must have passed the rules."""
+    """Return the schedule that a charter's keys, including inherited ones, declare; they must have passed the rules."""
     draft = places.Draft(schedule_id, _defaults())
     for row in ROWS:
         if row.key in keys or row.key in _FOLLOWING:
@@ -534,7 +534,7 @@ def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
 
 @functools.cache
 def _defaults() -> Mapping[places.Path, Any]:
-    """Return the values, by place, of a charter without keys, except values that are derived from others."""
+    """Return the values, by place, of a charter without keys, except those that are derived from others."""
     draft = places.Draft("")
     for row in ROWS:
         if row.key not in _FOLLOWING:
@@ -551,7 +551,7 @@ def words(
     """Return the schedule's fields that are not empty, as a spec writes them, in the table's order.
 
     Calendars appear under `cron` or `calendars`, and arguments under `input` or `args`, as they do for `like` (by
-    default the schedule itself).
+    default, the schedule itself).
     """
     shown: rows.Words = {}
     for row in TABLE if table is None else table:
@@ -576,7 +576,7 @@ def redacted(
 ) -> model.Schedule:
     """Return the schedule with every secret in the rows' fields replaced by a digest, but not in its id and owner.
 
-    Values at its `not_secret` paths are kept. If a codec made its payloads (`coded`), each argument, memo entry,
+    Values at its `not_secret` paths are kept. If a codec encoded its payloads (`coded`), each argument, memo entry,
     summary, and details value is replaced as a whole.
     """
     exempt = frozenset(map(arguments.place, map(paths.parse, schedule.not_secret)))

@@ -1,4 +1,4 @@
-"""The built-in workflow, which a charter starts if it does not specify another, and its one argument."""
+"""The built-in workflow, which a charter starts unless it specifies another one, and its only argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TASK_QUEUE = "scheduler-tasks"
 IDENTITIES = ("temporalScheduleId", "dbScheduleId")
 ENTRYPOINT = "entrypoint"
 INPUT = "input"
-ARGUMENT_KEYS = ("charter", ENTRYPOINT, INPUT, *IDENTITIES)  # of the argument
+ARGUMENT_KEYS = ("charter", ENTRYPOINT, INPUT, *IDENTITIES)  # of the argument object
 
 
 def argument(
@@ -34,5 +34,5 @@ def argument(
 
 
 def is_built_in(arguments: Sequence[object]) -> bool:
-    """Return whether the arguments are exactly one built-in argument object."""
+    """Return whether the arguments are a single built-in argument object."""
     return len(arguments) == 1 and isinstance(arguments[0], Mapping) and set(arguments[0]) == set(ARGUMENT_KEYS)

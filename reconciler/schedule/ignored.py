@@ -22,9 +22,9 @@ _MISSING = _Missing()
 def kept(desired: model.Schedule, live: model.Schedule) -> model.Schedule:
     """Return the desired schedule with the live values at its `ignore` paths.
 
-    A key that is missing from the live object is removed. An entry that is missing from the live list has its desired
-    value, because removing it would shift later entries, and so does part of a value of another type in the live
-    schedule.
+    A key that is missing from the live object is removed. An entry that is missing from the live list keeps its
+    desired value, because removing it would shift later entries. So does any part of a value whose type is different in
+    the live schedule.
     """
     for path in map(paths.parse, desired.ignore):
         desired = places.replaced(desired, dict(_values(path, desired, live)))
@@ -62,7 +62,7 @@ def _arguments(
 
 
 def _argument(desired: model.AnyArgument, live: model.AnyArgument, path: paths.Path) -> model.AnyArgument:
-    """Return the desired argument with the live value at a path, which is relative to the form that a spec writes."""
+    """Return the desired argument with the live value at a path, relative to the argument as a spec writes it."""
     if not path:
         return live
     words = encodings.words(desired)

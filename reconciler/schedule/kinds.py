@@ -21,8 +21,8 @@ Rule: TypeAlias = Callable[[Mapping[str, Any]], Iterator[faults.Fault]]  # check
 class Kind(Protocol[V]):
     """The forms of a value.
 
-    `parse` reads a spec's value that has passed the schema and the rules; `words` is its inverse, None for a value that
-    a spec omits. `encode` and `decode` do the same for documents; `declared` and `stored` return the two schemas.
+    `parse` reads a spec's value that has passed the schema and the rules; `words` is its inverse, with None for a value
+    that a spec omits. `encode` and `decode` do the same for documents; `declared` and `stored` return the two schemas.
     """
 
     def parse(self, value: Any) -> V:
@@ -35,7 +35,7 @@ class Kind(Protocol[V]):
         """Return the value as a document stores it."""
 
     def decode(self, value: Any) -> V:
-        """Return the value that a document stores; ValueError, KeyError or TypeError if it is not valid."""
+        """Return the value that a document stores; ValueError, KeyError, or TypeError if it is not valid."""
 
     def redact(self, value: V, within: redaction.Redaction, at: paths.Path, *names: str) -> V:
         """Return the value at a path with secrets removed; `names` are the names that can mark it as a secret."""
@@ -70,7 +70,7 @@ class Flag:
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> Schema:
@@ -135,7 +135,7 @@ class Text:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Whole:
-    """An integer between bounds; documents written by other programs may have 1.0 instead of 1."""
+    """An integer between bounds; documents written by other programs may contain 1.0 instead of 1."""
 
     lowest: int
     highest: int
@@ -157,7 +157,7 @@ class Whole:
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> Schema:
@@ -192,7 +192,7 @@ class Number:
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> Schema:
@@ -204,7 +204,7 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration such as 1h30m; one below `least` is read as `least`, one above `longest` is rejected.
+    """A duration such as 1h30m; one below `least` is read as `least`, and one above `longest` is rejected.
 
     `unset` is the value that the server uses if none is set.
     """
@@ -304,7 +304,7 @@ class Choice:
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> Schema:
@@ -334,7 +334,7 @@ class Overlap:
         return value
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> Schema:
@@ -376,7 +376,7 @@ class Texts:
         return within.texts(value, *at)
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> Schema:
@@ -387,7 +387,7 @@ class Texts:
 
 
 class OpaqueText(str):
-    """Stands for an opaque payload; its own type, so that it never equals a decoded string."""
+    """A stand-in for an opaque payload, with a type of its own so that it never equals a decoded string."""
 
     __slots__ = ()
 
@@ -423,7 +423,7 @@ class Payload:
         return within.argument(value, at, *names)
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> Schema:
@@ -438,9 +438,9 @@ PAYLOAD = Payload()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Named(Generic[V]):
-    """Values by name, sorted; `of` is the kind of a value, `entry` its schema, `rule` checks all of them together.
+    """Values by name, sorted; `of` is the kind of each value, `entry` is its schema, and `rule` checks them together.
 
-    Charters cannot use names that begin with `reserved`: these are reserved for `whose`.
+    Charters cannot use names that begin with `reserved`, which are reserved for `whose`.
     """
 
     of: Kind[V]

@@ -1,7 +1,7 @@
 """A schedule as frozen data.
 
-A `Schedule` is the same type for what the spec declares and for what the server has, in one canonical form: two
-schedules that mean the same are equal. Other modules read, compare, render, and write them.
+A `Schedule` represents both what the spec declares and what the server has, in one canonical form, so schedules with
+the same meaning are equal. Other modules read, compare, render, and write them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeAlias
 from reconciler import json_values
 from reconciler.timing import timings
 
-LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server uses no shorter catch-up window
+LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server's minimum catch-up window
 UNSET_CATCHUP = datetime.timedelta(days=365)  # what the server uses if none is set
 BRIEF = datetime.timedelta(seconds=1)  # a run with a shorter timeout cannot finish
 LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # the server shortens longer timeouts to this
@@ -48,7 +48,7 @@ class Opaque:
 
     @property
     def is_coded(self) -> bool:
-        """Return whether a codec encrypted or compressed it, because its encoding is not one of the SDKs' own."""
+        """Return whether a codec encrypted or compressed it, as an encoding other than the SDKs' own indicates."""
         return self.encoding.startswith("binary/") and self.encoding not in {"binary/plain", "binary/protobuf"}
 
 
@@ -64,7 +64,7 @@ class Message:
 
 
 AnyArgument: TypeAlias = Argument | Message
-"""A workflow argument; the other payloads of a schedule are never messages."""
+"""A workflow argument; a schedule's other payloads are never messages."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class Priority:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VersioningOverride:
-    """The worker deployment version that runs use, whatever the workflow's own behavior: pinned, or the current one.
+    """The worker deployment version that runs use, pinned or current, whatever the workflow's own versioning behavior.
 
     Without a deployment and a build ID, runs move to each new current version (auto-upgrade).
     """
@@ -137,7 +137,7 @@ class Attribute:
 class Action:
     """The workflow that a firing starts; `arguments` are decoded values, in order; a timeout of zero means no timeout.
 
-    `memo` omits the names under `MEMO_PREFIX`, which are reserved for this tool.
+    `memo` omits names that begin with `MEMO_PREFIX`, which are reserved for this tool.
     """
 
     workflow: str
@@ -163,7 +163,7 @@ class Action:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """How firings behave; a catch-up window below 10 s is stored as 10 s, the minimum that the server uses."""
+    """How firings behave; a catch-up window below 10 s is stored as 10 s, the server's minimum."""
 
     overlap: Overlap = Overlap.SKIP
     catchup_window: datetime.timedelta = LEAST_CATCHUP
@@ -175,16 +175,16 @@ class Policies:
 class Schedule:
     """One Temporal schedule, desired or live.
 
-    `remaining_actions` is how often it may still fire, None without a limit. A desired value is the start of the count,
-    so a lower live value is not a difference while `counted_from`, the start that the server stores, is the same.
-    `note` is what people see with the state; with None in a desired schedule, the plan writes what it did and why.
-    `owner` is the repository that declares it, by its owner mark. `seal` identifies the version of the schedule that
-    our own pause of a removed charter produced; it is not a field of the spec.
+    `remaining_actions` is how many times it can still fire, or None if unlimited. A desired value is where the count
+    starts, so a lower live value is not a difference as long as `counted_from`, the start that the server stores, is
+    the same. `note` is shown with the state; if None in a desired schedule, the plan fills in what it did and why.
+    `owner` is the repository that declares it, according to its owner mark. `seal` identifies the version of the
+    schedule that was produced when we paused it after its charter was removed; it is not a field in the spec.
     `memo` and `search_attributes` are the schedule's own, in addition to those of its runs, without what the server
     adds; None in a desired schedule leaves them unchanged.
-    `not_secret` are the paths of values that are shown even though they look like secrets, and `ignore` those of values
-    that other programs manage. `manual_pauses` is whether a manual pause is undone (`resume`) or kept (`keep`), and
-    `salt` is the key of the digests that replace secrets. None of these four is compared.
+    `not_secret` lists the paths of values that are shown even though they look like secrets, and `ignore` lists those
+    of values that other programs manage. `manual_pauses` determines whether a manual pause is undone (`resume`) or kept
+    (`keep`), and `salt` is the key for the digests that replace secrets. None of these four fields is compared.
     """
 
     id: str

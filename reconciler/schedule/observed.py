@@ -25,7 +25,7 @@ class RunStatus(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A workflow run that a firing started, and the time at which it was due."""
+    """A workflow run that a firing started, and when it was due."""
 
     workflow_id: str
     run_id: str
@@ -39,7 +39,7 @@ class History:
     """What a schedule has done and will do, as far as the server has recorded it.
 
     The counts cover the schedule's whole lifetime: firings `taken`, `missed` (late by more than the catch-up window),
-    `skipped` (the previous run was still in progress) and `dropped` (the buffer was full); `buffered` ones are waiting
+    `skipped` (the previous run was still in progress), and `dropped` (the buffer was full); `buffered` ones are waiting
     now. `recent` runs are oldest first. `next_time` is set even while the schedule is paused.
     """
 
@@ -91,12 +91,12 @@ class Live:
     """A schedule as the server described it.
 
     `token` is the conflict token of that description. It starts at 1 again if a schedule is recreated, so `created_at`
-    (nanoseconds since the epoch) distinguishes the two. `described` is the adapter's own record, opaque here, which an
-    update edits so that fields unknown to this model are preserved, and `own` is that of the schedule's own memo and
-    attributes; `unexpressed` has sentences that describe unknown fields. `pause` is None if it was not read. `coded`
-    means that some payloads were encrypted or compressed by a codec, and only the codec can read them.
-    `memo_is_fixed` means that the server does not change the schedule's own memo after its creation. If it is
-    `assumed`, it was listed, not described: what a listing does not contain is copied from the spec.
+    (nanoseconds since the epoch) distinguishes the two. `described` is the adapter's own record, opaque here; an update
+    edits it, so that fields unknown to this model are preserved. `own` is the record for the schedule's own memo and
+    attributes, and `unexpressed` has sentences that describe unknown fields. `pause` is None if it was not read.
+    `coded` means that some payloads were encrypted or compressed by a codec, and only the codec can read them.
+    `memo_is_fixed` means that the server does not change the schedule's own memo after the schedule is created.
+    `assumed` means that it was listed, not described: what a listing does not contain is copied from the spec.
     """
 
     schedule: model.Schedule
@@ -137,7 +137,7 @@ _TOKEN_BYTES = 8
 
 
 def is_of_v1(token: bytes) -> bool:
-    """Return whether a conflict token is of the V1 backend, which counts big-endian; see `Live.next_seal`."""
+    """Return whether a conflict token is from the V1 backend, whose counter is big-endian; see `Live.next_seal`."""
     return len(token) == _TOKEN_BYTES and int.from_bytes(token, "big") < int.from_bytes(token, "little")
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-Prefixes: TypeAlias = tuple[str, ...]  # at least one; "" is the empty prefix, with which only the owner's mark decides
+Prefixes: TypeAlias = tuple[str, ...]  # at least one; with the empty prefix, "", only the owner's mark decides
 
 GOVERNANCE_PREFIX = "governance:"
 DEFAULT_PREFIXES: Prefixes = (GOVERNANCE_PREFIX,)
@@ -16,20 +16,20 @@ _MOST_SHOWN = 4  # prefixes that a message lists
 MEMO_PREFIX = "reconciler."  # of memo names that are reserved for this tool
 PAUSED_BY_US = "paused by reconciler: "
 PAUSED_ON_FAILURE = ("paused due to workflow ", "paused, workflow ")  # what V1 and V2 write after a failed run
-SERVER_ATTRIBUTES = "Temporal"  # the beginning of the names of search attributes that the server sets
-IDENTITY = "reconciler"  # the beginning of our calls' identity, unless --identity is given
+SERVER_ATTRIBUTES = "Temporal"  # the beginning of the search attribute names that the server sets
+IDENTITY = "reconciler"  # the beginning of the identity in our calls, unless --identity is given
 MANAGED_BY_US = "managed by reconciler: "
 OWNER_MARK = f"{MEMO_PREFIX}owner"
 SEAL_MARK = f"{MEMO_PREFIX}paused"
 
 
 def prefixes(values: Iterable[str]) -> Prefixes:
-    """Return prefixes without duplicates, in their order; if there are none, the empty prefix."""
+    """Return the prefixes without duplicates, in their original order; if there are none, return the empty prefix."""
     return tuple(dict.fromkeys(values)) or ("",)
 
 
 def declared(value: object) -> Prefixes:
-    """Return the prefixes that a spec declares, one string or a list; the default for None and for other values."""
+    """Return the prefixes that a spec declares as a string or a list; the default for None and any other value."""
     if isinstance(value, list):
         return prefixes(each for each in value if isinstance(each, str))
     return (value,) if isinstance(value, str) else DEFAULT_PREFIXES
@@ -41,15 +41,15 @@ def covers(prefixes: Prefixes, schedule_id: str) -> bool:
 
 
 def claims(prefixes: Prefixes, schedule_id: str) -> bool:
-    """Return whether an id starts with a prefix that is not empty: then a schedule without a mark is ours."""
+    """Return whether an id starts with a nonempty prefix, in which case a schedule without a mark is ours."""
     return schedule_id.startswith(tuple(filter(None, prefixes)))
 
 
 def shared(first: Prefixes, second: Prefixes, *, is_one_owner: bool) -> tuple[str, str] | None:
-    """Return a prefix of each such that both could manage a schedule with both prefixes; None if there are none.
+    """Return a prefix from each such that both sides could manage the same schedule; None if they cannot.
 
-    The owner's mark keeps schedules of two owners apart. Schedules without a mark belong to the owner of their prefix,
-    unless it is empty.
+    The owner's mark keeps two owners' schedules apart. Schedules without a mark belong to the owner of their prefix,
+    unless the prefix is empty.
     """
     for one, other in itertools.product(first, second):
         if (one.startswith(other) or other.startswith(one)) and (is_one_owner or (one and other)):
@@ -58,7 +58,7 @@ def shared(first: Prefixes, second: Prefixes, *, is_one_owner: bool) -> tuple[st
 
 
 def is_ours(prefixes: Prefixes, owner: str, schedule_id: str, mark: str | None) -> bool:
-    """Return whether a schedule is managed, from its id and the owner's mark that it carries (None: no mark)."""
+    """Return whether a schedule is managed, from its id and the owner's mark that it carries, or None."""
     return claims(prefixes, schedule_id) if mark is None else mark == owner and covers(prefixes, schedule_id)
 
 
@@ -68,7 +68,7 @@ def default_id(prefix: str, name: str) -> str:
 
 
 def name(prefixes: Prefixes, schedule_id: str) -> str:
-    """Return the id without its prefix: the first one, which charters use, or else the longest with which it starts.
+    """Return the id without its prefix: the first one, which charters use, or else the longest one it starts with.
 
     If an id is itself a prefix, or has none, return it unchanged.
     """
@@ -80,7 +80,7 @@ def name(prefixes: Prefixes, schedule_id: str) -> str:
 
 
 def prefix_for(schedule_id: str) -> str:
-    """Return the prefix that a person would expect for an id: up to its last colon, else all of it."""
+    """Return the prefix that a person would expect for an id: the part up to its last colon, or else all of it."""
     before, colon, _ = schedule_id.rpartition(":")
     return before + colon if before else schedule_id
 
@@ -96,7 +96,7 @@ def shown(prefixes: Sequence[str]) -> str:
 
 
 def key(prefixes: Prefixes) -> str:
-    """Return the prefixes as one string: a prefix contains no line breaks."""
+    """Return the prefixes as one string, separated by line breaks, which prefixes cannot contain."""
     return "\n".join(prefixes)
 
 

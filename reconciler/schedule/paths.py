@@ -13,7 +13,7 @@ _STEP = re.compile(r'\.?([^.\[\]"\s]+)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
 def render(path: Iterable[str | int], *, within: str = "") -> str:
-    """Return the path as a string, `within` a field if one is specified; a name that is not a word is quoted."""
+    """Return the path as a string, appended to `within`; a name that is not a word is quoted."""
     text = within
     for step in path:
         if isinstance(step, int):

@@ -1,4 +1,4 @@
-"""Kinds of values that have parts: retry policy, priority, search attributes, calendars, and intervals."""
+"""Kinds of values that have parts: retry policies, priorities, search attributes, calendars, and intervals."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _described(part: Part) -> kinds.Schema:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Optional(Generic[R]):
-    """A value that may be None in the model and in documents; a spec omits it then."""
+    """A value that may be None in the model and in documents, in which case a spec omits it."""
 
     of: kinds.Kind[R]
 
@@ -125,7 +125,7 @@ AUTO_UPGRADE = "auto_upgrade"
 
 
 class Versioning:
-    """A versioning override, or none: the word `auto_upgrade`, or the version to which runs are pinned."""
+    """A versioning override, if any: the word `auto_upgrade`, or the version that runs are pinned to."""
 
     def parse(self, value: Any) -> model.VersioningOverride | None:
         if value == AUTO_UPGRADE:
@@ -155,7 +155,7 @@ class Versioning:
         return model.VersioningOverride(**parts)
 
     def check(self, value: Any, name: str) -> Iterator[faults.Fault]:
-        del value, name  # the schema expresses all of it
+        del value, name  # the schema checks all of it
         yield from ()
 
     def declared(self) -> kinds.Schema:
@@ -166,7 +166,7 @@ class Versioning:
             "patternErrorMessage": f"is neither {AUTO_UPGRADE} nor a deployment with its build_id",
             "properties": {
                 "deployment": {"description": "The worker deployment's name.", **text, "examples": ["reports"]},
-                "build_id": {"description": "The build ID of the version.", **text, "examples": ["1.4.0"]},
+                "build_id": {"description": "The version's build ID.", **text, "examples": ["1.4.0"]},
             },
             "required": ["deployment", "build_id"],
             "additionalProperties": False,
@@ -218,7 +218,7 @@ _SETS = tuple(calendars.FIELDS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Calendars:
-    """A set of calendars; if `excludes`, these are times that do not fire."""
+    """A set of calendars; if `excludes`, the times at which the schedule does not fire."""
 
     excludes: bool = False
 
@@ -279,7 +279,7 @@ def _calendar_faults(key: str, value: Any) -> Iterator[faults.Fault]:
 
 
 def _redacted_calendar(calendar: timings.Calendar) -> timings.Calendar:
-    """Redact a calendar's comment, the text and the part after `#` separately, so that a cron remains a cron."""
+    """Redact a calendar's comment, separately before and after the `#`, so that a cron remains a cron."""
     cron, sign, comment = calendar.comment.partition("#")
     redacted = f"{redaction.text(cron)}{sign}{redaction.text(comment)}"
     return calendar if redacted == calendar.comment else dataclasses.replace(calendar, comment=redacted)

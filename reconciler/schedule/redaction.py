@@ -26,7 +26,7 @@ is_secret = detection.is_secret
 
 
 class Digest(str):
-    """Replaces a secret value; `stable` is the same for every salt, None if it is unknown."""
+    """Replaces a secret value; `stable` is the same for every salt, or None if unknown."""
 
     stable: str | None = None
 
@@ -45,7 +45,7 @@ def redact(value: json_values.Json, *names: str) -> json_values.Json:
 class Redaction:
     """Removes secrets from values, except at the `exempt` paths and below them.
 
-    `salt` is the key of the digests. If a codec made the payloads of a schedule (`coded`), each argument, memo entry,
+    `salt` is the key for the digests. If a codec encoded a schedule's payloads (`coded`), each argument, memo entry,
     summary, and details value is replaced as a whole.
     """
 
@@ -87,7 +87,7 @@ class Redaction:
         names: Sequence[str] = (),
         roots: Sequence[str] = (),
     ) -> dict[str, json_values.Json]:
-        """Redact an object; in an entry such as {name: …, value: …} the value is redacted as if under that name.
+        """Redact an object; in an entry such as {name: …, value: …}, the value is redacted as if under that name.
 
         The path of a key that is one of the `roots` begins with that key.
         """
@@ -105,7 +105,7 @@ class Redaction:
     def _item(
         self, items: Sequence[json_values.Json], index: int, at: paths.Path, names: Sequence[str]
     ) -> json_values.Json:
-        """Redact an item of a list, which may be the value of the option before it, or a pair of a name and a value."""
+        """Redact a list item, which may be the value of the option before it, or a name and its value as a pair."""
         item, path = items[index], (*at, index)
         before = items[index - 1] if index else None
         if self.is_exempt(path) or self._leads_to_exempt(path):
@@ -234,7 +234,7 @@ def _has_secret_json(text: str) -> bool:
 def digest(value: json_values.Json, salt: bytes, what: str = "secret") -> Digest:
     """Return the digest that replaces a value; a digest from an earlier redaction is returned unchanged.
 
-    Without a salt, it has the format of releases before salts were added.
+    Without a salt, it has the format that was used before salts were added.
     """
     if isinstance(value, Digest):
         return value

@@ -1,7 +1,7 @@
 """Check a retry policy as the server does, but before a run is due.
 
-From the server's source, 1.29 and 1.31: the checks of StartWorkflowExecution that CreateSchedule omits. A schedule that
-fails one of them looks active, but never starts a run.
+These are the checks in StartWorkflowExecution that CreateSchedule omits, from the server's source (1.29 and 1.31). A
+schedule that fails one of them looks active, but never starts a run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TIMEOUT_CONSTANTS = (
 
 def check(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
     """Yield what is wrong with a retry policy; the schema reports wrong types."""
-    if policy.get("maximum_attempts") != 1:  # without retries the server checks nothing else
+    if policy.get("maximum_attempts") != 1:  # without retries, the server checks nothing else
         yield from _intervals(policy)
         yield from _non_retryable_errors(policy)
 
@@ -51,8 +51,8 @@ def _intervals(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
     elif initial and not maximum and initial > _LONGEST_INITIAL:
         yield faults.Fault(
             path=("initial_interval",),
-            message="the maximum interval is 100 times this one by default, which is longer than the 292 years that "
-            "Temporal can hold: no run would start",
+            message="by default, the maximum interval is 100 times this one, which is longer than the 292 years that "
+            "Temporal can store: no run would start",
             hint="add maximum_interval",
         )
 
@@ -76,5 +76,5 @@ def _non_retryable_errors(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
 def _duration(text: Any) -> datetime.timedelta | None:
     try:
         return durations.parse(text) if isinstance(text, str) else None
-    except ValueError:  # reported with its own value
+    except ValueError:  # reported by the value's own check
         return None

@@ -20,7 +20,7 @@ class Row(Protocol):
 
     @property
     def key(self) -> str:
-        """Return the key in a spec."""
+        """Return its key in a spec."""
 
     @property
     def description(self) -> str:
@@ -36,7 +36,7 @@ class Row(Protocol):
 
     @property
     def sources(self) -> tuple[places.Path, ...]:
-        """Return the places in a schedule on whose values its words depend."""
+        """Return the places in a schedule whose values determine its words."""
 
     @property
     def proto(self) -> str:
@@ -50,19 +50,19 @@ class Row(Protocol):
         """Put the value of a charter's keys into a draft, or the default if the key is missing."""
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
-        """Return the value as a spec writes it, in the form in which `like` declares it; empty if there is no value."""
+        """Return the value as a spec writes it, in the form that `like` uses; empty if there is no value."""
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         """Return its values as a document stores them, by place."""
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
-        """Put a document's values into a draft; ValueError, KeyError or TypeError if they are not valid."""
+        """Put a document's values into a draft; ValueError, KeyError, or TypeError if they are not valid."""
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         """Return its values with secrets removed, by place."""
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
-        """Yield a fault for each violation by the value of a charter's key that its schema cannot express."""
+        """Yield a fault for each violation in the value of a charter's key that the schema cannot express."""
 
     def declared(self) -> kinds.Schema:
         """Return the JSON Schema of the key."""
@@ -75,9 +75,9 @@ class Row(Protocol):
 class Field(Generic[V]):
     """A field with one value at one place.
 
-    `default` is the value if the key is missing, and `follows` a place whose value is used instead; `silent` is a
-    value, in addition to None, that is not written. `own` is its field in a message with what the server stores
-    outside of the Schedule message.
+    `default` is the value if the key is missing; if `follows` is a place, the value there is used instead. `silent` is
+    a value that, like None, is not written. `own` is its field in a message for what the server stores outside the
+    Schedule message.
     """
 
     key: str
@@ -150,14 +150,14 @@ class Field(Generic[V]):
 
 
 def declared_as_cron(calendar: timings.Calendar) -> bool:
-    """Return whether a calendar was declared as a cron, so its comment contains the text."""
+    """Return whether a calendar was declared as a cron, in which case its comment contains the cron's text."""
     return cron.is_text_of(calendar.comment, calendar)
 
 
 def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.Calendar, bool]:
-    """Return which calendars are written as crons: those that `like` also has are written as it declares them.
+    """Return whether each calendar is written as a cron: those that `like` also has are written as it declares them.
 
-    Others are written like the calendars of `like` that they probably replace.
+    Others are written like the calendars in `like` that they probably replace.
     """
     known = {calendar: declared_as_cron(calendar) for calendar in like.calendars}
     missing = {known[calendar] for calendar in like.calendars if calendar not in timing.calendars}
@@ -209,7 +209,7 @@ class Crons:
         pass
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
-        del schedule, within  # the row of the other calendars redacts all of them
+        del schedule, within  # the row for the other calendars redacts all of them
         return {}
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
@@ -387,7 +387,7 @@ class Countdown:
         return {}
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
-        del value  # the schema expresses all of it
+        del value  # the schema checks all of it
         yield from ()
 
     def declared(self) -> kinds.Schema:
@@ -397,7 +397,7 @@ class Countdown:
     def stored(self) -> Mapping[places.Path, kinds.Schema]:
         bounds = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}
         return {
-            places.REMAINING: {"description": "How often it may still fire; null if unlimited.", **bounds},
+            places.REMAINING: {"description": "How many times it can still fire; null if unlimited.", **bounds},
             places.COUNTED_FROM: {"description": "The declared starting value of that count.", **bounds},
         }
 

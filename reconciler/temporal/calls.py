@@ -1,4 +1,4 @@
-"""Calls to the server: a timeout on each, started at a pace that the server sustains, errors translated into ours.
+"""Calls to the server, with timeouts, at a pace that the server can sustain, and with errors translated into ours.
 
 A slow server is not treated as unreachable. While it responds to any call at all, a call waits up to its `patience`; a
 server that responds to nothing for `SILENCE` seconds is treated as unreachable. A rate-limited call is sent again for
@@ -30,12 +30,12 @@ _LOG = logging.getLogger(__name__)
 PATIENCE = datetime.timedelta(seconds=60)  # for one call, while the server responds to others
 SILENCE = 8.0  # seconds without any response, after which the server is treated as unreachable
 # A Describe is a query to the schedule's own workflow. About one in 400 is lost (seen on 1.29.1), and the server waits
-# 5 s before it repeats the query, but responds to a second Describe at once: so send a second one early.
+# 5 s before it repeats the query, but responds to a second Describe at once, so a second one is sent early.
 READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5))  # per attempt; the last one repeats
 LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # listings are not lost: repeating one early would only add load
 _PROBE_EVERY = 1.0  # seconds
 _PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before a read that could not be served is repeated; the last one repeats
-_PASSES_WITHIN = 10.0  # seconds in which a transient failure is retried; like the SDK, with these first pauses
+_PASSES_WITHIN = 10.0  # seconds in which a transient failure is retried, with the same pauses as in the SDK
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH, _PAUSE_JITTER = 0.1, 5.0, 1.5, 0.2
 
 # The SDK reports its own timeout as CANCELLED; FAILED_PRECONDITION means that the schedule's workflow has no worker.
@@ -45,8 +45,8 @@ _PASSING = {
     *(RPCStatusCode.UNAVAILABLE, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN, RPCStatusCode.ABORTED),
     *(RPCStatusCode.DATA_LOSS, RPCStatusCode.OUT_OF_RANGE),
 }
-_EARLY = 0.9  # of a call's timeout, before which it did not time out
-_BROKEN = "transport error"  # how the SDK reports a connection that broke; the status is UNKNOWN
+_EARLY = 0.9  # fraction of its timeout; a call that ends before that did not time out
+_BROKEN = "transport error"  # how the SDK reports a broken connection; the status is UNKNOWN
 _TOO_LARGE = "larger than max"
 _NAMESPACE_NOT_FOUND = "temporal.api.errordetails.v1.NamespaceNotFoundFailure"
 _RETRY_INFO = "google.rpc.RetryInfo"
@@ -73,7 +73,7 @@ class _SilentError(RPCError):
 
 
 class NotFoundError(errors.ServerError):
-    """The server has nothing under this id."""
+    """The server has nothing with this id."""
 
 
 class Calls:
@@ -110,7 +110,7 @@ class Calls:
         """Send a request that changes nothing, and send it again whenever there is no response within its timeout.
 
         It may take up to its own `patience`, if it has one; time spent queued or waiting for the rate limit does not
-        count. Raises NotFoundError, or an error of `errors` that names the server and what to do.
+        count. Raises NotFoundError, or an error from `errors` that names the server and suggests what to do.
         """
         seconds = self._patience if patience is None else min(patience.total_seconds(), self._patience)
         send = functools.partial(self._repeated, rpc, request, timeouts or READ_TIMEOUTS, seconds)
@@ -126,10 +126,10 @@ class Calls:
             raise translated from error
 
     async def write(self, rpc: Rpc[Request, Response], request: Request, permit: Permit | None = None) -> Response:
-        """Send a request that changes something; its request id keeps a retry from doing it twice.
+        """Send a request that changes something; its request id keeps a retry from making the change twice.
 
-        `permit` is awaited when its turn has come, right before it is sent, and before each retry; an exception from it
-        ends the call. Raises as `read` does; after an UnreachableError, the change may or may not have been made.
+        `permit` is awaited when the request's turn comes, right before it is sent, and before each retry; an exception
+        from it ends the call. Raises as `read` does; after an UnreachableError, the change may or may not be in effect.
         """
         send = functools.partial(self._once, rpc, request, self._patience, permit=permit)
         try:
@@ -140,7 +140,7 @@ class Calls:
     async def _in_turn(self, send: Callable[[], Awaitable[Response]], patience: float) -> Response:
         """Send in turn, and line up again whenever the server rate-limits the call.
 
-        Waiting in line does not use up the patience; it ends once the server has served no call at all for that long.
+        Waiting in line does not use up the patience, but ends once the server has not served any call for that long.
         """
         since: float | None = None
         while True:
@@ -193,8 +193,8 @@ class Calls:
     ) -> Response:
         """Send a request with a timeout of `seconds`, and retry it for a while if the failure may be transient.
 
-        It is the first of several that began at `since`. The SDK would retry it as well, but also if it was
-        rate-limited, and would hide that.
+        It may be one of several attempts, the first of which began at `since`. The SDK would retry it as well, but it
+        would also retry rate-limited calls, and would hide that.
         """
         if permit:
             await permit()
@@ -280,7 +280,7 @@ class Calls:
         match error.status:
             case RPCStatusCode.UNAVAILABLE:
                 return errors.UnreachableError(
-                    f"Temporal at {self.address} does not respond ({detail})",
+                    f"Temporal at {self.address} is not responding ({detail})",
                     hint="check that it is running, then try again",
                 )
             case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
@@ -314,14 +314,14 @@ class Calls:
 
 
 def _is_early(sent: float, seconds: float) -> bool:
-    """Return whether a call that was sent then and has just ended did not use up its timeout."""
+    """Return whether a call that has just ended did not use up its timeout."""
     return time.monotonic() < sent + _EARLY * seconds
 
 
 def _of_connection(error: RPCError, *, is_early: bool) -> RPCError:
     """Return the error, or UNAVAILABLE in place of an error that only means that the connection broke.
 
-    The SDK reports that as an unknown error or, before the timeout of the call (`is_early`), as cancelled.
+    The SDK reports that as an unknown error or, before the call's timeout (`is_early`), as canceled.
     """
     is_cancelled = error.status is RPCStatusCode.CANCELLED and is_early and not isinstance(error, _SilentError)
     if is_cancelled or (error.status is RPCStatusCode.UNKNOWN and error.message == _BROKEN):
@@ -353,10 +353,10 @@ def _is_limited(error: RPCError) -> bool:
 
 
 def _retry_after(error: RPCError) -> float | None:
-    """Return after how many seconds the server asked for a retry; None if it did not.
+    """Return how many seconds the server asked to wait before a retry; None if it did not.
 
-    The SDK has no `google.rpc.RetryInfo`. Its only field is a duration with the number 1, so it is read as a message
-    that has bytes there.
+    The SDK does not include `google.rpc.RetryInfo`. That message's only field is a duration with number 1, so it is
+    read as a message with bytes in that field.
     """
     for detail in error.grpc_status.details:
         if detail.type_url.endswith(_RETRY_INFO):

@@ -22,7 +22,7 @@ _LIMIT = 1024 * 1024  # bytes of a profile, a certificate, or a key
 
 
 def client(connection: settings.Connection) -> dict[str, Any]:
-    """Return the arguments of Client.connect; flags override the environment, which overrides the profile."""
+    """Return the arguments for Client.connect; flags override the environment, which overrides the profile."""
     try:
         config: dict[str, Any] = dict(_profile(connection).to_client_connect_config())
     except (RuntimeError, ValueError, OSError) as error:
@@ -42,7 +42,7 @@ def client(connection: settings.Connection) -> dict[str, Any]:
     held.hold(config.get("api_key"), *metadata.values())
     if not all(map(settings.HEADER_NAME.fullmatch, metadata)):  # the SDK would quote what may be a misplaced token
         raise errors.UsageError(
-            "a name in the gRPC metadata has characters that a header cannot contain",
+            "a name in the gRPC metadata contains characters that are not allowed in headers",
             hint="check --grpc-meta and the profile's grpc_meta",
         )
     config["tls"] = _tls(connection.tls, config.get("tls", False))
@@ -70,7 +70,7 @@ def _bad_config(error: Exception) -> errors.UsageError:
 
 
 def codec(connection: settings.Connection) -> settings.Codec | None:
-    """Return the codec's settings, with the same precedence; as in Temporal's tools, auth alone enables no codec."""
+    """Return the codec's settings, with the same precedence; as in Temporal's tools, auth alone does not enable one."""
     profile = _codec_of_profile(connection)
     environ = {} if connection.disable_config_env else settings.without_empty(connection.environ)
     endpoint = connection.codec_endpoint or environ.get("TEMPORAL_CODEC_ENDPOINT") or profile.get("endpoint")

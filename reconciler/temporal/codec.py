@@ -21,7 +21,7 @@ from reconciler.schedule import ownership
 from reconciler.temporal import payloads
 
 TIMEOUT = 10.0  # seconds, for one request
-BATCH = 200  # payloads of one request
+BATCH = 200  # payloads per request
 
 _TEXTS: tuple[Literal["summary", "details"], ...] = ("summary", "details")
 _Slot = tuple[str, str | int]
@@ -74,10 +74,10 @@ class Remote:
         headers |= {"Authorization": codec.auth} if codec.auth else {}
         if not all(text.isascii() and text.isprintable() for pair in headers.items() for text in pair):
             raise errors.UsageError(
-                "a header for the codec server has characters that a header cannot contain",
+                "a header for the codec server contains characters that are not allowed in headers",
                 hint="check --codec-auth and --codec-header",
             )
-        import httpx  # imported here, because that takes as long as half of the program, and few have a codec server
+        import httpx  # imported here: it takes half as long as the whole program, and few users have a codec server
 
         self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
 
@@ -107,7 +107,7 @@ class Remote:
     async def replaced(
         self, step: Literal["decode", "encode"], originals: Sequence[common_pb2.Payload]
     ) -> list[common_pb2.Payload]:
-        """Return payloads that belong to no schedule, encoded or decoded; plain ones are not decoded."""
+        """Return copies of payloads outside any schedule, encoded or decoded; plain ones are not decoded."""
         copies = [common_pb2.Payload.FromString(original.SerializeToString()) for original in originals]
         await self._replace(step, [copy for copy in copies if step == "encode" or _is_coded(copy)])
         return copies
@@ -131,7 +131,7 @@ class Remote:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise errors.CodecError(
-                f"the codec server at {self._shown} does not respond ({reason})", hint="check --codec-endpoint"
+                f"the codec server at {self._shown} is not responding ({reason})", hint="check --codec-endpoint"
             ) from error
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise errors.CodecError(
@@ -140,8 +140,8 @@ class Remote:
             )
         if response.status_code != httpx.codes.OK:
             raise errors.CodecError(
-                f"the codec server at {self._shown} returned {response.status_code} to {step}",
-                hint="check its log, and that it has this namespace's keys",
+                f"the codec server at {self._shown} returned {response.status_code} for {step}",
+                hint="check its log, and make sure that it has this namespace's keys",
             )
         return self._read(response.text, len(batch))
 
@@ -162,7 +162,7 @@ class Remote:
 
 
 class OfWorkers(temporalio.converter.PayloadCodec):
-    """The same codec server for the payloads of a worker: arguments, results, and failures."""
+    """The same codec server for a worker's payloads: arguments, results, and failures."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -175,13 +175,13 @@ class OfWorkers(temporalio.converter.PayloadCodec):
 
 
 def converter(codec: Codec) -> temporalio.converter.DataConverter:
-    """Return the data converter of a worker that uses this codec."""
+    """Return the data converter for a worker that uses this codec."""
     plain = temporalio.converter.default()
     return dataclasses.replace(plain, payload_codec=OfWorkers(codec)) if isinstance(codec, Remote) else plain
 
 
 def connect(codec: settings.Codec | None, namespace: str) -> Codec:
-    """Return the codec of the settings; `errors.UsageError` for an invalid address."""
+    """Return the codec for the settings; `errors.UsageError` for an invalid address."""
     if codec is None:
         return Plain()
     return Remote(codec, namespace)
@@ -194,7 +194,7 @@ def _copied(proto: schedule_pb2.Schedule) -> schedule_pb2.Schedule:
 
 
 def _slots(proto: schedule_pb2.Schedule) -> Mapping[_Slot, common_pb2.Payload]:
-    """Return the payloads that a codec may have encoded, each under its place in the schedule."""
+    """Return the payloads that a codec may have encoded, keyed by their place in the schedule."""
     start = proto.action.start_workflow
     slots: dict[_Slot, common_pb2.Payload] = {}
     for number, payload in enumerate(start.input.payloads):

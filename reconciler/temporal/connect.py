@@ -41,13 +41,13 @@ _TRANSIENT = re.compile(
 _UNREACHABLE = ("connection refused", "dns", "lookup", "unreachable", "timed out")
 _NOT_PEM = {
     "privatekeyparseerror": "the client's private key",
-    "certificateparseerror": "the client's or the authority's certificate",
+    "certificateparseerror": "the client or CA certificate",
 }
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A connected namespace: where it is, and its schedules. All of its calls except a lock's share the `rate`."""
+    """A connected namespace: where it is, and its schedules. All of its calls except locks' share the `rate`."""
 
     address: str
     namespace: str
@@ -65,9 +65,9 @@ class Server:
         await self.codec.close()
 
     def lock(self, prefix: str, **options: Any) -> lease.TemporalLock:
-        """Return the lock of the schedules with a prefix; `options` are those of `lease.TemporalLock`.
+        """Return the lock for the schedules with a prefix; `options` are passed to `lease.TemporalLock`.
 
-        Its few calls do not wait for the rate, because their results would be too old for any write.
+        Its few calls bypass the rate limit, because waiting would make their results too old for any write.
         """
         calls_ = dataclasses.replace(self, rate=None).calls()
         return lease.TemporalLock(self.service, calls_, prefix=prefix, identity=self.identity, **options)
@@ -77,7 +77,7 @@ class Server:
         return await clock.now(self.service, self.calls(), self.identity)
 
     def calls(self) -> calls.Calls:
-        """Return a caller of this namespace."""
+        """Return an object that sends calls to this namespace."""
         return calls.Calls(
             self.service, address=self.address, namespace=self.namespace, patience=self.patience, rate=self.rate
         )
@@ -85,7 +85,7 @@ class Server:
     def target(
         self, prefixes: ownership.Prefixes = ownership.DEFAULT_PREFIXES, owner: str = "", *, of_users: bool = False
     ) -> observed.Target:
-        """Return the part of the server that a plan is about."""
+        """Return the part of the server that a plan covers."""
         return observed.Target(
             address=self.address, namespace=self.namespace, prefixes=prefixes, owner=owner, of_users=of_users
         )
@@ -181,7 +181,7 @@ def _user() -> str:
 def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool) -> errors.ReconcilerError:
     """Return our error for one of the SDK's, which all have the same type and differ only in their text.
 
-    In TLS 1.3 a server rejects a client certificate after the handshake; the broken connection has many wordings.
+    In TLS 1.3, a server rejects a client certificate after the handshake; the SDK reports that in many wordings.
     """
     text = str(error)
     lowered = text.lower()
@@ -199,7 +199,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
             return errors.UsageError(f"{what} is not in PEM format", hint="check the --tls… options and their files")
     if "certificate" in lowered or "tls" in lowered or "private key" in lowered or "privatekey" in lowered:
         return errors.UnreachableError(
-            f"no TLS connection to Temporal at {address} ({_last_message(text)})",
+            f"cannot establish a TLS connection to Temporal at {address} ({_last_message(text)})",
             hint="check the --tls… options and the certificates",
         )
     if tls and not any(sign in lowered for sign in _UNREACHABLE):
@@ -217,7 +217,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
 def _not_an_address() -> errors.UsageError:
     """Return the error without the address: a malformed one may contain a password or a token."""
     return errors.UsageError(
-        "the address of Temporal is not of the form host:port",
+        "Temporal's address is not in the form host:port",
         hint="check --address, TEMPORAL_ADDRESS, and the profile; use the form localhost:7233",
     )
 

@@ -1,4 +1,4 @@
-"""Between the server's schedule protos and `model.Schedule`: reading, creating, and editing in place."""
+"""Convert between the server's schedule protos and `model.Schedule`: read, create, and edit in place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Field = rows.Field[Any] | rows.Times[Any]
 _SINGLE: tuple[_Field, ...] = tuple(
     row for row in fields.TABLE if isinstance(row, rows.Field | rows.Times) and row.proto
 )
-"""The rows whose value is a single field of the message."""
+"""The rows whose value is a single field in the message."""
 
 
 _Tree: TypeAlias = "dict[str, _Field | _Tree]"
@@ -37,22 +37,22 @@ def _tree() -> _Tree:
 
 
 _TREE = _tree()
-"""These rows by the names of their fields, within those of the messages that the fields are in."""
+"""These rows as a tree: each under its field's name, within the names of the messages that contain the field."""
 
 
 @functools.cache
 def _unset() -> Mapping[places.Path, Any]:
-    """Return the values, by place, of an empty message: almost all fields of most schedules have them."""
+    """Return the values, by place, of an empty message: most schedules have almost all of them."""
     proto = schedule_pb2.Schedule()
     return {row.at.path: protos.read(row.kind, *_field(proto, row.proto)) for row in _SINGLE}
 
 
 _OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.own)
-"""The rows whose value is outside the Schedule in the server's messages."""
+"""The rows whose values the server stores outside the Schedule message."""
 
 
 def own(memo: common_pb2.Memo, attributes: common_pb2.SearchAttributes) -> schedule_pb2.Schedule:
-    """Return the schedule's own memo and search attributes, in a message that has them in place of its runs'."""
+    """Return the schedule's own memo and search attributes, in a message that holds them where its runs' would be."""
     held = schedule_pb2.Schedule()
     held.action.start_workflow.memo.CopyFrom(memo)
     held.action.start_workflow.search_attributes.CopyFrom(attributes)
@@ -102,10 +102,10 @@ def make(schedule: model.Schedule) -> schedule_pb2.Schedule:
 
 
 def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
-    """Set the fields that we own to the values of `schedule`; every other field keeps its value.
+    """Set the fields that we own to the values in `schedule`; every other field keeps its value.
 
     Equivalent values are not touched, down to each calendar, duration, and payload, so that unknown parts of them
-    (fields of newer servers, fractions of a microsecond) are kept.
+    (fields from newer servers, fractions of a microsecond) are kept.
     """
     live = read(schedule.id, proto)
     for row in _SINGLE:
@@ -177,7 +177,7 @@ def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
 
 
 def owner(proto: schedule_pb2.Schedule) -> str | None:
-    """Return the owner's mark, None without one; an unreadable one is treated as another owner's."""
+    """Return the owner's mark, or None if there is none; an unreadable one is treated as another owner's."""
     start = proto.action.start_workflow
     if ownership.OWNER_MARK not in start.memo.fields:
         return None
@@ -192,7 +192,7 @@ def _seal(start: workflow_pb2.NewWorkflowExecutionInfo) -> str | None:
 
 
 def _edit_spec(spec: schedule_pb2.ScheduleSpec, live: timings.Timing, wanted: timings.Timing) -> None:
-    """Clear the other notations of times if the times change, and write the time zone."""
+    """Clear the other notations for times if the times change, and write the time zone."""
     if live == wanted:
         return
     for name in ("cron_string", "calendar", "exclude_calendar"):
@@ -203,7 +203,7 @@ def _edit_spec(spec: schedule_pb2.ScheduleSpec, live: timings.Timing, wanted: ti
 
 
 def _edit_mark(start: workflow_pb2.NewWorkflowExecutionInfo, name: str, value: int | str | None) -> None:
-    """Write one of our marks into the memo of the workflow, or remove it."""
+    """Write one of our marks to the workflow's memo, or remove it."""
     start.memo.fields.pop(name, None)
     if value is not None:
         start.memo.fields[name].CopyFrom(payloads.make(value))

@@ -1,4 +1,4 @@
-"""Temporal itself as a lock: a workflow execution with a fixed id, which no worker runs, is a lease.
+"""Temporal itself as a lock: a lease is a workflow execution that has a fixed id and that no worker runs.
 
 The server allows one open execution per id: starting it acquires the lock, its execution timeout is the expiry, and
 terminating its run releases the lock. A lease cannot be renewed, so its holder stops writing before it expires.
@@ -27,11 +27,11 @@ WORKFLOW = "ReconcilerLock"
 TASK_QUEUE = "reconciler-lock"  # no worker polls it: the execution only waits to be ended
 DEFAULT_LENGTH = datetime.timedelta(minutes=10)
 _POLL = datetime.timedelta(seconds=locks.LOOK_EVERY + 1)  # the server responds a second before the call's timeout
-MARGIN = datetime.timedelta(seconds=30)  # before the expiry, for writes in progress to end
+MARGIN = datetime.timedelta(seconds=30)  # before the expiry, for writes in progress to finish
 
 
 class TemporalLock:
-    """The lock of the managed schedules of a namespace with one prefix; implements `ports.Lock`."""
+    """The lock for a namespace's managed schedules with one prefix; implements `ports.Lock`."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class TemporalLock:
         return TemporalLease(self, run_id, until, fresh=self._fresh, patience=self._patience)
 
     async def _started_unanswered(self, request_id: str, error: errors.ServerError) -> str:
-        """Return the run that this request started although its response was lost; raise if it started none."""
+        """Return the run that this request started although its response was lost; raise if it did not start one."""
         running = await self._running()
         if running is not None and running.request_id == request_id:
             return running.run_id
@@ -84,7 +84,7 @@ class TemporalLock:
         raise error
 
     async def _started(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:
-        """Start the lease's run; if the caller is cancelled in the meantime, end the run, because no one else would."""
+        """Start the lease's run; if the caller is canceled in the meantime, end the run, because no one else would."""
         starting = asyncio.ensure_future(self._calls.write(self._service.start_workflow_execution, request))
         try:
             return (await asyncio.shield(starting)).run_id
@@ -120,7 +120,7 @@ class TemporalLock:
     async def is_running(self, run_id: str) -> bool:
         """Wait briefly for this run to end, and return whether it is still running.
 
-        The server responds as soon as it ends. If reading histories is not allowed, it is described after a while.
+        The server responds as soon as the run ends. If we are not allowed to read histories, describe it after a while.
         """
         request = rpc_pb2.GetWorkflowExecutionHistoryRequest(
             namespace=self._calls.namespace,

@@ -15,14 +15,14 @@ WINDOW = 20  # calls in progress at first; more are not faster on a dev server
 WIDEST = 100
 _SLOWER = 1.3  # times the shortest latency so far: beyond this, calls only queue in the server
 _BURST = 0.1  # seconds' worth of calls that may start at once
-_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds after a refusal that gives none; the next one if none succeeded
-_JITTER = 0.25  # of a pause, so that several programs do not return together
+_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds after a refusal without a delay; the next one if no call succeeded
+_JITTER = 0.25  # fraction of a pause, so that several programs do not retry at the same time
 
 Clock = Callable[[], float]
 
 
 class Rate:
-    """At most `per_second` calls per second, plus a tenth of that at once."""
+    """At most `per_second` calls per second, plus bursts of up to a tenth of that."""
 
     def __init__(self, per_second: float) -> None:
         self.per_second = per_second
@@ -31,7 +31,7 @@ class Rate:
         self._next = float("-inf")  # when the next call would start if all were evenly spaced
 
     def delay(self, now: float) -> float:
-        """Reserve the next start, and return in how many seconds it is."""
+        """Reserve the next start, and return how many seconds away it is."""
         even = max(self._next, now)
         self._next = even + self._interval
         return max(even - self._ahead - now, 0)
@@ -40,7 +40,7 @@ class Rate:
 class Window:
     """How many calls may be in progress: one more after a round of successes, half as many after a refusal.
 
-    It grows only while it is full, and beyond its first size only while the calls do not get slower. After a refusal,
+    It grows only while it is full, and beyond its initial size only while calls do not get slower. After a refusal,
     no call starts for a while.
     """
 
@@ -68,7 +68,7 @@ class Window:
                 self.size = min(self.size + 1, WIDEST)
 
     def on_refusal(self, started: float, now: float, retry_after: float | None = None) -> None:
-        """Record that the server rate-limited a call, and after how many seconds it asked to send it again.
+        """Record that the server rate-limited a call, and how many seconds it asked to wait before a retry, if any.
 
         Calls that started before the last refusal bring no new information: the window is halved once for all of them.
         """

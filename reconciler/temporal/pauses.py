@@ -1,4 +1,4 @@
-"""Who paused a schedule: in V1 a schedule is a workflow, whose event history records each call, its caller and time."""
+"""Who paused a schedule: a V1 schedule is a workflow whose event history records each call's caller and time."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Pauses:
     async def read(self, live: observed.Live) -> observed.Pause:
         """Return who paused the schedule and when, as far as known.
 
-        V2 has no such history, but its last update is the pause. Nothing is known if we may not read the history, or if
-        it no longer reaches back far enough.
+        V2 has no such history, but its last update is the pause. Nothing is known if we are not allowed to read the
+        history, or if it no longer reaches back far enough.
         """
         ours = (live.schedule.note or "").startswith(ownership.PAUSED_BY_US)
-        if ours and (live.schedule.seal is None or live.is_sealed):  # else someone else paused it and kept our note
+        if ours and (live.schedule.seal is None or live.is_sealed):  # otherwise, someone else did, and kept our note
             return observed.Pause(by="reconciler", at=live.history.updated_at)
         try:
             events = await self._events(live)
@@ -53,7 +53,7 @@ class Pauses:
         """Return which due times after `since` passed without a run, and V1's reason; None if that is not certain.
 
         V1's Describe does not show that a patch resumed a schedule, so only times after the last call in its history
-        count. V2's does, but it does not keep the reason.
+        count. V2's Describe shows it, but V2 does not keep the reason.
         """
         try:
             events = await self._events(live)
@@ -94,7 +94,7 @@ def _failure(events: Iterable[history_pb2.HistoryEvent]) -> str:
 
 
 def _latest(events: Iterable[history_pb2.HistoryEvent]) -> observed.Pause:
-    """Return the current pause from events, newest first: the earliest of the latest calls that left it paused."""
+    """Return the current pause from events, newest first: the first call after which it has always been paused."""
     pause = observed.Pause()
     for event in events:
         if event.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
@@ -111,7 +111,7 @@ def _latest(events: Iterable[history_pb2.HistoryEvent]) -> observed.Pause:
 
 
 def _created(event: history_pb2.HistoryEvent) -> observed.Pause | None:
-    """Return who created the schedule paused; None if it was not, or if the history begins later."""
+    """Return who created the schedule in a paused state; None if no one did, or if the history begins later."""
     start = event.workflow_execution_started_event_attributes
     data = start.input.payloads[0].data if start.input.payloads and not start.continued_execution_run_id else b""
     fields = unknown_fields.UnknownFieldSet(empty_pb2.Empty.FromString(data))  # of the server's own StartScheduleArgs

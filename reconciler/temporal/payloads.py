@@ -1,4 +1,4 @@
-"""Between payloads and decoded values: JSON as values, regardless of which SDK wrote it; all else as opaque bytes."""
+"""Convert payloads to and from values: JSON is decoded, whichever SDK wrote it; everything else is opaque bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(payload: common_pb2.Payload) -> model.Argument:
 
 
 def read_argument(payload: common_pb2.Payload) -> model.AnyArgument:
-    """Decode a workflow's argument; protobuf's JSON keeps its message type, which is needed to read it."""
+    """Decode a workflow's argument; protobuf JSON keeps its message type, which is needed to read it."""
     value = read(payload)
     if payload.metadata.get("encoding") == encodings.PROTOBUF_JSON.encode() and not isinstance(value, model.Opaque):
         return model.Message(
@@ -38,7 +38,7 @@ def read_argument(payload: common_pb2.Payload) -> model.AnyArgument:
 
 
 def make_argument(argument: model.AnyArgument) -> common_pb2.Payload:
-    """Return the payload of a workflow's argument; TypeError for an opaque one whose bytes are unknown."""
+    """Return the payload for a workflow's argument; TypeError for an opaque one whose bytes are unknown."""
     match argument:
         case None:
             return common_pb2.Payload(metadata={"encoding": encodings.NULL.encode()})
@@ -55,7 +55,7 @@ def make_argument(argument: model.AnyArgument) -> common_pb2.Payload:
 
 
 def make(argument: model.Argument) -> common_pb2.Payload:
-    """Return the JSON payload of a value."""
+    """Return the JSON payload for a value."""
     if isinstance(argument, model.Opaque):
         raise TypeError("an opaque argument is only ever kept, never written")
     text = json.dumps(argument, ensure_ascii=False, separators=(",", ":"))
@@ -63,7 +63,7 @@ def make(argument: model.Argument) -> common_pb2.Payload:
 
 
 def read_attribute(payload: common_pb2.Payload) -> model.Attribute:
-    """Decode a search attribute; without a declared type, the type follows from the value."""
+    """Decode a search attribute; if it has no declared type, its value determines the type."""
     value = read(payload)
     named = payload.metadata.get("type", b"").decode(errors="replace")
     known = {type_.value: type_ for type_ in model.AttributeType}
@@ -71,7 +71,7 @@ def read_attribute(payload: common_pb2.Payload) -> model.Attribute:
 
 
 def make_attribute(attribute: model.Attribute) -> common_pb2.Payload:
-    """Return the payload of a search attribute, with its type as metadata."""
+    """Return the payload for a search attribute, with its type as metadata."""
     payload = make(attribute.value)
     payload.metadata["type"] = attribute.type.value.encode()
     return payload

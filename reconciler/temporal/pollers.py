@@ -18,14 +18,14 @@ _VERSIONED = deployment_enums_pb2.WORKER_VERSIONING_MODE_VERSIONED
 
 
 class Pollers:
-    """Reads the pollers of a namespace's task queues, one call for each queue."""
+    """Reads the pollers of a namespace's task queues, with one call per queue."""
 
     def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
         self._service = service
         self._calls = calls_
 
     async def of(self, task_queue: str, patience: datetime.timedelta | None = None) -> plan_pollers.Queue:
-        """Return the pollers of workflow tasks on a queue; see `ports.Pollers`."""
+        """Return a queue's pollers for workflow tasks; see `ports.Pollers`."""
         request = rpc_pb2.DescribeTaskQueueRequest(
             namespace=self._calls.namespace,
             task_queue=queue_pb2.TaskQueue(name=task_queue),
@@ -49,7 +49,7 @@ def _poller(info: queue_pb2.PollerInfo, versioning: queue_pb2.TaskQueueVersionin
 
 
 def _is_served(deployed: deployment_pb2.WorkerDeploymentOptions, versioning: queue_pb2.TaskQueueVersioningInfo) -> bool:
-    """Return whether new runs reach the poller: those of the current and the ramping version do."""
+    """Return whether new runs reach the poller, as they do for the current and ramping versions."""
     mine = (deployed.deployment_name, deployed.build_id) if deployed.worker_versioning_mode == _VERSIONED else ("", "")
     serving = [versioning.current_deployment_version]
     if versioning.ramping_version_percentage:

@@ -1,6 +1,6 @@
-"""How the server's messages hold a value of each kind: reading it, and editing it in place.
+"""How the server's messages store each kind of value: reading it, and editing it in place.
 
-An equivalent value is not touched, so that its unknown parts are kept: fields of newer servers and fractions of a
+An equivalent value is not touched, so that its unknown parts are kept: fields from newer servers and fractions of a
 microsecond.
 """
 
@@ -61,7 +61,7 @@ def edit(kind: kinds.Kind[Any], message: Message, name: str, live: Any, wanted: 
 
 
 def edit_arguments(protos: Any, live: Sequence[model.AnyArgument], wanted: Sequence[model.AnyArgument]) -> None:
-    """Write the arguments that differ in place; the others stay byte for byte."""
+    """Replace the arguments that differ, in place; the others stay the same, byte for byte."""
     if diff.same_json(live, wanted):
         return
     del protos[len(wanted) :]
@@ -260,7 +260,7 @@ def _read_calendar(proto: schedule_pb2.StructuredCalendarSpec) -> timings.Calend
 def _calendar(serialized: bytes) -> timings.Calendar:
     """Return a calendar; cached, because many schedules have the same ones, and they are read for each comparison."""
     proto = schedule_pb2.StructuredCalendarSpec.FromString(serialized)
-    sets = {name: getattr(proto, name) for name in calendars.FIELDS}  # of messages that are like `ranges.Range`
+    sets = {name: getattr(proto, name) for name in calendars.FIELDS}  # their messages are like `ranges.Range`
     return canonical.calendar_of(sets, comment=proto.comment)
 
 

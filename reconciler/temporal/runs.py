@@ -45,7 +45,7 @@ class Runs:
         """Return the last run of the chain that began with a run; None if the server no longer has it.
 
         That is the run itself if it was neither retried nor continued. Older servers do not report the first run of a
-        chain; for them it is the latest run of the workflow id, because each firing has its own workflow id.
+        chain; for them, return the latest run of the workflow id, because each firing has its own workflow id.
         """
         latest = await self.described(workflow_id)
         if latest is None or not latest.first_run_id or first_run_id in ("", latest.first_run_id):

@@ -43,7 +43,7 @@ def read(info: schedule_pb2.ScheduleInfo) -> observed.History:
 
 
 def moment(message: google.protobuf.message.Message, field: str) -> datetime.datetime | None:
-    """Return a timestamp of a message; None if it is unset, which some servers send as the year 1 or 1970."""
+    """Return a message's timestamp; None if it is unset, which some servers send as the year 1 or 1970."""
     stamp = getattr(message, field)
     if not message.HasField(field) or stamp.seconds <= 0:
         return None
@@ -77,7 +77,7 @@ class Results:
         return dataclasses.replace(history, recent=recent, running=tuple(dict.fromkeys(running)))
 
     async def ended_at(self, history: observed.History) -> datetime.datetime | None:
-        """Return when the last run that the schedule still counts as running ended; None while one really runs.
+        """Return when the last run that the schedule still counts as running ended; None if any actually is running.
 
         If the server no longer has a run, its end is unknown, so the earliest possible time is used.
         """
@@ -90,7 +90,7 @@ class Results:
     async def scheduled_for(self, run: observed.Run) -> datetime.datetime | None:
         """Return the scheduled time that was passed to a run; None if it is not available.
 
-        V1 truncates it to whole seconds, V2 does not.
+        V1 truncates it to whole seconds; V2 does not.
         """
         info = await self._runs.described(run.workflow_id, run.run_id)
         payload = info.search_attributes.indexed_fields.get(_SCHEDULED) if info is not None else None

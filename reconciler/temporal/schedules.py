@@ -33,7 +33,7 @@ def _new_request_id() -> str:
 
 
 class Schedules:
-    """Reads and writes schedules by raw calls, one call per step."""
+    """Reads and writes schedules with raw calls, one call per step."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Schedules:
         return guarded
 
     async def ids(self) -> frozenset[str]:
-        """Return the ids of an unfiltered listing, all pages: filters are silently wrong on some servers."""
+        """Return the ids from all pages of an unfiltered listing; some servers silently apply filters incorrectly."""
         return frozenset([entry.schedule_id async for entry in self._entries()])
 
     async def listed(self, is_wanted: Callable[[str], bool]) -> dict[str, observed.Listed]:
@@ -113,7 +113,7 @@ class Schedules:
     async def _each(
         self, noun: str, read: Callable[[T], Awaitable[R]], items: Collection[T], *, calls: int = 0
     ) -> list[R]:
-        """Read all of them concurrently, and show the progress; `calls` is how many calls that takes, if known."""
+        """Read all items concurrently, and show the progress; `calls` is how many calls that takes, if known."""
         with self._progress.work("reading", noun, len(items), calls=calls) as advance:
 
             async def one(item: T) -> R:
@@ -153,7 +153,7 @@ class Schedules:
             raise errors.UnreachableError(f"{error.message} (while reading {schedule_id})", hint=error.hint) from error
 
     async def explained(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-        """Return the same schedules: paused ones with who paused them, active ones with their overdue times."""
+        """Return the same schedules: paused ones with who paused them, and active ones with their overdue times."""
         paused = {id_: live for id_, live in schedules.items() if live.schedule.paused}
         known = await self._each("pauses", self._pauses.read, paused.values())
         explained = {
@@ -169,7 +169,7 @@ class Schedules:
     async def _overdue(self, live: observed.Live) -> observed.Overdue | None:
         """Return which due times of a late schedule passed without a run, and the reason; None if that is not certain.
 
-        V2 does not notice the end of a run that was retried or continued as new, and then waits for it forever.
+        V2 does not notice the end of a run that was retried or continued as new, so it waits forever.
         """
         if overdue.find(live):
             return await self._pauses.overdue(live)
@@ -198,7 +198,7 @@ class Schedules:
         }
 
     async def create(self, schedule: model.Schedule) -> None:
-        """Create the schedule; ConflictError if its id exists."""
+        """Create the schedule; ConflictError if its id already exists."""
         nothing = schedule_pb2.Schedule()
         own = await self._codec.encode(convert.make_own(schedule), readable=nothing, stored=nothing)
         request = rpc_pb2.CreateScheduleRequest(
@@ -213,7 +213,7 @@ class Schedules:
         await self._calls.write(self._service.create_schedule, request, self._permit)
 
     async def update(self, live: observed.Live, after: model.Schedule) -> None:
-        """Edit the described proto and send it back with its conflict token, everything in one write.
+        """Edit the described proto and send it back with its conflict token, all in one write.
 
         The schedule's own memo and search attributes are sent only if they change, because each replaces all existing
         ones.
@@ -248,7 +248,7 @@ class Schedules:
         return (await self._codec.encode(held, readable=readable, stored=stored)).action.start_workflow
 
     async def _wait_for_attributes(self, live: observed.Live, after: model.Schedule) -> None:
-        """Wait until the server describes the new attributes: V1 does so only some milliseconds after the update."""
+        """Wait until the server describes the new attributes: V1 does so only a few milliseconds after the update."""
         for wait in _ATTRIBUTE_WAITS:
             now = await self.describe(after.id)
             if now is None or now.token == live.token or now.schedule.search_attributes == after.search_attributes:
@@ -256,7 +256,7 @@ class Schedules:
             await asyncio.sleep(wait)
 
     async def trigger(self, schedule_id: str, request_id: str) -> None:
-        """Fire a schedule now; `errors.MissingError` if it does not exist. V1 deduplicates request ids, V2 does not."""
+        """Fire a schedule now; `errors.MissingError` if it does not exist. Only V1 deduplicates request ids."""
         request = rpc_pb2.PatchScheduleRequest(
             namespace=self._calls.namespace,
             schedule_id=schedule_id,

@@ -18,7 +18,7 @@ class SearchAttributes:
         self._calls = calls_
 
     async def names(self, patience: datetime.timedelta | None = None) -> frozenset[str]:
-        """Return the names, including the server's own; raise `errors.ServerError` if the key may not read them.
+        """Return the names, including the server's own; raise `errors.ServerError` if the key lacks permission.
 
         Waits up to `patience` for a response, not counting time spent waiting for the rate limit.
         """

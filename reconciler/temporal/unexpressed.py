@@ -58,15 +58,15 @@ _TIMES = frozenset({duration_pb2.Duration.DESCRIPTOR.full_name, timestamp_pb2.Ti
 
 
 class _Inside(enum.Enum):
-    """What a field that the table covers holds."""
+    """What a field that the table covers contains."""
 
-    WHOLE = enum.auto()  # a value that is covered as it is
+    WHOLE = enum.auto()  # a value that is covered as a whole
     TIME = enum.auto()
-    PARTS = enum.auto()  # messages, of which the table covers the fields one by one
+    PARTS = enum.auto()  # messages whose fields the table covers one by one
 
 
 def _insides() -> Iterator[tuple[str, dict[str, _Inside]]]:
-    """Yield each message with what its fields that the table covers hold."""
+    """Yield the name of each message, with what each of its covered fields contains."""
     rest = [schedule_pb2.Schedule.DESCRIPTOR]
     while rest:
         at = rest.pop()
@@ -111,11 +111,11 @@ def _is_empty(value: object) -> bool:
 
 
 def _inexact(word: str, value: duration_pb2.Duration | timestamp_pb2.Timestamp) -> Iterator[str]:
-    """Yield the parts of a time that microseconds and the years 1 to 9999 cannot express."""
+    """Yield a sentence for each part of a time that microseconds and the years 1 to 9999 cannot express."""
     if value.nanos % 1000:
         yield f"the nanoseconds of {word} cannot be expressed, and are lost when this value is changed"
     if isinstance(value, timestamp_pb2.Timestamp):
         try:
             value.ToDatetime(tzinfo=datetime.UTC)
         except (ValueError, OverflowError):
-            yield f"{word} is beyond the years 1 to 9999, and is reported as the latest possible one"
+            yield f"{word} is outside the years 1 to 9999, and is reported as the nearest possible time"

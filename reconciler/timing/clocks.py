@@ -32,7 +32,7 @@ def offset(second: int, zone: zoneinfo.ZoneInfo) -> int:
 
 
 def instant(day: datetime.date, hour: int, minute: int, second: int, zone: zoneinfo.ZoneInfo) -> int:
-    """Return the second at which the zone's clock shows a time; skipped and repeated times as in Go's time.Date."""
+    """Return the second at which the zone's clock shows a time; gaps and repeats are handled as in Go's time.Date."""
     shown = (day.toordinal() - _EPOCH.toordinal()) * DAY + hour * HOUR + minute * 60 + second
     guess = shown - offset(shown, zone)
     return shown - offset(guess, zone)

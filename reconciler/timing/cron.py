@@ -1,8 +1,8 @@
 """Temporal's cron grammar: convert text to a calendar or an interval, and back.
 
 It differs from crontab's: five fields, six with a year, seven with seconds first and a year last; day of month and day
-of week must both match; `x/y` runs from x to the field's end; text after `#` is a comment. The rules are those of the
-server (observed on 1.29.1; parseCronString in its scheduler), including its quirks: `1-7` as day of week is Monday to
+of week must both match; `x/y` runs from x to the field's end; text after `#` is a comment. The rules are the server's
+(observed on 1.29.1; parseCronString in its scheduler), including its quirks: `1-7` as the day of the week is Monday to
 Saturday.
 """
 
@@ -73,7 +73,7 @@ _LAYOUTS: Mapping[int, tuple[Field, ...]] = {5: _FIVE, 6: (*_FIVE, YEAR), 7: (SE
 
 
 class CronError(Exception):
-    """A cron text that Temporal does not accept; `offset` is the position in the text, in characters, starting at 0.
+    """A cron expression that Temporal does not accept; `offset` is a position in it, in characters, starting at 0.
 
     `others` are the errors in later fields.
     """
@@ -88,7 +88,7 @@ class CronError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parsed:
-    """The meaning of a cron text: its times, and its time zone if it has one."""
+    """The meaning of a cron expression: its times, and its time zone if it has one."""
 
     times: timings.Calendar | timings.Interval
     timezone: str = ""
@@ -96,7 +96,7 @@ class Parsed:
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Parsed:
-    """Return a cron text as Temporal understands it; the calendar's comment is the text itself.
+    """Return a cron expression as Temporal interprets it; the calendar's comment is the text itself.
 
     Raises CronError if the server would reject the text.
     """
@@ -112,7 +112,7 @@ def parse(text: str) -> Parsed:
 
 
 def problems(text: str) -> tuple[CronError, ...]:
-    """Return the errors that the server would report for a cron text, one for each field."""
+    """Return the errors that the server would report for a cron expression, one for each field."""
     try:
         parse(text)
     except CronError as error:
@@ -121,7 +121,7 @@ def problems(text: str) -> tuple[CronError, ...]:
 
 
 def named_zone(text: str) -> tuple[str, int]:
-    """Return the time zone in a cron text, and its offset; empty if there is none. The rest need not be valid."""
+    """Return the time zone in a cron expression, and its offset; empty if it has none. The rest need not be valid."""
     match = _ZONE.match(trimmed(text))
     return (match[1], _indent(text) + match.start(1)) if match else ("", 0)
 
@@ -134,7 +134,8 @@ def _without_zone(text: str) -> tuple[str, int, str]:
         return stripped, start, ""
     match = _ZONE.match(stripped)
     if match is None:
-        raise CronError("a time zone without a cron expression after it", offset=start, hint="add the five cron fields")
+        message = "a cron expression must follow the time zone"
+        raise CronError(message, offset=start, hint="add the five cron fields")
     return stripped[match.end() :], start + match.end(), match[1]
 
 
@@ -320,7 +321,7 @@ def _weekday_hint(low: str, high: str) -> str:
 
 
 def render(times: timings.Calendar | timings.Interval) -> str:
-    """Return a cron text for these times: the calendar's own comment if it has the same meaning.
+    """Return a cron expression for these times: the calendar's own comment if it has the same meaning.
 
     An empty field, with which a calendar matches nothing, is written as `(none)`, which is not a valid cron.
     """

@@ -39,7 +39,7 @@ def skipped_or_repeated(
 
 
 def _changes_between(timezone: str, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield when the offset changes, with the offset before and after."""
+    """Yield each second at which the offset changes, with the offsets before and after."""
     for year in range(clocks.moment(begin).year, clocks.moment(end).year + 1):
         yield from (each for each in _changes(timezone, year) if begin <= each[0] < end)
 
@@ -58,7 +58,7 @@ def _changes(timezone: str, year: int) -> tuple[tuple[int, int, int], ...]:
 
 
 def _matching(timing: timings.Timing, first: int, last: int) -> Iterator[datetime.datetime]:
-    """Yield each calendar's first time, if not excluded, from clock time `first` until before `last`."""
+    """Yield each calendar's first time, if not excluded, from clock time `first` up to but not including `last`."""
     low, high = (clocks.moment(each).replace(tzinfo=None) for each in (first, last))
     for calendar in timing.calendars:
         if len(calendar.hour) < 24:
@@ -71,7 +71,7 @@ def _is_excluded(timing: timings.Timing, clock: datetime.datetime) -> bool:
 
 
 def _clocks(calendar: timings.Calendar, low: datetime.datetime, high: datetime.datetime) -> Iterator[datetime.datetime]:
-    """Yield the matching clock times from `low` until before `high`."""
+    """Yield the matching clock times from `low` up to but not including `high`."""
     hour = low.replace(minute=0, second=0)
     while hour < high:
         for minute, second in itertools.product(calendar.minute, calendar.second) if hour.hour in calendar.hour else ():

@@ -26,11 +26,11 @@ _LONGEST_NS = 2**63 - 1
 
 
 def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None = None) -> datetime.timedelta:
-    """Return the duration that a text represents, truncated to whole microseconds.
+    """Return the duration that a string represents, truncated to whole microseconds.
 
-    The grammar is that of Go's time.ParseDuration, with the unit `d` for 24 hours, as in the Temporal server. If
-    `bounded` is False, durations above Go's maximum are accepted: some fields of live schedules have them. `longest` is
-    the limit of a duration that is not for Temporal. Raises ValueError with a message for people.
+    The grammar is that of Go's time.ParseDuration, plus a `d` unit for 24 hours, as in the Temporal server. If
+    `bounded` is False, durations above Go's maximum are accepted: some fields of live schedules contain them. `longest`
+    is the limit for a duration that is not sent to Temporal. Raises ValueError with a message for people.
     """
     sign = -1 if text.startswith("-") else 1
     body = text[1:] if text[:1] in ("+", "-") else text
@@ -39,21 +39,21 @@ def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None
     total = _nanoseconds(body)
     if total is None:
         what = (
-            f"a unit, for example {text}s"
+            f"add a unit, for example {text}s"
             if _NUMBER.fullmatch(text)
-            else "a number and a unit, as in 10s, 15m, or 1h30m"
+            else "write a number and a unit, as in 10s, 15m, or 1h30m"
         )
-        raise ValueError(f"{text!r} is not a valid duration: write {what}")
+        raise ValueError(f"{text!r} is not a valid duration: {what}")
     if 0 < total < 1_000:
         raise ValueError(f"{text!r} is shorter than 1us, the minimum duration; write 0s for none")
     if longest is not None and total > longest // datetime.timedelta(microseconds=1) * 1_000:
         raise ValueError(f"{text!r} is too long: write {render(longest)} or less")
     if bounded and total > _LONGEST_NS:
-        raise ValueError(f"{text!r} is longer than the 292 years that Temporal can hold")
+        raise ValueError(f"{text!r} is longer than 292 years, the longest duration that Temporal supports")
     return datetime.timedelta(microseconds=sign * (int(total) // 1_000))
 
 
-@functools.lru_cache(maxsize=1_000)  # most schedules have the same few
+@functools.lru_cache(maxsize=1_000)  # most schedules use the same few
 def _nanoseconds(text: str) -> fractions.Fraction | None:
     """Return the sum of a duration's parts, None if the text is not a duration."""
     total = fractions.Fraction(0)

@@ -38,13 +38,13 @@ def calendars(timing: timings.Timing) -> tuple[timings.Calendar, ...]:
 def weights(timing: timings.Timing) -> Mapping[Matches, float]:
     """Return the number of days in an average year on which each combination of calendars matches.
 
-    The average is over 28 years: no single year is representative for February 29 or Friday the 13th.
+    The average is over 28 years: no single year is representative of February 29 or Friday the 13th.
     """
     return _weights(_fields(timing))
 
 
 def days(timing: timings.Timing, begin: int, end: int) -> Iterator[Matches]:
-    """Yield which calendars match each day from one second until before another, considering their years."""
+    """Yield which calendars match each day from second `begin` to second `end` (exclusive), considering their years."""
     zone = zoneinfo.ZoneInfo(timing.timezone)
     first, last = (clocks.wall(second, zone).date() for second in (begin, end - 1))
     dates = _matches(_fields(timing))
@@ -76,7 +76,7 @@ def firings(timing: timings.Timing, on: Matches, offset: int) -> float:
 
 
 def taken(timing: timings.Timing, on: Matches) -> int:
-    """Return how often it would fire on such a day without exclusions; times that two calendars share count twice."""
+    """Return how often a timing would fire on such a day without exclusions; times in two calendars count twice."""
     calendars = sum(times_of_day(each) for each, is_on in zip(timing.calendars, on, strict=False) if is_on)
     return calendars + sum(clocks.DAY // times.in_seconds(each)[0] for each in timing.intervals)
 

@@ -83,9 +83,9 @@ def _names_years(timing: timings.Timing) -> bool:
 
 
 def _average(timing: timings.Timing, begin: int) -> float:
-    """Return the firings of an average year, 0 for a timing that fires only once more.
+    """Return the number of firings in an average year; 0 for a timing that fires only once more.
 
-    A timing without years repeats every 28 years, so the average over these is exact. Otherwise, it is computed from
+    A timing without years repeats every 28 years, so the average over 28 years is exact. Otherwise, it is computed from
     the next firings, or from the dates of one year if they are frequent.
     """
     zone = zoneinfo.ZoneInfo(timing.timezone)

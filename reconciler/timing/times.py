@@ -1,8 +1,8 @@
 """The times at which a timing fires, exactly as the server computes them.
 
-Clock times are literal: a time that daylight saving skips does not fire. For a repeated hour, the server behaves
-as follows (1.29.1, `next` of its compiled calendar): west of Greenwich, each time in that hour fires twice; east of it,
-some fire once, depending on the previous time. So every time is computed from the previous one, as in the server.
+Clock times are literal: nothing fires at a time that daylight saving skips. In a repeated hour, the server behaves as
+follows (1.29.1, `next` in its compiled calendar): west of Greenwich, each time in that hour fires twice; east of it,
+some fire only once, depending on the previous time. So every time is computed from the previous one, as in the server.
 Intervals count whole seconds from the Unix epoch. Jitter is ignored: these are the nominal times.
 """
 
@@ -54,7 +54,7 @@ def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datet
 
 
 def _end_of(excluding: timings.Calendar, local: datetime.datetime, last: int) -> int:
-    """Return a second up to which everything after `last` is excluded: skips hours, days, months, and years at once."""
+    """Return a second up to which everything after `last` is excluded: skips whole hours, days, months, and years."""
     if len(excluding.minute) < 60 or len(excluding.second) < 60:
         return last
     end_of_hour = last + clocks.HOUR - 1 - local.minute * 60 - local.second
@@ -152,9 +152,9 @@ def _has_year(calendar: timings.Calendar, year: int) -> bool:
     return not calendar.year or year in calendar.year
 
 
-@functools.lru_cache(maxsize=4096)  # the next days are the same for all schedules
+@functools.lru_cache(maxsize=4096)  # the upcoming days are the same for all schedules
 def _weekday(day: datetime.date, hour: int, minute: int, second: int, zone: zoneinfo.ZoneInfo) -> int:
-    """Return the weekday that the clock shows, from Sunday, 0; in a skipped hour it may not be that of the date."""
+    """Return the weekday that the clock shows (Sunday is 0); in a skipped hour, it may differ from the date's."""
     return clocks.wall(clocks.instant(day, hour, minute, second, zone), zone).isoweekday() % 7
 
 

@@ -10,7 +10,7 @@ import datetime
 class Calendar:
     """The times whose fields are all in these sets, as in the server's structured calendar.
 
-    Each set is a sorted tuple without duplicates. An empty set matches nothing, except for `year`, where it matches
+    Each set is a sorted tuple without duplicates. An empty set matches nothing, except in `year`, where it matches
     every year. Days of the week start with Sunday, 0. `comment` is text for people and is not compared.
     """
 
@@ -36,7 +36,7 @@ class Interval:
 class Timing:
     """When a schedule fires: the union of calendars and intervals, without the times that `exclude` matches.
 
-    The tuples are sorted and without duplicates, see `canonical`. `timezone` is an IANA name; `UTC` if the server has
+    The tuples are sorted and without duplicates (see `canonical`). `timezone` is an IANA name; `UTC` if the server has
     none.
     """
 

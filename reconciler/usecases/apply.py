@@ -101,7 +101,7 @@ class Job:
         """Run after the last write; there are no outcomes if there was nothing to do."""
 
     def nothing_written(self) -> None:
-        """Undo `before_first_write`, because no step was tried."""
+        """Undo `before_first_write`, because no step was attempted."""
 
 
 def execute(session: sessions.Session, job: Job, audience: Audience) -> errors.ExitCode:
@@ -235,7 +235,7 @@ def _readings(job: Job, plan: plans.Plan, record: _Record) -> Mapping[str, ports
 
 
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
-    """Return the error about a lost record, which reports the steps that were applied."""
+    """Return the error for a lost record, which reports the steps that were applied."""
     done = sum(outcome.status is plans.Status.DONE for outcome in outcomes)
     result = f"{done} of {len(outcomes)} steps were applied" if outcomes else "there was nothing to apply"
     return errors.StoreError(
@@ -260,12 +260,12 @@ def _locked(session: sessions.Session, job: Job, audience: Audience) -> Iterator
         try:
             session.run(lease.release())
             _log("lock released")
-        except errors.ReconcilerError as error:  # the writes are done, and a lease expires by itself
+        except errors.ReconcilerError as error:  # the writes are done, and a lease expires on its own
             audience.warn(f"Warning: the lock could not be released: {error.message}.")
 
 
 def holder_of(connection: settings.Connection) -> ports.Holder:
-    """Return the identity of this program, which is shown to anyone who waits for its lock."""
+    """Return the identity of this program, which is shown to anyone waiting for its lock."""
     origin = _origin(connection)
     return ports.Holder(who=origin.who, run=origin.run, since=clock.now())
 

@@ -13,7 +13,7 @@ from reconciler.schedule import declarations, observed, ownership
 async def chosen(
     listed: Collection[str], schedules: ports.Schedules, prefixes: ownership.Prefixes, ids: Sequence[str]
 ) -> Mapping[str, observed.Live]:
-    """Read the schedules with these ids or, without any, the listed ones that the prefixes cover.
+    """Read the schedules with these ids or, if none are specified, the listed ones that the prefixes cover.
 
     Raises `errors.UsageError` for an id that does not exist.
     """
@@ -22,7 +22,7 @@ async def chosen(
     missing = [id_ for id_ in ids if id_ not in chosen_ones]
     if missing:
         raise errors.UsageError(
-            f"schedule {missing[0]!r} does not exist", hint="list the ids with temporal schedule list"
+            f"schedule {missing[0]!r} does not exist", hint="list the IDs with temporal schedule list"
         )
     return chosen_ones
 
@@ -32,7 +32,7 @@ async def read(
 ) -> Mapping[str, observed.Live]:
     """Read what a plan needs: existing schedules that are declared, and managed schedules that are not.
 
-    The listing is not concurrent with the Describes: alongside so many, V2 throttles it for seconds.
+    The listing does not run concurrently with the Describes: alongside so many, V2 would throttle it for seconds.
     """
     return await described(await schedules.ids(), declaration, schedules, target)
 
@@ -46,7 +46,7 @@ async def described(
 ) -> Mapping[str, observed.Live]:
     """Read what a plan needs, with a listing that was already read; the `assumed` schedules need no Describe.
 
-    With an empty prefix, that takes a Describe of every schedule: a listing does not show the owner's mark.
+    With an empty prefix, that requires a Describe of every schedule: a listing does not show the owner's mark.
     """
     wanted = {charter.schedule.id for charter in declaration.charters}
     wanted |= {id_ for charter in declaration.charters for id_ in charter.was}

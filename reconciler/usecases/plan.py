@@ -26,7 +26,7 @@ Problem: TypeAlias = plan_preflight.Finding | plan_preflight.Unchecked | attribu
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A plan, and problems with the workers that would run its schedules, and with search attributes that it sets."""
+    """A plan, and problems with the workers that would run its schedules or with search attributes that it sets."""
 
     plan: plans.Plan
     problems: tuple[Problem, ...] = ()
@@ -43,7 +43,7 @@ def propose(
     """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
 
     In a disabled environment, it has no changes, and nothing is read. `record` is where applies are recorded. Raises
-    `errors.UsageError` for a declaration that limits what is read from the server, if there is a snapshot or the record
+    `errors.UsageError` if the declaration limits what is read from the server, and there is a snapshot or the record
     that it needs is missing.
     """
     if not declaration.enabled:
@@ -63,7 +63,7 @@ def propose(
 
 
 def disabled_plan(declaration: declarations.Declaration, connection: settings.Connection) -> plans.Plan:
-    """Return the plan of a disabled environment; a server that no setting specifies has an empty address."""
+    """Return the plan for a disabled environment; its server's address is empty if no setting specifies it."""
     address, namespace = None, ""
     with contextlib.suppress(errors.ReconcilerError):
         address, namespace = wiring.place(connection)
@@ -79,7 +79,7 @@ def proposed(
     expected_build: str | None,
     record: settings.Database | None,
 ) -> Proposal:
-    """Return the plan, from the server."""
+    """Return the plan made from the server."""
     plan = session.run(session_plan(session, declaration, record))
     problems = worker_problems(declaration, session, expected_build)
     return Proposal(plan=plan, problems=(*problems, *session.run(_undefined(plan, session))))
@@ -116,7 +116,7 @@ async def read_plan(
     """Read the live schedules and return the plan that makes them match the declaration.
 
     Every declared id is described (strongly consistent); the listing, which lags behind, only serves to find schedules
-    that are not declared. A listing that fails is an error, never an empty one. Workers are read only if the plan moves
+    that are not declared. A failed listing is an error, never treated as empty. Workers are read only if the plan moves
     a schedule to another task queue or workflow. If not everything is read, only `confirmed` schedules need no
     Describe, or all of them if it is None.
     """
@@ -162,7 +162,7 @@ async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
     try:
         queues = {queue.name: queue for queue in await read_queues(pollers, sorted(names), PATIENCE)}
     except errors.ServerError as error:
-        _LOG.warning("the workers of changed task queues and workflows were not checked: %s", error.message)
+        _LOG.warning("the workers for changed task queues and workflows were not checked: %s", error.message)
         return plan
     polled = {name for name, queue in queues.items() if queue.pollers}
     done = {(queue, workflow) for pair in moved for queue, workflow in pair if queues[queue].may_run(workflow)}
@@ -174,7 +174,7 @@ async def _with_workers(plan: plans.Plan, pollers: ports.Pollers) -> plans.Plan:
 
 
 def save_plan(path: pathlib.Path, plan: plans.Plan, spec_path: pathlib.Path, choice: declarations.Choice) -> None:
-    """Save the plan for a later apply; `errors.OutputError` if it cannot be written."""
+    """Save the plan for a later apply; raises `errors.OutputError` if it cannot be written."""
     files.save(path, saved.dumps(to_save(plan, spec_path, choice, clock.now())))
 
 

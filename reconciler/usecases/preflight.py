@@ -31,7 +31,7 @@ async def read_preflight(
 async def read_queues(
     pollers: ports.Pollers, names: Iterable[str], patience: datetime.timedelta | None = None
 ) -> list[plan_pollers.Queue]:
-    """Read the pollers of task queues concurrently, in their order; the first error ends it."""
+    """Read the pollers of task queues concurrently, and return them in order; the first error stops the reading."""
     tasks = [asyncio.ensure_future(pollers.of(name, patience)) for name in names]
     try:
         return await asyncio.gather(*tasks)
@@ -43,7 +43,7 @@ async def read_queues(
 def worker_problems(
     declaration: declarations.Declaration, session: sessions.Session, expected_build: str | None
 ) -> tuple[plan_preflight.Finding | plan_preflight.Unchecked, ...]:
-    """Return problems with the workers, or a note that they were not checked, as the server does not report them."""
+    """Return problems with the workers, or a note that they were not checked if the server does not report them."""
     try:
         found = session.run(read_preflight(declaration, session.pollers, clock.now(), expected_build, PATIENCE))
     except errors.ServerError as error:

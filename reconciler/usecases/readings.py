@@ -1,4 +1,4 @@
-"""What earlier applies recorded about declared schedules, for a plan that describes only what changed since then."""
+"""What earlier applies recorded about declared schedules, for a plan that describes only what has changed since."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from reconciler.schedule import declarations, observed
 def check(
     declaration: declarations.Declaration, record: settings.Database | None, *, is_unaudited: bool = False
 ) -> None:
-    """Raise `errors.UsageError` for a plan that relies on the record of applies if there is none.
+    """Raise `errors.UsageError` if the plan relies on a record of applies that does not exist.
 
     `is_unaudited` is whether there is a database that is not used for the record.
     """
     if declaration.refresh == "changed" and record is None:
         use = "omit --no-audit" if is_unaudited else "pass --database-url or set DATABASE_URL"
         raise errors.UsageError(
-            "--refresh=changed needs the database in which apply records what it has read",
+            "--refresh=changed requires the database in which apply records what it has read",
             hint=f"{use}, or use --refresh=list",
         )
 

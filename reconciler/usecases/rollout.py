@@ -27,7 +27,7 @@ class Proposal:
 
 
 class Audience(Protocol):
-    """Reports progress to a person or a log; the methods are called in this order, from `started` for each plan."""
+    """Reports progress to a person or a log; the methods are called in this order, those from `started` on per plan."""
 
     def rollout(self, rollout: rollouts.Rollout) -> None:
         """Show all plans, before the guards check them."""
@@ -60,7 +60,7 @@ class Audience(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Turn(apply.Job):
-    """An apply to one environment, of the plan that was shown (`planned`, None until it is made), or of none.
+    """An apply to one environment; `planned` is the plan that was shown, None until it is made.
 
     `planned_at` is when that plan began to read the server.
     """
@@ -108,9 +108,9 @@ def save(
     choice: declarations.Choice,
     idle: Sequence[plans.Plan] = (),
 ) -> None:
-    """Save the plans for a later apply; `errors.OutputError` if that fails.
+    """Save the plans for a later apply; raises `errors.OutputError` if that fails.
 
-    `idle` has the plans of all environments, which have no changes, if all are disabled.
+    If all environments are disabled, `idle` has their plans, which have no changes.
     """
     found = {plan.environment: plan for plan in (*idle, *rollout.planned)}
     first = to_save(next(iter(found.values())), spec_path, choice, clock.now())

@@ -125,9 +125,9 @@ def test_a_plan_that_touches_no_payload_needs_no_codec(applied: program.Program)
 @pytest.mark.parametrize(
     ("arguments", "messages"),
     [
-        (("--codec-endpoint", "http://127.0.0.1:1"), "the codec server at http://127.0.0.1:1 does not respond"),
+        (("--codec-endpoint", "http://127.0.0.1:1"), "the codec server at http://127.0.0.1:1 is not responding"),
         (("--codec-endpoint", "127.0.0.1:1"), "--codec-endpoint is not a valid http or https URL"),
-        (("--codec-endpoint", "http://user:hidden@127.0.0.1:1"), "the codec server at http://127.0.0.1:1 does not"),
+        (("--codec-endpoint", "http://user:hidden@127.0.0.1:1"), "the codec server at http://127.0.0.1:1 is not"),
         (("--codec-endpoint", "http://127.0.0.1:1", "--codec-auth", "a\nb"), "it contains a control character"),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_codec_that_answers_wrongly_is_an_error_that_says_why(
     codec.status = 500
     done = applied.run("apply", "--yes", *options(codec))
     assert done.returncode == 1
-    assert "returned 500 to decode" in done.stderr
+    assert "returned 500 for decode" in done.stderr
 
 
 async def test_when_the_codec_fails_nothing_is_written(
@@ -162,7 +162,7 @@ async def test_when_the_codec_fails_nothing_is_written(
     codec.status = 503
     done = reconciler.run("apply", "--yes", *options(codec))
     assert done.returncode == 1
-    assert "returned 503 to encode" in done.stdout
+    assert "returned 503 for encode" in done.stdout
     raw = await remote.raw(reconciler.address, reconciler.namespace)
     with pytest.raises(Exception, match="not found"):
         await raw.describe(ID)

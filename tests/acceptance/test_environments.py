@@ -241,8 +241,8 @@ def test_saved_plans_are_shown_and_applied_as_they_are_and_once(saved: program.P
     ("edit", "arguments", "says"),
     [
         (SPEC.replace("15 *", "20 *"), (), ".cogni/repo-spec.yaml changed since the plan was made"),
-        (SPEC, ("--environment", "staging"), "--environment is given, but the plans were made for staging, preview"),
-        (SPEC, ("--only", "OPS"), "--only OPS is given"),
+        (SPEC, ("--environment", "staging"), "--environment was passed, but the plans were made for staging, preview"),
+        (SPEC, ("--only", "OPS"), "--only OPS was passed"),
     ],
 )
 def test_saved_plans_are_stale_when_anything_differs(
@@ -290,4 +290,4 @@ def test_saved_plans_that_were_edited_are_refused(saved: program.Program) -> Non
 def test_the_plan_of_one_environment_is_not_one_of_several(declared: program.Program) -> None:
     assert declared.run("plan", "--environment", "staging", "--out", "plan.json").returncode == 0
     done = declared.run("apply", "plan.json", *BOTH, "--yes")
-    assert (done.returncode, "plan.json is the plan of one environment" in done.stderr) == (64, True)
+    assert (done.returncode, "plan.json is a plan for one environment" in done.stderr) == (64, True)

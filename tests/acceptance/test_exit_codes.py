@@ -220,8 +220,8 @@ def test_the_connection_comes_from_flags_over_environment_over_profile(reconcile
         (["plan", "--format", "yaml"], "'yaml' is not one of"),
         (["aply"], "No such command 'aply'"),
         (["plan", "--profile", "missing"], "missing"),
-        (["plan", "--address", "not an address"], "not of the form host:port"),
-        (["plan", "--address", "http://localhost:7233"], "not of the form host:port"),
+        (["plan", "--address", "not an address"], "not in the form host:port"),
+        (["plan", "--address", "http://localhost:7233"], "not in the form host:port"),
         (["plan", "--tls-ca-path", "missing.pem"], "missing.pem"),
         (["plan", "--grpc-meta", "novalue"], "KEY=VALUE"),
         (["apply"], "--yes"),
@@ -284,7 +284,7 @@ def test_ctrl_c_at_the_question_applies_nothing(declared: program.Program) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "coloured"),
+    ("arguments", "environment", "is_colored"),
     [
         ([], {}, True),
         (["--no-color"], {}, False),
@@ -293,10 +293,10 @@ def test_ctrl_c_at_the_question_applies_nothing(declared: program.Program) -> No
         ([], {"TERM": "dumb"}, False),
     ],
 )
-def test_colour_is_for_terminals_that_want_it(
-    declared: program.Program, arguments: list[str], environment: dict[str, str], coloured: bool
+def test_color_is_for_terminals_that_want_it(
+    declared: program.Program, arguments: list[str], environment: dict[str, str], is_colored: bool
 ) -> None:
     shown = terminal.Terminal(declared, "plan", *arguments, **environment)
     assert shown.end() == 0
-    assert ("\x1b[" in shown.seen) is coloured
+    assert ("\x1b[" in shown.seen) is is_colored
     assert "\x1b[" not in declared.run("plan", *arguments, **environment).stdout

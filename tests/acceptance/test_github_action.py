@@ -75,7 +75,7 @@ def test_a_pull_request_gets_comment_annotations_outputs_and_summary(
     workers, *changes = step.annotations
     assert workers[::2] == (
         "warning",
-        "no worker polls task queue 'scheduler-tasks', so the runs of 3 charters (C0, C1, C2) wait; "
+        "no worker polls task queue 'scheduler-tasks', so runs of 3 charters (C0, C1, C2) will wait; "
         "start a worker there: reconciler worker --task-queue scheduler-tasks",
     )
     assert changes == [
@@ -483,7 +483,7 @@ def test_a_fork_without_a_snapshot_is_validated_and_told_why(work: job.Job, gith
     work.pull_request(1, sha=HEAD, repository="eve/schedules")
     step = work.step("plan", address="127.0.0.1:1")
     assert (step.code, step.outputs["changes"]) == (0, "")
-    assert "set the input live to a snapshot" in step.messages("notice")[0]
+    assert "set the live input to a snapshot" in step.messages("notice")[0]
     assert github.asked() == []
 
 
@@ -734,7 +734,7 @@ def test_what_is_not_on_the_list_is_refused_before_the_server_is_read(
     work.on(event, NEWER, ref)
     step = work.step("apply", apply_on=added, address="127.0.0.1:1", require_reviewed_plan="false")
     assert step.code == 64
-    assert f"apply does not run on event {event!r}" in step.messages("error")[0]
+    assert f"apply does not run on the {event!r} event" in step.messages("error")[0]
     assert left(work, github) == 2
 
 
@@ -853,7 +853,7 @@ def test_of_many_changes_the_comment_holds_what_fits_and_the_summary_all(
     step = work.step("plan")
     [body] = bodies(github)
     assert (step.code, step.outputs["creates"], len(body.encode()) <= 60_000) == (0, "297", True)
-    assert "more changes do not fit here" in body
+    assert "more changes omitted here" in body
     assert step.summary.count("<details>") == 300
     assert len(step.messages("notice")) == 10
     assert step.messages("notice")[-1] == "291 more are in the log and the step summary"

@@ -50,7 +50,7 @@ def test_a_grant_shows_its_token_once_and_is_listed_until_it_is_revoked(run: Any
     assert re.fullmatch(
         rf"{ID}  bob  every workflow  no expiry\n{shown[1]}  alice  REPORT, OTHER  expires {WHEN}\n", listed
     )
-    assert re.fullmatch(rf"Grant {shown[1]} of alice was revoked at {WHEN}\.\n", run("grant", "revoke", shown[1]))
+    assert re.fullmatch(rf"Grant {shown[1]} for alice was revoked at {WHEN}\.\n", run("grant", "revoke", shown[1]))
     assert re.fullmatch(
         rf"{shown[1]}  alice  REPORT, OTHER  revoked {WHEN}\n", run("grant", "list", "--subject", "alice")
     )

@@ -123,7 +123,7 @@ TOOLS: dict[str, Callable[[program.Program], Awaitable[None]]] = {
     "From a script": by_script,
     "From Terraform": by_terraform,
     "From the Kubernetes operator": by_operator,
-    "From a TypeScript sync": by_sync,
+    "From a TypeScript sync program": by_sync,
 }
 
 
@@ -155,7 +155,7 @@ async def test_an_import_only_marks_what_the_tool_created(reconciler: program.Pr
 async def listed(run: program.Program, tool: str) -> list[str]:
     """Return the ids of all schedules, once the listing has them."""
     server = await remote.connected(run.address, run.namespace)
-    expected = 2 if tool == "From a TypeScript sync" else 1
+    expected = 2 if tool == "From a TypeScript sync program" else 1
 
     async def complete() -> bool:
         return len(await server.schedules.ids()) == expected

@@ -60,7 +60,10 @@ def test_a_saved_partial_plan_is_applied_as_such(reconciler: program.Program) ->
     reconciler.declare(SPEC)
     assert reconciler.run("plan", "--only", "OPS", "--out", "plan.json").returncode == 0
     refused = reconciler.run("apply", "--yes", "plan.json", "--only", "SALES")
-    assert (refused.returncode, "--only SALES is given, but the plan was made with OPS" in refused.stderr) == (5, True)
+    assert (refused.returncode, "--only SALES was passed, but the plan was made with OPS" in refused.stderr) == (
+        5,
+        True,
+    )
     done = reconciler.run("apply", "--yes", "plan.json")
     assert (done.returncode, "1 created, 0 updated" in done.stdout) == (0, True)
 

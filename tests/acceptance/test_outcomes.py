@@ -128,7 +128,7 @@ def test_switched_off(on_fake: program.Program) -> None:
     document = outcome(on_fake, "--yes", code=0, GOVERNANCE_SCHEDULES_ENABLED="false")
     assert document["skipped"] == "schedules are disabled here by GOVERNANCE_SCHEDULES_ENABLED"
     unclear = outcome(on_fake, "--yes", code=64, GOVERNANCE_SCHEDULES_ENABLED="flase")
-    assert "must be true or false" in unclear["error"]["message"]
+    assert "GOVERNANCE_SCHEDULES_ENABLED=flase is not valid" in unclear["error"]["message"]
 
 
 def test_interrupted(fake: fake_temporal.FakeTemporal, on_fake: program.Program) -> None:

@@ -18,7 +18,7 @@ from reconciler.temporal import connect
 from tests.support import fake_temporal, program, worker_process, workers
 
 NOBODY = (
-    "Warning: no worker polls task queue 'scheduler-tasks', so the runs of charter ALPHA wait; "
+    "Warning: no worker polls task queue 'scheduler-tasks', so runs of charter ALPHA will wait; "
     "start a worker there: reconciler worker --task-queue scheduler-tasks.\n"
 )
 

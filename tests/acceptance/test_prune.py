@@ -129,7 +129,7 @@ async def test_the_document_lists_what_is_kept_with_the_reason(removed: program.
 async def test_a_spec_without_a_governance_section_deletes_nothing(removed: program.Program) -> None:
     removed.declare("other: {}\n")
     done = removed.run("prune", "--yes", "--owner", "acme/work")
-    assert (done.returncode, "1 of governance:* would be deleted" in done.stderr) == (4, True)
+    assert (done.returncode, "1 managed schedule (governance:*) would be deleted" in done.stderr) == (4, True)
     assert "--allow" not in done.stderr
     assert "governance:sustain" in await ids(removed)
 

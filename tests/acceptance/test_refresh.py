@@ -203,9 +203,9 @@ def test_a_saved_plan_needs_the_record_as_well(recorded: program.Program) -> Non
     recorded.declare(SPEC.replace("'3 3 * * *'", "'3 4 * * *'"))
     assert recorded.run("plan", *CHANGED, "--max-age", "2h", "--out", "plan.json").returncode == 0
     other = recorded.run("apply", "--yes", "plan.json", *CHANGED, "--max-age", "3h")
-    assert (other.returncode, "--max-age 3h is given, but the plan was made with 2h" in other.stderr) == (5, True)
+    assert (other.returncode, "--max-age 3h was passed, but the plan was made with 2h" in other.stderr) == (5, True)
     refused = recorded.run("apply", "--yes", "plan.json", "--no-audit")
-    assert (refused.returncode, "--refresh=changed needs the database" in refused.stderr) == (64, True)
+    assert (refused.returncode, "--refresh=changed requires the database" in refused.stderr) == (64, True)
     assert "Omit --no-audit, or use" in refused.stderr
     done = recorded.run("apply", "--yes", "plan.json")
     assert (done.returncode, "1 to update" in done.stdout) == (0, True)
@@ -216,7 +216,7 @@ def test_without_a_database_it_is_an_error(reconciler: program.Program, command:
     reconciler.declare(SPEC)
     refused = reconciler.run(*command, *CHANGED, "--log-level", "debug")
     assert (refused.returncode, refused.stdout) == (64, "")
-    assert "--refresh=changed needs the database in which apply records what it has read" in refused.stderr
+    assert "--refresh=changed requires the database in which apply records what it has read" in refused.stderr
     assert "Pass --database-url or set DATABASE_URL, or use" in refused.stderr
     assert "Schedules" not in refused.stderr  # no request
 

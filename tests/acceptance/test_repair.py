@@ -206,7 +206,7 @@ async def test_a_run_that_ended_in_temporal_is_closed(reconciler: program.Progra
         await store.runs.begin(stored.run(id_, workflow=workflow), None)
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)
     assert (done.returncode, "1 created" in done.stdout) == (0, True)
-    assert done.stderr == "Note: closed 1 run that had ended in Temporal without being recorded.\n"
+    assert done.stderr == "Note: closed 1 run whose end in Temporal had not been recorded.\n"
     rows = postgres.execute(database_url, "SELECT status, error FROM schedule_runs")
     assert rows == [("failed", "terminated in Temporal: by hand")]
     done = await asyncio.to_thread(reconciler.run, "repair", "--yes", DATABASE_URL=database_url)

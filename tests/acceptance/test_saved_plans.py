@@ -216,9 +216,9 @@ def test_another_namespace_or_address_is_refused(planned: program.Program) -> No
 
 
 def test_another_environment_or_prefix_is_refused(planned: program.Program) -> None:
-    refused(planned, "--environment", "staging", says="--environment staging is given, but the plan was made without")
-    refused(planned, "--prefix", "team:", says="--prefix team: is given")
-    refused(planned, "--adopt", says="--adopt is given")
+    refused(planned, "--environment", "staging", says="--environment staging was passed, but the plan was made without")
+    refused(planned, "--prefix", "team:", says="--prefix team: was passed")
+    refused(planned, "--adopt", says="--adopt was passed")
 
 
 def test_a_plan_keeps_the_environment_that_it_was_made_for(planned: program.Program) -> None:

@@ -13,7 +13,7 @@ governance:
       search_attributes: {%s: platform}
 """
 WARNING = (
-    "does not define the search attribute 'Owning', so the apply of governance:alpha will fail; define it: "
+    "does not define the search attribute 'Owning', so applying governance:alpha will fail; define it with "
     "temporal operator search-attribute create --namespace "
 )
 

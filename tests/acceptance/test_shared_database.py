@@ -106,7 +106,7 @@ def test_the_lock_needs_neither_tables_nor_the_right_to_create_them(
     lock = {"DATABASE_URL": limited_url}
     refused = declared.run("apply", "--yes", "--lock", "postgres", **lock)
     assert refused.returncode == 1
-    assert "does not allow this role to create the schema reconciler" in refused.stderr
+    assert "does not allow this role to create schema reconciler" in refused.stderr
     assert "--no-audit" in refused.stderr
     done(declared, "apply", "--yes", "--lock", "postgres", "--no-audit", **lock)
     assert done(declared, "lock", "show", "--lock", "postgres", **lock).startswith("No one holds the lock")

@@ -32,7 +32,7 @@ def test_the_stack_walks_from_a_sync_to_recorded_executions_and_ends_in_order() 
     assert re.search(rf"^execution_requests: {made}:\S+Z done$", messages, re.MULTILINE), messages
     assert re.search(r"^PostgreSQL  host=\S+ dbname=\S+", messages, re.MULTILINE), messages
     assert not re.search(r"password|://[^/\s]*:[^/\s]*@|rcn_", messages), messages
-    assert messages.endswith("\nThe stack has ended.\n")
+    assert messages.endswith("\nThe stack has stopped.\n")
 
 
 def test_the_stack_shows_a_database_without_its_password() -> None:

@@ -106,7 +106,7 @@ def test_an_authority_that_is_not_known_is_said(
     for options in (["--tls"], [f"--tls-ca-path={files}/another.pem"]):
         done = declared.run("plan", "--address", mutual.address, *options)
         assert (done.returncode, done.stdout) == (1, "")
-        assert f"no TLS connection to Temporal at {mutual.address} (" in done.stderr
+        assert f"cannot establish a TLS connection to Temporal at {mutual.address} (" in done.stderr
         assert "certificate" in done.stderr
 
 

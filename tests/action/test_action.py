@@ -167,7 +167,7 @@ def test_the_input_python_is_taken_at_its_word(repository: workflows.Repository)
     repository.commit()
     run = repository.run("push", PUSH)
     assert [message.partition(",")[0] for message in run.annotated("error")] == [
-        "the input python names '100%\\python'"
+        "the python input is '100%\\python'"
     ], run.printed
     assert run.outputs["exit-code"] == "1"
 
@@ -273,7 +273,7 @@ def test_an_index_that_does_not_answer_is_an_error_with_pips_reason(
     printed, _ = step.communicate(timeout=PATIENCE)
     assert step.returncode == 1
     assert "No matching distribution" in printed
-    assert "::error title=reconciler::the packages that reconciler needs could not be installed" in printed
+    assert "::error title=reconciler::reconciler's dependencies could not be installed" in printed
     assert building(kept) == action.environments(kept) == []
 
 

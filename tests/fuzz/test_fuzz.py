@@ -152,7 +152,7 @@ def _snapshot(path: pathlib.Path, _: declarations.Choice) -> None:
 
 def _render(plan: plans.Plan) -> None:
     """Render in every way; a guard may refuse the plan."""
-    _print(text.Text(colour=True, verbose=True, now=cases.NOW).plan(plan))
+    _print(text.Text(color=True, verbose=True, now=cases.NOW).plan(plan))
     _print(markdown.plan(plan, verbose=True, now=cases.NOW))
     plan_json.dumps(plan).encode()
     with contextlib.suppress(errors.GuardError):

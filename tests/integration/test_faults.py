@@ -204,7 +204,7 @@ async def test_a_connection_that_breaks_again_and_again_is_used_ever_more_rarely
     async with relay.running(f"postgresql://{fake.address}") as wire:
         server = await remote.connected(wire.address)
         await wire.cut()
-        with pytest.raises(errors.UnreachableError, match=r"does not respond \("):
+        with pytest.raises(errors.UnreachableError, match=r"is not responding \("):
             await plan(server, remote.schedule())
     assert 3 <= len(caplog.records) <= 12
 

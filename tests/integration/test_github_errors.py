@@ -29,7 +29,7 @@ def reported(ask: Callable[[], object], kind: type[errors.GitHubError] = errors.
 def test_a_token_that_github_does_not_know(github: github_server.GitHub) -> None:
     with github_client.opened(github, "token-that-expired") as repository:
         assert reported(lambda: repository.comments(1)) == (
-            "cannot read the comments of acme/schedules#1: GitHub does not accept the token (Bad credentials)",
+            "cannot read the comments on acme/schedules#1: GitHub does not accept the token (Bad credentials)",
             "use the job's own token, `github.token`, or one that has not expired",
         )
 
@@ -59,7 +59,7 @@ def test_a_token_that_can_only_read_is_told_the_permission_to_write(
     with github_client.opened(github, github_hub.FORK) as repository:
         assert reported(lambda: ask(repository), client.ForbiddenError) == (
             f"cannot {doing}: the token does not have permission ({INTEGRATION})",
-            f"set `{permission}` under `permissions:` of the job; the token of a pull request from a fork is read-only",
+            f"set `{permission}` under the job's `permissions:`; the token for a pull request from a fork is read-only",
         )
     assert len(github.requests) == 1
 
@@ -84,22 +84,22 @@ def test_a_token_without_permissions_is_told_the_permission_to_read(
     with github_client.opened(github, github_hub.FORK) as repository:
         message, hint = reported(lambda: ask(repository), client.ForbiddenError)
     assert message.endswith(f"the token does not have permission ({INTEGRATION})")
-    assert hint == f"set `{permission}` under `permissions:` of the job"
+    assert hint == f"set `{permission}` under the job's `permissions:`"
 
 
 def test_a_persons_token_is_told_its_permission(github: github_server.GitHub) -> None:
     github.hub.tokens[github_hub.ADA] = github_hub.Token(login="ada", permissions={})
     with github_client.opened(github, github_hub.ADA) as repository:
         assert reported(lambda: repository.create_issue("t", "b"), client.ForbiddenError) == (
-            "cannot open an issue in acme/schedules: GitHub refused it "
+            "cannot open an issue in acme/schedules: GitHub refused the request "
             "(Resource not accessible by personal access token)",
-            "give the token the permission `issues: write`",
+            "give the token the `issues: write` permission",
         )
 
 
 def test_a_pull_request_that_is_not_there(repository: client.Repository) -> None:
     assert reported(lambda: repository.comments(7), client.NotFoundError) == (
-        "cannot read the comments of acme/schedules#7: "
+        "cannot read the comments on acme/schedules#7: "
         "GitHub did not find it, or the token has no access to it (Not Found)",
         "check the repository and the number, and that the token has `pull-requests: read`",
     )
@@ -133,8 +133,8 @@ def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
         api_url=address, repository="acme/schedules", token=github_hub.JOB, sleep=lambda _: None
     )
     assert reported(lambda: unreachable.comments(1), client.OutageError) == (
-        f"cannot read the comments of acme/schedules#1: GitHub at {address} cannot be reached (Connection refused)",
-        "check GITHUB_API_URL and that this machine may connect to it, then run again",
+        f"cannot read the comments on acme/schedules#1: GitHub at {address} cannot be reached (Connection refused)",
+        "check GITHUB_API_URL and that this machine can connect to it, then run again",
     )
     unreachable.close()
     assert github.requests == []
@@ -144,7 +144,7 @@ def test_a_github_that_gives_no_answer(github: github_server.GitHub, impatient: 
     github.inject("GET", COMMENTS, "cut", times=3)
     github.inject("GET", COMMENTS, "hang")
     assert reported(lambda: impatient.comments(1), client.OutageError) == (
-        f"cannot read the comments of acme/schedules#1: GitHub at {github.api_url} did not respond within 1 s",
+        f"cannot read the comments on acme/schedules#1: GitHub at {github.api_url} did not respond within 1 s",
         "wait, then run again",
     )
 

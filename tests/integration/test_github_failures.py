@@ -189,7 +189,7 @@ def test_a_limit_for_too_long_is_an_error_at_once(
     with pytest.raises(errors.GitHubError) as raised:
         repository.comments(1)
     assert raised.value.message == (
-        f"cannot read the comments of acme/schedules#1: GitHub's rate limit lasts for another {until}"
+        f"cannot read the comments on acme/schedules#1: GitHub's rate limit lasts for another {until}"
     )
     assert raised.value.hint == f"run again in {until}"
     assert pauses.seconds == []

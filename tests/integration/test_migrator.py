@@ -237,7 +237,7 @@ async def test_runs_of_an_earlier_release_stay_and_its_workers_go_on_recording(d
 async def test_a_role_that_may_not_create_the_schema_is_asked_for_it(database_url: str) -> None:
     with postgres.role(database_url, "LOGIN PASSWORD 'right'") as role:
         chosen = settings.Database(url=postgres.altered(database_url, user=role, password="right"))  # noqa: S106
-        with pytest.raises(errors.StoreError, match="not allow this role to create the schema reconciler") as caught:
+        with pytest.raises(errors.StoreError, match="not allow this role to create schema reconciler") as caught:
             await migrator.migrate(chosen)
         wanted = f'CREATE SCHEMA "reconciler" AUTHORIZATION "{role}"'
         assert wanted in caught.value.hint

@@ -116,7 +116,7 @@ async def test_a_move_that_cannot_be_completed_changes_nothing_and_succeeds_late
     earlier.migrate(database_url)
     before = content(database_url, OBJECTS, "public")
     postgres.execute(database_url, "CREATE SCHEMA reconciler; CREATE TABLE reconciler.schedule_runs ()")
-    with pytest.raises(errors.StoreError, match=r"schema reconciler of .* already has a schedule_runs") as caught:
+    with pytest.raises(errors.StoreError, match=r"schema reconciler in .* already contains schedule_runs") as caught:
         await relocation.move(chosen(database_url))
     assert caught.value.hint.startswith("rename or drop it, or choose another schema with --database-schema")
     assert content(database_url, OBJECTS, "public") == before
@@ -189,7 +189,7 @@ async def test_only_the_owner_of_the_tables_may_move_them(database_url: str) -> 
         postgres.execute(database_url, sql.SQL("GRANT SELECT ON reconciler_migrations TO {}").format(name))
         postgres.execute(database_url, sql.SQL("CREATE SCHEMA reconciler AUTHORIZATION {}").format(name))
         url = postgres.altered(database_url, user=role, password="right")  # noqa: S106
-        with pytest.raises(errors.StoreError, match=r"table applies of .* belongs to the role ") as caught:
+        with pytest.raises(errors.StoreError, match=r"table applies in .* belongs to role ") as caught:
             await relocation.move(chosen(url))
         owner = postgres.execute(database_url, "SELECT current_user::text")[0][0]
         assert caught.value.hint == f"run reconciler db move as {owner}, or as a member of that role"
@@ -204,7 +204,7 @@ async def test_the_owner_of_the_tables_needs_the_right_to_create_in_the_schema(d
             owned = sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(table), name)
             postgres.execute(database_url, owned)
         url = postgres.altered(database_url, user=role, password="right")  # noqa: S106
-        with pytest.raises(errors.StoreError, match=r"table installation of .* belongs to the role "):
+        with pytest.raises(errors.StoreError, match=r"table installation in .* belongs to role "):
             await relocation.move(chosen(url))
         postgres.execute(database_url, sql.SQL("ALTER TABLE installation OWNER TO {}").format(name))
         with pytest.raises(errors.StoreError, match="does not allow this role to create objects in") as caught:

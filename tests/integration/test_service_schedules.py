@@ -587,8 +587,8 @@ def test_the_runs_of_a_schedule_are_its_owners_to_see(served: service.Service, u
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        ('{"cron": "@daily", "cron": "@hourly"}', 'the key "cron" appears twice in one object of the body'),
-        ('{"input": {"a": 1, "b": 2, "a": 1}}', 'the key "a" appears twice in one object of the body'),
+        ('{"cron": "@daily", "cron": "@hourly"}', 'key "cron" appears twice in one object in the body'),
+        ('{"input": {"a": 1, "b": 2, "a": 1}}', 'key "a" appears twice in one object in the body'),
         ('{"input": {"a": ' + "9" * 5000 + "}}", "a number in the body has too many digits"),
         ("{", "the body is not valid JSON"),
     ],

@@ -119,14 +119,14 @@ async def test_a_missing_database_is_named(database_server: str) -> None:
 )
 async def test_a_url_that_cannot_be_read_is_an_error_that_repeats_nothing_of_it(url: str) -> None:
     error = await refused(url)
-    assert error.message == "the database URL cannot be read"
-    assert error.hint.startswith("write postgresql://user:password@host:5432/database")
+    assert error.message == "the database URL cannot be parsed"
+    assert error.hint.startswith("use the form postgresql://user:password@host:5432/database")
 
 
 @pytest.mark.parametrize("url", ["postgresql://hunter2.invalid", "postgresql://hunter2.invalid:1/app"])
 async def test_a_host_that_may_be_a_password_is_not_repeated(url: str) -> None:
     error = await refused(url)
-    assert "at the host of the database URL (no such host)" in error.message
+    assert "at the host in the database URL (no such host)" in error.message
 
 
 async def test_a_setting_that_libpq_refuses_is_not_repeated() -> None:

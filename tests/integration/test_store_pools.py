@@ -195,7 +195,7 @@ async def test_who_gives_up_while_waiting_or_asking_costs_the_pool_no_session(po
 async def test_one_caller_leaves_sessions_for_the_others(database_url: str) -> None:
     async with pools.opened(database_url, ("public",), size=4, give_up=0.5) as pool:
         async with pool.session(caller="alice"), pool.session(caller="alice"):
-            with pytest.raises(errors.BusyError, match="other requests of this caller"):
+            with pytest.raises(errors.BusyError, match="other requests from this caller"):
                 async with pool.session(caller="alice"):
                     pass
             async with pool.session(caller="bob"), pool.session(caller="bob"):

@@ -178,11 +178,11 @@ async def test_a_schedule_runs_what_a_grant_of_its_owner_covers(
 ) -> None:
     await store.grants.create("bob", ["*"])
     await store.grants.create("alice", ["OTHER", "REPORTS", "report"])
-    assert await refused(store, row) == "no grant of alice covers workflow 'REPORT'"
+    assert await refused(store, row) == "no grant for alice covers workflow 'REPORT'"
     assert await refused(store, row, "OTHER") == ""
     await store.grants.create("alice", ["REPORT"])
     assert await refused(store, row) == ""
-    assert await refused(store, row, "THIRD") == "no grant of alice covers workflow 'THIRD'"
+    assert await refused(store, row, "THIRD") == "no grant for alice covers workflow 'THIRD'"
     await store.grants.create("alice", ["*"])
     assert await refused(store, row, "THIRD") == ""
 

@@ -59,7 +59,7 @@ def test_no_rendering_of_a_plan_holds_a_secret(desired: model.Schedule, live: mo
     plan = build.plan(strategies.declare([desired]), strategies.described([live] if live else []), strategies.TARGET)
     renderings = (
         text.Text(verbose=True).plan(plan),
-        text.Text(colour=True).plan(plan),
+        text.Text(color=True).plan(plan),
         markdown.plan(plan, verbose=True),
         plan_json.dumps(plan),
     )

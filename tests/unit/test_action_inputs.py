@@ -122,7 +122,7 @@ def test_all_wrong_inputs_are_told_at_once_and_no_value_is_shown() -> None:
 
 
 def test_a_rate_that_is_not_one_is_refused_without_its_value() -> None:
-    with pytest.raises(errors.UsageError, match="input 'rate' is invalid: write requests per second") as raised:
+    with pytest.raises(errors.UsageError, match="input 'rate' is invalid: specify requests per second") as raised:
         inputs.read({"INPUT_COMMAND": "plan", "INPUT_RATE": "hunter2"})
     assert "hunter2" not in str(raised.value)
 

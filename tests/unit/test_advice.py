@@ -34,7 +34,7 @@ def advice(keys: str) -> list[str]:
         ),
         (
             f"cron: '@daily'\n      workflow_id: {'w' * 235}",
-            "6:20: warning: the workflow ID has 235 characters; with the time that Temporal appends, a server on "
+            "6:20: warning: the workflow ID has 235 characters; with the timestamp that Temporal appends, a server on "
             "PostgreSQL or MySQL cannot store it and never starts a run; shorten it to 234",
         ),
     ],
@@ -183,7 +183,7 @@ def test_the_same_work_at_the_same_times_is_warned_of() -> None:
     )
     assert found == (
         "spec.yaml:4:7: warning: charter A (spec.yaml:3:7) starts the same work at the same times on task queue "
-        "scheduler-tasks, so it runs twice each time; remove one, or change its input"
+        "scheduler-tasks, so the work runs twice each time; remove one, or change its input"
     )
 
 
@@ -223,16 +223,16 @@ def test_charters_with_one_workflow_id_that_never_meet_are_compared_within_a_lim
 @pytest.mark.parametrize(
     ("keys", "reported"),
     [
-        ('cron: "*/45 * * * *"', "matches the minutes 0, 45, then starts over: 45 does not divide 60"),
+        ('cron: "*/45 * * * *"', "matches minutes 0, 45, then starts over: 45 does not divide 60"),
         ('cron: "*/90 * * * *"', "matches only minute 0, then starts over: 90 does not divide 60"),
-        ('cron: "5/45 * * * *"', "matches the minutes 5, 50, then starts over: 45 does not divide 60"),
-        ('cron: "TZ=Asia/Tokyo */45 * * * *"', "matches the minutes 0, 45, then starts over: 45 does not divide 60"),
-        ('cron: "0 */5 * * *"', "matches the hours 0, 5, 10, 15, 20, then starts over: 5 does not divide 24"),
+        ('cron: "5/45 * * * *"', "matches minutes 5, 50, then starts over: 45 does not divide 60"),
+        ('cron: "TZ=Asia/Tokyo */45 * * * *"', "matches minutes 0, 45, then starts over: 45 does not divide 60"),
+        ('cron: "0 */5 * * *"', "matches hours 0, 5, 10, 15, 20, then starts over: 5 does not divide 24"),
         ('cron: "*/7 0 0 * * * *"', "for even spacing, use intervals, such as every: 7s"),
-        ('cron: "0 3 * * 1-7"', "omits Sunday, because Temporal reads 1-7 as Monday to Saturday"),
-        ('cron: "0 3 * * MON-7"', "omits Sunday, because Temporal reads 1-7 as Monday to Saturday"),
-        ('cron: "@every 24h", timezone: Europe/Berlin', "intervals ignore the time zone Europe/Berlin"),
-        ("intervals: [{every: 48h}], timezone: Europe/Berlin", "intervals ignore the time zone Europe/Berlin"),
+        ('cron: "0 3 * * 1-7"', "omits Sunday, because Temporal reads 1-7 as Monday through Saturday"),
+        ('cron: "0 3 * * MON-7"', "omits Sunday, because Temporal reads 1-7 as Monday through Saturday"),
+        ('cron: "@every 24h", timezone: Europe/Berlin', "intervals ignore the Europe/Berlin time zone"),
+        ("intervals: [{every: 48h}], timezone: Europe/Berlin", "intervals ignore the Europe/Berlin time zone"),
     ],
 )
 def test_what_is_valid_but_probably_unintended_is_pointed_out(keys: str, reported: str) -> None:

@@ -130,7 +130,7 @@ def test_it_is_reported_that_the_workers_of_a_changed_task_queue_are_unknown(cap
     plan = asyncio.run(read_plan(builders.declaration(WANTED), Server(OLD), builders.TARGET, Silent()))
     assert (len(plan.steps), plan.unpolled) == (1, frozenset())
     assert caplog.messages == [
-        "the workers of changed task queues and workflows were not checked: no response about other in 0:00:03"
+        "the workers for changed task queues and workflows were not checked: no response about other in 0:00:03"
     ]
 
 

@@ -31,7 +31,7 @@ def test_what_is_undefined_is_reported_with_the_command_that_defines_it() -> Non
     assert attributes.undefined(planned, {"Team", "Since When"}) == ()
     (undefined,) = attributes.undefined(planned, {"Team"})
     assert str(undefined) == (
-        "namespace default does not define the search attribute 'Since When', so the apply of governance:one will "
-        "fail; define it: temporal operator search-attribute create --namespace default --name 'Since When' "
+        "namespace default does not define the search attribute 'Since When', so applying governance:one will "
+        "fail; define it with temporal operator search-attribute create --namespace default --name 'Since When' "
         "--type Datetime"
     )

@@ -117,7 +117,7 @@ def test_a_comment_is_cut_by_whole_changes_and_says_how_many_are_missing_and_whe
     assert len(body.encode()) <= comment.COMMENT_LIMIT
     assert len(body.encode()) > comment.COMMENT_LIMIT - 3_000
     assert (body.count("</details>"), body.endswith(f"plan file of [the run]({ABOUT.run_url}).\n")) == (shown, True)
-    assert f"\n{900 - shown} more changes do not fit here" in body
+    assert f"\n{900 - shown} more changes omitted here" in body
     assert plan.digest in body
 
 

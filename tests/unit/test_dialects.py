@@ -89,7 +89,7 @@ def test_both_spellings_declare_the_same(environment: str | None) -> None:
         ),
         (
             "a: 1\ntemporal: {prefix: a}\ngovernance: {}\n",
-            "s.yaml:3:1: a governance section in addition to a temporal section (line 2); "
+            "s.yaml:3:1: the file has a governance section in addition to a temporal section (line 2); "
             "they are two spellings of the same "
             "section: move everything into one of them",
         ),

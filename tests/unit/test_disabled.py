@@ -21,7 +21,7 @@ from tests.unit import builders
 
 OFF = ("--environment", "preview")
 ALL = ("--environment", "*")
-SINCE = "was disabled when the plans were made, and is now enabled"
+SINCE = "was disabled when the plans were made, but is now enabled"
 REASON = "environment 'preview' is disabled in spec.yaml"
 ALL_DISABLED = specs.ENVIRONMENTS.replace("staging: {", "staging: {enabled: false, ").replace(
     "production: {}", "production: {enabled: false}"

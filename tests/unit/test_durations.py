@@ -36,7 +36,7 @@ def test_what_is_below_a_microsecond_is_cut() -> None:
 
 @pytest.mark.parametrize("text", ["10", "1.5"])
 def test_a_number_without_a_unit_is_refused_with_the_number_and_a_unit(text: str) -> None:
-    with pytest.raises(ValueError, match=f"write a unit, for example {text}s"):
+    with pytest.raises(ValueError, match=f"add a unit, for example {text}s"):
         durations.parse(text)
 
 

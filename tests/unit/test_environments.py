@@ -201,8 +201,8 @@ def test_a_former_id_of_two_environments_is_refused_and_a_former_name_is_not(tmp
         "charter: beta,", 'charter: beta, was: "ref:a",'
     )
     assert problem(tmp_path, text) == (
-        "spec.yaml:6:28: environments 'one' and 'two' cannot both replace 'ref:a'; declare 'was' in the charters of "
-        "one environment, or write the charter's name"
+        "spec.yaml:6:28: environments 'one' and 'two' cannot both replace 'ref:a'; declare 'was' in only one "
+        "environment, or specify a charter's name instead"
     )
     assert [each.charters[1].was for each in load(tmp_path, text.replace('"ref:a"', "old"))] == [
         ("one:old", "old"),

@@ -22,7 +22,7 @@ def hourly(name: str = "community", **changes: object) -> model.Schedule:
     ("schedule", "messages"),
     [
         (hourly(), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day"),
-        (hourly(remaining_actions=0), "never, no actions remain"),
+        (hourly(remaining_actions=0), "never: no actions remain"),
         (hourly(remaining_actions=1), f"{NEXT}; 1 firing left"),
         (hourly(remaining_actions=9), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 9 firings left"),
         (hourly(remaining_actions=9999), f"{NEXT}, then Mon 23 Nov 2026 22:00 UTC; 24/day, 9999 firings left"),

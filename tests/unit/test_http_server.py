@@ -20,7 +20,7 @@ def test_a_rate_lets_somebody_call(text: str) -> None:
 
 @pytest.mark.parametrize("address", ["*", "proxy", "10.0.0.1/8"])
 def test_a_proxy_that_is_trusted_has_an_address(address: str) -> None:
-    with pytest.raises(click.BadParameter, match=r"write it as 10\.0\.0\.7"):
+    with pytest.raises(click.BadParameter, match=r"use the form 10\.0\.0\.7"):
         serve.serve.make_context("serve", ["--trust-proxy", address])
 
 

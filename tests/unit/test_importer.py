@@ -125,16 +125,16 @@ def test_what_only_a_codec_can_read_is_kept_and_never_written_as_text() -> None:
     assert sorted(charter["ignore"]) == ["args[1]", "memo.m", "static_summary"]
     assert imported.warnings == (
         *(f"governance:a: {without(path)}" for path in charter["ignore"]),
-        "there are encrypted payloads, which only a codec can read: pass --codec-endpoint",
+        "some payloads are encrypted, and only a codec can read them: pass --codec-endpoint",
     )
     assert (imported.left_out, steps(imported.text, live)) == ((), [])
 
 
 def without(path: str) -> str:
     return (
-        f"a repo-spec cannot express the value of {path}: the path is listed under ignore, which preserves the live "
-        f"value; a schedule that is recreated "
-        f"{'passes null instead' if path.startswith('args') else 'does not have it'}"
+        f"a repo-spec cannot express the value of {path}, so the path is listed under ignore, which preserves the live "
+        f"value; a recreated schedule "
+        f"{'passes null instead' if path.startswith('args') else 'lacks it'}"
     )
 
 
@@ -169,7 +169,7 @@ def test_times_that_never_come_are_left_out_and_the_others_stay() -> None:
 
 
 CANNOT = "this schedule cannot be expressed as a charter"
-PAUSED = "the next apply pauses this one"
+PAUSED = "the next apply will pause it"
 
 
 @pytest.mark.parametrize(
@@ -367,8 +367,8 @@ def test_what_the_model_cannot_hold_is_reported() -> None:
     imported = importer.add(None, builders.PATH, [live], unexpressed={"governance:a": ["header cannot be said"]})
     assert imported.left_out == ()
     assert imported.warnings == (
-        "governance:a: the comment 'standup' of a calendar cannot be expressed and is lost when the times change",
-        "governance:a: the comment 'x' of a calendar cannot be expressed and is lost when the times change",
+        "governance:a: the calendar comment 'standup' cannot be expressed and will be lost when the times change",
+        "governance:a: the calendar comment 'x' cannot be expressed and will be lost when the times change",
         "governance:a: header cannot be said",
     )
 
@@ -535,9 +535,7 @@ def test_an_id_with_an_invisible_character_neither_adds_a_prefix_nor_keeps_other
     found = [dataclasses.replace(builders.schedule("x"), id=id_) for id_ in ("acme:\x1f", "governance:a")]
     imported = importer.add(None, ".cogni/repo-spec.yaml", found, OWNED)
     assert (len(imported.added), prefix_line(imported)) == (1, [])
-    assert imported.left_out == (
-        f"acme:\x1f: {CANNOT}: its ID contains an invisible character; this one is left unchanged",
-    )
+    assert imported.left_out == (f"acme:\x1f: {CANNOT}: its ID contains an invisible character; it is left unchanged",)
 
 
 def test_what_no_charter_can_express_adds_no_prefix() -> None:
@@ -545,5 +543,5 @@ def test_what_no_charter_can_express_adds_no_prefix() -> None:
     imported = importer.add(SPEC, "spec.yaml", [live], OWNED)
     assert (imported.text, imported.left_out) == (
         SPEC,
-        (f"acme:a: {CANNOT}: it has no times; this one is left unchanged",),
+        (f"acme:a: {CANNOT}: it has no times; it is left unchanged",),
     )

@@ -118,25 +118,25 @@ def test_the_neutral_spelling_includes_files_of_that_spelling() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "1:1: the included file is not an object; an included file contains only governance.schedules"),
-        ("[]\n", "1:1: the included file is not an object; an included file contains only governance.schedules"),
-        ("a: 1\n", "1:1: unknown key 'a'; an included file contains only governance.schedules"),
+        ("", "1:1: the included file is not an object; an included file can contain only governance.schedules"),
+        ("[]\n", "1:1: the included file is not an object; an included file can contain only governance.schedules"),
+        ("a: 1\n", "1:1: unknown key 'a'; an included file can contain only governance.schedules"),
         (
             "{}\n",
-            "1:1: the included file has no governance section; an included file contains only governance.schedules",
+            "1:1: the included file has no governance section; an included file can contain only governance.schedules",
         ),
         (
             "governance:\n  schedules: []\n  include: [b.yaml]\n",
             "3:3: governance.include is not allowed in an included file; "
-            "an included file contains only governance.schedules",
+            "an included file can contain only governance.schedules",
         ),
         (
             "governance: {schedules: 5}\n",
-            "1:25: governance has no list of schedules; an included file contains only governance.schedules",
+            "1:25: governance has no list of schedules; an included file can contain only governance.schedules",
         ),
         (
             "governance:\n",
-            "1:12: governance has no list of schedules; an included file contains only governance.schedules",
+            "1:12: governance has no list of schedules; an included file can contain only governance.schedules",
         ),
         ("governance: {schedules: [}\n", "1:26: not valid YAML"),
         (
@@ -184,14 +184,14 @@ LONG = "a" * 300  # file systems allow 255 bytes
         ("a\\\\b.yaml", "'a\\\\b.yaml' contains a backslash; separate directories with /"),
         ("a\\tb.yaml", "a path contains a control or invisible character; remove it"),
         ("./", "'./' is not a file path; for example schedules/*.yaml"),
-        ("missing.yaml", "'missing.yaml': no such file; the path is relative to the directory ."),
+        ("missing.yaml", "'missing.yaml': no such file; the path is relative to the spec's directory (.)"),
         (LONG, f"'{LONG}' cannot be read: File name too long; make it readable"),
         ("schedules", "'schedules' is a directory; specify the files in it: schedules/*.yaml"),
         ("outside.yaml", "'outside.yaml' is a symlink that points outside the spec's directory"),
         ("out/*.yaml", "'out' is a symlink that points outside the spec's directory"),
         ("dangling.yaml", "'dangling.yaml' cannot be read: No such file or directory"),
         ("loop.yaml", "'loop.yaml' cannot be read: "),
-        ("odd/*", "a file's name contains a control or invisible character; rename the file"),
+        ("odd/*", "a file name contains a control or invisible character; rename the file"),
     ],
 )
 def test_only_files_in_the_specs_folder_are_included(

@@ -311,7 +311,7 @@ governance:
   environments:
     preview: {charters: {A: {entrypoint: ..}}}
 """) == [
-        f"spec.yaml:{place}: 'entrypoint': '{name}' is not a valid entrypoint; write a name"
+        f"spec.yaml:{place}: 'entrypoint': '{name}' is not a valid entrypoint; choose another name"
         for place, name in (("3:48", "."), ("5:42", ".."))
     ]
 
@@ -322,7 +322,7 @@ governance:
   defaults: {start_at: "2028-01-01T00:00:00Z"}
   schedules:
     - {charter: A, cron: "@daily", entrypoint: A, end_at: "2027-01-01T00:00:00Z"}
-""") == ["spec.yaml:4:59: the end 2027-01-01T00:00:00Z is before the start 2028-01-01T00:00:00Z; swap them"]
+""") == ["spec.yaml:4:59: end_at 2027-01-01T00:00:00Z is before start_at 2028-01-01T00:00:00Z; swap them"]
 
 
 def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
@@ -642,8 +642,8 @@ LARGE = "x" * 450_000
         ),
         (
             "retry_policy: {initial_interval: 1068d}",
-            "6:40: the maximum interval is 100 times this one by default, which is longer than the 292 years that "
-            "Temporal can hold: no run would start; add maximum_interval",
+            "6:40: by default, the maximum interval is 100 times this one, which is longer than the 292 years that "
+            "Temporal can store: no run would start; add maximum_interval",
         ),
         (
             'retry_policy: {non_retryable_errors: [A, "TemporalTimeout:StartToClsoe"]}',
@@ -678,9 +678,9 @@ LARGE = "x" * 450_000
         ),
         (
             f"search_attributes: {{{', '.join(f'A{number}: b' for number in range(99))}}}",
-            "6:26: 99 search attributes with a total of about 6,920 bytes, but a run accepts "
+            "6:26: 99 search attributes with a total of about 6,920 bytes, but a run can have "
             "at most 98 with a total of 38,000 bytes: no run would start; "
-            "move attributes that you do not search by to memo",
+            "move attributes that you do not search by to the memo",
         ),
         (
             "search_attributes: {TemporalScheduledById: x}",
@@ -688,7 +688,7 @@ LARGE = "x" * 450_000
         ),
         (
             f"memo: {{a: &a {LARGE}, b: *a, c: *a, d: *a}}",
-            "6:13: the schedule has 1,800,062 bytes, but Temporal accepts at most 1,800,000; "
+            "6:13: the schedule is 1,800,062 bytes, but Temporal accepts at most 1,800,000; "
             "keep large data elsewhere and pass a reference to it",
         ),
     ],
@@ -709,9 +709,9 @@ def test_charter_defaults_and_environment_together_must_fit_into_one_schedule() 
     own, more = "input: {a: *a}", "{defaults: {static_details: *a}}"
     assert declared(in_staging(f"{CRON}, {own}", "{}", defaults)).charters
     (found,) = problems(in_staging(f"{CRON}, {own}", more, defaults))
-    assert "the schedule has 1,800,039 bytes in environment 'staging'" in found
+    assert "the schedule is 1,800,039 bytes in environment 'staging'" in found
     (alone,) = problems(in_staging(CRON, "{}", defaults.replace("b: *a", "b: *a, c: *a, d: *a")))
-    assert alone.startswith("spec.yaml:2:20: the schedule has 1,800,029 bytes")
+    assert alone.startswith("spec.yaml:2:20: the schedule is 1,800,029 bytes")
 
 
 CRON = 'cron: "@daily"'
@@ -745,7 +745,7 @@ def in_staging(charter: str, staging: str, defaults: str = "{}") -> str:
             in_staging(
                 'cron: "0 6 * * *", start_at: 2028-01-01T00:00:00Z', "{defaults: {end_at: 2027-01-01T00:00:00Z}}"
             ),
-            "the end 2027-01-01T00:00:00Z is before the start 2028-01-01T00:00:00Z in environment 'staging'",
+            "end_at 2027-01-01T00:00:00Z is before start_at 2028-01-01T00:00:00Z in environment 'staging'",
         ),
         (
             in_staging('cron: "0 6 * * *"', "{charters: {a: {paused: true}, A: {paused: false}}}"),
@@ -980,8 +980,8 @@ def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str
         ("cron: '@Hourly'", "write @hourly"),
         ("cron: every 5m", "write @every with a duration, such as @every 5m"),
         ("cron: '@reboot'", "Temporal does not support @reboot"),
-        ("cron: '@every 90'", "write a unit, for example 90s"),
-        ("catchup_window: '60'", "write a unit, for example 60s"),
+        ("cron: '@every 90'", "add a unit, for example 90s"),
+        ("catchup_window: '60'", "add a unit, for example 60s"),
         ("start_at: 2027-02-30T00:00:00Z", "this day, hour, or offset does not exist"),
         ("start_at: '2027-01-01T10:00:00+0200'", "write a date, a time, and a UTC offset"),
         ("tz: UTC", "did you mean 'timezone'?"),
@@ -1053,8 +1053,8 @@ def test_a_hint_to_quote_is_given_only_for_unquoted_values(key: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "hint"),
     [
-        ("catchup_window: 60", "write a unit, for example 60s"),
-        ("retry_policy: {initial_interval: 5}", "write a unit, for example 5s"),
+        ("catchup_window: 60", "add a unit, for example 60s"),
+        ("retry_policy: {initial_interval: 5}", "add a unit, for example 5s"),
         ("start_at: 2030", 'for example "2027-01-01T00:00:00Z"'),
         ("timezone: 5", 'for example "Europe/Berlin"'),
         ("note: 7", "quote it"),
@@ -1099,10 +1099,10 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
         ("args: [], input: {}", "input", "'input' and 'args' cannot be combined"),
         ("args: {a: 1}", "{a", "'args' must be a list"),
         ("args: [{encoding: binary/plian, base64: AA==}]", "binary", "unknown encoding 'binary/plian'; did you mean"),
-        ("args: [{encoding: binary/plain}]", "{enc", "an argument in binary/plain has no 'base64'; add base64"),
+        ("args: [{encoding: binary/plain}]", "{enc", "a binary/plain argument requires 'base64'; add base64"),
         ("args: [{encoding: binary/plain, base64: A}]", "A}", "'base64' is not valid base64"),
-        ("args: [{encoding: json/protobuf, message_type: a, data: {}, type: a}]", "a}", "unknown key 'type' of an arg"),
-        ("args: [{encoding: json/protobuf, data: {}}]", "{enc", "an argument in json/protobuf has no 'message_type'"),
+        ("args: [{encoding: json/protobuf, message_type: a, data: {}, type: a}]", "a}", "unknown key 'type' in a json"),
+        ("args: [{encoding: json/protobuf, data: {}}]", "{enc", "a json/protobuf argument requires 'message_type'"),
         (
             "args: [{encoding: foo/5, data: {}}]",
             "foo",

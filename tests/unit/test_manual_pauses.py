@@ -66,5 +66,5 @@ def test_the_nearest_key_decides_and_the_option_keeps_all(
 def test_the_plan_names_who_paused_it_when_and_what_it_missed(keys: dict[str, str]) -> None:
     found = change(None, **keys)
     plan = plans.Plan(target=builders.TARGET, spec_path="s", governed=True, changes=(found,), digest="")
-    expected = "paused by ada@laptop on Mon 23 Nov 2026 15:00 UTC (5 h ago), missing 5 firings"
+    expected = "paused by ada@laptop on Mon 23 Nov 2026 15:00 UTC (5 h ago); 5 firings missed"
     assert expected in text.Text(now=NOW).plan(plan)

@@ -93,7 +93,7 @@ def test_a_rate_is_given_as_an_option_or_a_variable(
 )
 def test_what_is_not_a_rate_is_refused_with_what_to_write(texts: list[str], what: str) -> None:
     for text in texts:
-        with pytest.raises(click.UsageError, match=f"is not a valid rate: write {what}"):
+        with pytest.raises(click.UsageError, match=f"is not a valid rate: specify {what}"):
             _connection().main(["--rate", text], standalone_mode=False)
 
 

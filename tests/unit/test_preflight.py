@@ -46,7 +46,7 @@ def test_a_queue_without_pollers_is_reported_with_its_charters() -> None:
     found = looked(declared=declared)
     assert kinds(found) == [("other", preflight.Kind.UNPOLLED), (QUEUE, preflight.Kind.UNPOLLED)]
     assert str(found.findings[1]) == (
-        "no worker polls task queue 'scheduler-tasks', so the runs of 5 charters (A, B, C, …) wait; "
+        "no worker polls task queue 'scheduler-tasks', so runs of 5 charters (A, B, C, …) will wait; "
         "start a worker there: reconciler worker --task-queue scheduler-tasks"
     )
 

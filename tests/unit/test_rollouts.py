@@ -129,7 +129,7 @@ def test_the_comment_stays_within_its_limit_and_counts_what_does_not_fit(count: 
     body = rollout_comment.plan(whole, dataclasses.replace(ABOUT, limit=limit))
     assert len(body.encode()) <= limit
     assert f"Digest of all environments `{whole.digest}`" in body
-    assert ("do not fit here" in body) is (count > 1 or limit < comment.COMMENT_LIMIT)
+    assert ("omitted here" in body) is (count > 1 or limit < comment.COMMENT_LIMIT)
     ended = [done(each, *([plans.Status.FAILED] * 40)) for each in parts[:50]]
     outcome = rollout_comment.applied(whole, rollouts.results(whole, ended), dataclasses.replace(ABOUT, limit=limit))
     assert len(outcome.encode()) <= limit

@@ -216,7 +216,7 @@ def test_a_saved_plan_is_for_its_prefixes() -> None:
     assert staleness.same_choice(reviewed, declarations.Choice(prefixes=TWO)) == reviewed
     with pytest.raises(errors.StaleError) as caught:
         staleness.same_choice(reviewed, declarations.Choice(prefixes=NONE))
-    assert caught.value.message == '--prefix "" is given, but the plan was made with governance: acme:'
+    assert caught.value.message == '--prefix "" was passed, but the plan was made with governance: acme:'
 
 
 def test_marks_of_several_prefixes_differ_from_those_of_one() -> None:

@@ -57,9 +57,9 @@ def test_a_field_that_a_side_does_not_have_differs_from_one_that_is_null() -> No
     assert (words.value(plans.ABSENT), words.value(None), words.value("(none)")) == ("(none)", "null", '"(none)"')
 
 
-def test_colour_only_paints_and_changes_no_word() -> None:
+def test_color_only_paints_and_changes_no_word() -> None:
     plan = builders.plan([builders.schedule(), builders.schedule("new")], [builders.schedule(paused=True, note="why")])
-    painted, plain = text.Text(colour=True).plan(plan), text.Text().plan(plan)
+    painted, plain = text.Text(color=True).plan(plan), text.Text().plan(plan)
     assert "\x1b[36m▶\x1b[0m" in painted
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[\d+m", "", painted) == plain

@@ -52,7 +52,7 @@ def test_what_a_charter_can_express_is_not_reported() -> None:
         ),
         (
             lambda proto: setattr(proto.spec.end_time, "seconds", 10**12),
-            "end_at is beyond the years 1 to 9999, and is reported as the latest possible one",
+            "end_at is outside the years 1 to 9999, and is reported as the nearest possible time",
         ),
     ],
 )

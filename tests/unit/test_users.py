@@ -99,7 +99,7 @@ governance:
         ({"workflow": "a\0b"}, "workflow", "NUL"),
         ({"workflow": ".."}, "workflow", "'..' is not a valid entrypoint"),
         ({"workflow": "."}, "workflow", "'.' is not a valid entrypoint"),
-        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "over 2,000 characters; shorten it"),
+        ({"cron": "0," * 1000 + "1 * * * *"}, "cron", "longer than 2,000 characters; shorten it"),
         ({"given": {"a": [[0] * 100] * 101}}, "input", "more than 10,000 values"),
         ({"given": dict.fromkeys(map(str, range(10_001)))}, "input", "more than 10,000 values; store it elsewhere"),
     ],

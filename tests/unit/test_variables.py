@@ -161,8 +161,8 @@ def test_a_value_from_outside_has_the_kind_of_the_declared_one(declared: str, te
     ("declared", "text", "problem"),
     [
         ("1", "much", "2:10: --var x is not a number, unlike the declared value; pass a value of the same type"),
-        ("{}", '{"much": 1, "much": 2}', "2:10: --var x has an object with a duplicate key; remove one"),
-        ("null", '[{"much": 1, "much": 2}]', "2:10: --var x has an object with a duplicate key; remove one"),
+        ("{}", '{"much": 1, "much": 2}', "2:10: --var x contains an object with a duplicate key; remove one"),
+        ("null", '[{"much": 1, "much": 2}]', "2:10: --var x contains an object with a duplicate key; remove one"),
         (
             "1",
             "true",
@@ -239,7 +239,7 @@ def test_a_variable_of_another_environment_has_no_value() -> None:
 @pytest.mark.parametrize(
     ("variables", "value", "problem"),
     [
-        ("{}", "'a ${b}'", "4:49: unknown variable 'b'; declare it in vars; for a literal '${' write '$${'"),
+        ("{}", "'a ${b}'", "4:49: unknown variable 'b'; declare it in vars; for a literal '${', write '$${'"),
         ("{region: 1}", "'${regoin}'", "4:47: unknown variable 'regoin'; did you mean 'region'? for a literal"),
         ("{}", "'${Id}'", "4:47: unknown variable 'Id'; did you mean 'id'?"),
         (
@@ -252,9 +252,9 @@ def test_a_variable_of_another_environment_has_no_value() -> None:
         (
             "{a: [1]}",
             "'x ${a}'",
-            "4:49: variable 'a' is a list, which cannot be part of a longer text; use the reference as",
+            "4:49: variable 'a' is a list, which cannot be part of a longer string; use the reference as",
         ),
-        ("{a: {b: 1}}", "'x ${a}'", "4:49: variable 'a' is an object, which cannot be part of a longer text"),
+        ("{a: {b: 1}}", "'x ${a}'", "4:49: variable 'a' is an object, which cannot be part of a longer string"),
         ("{a: '${id}'}", "'${a}'", "2:14: '${id}' has no value here; use it in the keys of charters"),
         ("{a: '${charter}'}", "1", "2:14: '${charter}' has no value here"),
         ("{id: 1}", "1", "2:10: variable 'id' is built in; choose a name other than charter, id, environment"),
@@ -277,7 +277,7 @@ def test_a_mistake_in_a_reference_is_located_within_the_text(variables: str, val
 
 def test_null_from_outside_is_not_a_part_of_a_text() -> None:
     assert problems(EMPTY % ("{a: null}", "'x ${a}'"), a="null") == [
-        "4:49: variable 'a' is null, which cannot be part of a longer text; use the reference as the entire value"
+        "4:49: variable 'a' is null, which cannot be part of a longer string; use the reference as the entire value"
     ]
     assert first_argument(EMPTY % ("{a: null}", "['${a}']"), a="null") == [None]
 

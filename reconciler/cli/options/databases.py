@@ -49,7 +49,7 @@ def _embedded(ctx: click.Context, param: click.Parameter, given: str | None) -> 
 
 
 def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
-    """Return the URL as `_database` does; without one, that of the embedded database, if it already exists."""
+    """Return the URL as `_database` does; the default is the embedded database, if it already exists."""
     return _database(ctx, param, given or (settings.EMBEDDED if wiring.has_embedded(os.environ) else None))
 
 
@@ -64,7 +64,7 @@ _database_schema = click.option(
     default=settings.DATABASE_SCHEMA,
     metavar="NAME",
     envvar="RECONCILER_DATABASE_SCHEMA",
-    help=f"The PostgreSQL schema of reconciler's tables, created if missing.  [{settings.DATABASE_SCHEMA}]",
+    help=f"The PostgreSQL schema for reconciler's tables; created if missing.  [{settings.DATABASE_SCHEMA}]",
 )
 
 
@@ -87,7 +87,7 @@ def _database_options(callback: Callable[..., str | None], text: str) -> Callabl
 
 database = _database_options(_database, "The PostgreSQL database for the lock and the audit trail.")
 database_for_refresh = _database_options(
-    _read, "The PostgreSQL database with the record of earlier reads that --refresh=changed uses."
+    _read, "The PostgreSQL database that records earlier reads, for --refresh=changed."
 )
 database_or_kept = _database_options(_kept, "The PostgreSQL database.  [the embedded database, if there is one]")
 database_or_embedded = _database_options(
@@ -103,12 +103,12 @@ def writing(command: parameters.Command) -> Callable[..., Any]:
 
 
 def writing_or_lock_only(command: parameters.Command) -> Callable[..., Any]:
-    """Add the options of `writing` and --no-audit to a command."""
+    """Add the `writing` options and --no-audit to a command."""
     return writing(no_audit(command))
 
 
 def writing_or_embedded(command: parameters.Command) -> Callable[..., Any]:
-    """Add the options of `writing`; without a database, an embedded one runs for as long as the command does."""
+    """Add the `writing` options; without a database, an embedded one runs for as long as the command does."""
     return _writing(command, database_or_embedded)
 
 

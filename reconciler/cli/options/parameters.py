@@ -23,9 +23,9 @@ def with_options(command: Callable[..., Any], options: Sequence[Callable[[Any], 
 
 
 class _Text(click.ParamType[str]):
-    """Text that can be encoded: bytes that are not UTF-8 arrive as lone surrogates, which cannot.
+    """Text that can be encoded; bytes that are not UTF-8 arrive as lone surrogates, which cannot be encoded.
 
-    A `line` also has no control or invisible characters.
+    A `line` must not contain control or invisible characters either.
     """
 
     name = "text"
@@ -41,7 +41,7 @@ class _Text(click.ParamType[str]):
 
 
 def fault(value: str, *, line: bool) -> str:
-    """Return why a string is not accepted; empty if it is."""
+    """Return why a string is not accepted, or an empty string if it is."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -50,7 +50,7 @@ def fault(value: str, *, line: bool) -> str:
 
 
 class SpecPath(click.Path):
-    """The path of a spec, which appears in the notes of schedules; `-` means standard input where that is supported."""
+    """The path to a spec, which appears in schedules' notes; `-` means standard input where that is supported."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "-" and self.allow_dash:
@@ -62,7 +62,7 @@ class SpecPath(click.Path):
 
 
 class _Name(_Text):
-    """A name; an environment variable contains a single one, even if it contains spaces."""
+    """A name; an environment variable contains a single name, even if there are spaces in it."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
         return [rv]

@@ -1,4 +1,4 @@
-"""Options for the connection to Temporal, the same as those of its own command line."""
+"""Options for the connection to Temporal, the same as the Temporal CLI's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
         key, equals, value = pair.partition("=")
         if not equals or not settings.HEADER_NAME.fullmatch(
             key
-        ):  # not repeated in the error: `Authorization: Bearer …=` contains a key
+        ):  # not quoted in the error, because `Authorization: Bearer …=` contains a key
             raise click.BadParameter(
                 "a header must have the form KEY=VALUE, where KEY consists of letters, digits, '-', '_', and '.'."
             )
@@ -60,9 +60,9 @@ _CONNECTION = (
         metavar="NAME",
         help="The server name to expect in the certificate, if it differs from the address.",
     ),
-    click.option("--tls-ca-path", type=_FILE, metavar="PATH", help="The path of the CA certificate."),
-    click.option("--tls-cert-path", type=_FILE, metavar="PATH", help="The path of the client certificate."),
-    click.option("--tls-key-path", type=_FILE, metavar="PATH", help="The path of the client's private key."),
+    click.option("--tls-ca-path", type=_FILE, metavar="PATH", help="The path to the CA certificate."),
+    click.option("--tls-cert-path", type=_FILE, metavar="PATH", help="The path to the client certificate."),
+    click.option("--tls-key-path", type=_FILE, metavar="PATH", help="The path to the client's private key."),
     click.option("--tls-ca-data", type=parameters.TEXT, metavar="PEM", help="The CA certificate, as PEM."),
     click.option("--tls-cert-data", type=parameters.TEXT, metavar="PEM", help="The client certificate, as PEM."),
     click.option("--tls-key-data", type=parameters.TEXT, metavar="PEM", help="The client's private key, as PEM."),
@@ -88,7 +88,7 @@ _CONNECTION = (
         type=parameters.RATE,
         metavar="NUMBER",
         envvar="RECONCILER_RATE",
-        help=f"The maximum number of requests to the server per second, from {settings.LEAST_RATE} to "
+        help=f"The maximum number of requests per second to the server, from {settings.LEAST_RATE} to "
         f"{settings.MOST_RATE}.  [as many as the server sustains]",
     ),
 )

@@ -20,7 +20,7 @@ from reconciler.timing import durations
 
 
 def _variable(name: str) -> str:
-    """Return an environment variable, empty if unset; `errors.UsageError` if it is not valid text."""
+    """Return an environment variable's value, empty if unset; raises `errors.UsageError` if it is not valid text."""
     value = os.environ.get(name, "")
     wrong = parameters.fault(value, line=True)
     if wrong:
@@ -36,7 +36,7 @@ def _variables(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) ->
 
 
 def _variables_of_environment() -> tuple[declarations.Variable, ...]:
-    """Return the spec variables set in the environment; `errors.UsageError` if one is not valid text."""
+    """Return the spec variables set in the environment; raises `errors.UsageError` if one is not valid text."""
     found = settings.variables(os.environ)
     for variable in found:
         if wrong := parameters.fault(variable.text, line=False):
@@ -66,7 +66,7 @@ _CHOICE = (
         multiple=True,
         metavar="NAME",
         envvar="GOVERNANCE_ENVIRONMENT",
-        help="The environment of the repo-spec; plan, apply, and validate accept several, or '*' for all.",
+        help="The repo-spec environment; plan, apply, and validate accept several, or '*' for all.",
     ),
     click.option(
         "--prefix",
@@ -90,7 +90,7 @@ _CHOICE = (
         multiple=True,
         metavar="NAME=VALUE",
         callback=_variables,
-        help="Set a repo-spec variable; may be repeated. The environment variable RECONCILER_VAR_NAME does the same.",
+        help="Set a repo-spec variable; may be repeated. The RECONCILER_VAR_NAME environment variable does the same.",
     ),
 )
 _OVERRIDES = (
@@ -110,17 +110,17 @@ def choice(command: parameters.Command) -> Callable[..., Any]:
 
 
 def choice_and_overrides(command: parameters.Command) -> Callable[..., Any]:
-    """Add the options of `choice` and those that control how a plan treats other people's changes."""
+    """Add the `choice` options and those that control how a plan treats other people's changes."""
     return _choosing(_in_one(command), (*_CHOICE, *_OVERRIDES))
 
 
 def choice_in_several(command: parameters.Command) -> Callable[..., Any]:
-    """Add the same options for one or several environments; several names, or `*`, are passed as `selected`."""
+    """Add the same options, but accept several environments; several names, or `*`, are passed as `selected`."""
     return _choosing(_in_several(command), (*_CHOICE, *_OVERRIDES))
 
 
 def choice_to_read_several(command: parameters.Command) -> Callable[..., Any]:
-    """Add the options of `choice` for one or several environments."""
+    """Add the `choice` options, but accept several environments."""
     return _choosing(_in_several(command), _CHOICE)
 
 
@@ -153,7 +153,7 @@ def _in_one(command: parameters.Command) -> Callable[..., Any]:
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of environments without duplicates and empty strings."""
+    """Return the environment names without duplicates or empty strings."""
     return tuple(dict.fromkeys(filter(None, names)))
 
 
@@ -162,7 +162,7 @@ def _in_environment(choice: declarations.Choice, names: tuple[str, ...]) -> decl
 
 
 def refresh(command: parameters.Command) -> Callable[..., Any]:
-    """Add the options for how much of the server a plan reads, as part of `choice`."""
+    """Add the options for how much a plan reads from the server, passed as part of `choice`."""
 
     @click.option(
         "--refresh",
@@ -171,8 +171,8 @@ def refresh(command: parameters.Command) -> Callable[..., Any]:
         default="full",
         show_default=True,
         is_eager=True,  # the database options depend on it
-        help="full reads every schedule; list lists the schedules and reads only those whose list entry differs from "
-        "the spec; changed also reads those whose charter changed since an apply last recorded it.",
+        help="full reads every schedule; list reads only the schedules whose list entry differs from the spec; "
+        "changed also reads those whose charter changed since an apply last recorded it.",
     )
     @click.option(
         "--max-age",
@@ -198,7 +198,7 @@ def refresh(command: parameters.Command) -> Callable[..., Any]:
 
 
 def only(command: parameters.Command) -> Callable[..., Any]:
-    """Add the option that limits a plan to some charters, as part of `choice`."""
+    """Add the option that limits a plan to certain charters, passed as part of `choice`."""
 
     @click.option(
         "--only",

@@ -16,19 +16,21 @@ from reconciler.platform.api import bodies, limits, parts, problems
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="reconciler"'}
 
-_SHORTEST = 32  # characters of a token that the service's operator chooses
+_SHORTEST = 32  # the minimum length of a token that the service's operator chooses
 _LIKE = "the output of openssl rand -hex 32"
 
 _OPS = security.HTTPBearer(scheme_name="ops", auto_error=False, description="INTERNAL_OPS_TOKEN.")
 _EXECUTOR = security.HTTPBearer(
-    scheme_name="executor", auto_error=False, description="RECONCILER_EXECUTOR_TOKEN, or INTERNAL_OPS_TOKEN without it."
+    scheme_name="executor",
+    auto_error=False,
+    description="RECONCILER_EXECUTOR_TOKEN, or INTERNAL_OPS_TOKEN if that is not set.",
 )
 _GRANT = security.HTTPBearer(scheme_name="grant", auto_error=False, description="A grant's token.")
 _Given = security.HTTPAuthorizationCredentials | None
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Return the digests of the ops and executor tokens; raises `errors.UsageError` for one that is easy to guess."""
+    """Return the digests of the ops and executor tokens; raises `errors.UsageError` if either is not acceptable."""
     ops = environ.get("INTERNAL_OPS_TOKEN", "").strip()
     if not ops:
         raise errors.UsageError("serve requires an operators' token", hint=f"set INTERNAL_OPS_TOKEN to {_LIKE}")
@@ -98,7 +100,7 @@ GrantsRoute = _known("grant", _granted)
 
 
 def _caller(request: fastapi.Request) -> executions.Grant | None:
-    """Return the caller that the route identified; a route that did not is a bug, and must not grant access."""
+    """Return the caller that the route identified; a route without one is a bug and must not grant access."""
     return cast("executions.Grant | None", request.state.caller)
 
 
@@ -131,7 +133,7 @@ def check_scope(grant: executions.Grant, workflow: str) -> None:
 
 
 async def _only(request: fastapi.Request, given: _Given, wanted: bytes) -> None:
-    """Admit the one token; the comparison time reveals neither its length nor how much of a guess was right."""
+    """Admit only this token; the comparison time reveals neither its length nor how much of a guess was right."""
     token = given.credentials if given else ""
     if not hmac.compare_digest(executions.token_sha256(token), wanted):
         await parts.of(request).rate.count(_address(request))

@@ -1,4 +1,4 @@
-"""The application: its routes, its middleware, and the repairs in the background."""
+"""The application: its routes, its middleware, and its background repairs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 # Their routes are added to the application itself: an included router is searched three times per request. The routes
 # that are called most often come first.
 _ROUTERS = (health.router, schedules.router, triggers.router, execution_requests.router, ops.router)
-_TAGS = (  # in the order of the page
+_TAGS = (  # in the order shown on the page
     ("schedules", "The caller's schedules. Requires a grant's token."),
     ("operations", "Operations on the repo-spec's schedules, for deployments."),
     ("executor", "Called by a worker for each firing."),
@@ -63,7 +63,7 @@ def build(options: parts.Options, ending: Callable[[], bool]) -> types.ASGIApp:
     app = _application(lifespan, options.most_bytes, has_docs=options.has_docs)
     if options.has_docs:
         app.router.routes.extend(pages.router().routes)
-    # also wraps the handler of unexpected exceptions, which the framework's own middleware does not
+    # also wraps the handler for unexpected exceptions, which the framework's own middleware does not
     return envelope.Envelope(health.Alive(app))
 
 
@@ -193,4 +193,4 @@ def _close_runs(options: parts.Options) -> None:
     except errors.ReconcilerError as error:
         _LOG.warning("some ended runs could not be closed", extra={"fields": {"error": error.sentence}})
     except Exception as defect:  # noqa: BLE001  # as in a repair
-        _LOG.error("a bug in closing runs", extra={"fields": {"error": type(defect).__name__}})
+        _LOG.error("a bug while closing runs", extra={"fields": {"error": type(defect).__name__}})

@@ -12,7 +12,7 @@ _SHOWN = 100  # characters of a key in a message
 
 
 class RefusedError(fastapi.HTTPException):
-    """A body that is valid JSON but ambiguous or too large; an HTTPException, because the framework passes that on."""
+    """A body that is valid JSON but ambiguous or too large; an HTTPException, because the framework passes those on."""
 
 
 class Request(fastapi.Request):
@@ -34,6 +34,6 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in pairs:
         if name in values:
-            raise RefusedError(400, f"the key {json.dumps(name[:_SHOWN])} appears twice in one object of the body")
+            raise RefusedError(400, f"key {json.dumps(name[:_SHOWN])} appears twice in one object in the body")
         values[name] = value
     return values

@@ -32,7 +32,7 @@ class Envelope:
         self._app = app
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        """Pass the request on, a HEAD request as GET."""
+        """Pass the request on, with HEAD treated as GET."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -72,7 +72,7 @@ def _in_origin_form(scope: types.Scope) -> types.Scope:
 
 
 def _completed(headers: list[tuple[bytes, bytes]], ids: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return the headers and those that are missing; headers that the response already has are unchanged."""
+    """Return the headers, adding those that are missing; headers that the response already has are unchanged."""
     names = {name for name, _ in headers}
     completed = [*headers, *(header for header in _ALWAYS if header[0] not in names)]
     for name, value in ids.items():

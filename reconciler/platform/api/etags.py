@@ -39,7 +39,7 @@ class Condition:
                     428,
                     "",
                     "If-Match is required",
-                    hint="send the ETag from the last read of the schedule",
+                    hint="read the schedule, then send its ETag",
                     revision=row.revision,
                 )
             return None

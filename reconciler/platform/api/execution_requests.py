@@ -39,7 +39,7 @@ async def run(
             422,
             "idempotency-key",
             "the Idempotency-Key does not match this firing",
-            hint="send temporalScheduleId:scheduledFor; percent-encode characters that are not ASCII",
+            hint="send temporalScheduleId:scheduledFor; percent-encode non-ASCII characters",
         )
     return shapes.executed(await parts.of(request).store.executor.execute(execution))
 

@@ -15,15 +15,15 @@ from reconciler.platform.api import app, connections, parts
 from reconciler.runtime import systemd
 
 MOST_CONNECTIONS = 2_000  # at once; requests on additional connections receive a 503
-_HEAD = 32 * 1024  # bytes of a request's head while it is incomplete
+_HEAD = 32 * 1024  # the maximum size of an incomplete request head, in bytes
 _FILES = MOST_CONNECTIONS + 200  # open at once, including database sessions and Python's own files
-DRAIN = 30  # seconds for requests in progress after it is asked to stop
+DRAIN = 30  # seconds that requests in progress may take after the service is asked to stop
 
 
 def serve(options: parts.Options, listen: tuple[str, int], on_ready: Callable[[str], None]) -> errors.ExitCode:
     """Serve until SIGTERM or Ctrl-C, then finish the requests in progress.
 
-    `on_ready` is called with the address once requests are served. Raises `errors.ReconcilerError` if it cannot start.
+    `on_ready` is called with the URL once it accepts requests. Raises `errors.ReconcilerError` if it cannot start.
     """
     built = app.build(options, lambda: server.should_exit)
     _allow_files(_FILES)
@@ -55,7 +55,7 @@ def serve(options: parts.Options, listen: tuple[str, int], on_ready: Callable[[s
 
 
 def _allow_files(wanted: int) -> None:
-    """Raise the process's limit on open files, often 1,024, as far as the system allows."""
+    """Raise the process's limit on open files (often 1,024) to this number, or as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(

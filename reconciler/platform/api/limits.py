@@ -60,7 +60,7 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _announced(self, scope: types.Scope) -> int:
-        """Return the announced size of the body; 0 without a valid one."""
+        """Return the announced size of the body; 0 if it is missing or not valid."""
         length = dict(scope["headers"]).get(b"content-length", b"")
         return int(length) if length.isdigit() else 0
 
@@ -93,7 +93,7 @@ class Rate:
 class Known:
     """The subjects of tokens that were valid when they were last used, by token digest.
 
-    A caller that sends one of these is limited by subject; any other caller by address, before its token is looked up.
+    A caller that sends one of these is limited by subject, and any other caller by address before the token lookup.
     """
 
     def __init__(self, most: int = 10_000) -> None:
@@ -136,5 +136,7 @@ def rate(text: str) -> Rate:
     except ValueError:
         found = None
     if found is None or found.amount < 1 or found.get_expiry() < 1:
-        raise errors.UsageError(f"--rate-limit {text!r} is not a valid rate", hint="write calls/time, as in 600/minute")
+        raise errors.UsageError(
+            f"--rate-limit {text!r} is not a valid rate", hint="use the form calls/time, such as 600/minute"
+        )
     return Rate(found)

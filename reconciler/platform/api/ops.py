@@ -24,7 +24,8 @@ router = fastapi.APIRouter(route_class=access.OperatorsRoute, tags=["operations"
     dependencies=[access.Operator],
     responses={
         204: {
-            "description": "GOVERNANCE_SCHEDULES_ENABLED disables schedules, and the request prefers return=minimal."
+            "description": "GOVERNANCE_SCHEDULES_ENABLED disables schedules, "
+            "and the request has Prefer: return=minimal."
         },
         **shapes.problems(401, 408, 409, 413, 422, 429, 502, 503),
     },
@@ -61,7 +62,7 @@ def _is_off(request: fastapi.Request) -> bool:
 
 
 def _is_minimal(headers: Iterable[str]) -> bool:
-    """Return whether the caller prefers a minimal response; the first `return` preference counts."""
+    """Return whether the caller prefers a minimal response; the first `return` preference applies."""
     for preference in ",".join(headers).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "return":
@@ -80,7 +81,7 @@ def _failed(report: sync_job.Report, response: shapes.Synced) -> problems.Proble
 
 
 def _response(report: sync_job.Report) -> shapes.Synced:
-    """Return the response; if the sync only planned, the counts are those of the plan."""
+    """Return the response; for a dry run, the counts are the plan's."""
     ended = report.applied.outcomes if report.applied else ()
     statuses = collections.Counter(each.status for each in ended)
     done = [each.change.verb for each in ended if each.status is plans.Status.DONE]

@@ -1,6 +1,6 @@
 """The API documentation page, which loads nothing from another host.
 
-Swagger UI's files come from the package `fastapi_offline`; nothing else in it is used.
+Swagger UI's files come from the `fastapi_offline` package; nothing else in it is used.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _POLICY = (
 
 
 def router() -> fastapi.APIRouter:
-    """Return the routes of the page and its files; logs a warning and returns no routes if the package is missing."""
+    """Return the routes for the page and its files; if the package is missing, logs a warning and returns none."""
     pages = fastapi.APIRouter(prefix=ROOT, include_in_schema=False)
     if importlib.util.find_spec(_PACKAGE) is None:
         _LOG.warning("/docs is not served: install reconciler[service], or pass --no-docs")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.platform.postgres import tables
     from reconciler.temporal import connect
 
-_PLANNERS = 2  # concurrent dry runs of a sync
+_PLANNERS = 2  # concurrent dry runs
 _READY_FOR = 1.0  # seconds for which the result of a readiness check is reused
 _CHECKERS = 2  # schedules that are validated concurrently, each on its own thread
 _AT_ONCE = 10  # rows that are propagated concurrently, so that the first of many finish early
@@ -75,7 +75,7 @@ class Temporal:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Which dependencies do not respond, and how many rows Temporal may not have; None without the database."""
+    """Which dependencies are unavailable, and how many rows Temporal may not have; None without the database."""
 
     away: tuple[str, ...]
     unsynced: int | None

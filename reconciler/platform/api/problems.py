@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 problem details, and the status of each of our errors."""
+"""Every error as RFC 9457 problem details, and the status for each of our errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HINTS = {
 _CORRECT = "correct the fields listed in errors, then send the request again"
 AWAY = {"Retry-After": "5"}  # seconds
 _SEE_LOG = "try again; the reason is in the service's log"
-_IN_THE_LOG = {  # replaces an error's own message, which contains hosts, ports, and databases
+_IN_THE_LOG = {  # replaces an error's own message, which contains host names, ports, and database names
     "busy": ("another request or session is holding a resource that this one needs", "try again"),
     "database-away": ("the database is currently unavailable", _SEE_LOG),
     "temporal-away": ("Temporal is currently unreachable", _SEE_LOG),
@@ -110,7 +110,7 @@ def of(error: errors.ReconcilerError) -> Problem:
 
 
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:
-    """Return the problem for an invalid user's schedule; its errors point to keys of the request."""
+    """Return the problem for an invalid user's schedule; its errors point to keys in the request."""
     return Problem(
         422,
         "invalid-schedule",
@@ -131,7 +131,7 @@ def shown(path: str) -> str:
 
 
 def install(app: fastapi.FastAPI) -> None:
-    """Make the response to every error a problem, including unexpected exceptions."""
+    """Respond to every error with a problem, including unexpected exceptions."""
     app.add_exception_handler(Problem, _answer)
     app.add_exception_handler(errors.ReconcilerError, _answer)
     app.add_exception_handler(HTTPException, _answer)

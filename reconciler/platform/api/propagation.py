@@ -10,7 +10,7 @@ from reconciler import errors
 from reconciler.platform import executions, repair, users
 from reconciler.platform.api import parts
 
-PATIENCE = 10.0  # seconds that a response waits for it
+PATIENCE = 10.0  # seconds that a response waits for the update
 _LOG = logging.getLogger(__name__)
 
 
@@ -24,7 +24,7 @@ async def into_line(found: parts.Parts, row: executions.UserSchedule, *, keep_ma
 
 
 async def _bring(found: parts.Parts, schedule_id: uuid.UUID, *, keep_manual_pauses: bool) -> int:
-    """Update Temporal and return the revision that it is known to have then; 0 if unknown."""
+    """Update Temporal and return the revision that it is then known to have; 0 if unknown."""
     try:
         server = await found.temporal.server()
         target = server.target(users.PREFIXES, found.owner, of_users=True)

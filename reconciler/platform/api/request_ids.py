@@ -11,7 +11,7 @@ _TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 
 def of(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the response's headers: the request's `X-Request-Id` if valid, else a new one, and a valid `traceparent`.
+    """Return response headers: the request's `X-Request-Id`, or a new one if invalid, and any valid `traceparent`.
 
     The request's header names must be in lowercase, as in ASGI.
     """

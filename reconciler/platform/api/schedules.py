@@ -1,4 +1,4 @@
-"""The routes of users' schedules, which write the row first, then Temporal."""
+"""The routes for users' schedules, which write the row first, and then update Temporal."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def create(
 ) -> shapes.Schedule:
     """Create a schedule.
 
-    Repeating the request with the same Idempotency-Key does not create another one and returns the original response.
+    Repeating the request with the same Idempotency-Key returns the original response without creating another schedule.
     """
     found = parts.of(request)
     access.check_scope(grant, wanted.workflow)
@@ -119,7 +119,7 @@ async def create(
 
 
 def _as_answered(response: fastapi.Response, answer: Mapping[str, Any]) -> shapes.Schedule:
-    """Return the response that the first request with this key got."""
+    """Return the response that the first request with this key received."""
     schedule = shapes.Schedule.model_validate(answer)
     response.headers["ETag"] = etags.tag(schedule.revision)
     return schedule
@@ -131,7 +131,7 @@ async def read(
 ) -> shapes.Schedule:
     """Return a schedule.
 
-    Its ETag is its revision; the state that Temporal reports may be newer under the same ETag.
+    Its ETag is its revision, which does not change when only its state in Temporal does.
     """
     row = await own(parts.of(request), grant, schedule_id)
     response.headers["ETag"] = etags.of(row)

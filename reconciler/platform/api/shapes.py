@@ -40,7 +40,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class Sync(_Given):
-    """Options of a sync; all are optional."""
+    """Options for a sync; all are optional."""
 
     allow_mass_pause: bool = pydantic.Field(
         default=False, description="Allow a plan that stops most or all running schedules."
@@ -142,7 +142,7 @@ class Schedule(pydantic.BaseModel):
 
 
 class Page(pydantic.BaseModel):
-    """A page of the caller's schedules, newest first; `next` is the cursor of the next page."""
+    """A page of the caller's schedules, newest first; `next` is the cursor for the next page."""
 
     items: list[Schedule]
     next: str | None
@@ -160,7 +160,7 @@ class Run(pydantic.BaseModel):
 
 
 class Runs(pydantic.BaseModel):
-    """A page of a schedule's runs, newest first; `next` is the cursor of the next page."""
+    """A page of a schedule's runs, newest first; `next` is the cursor for the next page."""
 
     items: list[Run]
     next: str | None
@@ -174,7 +174,7 @@ class Removed(pydantic.BaseModel):
 
 
 class Triggered(pydantic.BaseModel):
-    """A requested run; `scheduled_for` identifies it among the schedule's runs, if known."""
+    """A requested run; `scheduled_for`, if known, identifies it among the schedule's runs."""
 
     schedule_id: uuid.UUID
     run_id: uuid.UUID
@@ -209,7 +209,7 @@ class Executed(pydantic.BaseModel):
 def schedule(row: executions.UserSchedule, *, synced: bool | None = None) -> Schedule:
     """Return a row as its owner sees it.
 
-    `synced` overrides whether the row records that Temporal has it.
+    `synced` overrides the row's own record of whether Temporal has it.
     """
     return Schedule(
         id=row.id,

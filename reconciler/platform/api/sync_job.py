@@ -74,8 +74,8 @@ class Listener:
 async def sync(found: parts.Parts, wish: Wish) -> Report:
     """Make the server match the spec, under the lock; raises `errors.ReconcilerError` if the sync cannot start.
 
-    The syncs of one service take turns, and only one waits for the lock: the others wait for their turn, as long as
-    they would for the lock. Dry runs wait only for other dry runs.
+    The syncs of one service take turns, and only one waits for the lock: the others wait for their turn, for as
+    long as they would wait for the lock. Dry runs wait only for other dry runs.
     """
     if wish.dry_run:
         async with found.planners:
@@ -129,7 +129,7 @@ def _proposed(declaration: declarations.Declaration, options: parts.Options, wis
 
 
 def _check(plan: plans.Plan, wish: Wish, left: int) -> None:
-    """Raise `errors.StaleError` if the plan differs from the reviewed one, `errors.GuardError` if it is refused."""
+    """Raise `errors.StaleError` if the plan differs from the reviewed one, or `errors.GuardError` if it is refused."""
     if wish.digest is not None:
         staleness.check_digest(wish.digest, plan.digest)
     guards.check(plan, wish.allowed, now=clock.now(), left=left)

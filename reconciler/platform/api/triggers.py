@@ -43,7 +43,7 @@ async def run(
 ) -> shapes.Triggered:
     """Run a schedule now, even if it is paused.
 
-    Requests with the same Idempotency-Key run it once. Returns 409 while another run is in progress.
+    Requests with the same Idempotency-Key run it only once. Returns 409 while another run is in progress.
     """
     found = parts.of(request)
     row = await schedules.own(found, grant, schedule_id)
@@ -100,7 +100,7 @@ def _not_synced() -> problems.Problem:
 async def _fired(found: parts.Parts, row: executions.UserSchedule, name: str) -> executions.ExecutionRequest:
     """Record that a run was requested, trigger it unless that was already done, and record the result.
 
-    A service that was killed in between may already have triggered it; then the run that started since is the one.
+    A service that was killed in between may already have triggered it; in that case, the run that was started is used.
     """
     server = await found.temporal.server()
     async with held(found.alone(row.id)):

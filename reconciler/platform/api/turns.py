@@ -24,7 +24,7 @@ class Turn:
     async def taken(self, holder: ports.Holder, patience: datetime.timedelta) -> AsyncIterator[datetime.timedelta]:
         """Wait up to `patience` for the turn, and yield the time that remains; raises `errors.LockedError` on timeout.
 
-        `holder` identifies the new holder to others that wait.
+        `holder` identifies the new holder to others that are waiting.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + patience.total_seconds()
@@ -43,7 +43,7 @@ class Turn:
 def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
         f"the schedules are being synced by {labels.holder(holder, clock.now())}",
-        hint="sync again after that sync has ended; a service with --lock-timeout waits for it",
+        hint="sync again after that sync has ended, or start the service with --lock-timeout to wait for it",
         who=holder.who,
         run=holder.run,
         since=holder.since,

@@ -1,1 +1,1 @@
-"""The commands of the service and the worker."""
+"""The commands for the service and the worker."""

@@ -19,7 +19,7 @@ from reconciler.schedule import declarations
 @click.option(
     "--allow-mass-pause",
     is_flag=True,
-    help="Allow a repair that pauses most running schedules, which have no row in the database.",
+    help="Allow a repair that pauses most running schedules because they have no row in the database.",
 )
 @click.option(
     "--quick",
@@ -63,7 +63,7 @@ def repair(
     def note_closed(closed: int) -> None:
         if closed:
             runs = phrases.counted(closed, "run")
-            reported.warn(f"Note: closed {runs} that had ended in Temporal without being recorded.")
+            reported.warn(f"Note: closed {runs} whose end in Temporal had not been recorded.")
 
     with reported.errors_reported():
         reported.about(connection, users.PATH, declarations.Choice())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"([1-9]\d{0,11})\s*([KMG]iB|B|)", re.ASCII)
-REQUEST_TIMEOUT = datetime.timedelta(seconds=20)  # to Temporal; callers of the service do not wait for long
+REQUEST_TIMEOUT = datetime.timedelta(seconds=20)  # for calls to Temporal; the service's callers do not wait long
 _NEEDED = ("fastapi", "limits", "uvicorn")
 
 
@@ -37,7 +37,7 @@ class _Network(click.ParamType[str]):
         try:
             return str(ipaddress.ip_network(value))
         except ValueError:
-            self.fail(f"{value!r} is not a valid address; write it as 10.0.0.7 or 10.0.0.0/8.", param, ctx)
+            self.fail(f"{value!r} is not a valid address; use the form 10.0.0.7 or 10.0.0.0/8.", param, ctx)
 
 
 class _Size(click.ParamType[int]):
@@ -50,7 +50,7 @@ class _Size(click.ParamType[int]):
             return value
         found = _SIZE.fullmatch(value.strip())
         if found is None:
-            self.fail(f"{value!r} is not a valid size; write it as 512KiB or 1MiB.", param, ctx)
+            self.fail(f"{value!r} is not a valid size; use a form such as 512KiB or 1MiB.", param, ctx)
         return int(found[1]) * _UNITS[found[2]]
 
 
@@ -78,7 +78,7 @@ class _Size(click.ParamType[int]):
     type=parameters.NOT_NEGATIVE,
     default="1h",
     metavar="TIME",
-    help="How often a repair reads every schedule, not only those whose list entry differs.  [1h]",
+    help="How often a repair reads every schedule, not just those whose list entry differs.  [1h]",
 )
 @click.option(
     "--rate-limit",
@@ -132,8 +132,8 @@ def serve(
 ) -> errors.ExitCode:
     """Serve charter syncs and users' schedules over HTTP until SIGTERM.
 
-    INTERNAL_OPS_TOKEN is the operators' bearer token, and RECONCILER_EXECUTOR_TOKEN the worker's; each must have at
-    least 32 characters.
+    INTERNAL_OPS_TOKEN is the operators' bearer token, and RECONCILER_EXECUTOR_TOKEN the worker's; each must be at
+    least 32 characters long.
     """
     if not all(map(importlib.util.find_spec, _NEEDED)):
         raise errors.UsageError("serve requires the 'service' extra", hint="install reconciler[service]")
@@ -159,6 +159,6 @@ def serve(
 
 
 def _check_spec(chosen: parts.Options, *, is_named: bool) -> None:
-    """Raise `errors.InvalidSpecError` for a repo-spec that no sync could use; only the default path may be missing."""
+    """Raise `errors.InvalidSpecError` for a repo-spec that a sync cannot use; only the default file may be missing."""
     if is_named or chosen.spec_path.exists():
         loader.load(chosen.spec_path, chosen.choice)

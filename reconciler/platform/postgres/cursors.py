@@ -36,5 +36,5 @@ def cursor(text: str) -> Cursor:
         return Cursor(at=_EPOCH + micros * _MICROSECOND, id=uuid.UUID(bytes=id_))
     except (ValueError, OverflowError, struct.error, binascii.Error):
         raise errors.UsageError(
-            "the cursor is not valid", hint="pass the cursor of the previous page unchanged"
+            "the cursor is not valid", hint="pass the cursor from the previous page unchanged"
         ) from None

@@ -1,4 +1,4 @@
-"""Execution requests and their outcomes: one for each idempotency key, no matter how often it is requested."""
+"""Execution requests and their outcomes: one for each idempotency key, no matter how often it is sent."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Executor:
     ) -> tuple[executions.ExecutionRequest, bool]:
         """Write a pending request, and return it and whether it is new; if the key exists, return the current request.
 
-        Errors as for `execute`.
+        Raises the same errors as `execute`.
         """
         async with self._pool.session(row=key) as connection:
             return await _begin(connection, key, request_hash, workflow, request)
@@ -107,7 +107,7 @@ async def _begin(
     *,
     is_done: bool = False,
 ) -> tuple[executions.ExecutionRequest, bool]:
-    """Write a request, or read the existing one; waits for another session that is writing it.
+    """Write a request or read the existing one, waiting for any other session that is writing it.
 
     If it `is_done`, one statement writes both the request and its outcome.
     """
@@ -128,13 +128,13 @@ async def _begin(
         if not unfit:
             raise
         raise errors.ExecutionRefusedError(
-            f"the request {_short(key)} cannot be stored: {unfit}",
-            hint="send plain JSON without NUL, under a shorter key",
+            f"request {_short(key)} cannot be stored: {unfit}",
+            hint="send plain JSON without NUL characters, or use a shorter key",
         ) from None
     row = made or await (await connection.execute(_FIND, given)).fetchone()
     if row is None or row["request_hash"] != request_hash:
         raise errors.ExecutionRefusedError(
-            f"the idempotency key {_short(key)} was already used for another request",
+            f"idempotency key {_short(key)} was already used for another request",
             hint="send a new key for a new request",
         )
     return _request(row), made is not None

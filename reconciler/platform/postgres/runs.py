@@ -15,7 +15,7 @@ SELECT schedules.owner, schedules.deleted_at, execution_grants.*, now() AS read_
 FROM schedules LEFT JOIN execution_grants ON execution_grants.subject = schedules.owner
 WHERE schedules.id = %s ORDER BY execution_grants.created_at DESC, execution_grants.id DESC
 """
-# a firing that is delivered late does not determine the next one
+# a firing that is delivered late does not set the time of the next one
 _BEGIN = """
 WITH begun AS (
     INSERT INTO schedule_runs (
@@ -95,7 +95,7 @@ class Runs:
         return grants.why_refused(found, owner, workflow)
 
     async def begin(self, run: executions.ScheduleRun, next_run_at: datetime.datetime | None) -> None:
-        """Record a firing; if one already exists for the same schedule and time, it keeps the higher attempt.
+        """Record a firing; if one already exists for the same schedule and time, it keeps the higher attempt number.
 
         A run that has ended is left unchanged. Raises `errors.StoreError` for an unknown schedule. The time of the next
         firing is stored if the schedule is enabled and no later firing has started.
@@ -123,7 +123,7 @@ class Runs:
         ended_at: datetime.datetime,
         error: str = "",
     ) -> None:
-        """Record how it ended; the first end is kept, unless its state is `RunState.GONE`.
+        """Record how a run ended; the first recorded end is kept, unless its state is `RunState.GONE`.
 
         Raises `errors.StoreError` for a run that was never recorded.
         """
@@ -139,13 +139,13 @@ class Runs:
             if ended.rowcount == 0 and not await (await connection.execute(_FIND, given)).fetchone():
                 raise errors.StoreError(
                     f"{self._pool.where} has no run of schedule {schedule_id} at {executions.moment(scheduled_for)}",
-                    hint="check that nothing else writes to the table schedule_runs",
+                    hint="check that nothing else writes to the schedule_runs table",
                 )
 
     async def open(
         self, age: datetime.timedelta, *, limit: int, after: executions.ScheduleRun | None = None
     ) -> tuple[executions.ScheduleRun, ...]:
-        """Return the runs without an end that started at least `age` ago, oldest first, starting after `after`.
+        """Return the open runs that started at least `age` ago, oldest first, continuing after `after`.
 
         Runs whose workflow is unknown are omitted.
         """
@@ -160,7 +160,7 @@ class Runs:
             return tuple(map(_run, await (await connection.execute(_OPEN, values)).fetchall()))
 
     async def close(self, run: executions.ScheduleRun, ending: executions.Ending) -> bool:
-        """Record the end of a run without one, and return whether it was recorded.
+        """Record how an open run ended, and return whether its end was recorded.
 
         It is not recorded if the run has since ended, another attempt has started, or its row is locked.
         """
@@ -195,7 +195,7 @@ class Runs:
 
 
 def _error(state: executions.RunState, error: str) -> str:
-    """Return the reason, which every unsuccessful end must have."""
+    """Return the reason, which is required for an unsuccessful run."""
     return database.text(error) or (_NO_REASON if state in _BAD else "")
 
 

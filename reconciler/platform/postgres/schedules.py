@@ -1,4 +1,4 @@
-"""Users' schedules: one row each, which declares the schedule for Temporal; deleted rows are kept for their runs."""
+"""Users' schedules: one row each, declaring what Temporal should have; deleted rows are kept for their runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ VALUES (%(id)s, %(owner)s, %(cron)s, %(timezone)s, %(workflow)s, %(input)s, %(en
 ON CONFLICT (owner, idempotency_key) DO NOTHING
 RETURNING *
 """
-# serialized for each owner, so that two concurrent requests cannot exceed the quota together
+# serialized per owner, so that two concurrent requests cannot exceed the quota together
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock('schedules'::regclass::oid::integer, hashtext(%(owner)s))"
 _COUNT = """
 SELECT count(*) FROM (
@@ -84,7 +84,7 @@ UPDATE schedules SET
     revision = revision + 1,
     updated_at = greatest(updated_at, clock_timestamp())
 {_EXPECTED}
-"""  # noqa: S608  # of constants
+"""  # noqa: S608  # built from constants
 _DELETE = f"""
 UPDATE schedules SET
     next_run_at = NULL,
@@ -92,7 +92,7 @@ UPDATE schedules SET
     updated_at = greatest(updated_at, clock_timestamp()),
     deleted_at = greatest(updated_at, clock_timestamp())
 {_EXPECTED}
-"""  # noqa: S608  # of constants
+"""  # noqa: S608  # built from constants
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ class Schedules:
             row = await (await connection.execute(_OWNER)).fetchone()
         if row is None:
             raise errors.StoreError(
-                f"{self._pool.where} has lost its installation ID", hint="restore the table named installation"
+                f"{self._pool.where} has lost its installation ID", hint="restore the installation table"
             )
         return f"database:{row['id']}"
 
@@ -150,7 +150,7 @@ class Schedules:
         return tuple(executions.Outline(**row) for row in rows)
 
     async def some(self, ids: Iterable[uuid.UUID]) -> tuple[executions.UserSchedule, ...]:
-        """Return the current rows with these IDs, including deleted ones, oldest first within each thousand."""
+        """Return the current rows with these IDs, including deleted ones, oldest first within each batch of 1,000."""
         wanted = list(ids)
         rows: list[executions.UserSchedule] = []
         for start in range(0, len(wanted), _AT_ONCE):
@@ -166,7 +166,7 @@ class Schedules:
         return _schedule(row) if row else None
 
     async def synced(self, revisions: Mapping[uuid.UUID, int]) -> None:
-        """Record the revision of each row that Temporal has; a recorded revision never decreases."""
+        """Record the row revisions that Temporal has; a recorded revision never decreases."""
         given = {"ids": list(revisions.keys()), "revisions": list(revisions.values())}
         only = next(iter(revisions)) if len(revisions) == 1 else None
         async with self._pool.session(row=only) as connection:
@@ -181,7 +181,7 @@ class Schedules:
     async def create(self, new: New, *, quota: int | None = None) -> tuple[executions.UserSchedule, bool]:
         """Create a row, and return it and whether it is new; if the key was used before, return the row created then.
 
-        That row is in its current state, which may be deleted. Raises `errors.IdempotencyConflictError` for a key that
+        That row is returned as it is now, possibly deleted. Raises `errors.IdempotencyConflictError` for a key that
         was used for another request, and `errors.QuotaError` for a new row that exceeds the owner's `quota`.
         """
         given = {name: getattr(new, name) for name in _COLUMNS} | {"input": json.Jsonb(new.input)}
@@ -256,7 +256,7 @@ class Schedules:
     async def delete(
         self, owner: str, schedule_id: uuid.UUID, *, expected_revision: int | None = None
     ) -> executions.UserSchedule:
-        """Mark a row as deleted, increment its revision, and return it; errors as for `update`."""
+        """Mark a row as deleted, increment its revision, and return it; raises the same errors as `update`."""
         return await self._write(_DELETE, owner, schedule_id, expected_revision, {})
 
     async def _write(
@@ -271,13 +271,13 @@ class Schedules:
 
 
 async def _check_quota(connection: database.Connection, owner: str, quota: int | None) -> None:
-    """Raise an error, which rolls back the row, if it exceeds the quota."""
+    """Raise an error, which rolls back the new row, if that row exceeds the quota."""
     if quota is None:
         return
     row = await (await connection.execute(_COUNT, {"owner": owner, "quota": quota})).fetchone()
     if row is None or row["count"] > quota:
         raise errors.QuotaError(
-            f"you already have {quota} schedules, the maximum", hint="delete one that you do not need"
+            f"you already have {quota} schedules, which is the maximum", hint="delete one that you do not need"
         )
 
 

@@ -26,8 +26,8 @@ class Store:
 async def opened(chosen: settings.Database, *, size: int = pools.SIZE, for_tokens: int = 0) -> AsyncIterator[Store]:
     """Bring the tables of users' schedules up to date and open them; raises `errors.StoreError` on failure.
 
-    Sessions `for_tokens` are reserved for grants, so that callers can be authenticated no matter how busy the others
-    are.
+    The `for_tokens` sessions are reserved for grants, so that callers can be authenticated no matter how busy the
+    others are.
     """
     path = (await migrator.migrate(chosen, (scripts.SCHEDULES,))).location.path
     async with contextlib.AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
 """The worker: the workflow that a firing starts, its steps, and the process that runs them.
 
-Only `assembly` knows the adapters; the steps receive their ports.
+Only `assembly` knows about the adapters; the steps are given ports.
 """

@@ -25,7 +25,7 @@ _FINAL = (errors.ExecutionRefusedError, errors.ArgumentError)
 
 
 class Activities:
-    """The steps and their ports; `patience` covers all attempts of one execution together.
+    """The steps and their ports; `patience` is the total time for all attempts at one execution.
 
     Recorded times and decisions use the clocks of Temporal and the database, which all workers share.
     """
@@ -65,7 +65,7 @@ class Activities:
             row = await self._rows.find(_row_id(execution))
             if row is None:
                 raise temporalio.exceptions.ApplicationError(
-                    f"schedule {execution.db_schedule_id} has no row for which to record a run",
+                    f"schedule {execution.db_schedule_id} has no row, so its run cannot be recorded",
                     type="NoRow",
                     non_retryable=True,
                 )
@@ -82,7 +82,7 @@ class Activities:
 
     @temporalio.activity.defn(name=steps.EXECUTE)
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Execute it, only once no matter how many attempts there are, and return its outcome."""
+        """Execute it and return its outcome; it runs only once, no matter how many attempts are made."""
         execution = _execution(request)
         left = self._left()
         with _reported(execution, left):
@@ -103,7 +103,7 @@ class Activities:
         return {"status": done.state.value, "runId": str(done.run_id), "idempotencyKey": done.idempotency_key}
 
     async def _check_grant_again(self, execution: executions.Execution) -> None:
-        """Refuse a retry that no grant covers anymore; a separate step checks before the first attempt."""
+        """Refuse a retry that no grant covers anymore; a separate step checks this before the first attempt."""
         if execution.db_schedule_id is None or temporalio.activity.info().attempt == 1:
             return
         refused = await self._runs.why_refused(execution.db_schedule_id, execution.entrypoint)
@@ -113,8 +113,8 @@ class Activities:
     def _left(self) -> Callable[[], datetime.timedelta]:
         """Return a function that returns the remaining patience across all attempts; negative once it is used up.
 
-        The first attempt and this one are dated by Temporal's clock, and only the time since then is measured here,
-        because this machine's clock may be wrong.
+        The times of the first attempt and this one come from Temporal's clock, and only the time since then is measured
+        here, because this machine's clock may be wrong.
         """
         info, started = temporalio.activity.info(), self._monotonic()
         at_first = self._patience - (info.started_time - info.scheduled_time)
@@ -164,13 +164,13 @@ def _unlimited() -> datetime.timedelta:
 
 @contextlib.contextmanager
 def _reported(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _unlimited) -> Iterator[None]:
-    """Convert an error to one that Temporal retries or not, and when; never retried once no time is `left`.
+    """Convert an error to one that specifies whether and when Temporal retries it; it does not once no time is `left`.
 
     The error is also logged, so that users can find out why a run is waiting; for a bug, only its type is logged.
     """
     try:
         yield
-    except temporalio.exceptions.FailureError:  # already an error of Temporal
+    except temporalio.exceptions.FailureError:  # already a Temporal error
         raise
     except Exception as error:  # noqa: BLE001  # even a bug must not be retried forever
         defect = f"a bug in the worker ({type(error).__name__})"
@@ -190,7 +190,7 @@ def _reported(execution: executions.Execution, left: Callable[[], datetime.timed
 
 
 def _delay(left: datetime.timedelta, wanted: datetime.timedelta | None = None) -> datetime.timedelta | None:
-    """Return the delay before the next attempt, at most the time `left`; None means the step's retry policy."""
+    """Return the delay before the next attempt, at most the time `left`; None to use the step's retry policy."""
     if left == datetime.timedelta.max:
         return wanted
     usual = steps.FIRST_RETRY * 2 ** min(temporalio.activity.info().attempt - 1, 16)
@@ -209,7 +209,7 @@ def _why_cancelled(left: datetime.timedelta) -> BaseException:
 
 @contextlib.asynccontextmanager
 async def _beating() -> AsyncIterator[None]:
-    """Send heartbeats to the server meanwhile; work that ends before the first heartbeat sends none."""
+    """Send heartbeats to the server in the meantime; work that ends before the first one is due sends none."""
 
     async def beat() -> None:
         while True:

@@ -20,7 +20,7 @@ Ready = Callable[[], Awaitable[Mapping[str, str]]]
 async def served(address: tuple[str, int], ready: Ready) -> AsyncIterator[None]:
     """Serve on a host and port while the context lasts; raises `errors.UsageError` if the address cannot be used.
 
-    `ready` returns within seconds each dependency with what is wrong with it, empty if it is ready.
+    `ready` returns, within seconds, what is wrong with each dependency, by name; empty for one that is ready.
     """
     host, port = address
 

@@ -23,7 +23,7 @@ from reconciler.runtime import interrupts, systemd
 from reconciler.schedule import governed
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE = datetime.timedelta(seconds=2)  # for each dependency of readiness
+_PATIENCE = datetime.timedelta(seconds=2)  # for each dependency in a readiness check
 _LOOK_EVERY = 5.0  # seconds between checks of the worker's dependencies
 _QUIET = 60.0  # seconds between warnings
 _WORKFLOWS = (workflows.GovernanceScheduledRunWorkflow,)
@@ -53,7 +53,7 @@ def identity(given: str | None) -> str:
 async def run(options: settings.Worker, parts: Parts) -> None:
     """Work until SIGTERM or SIGINT, then let work in progress finish within the drain timeout without starting more.
 
-    A second signal ends the process immediately. Errors as for `work`.
+    A second signal ends the process immediately. Raises the same errors as `work`.
     """
     stopping = asyncio.Event()
     with _listening(stopping):
@@ -137,7 +137,7 @@ class _State:
         self._server.close()
 
     async def ready(self) -> Mapping[str, str]:
-        """Return each dependency with what is wrong with it; empty if it is ready."""
+        """Return what is wrong with each dependency, by name; empty for one that is ready."""
         database, server = await asyncio.gather(self._database.answer(), self._server.answer())
         polling_ = "draining" if self._stopping.is_set() else "" if self._worker.is_running else "not polling"
         return {"polling": polling_ or server, "database": database}

@@ -1,4 +1,4 @@
-"""Probes of a worker's dependencies, which return in time even if the dependency never responds."""
+"""Probes of a worker's dependencies; each returns in time even if its dependency never responds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler import errors
 
 
 class Probe:
-    """A probe of one server, at most one at a time: even a canceled probe of a frozen server can take long."""
+    """A probe of one server, at most one at a time: even a canceled probe of a frozen server can take a long time."""
 
     def __init__(self, ask: Callable[[], Awaitable[None]], patience: float) -> None:
         self._ask = ask
@@ -19,7 +19,7 @@ class Probe:
         self._open: asyncio.Task[str] | None = None
 
     async def answer(self) -> str:
-        """Return what is wrong, without details of the server; empty if nothing is."""
+        """Return what is wrong, without details about the server; empty if nothing is wrong."""
         if self._open is None or self._open.done():  # the result of an earlier probe may be out of date
             self._open = asyncio.create_task(_wrong(self._ask()))
         asked = self._open

@@ -10,5 +10,5 @@ EXECUTE = "execute"
 END_RUN = "end_run"
 
 HEARTBEAT_TIMEOUT = datetime.timedelta(seconds=10)  # after which another worker takes over a dead worker's execution
-FIRST_RETRY = datetime.timedelta(seconds=1)  # of an execution, doubled each time
+FIRST_RETRY = datetime.timedelta(seconds=1)  # before an execution's first retry; doubled each time
 LONGEST_RETRY = datetime.timedelta(seconds=30)

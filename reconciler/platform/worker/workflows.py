@@ -1,4 +1,4 @@
-"""The workflow that a firing runs; it is deterministic, and all work is done in its steps, the activities.
+"""The workflow that a firing runs; it is deterministic, and its steps, which are activities, do all the work.
 
 A user's schedule has a row, and therefore a run to record and a grant to check; a governance schedule has neither.
 """
@@ -66,7 +66,7 @@ class GovernanceScheduledRunWorkflow:
 
 
 def firing(given: Any) -> executions.Execution:
-    """Return the execution that the argument requests, at the time at which its schedule fired.
+    """Return the execution that the argument requests, with the time at which its schedule fired.
 
     An invalid argument fails the run without retries.
     """
@@ -80,7 +80,7 @@ def firing(given: Any) -> executions.Execution:
 
 
 async def executed(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the outcome of the execution; if it is not retryable, neither is the workflow."""
+    """Return the outcome of the execution; if its failure is not retryable, neither is the workflow's."""
     try:
         done: dict[str, Any] = await workflow.execute_activity(
             steps.EXECUTE, request, result_type=dict[str, Any], **_EXECUTING
@@ -121,7 +121,7 @@ async def _surely(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the description of a failure in a record; never empty."""
+    """Return the description to record for a failure; never empty."""
     if temporalio.exceptions.is_cancelled_exception(error):
         return "cancelled"
     cause = error.cause if isinstance(error, temporalio.exceptions.ActivityError) else error
