@@ -52,6 +52,7 @@ class DevServer:
     namespaces: tuple[str, ...] = ()  # in addition to `default`
     search_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # name to type, in `default`
     dynamic: Mapping[str, float] = dataclasses.field(default_factory=dict)  # dynamic configuration
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)  # added to the environment
     root: pathlib.Path | None = None  # of a V2 server's configuration
     process: subprocess.Popen[bytes] | None = None
     _errors: IO[bytes] | None = None
@@ -90,7 +91,8 @@ class DevServer:
         self.metrics_port = ports.reserve()
         command = self._newer(self.root) if self.root else self._dev()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # kept; not a pipe, which a server could fill
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._errors)
+        environment = {**os.environ, **self.variables}
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=self._errors)
         deadline = time.monotonic() + START_TIMEOUT
         if self.root:
             self._wait(deadline, "operator", "cluster", "health")
@@ -215,6 +217,7 @@ def running(
     namespaces: Iterable[str] = (),
     search_attributes: Mapping[str, str] | None = None,
     dynamic: Mapping[str, float] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[DevServer]:
     """Run an in-memory server on free ports of the loopback interface."""
     with contextlib.ExitStack() as stack:
@@ -228,6 +231,7 @@ def running(
             namespaces=tuple(namespaces),
             search_attributes=search_attributes or {},
             dynamic=dynamic or {},
+            variables=variables or {},
             database=pathlib.Path(folder, "temporal.db") if folder else None,
             root=root,
         )

@@ -15,6 +15,8 @@ _PARTITIONS: Mapping[str, float] = dict.fromkeys(
     ("matching.numTaskqueueReadPartitions", "matching.numTaskqueueWritePartitions"), 1
 )
 """Of a task queue: with the usual four, tasks that no worker fetches are forwarded between them again and again."""
+_VARIABLES: Mapping[str, str] = {"GOMAXPROCS": "1", "GOGC": "400"}
+"""Of the server's Go runtime: one thread that collects garbage rarely takes a third less processor time for a call."""
 _NAMESPACES = 64
 """Of a server: every second it reports its metrics of each, so one of 300 takes a quarter of a processor when idle."""
 
@@ -40,6 +42,7 @@ def running(
         namespaces=namespaces,
         search_attributes=search_attributes,
         dynamic={**_PARTITIONS, **(dynamic or {})},
+        variables=_VARIABLES,
     ) as server:
         yield server
 
