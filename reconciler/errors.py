@@ -99,7 +99,7 @@ class BusyError(StoreError):
 
 
 class DocumentError(ReconcilerError):
-    """A saved plan or snapshot cannot be used: it is not one, was truncated or edited, or has another version."""
+    """A saved plan or snapshot cannot be used: it is something else, truncated, edited, or in an unknown format."""
 
     exit_code = ExitCode.STALE
 

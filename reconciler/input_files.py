@@ -9,7 +9,7 @@ import pathlib
 import stat
 import sys
 
-STANDARD_INPUT = pathlib.Path("<stdin>")  # compared by identity: another path with this name is a file
+STANDARD_INPUT = pathlib.Path("<stdin>")  # compared by identity: any other path with this name is an actual file
 _MOST = 32 * 1024 * 1024  # bytes read from standard input, which may be endless
 _KINDS = {
     stat.S_IFIFO: "a pipe (FIFO)",

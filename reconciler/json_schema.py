@@ -134,7 +134,7 @@ def _all(checks: list[Check]) -> Check:
 
 
 def _in(words: Iterable[Any]) -> Check:
-    """Return the check for an enum of strings, true, false, and null; numbers have several equal forms."""
+    """Return the check for an enum of strings, true, false, and null (not numbers, which have several equal forms)."""
     if not all(isinstance(each, str | bool | None) for each in words):
         raise ValueError("an enum with numbers, lists, or objects is not supported")
     wanted = [(type(each), each) for each in words]

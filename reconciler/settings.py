@@ -38,7 +38,7 @@ class Tls:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """How to reach the server that decodes and encodes payloads; `{namespace}` in the endpoint is filled in."""
+    """How to reach the server that decodes and encodes payloads; `{namespace}` in the endpoint is replaced."""
 
     endpoint: str
     auth: str | None = dataclasses.field(default=None, repr=False)
@@ -150,7 +150,7 @@ class Writing:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """Where executions are started: at `url`, with `{workflow}` replaced, or in the database if it is None.
+    """Where executions are started: at `url`, in which `{workflow}` is replaced, or in the database if `url` is None.
 
     `timeout` limits each request, and `patience` limits all attempts to start one execution.
     """
@@ -218,7 +218,7 @@ def variables(environ: Mapping[str, str]) -> tuple[declarations.Variable, ...]:
 def variable(pair: str, source: str) -> declarations.Variable:
     """Return the variable that `NAME=VALUE` sets; raises ValueError, without quoting the value, for anything else.
 
-    `source` precedes the variable's name in messages: `--var`.
+    `source`, such as `--var`, precedes the variable's name in messages.
     """
     name, equals, text = pair.partition("=")
     if not equals or not VARIABLE_NAME.fullmatch(name):

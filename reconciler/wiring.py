@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 async def server(connection: settings.Connection, progress: ports.Progress = progress.SILENT) -> Server:
     """Return the connected server; raises `errors.ReconcilerError` if it cannot be reached."""
-    from reconciler.temporal import connect  # takes a third of a second, so only commands with a server do it
+    from reconciler.temporal import connect  # takes a third of a second, so only when a server is needed
 
     return await connect.connect(connection, progress)
 

@@ -157,7 +157,7 @@ class _Review:
             staleness.check(self._saved.plan, planned, self._saved.planned_at)
 
     def check(self, planned: plans.Plan, left: int) -> None:
-        """Raise `errors.StaleError` if the digest was not reviewed, or `errors.GuardError` if a guard refuses."""
+        """Raise `errors.StaleError` for an unreviewed digest, or `errors.GuardError` if a guard refuses the plan."""
         if self._digest is not None:
             staleness.check_digest(self._digest, planned.digest)
         guards.check(planned, self._allowed, now=clock.now(), left=left)

@@ -60,7 +60,7 @@ def _run(out: console.Console) -> int:
         return interrupts.code()
     except SystemExit:  # how click exits when the reader of its help output closes the pipe
         return errors.ExitCode.OK
-    except OSError as error:  # raised while click prints its help; all other output and files have their own handling
+    except OSError as error:  # raised while click prints its help; other write errors are handled elsewhere
         out.lost(error)
         return errors.ExitCode.OK
     return code

@@ -115,7 +115,7 @@ class Reporter:
         return reporter.agreed(self._out, self._form, question, yes=self._yes)
 
     def started(self, part: rollouts.Part) -> None:
-        """Show the heading of an environment, if it has steps."""
+        """Show the heading for an environment, if it has steps."""
         self._is_first = True
         if self._rollout and part.plan and part.plan.steps:
             self._text(f"\n{self._rendering.turn(part, self._rollout)}")

@@ -1,4 +1,4 @@
-"""The reviewed plans for several environments that may be applied: those in a file, those with a digest, or any."""
+"""What may be applied to several environments: the plans in a file, the plans with a given digest, or any plans."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Review:
     def subject(
         self, spec: pathlib.Path, is_given: bool, choice: declarations.Choice, selected: Sequence[str]
     ) -> tuple[pathlib.Path, declarations.Choice, Sequence[str]]:
-        """Return the spec, the choice, and the environments to plan: the saved plans' own, if there are any.
+        """Return the spec, the choice, and the environments to plan, taken from the saved plans if there are any.
 
-        Raises `errors.StaleError` if they have changed.
+        Raises `errors.StaleError` if the arguments contradict the saved plans.
         """
         if self._file is None or self._saved is None:
             return spec, choice, selected
@@ -83,7 +83,7 @@ def _plans(file: plan_file.PlanFile | None, path: pathlib.Path | None) -> saved_
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Turn(usecase.Turn):
-    """An apply to one environment, which uses up the reviewed plans."""
+    """An apply to one environment; before its first write, all of the reviewed plans are marked as applied."""
 
     reviewed: Review
 

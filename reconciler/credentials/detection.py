@@ -101,7 +101,7 @@ def _forms() -> re.Pattern[str]:
 
 @functools.lru_cache(maxsize=10_000)
 def is_secret(name: str) -> bool:
-    """Return whether a name looks like a secret's: `api_key` and `accessToken` do, but `max_tokens` does not."""
+    """Return whether a name looks like that of a secret: `api_key` and `accessToken` do, but `max_tokens` does not."""
     words = [word.lower() for word in _WORD.findall(name)]
     joined = "".join(words)
     if _ORDINARY_KEY.fullmatch(joined):
@@ -113,7 +113,7 @@ def is_secret(name: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def stem(name: str) -> tuple[str, str]:
-    """Return the words before a name's last word, and that word: `parameter` and `value` for `ParameterValue`."""
+    """Return all words of a name but the last, and the last word: `parameter` and `value` for `ParameterValue`."""
     words = [word.lower() for word in _WORD.findall(name)]
     return " ".join(words[:-1]), words[-1] if words else ""
 
@@ -137,14 +137,14 @@ def names_next(name: object, value: object) -> bool:
 
 
 def is_pair(name: object, value: object) -> bool:
-    """Return whether the first item of a pair marks the second as a secret; it does not if they are column headers."""
+    """Return whether the first item of a pair marks the second as a secret; a column header, for example, does not."""
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
         return False
     return is_strong(name) or (is_secret(name) and not (isinstance(value, str) and is_words(value)))
 
 
 def is_exact(name: str) -> bool:
-    """Return whether a name is a secret's even where any name can occur; `rotate-keys` is not."""
+    """Return whether a name refers to a secret even where any name can occur; `rotate-keys` does not."""
     return (
         is_strong(name) or name.lower() in ("otp", "pass", "pin") or bool(_VARIABLE.fullmatch(name) and is_secret(name))
     )
@@ -194,6 +194,6 @@ def _is_option_value(found: re.Match[str]) -> bool:
 
 
 def is_strong(name: str) -> bool:
-    """Return whether a name is a secret's even in prose, where `key` and `auth` are ordinary words."""
+    """Return whether a name refers to a secret even in prose, where `key` and `auth` are ordinary words."""
     joined = "".join(word.lower() for word in _WORD.findall(name))
     return bool(_STRONG.search(joined))

@@ -75,7 +75,7 @@ def web_address(url: str) -> str | None:
 
 
 def hold_variable(name: str, text: str) -> None:
-    """Register a repo-spec variable's value if its name is a secret's, and the values inside it if it is JSON."""
+    """Register the value of a repo-spec variable whose name suggests a secret; if it is JSON, also the values in it."""
     if detection.is_secret(name) and text not in _LITERALS:
         hold(text, *_texts(text))
 
@@ -120,7 +120,7 @@ def scrub(text: str) -> str:
 
 
 def is_in(text: str) -> bool:
-    """Return whether a string contains a credential in any of these forms."""
+    """Return whether a string contains a credential that `scrub` would replace."""
     return scrub(text) != text
 
 
@@ -167,7 +167,7 @@ def _escaped(value: str) -> Iterator[str]:
 
 
 def _in_digits(value: bytes, encode: Callable[[bytes], bytes], *, bits: int) -> Iterator[str]:
-    """Yield the digits, of `bits` bits each, that depend only on the value, for each offset in the encoded data."""
+    """Yield the digits (`bits` bits each) that depend only on the value, for each possible offset in encoded data."""
     for before in range(bits * 8 // math.gcd(bits, 8) // 8):
         digits = encode(b"\0" * before + value).decode()
         start, end = -(-before * 8 // bits), (before + len(value)) * 8 // bits

@@ -133,6 +133,6 @@ def _place(place: declarations.Place) -> dict[str, Any]:
 
 
 def _field(field: plans.FieldChange) -> dict[str, Any]:
-    """Return the document for a field change, without a key for a side that does not have the field."""
+    """Return the document for a field change, omitting `old` or `new` if that side does not have the field."""
     sides = {"old": field.old, "new": field.new}
     return {"path": field.path} | {side: value for side, value in sides.items() if not isinstance(value, plans.Absent)}

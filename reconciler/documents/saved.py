@@ -111,7 +111,7 @@ def _all_sides(document: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def parsed(text: str, path: str) -> dict[str, Any]:
-    """Return the JSON object in a document's text; raises `errors.DocumentError`, which mentions `path`, otherwise."""
+    """Return the JSON object in a document's text; raises `errors.DocumentError`, with `path`, for other text."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """The live schedules as a JSON document, to plan from later without a server or credentials.
 
-Secrets are replaced by digests, which can still be compared. So are all payloads that a codec encoded, so a snapshot
-of an encrypted namespace does not reveal what they contain. `schemas/snapshot.schema.json` describes it.
+Secrets, and all payloads that a codec encoded, are replaced by digests, which can still be compared. A snapshot of an
+encrypted namespace therefore does not reveal what its payloads contain. `schemas/snapshot.schema.json` describes it.
 """
 
 from __future__ import annotations

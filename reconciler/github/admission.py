@@ -13,7 +13,7 @@ EVENTS = ("push", "pull_request", "workflow_dispatch", "repository_dispatch", "s
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An event and a branch pattern: `*` is anything but a slash, `**` is anything, and empty is the default branch."""
+    """An event and a branch pattern: `*` matches all but a slash, `**` matches all; empty means the default branch."""
 
     event: str
     branches: str = ""

@@ -187,7 +187,7 @@ class Calls:
             return OutageError(f"{cannot} did not respond within {self._timeout} s", hint="wait, then run again")
         return OutageError(
             f"{cannot} cannot be reached ({_root(error)})",
-            hint="check GITHUB_API_URL and that this machine can connect to it, then run again",
+            hint="check GITHUB_API_URL, make sure that this machine can connect to it, then run again",
         )
 
     def _unexpected(self, call: Call) -> errors.GitHubError:
@@ -230,7 +230,7 @@ def _reason(data: object) -> str:
 def _root(error: BaseException) -> str:
     """Return the innermost cause, which is short; three libraries wrap it in long messages.
 
-    One of our own errors that was being handled when this call was made is not a cause.
+    If one of our own errors was already being handled when the call was made, it does not count as a cause.
     """
     while error.__context__ is not None and not isinstance(error.__context__, errors.ReconcilerError):
         error = error.__context__

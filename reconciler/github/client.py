@@ -199,7 +199,7 @@ class Repository:
             self._client.requester,
             f"{self._repository.url}/issues",
             {"state": "all", "creator": creator},
-            # Only a pull request has this key; without it, PyGithub would request each issue again to look for it.
+            # Only pull requests have this key; for any other issue, PyGithub would send another request to look for it.
             attributesTransformer=lambda attributes: {"pull_request": None, **attributes},
         )
         return self._calls.send(

@@ -13,7 +13,7 @@ from reconciler.report import comment
 
 
 def of_event(invocation: Invocation) -> conversation.Thread | None:
-    """Return the conversation on the event's pull request, or None without one or if comments are disabled."""
+    """Return the conversation on the event's pull request; None without a pull request or if comments are disabled."""
     number = invocation.event.pull_request
     if number is None or not invocation.inputs.comment or invocation.event.is_untrusted:
         return None
@@ -67,8 +67,8 @@ def invalidate(
 ) -> None:
     """Replace the plans in our existing comments with a title and a reason; a failure to do so is only a warning.
 
-    `thread` defaults to the event's. With `keep_digest`, the reviewed plan can still be applied, and a comment that
-    does not prove a review is left unchanged, because a digest in this run's mark would be such proof.
+    `thread` defaults to the event's. With `keep_digest`, the reviewed plan can still be applied. A comment that
+    does not prove a review is then left unchanged, because this run's mark would turn its digest into proof of one.
     """
     if invocation.repository is None or not invocation.inputs.comment:
         return

@@ -10,7 +10,7 @@ from reconciler.documents import marks
 from reconciler.github import client, responses
 
 _LARGEST_RUN = 2**63 - 1
-_TRIES = 3  # at writing a comment that other runs also write to
+_TRIES = 3  # attempts to write a comment that other runs also write to
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +89,12 @@ class Thread:
         )
 
     def _created(self, body: str, mark: marks.Mark) -> list[tuple[responses.Comment, marks.Mark]]:
-        """Create our comment; return it with those about the same target that concurrent runs may have created."""
+        """Create our comment; return it and any others about the same target that concurrent runs have created."""
         comment = self.repository.create_comment(self.number, body)
         if not is_same_login(comment.author, self.author):
             self.repository.delete_comment(comment.id)
             raise errors.UsageError(
-                f"the token comments as {comment.author}, but comment-author is {self.author}",
+                f"comments made with this token are posted as {comment.author}, but comment-author is {self.author}",
                 hint=f"leave comment-author empty, or set it to {comment.author}",
             )
         return self._about(mark) or [(comment, mark)]

@@ -36,9 +36,9 @@ def broken_off(
     error: BaseException,
     report: Callable[[str], object] | None,
 ) -> None:
-    """Report why an apply ended early, with `report`, or in our comment if it is None because nothing was written.
+    """Report why an apply ended early: with `report`, or in our comment if `report` is None (nothing was written).
 
-    In the second case, the reviewed plan can still be applied.
+    If nothing was written, the reviewed plan can still be applied.
     """
     reason = error.sentence if isinstance(error, errors.ReconcilerError) else errors.reason(error)
     if report is not None:

@@ -26,7 +26,7 @@ class Spec:
 
 
 def require(invocation: Invocation, declaration: declarations.Declaration, applied: str) -> None:
-    """Check an invocation's commit and what it declares, unless the inputs allow an older commit."""
+    """Check an invocation's commit and the spec at that commit, unless the inputs allow an older commit."""
     inputs = invocation.inputs
     if not inputs.allow_older_commit:
         spec = Spec(path=inputs.spec_path, inclusions=declaration.inclusions)
@@ -86,7 +86,8 @@ def _check_applied(repository: client.Repository, event: events.Event, applied: 
     is_included = relation in ("ahead", "identical")
     if not is_included and not (relation == "behind" and _is_same_at(applied, repository, event, spec)):
         raise errors.StaleError(
-            f"commit {event.commit} does not include {applied}, which was applied last: applying it could undo that",
+            f"commit {event.commit} does not include {applied}, which was applied last: "
+            f"applying {event.commit[:12]} could undo those changes",
             hint=f"merge {applied[:12]} first; {_OVERRIDE}",
         )
 
@@ -144,6 +145,6 @@ def _is_content(path: pathlib.Path, committed: str) -> bool:
 
 
 def _git_hash(content: bytes, like: str) -> str:
-    """Return the Git hash of a file's content, using the same algorithm as another hash."""
+    """Return the Git hash of a file's content, using the algorithm of the hash `like`."""
     algorithm = "sha256" if len(like) == hashlib.sha256().digest_size * 2 else "sha1"
     return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

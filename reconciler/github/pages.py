@@ -21,7 +21,7 @@ class Page:
 
     @property
     def in_summary(self) -> comment.About:
-        """Return `about` with more space and without a mark, because later runs do not search summaries."""
+        """Return `about` with a larger size limit and no hidden mark, because later runs do not search summaries."""
         return dataclasses.replace(self.about, mark="", limit=runner_log.SUMMARY_LIMIT)
 
 

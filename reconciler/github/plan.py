@@ -22,12 +22,12 @@ _UNTRUSTED = (
 
 
 def run(invocation: Invocation) -> results.Result:
-    """Plan the spec, for one environment or without one."""
+    """Plan a spec without environments, or one environment of the spec."""
     return reported(invocation, _single)
 
 
 def reported(invocation: Invocation, attempt: Callable[[Invocation], results.Result | str]) -> results.Result:
-    """Call `attempt`, which may return why there is nothing to plan instead of a result, and return the result.
+    """Call `attempt`, which returns a result or the reason that nothing has to be planned, and return the result.
 
     Without a plan, report why in the comment that shows an earlier one.
     """

@@ -38,7 +38,7 @@ def main() -> NoReturn:
 
 
 def _finish(result: results.Result, log: runner_log.RunnerLog) -> errors.ExitCode:
-    """Write the outputs and the rest of the report; return the exit code, which is not 0 if any of this was lost."""
+    """Write the outputs and the rest of the report; return the exit code, which is not 0 if any write failed."""
     for name, value in result.outputs().items():
         log.set_output(name, value)
     log.close()
@@ -63,7 +63,7 @@ def _run(environ: Mapping[str, str], log: runner_log.RunnerLog) -> results.Resul
 
 
 def _repository(values: inputs.Inputs, event: events.Event) -> client.Repository | None:
-    """Return the repository on GitHub, or None without a token or a repository."""
+    """Return the repository on GitHub, or None if the token or the repository is missing."""
     if not (values.token and event.repository):
         return None
     return client.Repository(api_url=event.api_url, repository=event.repository, token=values.token)

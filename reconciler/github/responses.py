@@ -104,5 +104,5 @@ def _author(user: github.NamedUser.NamedUser | github.Organization.Organization 
 def _required(url: str | None) -> str:
     """Return a URL that every GitHub object has; raise ValueError if it is missing."""
     if not url:
-        raise ValueError("the response is not GitHub's")
+        raise ValueError("the response is not from GitHub")
     return url

@@ -13,7 +13,7 @@ _COUNTED = (plans.Verb.CREATE, plans.Verb.RENAME, plans.Verb.UPDATE, plans.Verb.
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The exit code and the data for the outputs; `plan` is the last one shown, or those of several environments."""
+    """The exit code and the data for the outputs; `plan` is the last plan shown, or a rollout's plans."""
 
     code: errors.ExitCode = errors.ExitCode.OK
     summary: str = ""
@@ -23,7 +23,7 @@ class Result:
     issue_url: str = ""
 
     def outputs(self) -> Mapping[str, str]:
-        """Return every output; those about a plan are empty if there is none."""
+        """Return every output; the outputs that describe a plan are empty without one."""
         plan = self.plan
         counts = {f"{verb.word}s": str(plan.count(verb)) if plan else "" for verb in _COUNTED}
         return {

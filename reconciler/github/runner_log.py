@@ -1,6 +1,6 @@
 """What the runner reads: the log and workflow commands on standard output, and outputs and the step summary in files.
 
-Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are those of the runner and the page.
+Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are from the runner and a run's page.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class RunnerLog:
     def close(self) -> None:
         """Write the annotations, up to GitHub's limit for each level; if some are omitted, the last one counts them.
 
-        Those about the run itself come first, then those about lines. Anything that could not be written is an error
-        among them, and is also reported in the summary and on standard error.
+        Annotations about the run itself come first, then those about lines. A failed write is reported in an error
+        annotation or, if the log cannot show it, in the summary and on standard error.
         """
         for message in self.lost:
             self._annotations.append(annotation.Annotation(level="error", title="reconciler", message=message))
@@ -110,7 +110,7 @@ class RunnerLog:
 
 
 def _append_whole(path: str, data: bytes) -> None:
-    """Append all of the data or none of it: after half an output, the runner would reject the others."""
+    """Append all of the data or none of it: after a partial output, the runner would reject the rest."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     with os.fdopen(descriptor, "ab", buffering=0) as file:
         size = os.fstat(descriptor).st_size

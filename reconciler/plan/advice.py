@@ -33,9 +33,9 @@ class Kind(enum.Enum):
     NO_SUNDAY = "have a range of weekdays that ends with 7 and omits Sunday"
     ZONED_INTERVAL = "have intervals of whole days and a time zone"
     LONG_ID = "have a workflow ID that is too long for SQL databases"
-    UNMATCHED = "are expected in files that do not exist"
+    UNMATCHED = "match no file"  # include patterns, not charters
     BRIEF = "have a timeout that no run can meet"
-    UNUSED = "are not used"  # of variables
+    UNUSED = "are not used"  # variables, not charters
 
 
 _TIMEOUTS = ("execution_timeout", "run_timeout", "task_timeout")
@@ -125,7 +125,7 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
 
 
 def lines(advice: Iterable[Advice]) -> tuple[str, ...]:
-    """Return a line for each piece of advice; a kind that many charters share gets a single line, at the first one."""
+    """Return a line for each piece of advice; a kind that many charters share gets one line, listed with the first."""
     kinds: dict[Kind, list[Advice]] = {}
     for each in advice:
         kinds.setdefault(each.kind, []).append(each)
@@ -219,7 +219,7 @@ def _messages(timing: timings.Timing, now: datetime.datetime) -> Iterator[tuple[
     yield from _of_times(timing, now)
 
 
-@functools.lru_cache(maxsize=4096)  # many charters fire at the same times, with or without comments
+@functools.lru_cache(maxsize=4096)  # many charters fire at the same times; comments in crons do not affect the key
 def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kind, str], ...]:
     """Return advice about upcoming times."""
     first = next(times.upcoming(timing, now), None)
@@ -234,7 +234,7 @@ def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kin
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:
-    """Return whether the days are seven in a row, which is deliberate in combination with a weekday: `8-14` and MON."""
+    """Return whether the days are seven consecutive ones; with a weekday, that is intentional: `8-14` and MON."""
     return len(days) == 7 and days[-1] - days[0] == 6
 
 

@@ -167,7 +167,7 @@ class _Walk:
         remaining = await self._remaining(change)
         if not remaining:
             alike = change.live is None and isinstance(refusal, errors.ConflictError)
-            return plans.Status.DONE, "already done identically by someone else" if alike else ""
+            return plans.Status.DONE, "someone else already made the same change" if alike else ""
         if refusal is None or isinstance(refusal, errors.ConflictError):
             return plans.Status.STALE, f"the live schedule changed since it was planned: {remaining}; plan again"
         unknown = isinstance(refusal, errors.UnreachableError)
@@ -209,7 +209,7 @@ class _Walk:
 
 
 def _outcomes(ended: Iterable[plans.Outcome | BaseException]) -> tuple[plans.Outcome, ...]:
-    """Return the outcomes, or raise the first defect among them."""
+    """Return the outcomes, or raise the first exception among them."""
     outcomes = []
     for outcome in ended:
         if isinstance(outcome, BaseException):

@@ -60,14 +60,14 @@ def _charted(
 def _is_returned_while_paused(
     charter: declarations.Charter, own: observed.Live, former: observed.Live, declaration: declarations.Declaration
 ) -> bool:
-    """Return whether a charter gets its earlier name back, and a manual pause on its current schedule is kept."""
+    """Return whether a charter gets its earlier name back and keeps the manual pause of its current schedule."""
     is_ours = not decisions.is_foreign(own.schedule, declaration) or declaration.adopt
     is_resting = own.schedule.paused and notes.is_removed(own.schedule.note)
     return is_ours and is_resting and decisions.keeps_manual_pause(charter.schedule, former, declaration)
 
 
 def _paused_like(charter: declarations.Charter, own: observed.Live, former: observed.Live) -> plans.Change:
-    """Return the change to a schedule that stays paused, now because the one that it replaces was paused manually."""
+    """Return the change that keeps a schedule paused, now for the manual pause of the schedule that it replaces."""
     pausing = dataclasses.replace(charter.schedule, paused=True, note=former.schedule.note)
     note = _carried_note(charter, pausing, former)
     paused = dataclasses.replace(ignored.kept(pausing, own.schedule), note=note)
@@ -100,7 +100,7 @@ def _renamed(
     """Return the change that replaces a schedule with one that has the charter's id, as if only its id changed."""
     new = charter.schedule.id
     renamed = dataclasses.replace(former.schedule, id=new)
-    alike = dataclasses.replace(former, schedule=renamed, memo_is_fixed=False)  # because it is created again
+    alike = dataclasses.replace(former, schedule=renamed, memo_is_fixed=False)  # because it is recreated
     change = decisions.for_charter(charter, alike, declaration)
     if change.is_blocked:
         return dataclasses.replace(change, after=former.schedule, live=former)
@@ -118,7 +118,7 @@ def _renamed(
 
 
 def _carried_note(charter: declarations.Charter, after: model.Schedule, former: observed.Live) -> str | None:
-    """Return the note of a renamed schedule; the note of a manual pause that is kept must not look like ours."""
+    """Return the note of a renamed schedule; the note of a kept manual pause must not look as if we had paused it."""
     path, declared = charter.place.path, charter.schedule
     if after.paused and not declared.paused:
         return notes.carried(None if after.note == declared.note else after.note, former)
@@ -177,7 +177,7 @@ def marked(declaration: declarations.Declaration) -> declarations.Declaration:
 
 
 def in_order(changes: Iterable[plans.Change]) -> list[plans.Change]:
-    """Return the changes in order of execution, and by id within a verb."""
+    """Return the changes in order of execution, and by id within each verb."""
     return sorted(changes, key=lambda change: (_ORDER.index(change.verb), change.id))
 
 
@@ -274,7 +274,7 @@ def _counterpart(charter: declarations.Charter, live: Mapping[str, observed.Live
 
 
 def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: bytes) -> model.Schedule:
-    """Return the declared schedule redacted like its live one: a value that is a digest there becomes one here."""
+    """Return the declared schedule, with the same values replaced by digests as in the live one from the snapshot."""
     if live is None:  # still compared, to find renames
         return fields.redacted(dataclasses.replace(desired, salt=salt))
     alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret, salt=salt)

@@ -117,8 +117,8 @@ def _verb(
 def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
     """Return why a schedule is paused, based on its note and, if that is the charter's own, on who paused it.
 
-    Pausing with an update keeps the charter's note, as our declared pause does, so that note alone proves nothing:
-    unless the server names us, a person paused it.
+    A person's pause by update keeps the charter's note, and so does our declared pause, so the note alone proves
+    nothing: unless the server names us, a person paused the schedule.
     """
     note = live.schedule.note or ""
     if notes.is_removed(note):
@@ -169,5 +169,5 @@ def is_foreign(live: model.Schedule, declaration: declarations.Declaration) -> b
 
 
 def is_ours(live: model.Schedule, declaration: declarations.Declaration) -> bool:
-    """Return whether a schedule is managed although no charter declares it."""
+    """Return whether an undeclared schedule is managed."""
     return ownership.is_ours(declaration.prefixes, declaration.owner, live.id, live.owner)

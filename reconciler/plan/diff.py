@@ -26,7 +26,7 @@ def diff(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChan
 
 
 def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.FieldChange, ...]:
-    """Return what `diff` returns, for a desired schedule that `settled` returned."""
+    """Return the same as `diff`, for a desired schedule that already comes from `settled`."""
     if live == desired and same_json(_payloads(live), _payloads(desired)):
         return ()
     import deepdiff  # imported here because the import takes longer than most commands
@@ -59,7 +59,7 @@ def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
 
 
 def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return the schedule in whose form both sides are shown: desired, with live's arguments if those are built in.
+    """Return the schedule whose form both sides are shown in: `desired`, but with `live`'s built-in arguments, if any.
 
     This way, a change from the built-in object and the reverse change list the same fields.
     """

@@ -19,8 +19,8 @@ def digest(
 ) -> str:
     """Return the digest (`sha256:…`) of what the plan means: namespace, prefixes, and each step's verb, id, and fields.
 
-    If the plan is limited to some charters, it also covers their names; if not everything was read, it also covers
-    how much was.
+    If the plan is limited to some charters, the digest also covers their names; if not everything was read, it also
+    covers the refresh mode.
 
     It covers a secret's new value but not the old one, which anyone who sees the digest could otherwise guess. It
     contains no times, tokens, addresses, or places, so the same plan has the same digest on any machine, at any time.

@@ -30,8 +30,8 @@ def check(plan: plans.Plan, allowed: Allowed | None = None, *, now: datetime.dat
     The guards refuse: stopping every running managed schedule, or more than half of two or more, by any kind of change
     (see `stops`); a spec without our section while schedules are managed; a namespace without schedules although the
     last apply `left` some; declaring an id that belongs to another owner; creating a schedule that already runs under
-    another prefix; taking over a schedule and changing what it runs, unless the plan adopts; and overwriting encrypted
-    payloads with plaintext.
+    another prefix; taking over a schedule and changing what it runs, unless the plan's `adopts` is set; and overwriting
+    encrypted payloads with plaintext.
     """
     allowed = allowed or Allowed()
     if not allowed.empty_namespace:
@@ -155,7 +155,7 @@ def _check_doubles(plan: plans.Plan) -> None:
 
 
 def _only_in(plan: plans.Plan) -> str:
-    """Return where to declare something for the plan's environment only; empty without an environment."""
+    """Return where to declare something for the plan's environment only; empty if the plan has none."""
     return f" in the charters of environment {plan.environment!r}" if plan.environment else ""
 
 

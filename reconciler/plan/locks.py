@@ -16,10 +16,10 @@ from reconciler.plan import ports
 _LOG = logging.getLogger(__name__)
 
 _AGAIN_AFTER = 1.0  # seconds
-LOOK_EVERY = 0.5  # seconds that a check of the lock waits for a change, and the least time between the starts of two
+LOOK_EVERY = 0.5  # seconds that a lock check waits for a change; also the minimum time between starts of checks
 FRESH = 2.0  # seconds from its start for which a check is valid; nothing is written based on an older one
 PATIENCE = 20.0  # seconds that a write waits for a newer check before the lock is considered lost
-_QUIET = 5.0  # seconds of that wait before a warning is logged
+_QUIET = 5.0  # seconds that such a write waits before a warning is logged
 TAKEN = "the lock was released by another session"
 UNSURE = "it is unknown whether the lock is still held"
 ENDING = "the lock's lease is about to expire"
@@ -91,7 +91,7 @@ class Several:
             for lock in self._locks:
                 leases.append(await lock.acquire(holder))  # noqa: PERF401  # kept when a later one fails
         except BaseException:
-            with contextlib.suppress(errors.ReconcilerError):  # the first error is the one to report; a lease expires
+            with contextlib.suppress(errors.ReconcilerError):  # report the first error; unreleased leases expire
                 await SeveralLeases(leases).release()
             raise
         return SeveralLeases(leases)
@@ -131,7 +131,7 @@ class Watch:
     """Knows whether a lock is still held: it checks in the background, and a write waits if the last check is old.
 
     `look` waits briefly for the lock to change and then checks it; it returns why the lock is lost, empty while it is
-    held, and raises `errors.ReconcilerError` when that is unknown. `until` is when the lock expires (monotonic clock).
+    held, and raises `errors.ReconcilerError` if the check fails. `until` is when the lock expires (monotonic clock).
     """
 
     def __init__(

@@ -21,22 +21,22 @@ _CARRIED = re.compile(
 
 
 def managed(path: str) -> str:
-    """Return the note of a schedule that runs as this spec declares."""
+    """Return the note for a schedule that runs as this spec declares."""
     return f"{ownership.MANAGED_BY_US}declared in {path}"
 
 
 def declared(path: str) -> str:
-    """Return the note of a schedule that this spec declares paused."""
+    """Return the note for a schedule that this spec declares paused."""
     return _DECLARED + path
 
 
 def removed(path: str) -> str:
-    """Return the note of a schedule that was paused because this spec has no charter for it."""
+    """Return the note for a schedule that was paused because this spec has no charter for it."""
     return REMOVED + path
 
 
 def renamed(new: str, path: str) -> str:
-    """Return the note of a schedule that was paused because its charter was renamed."""
+    """Return the note for a schedule that was paused because its charter was renamed."""
     return f"{_RENAMED}{new} in {path}"
 
 
@@ -51,7 +51,7 @@ def is_removed(note: str | None) -> bool:
 
 
 def carried(note: str | None, former: observed.Live) -> str:
-    """Return the note of a schedule that is created paused because a person had paused the one that it replaces.
+    """Return the note for a schedule that is created paused because a person had paused the one that it replaces.
 
     It names that person and the time, if known, because the server's history of the new schedule names only us.
     """
@@ -67,7 +67,7 @@ def carried(note: str | None, former: observed.Live) -> str:
 
 
 def with_carried_pauses(live: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-    """Return the live schedules; each one that a rename created paused has the pause that its note describes."""
+    """Return the live schedules; those that a rename created paused get the pause that their note describes."""
     return {id_: _with_carried_pause(each) for id_, each in live.items()}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from reconciler.schedule import observed
 from reconciler.timing import times, zones
 
-_LEAST = 2  # due times: a single one may have only just passed
+_LEAST = 2  # due times without a run before any are reported: a single one may have only just passed
 _MOST = 1_000  # due times that are counted
 _SPAN = datetime.timedelta(seconds=3)  # a shorter delay only means that the server is busy
 

@@ -93,9 +93,9 @@ class Change:
 
     `ignored` are differences at `ignore` paths, which are kept; `unchangeable` are those that the server cannot change.
     `overrides` is where an environment overrides keys. `renamed_from` is the id of a schedule that differs only in name
-    and that the same plan leaves paused; `origin_pause` is who had already paused that one, None if no one had. A
-    rename creates the schedule with the state of another one, and then pauses the other: `origin` is the change to the
-    other.
+    and that the same plan leaves paused; `origin_pause` is that schedule's earlier pause, None if it was not paused. A
+    rename creates a schedule with the state of the old one, and then pauses the old one: `origin` is the change to the
+    old one.
     """
 
     verb: Verb
@@ -148,7 +148,8 @@ class Plan:
     does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
     what they run. `only` names the charters that it is limited to, if any. `refresh` is how much of the server was
     read, None for all. `salt` is the key for the digests, including those in `variables`, which cover values from
-    outside the spec. `disabled` is why there are no changes although the server was not read.
+    outside the spec. `disabled` is the reason if the environment is disabled: then the server is not read, and the plan
+    has no changes.
     """
 
     target: observed.Target
@@ -171,7 +172,7 @@ class Plan:
 
     @property
     def steps(self) -> tuple[Change, ...]:
-        """Return the changes that write; empty means that there is nothing to do."""
+        """Return the changes that require a write; empty means that there is nothing to do."""
         return tuple(change for change in self.changes if change.verb is not Verb.KEEP)
 
     @property

@@ -99,7 +99,7 @@ class Schedules(Protocol):
         ...
 
     async def explained(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
-        """Return the same schedules: paused ones with who paused them, and active ones with due times without a run."""
+        """Return the same schedules; paused ones name who paused them, active ones the due times that had no run."""
         ...
 
     async def followed(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
@@ -145,12 +145,12 @@ class Pollers(Protocol):
 
 
 class Progress(Protocol):
-    """Shows the progress of long work, one piece of work after another."""
+    """Shows the progress of long-running work, one task at a time."""
 
     def work(
         self, verb: str, noun: str, total: int, *, calls: int
     ) -> contextlib.AbstractContextManager[Callable[[], None]]:
-        """Show work while the context lasts; the function that it yields is called for each of the `total` items done.
+        """Show progress while the context is open; the function that it yields is called after each of `total` items.
 
         `verb` and `noun` are words such as `reading` and `schedules`. The work takes about `calls` calls to the server;
         0 if that is not known.
@@ -201,8 +201,8 @@ class Audit(Protocol):
     ) -> int:
         """Record the start of an attempt, before anything is written; return its number.
 
-        The readings of `doubtful` schedules are dropped, as are those under the attempt's owner and prefixes that are
-        not `declared`, which is None if the attempt does not cover all charters.
+        The readings of `doubtful` schedules are dropped. `declared` is None if the attempt does not cover all charters;
+        otherwise, the readings of undeclared schedules under its owner and prefixes are dropped too.
         """
         ...
 
@@ -228,9 +228,9 @@ class Audit(Protocol):
     async def present(self, target: observed.Target) -> int:
         """Return how many schedules the last apply or prune with any of the prefixes left; 0 if there was none.
 
-        It is also 0 if that one had an additional prefix. The address is ignored, because a namespace may have several,
-        and so is the owner, because several owners may share a prefix; only with an empty prefix does each owner have
-        its own schedules.
+        Also 0 if that apply or prune had a prefix that `target` lacks. The address is ignored, because a namespace may
+        have several. So is the owner, because several owners may share a prefix; only with an empty prefix does each
+        owner have its own schedules.
         """
         ...
 

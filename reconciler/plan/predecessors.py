@@ -15,7 +15,7 @@ def former(
 ) -> dict[str, observed.Live]:
     """Return, by charter id, the live schedule that the charter had under its former name, if there is one.
 
-    One whose rename was already applied is omitted if the charter's own schedule is gone: its state is outdated. Once
+    If its rename was already applied but the charter's own schedule is gone, it is omitted: its state is outdated. Once
     the charter's own schedule exists, an id that no prefix covers could have been reused by someone else.
     """
     owner = declaration.owner or None

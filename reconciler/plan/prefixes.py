@@ -50,7 +50,7 @@ def doubled(
 def pointed_out(
     plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> plans.Plan:
-    """Return the plan; a new schedule in it names its predecessor under another prefix if a person paused that one."""
+    """Return the plan; a new schedule names its predecessor under another prefix if a person paused that schedule."""
     paused = {new: old for new, old in _predecessors(plan, alike, live) if _is_paused_by_hand(old.schedule)}
     changes = (_with_origin(change, paused.get(change.id)) for change in plan.changes)
     return dataclasses.replace(plan, changes=tuple(changes))
@@ -65,7 +65,7 @@ def _with_origin(change: plans.Change, old: observed.Live | None) -> plans.Chang
 def _predecessors(
     plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> Iterator[tuple[str, observed.Live]]:
-    """Yield each schedule that the plan starts, with each of ours that has its name under another prefix."""
+    """Yield each schedule that the plan starts, with each of ours that has the same name under another prefix."""
     for change in filter(_starts, plan.changes):
         candidates = (live[old] for old in alike.get(change.id, ()) if old in live)
         yield from (

@@ -143,7 +143,7 @@ def _other_build(queue: pollers.Queue, others: Sequence[pollers.Poller], expecte
 def _unknown(
     queue: pollers.Queue, charters: Sequence[declarations.Charter], workers: Sequence[pollers.Poller]
 ) -> Iterator[Finding]:
-    """Find the workflow types that are not registered by some worker that may receive their runs."""
+    """Find the workflow types whose runs may reach a worker that does not register them."""
     wanted = sorted({charter.schedule.action.workflow for charter in charters})
     for workflow in wanted:
         lacking = [each for each in workers if each.workflow_types is not None and workflow not in each.workflow_types]

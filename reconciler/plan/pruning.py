@@ -34,10 +34,11 @@ def _pruned(live: observed.Live, before: datetime.datetime | None, *, wanted: bo
 
 
 def _why_prunable(live: observed.Live, before: datetime.datetime | None) -> plans.Reason:
-    """Return why an undeclared schedule may or may not be deleted: it may only if provably nothing happened since.
+    """Return why an undeclared schedule may or may not be deleted.
 
-    The seal proves that no one has edited, resumed, or paused it since. A trigger or a backfill does not change V1's
-    token, but it starts or buffers a run after the pause, which is the last update.
+    It may only if it is proven that nothing happened since our pause. The seal proves that no one has edited, resumed,
+    or paused it since. A trigger or a backfill does not change V1's token, but it starts or buffers a run after the
+    pause, which is the last update.
     """
     if not live.schedule.paused or not notes.is_removed(live.schedule.note):
         return plans.Reason.STAYS

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from reconciler.plan import diff, notes, plans
 from reconciler.schedule import model, observed
 
-_LIKENESS = 0.6  # similarity of the names from which equal schedules are considered renamed
+_LIKENESS = 0.6  # minimum similarity of names for two equal schedules to be considered renamed
 
 
 def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
-    """Return the changes, with the old id in each create that looks like a schedule that lost its charter.
+    """Return the changes; each create that looks like a schedule that lost its charter gets the id of that schedule.
 
-    A schedule that someone had paused is also considered, unless we paused it as removed: the rename drops its pause.
+    Manually paused schedules are also considered, because the rename drops their pause; those that we paused as
+    removed are not.
     """
     all_ = list(changes)
     uncharted = [change for change in all_ if _lost_charter(change)]
@@ -23,7 +24,7 @@ def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
 
 
 def _lost_charter(change: plans.Change) -> bool:
-    """Return whether it may have lost its charter only now; a schedule that we paused as removed lost it earlier."""
+    """Return whether it may have just lost its charter; a schedule that we paused as removed lost it earlier."""
     if change.reason is plans.Reason.ALREADY_PAUSED and change.live:
         return not notes.is_removed(change.live.schedule.note)
     return change.reason is plans.Reason.REMOVED

@@ -18,9 +18,9 @@ def repair(
 ) -> plans.Plan:
     """Return the plan that makes users' schedules match the rows that declare them.
 
-    A live schedule is deleted if its row is `deleted`, and paused if it has no row or is `held`, which means that the
-    row is not enabled but otherwise cannot be read. Only schedules with our own mark are touched; others may have
-    similar ids.
+    A live schedule is deleted if its row is `deleted`, and paused if it has no row or is `held`, which means that its
+    row is not enabled and the rest of the row cannot be read. Only schedules with our own mark are touched; others may
+    have similar ids.
     """
     declaration, live = build.marked(declaration), build.exempted(live, declaration)
     wanted = {charter.schedule.id for charter in declaration.charters}

@@ -98,7 +98,7 @@ def _why(before: model.Schedule, after: model.Schedule, plan: plans.Plan, now: d
 def _why_silent(before: model.Schedule, after: model.Schedule, now: datetime.datetime) -> str:
     """Return why it does not fire again within several of its usual periods; empty if it does.
 
-    A slower timing is not a stop: its first time may be one new period away, up to a year.
+    A schedule that only becomes slower is not stopped: its first time may be one new period away, up to a year.
     """
     if (before.timing, before.remaining_actions) == (after.timing, after.remaining_actions):
         return ""

@@ -34,7 +34,7 @@ def changes(change: plans.Change) -> str:
 def _takes_over(change: plans.Change, target: observed.Target) -> bool:
     """Return whether a step takes over a schedule that is not provably ours and changes what it runs.
 
-    Without an owner, every schedule with the prefix is ours; the former id of a rename may have neither.
+    Without an owner, every schedule with the prefix is ours; what a rename replaces may have neither owner nor prefix.
     """
     if change.before is None:
         return False

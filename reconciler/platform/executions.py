@@ -153,12 +153,12 @@ class Grant:
 
     @property
     def is_expired(self) -> bool:
-        """Return whether it had expired when it was read."""
+        """Return whether the grant had expired when it was read."""
         return self.expires_at is not None and self.expires_at <= self.read_at
 
     @property
     def why_void(self) -> str:
-        """Return why it was not valid when it was read; empty if it was."""
+        """Return why the grant was not valid when it was read; empty if it was valid."""
         if self.revoked_at is not None:
             return f"grant {self.id} was revoked at {moment(self.revoked_at)}"
         if self.expires_at is not None and self.is_expired:
@@ -167,11 +167,11 @@ class Grant:
 
     @property
     def workflows(self) -> tuple[str, ...] | None:
-        """Return the workflows that it covers; None for all."""
+        """Return the workflows that the grant covers; None for all."""
         return None if EVERYTHING in self.scopes else self.scopes
 
     def covers(self, workflow: str) -> bool:
-        """Return whether it covers the workflow."""
+        """Return whether the grant covers the workflow."""
         return EVERYTHING in self.scopes or workflow in self.scopes
 
 
@@ -257,7 +257,7 @@ def moment(when: datetime.datetime) -> str:
 
 
 def token_sha256(token: str) -> bytes:
-    """Return the digest of a token, which is stored and compared in its place and always has the same length."""
+    """Return a token's digest, which is stored and compared instead of the token and always has the same length."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -98,9 +98,9 @@ class Executor(Protocol):
     """Runs what a firing requests, once for each idempotency key."""
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
-        """Start it and return its outcome, or the recorded outcome if it was requested before.
+        """Start the execution and return its outcome, or the recorded outcome if it was requested before.
 
-        Raises `errors.ExecutionRefusedError` if a retry cannot succeed (including a key that another request used), and
-        `errors.ExecutorError` if it may be retried.
+        Raises `errors.ExecutionRefusedError` if a retry cannot succeed (for example, if another request used the key),
+        and `errors.ExecutorError` if the request may be retried.
         """
         ...

@@ -47,7 +47,7 @@ class Executor:
         self._now = now
 
     async def execute(self, execution: executions.Execution) -> executions.ExecutionRequest:
-        """Send it once, and return the service's result; any 2xx is a success, regardless of the body."""
+        """Send the request once, and return the service's result; any 2xx is a success, regardless of the body."""
         started = self._now()
         request = execution.request
         key, workflow = execution.idempotency_key, execution.entrypoint

@@ -75,7 +75,7 @@ async def repair_one(
 ) -> int:
     """Make a user's schedule match its row, retrying while someone else is also writing it.
 
-    Return the row revision that Temporal then has; 0 if it is not known to have the row that was read.
+    Return the row revision that Temporal then has; 0 if Temporal is not known to have the row that was read.
     """
     for _ in range(_ATTEMPTS):
         live = await schedules.describe(str(schedule_id))

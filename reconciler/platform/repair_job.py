@@ -36,7 +36,7 @@ def run(
 ) -> errors.ExitCode:
     """Make Temporal match the rows and return the exit code.
 
-    `on_undescribed` is called with the number of schedules that match according to their list entries, if any.
+    `on_undescribed` is called with the number of schedules, if any, that match judging only by their list entries.
 
     Repairs use a different lock from apply's, so that neither waits for the other. Rows that cannot be read as
     schedules are reported as warnings, and their schedules in Temporal are left unchanged.
@@ -104,6 +104,6 @@ class _Repair(Job):
         guards.check_repair(plan, guards.Allowed(mass_pause=self.wish.mass_pause))
 
     def after(self, outcomes: tuple[plans.Outcome, ...]) -> None:
-        """Record which revisions Temporal has, from the rows as they were planned, because they may be newer now."""
+        """Record which revisions Temporal has: those of the rows as planned, because rows may have changed since."""
         (found,) = self.read_first
         self.session.run(self.rows.synced(found.synced(outcomes)))

@@ -54,7 +54,7 @@ async def store(database: settings.Database, *, size: int = 10, for_tokens: int 
 
 @contextlib.contextmanager
 def store_of(session: sessions.Session, writing: settings.Writing) -> Iterator[Store]:
-    """Open the store for one command, in its session; raises `errors.UsageError` if no database is configured."""
+    """Open the store in a command's session; raises `errors.UsageError` if no database is configured."""
     if writing.database is None:
         raise wiring.needs_database("a repair")
     with session.within(store(writing.database, size=_SESSIONS)) as found:

@@ -82,7 +82,7 @@ async def opened(chosen: settings.Database) -> AsyncIterator[Audit]:
 
 
 async def readings(chosen: settings.Database, target: observed.Target) -> Mapping[str, ports.Reading]:
-    """Return the readings of a server's schedules, by ID, without migrating the tables; empty before their migration.
+    """Return the readings of a server's schedules, by ID; empty if migrations are pending, which are not applied here.
 
     Raises `errors.StoreError` if the database does not respond, or is newer than this release.
     """
@@ -129,9 +129,9 @@ class Audit:
         error: str = "",
         readings: Mapping[str, ports.Reading] = MappingProxyType({}),
     ) -> None:
-        """Record how it ended, atomically; on failure, try once more on a new connection.
+        """Record how an apply ended, atomically; on failure, try once more on a new connection.
 
-        Raises `errors.StoreError` if it was never started or has already ended, or if both attempts fail.
+        Raises `errors.StoreError` if the apply was never started or has already ended, or if both tries fail.
         """
         ending = {
             "number": number,

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and its errors in our words; no error raised here contains a password or a URL."""
+"""Connections to PostgreSQL, and its errors reworded for users; no error raised here contains a password or a URL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row: TypeAlias = rows.DictRow
 
 PROGRAM = "reconciler"
 CONNECT_TIMEOUT = 8  # seconds; a command that cannot connect exits within 10, including its startup
-PATIENCE = 20  # seconds for one record, including the connection
+PATIENCE = 20  # seconds for one operation, including connecting
 _DEFAULTS = {  # a URL may override them; a lost peer is detected within half a minute
     "connect_timeout": CONNECT_TIMEOUT,
     "keepalives_idle": 10,
@@ -183,7 +183,7 @@ def translated(what: str) -> Iterator[None]:
 
 
 def unfit(error: psycopg.Error | UnicodeEncodeError) -> str:
-    """Return why no database could store a value; empty if that is not the problem."""
+    """Return why no database could store a value; empty if the error has another cause."""
     if isinstance(error, UnicodeEncodeError):
         return "an unpaired surrogate is not valid text"
     if isinstance(error, psycopg.DataError):

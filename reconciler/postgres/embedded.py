@@ -123,7 +123,7 @@ def _tell(event: str, directory: pathlib.Path, **fields: str) -> None:
 
 
 def _forget_the_dead(directory: pathlib.Path) -> None:
-    """Remove killed processes from the owners: they will never unregister, and the server would run forever."""
+    """Remove killed processes from the owners: they never unregister, so the server would run forever."""
     path = directory / _OWNERS
     owners = json.loads(path.read_text(encoding="utf-8") or "[]")
     path.write_text(json.dumps([each for each in owners if _lives(each)]), encoding="utf-8")

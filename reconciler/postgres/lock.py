@@ -1,8 +1,8 @@
-"""PostgreSQL as a lock: an advisory lock on its own session; a sync uses the same key as the earlier sync program.
+"""A PostgreSQL advisory lock, held by its own session; a sync uses the same key as the earlier sync program.
 
-The server releases it when the session ends, so a killed holder leaves nothing behind. It needs a dedicated session
-from end to end: with a pooler in transaction mode (pgbouncer), the next client would get the lock, so the database URL
-must point to the server itself or to a pooler in session mode.
+The server releases it when the session ends, so a killed holder leaves nothing behind. The lock needs a dedicated
+session from end to end: with a pooler in transaction mode (pgbouncer), the next client would get the lock, so the
+database URL must point to the server itself or to a pooler in session mode.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from reconciler.postgres import database, holder_names
 
 _TAKE = "SELECT pg_try_advisory_lock(hashtext(%s)) AS taken"
 _GIVE = "SELECT pg_advisory_unlock(hashtext(%s))"
-# pg_locks splits the key, an int4 widened to an int8, into two halves; shifting the upper one out keeps the sign
+# pg_locks splits the key, an int4 widened to an int8, into two unsigned halves; shifting the upper one back by 32 bits
+# restores the sign
 _HOLDERS = """
 SELECT session.pid, session.application_name, session.usename, session.backend_start
 FROM pg_locks AS lock JOIN pg_stat_activity AS session USING (pid)
@@ -132,11 +133,11 @@ class PostgresLease:
         self._watch = locks.Watch(self._look, fresh=fresh, patience=patience)
 
     async def lost(self) -> str:
-        """Return why the lock is no longer held, or that this is unknown; empty while it is."""
+        """Return why the lock is no longer held, or that it is unknown whether it is; empty while the lock is held."""
         return await self._watch.lost()
 
     def doubt(self) -> None:
-        """Discard everything observed so far."""
+        """Discard the results of all earlier checks."""
         self._watch.doubt()
 
     async def release(self) -> None:

@@ -50,7 +50,7 @@ class Status:
 class Migrated:
     """Where the tables are, the names of the migrations that were just applied, and the names of those still pending.
 
-    Migrations are only pending if they belong to other groups.
+    Only migrations that belong to other groups can still be pending.
     """
 
     location: schemas.Location
@@ -91,7 +91,7 @@ async def migrate(
 
 
 async def status(chosen: settings.Database, folder: Traversable = scripts.FOLDER) -> Status:
-    """Return where the tables are and when each migration of this release was applied; raises what `migrate` raises."""
+    """Return where the tables are and when each known migration was applied; raises the same errors as `migrate`."""
     known = scripts.read(folder)
     async with database.opened(chosen.url) as connection:
         location, *_ = await schemas.find(connection, chosen.schema)
@@ -114,7 +114,7 @@ async def _apply(
     known: Iterable[scripts.Script],
     where: str,
 ) -> tuple[schemas.Location, bool]:
-    """Apply and record one migration, atomically; return the location, and False if another process just applied it."""
+    """Apply and record one migration, atomically; return the location and whether this process applied it."""
     with database.translated(f"migration {script.name} of {where}"):
         async with connection.transaction():
             await lock(connection)
@@ -156,7 +156,7 @@ async def create_schema(connection: database.Connection, schema: str, where: str
 
 
 def marking(schema: str) -> sql.Composed:
-    """Return the statement that marks the records table as ours, in its own schema."""
+    """Return the statement that adds the comment for tables in their own schema to the records table."""
     table = schemas.name(schema, schemas.RECORDS)
     return sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(schemas.MARK))
 

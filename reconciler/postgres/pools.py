@@ -22,9 +22,9 @@ _LIMITS = """
 SET lock_timeout = '2s';
 SET statement_timeout = '15s';
 SET idle_in_transaction_session_timeout = '30s'
-"""  # each of our sessions is soon free again, no matter what other sessions lock and for how long
+"""  # so that each of our sessions is soon free again, even if other sessions hold locks for a long time
 _ASK_AFTER = 5.0  # seconds of idle time after which a session is pinged before it is provided
-_RECONNECT = 3  # seconds of attempts while no one waits; a later request tries again immediately
+_RECONNECT = 3  # seconds to keep retrying when no one is waiting; a later request tries again immediately
 
 # Each call reports its own errors; without logging configured, Python would also print the driver's messages.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -80,7 +80,7 @@ class Pool:
     ) -> AsyncIterator[database.Connection]:
         """Provide a session, in autocommit mode, for less than `patience` seconds (None: `database.PATIENCE`).
 
-        `caller` uses the session, and `row` is written. Raises `errors.BusyError` if all sessions of either are in use.
+        `caller` uses the session; `row` is the row to write. Raises `errors.BusyError` if either has reached its limit.
         """
         async with database.answering(self.where, patience), contextlib.AsyncExitStack() as held:
             try:

@@ -111,7 +111,7 @@ async def _move(
         except _TAKEN:
             raise errors.StoreError(
                 f"schema {location.schema} in {where} already contains {name}, "
-                f"which is not the one from {location.current}",
+                f"so the one in {location.current} cannot be moved there",
                 hint="rename or drop it, or choose another schema with --database-schema, now and in future commands",
             ) from None
     await connection.execute(migrator.marking(location.schema))

@@ -13,7 +13,8 @@ from psycopg import sql
 from reconciler.postgres import database
 
 RECORDS = "reconciler_migrations"  # the table that identifies our tables
-MARK = "Records of reconciler, whose tables have a schema of their own."  # missing from an earlier release's records
+# the comment on the records table; a table in an earlier release's schema does not have it
+MARK = "Records of reconciler, whose tables have a schema of their own."
 _COLUMNS = ("number", "name", "sha256", "applied_at")
 _FIND = """
 SELECT namespace.nspname AS name
@@ -35,7 +36,7 @@ ORDER BY namespace.nspname = %(schema)s DESC,
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where our tables are: in `schema`, or `earlier` in another one; `exists` is False before the first migration."""
+    """Where our tables are: in `earlier` if set, or else in `schema`; `exists` is False before the first migration."""
 
     schema: str
     earlier: str | None = None

@@ -17,7 +17,7 @@ class Shares:
 
     @contextlib.asynccontextmanager
     async def held(self, key: Hashable | None, until: float) -> AsyncIterator[None]:
-        """Hold a share of a key; raises `TimeoutError` if none is free by `until` in loop time. None has no limit."""
+        """Hold a share of `key`, if not None; raises `TimeoutError` if none is free by `until` in loop time."""
         if key is None:
             yield
             return

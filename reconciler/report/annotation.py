@@ -28,7 +28,7 @@ class Annotation:
 
 
 def plan(plan: plans.Plan) -> Iterator[Annotation]:
-    """Yield a notice for each notable change; a pause, or a schedule left alone for a reason, is a warning."""
+    """Yield a notice for each notable change, but a warning for a pause or a schedule left alone for a reason."""
     for change in plan.changes:
         if words.is_notable(change):
             stops = change.verb is plans.Verb.PAUSE or change.verb is plans.Verb.KEEP

@@ -1,6 +1,7 @@
-"""A plan and its outcome for GitHub: a comment, an issue, or a step summary. What matters comes before any fold.
+"""A plan and its outcome for GitHub: a comment, an issue, or a step summary.
 
-All text from a spec or a server is put in code spans or escaped as HTML, so that it cannot act as markup.
+What matters comes before the folds, which are collapsed sections (`<details>`). All text from a spec or a server is put
+in code spans or escaped as HTML, so that it cannot act as markup.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LISTS = (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What surrounds the plan in a comment: the mark (on its own line), commit, run, next step, and remarks.
+    """What surrounds the plan in a comment: the hidden mark (on its own line), commit, run, next step, and remarks.
 
     `next_step` is trusted Markdown; `remarks` are messages, which are escaped here. `limit` is in bytes.
     """
@@ -67,7 +68,7 @@ def settled(plan: plans.Plan, about: About, since: datetime.datetime | None) -> 
 
 
 def applied(plan: plans.Plan, applied: plans.Applied, about: About) -> str:
-    """Return the outcome of an apply: a list of failed steps, then a fold for each planned change."""
+    """Return the outcome of an apply: a list of failed steps, then a collapsed section for each planned change."""
     word = "Applied in part" if any(map(_is_missing, applied.outcomes)) else "Applied"
     return page(_titled(word, plan, totals(applied)), plan, about, missing(applied, about))
 
@@ -195,7 +196,7 @@ def _missing(count: int, about: About) -> str:
 
 
 def _fold(change: plans.Change, now: datetime.datetime) -> str:
-    """Return a fold. Its title is HTML, in which GitHub does not interpret Markdown; its content is Markdown."""
+    """Return a collapsed section: its title is HTML, in which GitHub ignores Markdown, and its content is Markdown."""
     shown = phrases.printable(change.id)
     title = shown if len(shown) <= _LONGEST_TITLE else f"{shown[:_LONGEST_TITLE]}…"
     summary = f"{change.verb.value} <code>{html.escape(title)}</code> {html.escape(words.reason(change))}"

@@ -44,7 +44,7 @@ def _idle(reason: str) -> str:
 
 
 def _summary(plan: plans.Plan) -> str:
-    """Return the summary, for an empty plan without the path, because the path could contain markup."""
+    """Return the summary; for an empty plan, it omits the path, which could contain markup."""
     return words.summary(plan).rstrip(".") if plan.differs else f"No changes, {plan.count(plans.Verb.KEEP)} unchanged"
 
 

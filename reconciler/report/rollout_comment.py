@@ -9,8 +9,8 @@ from reconciler.plan import plans, rollouts
 from reconciler.report import comment, markdown, phrases
 
 _TABLE_SHARE = 4  # the table takes at most one-fourth of the whole
-_LEAST_SHARE = 2_000  # bytes that a section may take no matter how many there are
-_LEAST_SECTION = 300  # bytes; none is shorter
+_LEAST_SHARE = 2_000  # bytes that each section may take, no matter how many sections there are
+_LEAST_SECTION = 300  # bytes; a section with a smaller share is omitted
 _LONGEST_NAME = 200  # characters of an environment's name
 _SHORT = len("sha256:") + 12  # characters of a digest in the table
 _DISABLED = rollouts.Progress.DISABLED.value

@@ -27,7 +27,7 @@ DONE = {
 }
 _NAMED = 10  # charters or schedules named in a heading or a note
 RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only if there are any
-KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused as no longer declared, but not pruned
+KEPT = (plans.Reason.UNPROVEN, plans.Reason.CHANGED, plans.Reason.RAN)  # paused because undeclared, but not pruned
 
 
 def summary(plan: plans.Plan) -> str:
@@ -300,7 +300,7 @@ _MOST_MISSED = 1_000
 def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[[str], str]) -> str:
     """Return which schedule was probably renamed to this one; its pause is not carried over."""
     name = mark(phrases.printable(change.renamed_from or ""))
-    text, advice = f"looks like a rename of {name}, which ", f"; to make it a rename, declare was: {name}"
+    text, advice = f"looks like a rename of {name}, which ", f"; if this is a rename, add was: {name}"
     if change.origin_pause is None:
         return f"{text}will be paused{advice}"
     known = paused_by(change.origin_pause, "UTC", now) if now else ""

@@ -17,7 +17,7 @@ from reconciler.timing import cron, timings
 Entry: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Entry], declarations.Charter]
 
-_NEEDED = (  # without any of these, it would be a different schedule
+_NEEDED = (  # a charter that lacks one of these declares a different schedule
     "charter",
     "id",
     *fields.TIMES,
@@ -31,7 +31,7 @@ _NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # the values that res
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
-    """Return the keys of a charter that declares the schedule; `inherited` is that of a charter without keys."""
+    """Return a charter's keys that declare the schedule; `inherited` is the schedule of a charter without keys."""
     live, before = (words(each) for each in (expressible(schedule), inherited))
     if not _is_built_in(schedule, name):
         live = {key: value for key, value in live.items() if key not in fields.BUILT_IN}
@@ -67,7 +67,7 @@ _ENTRYPOINT = next(row for row in fields.TABLE if isinstance(row, arguments.Name
 
 
 def words(schedule: model.Schedule) -> rows.Words:
-    """Return the schedule's fields as a charter writes them: all calendars as crons."""
+    """Return the schedule's fields as they are written in a charter: all calendars as crons."""
     return fields.keys(schedule, like=dataclasses.replace(schedule, timing=timings.Timing()))
 
 
@@ -123,7 +123,7 @@ def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
 def _with(
     kept: Entry, charter: declarations.Charter, key: str, value: Any, read: Read
 ) -> tuple[Entry, declarations.Charter]:
-    """Return the entry with one more key, with the expressible parts of its value, or without it if there are none."""
+    """Return the entry with one more key, as far as its value can be expressed; unchanged if no part of it can be."""
     for each in _reductions(value):
         with contextlib.suppress(errors.InvalidSpecError):
             charter = read({**kept, key: each})
@@ -145,7 +145,7 @@ def _reductions(value: Any) -> Iterator[Any]:
 
 
 def expressible(schedule: model.Schedule) -> model.Schedule:
-    """Return the schedule without calendars that match nothing, unreadable payloads, and this tool's notes."""
+    """Return the schedule without unreadable payloads, this tool's notes, and calendars that match nothing."""
     timing = dataclasses.replace(
         schedule.timing,
         calendars=tuple(filter(_matches_something, schedule.timing.calendars)),
@@ -194,7 +194,7 @@ def differences(schedule: model.Schedule, charter: declarations.Charter) -> list
 
 
 def ignoring(entry: Entry, path: str) -> Entry:
-    """Return the entry with a path added to `ignore`, and with null as its value if a charter must have one."""
+    """Return the entry with a path added to `ignore`; a memo key, which requires a value, is set to null."""
     root, *inside = paths.parse(path)
     more: Entry = {}
     if root in ("memo", "schedule_memo") and len(inside) == 1:

@@ -13,7 +13,7 @@ from reconciler.repospec import problems, rules, values
 from reconciler.schedule import declarations, fields, model, ownership
 from reconciler.timing import exclusions, timings
 
-PAUSES = "manual_pauses"  # also a key of the section, for charters without it
+PAUSES = "manual_pauses"  # also a key of the section: the default for charters without it
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
@@ -59,7 +59,7 @@ def ids(document: values.Document, environment: str | None, prefix: str) -> froz
 def inherited(
     document: values.Document | None, environment: str | None, schedule_id: str, identity: values.Identity
 ) -> model.Schedule:
-    """Return the schedule of a charter without keys of its own: only what one with that name and id inherits."""
+    """Return the schedule of a charter with this name and id but no other keys: only what the charter inherits."""
     keys: dict[str, Any] = {"charter": "", "entrypoint": ""}
     if document is not None:
         document = values.inherited_by(document, identity)
@@ -75,7 +75,7 @@ def _values(defined: rules.Keys) -> dict[str, Any]:
 class _Source:
     """All keys of one charter, including inherited and overridden ones, and where they are defined.
 
-    `over` is the path of an environment; `names` maps lower-case names to the names of the charters that it changes.
+    `over` is an environment's path; `names` maps the lower-case names of the charters that it changes to their names.
     """
 
     def __init__(self, document: values.Document, index: int, over: values.Path, names: Mapping[str, str]) -> None:
@@ -119,7 +119,7 @@ def endless(charter: declarations.Charter) -> problems.Problem | None:
     )
 
 
-_EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # before any server's clock
+_EPOCH = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)  # earlier than the current time on any server
 
 
 def _former_ids(name: str, prefix: str) -> tuple[str, ...]:

@@ -29,11 +29,11 @@ class Dialect:
         return TEMPORAL if self is GOVERNANCE else GOVERNANCE
 
     def entry(self, keys: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a charter's keys as the file spells them."""
+        """Return a charter's keys as they are spelled in the file."""
         return {self.name if key == GOVERNANCE.name else key: value for key, value in keys.items()}
 
     def written(self, value: Any) -> Any:
-        """Return a document's value as the file spells it."""
+        """Return a document's value as it is spelled in the file."""
         if self is GOVERNANCE or not isinstance(value, dict):
             return value
         section = value[GOVERNANCE.section]
@@ -43,7 +43,7 @@ class Dialect:
         return {self.section: section}
 
     def path(self, written: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """Convert the path of a part of `written` to its path in the document."""
+        """Convert a path in the result of `written` to the corresponding path in the document."""
         match written:
             case (self.section, str(key), int(index), self.name, *inside) if key == LIST:
                 return (GOVERNANCE.section, LIST, index, GOVERNANCE.name, *inside)

@@ -99,8 +99,8 @@ def _declared(root: nodes.Node | None) -> tuple[str, ...]:
 def check_apart(found: Sequence[declarations.Declaration], *, is_one_server: bool = True) -> None:
     """Raise if a schedule could belong to two enabled environments: each would pause or overwrite it.
 
-    Those that share a prefix are accepted unless they are on the same server. The error is `errors.InvalidSpecError` if
-    the file is at fault, and `errors.UsageError` if an option is.
+    Environments that share a prefix are accepted unless they are on the same server. The error is
+    `errors.InvalidSpecError` if the file is at fault, and `errors.UsageError` if an option is.
     """
     enabled = [each for each in found if each.enabled]
     faults: list[problems.Problem] = []
@@ -124,7 +124,7 @@ _APART = 'declare a separate prefix for each environment in the section, such as
 
 
 def _shared(first: declarations.Declaration, second: declarations.Declaration) -> tuple[str, str] | None:
-    """Return a prefix of each if a schedule that both prefixes cover could be managed in both environments."""
+    """Return one prefix from each such that both environments could manage the same schedule; None if they cannot."""
     return ownership.shared(first.prefixes, second.prefixes, is_one_owner=first.owner == second.owner)
 
 
@@ -150,7 +150,7 @@ def _declared_twice(first: declarations.Declaration, second: declarations.Declar
 
 
 def _renamed_twice(first: declarations.Declaration, second: declarations.Declaration) -> Iterator[problems.Problem]:
-    """Yield a problem for each former id that appears in both; a former charter name means a different id in each."""
+    """Yield a problem for each former id in both; a former charter name is accepted, with a different id in each."""
     ids = {id_ for charter in first.charters for id_ in _former_ids(charter)}
     for charter in second.charters:
         taken = next((id_ for id_ in _former_ids(charter) if id_ in ids), None)
@@ -163,5 +163,5 @@ def _renamed_twice(first: declarations.Declaration, second: declarations.Declara
 
 
 def _former_ids(charter: declarations.Charter) -> tuple[str, ...]:
-    """Return the ids without any that can only be a charter's name."""
+    """Return a charter's possible former ids, without any that can only be a charter's name."""
     return tuple(id_ for id_ in charter.was if id_ == charter.was[0] or not identities.is_name(id_))

@@ -20,7 +20,7 @@ _COMPARED = 1_000  # the maximum number of paths searched for a similar one
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """A part of the section that can have the key, for one environment and one charter, or for all (None)."""
+    """A part of the section where the key can appear; `environment` and `charter` are None if it applies to all."""
 
     at: values.Path
     environment: str | None
@@ -31,7 +31,8 @@ def check(document: values.Document, environments: Mapping[str | None, values.Do
     """Yield a problem for each path that is malformed or has no match; the document must have passed all other rules.
 
     A charter's own path must match in at least one environment, and a path in defaults must match at least one charter.
-    `environments` has the document as each of them sees it; a path that could match only in a missing one is accepted.
+    `environments` maps each environment's name to its view of the document; if an environment is missing, paths
+    that apply to it are assumed to match.
     """
     names: list[str | None] = [None, *_keys(document, rules.ENVIRONMENTS)]
     layers = [
@@ -131,7 +132,7 @@ def _fault(text: str, key: str, candidates: Sequence[rows.Words], where: str) ->
         if len(path) == 1 and root in fields.ORDER:
             return None
     if root not in _ROOTS or (candidates and not any(_leads(words, path) for words in candidates)):
-        more = "; declare the value that a new schedule should get there" if key == "ignore" else ""
+        more = "; declare an initial value at this path for new schedules" if key == "ignore" else ""
         return faults.Fault(message=f"{text!r} matches no value in {where}", hint=_hint(text, candidates) + more)
     return None
 

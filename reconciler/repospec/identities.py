@@ -56,7 +56,7 @@ def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems
 def check_others(
     declared: Iterable[declarations.Charter], environment: str | None, others: Mapping[str, str]
 ) -> Iterator[problems.Problem]:
-    """Yield a problem for each former name that another environment declares: each would pause or resume the schedule.
+    """Yield a problem for each former name that another environment declares: their applies would undo each other.
 
     `others` maps ids to environments.
     """
@@ -67,8 +67,8 @@ def check_others(
             yield problems.Problem(
                 place=charter.places.get(fields.FORMER.key, charter.place),
                 message=f"charter {charter.name!r}{here} cannot replace {taken!r}, which environment {others[taken]!r} "
-                "declares: each apply would undo the other's",
-                hint=f"specify the ID that it had in its own environment, or remove {fields.FORMER.key!r}",
+                "declares: each environment's apply would undo the other's",
+                hint=f"specify the ID that the charter had in its own environment, or remove {fields.FORMER.key!r}",
             )
 
 

@@ -147,12 +147,12 @@ def _widened(
 ) -> _File:
     """Return the file with a new prefix for each schedule that no prefix covers, if a prefix can be added.
 
-    The first choice is a chosen prefix, then the part of the id up to its last colon, then the id itself. The last two
+    A prefix in `chosen` is tried first, then the part of the id up to its last colon, then the id itself. The last two
     are not used if they cover ids that remain undeclared, because those would be paused. If none fits and there is an
     owner, the empty prefix replaces all new ones: it covers only what has the owner's mark. A new section gets the
     default prefix only if an id needs it.
     """
-    imported = [each.id for each in schedules if each.id.isprintable()]  # as a prefix must be
+    imported = [each.id for each in schedules if each.id.isprintable()]  # a prefix must be printable
     own = file.declaration.prefixes
     if file.section is None and imported and not chosen and not any(ownership.covers(own, id_) for id_ in imported):
         own = ()
@@ -182,7 +182,7 @@ def _any_starts(ids: Iterable[str], prefix: str) -> bool:
 
 
 def _needed(wider: _File, file: _File, imported: Collection[str]) -> _File:
-    """Return the wider file without the additional prefixes that no imported id needs."""
+    """Return the file from `_widened` without the added prefixes that no imported id needs."""
     own = file.declaration.prefixes
     kept = tuple(each for each in wider.declaration.prefixes if each in own or _any_starts(imported, each))
     needed = _with_prefixes(wider, kept or own)
@@ -237,7 +237,7 @@ def _section(
 
 
 def _unfitting(schedule: model.Schedule, declaration: declarations.Declaration) -> str:
-    """Return why a schedule that no prefix covers gets no charter; empty if one covers it."""
+    """Return why the schedule cannot be imported, if no prefix covers it; empty if one does."""
     if ownership.covers(declaration.prefixes, schedule.id):
         return ""
     if not schedule.id.isprintable():
@@ -326,7 +326,7 @@ def _remarks(
 
 
 def _readable(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument as a charter writes it; None if it is not JSON, because secrets in it cannot be recognized."""
+    """Return an argument as it is in a charter; None if it is not JSON, because secrets in it cannot be recognized."""
     return None if isinstance(argument, model.Opaque) else encodings.words(argument)
 
 
@@ -381,6 +381,6 @@ def _head(file: _File, prefixes: ownership.Prefixes) -> dict[str, str | list[str
 
 def _unfit(file: _File) -> errors.UsageError:
     return errors.UsageError(
-        f"{file.path}: charters cannot be inserted into the file as it is written",
+        f"{file.path}: charters cannot be inserted into the file in its current form",
         hint=f"write {file.dialect.section} and schedules as plain objects and lists with one key or entry per line",
     )

@@ -20,10 +20,10 @@ SEARCH_LIMIT = 100_000  # directory entries that are compared with the patterns
 
 
 def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bool:
-    """Append the charters to the spec's own, with their places, and all problems to the document's `problems`.
+    """Append the included charters, with their places, to the spec's own; add problems to the document's `problems`.
 
     Return whether all files could be read. `folder` is the spec's directory, or None if the spec is not a file; then
-    `errors.UsageError` is raised if it includes any files. Messages show the files' paths in the directory of `path`.
+    `errors.UsageError` is raised if it includes any files. Messages show the files as paths in `path`'s directory.
     """
     before, size = len(document.problems), 0
     document.inclusions = tuple(_inclusions(document, path, folder))
@@ -107,7 +107,7 @@ class _Search:
         self._matched = 0
 
     def matches(self, pattern: str, place: declarations.Place) -> list[str]:
-        """Return the sorted paths, relative to the directory; `problems.InvalidSpecError` for an invalid one."""
+        """Return the sorted matches, relative to the directory; `problems.InvalidSpecError` if the search fails."""
         try:
             found = sorted(self._walk(self._folder, "", patterns.start(pattern), place))
             is_folder = not found and self._folder.joinpath(*patterns.parts(pattern)).is_dir()
@@ -184,7 +184,7 @@ def _once(
 
 
 def _read(root: nodes.Node | None, path: str, document: values.Document) -> values.Document:
-    """Return the document of an included file; `problems.InvalidSpecError` with everything that it must not contain."""
+    """Return the document of an included file; raises `problems.InvalidSpecError` with all of the file's problems."""
     section = document.dialect.section
     only = f"an included file can contain only {section}.{dialects.LIST}"
     found: list[problems.Problem] = []

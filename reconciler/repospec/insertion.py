@@ -76,7 +76,7 @@ def with_prefixes(
         dash = file.dash(old)
         return file.after(old.end, yaml_text.block(list(added), dash), dash)
     if isinstance(old, nodes.Scalar):
-        written = yaml_text.flow([old.text, *added])  # its text may contain references to variables
+        written = yaml_text.flow([old.text, *added])  # the old text may contain references, which stay as written
     return text[: old.start] + written + text[old.end :]
 
 

@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
-SCHEDULE_SIZE = 1_800_000  # bytes: V1 cannot describe one of 2,000,000; V2 cannot start one with a memo over 2 MiB
+# bytes: V1 cannot describe a schedule of 2,000,000 bytes; V2 cannot start one with a memo over 2 MiB
+SCHEDULE_SIZE = 1_800_000

@@ -25,7 +25,7 @@ from reconciler.repospec import (
 )
 from reconciler.schedule import declarations, ownership
 
-SURE = 0.88  # similarity at which a key that may be another tool's is considered a misspelled key of ours
+SURE = 0.88  # how similar to one of our keys an unknown key must be to be a typo, not another tool's key
 
 
 def load(

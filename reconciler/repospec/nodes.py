@@ -98,7 +98,7 @@ class Sequence:
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
-    """Keys and values in the file's order, including duplicates; `flow` if in braces, the rest as for a list."""
+    """Keys and values in the file's order, including duplicates; `flow` if in braces, the rest as in `Sequence`."""
 
     file: File
     start: int
@@ -133,7 +133,7 @@ def compose(text: str, path: str) -> Node | None:
     except yaml.reader.ReaderError as error:
         before = text[
             : max(text.find(chr(error.character)), 0)
-        ]  # its position is in bytes or in characters, depending on the build
+        ]  # the error's position is in bytes or in characters, depending on the build
         place = declarations.Place(path=path, line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
         raise _refused(place, "YAML does not allow this character", "remove control characters") from error
 

@@ -90,7 +90,7 @@ def matches(pattern: str, path: str) -> bool:
 
 
 def _closed(state: Parts) -> States:
-    """Return the state, and the states in which `**` matches no directory."""
+    """Return the state itself, and each state reached from it when `**` matches no directory."""
     states = {state}
     while state and state[0] == ANY_DEPTH:
         state = state[1:]

@@ -44,7 +44,7 @@ def _first(written: str) -> int:
 
 
 def _reach(written: str, at: int, character: str, quote: str) -> int:
-    """Return the index of the next character, which is `character`."""
+    """Return the index of `character`, which is the next one after any white space and escaped line breaks."""
     if character.isspace():
         return at
     while at < len(written):

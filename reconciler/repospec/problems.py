@@ -44,7 +44,7 @@ class Problem:
 
 
 def of_environments(found: Sequence[tuple[str | None, Iterable[Problem]]]) -> list[Problem]:
-    """Return the problems of all environments without duplicates; one found in only some of them lists those.
+    """Return the unique problems of all environments; a problem that only some environments have lists their names.
 
     Problems outside the environments apply to all of them.
     """

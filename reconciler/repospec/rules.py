@@ -207,7 +207,7 @@ def _arguments(document: values.Document, defined: Keys, at: values.Path, where:
     for key in fields.BUILT_IN:
         each = defined.get(key)
         if each is not None and _is_own(each, at) and each.value is not None:
-            message = f"{key!r} and 'args' cannot be combined{where}: the workflow is called only with args"
+            message = f"{key!r} and 'args' cannot be combined{where}: with args, the workflow receives only those"
             hint = f"remove {key!r}, or pass it in args"
             yield problems.Problem(place=document.keys[each.path], message=message, hint=hint)
 
@@ -254,8 +254,8 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
             message = f"this cron has no time zone, but another one does{where}; Temporal rejects the combination"
             if cron.named_zone(_text_at(document, path))[0]:
                 message = (
-                    f"Temporal ignores the time zone of @every, so only another cron has one{where}; Temporal rejects "
-                    "the combination"
+                    f"Temporal ignores this cron's time zone, because it uses @every, but another one has a time zone"
+                    f"{where}; Temporal rejects the combination"
                 )
         if (name or any(named.values())) and name != agreed:
             hint = "specify it once, under timezone:"

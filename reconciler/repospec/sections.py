@@ -42,7 +42,7 @@ def evaluate(node: nodes.Node, dialect: dialects.Dialect) -> values.Document:
 
 
 def _named(document: values.Document, dialect: dialects.Dialect) -> Iterator[problems.Problem]:
-    """Give the key for each charter's name the documents' spelling; yield a problem for each key in the other one."""
+    """Rename the key for each charter's name as in `GOVERNANCE`; yield a problem for each one in the wrong spelling."""
     section = document.value
     listed = section.get(dialects.LIST) if isinstance(section, dict) else None
     for index, charter in enumerate(listed if isinstance(listed, list) else ()):
@@ -73,7 +73,7 @@ def _children(dialect: dialects.Dialect, at: values.Path, node: nodes.Mapping) -
 
 
 def _rename(charter: dict[str, values.Value], own: str) -> None:
-    """Give the key for a charter's name the documents' spelling; `own` is its spelling in the file."""
+    """Rename the key for a charter's name as in `GOVERNANCE`; `own` is its spelling in the file."""
     canonical = dialects.GOVERNANCE.name
     names = {dialect.name for dialect in dialects.ALL}
     renamed = {canonical if key == own else key: each for key, each in charter.items() if key not in names - {own}}

@@ -74,7 +74,7 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
             name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at, document)
             message, hint = _sentence(violation, name)
             if isinstance(violation.got, str) and violation.keyword == "pattern":
-                key = document.keys.get(document.dialect.path((*at, violation.got)))  # if it is an object's key
+                key = document.keys.get(document.dialect.path((*at, violation.got)))  # None for a value
                 place = key or place
             yield problems.Problem(place=place, message=message, hint=hint)
 
@@ -88,7 +88,7 @@ def _missing(
     return problems.Problem(place=place, message=f"{owner} has no {key!r}", hint=hint)
 
 
-_ALTERNATIVES = {  # to adding these keys
+_ALTERNATIVES = {  # what to do instead of adding these keys
     "entrypoint or args": "; args: [] calls a workflow without arguments",
     "prefix": "; a file that a spec includes is validated with that spec",
 }
@@ -109,7 +109,7 @@ _SYNONYMS = {  # names from other tools that are not similar to ours
 
 
 def unknown_key(key: str, place: declarations.Place, known: list[str], owner: str) -> problems.Problem:
-    """Return the problem for an unknown key, with the most similar known one."""
+    """Return the problem for an unknown key, suggesting the most similar known one."""
     near = _SYNONYMS[key] if _SYNONYMS.get(key) in known else spelling.nearest(key, known)
     if key == "enabled" and "paused" in known:
         return problems.Problem(
@@ -159,9 +159,9 @@ def _sentence(violation: published.Violation, name: str) -> tuple[str, str]:
         case "maxItems":
             return f"{name} has more than {wanted} entries", "remove some"
         case "minimum":
-            return f"{name} is {_short(got)}, below {wanted}", _example(schema)
+            return f"{name} is {_short(got)}, but must be at least {wanted}", _example(schema)
         case "maximum":
-            return f"{name} is {_short(got)}, above {wanted}", _example(schema)
+            return f"{name} is {_short(got)}, but must be at most {wanted}", _example(schema)
         case other:
             return f"{name} does not satisfy {other}: {wanted}", _example(schema)
 

@@ -22,7 +22,7 @@ def is_foreign(schedule: model.Schedule, declaration: declarations.Declaration) 
 
 
 def sentences(schedules: Iterable[model.Schedule], taken: Collection[str]) -> Iterator[str]:
-    """Yield a sentence about the skipped schedules that are already declared, then one for each other owner."""
+    """Yield a sentence about the skipped schedules that are already declared, then one for each of the other owners."""
     declared: list[str] = []
     owned: dict[str, list[str]] = {}
     for each in schedules:

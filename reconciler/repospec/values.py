@@ -14,7 +14,7 @@ from reconciler.repospec import dialects, locations, nodes, problems
 from reconciler.schedule import declarations
 
 VALUE_LIMIT = 1_000_000  # values in our section, with aliases expanded
-TEXT_LIMIT = 16 * 1024 * 1024  # characters of all values, with aliases expanded
+TEXT_LIMIT = 16 * 1024 * 1024  # total characters in all values, with aliases expanded
 
 Path: TypeAlias = locations.Path
 Value: TypeAlias = bool | int | float | str | list["Value"] | dict[str, "Value"] | None
@@ -38,7 +38,7 @@ class Own(enum.Enum):
 
 
 Identity: TypeAlias = Mapping[Own, str]
-Template: TypeAlias = tuple[str | Own, ...]  # a string that differs between charters, in parts
+Template: TypeAlias = tuple[str | Own, ...]  # a string that differs between charters, split into parts
 
 
 @dataclasses.dataclass(slots=True)
@@ -71,13 +71,13 @@ class Document:
 
 
 def of_charter(document: Document, index: int) -> Document:
-    """Return the document as a charter inherits it."""
+    """Return the document with its templates filled in for a charter."""
     identity = document.identities.get(index)
     return document if identity is None else inherited_by(document, identity)
 
 
 def inherited_by(document: Document, identity: Identity) -> Document:
-    """Return the document as a charter with that name and id inherits it."""
+    """Return the document with its templates filled in for a charter with that name and id."""
     if not document.templates:
         return document
     value = document.value

@@ -1,6 +1,6 @@
 """The values of variables in one environment, and the expansion of references to them.
 
-A variable's value comes from `vars` in the section or the environment, or from outside; later ones take precedence.
+A value comes from `vars` in the section or the environment, or from outside the spec; later ones take precedence.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ ENVIRONMENT = "environment"
 BUILT_IN = (*(own.value for own in values.Own), ENVIRONMENT)
 
 VALUE_LIMIT = 300_000  # values that references add in one environment
-TEXT_LIMIT = 4 * 1024 * 1024  # characters in them; no server accepts a larger schedule
+TEXT_LIMIT = 4 * 1024 * 1024  # total characters in those values; no server accepts a larger schedule
 _LITERALS = {"null": None, "true": True, "false": False}
 
-Scope: TypeAlias = Mapping[values.Own, str | values.Own]  # by built-in name; a missing one cannot be used
+Scope: TypeAlias = Mapping[values.Own, str | values.Own]  # the built-in variables that can be used, by name
 Expanded: TypeAlias = values.Value | values.Template
 
 
 class UnsetError(Exception):
-    """A string has no value; `missing` are the variables without one, empty if a problem was recorded instead."""
+    """A string cannot be expanded; `missing` are variables without a value, or is empty if a problem was recorded."""
 
     def __init__(self, missing: frozenset[str] = frozenset()) -> None:
         super().__init__(*sorted(missing))
@@ -34,7 +34,7 @@ class UnsetError(Exception):
 
 
 class DuplicateKeyError(ValueError):
-    """A JSON object from outside has a duplicate key."""
+    """A JSON object passed from outside the spec has a duplicate key."""
 
 
 class Budget:
@@ -79,7 +79,7 @@ class Declared:
 
     document: values.Document
     paths: Mapping[str, tuple[values.Path, ...]]  # in the environment
-    elsewhere: Mapping[str, values.Path]  # those that only other environments declare
+    elsewhere: Mapping[str, values.Path]  # variables that only other environments declare
 
     def place(self, name: str) -> declarations.Place:
         """Return the position of a variable's declaration."""
@@ -113,7 +113,7 @@ _CHOOSE = "choose one with --environment, or all of them with --environment '*'"
 class Variables:
     """Expands the strings of a section in one environment; errors are recorded in `problems`.
 
-    `outside` has the values from outside, by name. A missing environment is a problem only if `strict`.
+    `outside` has the values passed from outside the spec, by name. A missing environment is a problem only if `strict`.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Variables:
         self._open: list[str] = []
 
     def outside(self) -> dict[str, str]:
-        """Return the values from outside for declared variables, as JSON."""
+        """Return the values passed from outside the spec for declared variables, as JSON."""
         found: dict[str, str] = {}
         for name in self._outside:
             if name in self._known.paths:
@@ -164,7 +164,7 @@ class Variables:
         )
 
     def expanded(self, text: str, at: values.Path, scope: Scope, depth: int = 0) -> Expanded:
-        """Return the value of a string: its only reference's, a string, or the parts of one that differs by charter.
+        """Return the value of the reference that is the entire string, else the text, or its parts if charters differ.
 
         `depth` is the nesting depth of the variables that led here. Raises `UnsetError` for a string without a value.
         """
@@ -257,7 +257,7 @@ class Variables:
         except UnsetError:
             if given is None:
                 raise
-            value = None  # then its type does not matter
+            value = None  # without a declared value, any type is accepted
         if given is None:
             return value
         try:
@@ -298,7 +298,7 @@ class Variables:
 
 
 def walked(value: values.Value, at: values.Path, leaf: Callable[[str, values.Path], values.Value]) -> values.Value:
-    """Return a value with each string that contains a reference or an escape expanded; keys are unchanged."""
+    """Return a value in which each string with a reference or an escape is expanded; keys are unchanged."""
     match value:
         case str():
             return leaf(value, at) if references.MARK in value else value

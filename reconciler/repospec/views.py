@@ -38,7 +38,7 @@ class View:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """A section in the environment of a run, `chosen`, and in `others`; a section without references has only one view.
+    """A section in the run's environment (`chosen`) and in each other one (`others`); only one view without references.
 
     `variables` are the values from outside, as JSON; `unused` has the positions of variables that are never used.
     """
@@ -55,7 +55,7 @@ class Views:
         return (self.chosen, *self.others)
 
     def by_environment(self) -> dict[str | None, values.Document]:
-        """Return the documents by environment, without those in which a string has no value."""
+        """Return the documents by environment, omitting those that refer to unset variables."""
         if not self.others:
             names = rules.value_at(self.chosen.document, rules.ENVIRONMENTS)
             return dict.fromkeys([None, *(names if isinstance(names, dict) else ())], self.chosen.document)
@@ -180,7 +180,7 @@ class _Builder:
         return [*self.variables.problems, *missing]
 
     def view(self, section: Mapping[str, Any]) -> View:
-        """Return the section in the environment."""
+        """Return the section as it applies to the environment."""
         self.variables.check()
         keys = _own_keys()
         built = {
@@ -265,7 +265,7 @@ class _Builder:
         return {**keys, "defaults": self._expanded(defaults, (*at, "defaults"), _INHERITED)}
 
     def _expanded(self, value: values.Value, at: values.Path, scope: variables.Scope) -> Any:
-        """Return a value with its strings expanded; one without a value is left unchanged and recorded as unset."""
+        """Return a value with its strings expanded; one with an unset variable is left unchanged and recorded."""
 
         def leaf(text: str, path: values.Path) -> values.Value:
             place = self._document.places[path]

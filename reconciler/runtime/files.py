@@ -111,7 +111,7 @@ def read(path: pathlib.Path) -> str:
     except OSError as error:
         raise errors.UsageError(f"{path}: cannot be read: {error.strerror}", hint="use another file") from error
     except UnicodeDecodeError as error:
-        raise errors.DocumentError(f"{path}: is not UTF-8 text", hint="use another file") from error
+        raise errors.DocumentError(f"{path} is not UTF-8 text", hint="use another file") from error
 
 
 def sha256(
@@ -146,7 +146,7 @@ def changed(path: pathlib.Path, more: Mapping[str, pathlib.Path], before: Mappin
 def checksums(path: pathlib.Path, more: Mapping[str, pathlib.Path]) -> dict[str, str]:
     """Return the checksums of a file and of more files, by path relative to the first file's directory.
 
-    Return an empty dict without more files. Raises as `sha256` does.
+    The result is empty if `more` is empty. Raises the same errors as `sha256`.
     """
     return _checksums({path.name: path, **more}) if more else {}
 

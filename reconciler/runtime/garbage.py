@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-# objects between collections; with Python's 700, they take a quarter of the time to read a large spec
+# objects between collections; with Python's 700, collections take a quarter of the time to read a large spec
 _CREATED = 100_000
 
 

@@ -16,7 +16,7 @@ def prepare() -> None:
     """Make the exit code and the standard streams reliable before the program is imported.
 
     Nothing has been done yet, so a signal ends the process at once. A closed stream is replaced with one that cannot be
-    written to: otherwise, the next connection would get its number, and libraries would print to that connection.
+    written to: otherwise, the next connection would get its descriptor, and libraries would print to it.
     """
     signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
@@ -24,7 +24,7 @@ def prepare() -> None:
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDONLY)  # the lowest free number, which is this one
+            opened = os.open(os.devnull, os.O_RDONLY)  # the lowest free descriptor, which is `number`
             setattr(sys, name, os.fdopen(opened, "r" if number == 0 else "w", encoding="utf-8"))
 
 

@@ -20,7 +20,7 @@ _RECANCEL_EVERY = 0.1  # seconds
 
 
 class Session:
-    """A connected namespace, with `run` to wait for calls, and `progress` to show how far long ones have gotten."""
+    """A connected namespace, with `run` to wait for calls, and `progress` to report on long ones."""
 
     def __init__(self, runner: asyncio.Runner, server: connect.Server, progress: ports.Progress) -> None:
         self._runner = runner

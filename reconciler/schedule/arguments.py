@@ -132,7 +132,7 @@ def place(path: paths.Path) -> paths.Path:
 
 
 def shown(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument as a spec writes it, or a digest if no spec can express it."""
+    """Return an argument as it is written in a spec, or a digest if no spec can express it."""
     words = encodings.words(argument)
     return kinds.shown(argument) if words is None and isinstance(argument, model.Opaque) else words
 
@@ -140,7 +140,7 @@ def shown(argument: model.AnyArgument) -> json_values.Json:
 def _built_in(
     arguments: Sequence[model.AnyArgument], like: Sequence[model.AnyArgument]
 ) -> Mapping[str, json_values.Json]:
-    """Return the first argument if its keys are shown as fields, because it and `like` are built-in; else nothing."""
+    """Return the first argument if it and `like` are built-in, so its keys are shown as fields; else `{}`."""
     first = arguments[0] if arguments else None
     if not isinstance(first, Mapping) or not governed.is_built_in(like):
         return {}

@@ -20,8 +20,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 _RESERVED = ("TemporalScheduledStartTime", "TemporalScheduledById", "TemporalNamespaceDivision")
 _VALUE_SIZE = 2 * 1024  # the maximum size of one value, in bytes
-_TOTAL_SIZE = 38_000  # bytes for all values; the server's limit is 40 KiB, including the two that it adds to each run
-_COUNT = 98  # the server's limit is 100, including those two
+_TOTAL_SIZE = 38_000  # bytes for all values; the server allows 40 KiB, including two values that it adds to each run
+_COUNT = 98  # the server allows 100, including those two
 _OVERHEAD = 64  # bytes per attribute, in addition to its name and value
 
 
@@ -66,7 +66,7 @@ def check_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
 
 def check_own_sizes(attributes: Mapping[str, Any]) -> Iterator[faults.Fault]:
     """Yield a fault for each limit that a schedule's own attributes exceed in total."""
-    yield from _sizes(attributes, "a schedule", "it could not be created")
+    yield from _sizes(attributes, "a schedule", "the schedule could not be created")
 
 
 def _sizes(attributes: Mapping[str, Any], whose: str, effect: str) -> Iterator[faults.Fault]:

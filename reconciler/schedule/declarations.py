@@ -51,7 +51,7 @@ class Variable:
     optional: bool = False
 
 
-Refresh = Literal["list", "changed"]  # a plan that does not read everything
+Refresh = Literal["list", "changed"]  # for a plan that does not read every schedule
 MAX_AGE = datetime.timedelta(days=1)  # the maximum age of what an earlier apply read, for a plan that relies on it
 
 

@@ -58,7 +58,7 @@ def _typed(encoding: str, data: bytes, message_type: str) -> model.Opaque:
 
 
 def words(argument: model.AnyArgument) -> json_values.Json:
-    """Return an argument as a spec writes it, the inverse of `parse`; None if no spec can express it."""
+    """Return an argument as it is written in a spec, the inverse of `parse`; None if no spec can express it."""
     match argument:
         case model.Message():
             return {"encoding": PROTOBUF_JSON, "message_type": argument.message_type, "data": argument.value}
@@ -69,7 +69,7 @@ def words(argument: model.AnyArgument) -> json_values.Json:
 
 
 def listed(arguments: Iterable[model.AnyArgument]) -> list[json_values.Json]:
-    """Return all arguments as a spec writes them, with null for any that a spec cannot express."""
+    """Return all arguments as they are written in a spec, with null for any that a spec cannot express."""
     return list(map(words, arguments))
 
 

@@ -28,7 +28,7 @@ def within(step: str | int, faults: Iterable[Fault]) -> Iterator[Fault]:
 
 
 def of_text(name: str, text: object, check: Callable[[str], object]) -> Iterator[Fault]:
-    """Yield a fault if a check raises ValueError for a string; the schema reports other types."""
+    """Yield a fault if a check raises ValueError for a string; the schema check reports other types."""
     if isinstance(text, str) and text:
         try:
             check(text)

@@ -33,7 +33,7 @@ _ZERO = datetime.timedelta(0)
 
 
 def _refuse_entrypoint(name: str) -> None:
-    if name in {".", ".."}:  # it is a path segment of the executor's URL, which these would change
+    if name in {".", ".."}:  # as a path segment of the executor's URL, it would refer to another path
         raise ValueError(f"{name!r} is not a valid entrypoint; choose another name")
 
 
@@ -487,7 +487,7 @@ UNSHOWN: tuple[rows.Row, ...] = (
         default=(),
         stored_description="The paths of values that other programs manage and that an update preserves. Since 1.3.",
         description="Paths of values that another program manages, each written as in a plan. An update keeps the live "
-        "value, and a new schedule gets the spec's value, as does an entry that is missing from the live list. A path "
+        "value. A new schedule gets the spec's value, and so does an entry that is missing from the live list. A path "
         "must match a value in the spec.",
         examples=(["args[0].executionGrantId", "memo.owner"],),
     ),
@@ -548,7 +548,7 @@ _FOLLOWING = {row.key for row in ROWS if isinstance(row, rows.Field) and row.fol
 def words(
     schedule: model.Schedule, like: model.Schedule | None = None, table: Iterable[rows.Row] | None = None
 ) -> rows.Words:
-    """Return the schedule's fields that are not empty, as a spec writes them, in the table's order.
+    """Return the schedule's fields that are not empty, as they are written in a spec, in the table's order.
 
     Calendars appear under `cron` or `calendars`, and arguments under `input` or `args`, as they do for `like` (by
     default, the schedule itself).

@@ -62,11 +62,11 @@ def _arguments(
 
 
 def _argument(desired: model.AnyArgument, live: model.AnyArgument, path: paths.Path) -> model.AnyArgument:
-    """Return the desired argument with the live value at a path, relative to the argument as a spec writes it."""
+    """Return the desired argument with the live value at a path within the argument, as it is written in a spec."""
     if not path:
         return live
     words = encodings.words(desired)
-    if words is desired:  # plain JSON, which a spec writes unchanged
+    if words is desired:  # plain JSON, which appears unchanged in a spec
         return cast("model.AnyArgument", _spliced(desired, live, path))
     whole = _spliced(words, encodings.words(live), path)
     return desired if any(encodings.check(whole)) else encodings.parse(whole)

@@ -29,7 +29,7 @@ class Kind(Protocol[V]):
         """Return the value that a spec declares."""
 
     def words(self, value: V) -> json_values.Json:
-        """Return the value as a spec writes it."""
+        """Return the value as it is written in a spec."""
 
     def encode(self, value: V) -> Any:
         """Return the value as a document stores it."""

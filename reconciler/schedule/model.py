@@ -48,7 +48,7 @@ class Opaque:
 
     @property
     def is_coded(self) -> bool:
-        """Return whether a codec encrypted or compressed it, as an encoding other than the SDKs' own indicates."""
+        """Return whether a codec encrypted or compressed it: its encoding is binary, but not one of the SDKs' own."""
         return self.encoding.startswith("binary/") and self.encoding not in {"binary/plain", "binary/protobuf"}
 
 
@@ -89,7 +89,7 @@ class Priority:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VersioningOverride:
-    """The worker deployment version that runs use, pinned or current, whatever the workflow's own versioning behavior.
+    """The worker deployment version that runs use, pinned or current; overrides the workflow's own versioning behavior.
 
     Without a deployment and a build ID, runs move to each new current version (auto-upgrade).
     """

@@ -91,9 +91,9 @@ class Live:
     """A schedule as the server described it.
 
     `token` is the conflict token of that description. It starts at 1 again if a schedule is recreated, so `created_at`
-    (nanoseconds since the epoch) distinguishes the two. `described` is the adapter's own record, opaque here; an update
-    edits it, so that fields unknown to this model are preserved. `own` is the record for the schedule's own memo and
-    attributes, and `unexpressed` has sentences that describe unknown fields. `pause` is None if it was not read.
+    (nanoseconds since the epoch) distinguishes old from new. `described` is the adapter's own record, opaque here; an
+    update edits it, so that fields unknown to this model are preserved. `own` is the record for the schedule's own memo
+    and attributes, and `unexpressed` has sentences that describe unknown fields. `pause` is None if it was not read.
     `coded` means that some payloads were encrypted or compressed by a codec, and only the codec can read them.
     `memo_is_fixed` means that the server does not change the schedule's own memo after the schedule is created.
     `assumed` means that it was listed, not described: what a listing does not contain is copied from the spec.

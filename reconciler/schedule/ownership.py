@@ -46,7 +46,7 @@ def claims(prefixes: Prefixes, schedule_id: str) -> bool:
 
 
 def shared(first: Prefixes, second: Prefixes, *, is_one_owner: bool) -> tuple[str, str] | None:
-    """Return a prefix from each such that both sides could manage the same schedule; None if they cannot.
+    """Return one prefix from each side such that both sides could manage the same schedule; None if they cannot.
 
     The owner's mark keeps two owners' schedules apart. Schedules without a mark belong to the owner of their prefix,
     unless the prefix is empty.
@@ -58,7 +58,7 @@ def shared(first: Prefixes, second: Prefixes, *, is_one_owner: bool) -> tuple[st
 
 
 def is_ours(prefixes: Prefixes, owner: str, schedule_id: str, mark: str | None) -> bool:
-    """Return whether a schedule is managed, from its id and the owner's mark that it carries, or None."""
+    """Return whether a schedule with this id and owner's mark (None if it has no mark) is managed."""
     return claims(prefixes, schedule_id) if mark is None else mark == owner and covers(prefixes, schedule_id)
 
 

@@ -16,7 +16,7 @@ NOTHING = rates.Pace(a_year=0, left=0)
 
 
 def upcoming(schedule: model.Schedule, after: datetime.datetime) -> Iterator[datetime.datetime]:
-    """Yield its firings after a moment; none if it is paused or its time zone is unknown here."""
+    """Yield its firings after a given time; none if it is paused or its time zone is unknown here."""
     if schedule.paused or not zones.is_known(schedule.timing.timezone):
         return iter(())
     return itertools.islice(times.upcoming(schedule.timing, after), schedule.remaining_actions)

@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a record; `silent` is the value that a spec omits."""
+    """One part of a record; a spec omits the part if its value is `silent`."""
 
     name: str
     kind: kinds.Kind[Any]

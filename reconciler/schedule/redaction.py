@@ -15,7 +15,7 @@ from reconciler.schedule import governed, model, paths
 
 HIDDEN = "(secret)"  # replaces a string that is not compared
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
-# The last words of the keys of an entry such as {name: DB_PASSWORD, value: …}; those in _ANY have many other uses.
+# Last words of the keys in entries such as {name: DB_PASSWORD, value: …}; words in the _ANY sets have other uses too.
 _NAME_KEYS = {"name", "key", "field", "header", "variable", "var", "env", "param", "parameter", "k"}
 _ANY_NAME_KEYS = {"id", "identifier", "label", "property", "setting", "option", "n"}
 _VALUE_KEYS = {"value", "val", "v"}
@@ -54,7 +54,7 @@ class Redaction:
     coded: bool = False
 
     def value(self, value: json_values.Json, at: paths.Path, *names: str) -> json_values.Json:
-        """Return the value with secrets removed; `at` is its path, `names` are those that can mark it as a secret."""
+        """Return the value with secrets removed; `at` is its path, and any of `names` can mark it as a secret."""
         if self.is_exempt(at):
             return value
         secret = any(is_secret(name) or _looks_secret(name) for name in names)
@@ -169,7 +169,7 @@ def _named(value: Mapping[str, json_values.Json]) -> dict[str, str]:
 
 
 def _names(value: Mapping[str, json_values.Json], key: str, name_key: str | None) -> tuple[str, ...]:
-    """Return the names that can mark the value under a key as a secret: the key, and the name under another key."""
+    """Return the names that can mark a key's value as a secret: the key itself, and the value of `name_key`."""
     name = value[name_key] if name_key is not None and value[key] is not None else None
     return (key, name) if isinstance(name, str) and name_key and _names_secret(name_key, name, key) else (key,)
 
@@ -193,7 +193,7 @@ def _is_pair(items: Sequence[json_values.Json], name: str, value: json_values.Js
 
 
 def differences(value: json_values.Json, redacted: json_values.Json, path: str) -> Iterator[str]:
-    """Yield the paths of the secrets in a value, from its redacted form: `input.api_key`."""
+    """Compare a value with its redacted form, and yield the paths of its secrets, such as `input.api_key`."""
     match value, redacted:
         case Mapping(), Mapping():
             for (key, inner), (name, shown) in zip(value.items(), redacted.items(), strict=True):
@@ -209,7 +209,7 @@ def differences(value: json_values.Json, redacted: json_values.Json, path: str) 
 
 
 def text(text: str | None) -> str | None:
-    """Return a string that is not compared, or `HIDDEN` if it contains what looks like a credential."""
+    """Return a string that is only displayed, or `HIDDEN` if it contains what looks like a credential."""
     return HIDDEN if text is not None and _looks_secret(text) else text
 
 

@@ -51,8 +51,8 @@ def _intervals(policy: Mapping[str, Any]) -> Iterator[faults.Fault]:
     elif initial and not maximum and initial > _LONGEST_INITIAL:
         yield faults.Fault(
             path=("initial_interval",),
-            message="by default, the maximum interval is 100 times this one, which is longer than the 292 years that "
-            "Temporal can store: no run would start",
+            message="the maximum interval defaults to 100 times this one, which exceeds the 292 years that Temporal "
+            "can store: no run would start",
             hint="add maximum_interval",
         )
 

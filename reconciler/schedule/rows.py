@@ -36,7 +36,7 @@ class Row(Protocol):
 
     @property
     def sources(self) -> tuple[places.Path, ...]:
-        """Return the places in a schedule whose values determine its words."""
+        """Return the places in a schedule whose values determine what a spec contains for the key."""
 
     @property
     def proto(self) -> str:
@@ -44,13 +44,13 @@ class Row(Protocol):
 
     @property
     def neutral(self) -> json_values.Json:
-        """Return what a charter writes to reset an inherited value."""
+        """Return the value with which a charter resets an inherited one."""
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         """Put the value of a charter's keys into a draft, or the default if the key is missing."""
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
-        """Return the value as a spec writes it, in the form that `like` uses; empty if there is no value."""
+        """Return the value as it is written in a spec, in the form that `like` uses; empty if there is no value."""
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         """Return its values as a document stores them, by place."""
@@ -62,10 +62,10 @@ class Row(Protocol):
         """Return its values with secrets removed, by place."""
 
     def check(self, value: Any) -> Iterator[faults.Fault]:
-        """Yield a fault for each violation in the value of a charter's key that the schema cannot express."""
+        """Yield a fault for each error in the value of a charter's key that the schema cannot detect."""
 
     def declared(self) -> kinds.Schema:
-        """Return the JSON Schema of the key."""
+        """Return the JSON Schema for the key."""
 
     def stored(self) -> Mapping[places.Path, kinds.Schema]:
         """Return the JSON Schemas of its values in a document, by place."""
@@ -76,8 +76,8 @@ class Field(Generic[V]):
     """A field with one value at one place.
 
     `default` is the value if the key is missing; if `follows` is a place, the value there is used instead. `silent` is
-    a value that, like None, is not written. `own` is its field in a message for what the server stores outside the
-    Schedule message.
+    a value that, like None, is not written. `own` is the field's path in the message that `temporal.convert.own`
+    returns, for values that the server stores outside the Schedule message.
     """
 
     key: str
@@ -155,9 +155,9 @@ def declared_as_cron(calendar: timings.Calendar) -> bool:
 
 
 def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.Calendar, bool]:
-    """Return whether each calendar is written as a cron: those that `like` also has are written as it declares them.
+    """Return whether each calendar is written as a cron: a calendar that is also in `like` is written as it is there.
 
-    Others are written like the calendars in `like` that they probably replace.
+    Other calendars are written like the ones in `like` that they probably replace.
     """
     known = {calendar: declared_as_cron(calendar) for calendar in like.calendars}
     missing = {known[calendar] for calendar in like.calendars if calendar not in timing.calendars}
@@ -247,7 +247,7 @@ def _cron_faults(text: str) -> Iterator[faults.Fault]:
 class Times(Generic[V]):
     """A set of times that charters declare in addition to crons.
 
-    `crons` is the key under which some of them are declared as crons; empty if there is no such key.
+    `crons` is the key under which some of them can be declared as crons instead; empty if there is no such key.
     """
 
     key: str
@@ -301,9 +301,9 @@ class Times(Generic[V]):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The schedule's id; a draft starts with the built-in one, and documents store it elsewhere.
+    """The schedule's id; a draft already has a default id, and documents store the id elsewhere.
 
-    If `is_own` is false, this is the id of the schedule that this one replaces, which is a property of the charter.
+    If `is_own` is false, this is the id of the schedule that this one replaces, which only charters have.
     """
 
     key: str
@@ -398,7 +398,7 @@ class Countdown:
         bounds = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}
         return {
             places.REMAINING: {"description": "How many times it can still fire; null if unlimited.", **bounds},
-            places.COUNTED_FROM: {"description": "The declared starting value of that count.", **bounds},
+            places.COUNTED_FROM: {"description": "The declared number of firings to count down from.", **bounds},
         }
 
 

@@ -34,8 +34,8 @@ SILENCE = 8.0  # seconds without any response, after which the server is treated
 READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5))  # per attempt; the last one repeats
 LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # listings are not lost: repeating one early would only add load
 _PROBE_EVERY = 1.0  # seconds
-_PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before a read that could not be served is repeated; the last one repeats
-_PASSES_WITHIN = 10.0  # seconds in which a transient failure is retried, with the same pauses as in the SDK
+_PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before retrying a read that could not be served; the last one repeats
+_PASSES_WITHIN = 10.0  # seconds for which a transient failure is retried, with the same pauses as in the SDK
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH, _PAUSE_JITTER = 0.1, 5.0, 1.5, 0.2
 
 # The SDK reports its own timeout as CANCELLED; FAILED_PRECONDITION means that the schedule's workflow has no worker.
@@ -45,7 +45,7 @@ _PASSING = {
     *(RPCStatusCode.UNAVAILABLE, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN, RPCStatusCode.ABORTED),
     *(RPCStatusCode.DATA_LOSS, RPCStatusCode.OUT_OF_RANGE),
 }
-_EARLY = 0.9  # fraction of its timeout; a call that ends before that did not time out
+_EARLY = 0.9  # fraction of a call's timeout; a call that ends before that did not time out
 _BROKEN = "transport error"  # how the SDK reports a broken connection; the status is UNKNOWN
 _TOO_LARGE = "larger than max"
 _NAMESPACE_NOT_FOUND = "temporal.api.errordetails.v1.NamespaceNotFoundFailure"
@@ -109,8 +109,8 @@ class Calls:
     ) -> Response:
         """Send a request that changes nothing, and send it again whenever there is no response within its timeout.
 
-        It may take up to its own `patience`, if it has one; time spent queued or waiting for the rate limit does not
-        count. Raises NotFoundError, or an error from `errors` that names the server and suggests what to do.
+        A shorter `patience` can be set for the request; time spent queued or waiting for the rate limit does not count.
+        Raises NotFoundError, or an error from `errors` that names the server and suggests what to do.
         """
         seconds = self._patience if patience is None else min(patience.total_seconds(), self._patience)
         send = functools.partial(self._repeated, rpc, request, timeouts or READ_TIMEOUTS, seconds)
@@ -118,7 +118,7 @@ class Calls:
             return await self._in_turn(send, seconds)
         except RPCError as error:
             translated = self._translated(error)
-            if isinstance(translated, errors.ConflictError):  # a read cannot conflict: it was not served
+            if isinstance(translated, errors.ConflictError):  # a read cannot conflict: the server did not process it
                 hint = "check that the server is healthy, then try again"
                 raise errors.UnreachableError(
                     f"Temporal at {self.address} could not serve the request ({translated.message})", hint=hint
@@ -138,9 +138,9 @@ class Calls:
             raise self._translated(error) from error
 
     async def _in_turn(self, send: Callable[[], Awaitable[Response]], patience: float) -> Response:
-        """Send in turn, and line up again whenever the server rate-limits the call.
+        """Wait for a turn and send; line up again whenever the server rate-limits the call.
 
-        Waiting in line does not use up the patience, but ends once the server has not served any call for that long.
+        Time in line does not use up the patience, but the call fails once the server has served nothing for that long.
         """
         since: float | None = None
         while True:
@@ -159,7 +159,7 @@ class Calls:
     async def _repeated(
         self, rpc: Rpc[Request, Response], request: Request, timeouts: tuple[datetime.timedelta, ...], patience: float
     ) -> Response:
-        """Send with each timeout in turn, then with the last one until the patience is used up."""
+        """Send with each timeout in turn, then with the last one until `patience` seconds have passed."""
         since = time.monotonic()
         end = since + patience
         attempt = 0
@@ -193,8 +193,8 @@ class Calls:
     ) -> Response:
         """Send a request with a timeout of `seconds`, and retry it for a while if the failure may be transient.
 
-        It may be one of several attempts, the first of which began at `since`. The SDK would retry it as well, but it
-        would also retry rate-limited calls, and would hide that.
+        It may be one of several attempts, the first of which began at `since`. The SDK's own retries are
+        disabled: they would also repeat rate-limited calls, and hide that the server limits them.
         """
         if permit:
             await permit()
@@ -314,14 +314,14 @@ class Calls:
 
 
 def _is_early(sent: float, seconds: float) -> bool:
-    """Return whether a call that has just ended did not use up its timeout."""
+    """Return whether a call that has just ended did so well before its timeout."""
     return time.monotonic() < sent + _EARLY * seconds
 
 
 def _of_connection(error: RPCError, *, is_early: bool) -> RPCError:
     """Return the error, or UNAVAILABLE in place of an error that only means that the connection broke.
 
-    The SDK reports that as an unknown error or, before the call's timeout (`is_early`), as canceled.
+    The SDK reports a broken connection as an unknown error or, before the call's timeout (`is_early`), as canceled.
     """
     is_cancelled = error.status is RPCStatusCode.CANCELLED and is_early and not isinstance(error, _SilentError)
     if is_cancelled or (error.status is RPCStatusCode.UNKNOWN and error.message == _BROKEN):
@@ -355,8 +355,8 @@ def _is_limited(error: RPCError) -> bool:
 def _retry_after(error: RPCError) -> float | None:
     """Return how many seconds the server asked to wait before a retry; None if it did not.
 
-    The SDK does not include `google.rpc.RetryInfo`. That message's only field is a duration with number 1, so it is
-    read as a message with bytes in that field.
+    The SDK does not include `google.rpc.RetryInfo`. That message's only field is a duration with field number 1, so it
+    is read as a message with bytes in that field.
     """
     for detail in error.grpc_status.details:
         if detail.type_url.endswith(_RETRY_INFO):

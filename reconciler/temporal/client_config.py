@@ -50,7 +50,7 @@ def client(connection: settings.Connection) -> dict[str, Any]:
 
 
 def place(connection: settings.Connection) -> tuple[str | None, str]:
-    """Return the address and the namespace; None for an address that is malformed and so may contain a password."""
+    """Return the address and the namespace; a malformed address is None, because it may contain a password."""
     config = client(connection)
     address: str = config["target_host"]
     return address if is_address(address) else None, config["namespace"]

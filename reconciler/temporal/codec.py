@@ -77,7 +77,7 @@ class Remote:
                 "a header for the codec server contains characters that are not allowed in headers",
                 hint="check --codec-auth and --codec-header",
             )
-        import httpx  # imported here: it takes half as long as the whole program, and few users have a codec server
+        import httpx  # here, because it takes half as long to import as the whole program, and few need it
 
         self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
 
@@ -107,7 +107,7 @@ class Remote:
     async def replaced(
         self, step: Literal["decode", "encode"], originals: Sequence[common_pb2.Payload]
     ) -> list[common_pb2.Payload]:
-        """Return copies of payloads outside any schedule, encoded or decoded; plain ones are not decoded."""
+        """Return encoded or decoded copies of payloads that are not part of a schedule; plain ones are not decoded."""
         copies = [common_pb2.Payload.FromString(original.SerializeToString()) for original in originals]
         await self._replace(step, [copy for copy in copies if step == "encode" or _is_coded(copy)])
         return copies
@@ -151,7 +151,7 @@ class Remote:
         except google.protobuf.json_format.ParseError as error:
             raise self._wrong("something that is not a list of payloads") from error
         if len(answers) != count:
-            raise self._wrong(f"{len(answers)} payloads for {count}")
+            raise self._wrong(f"{len(answers)} payloads instead of {count}")
         return answers
 
     def _wrong(self, what: str) -> errors.CodecError:

@@ -47,7 +47,7 @@ _NOT_PEM = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A connected namespace: where it is, and its schedules. All of its calls except locks' share the `rate`."""
+    """A connected namespace: where it is, and its schedules. All calls except those for locks share the `rate`."""
 
     address: str
     namespace: str
@@ -215,7 +215,7 @@ def _connect_error(error: Exception, address: str, namespace: str, *, tls: bool)
 
 
 def _not_an_address() -> errors.UsageError:
-    """Return the error without the address: a malformed one may contain a password or a token."""
+    """Return an error that does not quote the address: a malformed one may contain a password or a token."""
     return errors.UsageError(
         "Temporal's address is not in the form host:port",
         hint="check --address, TEMPORAL_ADDRESS, and the profile; use the form localhost:7233",

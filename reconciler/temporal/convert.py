@@ -42,7 +42,7 @@ _TREE = _tree()
 
 @functools.cache
 def _unset() -> Mapping[places.Path, Any]:
-    """Return the values, by place, of an empty message: most schedules have almost all of them."""
+    """Return the values, by place, of an empty message; almost all fields of most schedules have these values."""
     proto = schedule_pb2.Schedule()
     return {row.at.path: protos.read(row.kind, *_field(proto, row.proto)) for row in _SINGLE}
 
@@ -52,7 +52,7 @@ _OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinsta
 
 
 def own(memo: common_pb2.Memo, attributes: common_pb2.SearchAttributes) -> schedule_pb2.Schedule:
-    """Return the schedule's own memo and search attributes, in a message that holds them where its runs' would be."""
+    """Return the schedule's own memo and search attributes, in the message fields for those of its runs."""
     held = schedule_pb2.Schedule()
     held.action.start_workflow.memo.CopyFrom(memo)
     held.action.start_workflow.search_attributes.CopyFrom(attributes)
@@ -133,7 +133,7 @@ def make_own(schedule: model.Schedule) -> schedule_pb2.Schedule:
 
 
 def edit_own(held: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
-    """Set the own memo and search attributes of `schedule`; equivalent values and the server's are not touched."""
+    """Set the schedule's own memo and search attributes, but keep equivalent values and the server's attributes."""
     for row in _OWN:
         message, name = _field(held, row.own)
         kind, wanted = _named(row), row.at.get(schedule)
@@ -142,7 +142,7 @@ def edit_own(held: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
 
 
 def _named(row: rows.Field[Any]) -> kinds.Kind[Any]:
-    """Return the kind of a row whose value a charter may leave out; the server always has one."""
+    """Return the kind of a row's value, which a charter may omit, but the server always has."""
     return row.kind.of if isinstance(row.kind, records.Optional) else row.kind
 
 
@@ -171,7 +171,7 @@ def _timezone(spec: schedule_pb2.ScheduleSpec) -> str:
 
 
 def _counted_from(start: workflow_pb2.NewWorkflowExecutionInfo) -> int | None:
-    """Return the declared number of remaining actions to start from, which is kept in the memo of the runs."""
+    """Return the declared number of remaining actions that the count started from; it is stored in the runs' memo."""
     value = payloads.read(start.memo.fields[_COUNT]) if _COUNT in start.memo.fields else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

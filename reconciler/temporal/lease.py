@@ -75,7 +75,7 @@ class TemporalLock:
         return TemporalLease(self, run_id, until, fresh=self._fresh, patience=self._patience)
 
     async def _started_unanswered(self, request_id: str, error: errors.ServerError) -> str:
-        """Return the run that this request started although its response was lost; raise if it did not start one."""
+        """Return the run that this request started even though its response was lost; raise if it did not start one."""
         running = await self._running()
         if running is not None and running.request_id == request_id:
             return running.run_id
@@ -120,7 +120,7 @@ class TemporalLock:
     async def is_running(self, run_id: str) -> bool:
         """Wait briefly for this run to end, and return whether it is still running.
 
-        The server responds as soon as the run ends. If we are not allowed to read histories, describe it after a while.
+        The server responds as soon as the run ends. Without permission to read histories, describe the run a bit later.
         """
         request = rpc_pb2.GetWorkflowExecutionHistoryRequest(
             namespace=self._calls.namespace,

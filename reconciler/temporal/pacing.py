@@ -15,7 +15,7 @@ WINDOW = 20  # calls in progress at first; more are not faster on a dev server
 WIDEST = 100
 _SLOWER = 1.3  # times the shortest latency so far: beyond this, calls only queue in the server
 _BURST = 0.1  # seconds' worth of calls that may start at once
-_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds after a refusal without a delay; the next one if no call succeeded
+_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds after each refusal in a row, if it specifies no delay
 _JITTER = 0.25  # fraction of a pause, so that several programs do not retry at the same time
 
 Clock = Callable[[], float]
@@ -27,7 +27,7 @@ class Rate:
     def __init__(self, per_second: float) -> None:
         self.per_second = per_second
         self._interval = 1 / per_second
-        self._ahead = max(_BURST - self._interval, 0)  # how much earlier than evenly spaced a call may start
+        self._ahead = max(_BURST - self._interval, 0)  # how far ahead of its evenly spaced start a call may go
         self._next = float("-inf")  # when the next call would start if all were evenly spaced
 
     def delay(self, now: float) -> float:
@@ -119,11 +119,11 @@ class Pace:
         return delay
 
     def on_success(self, started: float) -> None:
-        """Record that a call that started then was served."""
+        """Record that a call that began at `started` was served."""
         self._window.on_success(started, self._clock(), is_full=self._in_progress >= self._window.size)
 
     def on_refusal(self, started: float, retry_after: float | None) -> None:
-        """Record that a call that started then was rate-limited; see `Window.on_refusal`."""
+        """Record that a call that began at `started` was rate-limited; see `Window.on_refusal`."""
         self._window.on_refusal(started, self._clock(), retry_after)
 
     async def _open(self) -> None:

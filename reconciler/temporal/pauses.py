@@ -33,11 +33,11 @@ class Pauses:
     async def read(self, live: observed.Live) -> observed.Pause:
         """Return who paused the schedule and when, as far as known.
 
-        V2 has no such history, but its last update is the pause. Nothing is known if we are not allowed to read the
+        V2 has no such history, but the pause is its last update. Nothing is known if we are not allowed to read the
         history, or if it no longer reaches back far enough.
         """
         ours = (live.schedule.note or "").startswith(ownership.PAUSED_BY_US)
-        if ours and (live.schedule.seal is None or live.is_sealed):  # otherwise, someone else did, and kept our note
+        if ours and (live.schedule.seal is None or live.is_sealed):  # else, someone else paused it, keeping our note
             return observed.Pause(by="reconciler", at=live.history.updated_at)
         try:
             events = await self._events(live)
@@ -45,7 +45,7 @@ class Pauses:
             return observed.Pause(at=live.history.updated_at)
         except errors.UnreachableError:
             raise
-        except errors.ServerError:  # the key may read schedules but not histories
+        except errors.ServerError:  # the API key has access to schedules but not to histories
             return observed.Pause()
         return _latest(events)
 
@@ -61,7 +61,7 @@ class Pauses:
             return overdue.find(live, since)
         except errors.UnreachableError:
             raise
-        except errors.ServerError:  # the key may read schedules but not histories
+        except errors.ServerError:  # the API key has access to schedules but not to histories
             return None
         passed = overdue.find(live, max(filter(None, (since, _last_call(events))), default=None))
         return dataclasses.replace(passed, reason=_failure(events)) if passed else None
@@ -94,7 +94,7 @@ def _failure(events: Iterable[history_pb2.HistoryEvent]) -> str:
 
 
 def _latest(events: Iterable[history_pb2.HistoryEvent]) -> observed.Pause:
-    """Return the current pause from events, newest first: the first call after which it has always been paused."""
+    """Return the current pause from events, newest first: the earliest call since which it has stayed paused."""
     pause = observed.Pause()
     for event in events:
         if event.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:

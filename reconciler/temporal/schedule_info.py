@@ -63,7 +63,7 @@ def _run(result: schedule_pb2.ScheduleActionResult) -> observed.Run:
 
 
 class Results:
-    """Reads the results of runs that the schedule itself does not follow to their end."""
+    """Reads the results of runs that the schedule itself does not track to completion."""
 
     def __init__(self, service: WorkflowService, calls_: calls.Calls) -> None:
         self._runs = runs.Runs(service, calls_)
@@ -77,7 +77,7 @@ class Results:
         return dataclasses.replace(history, recent=recent, running=tuple(dict.fromkeys(running)))
 
     async def ended_at(self, history: observed.History) -> datetime.datetime | None:
-        """Return when the last run that the schedule still counts as running ended; None if any actually is running.
+        """Return when the last run that the schedule still counts as running ended; None if any is still running.
 
         If the server no longer has a run, its end is unknown, so the earliest possible time is used.
         """

@@ -185,7 +185,7 @@ class Schedules:
             return await self._results.ended_at(live.history)
         except errors.UnreachableError:
             raise
-        except errors.ServerError:  # the key may read schedules but not runs
+        except errors.ServerError:  # the API key has access to schedules but not to runs
             return None
 
     async def followed(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
@@ -215,8 +215,8 @@ class Schedules:
     async def update(self, live: observed.Live, after: model.Schedule) -> None:
         """Edit the described proto and send it back with its conflict token, all in one write.
 
-        The schedule's own memo and search attributes are sent only if they change, because each replaces all existing
-        ones.
+        The schedule's own memo and search attributes are sent only if they change, because sending either one replaces
+        all of its entries.
         """
         stored = schedule_pb2.Schedule.FromString(live.described)
         readable, proto = await self._codec.decode([stored, stored])
@@ -248,7 +248,7 @@ class Schedules:
         return (await self._codec.encode(held, readable=readable, stored=stored)).action.start_workflow
 
     async def _wait_for_attributes(self, live: observed.Live, after: model.Schedule) -> None:
-        """Wait until the server describes the new attributes: V1 does so only a few milliseconds after the update."""
+        """Wait until the server describes the new attributes, which takes V1 a few milliseconds after the update."""
         for wait in _ATTRIBUTE_WAITS:
             now = await self.describe(after.id)
             if now is None or now.token == live.token or now.schedule.search_attributes == after.search_attributes:

@@ -58,7 +58,7 @@ _TIMES = frozenset({duration_pb2.Duration.DESCRIPTOR.full_name, timestamp_pb2.Ti
 
 
 class _Inside(enum.Enum):
-    """What a field that the table covers contains."""
+    """What a field covered by the table contains."""
 
     WHOLE = enum.auto()  # a value that is covered as a whole
     TIME = enum.auto()
@@ -66,7 +66,7 @@ class _Inside(enum.Enum):
 
 
 def _insides() -> Iterator[tuple[str, dict[str, _Inside]]]:
-    """Yield the name of each message, with what each of its covered fields contains."""
+    """Yield the name of each message, with the contents of each of its covered fields."""
     rest = [schedule_pb2.Schedule.DESCRIPTOR]
     while rest:
         at = rest.pop()

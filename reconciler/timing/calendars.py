@@ -42,7 +42,7 @@ def parse(fields: Mapping[str, Words], *, excludes: bool = False, comment: str =
 
 
 def words(calendar: timings.Calendar, *, excludes: bool = False) -> dict[str, str]:
-    """Return the fields that differ from their defaults, but at least `hour`."""
+    """Return the fields that differ from their defaults; only `hour` if none do."""
     fields = {name: _text(name, getattr(calendar, name)) for name in FIELDS}
     changed = {name: text for name, text in fields.items() if text != _default(name, excludes)}
     return changed or {"hour": fields["hour"]}

@@ -17,7 +17,7 @@ def seconds(moment: datetime.datetime) -> int:
 
 
 def moment(second: int) -> datetime.datetime:
-    """Return the moment of a second since the epoch, in UTC."""
+    """Convert seconds since the epoch to a time in UTC."""
     return _EPOCH + datetime.timedelta(seconds=second)
 
 

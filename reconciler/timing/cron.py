@@ -217,7 +217,7 @@ def comment(text: str) -> str:
 
 
 def numbers(word: str, field: Field, offset: int = 0) -> tuple[int, ...]:
-    """Return the numbers that one field's text matches; empty for every year. Errors add `offset` to their offsets."""
+    """Return the numbers that one field's text matches; empty for every year. Adds `offset` to errors' offsets."""
     if word == "*" and field is YEAR:
         return ()
     matched: set[int] = set()
@@ -288,7 +288,7 @@ def _value(text: str, field: Field, offset: int) -> int:
     if _NUMBER.fullmatch(text) and field.lowest <= int(text) <= field.highest:
         return int(text)
     raise CronError(
-        f"{text!r} does not fit the {field.name}: use {field.lowest} to {field.highest}"
+        f"{text!r} is not a valid {field.name}: use {field.lowest} to {field.highest}"
         + (f" or a name such as {field.names[1][:3].upper()}" if field.names else ""),
         offset=offset,
         hint=_hint_for(text, field),
@@ -323,7 +323,7 @@ def _weekday_hint(low: str, high: str) -> str:
 def render(times: timings.Calendar | timings.Interval) -> str:
     """Return a cron expression for these times: the calendar's own comment if it has the same meaning.
 
-    An empty field, with which a calendar matches nothing, is written as `(none)`, which is not a valid cron.
+    An empty field, which makes a calendar match nothing, is written as `(none)`, which is not a valid cron.
     """
     if isinstance(times, timings.Interval):
         every = f"@every {durations.render(times.every)}"

@@ -30,7 +30,7 @@ def parse(text: str, *, bounded: bool = True, longest: datetime.timedelta | None
 
     The grammar is that of Go's time.ParseDuration, plus a `d` unit for 24 hours, as in the Temporal server. If
     `bounded` is False, durations above Go's maximum are accepted: some fields of live schedules contain them. `longest`
-    is the limit for a duration that is not sent to Temporal. Raises ValueError with a message for people.
+    is the limit for a duration that is not sent to Temporal. Raises ValueError with a user-facing message.
     """
     sign = -1 if text.startswith("-") else 1
     body = text[1:] if text[:1] in ("+", "-") else text

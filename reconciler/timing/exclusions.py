@@ -8,11 +8,11 @@ import zoneinfo
 
 from reconciler.timing import clocks, patterns, times, timings
 
-SEARCHED = 300_000  # consecutive excluded times that a server can skip, one by one, within a second
+SEARCHED = 300_000  # consecutive excluded times that a server can step through in one second
 
 
 def too_many(timing: timings.Timing, after: datetime.datetime) -> int:
-    """Return how many consecutive times are excluded after a moment, up to the server's limit; 0 if below that.
+    """Return the server's limit on consecutive excluded times if more are excluded after a moment; otherwise 0.
 
     The limit is `SEARCHED`, or less if each step costs more. Whole days are counted, and a time counts once for each
     calendar that contains it.
@@ -47,7 +47,7 @@ def _most_a_day(timing: timings.Timing) -> int:
 
 
 def _in_a_cycle(timing: timings.Timing, offset: int) -> float:
-    """Return how many times are excluded in a 28-year cycle on days without a firing; infinite if nothing repeats."""
+    """Return the number of excluded times on the days without a firing in a 28-year cycle; infinite without a cycle."""
     days = [
         (patterns.taken(timing, on) * weight, patterns.firings(timing, on, offset) > 0)
         for on, weight in patterns.weights(timing).items()

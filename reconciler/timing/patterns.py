@@ -27,7 +27,7 @@ _WHOLE_DAY = (1 << clocks.DAY) - 1
 _Date: TypeAlias = tuple[int, int, int]  # month, day of the month, day of the week
 Matches: TypeAlias = tuple[bool, ...]  # which calendars of a timing match a date, then which exclusions
 _Set: TypeAlias = int  # of the seconds of a day: bit n is set for second n
-_Fields: TypeAlias = tuple[tuple[tuple[int, ...], ...], ...]  # months, days of the month, and days of the week of each
+_Fields: TypeAlias = tuple[tuple[tuple[int, ...], ...], ...]  # each calendar's months, days of the month, and weekdays
 
 
 def calendars(timing: timings.Timing) -> tuple[timings.Calendar, ...]:
@@ -57,7 +57,7 @@ def days(timing: timings.Timing, begin: int, end: int) -> Iterator[Matches]:
 
 
 def firings(timing: timings.Timing, on: Matches, offset: int) -> float:
-    """Return how often a timing fires on a day that these calendars match, at an offset from UTC in seconds.
+    """Return how many times a timing fires on a day that these calendars match, at an offset from UTC in seconds.
 
     An interval that does not divide a day is averaged over all the seconds at which it can fire.
     """
@@ -76,7 +76,7 @@ def firings(timing: timings.Timing, on: Matches, offset: int) -> float:
 
 
 def taken(timing: timings.Timing, on: Matches) -> int:
-    """Return how often a timing would fire on such a day without exclusions; times in two calendars count twice."""
+    """Return the number of firings on a day with these matches, before exclusions; shared times count repeatedly."""
     calendars = sum(times_of_day(each) for each, is_on in zip(timing.calendars, on, strict=False) if is_on)
     return calendars + sum(clocks.DAY // times.in_seconds(each)[0] for each in timing.intervals)
 

@@ -22,7 +22,7 @@ class Range:
 
 
 def parse(text: str) -> Range:
-    """Return the range from a string that `str` returned; ValueError for other strings."""
+    """Parse a range from a string that `str` returned; ValueError for other strings."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a valid range, such as 0-59/15")

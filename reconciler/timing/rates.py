@@ -67,7 +67,7 @@ def _walk(timing: timings.Timing, begin: int, most: int) -> list[datetime.dateti
 
 
 def _is_over(timing: timings.Timing, end: int, a_year: float) -> bool:
-    """Return whether nothing fires at or after a second."""
+    """Return whether nothing fires at or after the second `end`."""
     if a_year and is_endless(timing):
         return False
     return end >= times.NEVER or not _walk(timing, end, 1)

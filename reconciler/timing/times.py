@@ -65,7 +65,7 @@ def _end_of(excluding: timings.Calendar, local: datetime.datetime, last: int) ->
 
 
 def _excluded_days(excluding: timings.Calendar, day: datetime.date) -> int:
-    """Return the number of excluded days from `day`, in a month or in years, minus two in case the clocks change."""
+    """Return how many days are excluded from `day` to the end of a month or year, minus two for clock changes."""
     if len(excluding.day_of_month) < 31 or len(excluding.day_of_week) < 7:
         return 0
     if len(excluding.month) < 12:
@@ -119,7 +119,7 @@ def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int)
 
 
 def _forward(calendar: timings.Calendar, hour: int, minute: int, second: int) -> tuple[int, int, int]:
-    """Return the next match within the day; a field without a match is at its end: 24 or 60."""
+    """Return the next match within the day; a field without a match is one past its maximum: 24 or 60."""
     if hour not in calendar.hour:
         hour, minute, second = _next(calendar.hour, hour, 24), 0, 0
     if hour < 24 and minute not in calendar.minute:

@@ -11,7 +11,7 @@ class Calendar:
     """The times whose fields are all in these sets, as in the server's structured calendar.
 
     Each set is a sorted tuple without duplicates. An empty set matches nothing, except in `year`, where it matches
-    every year. Days of the week start with Sunday, 0. `comment` is text for people and is not compared.
+    every year. Days of the week start with Sunday, 0. `comment` is human-readable text and is not compared.
     """
 
     second: tuple[int, ...]

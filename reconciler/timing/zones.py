@@ -14,7 +14,7 @@ _AREA_AND_CITY = "write an IANA name with an area and a city, such as Europe/Ber
 
 
 def depends_on_machine(name: str) -> bool:
-    """Return whether the zone with this name is a file or a setting of the server's own machine."""
+    """Return whether the zone with this name is a file or a setting on the server's machine."""
     return name in _OF_MACHINE or name.startswith(_COPIES)
 
 

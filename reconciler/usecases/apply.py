@@ -54,7 +54,7 @@ class Audience(Protocol):
         ...
 
     def warn(self, text: str) -> None:
-        """Show a warning, at any time."""
+        """Show a warning; may be called at any time."""
         ...
 
 
@@ -84,7 +84,7 @@ class Job:
         """Raise, before the plan is shown, if it is not the one that was reviewed."""
 
     def guard(self, plan: plans.Plan, present: int) -> None:
-        """Raise, after the plan is shown, if it may not run; the last apply left `present` schedules (0: unknown)."""
+        """Raise, after the plan is shown, if it must not run; the last apply left `present` schedules (0: unknown)."""
         raise NotImplementedError
 
     def before_first_write(self, last_commit: str) -> None:
@@ -146,7 +146,7 @@ def why_off(declaration: declarations.Declaration, connection: settings.Connecti
 
 
 def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -> bool:
-    """Ask; raise `errors.LockedError` if the lock was lost, because it is not watched while a person decides."""
+    """Ask; raise `errors.LockedError` if the lock was lost, because it is not monitored during the prompt."""
     asked = time.monotonic()
     if not audience.agreed():
         audience.warn("Cancelled; nothing was changed.")

@@ -32,7 +32,7 @@ async def read(
 ) -> Mapping[str, observed.Live]:
     """Read what a plan needs: existing schedules that are declared, and managed schedules that are not.
 
-    The listing does not run concurrently with the Describes: alongside so many, V2 would throttle it for seconds.
+    The listing runs before the Describes: while serving so many of them, V2 would throttle the listing for seconds.
     """
     return await described(await schedules.ids(), declaration, schedules, target)
 

@@ -42,9 +42,9 @@ def propose(
 ) -> Proposal:
     """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
 
-    In a disabled environment, it has no changes, and nothing is read. `record` is where applies are recorded. Raises
-    `errors.UsageError` if the declaration limits what is read from the server, and there is a snapshot or the record
-    that it needs is missing.
+    In a disabled environment, the plan has no changes, and nothing is read. `record` is where applies are recorded.
+    Raises `errors.UsageError` if the declaration limits what is read from the server, and there is a snapshot or the
+    record that it needs is missing.
     """
     if not declaration.enabled:
         return Proposal(plan=disabled_plan(declaration, connection))
@@ -117,8 +117,8 @@ async def read_plan(
 
     Every declared id is described (strongly consistent); the listing, which lags behind, only serves to find schedules
     that are not declared. A failed listing is an error, never treated as empty. Workers are read only if the plan moves
-    a schedule to another task queue or workflow. If not everything is read, only `confirmed` schedules need no
-    Describe, or all of them if it is None.
+    a schedule to another task queue or workflow. In a partial read, a schedule whose list entry matches the spec is not
+    described if it is in `confirmed`, or if `confirmed` is None.
     """
     listed, assumed = await _listed(declaration, schedules, confirmed)
     plan = build.plan(declaration, await live.described(listed, declaration, schedules, target, assumed), target)
@@ -134,7 +134,7 @@ async def read_plan(
 async def _listed(
     declaration: declarations.Declaration, schedules: ports.Schedules, confirmed: Collection[str] | None
 ) -> tuple[Collection[str], Mapping[str, observed.Live]]:
-    """Return the listed ids, and the schedules that need no Describe; there are none if everything is read."""
+    """Return the listed ids, and the schedules that need no Describe (none if everything is read)."""
     if declaration.refresh is None:
         return await schedules.ids(), {}
     listed = await schedules.listed(lambda _: True)
@@ -142,7 +142,7 @@ async def _listed(
 
 
 async def _with_namesakes(plan: plans.Plan, listed: Collection[str], schedules: ports.Schedules) -> plans.Plan:
-    """Return the plan with its schedules' namesakes under other prefixes, which are read if there are any."""
+    """Return the plan with the schedules of the same name under other prefixes, which are read if any are listed."""
     alike = prefixes.namesakes(listed, plan)
     if not alike:
         return plan

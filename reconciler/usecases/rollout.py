@@ -27,7 +27,7 @@ class Proposal:
 
 
 class Audience(Protocol):
-    """Reports progress to a person or a log; the methods are called in this order, those from `started` on per plan."""
+    """Reports progress to a person or a log; methods are called in this order, and from `started` on, for each plan."""
 
     def rollout(self, rollout: rollouts.Rollout) -> None:
         """Show all plans, before the guards check them."""
@@ -78,7 +78,7 @@ class Turn(apply.Job):
                 raise errors.StaleError(f"environment {plan.environment!r}: {error.message}", hint=error.hint) from None
 
     def guard(self, plan: plans.Plan, present: int) -> None:
-        """Raise `errors.GuardError` if the plan may not run."""
+        """Raise `errors.GuardError` if the plan must not run."""
         guards.check(plan, self.allowed, now=clock.now(), left=present)
 
 
@@ -182,7 +182,7 @@ def _planned(turns: Sequence[Turn]) -> Iterator[tuple[Turn, plans.Plan]]:
 
 
 def _guard(session: sessions.Session, turn: Turn, plan: plans.Plan) -> None:
-    """Raise `errors.GuardError`, which names the environment, if its plan may not run."""
+    """Raise `errors.GuardError`, which names the environment, if its plan must not run."""
     with session.audit(turn.writing) as audit:
         present = session.run(audit.present(plan.target)) if audit else 0
     try:

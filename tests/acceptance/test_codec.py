@@ -146,7 +146,7 @@ def test_a_codec_that_answers_wrongly_is_an_error_that_says_why(
 ) -> None:
     assert "rejected the credentials (401)" in applied.run("plan", "--codec-endpoint", codec.endpoint).stderr
     codec.answer = '{"payloads": []}'
-    assert "returned 0 payloads for 3" in applied.run("plan", *options(codec)).stderr
+    assert "returned 0 payloads instead of 3" in applied.run("plan", *options(codec)).stderr
     codec.answer = "<html>"
     assert "returned something that is not a list of payloads" in applied.run("plan", *options(codec)).stderr
     codec.status = 500

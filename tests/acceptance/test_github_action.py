@@ -306,7 +306,7 @@ def test_an_invalid_spec_is_annotated_and_the_old_plan_is_no_longer_shown(
         ("error", f"file=.cogni/repo-spec.yaml,line=3,col={columns[0]},title=invalid repo-spec"),
         ("error", f"file=.cogni/repo-spec.yaml,line=4,col={columns[1]},title=invalid repo-spec"),
     ]
-    assert "'25' does not fit the hour" in step.summary
+    assert "'25' is not a valid hour" in step.summary
     [body] = bodies(github)
     assert ("### Plan failed" in body, digest_in(body)) == (True, "")
 
@@ -415,7 +415,7 @@ def test_a_comment_author_that_the_token_is_not_is_said_and_leaves_no_comment(
     work.pull_request(1, sha=HEAD)
     step = work.step("plan", comment_author="github-actions")
     assert (step.code, bodies(github)) == (64, [])
-    assert "the token comments as github-actions[bot]" in step.messages("error")[0]
+    assert "comments made with this token are posted as github-actions[bot]" in step.messages("error")[0]
     for _ in range(2):
         assert work.step("plan", comment_author="GitHub-Actions[bot]").code == 0
     assert len(bodies(github)) == 1

@@ -70,7 +70,7 @@ def test_wrong_variables_are_refused_without_their_values(reconciler: program.Pr
         ),
         (["--var", "zebra"], 64, "a variable must have the form NAME=VALUE"),
         (["--var", "attempts=zebra"], 3, ":2:22: --var attempts is not a number, unlike the declared value"),
-        (["--var", "attempts=0"], 3, ":10:40: 'maximum_attempts' is 0, below 1"),
+        (["--var", "attempts=0"], 3, ":10:40: 'maximum_attempts' is 0, but must be at least 1"),
     ):
         ended = reconciler.run("validate", *GIVEN, *arguments)
         assert ended.returncode == code, ended.stderr

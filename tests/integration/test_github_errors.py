@@ -134,7 +134,7 @@ def test_a_github_that_is_not_there(github: github_server.GitHub) -> None:
     )
     assert reported(lambda: unreachable.comments(1), client.OutageError) == (
         f"cannot read the comments on acme/schedules#1: GitHub at {address} cannot be reached (Connection refused)",
-        "check GITHUB_API_URL and that this machine can connect to it, then run again",
+        "check GITHUB_API_URL, make sure that this machine can connect to it, then run again",
     )
     unreachable.close()
     assert github.requests == []

@@ -27,7 +27,7 @@ _arguments = st.lists(
 
 
 def parts(value: Any, at: paths.Path = ()) -> Iterator[tuple[paths.Path, Any]]:
-    """Yield each part of the arguments as a spec writes them, with its path."""
+    """Yield each part of the arguments as they are written in a spec, with its path."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
     for step, part in inner:
         yield (*at, step), part

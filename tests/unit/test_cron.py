@@ -99,7 +99,7 @@ def test_day_of_month_and_day_of_week_must_both_match() -> None:
 def test_quartz_syntax_is_refused_with_a_hint(text: str, messages: tuple[str, str, int]) -> None:
     name, symbol, offset = messages
     error = refused(text)
-    assert f"does not fit the {name}" in error.message
+    assert f"is not a valid {name}" in error.message
     assert error.hint.startswith("Temporal does not support ")
     assert symbol in error.hint
     assert error.offset == offset
@@ -133,20 +133,20 @@ def test_what_the_hints_suggest_means_the_intended_days(days: tuple[str, tuple[i
 @pytest.mark.parametrize(
     ("text", "offset", "message"),
     [
-        ("60 * * * *", 0, "'60' does not fit the minute: use 0 to 59"),
-        ("0 24 * * *", 2, "'24' does not fit the hour: use 0 to 23"),
-        ("0 0 0 * *", 4, "'0' does not fit the day of month: use 1 to 31"),
-        ("0 0 1 13 *", 6, "'13' does not fit the month: use 1 to 12 or a name such as FEB"),
-        ("0 0 1 JU *", 6, "'JU' does not fit the month: use 1 to 12 or a name such as FEB"),
-        ("0 0 * * 8", 8, "'8' does not fit the day of week: use 0 to 7 or a name such as MON"),
-        ("0 0 * * M", 8, "'M' does not fit the day of week: use 0 to 7 or a name such as MON"),
-        ("0 0 1 1 * 1999", 10, "'1999' does not fit the year: use 2000 to 2100"),
-        ("5,,7 * * * *", 2, "'' does not fit the minute: use 0 to 59"),
-        ("5- * * * *", 2, "'' does not fit the minute: use 0 to 59"),
+        ("60 * * * *", 0, "'60' is not a valid minute: use 0 to 59"),
+        ("0 24 * * *", 2, "'24' is not a valid hour: use 0 to 23"),
+        ("0 0 0 * *", 4, "'0' is not a valid day of month: use 1 to 31"),
+        ("0 0 1 13 *", 6, "'13' is not a valid month: use 1 to 12 or a name such as FEB"),
+        ("0 0 1 JU *", 6, "'JU' is not a valid month: use 1 to 12 or a name such as FEB"),
+        ("0 0 * * 8", 8, "'8' is not a valid day of week: use 0 to 7 or a name such as MON"),
+        ("0 0 * * M", 8, "'M' is not a valid day of week: use 0 to 7 or a name such as MON"),
+        ("0 0 1 1 * 1999", 10, "'1999' is not a valid year: use 2000 to 2100"),
+        ("5,,7 * * * *", 2, "'' is not a valid minute: use 0 to 59"),
+        ("5- * * * *", 2, "'' is not a valid minute: use 0 to 59"),
         ("*/0 * * * *", 2, "'0' is not a valid step for the minute"),
         ("0 */ * * *", 4, "'' is not a valid step for the hour"),
         ("1-9/2/3 * * * *", 4, "'2/3' is not a valid step for the minute"),
-        ("٣ * * * *", 0, "'٣' does not fit the minute: use 0 to 59"),
+        ("٣ * * * *", 0, "'٣' is not a valid minute: use 0 to 59"),
     ],
 )
 def test_a_mistake_is_named_and_located_within_the_text(text: str, offset: int, message: str) -> None:

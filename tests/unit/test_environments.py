@@ -121,7 +121,7 @@ def test_the_problems_of_all_environments_are_reported_at_once(tmp_path: pathlib
         .replace("staging: {}", "staging: {vars: {cron: '99 * * * *'}}")
     )
     found = problem(tmp_path, text)
-    assert "'99' does not fit the minute" in found
+    assert "'99' is not a valid minute" in found
     assert "variable 'cron'" in found
 
 
@@ -153,7 +153,8 @@ governance:
 """
 STOLEN = (
     "spec.yaml:9:34: charter 'beta' of environment 'two' cannot replace 'one:alpha', which environment 'one' declares: "
-    "each apply would undo the other's; specify the ID that it had in its own environment, or remove 'was'"
+    "each environment's apply would undo the other's; specify the ID that the charter had in its own environment, "
+    "or remove 'was'"
 )
 
 

@@ -173,7 +173,7 @@ def test_where_an_alias_would_show_the_charters_elsewhere_too_it_is_refused(text
 def test_what_cannot_be_added_to_is_refused_and_never_written_wrong(text: str) -> None:
     with pytest.raises(errors.UsageError) as caught:
         added(text)
-    assert caught.value.message == f"{builders.PATH}: charters cannot be inserted into the file as it is written"
+    assert caught.value.message == f"{builders.PATH}: charters cannot be inserted into the file in its current form"
 
 
 def test_an_import_of_nothing_leaves_the_text_alone() -> None:

@@ -219,7 +219,7 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         "spec.yaml:3:5: unknown key 'task_que' in governance.defaults; did you mean 'task_queue'?",
         "spec.yaml:4:13: 'jitter': 'soon' is not a valid duration: write a number and a unit, as in 10s, 15m, or 1h30m",
         "spec.yaml:5:3: unknown key 'schedule' in governance; did you mean 'schedules'?",
-        "spec.yaml:8:16: '25' does not fit the hour: use 0 to 23",
+        "spec.yaml:8:16: '25' is not a valid hour: use 0 to 23",
         'spec.yaml:9:19: \'entrypoint\' "two words" must be one word, without spaces; for example "COMMUNITY"',
         "spec.yaml:10:16: charter 'Community' is declared twice (first on line 7; names are case-insensitive);"
         " rename or remove one of them",
@@ -257,14 +257,14 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
             "input: {<<: {a: 1}}",
             "6:15: merge key '<<' is not supported; YAML 1.2 has no merge keys: put shared keys under defaults",
         ),
-        ("calendars: [{hour: 9-25}]", "6:28: '25' does not fit the hour: use 0 to 23"),
+        ("calendars: [{hour: 9-25}]", "6:28: '25' is not a valid hour: use 0 to 23"),
         (
             "calendars: [{day_of_week: [mon, fribble]}]",
-            "6:39: 'fribble' does not fit the day of week: use 0 to 7 or a name such as MON",
+            "6:39: 'fribble' is not a valid day of week: use 0 to 7 or a name such as MON",
         ),
         ("calendars: [{hours: 9}]", "6:20: unknown key 'hours' in calendars[0] of charter 1; did you mean 'hour'?"),
         ("calendars: [{}]", "6:19: calendars[0] of charter 1 is empty; for example"),
-        ("exclude: [{month: 13}]", "6:25: '13' does not fit the month: use 1 to 12"),
+        ("exclude: [{month: 13}]", "6:25: '13' is not a valid month: use 1 to 12"),
         ("intervals: [{every: 500ms}]", "6:27: the interval is shorter than a second; use at least 1s"),
         (
             "intervals: [{every: 1h, offset: 1h}]",
@@ -281,9 +281,12 @@ def test_ten_mistakes_give_ten_located_messages_in_the_order_of_the_file() -> No
         ("end_at: 2027-02-30T00:00:00Z", "6:15: 'end_at': '2027-02-30T00:00:00Z' is not a valid time"),
         ("run_timeout: soon", "6:20: 'run_timeout': 'soon' is not a valid duration"),
         ("retry_policy: {initial_interval: -1s}", "6:40: 'initial_interval': '-1s' is negative"),
-        ("retry_policy: {backoff_coefficient: 0.5}", "6:43: 'backoff_coefficient' is 0.5, below 1; for example 2"),
-        ("priority: {key: 9}", "6:23: 'key' is 9, above 5; for example 1"),
-        ("remaining_actions: -1", "6:26: 'remaining_actions' is -1, below 0; for example 10"),
+        (
+            "retry_policy: {backoff_coefficient: 0.5}",
+            "6:43: 'backoff_coefficient' is 0.5, but must be at least 1; for example 2",
+        ),
+        ("priority: {key: 9}", "6:23: 'key' is 9, but must be at most 5; for example 1"),
+        ("remaining_actions: -1", "6:26: 'remaining_actions' is -1, but must be at least 0; for example 10"),
         ("memo: {reconciler.owner: me}", "6:14: 'memo' \"reconciler.owner\" has a name that begins with"),
         ("search_attributes: {A: {type: Int, value: x}}", "6:49: 'A': the value is not a valid Int"),
         ("search_attributes: {A: {type: Int, value: true}}", "6:49: 'A': the value is not a valid Int"),
@@ -340,12 +343,12 @@ def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
     ("cron", "problem"),
     [
         ('"0 22-2 * * *"', "4:16: the hour range 22-2 ends before it starts; write 22-23,0-2 to wrap around"),
-        ("0 99 * * *", "4:15: '99' does not fit the hour"),
+        ("0 99 * * *", "4:15: '99' is not a valid hour"),
         (
             '["0 * * * *", "0 0 ? * *"]',
-            "4:32: '?' does not fit the day of month: use 1 to 31; Temporal does not support '?'",
+            "4:32: '?' is not a valid day of month: use 1 to 31; Temporal does not support '?'",
         ),
-        ('"\\u0030 99 * * *"', "4:21: '99' does not fit the hour"),
+        ('"\\u0030 99 * * *"', "4:21: '99' is not a valid hour"),
         ("[]", "4:13: 'cron' is empty; for example"),
         ("5", "4:13: 'cron' must be text or a list, not the number 5; for example"),
         ('["TZ=UTC 0 * * * *", "TZ=Asia/Tokyo 0 * * * *"]', "4:34: the cron has the time zone 'Asia/Tokyo', but"),
@@ -608,7 +611,7 @@ def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
     ("environment", "problem"),
     [
         ("{charters: {c: {paused: true}}}", "7:26: environment 'staging' changes charter 'c', which is not declared"),
-        ("{charters: {a: {cron: 0 99 * * *}}}", "7:38: '99' does not fit the hour"),
+        ("{charters: {a: {cron: 0 99 * * *}}}", "7:38: '99' is not a valid hour"),
         ("{charters: {a: {charter: b}}}", "7:30: unknown key 'charter' in governance.environments.staging.charters.a"),
         ("{defaults: {jitter: soon}}", "7:34: 'jitter': 'soon' is not a valid duration"),
         ("{enable: false}", "7:15: unknown key 'enable' in governance.environments.staging; did you mean 'enabled'?"),
@@ -642,8 +645,8 @@ LARGE = "x" * 450_000
         ),
         (
             "retry_policy: {initial_interval: 1068d}",
-            "6:40: by default, the maximum interval is 100 times this one, which is longer than the 292 years that "
-            "Temporal can store: no run would start; add maximum_interval",
+            "6:40: the maximum interval defaults to 100 times this one, which exceeds the 292 years that Temporal can "
+            "store: no run would start; add maximum_interval",
         ),
         (
             'retry_policy: {non_retryable_errors: [A, "TemporalTimeout:StartToClsoe"]}',
@@ -923,7 +926,7 @@ def test_all_errors_in_a_cron_are_reported_at_once(cron: str, messages: list[tup
 def test_a_mistake_is_found_however_the_cron_is_written(written: str, place: str) -> None:
     (found,) = problems(COMMUNITY.replace('"0 * * * *"', written))
     if place:
-        assert found.startswith(f"spec.yaml:{place}: '99' does not fit the hour")
+        assert found.startswith(f"spec.yaml:{place}: '99' is not a valid hour")
 
 
 def test_a_mistake_that_an_alias_repeats_is_reported_once_where_it_is_defined() -> None:
@@ -1077,7 +1080,7 @@ def test_the_hint_for_a_wrong_type_depends_on_the_key(keys: str, hint: str) -> N
 def test_two_zones_of_which_an_every_names_one_are_refused_for_the_right_reason() -> None:
     crons = '["TZ=Asia/Tokyo 0 1 * * *", "TZ=Europe/Berlin @every 5m"]'
     (found,) = problems(f"governance: {{schedules: [{{charter: A, cron: {crons}, entrypoint: E}}]}}")
-    assert "Temporal ignores the time zone of @every" in found
+    assert "Temporal ignores this cron's time zone, because it uses @every" in found
 
 
 def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refused() -> None:
@@ -1094,7 +1097,7 @@ def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refuse
         (
             "args: [1], entrypoint: A",
             "entrypoint",
-            "'entrypoint' and 'args' cannot be combined: the workflow is called only",
+            "'entrypoint' and 'args' cannot be combined: with args, the workflow receives only",
         ),
         ("args: [], input: {}", "input", "'input' and 'args' cannot be combined"),
         ("args: {a: 1}", "{a", "'args' must be a list"),

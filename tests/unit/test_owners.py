@@ -163,7 +163,7 @@ def test_a_rename_that_would_bypass_a_pause_is_reported(keep: bool) -> None:
     assert (created.verb, created.after.paused) == (plans.Verb.CREATE, False)
     assert list(words.remarks(created, NOW)) == [
         "looks like a rename of governance:gov, which was paused by alice@laptop on Mon 23 Nov 2026 17:00 UTC (3 h ago)"
-        "; the new schedule will run unless you declare paused: true; to make it a rename, declare was: governance:gov"
+        "; the new schedule will run unless you declare paused: true; if this is a rename, add was: governance:gov"
     ]
 
 

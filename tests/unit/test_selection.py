@@ -65,8 +65,8 @@ def test_each_problem_is_reported_once_and_with_the_environments_that_have_it(fo
     )
     (folder / "spec.yaml").write_text(text)
     assert [line.partition(";")[0] for line in refused("validate", *ALL).message.splitlines()] == [
-        "spec.yaml:5:34: '25' does not fit the hour: use 0 to 23 (in environment 'staging')",
-        "spec.yaml:5:34: '26' does not fit the hour: use 0 to 23 (in environment 'production')",
+        "spec.yaml:5:34: '25' is not a valid hour: use 0 to 23 (in environment 'staging')",
+        "spec.yaml:5:34: '26' is not a valid hour: use 0 to 23 (in environment 'production')",
         "spec.yaml:6:54: 'entrypoint' \"two words\" must be one word, without spaces",
     ]
 

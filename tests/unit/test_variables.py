@@ -300,7 +300,7 @@ governance:
         "5:34: unknown variable 'no'",
         "5:76: 'remaining_actions' must be an integer, not text",
         "6:25: '${id}' has no value here",
-        "6:42: '25' does not fit the hour: use 0 to 23",
+        "6:42: '25' is not a valid hour: use 0 to 23",
         "8:25: '${id}' has no value here",
         "8:57: unknown variable 'nothing'",
         "8:70: unknown key 'crn' in governance.environments.staging.charters.B",
@@ -315,7 +315,7 @@ def test_values_are_checked_once_they_are_expanded(environment: str | None) -> N
         .replace('{note: "${environment}: ${id}"}', '{retry_policy: "${retries}", overlap: "${region}"}')
     )
     assert [each.partition(";")[0] for each in problems(text, environment)] == [
-        "24:32: 'maximum_attempts' is 0, below 1 (in environment 'staging')",
+        "24:32: 'maximum_attempts' is 0, but must be at least 1 (in environment 'staging')",
         "24:55: 'overlap' is \"us\", not one of Skip, BufferOne, BufferAll, CancelOther, TerminateOther, "
         "AllowAll (in environment 'staging')",
     ]

@@ -54,7 +54,7 @@ def _kept(ctx: click.Context, param: click.Parameter, given: str | None) -> str 
 
 
 def _read(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
-    """Return the URL as `_database` does with --refresh=changed; other plans do not read a database."""
+    """With --refresh=changed, return the URL as `_database` does; other plans do not read a database."""
     return _database(ctx, param, given) if ctx.params.get("amount") == "changed" else None
 
 

@@ -105,12 +105,12 @@ _OVERRIDES = (
 
 
 def choice(command: parameters.Command) -> Callable[..., Any]:
-    """Add the options that select the relevant part of the spec to a command, and pass them as `choice`."""
+    """Add to a command the options that select which part of the spec applies, passed as `choice`."""
     return _choosing(_in_one(command), _CHOICE)
 
 
 def choice_and_overrides(command: parameters.Command) -> Callable[..., Any]:
-    """Add the `choice` options and those that control how a plan treats other people's changes."""
+    """Add the `choice` options and the options that control how a plan treats other people's changes."""
     return _choosing(_in_one(command), (*_CHOICE, *_OVERRIDES))
 
 
@@ -162,7 +162,7 @@ def _in_environment(choice: declarations.Choice, names: tuple[str, ...]) -> decl
 
 
 def refresh(command: parameters.Command) -> Callable[..., Any]:
-    """Add the options for how much a plan reads from the server, passed as part of `choice`."""
+    """Add the options that control how much a plan reads from the server, passed as part of `choice`."""
 
     @click.option(
         "--refresh",

@@ -146,7 +146,7 @@ def _subject(name: str) -> str:
 
 def _address(request: fastapi.Request) -> str:
     """Return the key under which an unknown caller is counted, so that guessing tokens is rate-limited."""
-    return f"unknown at {limits.network(request.client.host) if request.client else ''}"
+    return f"unknown caller at {limits.network(request.client.host) if request.client else ''}"
 
 
 def _unknown() -> problems.Problem:

@@ -35,7 +35,7 @@ _SESSIONS = 10  # database sessions
 _FOR_TOKENS = 2  # additional sessions that are used only to authenticate callers
 DRAIN = 10.0  # seconds that background work may take after the last request
 _LOG = logging.getLogger(__name__)
-# Their routes are added to the application itself: an included router is searched three times per request. The routes
+# These routes are added to the application itself: an included router is searched three times per request. The routes
 # that are called most often come first.
 _ROUTERS = (health.router, schedules.router, triggers.router, execution_requests.router, ops.router)
 _TAGS = (  # in the order shown on the page

@@ -63,7 +63,7 @@ class Connection(h11_impl.H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """Run the timer while the client has something left to send; sending a little does not extend it."""
+        """Run the timer while the client has something left to send; partial data does not extend it."""
         state = self.conn.their_state
         owes = state is h11.IDLE or (state is h11.SEND_BODY and self.cycle.response_complete)
         if owes and not self.transport.is_closing():

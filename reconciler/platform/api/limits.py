@@ -93,7 +93,7 @@ class Rate:
 class Known:
     """The subjects of tokens that were valid when they were last used, by token digest.
 
-    A caller that sends one of these is limited by subject, and any other caller by address before the token lookup.
+    A caller that sends such a token is limited by subject, and any other caller by address before the token lookup.
     """
 
     def __init__(self, most: int = 10_000) -> None:

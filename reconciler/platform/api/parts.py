@@ -75,7 +75,7 @@ class Temporal:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Which dependencies are unavailable, and how many rows Temporal may not have; None without the database."""
+    """Which dependencies are unavailable, and how many rows might not be in Temporal; None if the database is one."""
 
     away: tuple[str, ...]
     unsynced: int | None

@@ -254,7 +254,7 @@ async def _deleted(
 
 
 async def own(found: Found, grant: executions.Grant, schedule_id: uuid.UUID) -> executions.UserSchedule:
-    """Return the caller's schedule; raises a 404 if it does not exist, is someone else's, or is not covered."""
+    """Return the caller's schedule; raises a 404 if it does not exist, is someone else's, or is outside the grant."""
     row = await found.store.schedules.get(grant.subject, schedule_id)
     if row is None or not grant.covers(row.workflow):
         raise problems.Problem(
@@ -310,7 +310,7 @@ async def _brought(
 async def _next_run(found: Found, row: executions.UserSchedule, *, is_new: bool) -> datetime.datetime | None:
     """Return when it fires next; raises a 422 with every error if it is not a valid schedule.
 
-    Checking a large input takes time, so other requests are served meanwhile. `is_new` means that its times are new.
+    Checking a large input takes time, so other requests are served meanwhile. `is_new`: the request sets its times.
     """
     least = found.options.least_interval if is_new else durations.ZERO
     async with found.checkers:

@@ -31,7 +31,7 @@ class Wish:
 class Report:
     """The outcome of a sync: `skipped` is why there was nothing to do; `applied` is None if nothing was started.
 
-    A `proposed` one was only planned, not applied.
+    A `proposed` sync was only planned, not applied.
     """
 
     exit_code: errors.ExitCode

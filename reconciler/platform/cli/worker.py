@@ -99,7 +99,7 @@ def worker(
     health: tuple[str, int] | None,
     metrics: str | None,
 ) -> errors.ExitCode:
-    """Run fired schedules until SIGTERM."""
+    """Run the workflows that schedules start, until SIGTERM."""
     if versioning and not deployment_name:
         raise errors.UsageError("--versioning needs a deployment", hint="specify it with --deployment-name")
     executor = settings.Executor(

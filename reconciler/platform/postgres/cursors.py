@@ -25,7 +25,7 @@ class Cursor:
 
     @property
     def text(self) -> str:
-        """Return it as a URL-safe string."""
+        """Return the cursor as a URL-safe string."""
         return base64.urlsafe_b64encode(_PARTS.pack((self.at - _EPOCH) // _MICROSECOND, self.id.bytes)).decode("ascii")
 
 

@@ -46,7 +46,7 @@ class Executor:
         """Write the request and mark it as done, atomically; if the key already exists, return the recorded outcome.
 
         Raises `errors.ExecutionRefusedError` for a key that another request used and for a request that cannot be
-        stored, and `errors.StoreError` if it may be retried.
+        stored, and `errors.StoreError` if the request may be retried.
         """
         key, request = execution.idempotency_key, execution.request
         async with self._pool.session(row=key) as connection:

@@ -83,7 +83,7 @@ async def of(connection: database.Connection, subject: str | None) -> tuple[exec
 
 
 def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) -> str:
-    """Return why none of a subject's grants allows a workflow, per the newest that covers it; empty if one does."""
+    """Return why none of a subject's grants allows a workflow, by the newest that covers it; empty if one does."""
     reasons = [each.why_void for each in found if each.covers(workflow)]
     if not reasons:
         return f"no grant for {subject} covers workflow {workflow!r}"

@@ -22,7 +22,7 @@ WHERE deleted_at IS NULL OR synced_revision < revision
 """
 _SOME = "SELECT * FROM schedules WHERE id = ANY(%s) ORDER BY created_at, id"
 _UNSYNCED = "SELECT count(*) AS rows FROM schedules WHERE synced_revision < revision"
-_AT_ONCE = 1000  # complete rows that one statement reads; an input may be large
+_AT_ONCE = 1000  # complete rows per statement, because inputs may be large
 _FIND = "SELECT * FROM schedules WHERE id = %s"
 # locked in the order of their IDs, so that concurrent statements do not deadlock
 _SYNCED = """
@@ -115,8 +115,8 @@ class New:
 class Changes:
     """The changes to a row; None leaves a column unchanged.
 
-    For `next_run_at`, None leaves it unchanged only if cron, timezone, and enabled, which it depends on, do not change.
-    It is not stored for a row that is not enabled.
+    `next_run_at` depends on cron, timezone, and enabled: if any of these is specified, None clears it. It is not stored
+    for a row that is not enabled.
     """
 
     cron: str | None = None

@@ -52,7 +52,7 @@ class Activities:
 
     @temporalio.activity.defn(name=steps.VALIDATE_GRANT)
     async def validate_grant(self, request: dict[str, Any]) -> str:
-        """Return why the schedule's owner may not run this; empty if they may."""
+        """Return why the schedule's owner may not run the workflow; empty if they may."""
         execution = _execution(request)
         with _reported(execution):
             return await self._runs.why_refused(_row_id(execution), execution.entrypoint)
@@ -82,7 +82,7 @@ class Activities:
 
     @temporalio.activity.defn(name=steps.EXECUTE)
     async def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Execute it and return its outcome; it runs only once, no matter how many attempts are made."""
+        """Execute the request and return its outcome; it runs only once, no matter how many attempts are made."""
         execution = _execution(request)
         left = self._left()
         with _reported(execution, left):
@@ -111,7 +111,7 @@ class Activities:
             raise errors.ExecutionRefusedError(f"not retried: {refused}")
 
     def _left(self) -> Callable[[], datetime.timedelta]:
-        """Return a function that returns the remaining patience across all attempts; negative once it is used up.
+        """Return a function that returns the rest of the time allowed for all attempts; negative once it is used up.
 
         The times of the first attempt and this one come from Temporal's clock, and only the time since then is measured
         here, because this machine's clock may be wrong.
@@ -164,7 +164,7 @@ def _unlimited() -> datetime.timedelta:
 
 @contextlib.contextmanager
 def _reported(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _unlimited) -> Iterator[None]:
-    """Convert an error to one that specifies whether and when Temporal retries it; it does not once no time is `left`.
+    """Convert an error to one that specifies whether and when Temporal retries; it does not if no time is `left`.
 
     The error is also logged, so that users can find out why a run is waiting; for a bug, only its type is logged.
     """
@@ -209,7 +209,7 @@ def _why_cancelled(left: datetime.timedelta) -> BaseException:
 
 @contextlib.asynccontextmanager
 async def _beating() -> AsyncIterator[None]:
-    """Send heartbeats to the server in the meantime; work that ends before the first one is due sends none."""
+    """Send heartbeats to the server during the work; work that ends before the first one is due sends none."""
 
     async def beat() -> None:
         while True:

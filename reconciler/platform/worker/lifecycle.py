@@ -23,7 +23,7 @@ from reconciler.runtime import interrupts, systemd
 from reconciler.schedule import governed
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE = datetime.timedelta(seconds=2)  # for each dependency in a readiness check
+_PATIENCE = datetime.timedelta(seconds=2)  # the time limit for each dependency in a readiness check
 _LOOK_EVERY = 5.0  # seconds between checks of the worker's dependencies
 _QUIET = 60.0  # seconds between warnings
 _WORKFLOWS = (workflows.GovernanceScheduledRunWorkflow,)

@@ -100,7 +100,7 @@ async def _begin(request: dict[str, Any]) -> None:
 
 
 async def _failed(request: dict[str, Any], error: str, *, started: bool) -> None:
-    """Record a failure; a canceled start may or may not have been recorded, so it is repeated."""
+    """Record a failure; first record the start again if it is unknown whether that succeeded."""
     if not started:
         await _begin(request)
     await _end(request, executions.RunState.FAILED, error)
