@@ -87,7 +87,7 @@ load-test: $(INSTALLED) server ## Send many requests to the service, and run man
 action-test: $(INSTALLED) server act ## Install and run the Action in many ways: interrupted, twice at once, without an index, and so on
 	ACTION_INSTALL=whole $(BIN)/pytest tests/action -m "slow or not slow" --numprocesses $(WORKERS) --dist worksteal
 
-bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the service, and the worker
+bench: $(INSTALLED) server ## Benchmark startup, commands, repair, the service, and the worker (takes hours)
 	@$(BIN)/python -m compileall -qq reconciler bench
 	@$(BIN)/python -m bench.startup
 	@$(BIN)/python -m bench.schedules
@@ -95,6 +95,8 @@ bench: $(INSTALLED) server ## Benchmark startup, plan, apply, repair, the servic
 	@$(BIN)/python -m bench.starvation
 	@$(BIN)/python -m bench.repair
 	@$(BIN)/python -m bench.worker
+	@$(BIN)/python -m bench.sync
+	@$(BIN)/python -m bench.memory
 
 server: $(INSTALLED) ## Find or download Temporal's dev server
 	@$(BIN)/python -m tools.devserver

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bench import results
 from tools import devserver
 
 CALLERS = (1, 10, 50)
@@ -77,18 +78,16 @@ async def _call(target: Target, count: int) -> list[float]:
     return times
 
 
-def rows(targets: Sequence[Target]) -> Iterator[str]:
-    """Measure and yield the lines of the table; the ratios are relative to the bare application's p50 and p99."""
+def measure_all(targets: Sequence[Target], report: results.Report) -> None:
+    """Measure; the ratios are relative to the bare application's p50 and p99."""
     for callers in CALLERS:
         floor = None
         for target in targets:
             times = asyncio.run(measure(target, callers))
             p50, p99 = (times[len(times) * part // 100] for part in (50, 99))
             floor = floor or (p50, p99)
-            yield (
-                f"| {target.name} | {callers} | {p50 * 1000:.1f} ms | {p99 * 1000:.1f} ms "
-                f"| {p50 / floor[0]:.2f} | {p99 / floor[1]:.2f} |\n"
-            )
+            milliseconds = [f"{seconds * 1000:.1f} ms" for seconds in (p50, p99)]
+            report.add(target.name, str(callers), *milliseconds, f"{p50 / floor[0]:.2f}", f"{p99 / floor[1]:.2f}")
 
 
 SERVE = (*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--repair-every", "0s", "--rate-limit", "1000000/minute")
@@ -103,14 +102,22 @@ def granted(subject: str, environment: Mapping[str, str]) -> str:
     return token
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    """A running process and the port of its HTTP server."""
+
+    port: int
+    pid: int
+
+
 @contextlib.contextmanager
-def process(command: Sequence[str], environment: Mapping[str, str], announced: str) -> Iterator[int]:
-    """Run a server that announces its address, and return its port."""
+def process(command: Sequence[str], environment: Mapping[str, str], announced: str) -> Iterator[Server]:
+    """Run a server that announces its address until the end of the block."""
     process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         for line in process.stdout or ():
             if announced in line:
-                yield int(line.partition("127.0.0.1:")[2].split()[0])
+                yield Server(port=int(line.partition("127.0.0.1:")[2].split()[0]), pid=process.pid)
                 return
         raise RuntimeError(f"{command[:4]} did not start")
     finally:
@@ -131,23 +138,22 @@ def targets(address: str, folder: pathlib.Path) -> Iterator[tuple[Target, ...]]:
     bare = (sys.executable, "-m", "uvicorn", "bench.latency:application", "--port", "0", "--no-access-log")
     with process(bare, environment, "Uvicorn running on") as floor, process(SERVE, environment, LISTENING) as ours:
         yield (
-            Target(name=BARE, port=floor, path="/"),
-            Target(name="GET /healthz", port=ours, path="/healthz"),
-            Target(name="GET /api/v1/schedules", port=ours, path="/api/v1/schedules", token=token),
+            Target(name=BARE, port=floor.port, path="/"),
+            Target(name="GET /healthz", port=ours.port, path="/healthz"),
+            Target(name="GET /api/v1/schedules", port=ours.port, path="/api/v1/schedules", token=token),
         )
 
 
 def main() -> None:
     """Print the table."""
-    sys.stdout.write("| | callers | p50 | p99 | p50 ratio | p99 ratio |\n|---|---|---|---|---|---|\n")
+    report = results.Report("latency", ("service, requests", "callers", "p50", "p99", "p50 ratio", "p99 ratio"))
     with (
         devserver.running() as server,
         tempfile.TemporaryDirectory() as folder,
         targets(server.address, pathlib.Path(folder)) as found,
     ):
-        for row in rows(found):
-            sys.stdout.write(row)
-            sys.stdout.flush()
+        measure_all(found, report)
+    report.save()
 
 
 if __name__ == "__main__":

@@ -7,15 +7,16 @@ difference is reading the rows and comparing them. Rows are inserted with SQL, a
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
-from bench import bare, requests
+from bench import bare, requests, results
 from reconciler import settings
 from reconciler.plan import apply, plans
 from reconciler.platform import repair, users
@@ -28,7 +29,8 @@ SIZES = (2_800, 10_000)
 ROUNDS = 3
 _MAKE = """
 INSERT INTO schedules (id, owner, cron, timezone, workflow, input)
-SELECT gen_random_uuid(), 'bench', format('%%s %%s %%s 1 *', i %% 60, i / 60 %% 24, 1 + i / 1440), 'UTC', 'REPORT',
+SELECT gen_random_uuid(), 'bench',
+    format('%%s %%s %%s %%s *', i %% 60, i / 60 %% 24, 1 + i / 1440 %% 28, 1 + i / 40320), 'UTC', 'REPORT',
     '{"to": "all"}'
 FROM generate_series(0, %s - 1) AS i
 """
@@ -44,11 +46,11 @@ class Rounds:
         """Record one measurement."""
         self._seconds.setdefault(name, []).append(seconds)
 
-    def rows(self, count: int, names: Iterable[str]) -> Iterator[str]:
-        """Yield a line of the table for each of the measurements, all of which have a floor."""
+    def rows(self, count: int, names: Iterable[str]) -> Iterator[Sequence[str]]:
+        """Yield a row of the table for each of the measurements, all of which have a floor."""
         for name in names:
             ours, floor = (statistics.median(self._seconds[each]) for each in (name, f"floor: {name}"))
-            yield f"| {name} | {count} | {floor * 1000:.0f} ms | {ours * 1000:.0f} ms | {ours / floor:.2f} |"
+            yield name, f"{count:,}", f"{floor:.2f} s", f"{ours:.2f} s", f"{ours / floor:.2f}"
 
 
 async def timed(work: Awaitable[object]) -> float:
@@ -58,8 +60,8 @@ async def timed(work: Awaitable[object]) -> float:
     return time.perf_counter() - started
 
 
-async def measure(address: str, url: str, namespaces: tuple[str, str], count: int) -> Iterator[str]:
-    """Return the lines of the table for one size."""
+async def measure(address: str, url: str, namespaces: tuple[str, str], count: int) -> Iterator[Sequence[str]]:
+    """Return the rows of the table for one size."""
     bare_namespace, namespace = namespaces
     floor, ours = await bare.connected(address, bare_namespace), await bare.connected(address, namespace)
     server = await connect.connect(
@@ -101,20 +103,26 @@ async def measure(address: str, url: str, namespaces: tuple[str, str], count: in
 FIRST, FULL, QUICK = "repair, all to create", "full repair, nothing to do", "quick repair, nothing to do"
 
 
-def main() -> None:
-    """Print the table."""
-    sizes = [int(each) for each in sys.argv[1:]] or SIZES
-    sys.stdout.write("| | schedules | bare calls | reconciler | ratio |\n|---|---|---|---|---|\n")
-    for size in sizes:
+def main(arguments: list[str]) -> None:
+    """Measure what the arguments select, and print the table."""
+    parser = argparse.ArgumentParser(prog="bench.repair")
+    parser.add_argument("--backend", choices=("v1", "v2"), default="v1")
+    parser.add_argument("--size", action="append", type=int)
+    chosen = parser.parse_args(arguments)
+    title = f"repair, {chosen.backend.upper()}"
+    report = results.Report(
+        f"repair-{chosen.backend}", (title, "schedules", "bare calls", "reconciler", "ratio (median)")
+    )
+    for size in chosen.size or SIZES:
         with (
             tempfile.TemporaryDirectory() as folder,
-            devserver.running(namespaces=["bare", "ours"]) as server,
+            devserver.running(backend=chosen.backend, namespaces=["bare", "ours"]) as server,
             embedded.running(f"embedded:{folder}/postgres", os.environ) as url,
         ):
             for row in asyncio.run(measure(server.address, url, ("bare", "ours"), size)):
-                sys.stdout.write(f"{row}\n")
-            sys.stdout.flush()
+                report.add(*row)
+    report.save()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -10,7 +10,8 @@ import os
 import pathlib
 import platform
 import statistics
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.processes import Cost
@@ -19,6 +20,7 @@ from reconciler import version
 OURS = "reconciler"
 FLOOR = "floor"
 FOLDER = pathlib.Path("bench/results")
+REPORTS = FOLDER / "service"
 _HEAD = (
     "| {backend}, {size:,} schedules | seconds | floor | ratio (min – median – max) | CPU (ms per schedule) | memory "
     "| requests | floor |\n"
@@ -65,14 +67,7 @@ class Table:
 
     def _document(self) -> dict[str, Any]:
         return {
-            "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-            "versions": {
-                "reconciler": version.VERSION,
-                "python": platform.python_version(),
-                "temporalio": importlib.metadata.version("temporalio"),
-            },
-            "processors": os.cpu_count(),
-            "load": round(os.getloadavg()[2], 1),  # over the last 15 minutes
+            **_circumstances(),
             "backend": self.backend,
             "size": self.size,
             "requests": self.requests,
@@ -83,9 +78,60 @@ class Table:
         }
 
 
-def loaded(path: pathlib.Path) -> Table:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """A table that is printed row by row as it is measured; `name` is that of its file."""
+
+    name: str
+    columns: Sequence[str]
+    rows: list[Sequence[str]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Print the head of the table."""
+        self._print(self.columns)
+        sys.stdout.write(_rule(self.columns))
+
+    def add(self, *cells: str) -> None:
+        """Print a row."""
+        self.rows.append(cells)
+        self._print(cells)
+
+    def save(self) -> None:
+        """Save the table with the versions of what was measured."""
+        document = {**_circumstances(), "columns": self.columns, "rows": self.rows}
+        path = REPORTS / f"{self.name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    def _print(self, cells: Sequence[str]) -> None:
+        sys.stdout.write(_line(cells))
+        sys.stdout.flush()
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _rule(columns: Sequence[str]) -> str:
+    return f"|---|{'--:|' * (len(columns) - 1)}\n"
+
+
+def _circumstances() -> Mapping[str, Any]:
+    """Return what the figures depend on: the versions, and the machine and its load."""
+    return {
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "versions": {
+            "reconciler": version.VERSION,
+            "python": platform.python_version(),
+            "temporalio": importlib.metadata.version("temporalio"),
+        },
+        "processors": os.cpu_count(),
+        "load": round(os.getloadavg()[2], 1),  # over the last 15 minutes
+    }
+
+
+def loaded(document: Mapping[str, Any]) -> Table:
     """Return a saved table."""
-    document = json.loads(path.read_text(encoding="utf-8"))
     costs = {
         name: {who: [Cost(**cost) for cost in costs] for who, costs in each.items()}
         for name, each in document["costs"].items()
@@ -108,22 +154,27 @@ def _ratios(costs: Sequence[Cost], floor: Sequence[Cost]) -> str:
 
 
 _PAGE = pathlib.Path("docs/performance.md")
-_BEGIN, _END = "<!-- measured -->\n", "<!-- end of measured -->\n"
+_BEGIN, _END = "<!-- measured: {} -->\n", "<!-- end of measured: {} -->\n"
 
 
 def page(text: str) -> str:
     """Return the page with the tables of all saved results."""
-    documents = sorted(FOLDER.glob("*.json"), key=_order)
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    return (
-        before
-        + _BEGIN
-        + "".join(f"\n{_caption(path)}\n\n{loaded(path).text()}" for path in documents)
-        + "\n"
-        + _END
-        + after
-    )
+    commands = [_read(path) for path in sorted(FOLDER.glob("*.json"), key=_order)]
+    reports = [_read(path) for path in sorted(REPORTS.glob("*.json"))]
+    text = _filled(text, "commands", [_captioned(each, loaded(each).text()) for each in commands])
+    return _filled(text, "service", [_captioned(each, _text(each)) for each in reports])
+
+
+def _read(path: pathlib.Path) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def _filled(text: str, name: str, tables: Sequence[str]) -> str:
+    """Return the page with other tables between two markers."""
+    begin, end = _BEGIN.format(name), _END.format(name)
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}{''.join(tables)}\n{end}{rest.partition(end)[2]}"
 
 
 def _order(path: pathlib.Path) -> tuple[str, int]:
@@ -131,10 +182,16 @@ def _order(path: pathlib.Path) -> tuple[str, int]:
     return backend, int(size)
 
 
-def _caption(path: pathlib.Path) -> str:
-    document = json.loads(path.read_text(encoding="utf-8"))
+def _text(document: Mapping[str, Any]) -> str:
+    """Return a saved report in Markdown."""
+    columns, rows = document["columns"], document["rows"]
+    return "".join((_line(columns), _rule(columns), *map(_line, rows)))
+
+
+def _captioned(document: Mapping[str, Any], table: str) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
-    return f"{document['date']}: {versions}; {document['processors']} processors, load {document['load']}."
+    machine = f"{document['processors']} processors, load {document['load']}"
+    return f"\n{document['date']}: {versions}; {machine}.\n\n{table}"
 
 
 if __name__ == "__main__":

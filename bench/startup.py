@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 
+from bench import results
+
 RUNS = 15  # of each, alternating
 SPEC = "governance:\n  schedules:\n    - {charter: NIGHTLY, cron: '0 3 * * *', entrypoint: NIGHTLY}\n"
 PROGRAM = (sys.executable, "-m", "reconciler")
@@ -39,11 +41,12 @@ def main() -> None:
             Case(name="completion", command=PROGRAM, floor=CLICK, completes="reconciler pl"),
             Case(name="validate", command=(*PROGRAM, "validate", "--spec", str(spec)), floor=LIBRARIES),
         )
-        print("startup, CPU time per process (median)", "floor", "ratio", sep="\t")
+        report = results.Report("startup", ("startup, CPU time of a process (median)", "reconciler", "floor", "ratio"))
         for case in cases:
             both = [(_seconds(case.command, case.completes), _seconds(case.floor)) for _ in range(RUNS)]
             ours, floor = (statistics.median(each) for each in zip(*both, strict=True))
-            print(f"{case.name}: {ours * 1000:.0f} ms", f"{floor * 1000:.0f} ms", f"{ours / floor:.2f}", sep="\t")
+            report.add(case.name, f"{ours * 1000:.0f} ms", f"{floor * 1000:.0f} ms", f"{ours / floor:.2f}")
+        report.save()
 
 
 def _seconds(command: tuple[str, ...], completes: str = "") -> float:

@@ -10,15 +10,14 @@ import asyncio
 import contextlib
 import os
 import pathlib
-import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import psycopg
 
-from bench import latency
+from bench import latency, results
 from reconciler.postgres import embedded
 from tools import devserver
 
@@ -34,19 +33,20 @@ async def locked(url: str, base: str, token: str) -> AsyncIterator[None]:
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=60) as client:
         made = await client.post("/api/v1/schedules", json={"cron": "0 9 1 1 *", "workflow": f"w-{uuid.uuid4()}"})
         made.raise_for_status()
-        row = made.json()["id"]
+        row, current = made.json()["id"], {"If-Match": made.headers["ETag"]}
         async with await psycopg.AsyncConnection.connect(url) as holder:
-            await holder.execute("SELECT 1 FROM schedules WHERE id = %s FOR UPDATE", (row,))
+            await holder.execute("SELECT 1 FROM reconciler.schedules WHERE id = %s FOR UPDATE", (row,))
             is_free = asyncio.Event()
 
-            async def change() -> None:
+            async def attempt() -> None:
                 """Request a change again and again, like a caller whose requests are refused."""
                 while not is_free.is_set():
-                    response = await client.patch(f"/api/v1/schedules/{row}", json={"cron": "0 10 1 1 *"})
-                    if response.status_code == httpx.codes.OK and not is_free.is_set():
-                        raise RuntimeError("a request changed the locked row")
+                    change = {"cron": "0 10 1 1 *"}
+                    response = await client.patch(f"/api/v1/schedules/{row}", json=change, headers=current)
+                    if response.status_code != httpx.codes.SERVICE_UNAVAILABLE and not is_free.is_set():
+                        raise RuntimeError(f"a request to change the locked row returned {response.status_code}")
 
-            waiting = [asyncio.create_task(change()) for _ in range(WAITING)]
+            waiting = [asyncio.create_task(attempt()) for _ in range(WAITING)]
             yield
             is_free.set()
             await holder.rollback()
@@ -79,14 +79,17 @@ def main() -> None:
             "TEMPORAL_ADDRESS": server.address,
         }
         mine, other = (latency.granted(subject, environment) for subject in ("mine", "other"))
-        with latency.process(latency.SERVE, environment, latency.LISTENING) as port:
-            free, held = asyncio.run(measure(url, port, mine, other))
-    sys.stdout.write("| GET /api/v1/schedules, 10 callers | p50 | p99 |\n|---|---|---|\n")
+        with latency.process(latency.SERVE, environment, latency.LISTENING) as served:
+            free, held = asyncio.run(measure(url, served.port, mine, other))
+    report = results.Report("starvation", (f"service, GET /api/v1/schedules, {CALLERS} callers", "p50", "p99"))
     for name, times in (("nothing else", free), (f"a row locked, {WAITING} clients try to change it", held)):
-        p50, p99 = (times[len(times) * part // 100] * 1000 for part in (50, 99))
-        sys.stdout.write(f"| {name} | {p50:.1f} ms | {p99:.1f} ms |\n")
-    p50, p99 = (held[len(held) * part // 100] / free[len(free) * part // 100] for part in (50, 99))
-    sys.stdout.write(f"| ratio | {p50:.2f} | {p99:.2f} |\n")
+        report.add(name, *(f"{_part(times, percent) * 1000:.1f} ms" for percent in (50, 99)))
+    report.add("ratio", *(f"{_part(held, percent) / _part(free, percent):.2f}" for percent in (50, 99)))
+    report.save()
+
+
+def _part(times: Sequence[float], percent: int) -> float:
+    return times[len(times) * percent // 100]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import datetime
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 import uuid
@@ -29,6 +28,7 @@ import temporalio.common
 import temporalio.worker
 import temporalio.workflow
 
+from bench import results
 from reconciler import settings, wiring
 from reconciler.platform.postgres import schedules, tables
 from reconciler.platform.worker import activities, lifecycle
@@ -151,8 +151,8 @@ async def user_schedule(store: tables.Store) -> dict[str, Any]:
     return governed.argument(str(id_), id_, charter=None, entrypoint="bench", input_={})
 
 
-async def measure(address: str, database_url: str) -> None:
-    """Print the table."""
+async def measure(address: str, database_url: str, report: results.Report) -> None:
+    """Run the rounds and fill the table."""
     client = await temporalio.client.Client.connect(address, runtime=connect.quiet())
     async with tables.opened(settings.Database(url=database_url)) as store, workers(client, store):
         starts = {
@@ -169,21 +169,20 @@ async def measure(address: str, database_url: str) -> None:
     for name, each in rounds.items():
         median = Round(*(statistics.median(values) for values in zip(*map(dataclasses.astuple, each[1:]), strict=True)))
         floor = median if name.startswith("bare") else floor
-        sys.stdout.write(
-            f"| {name} | {median.rate:.0f} | {median.rate / floor.rate:.2f} "
-            f"| {median.cpu:.1f} ms | {median.cpu / floor.cpu:.2f} |\n"
-        )
+        rate, cpu = f"{median.rate:.0f}", f"{median.cpu:.1f} ms"
+        report.add(name, rate, f"{median.rate / floor.rate:.2f}", cpu, f"{median.cpu / floor.cpu:.2f}")
 
 
 def main() -> None:
     """Start the servers and measure."""
-    sys.stdout.write("| | firings per second | ratio | CPU per firing | ratio |\n|---|---|---|---|---|\n")
+    report = results.Report("worker", ("worker, firings", "per second", "ratio", "CPU of one", "ratio"))
     with (
         devserver.running() as server,
         tempfile.TemporaryDirectory() as folder,
         wiring.database(f"embedded:{pathlib.Path(folder) / 'postgres'}", os.environ) as database_url,
     ):
-        asyncio.run(measure(server.address, database_url))
+        asyncio.run(measure(server.address, database_url, report))
+    report.save()
 
 
 if __name__ == "__main__":
